@@ -1,0 +1,42 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Every target sets up what it needs, once. A step of "make test" is a target of its own.
+
+STEPS := setup ruff mypy imports shellcheck reuse docs changelog ansible-lint \
+	unit-node-oldest unit-node-newest unit-oldest unit-newest faults \
+	integration-oldest integration-newest sanity sanity-oldest galaxy
+
+.PHONY: help demo test bench lint unit integration format clean $(STEPS)
+
+help: ## Show what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+	@echo "Single steps of 'make test': $(STEPS)"
+
+demo: ## Back up and restore the data of two example applications on this machine
+	@dev/with ansible-playbook demo/demo.yml
+
+test: ## Everything that CI runs
+	@dev/run all
+
+bench: ## Measure against restic, borg, tar and a shell recipe
+	@dev/with bench/run
+
+lint: ## Only what reads the code: seconds, not minutes
+	@dev/run ruff mypy imports shellcheck reuse docs changelog ansible-lint
+
+unit: ## Unit tests on the oldest and newest Python and ansible-core
+	@dev/run unit-node-oldest unit-node-newest unit-oldest unit-newest
+
+integration: ## Integration targets (TARGETS="backup restore": only these)
+	@dev/run integration-oldest integration-newest
+
+$(STEPS):
+	@dev/run $@
+
+format: ## Format the Python code and mend what can be mended
+	@dev/run format
+
+clean: ## Remove everything that was set up or built here
+	rm -rf .cache .venv .ansible .hypothesis

@@ -1,0 +1,171 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Set-up, each piece of it only when it is missing: programs, interpreters, virtual environments.
+# shellcheck shell=bash disable=SC2034  # names are used by what sources this
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=$ROOT/.cache
+COLLECTIONS=$CACHE/collections
+OLDEST_NODE=3.9
+NEWEST_NODE=3.13
+# Controllers in the order in which they are preferred: one that is there wins over a better one that is not.
+OLDEST_CONTROLLER="3.11 3.12 3.13"
+NEWEST_CONTROLLER="3.13 3.12 3.14"
+
+export ANSIBLE_COLLECTIONS_PATH=$COLLECTIONS ANSIBLE_LOCALHOST_WARNING=False
+export PIP_QUIET=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# The same messages, and UTF-8, everywhere.
+export LC_ALL=C.UTF-8
+# mkfs and its like, for who is not root.
+PATH=$PATH:/usr/sbin:/sbin
+# A caller's virtual environment or module path is none of ours.
+unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+say() {
+  printf -- '--- %s\n' "$*" >&2
+}
+
+# need_programs PROGRAM=PACKAGE...
+need_programs() {
+  local pair packages=()
+  for pair in "$@"; do
+    command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}")
+  done
+  [[ ${#packages[@]} -eq 0 ]] || install_packages "${packages[@]}"
+}
+
+install_packages() (
+  sudo=() install=(apt-get install -y --no-install-recommends "$@")
+  [[ $(id -u) -eq 0 ]] || sudo=(sudo -n)
+  command -v apt-get >/dev/null || die "missing programs. Install the packages that hold them: $*"
+  say "installing $*"
+  # Environments are made side by side, and apt-get does not wait for another.
+  exec 8>"$(log_file apt-lock)"
+  flock 8
+  # Package lists may be absent or stale: they are fetched only when the first try fails.
+  export DEBIAN_FRONTEND=noninteractive
+  "${sudo[@]}" "${install[@]}" >"$(log_file apt)" 2>&1 && exit
+  {
+    "${sudo[@]}" apt-get update && "${sudo[@]}" "${install[@]}"
+  } >>"$(log_file apt)" 2>&1 || {
+    tail -n 5 "$(log_file apt)" >&2
+    die "packages are missing. Install them with: sudo ${install[*]}"
+  }
+)
+
+log_file() {
+  mkdir -p "$CACHE/log"
+  printf '%s/log/%s.log' "$CACHE" "$1"
+}
+
+# find_python VERSION: the path of a real interpreter (not a shim, not a virtual environment), if there is one.
+find_python() {
+  local candidate
+  for candidate in "python$1" "$CACHE/python"/*/bin/"python$1" "$HOME/.pyenv/versions/$1".*/bin/"python$1" \
+    "/usr/bin/python$1" "/usr/local/bin/python$1"; do
+    "$candidate" -c '
+import os, sys
+assert "%d.%d" % sys.version_info[:2] == sys.argv[1]
+print(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))' "$1" 2>/dev/null && return
+  done
+  return 1
+}
+
+# find_any_python VERSION...: the first that is there.
+find_any_python() {
+  local version
+  for version in "$@"; do
+    find_python "$version" && return
+  done
+  return 1
+}
+
+# need_python VERSION...: the first that is there, else the first of them is installed.
+need_python() {
+  find_any_python "$@" && return
+  say "no Python $1 here: trying uv"
+  venv uv uv.txt 3.11 3.12 3.13 3.14 3.10 3.9
+  UV_PYTHON_INSTALL_DIR=$CACHE/python "$ROOT/.venv/uv/bin/uv" python install --no-bin "$1" >"$(log_file uv)" 2>&1 &&
+    find_python "$1" && return
+  tail -n 3 "$(log_file uv)" >&2
+  die "Python $1 is missing. Install it with: pyenv install $1 (or: sudo apt-get install python$1 python$1-venv)"
+}
+
+# venv NAME REQUIREMENTS-FILE VERSION...: .venv/NAME, made anew whenever requirements change.
+venv() (
+  dir=$ROOT/.venv/$1 name=$1 requirements=$2
+  shift 2
+  stamp=$(cat "$ROOT"/requirements/*.txt | sha256sum)
+  mkdir -p "$ROOT/.venv"
+  # Two runs in one clone must not build the same environment at once.
+  exec 9>"$ROOT/.venv/.$name.lock"
+  flock 9
+  [[ ! -x $dir/bin/python || ! -f $dir/.stamp || $(<"$dir/.stamp") != "$stamp" ]] || exit 0
+  python=$(need_python "$@")
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  say "making .venv/$name: $requirements with Python $version"
+  # Debian ships Python without what venv needs.
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || install_packages "python$version-venv"
+  rm -rf "$dir"
+  "$python" -m venv "$dir"
+  "$dir/bin/python" -m pip install -r "$ROOT/requirements/$requirements" >"$(log_file "pip-$name")" 2>&1 || {
+    tail -n 20 "$(log_file "pip-$name")" >&2
+    die "pip could not install requirements/$requirements into .venv/$name"
+  }
+  printf '%s\n' "$stamp" >"$dir/.stamp"
+)
+
+need_oldest_controller() {
+  # shellcheck disable=SC2086  # a list of versions
+  venv oldest oldest.txt $OLDEST_CONTROLLER
+}
+
+need_newest_controller() {
+  # shellcheck disable=SC2086  # a list of versions
+  venv newest newest.txt $NEWEST_CONTROLLER
+}
+
+need_node() {
+  venv "node-$1" unit.txt "$1"
+}
+
+# A folder of interpreters for PATH: shims of version managers answer for versions that are not there.
+need_real_pythons() {
+  local bin=$CACHE/bin version python
+  need_python "$OLDEST_NODE" >/dev/null
+  need_python "$NEWEST_NODE" >/dev/null
+  mkdir -p "$bin"
+  for version in 3.8 3.9 3.10 3.11 3.12 3.13 3.14; do
+    python=$(find_python "$version") || continue
+    ln -sfn "$python" "$bin/python$version"
+  done
+}
+
+# The clone need not lie in ansible_collections/day2/ops: a link there makes it a collection.
+need_collection() {
+  local link=$COLLECTIONS/ansible_collections/day2/ops
+  mkdir -p "${link%/*}"
+  [[ $(readlink "$link") == "$ROOT" ]] || ln -sfn "$ROOT" "$link"
+}
+
+# copy_tree DESTINATION: the files of the work tree that git knows or would add.
+copy_tree() {
+  need_programs git=git
+  rm -rf "$1"
+  mkdir -p "$1"
+  git -C "$ROOT" ls-files -co --exclude-standard -z |
+    while IFS= read -r -d '' file; do
+      # What was deleted but not committed is still listed.
+      [[ ! -e $ROOT/$file && ! -L $ROOT/$file ]] || printf '%s\0' "$file"
+    done |
+    tar -C "$ROOT" --null -T - -cf - | tar -C "$1" -xf -
+}

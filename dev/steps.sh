@@ -1,0 +1,172 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The steps of "make test", one function each. Sourced by dev/run.
+# shellcheck shell=bash disable=SC2034  # names are used by what sources this
+
+ALL_STEPS=(
+  setup ruff mypy imports shellcheck reuse docs changelog ansible-lint
+  unit-node-oldest unit-node-newest unit-oldest unit-newest faults
+  integration-oldest integration-newest
+  sanity sanity-oldest galaxy
+)
+
+NEWEST=$ROOT/.venv/newest/bin
+OLDEST=$ROOT/.venv/oldest/bin
+# What tests use besides the collection's own needs.
+TEST_PROGRAMS=(git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount)
+
+step_setup() {
+  need_programs "${TEST_PROGRAMS[@]}"
+  # Its many packages take longer than all the others together.
+  need_newest_controller &
+  need_oldest_controller
+  need_node "$OLDEST_NODE"
+  need_node "$NEWEST_NODE"
+  wait $!
+  need_collection
+}
+
+# Tools find each other (ansible-lint calls ansible-playbook) on PATH.
+newest() {
+  need_newest_controller
+  need_collection
+  PATH=$NEWEST:$PATH "$@"
+}
+
+oldest() {
+  need_oldest_controller
+  need_collection
+  PATH=$OLDEST:$PATH "$@"
+}
+
+step_ruff() {
+  newest ruff check .
+  newest ruff format --check .
+}
+
+# Not part of "make test": mends what step "ruff" finds.
+step_format() {
+  newest ruff check --fix-only .
+  newest ruff format .
+}
+
+step_mypy() {
+  newest mypy
+}
+
+step_imports() {
+  PYTHONPATH=$COLLECTIONS newest lint-imports --no-cache
+}
+
+step_shellcheck() {
+  local scripts
+  mapfile -t scripts < <(git grep -lIE --untracked '^#!.*\b(ba)?sh$|^# shellcheck shell=')
+  newest shellcheck -x "${scripts[@]}"
+}
+
+step_reuse() {
+  newest reuse lint --lines
+}
+
+step_docs() {
+  newest antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs self .
+}
+
+step_changelog() {
+  newest antsibull-changelog lint
+}
+
+step_ansible_lint() {
+  newest ansible-lint
+}
+
+step_unit_node_oldest() { pytest_on_node "$OLDEST_NODE" tests/unit/module_utils; }
+step_unit_node_newest() { pytest_on_node "$NEWEST_NODE" tests/unit/module_utils; }
+
+# Crashes, full disks and flipped bits: slow, and the same on every Python.
+step_faults() { pytest_on_node "$OLDEST_NODE" tests/faults; }
+
+# Managed nodes have no ansible-core: what runs there is tested without it.
+pytest_on_node() {
+  need_programs "${TEST_PROGRAMS[@]}"
+  need_node "$1"
+  need_collection
+  "$ROOT/.venv/node-$1/bin/python" -m pytest -n auto "$2"
+}
+
+step_unit_oldest() { oldest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils; }
+step_unit_newest() { newest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils; }
+
+step_integration_oldest() { integration oldest "$OLDEST_NODE"; }
+step_integration_newest() { integration newest "$NEWEST_NODE"; }
+
+# integration CONTROLLER NODE-PYTHON: every target (or those in TARGETS), on this machine, in a copy that looks like a collection.
+integration() {
+  local tree=$CACHE/integration-$1/ansible_collections/day2/ops targets=()
+  read -ra targets <<<"${TARGETS:-}"
+  need_programs "${TEST_PROGRAMS[@]}"
+  ansible_test_setup "$1" "$tree"
+  ansible_test "$1" "$tree" integration --allow-destructive --allow-root \
+    --controller origin:python=default --target "controller:python=$2" "${targets[@]}"
+}
+
+step_sanity() { sanity newest; }
+
+# The rest of what the oldest controller would check is checked by the newest.
+step_sanity_oldest() { sanity oldest --test validate-modules; }
+
+sanity() {
+  local name=$1 tree=$CACHE/sanity-$1/ansible_collections/day2/ops
+  shift
+  ! compgen -G "tests/sanity/ignore*" || die "mend what sanity finds instead of ignoring it"
+  ansible_test_setup "$name" "$tree"
+  "$ROOT/.venv/$name/bin/python" dev/seed_get_pip.py
+  ansible_test "$name" "$tree" sanity "$@"
+}
+
+ansible_test_setup() {
+  need_programs git=git
+  need_newest_controller
+  "need_${1}_controller"
+  copy_tree "$2"
+  # ansible-test asks git which files there are; without a repository here it would ask that of the clone.
+  git -C "$2" init --quiet
+  git -C "$2" add --all
+  need_real_pythons
+}
+
+# ansible_test CONTROLLER TREE ARGUMENT...
+ansible_test() (
+  path=$ROOT/.venv/$1/bin:$CACHE/bin:$NEWEST:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  cd "$2" || exit
+  shift 2
+  PATH=$path ansible-test "$@" --color no
+)
+
+step_galaxy() {
+  local dist=$CACHE/dist tarball module output
+  rm -rf "$dist"
+  copy_tree "$dist/source"
+  newest ansible-galaxy collection build --output-path "$dist" "$dist/source" >/dev/null
+  tarball=$(echo "$dist"/day2-ops-*.tar.gz)
+  echo "$tarball holds $(tar -tzf "$tarball" | grep -vc '/$') files"
+
+  # The importer's exit status is that of the upload; what it found is in its log.
+  (cd "$dist" && GALAXY_IMPORTER_CONFIG=$ROOT/dev/galaxy-importer.cfg newest python -m galaxy_importer.main "$tarball") |
+    tee "$dist/importer.log"
+  ! grep -E '^(WARNING|ERROR)' "$dist/importer.log" >/dev/null || die "galaxy-importer found something: see above"
+
+  # Only what is in the tarball may be found from here on.
+  export ANSIBLE_COLLECTIONS_PATH=$dist/installed
+  cd "$dist" || exit
+  newest ansible-galaxy collection install --offline --collections-path installed "$tarball" >/dev/null
+  for module in installed/ansible_collections/day2/ops/plugins/modules/[!_]*.py; do
+    module=day2.ops.$(basename "$module" .py)
+    # Without arguments a module that is found, and bundled whole, says which it needs.
+    output=$(newest ansible localhost --check -m "$module" 2>&1) || :
+    grep -qE 'SUCCESS|CHANGED|missing required|one of the following is required' <<<"$output" || die "$module: $output"
+    echo "$module is found and runs"
+  done
+}

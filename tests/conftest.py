@@ -1,0 +1,42 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the tests find the collection, wherever the clone lies, and takes skipped tests for what they are."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+COLLECTIONS = ROOT / ".cache" / "collections"
+
+
+def link_collection() -> None:
+    link = COLLECTIONS / "ansible_collections" / "day2" / "ops"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    # Several pytest workers may come here at once.
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(ROOT)
+
+
+link_collection()
+sys.path.insert(0, str(COLLECTIONS))
+
+
+def skipped(config: Any) -> list[Any]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return list(reporter.stats.get("skipped", [])) if reporter else []
+
+
+def pytest_sessionfinish(session: Any, exitstatus: int) -> None:
+    # A missing program must be installed, not passed over.
+    if exitstatus == 0 and skipped(session.config):
+        session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
+    if skipped(config):
+        terminalreporter.write_line("Skipped tests count as failures here: install what they miss.", red=True)
