@@ -1,0 +1,199 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files and directories, changed completely or not at all, and without following somebody else's links."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+
+from .errors import Day2Error, NoSpace, TargetError
+
+# What is prepared beside a target starts with this, so that the next run can tell a killed run's leftovers.
+PREPARED = ".day2-"
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+@contextlib.contextmanager
+def os_errors(kind: type[Day2Error], doing: str, path: str) -> Iterator[None]:
+    """Turn an OSError into the family's words: "<doing> <path>: <what the system says>"."""
+    try:
+        yield
+    except OSError as exc:
+        where = exc.filename if isinstance(exc.filename, str) else path
+        message = f"{doing} {where}: {exc.strerror or exc}."
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(message, "Nothing was changed. Free some space on that file system and run again.") from exc
+        raise kind(message) from exc
+
+
+def resolve(path: str, kind: type[Day2Error]) -> str:
+    """The absolute path without links; a link in a directory that somebody else can write is refused.
+
+    :raises kind: with the link and its directory, when following it could lead where another user wants.
+    """
+    pending = [part for part in os.path.abspath(path).split(os.sep) if part][::-1]
+    done, followed = os.sep, 0
+    while pending:
+        part = pending.pop()
+        if part in (".", ".."):
+            done = os.path.dirname(done) if part == ".." else done
+            continue
+        candidate = os.path.join(done, part)
+        try:
+            target = os.readlink(candidate)
+        except OSError:  # not a link, or not there
+            done = candidate
+            continue
+        followed += 1
+        if followed > 40:
+            raise kind(f"{path}: too many symbolic links.")
+        if others_can_write(done):
+            raise kind(
+                f"{candidate} is a symbolic link in {done}, a directory that other users can write: not followed.",
+                "Name the real path, or take the write permission away.",
+            )
+        pending.extend([part for part in target.split(os.sep) if part][::-1])
+        if target.startswith(os.sep):
+            done = os.sep
+    return done
+
+
+def others_can_write(directory: str) -> bool:
+    """Can somebody beside root and ourselves put entries into this directory?"""
+    info = os.stat(directory)
+    return bool(info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)) or info.st_uid not in (0, os.geteuid())
+
+
+def is_within(path: str, directory: str) -> bool:
+    """Is the (resolved) path the directory itself or something below it?"""
+    return path == directory or path.startswith(directory.rstrip(os.sep) + os.sep)
+
+
+def fsync_directory(path: str) -> None:
+    """Make the entries of a directory durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_private_directory(path: str) -> None:
+    """Create a directory 0700 and what is missing above it, durably; one that exists is left as it is."""
+    missing: list[str] = []
+    current = path
+    while not os.path.isdir(current):
+        missing.append(current)
+        current = os.path.dirname(current)
+    for directory in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
+        fsync_directory(os.path.dirname(directory))
+
+
+def write_atomically(path: str, data: bytes, mode: int = 0o600) -> None:
+    """Replace a file's content: readers see the old or the new, also after a crash."""
+    directory, name = os.path.split(path)
+    temporary = os.path.join(directory, prepared_name(name))
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(fd, "wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    fsync_directory(directory)
+
+
+def prepared_name(name: str) -> str:
+    """A new hidden name for something that is prepared beside (or instead of) `name`."""
+    # 255 bytes is the limit of a name; the random part tells two runs apart
+    return f"{PREPARED}{os.fsdecode(os.fsencode(name)[:200])}.{secrets.token_hex(4)}"
+
+
+def remove_prepared(directory: str, name: str) -> list[str]:
+    """Remove what killed runs prepared beside `name`; the caller holds the lock. Returns what was removed."""
+    prefix = prepared_name(name)[:-8]
+    removed = []
+    for entry in sorted(os.listdir(directory)):
+        if entry.startswith(prefix) and len(entry) == len(prefix) + 8:
+            remove(os.path.join(directory, entry))
+            removed.append(os.path.join(directory, entry))
+    return removed
+
+
+def remove(path: str) -> None:
+    """Remove a file, a link (never what it points to) or a tree; it may be gone already."""
+    try:
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def exchange(first: str, second: str) -> None:
+    """Swap two names in one atomic step (Linux 3.15 and newer).
+
+    :raises OSError: also where the file system can't.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        renameat2 = libc.renameat2
+    except AttributeError as exc:  # glibc before 2.28, musl before 1.2.5
+        raise OSError(errno.ENOSYS, "renameat2 is not in the C library", first) from exc
+    if renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), first)
+
+
+def check_writable_parent(path: str) -> None:
+    """Raise TargetError when the directory above `path` is missing or can't be written."""
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        raise TargetError(
+            f"The directory {parent} does not exist.", "Create it with the owner and mode that the application needs."
+        )
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise TargetError(f"The directory {parent} can't be written.", "Run as a user who may (become: true).")
+
+
+def free_bytes(directory: str) -> int:
+    """Bytes that we may still write on the directory's file system."""
+    info = os.statvfs(directory)
+    return info.f_bavail * info.f_frsize
+
+
+def need_space(directory: str, wanted: int, purpose: str) -> None:
+    """Raise NoSpace before the work rather than in the middle of it."""
+    available = free_bytes(directory)
+    if available < wanted:
+        raise NoSpace(
+            "%s needs %d bytes in %s, where %d are free." % (purpose, wanted, directory, available),
+            "Nothing was changed. Free some space and run again.",
+        )
+
+
+def open_regular(path: str, kind: type[Day2Error]) -> int:
+    """Open a regular file for reading, never through a link, never waiting on a FIFO. Returns the descriptor."""
+    with os_errors(kind, "Can't read", path):
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise kind(f"{path} is not a regular file.")
+        return fd

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cheap identity of files: attributes that the kernel changes whenever the content does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from typing import Optional
+
+# A change of content moves ctime, which nobody can set back, unless two changes fall within one tick of the
+# kernel's clock (10 ms at HZ=100). What is younger than this is not trusted.
+_TICK_NS = 100_000_000
+
+# File systems whose ctime is kept by this very kernel. On others (NFS, CIFS, FUSE …) another host may write
+# without us seeing it for seconds: there content is always read.
+_TRUSTED = frozenset(("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "tmpfs", "overlay", "bcachefs", "jfs"))
+
+
+def attributes(info: os.stat_result) -> str:
+    """What changes whenever a file's content or attributes do."""
+    return "%d %d %o %d %d %d %d" % (
+        info.st_ino,
+        info.st_size,
+        info.st_mode,
+        info.st_uid,
+        info.st_gid,
+        info.st_mtime_ns,
+        info.st_ctime_ns,
+    )
+
+
+def settled(infos: Iterable[os.stat_result], now_ns: Optional[int] = None) -> bool:
+    """Are all these old enough that a further change would show?"""
+    now = time.time_ns() if now_ns is None else now_ns
+    return all(info.st_ctime_ns < now - _TICK_NS and info.st_mtime_ns < now for info in infos)
+
+
+def combine(parts: Iterable[str]) -> str:
+    """One hex digest of many parts (each part on a line of its own)."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(os.fsencode(part) + b"\n")
+    return digest.hexdigest()
+
+
+def trusted_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> bool:
+    """Is the path on a file system whose times can be trusted? Unknown ones are not."""
+    device = os.stat(path).st_dev
+    wanted = "%d:%d" % (os.major(device), os.minor(device))
+    best, best_length = None, -1
+    real = os.path.realpath(path)
+    try:
+        with open(mounts, "rb") as handle:
+            lines = handle.read().splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        left, _, right = line.partition(b" - ")
+        fields = left.split()
+        if len(fields) < 5 or not right:
+            continue
+        if os.fsdecode(fields[2]) == wanted:
+            return os.fsdecode(right.split()[0]) in _TRUSTED
+        # btrfs and overlay show another device number in stat than in mountinfo: fall back to the longest mount point
+        point = os.fsdecode(fields[4])
+        if (real == point or real.startswith(point.rstrip("/") + "/")) and len(point) >= best_length:
+            best, best_length = os.fsdecode(right.split()[0]), len(point)
+    return best in _TRUSTED

@@ -1,0 +1,232 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far the work is, told to the controller while it runs, and the controller's wish to stop, told to the work.
+
+The action plugin (plugin_utils/progress.py) names a file that does not exist yet. It is created here and holds
+one JSON record, rewritten in place; the controller reads it over a second connection. A thread of our own does all
+the writing and watching, so that reporting costs the work no more than setting an attribute.
+
+The contract with the reader:
+
+- the first line is the record; its `n` (first key) and `z` (last key) are equal, else the reading was torn;
+- the file is always RECORD_SIZE bytes; whoever makes it longer asks the work to stop. (Not by removing it: cleaners
+  of /tmp do that.)
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, Callable, Optional
+
+from .errors import Cancelled
+
+RECORD_SIZE = 1024
+
+_INTERVAL = 0.25  # seconds between two records
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class Progress:
+    """Reports progress, and raises `Cancelled` where the work may stop.
+
+    :param paths: candidates for the progress file, joined with ":"; the first that can be created is used. Empty: no
+        controller looks or listens; nothing is written, watched or hooked.
+    :param clean: takes secrets out of a label.
+
+    A cancellation is raised once in the main thread (what undoes the work may report progress too), out of
+    whatever it does or waits for, and in other threads at each `update`, `advance` or `check`.
+    """
+
+    def __init__(self, paths: str = "", clean: Callable[[str], str] = str) -> None:
+        self._clean = clean
+        # Held by whoever touches the file; never by the signal handler, which may interrupt the holder.
+        self._lock = threading.Lock()
+        self._label, self._unit = "", ""
+        self._total: Optional[int] = None
+        self._done = 0
+        self._started = time.monotonic()
+        self._reason = ""  # why the work should stop
+        self._told = False
+        self._critical = 0
+        self._closed = False
+        self._fd = -1
+        self._path = ""
+        self._sequence = 0
+        self._written: object = None
+        self._handlers: dict[signal.Signals, Any] = {}
+        if paths:
+            self._create(paths)
+            self._hook()
+            atexit.register(self.close)
+            self._watch()
+
+    def start(self, label: str, total: Optional[int] = None, unit: str = "") -> None:
+        """Begin a phase.
+
+        :param label: what is being done, to what: "Copying /var/lib/hawkfish/hawkfish.db".
+        :param total: where `done` will end, if that is known.
+        :param unit: of `done` and `total`: "bytes", "records", "files".
+        """
+        with self._lock:
+            self._label, self._unit = self._printable(label, 120), self._printable(unit, 20)
+            self._total, self._done, self._started = total, 0, time.monotonic()
+            self._publish()
+        self.check()
+
+    def update(self, done: int) -> None:
+        """So much of this phase is done. Costs next to nothing: call it as often as you like."""
+        self._done = done
+        if self._reason:
+            self.check()
+
+    def advance(self, count: int) -> None:
+        """So much more of this phase is done."""
+        with self._lock:
+            self._done += count
+        if self._reason:
+            self.check()
+
+    def check(self) -> None:
+        """Raise `Cancelled` when the work should stop, unless inside `critical`."""
+        if not self._reason or self._critical:
+            return
+        if self._told and threading.current_thread() is threading.main_thread():
+            return
+        self._told = True
+        raise Cancelled("Stopped: %s." % self._reason)
+
+    @contextlib.contextmanager
+    def critical(self) -> Iterator[None]:
+        """Around a commit: a cancellation is noted, and raised when the block has ended well."""
+        self._critical += 1
+        try:
+            yield
+        finally:
+            self._critical -= 1
+        self.check()
+
+    def close(self) -> None:
+        """Stop reporting and listening; remove the file. May be called twice."""
+        self._told = True  # what is over can't be cancelled
+        with self._lock:
+            self._closed = True
+            self._remove()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+        atexit.unregister(self.close)
+
+    def _create(self, paths: str) -> None:
+        for path in paths.split(":"):
+            if not path.startswith("/"):
+                continue
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            try:
+                self._fd = os.open(path, flags, 0o600)
+            except OSError:
+                continue  # the next candidate
+            self._path = path
+            try:
+                # Blank until the first phase, but at its full size: a longer file means "stop".
+                os.pwrite(self._fd, b"".ljust(RECORD_SIZE - 1) + b"\n", 0)
+                self._share(self._fd)
+            except OSError:
+                self._remove()
+                continue
+            return
+
+    @staticmethod
+    def _share(fd: int) -> None:
+        """Let the login user read what the become user writes: looking needs no become, and leaves no log lines."""
+        login = os.environ.get("SUDO_UID", "0")
+        if os.geteuid() == 0 and login.isdigit() and login != "0":
+            os.fchown(fd, int(login), -1)
+        else:
+            os.fchmod(fd, 0o644)  # labels and counters only
+
+    def _remove(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.lstat(self._path), os.fstat(fd)):
+                os.unlink(self._path)
+        os.close(fd)
+
+    def _hook(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._handlers = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+
+    def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
+        self._reason = self._reason or "it received %s" % signal.Signals(number).name
+        self.check()
+
+    def _watch(self) -> None:
+        # A signal that the kernel hands to this thread would not wake the main one. It inherits the mask.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            threading.Thread(target=self._loop, name="day2-progress", daemon=True).start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _loop(self) -> None:
+        # When the controller goes away, sshd (or the local connection) closes the other end of our standard output.
+        # In an async task that is the wrapper's pipe, which outlives the connection, as it should.
+        stdout = select.poll()
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none
+            stdout.register(sys.__stdout__.fileno(), 0)  # type: ignore[union-attr]
+        while True:
+            events = stdout.poll(_INTERVAL * 1000)
+            with self._lock:
+                if self._closed:
+                    return
+                if any(event & (select.POLLERR | select.POLLHUP) for _fd, event in events):
+                    self._reason = self._reason or "the controller went away"
+                elif self._asked_to_stop():
+                    self._reason = self._reason or "the controller asked for it"
+                self._publish()
+                if self._reason:
+                    if self._handlers:  # the main thread may be asleep, or wait for a program or a socket
+                        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+                    return
+            for fd, _event in events:  # POLLNVAL: closed by ourselves; it would be reported for ever
+                stdout.unregister(fd)
+
+    def _asked_to_stop(self) -> bool:
+        return self._fd >= 0 and os.fstat(self._fd).st_size > RECORD_SIZE
+
+    def _publish(self) -> None:
+        """Write the record if it says something new; the caller holds the lock."""
+        state = (self._label, self._total, self._unit, self._started, self._done)
+        if self._fd < 0 or not self._label or state == self._written:
+            return
+        self._written = state
+        self._sequence += 1
+        record = {
+            "n": self._sequence,
+            "label": self._label,
+            "unit": self._unit,
+            "total": self._total,
+            "done": self._done,
+            "seconds": round(time.monotonic() - self._started, 3),
+            "z": self._sequence,
+        }
+        data = json.dumps(record, ensure_ascii=False).encode("utf-8")
+        try:
+            os.pwrite(self._fd, data[: RECORD_SIZE - 1].ljust(RECORD_SIZE - 1) + b"\n", 0)
+        except OSError:  # a full disk: progress is never worth a failure
+            self._remove()
+
+    def _printable(self, text: str, length: int) -> str:
+        return "".join(char if char.isprintable() else " " for char in self._clean(text))[:length]

@@ -1,0 +1,176 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one model of a record that all stores convert to and from, and its digest.
+
+A record maps the names of its fields to values: None, bool, int, float, Decimal, str, bytes, datetime, date, lists and
+mappings of these. Two values are the same exactly when their canonical JSON is:
+
+- the keys of mappings are sorted by code point, and nothing is written between tokens; text is UTF-8, a lone surrogate
+  is written as its escape;
+- a number is written by its value, whatever type holds it: 1, 1.0 and Decimal("1.00") are all `1`. A float has the
+  value of its shortest decimal text, as in JSON itself: 0.1 is Decimal("0.1"), 1e23 is 10**23. Zero has no sign.
+  From 10**-400 up to 10**400 it is written in full (`0.001`), beyond that as `1.5e+5000`;
+- booleans are not numbers; tuples are lists;
+- what JSON lacks is a mapping with one key that starts with "$": {"$number": "NaN" | "Infinity" | "-Infinity"},
+  {"$bytes": base64}, {"$time": "2025-06-30T10:00:00Z" (an instant) | "2025-06-30T10:00:00" (of a clock without a
+  zone) | "2025-06-30" (a date)}. In a real mapping a key that starts with "$" gets one more "$".
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections.abc import Iterable, Mapping
+from collections.abc import Mapping as AbstractMapping
+from datetime import date, datetime
+from decimal import Decimal
+from json.encoder import encode_basestring as _quote
+from typing import Any, Callable
+
+from .errors import SourceError
+from .units import format_time
+
+_IN_FULL = 400  # digits before or after the point: enough for every float
+_SMALL = 10**18
+_FEW = 64
+_MODULUS = 2**256
+
+
+def canonical(value: Any) -> bytes:
+    """The value's canonical JSON.
+
+    :raises SourceError: something in it is not of the model, or it is nested too deeply.
+    """
+    try:
+        # the only characters that UTF-8 can't encode are surrogates; theirs are the escapes of JSON
+        return _WRITERS[type(value)](value).encode("utf-8", "backslashreplace")
+    except RecursionError:
+        raise SourceError("The record is nested too deeply to be compared.") from None
+
+
+def record_digest(record: Mapping[str, Any]) -> int:
+    """SHA-256 of the record's canonical JSON, as a number.
+
+    :raises SourceError: as for `canonical`.
+    """
+    return int.from_bytes(hashlib.sha256(canonical(record)).digest(), "big")
+
+
+class CollectionDigest:
+    """The digest of a set of records: the sum of theirs modulo 2^256, whatever their order."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sum = 0
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """:raises SourceError: as for `canonical`; the record is then not counted."""
+        self._sum += record_digest(record)
+        self.count += 1
+
+    def hexdigest(self) -> str:
+        """64 hex digits."""
+        return "%064x" % (self._sum % _MODULUS)
+
+
+class _Writers(dict[type, Callable[[Any], str]]):
+    """How a value of each type is written; subclasses are written as what they are derived from."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        for base, write in _BASES:
+            if issubclass(kind, base):
+                self[kind] = write
+                return write
+        raise SourceError("A record can't hold a value of type %s." % kind.__name__)
+
+
+_WRITERS = _Writers()
+
+
+def _list(value: Iterable[Any]) -> str:
+    return "[%s]" % ",".join([_WRITERS[type(item)](item) for item in value])
+
+
+def _mapping(value: Mapping[Any, Any]) -> str:
+    layout = _known_layout if len(value) <= _FEW else _layout
+    keys, template = layout(tuple(value))
+    return template % tuple([_WRITERS[type(item)](item) for item in map(value.__getitem__, keys)])
+
+
+def _layout(keys: tuple[Any, ...]) -> tuple[tuple[str, ...], str]:
+    """The keys in order, and the mapping with a %s for each value."""
+    for key in keys:
+        if not isinstance(key, str):
+            raise SourceError("The keys of a mapping are text; %.60r is a %s." % (key, type(key).__name__))
+    ordered = tuple(sorted(keys))
+    quoted = [_quote("$" + key if key.startswith("$") else key).replace("%", "%%") for key in ordered]
+    return ordered, "{%s}" % ",".join([key + ":%s" for key in quoted])
+
+
+# The records of a collection mostly have the same fields: sorting and quoting them once makes it twice as fast.
+_known_layout = functools.lru_cache(maxsize=256)(_layout)
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _int(value: int) -> str:
+    return repr(value) if -_SMALL < value < _SMALL else _decimal(Decimal(value))
+
+
+def _float(value: float) -> str:
+    text = repr(value)
+    if "e" in text or "n" in text or value == 0:  # 1e-07, nan, inf, -0.0
+        return _decimal(Decimal(text))
+    return text[:-2] if text.endswith(".0") else text
+
+
+def _decimal(value: Decimal) -> str:
+    if value.is_nan():
+        return _tag("number", "NaN")
+    if value.is_infinite():
+        return _tag("number", "Infinity" if value > 0 else "-Infinity")
+    if not value:
+        return "0"
+    if -_IN_FULL <= value.adjusted() < _IN_FULL:
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    mantissa, _e, exponent = format(value, "e").partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return "%se%s" % (mantissa, exponent)
+
+
+def _bytes(value: bytes) -> str:
+    return _tag("bytes", base64.b64encode(value).decode("ascii"))
+
+
+def _datetime(value: datetime) -> str:
+    try:
+        return _tag("time", format_time(value) if value.utcoffset() is not None else value.isoformat())
+    except OverflowError:
+        raise SourceError("The time %s is outside the years 1 to 9999 in UTC." % value) from None
+
+
+def _tag(name: str, text: str) -> str:
+    return '{"$%s":"%s"}' % (name, text)
+
+
+# The order matters: a bool is an int, a datetime is a date.
+_BASES: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+    (str, _quote),
+    (bool, _bool),
+    (int, lambda value: _int(int(value))),
+    (float, lambda value: _float(float(value))),
+    (type(None), lambda value: "null"),
+    (Decimal, _decimal),
+    (AbstractMapping, _mapping),
+    ((list, tuple), _list),
+    ((bytes, bytearray, memoryview), _bytes),
+    (datetime, _datetime),
+    (date, lambda value: _tag("time", value.isoformat())),
+)
+_WRITERS.update({int: _int, float: _float})
