@@ -1,0 +1,273 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A repository in a directory: REPOSITORY/SET/ID/{manifest.json,SHA256SUMS,data/…} and SET/.state/."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import socket
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import Any, BinaryIO, Optional
+
+from .._core.errors import LockTimeout, RepositoryError
+from .._core.files import (
+    fsync_directory,
+    make_private_directory,
+    open_regular,
+    os_errors,
+    remove,
+    resolve,
+    write_atomically,
+)
+from .._core.units import format_time
+from .manifest import ID, MANIFEST, SET, SUMS
+
+_STATE = ".state"
+_STAGING = ".staging-"
+_REMOVING = ".removing-"
+
+
+class DirectoryStaging:
+    """A hidden directory beside the backups, renamed when it is whole."""
+
+    def __init__(self, set_path: str) -> None:
+        self._set_path = set_path
+        self._path = os.path.join(set_path, _STAGING + secrets.token_hex(4))
+        self._published = False
+        self.scratch = os.path.join(self._path, "scratch")
+
+    def __enter__(self) -> DirectoryStaging:
+        with os_errors(RepositoryError, "Can't write to the repository", self._path):
+            os.mkdir(self._path, 0o700)
+            os.mkdir(self.scratch, 0o700)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if not self._published:
+            with os_errors(RepositoryError, "Can't remove", self._path):
+                remove(self._path)
+
+    def create(self, path: str) -> BinaryIO:
+        full = os.path.join(self._path, path)
+        with os_errors(RepositoryError, "Can't write to the repository", full):
+            make_private_directory(os.path.dirname(full))
+            return open(full, "xb", buffering=0, opener=_private)  # type: ignore[return-value]
+
+    def reopen(self, path: str) -> BinaryIO:
+        full = os.path.join(self._path, path)
+        with os_errors(RepositoryError, "Can't read back", full):
+            handle = os.fdopen(os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0)
+            os.fsync(handle.fileno())
+            # what is read back must come from the disk, as it will when it is needed
+            with contextlib.suppress(AttributeError):
+                os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            return handle  # type: ignore[return-value]
+
+    def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
+        target = os.path.join(self._set_path, backup_id)
+        with os_errors(RepositoryError, "Can't publish", target):
+            remove(self.scratch)
+            if os.path.lexists(target):
+                return False
+            write_atomically(os.path.join(self._path, SUMS), sums)
+            write_atomically(os.path.join(self._path, MANIFEST), manifest)
+            for directory, _names, _files in os.walk(self._path):
+                fsync_directory(directory)
+            os.rename(self._path, target)
+            self._published = True
+            fsync_directory(self._set_path)
+        return True
+
+
+class DirectoryRepository:
+    """Backups in a directory that only its owner can read."""
+
+    def __init__(self, path: str) -> None:
+        self.location = resolve(path, RepositoryError)
+
+    def _set(self, name: str) -> str:
+        return os.path.join(self.location, name)
+
+    def check_writable(self) -> None:
+        existing = self.location
+        while not os.path.lexists(existing):
+            existing = os.path.dirname(existing)
+        if not os.path.isdir(existing):
+            raise RepositoryError(f"The repository can't be {self.location}: {existing} is not a directory.")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise RepositoryError(
+                f"The repository {self.location} can't be written.", "Run as a user who may (become: true)."
+            )
+
+    def sets(self) -> list[str]:
+        return [name for name in _names(self.location) if SET.fullmatch(name) and os.path.isdir(self._set(name))]
+
+    def ids(self, name: str) -> list[str]:
+        return [entry for entry in _names(self._set(name)) if ID.fullmatch(entry)]
+
+    def path(self, name: str, backup_id: str) -> str:
+        return os.path.join(self._set(name), backup_id)
+
+    def read(self, name: str, backup_id: str, path: str) -> bytes:
+        with self.open(name, backup_id, path) as handle:
+            return handle.read()
+
+    def size(self, name: str, backup_id: str, path: str) -> Optional[int]:
+        try:
+            info = os.lstat(os.path.join(self.path(name, backup_id), path))
+        except OSError:
+            return None
+        return info.st_size if stat.S_ISREG(info.st_mode) else None
+
+    def open(self, name: str, backup_id: str, path: str) -> BinaryIO:
+        full = os.path.join(self.path(name, backup_id), path)
+        return os.fdopen(open_regular(full, RepositoryError), "rb", buffering=0)  # type: ignore[return-value]
+
+    def foreign(self, name: str, backup_id: str, known: Sequence[str]) -> list[str]:
+        top = self.path(name, backup_id)
+        expected = set(known)
+        return [
+            relative
+            for directory, _names_, files in os.walk(top)
+            for relative in (os.path.relpath(os.path.join(directory, file), top) for file in sorted(files))
+            if relative not in expected
+        ]
+
+    @contextlib.contextmanager
+    def hold(self, name: str, backup_id: str) -> Iterator[None]:
+        # A lock on the manifest itself: it ends with the process, and works in a copy of the repository as well.
+        fd = open_regular(os.path.join(self.path(name, backup_id), MANIFEST), RepositoryError)
+        try:
+            with os_errors(RepositoryError, "Can't hold", self.path(name, backup_id)):
+                fcntl.flock(fd, fcntl.LOCK_SH)
+            if not os.path.lexists(os.path.join(self.path(name, backup_id), MANIFEST)):
+                raise RepositoryError(f"Backup {backup_id} of {name} was removed just now.", "Choose another one.")
+            yield
+        finally:
+            os.close(fd)
+
+    def stage(self, name: str) -> DirectoryStaging:
+        return DirectoryStaging(self._set(name))
+
+    def remove(self, name: str, backup_id: str) -> bool:
+        path = self.path(name, backup_id)
+        with os_errors(RepositoryError, "Can't remove", path):
+            try:
+                fd = os.open(os.path.join(path, MANIFEST), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            except FileNotFoundError:
+                fd = -1
+            try:
+                if fd >= 0:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                gone = os.path.join(self._set(name), _REMOVING + backup_id)
+                os.rename(path, gone)
+                fsync_directory(self._set(name))
+                remove(gone)
+            except BlockingIOError:
+                return False
+            finally:
+                if fd >= 0:
+                    os.close(fd)
+        return True
+
+    @contextlib.contextmanager
+    def lock(self, name: str, verb: str, timeout: float) -> Iterator[list[str]]:
+        state = os.path.join(self._set(name), _STATE)
+        with os_errors(RepositoryError, "Can't write to the repository", state):
+            make_private_directory(state)
+            fd = os.open(os.path.join(state, "lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            _wait_for_lock(fd, os.path.join(state, "lock"), timeout)
+            holder = {
+                "verb": verb,
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "since": format_time(datetime.now(timezone.utc)),
+            }
+            os.ftruncate(fd, 0)
+            # who holds it is for people; a full disk must not stop a run that is going to free some
+            with contextlib.suppress(OSError):
+                os.pwrite(fd, json.dumps(holder).encode(), 0)
+            yield self._clean(name)
+        finally:
+            os.close(fd)
+
+    def _clean(self, name: str) -> list[str]:
+        """Remove what killed runs left: never published, or already taken out of sight by a removal."""
+        removed = []
+        for directory in (self._set(name), os.path.join(self._set(name), _STATE)):
+            for entry in _names(directory):
+                if entry.startswith((_STAGING, _REMOVING, ".day2-")):
+                    path = os.path.join(directory, entry)
+                    with os_errors(RepositoryError, "Can't remove what a killed run left,", path):
+                        remove(path)
+                    removed.append(path)
+        return removed
+
+    def read_state(self, name: str, document: str) -> dict[str, Any]:
+        try:
+            with open(os.path.join(self._set(name), _STATE, document + ".json"), "rb") as handle:
+                wrapped = json.load(handle)
+            value = wrapped["value"]
+            if wrapped["sha256"] != _checksum(value) or not isinstance(value, dict):
+                return {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        return value
+
+    def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
+        path = os.path.join(self._set(name), _STATE, document + ".json")
+        with os_errors(RepositoryError, "Can't write", path):
+            write_atomically(path, json.dumps({"sha256": _checksum(value), "value": value}).encode())
+
+
+def _checksum(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as exc:
+        raise RepositoryError(f"Can't list {directory}: {exc.strerror}.") from exc
+
+
+def _wait_for_lock(fd: int, path: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as exc:
+            if exc.errno not in (errno.EAGAIN, errno.EACCES):
+                raise RepositoryError(f"Can't lock {path}: {exc.strerror}.") from exc
+        if time.monotonic() >= deadline:
+            raise LockTimeout(
+                f"Another run works on this backup set: {_describe_holder(fd)} ({path}).",
+                f"Wait for it, or give this one more time (lock_timeout, now {timeout:g} s).",
+            )
+        time.sleep(min(0.1, max(0.0, deadline - time.monotonic())))
+
+
+def _describe_holder(fd: int) -> str:
+    try:
+        holder = json.loads(os.pread(fd, 4096, 0))
+        return "{verb}, process {pid} on {host}, since {since}".format(**holder)
+    except (ValueError, KeyError, TypeError, OSError):
+        return "it has not said who it is"

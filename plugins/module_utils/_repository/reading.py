@@ -1,0 +1,147 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading backups: a repository's, or one that lies anywhere; checking them; handing them to a restore."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .._core.collection import Collection
+from .._core.compression import usable
+from .._core.compression.base import BLOCK, CorruptStream
+from .._core.errors import DamagedBackup, RepositoryError
+from .._core.progress import Progress
+from .base import Repository
+from .manifest import MANIFEST, SUMS, DataFile, Manifest, SourcePart, parse
+from .sink import HashingReader
+
+Problem = dict[str, str]  # path, problem
+
+
+def load(repository: Repository, name: str, backup_id: str) -> Manifest:
+    """The manifest of a backup. Raises DamagedBackup."""
+    parts = []
+    for path in (MANIFEST, SUMS):
+        try:
+            parts.append(repository.read(name, backup_id, path))
+        except RepositoryError as exc:
+            raise DamagedBackup(backup_id, [{"path": path, "problem": exc.message}]) from exc
+    return parse(backup_id, parts[0], parts[1])
+
+
+def quick_problems(repository: Repository, name: str, manifest: Manifest) -> list[Problem]:
+    """What is wrong as far as names and sizes tell."""
+    problems = []
+    for one in manifest.files:
+        size = repository.size(name, manifest.id, one.path)
+        if size is None:
+            problems.append({"path": one.path, "problem": "it is missing, or no regular file"})
+        elif size != one.bytes:
+            problems.append({"path": one.path, "problem": "it has %d bytes instead of %d" % (size, one.bytes)})
+    known = [MANIFEST, SUMS, *(one.path for one in manifest.files)]
+    for path in repository.foreign(name, manifest.id, known):
+        problems.append({"path": path, "problem": "it does not belong to the backup"})
+    return problems
+
+
+def full_problems(repository: Repository, name: str, manifest: Manifest, progress: Progress) -> list[Problem]:
+    """What is wrong when every byte is read, as it lies there and decompressed."""
+    problems = quick_problems(repository, name, manifest)
+    progress.start(f"Verifying {name}/{manifest.id}", manifest.size, "bytes")
+    bad = {problem["path"] for problem in problems}
+    for one in manifest.files:
+        if one.path in bad:
+            continue
+        try:
+            with open_data(repository, name, manifest, one, progress) as reader:
+                while reader.read(BLOCK):
+                    pass
+        except DamagedBackup as exc:
+            problems.extend(exc.problems)
+    return problems
+
+
+@contextlib.contextmanager
+def open_data(
+    repository: Repository, name: str, manifest: Manifest, one: DataFile, progress: Progress
+) -> Iterator[_VerifiedReader]:
+    """A data file's content. The block's reader raises DamagedBackup rather than give a wrong end."""
+    handle = _opened(repository, name, manifest.id, one)
+    with handle:
+        stored = HashingReader(handle)
+        with usable(manifest.compression).reader(stored) as reader:
+            yield _VerifiedReader(manifest.id, one, stored, reader, progress)
+
+
+def _opened(repository: Repository, name: str, backup_id: str, one: DataFile) -> Any:
+    try:
+        return repository.open(name, backup_id, one.path)
+    except RepositoryError as exc:
+        raise DamagedBackup(backup_id, [{"path": one.path, "problem": exc.message}]) from exc
+
+
+class _VerifiedReader:
+    """Gives b"" only when size and digests, stored and decompressed, are those of the manifest."""
+
+    def __init__(self, backup_id: str, one: DataFile, stored: HashingReader, reader: Any, progress: Progress) -> None:
+        self._id = backup_id
+        self._file = one
+        self._stored = stored
+        self._content = HashingReader(reader)
+        self._progress = progress
+
+    def read(self, size: int) -> bytes:
+        try:
+            data = self._content.read(size)
+        except CorruptStream as exc:
+            raise self._damaged(exc.message) from exc
+        except OSError as exc:
+            raise self._damaged(f"it can't be read ({exc.strerror})") from exc
+        self._progress.advance(len(data))
+        if self._content.bytes > self._file.content_bytes:  # also keeps a bomb from filling the disk
+            raise self._damaged("it holds more than the %d bytes that the manifest tells" % self._file.content_bytes)
+        if not data:
+            self._check_end()
+        return data
+
+    def _check_end(self) -> None:
+        stored = (self._stored.bytes, self._stored.sha256())
+        if stored != (self._file.bytes, self._file.sha256):
+            raise self._damaged(f"its SHA-256 is {stored[1]} instead of {self._file.sha256}")
+        content = (self._content.bytes, self._content.sha256())
+        if content != (self._file.content_bytes, self._file.content_sha256):
+            raise self._damaged("its decompressed content is not what the manifest tells")
+
+    def _damaged(self, problem: str) -> DamagedBackup:
+        return DamagedBackup(self._id, [{"path": self._file.path, "problem": problem}])
+
+
+class BackupCopy:
+    """One store's part of a backup, as `Store.prepare` wants it."""
+
+    def __init__(
+        self, repository: Repository, name: str, manifest: Manifest, part: SourcePart, progress: Progress
+    ) -> None:
+        self.content_digest = part.content_digest
+        self.collections: tuple[Collection, ...] = part.collections
+        self.details: Mapping[str, Any] = part.details
+        self.progress = progress
+        self._where = (repository, name, manifest)
+        folder = "" if len(manifest.sources) == 1 else part.name
+        self._files = {self._name_of(one, folder, manifest.compression): one for one in part.files}
+
+    @staticmethod
+    def _name_of(one: DataFile, folder: str, compression: str) -> str:
+        name = one.path.split("/", 2 if folder else 1)[-1]
+        suffix = usable(compression).suffix
+        return name[: -len(suffix)] if suffix and name.endswith(suffix) else name
+
+    def names(self) -> Sequence[str]:
+        return list(self._files)
+
+    def open(self, name: str) -> contextlib.AbstractContextManager[_VerifiedReader]:
+        repository, set_name, manifest = self._where
+        return open_data(repository, set_name, manifest, self._files[name], self.progress)

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a store's snapshot goes: into a backup in the making, or (in check mode) nowhere but a digest."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+
+from .._core.compression.base import BLOCK, Compression, CorruptStream, Writable
+from .._core.errors import RepositoryError
+from .._core.files import os_errors
+from .._core.progress import Progress
+from .base import Staging
+from .manifest import DATA, DataFile
+
+_FLUSH_EVERY_S = 0.2
+
+
+class HashingWriter:
+    """Counts and hashes what passes through."""
+
+    def __init__(self, target: Writable, progress: Progress) -> None:
+        self._target = target
+        self._progress = progress
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: bytes) -> None:
+        self._target.write(data)
+        self._hash.update(data)
+        self.bytes += len(data)
+        self._progress.advance(len(data))
+
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+class _Nowhere:
+    def write(self, data: bytes) -> None:
+        """For digests alone."""
+
+
+class DigestSink:
+    """Keeps nothing: check mode learns what a run would write, with the very same code."""
+
+    def __init__(self, scratch: str, progress: Progress) -> None:
+        self.scratch = scratch
+        self.progress = progress
+        self.bytes = 0
+
+    @contextlib.contextmanager
+    def file(self, name: str) -> Iterator[HashingWriter]:
+        writer = HashingWriter(_Nowhere(), self.progress)
+        yield writer
+        self.bytes += writer.bytes
+
+
+class StagingSink:
+    """Compresses, writes, and reads back each file of one source; `files` is what the manifest says of them."""
+
+    def __init__(self, staging: Staging, folder: str, compression: Compression, progress: Progress) -> None:
+        self.scratch = os.path.join(staging.scratch, folder or DATA)
+        self.progress = progress
+        self.files: list[DataFile] = []
+        self._staging = staging
+        self._folder = DATA if not folder else f"{DATA}/{folder}"
+        self._compression = compression
+        with os_errors(RepositoryError, "Can't write to the repository", self.scratch):
+            os.mkdir(self.scratch, 0o700)
+
+    @contextlib.contextmanager
+    def file(self, name: str) -> Iterator[HashingWriter]:
+        path = f"{self._folder}/{name}{self._compression.suffix}"
+        with os_errors(RepositoryError, "Can't write to the repository", path):
+            with self._staging.create(path) as handle, _flushed_early(handle.fileno()):
+                with self._compression.writer(handle.fileno()) as target:
+                    writer = HashingWriter(target, self.progress)
+                    yield writer
+        self.files.append(self._read_back(path, writer))
+
+    def _read_back(self, path: str, written: HashingWriter) -> DataFile:
+        """A backup is one only when it has been read: decompress the file from the disk and compare."""
+        self.progress.start(f"Reading back {path}", written.bytes, "bytes")
+        with self._staging.reopen(path) as handle:
+            stored = HashingReader(handle)
+            content = hashlib.sha256()
+            size = 0
+            try:
+                with self._compression.reader(stored) as reader:
+                    while True:
+                        data = reader.read(BLOCK)
+                        if not data:
+                            break
+                        content.update(data)
+                        size += len(data)
+                        self.progress.advance(len(data))
+            except CorruptStream as exc:
+                raise RepositoryError(f"{path} was written and can't be read back: {exc}.", _BAD_DISK) from exc
+        if (size, content.hexdigest()) != (written.bytes, written.sha256()):
+            raise RepositoryError(f"{path} was written and is not the same when read back.", _BAD_DISK)
+        return DataFile(path, stored.bytes, stored.sha256(), size, content.hexdigest())
+
+
+_BAD_DISK = "Nothing was published. Suspect the disk or memory of the repository's host."
+
+
+class HashingReader:
+    """Counts and hashes what is read through it."""
+
+    def __init__(self, source: object) -> None:
+        self._source = source
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._source.read(size)  # type: ignore[attr-defined]
+        self._hash.update(data)
+        self.bytes += len(data)
+        return data
+
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+@contextlib.contextmanager
+def _flushed_early(fd: int) -> Iterator[None]:
+    """Have the disk write while we still compress; errors are reported by the fsync at the end."""
+    done = threading.Event()
+
+    def flush() -> None:
+        while not done.wait(_FLUSH_EVERY_S):
+            with contextlib.suppress(OSError):
+                os.fdatasync(fd)
+
+    thread = threading.Thread(target=flush, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
