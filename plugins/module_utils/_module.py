@@ -1,0 +1,35 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one file between verbs and AnsibleModule: arguments in, results and errors out. Modules call `run`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.parameters import remove_values
+
+from ._core.errors import Day2Error, MissingDependency
+from ._core.progress import Progress
+
+Verb = Callable[[Mapping[str, Any], bool, Progress], dict[str, Any]]
+
+
+def run(module: AnsibleModule, verb: Verb) -> None:
+    """Run a verb with the module's parameters; never returns."""
+    progress = Progress(
+        module.params.get("_progress") or "", lambda text: str(remove_values(text, module.no_log_values))
+    )
+    try:
+        result = verb(module.params, module.check_mode, progress)
+    except MissingDependency as exc:
+        module.fail_json(msg=f"{missing_required_lib(exc.name, reason=exc.reason)} {exc.hint}")
+    except Day2Error as exc:
+        module.fail_json(msg=str(exc), **exc.details)
+    finally:
+        progress.close()
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
+    module.exit_json(**result)

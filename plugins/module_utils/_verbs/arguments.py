@@ -1,0 +1,99 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Argument specs that several modules share, and what becomes of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, NamedTuple, Optional, TypeVar
+
+from .._core.compression import COMPRESSIONS
+from .._core.errors import InvalidRequest
+from .._core.units import parse_duration
+from .._repository.base import Repository
+from .._repository.directory import DirectoryRepository
+from .._repository.manifest import check_set_name
+from .._repository.retention import Keep
+from .._stores.base import Store
+from .._stores.registry import argument_spec as store_spec
+from .._stores.registry import open_store
+
+T = TypeVar("T")
+
+PROGRESS: dict[str, Any] = {"_progress": {"type": "str"}}
+REPOSITORY: dict[str, Any] = {
+    "repository": {"type": "path", "required": True},
+    "lock_timeout": {"type": "str", "default": "1m"},
+}
+COMPRESSION: dict[str, Any] = {"compression": {"type": "str", "choices": sorted(COMPRESSIONS)}}
+KEEP: dict[str, Any] = {
+    "keep": {
+        "type": "dict",
+        "options": {
+            "last": {"type": "int"},
+            "hourly": {"type": "int"},
+            "daily": {"type": "int"},
+            "weekly": {"type": "int"},
+            "monthly": {"type": "int"},
+            "yearly": {"type": "int"},
+            "within": {"type": "str"},
+        },
+    },
+}
+
+
+def store_argument(**more: Any) -> dict[str, Any]:
+    """The spec of `source` or `target`, or with more of a list of them."""
+    return dict({"type": "dict", "options": store_spec()}, **more)
+
+
+class NamedStore(NamedTuple):
+    """A store and its name within a backup."""
+
+    name: str
+    store: Store
+
+
+def named_stores(one: Optional[Mapping[str, Any]], several: Optional[Sequence[Mapping[str, Any]]]) -> list[NamedStore]:
+    """The stores of `source`/`sources`, by unique names that can be a directory's.
+
+    A single store may go without a name, as its files need no directory of their own.
+    """
+    given = [one] if one else list(several or [])
+    if not given:
+        raise InvalidRequest("No store is given.", "Set source (or target), or a list of them that is not empty.")
+    stores = []
+    for parameters in given:
+        store = open_store(parameters)
+        name = parameters.get("name") or store.path.rstrip("/").rpartition("/")[2] or store.type
+        stores.append(NamedStore(check_set_name(name) if len(given) > 1 else name, store))
+    names = [entry.name for entry in stores]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidRequest(f"Two stores are called {twice[0]}.", "Give each a name of its own (name).")
+    return stores
+
+
+def open_repository(location: str) -> Repository:
+    """The repository at a location."""
+    if "://" in location:
+        raise InvalidRequest(
+            f"{location}: only a directory can be a repository in this version.", "Name a directory of the host."
+        )
+    return DirectoryRepository(location)
+
+
+def optional(value: Any, convert: Callable[[Any], T]) -> Optional[T]:
+    """Convert what is given; leave None alone."""
+    return None if value is None else convert(value)
+
+
+def keep_policy(value: Optional[Mapping[str, Any]]) -> Optional[Keep]:
+    """The retention policy, if there is one."""
+    return optional(value, Keep.from_options)
+
+
+def duration(value: Any) -> float:
+    """Seconds. Raises InvalidRequest."""
+    return parse_duration(value)

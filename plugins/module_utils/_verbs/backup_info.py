@@ -1,0 +1,178 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""backup_info: the sets and backups of a repository, and whether they can be relied on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import Day2Error, RepositoryError
+from .._core.progress import Progress
+from .._core.units import format_duration, format_time
+from .._repository.base import Repository
+from .._repository.history import Entry, History, read_history, remember_verified, retained
+from .._repository.manifest import check_set_name
+from .._repository.reading import Problem, full_problems
+from .._repository.retention import Keep
+from .arguments import KEEP, PROGRESS, REPOSITORY, duration, keep_policy, open_repository, optional
+from .writing import describe
+
+ARGUMENTS: dict[str, Any] = {
+    "argument_spec": dict(
+        name={"type": "str"},
+        verify={"type": "str", "choices": ["none", "quick", "full"], "default": "quick"},
+        reverify_after={"type": "str"},
+        max_age={"type": "str"},
+        **REPOSITORY,
+        **KEEP,
+        **PROGRESS,
+    ),
+}
+
+
+class Request(NamedTuple):
+    """What is asked. `reverify_after`: seconds for which an earlier full verification is enough."""
+
+    name: Optional[str]
+    repository: Repository
+    verify: str
+    reverify_after: Optional[float]
+    max_age: Optional[float]
+    keep: Optional[Keep]
+    lock_timeout: float
+
+
+def request_from(params: Mapping[str, Any]) -> Request:
+    """Check the module's arguments. Raises InvalidRequest."""
+    return Request(
+        name=optional(params["name"], check_set_name),
+        repository=open_repository(params["repository"]),
+        verify=params["verify"],
+        reverify_after=optional(params["reverify_after"], duration),
+        max_age=optional(params["max_age"], duration),
+        keep=keep_policy(params["keep"]),
+        lock_timeout=duration(params["lock_timeout"]),
+    )
+
+
+def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
+    """Look; with verify=full also read, and (outside check mode) remember what was read."""
+    began = time.monotonic()
+    request = request_from(params)
+    now = datetime.now(timezone.utc)
+    existing = request.repository.sets()
+    if request.name is not None and request.name not in existing:
+        raise RepositoryError(
+            f"The repository {request.repository.location} has no set {request.name}.",
+            "Its sets are: %s." % (", ".join(existing) or "none"),
+        )
+    sets = [_look(request, name, check, progress, now) for name in existing if request.name in (None, name)]
+    problems = [dict(problem, set=one["name"]) for one in sets for problem in one["problems"]]
+    return {
+        "changed": False,
+        "sets": sets,
+        "problems": problems,
+        "ok": not problems and all(one["within_max_age"] is not False for one in sets),
+        "warnings": [note for one in sets for note in one.pop("notes")],
+        "duration_s": round(time.monotonic() - began, 3),
+    }
+
+
+def _look(request: Request, name: str, check: bool, progress: Progress, now: datetime) -> dict[str, Any]:
+    repository = request.repository
+    history = read_history(repository, name)
+    notes: list[str] = []
+    if request.verify == "full":
+        found = _read_all(request, name, history, progress, now)
+        if found and not check:
+            try:
+                with repository.lock(name, "backup_info", request.lock_timeout):
+                    remember_verified(repository, name, found, now)
+            except Day2Error as exc:
+                notes.append(f"What was verified in {name} can't be remembered: {exc}")
+        history = _with(history, found, now)
+    newest = history.newest
+    age = (now - history.current_until(newest)).total_seconds() if newest else None
+    reasons = {one.id: list(one.reasons) for one in retained(history, request.keep)}
+    backups = [_backup(repository, name, entry, reasons, now) for entry in reversed(history.entries)]
+    problems = [
+        dict(problem, backup=entry.id)
+        for entry in history.entries
+        for problem in entry.problems
+        if request.verify != "none"
+    ]
+    within = None
+    if request.max_age is not None:
+        within = age is not None and age <= request.max_age
+    return {
+        "name": name,
+        "newest": newest.id if newest else None,
+        "age_s": None if age is None else round(age, 3),
+        "within_max_age": within,
+        "msg": _message(name, age, request.max_age, len(problems)),
+        "backups": backups,
+        "bytes": sum(entry.manifest.stored_size for entry in history.entries if entry.manifest),
+        "problems": problems,
+        "notes": notes,
+    }
+
+
+def _read_all(
+    request: Request, name: str, history: History, progress: Progress, now: datetime
+) -> dict[str, list[Problem]]:
+    """Read every byte of what is new, was bad, or was last read too long ago."""
+    found = {}
+    for entry in history.entries:
+        if entry.manifest is None:
+            continue
+        if (
+            request.reverify_after is not None
+            and entry.verified_at is not None
+            and not entry.problems
+            and (now - entry.verified_at).total_seconds() < request.reverify_after
+        ):
+            continue
+        try:
+            with request.repository.hold(name, entry.id):
+                found[entry.id] = full_problems(request.repository, name, entry.manifest, progress)
+        except RepositoryError:  # removed meanwhile, as another run's policy wanted
+            continue
+    return found
+
+
+def _with(history: History, found: Mapping[str, list[Problem]], now: datetime) -> History:
+    entries = tuple(
+        entry._replace(problems=tuple(found[entry.id]), verified_at=now) if entry.id in found else entry
+        for entry in history.entries
+    )
+    return history._replace(entries=entries)
+
+
+def _backup(
+    repository: Repository, name: str, entry: Entry, reasons: Mapping[str, list[str]], now: datetime
+) -> dict[str, Any]:
+    common = {
+        "good": not entry.problems,
+        "problems": list(entry.problems),
+        "verified": format_time(entry.verified_at) if entry.verified_at else None,
+        "reasons": reasons.get(entry.id, []),
+    }
+    path = repository.path(name, entry.id)
+    if entry.manifest is None:
+        return dict(common, id=entry.id, path=path)
+    age = (now - entry.manifest.created).total_seconds()
+    return dict(describe(entry.manifest, path), age_s=round(age, 3), **common)
+
+
+def _message(name: str, age: Optional[float], limit: Optional[float], problems: int) -> str:
+    if age is None:
+        text = f"{name} has no good backup"
+    else:
+        text = f"the newest good backup of {name} is {format_duration(age)} old"
+        if limit is not None:
+            text += ", {} max_age {}".format("within" if age <= limit else "beyond", format_duration(limit))
+    return text + (", %d problems" % problems if problems else "")

@@ -1,0 +1,301 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""restore: bring stores back to what a backup holds, or leave them exactly as they are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, NamedTuple, Optional
+
+from .._core.compression import choose
+from .._core.compression.base import Compression
+from .._core.errors import DamagedBackup, InvalidRequest, RepositoryError, SourceError, TargetError
+from .._core.files import resolve
+from .._core.progress import Progress
+from .._core.units import format_time, parse_time
+from .._repository.base import Repository, Staging
+from .._repository.directory import DirectoryRepository
+from .._repository.history import read_history, select
+from .._repository.manifest import ID, SAFETY, Manifest, SourcePart, check_set_name
+from .._repository.reading import BackupCopy, load, quick_problems
+from .._stores.base import Restoration
+from .arguments import (
+    COMPRESSION,
+    PROGRESS,
+    REPOSITORY,
+    NamedStore,
+    duration,
+    named_stores,
+    open_repository,
+    optional,
+    store_argument,
+)
+from .backup import scratch_directory
+from .writing import check_apart, describe, publish, take
+
+ARGUMENTS: dict[str, Any] = {
+    "argument_spec": dict(
+        name={"type": "str", "required": True},
+        target=store_argument(),
+        targets=store_argument(type="list", elements="dict"),
+        backup={"type": "str", "default": "latest"},
+        at={"type": "str"},
+        only={"type": "list", "elements": "str"},
+        on_existing={"type": "str", "choices": ["fail", "replace"], "default": "fail"},
+        safety_backup={"type": "bool", "default": True},
+        **REPOSITORY,
+        **COMPRESSION,
+        **PROGRESS,
+    ),
+    "mutually_exclusive": [("target", "targets"), ("targets", "only")],
+    "required_one_of": [("target", "targets")],
+}
+
+
+class Request(NamedTuple):
+    """What a restore is asked for. `backup` is "latest", an id, or a path of a backup that lies anywhere."""
+
+    name: str
+    repository: Repository
+    stores: Sequence[NamedStore]
+    backup: str
+    at: Optional[datetime]
+    only: Sequence[str]
+    replace: bool
+    safety_backup: bool
+    compression: Compression
+    lock_timeout: float
+
+
+class Step(NamedTuple):
+    """One store, ready to be restored."""
+
+    entry: NamedStore
+    part: SourcePart
+    existed: bool
+    restoration: Restoration
+
+
+class Plan(NamedTuple):
+    """Everything is read and verified; nothing is touched."""
+
+    request: Request
+    manifest: Manifest
+    path: str
+    leftovers: list[str]
+    steps: list[Step]
+    started: datetime
+    progress: Progress
+
+    @property
+    def changes(self) -> list[Step]:
+        """The stores that differ from the backup."""
+        return [step for step in self.steps if step.restoration.changed]
+
+
+def request_from(params: Mapping[str, Any]) -> Request:
+    """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
+    if params["at"] and params["backup"] != "latest":
+        raise InvalidRequest("at and backup both say which backup to take.", "Give one of them.")
+    repository = open_repository(params["repository"])
+    stores = named_stores(params["target"], params["targets"])
+    check_apart(repository, stores)
+    return Request(
+        name=check_set_name(params["name"]),
+        repository=repository,
+        stores=stores,
+        backup=params["backup"],
+        at=optional(params["at"], parse_time),
+        only=params["only"] or (),
+        replace=params["on_existing"] == "replace",
+        safety_backup=params["safety_backup"],
+        compression=choose(params["compression"] or "")[0],
+        lock_timeout=duration(params["lock_timeout"]),
+    )
+
+
+def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
+    """The whole verb: check mode is the plan alone."""
+    began = time.monotonic()
+    with plan(request_from(params), check, progress) as ready:
+        safety = None if check else apply(ready)
+        result = _result(ready, safety)
+    result["duration_s"] = round(time.monotonic() - began, 3)
+    return result
+
+
+@contextlib.contextmanager
+def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
+    """Choose the backup, verify it, and prepare every store beside its target."""
+    started = datetime.now(timezone.utc)
+    with contextlib.ExitStack() as stack:
+        leftovers: list[str] = []
+        source, name, manifest = _find(request)
+        stack.enter_context(source.hold(name, manifest.id))
+        problems = quick_problems(source, name, manifest)
+        if problems:
+            raise DamagedBackup(manifest.id, problems)
+        pairs = _match(request, manifest)
+        if check:
+            scratch = stack.enter_context(scratch_directory())
+        else:
+            request.repository.check_writable()
+            lock = request.repository.lock(request.name, "restore", request.lock_timeout)
+            leftovers = stack.enter_context(lock)
+            scratch = stack.enter_context(request.repository.stage(request.name)).scratch
+        progress.start(f"Reading and verifying {name}/{manifest.id}", manifest.size, "bytes")
+        steps = []
+        for index, (entry, part) in enumerate(pairs):
+            own = os.path.join(scratch, "restore-%d" % index)
+            os.mkdir(own, 0o700)
+            copy = BackupCopy(source, name, manifest, part, progress)
+            existed = entry.store.exists()
+            restoration = stack.enter_context(entry.store.prepare(copy, request.only, own, check))
+            steps.append(Step(entry, part, existed, restoration))
+        ready = Plan(request, manifest, source.path(name, manifest.id), leftovers, steps, started, progress)
+        _check_allowed(ready)
+        yield ready
+
+
+def _find(request: Request) -> tuple[Repository, str, Manifest]:
+    """The backup, wherever it lies."""
+    if os.sep in request.backup:
+        path = resolve(request.backup, RepositoryError)
+        parent, backup = os.path.split(path)
+        if not ID.fullmatch(backup) or not os.path.isdir(path):
+            raise RepositoryError(f"{path} is not a backup.", "Name the directory that holds its manifest.json.")
+        elsewhere = DirectoryRepository(os.path.dirname(parent))
+        return elsewhere, os.path.basename(parent), load(elsewhere, os.path.basename(parent), backup)
+    history = read_history(request.repository, request.name)
+    return request.repository, request.name, select(history, request.backup, request.at, request.name)
+
+
+def _match(request: Request, manifest: Manifest) -> list[tuple[NamedStore, SourcePart]]:
+    """Which part of the backup goes into which target."""
+    parts = {part.name: part for part in manifest.sources}
+    pairs = []
+    for entry in request.stores:
+        part = parts.get(entry.name)
+        if part is None and len(parts) == len(request.stores) == 1:
+            part = manifest.sources[0]
+        if part is None:
+            raise InvalidRequest(
+                f"Backup {manifest.id} has no part called {entry.name}.",
+                "Set name of the target to one of: {}.".format(", ".join(sorted(parts))),
+            )
+        if part.type != entry.store.type:
+            raise InvalidRequest(
+                f"The backup's part {part.name} is of type {part.type}, the target of type {entry.store.type}.",
+                "restore brings back the same type; for another one restore it beside and use migrate.",
+            )
+        pairs.append((entry, part))
+    return pairs
+
+
+def _check_allowed(ready: Plan) -> None:
+    existing = [step.entry.store.path for step in ready.changes if step.existed]
+    if existing and not ready.request.replace:
+        raise TargetError(
+            "{} exists and differs from backup {}.".format(" and ".join(existing), ready.manifest.id),
+            "Set on_existing=replace to overwrite it.",
+            {"diff": _diff(ready)},
+        )
+
+
+def apply(ready: Plan) -> Optional[Manifest]:
+    """Save what will be replaced, then replace it. Returns the safety backup, if one was needed."""
+    changes = ready.changes
+    if not changes:
+        return None
+    safety = None
+    replaced = [step.entry for step in changes if step.existed]
+    if ready.request.safety_backup and replaced:
+        with ready.request.repository.stage(ready.request.name) as staging:
+            safety = _save(ready, staging, replaced)
+    done: list[Step] = []
+    with ready.progress.critical():
+        try:
+            for step in changes:
+                step.restoration.apply()
+                done.append(step)
+        except BaseException:
+            for step in reversed(done):
+                step.restoration.undo()
+            raise
+    return safety
+
+
+def _save(ready: Plan, staging: Staging, replaced: Sequence[NamedStore]) -> Manifest:
+    request = ready.request
+    ready.progress.start("Backing up what will be replaced", unit="bytes")
+    try:
+        taken = take(replaced, staging=staging, scratch="", compression=request.compression, progress=ready.progress)
+    except SourceError as exc:
+        raise TargetError(
+            f"The safety backup of what would be replaced failed: {exc.message}",
+            "Nothing was changed. Set safety_backup=false if what is there is not worth keeping.",
+        ) from exc
+    return publish(
+        request.repository,
+        staging,
+        request.name,
+        taken,
+        compression=request.compression,
+        created=datetime.now(timezone.utc),
+        started=ready.started,
+        kind=SAFETY,
+    )
+
+
+def _result(ready: Plan, safety: Optional[Manifest]) -> dict[str, Any]:
+    request = ready.request
+    warnings = [note for step in ready.steps for note in step.restoration.notes]
+    warnings += [f"Removed what a killed run had left: {path}" for path in ready.leftovers]
+    return {
+        "changed": bool(ready.changes),
+        "msg": _message(ready),
+        "backup": describe(ready.manifest, ready.path),
+        "safety_backup": None if safety is None else describe(safety, request.repository.path(request.name, safety.id)),
+        "targets": [
+            {
+                "name": step.part.name,
+                "type": step.part.type,
+                "path": step.entry.store.path,
+                "changed": step.restoration.changed,
+                "changes": [one._asdict() for one in step.restoration.changes],
+            }
+            for step in ready.steps
+        ],
+        "diff": _diff(ready),
+        "warnings": warnings,
+    }
+
+
+def _message(ready: Plan) -> str:
+    if not ready.changes:
+        return f"Nothing to restore: the target equals backup {ready.manifest.id}."
+    return "Restored {} from backup {} of {}.".format(
+        " and ".join(step.entry.store.path for step in ready.changes),
+        ready.manifest.id,
+        format_time(ready.manifest.created),
+    )
+
+
+def _diff(ready: Plan) -> dict[str, str]:
+    before, after = [], []
+    for step in ready.steps:
+        for change in step.restoration.changes:
+            if change.before is not None:
+                before.append("%s %s: %d\n" % (step.part.name, change.name, change.before))
+            after.append("%s %s: %d\n" % (step.part.name, change.name, change.after))
+    return {
+        "before_header": "now",
+        "after_header": f"backup {ready.manifest.id}",
+        "before": "".join(before),
+        "after": "".join(after),
+    }

@@ -1,0 +1,167 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading stores and publishing what was read as one backup: what `backup` and restore's safety backup share."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Callable, NamedTuple, Optional
+
+from .._core.compression.base import Compression
+from .._core.errors import InvalidRequest
+from .._core.files import is_within
+from .._core.progress import Progress
+from .._core.units import format_time
+from .._core.version import VERSION
+from .._repository.base import Repository, Staging
+from .._repository.history import remember_verified
+from .._repository.manifest import BACKUP, Manifest, SourcePart, content_digest, sums_of
+from .._repository.sink import DigestSink, StagingSink
+from .._stores.base import Sink, Snapshot
+from .arguments import NamedStore
+
+# How a store is read: its snapshot, or a hand-made copy of it converted.
+Read = Callable[[NamedStore, Sink], Snapshot]
+
+
+def take_snapshot(entry: NamedStore, sink: Sink) -> Snapshot:
+    """The usual way."""
+    return entry.store.snapshot(sink)
+
+
+class Taken(NamedTuple):
+    """What was read of one store. In check mode the part has no files, and `bytes` tells their size."""
+
+    part: SourcePart
+    bytes: int
+    fingerprint: Optional[str]
+    notes: tuple[str, ...]
+
+
+def take(
+    stores: Sequence[NamedStore],
+    *,
+    staging: Optional[Staging],
+    scratch: str,
+    compression: Compression,
+    progress: Progress,
+    read: Read = take_snapshot,
+) -> list[Taken]:
+    """Read every store: into the staging, or without one only to know counts and digests.
+
+    :param scratch: an empty directory, used when there is no staging.
+    """
+    taken = []
+    for index, entry in enumerate(stores):
+        folder = entry.name if len(stores) > 1 else ""
+        if staging is not None:
+            sink: Sink = StagingSink(staging, folder, compression, progress)
+        else:
+            sink = DigestSink(os.path.join(scratch, str(index)), progress)
+            os.mkdir(sink.scratch, 0o700)
+        taken.append(_taken(entry, read(entry, sink), sink))
+    return taken
+
+
+def _taken(entry: NamedStore, snapshot: Snapshot, sink: Sink) -> Taken:
+    files = tuple(sink.files) if isinstance(sink, StagingSink) else ()
+    part = SourcePart(
+        name=entry.name,
+        type=entry.store.type,
+        path=entry.store.path,
+        parameters=entry.store.parameters(),
+        content_digest=snapshot.content_digest,
+        collections=snapshot.collections,
+        details=dict(snapshot.details),
+        files=files,
+    )
+    size = sink.bytes if isinstance(sink, DigestSink) else part.size
+    return Taken(part, size, snapshot.fingerprint, snapshot.notes)
+
+
+def publish(
+    repository: Repository,
+    staging: Staging,
+    name: str,
+    taken: Sequence[Taken],
+    *,
+    compression: Compression,
+    created: datetime,
+    started: datetime,
+    kind: str = BACKUP,
+    imported_from: Optional[str] = None,
+) -> Manifest:
+    """Make the staged files a backup, and note that they have been read back."""
+    parts = tuple(one.part for one in taken)
+    while True:
+        manifest = Manifest(
+            id=backup_id(created, content_digest(parts)),
+            set=name,
+            kind=kind,
+            created=created,
+            host=socket.gethostname(),
+            tools=_tools(),
+            compression=compression.name,
+            duration_s=round((datetime.now(timezone.utc) - started).total_seconds(), 3),
+            sources=parts,
+            imported_from=imported_from,
+        )
+        document = manifest.to_json()
+        if staging.publish(manifest.id, document, sums_of(manifest, document)):
+            break
+        created += timedelta(seconds=1)  # the same content within the same second: a safety backup right after a backup
+    remember_verified(repository, name, {manifest.id: []}, datetime.now(timezone.utc))
+    return manifest
+
+
+def backup_id(created: datetime, digest: str) -> str:
+    """20250630T120000Z-3f2a9c1b: the second, and the first 8 digits of the content's digest."""
+    return "{}-{}".format(created.strftime("%Y%m%dT%H%M%SZ"), digest[:8])
+
+
+def _tools() -> dict[str, str]:
+    return {"day2.ops": VERSION, "python": platform.python_version(), "system": platform.platform(terse=True)}
+
+
+def check_apart(repository: Repository, stores: Sequence[NamedStore]) -> None:
+    """A backup that contains the backups grows without end, and a restore would replace them."""
+    for entry in stores:
+        if is_within(repository.location, os.path.realpath(entry.store.path)):
+            raise InvalidRequest(
+                f"The repository {repository.location} is inside {entry.store.path}.",
+                "Choose a repository outside of what it keeps, best on another disk.",
+            )
+
+
+def describe(manifest: Manifest, path: str) -> dict[str, object]:
+    """A backup as results show it."""
+    return {
+        "id": manifest.id,
+        "path": path,
+        "kind": manifest.kind,
+        "created": format_time(manifest.created),
+        "bytes": manifest.size,
+        "stored_bytes": manifest.stored_size,
+        "compression": manifest.compression,
+        "content_digest": manifest.content_digest,
+        "host": manifest.host,
+        "imported_from": manifest.imported_from,
+        "sources": [describe_part(part, part.size) for part in manifest.sources],
+    }
+
+
+def describe_part(part: SourcePart, size: int) -> dict[str, object]:
+    """One store's part of a backup as results show it."""
+    return {
+        "name": part.name,
+        "type": part.type,
+        "path": part.path,
+        "bytes": size,
+        "content_digest": part.content_digest,
+        "collections": [one._asdict() for one in part.collections],
+    }
