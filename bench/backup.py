@@ -1,0 +1,389 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups and restores beside restic, borg, tar and the shell recipe that the requirements start from, in one run.
+
+Our time is the module's own `duration_s` (reading back and verifying included), theirs the wall time of the
+command. Every repetition has a fresh repository and a fresh target; the fastest of three counts, for everybody.
+`--small` takes a tenth of the data. A promise that was missed is marked; it does not fail the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+ROOT = Path(__file__).resolve().parents[1]
+WORK = ROOT / ".cache" / "bench"
+SCALE = 10 if "--small" in sys.argv else 1
+REPEAT = 3
+ENVIRONMENT = dict(
+    os.environ,
+    RESTIC_PASSWORD="bench",
+    RESTIC_CACHE_DIR=str(WORK / "restic-cache"),
+    BORG_BASE_DIR=str(WORK / "borg"),
+    BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK="yes",
+    ANSIBLE_FORCE_COLOR="0",
+)
+
+
+def shell(command: str) -> float:
+    """Seconds that a command line takes. (A peer's recipe is a shell's.)"""
+    began = time.perf_counter()
+    subprocess.run(["bash", "-euo", "pipefail", "-c", command], check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+class Memory(threading.Thread):
+    """The peak of the resident memory of a module and its children, in MiB, looked at every 10 ms."""
+
+    def __init__(self, mark: str) -> None:
+        super().__init__(daemon=True)
+        self._mark = mark.encode()
+        self._done = threading.Event()
+        self.peak = 0.0
+
+    def run(self) -> None:
+        while not self._done.wait(0.01):
+            self.peak = max(self.peak, self._now())
+
+    def stop(self) -> float:
+        self._done.set()
+        self.join()
+        return self.peak
+
+    def _now(self) -> float:
+        parents, resident, marked = {}, {}, set()
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if self._mark in (entry / "cmdline").read_bytes() and fields[0] != "Z":
+                    marked.add(entry.name)
+                parents[entry.name], resident[entry.name] = fields[1], int(fields[21])
+            except OSError:
+                continue
+        total = 0
+        for one in resident:
+            ancestor: Optional[str] = one
+            while ancestor and ancestor not in marked:
+                ancestor = parents.get(ancestor)
+            total += resident[one] if ancestor else 0
+        return total * os.sysconf("SC_PAGESIZE") / 2**20
+
+
+def module(verb: str, **arguments: Any) -> dict[str, Any]:
+    """Run a module as a task on this host."""
+    command = ["ansible", "localhost", "-m", f"day2.ops.{verb}", "-a", json.dumps(arguments)]
+    memory = Memory(f"AnsiballZ_{verb}.py")
+    memory.start()
+    extra = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"}
+    done = subprocess.run(command, env=dict(ENVIRONMENT, **extra), capture_output=True, text=True)
+    peak = memory.stop()
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    result: dict[str, Any] = json.loads(done.stdout.partition("=> ")[2])
+    result["peak_mib"] = peak
+    return result
+
+
+def fresh(*names: str) -> list[Path]:
+    """Paths of that name in the work directory, with nothing there."""
+    paths = [WORK / name for name in names]
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)
+        path.unlink(missing_ok=True)
+    return paths
+
+
+def settle() -> None:
+    """No measurement pays for the dirty pages of the one before it."""
+    os.sync()
+
+
+def best(measure: Callable[[], float]) -> float:
+    times = []
+    for _ in range(REPEAT):
+        settle()
+        times.append(measure())
+    return min(times)
+
+
+class Table:
+    """Rows of what was measured, with the ratio that was promised and whether it holds."""
+
+    def __init__(self) -> None:
+        self.failed = False
+
+    def title(self, text: str) -> None:
+        print(f"\n{text}", flush=True)
+
+    def row(self, name: str, seconds: float, note: str = "") -> None:
+        print(f"  {name:34}{seconds:9.2f} s   {note}", flush=True)
+
+    def ratio(self, name: str, value: float, limit: float, unit: str = "x") -> None:
+        holds = value <= limit
+        self.failed |= not holds
+        print(f"  {name:34}{value:9.2f} {unit:3} (at most {limit:g}: {'holds' if holds else 'MISSED'})", flush=True)
+
+
+def make_database(path: Path, size: int) -> None:
+    """Audit rows as HawkFish's: about 270 bytes each, half of them words and half random digits."""
+    chance = random.Random(1)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=OFF")
+    connection.execute(
+        "CREATE TABLE audit_log (id INTEGER PRIMARY KEY, timestamp TEXT, user TEXT, path TEXT, detail TEXT)"
+    )
+    connection.execute("CREATE INDEX audit_log_timestamp ON audit_log (timestamp)")
+    number = 0
+    while path.stat().st_size < size:
+        with connection:
+            connection.executemany(
+                "INSERT INTO audit_log VALUES (?, ?, ?, ?, ?)",
+                (
+                    (
+                        number + offset,
+                        f"2025-06-{offset % 30 + 1:02d}T12:00:{offset % 60:02d}.{offset % 1000:03d}Z",
+                        ("admin", "operator", "system")[offset % 3],
+                        f"/redfish/v1/Systems/{chance.getrandbits(128):032x}",
+                        json.dumps(
+                            {"request": f"{chance.getrandbits(128):032x}", "message": "state changed from On to Off"}
+                        ),
+                    )
+                    for offset in range(50_000)
+                ),
+            )
+        number += 50_000
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+
+
+def make_tree(path: Path, files: int, size: int) -> None:
+    """Run outputs as the profiler's: many small reports, some larger; text and random digits."""
+    chance = random.Random(2)
+    average = size // files
+    for number in range(files):
+        folder = path / f"{number % 100:03d}" / f"run-{number // 100 % 20:02d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        length = max(1, int(chance.expovariate(1 / average)))
+        text = b"".join(
+            b"column %d value %016x\n" % (index % 50, chance.getrandbits(64)) for index in range(length // 34 + 1)
+        )
+        (folder / f"report-{number}.json").write_bytes(text[:length])
+
+
+def bench_sqlite(table: Table) -> None:
+    size = 10**9 // SCALE
+    (database,) = fresh("hawkfish.db")
+    fresh("hawkfish.db-wal", "hawkfish.db-shm")
+    make_database(database, size)
+    table.title(f"SQLite, {database.stat().st_size / 1e6:.0f} MB: first backup, read back and checked")
+    source = {"type": "sqlite", "path": str(database)}
+    ours: dict[str, Any] = {}
+
+    def our_first() -> float:
+        (repository,) = fresh("ours")
+        result = module("backup", name="bench", source=source, repository=str(repository))
+        ours.setdefault("peak", 0.0)
+        ours.update(result, peak=max(ours["peak"], result["peak_mib"]))
+        return float(result["duration_s"])
+
+    first = best(our_first)
+    table.row("day2.ops", first, f"{ours['backup']['stored_bytes'] / 1e6:.0f} MB kept, peak {ours['peak']:.0f} MiB")
+    restic = best(
+        lambda: shell(f"restic -q init -r {fresh('restic')[0]}; restic -q -r {WORK}/restic backup {database}")
+    )
+    table.row("restic", restic, f"{du('restic'):.0f} MB kept")
+    borg = best(
+        lambda: shell(f"borg init -e none {fresh('borg-repo')[0]}; borg create -C zstd {WORK}/borg-repo::a {database}")
+    )
+    table.row("borg", borg, f"{du('borg-repo'):.0f} MB kept")
+
+    def recipe() -> float:
+        (folder,) = fresh("recipe")
+        folder.mkdir()
+        return shell(
+            f"sqlite3 {database} '.backup {folder}/backup.db'; sqlite3 {database} .dump > {folder}/dump.sql;"
+            f" gzip {folder}/backup.db; gzip {folder}/dump.sql"
+        )
+
+    settle()
+    by_shell = recipe()
+    table.row("shell recipe (once)", by_shell, f"{du('recipe'):.0f} MB kept, not read back")
+    table.ratio("to restic", first / restic, 0.6)
+    table.ratio("to the shell recipe", first / by_shell, 0.12)
+    table.ratio("peak memory", ours["peak"], 128, "MiB")
+
+    table.title("SQLite: nothing changed")
+    again = best(
+        lambda: float(module("backup", name="bench", source=source, repository=str(WORK / "ours"))["duration_s"])
+    )
+    restic_again = best(lambda: shell(f"restic -q -r {WORK}/restic backup {database}"))
+    table.row("day2.ops", again)
+    table.row("restic", restic_again)
+    table.ratio("to restic", again / restic_again, 1)
+
+    table.title("SQLite: restore with verification into a fresh target")
+
+    def our_restore() -> float:
+        (target,) = fresh("restored")
+        target.mkdir()
+        store = {"type": "sqlite", "path": str(target / "hawkfish.db")}
+        result = module("restore", name="bench", target=store, repository=str(WORK / "ours"))
+        ours["peak"] = max(ours["peak"], result["peak_mib"])
+        return float(result["duration_s"])
+
+    restore = best(our_restore)
+    restic_restore = best(
+        lambda: shell(f"restic -q -r {WORK}/restic restore latest --target {fresh('restored-restic')[0]}")
+    )
+
+    def borg_extract() -> float:
+        (folder,) = fresh("restored-borg")
+        folder.mkdir()
+        return shell(f"cd {folder}; borg extract {WORK}/borg-repo::a")
+
+    borg_restore = best(borg_extract)
+    table.row("day2.ops", restore, f"peak {ours['peak']:.0f} MiB")
+    table.row("restic (neither verified nor synced)", restic_restore)
+    table.row("borg", borg_restore)
+    table.ratio("to restic", restore / restic_restore, 1.2)
+    table.ratio("peak memory", ours["peak"], 128, "MiB")
+    fresh("ours", "restic", "borg-repo", "recipe", "restored", "restored-restic", "restored-borg", "hawkfish.db")
+
+
+def bench_tree(table: Table) -> None:
+    files, size = 20_000 // SCALE, 400_000_000 // SCALE
+    (tree,) = fresh("tree")
+    make_tree(tree, files, size)
+    table.title(f"A tree of {files:,} files and {size / 1e6:.0f} MB: first backup, read back and verified")
+    source = {"type": "files", "path": str(tree)}
+    peak = [0.0]
+
+    def our_first() -> float:
+        (repository,) = fresh("ours")
+        result = module("backup", name="bench", source=source, repository=str(repository))
+        peak[0] = max(peak[0], result["peak_mib"])
+        return float(result["duration_s"])
+
+    first = best(our_first)
+    table.row("day2.ops", first, f"{du('ours'):.0f} MB kept, peak {peak[0]:.0f} MiB")
+    restic = best(lambda: shell(f"restic -q init -r {fresh('restic')[0]}; restic -q -r {WORK}/restic backup {tree}"))
+    table.row("restic", restic, f"{du('restic'):.0f} MB kept")
+    borg = best(
+        lambda: shell(f"borg init -e none {fresh('borg-repo')[0]}; borg create -C zstd {WORK}/borg-repo::a {tree}")
+    )
+    table.row("borg", borg, f"{du('borg-repo'):.0f} MB kept")
+    tar = best(lambda: shell(f"tar -C {tree} -cf - . | zstd -q -T0 -3 -f -o {WORK}/tree.tar.zst"))
+    table.row("tar | zstd (not read back)", tar, f"{du('tree.tar.zst'):.0f} MB kept")
+    table.ratio("to restic", first / restic, 0.8)
+    table.ratio("peak memory", peak[0], 128, "MiB")
+
+    table.title("The tree: nothing changed")
+    again = best(
+        lambda: float(module("backup", name="bench", source=source, repository=str(WORK / "ours"))["duration_s"])
+    )
+    restic_again = best(lambda: shell(f"restic -q -r {WORK}/restic backup {tree}"))
+    borg_again = best(lambda: shell(f"borg create -C zstd {WORK}/borg-repo::$RANDOM-$(date +%s%N) {tree}"))
+    table.row("day2.ops", again)
+    table.row("restic", restic_again)
+    table.row("borg", borg_again)
+    table.ratio("to restic", again / restic_again, 0.5)
+
+    table.title("The tree: restore with verification into a fresh target")
+
+    def our_restore() -> float:
+        fresh("restored")
+        store = {"type": "files", "path": str(WORK / "restored")}
+        return float(module("restore", name="bench", target=store, repository=str(WORK / "ours"))["duration_s"])
+
+    table.row("day2.ops", best(our_restore))
+    table.row(
+        "restic (neither verified nor synced)",
+        best(lambda: shell(f"restic -q -r {WORK}/restic restore latest --target {fresh('restored-restic')[0]}")),
+    )
+    fresh("ours", "restic", "borg-repo", "tree.tar.zst", "restored", "restored-restic", "tree")
+
+
+def bench_json(table: Table) -> None:
+    records = 1_500_000 // SCALE
+    (document,) = fresh("request_database.json")
+    chance = random.Random(3)
+    with open(document, "w") as handle:
+        handle.write('{"machines": {')
+        for number in range(records):
+            record = {
+                "machine_id": f"machine-{number}",
+                "request_id": f"req-{chance.getrandbits(128):032x}",
+                "tags": ["a"] * 20,
+            }
+            handle.write(f'{"," if number else ""}"machine-{number}": {json.dumps(record)}')
+        handle.write("}}")
+    table.title(
+        f"A JSON document of {document.stat().st_size / 1e6:.0f} MB: first backup, every record parsed, read back"
+    )
+    fresh("ours")
+    source = {"type": "json", "path": str(document)}
+    result = module("backup", name="bench", source=source, repository=str(WORK / "ours"))
+    table.row("day2.ops (once)", result["duration_s"])
+    table.ratio("peak memory", result["peak_mib"], 128, "MiB")
+    fresh("restored")
+    store = {"type": "json", "path": str(WORK / "restored")}
+    result = module("restore", name="bench", target=store, repository=str(WORK / "ours"))
+    table.row("day2.ops restore (once)", result["duration_s"])
+    table.ratio("peak memory", result["peak_mib"], 128, "MiB")
+    fresh("ours", "restored", "request_database.json")
+
+
+def bench_task(table: Table) -> None:
+    """What a task costs that finds nothing to do, beside a ping."""
+    count = 20
+    (document,) = fresh("small.json")
+    document.write_text('{"templates": {"a": {"id": 1}}}')
+    fresh("ours")
+    backup = {"name": "bench", "source": {"type": "json", "path": str(document)}, "repository": str(WORK / "ours")}
+    time.sleep(0.3)
+    module("backup", **backup)
+
+    def play(tasks: list[dict[str, Any]]) -> float:
+        path = WORK / "play.json"
+        path.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+        return best(lambda: shell(f"ansible-playbook -i localhost, -c local {path}"))
+
+    empty = play([{"ansible.builtin.meta": "noop"}])
+    ping = (play([{"ansible.builtin.ping": {}}] * count) - empty) / count
+    ours = (play([{"day2.ops.backup": backup}] * count) - empty) / count
+    table.title("A task that finds nothing to do")
+    table.row("ansible.builtin.ping", ping)
+    table.row("day2.ops.backup", ours)
+    table.ratio("to 1.2 x ping + 0.1 s", ours / (1.2 * ping + 0.1), 1)
+
+
+def du(name: str) -> float:
+    """MB (10^6 bytes) below a path of the work directory."""
+    path = WORK / name
+    return sum(one.stat().st_size for one in [path, *path.rglob("*")] if one.is_file()) / 1e6
+
+
+def main() -> None:
+    WORK.mkdir(parents=True, exist_ok=True)
+    table = Table()
+    for bench in (bench_task, bench_tree, bench_json, bench_sqlite):
+        bench(table)
+    print(f"\n{'A promise was missed.' if table.failed else 'All promises hold.'}")
+
+
+if __name__ == "__main__":
+    main()
