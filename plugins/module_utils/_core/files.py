@@ -29,11 +29,16 @@ def os_errors(kind: type[Day2Error], doing: str, path: str) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        where = exc.filename if isinstance(exc.filename, str) else path
-        message = f"{doing} {where}: {exc.strerror or exc}."
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(message, "Nothing was changed. Free some space on that file system and run again.") from exc
-        raise kind(message) from exc
+        raise from_os_error(exc, kind, doing, path) from exc
+
+
+def from_os_error(exc: OSError, kind: type[Day2Error], doing: str, path: str) -> Day2Error:
+    """The same for one error; a full disk is NoSpace, whatever the kind."""
+    where = exc.filename if isinstance(exc.filename, str) else path
+    message = f"{doing} {where}: {exc.strerror or exc}."
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoSpace(message, "Nothing was changed. Free some space on that file system and run again.")
+    return kind(message)
 
 
 def resolve(path: str, kind: type[Day2Error]) -> str:

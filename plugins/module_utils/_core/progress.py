@@ -57,7 +57,7 @@ class Progress:
         self._done = 0
         self._started = time.monotonic()
         self._reason = ""  # why the work should stop
-        self._told = False
+        self._told = False  # the main thread was
         self._critical = 0
         self._closed = False
         self._fd = -1
@@ -101,9 +101,10 @@ class Progress:
         """Raise `Cancelled` when the work should stop, unless inside `critical`."""
         if not self._reason or self._critical:
             return
-        if self._told and threading.current_thread() is threading.main_thread():
-            return
-        self._told = True
+        if threading.current_thread() is threading.main_thread():
+            if self._told:
+                return
+            self._told = True
         raise Cancelled("Stopped: %s." % self._reason)
 
     @contextlib.contextmanager
@@ -122,7 +123,8 @@ class Progress:
         with self._lock:
             self._closed = True
             self._remove()
-        for number, handler in self._handlers.items():
+        # One event can bring several signals: once told to stop, the program is left to end in peace.
+        for number, handler in () if self._reason else self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
         atexit.unregister(self.close)

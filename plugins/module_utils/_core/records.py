@@ -103,7 +103,7 @@ def _layout(keys: tuple[Any, ...]) -> tuple[tuple[str, ...], str]:
     """The keys in order, and the mapping with a %s for each value."""
     for key in keys:
         if not isinstance(key, str):
-            raise SourceError("The keys of a mapping are text; %.60r is a %s." % (key, type(key).__name__))
+            raise SourceError("The keys of a mapping in a record are text, not %s." % type(key).__name__)
     ordered = tuple(sorted(keys))
     quoted = [_quote("$" + key if key.startswith("$") else key).replace("%", "%%") for key in ordered]
     return ordered, "{%s}" % ",".join([key + ":%s" for key in quoted])

@@ -37,7 +37,7 @@ def parse_size(value: Union[str, int]) -> int:
 
     :raises InvalidRequest: not a size, negative, or 8 EiB and more.
     """
-    match = None if isinstance(value, bool) else _SIZE.fullmatch(str(value).strip())
+    match = _SIZE.fullmatch(str(value).strip())
     if match is None:
         raise InvalidRequest("%r is not a size." % (value,), "Write a number of bytes, or for example 100M or 1.5G.")
     power = _POWERS.index(match[2].upper()) + 1 if match[2] else 0
@@ -64,7 +64,7 @@ def parse_duration(value: Union[str, float]) -> float:
 
     :raises InvalidRequest: not a duration, negative, or more than 1000y.
     """
-    text = "" if isinstance(value, bool) else str(value).strip()
+    text = str(value).strip()
     seconds, at, smallest = 0.0, 0, math.inf
     if _SECONDS.fullmatch(text):
         seconds, at = float(text), len(text)

@@ -54,7 +54,7 @@ class DirectoryStaging:
 
     def __exit__(self, *exc: object) -> None:
         if not self._published:
-            with os_errors(RepositoryError, "Can't remove", self._path):
+            with contextlib.suppress(OSError):  # the work is done or has failed; the next run removes what is left
                 remove(self._path)
 
     def create(self, path: str) -> BinaryIO:
@@ -84,8 +84,12 @@ class DirectoryStaging:
             for directory, _names, _files in os.walk(self._path):
                 fsync_directory(directory)
             os.rename(self._path, target)
+            try:
+                fsync_directory(self._set_path)
+            except OSError:
+                os.rename(target, self._path)  # what is said to have failed must not be there
+                raise
             self._published = True
-            fsync_directory(self._set_path)
         return True
 
 
@@ -194,9 +198,9 @@ class DirectoryRepository:
                 "host": socket.gethostname(),
                 "since": format_time(datetime.now(timezone.utc)),
             }
-            os.ftruncate(fd, 0)
             # who holds it is for people; a full disk must not stop a run that is going to free some
             with contextlib.suppress(OSError):
+                os.ftruncate(fd, 0)
                 os.pwrite(fd, json.dumps(holder).encode(), 0)
             yield self._clean(name)
         finally:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from .._core.compression.base import BLOCK, Compression, CorruptStream, Writable
 from .._core.errors import RepositoryError
-from .._core.files import os_errors
+from .._core.files import from_os_error, os_errors
 from .._core.progress import Progress
 from .base import Staging
 from .manifest import DATA, DataFile
@@ -24,14 +24,18 @@ _FLUSH_EVERY_S = 0.2
 class HashingWriter:
     """Counts and hashes what passes through."""
 
-    def __init__(self, target: Writable, progress: Progress) -> None:
+    def __init__(self, target: Writable, path: str, progress: Progress) -> None:
         self._target = target
+        self._path = path
         self._progress = progress
         self._hash = hashlib.sha256()
         self.bytes = 0
 
     def write(self, data: bytes) -> None:
-        self._target.write(data)
+        try:
+            self._target.write(data)
+        except OSError as exc:  # told apart from the store's own trouble with reading, here where the two meet
+            raise from_os_error(exc, RepositoryError, "Can't write to the repository", self._path) from exc
         self._hash.update(data)
         self.bytes += len(data)
         self._progress.advance(len(data))
@@ -55,7 +59,7 @@ class DigestSink:
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[HashingWriter]:
-        writer = HashingWriter(_Nowhere(), self.progress)
+        writer = HashingWriter(_Nowhere(), name, self.progress)
         yield writer
         self.bytes += writer.bytes
 
@@ -79,7 +83,7 @@ class StagingSink:
         with os_errors(RepositoryError, "Can't write to the repository", path):
             with self._staging.create(path) as handle, _flushed_early(handle.fileno()):
                 with self._compression.writer(handle.fileno()) as target:
-                    writer = HashingWriter(target, self.progress)
+                    writer = HashingWriter(target, path, self.progress)
                     yield writer
         self.files.append(self._read_back(path, writer))
 

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.compression import by_suffix, choose
 from .._core.compression.base import BLOCK, Compression, CorruptStream
-from .._core.errors import SourceError
+from .._core.errors import Day2Error, RepositoryError, SourceError
 from .._core.files import open_regular, os_errors, resolve
 from .._core.progress import Progress
 from .._core.units import format_duration, format_size, format_time
 from .._repository.base import Repository, Staging
-from .._repository.history import CONFIRMED, History, read_history, retained
+from .._repository.history import CONFIRMED, History, read_history, remember_verified, retained
 from .._repository.manifest import Manifest, check_set_name, content_digest
 from .._repository.retention import Decision, Keep
 from .._stores.base import Sink, Snapshot
@@ -37,7 +37,7 @@ from .arguments import (
     optional,
     store_argument,
 )
-from .writing import Taken, backup_id, check_apart, describe, describe_part, publish, take, take_snapshot
+from .writing import Taken, backup_id, check_apart, describe, describe_part, note, publish, take, take_snapshot
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
@@ -230,11 +230,10 @@ def _new_id(taken: Sequence[Taken], created: datetime) -> str:
 
 def apply(ready: Plan) -> dict[str, Any]:
     """Do what was planned. State is written after the work that it tells of."""
-    request, repository = ready.request, ready.request.repository
+    request = ready.request
     current = ready.history.newest
     if ready.writes and ready.staging is not None:
         current = publish(
-            repository,
             ready.staging,
             request.name,
             ready.taken,
@@ -243,19 +242,34 @@ def apply(ready: Plan) -> dict[str, Any]:
             started=ready.started,
             imported_from=request.imported,
         )
-    if not request.imported and current is not None and ready.reason != "recent":
+    warnings = note(lambda: _remember(ready, current))
+    removed: list[str] = []
+    for backup in ready.removals:
+        try:
+            gone = request.repository.remove(request.name, backup)
+        except Day2Error as exc:
+            raise RepositoryError(
+                f"{_message(ready, removed)} Then: {exc.message}", details={"removed": removed}
+            ) from exc
+        if gone:
+            removed.append(backup)
+        else:
+            warnings.append(f"Backup {backup} is being read by another process: it stays until the next run.")
+    result = _result(ready, current, removed)
+    result["warnings"] += warnings
+    return result
+
+
+def _remember(ready: Plan, current: Optional[Manifest]) -> None:
+    request, repository = ready.request, ready.request.repository
+    if current is None or ready.reason == "recent":
+        return
+    if ready.writes:
+        remember_verified(repository, request.name, {current.id: []}, datetime.now(timezone.utc))
+    if not request.imported:
         if ready.taken:
             remember_fingerprints(repository, request.name, request.stores, ready.taken)
         repository.write_state(request.name, CONFIRMED, {"id": current.id, "at": format_time(ready.started)})
-    removed: list[str] = []
-    busy: list[str] = []
-    for backup in ready.removals:
-        (removed if repository.remove(request.name, backup) else busy).append(backup)
-    result = _result(ready, current, removed)
-    result["warnings"].extend(
-        f"Backup {one} is being read by another process: it stays until the next run." for one in busy
-    )
-    return result
 
 
 def remember_fingerprints(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Optional
 from .._core.compression import choose
 from .._core.compression.base import Compression
 from .._core.errors import DamagedBackup, InvalidRequest, RepositoryError, SourceError, TargetError
-from .._core.files import resolve
+from .._core.files import os_errors, resolve
 from .._core.progress import Progress
 from .._core.units import format_time, parse_time
 from .._repository.base import Repository, Staging
@@ -152,7 +152,8 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
         steps = []
         for index, (entry, part) in enumerate(pairs):
             own = os.path.join(scratch, "restore-%d" % index)
-            os.mkdir(own, 0o700)
+            with os_errors(RepositoryError, "Can't make", own):
+                os.mkdir(own, 0o700)
             copy = BackupCopy(source, name, manifest, part, progress)
             existed = entry.store.exists()
             restoration = stack.enter_context(entry.store.prepare(copy, request.only, own, check))
@@ -241,7 +242,6 @@ def _save(ready: Plan, staging: Staging, replaced: Sequence[NamedStore]) -> Mani
             "Nothing was changed. Set safety_backup=false if what is there is not worth keeping.",
         ) from exc
     return publish(
-        request.repository,
         staging,
         request.name,
         taken,

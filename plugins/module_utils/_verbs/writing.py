@@ -13,13 +13,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Callable, NamedTuple, Optional
 
 from .._core.compression.base import Compression
-from .._core.errors import InvalidRequest
-from .._core.files import is_within
+from .._core.errors import InvalidRequest, NoSpace, RepositoryError
+from .._core.files import is_within, os_errors
 from .._core.progress import Progress
 from .._core.units import format_time
 from .._core.version import VERSION
 from .._repository.base import Repository, Staging
-from .._repository.history import remember_verified
 from .._repository.manifest import BACKUP, Manifest, SourcePart, content_digest, sums_of
 from .._repository.sink import DigestSink, StagingSink
 from .._stores.base import Sink, Snapshot
@@ -63,7 +62,8 @@ def take(
             sink: Sink = StagingSink(staging, folder, compression, progress)
         else:
             sink = DigestSink(os.path.join(scratch, str(index)), progress)
-            os.mkdir(sink.scratch, 0o700)
+            with os_errors(NoSpace, "Can't make", sink.scratch):
+                os.mkdir(sink.scratch, 0o700)
         taken.append(_taken(entry, read(entry, sink), sink))
     return taken
 
@@ -85,7 +85,6 @@ def _taken(entry: NamedStore, snapshot: Snapshot, sink: Sink) -> Taken:
 
 
 def publish(
-    repository: Repository,
     staging: Staging,
     name: str,
     taken: Sequence[Taken],
@@ -96,7 +95,7 @@ def publish(
     kind: str = BACKUP,
     imported_from: Optional[str] = None,
 ) -> Manifest:
-    """Make the staged files a backup, and note that they have been read back."""
+    """Make the staged files a backup."""
     parts = tuple(one.part for one in taken)
     while True:
         manifest = Manifest(
@@ -113,10 +112,17 @@ def publish(
         )
         document = manifest.to_json()
         if staging.publish(manifest.id, document, sums_of(manifest, document)):
-            break
+            return manifest
         created += timedelta(seconds=1)  # the same content within the same second: a safety backup right after a backup
-    remember_verified(repository, name, {manifest.id: []}, datetime.now(timezone.utc))
-    return manifest
+
+
+def note(write: Callable[[], None]) -> list[str]:
+    """Write state, which can always be made again: that it can't be written is for a warning, not a failure."""
+    try:
+        write()
+    except (RepositoryError, NoSpace) as exc:
+        return [f"What was done can't be noted, so that the next run does more than it must: {exc.message}"]
+    return []
 
 
 def backup_id(created: datetime, digest: str) -> str:

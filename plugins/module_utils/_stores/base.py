@@ -1,0 +1,150 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every store type answers, and what it is given.
+
+A store knows its own native format and nothing of repositories: it writes its snapshot into a `Sink` and is
+restored from a `Copy`; both are handed to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Optional, Protocol
+
+from .._core.collection import Collection
+from .._core.progress import Progress
+
+
+class Snapshot(NamedTuple):
+    """What a store says of the copy that it has just written into a sink.
+
+    `content_digest` is hex SHA-256 of the native content: equal exactly when a restore would bring the same data
+    back. `details` are JSON values: what a restore needs and what a person wants to know, never a secret.
+    `fingerprint` is the cheap identity of what was read (see `Store.fingerprint`).
+    """
+
+    content_digest: str
+    collections: tuple[Collection, ...]
+    details: Mapping[str, Any]
+    fingerprint: Optional[str]
+    notes: tuple[str, ...] = ()
+
+
+class Writer(Protocol):
+    """One file of a snapshot, being written."""
+
+    def write(self, data: bytes) -> object: ...
+
+
+class Reader(Protocol):
+    """One file of a backup, being read. `read(n)` returns at most n bytes, and b"" only at a *verified* end."""
+
+    def read(self, size: int) -> bytes: ...
+
+
+class Sink(Protocol):
+    """Where a snapshot goes: a backup in the making, or (in check mode) only a digest.
+
+    `scratch` is an empty private directory with room for a native copy; it is removed with everything in it.
+    """
+
+    scratch: str
+    progress: Progress
+
+    def file(self, name: str) -> AbstractContextManager[Writer]:
+        """Open the next file. `name` is relative, without a compression's suffix ("hawkfish.db").
+
+        The file counts once the block ends without an exception.
+        """
+
+
+class Copy(Protocol):
+    """One store's part of a backup, as a restore sees it."""
+
+    content_digest: str
+    collections: tuple[Collection, ...]
+    details: Mapping[str, Any]
+    progress: Progress
+
+    def names(self) -> Sequence[str]:
+        """The names that the store gave its files in `snapshot`."""
+
+    def open(self, name: str) -> AbstractContextManager[Reader]:
+        """The file's content, decompressed. Raises DamagedBackup at the first byte that can't be right,
+        at the latest at the end: what was read counts only after b"" was returned."""
+
+
+class Change(NamedTuple):
+    """One line of a restore's difference: a collection, or for trees a kind of entry."""
+
+    name: str
+    before: Optional[int]  # records in the target now; None: it is not there
+    after: int
+
+
+class Restoration(Protocol):
+    """A restore that is ready: everything is read and verified beside the target, nothing of it is touched.
+
+    Used as a context manager: leaving the block removes what was prepared. Exactly one of these orders holds:
+    nothing; `apply`; `apply` then `undo`.
+    """
+
+    changed: bool  # False: the target already equals the backup
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+
+    def apply(self) -> None:
+        """Put the new content in place in one atomic step; raise, with the target as it was, when that fails."""
+
+    def undo(self) -> None:
+        """Put back what `apply` replaced."""
+
+    def fingerprint(self) -> Optional[str]:
+        """The target's fingerprint after `apply` (or of a target that already equals the backup)."""
+
+    def __enter__(self) -> Restoration: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Store(Protocol):
+    """One store of an application.
+
+    Class attributes describe the type: `type` is its name, `options` an Ansible argument spec of what it takes
+    beside `type`, `name` and `path` (no defaults there: None means "not given").
+    """
+
+    type: str
+    options: dict[str, dict[str, Any]]
+    path: str
+
+    def __init__(self, path: str, options: Mapping[str, Any]) -> None: ...
+
+    def exists(self) -> bool:
+        """Is there anything at the path? (An empty directory or file is nothing.)"""
+
+    def parameters(self) -> dict[str, Any]:
+        """The options in effect, for the manifest: two runs with equal parameters back up the same thing."""
+
+    def fingerprint(self) -> Optional[str]:
+        """A cheap identity of the current content, from file attributes alone; None where it can't be trusted.
+
+        Equal fingerprints mean equal content; different ones mean "read it".
+        """
+
+    def snapshot(self, sink: Sink) -> Snapshot:
+        """Write a consistent native copy into the sink, while others write. Raises SourceError."""
+
+    def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
+        """As `snapshot`, from a copy that somebody made by hand (already decompressed; `filename` has lost
+        its compression suffix: "backup_20250630.db", "dump.sql", "config.tar"), after checking it."""
+
+    def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
+        """Get ready to restore, whole or `only` some collections or paths.
+
+        With `dry` nothing is written outside `scratch`; without it, files may be prepared beside the target
+        under hidden names that start with `PREPARED` (see _core/files.py) and leftovers of a killed run with
+        such names are removed. Raises DamagedBackup, TargetError, InvalidRequest (an unknown name in `only`).
+        """

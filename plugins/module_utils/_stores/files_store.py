@@ -1,0 +1,144 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The `files` store: a directory with everything below it, or what `include` and `exclude` leave of it.
+
+A snapshot is two files: `NAME.tar` (POSIX tar, see tree_archive.py) and `NAME.index.jsonl` (one line an entry with
+all that identifies it, see tree_index.py). Symbolic links are kept as links, sockets are left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Optional
+
+from .._core.errors import Day2Error, RepositoryError, SourceError
+from .._core.files import os_errors, resolve
+from .base import Copy, Reader, Restoration, Sink, Snapshot
+from .tree_archive import CHUNK, ArchiveWriter
+from .tree_import import import_tar
+from .tree_index import Index, collections_of, listed
+from .tree_restore import ARCHIVE, INDEX, TreeRestoration
+from .tree_walk import Identity, Selection, identify, walk
+from .tree_write import Guarded, TreeWriter
+
+
+class FilesStore:
+    """See `Store` in base.py."""
+
+    type = "files"
+    options: dict[str, dict[str, Any]] = {  # noqa: RUF012  # as the Protocol has it
+        "include": {"type": "list", "elements": "str"},
+        "exclude": {"type": "list", "elements": "str"},
+    }
+
+    def __init__(self, path: str, options: Mapping[str, Any]) -> None:
+        self.path = os.path.abspath(path)
+        self._include = sorted(set(options.get("include") or ()))
+        self._exclude = sorted(set(options.get("exclude") or ()))
+        self._selection = Selection(self._include, self._exclude)
+
+    def exists(self) -> bool:
+        """Is there anything at the path? (An empty directory is nothing.)"""
+        try:
+            with os.scandir(self.path) as entries:
+                return any(True for _entry in entries)
+        except FileNotFoundError:
+            return os.path.lexists(self.path)
+        except OSError:
+            return True
+
+    def parameters(self) -> dict[str, Any]:
+        """The options in effect."""
+        return {"include": list(self._include), "exclude": list(self._exclude)}
+
+    def fingerprint(self) -> Optional[str]:
+        """The attributes of all selected entries; None where they can't be trusted."""
+        try:
+            return identify(_existing(self.path), self._selection, self._description())
+        except (Day2Error, OSError):
+            return None
+
+    def snapshot(self, sink: Sink) -> Snapshot:
+        """Write the selected entries as they are, each at one moment."""
+        root = _existing(self.path)
+        name = _base_name(root)
+        spool = os.path.join(sink.scratch, "index")
+        identity = Identity(root, self._description())
+        sink.progress.start(f"Reading {root}", None, "bytes")
+        with sink.file(name + ARCHIVE) as out, _spooled(spool) as index:
+            writer = TreeWriter(Guarded(out), Guarded(index), identity, sink.progress)
+            with os_errors(SourceError, "Can't read", root):
+                for found in walk(root, self._selection, writer.failed):
+                    writer.add(found)
+            writer.finish(root)
+            self._refuse_empty(root, writer.index)
+        _copy_index(spool, sink, name)
+        before = identity.value()
+        unchanged = before is not None and before == identify(root, self._selection, self._description())
+        notes = []
+        if writer.sockets:
+            notes.append(f"Sockets are not kept: {listed(writer.sockets)}.")
+        return self._told(writer.archive, writer.index, before if unchanged else None, notes)
+
+    def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
+        """Take over a tar file made by hand. Names stay as they are: a leading directory is not taken away."""
+        name = _base_name(self.path)
+        spool = os.path.join(sink.scratch, "index")
+        sink.progress.start(f"Importing {filename}", None, "bytes")
+        with sink.file(name + ARCHIVE) as out, _spooled(spool) as handle:
+            archive, index = ArchiveWriter(Guarded(out)), Index(Guarded(handle))
+            left_out = import_tar(reader, filename, sink, archive=archive, index=index, selection=self._selection)
+            self._refuse_empty(filename, index)
+        _copy_index(spool, sink, name)
+        notes = ["Not selected by include and exclude, and left out: %d entries." % left_out] if left_out else []
+        return self._told(archive, index, None, notes)
+
+    def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
+        """Build the new tree beside the old one, verified, to be exchanged with it."""
+        return TreeRestoration(self.path, self.fingerprint, copy, only=only, scratch=scratch, dry=dry)
+
+    def _description(self) -> str:
+        return json.dumps(self.parameters(), sort_keys=True)
+
+    def _refuse_empty(self, root: str, index: Index) -> None:
+        if not any(index.counts.values()):
+            what = "holds nothing that include and exclude select" if self._include or self._exclude else "is empty"
+            raise SourceError(f"{root} {what}.")
+
+    def _told(self, archive: ArchiveWriter, index: Index, fingerprint: Optional[str], notes: Sequence[str]) -> Snapshot:
+        details = {"bytes": index.bytes, "archive_bytes": archive.bytes, **self.parameters()}
+        return Snapshot(index.content_digest, collections_of(index.counts), details, fingerprint, tuple(notes))
+
+
+def _existing(path: str) -> str:
+    """The real path of the directory. Raises SourceError."""
+    root = resolve(path, SourceError)
+    if not os.path.isdir(root):
+        raise SourceError("{} {}.".format(root, "is not a directory" if os.path.lexists(root) else "does not exist"))
+    return root
+
+
+def _base_name(path: str) -> str:
+    """What to call a tree's files: safe on every system."""
+    return re.sub(r"[^A-Za-z0-9._+-]", "_", os.path.basename(path)).lstrip(".-") or "tree"
+
+
+@contextlib.contextmanager
+def _spooled(path: str) -> Iterator[BinaryIO]:
+    """A scratch file to keep the index in: a sink takes one file after the other."""
+    with os_errors(RepositoryError, "Can't write", path), open(path, "wb") as handle:
+        yield handle
+
+
+def _copy_index(spool: str, sink: Sink, name: str) -> None:
+    with sink.file(name + INDEX) as out, open(spool, "rb") as handle:
+        while True:
+            data = handle.read(CHUNK)
+            if not data:
+                return
+            out.write(data)

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Building a directory of JSON documents beside the one that it is to replace."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import IO, Callable
+
+from .json_layout import OPEN_DIRECTORY, OPEN_FILE, opened
+from .json_place import Owner, resemble
+from .json_read import chunks
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+Replaced = Callable[[str], bool]
+
+
+class Build:
+    """A new directory, 0700 until it is finished.
+
+    :param new: its path; it is made.
+    :param old: the path of what it is to replace; "" when there is nothing. What is in both keeps its owner and mode.
+    """
+
+    def __init__(self, new: str, old: str) -> None:
+        self.notes: dict[str, None] = {}
+        self._owners: dict[str, Owner] = {}
+        os.mkdir(new, 0o700)
+        self._new = os.open(new, OPEN_DIRECTORY)
+        self._old = os.open(old, OPEN_DIRECTORY) if old else None
+
+    def close(self) -> None:
+        """Give up the descriptors."""
+        os.close(self._new)
+        if self._old is not None:
+            os.close(self._old)
+
+    def add_directory(self, name: str, owner: Owner) -> None:
+        """A collection's directory; its owner and mode come last."""
+        self._owners[name] = owner
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=self._new)
+
+    def add_file(self, name: str, owner: Owner, content: IO[bytes]) -> str:
+        """A file; returns the SHA-256 of its content."""
+        directory, _, base = name.rpartition("/")
+        digest = hashlib.sha256()
+        with opened(directory or ".", OPEN_DIRECTORY, self._new) as parent:
+            fd = os.open(base, _CREATE, 0o600, dir_fd=parent)
+        with os.fdopen(fd, "wb") as out:
+            for data in chunks(content.read):
+                digest.update(data)
+                out.write(data)
+            out.flush()
+            self._dress(fd, name, OPEN_FILE, owner)
+        return digest.hexdigest()
+
+    def carry_over(self, replaced: Replaced) -> None:
+        """Take over from the old directory, by hard links, what is not replaced.
+
+        :param replaced: tells of a name relative to the directory (that of a directory ends in "/").
+        """
+        if self._old is not None:
+            self._carry_over(self._old, self._new, "", replaced)
+
+    def finish(self, owner: Owner) -> None:
+        """Set the owners and modes of directories, and make everything durable."""
+        for name, one in self._owners.items():
+            with opened(name, OPEN_DIRECTORY, self._new) as fd:
+                if fd is not None:
+                    self._dress(fd, name, OPEN_DIRECTORY, one)
+        self._dress(self._new, ".", OPEN_DIRECTORY, owner)
+        _sync_file_system(self._new)
+
+    def _dress(self, fd: int, name: str, flags: int, owner: Owner) -> None:
+        if self._old is not None:
+            with opened(name, flags, self._old) as old:
+                if old is not None:
+                    resemble(fd, old)
+                    return
+        self.notes.update(dict.fromkeys(owner.give(fd)))
+
+    def _carry_over(self, old: int, new: int, prefix: str, replaced: Replaced) -> None:
+        for name in os.listdir(old):
+            path = prefix + name
+            info = os.stat(name, dir_fd=old, follow_symlinks=False)
+            if not stat.S_ISDIR(info.st_mode):
+                if not replaced(path):
+                    os.link(name, name, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
+                continue
+            with opened(name, OPEN_DIRECTORY, old) as below:
+                if below is None:
+                    continue
+                if replaced(path + "/") and all(replaced("%s/%s" % (path, one)) for one in os.listdir(below)):
+                    continue  # the backup tells whether there is such a collection
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, 0o700, dir_fd=new)
+                with opened(name, OPEN_DIRECTORY, new) as made:
+                    if made is not None:
+                        self._carry_over(below, made, path + "/", replaced)
+                        resemble(made, below)
+
+
+def state(path: str, replaced: Replaced) -> str:
+    """What a restore relies on: the identity of everything in a directory, and the content of what is replaced."""
+    total = 0
+    root = os.open(path, OPEN_DIRECTORY)
+    try:
+        for name, info in _walk(root, ""):
+            parts = "%s\0%d" % (name, info.st_ino)
+            if replaced(name):
+                parts += " %d %d" % (info.st_size, info.st_mtime_ns)
+            total += int.from_bytes(hashlib.sha256(os.fsencode(parts)).digest(), "big")
+    finally:
+        os.close(root)
+    return "%064x" % (total % (1 << 256))
+
+
+def _walk(fd: int, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    for name in os.listdir(fd):
+        info = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        if not stat.S_ISDIR(info.st_mode):
+            yield prefix + name, info
+            continue
+        yield prefix + name + "/", info
+        with opened(name, OPEN_DIRECTORY, fd) as below:
+            if below is not None:
+                yield from _walk(below, prefix + name + "/")
+
+
+def _sync_file_system(fd: int) -> None:
+    """Make everything durable at once: an fsync for each of many small files takes minutes."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syncfs(fd) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

@@ -1,0 +1,368 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON documents in a directory: one file a collection, or one file a record. All are copied as at one moment."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any, BinaryIO, Optional
+
+from .._core import files
+from .._core.errors import Day2Error, SourceError, TargetError
+from .._core.fingerprint import attributes, combine, settled, trusted_file_system
+from .._core.progress import Progress
+from .base import Change, Copy, Reader, Restoration, Sink, Snapshot
+from .json_build import Build, state
+from .json_index import Index, Row, index_errors
+from .json_layout import OPEN_DIRECTORY, OPEN_FILE, Layout, listing, opened
+from .json_place import Owner, Swap, kind_of, look, ready
+from .json_read import WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat
+from .json_tar import ERRORS, import_tar, read_tar, write_tar
+from .json_window import Read
+
+_BATCH = 500
+
+
+class Directory:
+    """A store of several files."""
+
+    def __init__(self, path: str, layout: Layout) -> None:
+        self.path = path
+        self._layout = layout
+        self._parent, self._name = os.path.split(path)
+
+    def exists(self) -> bool:
+        info = look(self.path, SourceError)
+        if info is None or not stat.S_ISDIR(info.st_mode):
+            return info is not None
+        return any(True for _found in listing(self.path, self._layout, SourceError))
+
+    def fingerprint(self) -> Optional[str]:
+        now = time.time_ns()
+        parts = []
+        try:
+            device = os.lstat(self.path).st_dev
+            for name, info in listing(self.path, self._layout, SourceError):
+                if name.endswith("/"):
+                    parts.append(name)
+                elif settled([info], now):
+                    parts.append("%s %s" % (name, attributes(info)))
+                else:
+                    return None
+                if info.st_dev != device:
+                    return None
+            return combine(sorted(parts)) if trusted_file_system(self.path) else None
+        except (OSError, Day2Error):
+            return None
+
+    def snapshot(self, sink: Sink) -> Snapshot:
+        self._refuse_others()
+        before = self.fingerprint()
+        with self._workshop(SourceError, "Can't read %s" % self.path, sink) as (index, spool):
+            self._gather(index, spool, sink.progress)
+            unchanged = before is not None and before == self.fingerprint()
+            self._refuse_empty(index)
+            snapshot = self._deliver(index, spool, Owner.of(os.lstat(self.path)).details(), sink)
+        return snapshot._replace(fingerprint=before if unchanged else None)
+
+    def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
+        hint = "Pack the directory with tar, or set layout to single_file."
+        if not filename.endswith(".tar"):
+            raise SourceError("%s is not a tar file." % filename, hint)
+        sink.progress.start("Importing %s" % filename, unit="bytes")
+        with self._workshop(SourceError, "Can't import %s" % filename, sink) as (index, spool):
+            for data in chunks(reporting(reader.read, sink.progress)):
+                spool.write(data)
+            try:
+                with Index(sink.scratch) as raw:
+                    left_out = import_tar(spool, self._layout, index, raw)
+            except ERRORS as exc:
+                raise SourceError("%s: %s." % (filename, exc), hint) from exc
+            self._check_imported(index, spool, filename)
+            snapshot = self._deliver(index, spool, {}, sink)
+        if not left_out:
+            return snapshot
+        return snapshot._replace(
+            notes=("%d files are not named %s, and were left out." % (left_out, self._layout.pattern),)
+        )
+
+    def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
+        notes = ready(self.path, dry)
+        present = self._look_at_target(only)
+
+        def replaced(name: str) -> bool:
+            collection = self._layout.collection(name)
+            return collection is not None and (not only or collection in only)
+
+        def current() -> str:
+            with files.os_errors(TargetError, "Can't read", self.path):
+                return state(self.path, replaced) if look(self.path, TargetError) is not None else ""
+
+        before = current()
+        new = os.path.join(self._parent, files.prepared_name(self._name))
+        with index_errors(TargetError, "Can't restore %s" % self.path), contextlib.ExitStack() as stack:
+            target, backup = stack.enter_context(Index(scratch)), stack.enter_context(Index(scratch))
+            if present:
+                notes += self._survey(target, copy.progress)
+            building = not dry and (bool(only) or not present or target.digest() != copy.content_digest)
+            try:
+                stack.enter_context(files.os_errors(TargetError, "Can't prepare", new))
+                build = stack.enter_context(self._build(copy, new, present)) if building else None
+                self._unpack(copy, only, backup, build)
+                changed = not present or target.digest(only) != backup.digest(only)
+                if build is not None and changed:
+                    build.carry_over(replaced)
+                    build.finish(Owner.recorded(copy.details, self._parent, 0o700))
+                    notes += build.notes
+                else:
+                    files.remove(new)
+                    new = ""
+            except BaseException:
+                files.remove(new)
+                raise
+            changes = _changes(copy, only, target.collections())
+
+        def check() -> None:
+            if current() != before:
+                raise TargetError(
+                    "%s was changed while its restore was prepared." % self.path,
+                    "Nothing was changed by us. Stop the application that writes it and run again.",
+                )
+
+        return Swap(
+            self.path,
+            prepared=new,
+            present=present,
+            check=check,
+            fingerprint=self.fingerprint,
+            progress=copy.progress,
+            changed=changed,
+            changes=changes,
+            notes=notes,
+        )
+
+    @contextlib.contextmanager
+    def _workshop(self, kind: type[Day2Error], doing: str, sink: Sink) -> Iterator[tuple[Index, BinaryIO]]:
+        """What a snapshot is put together in: the index, and the spool with the contents."""
+        with index_errors(kind, doing), Index(sink.scratch) as index, files.os_errors(kind, doing, self.path):
+            with open(os.path.join(sink.scratch, "spool"), "w+b") as spool:
+                yield index, spool
+
+    def _deliver(self, index: Index, spool: BinaryIO, owner: Mapping[str, Any], sink: Sink) -> Snapshot:
+        count, size = index.totals()
+        collections = index.counted()
+        sink.progress.start("Writing %s.tar" % self._name, size, "bytes")
+        with sink.file(self._name + ".tar") as out:
+            write_tar(index, spool, out)
+        details = {"layout": self._layout.name, "bytes": size, "files": count, **owner}
+        return Snapshot(index.digest(), collections, details, None)
+
+    def _gather(self, index: Index, spool: BinaryIO, progress: Progress) -> None:
+        """Read every file, and again what changes, until a listing shows that nothing did."""
+        progress.start("Reading %s" % self.path, unit="bytes")
+        problem: Optional[SourceError] = None
+        for wait in (0.0, *WAITS, None):
+            if self._see_all(index, SourceError):
+                return
+            if wait is None:
+                break
+            progress.check()
+            time.sleep(wait)
+            problem = self._read_stale(index, spool, progress)
+        if problem is None:
+            unsteady = ", ".join(row.name for row in index.stale(5)) or "its list of files"
+            problem = SourceError(
+                "%s changed each of %d times that it was read: %s." % (self.path, len(WAITS) + 1, unsteady),
+                "Stop the application that writes it, or run again when it is less busy.",
+            )
+        raise problem
+
+    def _see_all(self, index: Index, kind: type[Day2Error]) -> bool:
+        """Bring the index up to date. Returns whether everything is as it was read."""
+        index.start_listing()
+        for name, info in listing(self.path, self._layout, kind):
+            about = "" if name.endswith("/") else attributes(info)
+            owner = (stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, int(info.st_mtime))
+            index.see(Row(name, self._layout.collection(name) or "", about, *owner))
+        return index.end_listing()
+
+    def _read_stale(self, index: Index, spool: Optional[BinaryIO], progress: Progress) -> Optional[SourceError]:
+        """Read what the index has as stale; what is written meanwhile stays stale.
+
+        :param spool: where the contents go; None: a target, which need not be valid.
+        :returns: what is wrong with a file that somebody may be writing.
+        :raises SourceError: a file is not valid, and nobody has written it for a while.
+        """
+        problem = None
+        root = os.open(self.path, OPEN_DIRECTORY)
+        try:
+            after = ""
+            while True:
+                batch = index.stale(_BATCH, after)
+                if not batch:
+                    return problem
+                for row in batch:
+                    if row.name.endswith("/"):
+                        index.put(row._replace(stale=0))
+                        continue
+                    with opened(row.name, OPEN_FILE, root) as fd:
+                        wrong = fd is not None and self._read(fd, row, index, spool, progress)
+                    problem = wrong or problem
+                after = batch[-1].name
+        finally:
+            os.close(root)
+
+    def _read(
+        self, fd: int, row: Row, index: Index, spool: Optional[BinaryIO], progress: Progress
+    ) -> Optional[SourceError]:
+        info = settled_stat(fd)
+        position = 0 if spool is None else spool.seek(0, os.SEEK_END)
+
+        def read(size: int) -> bytes:
+            data = os.read(fd, size)
+            if spool is not None:
+                spool.write(data)
+            progress.advance(len(data))
+            return data
+
+        digest, records, problem = self._examine(read, row.name, os.path.join(self.path, row.name))
+        after = os.fstat(fd)
+        if attributes(info) != row.attributes or attributes(after) != row.attributes:
+            return None
+        if problem and spool is not None:
+            error = SourceError(problem, "Repair it, or take it out of the store.")
+            if is_quiet(info):
+                raise error
+            return error
+        index.put(row._replace(position=position, size=info.st_size, sha256=digest, records=records, stale=0))
+        return None
+
+    def _examine(self, read: Read, name: str, path: str) -> tuple[str, Optional[int], str]:
+        """Read a whole file: its digest, its number of records, and what is wrong with it ("": nothing)."""
+        digest, document, problem = examine(read, path, name)
+        if document is None:
+            return digest, None, problem
+        if self._layout.depth == 2:
+            return digest, 1, ""
+        if document.root.kind == "value":
+            return digest, None, "%s is a single value, not a list or mapping of records." % path
+        return digest, document.root.records, ""
+
+    def _check_imported(self, index: Index, spool: BinaryIO, filename: str) -> None:
+        while True:
+            batch = index.stale(_BATCH)
+            if not batch:
+                return
+            for row in batch:
+                if row.name.endswith("/"):
+                    index.put(row._replace(stale=0))
+                    continue
+                spool.seek(row.position)
+                left = row.size
+
+                def read(size: int) -> bytes:
+                    nonlocal left
+                    data = spool.read(min(size, left))
+                    left -= len(data)
+                    return data
+
+                digest, records, problem = self._examine(read, row.name, "%s in %s" % (row.name, filename))
+                if problem:
+                    raise SourceError(problem, "Repair it, or take it out of the tar file.")
+                index.put(row._replace(sha256=digest, records=records, stale=0))
+
+    def _refuse_others(self) -> None:
+        info = look(self.path, SourceError)
+        if info is None:
+            raise SourceError("%s does not exist." % self.path, "Name the directory that holds the application's data.")
+        if stat.S_ISREG(info.st_mode):
+            raise SourceError("%s is a file, not a directory." % self.path, "Set layout to single_file.")
+        if not stat.S_ISDIR(info.st_mode):
+            raise SourceError("%s is %s, not a directory." % (self.path, kind_of(info)))
+
+    def _refuse_empty(self, index: Index) -> None:
+        if index.totals()[0] == 0 and (self._layout.depth == 1 or not index.collections() or self._has_other_layout()):
+            raise SourceError(
+                "%s holds no file named %s." % (self.path, self._layout.pattern),
+                "Set layout if it is organised otherwise: file_per_collection is NAME.json, file_per_record is"
+                " COLLECTION/KEY.json.",
+            )
+
+    def _has_other_layout(self) -> bool:
+        return any(name.endswith(".json") for name in os.listdir(self.path))
+
+    def _look_at_target(self, only: Sequence[str]) -> bool:
+        """Is there a directory? Raises TargetError for anything else."""
+        info = look(self.path, TargetError)
+        if info is None:
+            if only:
+                raise TargetError(
+                    "There is no %s to restore only %s into." % (self.path, ", ".join(only)), "Restore all of it."
+                )
+            return False
+        if not stat.S_ISDIR(info.st_mode):
+            raise TargetError("%s is %s, not a directory." % (self.path, kind_of(info)), "Set layout, or move it away.")
+        return True
+
+    def _survey(self, target: Index, progress: Progress) -> Sequence[str]:
+        """List and read what is there, valid or not. Returns notes."""
+        progress.start("Reading %s" % self.path, unit="bytes")
+        self._see_all(target, TargetError)
+        with files.os_errors(TargetError, "Can't read", self.path):
+            self._read_stale(target, None, progress)
+        unsteady = target.stale(1)
+        if unsteady:
+            raise TargetError(
+                "%s was changed while it was read." % os.path.join(self.path, unsteady[0].name),
+                "Nothing was changed by us. Stop the application that writes it and run again.",
+            )
+        broken = [name for name, records in target.collections().items() if records is None]
+        if not broken:
+            return ()
+        return ("What is replaced is not valid JSON in: %s" % ", ".join(broken[:10]),)
+
+    def _build(self, copy: Copy, new: str, present: bool) -> contextlib.closing[Build]:
+        files.need_space(self._parent, int(copy.details.get("bytes") or 0), "Restoring %s" % self.path)
+        return contextlib.closing(Build(new, self.path if present else ""))
+
+    def _unpack(self, copy: Copy, only: Sequence[str], backup: Index, build: Optional[Build]) -> None:
+        """Read all of the backup into the index, and what is wanted of it into the new directory."""
+        name = copy.names()[0]
+        copy.progress.start("Unpacking %s" % name, copy.details.get("bytes"), "bytes")
+        try:
+            with copy.open(name) as reader:
+                for row, info, content in read_tar(reader, self._layout):
+                    wanted = build if not only or row.collection in only else None
+                    owner = Owner(row.mode, row.uid, row.gid, info.uname, info.gname)
+                    digest = ""
+                    if content is not None:
+                        digest = _put(content, row.name, owner, wanted)
+                    elif wanted is not None:
+                        wanted.add_directory(row.name[:-1], owner)
+                    backup.put(row._replace(sha256=digest))
+        except ERRORS as exc:
+            raise damaged(name, str(exc)) from exc
+        if backup.digest() != copy.content_digest:
+            raise damaged(name, "its content's digest is %s instead of %s" % (backup.digest(), copy.content_digest))
+
+
+def _put(content: IO[bytes], name: str, owner: Owner, build: Optional[Build]) -> str:
+    """Read a file of the backup to its end, and write it where it is wanted; its digest."""
+    if build is not None:
+        return build.add_file(name, owner, content)
+    digest = hashlib.sha256()
+    for data in chunks(content.read):
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _changes(copy: Copy, only: Sequence[str], before: Mapping[str, Optional[int]]) -> list[Change]:
+    after = {one.name: one.records for one in copy.collections}
+    names = only or {**after, **before}
+    return [Change(name, before.get(name), after.get(name, 0)) for name in names]

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of a directory store, as they were read: on disk, because there may be millions."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Optional
+
+from .._core.collection import Collection
+from .._core.errors import Day2Error, SourceError
+from .._core.files import prepared_name
+
+# Each is named in the manifest and in results.
+MOST_COLLECTIONS = 100_000
+
+
+class Row(NamedTuple):
+    """A file, or (the name ends in "/") the directory of a collection."""
+
+    name: str  # relative to the store
+    collection: str
+    attributes: str  # whatever changes when the file does
+    mode: int
+    uid: int
+    gid: int
+    mtime: int
+    position: int = 0  # in the spool
+    size: int = 0
+    sha256: str = ""
+    records: Optional[int] = 0  # None: not a valid document
+    listed: int = 0  # the listing that it was last found in
+    stale: int = 1  # not read as it is now
+
+
+class Index:
+    """Rows by name. Use it as a context manager."""
+
+    def __init__(self, directory: str) -> None:
+        self._listings = 0
+        self._path = os.path.join(directory, prepared_name("index"))
+        self._db = sqlite3.connect(self._path, isolation_level=None)
+        for statement in (
+            "PRAGMA synchronous=OFF",
+            "PRAGMA journal_mode=OFF",
+            "CREATE TABLE file (%s, PRIMARY KEY (name)) WITHOUT ROWID" % ", ".join(Row._fields),
+            "CREATE INDEX stale ON file (name) WHERE stale",
+            "BEGIN",
+        ):
+            self._db.execute(statement)
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._db.close()
+        os.unlink(self._path)
+
+    def start_listing(self) -> None:
+        """What `see` is not told from now on is gone."""
+        self._listings += 1
+
+    def see(self, row: Row) -> None:
+        """The listing has come upon this: it is stale unless it was read with the same attributes."""
+        old = self._db.execute("SELECT attributes, stale FROM file WHERE name = ?", (row.name,)).fetchone()
+        if old == (row.attributes, 0):
+            self._db.execute("UPDATE file SET listed = ? WHERE name = ?", (self._listings, row.name))
+        else:
+            self.put(row._replace(listed=self._listings))
+
+    def end_listing(self) -> bool:
+        """Forget what is gone. Returns whether everything is as it was read."""
+        gone = self._db.execute("DELETE FROM file WHERE listed < ?", (self._listings,)).rowcount
+        return not gone and not self.stale(1)
+
+    def put(self, row: Row) -> None:
+        """Add or replace one."""
+        self._db.execute("INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", row)
+
+    def stale(self, most: int, after: str = "") -> list[Row]:
+        """The next that are to be read."""
+        rows = self._db.execute("SELECT * FROM file WHERE stale AND name > ? ORDER BY name LIMIT ?", (after, most))
+        return [Row(*row) for row in rows]
+
+    def get(self, name: str) -> Optional[Row]:
+        """The one with this name."""
+        row = self._db.execute("SELECT * FROM file WHERE name = ?", (name,)).fetchone()
+        return None if row is None else Row(*row)
+
+    def rows(self, only: Sequence[str] = ()) -> Iterator[Row]:
+        """All, or those of some collections, in the order of their names."""
+        wanted = frozenset(only)
+        for values in self._db.execute("SELECT * FROM file ORDER BY name"):
+            row = Row(*values)
+            if not wanted or row.collection in wanted:
+                yield row
+
+    def digest(self, only: Sequence[str] = ()) -> str:
+        """SHA-256 over the names with the digests of their content."""
+        digest = hashlib.sha256()
+        for row in self.rows(only):
+            digest.update(row.sha256.encode() + b"  " + row.name.encode() + b"\0")
+        return digest.hexdigest()
+
+    def collections(self) -> dict[str, Optional[int]]:
+        """Their numbers of records; None where a document is not valid.
+
+        :raises SourceError: there are too many.
+        """
+        rows = self._db.execute(
+            "SELECT collection, CASE WHEN COUNT(*) = COUNT(records) THEN SUM(records) END FROM file"
+            " GROUP BY collection ORDER BY collection LIMIT ?",
+            (MOST_COLLECTIONS + 1,),
+        ).fetchall()
+        if len(rows) > MOST_COLLECTIONS:
+            raise SourceError(
+                "There are more than %d collections." % MOST_COLLECTIONS,
+                "If each file is one record, set layout to file_per_record and path to the directory above.",
+            )
+        return dict(rows)
+
+    def counted(self) -> tuple[Collection, ...]:
+        """The same for a manifest."""
+        return tuple(Collection(name, records or 0) for name, records in self.collections().items())
+
+    def totals(self) -> tuple[int, int]:
+        """How many files, and their bytes."""
+        count, size = self._db.execute("SELECT COUNT(*), SUM(size) FROM file WHERE name NOT LIKE '%/'").fetchone()
+        return count, size or 0
+
+
+@contextlib.contextmanager
+def index_errors(kind: type[Day2Error], doing: str) -> Iterator[None]:
+    """Say in the family's words that the index could not be kept (a full disk, most likely)."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise kind("%s: the index in the scratch directory can't be kept: %s." % (doing, exc)) from exc

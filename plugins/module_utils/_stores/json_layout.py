@@ -1,0 +1,135 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which files of a directory are JSON documents of a store, found without following a link.
+
+What is named otherwise (other suffixes, hidden names, further levels) is not part of the store: it is not backed
+up, and stays where it is in a restore.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple, Optional
+
+from .._core import files
+from .._core.errors import Day2Error
+from .json_place import kind_of
+
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
+
+
+class Layout(NamedTuple):
+    """How the files are named, relative to the directory."""
+
+    name: str
+    pattern: str
+    depth: int  # 1: NAME.json, 2: COLLECTION/KEY.json
+
+    def collection(self, relative: str) -> Optional[str]:
+        """The collection that a file belongs to, or that a directory is ("users/"); None: it is not the store's."""
+        parts = relative.split("/")
+        if len(parts) != self.depth or any(part.startswith(".") for part in parts):
+            return None
+        if self.depth == 2 and not parts[1]:
+            return parts[0]
+        if not parts[-1].endswith(".json"):
+            return None
+        return parts[0] if self.depth == 2 else parts[0][: -len(".json")]
+
+
+FILE_PER_COLLECTION = Layout("file_per_collection", "NAME.json", 1)
+FILE_PER_RECORD = Layout("file_per_record", "COLLECTION/KEY.json", 2)
+
+
+def listing(path: str, layout: Layout, kind: type[Day2Error]) -> Iterator[tuple[str, os.stat_result]]:
+    """The store's files, and the directories of its collections ("users/"), in no particular order.
+
+    :raises kind: something can't be read, or has a name of the store's and is not a regular file.
+    """
+    with files.os_errors(kind, "Can't read", path):
+        root = os.open(path, OPEN_DIRECTORY)
+        try:
+            for name, info in _entries(root, path, "", kind):
+                if layout.depth == 2 and stat.S_ISDIR(info.st_mode):
+                    yield name + "/", info
+                    yield from _below(root, path, name + "/", layout, kind)
+                elif layout.depth == 2 and stat.S_ISLNK(info.st_mode) and os.path.isdir(os.path.join(path, name)):
+                    raise _irregular(path, name, info, kind)
+                elif layout.collection(name) is not None:
+                    if not stat.S_ISREG(info.st_mode):
+                        raise _irregular(path, name, info, kind)
+                    yield name, info
+        finally:
+            os.close(root)
+
+
+@contextlib.contextmanager
+def opened(name: str, flags: int, directory: int) -> Iterator[Optional[int]]:
+    """Open what is below a directory; None when it is gone, or is something else now."""
+    fd = directory
+    try:
+        for part in name.split("/")[:-1]:
+            fd = _step(fd, directory, part, OPEN_DIRECTORY)
+        fd = _step(fd, directory, name.rsplit("/", 1)[-1], flags)
+        if flags == OPEN_FILE and not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.ENOENT, "not a regular file", name)
+    except OSError as exc:
+        if fd != directory:
+            os.close(fd)
+        if exc.errno not in _GONE:
+            raise
+        yield None
+        return
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _step(fd: int, root: int, name: str, flags: int) -> int:
+    below = os.open(name, flags, dir_fd=fd)
+    if fd != root:
+        os.close(fd)
+    return below
+
+
+def _below(
+    root: int, path: str, prefix: str, layout: Layout, kind: type[Day2Error]
+) -> Iterator[tuple[str, os.stat_result]]:
+    with opened(prefix[:-1], OPEN_DIRECTORY, root) as fd:
+        if fd is None:
+            return
+        for name, info in _entries(fd, path, prefix, kind):
+            if layout.collection(prefix + name) is not None:
+                if not stat.S_ISREG(info.st_mode):
+                    raise _irregular(path, prefix + name, info, kind)
+                yield prefix + name, info
+
+
+def _entries(fd: int, path: str, prefix: str, kind: type[Day2Error]) -> Iterator[tuple[str, os.stat_result]]:
+    """What is in a directory and not hidden."""
+    with os.scandir(fd) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            try:
+                entry.name.encode()
+            except UnicodeEncodeError as exc:
+                raise kind("%r in %s is not a name in UTF-8." % (prefix + entry.name, path), "Rename it.") from exc
+            with contextlib.suppress(FileNotFoundError):
+                yield entry.name, entry.stat(follow_symlinks=False)
+
+
+def _irregular(path: str, name: str, info: os.stat_result, kind: type[Day2Error]) -> Day2Error:
+    return kind(
+        "%s is %s, not a regular file or directory of its own." % (os.path.join(path, name), kind_of(info)),
+        "Move it out of the store, or put what it leads to in its place.",
+    )

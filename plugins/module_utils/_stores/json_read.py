@@ -1,0 +1,84 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading JSON documents that others may be writing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from typing import Optional
+
+from .._core.errors import DamagedBackup, SourceError
+from .._core.progress import Progress
+from .json_stream import Document, scan
+from .json_window import Read
+
+CHUNK = 1 << 20
+
+# Seconds before each further try to read something that is being written.
+WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
+# Two writes within one tick of the kernel's clock leave the same times.
+_TICK_NS = 20_000_000
+# A document that nobody has written for so long is not half-written, it is wrong.
+_QUIET_NS = 2_000_000_000
+
+
+def stem(name: str) -> str:
+    """A document's name without its suffix."""
+    return os.path.splitext(name)[0]
+
+
+def chunks(read: Read) -> Iterator[bytes]:
+    """All that is to be read."""
+    return iter(lambda: read(CHUNK), b"")
+
+
+def reporting(read: Read, progress: Progress) -> Read:
+    """The same `read`, telling how far it is."""
+
+    def reported(size: int) -> bytes:
+        data = read(size)
+        progress.advance(len(data))
+        return data
+
+    return reported
+
+
+def settled_stat(fd: int) -> os.stat_result:
+    """An open file's attributes, so old that a write from now on moves them."""
+    info = os.fstat(fd)
+    if abs(time.time_ns() - info.st_mtime_ns) < _TICK_NS:
+        time.sleep(_TICK_NS / 1e9)
+    return info
+
+
+def is_quiet(info: os.stat_result) -> bool:
+    """Has nobody written it for a while?"""
+    return abs(time.time_ns() - info.st_mtime_ns) > _QUIET_NS
+
+
+def damaged(name: str, problem: str) -> DamagedBackup:
+    """Of a backup's file."""
+    return DamagedBackup(name, [{"path": name, "problem": problem}])
+
+
+def examine(read: Read, path: str, name: str) -> tuple[str, Optional[Document], str]:
+    """Read all there is: its digest, and the document, or why it is none."""
+    digest = hashlib.sha256()
+
+    def hashed(size: int) -> bytes:
+        data = read(size)
+        digest.update(data)
+        return data
+
+    document, problem = None, ""
+    try:
+        document = scan(hashed, path, name)
+    except SourceError as exc:
+        problem = exc.message
+        for _rest in chunks(hashed):
+            pass
+    return digest.hexdigest(), document, problem

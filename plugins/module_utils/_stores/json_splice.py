@@ -1,0 +1,88 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking some collections of one JSON document into another, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import BinaryIO, NamedTuple, Optional
+
+from .._core.errors import TargetError
+from .json_read import CHUNK
+from .json_stream import Document, Member
+
+_WIDEST = 1024
+
+
+class Part(NamedTuple):
+    """An open document and what it holds."""
+
+    handle: BinaryIO
+    document: Document
+
+
+class _Edit(NamedTuple):
+    """Instead of the bytes from `start` to `end`: `text`, then a range of the other document."""
+
+    start: int
+    end: int
+    text: bytes
+    other: tuple[int, int]
+
+
+def splice(base: Part, source: Part, only: Sequence[str], out: BinaryIO) -> None:
+    """Write `base` with the collections `only` as `source`, which has them all, holds them.
+
+    Nothing else is written anew: all other bytes are those of `base`.
+
+    :raises TargetError: the two documents are not of the same shape.
+    """
+    position = 0
+    for edit in sorted(_edits(base, source.document, only)):
+        _copy_range(base.handle, position, edit.start, out)
+        out.write(edit.text)
+        _copy_range(source.handle, *edit.other, out)
+        position = edit.end
+    _copy_range(base.handle, position, None, out)
+
+
+def _edits(base: Part, there: Document, only: Sequence[str]) -> list[_Edit]:
+    here = base.document
+    if (here.members is None) != (there.members is None) or here.root.kind != there.root.kind:
+        raise TargetError(
+            "The document and that of the backup are not organised alike, so that only %s can't be restored."
+            % ", ".join(only),
+            "Restore the whole document.",
+        )
+    if here.members is None:
+        return [_Edit(here.root.start, here.root.end, b"", (there.root.start, there.root.end))]
+    last = here.members[-1] if here.members else None
+    wanted = {member.name: member for member in there.members or () if member.name in only}  # of equal keys the last
+    edits: list[_Edit] = []
+    for new in sorted(wanted.values(), key=lambda member: member.start):
+        old = here.find(new.name)
+        if old is not None:
+            edits.append(_Edit(old.start, old.end, b"", (new.start, new.end)))
+        elif last is not None:
+            edits.append(_Edit(last.end, last.end, b"," + _indentation(base.handle, last), (new.key, new.end)))
+        else:
+            inside = here.root.start + 1
+            edits.append(_Edit(inside, inside, b", " if edits else b"", (new.key, new.end)))
+    return edits
+
+
+def _indentation(base: BinaryIO, last: Member) -> bytes:
+    """What stands before the last key."""
+    base.seek(last.lead)
+    return base.read(min(last.key - last.lead, _WIDEST))
+
+
+def _copy_range(source: BinaryIO, start: int, end: Optional[int], out: BinaryIO) -> None:
+    source.seek(start)
+    while end is None or start < end:
+        data = source.read(CHUNK if end is None else min(CHUNK, end - start))
+        if not data:
+            return
+        out.write(data)
+        start += len(data)

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The `json` store: an application's data in one JSON document, or in a directory of them.
+
+| layout | a collection is | a record is |
+|---|---|---|
+| single_file (default) | a top-level key whose value is a list or mapping | a member of it |
+| file_per_collection | NAME.json, a list or mapping | a member of it |
+| file_per_record | a directory | COLLECTION/KEY.json |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional, Union
+
+from .._core import files
+from .._core.errors import InvalidRequest
+from .base import Copy, Reader, Restoration, Sink, Snapshot
+from .json_directory import Directory
+from .json_file import SingleFile
+from .json_layout import FILE_PER_COLLECTION, FILE_PER_RECORD
+from .json_read import damaged
+
+_SINGLE_FILE = "single_file"
+_DIRECTORIES = {layout.name: layout for layout in (FILE_PER_COLLECTION, FILE_PER_RECORD)}
+
+
+class JsonStore:
+    """See `Store` in base.py."""
+
+    type = "json"
+    options: dict[str, dict[str, Any]] = {  # noqa: RUF012  # as the Protocol has it
+        "layout": {"type": "str", "choices": [_SINGLE_FILE, *_DIRECTORIES]},
+    }
+
+    def __init__(self, path: str, options: Mapping[str, Any]) -> None:
+        self.path = files.resolve(path, InvalidRequest)
+        self._layout = str(options.get("layout") or _SINGLE_FILE)
+        self._native: Union[SingleFile, Directory] = (
+            SingleFile(self.path) if self._layout == _SINGLE_FILE else Directory(self.path, _DIRECTORIES[self._layout])
+        )
+
+    def exists(self) -> bool:
+        """Is there anything at the path? (An empty file is nothing, and neither is a directory without documents.)"""
+        return self._native.exists()
+
+    def parameters(self) -> dict[str, Any]:
+        """The options in effect."""
+        return {"layout": self._layout}
+
+    def fingerprint(self) -> Optional[str]:
+        """The attributes of all documents; None where they can't be trusted."""
+        return self._native.fingerprint()
+
+    def snapshot(self, sink: Sink) -> Snapshot:
+        """Write the document as it is, byte for byte; a directory as a tar file. All of it is valid JSON."""
+        return self._native.snapshot(sink)
+
+    def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
+        """Take over a document, or a tar file of a directory, that was copied by hand."""
+        return self._native.convert(reader, filename, sink)
+
+    def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
+        """Write the new document or directory beside the old one, to be exchanged with it."""
+        layout = copy.details.get("layout")
+        if layout != self._layout:
+            raise InvalidRequest(
+                "The backup is of a JSON store with the layout %s, the target's layout is %s." % (layout, self._layout),
+                "Set the target's layout to %s." % layout,
+            )
+        if len(copy.names()) != 1:
+            raise damaged("data", "one file is expected, it has %d" % len(copy.names()))
+        known = [one.name for one in copy.collections]
+        unknown = [name for name in only if name not in known]
+        if unknown:
+            raise InvalidRequest(
+                "The backup has no collection %s." % ", ".join(unknown), "It has: %s." % (", ".join(known) or "none")
+            )
+        return self._native.prepare(copy, only, scratch, dry)

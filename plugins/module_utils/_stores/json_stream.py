@@ -1,0 +1,418 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON documents of any size, read in a few megabytes of memory.
+
+What is valid is what Python's json.loads takes: JSON, and NaN, Infinity and -Infinity. Other than there, integers
+may have any number of digits, values may be nested a million deep, and the bytes must be UTF-8 (a byte order mark
+at the start is accepted and kept).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple, Optional, Union
+
+from .._core.collection import Collection
+from .._core.errors import SourceError
+from .json_window import Read, Window
+
+# How much of a document is in memory. Parsing makes up to 50 times as much of it (lists of empty lists).
+WINDOW = 512 * 1024
+
+# A document with more top-level keys, or longer names, is one collection whose records these keys are.
+MOST_NAMES = 10_000
+ALL_NAMES = 1024 * 1024  # characters, all names together
+LONGEST_NAME = 64 * 1024
+
+DEEPEST = 1_000_000
+
+# Failed attempts to parse in one go may look at this many times the bytes that were read. Going token by token is
+# about this much slower, so that the worst document costs about as much as one that never parses in one go.
+_PATIENCE = 16
+
+_LONGEST_CONSTANT = len("-Infinity")
+_CLOSING = {"[": "]", "{": "}"}
+_KINDS = {"[": "list", "{": "mapping"}
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_AFTER = re.compile(r"[ \t\n\r]*[,\]}]")
+_CONSTANT = re.compile(r"true|false|null|NaN|-?Infinity")
+_DIGITS = re.compile(r"[0-9]*")
+# The repetition is bounded because the engine remembers every round.
+_STRING = re.compile(r'(?:[^"\\\x00-\x1f]+|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}){0,1000}')
+_NEXT = {
+    "]": re.compile(r"[ \t\n\r]*,[ \t\n\r]*"),
+    "}": re.compile(r'[ \t\n\r]*,[ \t\n\r]*"[^"\\\x00-\x1f]*"[ \t\n\r]*:[ \t\n\r]*'),
+}
+
+# Only where a value ends is of interest: `len` spares the conversion, and its limit on digits.
+_decode = json.JSONDecoder(parse_int=len, parse_float=len).raw_decode
+
+
+class Member(NamedTuple):
+    """A top-level key of a document (or the document itself) and its value. Positions are byte offsets."""
+
+    name: str
+    kind: str  # "list", "mapping", or "value" for anything else
+    records: int  # members of the list or mapping
+    lead: int  # behind the bracket or comma before the key
+    key: int  # the key's opening quote
+    start: int  # the value
+    end: int
+
+
+class Document(NamedTuple):
+    """What a document holds.
+
+    `members` is None where the document itself is the only member: it is a list, a single value, or a mapping with
+    too many keys. It then goes by the name that was given to `scan`.
+    """
+
+    root: Member
+    members: Optional[tuple[Member, ...]]
+
+    def collections(self) -> tuple[Collection, ...]:
+        """The lists and mappings; of equal keys the last, as every reader has it."""
+        effective = {member.name: member for member in self._listed()}
+        return tuple(Collection(one.name, one.records) for one in effective.values() if one.kind != "value")
+
+    def values(self) -> int:
+        """How many members are no collections."""
+        return sum(1 for member in self._listed() if member.kind == "value")
+
+    def find(self, name: str) -> Optional[Member]:
+        """The member of that name; of equal keys the last."""
+        return next((member for member in reversed(self._listed()) if member.name == name), None)
+
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of it."""
+        counts = Counter(member.name for member in self._listed())
+        return tuple(
+            "The key %s is there %d times: the last one counts." % (json.dumps(name), count)
+            for name, count in counts.items()
+            if count > 1
+        )
+
+    def _listed(self) -> tuple[Member, ...]:
+        return (self.root,) if self.members is None else self.members
+
+
+def scan(read: Read, path: str, name: str) -> Document:
+    """Validate a whole document and tell what it holds.
+
+    :param read: returns at most so many bytes, b"" at the end.
+    :param path: of the document, for errors.
+    :param name: of the collection that a top-level list is.
+    :raises SourceError: not a valid document; with line, column and byte offset.
+    """
+    return _Scanner(read, path, WINDOW).document(name)
+
+
+def records(read: Read, path: str) -> Iterator[tuple[Optional[str], Any]]:
+    """The records of one collection in order, each with its key (None in a list).
+
+    :param read: as for `scan`, starting at the collection's first byte (`Member.start`).
+    :raises SourceError: also for a record that can't be held in memory.
+
+    An integer of more than 4300 digits, and a number that a float would round, is a Decimal.
+    """
+    return _Scanner(read, path, 8 * WINDOW).records()
+
+
+class _Scanner(Window):
+    """Reads a document. Methods take a position in `text` and return the one behind what they have read."""
+
+    _wasted = 0  # bytes that failed attempts to parse in one go have looked at
+
+    def document(self, name: str) -> Document:
+        pos = self._begin()
+        start = self.offset + pos
+        members: Optional[tuple[Member, ...]] = None
+        if self.text[pos] == "{":
+            kind = "mapping"
+            members, count, pos = self._top_level(pos + 1)
+        else:
+            kind, count, pos = self._value(pos)
+        root = Member(name, kind, count, start, start, start, self.offset + pos)
+        self.within = ""
+        pos = self._space(pos)
+        if pos < len(self.text):
+            raise self.error(pos, "the end of the document")
+        return Document(root, members)
+
+    def records(self) -> Iterator[tuple[Optional[str], Any]]:
+        pos = self._begin()
+        closing = _CLOSING.get(self.text[pos])
+        if closing is None:
+            raise self.error(pos, "a list or mapping")
+        pos, first, key = pos + 1, True, None
+        while True:
+            pos = self._space(pos)
+            if self.text[pos : pos + 1] == closing:
+                return
+            if not first:
+                pos = self._comma(pos, closing)
+            if closing == "}":
+                if self.text[pos : pos + 1] != '"':
+                    raise self.error(pos, "a key in double quotes")
+                key, pos = self._parse(pos)
+                pos = self._colon(pos)
+            record, pos = self._parse(pos)
+            yield key, record
+            first = False
+
+    def _begin(self) -> int:
+        """Read to the document's first character that counts."""
+        self.advance(0)
+        if not self.text:
+            raise SourceError("%s is empty." % self.path, "Name the file that holds the application's data.")
+        pos = self._space(3 if self.text.startswith("\xef\xbb\xbf") else 0)
+        if pos == len(self.text):
+            raise SourceError(
+                "%s holds only white space." % self.path, "Name the file that holds the application's data."
+            )
+        return pos
+
+    def _top_level(self, pos: int) -> tuple[Optional[tuple[Member, ...]], int, int]:
+        """The members of a top-level mapping (None: too many), their number, and the position behind it."""
+        members: list[Member] = []
+        room = ALL_NAMES
+        lead = self.offset + pos
+        pos = self._space(pos)
+        if self.text[pos : pos + 1] == "}":
+            return tuple(members), len(members), pos + 1
+        while True:
+            key = self.offset + pos
+            name, pos = self._name(pos)
+            room -= LONGEST_NAME if name is None else len(name)
+            self.within = "" if name is None else ", in key %s" % json.dumps(name[:80])
+            pos = self._colon(pos)
+            start = self.offset + pos
+            kind, count, pos = self._value(pos)
+            if name is None or room < 0 or len(members) == MOST_NAMES:
+                self.within = ""
+                more, pos = self._members(pos, "}", first=False)
+                return None, len(members) + 1 + more, pos
+            members.append(Member(name, kind, count, lead, key, start, self.offset + pos))
+            pos = self._space(pos)
+            if self.text[pos : pos + 1] == "}":
+                return tuple(members), len(members), pos + 1
+            lead = self.offset + pos + 1
+            pos = self._comma(pos, "}")
+
+    def _name(self, pos: int) -> tuple[Optional[str], int]:
+        """A top-level key; None when it is too long for a name."""
+        pos = self.need(pos, LONGEST_NAME + len("\\u0000"))
+        token = self.offset + pos
+        end = self._key(pos)
+        if self.offset + end - token > LONGEST_NAME or self.offset > token:
+            return None, end
+        name = json.loads(_utf8(self.text[pos:end]))
+        # A name must be printable: \ud800 stays as it is written.
+        return name.encode("utf-8", "backslashreplace").decode("utf-8"), end
+
+    def _value(self, pos: int) -> tuple[str, int, int]:
+        """A value: its kind, its number of members, and the position behind it."""
+        pos = self.need(pos, _LONGEST_CONSTANT)
+        bracket = self.text[pos : pos + 1]
+        if bracket not in _CLOSING:
+            return "value", 0, self._scalar(pos)
+        count, pos = self._members(pos + 1, _CLOSING[bracket], first=True)
+        return _KINDS[bracket], count, pos
+
+    def _members(self, pos: int, closing: str, first: bool) -> tuple[int, int]:
+        """Read a list or mapping to its end, from inside it; `first`: nothing of it was read so far.
+
+        Returns the number of members, and the position behind the closing bracket.
+        """
+        count = 0
+        stack = bytearray(closing, "ascii")  # the closing brackets of what is open: a byte a level
+        while stack:
+            closing = chr(stack[-1])
+            if not first:
+                pos, whole = self._whole_members(pos, closing)
+                count += whole if len(stack) == 1 else 0
+            pos = self._space(pos)
+            if self.text[pos : pos + 1] == closing:
+                pos, first = pos + 1, False
+                stack.pop()
+                continue
+            if not first:
+                pos = self._comma(pos, closing)
+            if closing == "}":
+                pos = self._colon(self._key(pos))
+            count += 1 if len(stack) == 1 else 0
+            pos, first = self.need(pos, _LONGEST_CONSTANT), False
+            if self.text[pos : pos + 1] not in _CLOSING:
+                pos = self._scalar(pos)
+                continue
+            pos, done = self._whole(pos)
+            if not done:
+                if len(stack) == DEEPEST:
+                    raise SourceError("%s is nested more than %d deep %s." % (self.path, DEEPEST, self.place(pos)))
+                stack.append(ord(_CLOSING[self.text[pos]]))
+                pos, first = pos + 1, True
+        return count, pos
+
+    def _whole_members(self, pos: int, closing: str) -> tuple[int, int]:
+        """Read on from the end of one member to the end of another, as far as the window holds whole ones.
+
+        Returns the position, and how many members that were. What is wrong is left to others to find.
+        """
+        if self._impatient(pos):
+            return pos, 0
+        text, following = self.text, _NEXT[closing].match
+        count, known = 0, pos
+        while True:
+            match = following(text, pos)
+            if match is None:
+                # The window may have cut 1.5 after the 1: it counts once something follows.
+                if count and not _AFTER.match(text, pos):
+                    return known, count - 1
+                return pos, count
+            known = pos
+            try:
+                pos = _decode(text, match.end())[1]
+            except (ValueError, RecursionError):
+                self._wasted += len(text) - match.end()
+                return known, count
+            count += 1
+
+    def _whole(self, pos: int) -> tuple[int, bool]:
+        """Read a list or mapping in one go, if it is valid and fits into the window; else stay before it."""
+        while not self._impatient(pos):
+            try:
+                return _decode(self.text, pos)[1], True
+            except (ValueError, RecursionError):
+                self._wasted += len(self.text) - pos
+            if pos == 0 or self.ended:
+                break
+            pos = self.advance(pos)
+        return pos, False
+
+    def _impatient(self, pos: int) -> bool:
+        return self._wasted > _PATIENCE * (self.offset + pos + WINDOW)
+
+    def _parse(self, pos: int) -> tuple[Any, int]:
+        """A key or record, and the position behind it."""
+        while True:
+            try:
+                value, end = _RECORD.raw_decode(self.text, pos)
+            except (ValueError, ArithmeticError, RecursionError):
+                pass
+            else:
+                # A number that the window cuts looks whole until something follows it.
+                if self.ended or len(self.text) - end > _LONGEST_CONSTANT:
+                    raw = self.text[pos:end]
+                    return (value if raw.isascii() else _RECORD.decode(_utf8(raw))), end
+            if pos == 0 or self.ended:
+                break
+            pos = self.advance(pos)
+        place = self.place(pos)
+        self._value(pos)  # says what is wrong, if something is
+        raise SourceError(
+            "%s: the record %s can't be held: it is too large, nested too deep, or has a number without end."
+            % (self.path, place)
+        )
+
+    def _space(self, pos: int) -> int:
+        while True:
+            pos = _past(_SPACE, self.text, pos)
+            if pos < len(self.text) or self.ended:
+                return pos
+            pos = self.advance(pos)
+
+    def _comma(self, pos: int, closing: str) -> int:
+        if self.text[pos : pos + 1] != ",":
+            raise self.error(pos, "a comma or %s" % closing)
+        return self._space(pos + 1)
+
+    def _key(self, pos: int) -> int:
+        if self.text[pos : pos + 1] != '"':
+            raise self.error(pos, "a key in double quotes")
+        return self._string(pos + 1)
+
+    def _colon(self, pos: int) -> int:
+        pos = self._space(pos)
+        if self.text[pos : pos + 1] != ":":
+            raise self.error(pos, "a colon")
+        return self._space(pos + 1)
+
+    def _scalar(self, pos: int) -> int:
+        char = self.text[pos : pos + 1]
+        if char == '"':
+            return self._string(pos + 1)
+        match = _CONSTANT.match(self.text, pos)
+        if match:
+            return match.end()
+        if not char or char not in "-0123456789":
+            raise self.error(pos, "a value")
+        return self._number(pos)
+
+    def _string(self, pos: int) -> int:
+        """The rest of a string."""
+        while True:
+            start = pos
+            pos = _past(_STRING, self.text, pos)
+            char = self.text[pos : pos + 1]
+            if char == '"':
+                return pos + 1
+            if len(self.text) - pos < len("\\u0000") and not self.ended:
+                pos = self.advance(pos)
+            elif not char:
+                raise self.error(pos, "the end of a string")
+            elif pos == start:
+                wrong = "a valid escape" if char == "\\" else "no control character in a string"
+                raise self.error(pos, wrong)
+
+    def _number(self, pos: int) -> int:
+        pos = self.need(pos + 1 if self.text[pos] == "-" else pos, 1)
+        pos = pos + 1 if self.text[pos : pos + 1] == "0" else self._digits(pos)
+        pos = self.need(pos, 1)
+        if self.text[pos : pos + 1] == ".":
+            pos = self.need(self._digits(pos + 1), 1)
+        if self.text[pos : pos + 1] in ("e", "E"):
+            pos = self.need(pos + 1, 1)
+            pos = self._digits(pos + 1 if self.text[pos : pos + 1] in ("+", "-") else pos)
+        return pos
+
+    def _digits(self, pos: int) -> int:
+        pos = self.need(pos, 1)
+        if not "0" <= self.text[pos : pos + 1] <= "9":
+            raise self.error(pos, "a digit")
+        while True:
+            pos = _past(_DIGITS, self.text, pos)
+            if pos < len(self.text) or self.ended:
+                return pos
+            pos = self.advance(pos)
+
+
+def _utf8(text: str) -> str:
+    return text.encode("latin-1").decode("utf-8")
+
+
+def _past(pattern: re.Pattern[str], text: str, pos: int) -> int:
+    match = pattern.match(text, pos)
+    return match.end() if match else pos
+
+
+def _integer(text: str) -> Union[int, Decimal]:
+    # Python refuses to convert more digits than this.
+    return int(text) if len(text) <= 4300 else Decimal(text)
+
+
+def _real(text: str) -> Union[float, Decimal]:
+    value = float(text)
+    # 15 digits are safe in a float, whatever they are; an exponent may be out of its range
+    if len(text) <= 16 and "e" not in text and "E" not in text:
+        return value
+    exact = Decimal(text)
+    return value if Decimal(repr(value)) == exact else exact
+
+
+_RECORD = json.JSONDecoder(parse_int=_integer, parse_float=_real)

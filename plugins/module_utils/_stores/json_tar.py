@@ -1,0 +1,162 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Directory stores as tar files: written in order, and read as if an enemy had made them."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from typing import IO, BinaryIO, Optional
+
+from .base import Reader, Writer
+from .json_index import Index, Row
+from .json_layout import Layout
+from .json_read import CHUNK, chunks
+from .tree_read import group_name, user_name
+
+# What tarfile raises for damaged input.
+ERRORS = (tarfile.TarError, ValueError, EOFError, OverflowError)
+
+_LONGEST_HEADER = 64 * 1024
+_LARGEST_ID = 2**32 - 2
+_EXTENDED = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+
+
+class _Header(tarfile.TarInfo):
+    """tarfile takes extended headers into memory, however large they say they are."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        info = super().frombuf(buf, encoding, errors)
+        if info.type in _EXTENDED and info.size > _LONGEST_HEADER:
+            raise ValueError("it has a header of %d bytes" % info.size)
+        return info
+
+
+def write_tar(index: Index, spool: BinaryIO, out: Writer) -> None:
+    """Write all rows of an index with their content."""
+    with tarfile.open(mode="w|", fileobj=out, bufsize=CHUNK, format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:  # type: ignore[call-overload]
+        for row in index.rows():
+            info = tarfile.TarInfo(row.name.rstrip("/"))
+            info.mode, info.uid, info.gid, info.mtime = row.mode, row.uid, row.gid, row.mtime
+            info.uname, info.gname = user_name(row.uid), group_name(row.gid)
+            if row.name.endswith("/"):
+                info.type = tarfile.DIRTYPE
+                tar.addfile(info)
+            else:
+                info.size = row.size
+                spool.seek(row.position)
+                tar.addfile(info, spool)
+            tar.members = []  # it would keep them all
+
+
+def read_tar(reader: Reader, layout: Layout) -> Iterator[tuple[Row, tarfile.TarInfo, Optional[IO[bytes]]]]:
+    """The files and directories (without content) of our own tar file, to its verified end.
+
+    :raises ValueError: (or another of `ERRORS`) it is not what `write_tar` writes.
+    """
+    with tarfile.open(mode="r|", fileobj=reader, bufsize=CHUNK, tarinfo=_Header, encoding="utf-8") as tar:  # type: ignore[call-overload]
+        for info in _members(tar):
+            row = _row(info)
+            collection = layout.collection(row.name)
+            if collection is None:
+                raise ValueError("it holds %r, which is not a name of the layout %s" % (row.name, layout.name))
+            content = None if row.name.endswith("/") else tar.extractfile(info)
+            yield row._replace(collection=collection), info, content
+    for _rest in chunks(reader.read):
+        pass
+
+
+def import_tar(tar: BinaryIO, layout: Layout, index: Index, raw: Index) -> int:
+    """List what a tar file made by hand holds, its content staying where it is. Returns how many files are not meant.
+
+    A directory that everything lies in ("backup/data/") is taken off.
+
+    :param raw: an empty index, to work with.
+    :raises ValueError: (or another of `ERRORS`) it is damaged, or could not be meant well.
+    """
+    tar.seek(0)
+    if not tar.read(512).strip(b"\0"):
+        raise ValueError("it holds nothing")
+    tar.seek(0)
+    with tarfile.open(fileobj=tar, mode="r:", tarinfo=_Header, encoding="utf-8") as archive:
+        for info in _members(archive):
+            raw.put(_row(info)._replace(position=info.offset_data))
+        tar.seek(archive.offset)
+        if tar.read(512) != bytes(512):
+            raise ValueError("it is damaged, or ends before its end")
+    prefix = _prefix(raw, layout)
+    left_out = 0
+    for row in raw.rows():
+        inside = row.name.startswith(prefix)
+        name = row.name[len(prefix) :]
+        collection = layout.collection(name) if inside else None
+        if collection is not None:
+            index.put(row._replace(name=name, collection=collection))
+        elif not row.name.endswith("/"):
+            left_out += 1
+    for name in index.collections() if layout.depth == 2 else ():
+        if index.get(name + "/") is None:  # not every tar has members for directories
+            index.put(Row(name + "/", name, "", 0o700, 0, 0, 0))
+    return left_out
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    reached = -1
+    while True:
+        info = tar.next()
+        if info is None:
+            return
+        if info.offset <= reached or info.size < 0:  # sizes in extended headers can lead back
+            raise ValueError("it holds %r, whose size can't be right" % info.name)
+        reached = info.offset
+        tar.members = []  # type: ignore[attr-defined]  # it would keep them all
+        yield info
+
+
+def _row(info: tarfile.TarInfo) -> Row:
+    """The member as a row. Raises ValueError for what has no business in a store."""
+    name = info.name
+    while name.startswith("./"):
+        name = name[2:]
+    name = name.rstrip("/")
+    if not (info.isdir() or info.isreg()) or info.issparse():
+        raise ValueError("it holds %r, which is a link, a device, or sparse" % info.name)
+    if info.name.startswith("/") or (name != "." and any(part in ("", ".", "..") for part in name.split("/"))):
+        raise ValueError("it holds %r, which does not stay within the store" % info.name)
+    name.encode()
+    if not (0 <= info.uid <= _LARGEST_ID and 0 <= info.gid <= _LARGEST_ID):
+        raise ValueError("it holds %r, whose owner is not one" % info.name)
+    return Row(
+        name + "/" if info.isdir() else name,
+        "",
+        "",
+        info.mode & 0o777,
+        info.uid,
+        info.gid,
+        int(info.mtime),
+        size=info.size,
+    )
+
+
+def _prefix(raw: Index, layout: Layout) -> str:
+    """The directory that the store's files lie in: the highest in which something has one of its names."""
+    found: set[str] = set()
+    for row in raw.rows():
+        parts = row.name.split("/")
+        if not row.name.endswith("/") and layout.collection("/".join(parts[-layout.depth :])) is not None:
+            found.add("".join(part + "/" for part in parts[: -layout.depth]))
+    if not found:
+        raise ValueError("it holds no file named %s" % layout.pattern)
+    highest = min(found, key=len)
+    beside = sorted(one for one in found if not one.startswith(highest))
+    if beside:
+        raise ValueError("it holds more than one store: %r and %r" % (highest, beside[0]))
+    return highest

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A part of a document at a time, with the place of every byte in it."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable
+
+from .._core.errors import SourceError
+
+Read = Callable[[int], bytes]
+
+# What the end of a document may have cut off.
+_CUT = re.compile(
+    r"(?:\\(?:u[0-9a-fA-F]{0,3})?|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|Na?|-?I(?:n(?:f(?:i(?:n(?:it?)?)?)?)?)?)\Z"
+)
+
+_CONTINUATION = bytes(range(0x80, 0xC0))
+
+
+class Window:
+    """The part of a document that is in memory, one character of `text` for each byte.
+
+    So positions are byte offsets; a parser sees no difference outside strings. That the bytes are UTF-8 is checked
+    as they come in.
+    """
+
+    def __init__(self, read: Read, path: str, size: int) -> None:
+        self.text = ""
+        self.offset = 0  # of text[0] in the document
+        self.ended = False
+        self.within = ""  # for errors: what is being read
+        self._read, self.path, self._size = read, path, size
+        self._line, self._column = 1, 1  # of text[0]
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+
+    def advance(self, pos: int) -> int:
+        """Forget what is before `pos`, fill the window, and return where `pos` is now."""
+        self._line, self._column = self._position(pos)
+        self.offset += pos
+        kept, chunks = self.text[pos:], []
+        missing = self._size - len(kept)
+        while missing > 0 and not self.ended:
+            chunk = self._read(missing)
+            chunks.append(chunk)
+            missing -= len(chunk)
+            self.ended = not chunk
+        data = b"".join(chunks)
+        self.text = kept + data.decode("latin-1")
+        held = len(self._utf8.getstate()[0])  # the start of a character whose end was not there yet
+        try:
+            self._utf8.decode(data, self.ended)
+        except UnicodeDecodeError as exc:
+            at = max(0, len(kept) - held + exc.start)
+            if self.ended and exc.reason == "unexpected end of data":
+                raise self.error(len(self.text), "the rest of a character") from exc
+            raise SourceError(
+                "%s is not JSON in UTF-8: byte 0x%02x %s." % (self.path, exc.object[exc.start], self.place(at)),
+                "Convert it to UTF-8, or name the store's real type.",
+            ) from exc
+        return 0
+
+    def need(self, pos: int, count: int) -> int:
+        """Have `count` characters from `pos` on in the window, unless the document ends before; returns `pos`."""
+        if len(self.text) - pos < count and not self.ended:
+            return self.advance(pos)
+        return pos
+
+    def error(self, pos: int, expected: str) -> SourceError:
+        if pos >= len(self.text) or (self.ended and _CUT.match(self.text, pos)):
+            return SourceError(
+                "%s is half-written: it ends %s, where %s is expected."
+                % (self.path, self.place(len(self.text)), expected),
+                "Wait until its writer is done, or use a whole copy of it.",
+            )
+        found = self.text[pos : pos + 4].encode("latin-1").decode("utf-8", "ignore")[:1]
+        return SourceError(
+            "%s is not valid JSON: expected %s, found %r %s." % (self.path, expected, found, self.place(pos)),
+            "Repair it, or name the store's real type.",
+        )
+
+    def place(self, pos: int) -> str:
+        return "at line %d, column %d (byte %d)%s" % (*self._position(pos), self.offset + pos, self.within)
+
+    def _position(self, pos: int) -> tuple[int, int]:
+        newline = self.text.rfind("\n", 0, pos)
+        # characters, not bytes
+        width = len(self.text[newline + 1 : pos].encode("latin-1").translate(None, _CONTINUATION))
+        if newline < 0:
+            return self._line, self._column + width
+        return self._line + self.text.count("\n", 0, pos), width + 1

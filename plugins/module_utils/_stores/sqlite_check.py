@@ -1,0 +1,131 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is a private copy of a database sound, and how many rows have its tables?"""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterator
+from typing import Any, Callable, NamedTuple, Optional
+
+from .._core.collection import Collection
+from .sqlite_file import Unreadable, connect, sqlite3, sqlite_errors
+from .sqlite_schema import Table, identifier, tables
+
+_SHOWN = 5  # problems in an error
+_HINT = "Restore it from a good backup, or repair it with sqlite3's .recover."
+_COLLATION = re.compile(r"no such collation sequence: (.*)", re.S)
+_COUNTED = ("_docsize", "_content", "_rowid")  # tables with one row for each of a virtual table's
+# Applications may bring functions, modules and tokenizers of their own.
+_UNKNOWN = (
+    "no such function",
+    "unknown function",
+    "no such module",
+    "no such tokenizer",
+    "unknown tokenizer",
+    "vtable constructor failed",
+)
+
+
+class Inspection(NamedTuple):
+    collections: tuple[Collection, ...]
+    notes: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def inspecting(path: str, told: str) -> Iterator[Callable[[], Inspection]]:
+    """Inspect the private copy at `path` in a thread while the block runs; call what is yielded for the outcome.
+
+    :param told: the path that errors name.
+    :raises Unreadable: (the call) the database is damaged; with the first problems.
+    """
+    connection = connect(path, "ro", immutable=True)
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(inspect(connection, told))
+        except BaseException as exc:  # raised again where the outcome is asked for
+            outcome.append(exc)
+
+    thread = threading.Thread(target=run, name="day2-sqlite-check", daemon=True)
+
+    def result() -> Inspection:
+        thread.join()
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        inspection: Inspection = outcome[0]
+        return inspection
+
+    thread.start()
+    try:
+        yield result
+    finally:
+        if thread.is_alive():
+            connection.interrupt()
+            thread.join()
+        connection.close()
+
+
+def inspect(connection: sqlite3.Connection, told: str) -> Inspection:
+    """Run quick_check and count the rows of all tables.
+
+    :raises Unreadable: the database is damaged; with the first problems.
+    """
+    with sqlite_errors(Unreadable, "Can't read the database", told, _HINT):
+        problems, notes = _quick_check(connection)
+        if problems:
+            raise Unreadable(
+                "{} is damaged. PRAGMA quick_check says: {}.".format(told, "; ".join(problems[:_SHOWN])),
+                _HINT,
+                {"problems": problems},
+            )
+        return Inspection(count_rows(connection), notes)
+
+
+def count_rows(connection: sqlite3.Connection) -> tuple[Collection, ...]:
+    """Every table, without virtual ones that can't be counted here."""
+    counts = [(table.name, _count(connection, table)) for table in tables(connection)]
+    return tuple(Collection(name, records) for name, records in counts if records is not None)
+
+
+def _quick_check(connection: sqlite3.Connection) -> tuple[list[str], tuple[str, ...]]:
+    # Rows that don't meet their CHECK are the application's business, and its functions may be needed to tell.
+    connection.execute("PRAGMA ignore_check_constraints=ON")
+    unknown: list[str] = []
+    while True:
+        try:
+            rows = [str(row[0]) for row in connection.execute("PRAGMA quick_check(20)")]
+        except sqlite3.OperationalError as exc:
+            collation = _COLLATION.fullmatch(str(exc))
+            if collation and collation[1] not in unknown:  # without any, nothing of the table can be read
+                connection.create_collation(collation[1], _bytewise)
+                unknown.append(collation[1])
+                continue
+            if str(exc).startswith(_UNKNOWN):
+                return [], (f"PRAGMA quick_check could not run here: {exc}.",)
+            raise
+        lines = [line for row in rows if row != "ok" for line in row.splitlines()]
+        problems = [line for line in lines if not line.startswith("***")]  # the heading
+        if unknown:
+            problems = [line for line in problems if "PRIMARY KEY order" not in line]
+        return problems, tuple(f"What is sorted by the unknown collation {one} was not checked." for one in unknown)
+
+
+def _count(connection: sqlite3.Connection, table: Table) -> Optional[int]:
+    # Not all full-text tables can be counted as such; those that they are made of can.
+    counted = next((one for one in table.shadows if one.endswith(_COUNTED)), table.name)
+    try:
+        return int(connection.execute(f"SELECT count(*) FROM {identifier(counted)}").fetchone()[0])
+    except sqlite3.OperationalError:
+        if table.module:  # it is not in this SQLite library, or misses something else
+            return None
+        raise
+
+
+def _bytewise(first: str, second: str) -> int:
+    return (first > second) - (first < second)

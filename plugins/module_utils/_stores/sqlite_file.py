@@ -1,0 +1,245 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A SQLite database file: its connections, their errors and locks, and its header."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import time
+from collections.abc import Iterator
+from typing import Any, Callable, NamedTuple, Optional, TypeVar
+from urllib.parse import quote
+
+try:
+    import sqlite3 as sqlite3  # noqa: PLC0414 the other sqlite files take it from here
+except ImportError:  # a Python that was built without it: SqliteStore says so
+    sqlite3 = None  # type: ignore[assignment]
+
+from .._core import files
+from .._core.errors import Cancelled, Day2Error, NoSpace, SourceError
+from .._core.progress import Progress
+from .._core.units import format_duration
+
+MAGIC = b"SQLite format 3\0"
+SIDE_FILES = ("-wal", "-shm", "-journal")
+
+# Seconds that we wait for somebody else's lock.
+PATIENCE = 60.0
+
+_HEADER = 100  # bytes
+_LOCK_BYTE = 0x40000000  # SQLite keeps its locks here; the page around it holds nothing
+_ENCODINGS = {1: "UTF-8", 2: "UTF-16le", 3: "UTF-16be"}
+_BUSY = ("database is locked", "database table is locked", "database schema is locked", "locking protocol")
+
+Result = TypeVar("Result")
+
+
+class TryAgain(Exception):
+    """What was read does not belong together, because somebody wrote meanwhile. Never leaves the sqlite files."""
+
+
+class Unreadable(SourceError):
+    """The file is not a database that SQLite can open: another format, encrypted, cut off, damaged."""
+
+
+class Header(NamedTuple):
+    """What a database says of itself. Numbers are signed, as SQLite's pragmas show them."""
+
+    page_size: int
+    page_count: int
+    user_version: int
+    application_id: int
+    encoding: str
+    auto_vacuum: str
+
+    @property
+    def bytes(self) -> int:
+        return self.page_size * self.page_count
+
+    def details(self) -> dict[str, Any]:
+        return dict(self._asdict())
+
+
+def connect(path: str, mode: str, immutable: bool = False) -> sqlite3.Connection:
+    """A connection without transactions of its own.
+
+    :param mode: "ro", "rw" or "rwc", as in SQLite's URIs.
+    :param immutable: nobody writes this file (a copy of ours): no locks, no side files.
+    """
+    connection = sqlite3.connect(
+        uri(path, mode, immutable), uri=True, isolation_level=None, timeout=1.0, check_same_thread=False
+    )
+    # Names and texts may hold bytes that are no UTF-8.
+    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    return connection
+
+
+def uri(path: str, mode: str, immutable: bool = False) -> str:
+    return "file:{}?mode={}{}".format(quote(os.fsencode(path)), mode, "&immutable=1" if immutable else "")
+
+
+@contextlib.contextmanager
+def sqlite_errors(kind: type[Day2Error], doing: str, path: str, hint: str = "") -> Iterator[None]:
+    """Turn what SQLite or the system says into the family's words: "<doing> <path>: <its words>"."""
+    try:
+        with files.os_errors(kind, doing, path):
+            yield
+    except (sqlite3.Error, UnicodeEncodeError) as exc:  # the latter: SQL with a name that is no UTF-8
+        words = str(exc)
+        message = f"{doing} {path}: {words}."
+        if words == "interrupted":  # by a progress handler: nobody else does that
+            raise Cancelled(f"Stopped: {doing} {path} was interrupted.") from exc
+        if words == "database or disk is full":
+            raise NoSpace(message, "Nothing was changed. Free some space on that file system and run again.") from exc
+        raise kind(message, hint) from exc
+
+
+def is_busy(exc: BaseException) -> bool:
+    """Does somebody else hold a lock? (`sqlite_errorcode` exists from Python 3.11 on.)"""
+    return isinstance(exc, sqlite3.OperationalError) and str(exc).startswith(_BUSY)
+
+
+def persist(
+    action: Callable[[], Result], path: str, kind: type[Day2Error], progress: Progress, patience: float = PATIENCE
+) -> Result:
+    """Repeat the action while somebody else holds a lock, or raises TryAgain.
+
+    :raises kind: when `patience` seconds were not enough; it says who has the database open.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return action()
+        except (sqlite3.OperationalError, TryAgain) as exc:
+            if not isinstance(exc, TryAgain) and not is_busy(exc):
+                raise
+            if time.monotonic() >= deadline:
+                raise locked(path, kind, patience, str(exc)) from exc
+        progress.check()
+        time.sleep(0.05)
+
+
+def locked(path: str, kind: type[Day2Error], patience: float, words: str) -> Day2Error:
+    """The error of a database that stays locked."""
+    who = holders(path)
+    return kind(
+        f"{path}: {words}, for more than {format_duration(patience)}. {open_in(who)}.",
+        "End the transaction that holds it (or stop that application) and run again.",
+        {"holders": who},
+    )
+
+
+def open_in(who: list[str]) -> str:
+    return (
+        "It is open in process {}".format(", ".join(who))
+        if who
+        else "No process of this host that we can see has it open"
+    )
+
+
+def holders(path: str) -> list[str]:
+    """The other processes that have the file open, as far as /proc shows: ["4711 (hawkfish)"]."""
+    found = []
+    with contextlib.suppress(OSError):
+        wanted, name = os.stat(path), os.path.basename(path)
+        for pid in sorted((entry for entry in os.listdir("/proc") if entry.isdigit()), key=int):
+            # processes come and go, and those of others can't be looked into
+            with contextlib.suppress(OSError):
+                if int(pid) != os.getpid() and _has_open(f"/proc/{pid}/fd", name, wanted):
+                    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as handle:
+                        found.append(f"{pid} ({handle.read().strip()})")
+    return found
+
+
+def _has_open(directory: str, name: str, wanted: os.stat_result) -> bool:
+    for entry in os.listdir(directory):
+        link = os.path.join(directory, entry)
+        # the name first: a stat could hang on a dead network file system
+        if os.path.basename(os.readlink(link)) == name and os.path.samestat(os.stat(link), wanted):
+            return True
+    return False
+
+
+def check_magic(fd: int, path: str) -> bytes:
+    """The header's 100 bytes.
+
+    :raises Unreadable: these are not the first bytes of a database.
+    """
+    header = os.pread(fd, _HEADER, 0)
+    if not header:
+        raise Unreadable(f"{path} is empty: it holds no database.", "Check the path, and that the application ran.")
+    if not header.startswith(MAGIC):
+        raise Unreadable(
+            f"{path} is not a SQLite database, or it is encrypted: it starts with {header[:16]!r}.",
+            "Check the path. What can't be opened by sqlite3 can be backed up with type=files.",
+        )
+    if len(header) < _HEADER:
+        raise Unreadable("%s is cut off: %d bytes are no database." % (path, len(header)))
+    return header
+
+
+def is_wal(header: bytes) -> bool:
+    return header[18] == 2
+
+
+def normalise(fd: int, told: str) -> Header:
+    """Take out of a private copy what differs between copies of equal content, and tell what it is.
+
+    That is: the journal mode (bytes 18 and 19), the counters of changes, schema changes and the SQLite version that
+    made them (24, 40, 92, 96), bytes behind the last page, and the page that only locks use.
+
+    :param told: the path that errors name.
+    :raises Unreadable: the file ends before its last page.
+    """
+    raw = bytearray(check_magic(fd, told))
+    (page_size,) = struct.unpack_from(">H", raw, 16)
+    page_size = 65536 if page_size == 1 else page_size
+    if page_size < 512 or page_size & (page_size - 1):
+        raise Unreadable("%s is damaged: its pages can't have %d bytes." % (told, page_size))
+    size = os.fstat(fd).st_size
+    changes, pages = struct.unpack_from(">II", raw, 24)
+    # old versions of SQLite did not keep the number of pages; their changes left another stamp at 92
+    if not pages or struct.unpack_from(">I", raw, 92)[0] != changes:
+        pages = size // page_size
+    if pages * page_size > size:
+        raise Unreadable("%s is cut off: it has %d of %d bytes." % (told, size, pages * page_size))
+    raw[18:20] = b"\1\1"
+    struct.pack_into(">II", raw, 24, 1, pages)
+    struct.pack_into(">I", raw, 40, 1)
+    struct.pack_into(">II", raw, 92, 1, 0)
+    os.pwrite(fd, raw, 0)
+    os.ftruncate(fd, pages * page_size)
+    if pages * page_size > _LOCK_BYTE:
+        os.pwrite(fd, bytes(page_size), _LOCK_BYTE)
+    return _read(raw, page_size, pages)
+
+
+def normalise_file(path: str, told: str) -> Header:
+    """As `normalise`, for a file in a private directory."""
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        return normalise(fd, told)
+    finally:
+        os.close(fd)
+
+
+def _read(raw: bytearray, page_size: int, pages: int) -> Header:
+    encoding, user_version, incremental, application_id = struct.unpack_from(">IiIi", raw, 56)
+    auto_vacuum = "none" if raw[52:56] == bytes(4) else "incremental" if incremental else "full"
+    return Header(page_size, pages, user_version, application_id, _ENCODINGS.get(encoding, "UTF-8"), auto_vacuum)
+
+
+def set_wal(fd: int) -> None:
+    """Say in the header of a closed database that it is in WAL mode (as normalise took out)."""
+    os.pwrite(fd, b"\2\2", 18)
+
+
+def lstat(path: str) -> Optional[os.stat_result]:
+    """Attributes of what is there, or None."""
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None

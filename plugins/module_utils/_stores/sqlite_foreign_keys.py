@@ -1,0 +1,83 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Do rows point nowhere because some tables were replaced?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .._core.errors import TargetError
+from .sqlite_file import sqlite3
+from .sqlite_schema import fold, identifier, tables
+
+_SHOWN = 5  # row ids in an error
+
+# Rows of tables WITHOUT ROWID have no number: they are counted instead.
+_NEW = """
+SELECT child, parent, group_concat(CASE WHEN place <= %d THEN id END, ', '), sum(n) FROM (
+  SELECT child, parent, id, 1 AS n, row_number() OVER (PARTITION BY child, parent ORDER BY id) AS place FROM (
+    SELECT child, parent, key, id FROM temp.day2_after WHERE id IS NOT NULL
+    EXCEPT SELECT child, parent, key, id FROM temp.day2_before)
+  UNION ALL
+  SELECT child, parent, NULL, n, 0 FROM (
+    SELECT a.child, a.parent, count(*) - (SELECT count(*) FROM temp.day2_before AS b
+      WHERE b.child = a.child AND b.key = a.key AND b.id IS NULL) AS n
+    FROM temp.day2_after AS a WHERE a.id IS NULL GROUP BY a.child, a.parent, a.key)
+  WHERE n > 0)
+GROUP BY child, parent ORDER BY child, parent"""
+
+
+class ForeignKeys:
+    """Knows, of the database as it was, which rows pointed nowhere already.
+
+    :param names: the tables that will be replaced. What they say about each other is as in the backup, and right.
+    """
+
+    def __init__(self, live: sqlite3.Connection, names: Sequence[str]) -> None:
+        self._live = live
+        self._only = names
+        self._names = {fold(name) for name in names}
+        self._record("day2_before")
+
+    def check(self) -> None:
+        """
+        :raises TargetError: rows point nowhere that did not before; with the tables, row ids, and what to restore too.
+        """
+        self._record("day2_after")
+        broken, missing = [], set()
+        for child, parent, ids, count in self._live.execute(_NEW % _SHOWN):
+            rows = f"rows {ids}" if ids else "rows"
+            broken.append("%d in %s (%s%s) to %s" % (count, child, rows, ", …" if count > _SHOWN else "", parent))
+            missing |= {name for name in (child, parent) if fold(name) not in self._names}
+        if broken:
+            raise TargetError(
+                "Restoring only %s would leave rows that point nowhere: %s."
+                % (", ".join(self._only), "; ".join(broken)),
+                "Nothing was changed. Add %s to only, or restore the database whole." % ", ".join(sorted(missing)),
+                {"missing": sorted(missing)},
+            )
+
+    def _record(self, table: str) -> None:
+        """Keep what PRAGMA foreign_key_check says of the tables that are concerned. In a table: it may be much."""
+        self._live.execute(f"CREATE TEMP TABLE {table}(child TEXT, parent TEXT, key INTEGER, id INTEGER)")
+        for child in tables(self._live):
+            parents = self._parents(child.name)
+            if not parents or (fold(child.name) not in self._names and not parents & self._names):
+                continue
+            try:
+                rows = self._live.execute(f"PRAGMA main.foreign_key_check({identifier(child.name)})")
+                self._live.executemany(
+                    f"INSERT INTO temp.{table} VALUES(?, ?, ?, ?)",
+                    (
+                        (name, parent, key, row_id)
+                        for name, row_id, parent, key in rows
+                        if not {fold(name), fold(parent)} <= self._names
+                    ),
+                )
+            except sqlite3.OperationalError as exc:
+                if "foreign key mismatch" not in str(exc):  # a key that SQLite itself can't hold to
+                    raise
+
+    def _parents(self, name: str) -> set[str]:
+        return {fold(row[2]) for row in self._live.execute(f"PRAGMA main.foreign_key_list({identifier(name)})")}

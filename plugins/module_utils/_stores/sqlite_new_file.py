@@ -1,0 +1,141 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restoring a database as a new file: where there is none, or where SQLite can't open what is there."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Mapping
+from typing import Any, Callable, Optional, TypeVar
+
+from .._core import files
+from .._core.errors import TargetError
+from .._core.fingerprint import attributes
+from .base import Change, Copy
+from .sqlite_copy import fingerprint
+from .sqlite_file import SIDE_FILES, lstat, set_wal
+
+Answer = TypeVar("Answer")
+
+
+def ownership(path: str) -> dict[str, Any]:
+    """Mode and owner of a database file, as details of its backup."""
+    info = os.stat(path)
+    return {
+        "mode": f"{stat.S_IMODE(info.st_mode):04o}",
+        "uid": info.st_uid,
+        "gid": info.st_gid,
+        "user": _look_up(lambda: pwd.getpwuid(info.st_uid).pw_name),
+        "group": _look_up(lambda: grp.getgrgid(info.st_gid).gr_name),
+    }
+
+
+def _look_up(answer: Callable[[], Answer]) -> Optional[Answer]:
+    try:
+        return answer()
+    except KeyError:  # no such user or group here
+        return None
+
+
+class NewFileRestoration:
+    """Puts a prepared file in the target's place; what was there, and files that belong to it, go aside.
+
+    A WAL or journal that is left beside a missing database would be replayed into the new one.
+    """
+
+    changed = True
+
+    def __init__(self, path: str, prepared: str, copy: Copy, notes: tuple[str, ...]) -> None:
+        self.changes = tuple(Change(one.name, None, one.records) for one in copy.collections)
+        self.notes = notes
+        self._path = path
+        self._progress = copy.progress
+        self._prepared = prepared
+        self._old = lstat(path)
+        directory, name = os.path.split(path)
+        self._aside = os.path.join(directory, files.prepared_name(name))
+        self._side = {path + one: os.path.join(directory, files.prepared_name(name + one)) for one in SIDE_FILES}
+
+    def apply(self) -> None:
+        now = lstat(self._path)
+        if (now and attributes(now)) != (self._old and attributes(self._old)):
+            raise TargetError(f"{self._path} was changed while its restore was prepared.", "Run again.")
+        with self._progress.critical(), files.os_errors(TargetError, "Can't replace", self._path):
+            try:
+                for name, aside in self._side.items():
+                    _move(name, aside)
+                if self._old:
+                    os.link(self._path, self._aside)
+                os.rename(self._prepared, self._path)
+                files.fsync_directory(os.path.dirname(self._path))
+            except OSError:
+                self.undo()
+                raise
+
+    def undo(self) -> None:
+        with self._progress.critical(), files.os_errors(TargetError, "Can't put back", self._path):
+            if lstat(self._prepared) is None:  # it is in the target's place
+                for name in self._side:  # of connections to the new file
+                    files.remove(name)
+                if self._old:
+                    os.rename(self._aside, self._path)
+                else:
+                    files.remove(self._path)
+            for name, aside in self._side.items():
+                _move(aside, name)
+            files.fsync_directory(os.path.dirname(self._path))
+
+    def fingerprint(self) -> Optional[str]:
+        return fingerprint(self._path)
+
+    def __enter__(self) -> NewFileRestoration:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for name in (self._prepared, self._aside, *self._side.values()):
+            files.remove(name)
+
+
+def dress(fd: int, directory: str, details: Mapping[str, Any], old: Optional[os.stat_result]) -> tuple[str, ...]:
+    """Give a new, closed database its journal mode, mode and owner. Returns notes.
+
+    They are those of the file that it replaces, else those of the backup; a backup that does not tell (a copy made by
+    hand) goes to whom the directory belongs to, 0600.
+    """
+    if details.get("journal_mode") == "wal":
+        set_wal(fd)
+    mode, uid, gid = _wanted(directory, details, old)
+    notes: tuple[str, ...] = ()
+    info = os.fstat(fd)
+    if (info.st_uid, info.st_gid) != (uid, gid):
+        try:
+            os.fchown(fd, uid, gid)
+        except PermissionError:
+            notes = ("The new file belongs to us, not to user %d and group %d: that needs root." % (uid, gid),)
+    os.fchmod(fd, mode)
+    return notes
+
+
+def _wanted(directory: str, details: Mapping[str, Any], old: Optional[os.stat_result]) -> tuple[int, int, int]:
+    if old is not None:
+        return stat.S_IMODE(old.st_mode), old.st_uid, old.st_gid
+    if "uid" not in details:
+        info = os.stat(directory)
+        return 0o600, info.st_uid, info.st_gid
+    # names first: another host may have given them other numbers
+    uid = _look_up(lambda: pwd.getpwnam(details["user"] or "").pw_uid)
+    gid = _look_up(lambda: grp.getgrnam(details["group"] or "").gr_gid)
+    return (
+        int(details["mode"], 8) & 0o777,
+        details["uid"] if uid is None else uid,
+        details["gid"] if gid is None else gid,
+    )
+
+
+def _move(name: str, to: str) -> None:
+    if lstat(name) is not None:
+        os.rename(name, to)

@@ -1,0 +1,160 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restoring a whole database: into the live one, or as a new file where there is none that SQLite can open."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import BinaryIO, Callable, Optional
+
+from .._core import files
+from .._core.collection import Collection
+from .._core.errors import DamagedBackup, TargetError
+from .base import Change, Copy, Restoration
+from .sqlite_copy import stream
+from .sqlite_file import SIDE_FILES, Header, holders, lstat, normalise, open_in
+from .sqlite_live import LiveRestoration, Present, find_present, put_whole
+from .sqlite_new_file import NewFileRestoration, dress
+
+_CHUNK = 1 << 20
+_WINDOW = 16 << 20
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+Written = Callable[[int, int, int], None]
+
+
+def prepare_whole(path: str, copy: Copy, scratch: str, dry: bool, patience: float) -> Restoration:
+    """See `Store.prepare`."""
+    files.check_writable_parent(path)
+    if not dry:
+        remove_leftovers(path)
+    present = find_present(path, scratch, copy.progress, patience)
+    if present is None:
+        return _prepare_new_file(path, copy, scratch, dry)
+    return _prepare_live(present, copy, scratch)
+
+
+def _prepare_live(present: Present, copy: Copy, scratch: str) -> Restoration:
+    path, new, notes = present.path, os.path.join(scratch, "new.db"), []
+    copy.progress.start(f"Comparing {path}", present.header.bytes, "bytes")
+    same = stream(present.native, copy.progress) == copy.content_digest
+    before = copy.collections if same else present.counts()
+    if not same:
+        header = unpack(copy, new)
+        # what SQLite needs beside the database until the transaction has ended: the new pages, or the old ones
+        need = max(header.bytes, present.header.bytes)
+        files.need_space(os.path.dirname(path), need, f"Restoring {path}")
+        notes = _warnings(present, header)
+
+    def put(source: str) -> Sequence[str]:
+        return put_whole(path, source, copy.progress, present.patience)
+
+    changes = changes_between(before, copy.collections)
+    return LiveRestoration(present, new, put, changed=not same, changes=changes, notes=notes)
+
+
+def _warnings(present: Present, new: Header) -> list[str]:
+    who, notes = holders(present.path), []
+    if who and present.journal_mode == "wal" and present.header.page_size != new.page_size:
+        notes.append(
+            "The pages of %s have %d bytes, those of the backup %d: in WAL mode that can change only while nobody has"
+            " it open. %s." % (present.path, present.header.page_size, new.page_size, open_in(who))
+        )
+    if who and present.header.encoding != new.encoding:
+        notes.append(f"The text encoding changes to {new.encoding}. {open_in(who)}, and must be restarted.")
+    return notes
+
+
+def _prepare_new_file(path: str, copy: Copy, scratch: str, dry: bool) -> Restoration:
+    """Without `dry` the new file is complete and durable beside the target afterwards."""
+    old = lstat(path)
+    directory, name = os.path.split(path)
+    notes = _stale(path, old)
+    prepared = os.path.join(scratch, "new.db") if dry else os.path.join(directory, files.prepared_name(name))
+    try:
+        with files.os_errors(TargetError, "Can't write", prepared), _create(prepared) as handle:
+            _unpack(copy, handle, directory, _write_back)
+            if not dry:
+                notes += dress(handle.fileno(), directory, copy.details, old)
+                os.fsync(handle.fileno())
+    except BaseException:
+        files.remove(prepared)
+        raise
+    return NewFileRestoration(path, prepared, copy, notes)
+
+
+def _stale(path: str, old: Optional[os.stat_result]) -> tuple[str, ...]:
+    if old is None:
+        stale = [path + name for name in SIDE_FILES if lstat(path + name)]
+        return tuple(f"{name} was left without its database, and goes away." for name in stale)
+    who = holders(path)
+    note = f"SQLite can't open {path} as it is: it is replaced by a new file."
+    return (note + (f" {open_in(who)}, and must be restarted." if who else ""),)
+
+
+def _write_back(fd: int, start: int, end: int) -> None:
+    """Have the kernel start writing what was just written: an fsync at the end would wait for all of it."""
+    if end // _WINDOW != start // _WINDOW:
+        # this also drops from the cache what is on the disk already: of what was just written, nothing
+        os.posix_fadvise(fd, (end // _WINDOW - 1) * _WINDOW, _WINDOW, os.POSIX_FADV_DONTNEED)
+
+
+def remove_leftovers(path: str) -> None:
+    """Remove what killed runs left beside the target."""
+    directory, name = os.path.split(path)
+    with files.os_errors(TargetError, "Can't remove what a killed run left in", directory):
+        for one in (name, *(name + side for side in SIDE_FILES)):
+            files.remove_prepared(directory, one)
+
+
+def unpack(copy: Copy, destination: str) -> Header:
+    """Decompress the backup's database into a new file in a private directory, to its verified end.
+
+    :raises DamagedBackup: it is not what the manifest says.
+    """
+    with files.os_errors(TargetError, "Can't write", destination), _create(destination) as handle:
+        return _unpack(copy, handle, os.path.dirname(destination), lambda fd, start, end: None)
+
+
+def _create(path: str) -> BinaryIO:
+    return open(os.open(path, _NEW_FILE, 0o600), "r+b", buffering=0)
+
+
+def _unpack(copy: Copy, handle: BinaryIO, directory: str, written: Written) -> Header:
+    """:param written: called with the descriptor and where the bytes are that were just written."""
+    name = _one_name(copy)
+    told = int(copy.details.get("page_size") or 0) * int(copy.details.get("page_count") or 0)
+    files.need_space(directory, told, f"Unpacking {name}")
+    copy.progress.start(f"Unpacking and verifying {name}", told or None, "bytes")
+    digest, done = hashlib.sha256(), 0
+    with copy.open(name) as reader:
+        while True:
+            data = reader.read(_CHUNK)
+            if not data:
+                break
+            digest.update(data)
+            handle.write(data)
+            written(handle.fileno(), done, done + len(data))
+            done += len(data)
+            copy.progress.update(done)
+    if digest.hexdigest() != copy.content_digest:
+        raise DamagedBackup(name, [{"path": name, "problem": "its content has another digest than the manifest says"}])
+    return normalise(handle.fileno(), name)
+
+
+def _one_name(copy: Copy) -> str:
+    names = list(copy.names())
+    if len(names) != 1:
+        problem = {"path": ", ".join(names) or "data", "problem": "it should be one file"}
+        raise DamagedBackup("of a database", [problem])
+    return names[0]
+
+
+def changes_between(before: Sequence[Collection], after: Sequence[Collection]) -> list[Change]:
+    """One line for every table that is or will be there."""
+    old: dict[str, int] = dict(before)
+    new: dict[str, int] = dict(after)
+    return [Change(name, old.get(name), new.get(name, 0)) for name in sorted({**old, **new})]

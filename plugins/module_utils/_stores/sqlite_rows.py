@@ -1,0 +1,165 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rows of one table, compared with and replaced by those of the same table in an attached backup.
+
+All of it is SQL: rows stay inside SQLite, which keeps memory bounded and every value as it is.
+"""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .._core.errors import TargetError
+from .sqlite_file import sqlite3
+from .sqlite_schema import fold, identifier
+
+BACKUP = "day2_backup"  # the schema name of the attached backup
+WHOLE = "Restore the database whole (without only), or migrate it to the schema of the backup first."
+
+_GENERATED = (2, 3)  # virtual, stored
+_COMPARED_AT_ONCE = 500  # values; SQLite takes 2,000
+
+
+class _Columns(NamedTuple):
+    """How the rows of a table are told apart, and what they hold (quoted for SQL).
+
+    `key` is the row id's name, or the primary key of a table WITHOUT ROWID.
+    """
+
+    key: tuple[str, ...]
+    has_row_id: bool
+    values: tuple[str, ...]
+
+
+def check_same(live: sqlite3.Connection, name: str) -> None:
+    """
+    :raises TargetError: the table has another schema than in the backup; with the columns that differ.
+    """
+    ours, theirs = _described(live, "main", name), _described(live, BACKUP, name)
+    differing = sorted(one for one in {**ours, **theirs} if ours.get(one) != theirs.get(one))
+    if differing:
+        which = "these columns differ: %s" % ", ".join(repr(one) for one in differing)
+    elif _statement(live, "main", name) != _statement(live, BACKUP, name):
+        which = "the columns are the same, the rest of its CREATE TABLE is not"
+    else:
+        return
+    raise TargetError(f"The table {name} is not as in the backup: {which}.", WHOLE, {"columns": differing})
+
+
+def differ(live: sqlite3.Connection, name: str) -> bool:
+    """Do the rows differ in any row id, value or storage class (1, 1.0 and '1' are three), or in what comes next?
+
+    Zero has no sign.
+    """
+    if _sequence(live, "main", name) != _sequence(live, BACKUP, name):
+        return True
+    ours, theirs = (f"{schema}.{identifier(name)}" for schema in ("main", BACKUP))
+    counts = f"SELECT (SELECT count(*) FROM {ours}) <> (SELECT count(*) FROM {theirs})"
+    if live.execute(counts).fetchone()[0]:
+        return True
+    columns = _columns(live, name)
+    same_row = " AND ".join(f"a.{one} = b.{one}" for one in columns.key)
+    # `+` takes away a column's affinity, which would make '1' equal to 1
+    pairs = [
+        pair
+        for one in columns.values
+        for pair in ((f"typeof(a.{one})", f"typeof(b.{one})"), (f"(+a.{one}) COLLATE BINARY", f"+b.{one}"))
+    ]
+    parts = (pairs[at : at + _COMPARED_AT_ONCE] for at in range(0, len(pairs), _COMPARED_AT_ONCE))
+    same_values = " AND ".join(
+        "(%s) IS (%s)" % (", ".join(one for one, _ in part), ", ".join(other for _, other in part)) for part in parts
+    )
+    other_rows = (
+        f"SELECT 1 FROM {theirs} AS b LEFT JOIN {ours} AS a ON {same_row}"
+        f" WHERE a.{columns.key[0]} IS NULL OR NOT ({same_values})"
+    )
+    return bool(live.execute(f"SELECT EXISTS ({other_rows})").fetchone()[0])
+
+
+def replace_rows(live: sqlite3.Connection, name: str) -> list[str]:
+    """Make the rows as they are in the backup, inside the caller's transaction. Returns the triggers not fired."""
+    triggers, indexes = (belongings(live, "main", kind, name) for kind in ("trigger", "index"))
+    statistics = _take_statistics(live, name)
+    for trigger, _statement_of_it in triggers:
+        live.execute(f"DROP TRIGGER main.{identifier(trigger)}")
+    for index, _statement_of_it in indexes:  # building one anew is many times as fast as keeping it up to date
+        live.execute(f"DROP INDEX main.{identifier(index)}")
+    columns = _columns(live, name)
+    listed = ", ".join((columns.key if columns.has_row_id else ()) + columns.values)
+    table = identifier(name)
+    live.execute(f"DELETE FROM main.{table}")
+    live.execute(f"INSERT INTO main.{table}({listed}) SELECT {listed} FROM {BACKUP}.{table}")
+    if _exists(live, "main", "sqlite_sequence"):
+        live.execute("DELETE FROM main.sqlite_sequence WHERE name = ?", (name,))
+        for (value,) in _sequence(live, BACKUP, name):
+            live.execute("INSERT INTO main.sqlite_sequence(name, seq) VALUES(?, ?)", (name, value))
+    for _name, statement in (*indexes, *triggers):
+        live.execute(statement)
+    for place, rows in statistics:
+        live.executemany(f"INSERT INTO main.{place} VALUES({', '.join('?' * len(rows[0]))})", rows)
+    if differ(live, name):
+        raise TargetError(f"The table {name} did not come out as it is in the backup.", WHOLE)
+    return [trigger for trigger, _statement_of_it in triggers]
+
+
+def _take_statistics(live: sqlite3.Connection, name: str) -> list[tuple[str, list[tuple[object, ...]]]]:
+    """Take out what ANALYZE has noted about a table (a few rows): it would go with the indexes, and is still useful."""
+    taken = []
+    for place in ("sqlite_stat1", "sqlite_stat4"):
+        if _exists(live, "main", place):
+            rows = live.execute(f"SELECT * FROM main.{place} WHERE tbl = ? COLLATE NOCASE", (name,)).fetchall()
+            live.execute(f"DELETE FROM main.{place} WHERE tbl = ? COLLATE NOCASE", (name,))
+            taken += [(place, rows)] if rows else []
+    return taken
+
+
+def belongings(live: sqlite3.Connection, schema: str, kind: str, table: str) -> list[tuple[str, str]]:
+    """Names and CREATE statements of a table's indexes or triggers, in the order in which they were made."""
+    return list(
+        live.execute(
+            f"SELECT name, sql FROM {schema}.sqlite_master"
+            " WHERE type = ? AND tbl_name = ? COLLATE NOCASE AND sql IS NOT NULL ORDER BY rowid",
+            (kind, table),
+        )
+    )
+
+
+def _statement(live: sqlite3.Connection, schema: str, name: str) -> object:
+    query = f"SELECT sql FROM {schema}.sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
+    return live.execute(query, (name,)).fetchone()
+
+
+def _exists(live: sqlite3.Connection, schema: str, name: str) -> bool:
+    return _statement(live, schema, name) is not None
+
+
+def _described(live: sqlite3.Connection, schema: str, name: str) -> dict[str, tuple[object, ...]]:
+    rows = live.execute(f"PRAGMA {schema}.table_xinfo({identifier(name)})")
+    return {row[1]: tuple(row[2:]) for row in rows}
+
+
+def _columns(live: sqlite3.Connection, name: str) -> _Columns:
+    rows = live.execute(f"PRAGMA main.table_xinfo({identifier(name)})").fetchall()
+    values = tuple(identifier(row[1]) for row in rows if row[6] not in _GENERATED)
+    primary = tuple(identifier(row[1]) for row in sorted(rows, key=lambda row: int(row[5])) if row[5])
+    taken = {fold(row[1]) for row in rows}
+    free = [one for one in ("rowid", "_rowid_", "oid") if one not in taken]
+    if not free:
+        raise TargetError(f"The table {name} calls columns rowid, _rowid_ and oid: its row ids can't be told.", WHOLE)
+    try:
+        live.execute(f"SELECT {free[0]} FROM main.{identifier(name)} LIMIT 0")
+    except sqlite3.OperationalError:
+        if not primary:
+            raise
+        return _Columns(primary, False, values)
+    return _Columns((free[0],), True, values)
+
+
+def _sequence(live: sqlite3.Connection, schema: str, name: str) -> Sequence[tuple[object, ...]]:
+    """What AUTOINCREMENT remembers of a table."""
+    if not _exists(live, schema, "sqlite_sequence"):
+        return []
+    return live.execute(f"SELECT seq FROM {schema}.sqlite_sequence WHERE name = ?", (name,)).fetchall()

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A SQLite database: one file that its application may have open, with a WAL or a rollback journal."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._core import files
+from .._core.errors import MissingDependency, SourceError
+from .base import Copy, Reader, Restoration, Sink, Snapshot
+from .sqlite_check import inspecting
+from .sqlite_copy import copy_database, fingerprint, stream
+from .sqlite_dump import execute_dump
+from .sqlite_file import PATIENCE, check_magic, is_wal, lstat, normalise_file, sqlite3
+from .sqlite_new_file import ownership
+from .sqlite_restore import prepare_whole
+from .sqlite_tables import prepare_tables
+
+_CHUNK = 1 << 20
+_WITHOUT_WAL = (
+    "%s was copied from a database in WAL mode, without its -wal file: the last transactions before the copy may be"
+    " missing."
+)
+
+
+class SqliteStore:
+    """Collections are tables, records are rows.
+
+    :param patience: seconds to wait for somebody else's lock.
+    """
+
+    type = "sqlite"
+    options: dict[str, dict[str, Any]] = {}  # noqa: RUF012 nobody changes it
+
+    def __init__(self, path: str, options: Mapping[str, Any], patience: float = PATIENCE) -> None:
+        if sqlite3 is None:
+            raise MissingDependency("Python's module sqlite3", "for stores of type sqlite")
+        self.path = files.resolve(path, SourceError)
+        self._patience = patience
+
+    def exists(self) -> bool:
+        info = lstat(self.path)
+        return info is not None and (info.st_size > 0 or not stat.S_ISREG(info.st_mode))
+
+    def parameters(self) -> dict[str, Any]:
+        return {}
+
+    def fingerprint(self) -> str | None:
+        return fingerprint(self.path)
+
+    def snapshot(self, sink: Sink) -> Snapshot:
+        before = fingerprint(self.path)
+        native = os.path.join(sink.scratch, "native.db")
+        journal_mode = copy_database(self.path, native, sink.progress, self._patience)
+        with files.os_errors(SourceError, "Can't read", self.path):
+            details = {"journal_mode": journal_mode, **ownership(self.path)}
+        snapshot = self._deliver(native, self.path, details, sink)
+        return snapshot._replace(fingerprint=before if before == fingerprint(self.path) else None)
+
+    def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
+        native = os.path.join(sink.scratch, "native.db")
+        if filename.endswith(".sql"):
+            execute_dump(reader, filename, native, sink.progress)
+            return self._deliver(native, filename, {"journal_mode": "delete"}, sink)
+        sink.progress.start(f"Reading {filename}", unit="bytes")
+        with files.os_errors(SourceError, "Can't write", native), open(native, "x+b", buffering=0) as handle:
+            while True:
+                data = reader.read(_CHUNK)
+                if not data:
+                    break
+                handle.write(data)
+                sink.progress.advance(len(data))
+            in_wal_mode = is_wal(check_magic(handle.fileno(), filename))
+        snapshot = self._deliver(native, filename, {"journal_mode": "wal" if in_wal_mode else "delete"}, sink)
+        return snapshot._replace(notes=snapshot.notes + ((_WITHOUT_WAL % filename,) if in_wal_mode else ()))
+
+    def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
+        if only:
+            return prepare_tables(self.path, copy, only, scratch, self._patience)
+        return prepare_whole(self.path, copy, scratch, dry, self._patience)
+
+    def _deliver(self, native: str, told: str, details: Mapping[str, Any], sink: Sink) -> Snapshot:
+        """Check a private copy while it goes into the sink.
+
+        :param told: the path that errors name.
+        """
+        header = normalise_file(native, told)
+        sink.progress.start(f"Backing up {told}", header.bytes, "bytes")
+        with inspecting(native, told) as inspection, sink.file(os.path.basename(self.path)) as writer:
+            digest = stream(native, sink.progress, writer.write)
+            found = inspection()
+        return Snapshot(digest, found.collections, {**details, **header.details()}, None, found.notes)

@@ -1,0 +1,314 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The archive: a POSIX (pax) tar file, extractable by any tar; the same tree gives the same bytes.
+
+An entry of the index determines its header completely, so reading back needs no parser: what is read is compared
+with what would have been written. The bytes of format version 1 must therefore never change.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Optional
+
+from .base import Reader, Writer
+from .tree_index import (
+    BLOCK_DEVICE,
+    CHARACTER_DEVICE,
+    DIRECTORY,
+    FIFO,
+    FILE,
+    HARDLINK,
+    SYMLINK,
+    Entry,
+    shown,
+)
+
+CHUNK = 1 << 20
+
+_BLOCK = 512
+_END = bytes(2 * _BLOCK)
+_REST = bytes(155 + 12)  # the field for long names, for which there are records, and what is unused
+_TYPES = {
+    FILE: b"0",
+    HARDLINK: b"1",
+    SYMLINK: b"2",
+    CHARACTER_DEVICE: b"3",
+    BLOCK_DEVICE: b"4",
+    DIRECTORY: b"5",
+    FIFO: b"6",
+}
+_MOST_7 = 0o7777777  # what seven octal digits hold
+_MOST_11 = 0o77777777777
+_LONGEST_HEADER = 1 << 24
+
+Segments = Sequence[tuple[int, int]]  # offset and length of data, in order; the rest are holes
+
+
+def padding(size: int) -> int:
+    """Bytes from the end of something to the next block."""
+    return -size % _BLOCK
+
+
+def header(entry: Entry, stored: Optional[int] = None) -> bytes:
+    """All that stands before an entry's content.
+
+    :param stored: of a sparse file, the bytes that follow: the map and the data (GNU.sparse 1.0).
+    """
+    name = (entry.path or b".") + b"/" if entry.kind == DIRECTORY else entry.path
+    link = entry.target
+    size = entry.size if stored is None else stored
+    owner = _owner(entry.uid, entry.gid, entry.user, entry.group)
+    records = _record(b"size", b"%d" % size) if size > _MOST_11 else b""
+    if stored is not None:
+        records += _record(b"GNU.sparse.major", b"1") + _record(b"GNU.sparse.minor", b"0")
+        records += _record(b"GNU.sparse.name", name) + _record(b"GNU.sparse.realsize", b"%d" % entry.size)
+        name = b"GNUSparseFile.0/" + name.rpartition(b"/")[2][:84]
+    if len(name) > 100:
+        records += _record(b"path", name)
+    if len(link) > 100:
+        records += _record(b"linkpath", link)
+    for key, value in entry.xattrs:
+        # as GNU tar does: a record's key ends at its first "="
+        records += _record(b"SCHILY.xattr." + key.replace(b"%", b"%25").replace(b"=", b"%3D"), value)
+    seconds, fraction = divmod(abs(entry.mtime_ns), 10**9)
+    sign = b"-" if entry.mtime_ns < 0 else b""
+    records += owner.records + _record(b"mtime", b"%s%d.%09d" % (sign, seconds, fraction))
+    ustar = _ustar(
+        name,
+        entry.mode,
+        owner,
+        size=size if size <= _MOST_11 else 0,
+        time=0 if sign else min(seconds, _MOST_11),
+        kind=_TYPES[entry.kind],
+        link=link,
+        device=entry.device,
+    )
+    return b"".join((_extended(len(records)), records, bytes(padding(len(records))), ustar))
+
+
+class _Owner(NamedTuple):
+    ids: bytes
+    names: bytes
+    records: bytes  # for what does not fit
+
+
+@functools.lru_cache(maxsize=256)
+def _owner(uid: int, gid: int, user: str, group: str) -> _Owner:
+    names = [name.encode("utf-8", "surrogateescape") for name in (user, group)]
+    records = [_record(key, b"%d" % number) for key, number in ((b"uid", uid), (b"gid", gid)) if number > _MOST_7]
+    records += [_record(key, name) for key, name in zip((b"uname", b"gname"), names) if len(name) > 31]
+    return _Owner(
+        b"".join(b"%07o\0" % (number if number <= _MOST_7 else 0) for number in (uid, gid)),
+        b"".join(name[:31].ljust(32, b"\0") for name in names),
+        b"".join(records),
+    )
+
+
+def _record(key: bytes, value: bytes) -> bytes:
+    """A pax record: it begins with its own length."""
+    rest = len(key) + len(value) + 3
+    length = rest + len(b"%d" % rest)
+    if len(b"%d" % length) > len(b"%d" % rest):
+        length += 1
+    return b"%d %s=%s\n" % (length, key, value)
+
+
+@functools.lru_cache(maxsize=256)
+def _extended(size: int) -> bytes:
+    """The header of a pax header with so many bytes of records."""
+    return _ustar(b"PaxHeader", 0o644, _owner(0, 0, "", ""), size=size, kind=b"x")
+
+
+def _ustar(
+    name: bytes,
+    mode: int,
+    owner: _Owner,
+    *,
+    size: int,
+    time: int = 0,
+    kind: bytes,
+    link: bytes = b"",
+    device: tuple[int, int] = (0, 0),
+) -> bytes:
+    before = b"%s%07o\0%s%011o\0%011o\0" % (name[:100].ljust(100, b"\0"), mode, owner.ids, size, time)
+    after = b"%s%sustar\x0000%s%07o\0%07o\0" % (kind, link[:100].ljust(100, b"\0"), owner.names, *device)
+    checksum = _sum(before) + _sum(after) + 8 * 0x20  # the field itself counts as spaces
+    return b"%s%06o\0 %s%s" % (before, checksum, after, _REST)
+
+
+def _sum(data: bytes) -> int:
+    """The sum of at most 256 bytes: the first half of Adler-32, less one."""
+    return (zlib.adler32(data) & 0xFFFF) - 1
+
+
+def sparse_map(segments: Segments, size: int) -> bytes:
+    """The map that stands before the data of a sparse file of `size` bytes."""
+    entries = list(segments)
+    if not entries or sum(entries[-1]) < size:
+        entries.append((size, 0))  # what ends in a hole
+    text = b"%d\n" % len(entries) + b"".join(b"%d\n%d\n" % entry for entry in entries)
+    return text + bytes(padding(len(text)))
+
+
+class ArchiveWriter:
+    """Writes the archive: for each entry `begin`, its content by `put`, `pad`; at last `finish`.
+
+    `bytes` is how many have been written.
+    """
+
+    def __init__(self, out: Writer) -> None:
+        self.bytes = 0
+        self._out = out
+        self._parts: list[bytes] = []
+        self._waiting = 0
+
+    def begin(self, entry: Entry, stored: Optional[int] = None) -> None:
+        """The next entry; see `header`."""
+        self.put(header(entry, stored))
+
+    def put(self, data: bytes) -> None:
+        """Bytes of the content."""
+        self._parts.append(data)
+        self._waiting += len(data)
+        if self._waiting >= CHUNK:
+            self._flush()
+
+    def pad(self, size: int) -> None:
+        """The end of a content of `size` bytes."""
+        if size % _BLOCK:
+            self.put(bytes(padding(size)))
+
+    def finish(self) -> None:
+        """The end of the archive."""
+        self.put(_END)
+        self._flush()
+
+    def _flush(self) -> None:
+        self._out.write(b"".join(self._parts))
+        self.bytes += self._waiting
+        self._parts, self._waiting = [], 0
+
+
+class ArchiveReader:
+    """Reads an archive in step with its index: `begin` each entry, then exhaust its `content`.
+
+    Everything raises ValueError where the archive is not what the index says.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._buffer = b""
+        self._position = 0
+
+    def begin(self, entry: Entry) -> Iterator[tuple[int, bytes]]:
+        """Check an entry's header. Gives its content: offsets and bytes, without the holes."""
+        first = self._take(_BLOCK)
+        length = _number(first)
+        if length > _LONGEST_HEADER:
+            raise ValueError(f"the header of {shown(entry.path)} is not what the index says")
+        rest = self._take(length + padding(length) + _BLOCK)
+        if first + rest == header(entry):
+            return self._plain(entry.size)
+        stored = _number(rest[-_BLOCK:]) or _size_record(rest[:length])
+        if entry.kind != FILE or first + rest != header(entry, stored):
+            raise ValueError(f"the header of {shown(entry.path)} is not what the index says")
+        return self._sparse(entry, stored)
+
+    def finish(self) -> None:
+        """Check the end of the archive."""
+        if self._take(len(_END)) != _END or self._position < len(self._buffer) or self._reader.read(_BLOCK):
+            raise ValueError("it does not end where the index does")
+
+    def _plain(self, size: int) -> Iterator[tuple[int, bytes]]:
+        offset = 0
+        while offset < size:
+            data = self._some(size - offset)
+            yield offset, data
+            offset += len(data)
+        self._check_padding(size)
+
+    def _sparse(self, entry: Entry, stored: int) -> Iterator[tuple[int, bytes]]:
+        segments, left = self._read_map(entry, stored)
+        for offset, length in segments:
+            done = 0
+            while done < length:
+                data = self._some(length - done)
+                yield offset + done, data
+                done += len(data)
+        self._check_padding(left)
+
+    def _read_map(self, entry: Entry, stored: int) -> tuple[list[tuple[int, int]], int]:
+        """The map of a sparse file, and how many bytes of data follow it."""
+        blocks: list[bytes] = []
+        lines, wanted = 0, 1
+        while lines < wanted:
+            if len(blocks) * _BLOCK >= stored:
+                raise ValueError(f"{shown(entry.path)} is longer than its header says")
+            blocks.append(self._take(_BLOCK))
+            lines += blocks[-1].count(b"\n")
+            if len(blocks) == 1:
+                wanted = 2 * _decimal(blocks[0].partition(b"\n")[0]) + 1
+        text = b"".join(blocks)
+        *numbers, rest = text.rstrip(b"\0").split(b"\n")
+        values = [_decimal(number) for number in numbers[1:]]
+        if rest or len(numbers) != wanted:
+            raise ValueError(f"the map of {shown(entry.path)} has the wrong length")
+        segments = [(values[i], values[i + 1]) for i in range(0, len(values), 2)]
+        end = 0
+        for offset, length in segments:
+            if offset < end:
+                raise ValueError(f"the map of {shown(entry.path)} is out of order")
+            end = offset + length
+        left = stored - len(text)
+        if end > entry.size or left != sum(length for _offset, length in segments):
+            raise ValueError(f"the map of {shown(entry.path)} does not fit its size")
+        return segments, left
+
+    def _check_padding(self, size: int) -> None:
+        if size % _BLOCK and self._take(padding(size)).strip(b"\0"):
+            raise ValueError("there is something between two entries")
+
+    def _some(self, most: int) -> bytes:
+        """At least one byte, at most so many."""
+        if self._position == len(self._buffer):
+            self._buffer, self._position = self._reader.read(CHUNK), 0
+            if not self._buffer:
+                raise ValueError("it ends before the index does")
+        data = self._buffer[self._position : self._position + most]
+        self._position += len(data)
+        return data
+
+    def _take(self, size: int) -> bytes:
+        """Exactly so many bytes."""
+        data = self._some(size) if size else b""
+        if len(data) == size:
+            return data
+        parts, missing = [data], size - len(data)
+        while missing:
+            parts.append(self._some(missing))
+            missing -= len(parts[-1])
+        return b"".join(parts)
+
+
+def _number(block: bytes) -> int:
+    """The size that a header tells."""
+    field = block[124:135]
+    if not field.isdigit():
+        raise ValueError("it holds something that is not a header")
+    return int(field, 8)
+
+
+def _size_record(payload: bytes) -> int:
+    """The size that a header tells in its first record, where it is too large for the field."""
+    key, _, value = payload.partition(b"\n")[0].partition(b" ")[2].partition(b"=")
+    return _decimal(value) if key == b"size" else 0
+
+
+def _decimal(text: bytes) -> int:
+    if not text.isdigit() or len(text) > 20:
+        raise ValueError("it holds something that is not a number")
+    return int(text)

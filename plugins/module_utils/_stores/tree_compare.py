@@ -1,0 +1,213 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a restore wants, and how the target differs from it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from typing import Callable, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest
+from .tree_index import DIRECTORY, FILE, HARDLINK, KINDS, SYMLINK, Entry, order, shown
+from .tree_read import Describer, content_digest, group_id, kind_of, open_file, user_id
+from .tree_walk import LEFT_OUT, Found, Selection, matcher, walk
+
+_MOST_DIFFERENCES = 100
+
+
+class Step(NamedTuple):
+    """One entry of the index, and what to make of it."""
+
+    recorded: Optional[Entry]  # the next member of the archive; None: nothing is read for this step
+    wanted: Optional[Entry]  # what to create; None: nothing
+    leads: bool = False  # `wanted` is a directory that is only on the way to what is wanted
+
+
+def whole(entries: Iterable[Entry]) -> Iterator[Step]:
+    """Everything is wanted."""
+    for entry in entries:
+        yield Step(entry, None if entry.superseded else entry)
+
+
+class Partial:
+    """Only what a selection selects is wanted.
+
+    :param again: gives the entries of the index; called more than once.
+    """
+
+    def __init__(self, again: Callable[[], Iterator[Entry]], selection: Selection) -> None:
+        self._again = again
+        self._selection = selection
+        # Files that are not wanted themselves, but under another name that is a hard link to them.
+        self.hidden: dict[bytes, Optional[Entry]] = {}
+        for entry in again():
+            wanted = entry.kind == HARDLINK and selection.selects_path(entry.path)
+            if wanted and not selection.selects_path(entry.target):
+                self.hidden[entry.target] = None
+
+    def steps(self) -> Iterator[Step]:
+        """All entries; directories that lead somewhere come just before what they lead to."""
+        levels: list[tuple[Entry, int, bool]] = []  # directory, state, whether it was given
+        promoted: dict[bytes, bytes] = {}  # hidden file: the first name that is wanted
+        for entry in self._again():
+            if entry.superseded:
+                yield Step(entry, None)
+                continue
+            while levels and levels[-1][0].path != entry.path.rpartition(b"/")[0]:
+                levels.pop()
+            state = self._selection.enter(entry.path, levels[-1][1]) if entry.path else 0
+            selected = bool(entry.path) and state != LEFT_OUT and self._selection.selects(state)
+            if entry.path in self.hidden and entry.kind == FILE:
+                self.hidden[entry.path] = entry
+            yield from self._given(entry, selected, levels, promoted)
+            if entry.kind == DIRECTORY:
+                levels.append((entry, state, selected))
+
+    def _given(
+        self, entry: Entry, selected: bool, levels: list[tuple[Entry, int, bool]], promoted: dict[bytes, bytes]
+    ) -> Iterator[Step]:
+        if not selected:
+            yield Step(entry, None)
+            return
+        for number, (directory, state, given) in enumerate(levels):
+            if not given:
+                levels[number] = (directory, state, True)
+                yield Step(None, directory, True)
+        hidden = self.hidden.get(entry.target) if entry.kind == HARDLINK else None
+        if hidden is None:
+            yield Step(entry, entry)
+        elif entry.target in promoted:
+            yield Step(entry, entry._replace(target=promoted[entry.target]))
+        else:
+            promoted[entry.target] = entry.path
+            yield Step(entry, hidden._replace(path=entry.path))
+
+
+def check_only(only: Iterable[str], entries: Iterable[Entry], backup: str) -> None:
+    """Raise InvalidRequest for a pattern that matches nothing in a backup."""
+    missing = [(pattern, matcher(pattern)) for pattern in only]
+    for entry in entries:
+        if not missing:
+            return
+        text = entry.path.decode("utf-8", "surrogateescape")
+        missing = [one for one in missing if not one[1].fullmatch(text)]
+    if missing:
+        names = ", ".join(repr(pattern) for pattern, _matcher in missing)
+        raise InvalidRequest(f"Nothing in {backup} matches only={names}.", "The archive's index lists its paths.")
+
+
+def as_here(entry: Entry, privileged: bool) -> Entry:
+    """The entry as a restore by us would make it on this host."""
+    if privileged:
+        return entry._replace(uid=user_id(entry.user, entry.uid), gid=group_id(entry.group, entry.gid))
+    mode = entry.mode
+    if entry.kind != DIRECTORY:
+        mode &= ~(stat.S_ISUID | stat.S_ISGID)  # somebody else's programs must not run as us
+    kept = tuple(one for one in entry.xattrs if one[0].startswith((b"user.", b"system.")))
+    return entry._replace(mode=mode, xattrs=kept)
+
+
+class Comparison:
+    """The outcome: entries of each kind before and after (without the root), and what differs."""
+
+    def __init__(self) -> None:
+        self.before: dict[str, int] = dict.fromkeys(KINDS, 0)
+        self.after: dict[str, int] = dict.fromkeys(KINDS, 0)
+        self.differing = 0
+        self.differences: list[tuple[str, str]] = []  # the first of them: path, and added, changed or removed
+
+    def add(self, path: bytes, what: str) -> None:
+        """One more difference."""
+        self.differing += 1
+        if len(self.differences) < _MOST_DIFFERENCES:
+            self.differences.append((shown(path), what))
+
+
+def compare(
+    wanted: Iterator[Entry],
+    root: Optional[str],
+    selection: Selection,
+    *,
+    leading: bool,
+    privileged: bool,
+    failed: Callable[[bytes, OSError], None],
+) -> Comparison:
+    """Compare what is wanted with what is there, attributes first, then content.
+
+    :param root: None: nothing is there.
+    :param leading: do directories count that only lead to something selected?
+    """
+    result = Comparison()
+    found = walk(root, selection, failed) if root is not None else iter(())
+    there = (one for one in found if kind_of(one.info) and (leading or (one.selected and one.path)))
+    describer = Describer()
+    current = next(there, None)
+    for entry in wanted:
+        if entry.path:
+            result.after[entry.kind] += 1
+        key = order(entry.path)
+        while current is not None and order(current.path) < key:
+            _describe(current, describer, result)
+            result.add(current.path, "removed")
+            current = next(there, None)
+        if current is None or current.path != entry.path:
+            result.add(entry.path, "added")
+            continue
+        if not _is_same(as_here(entry, privileged), current, describer, result, privileged):
+            result.add(entry.path, "changed")
+        current = next(there, None)
+    while current is not None:
+        _describe(current, describer, result)
+        result.add(current.path, "removed")
+        current = next(there, None)
+    return result
+
+
+def _describe(found: Found, describer: Describer, result: Comparison) -> None:
+    """Count something that is there alone."""
+    kind = kind_of(found.info) or ""
+    link = describer.link(found.path, found.info)
+    result.before[HARDLINK if link else kind] += 1
+    if kind == FILE and link is None:
+        describer.remember(describer.entry(found, found.info), found.info)
+
+
+def _is_same(entry: Entry, found: Found, describer: Describer, result: Comparison, privileged: bool) -> bool:
+    kind = kind_of(found.info) or ""
+    link = describer.link(found.path, found.info)
+    if found.path:
+        result.before[HARDLINK if link else kind] += 1
+    if link is not None:
+        return entry.kind == HARDLINK and entry.target == link.target
+    fd, info = -1, found.info
+    try:
+        if kind == FILE:
+            opened = open_file(found)
+            if opened is None:
+                return False
+            fd, info = opened
+        current = describer.entry(found, info, found.directory if kind == DIRECTORY else fd)
+        if kind == FILE:
+            describer.remember(current, info)
+        if not _attributes_agree(entry, as_here(current, privileged), privileged):
+            return False
+        return kind != FILE or content_digest(fd, info) == entry.sha256
+    except FileNotFoundError:
+        return False
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+
+def _attributes_agree(entry: Entry, current: Entry, privileged: bool) -> bool:
+    return (
+        entry.kind == current.kind
+        and (entry.kind == SYMLINK or entry.mode == current.mode)
+        and (not privileged or (entry.uid, entry.gid) == (current.uid, current.gid))
+        and (entry.kind == DIRECTORY or entry.mtime_ns == current.mtime_ns)
+        and (entry.size, entry.target, entry.device) == (current.size, current.target, current.device)
+        and entry.xattrs == current.xattrs
+    )

@@ -1,0 +1,350 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking over a tar file that somebody made by hand: checked, put in order, and written in our own form."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import posixpath
+import sqlite3
+import tarfile
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, BinaryIO, NamedTuple, Optional
+
+from .._core.errors import SourceError
+from .._core.files import need_space, os_errors
+from .base import Reader, Sink
+from .tree_archive import CHUNK, ArchiveWriter, Segments, sparse_map
+from .tree_index import (
+    DIRECTORY,
+    FIFO,
+    FILE,
+    HARDLINK,
+    SYMLINK,
+    Entry,
+    Index,
+    from_line,
+    is_safe,
+    order,
+    shown,
+    to_line,
+)
+from .tree_read import SparseHash, read_range
+from .tree_walk import LEFT_OUT, Selection
+
+_KINDS = {
+    tarfile.REGTYPE: FILE,
+    tarfile.AREGTYPE: FILE,
+    tarfile.CONTTYPE: FILE,
+    tarfile.GNUTYPE_SPARSE: FILE,
+    tarfile.DIRTYPE: DIRECTORY,
+    tarfile.SYMTYPE: SYMLINK,
+    tarfile.LNKTYPE: HARDLINK,
+    tarfile.FIFOTYPE: FIFO,
+}
+_LONGEST_HEADER = 1 << 20
+# What the parser of somebody else's bytes may raise.
+_UNREADABLE = (
+    tarfile.TarError,
+    sqlite3.Error,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    EOFError,
+    RecursionError,
+)
+_NO_DIGEST = "0" * 64
+_XATTR = "SCHILY.xattr."
+
+
+class _Member(NamedTuple):
+    """An entry with where its content is in the spooled file. Names of one file share its number."""
+
+    entry: Entry
+    number: int
+    offset: int
+    segments: Optional[Segments]
+
+
+def import_tar(
+    reader: Reader, filename: str, sink: Sink, *, archive: ArchiveWriter, index: Index, selection: Selection
+) -> int:
+    """Write the archive and the index of what a tar file holds. Returns how many entries were not selected.
+
+    Of several members with one name the last counts, as for tar itself. Directories without a member of their
+    own are made up.
+
+    :raises SourceError: it is no tar file, incomplete, or has names, links or devices that leave the tree.
+    """
+    spool = os.path.join(sink.scratch, "import.tar")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(os_errors(SourceError, "Can't import", filename))
+        tar = stack.enter_context(open(spool, "x+b"))
+        try:
+            members = stack.enter_context(contextlib.closing(_Members(os.path.join(sink.scratch, "import.db"))))
+            _fetch(reader, tar, sink)
+            _read_members(tar, members, sink)
+            return _Writer(archive, index, tar.fileno(), sink).write(members, selection)
+        except _UNREADABLE as exc:
+            raise SourceError(f"{filename} can't be imported: {exc}.", "Nothing was written.") from exc
+        finally:
+            os.unlink(spool)
+
+
+def _fetch(reader: Reader, tar: BinaryIO, sink: Sink) -> None:
+    done = 0
+    while True:
+        data = reader.read(CHUNK)
+        if not data:
+            tar.flush()
+            tar.seek(0)
+            return
+        need_space(sink.scratch, len(data), "Importing")
+        tar.write(data)
+        done += len(data)
+        sink.progress.update(done)
+
+
+class _Members:
+    """The members found so far: on disk, because there may be millions."""
+
+    def __init__(self, path: str) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute(
+            "CREATE TABLE member (key BLOB PRIMARY KEY, line BLOB, number INT, start INT, segments TEXT) WITHOUT ROWID"
+        )
+        self._db.execute("BEGIN")
+
+    def put(self, member: _Member) -> None:
+        """Add one; the last of a name wins."""
+        entry, segments = member.entry, member.segments
+        self._db.execute(
+            "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?, ?)",
+            (
+                order(entry.path),
+                to_line(entry),
+                member.number,
+                member.offset,
+                None if segments is None else json.dumps(segments),
+            ),
+        )
+
+    def get(self, path: bytes) -> Optional[_Member]:
+        """The one with this name."""
+        row = self._db.execute("SELECT * FROM member WHERE key = ?", (order(path),)).fetchone()
+        return None if row is None else self._member(row)
+
+    def __iter__(self) -> Iterator[_Member]:
+        for row in self._db.execute("SELECT * FROM member ORDER BY key"):
+            yield self._member(row)
+
+    def close(self) -> None:
+        """Forget them."""
+        self._db.close()
+
+    @staticmethod
+    def _member(row: tuple[bytes, bytes, int, int, Optional[str]]) -> _Member:
+        segments = None if row[4] is None else [(one[0], one[1]) for one in json.loads(row[4])]
+        return _Member(from_line(row[1]), row[2], row[3], segments)
+
+
+class _Bounded:
+    """Keeps a hostile header from filling the memory."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self._handle = handle
+        self.seek = handle.seek
+        self.tell = handle.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """As the file's."""
+        if not 0 <= size <= _LONGEST_HEADER:
+            raise ValueError("it holds a header of %d bytes" % size)
+        return self._handle.read(size)
+
+
+def _read_members(tar: BinaryIO, members: _Members, sink: Sink) -> None:
+    number, last = 0, -1
+    with tarfile.open(fileobj=_Bounded(tar), mode="r:", tarinfo=tarfile.TarInfo, errorlevel=2) as archive:  # type: ignore[call-overload]
+        # without a first member, next() fails on older Pythons
+        info = archive.next() if archive.firstmember is not None else None
+        while info is not None:
+            sink.progress.check()
+            if info.size < 0 or info.offset <= last:
+                raise ValueError("the size of %s leads backwards" % info.name)
+            archive.members = []  # it would keep them all
+            number, last = number + 1, info.offset
+            _take(info, number, members)
+            info = archive.next()
+    # tarfile also stops, without a word, at what it does not understand
+    position = tar.tell()
+    tar.seek(max(position - 512, 0))
+    if tar.read(512).strip(b"\0") or position < 512:
+        raise ValueError("it is damaged, or not complete: it does not end as a tar file does")
+
+
+def _take(info: tarfile.TarInfo, number: int, members: _Members) -> None:
+    path = info.name.encode("utf-8", "surrogateescape")
+    while path.startswith(b"./"):
+        path = path[2:].lstrip(b"/")
+    path = b"" if path == b"." else path.rstrip(b"/")
+    kind = _KINDS.get(info.type)
+    if not is_safe(path) if path else kind != DIRECTORY:
+        raise ValueError(f"the path {shown(path)} would leave the tree")
+    if kind is None:
+        raise ValueError(f"{shown(path)} is a device, or something that is not known")
+    entry = Entry(
+        path=path,
+        kind=kind,
+        mode=info.mode & 0o7777,
+        uid=info.uid,
+        gid=info.gid,
+        user=info.uname,
+        group=info.gname,
+        mtime_ns=_time_of(info),
+        size=info.size if kind == FILE else 0,
+        sha256=_NO_DIGEST if kind == FILE else "",
+        target=info.linkname.encode("utf-8", "surrogateescape") if kind in (SYMLINK, HARDLINK) else b"",
+        xattrs=_xattrs_of(info) if kind in (FILE, DIRECTORY) else (),
+    )
+    if kind == SYMLINK:
+        _check_symlink(entry)
+    member = _Member(entry, number, info.offset_data, _segments_of(info))
+    if kind == HARDLINK:
+        member = _link(entry, members)
+    _make_parents(entry, members)
+    members.put(member)
+
+
+def _time_of(info: tarfile.TarInfo) -> int:
+    seconds = Decimal(info.pax_headers.get("mtime", info.mtime))
+    if not abs(seconds) < 1 << 64:
+        raise ValueError("the time of %s can't be" % info.name)
+    return int(seconds * 10**9)
+
+
+def _xattrs_of(info: tarfile.TarInfo) -> tuple[tuple[bytes, bytes], ...]:
+    found = []
+    for key, value in info.pax_headers.items():
+        if key.startswith(_XATTR):
+            name = key[len(_XATTR) :].replace("%3D", "=").replace("%25", "%")
+            found.append((name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape")))
+    return tuple(sorted(found))
+
+
+def _segments_of(info: tarfile.TarInfo) -> Optional[Segments]:
+    sparse: Any = info.sparse
+    if sparse is None:
+        return None
+    segments = [(offset, length) for offset, length in sparse if length]
+    end = 0
+    for offset, length in segments:
+        if offset < end or length < 0 or offset + length > info.size:
+            raise ValueError(f"the map of {info.name} is not one of a sparse file")
+        end = offset + length
+    return segments
+
+
+def _check_symlink(entry: Entry) -> None:
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), entry.target))
+    if (target + b"/").startswith((b"/", b"../")):
+        raise ValueError(f"the link {shown(entry.path)} leads to {shown(entry.target)}, out of the tree")
+
+
+def _link(entry: Entry, members: _Members) -> _Member:
+    """A further name of a file is that file: which of the names comes first is decided by the order."""
+    target = posixpath.normpath(entry.target)
+    first = members.get(target) if is_safe(target) else None
+    if first is None or first.entry.kind != FILE:
+        raise ValueError(f"{shown(entry.path)} is a link to {shown(entry.target)}, which is no file before it")
+    return first._replace(entry=first.entry._replace(path=entry.path))
+
+
+def _make_parents(entry: Entry, members: _Members) -> None:
+    """Directories without a member get the owner and time of what they were first needed for."""
+    path = entry.path
+    while path:
+        path = path.rpartition(b"/")[0]
+        if members.get(path) is not None:
+            return
+        made = entry._replace(path=path, kind=DIRECTORY, mode=0o755, size=0, sha256="", target=b"", xattrs=())
+        members.put(_Member(made, 0, 0, None))
+
+
+class _Writer:
+    """Writes the members in order."""
+
+    def __init__(self, archive: ArchiveWriter, index: Index, fd: int, sink: Sink) -> None:
+        self._archive = archive
+        self._index = index
+        self._fd = fd
+        self._sink = sink
+        self._first: dict[int, Entry] = {}  # of files, by number
+
+    def write(self, members: _Members, selection: Selection) -> int:
+        """Write what is selected; returns how many members are not."""
+        levels: list[tuple[_Member, int, bool]] = []  # directories down to here: state, and whether it is written
+        left_out = 0
+        for member in members:
+            self._sink.progress.check()
+            entry = member.entry
+            parent = entry.path.rpartition(b"/")[0]
+            while levels and levels[-1][0].entry.path != parent:
+                levels.pop()
+            if entry.path and not levels:
+                raise ValueError(f"{shown(entry.path)} does not lie in a directory of the tree")
+            state = selection.enter(entry.path, levels[-1][1]) if entry.path else 0
+            selected = not entry.path or (state != LEFT_OUT and selection.selects(state))
+            if selected:
+                for number, (directory, above, written) in enumerate(levels):
+                    if not written:
+                        levels[number] = (directory, above, True)
+                        self._add(directory)
+                        left_out -= 1
+                self._add(member)
+            else:
+                left_out += 1
+            if entry.kind == DIRECTORY:
+                levels.append((member, state, selected))
+        self._archive.finish()
+        return left_out
+
+    def _add(self, member: _Member) -> None:
+        entry = member.entry
+        if entry.kind != FILE:
+            self._archive.begin(entry)
+            self._index.add(entry)
+            return
+        first = self._first.get(member.number)
+        if first is not None:
+            entry = first._replace(path=entry.path, kind=HARDLINK, target=first.path, size=0, sha256="", xattrs=())
+            self._archive.begin(entry)
+            self._index.add(entry)
+            return
+        ranges = [(0, entry.size)] if member.segments is None else member.segments
+        chart = b"" if member.segments is None else sparse_map(ranges, entry.size)
+        stored = len(chart) + sum(length for _offset, length in ranges)
+        self._archive.begin(entry, None if member.segments is None else stored)
+        if chart:
+            self._archive.put(chart)
+        digest = SparseHash()
+        source = member.offset
+        for offset, length in ranges:
+            target = offset
+            for data in read_range(self._fd, source, length):
+                digest.update(target, data)
+                self._archive.put(data)
+                target += len(data)
+                source += len(data)
+            if target != offset + length:
+                raise ValueError("%s is not complete" % shown(entry.path))
+        self._archive.pad(stored)
+        entry = entry._replace(sha256=digest.hexdigest(entry.size))
+        self._index.add(entry)
+        self._first[member.number] = entry

@@ -1,0 +1,235 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the entries of a live tree are: owners, attributes, hard links, content."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import grp
+import hashlib
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from typing import Optional
+
+from .tree_archive import CHUNK
+from .tree_index import (
+    BLOCK_DEVICE,
+    CHARACTER_DEVICE,
+    DIRECTORY,
+    FIFO,
+    FILE,
+    HARDLINK,
+    SYMLINK,
+    Entry,
+)
+from .tree_walk import Found
+
+_KINDS = {
+    stat.S_IFREG: FILE,
+    stat.S_IFDIR: DIRECTORY,
+    stat.S_IFLNK: SYMLINK,
+    stat.S_IFIFO: FIFO,
+    stat.S_IFCHR: CHARACTER_DEVICE,
+    stat.S_IFBLK: BLOCK_DEVICE,
+}
+_NOT_A_FILE_NOW = (errno.ELOOP, errno.ENXIO, errno.ENODEV)
+
+# Smaller files with holes are not worth a map.
+_SMALLEST_SPARSE = 1 << 16
+_ZEROS = bytes(CHUNK)
+
+
+@functools.lru_cache(maxsize=1024)
+def user_name(uid: int) -> str:
+    """The name of a user, "" where there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
+@functools.lru_cache(maxsize=1024)
+def group_name(gid: int) -> str:
+    """The name of a group, "" where there is none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return ""
+
+
+@functools.lru_cache(maxsize=1024)
+def user_id(name: str, otherwise: int) -> int:
+    """The number of a user here: names survive a move to another host, numbers do not."""
+    try:
+        return pwd.getpwnam(name).pw_uid if name else otherwise
+    except KeyError:
+        return otherwise
+
+
+@functools.lru_cache(maxsize=1024)
+def group_id(name: str, otherwise: int) -> int:
+    """The number of a group here."""
+    try:
+        return grp.getgrnam(name).gr_gid if name else otherwise
+    except KeyError:
+        return otherwise
+
+
+def kind_of(info: os.stat_result) -> Optional[str]:
+    """The kind of an entry; None: a socket, which only its server can make."""
+    return _KINDS.get(stat.S_IFMT(info.st_mode))
+
+
+def open_file(found: Found) -> Optional[tuple[int, os.stat_result]]:
+    """Open a regular file without waiting, following a link, or touching its access time. None: it is none now.
+
+    :raises OSError: it is gone, or can't be read.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        try:
+            fd = os.open(found.name, flags | os.O_NOATIME, dir_fd=found.directory)
+        except PermissionError:  # O_NOATIME is for the owner
+            fd = os.open(found.name, flags, dir_fd=found.directory)
+    except OSError as exc:
+        if exc.errno in _NOT_A_FILE_NOW:
+            return None
+        raise
+    info = os.fstat(fd)
+    if not stat.S_ISREG(info.st_mode):
+        os.close(fd)
+        return None
+    return fd, info
+
+
+def read_xattrs(fd: int) -> tuple[tuple[bytes, bytes], ...]:
+    """The extended attributes that a restore could set again, sorted."""
+    try:
+        names = os.listxattr(fd)
+        if not names:
+            return ()
+        values = [(name, os.getxattr(fd, name)) for name in names if _is_data(name)]
+    except OSError as exc:
+        if exc.errno in (errno.EOPNOTSUPP, errno.ENODATA):  # none here, or taken away this moment
+            return ()
+        raise
+    return tuple(sorted((os.fsencode(name), value) for name, value in values))
+
+
+def _is_data(name: str) -> bool:
+    """Others of system.* are views that a file system makes of what it keeps elsewhere."""
+    return not name.startswith("system.") or name.startswith("system.posix_acl_")
+
+
+class Describer:
+    """Makes entries of what a walk finds. Remembers files with several names, of which the first is the file."""
+
+    def __init__(self) -> None:
+        self._links: dict[tuple[int, int], Entry] = {}
+
+    def entry(self, found: Found, info: os.stat_result, fd: int = -1) -> Entry:
+        """The entry, of a file without its digest.
+
+        :param info: of `found`, as it is now; not a socket.
+        :param fd: a file or directory, open; else -1.
+        :raises OSError: it changed its kind, or can't be read.
+        """
+        kind = kind_of(info) or ""
+        return Entry(
+            path=found.path,
+            kind=kind,
+            mode=stat.S_IMODE(info.st_mode),
+            uid=info.st_uid,
+            gid=info.st_gid,
+            user=user_name(info.st_uid),
+            group=group_name(info.st_gid),
+            mtime_ns=info.st_mtime_ns,
+            size=info.st_size if kind == FILE else 0,
+            target=os.readlink(found.name, dir_fd=found.directory) if kind == SYMLINK else b"",
+            xattrs=read_xattrs(fd) if fd >= 0 else (),
+            device=(os.major(info.st_rdev), os.minor(info.st_rdev)) if kind.endswith("_device") else (0, 0),
+        )
+
+    def link(self, path: bytes, info: os.stat_result) -> Optional[Entry]:
+        """The entry of a further name of a file that `remember` was told of; else None."""
+        if info.st_nlink < 2:
+            return None
+        first = self._links.get((info.st_dev, info.st_ino))
+        if first is None:
+            return None
+        return first._replace(path=path, kind=HARDLINK, target=first.path, size=0, sha256="", xattrs=())
+
+    def remember(self, entry: Entry, info: os.stat_result) -> None:
+        """This is the entry of a file that may have more names."""
+        if info.st_nlink > 1:
+            self._links[info.st_dev, info.st_ino] = entry
+
+
+def data_segments(fd: int, info: os.stat_result) -> Optional[list[tuple[int, int]]]:
+    """Where a file's data is (offset, length); None: everywhere, there are no holes."""
+    if info.st_size < _SMALLEST_SPARSE or info.st_blocks * 512 >= info.st_size:
+        return None
+    segments: list[tuple[int, int]] = []
+    position = 0
+    while position < info.st_size:
+        try:
+            start = os.lseek(fd, position, os.SEEK_DATA)
+        except OSError as exc:
+            if exc.errno != errno.ENXIO:  # ENXIO: a hole to the end
+                raise
+            break
+        position = os.lseek(fd, start, os.SEEK_HOLE)
+        segments.append((start, min(position, info.st_size) - start))
+    return None if segments == [(0, info.st_size)] else segments
+
+
+def read_range(fd: int, offset: int, length: int) -> Iterator[bytes]:
+    """A part of a file; less of it when the file has become shorter."""
+    while length:
+        data = os.pread(fd, min(CHUNK, length), offset)
+        if not data:
+            return
+        yield data
+        offset += len(data)
+        length -= len(data)
+
+
+class SparseHash:
+    """SHA-256 of a content that is told without its holes."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._position = 0
+
+    def update(self, offset: int, data: bytes) -> None:
+        """Data at an offset not before the end of the last."""
+        self._fill(offset)
+        self._digest.update(data)
+        self._position += len(data)
+
+    def hexdigest(self, size: int) -> str:
+        """The digest of the whole content, `size` bytes."""
+        self._fill(size)
+        return self._digest.hexdigest()
+
+    def _fill(self, offset: int) -> None:
+        while self._position < offset:
+            length = min(CHUNK, offset - self._position)
+            self._digest.update(_ZEROS[:length])
+            self._position += length
+
+
+def content_digest(fd: int, info: os.stat_result) -> str:
+    """SHA-256 of an open file's content."""
+    digest = SparseHash()
+    segments = data_segments(fd, info)
+    for offset, length in [(0, info.st_size)] if segments is None else segments:
+        position = offset
+        for data in read_range(fd, offset, length):
+            digest.update(position, data)
+            position += len(data)
+    return digest.hexdigest(info.st_size)

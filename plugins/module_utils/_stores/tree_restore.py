@@ -1,0 +1,400 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restoring a tree: a new one is built and verified beside the old one, then the two change places."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Optional
+
+from .._core import files
+from .._core.errors import DamagedBackup, RepositoryError, TargetError
+from .._core.files import os_errors
+from .base import Change, Copy
+from .tree_archive import CHUNK, ArchiveReader
+from .tree_build import Attributes, Builder, CarryOver, write_file
+from .tree_compare import Comparison, Partial, Step, as_here, check_only, compare, whole
+from .tree_index import BLOCK_DEVICE, CHARACTER_DEVICE, FILE, HARDLINK, Entry, collections_of, read_index, shown
+from .tree_walk import OPEN_DIRECTORY, Selection
+
+ARCHIVE = ".tar"
+INDEX = ".index.jsonl"
+
+_MOUNTS = "/proc/self/mountinfo"
+
+
+class TreeRestoration:
+    """See `Restoration` in base.py.
+
+    `differences` are the first entries that differ, (path, "added" | "changed" | "removed"); `differing` counts all.
+
+    :param fingerprint: the target's, as its store tells it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        fingerprint: Callable[[], Optional[str]],
+        copy: Copy,
+        *,
+        only: Sequence[str],
+        scratch: str,
+        dry: bool,
+    ) -> None:
+        self.fingerprint = fingerprint
+        self._copy = copy
+        self._only = tuple(only)
+        self._attributes = Attributes(os.geteuid() == 0)
+        self._notes: list[str] = []
+        self._data_bytes = 0
+        self._target = files.resolve(path, TargetError)
+        self._parent, self._name = os.path.split(self._target)
+        self._prepared = ""
+        self._applied = False
+        self._existed = self._exists()
+        self._archive, self._index = self._names()
+        self._spool = os.path.join(scratch, "index")
+        self._replaced = _recorded_selection(copy.details, self._damaged)
+        self._partial: Optional[Partial] = None
+        self._fetch_index()
+        if only:
+            self._replaced = self._replaced.narrowed(only)
+            check_only(only, self._entries(), f"the backup of {path}")
+            self._partial = Partial(self._entries, self._replaced)
+        comparison = self._compare()
+        self.changed = comparison.differing > 0
+        self.changes = _changes(comparison, self._existed)
+        self.differing = comparison.differing
+        self.differences: tuple[tuple[str, str], ...] = tuple(comparison.differences)
+        if self.changed:
+            self._check_exchangeable()
+        if not dry:
+            self._remove_leftovers()
+            if self.changed:
+                self._prepare()
+        self.notes: tuple[str, ...] = tuple(self._notes)
+
+    def __enter__(self) -> TreeRestoration:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if not self._prepared:
+            return
+        if exc and exc[0] is not None:
+            with contextlib.suppress(OSError):  # the next run removes it
+                _remove(self._prepared)
+            return
+        doing = "The restore is complete, but can't remove what it replaced," if self._applied else "Can't remove"
+        with os_errors(TargetError, doing, self._prepared):
+            _remove(self._prepared)
+
+    def apply(self) -> None:
+        """Let the new tree and the old one change places."""
+        if not self._prepared:
+            return
+        if self._exists() != self._existed:
+            raise TargetError(f"{self._target} came or went while the restore was prepared.", "Run again.")
+        self._check_exchangeable()
+        if self._existed and not self._replaced.everything:  # what its users wrote meanwhile into what is kept
+            self._carry_over()
+        self._exchange("Can't replace")
+        self._applied = True
+        try:
+            files.fsync_directory(self._parent)
+        except OSError as exc:
+            self.undo()
+            raise TargetError(f"Can't replace {self._target}: {exc.strerror}.") from exc
+
+    def undo(self) -> None:
+        """Let them change places again."""
+        if not self._applied:
+            return
+        self._exchange("Can't put back what was replaced in")
+        self._applied = False
+        with os_errors(TargetError, "Can't write", self._parent):
+            files.fsync_directory(self._parent)
+
+    def _exchange(self, doing: str) -> None:
+        try:
+            if self._existed:
+                files.exchange(self._prepared, self._target)
+            elif self._applied:
+                os.rename(self._target, self._prepared)
+            else:
+                os.rename(self._prepared, self._target)
+        except OSError as exc:
+            raise TargetError(
+                f"{doing} {self._target}: {exc.strerror}.",
+                "If it lies on a layer of an overlay (a container's image), move it away and run again."
+                if exc.errno == errno.EXDEV
+                else "",
+            ) from exc
+
+    def _exists(self) -> bool:
+        """Is there a directory? Raises TargetError when there is something else."""
+        if not os.path.lexists(self._target):
+            return False
+        if os.path.islink(self._target) or not os.path.isdir(self._target):
+            raise TargetError(f"{self._target} is not a directory.", "Move it away and run again.")
+        return True
+
+    def _check_exchangeable(self) -> None:
+        files.check_writable_parent(self._target)
+        for point in _mount_points():
+            if files.is_within(point, self._target):
+                raise TargetError(
+                    f"{point} is a mount point, so that {self._target} can't be exchanged as a whole.",
+                    "Unmount it, or restore to a directory beside and copy from there.",
+                )
+
+    def _names(self) -> tuple[str, str]:
+        names = {suffix: [name for name in self._copy.names() if name.endswith(suffix)] for suffix in (ARCHIVE, INDEX)}
+        for suffix, found in names.items():
+            if len(found) != 1:
+                raise self._damaged("*" + suffix, "there are %d instead of one" % len(found))
+        return names[ARCHIVE][0], names[INDEX][0]
+
+    def _damaged(self, name: str, problem: str) -> DamagedBackup:
+        return DamagedBackup(f"of {self._target}", [{"path": name, "problem": problem}])
+
+    def _fetch_index(self) -> None:
+        with self._copy.open(self._index) as reader, os_errors(RepositoryError, "Can't write", self._spool):
+            with open(self._spool, "wb") as spool:
+                while True:
+                    data = reader.read(CHUNK)
+                    if not data:
+                        return
+                    spool.write(data)
+
+    def _entries(self) -> Iterator[Entry]:
+        with open(self._spool, "rb") as spool:
+            try:
+                yield from read_index(spool, self._copy.content_digest)
+            except ValueError as exc:
+                raise self._damaged(self._index, str(exc)) from exc
+
+    def _steps(self) -> Iterator[Step]:
+        return self._partial.steps() if self._partial is not None else whole(self._entries())
+
+    def _compare(self) -> Comparison:
+        wanted = (step.wanted for step in self._steps() if step.wanted is not None and not step.leads)
+        with os_errors(TargetError, "Can't read", self._target):
+            return compare(
+                self._considered(wanted),
+                self._target if self._existed else None,
+                self._replaced,
+                leading=self._partial is None,
+                privileged=self._attributes.privileged,
+                failed=_raise,
+            )
+
+    def _considered(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Pass the entries on; find out what can't be done."""
+        own = os.geteuid()
+        others = 0
+        for entry in entries:
+            self._copy.progress.check()
+            self._data_bytes += entry.size
+            if entry.kind in (BLOCK_DEVICE, CHARACTER_DEVICE) and not self._attributes.privileged:
+                raise TargetError(f"Only root can restore the device {shown(entry.path)}.", "Run with become: true.")
+            others += as_here(entry, True).uid != own
+            yield entry
+        if others and not self._attributes.privileged:
+            self._notes.append("The owners of %d entries are not restored: only root may do that." % others)
+
+    def _remove_leftovers(self) -> None:
+        with os_errors(TargetError, "Can't remove what a killed run left in", self._parent):
+            for path in files.remove_prepared(self._parent, self._name):
+                self._notes.append(f"Removed what a killed run left: {path}.")
+
+    def _prepare(self) -> None:
+        try:
+            self._prepared = self._make_directory()
+            if self._existed:
+                self._try_exchange()
+            files.need_space(self._parent, self._needed(), f"Restoring {self._target}")
+            self._extract()
+            with os_errors(TargetError, "Can't write", self._prepared):
+                _sync_file_system(self._prepared)
+            if self._existed:
+                self._carry_over()
+        except BaseException:
+            if self._prepared:
+                with contextlib.suppress(OSError):  # the next run removes it
+                    _remove(self._prepared)
+            raise
+        if self._attributes.refused:
+            path, name = self._attributes.refused[0]
+            self._notes.append(
+                "%d extended attributes could not be set, the first is %s of %s."
+                % (len(self._attributes.refused), os.fsdecode(name), shown(path))
+            )
+
+    def _needed(self) -> int:
+        """Bytes to be written: sizes count holes, and the archive has what is not wanted."""
+        archived = self._copy.details.get("archive_bytes")
+        return min(self._data_bytes, archived) if isinstance(archived, int) else self._data_bytes
+
+    def _make_directory(self) -> str:
+        path = os.path.join(self._parent, files.prepared_name(self._name))
+        with os_errors(TargetError, "Can't create", path):
+            os.mkdir(path, 0o700)
+        return path
+
+    def _try_exchange(self) -> None:
+        """Better now than after hours of work."""
+        other = self._make_directory()
+        try:
+            files.exchange(self._prepared, other)
+        except OSError as exc:
+            raise TargetError(
+                f"The file system of {self._target} can't exchange two directories: {exc.strerror}.",
+                "Nothing was changed. Move the directory away and run again: what is not there needs no exchange.",
+            ) from exc
+        finally:
+            with contextlib.suppress(OSError):  # the next run removes it
+                os.rmdir(other)
+
+    def _extract(self) -> None:
+        with os_errors(TargetError, "Can't write", self._prepared):
+            builder = Builder(self._prepared, self._attributes)
+        try:
+            with self._copy.open(self._archive) as reader, contextlib.ExitStack() as stack:
+                hidden: Optional[_Hidden] = None
+                if self._partial is not None:
+                    hidden = _Hidden(self._make_directory(), self._partial.hidden, self._attributes)
+                    stack.callback(hidden.remove)
+                archive = ArchiveReader(reader)
+                for step in self._steps():
+                    self._copy.progress.check()
+                    self._take(step, archive, builder, hidden)
+                archive.finish()
+            builder.finish()
+        except ValueError as exc:
+            raise self._damaged(self._archive, str(exc)) from exc
+        finally:
+            builder.close()
+
+    def _take(self, step: Step, archive: ArchiveReader, builder: Builder, hidden: Optional[_Hidden]) -> None:
+        recorded, wanted = step.recorded, step.wanted
+        content: Iterator[tuple[int, bytes]] = iter(())
+        if recorded is not None:
+            content = archive.begin(recorded)
+        digest = ""
+        if wanted is not None:
+            if hidden is not None and recorded is not None and (recorded.kind, wanted.kind) == (HARDLINK, FILE):
+                builder.adopt(wanted, hidden.path(recorded.target))
+                return
+            digest = builder.add(wanted, content)
+        elif hidden is not None and recorded is not None and hidden.wants(recorded):
+            wanted, digest = recorded, hidden.add(recorded, content)
+        for _rest in content:
+            pass
+        if wanted is not None and wanted.kind == FILE and digest != wanted.sha256:
+            raise ValueError(f"the content of {shown(wanted.path)} is not what the index says")
+
+    def _carry_over(self) -> None:
+        keeper = CarryOver(self._replaced, bool(self._only), self._attributes)
+        if keeper.run(self._target, self._prepared):
+            with os_errors(TargetError, "Can't write", self._prepared):
+                _sync_file_system(self._prepared)
+
+
+class _Hidden:
+    """Files that are wanted under another name than the archive's, until that name comes."""
+
+    def __init__(self, directory: str, wanted: Container[bytes], attributes: Attributes) -> None:
+        self._directory = directory
+        self._wanted = wanted
+        self._attributes = attributes
+        self._numbers: dict[bytes, int] = {}
+
+    def wants(self, entry: Entry) -> bool:
+        """Is it one of these?"""
+        return entry.kind == FILE and entry.path in self._wanted
+
+    def add(self, entry: Entry, content: Iterator[tuple[int, bytes]]) -> str:
+        """Keep one; returns the SHA-256 of its content."""
+        self._numbers[entry.path] = len(self._numbers)
+        with os_errors(TargetError, "Can't restore", shown(entry.path)):
+            fd = os.open(self._directory, OPEN_DIRECTORY)
+            try:
+                here = as_here(entry, self._attributes.privileged)
+                return write_file(fd, b"%d" % self._numbers[entry.path], here, content, self._attributes)
+            finally:
+                os.close(fd)
+
+    def path(self, name: bytes) -> str:
+        """Where it is."""
+        return os.path.join(self._directory, str(self._numbers[name]))
+
+    def remove(self) -> None:
+        """Remove them; names in the tree stay."""
+        with os_errors(TargetError, "Can't remove", self._directory):
+            files.remove(self._directory)
+
+
+def _recorded_selection(details: Mapping[str, Any], damaged: Callable[[str, str], DamagedBackup]) -> Selection:
+    lists = [details.get(name) or [] for name in ("include", "exclude")]
+    if not all(isinstance(one, list) and all(isinstance(item, str) for item in one) for one in lists):
+        raise damaged("manifest.json", "include and exclude are not lists of globs")
+    return Selection(*lists)
+
+
+def _changes(comparison: Comparison, existed: bool) -> tuple[Change, ...]:
+    before = {one.name: one.records for one in collections_of(comparison.before)}
+    after = {one.name: one.records for one in collections_of(comparison.after)}
+    return tuple(
+        Change(name, before.get(name, 0) if existed else None, after.get(name, 0)) for name in {**after, **before}
+    )
+
+
+def _raise(_path: bytes, exc: OSError) -> None:
+    raise exc
+
+
+def _mount_points() -> list[str]:
+    try:
+        with open(_MOUNTS, "rb") as handle:
+            lines = handle.read().splitlines()
+    except OSError:
+        return []
+    points = [line.split()[4] for line in lines if line.count(b" ") > 4]
+    return [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), one)) for one in points]
+
+
+def _sync_file_system(path: str) -> None:
+    """Make everything durable at once: an fsync for each of many small files takes minutes."""
+    fd = os.open(path, OPEN_DIRECTORY)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syncfs(fd) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), path)
+    finally:
+        os.close(fd)
+
+
+def _remove(path: str) -> None:
+    """Remove a tree, also one with directories that their owner made read-only."""
+    try:
+        files.remove(path)
+    except PermissionError:
+        if os.geteuid() == 0:
+            raise
+        _unlock(path)
+        files.remove(path)
+
+
+def _unlock(path: str) -> None:
+    os.chmod(path, 0o700)
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _unlock(entry.path)

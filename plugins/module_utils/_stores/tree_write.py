@@ -1,0 +1,222 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a live tree into an archive and its index, while others write."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from typing import Optional
+
+from .._core.errors import RepositoryError, SourceError
+from .._core.files import from_os_error
+from .._core.progress import Progress
+from .base import Writer
+from .tree_archive import CHUNK, ArchiveWriter, Segments, sparse_map
+from .tree_index import FILE, Entry, Index, listed, shown
+from .tree_read import Describer, SparseHash, data_segments, kind_of, open_file, read_range
+from .tree_walk import Found, Identity
+
+# Seconds before each further try to read something that does not hold still.
+_WAITS = (0.01, 0.05, 0.1, 0.2, 0.4, 0.8)
+
+# Two changes within one tick of the kernel's clock leave the same ctime.
+_TICK_NS = 20_000_000
+
+
+class Guarded:
+    """A file being written whose errors can't be taken for those of what is read."""
+
+    def __init__(self, out: Writer) -> None:
+        self._out = out
+
+    def write(self, data: bytes) -> None:
+        """As the file's. Raises NoSpace, RepositoryError."""
+        try:
+            self._out.write(data)
+        except OSError as exc:
+            raise from_os_error(exc, RepositoryError, "Can't write", "the backup") from exc
+
+
+class TreeWriter:
+    """Writes entries of a live tree, one after the other as a walk finds them."""
+
+    def __init__(self, out: Writer, index: Writer, identity: Identity, progress: Progress) -> None:
+        self.index = Index(index)
+        self.archive = ArchiveWriter(out)
+        self.sockets: list[bytes] = []
+        self._describer = Describer()
+        self._identity = identity
+        self._progress = progress
+        self._done = 0
+        self._unstable: list[bytes] = []
+        self._unreadable: list[tuple[bytes, str]] = []
+
+    def add(self, found: Found) -> None:
+        """Write an entry as it was at one moment. What is gone is passed over; what can't be read is remembered."""
+        try:
+            if self._written(found, found.info):
+                return
+            for wait in _WAITS:
+                self._progress.check()
+                time.sleep(wait)
+                info = os.stat(found.name, dir_fd=found.directory, follow_symlinks=False)
+                if self._written(found, info):
+                    return
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            self.failed(found.path, exc)
+            return
+        self._unstable.append(found.path)
+
+    def failed(self, path: bytes, exc: OSError) -> None:
+        """Remember what can't be read."""
+        self._unreadable.append((path, exc.strerror or str(exc)))
+
+    def finish(self, root: str) -> None:
+        """End the archive. Raises SourceError when it would not be complete."""
+        problems = []
+        if self._unreadable:
+            problems.append("can't be read: " + "; ".join(f"{shown(p)} ({why})" for p, why in self._unreadable[:20]))
+            if len(self._unreadable) > 20:
+                problems[-1] += "; and %d more" % (len(self._unreadable) - 20)
+        if self._unstable:
+            problems.append("changed each time it was read: " + listed(self._unstable))
+        if problems:
+            hint = "Exclude what is not needed; run as a user who may read the rest, or stop whoever writes it."
+            details = {
+                "unreadable": [shown(path) for path, _why in self._unreadable],
+                "unstable": [shown(path) for path in self._unstable],
+            }
+            raise SourceError("In {} {}.".format(root, "; ".join(problems)), hint, details)
+        self.archive.finish()
+
+    def _written(self, found: Found, info: os.stat_result) -> bool:
+        """Write the entry; False: it did not hold still."""
+        kind = kind_of(info)
+        if kind is None:
+            self.sockets.append(found.path)
+            self._identity.add(found.path, info)
+            return True
+        if kind == FILE:
+            return self._file_written(found, info)
+        if stat.S_ISDIR(info.st_mode) != (found.name == b"."):
+            return False  # a directory took the place of something else
+        try:
+            entry = self._describer.entry(found, info, found.directory if stat.S_ISDIR(info.st_mode) else -1)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            if stat.S_ISLNK(info.st_mode):
+                return False  # a link no longer
+            raise
+        self._put(entry, info)
+        return True
+
+    def _file_written(self, found: Found, info: os.stat_result) -> bool:
+        link = self._describer.link(found.path, info)
+        if link is not None:
+            self._put(link, info)
+            return True
+        opened = open_file(found)
+        if opened is None:
+            return False
+        fd, info = opened
+        try:
+            entry = self._describer.entry(found, info, fd)
+            segments = data_segments(fd, info)
+            if segments is None and info.st_size <= CHUNK:
+                complete = self._small(entry, info, fd)
+            else:
+                complete = self._large(entry, info, fd, segments)
+        finally:
+            os.close(fd)
+        if complete is None:
+            return False
+        self._describer.remember(complete, info)
+        self._identity.add(found.path, info)
+        return True
+
+    def _put(self, entry: Entry, info: os.stat_result) -> None:
+        self.archive.begin(entry)
+        self.index.add(entry)
+        self._identity.add(entry.path, info)
+
+    def _small(self, entry: Entry, info: os.stat_result, fd: int) -> Optional[Entry]:
+        """A file that is read before anything of it is written."""
+        data = _read_all(fd, info.st_size)
+        if data is None or (_is_young(info) and data != _read_all(fd, info.st_size)):
+            return None
+        if not _held_still(fd, info):
+            return None
+        entry = entry._replace(sha256=hashlib.sha256(data).hexdigest())
+        self.archive.begin(entry)
+        if data:
+            self.archive.put(data)
+            self.archive.pad(len(data))
+            self._advance(len(data))
+        self.index.add(entry)
+        return entry
+
+    def _large(self, entry: Entry, info: os.stat_result, fd: int, segments: Optional[Segments]) -> Optional[Entry]:
+        """A file that is written while it is read. If it changed, it is superseded by the next try."""
+        if _is_young(info):
+            time.sleep(_TICK_NS / 1e9)
+            if not _held_still(fd, info):
+                return None
+        chart = b"" if segments is None else sparse_map(segments, info.st_size)
+        ranges = [(0, info.st_size)] if segments is None else segments
+        stored = len(chart) + sum(length for _offset, length in ranges)
+        self.archive.begin(entry, None if segments is None else stored)
+        if chart:
+            self.archive.put(chart)
+        digest = SparseHash()
+        for offset, length in ranges:
+            position, end = offset, offset + length
+            for data in read_range(fd, offset, length):
+                digest.update(position, data)
+                self.archive.put(data)
+                self._advance(len(data))
+                position += len(data)
+            while position < end:  # it became shorter: what the header promised must come
+                self.archive.put(bytes(min(CHUNK, end - position)))
+                position += min(CHUNK, end - position)
+        self.archive.pad(stored)
+        if not _held_still(fd, info):
+            self.index.add(entry._replace(superseded=True))
+            return None
+        entry = entry._replace(sha256=digest.hexdigest(info.st_size))
+        self.index.add(entry)
+        return entry
+
+    def _advance(self, count: int) -> None:
+        self._done += count
+        self._progress.update(self._done)
+
+
+def _read_all(fd: int, size: int) -> Optional[bytes]:
+    """The whole of a file that should have so many bytes; None when it has not."""
+    data = os.pread(fd, size + 1, 0)
+    while len(data) < size:
+        more = os.pread(fd, size - len(data), len(data))
+        if not more:
+            return None
+        data += more
+    return data if len(data) == size else None
+
+
+def _is_young(info: os.stat_result) -> bool:
+    return abs(time.time_ns() - info.st_ctime_ns) < _TICK_NS
+
+
+def _held_still(fd: int, before: os.stat_result) -> bool:
+    now = os.fstat(fd)
+    return (
+        now.st_ctime_ns == before.st_ctime_ns
+        and now.st_mtime_ns == before.st_mtime_ns
+        and now.st_size == before.st_size
+    )

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Applications with real stores, and verbs that run as processes of their own, under strace where faults are wanted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.tests.faults.verb import run_verb
+
+COLLECTIONS = Path(__file__).resolve().parents[2] / ".cache" / "collections"
+
+# Every call that changes a file system, and what makes changes durable; those that this machine's kernel knows.
+CHANGING = (
+    *("write", "pwrite64", "writev", "pwritev", "sendfile", "copy_file_range", "fsync", "fdatasync", "sync_file_range"),
+    *("syncfs", "rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir", "mkdir", "mkdirat", "link", "linkat"),
+    *("symlink", "symlinkat", "truncate", "ftruncate", "fallocate", "chmod", "fchmod", "fchmodat", "chown", "fchown"),
+    *("lchown", "fchownat", "utimensat", "setxattr", "lsetxattr", "fsetxattr", "mknod", "mknodat"),
+)
+
+
+class Verb:
+    """The end of a verb: exit status as verb.py gives it, error text, result."""
+
+    def __init__(self, status: int, error: str, result: dict[str, Any]) -> None:
+        self.status = status
+        self.error = error
+        self.result = result
+
+    @property
+    def killed(self) -> bool:
+        return self.status in (-9, 137)
+
+
+def run(verb: str, params: dict[str, Any]) -> Verb:
+    """Run a verb right here."""
+    try:
+        return Verb(0, "", run_verb(verb, params))
+    except Day2Error as exc:
+        return Verb(3, str(exc), {})
+
+
+def run_under_strace(options: list[str], verb: str, params: dict[str, Any]) -> Verb:
+    """Run a verb as a process of its own. It reports through a socket, so that no `write` of it is not the verb's."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        program = [sys.executable, "-B", str(Path(__file__).with_name("verb.py")), verb, json.dumps(params)]
+        command = ["strace", "-f", "-qq", *options, *program, str(theirs.fileno())]
+        environment = dict(os.environ, PYTHONPATH=str(COLLECTIONS), LC_ALL="C")
+        with subprocess.Popen(
+            command, env=environment, pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as process:
+            theirs.close()
+            told = b"".join(iter(lambda: ours.recv(65536), b""))
+            _out, said = process.communicate(timeout=120)
+    status, error, result = json.loads(told) if told else (process.returncode, said.decode(), {})
+    return Verb(status, error, result)
+
+
+def steps(verb: str, params: dict[str, Any], log: Path) -> list[str]:
+    """What to inject at, to meet every changing call of an undisturbed run: "rename:{}:when=2".
+
+    strace counts each kind of call of each process by itself.
+    """
+    done = run_under_strace(["-o", str(log), "-e", f"trace={','.join('?' + one for one in CHANGING)}"], verb, params)
+    if done.status != 0:
+        raise AssertionError(done.error)
+    counts: Counter[tuple[str, str]] = Counter()
+    for line in log.read_text().splitlines():
+        match = re.match(r"(\d+) +(\w+)\(", line)
+        if match:
+            counts[match.group(1), match.group(2)] += 1
+    most = {call: max(count for (_pid, one), count in counts.items() if one == call) for _pid, call in counts}
+    return [f"{call}:{{}}:when={number}" for call in sorted(most) for number in range(1, most[call] + 1)]
+
+
+def run_with(fault: str, step: str, verb: str, params: dict[str, Any]) -> Verb:
+    """Run a verb with a fault ("signal=KILL", "error=ENOSPC") at a step."""
+    call = step.partition(":")[0]
+    options = ["-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={step.format(fault)}"]
+    return run_under_strace(options, verb, params)
+
+
+class Application:
+    """One store with two states; `state` reads the real thing back."""
+
+    type = ""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir()
+
+    @property
+    def path(self) -> Path:
+        return self.directory / "store"
+
+    @property
+    def store(self) -> dict[str, Any]:
+        return {"type": self.type, "path": str(self.path)}
+
+    def make(self, version: int) -> None:
+        raise NotImplementedError
+
+    def state(self) -> Any:
+        raise NotImplementedError
+
+    def leftovers(self) -> list[str]:
+        return [name for name in os.listdir(self.directory) if name.startswith(".day2-")]
+
+
+class JsonApplication(Application):
+    type = "json"
+
+    def make(self, version: int) -> None:
+        self.path.write_text(
+            json.dumps({"requests": {f"req-{n}": {"id": n, "version": version} for n in range(40 * version)}})
+        )
+
+    def state(self) -> Any:
+        return json.loads(self.path.read_text()) if self.path.exists() else None
+
+
+class SqliteApplication(Application):
+    type = "sqlite"
+
+    def make(self, version: int) -> None:
+        connection = sqlite3.connect(self.path)
+        connection.execute("PRAGMA journal_mode=WAL")
+        with connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS audit_log (id INTEGER PRIMARY KEY, version INTEGER, text TEXT)"
+            )
+            connection.execute("DELETE FROM audit_log")
+            connection.executemany(
+                "INSERT INTO audit_log (version, text) VALUES (?, ?)",
+                ((version, "x" * 100) for dummy in range(20 * version)),
+            )
+        connection.close()
+
+    def state(self) -> Any:
+        if not self.path.exists():
+            return None
+        connection = sqlite3.connect(self.path)
+        try:
+            if connection.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+                return "corrupt"
+            return connection.execute("SELECT * FROM audit_log").fetchall()
+        finally:
+            connection.close()
+
+
+class RollbackApplication(SqliteApplication):
+    """The same database with a rollback journal."""
+
+    def make(self, version: int) -> None:
+        super().make(version)
+        connection = sqlite3.connect(self.path)
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.close()
+
+
+class FilesApplication(Application):
+    type = "files"
+
+    def make(self, version: int) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        for number in range(3 * version):
+            folder = self.path / f"run-{number}"
+            folder.mkdir(parents=True)
+            (folder / "report.json").write_text(str(version) * 1000)
+            (folder / "link").symlink_to("report.json")
+            os.link(folder / "report.json", folder / "hard")
+
+    def state(self) -> Any:
+        if not self.path.exists():
+            return None
+        return {
+            str(one.relative_to(self.path)): os.readlink(one)
+            if one.is_symlink()
+            else one.read_text()
+            if one.is_file()
+            else "directory"
+            for one in sorted(self.path.rglob("*"))
+        }
+
+
+APPLICATIONS = {
+    "json": JsonApplication,
+    "sqlite-wal": SqliteApplication,
+    "sqlite-rollback": RollbackApplication,
+    "files": FilesApplication,
+}
+
+
+def backups(repository: Path) -> list[Path]:
+    """The published backups of the set; anything else that is visible is a bug."""
+    set_path = repository / "app"
+    if not set_path.exists():
+        return []
+    visible = [one for one in sorted(set_path.iterdir()) if not one.name.startswith(".")]
+    for one in visible:
+        subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=one, check=True)
+    return visible
+
+
+def copy(source: Path, target: Path) -> None:
+    """A fresh copy with everything as it was: links, owners, times."""
+    shutil.rmtree(target, ignore_errors=True)
+    if source.exists():
+        shutil.copytree(source, target, symlinks=True)
+
+
+def files_below(path: Path) -> Iterable[Path]:
+    return (one for one in sorted(path.rglob("*")) if one.is_file())

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No space: at each single call that writes, and on a small file system of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.day2.ops.tests.faults.support import Application, backups, copy, run, run_with, steps
+
+
+def test_backup_without_space_at_every_step(application: Application, repository: Path, tmp_path: Path) -> None:
+    application.make(1)
+    state = application.state()
+    params = {"name": "app", "source": application.store, "repository": str(repository), "lock_timeout": "0"}
+    for step in steps("backup", params, tmp_path / "strace"):
+        shutil.rmtree(repository)
+        done = run_with("error=ENOSPC", step, "backup", params)
+        assert done.status in (0, 3), (step, done.error)
+        assert application.state() == state
+        if repository.exists():
+            assert len(backups(repository)) == (done.status == 0), (step, done.error)
+        again = run("backup", params)
+        assert again.status == 0, (step, again.error)
+        assert len(backups(repository)) == 1
+
+
+def test_restore_without_space_at_every_step(application: Application, repository: Path, tmp_path: Path) -> None:
+    application.make(1)
+    assert run("backup", {"name": "app", "source": application.store, "repository": str(repository)}).status == 0
+    new = application.state()
+    application.make(2)
+    old = application.state()
+    params = {"name": "app", "target": application.store, "repository": str(repository), "on_existing": "replace"}
+    copy(repository, tmp_path / "before")
+    copy(application.directory, tmp_path / "old")
+    for step in steps("restore", params, tmp_path / "strace"):
+        copy(tmp_path / "before", repository)
+        copy(tmp_path / "old", application.directory)
+        done = run_with("error=ENOSPC", step, "restore", params)
+        assert done.status in (0, 3), (step, done.error)
+        assert application.state() == (new if done.status == 0 else old), (step, done.error)
+        again = run("restore", params)
+        assert again.status == 0, (step, again.error)
+        assert application.state() == new
+        assert application.leftovers() == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    image, mount = tmp_path / "image", tmp_path / "small"
+    mount.mkdir()
+    with open(image, "wb") as handle:
+        handle.truncate(8 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(mount)], check=True)
+    yield mount
+    subprocess.run(["umount", str(mount)], check=True)
+
+
+@pytest.mark.parametrize("compression", ["zstd", "gzip", "xz", "none"])
+def test_a_repository_on_a_small_disk(small_disk: Path, compression: str, tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "random").write_bytes(os.urandom(12 << 20))
+    params = {
+        "name": "app",
+        "source": {"type": "files", "path": str(tmp_path / "tree")},
+        "repository": str(small_disk / "backups"),
+        "compression": compression,
+    }
+    done = run("backup", params)
+    assert done.status == 3
+    assert "No space left" in done.error
+    assert "Free some space" in done.error
+    assert backups(small_disk / "backups") == []
+    (tmp_path / "tree" / "random").write_bytes(os.urandom(1 << 20))
+    assert run("backup", params).result["changed"] is True
+
+
+def test_a_target_on_a_small_disk(application: Application, small_disk: Path, repository: Path) -> None:
+    application.make(1)
+    assert run("backup", {"name": "app", "source": application.store, "repository": str(repository)}).status == 0
+    with open(small_disk / "filler", "wb") as handle:
+        while True:
+            try:
+                handle.write(bytes(4096))
+                handle.flush()
+            except OSError:
+                break
+    target = dict(application.store, path=str(small_disk / "store"))
+    done = run("restore", {"name": "app", "target": target, "repository": str(repository)})
+    assert done.status == 3, done.error
+    assert not (small_disk / "store").exists()
+    (small_disk / "filler").unlink()
+    assert run("restore", {"name": "app", "target": target, "repository": str(repository)}).result["changed"] is True

@@ -1,0 +1,61 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each input of a role is in its defaults and in its argument specs, with the same value, and nothing else is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROLES = sorted(path for path in (Path(__file__).resolve().parents[2] / "roles").iterdir() if path.is_dir())
+NOTHING: dict[str, Any] = {"str": "", "list": [], "dict": {}}
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def specified(role: Path) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for entry_point in read(role / "meta" / "argument_specs.yml")["argument_specs"].values():
+        options.update(entry_point.get("options") or {})
+    return options
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_defaults_and_argument_specs_have_the_same_inputs(role: Path) -> None:
+    assert sorted(read(role / "defaults" / "main.yml")) == sorted(specified(role))
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_defaults_and_argument_specs_have_the_same_values(role: Path) -> None:
+    values = {
+        name: NOTHING[option["type"]] if option.get("required") else option["default"]
+        for name, option in specified(role).items()
+    }
+    assert read(role / "defaults" / "main.yml") == values
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_variables_have_the_roles_prefix(role: Path) -> None:
+    for name in read(role / "defaults" / "main.yml"):
+        assert re.fullmatch(rf"{role.name}_[a-z0-9]+(_[a-z0-9]+)*", name), name
+    internal = role / "vars" / "main.yml"
+    if internal.is_file():
+        for name in read(internal):
+            assert re.fullmatch(rf"{role.name}__[a-z0-9]+(_[a-z0-9]+)*", name), name
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_the_readme_names_every_input(role: Path) -> None:
+    text = (role / "README.md").read_text(encoding="utf-8")
+    assert [name for name in specified(role) if f"`{name}`" not in text] == []
+
+
+def test_there_are_roles() -> None:
+    assert {role.name for role in ROLES} >= {"store_backup", "store_restore"}
