@@ -36,7 +36,7 @@ _FAILED_LOOKS = 3  # in a row, then no more
 _LAST_WORD = 5.0  # seconds that a look in flight, or the last command, may take
 
 # One process a command and no shared socket: safe to use twice at once.
-_TRANSPORTS = ("ssh", "local")
+_CONNECTIONS = ("ansible.builtin.ssh", "ansible.builtin.local")
 
 _CANCEL = "test -f {0} && test -w {0} && echo . >> {0}"
 _REMOVE = "rm -f {0}"
@@ -55,7 +55,7 @@ class ProgressActionBase(ActionBase):
         args = self._task.args.copy()
         args.pop("_progress", None)  # ours alone
         wrap_async = self._task.async_val and not getattr(self._connection, "has_native_async", False)
-        if self._task.no_log or self._task.async_val or self._connection.transport not in _TRANSPORTS:
+        if self._task.no_log or self._task.async_val or self._connection.ansible_name not in _CONNECTIONS:
             result = merge_hash(
                 result, self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async)
             )

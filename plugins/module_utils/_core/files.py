@@ -152,6 +152,12 @@ def remove(path: str) -> None:
         return
 
 
+def discard(path: str) -> None:
+    """Remove what is no longer needed, as far as that is possible: the next run removes what is left."""
+    with contextlib.suppress(OSError):
+        remove(path)
+
+
 def exchange(first: str, second: str) -> None:
     """Swap two names in one atomic step (Linux 3.15 and newer).
 

@@ -61,7 +61,7 @@ class DirectoryStaging:
         full = os.path.join(self._path, path)
         with os_errors(RepositoryError, "Can't write to the repository", full):
             make_private_directory(os.path.dirname(full))
-            return open(full, "xb", buffering=0, opener=_private)  # type: ignore[return-value]
+            return open(full, "xb", buffering=0, opener=_private)
 
     def reopen(self, path: str) -> BinaryIO:
         full = os.path.join(self._path, path)
@@ -71,7 +71,7 @@ class DirectoryStaging:
             # what is read back must come from the disk, as it will when it is needed
             with contextlib.suppress(AttributeError):
                 os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            return handle  # type: ignore[return-value]
+            return handle
 
     def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
         target = os.path.join(self._set_path, backup_id)
@@ -135,7 +135,7 @@ class DirectoryRepository:
 
     def open(self, name: str, backup_id: str, path: str) -> BinaryIO:
         full = os.path.join(self.path(name, backup_id), path)
-        return os.fdopen(open_regular(full, RepositoryError), "rb", buffering=0)  # type: ignore[return-value]
+        return os.fdopen(open_regular(full, RepositoryError), "rb", buffering=0)
 
     def foreign(self, name: str, backup_id: str, known: Sequence[str]) -> list[str]:
         top = self.path(name, backup_id)

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from typing import IO, Callable
 
-from .json_layout import OPEN_DIRECTORY, OPEN_FILE, opened
+from .json_layout import OPEN_DIRECTORY, OPEN_FILE, any_order, opened
 from .json_place import Owner, resemble
 from .json_read import chunks
 
@@ -110,17 +110,17 @@ class Build:
 
 def state(path: str, replaced: Replaced) -> str:
     """What a restore relies on: the identity of everything in a directory, and the content of what is replaced."""
-    total = 0
+
+    def lines(root: int) -> Iterator[str]:
+        for name, info in _walk(root, ""):
+            line = "%s\0%d" % (name, info.st_ino)
+            yield "%s %d %d" % (line, info.st_size, info.st_mtime_ns) if replaced(name) else line
+
     root = os.open(path, OPEN_DIRECTORY)
     try:
-        for name, info in _walk(root, ""):
-            parts = "%s\0%d" % (name, info.st_ino)
-            if replaced(name):
-                parts += " %d %d" % (info.st_size, info.st_mtime_ns)
-            total += int.from_bytes(hashlib.sha256(os.fsencode(parts)).digest(), "big")
+        return any_order(lines(root))
     finally:
         os.close(root)
-    return "%064x" % (total % (1 << 256))
 
 
 def _walk(fd: int, prefix: str) -> Iterator[tuple[str, os.stat_result]]:

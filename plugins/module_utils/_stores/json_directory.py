@@ -9,18 +9,19 @@ import contextlib
 import hashlib
 import os
 import stat
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, BinaryIO, Optional
 
 from .._core import files
 from .._core.errors import Day2Error, SourceError, TargetError
-from .._core.fingerprint import attributes, combine, settled, trusted_file_system
+from .._core.fingerprint import attributes, settled, trusted_file_system
 from .._core.progress import Progress
 from .base import Change, Copy, Reader, Restoration, Sink, Snapshot
 from .json_build import Build, state
 from .json_index import Index, Row, index_errors
-from .json_layout import OPEN_DIRECTORY, OPEN_FILE, Layout, listing, opened
+from .json_layout import OPEN_DIRECTORY, OPEN_FILE, Layout, any_order, listing, opened
 from .json_place import Owner, Swap, kind_of, look, ready
 from .json_read import WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat
 from .json_tar import ERRORS, import_tar, read_tar, write_tar
@@ -44,22 +45,19 @@ class Directory:
         return any(True for _found in listing(self.path, self._layout, SourceError))
 
     def fingerprint(self) -> Optional[str]:
-        now = time.time_ns()
-        parts = []
         try:
-            device = os.lstat(self.path).st_dev
-            for name, info in listing(self.path, self._layout, SourceError):
-                if name.endswith("/"):
-                    parts.append(name)
-                elif settled([info], now):
-                    parts.append("%s %s" % (name, attributes(info)))
-                else:
-                    return None
-                if info.st_dev != device:
-                    return None
-            return combine(sorted(parts)) if trusted_file_system(self.path) else None
+            return any_order(self._identities()) if trusted_file_system(self.path) else None
         except (OSError, Day2Error):
             return None
+
+    def _identities(self) -> Iterator[str]:
+        """A line for each file and directory. Raises SourceError where the attributes can't be trusted."""
+        now = time.time_ns()
+        device = os.lstat(self.path).st_dev
+        for name, info in listing(self.path, self._layout, SourceError):
+            if info.st_dev != device or not (name.endswith("/") or settled([info], now)):
+                raise SourceError("%s is on another file system, or was just written." % name)
+            yield name if name.endswith("/") else "%s %s" % (name, attributes(info))
 
     def snapshot(self, sink: Sink) -> Snapshot:
         self._refuse_others()
@@ -121,10 +119,10 @@ class Directory:
                     build.finish(Owner.recorded(copy.details, self._parent, 0o700))
                     notes += build.notes
                 else:
-                    files.remove(new)
+                    files.discard(new)
                     new = ""
             except BaseException:
-                files.remove(new)
+                files.discard(new)
                 raise
             changes = _changes(copy, only, target.collections())
 
@@ -151,7 +149,7 @@ class Directory:
     def _workshop(self, kind: type[Day2Error], doing: str, sink: Sink) -> Iterator[tuple[Index, BinaryIO]]:
         """What a snapshot is put together in: the index, and the spool with the contents."""
         with index_errors(kind, doing), Index(sink.scratch) as index, files.os_errors(kind, doing, self.path):
-            with open(os.path.join(sink.scratch, "spool"), "w+b") as spool:
+            with tempfile.TemporaryFile(dir=sink.scratch) as spool:
                 yield index, spool
 
     def _deliver(self, index: Index, spool: BinaryIO, owner: Mapping[str, Any], sink: Sink) -> Snapshot:
@@ -295,7 +293,8 @@ class Directory:
             )
 
     def _has_other_layout(self) -> bool:
-        return any(name.endswith(".json") for name in os.listdir(self.path))
+        with os.scandir(self.path) as entries:
+            return any(entry.name.endswith(".json") for entry in entries)
 
     def _look_at_target(self, only: Sequence[str]) -> bool:
         """Is there a directory? Raises TargetError for anything else."""

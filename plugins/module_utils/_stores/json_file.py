@@ -88,10 +88,10 @@ class SingleFile:
             if changed and not dry:
                 notes += self._dress(new, copy.details, target)
             else:
-                files.remove(new)
+                files.discard(new)
                 new = ""
         except BaseException:
-            files.remove(new)
+            files.discard(new)
             raise
         return Swap(
             self.path,

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
@@ -154,8 +153,7 @@ class Swap:
 
     def __exit__(self, *exc: object) -> None:
         if self._prepared:
-            with contextlib.suppress(OSError):  # the next run removes it
-                files.remove(self._prepared)
+            files.discard(self._prepared)
 
     def apply(self) -> None:
         """Let them change places; what was replaced is kept until the context ends."""

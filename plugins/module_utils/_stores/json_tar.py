@@ -12,13 +12,15 @@ from typing import IO, BinaryIO, Optional
 from .base import Reader, Writer
 from .json_index import Index, Row
 from .json_layout import Layout
-from .json_read import CHUNK, chunks
+from .json_read import chunks
 from .tree_read import group_name, user_name
 
 # What tarfile raises for damaged input.
 ERRORS = (tarfile.TarError, ValueError, EOFError, OverflowError)
 
 _LONGEST_HEADER = 64 * 1024
+# tarfile copies what is left of it at each reading and writing.
+_BUFFER = 32 * 1024
 _LARGEST_ID = 2**32 - 2
 _EXTENDED = (
     tarfile.XHDTYPE,
@@ -42,7 +44,7 @@ class _Header(tarfile.TarInfo):
 
 def write_tar(index: Index, spool: BinaryIO, out: Writer) -> None:
     """Write all rows of an index with their content."""
-    with tarfile.open(mode="w|", fileobj=out, bufsize=CHUNK, format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:  # type: ignore[call-overload]
+    with tarfile.open(mode="w|", fileobj=out, bufsize=_BUFFER, format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:  # type: ignore[call-overload]
         for row in index.rows():
             info = tarfile.TarInfo(row.name.rstrip("/"))
             info.mode, info.uid, info.gid, info.mtime = row.mode, row.uid, row.gid, row.mtime
@@ -62,7 +64,7 @@ def read_tar(reader: Reader, layout: Layout) -> Iterator[tuple[Row, tarfile.TarI
 
     :raises ValueError: (or another of `ERRORS`) it is not what `write_tar` writes.
     """
-    with tarfile.open(mode="r|", fileobj=reader, bufsize=CHUNK, tarinfo=_Header, encoding="utf-8") as tar:  # type: ignore[call-overload]
+    with tarfile.open(mode="r|", fileobj=reader, bufsize=_BUFFER, tarinfo=_Header, encoding="utf-8") as tar:  # type: ignore[call-overload]
         for info in _members(tar):
             row = _row(info)
             collection = layout.collection(row.name)

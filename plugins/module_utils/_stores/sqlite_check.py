@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._core.collection import Collection
+from .._core.errors import SourceError
 from .sqlite_file import Unreadable, connect, sqlite3, sqlite_errors
 from .sqlite_schema import Table, identifier, tables
 
@@ -43,7 +44,8 @@ def inspecting(path: str, told: str) -> Iterator[Callable[[], Inspection]]:
     :param told: the path that errors name.
     :raises Unreadable: (the call) the database is damaged; with the first problems.
     """
-    connection = connect(path, "ro", immutable=True)
+    with sqlite_errors(SourceError, "Can't read the copy of", told):
+        connection = connect(path, "ro", immutable=True)
     outcome: list[Any] = []
 
     def run() -> None:

@@ -46,7 +46,8 @@ from .sqlite_file import (
     sqlite_errors,
 )
 
-_CHUNK = 8 << 20
+_CHUNK = 1 << 20
+_CHUNK_IN_KERNEL = 8 << 20
 _WAL_HEADER = 32  # bytes
 _TICK_NS = 100_000_000  # see _core/fingerprint.py
 # A checkpointer and a writer in turns could start the WAL anew during each of our copies.
@@ -86,18 +87,17 @@ def fingerprint(path: str) -> Optional[str]:
         return None
 
 
-def stream(path: str, progress: Progress, write: Callable[[memoryview], object] = len) -> str:
-    """Give a file's bytes to `write` in pieces (valid only during the call). Returns their hex SHA-256."""
+def stream(path: str, progress: Progress, write: Callable[[bytes], object] = lambda data: None) -> str:
+    """Give a file's bytes to `write`, in pieces. Returns their hex SHA-256."""
     digest, done = hashlib.sha256(), 0
-    buffer = memoryview(bytearray(_CHUNK >> 3))
     with files.os_errors(SourceError, "Can't read", path), open(path, "rb", buffering=0) as handle:
         while True:
-            count = handle.readinto(buffer)
-            if not count:
+            data = handle.read(_CHUNK)
+            if not data:
                 return digest.hexdigest()
-            digest.update(buffer[:count])
-            write(buffer[:count])
-            done += count
+            digest.update(data)
+            write(data)
+            done += len(data)
             progress.update(done)
 
 
@@ -192,11 +192,11 @@ class _Copier:
             done, in_kernel = 0, hasattr(os, "copy_file_range")
             while True:
                 try:
-                    count = os.copy_file_range(source, target, _CHUNK, done, done) if in_kernel else 0
+                    count = os.copy_file_range(source, target, _CHUNK_IN_KERNEL, done, done) if in_kernel else 0
                 except OSError:  # an old kernel, or another file system
                     in_kernel, count = False, 0
                 # 0 is also what the kernel says of some file systems that it can't copy from
-                count = count or os.pwrite(target, os.pread(source, _CHUNK >> 3, done), done)
+                count = count or os.pwrite(target, os.pread(source, _CHUNK, done), done)
                 if not count:
                     return
                 done += count

@@ -219,11 +219,12 @@ def normalise(fd: int, told: str) -> Header:
 
 def normalise_file(path: str, told: str) -> Header:
     """As `normalise`, for a file in a private directory."""
-    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        return normalise(fd, told)
-    finally:
-        os.close(fd)
+    with files.os_errors(SourceError, "Can't write the copy of %s," % told, path):
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            return normalise(fd, told)
+        finally:
+            os.close(fd)
 
 
 def _read(raw: bytearray, page_size: int, pages: int) -> Header:

@@ -109,8 +109,8 @@ class LiveRestoration:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        files.remove(self._present.native)
-        files.remove(self._new)
+        files.discard(self._present.native)
+        files.discard(self._new)
 
 
 def find_present(path: str, scratch: str, progress: Progress, patience: float) -> Optional[Present]:

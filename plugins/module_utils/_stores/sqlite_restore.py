@@ -81,7 +81,7 @@ def _prepare_new_file(path: str, copy: Copy, scratch: str, dry: bool) -> Restora
                 notes += dress(handle.fileno(), directory, copy.details, old)
                 os.fsync(handle.fileno())
     except BaseException:
-        files.remove(prepared)
+        files.discard(prepared)
         raise
     return NewFileRestoration(path, prepared, copy, notes)
 

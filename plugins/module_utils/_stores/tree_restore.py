@@ -84,15 +84,9 @@ class TreeRestoration:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if not self._prepared:
-            return
-        if exc and exc[0] is not None:
+        if self._prepared:
             with contextlib.suppress(OSError):  # the next run removes it
                 _remove(self._prepared)
-            return
-        doing = "The restore is complete, but can't remove what it replaced," if self._applied else "Can't remove"
-        with os_errors(TargetError, doing, self._prepared):
-            _remove(self._prepared)
 
     def apply(self) -> None:
         """Let the new tree and the old one change places."""
@@ -145,13 +139,13 @@ class TreeRestoration:
         return True
 
     def _check_exchangeable(self) -> None:
-        files.check_writable_parent(self._target)
         for point in _mount_points():
             if files.is_within(point, self._target):
                 raise TargetError(
                     f"{point} is a mount point, so that {self._target} can't be exchanged as a whole.",
                     "Unmount it, or restore to a directory beside and copy from there.",
                 )
+        files.check_writable_parent(self._target)
 
     def _names(self) -> tuple[str, str]:
         names = {suffix: [name for name in self._copy.names() if name.endswith(suffix)] for suffix in (ARCHIVE, INDEX)}

@@ -377,7 +377,7 @@ def _convert(path: str) -> Any:
             if os.fstat(handle.fileno()).st_size == 0:
                 raise SourceError(f"{path} is empty.")
             try:
-                with compression.reader(handle) as reader:  # type: ignore[arg-type]
+                with compression.reader(handle) as reader:
                     snapshot = entry.store.convert(reader, filename, sink)
                     while reader.read(BLOCK):  # to the end, where the checksums are
                         pass

@@ -124,7 +124,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     began = time.monotonic()
     with plan(request_from(params), check, progress) as ready:
         safety = None if check else apply(ready)
-        result = _result(ready, safety)
+    result = _result(ready, safety)
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.plugin_utils import progress as controller
 
@@ -53,7 +54,9 @@ def test_what_is_no_record_is_ignored(text):
 
 
 def test_a_target_cannot_control_the_terminal():
-    record = controller.parse_record("banner\n" + json.dumps({**RECORD, "label": "\x1b[2J\n[other] ok\u202e" + "x" * 500}))
+    record = controller.parse_record(
+        "banner\n" + json.dumps({**RECORD, "label": "\x1b[2J\n[other] ok\u202e" + "x" * 500})
+    )
     assert record["label"].startswith(" [2J [other] ok x")
     assert len(record["label"]) == 120
 
@@ -66,7 +69,10 @@ def test_a_target_cannot_control_the_terminal():
         ({"done": 100}, "[web1] Copying /x: 100 B of 100 B (100%), 40 B/s"),
         ({"done": 200}, "[web1] Copying /x: 200 B of 100 B (100%), 80 B/s"),
         ({"total": 0, "done": 2**20}, "[web1] Copying /x: 1.0 MiB, 409.6 KiB/s"),
-        ({"unit": "records", "done": 1500, "total": 9000}, "[web1] Copying /x: 1,500 of 9,000 (16%), 600 records/s, 12s left"),
+        (
+            {"unit": "records", "done": 1500, "total": 9000},
+            "[web1] Copying /x: 1,500 of 9,000 (16%), 600 records/s, 12s left",
+        ),
         ({"unit": "records", "total": 0}, "[web1] Copying /x: 50 records, 20 records/s"),
         ({"unit": "", "total": 0, "seconds": 0.1}, "[web1] Copying /x: 50"),
         ({"done": 1, "total": 2**62}, "[web1] Copying /x: 1 B of 4.0 EiB (0%), 0 B/s, 11574d2h left"),
@@ -148,10 +154,17 @@ def play(tmp_path_factory):
         ANSIBLE_NOCOLOR="1",
     )
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-c", "local", "-vvv", str(room / "play.yml")],
+        [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            "-vvv",
+            str(room / "play.yml"),
+        ],
         env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=120,
     )

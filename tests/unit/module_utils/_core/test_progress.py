@@ -13,6 +13,7 @@ import threading
 import time
 
 import pytest
+
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import RECORD_SIZE, Progress
 
@@ -98,7 +99,8 @@ def test_without_a_file_nothing_is_hooked_or_written(tmp_path):
 
 
 def test_a_record_says_how_far_the_work_is(progress, path):
-    assert open(path, "rb").read().strip() == b""  # before the first phase
+    with open(path, "rb") as handle:
+        assert handle.read().strip() == b""  # before the first phase
     progress.start("Copying /x", total=10, unit="bytes")
     first = read(path)
     assert (first["label"], first["total"], first["unit"], first["done"]) == ("Copying /x", 10, "bytes", 0)
@@ -108,8 +110,7 @@ def test_a_record_says_how_far_the_work_is(progress, path):
     second = read(path)
     assert second["n"] == second["z"] > first["n"]
     assert 0 < second["seconds"] < 10
-    assert list(second)[0] == "n"
-    assert list(second)[-1] == "z"
+    assert (list(second)[:1], list(second)[-1:]) == (["n"], ["z"])
     progress.start("Reading back")
     assert (read(path)["label"], read(path)["total"], read(path)["done"]) == ("Reading back", None, 0)
 
@@ -152,7 +153,14 @@ def test_the_first_candidate_that_can_be_created_is_used(tmp_path):
     taken, link = tmp_path / "taken", tmp_path / "link"
     taken.write_text("somebody else's")
     link.symlink_to(target)
-    candidates = ["relative", str(tmp_path / "missing" / "file"), str(taken), str(link), str(ours), str(tmp_path / "not")]
+    candidates = [
+        "relative",
+        str(tmp_path / "missing" / "file"),
+        str(taken),
+        str(link),
+        str(ours),
+        str(tmp_path / "not"),
+    ]
     progress = Progress(":".join(candidates))
     progress.start("Copying")
     assert read(ours)["label"] == "Copying"
@@ -209,14 +217,15 @@ def test_a_signal_stops_the_work(path, number):
     assert child.process.returncode == 3
 
 
-def test_two_signals_for_one_event_stop_it_once(path):
+def test_what_comes_at_once_stops_it_once(path):
     child = Child(path, SLEEPER)
     assert child.wait_for_line() == "ready"
     child.process.send_signal(signal.SIGHUP)
     child.process.send_signal(signal.SIGTERM)
     child.process.stdout.close()
     err = child.process.stderr.read()
-    assert err in ("Stopped: it received SIGHUP.\n", "Stopped: it received SIGTERM.\n")
+    assert err.startswith("Stopped: ")  # whichever came first
+    assert err.count("\n") == 1
     assert child.process.wait(20) == 3
 
 
@@ -313,6 +322,14 @@ def test_what_is_over_is_not_cancelled(path):
         path,
         """
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        progress = Progress(sys.argv[1])
+        try:
+            with progress.critical():
+                os.kill(os.getpid(), signal.SIGHUP)
+                raise KeyError("disk")
+        except KeyError:
+            progress.close()
+        progress.update(1)
         progress = Progress(sys.argv[1])
         progress.close()
         os.kill(os.getpid(), signal.SIGTERM)

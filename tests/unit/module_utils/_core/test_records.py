@@ -15,10 +15,11 @@ from fractions import Fraction
 from types import MappingProxyType
 
 import pytest
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
-from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical, record_digest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
+from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical, record_digest
 
 UTC = timezone.utc
 EAST = timezone(timedelta(hours=5, minutes=30))
@@ -161,13 +162,56 @@ numbers = (
     | st.decimals()
     | st.builds(lambda digits, exponent: Decimal(digits).scaleb(exponent), st.integers(-99, 99), st.integers(-900, 900))
 )
-times = st.dates() | st.datetimes() | st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.sampled_from([UTC, EAST]))
+times = (
+    st.dates()
+    | st.datetimes()
+    | st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.sampled_from([UTC, EAST]))
+)
 # Where values that differ look alike, and equal ones do not.
 confusable = st.sampled_from(
-    [None, "null", True, "true", 1, 1.0, Decimal("1.0"), "1", b"1", 10, Decimal("1E1"), 0, -0.0, "", b"", [], {}, NAN]
-    + [Decimal("NaN"), "NaN", INFINITY, {"$number": "NaN"}, {"$$number": "NaN"}, {"$bytes": "MQ=="}, {"$bytes": ""}]
-    + [date(2025, 1, 1), datetime(2025, 1, 1), datetime(2025, 1, 1, tzinfo=UTC), {"$time": "2025-01-01"}, "2025-01-01"]
-    + ["\ud83d\ude00", "\U0001f600", "\\ud83d", "\ud83d", "$", {"$": 1}, {"$$": 1}, 1e23, 10**23, 0.1, Decimal("0.1")]
+    [
+        None,
+        "null",
+        True,
+        "true",
+        1,
+        1.0,
+        Decimal("1.0"),
+        "1",
+        b"1",
+        10,
+        Decimal("1E1"),
+        0,
+        -0.0,
+        "",
+        b"",
+        [],
+        {},
+        NAN,
+        Decimal("NaN"),
+        "NaN",
+        INFINITY,
+        {"$number": "NaN"},
+        {"$$number": "NaN"},
+        {"$bytes": "MQ=="},
+        {"$bytes": ""},
+        date(2025, 1, 1),
+        datetime(2025, 1, 1),
+        datetime(2025, 1, 1, tzinfo=UTC),
+        {"$time": "2025-01-01"},
+        "2025-01-01",
+        "\ud83d\ude00",
+        "\U0001f600",
+        "\\ud83d",
+        "\ud83d",
+        "$",
+        {"$": 1},
+        {"$$": 1},
+        1e23,
+        10**23,
+        0.1,
+        Decimal("0.1"),
+    ]
 )
 values = st.recursive(
     st.none() | st.booleans() | numbers | any_text | st.binary(max_size=5) | times | confusable,
@@ -176,7 +220,9 @@ values = st.recursive(
 )
 lookalikes = st.recursive(
     confusable,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "$", "$$", "$bytes"]), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "$", "$$", "$bytes"]), inner, max_size=2)
+    ),
     max_leaves=3,
 )
 

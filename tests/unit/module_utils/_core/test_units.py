@@ -6,6 +6,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.units import (
     format_duration,
@@ -15,8 +18,6 @@ from ansible_collections.day2.ops.plugins.module_utils._core.units import (
     parse_size,
     parse_time,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 HOUR, DAY = 3600, 86400
 UTC = timezone.utc
@@ -48,8 +49,30 @@ def test_sizes(value, size):
 
 @pytest.mark.parametrize(
     "value",
-    ["", " ", "-1", -1, "+1", "M", "1X", "1 0", "1.", ".5M", "1e3", "nan", "inf", "1iB", "1Mib2", "\u0661M", True, None, 1e300]
-    + ["8E", 2**63, "9" * 5000 + "K"],
+    [
+        "",
+        " ",
+        "-1",
+        -1,
+        "+1",
+        "M",
+        "1X",
+        "1 0",
+        "1.",
+        ".5M",
+        "1e3",
+        "nan",
+        "inf",
+        "1iB",
+        "1Mib2",
+        "\u0661M",
+        True,
+        None,
+        1e300,
+        "8E",
+        2**63,
+        "9" * 5000 + "K",
+    ],
 )
 def test_what_is_no_size(value):
     with pytest.raises(InvalidRequest) as caught:
@@ -110,8 +133,31 @@ def test_durations(value, seconds):
 
 @pytest.mark.parametrize(
     "value",
-    ["", " ", "h", "-1", -1, "-1h", "1H", "1M", "30m1h", "1m1m", "1h 30", "30 1h", "1hx", "1e3", "nan", "inf", True, None]
-    + [float("nan"), float("inf"), "\u0661h", "1001y", "9" * 500 + "s"],
+    [
+        "",
+        " ",
+        "h",
+        "-1",
+        -1,
+        "-1h",
+        "1H",
+        "1M",
+        "30m1h",
+        "1m1m",
+        "1h 30",
+        "30 1h",
+        "1hx",
+        "1e3",
+        "nan",
+        "inf",
+        True,
+        None,
+        float("nan"),
+        float("inf"),
+        "\u0661h",
+        "1001y",
+        "9" * 500 + "s",
+    ],
 )
 def test_what_is_no_duration(value):
     with pytest.raises(InvalidRequest) as caught:
@@ -150,7 +196,7 @@ def test_a_duration_to_read_is_near(seconds):
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
 def test_what_is_no_duration_to_read(seconds):
-    with pytest.raises(InvalidRequest, match="1.5"):
+    with pytest.raises(InvalidRequest, match="for example"):
         format_duration(seconds)
 
 
@@ -197,7 +243,11 @@ def test_times(text, when):
     assert "2025-06-30T10:00:00Z" in caught.value.hint
 
 
-@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=-30))]), min_value=datetime(2, 1, 1)))
+@given(
+    st.datetimes(
+        timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=-30))]), min_value=datetime(2, 1, 1)
+    )
+)
 def test_a_time_survives(when):
     assert parse_time(format_time(when)) == when
 

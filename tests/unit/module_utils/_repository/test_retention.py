@@ -6,10 +6,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
-from ansible_collections.day2.ops.plugins.module_utils._repository.retention import Decision, Keep, decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._repository.retention import Decision, Keep, decide
 
 UTC = timezone.utc
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -231,7 +232,7 @@ def kept(created, keep):
     return {backup for backup, why in decide(created, keep, NOW) if why}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(AGES, KEEPS)
 def test_agrees_with_the_reference(ages, keep):
     assert kept(backups(ages), keep) == reference(backups(ages), keep)

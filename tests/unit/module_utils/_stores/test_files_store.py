@@ -107,7 +107,7 @@ def rich_tree(root: Path) -> Path:
         os.mknod(root / "null", stat.S_IFCHR | 0o600, os.makedev(1, 3))
         os.chmod(root / "program", 0o6711)
     os.chmod(root / "empty", 0o1777)
-    os.chmod(root / "nothing", 0)
+    os.chmod(root / "nothing", 0 if os.geteuid() == 0 else 0o400)
     for number, path in enumerate([*root.rglob("*"), root]):
         when = (-5_500_000_001, MTIME, 4_000_000_000_000_000_007)[number % 3] + number
         os.utime(path, ns=(when, when), follow_symlinks=False)
@@ -273,8 +273,15 @@ def test_fingerprint_distrusts_a_tree_that_changes_under_the_snapshot(tmp_path: 
     (source / "b").write_bytes(b"x")
     time.sleep(0.12)
     sink = new_sink()
-    write = sink.progress.start
-    sink.progress.start = lambda *args: (write(*args), (source / "b").write_bytes(b"y"))
+    open_file = sink.file
+
+    def file(name: str) -> Any:
+        if name.endswith(".jsonl"):  # both have been read
+            (source / "a").write_bytes(b"y")
+            time.sleep(0.12)
+        return open_file(name)
+
+    sink.file = file
     assert FilesStore(str(source), {}).snapshot(sink).fingerprint is None
 
 
@@ -320,6 +327,21 @@ def while_reading(interfere: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         os.pread = original
+
+
+def test_a_small_file_that_changes_is_read_again(tmp_path: Path, backup: Any, restore: Any) -> None:
+    busy = make(tmp_path / "source", "busy") / "busy"
+    time.sleep(0.03)
+    changes = iter(["BUSY"])
+
+    def interfere(_offset: int) -> None:
+        for change in changes:
+            busy.write_text(change)
+
+    with while_reading(interfere):
+        copy = backup(tmp_path / "source")
+    restore(copy, tmp_path / "target")
+    assert state_of(tmp_path / "target") == state_of(tmp_path / "source")
 
 
 @pytest.mark.parametrize("change", ["rewritten", "longer", "shorter"])
@@ -497,10 +519,15 @@ def test_only_some_paths(tmp_path: Path, backup: Any, restore: Any) -> None:
     copy = backup(source)
     target = make(tmp_path / "t", "conf/a.yml", "mine/x", "data/old", "data/d")
     (target / "mine").chmod(0o750)
+    (target / "mine" / "empty").mkdir(mode=0o711)
     os.utime(target / "mine", ns=(MTIME, MTIME))
     (target / "data/d").write_text("changed")
     (target / "conf").chmod(0o700)
+    target.chmod(0o705)
+    os.utime(target, ns=(MTIME, MTIME))
     restoration = restore(copy, target, only=["data"])
+    assert (stat.S_IMODE(target.stat().st_mode), target.stat().st_mtime_ns) == (0o705, MTIME)
+    assert stat.S_IMODE((target / "mine" / "empty").stat().st_mode) == 0o711
     assert files_in(target) == ["conf/a.yml", "data/d", "data/e/f", "mine/x"]
     assert (target / "data/d").read_text() == "data/d"
     assert stat.S_IMODE((target / "mine").stat().st_mode) == 0o750
@@ -578,6 +605,17 @@ def test_undo(tmp_path: Path, backup: Any) -> None:
             restoration.undo()
         assert (state_of(target) if target.exists() else None) == before
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".day2-")]
+
+
+def test_sockets_of_running_servers_stay(tmp_path: Path, backup: Any, restore: Any) -> None:
+    copy = backup(make(tmp_path / "s", "run/a"))
+    target = make(tmp_path / "t", "run/b")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(target / "run" / "socket"))
+    restore(copy, target)
+    assert files_in(target) == ["run/a", "run/socket"]
+    assert not restore(copy, target).changed
+    server.close()
 
 
 def test_leftovers_are_removed(tmp_path: Path, backup: Any, restore: Any) -> None:
@@ -677,9 +715,10 @@ def as_nobody(work: Callable[[], list[str]]) -> list[str]:
     child = os.fork()
     if child == 0:
         try:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
             said = work()
         except BaseException as exc:
             said = [repr(exc)]
@@ -694,51 +733,49 @@ def as_nobody(work: Callable[[], list[str]]) -> list[str]:
 
 
 def test_as_a_user_without_rights(tmp_path: Path, backup: Any, restore: Any) -> None:
-    os.chmod(tmp_path, 0o755)
-    for parent in list(tmp_path.parents)[:2]:
-        os.chmod(parent, 0o755)
-    place = tmp_path / "own"
-    place.mkdir()
-    source = make(place / "s", "a", "d/b", "locked/c")
+    source = make(tmp_path / "s", "a", "d/b", "locked/c")
     (source / "a").chmod(0o4755)
     os.setxattr(source / "locked/c", "user.x", b"1")
     (source / "locked/c").chmod(0o400)
-    for path in [*source.rglob("*"), source, place]:
-        os.chown(path, 65534, 65534)
     (source / "locked").chmod(0o500)
-    os.chown(source / "d/b", 0, 0)
-    (source / "d/b").chmod(0o644)
-    (tmp_path / "secret").mkdir(mode=0o755)
-    (tmp_path / "secret" / "x").write_text("x")
+    make(tmp_path / "secret", "x", "y")
     (tmp_path / "secret" / "x").chmod(0)
+    devices = None
+    if os.geteuid() == 0:
+        (tmp_path / "devices").mkdir()
+        os.mknod(tmp_path / "devices" / "null", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        devices = backup(tmp_path / "devices")
+        for path in [*source.rglob("*"), source, tmp_path]:
+            os.chown(path, 65534, 65534)
+        for directory in list(tmp_path.parents)[:2]:
+            os.chmod(directory, 0o755)
+        os.chown(source / "d/b", 0, 0)
 
     def work() -> list[str]:
         said = []
         with pytest.raises(SourceError) as caught:
             backup(tmp_path / "secret")
         said.append(str(caught.value.details["unreadable"]))
-        copy = backup(place / "s")
+        copy = backup(source)
         for number in range(3):
             if number == 1:
-                (place / "t" / "a").write_text("changed")
-            restoration = restore(copy, place / "t")
-            modes = [oct((place / "t" / name).stat().st_mode) for name in ("a", "locked")]
+                (tmp_path / "t" / "a").write_text("changed")
+            restoration = restore(copy, tmp_path / "t")
+            modes = [oct((tmp_path / "t" / name).stat().st_mode) for name in ("a", "locked")]
             said.append(" ".join([str(restoration.changed), *modes]))
-        assert os.getxattr(place / "t/locked/c", "user.x") == b"1"
-        with pytest.raises(TargetError, match="Only root can restore the device null"):
-            restore(devices, place / "d")
+        assert os.getxattr(tmp_path / "t/locked/c", "user.x") == b"1"
+        if devices is not None:
+            with pytest.raises(TargetError, match="Only root can restore the device null"):
+                restore(devices, tmp_path / "d")
         return [*said, *restoration.notes]
 
-    (tmp_path / "devices").mkdir()
-    os.mknod(tmp_path / "devices" / "null", stat.S_IFCHR | 0o600, os.makedev(1, 3))
-    devices = backup(tmp_path / "devices")
-    os.chown(tmp_path, 65534, 65534)
+    note = ["The owners of 1 entries are not restored: only root may do that."] if os.geteuid() == 0 else []
     assert as_nobody(work) == [
         "['x']",
         "True 0o100755 0o40500",
         "True 0o100755 0o40500",
         "False 0o100755 0o40500",
-        "The owners of 1 entries are not restored: only root may do that.",
+        *note,
     ]
 
 

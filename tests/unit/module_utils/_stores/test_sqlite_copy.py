@@ -204,6 +204,8 @@ def test_equal_content_gives_equal_bytes_however_it_was_copied(
         db.execute("PRAGMA user_version=-7")
         assert (tmp_path / "x.db-wal").stat().st_size
         assert copied(path)[:2] == ("wal", digest)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert copied(path)[:2] == ("wal", digest)
     with contextlib.closing(connect(tmp_path / "copy.db")) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert db.execute("PRAGMA user_version").fetchall() == [(-7,)]
@@ -254,6 +256,24 @@ def test_a_closed_wal_database_is_copied_without_a_trace(tmp_path: Path) -> None
     assert copied(path)[0] == "wal"
     assert names(tmp_path) == {"x.db", "copy.db"}
     assert path.stat().st_ctime_ns == before.st_ctime_ns
+
+
+def test_who_comes_while_it_is_copied_at_rest_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.db"
+    make(path, "wal")
+    time.sleep(SETTLED)
+    copy_bytes, came = sqlite_copy._Copier._copy_bytes, []
+
+    def late(self: sqlite_copy._Copier, source: int, name: str) -> None:
+        copy_bytes(self, source, name)
+        if not came:
+            came.append(1)
+            with contextlib.closing(connect(path)) as db:
+                db.execute("INSERT INTO t VALUES(2)")
+
+    monkeypatch.setattr(sqlite_copy._Copier, "_copy_bytes", late)
+    assert copied(path)[0] == "wal"
+    assert rows(tmp_path / "copy.db") == [1, 2]
 
 
 def test_what_a_killed_writer_left_in_the_wal_is_in_the_copy(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -279,6 +280,19 @@ def test_rows_that_pointed_nowhere_before_do_not_stop_it(bench: Bench, path: Pat
         assert rows(db, "child") == [(1, 1), (2, 2), (8, 88)]
 
 
+def test_undo_asks_nobody(bench: Bench, path: Path) -> None:
+    make(path, FAMILY)
+    copy = bench.backup(path)
+    make(path, "DELETE FROM pet; DELETE FROM child WHERE id = 2; DELETE FROM parent WHERE id = 2")
+    with bench.prepare(path, copy, "parent") as restoration:
+        restoration.apply()
+        make(path, "INSERT INTO child VALUES(5, 2)")
+        restoration.undo()
+    with contextlib.closing(connect(path)) as db:
+        assert rows(db, "parent") == [(1, b"a")]
+        assert rows(db, "child") == [(1, 1), (5, 2)]
+
+
 def test_a_key_that_sqlite_itself_cannot_hold_to(bench: Bench, path: Path) -> None:
     make(
         path,
@@ -464,6 +478,19 @@ def test_open_connections_see_it_and_check_mode_does_nothing(bench: Bench, path:
         assert rows(db, "t") == [(2,)]
         assert rows(db, "u") == [(1,), (2,), (3,)]
         assert db.execute("PRAGMA journal_mode").fetchone() == (journal_mode.encode(),)
+
+
+def test_undo_after_a_trial(bench: Bench, path: Path) -> None:
+    """Nothing has changed since prepare, so that what it read is what undo puts back: the trial must not show."""
+    make(path, "CREATE TABLE t(a); INSERT INTO t VALUES(1)")
+    copy = bench.backup(path)
+    make(path, "UPDATE t SET a = 2")
+    time.sleep(0.15)
+    with bench.prepare(path, copy, "t") as restoration:
+        restoration.apply()
+        restoration.undo()
+    with contextlib.closing(connect(path)) as db:
+        assert rows(db, "t") == [(2,)]
 
 
 @contextlib.contextmanager

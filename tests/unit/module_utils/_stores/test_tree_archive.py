@@ -108,6 +108,13 @@ def test_another_program_reads_the_headers(entry: Entry) -> None:
     assert read_back(data, entry) == [[]]
 
 
+def test_records_tell_their_length() -> None:
+    for length in [*range(60, 110), *range(940, 1010)]:
+        data = archive_of((PLAIN._replace(size=0, xattrs=((b"user.a", b"x" * length),)), b""))
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            assert archive.getmembers()[0].pax_headers["SCHILY.xattr.user.a"] == "x" * length
+
+
 def test_the_bytes_of_version_1_never_change() -> None:
     members = [
         PLAIN._replace(path=b"", kind=DIRECTORY, size=0),
