@@ -142,14 +142,27 @@ def remove_prepared(directory: str, name: str) -> list[str]:
 
 
 def remove(path: str) -> None:
-    """Remove a file, a link (never what it points to) or a tree; it may be gone already."""
+    """Remove a file, a link (never what it points to) or a tree, also with read-only directories; it may be gone."""
     try:
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path)
-        else:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
             os.unlink(path)
+            return
+        try:
+            shutil.rmtree(path)
+        except PermissionError:
+            _unlock(path)
+            shutil.rmtree(path)
     except FileNotFoundError:
         return
+
+
+def _unlock(directory: str) -> None:
+    """Let the owner of a tree remove it."""
+    os.chmod(directory, 0o700)
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _unlock(entry.path)
 
 
 def discard(path: str) -> None:

@@ -23,7 +23,6 @@ import base64
 import functools
 import hashlib
 from collections.abc import Iterable, Mapping
-from collections.abc import Mapping as AbstractMapping
 from datetime import date, datetime
 from decimal import Decimal
 from json.encoder import encode_basestring as _quote
@@ -33,8 +32,8 @@ from .errors import SourceError
 from .units import format_time
 
 _IN_FULL = 400  # digits before or after the point: enough for every float
-_SMALL = 10**18
-_FEW = 64
+_SMALL = 10**18  # an int that is certainly written in full
+_FEW = 64  # fields of a record whose layout is remembered
 _MODULUS = 2**256
 
 
@@ -167,7 +166,7 @@ _BASES: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (float, lambda value: _float(float(value))),
     (type(None), lambda value: "null"),
     (Decimal, _decimal),
-    (AbstractMapping, _mapping),
+    (Mapping, _mapping),
     ((list, tuple), _list),
     ((bytes, bytearray, memoryview), _bytes),
     (datetime, _datetime),

@@ -93,6 +93,7 @@ class Restoration(Protocol):
 
     changed: bool  # False: the target already equals the backup
     changes: tuple[Change, ...]
+    differences: tuple[tuple[str, str], ...]  # of trees: paths and "added", "changed" or "removed", at most some
     notes: tuple[str, ...]
 
     def apply(self) -> None:
@@ -100,9 +101,6 @@ class Restoration(Protocol):
 
     def undo(self) -> None:
         """Put back what `apply` replaced."""
-
-    def fingerprint(self) -> Optional[str]:
-        """The target's fingerprint after `apply` (or of a target that already equals the backup)."""
 
     def __enter__(self) -> Restoration: ...
 

@@ -100,7 +100,7 @@ class FilesStore:
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
         """Build the new tree beside the old one, verified, to be exchanged with it."""
-        return TreeRestoration(self.path, self.fingerprint, copy, only=only, scratch=scratch, dry=dry)
+        return TreeRestoration(self.path, copy, only=only, scratch=scratch, dry=dry)
 
     def _description(self) -> str:
         return json.dumps(self.parameters(), sort_keys=True)

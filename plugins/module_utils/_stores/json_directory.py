@@ -138,7 +138,6 @@ class Directory:
             prepared=new,
             present=present,
             check=check,
-            fingerprint=self.fingerprint,
             progress=copy.progress,
             changed=changed,
             changes=changes,
@@ -243,7 +242,7 @@ class Directory:
 
     def _examine(self, read: Read, name: str, path: str) -> tuple[str, Optional[int], str]:
         """Read a whole file: its digest, its number of records, and what is wrong with it ("": nothing)."""
-        digest, document, problem = examine(read, path, name)
+        digest, document, problem = examine(read, path, name, listed=False)
         if document is None:
             return digest, None, problem
         if self._layout.depth == 2:

@@ -98,7 +98,6 @@ class SingleFile:
             prepared=new,
             present=target is not None,
             check=self._checker(target and target.info),
-            fingerprint=self.fingerprint,
             progress=copy.progress,
             changed=changed,
             changes=changes,

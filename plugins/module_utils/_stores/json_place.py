@@ -134,7 +134,6 @@ class Swap:
         prepared: str,
         present: bool,
         check: Callable[[], None],
-        fingerprint: Callable[[], Optional[str]],
         progress: Progress,
         changed: bool,
         changes: Sequence[Change],
@@ -142,8 +141,8 @@ class Swap:
     ) -> None:
         self.changed = changed
         self.changes = tuple(changes)
+        self.differences: tuple[tuple[str, str], ...] = ()
         self.notes = tuple(notes)
-        self.fingerprint = fingerprint
         self._target, self._prepared, self._present = target, prepared, present
         self._check, self._progress = check, progress
         self._applied = False

@@ -65,8 +65,8 @@ def damaged(name: str, problem: str) -> DamagedBackup:
     return DamagedBackup(name, [{"path": name, "problem": problem}])
 
 
-def examine(read: Read, path: str, name: str) -> tuple[str, Optional[Document], str]:
-    """Read all there is: its digest, and the document, or why it is none."""
+def examine(read: Read, path: str, name: str, listed: bool = True) -> tuple[str, Optional[Document], str]:
+    """Read all there is: its digest, and the document (see `scan`), or why it is none."""
     digest = hashlib.sha256()
 
     def hashed(size: int) -> bytes:
@@ -76,7 +76,7 @@ def examine(read: Read, path: str, name: str) -> tuple[str, Optional[Document], 
 
     document, problem = None, ""
     try:
-        document = scan(hashed, path, name)
+        document = scan(hashed, path, name, listed)
     except SourceError as exc:
         problem = exc.message
         for _rest in chunks(hashed):

@@ -102,15 +102,16 @@ class Document(NamedTuple):
         return (self.root,) if self.members is None else self.members
 
 
-def scan(read: Read, path: str, name: str) -> Document:
+def scan(read: Read, path: str, name: str, listed: bool = True) -> Document:
     """Validate a whole document and tell what it holds.
 
     :param read: returns at most so many bytes, b"" at the end.
     :param path: of the document, for errors.
     :param name: of the collection that a top-level list is.
+    :param listed: tell the members of a top-level mapping; without, it is one collection, too.
     :raises SourceError: not a valid document; with line, column and byte offset.
     """
-    return _Scanner(read, path, WINDOW).document(name)
+    return _Scanner(read, path, WINDOW).document(name, listed)
 
 
 def records(read: Read, path: str) -> Iterator[tuple[Optional[str], Any]]:
@@ -129,11 +130,11 @@ class _Scanner(Window):
 
     _wasted = 0  # bytes that failed attempts to parse in one go have looked at
 
-    def document(self, name: str) -> Document:
+    def document(self, name: str, listed: bool) -> Document:
         pos = self._begin()
         start = self.offset + pos
         members: Optional[tuple[Member, ...]] = None
-        if self.text[pos] == "{":
+        if listed and self.text[pos] == "{":
             kind = "mapping"
             members, count, pos = self._top_level(pos + 1)
         else:

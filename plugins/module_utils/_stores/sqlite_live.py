@@ -88,6 +88,7 @@ class LiveRestoration:
     ) -> None:
         self.changed = changed
         self.changes = tuple(changes)
+        self.differences: tuple[tuple[str, str], ...] = ()
         self.notes = tuple(notes)
         self._present = present
         self._new = new
@@ -101,9 +102,6 @@ class LiveRestoration:
     def undo(self) -> None:
         with self._present.progress.critical():
             self._put(self._present.native)
-
-    def fingerprint(self) -> Optional[str]:
-        return fingerprint(self._present.path)
 
     def __enter__(self) -> LiveRestoration:
         return self

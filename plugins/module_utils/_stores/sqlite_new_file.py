@@ -16,7 +16,6 @@ from .._core import files
 from .._core.errors import TargetError
 from .._core.fingerprint import attributes
 from .base import Change, Copy
-from .sqlite_copy import fingerprint
 from .sqlite_file import SIDE_FILES, lstat, set_wal
 
 Answer = TypeVar("Answer")
@@ -51,6 +50,7 @@ class NewFileRestoration:
 
     def __init__(self, path: str, prepared: str, copy: Copy, notes: tuple[str, ...]) -> None:
         self.changes = tuple(Change(one.name, None, one.records) for one in copy.collections)
+        self.differences: tuple[tuple[str, str], ...] = ()
         self.notes = notes
         self._path = path
         self._progress = copy.progress
@@ -88,9 +88,6 @@ class NewFileRestoration:
             for name, aside in self._side.items():
                 _move(aside, name)
             files.fsync_directory(os.path.dirname(self._path))
-
-    def fingerprint(self) -> Optional[str]:
-        return fingerprint(self._path)
 
     def __enter__(self) -> NewFileRestoration:
         return self

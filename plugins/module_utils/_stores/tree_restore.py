@@ -34,20 +34,17 @@ class TreeRestoration:
 
     `differences` are the first entries that differ, (path, "added" | "changed" | "removed"); `differing` counts all.
 
-    :param fingerprint: the target's, as its store tells it.
     """
 
     def __init__(
         self,
         path: str,
-        fingerprint: Callable[[], Optional[str]],
         copy: Copy,
         *,
         only: Sequence[str],
         scratch: str,
         dry: bool,
     ) -> None:
-        self.fingerprint = fingerprint
         self._copy = copy
         self._only = tuple(only)
         self._attributes = Attributes(os.geteuid() == 0)
@@ -85,8 +82,7 @@ class TreeRestoration:
 
     def __exit__(self, *exc: object) -> None:
         if self._prepared:
-            with contextlib.suppress(OSError):  # the next run removes it
-                _remove(self._prepared)
+            files.discard(self._prepared)
 
     def apply(self) -> None:
         """Let the new tree and the old one change places."""
@@ -220,8 +216,7 @@ class TreeRestoration:
                 self._carry_over()
         except BaseException:
             if self._prepared:
-                with contextlib.suppress(OSError):  # the next run removes it
-                    _remove(self._prepared)
+                files.discard(self._prepared)
             raise
         if self._attributes.refused:
             path, name = self._attributes.refused[0]
@@ -373,22 +368,3 @@ def _sync_file_system(path: str) -> None:
             raise OSError(code, os.strerror(code), path)
     finally:
         os.close(fd)
-
-
-def _remove(path: str) -> None:
-    """Remove a tree, also one with directories that their owner made read-only."""
-    try:
-        files.remove(path)
-    except PermissionError:
-        if os.geteuid() == 0:
-            raise
-        _unlock(path)
-        files.remove(path)
-
-
-def _unlock(path: str) -> None:
-    os.chmod(path, 0o700)
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                _unlock(entry.path)

@@ -249,7 +249,7 @@ def apply(ready: Plan) -> dict[str, Any]:
             gone = request.repository.remove(request.name, backup)
         except Day2Error as exc:
             raise RepositoryError(
-                f"{_message(ready, removed)} Then: {exc.message}", details={"removed": removed}
+                f"{_message(ready, False, removed)} Then: {exc.message}", details={"removed": removed}
             ) from exc
         if gone:
             removed.append(backup)
@@ -290,10 +290,12 @@ def remember_fingerprints(
 
 def preview(ready: Plan) -> dict[str, Any]:
     """The result of check mode: the same shape, without what can't be known yet."""
-    return _result(ready, None if ready.writes else ready.history.newest, ready.removals)
+    return _result(ready, None if ready.writes else ready.history.newest, ready.removals, check=True)
 
 
-def _result(ready: Plan, current: Optional[Manifest], removed: Sequence[str]) -> dict[str, Any]:
+def _result(
+    ready: Plan, current: Optional[Manifest], removed: Sequence[str], check: bool = False
+) -> dict[str, Any]:
     request = ready.request
     if current is not None:
         backup = describe(current, request.repository.path(request.name, current.id))
@@ -314,7 +316,7 @@ def _result(ready: Plan, current: Optional[Manifest], removed: Sequence[str]) ->
     return {
         "changed": ready.writes or bool(removed),
         "reason": ready.reason,
-        "msg": _message(ready, removed),
+        "msg": _message(ready, check, removed),
         "backup": backup,
         "removed": list(removed),
         "kept": [
@@ -328,9 +330,10 @@ def _result(ready: Plan, current: Optional[Manifest], removed: Sequence[str]) ->
     }
 
 
-def _message(ready: Plan, removed: Sequence[str]) -> str:
+def _message(ready: Plan, check: bool, removed: Sequence[str]) -> str:
     if ready.writes:
-        text = f"Backed up {format_size(sum(one.bytes for one in ready.taken))}: {ready.how}."
+        size = format_size(sum(one.bytes for one in ready.taken))
+        text = f"{'Would back up' if check else 'Backed up'} {size}: {ready.how}."
     else:
         text = f"Nothing to back up: {ready.how}."
     return text + (" Removed %d by the policy." % len(removed) if removed else "")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.compression import choose
 from .._core.compression.base import Compression
-from .._core.errors import DamagedBackup, InvalidRequest, RepositoryError, SourceError, TargetError
+from .._core.errors import Cancelled, DamagedBackup, InvalidRequest, RepositoryError, SourceError, TargetError
 from .._core.files import os_errors, resolve
 from .._core.progress import Progress
 from .._core.units import format_time, parse_time
@@ -124,7 +124,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     began = time.monotonic()
     with plan(request_from(params), check, progress) as ready:
         safety = None if check else apply(ready)
-    result = _result(ready, safety)
+    result = _result(ready, check, safety)
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
 
@@ -219,15 +219,18 @@ def apply(ready: Plan) -> Optional[Manifest]:
         with ready.request.repository.stage(ready.request.name) as staging:
             safety = _save(ready, staging, replaced)
     done: list[Step] = []
-    with ready.progress.critical():
-        try:
-            for step in changes:
-                step.restoration.apply()
-                done.append(step)
-        except BaseException:
-            for step in reversed(done):
-                step.restoration.undo()
-            raise
+    try:
+        with ready.progress.critical():
+            try:
+                for step in changes:
+                    step.restoration.apply()
+                    done.append(step)
+            except BaseException:
+                for step in reversed(done):
+                    step.restoration.undo()
+                raise
+    except Cancelled as exc:  # noted before, raised now that the work is done
+        raise Cancelled(f"{exc.message} {_message(ready, check=False)}") from exc
     return safety
 
 
@@ -252,13 +255,13 @@ def _save(ready: Plan, staging: Staging, replaced: Sequence[NamedStore]) -> Mani
     )
 
 
-def _result(ready: Plan, safety: Optional[Manifest]) -> dict[str, Any]:
+def _result(ready: Plan, check: bool, safety: Optional[Manifest]) -> dict[str, Any]:
     request = ready.request
     warnings = [note for step in ready.steps for note in step.restoration.notes]
     warnings += [f"Removed what a killed run had left: {path}" for path in ready.leftovers]
     return {
         "changed": bool(ready.changes),
-        "msg": _message(ready),
+        "msg": _message(ready, check),
         "backup": describe(ready.manifest, ready.path),
         "safety_backup": None if safety is None else describe(safety, request.repository.path(request.name, safety.id)),
         "targets": [
@@ -276,10 +279,11 @@ def _result(ready: Plan, safety: Optional[Manifest]) -> dict[str, Any]:
     }
 
 
-def _message(ready: Plan) -> str:
+def _message(ready: Plan, check: bool) -> str:
     if not ready.changes:
         return f"Nothing to restore: the target equals backup {ready.manifest.id}."
-    return "Restored {} from backup {} of {}.".format(
+    return "{} {} from backup {} of {}.".format(
+        "Would restore" if check else "Restored",
         " and ".join(step.entry.store.path for step in ready.changes),
         ready.manifest.id,
         format_time(ready.manifest.created),
@@ -293,6 +297,11 @@ def _diff(ready: Plan) -> dict[str, str]:
             if change.before is not None:
                 before.append("%s %s: %d\n" % (step.part.name, change.name, change.before))
             after.append("%s %s: %d\n" % (step.part.name, change.name, change.after))
+        for path, what in step.restoration.differences:
+            if what != "added":
+                before.append(f"{step.part.name} {path}\n")
+            if what != "removed":
+                after.append(f"{step.part.name} {path}{' (from the backup)' if what == 'changed' else ''}\n")
     return {
         "before_header": "now",
         "after_header": f"backup {ready.manifest.id}",

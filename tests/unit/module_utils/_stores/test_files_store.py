@@ -747,7 +747,7 @@ def test_as_a_user_without_rights(tmp_path: Path, backup: Any, restore: Any) -> 
         devices = backup(tmp_path / "devices")
         for path in [*source.rglob("*"), source, tmp_path]:
             os.chown(path, 65534, 65534)
-        for directory in list(tmp_path.parents)[:2]:
+        for directory in list(tmp_path.parents)[:-2]:
             os.chmod(directory, 0o755)
         os.chown(source / "d/b", 0, 0)
 
