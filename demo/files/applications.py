@@ -45,7 +45,7 @@ def identifier(chance: random.Random, prefix: str) -> str:
 
 def make_document(path: Path, chance: random.Random) -> None:
     templates = [f"template-{chance.choice(['web', 'batch', 'gpu'])}-{number}" for number in range(TEMPLATES)]
-    requests = [identifier(chance, "req") for _ in range(REQUESTS)]
+    requests = [identifier(chance, "req") for dummy in range(REQUESTS)]
     machines = [f"machine-{number}" for number in range(MACHINES)]
     states = ["COMPLETED", "IN_PROGRESS", "FAILED"]
     content = {
@@ -93,14 +93,16 @@ def make_database(path: Path, chance: random.Random) -> None:
         PRAGMA user_version = 7;
         """
     )
-    systems = [identifier(chance, "sys") for _ in range(SYSTEMS)]
+    systems = [identifier(chance, "sys") for dummy in range(SYSTEMS)]
     rows: dict[str, Any] = {
         "hf_systems (id, name, power_state)": (
             (one, f"vm-{number}", chance.choice(["On", "Off"])) for number, one in enumerate(systems)
         ),
         "hf_profiles": ((name, cpu, cpu * 2048) for name, cpu in (("small", 1), ("medium", 4), ("large", 16))),
-        "hf_tasks": ((identifier(chance, "task"), chance.choice(systems), "completed") for _ in range(2000)),
-        "audit_log (timestamp, user_id, action, resource, success)": (audit_row(chance, systems) for _ in range(AUDIT)),
+        "hf_tasks": ((identifier(chance, "task"), chance.choice(systems), "completed") for dummy in range(2000)),
+        "audit_log (timestamp, user_id, action, resource, success)": (
+            audit_row(chance, systems) for dummy in range(AUDIT)
+        ),
     }
     for table, values in rows.items():
         width = len(table.split(",")) if "(" in table else {"hf_profiles": 3, "hf_tasks": 3}[table]

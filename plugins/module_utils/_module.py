@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Callable
 
@@ -12,16 +13,14 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
 
 from ._core.errors import Day2Error, MissingDependency
-from ._core.progress import Progress
+from ._core.progress import VARIABLE, Progress
 
 Verb = Callable[[Mapping[str, Any], bool, Progress], dict[str, Any]]
 
 
 def run(module: AnsibleModule, verb: Verb) -> None:
     """Run a verb with the module's parameters; never returns."""
-    progress = Progress(
-        module.params.get("_progress") or "", lambda text: str(remove_values(text, module.no_log_values))
-    )
+    progress = Progress(os.environ.get(VARIABLE, ""), lambda text: str(remove_values(text, module.no_log_values)))
     try:
         result = verb(module.params, module.check_mode, progress)
     except MissingDependency as exc:

@@ -28,6 +28,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
+from ..module_utils._core.progress import VARIABLE as PROGRESS_VARIABLE
 from ..module_utils._core.units import format_duration, format_size
 
 _FIRST_LOOK = 1.0  # seconds
@@ -52,30 +53,28 @@ class ProgressActionBase(ActionBase):
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        args = self._task.args.copy()
-        args.pop("_progress", None)  # ours alone
         wrap_async = self._task.async_val and not getattr(self._connection, "has_native_async", False)
         if self._task.no_log or self._task.async_val or self._connection.ansible_name not in _CONNECTIONS:
-            result = merge_hash(
-                result, self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async)
-            )
+            result = merge_hash(result, self._execute_module(task_vars=task_vars, wrap_async=wrap_async))
         else:
-            result = merge_hash(result, self._run_watched(args, task_vars or {}))
+            result = merge_hash(result, self._run_watched(task_vars or {}))
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
 
-    def _run_watched(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _run_watched(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         name = ".day2-progress-" + secrets.token_hex(16)
         directories = self.get_shell_option("system_tmpdirs", ["/var/tmp", "/tmp"])  # noqa: S108 the name is random
         paths = [os.path.join(directory, name) for directory in directories if ":" not in directory]
-        args["_progress"] = ":".join(paths)
+        environment = self._task.environment
+        # not an option of the module: it would have to be documented, and would stand in every invocation
+        self._task.environment = [*(environment or []), {PROGRESS_VARIABLE: ":".join(paths)}]
         watcher = _Watcher(self, paths, _host(task_vars, self._task.delegate_to))
         watcher.start()
         # `timeout:` or Ctrl-C: the module must not go on without us
         last_word = _CANCEL
         try:
-            result: dict[str, Any] = self._execute_module(module_args=args, task_vars=task_vars)
+            result: dict[str, Any] = self._execute_module(task_vars=task_vars)
             # one that was killed could not remove its file
             last_word = _REMOVE if "module_stdout" in result else ""
         except AnsibleConnectionFailure:
@@ -83,10 +82,8 @@ class ProgressActionBase(ActionBase):
             last_word = ""
             raise
         finally:
+            self._task.environment = environment
             watcher.stop(last_word)
-        # it is random: it would make any two results differ
-        if isinstance(result.get("invocation"), dict):
-            result["invocation"].get("module_args", {}).pop("_progress", None)
         return result
 
 

@@ -59,7 +59,7 @@ def trusted_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> bool
     except OSError:
         return False
     for line in lines:
-        left, _, right = line.partition(b" - ")
+        left, dummy, right = line.partition(b" - ")
         fields = left.split()
         if len(fields) < 5 or not right:
             continue

@@ -31,6 +31,7 @@ from typing import Any, Callable, Optional
 
 from .errors import Cancelled
 
+VARIABLE = "DAY2_PROGRESS"  # of the environment: candidates for the file, joined with ":"
 RECORD_SIZE = 1024
 
 _INTERVAL = 0.25  # seconds between two records

@@ -50,7 +50,7 @@ class Build:
 
     def add_file(self, name: str, owner: Owner, content: IO[bytes]) -> str:
         """A file; returns the SHA-256 of its content."""
-        directory, _, base = name.rpartition("/")
+        directory, dummy, base = name.rpartition("/")
         digest = hashlib.sha256()
         with opened(directory or ".", OPEN_DIRECTORY, self._new) as parent:
             fd = os.open(base, _CREATE, 0o600, dir_fd=parent)

@@ -111,7 +111,8 @@ def _step(fd: int, root: int, name: str, flags: int) -> int:
 def _below(
     root: int, path: str, prefix: str, layout: Layout, kind: type[Day2Error]
 ) -> Iterator[tuple[str, os.stat_result]]:
-    with opened(prefix[:-1], OPEN_DIRECTORY, root) as fd:
+    # pylint wants `finally` around every yield of `opened`; where it has none, nothing is open
+    with opened(prefix[:-1], OPEN_DIRECTORY, root) as fd:  # pylint: disable=contextmanager-generator-missing-cleanup
         if fd is None:
             return
         for name, info in _entries(fd, path, prefix, kind):

@@ -70,7 +70,7 @@ def copy_database(path: str, destination: str, progress: Progress, patience: flo
             return persist(copier.attempt, path, SourceError, progress, patience)
     except SourceError as exc:
         # its subclasses are about the circumstances, not about the file
-        if type(exc.__cause__) is sqlite3.DatabaseError:
+        if exc.__cause__.__class__ is sqlite3.DatabaseError:
             raise Unreadable(exc.message, "It is damaged, encrypted or no SQLite database.") from exc
         raise
 

@@ -14,7 +14,8 @@ from typing import Any, Callable, NamedTuple, Optional, TypeVar
 from urllib.parse import quote
 
 try:
-    import sqlite3 as sqlite3  # noqa: PLC0414 the other sqlite files take it from here
+    # the other sqlite files take it from here
+    import sqlite3 as sqlite3  # noqa: PLC0414 pylint: disable=useless-import-alias
 except ImportError:  # a Python that was built without it: SqliteStore says so
     sqlite3 = None  # type: ignore[assignment]
 

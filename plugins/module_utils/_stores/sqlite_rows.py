@@ -70,7 +70,8 @@ def differ(live: sqlite3.Connection, name: str) -> bool:
     ]
     parts = (pairs[at : at + _COMPARED_AT_ONCE] for at in range(0, len(pairs), _COMPARED_AT_ONCE))
     same_values = " AND ".join(
-        "(%s) IS (%s)" % (", ".join(one for one, _ in part), ", ".join(other for _, other in part)) for part in parts
+        "(%s) IS (%s)" % (", ".join(one for one, dummy in part), ", ".join(other for dummy, other in part))
+        for part in parts
     )
     other_rows = (
         f"SELECT 1 FROM {theirs} AS b LEFT JOIN {ours} AS a ON {same_row}"

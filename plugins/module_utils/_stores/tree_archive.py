@@ -304,7 +304,7 @@ def _number(block: bytes) -> int:
 
 def _size_record(payload: bytes) -> int:
     """The size that a header tells in its first record, where it is too large for the field."""
-    key, _, value = payload.partition(b"\n")[0].partition(b" ")[2].partition(b"=")
+    key, dummy, value = payload.partition(b"\n")[0].partition(b" ")[2].partition(b"=")
     return _decimal(value) if key == b"size" else 0
 
 

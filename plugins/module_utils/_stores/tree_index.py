@@ -152,7 +152,7 @@ def from_line(line: bytes) -> Entry:
 
 
 def _number(value: Any, least: int, most: int) -> int:
-    if type(value) is not int or not least <= value <= most:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(value)
     return value
 

@@ -21,7 +21,6 @@ from .._stores.registry import open_store
 
 T = TypeVar("T")
 
-PROGRESS: dict[str, Any] = {"_progress": {"type": "str"}}
 REPOSITORY: dict[str, Any] = {
     "repository": {"type": "path", "required": True},
     "lock_timeout": {"type": "str", "default": "1m"},

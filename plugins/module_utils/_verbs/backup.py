@@ -27,7 +27,6 @@ from .._stores.base import Sink, Snapshot
 from .arguments import (
     COMPRESSION,
     KEEP,
-    PROGRESS,
     REPOSITORY,
     NamedStore,
     duration,
@@ -49,7 +48,6 @@ ARGUMENTS: dict[str, Any] = {
         **REPOSITORY,
         **COMPRESSION,
         **KEEP,
-        **PROGRESS,
     ),
     "mutually_exclusive": [("source", "sources"), ("sources", "import")],
     "required_one_of": [("source", "sources")],
@@ -293,9 +291,7 @@ def preview(ready: Plan) -> dict[str, Any]:
     return _result(ready, None if ready.writes else ready.history.newest, ready.removals, check=True)
 
 
-def _result(
-    ready: Plan, current: Optional[Manifest], removed: Sequence[str], check: bool = False
-) -> dict[str, Any]:
+def _result(ready: Plan, current: Optional[Manifest], removed: Sequence[str], check: bool = False) -> dict[str, Any]:
     request = ready.request
     if current is not None:
         backup = describe(current, request.repository.path(request.name, current.id))

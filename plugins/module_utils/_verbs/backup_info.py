@@ -18,7 +18,7 @@ from .._repository.history import Entry, History, read_history, remember_verifie
 from .._repository.manifest import check_set_name
 from .._repository.reading import Problem, full_problems
 from .._repository.retention import Keep
-from .arguments import KEEP, PROGRESS, REPOSITORY, duration, keep_policy, open_repository, optional
+from .arguments import KEEP, REPOSITORY, duration, keep_policy, open_repository, optional
 from .writing import describe
 
 ARGUMENTS: dict[str, Any] = {
@@ -29,7 +29,6 @@ ARGUMENTS: dict[str, Any] = {
         max_age={"type": "str"},
         **REPOSITORY,
         **KEEP,
-        **PROGRESS,
     ),
 }
 

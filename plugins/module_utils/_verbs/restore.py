@@ -26,7 +26,6 @@ from .._repository.reading import BackupCopy, load, quick_problems
 from .._stores.base import Restoration
 from .arguments import (
     COMPRESSION,
-    PROGRESS,
     REPOSITORY,
     NamedStore,
     duration,
@@ -50,7 +49,6 @@ ARGUMENTS: dict[str, Any] = {
         safety_backup={"type": "bool", "default": True},
         **REPOSITORY,
         **COMPRESSION,
-        **PROGRESS,
     ),
     "mutually_exclusive": [("target", "targets"), ("targets", "only")],
     "required_one_of": [("target", "targets")],

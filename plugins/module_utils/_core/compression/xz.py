@@ -37,12 +37,13 @@ class _Reader:
     def read(self, size: int) -> bytes:
         try:
             while True:
-                if self._decompressor.eof:
+                # pylint takes the attributes of a class written in C for constants
+                if self._decompressor.eof:  # pylint: disable=using-constant-test
                     rest = self._decompressor.unused_data or self._source.read(BLOCK)
                     if not rest:
                         return b""
                     self._decompressor = lzma.LZMADecompressor()  # files made by `xz -T` or `cat` have several streams
-                elif self._decompressor.needs_input:
+                elif self._decompressor.needs_input:  # pylint: disable=using-constant-test
                     rest = self._source.read(BLOCK)
                     if not rest:
                         raise CorruptStream("it ends in the middle of its xz data")

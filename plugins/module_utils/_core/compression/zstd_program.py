@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
-from typing import Optional
+from typing import Any, Optional
 
 from ..errors import Day2Error, MissingDependency, NoSpace
 from ..process import environment, wide_pipe
@@ -21,9 +21,12 @@ _COMPRESS = ["zstd", "-q", "-1", "-T0", "-c"]
 _DECOMPRESS = ["zstd", "-q", "-d", "-c"]
 
 
-def _start(argv: list[str], **streams: int) -> subprocess.Popen[bytes]:
+def _start(argv: list[str], **streams: Any) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(argv, stderr=subprocess.PIPE, env=environment(), bufsize=0, **streams)  # type: ignore[call-overload,no-any-return]
+        # run_command is a module's, and does not stream
+        return subprocess.Popen(  # pylint: disable=ansible-bad-function
+            argv, stderr=subprocess.PIPE, env=environment(), bufsize=0, **streams
+        )
     except FileNotFoundError as exc:
         raise MissingDependency("The program zstd", "for compression: zstd", "Install the package zstd.") from exc
 

@@ -157,7 +157,7 @@ def test_a_compressor_that_is_killed_is_an_error(tmp_path: Path) -> None:
             for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
                 if Path(f"/proc/{child}/comm").read_text().strip() == "zstd":
                     os.kill(int(child), 9)
-            for _ in range(50):
+            for dummy in range(50):
                 writer.write(LARGE)
 
 

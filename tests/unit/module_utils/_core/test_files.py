@@ -123,6 +123,7 @@ def test_a_user_who_may_not_write_is_told(tmp_path: Path) -> None:
         directory.chmod(0o755)
     done = subprocess.run(
         [sys.executable, "-c", program, str(target)],
+        check=True,
         env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
         capture_output=True,
         text=True,

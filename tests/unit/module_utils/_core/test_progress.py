@@ -126,7 +126,7 @@ def test_a_worker_thread_may_report(progress, path):
     progress.start("Copying", total=20000)
 
     def work():
-        for _ in range(10000):
+        for dummy in range(10000):
             progress.advance(1)
 
     thread = threading.Thread(target=work)

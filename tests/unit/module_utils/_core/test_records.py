@@ -125,10 +125,10 @@ def test_what_is_not_of_the_model(value, word):
 @pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}, lambda inner: (inner,)])
 def test_deep_nesting(wrap):
     value = 1
-    for _ in range(150):
+    for dummy in range(150):
         value = wrap(value)
     canonical(value)
-    for _ in range(100_000):
+    for dummy in range(100_000):
         value = wrap(value)
     with pytest.raises(SourceError, match="too deeply"):
         canonical(value)

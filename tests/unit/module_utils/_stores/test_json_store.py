@@ -481,15 +481,6 @@ class TestWholeRestore:
             assert path.read_text() == "[2]"
         _no_leftovers(store)
 
-    def test_the_fingerprint_is_that_of_what_was_restored(
-        self, path: Path, store: JsonStore, backup_of: Callable[..., Any], tmp_path: Path
-    ) -> None:
-        path.write_text("[1]")
-        copy = backup_of(store)
-        _settled(store)
-        with store.prepare(copy, (), str(tmp_path), dry=True) as ready:
-            assert ready.fingerprint() == store.fingerprint() is not None
-
     @pytest.mark.parametrize("target", [None, b"[1]", b"[2]"])
     @pytest.mark.parametrize("dry", [True, False])
     @pytest.mark.parametrize("how", ["unreadable", "another digest"])

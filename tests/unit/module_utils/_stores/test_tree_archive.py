@@ -95,7 +95,7 @@ def test_another_program_reads_the_headers(entry: Entry) -> None:
     assert member.name.encode("utf-8", "surrogateescape") == entry.path.rstrip(b"/")
     assert (member.mode, member.uid, member.gid) == (entry.mode, entry.uid, entry.gid)
     assert (member.uname, member.gname) == (entry.user, entry.group)
-    seconds, _, fraction = member.pax_headers["mtime"].partition(".")
+    seconds, dummy, fraction = member.pax_headers["mtime"].partition(".")
     sign = -1 if seconds.startswith("-") else 1
     assert sign * (abs(int(seconds)) * 10**9 + int(fraction)) == entry.mtime_ns
     if entry.kind in (SYMLINK, HARDLINK):

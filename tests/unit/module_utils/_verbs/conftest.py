@@ -71,7 +71,7 @@ class Application:
         with connection:
             connection.execute("CREATE TABLE IF NOT EXISTS requests (id INTEGER PRIMARY KEY, text TEXT)")
             connection.execute("DELETE FROM requests")
-            connection.executemany("INSERT INTO requests (text) VALUES (?)", (("x" * 50,) for _ in range(records)))
+            connection.executemany("INSERT INTO requests (text) VALUES (?)", (("x" * 50,) for dummy in range(records)))
         connection.close()
 
     def _count_sqlite(self) -> int:

@@ -63,7 +63,7 @@ def test_a_touched_store_is_read_and_found_unchanged(run: Any, application: Any)
     application.fill(5)
     first = run("backup", source=application.store)
     os.utime(application.path)
-    for _ in range(2):
+    for dummy in range(2):
         again = run("backup", source=application.store)
         if application.kind == "files":  # a tree's times are part of it
             assert again["reason"] in ("changed", "unchanged")
