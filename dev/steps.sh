@@ -5,12 +5,13 @@
 # The steps of "make test", one function each. Sourced by dev/run.
 # shellcheck shell=bash disable=SC2034  # names are used by what sources this
 
-ALL_STEPS=(
-  setup ruff mypy imports shellcheck reuse docs changelog ansible-lint
+INTEGRATION_STEPS=(integration-oldest integration-newest)
+OTHER_STEPS=(
+  ruff mypy imports shellcheck reuse docs changelog ansible-lint
   unit-node-oldest unit-node-newest unit-oldest unit-newest faults
-  integration-oldest integration-newest
   sanity sanity-oldest galaxy
 )
+ALL_STEPS=(setup "${OTHER_STEPS[@]}" "${INTEGRATION_STEPS[@]}")
 
 NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin

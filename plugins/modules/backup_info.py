@@ -60,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ok:
-  description: Whether there are no problems, and every set is within O(max_age).
+  description: Whether there are no problems, and every set has a good backup that is within O(max_age).
   type: bool
   returned: success
   sample: true

@@ -110,12 +110,10 @@ class Restoration(Protocol):
 class Store(Protocol):
     """One store of an application.
 
-    Class attributes describe the type: `type` is its name, `options` an Ansible argument spec of what it takes
-    beside `type`, `name` and `path` (no defaults there: None means "not given").
+    `type` is the name of its type, as registry.py has it; its options are there, too.
     """
 
     type: str
-    options: dict[str, dict[str, Any]]
     path: str
 
     def __init__(self, path: str, options: Mapping[str, Any]) -> None: ...

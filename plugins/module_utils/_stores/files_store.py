@@ -31,10 +31,6 @@ class FilesStore:
     """See `Store` in base.py."""
 
     type = "files"
-    options: dict[str, dict[str, Any]] = {  # noqa: RUF012  # as the Protocol has it
-        "include": {"type": "list", "elements": "str"},
-        "exclude": {"type": "list", "elements": "str"},
-    }
 
     def __init__(self, path: str, options: Mapping[str, Any]) -> None:
         self.path = os.path.abspath(path)

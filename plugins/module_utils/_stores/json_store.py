@@ -31,9 +31,6 @@ class JsonStore:
     """See `Store` in base.py."""
 
     type = "json"
-    options: dict[str, dict[str, Any]] = {  # noqa: RUF012  # as the Protocol has it
-        "layout": {"type": "str", "choices": [_SINGLE_FILE, *_DIRECTORIES]},
-    }
 
     def __init__(self, path: str, options: Mapping[str, Any]) -> None:
         self.path = files.resolve(path, InvalidRequest)

@@ -54,7 +54,7 @@ class Window:
         try:
             self._utf8.decode(data, self.ended)
         except UnicodeDecodeError as exc:
-            at = max(0, len(kept) - held + exc.start)
+            at = len(kept) - held + exc.start
             if self.ended and exc.reason == "unexpected end of data":
                 raise self.error(len(self.text), "the rest of a character") from exc
             raise SourceError(
@@ -86,6 +86,8 @@ class Window:
         return "at line %d, column %d (byte %d)%s" % (*self._position(pos), self.offset + pos, self.within)
 
     def _position(self, pos: int) -> tuple[int, int]:
+        if pos < 0:  # within a character that began before the window, and was counted there
+            return self._line, self._column - 1
         newline = self.text.rfind("\n", 0, pos)
         # characters, not bytes
         width = len(self.text[newline + 1 : pos].encode("latin-1").translate(None, _CONTINUATION))

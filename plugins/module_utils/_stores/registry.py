@@ -1,20 +1,57 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The store types, by name. To add one: a file like json_store.py, its test, and a line here."""
+"""The store types, by name. To add one: a file like json_store.py, its test, and its lines here.
+
+A type's code is imported when a store of that type is opened: a module is compiled anew for each task, and a task that
+finds nothing to do would spend most of its time on compiling what it does not need.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Callable, NamedTuple
 
 from .._core.errors import InvalidRequest
 from .base import Store
-from .files_store import FilesStore
-from .json_store import JsonStore
-from .sqlite_store import SqliteStore
 
-STORES: dict[str, type[Store]] = {one.type: one for one in (JsonStore, SqliteStore, FilesStore)}
+
+def _files() -> type[Store]:
+    from .files_store import FilesStore
+
+    return FilesStore
+
+
+def _json() -> type[Store]:
+    from .json_store import JsonStore
+
+    return JsonStore
+
+
+def _sqlite() -> type[Store]:
+    from .sqlite_store import SqliteStore
+
+    return SqliteStore
+
+
+class StoreType(NamedTuple):
+    """How to get at the class, and an Ansible argument spec of its options beside type, name and path.
+
+    No defaults in the spec: None means "not given".
+    """
+
+    load: Callable[[], type[Store]]
+    options: dict[str, dict[str, Any]]
+
+
+_GLOBS = {"type": "list", "elements": "str"}
+STORES = {
+    "files": StoreType(_files, {"include": _GLOBS, "exclude": _GLOBS}),
+    "json": StoreType(
+        _json, {"layout": {"type": "str", "choices": ["single_file", "file_per_collection", "file_per_record"]}}
+    ),
+    "sqlite": StoreType(_sqlite, {}),
+}
 
 
 def argument_spec() -> dict[str, Any]:
@@ -38,7 +75,7 @@ def open_store(parameters: Mapping[str, Any]) -> Store:
     foreign = sorted(set(given) - set(store.options))
     if foreign:
         raise InvalidRequest(
-            "The option {} does not belong to a store of type {}.".format(", ".join(foreign), store.type),
+            "The option {} does not belong to a store of type {}.".format(", ".join(foreign), parameters["type"]),
             "Its options are: {}.".format(", ".join(["path", "name", *sorted(store.options)])),
         )
-    return store(parameters["path"], given)
+    return store.load()(parameters["path"], given)

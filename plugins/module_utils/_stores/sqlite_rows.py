@@ -26,12 +26,14 @@ _COMPARED_AT_ONCE = 500  # values; SQLite takes 2,000
 class _Columns(NamedTuple):
     """How the rows of a table are told apart, and what they hold (quoted for SQL).
 
-    `key` is the row id's name, or the primary key of a table WITHOUT ROWID.
+    `key` is the row id's name, or the primary key of a table WITHOUT ROWID. `mixed` are those of the `values` that
+    can hold an integer in one row and a float in another.
     """
 
     key: tuple[str, ...]
     has_row_id: bool
     values: tuple[str, ...]
+    mixed: tuple[str, ...]
 
 
 def check_same(live: sqlite3.Connection, name: str) -> None:
@@ -63,11 +65,8 @@ def differ(live: sqlite3.Connection, name: str) -> bool:
     columns = _columns(live, name)
     same_row = " AND ".join(f"a.{one} = b.{one}" for one in columns.key)
     # `+` takes away a column's affinity, which would make '1' equal to 1
-    pairs = [
-        pair
-        for one in columns.values
-        for pair in ((f"typeof(a.{one})", f"typeof(b.{one})"), (f"(+a.{one}) COLLATE BINARY", f"+b.{one}"))
-    ]
+    pairs = [(f"(+a.{one}) COLLATE BINARY", f"+b.{one}") for one in columns.values]
+    pairs += [(f"typeof(a.{one})", f"typeof(b.{one})") for one in columns.mixed]
     parts = (pairs[at : at + _COMPARED_AT_ONCE] for at in range(0, len(pairs), _COMPARED_AT_ONCE))
     same_values = " AND ".join(
         "(%s) IS (%s)" % (", ".join(one for one, dummy in part), ", ".join(other for dummy, other in part))
@@ -144,7 +143,9 @@ def _described(live: sqlite3.Connection, schema: str, name: str) -> dict[str, tu
 
 def _columns(live: sqlite3.Connection, name: str) -> _Columns:
     rows = live.execute(f"PRAGMA main.table_xinfo({identifier(name)})").fetchall()
-    values = tuple(identifier(row[1]) for row in rows if row[6] not in _GENERATED)
+    stored = [row for row in rows if row[6] not in _GENERATED]
+    values = tuple(identifier(row[1]) for row in stored)
+    mixed = tuple(identifier(row[1]) for row in stored if _mixes(row[2]))
     primary = tuple(identifier(row[1]) for row in sorted(rows, key=lambda row: int(row[5])) if row[5])
     taken = {fold(row[1]) for row in rows}
     free = [one for one in ("rowid", "_rowid_", "oid") if one not in taken]
@@ -155,8 +156,18 @@ def _columns(live: sqlite3.Connection, name: str) -> _Columns:
     except sqlite3.OperationalError:
         if not primary:
             raise
-        return _Columns(primary, False, values)
-    return _Columns((free[0],), True, values)
+        return _Columns(primary, False, values, mixed)
+    return _Columns((free[0],), True, values, mixed)
+
+
+def _mixes(declared: str) -> bool:
+    """Not when SQLite's rules give the declared type TEXT or REAL affinity: these change numbers to one class."""
+    declared = declared.upper()
+    if "INT" in declared:
+        return True
+    if any(word in declared for word in ("CHAR", "CLOB", "TEXT")):
+        return False
+    return "BLOB" in declared or not any(word in declared for word in ("REAL", "FLOA", "DOUB"))
 
 
 def _sequence(live: sqlite3.Connection, schema: str, name: str) -> Sequence[tuple[object, ...]]:

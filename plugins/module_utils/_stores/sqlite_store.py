@@ -35,7 +35,6 @@ class SqliteStore:
     """
 
     type = "sqlite"
-    options: dict[str, dict[str, Any]] = {}  # noqa: RUF012 nobody changes it
 
     def __init__(self, path: str, options: Mapping[str, Any], patience: float = PATIENCE) -> None:
         if sqlite3 is None:

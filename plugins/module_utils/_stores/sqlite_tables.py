@@ -85,6 +85,7 @@ def put_tables(
         live.execute("PRAGMA foreign_keys=OFF")
         live.execute("PRAGMA ignore_check_constraints=ON")
         live.execute("PRAGMA synchronous=%s" % ("FULL" if keep else "OFF"))
+        live.execute("PRAGMA cache_size=-8000")  # KiB: four times the default
         live.execute(f"ATTACH ? AS {BACKUP}", (uri(source, "ro", immutable=True),))
         live.set_progress_handler(progress.check, 1_000_000)
         persist(lambda: live.execute("BEGIN IMMEDIATE"), path, TargetError, progress, patience)

@@ -75,7 +75,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         "changed": False,
         "sets": sets,
         "problems": problems,
-        "ok": not problems and all(one["within_max_age"] is not False for one in sets),
+        "ok": not problems and all(one["newest"] and one["within_max_age"] is not False for one in sets),
         "warnings": [note for one in sets for note in one.pop("notes")],
         "duration_s": round(time.monotonic() - began, 3),
     }

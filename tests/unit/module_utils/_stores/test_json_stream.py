@@ -122,7 +122,7 @@ LITERALS = ["tru", "nul", "Nan", "-NaN", "Infinit", '"\\x"', '"\\u12g4"', '"\t"'
 
 
 @pytest.mark.parametrize("text", [*NUMBERS, *LITERALS, "{}", "[]", "[[],{}]", '"\x7f"', "[1 2]", '{"a" 1}', "[}", "{]"])
-@pytest.mark.parametrize("frame", ["%s", "[%s]", '{"k": [1, %s]}', "[%s x", '{"a": %s, "b": [0]}'])
+@pytest.mark.parametrize("frame", ["%s", "[%s]", '{"k": [1, %s]}', "[%s x", '{"a": %s, "b": [0]}', '{"long key": %s}'])
 @pytest.mark.parametrize("window", [16, 1 << 19])
 def test_tokens_get_the_verdict_of_json_loads(text: str, frame: str, window: int) -> None:
     data = (frame % text).encode()
@@ -170,6 +170,13 @@ def test_places_are_right_far_behind_the_window() -> None:
     data = ('{"a": [\n' + '"é😀",\n' * 5000 + '"é" x]}').encode()
     with pytest.raises(SourceError, match=r"at line 5002, column 5 \(byte %d\)" % (len(data) - 3)):
         scan_bytes(data, 64)
+
+
+@pytest.mark.parametrize("padding", range(12))
+def test_wrong_bytes_are_placed_wherever_the_window_cuts(padding: int) -> None:
+    data = b'["' + b"x" * padding + b"\xe6\xbc(" + b'"]'
+    with pytest.raises(SourceError, match=r"byte 0xe6 at line 1, column %d \(byte %d\)" % (padding + 3, padding + 2)):
+        scan_bytes(data, 8, step=1)
 
 
 def test_what_python_can_not_convert_is_only_read() -> None:

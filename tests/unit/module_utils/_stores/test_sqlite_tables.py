@@ -96,7 +96,7 @@ VALUES = st.one_of(
     st.integers(min_value=-(2**63), max_value=2**63 - 1),
     st.floats(allow_nan=True),
     st.sampled_from(
-        [0, 0.0, -0.0, 1, 1.0, "1", b"1", "1.0", "", b"", "\0", "a\0b", "A", "a", "a ", math.inf, 2**53 + 1]
+        [0, 0.0, -0.0, 1, 1.0, "1", b"1", "1.0", "", b"", "\0", "a\0b", "A", "a", "a ", math.inf, 2**60, 2.0**60]
     ),
     st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=5),
     st.binary(max_size=5),
@@ -106,6 +106,7 @@ ROW = st.tuples(VALUES, VALUES, VALUES, st.booleans())
 SCHEMAS = {
     "plain": "CREATE TABLE t(a, b TEXT, c NUMERIC)",
     "affinities": "CREATE TABLE t(a INTEGER, b REAL, c BLOB)",
+    "more affinities": "CREATE TABLE t(a VARCHAR(9), b CHARINT, c DOUBLE PRECISION)",
     "collation": "CREATE TABLE t(a COLLATE NOCASE, b TEXT COLLATE RTRIM, c)",
     "indexes": "CREATE TABLE t(a, b, c); CREATE INDEX i ON t(b COLLATE NOCASE, c DESC); CREATE INDEX j ON t(a) WHERE b",
     "generated": "CREATE TABLE t(g AS (typeof(a)), a, b, c, h TEXT AS (quote(b)) STORED); CREATE INDEX i ON t(g)",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import RepositoryError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import RepositoryError, SourceError
 
 
 def reads(run: Any, path: Path, **params: Any) -> bool:
@@ -87,6 +87,15 @@ def test_problems_are_listed_one_by_one(run: Any, document: Any) -> None:
     (backup / "manifest.json").unlink()
     assert [one["path"] for one in run("backup_info")["problems"]] == ["manifest.json"]
     assert run("backup_info", verify="none")["problems"] == []
+
+
+def test_a_set_without_a_good_backup_is_not_ok(run: Any, document: Any) -> None:
+    document.fill(5)
+    document.path.write_text("no JSON")
+    with pytest.raises(SourceError):
+        run("backup", source=document.store)
+    info = run("backup_info")
+    assert (info["ok"], info["sets"][0]["msg"]) == (False, "app has no good backup")
 
 
 def test_check_mode_remembers_nothing(run: Any, document: Any) -> None:
