@@ -13,7 +13,8 @@ from typing import Callable, Optional
 
 from .._core import files
 from .._core.collection import Collection
-from .._core.errors import SourceError, TargetError
+from .._core.errors import Day2Error, SourceError, TargetError
+from .._core.fingerprint import attributes
 from .._core.progress import Progress
 from .base import Change
 from .sqlite_check import count_rows
@@ -96,8 +97,16 @@ class LiveRestoration:
 
     def apply(self) -> None:
         self._present.refresh()
+        path = self._present.path
+        before = attributes(os.stat(path))
         with self._present.progress.critical():
-            self.notes += tuple(note for note in self._put(self._new) if note not in self.notes)
+            try:
+                self.notes += tuple(note for note in self._put(self._new) if note not in self.notes)
+            except Day2Error:
+                # SQLite can fail after its commit, when it makes the file shorter
+                if attributes(os.stat(path)) != before:
+                    self._put(self._present.native)
+                raise
 
     def undo(self) -> None:
         with self._present.progress.critical():
