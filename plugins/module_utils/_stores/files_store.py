@@ -20,9 +20,7 @@ from .._core.errors import Day2Error, RepositoryError, SourceError
 from .._core.files import os_errors, resolve
 from .base import Copy, Reader, Restoration, Sink, Snapshot
 from .tree_archive import CHUNK, ArchiveWriter
-from .tree_import import import_tar
-from .tree_index import Index, collections_of, listed
-from .tree_restore import ARCHIVE, INDEX, TreeRestoration
+from .tree_index import ARCHIVE, INDEX, Index, collections_of, listed
 from .tree_walk import Identity, Selection, identify, walk
 from .tree_write import Guarded, TreeWriter
 
@@ -83,6 +81,8 @@ class FilesStore:
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
         """Take over a tar file made by hand. Names stay as they are: a leading directory is not taken away."""
+        from .tree_import import import_tar  # only here: see registry.py
+
         name = _base_name(self.path)
         spool = os.path.join(sink.scratch, "index")
         sink.progress.start(f"Importing {filename}", None, "bytes")
@@ -96,6 +96,8 @@ class FilesStore:
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
         """Build the new tree beside the old one, verified, to be exchanged with it."""
+        from .tree_restore import TreeRestoration  # only here: see registry.py
+
         return TreeRestoration(self.path, copy, only=only, scratch=scratch, dry=dry)
 
     def _description(self) -> str:

@@ -48,6 +48,7 @@ class Layout(NamedTuple):
 
 FILE_PER_COLLECTION = Layout("file_per_collection", "NAME.json", 1)
 FILE_PER_RECORD = Layout("file_per_record", "COLLECTION/KEY.json", 2)
+LAYOUTS = {layout.name: layout for layout in (FILE_PER_COLLECTION, FILE_PER_RECORD)}
 
 
 def listing(path: str, layout: Layout, kind: type[Day2Error]) -> Iterator[tuple[str, os.stat_result]]:

@@ -13,9 +13,9 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from .._core import files
 from .._core.errors import Day2Error, TargetError
+from .._core.owners import group_id, group_name, user_id, user_name
 from .._core.progress import Progress
 from .base import Change
-from .tree_read import group_id, group_name, user_id, user_name
 
 _KINDS = {
     stat.S_IFDIR: "a directory",

@@ -13,18 +13,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional
 
 from .._core import files
 from .._core.errors import InvalidRequest
 from .base import Copy, Reader, Restoration, Sink, Snapshot
-from .json_directory import Directory
 from .json_file import SingleFile
-from .json_layout import FILE_PER_COLLECTION, FILE_PER_RECORD
 from .json_read import damaged
 
+if TYPE_CHECKING:
+    from .json_directory import Directory
+
 _SINGLE_FILE = "single_file"
-_DIRECTORIES = {layout.name: layout for layout in (FILE_PER_COLLECTION, FILE_PER_RECORD)}
 
 
 class JsonStore:
@@ -35,9 +35,7 @@ class JsonStore:
     def __init__(self, path: str, options: Mapping[str, Any]) -> None:
         self.path = files.resolve(path, InvalidRequest)
         self._layout = str(options.get("layout") or _SINGLE_FILE)
-        self._native: Union[SingleFile, Directory] = (
-            SingleFile(self.path) if self._layout == _SINGLE_FILE else Directory(self.path, _DIRECTORIES[self._layout])
-        )
+        self._native = SingleFile(self.path) if self._layout == _SINGLE_FILE else _directory(self.path, self._layout)
 
     def exists(self) -> bool:
         """Is there anything at the path? (An empty file is nothing, and neither is a directory without documents.)"""
@@ -76,3 +74,10 @@ class JsonStore:
                 "The backup has no collection %s." % ", ".join(unknown), "It has: %s." % (", ".join(known) or "none")
             )
         return self._native.prepare(copy, only, scratch, dry)
+
+
+def _directory(path: str, layout: str) -> Directory:
+    from .json_directory import Directory  # only here: see registry.py
+    from .json_layout import LAYOUTS
+
+    return Directory(path, LAYOUTS[layout])

@@ -15,11 +15,8 @@ from .._core.errors import MissingDependency, SourceError
 from .base import Copy, Reader, Restoration, Sink, Snapshot
 from .sqlite_check import inspecting
 from .sqlite_copy import copy_database, fingerprint, stream
-from .sqlite_dump import execute_dump
 from .sqlite_file import PATIENCE, check_magic, is_wal, lstat, normalise_file, sqlite3
 from .sqlite_new_file import ownership
-from .sqlite_restore import prepare_whole
-from .sqlite_tables import prepare_tables
 
 _CHUNK = 1 << 20
 _WITHOUT_WAL = (
@@ -64,6 +61,8 @@ class SqliteStore:
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
         native = os.path.join(sink.scratch, "native.db")
         if filename.endswith(".sql"):
+            from .sqlite_dump import execute_dump  # only here: see registry.py
+
             execute_dump(reader, filename, native, sink.progress)
             return self._deliver(native, filename, {"journal_mode": "delete"}, sink)
         sink.progress.start(f"Reading {filename}", unit="bytes")
@@ -80,7 +79,11 @@ class SqliteStore:
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
         if only:
+            from .sqlite_tables import prepare_tables  # only here: see registry.py
+
             return prepare_tables(self.path, copy, only, scratch, self._patience)
+        from .sqlite_restore import prepare_whole  # only here: see registry.py
+
         return prepare_whole(self.path, copy, scratch, dry, self._patience)
 
     def _deliver(self, native: str, told: str, details: Mapping[str, Any], sink: Sink) -> Snapshot:

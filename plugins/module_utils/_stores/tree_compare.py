@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Callable, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
+from .._core.owners import group_id, user_id
 from .tree_index import DIRECTORY, FILE, HARDLINK, KINDS, SYMLINK, Entry, order, shown
-from .tree_read import Describer, content_digest, group_id, kind_of, open_file, user_id
+from .tree_read import Describer, content_digest, kind_of, open_file
 from .tree_walk import LEFT_OUT, Found, Selection, matcher, walk
 
 _MOST_DIFFERENCES = 100

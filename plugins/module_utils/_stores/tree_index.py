@@ -21,6 +21,10 @@ from typing import Any, BinaryIO, NamedTuple, Optional
 from .._core.collection import Collection
 from .base import Writer
 
+# What a tree is kept in, behind its name.
+ARCHIVE = ".tar"
+INDEX = ".index.jsonl"
+
 FILE = "file"
 DIRECTORY = "directory"
 SYMLINK = "symlink"

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import errno
-import functools
-import grp
 import hashlib
 import os
-import pwd
 import stat
 from collections.abc import Iterator
 from typing import Optional
 
+from .._core.owners import group_name, user_name
 from .tree_archive import CHUNK
 from .tree_index import (
     BLOCK_DEVICE,
@@ -41,42 +39,6 @@ _NOT_A_FILE_NOW = (errno.ELOOP, errno.ENXIO, errno.ENODEV)
 # Smaller files with holes are not worth a map.
 _SMALLEST_SPARSE = 1 << 16
 _ZEROS = bytes(CHUNK)
-
-
-@functools.lru_cache(maxsize=1024)
-def user_name(uid: int) -> str:
-    """The name of a user, "" where there is none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return ""
-
-
-@functools.lru_cache(maxsize=1024)
-def group_name(gid: int) -> str:
-    """The name of a group, "" where there is none."""
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return ""
-
-
-@functools.lru_cache(maxsize=1024)
-def user_id(name: str, otherwise: int) -> int:
-    """The number of a user here: names survive a move to another host, numbers do not."""
-    try:
-        return pwd.getpwnam(name).pw_uid if name else otherwise
-    except KeyError:
-        return otherwise
-
-
-@functools.lru_cache(maxsize=1024)
-def group_id(name: str, otherwise: int) -> int:
-    """The number of a group here."""
-    try:
-        return grp.getgrnam(name).gr_gid if name else otherwise
-    except KeyError:
-        return otherwise
 
 
 def kind_of(info: os.stat_result) -> Optional[str]:

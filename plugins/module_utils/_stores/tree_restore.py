@@ -20,11 +20,19 @@ from .base import Change, Copy
 from .tree_archive import CHUNK, ArchiveReader
 from .tree_build import Attributes, Builder, CarryOver, write_file
 from .tree_compare import Comparison, Partial, Step, as_here, check_only, compare, whole
-from .tree_index import BLOCK_DEVICE, CHARACTER_DEVICE, FILE, HARDLINK, Entry, collections_of, read_index, shown
+from .tree_index import (
+    ARCHIVE,
+    BLOCK_DEVICE,
+    CHARACTER_DEVICE,
+    FILE,
+    HARDLINK,
+    INDEX,
+    Entry,
+    collections_of,
+    read_index,
+    shown,
+)
 from .tree_walk import OPEN_DIRECTORY, Selection
-
-ARCHIVE = ".tar"
-INDEX = ".index.jsonl"
 
 _MOUNTS = "/proc/self/mountinfo"
 
