@@ -60,7 +60,7 @@ def _edits(base: Part, there: Document, only: Sequence[str]) -> list[_Edit]:
     last = here.members[-1] if here.members else None
     wanted = {member.name: member for member in there.members or () if member.name in only}  # of equal keys the last
     edits: list[_Edit] = []
-    for new in sorted(wanted.values(), key=lambda member: member.start):
+    for new in wanted.values():
         old = here.find(new.name)
         if old is not None:
             edits.append(_Edit(old.start, old.end, b"", (new.start, new.end)))
