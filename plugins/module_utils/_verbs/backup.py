@@ -83,7 +83,6 @@ class Plan(NamedTuple):
     reason: str
     how: str  # for people
     taken: Sequence[Taken]
-    fingerprints: Mapping[str, Optional[str]]
     staging: Optional[Staging]
     created: datetime
     started: datetime
@@ -144,7 +143,6 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
         started = datetime.now(timezone.utc)
         known = _reason_not_to_read(request, history, started)
         taken: list[Taken] = []
-        fingerprints: dict[str, Optional[str]] = {}
         created = started
         if known is None:
             if check:
@@ -162,12 +160,11 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
                 progress=progress,
                 read=read,
             )
-            fingerprints = {one.part.name: one.fingerprint for one in taken}
             known = _reason(request, history, taken)
         reason, how = known
         extra = ((_new_id(taken, created), created),) if reason in ("new", "changed", "import") else ()
         decisions = retained(history, request.keep, extra)
-        yield Plan(request, history, leftovers, reason, how, taken, fingerprints, staging, created, started, decisions)
+        yield Plan(request, history, leftovers, reason, how, taken, staging, created, started, decisions)
 
 
 @contextlib.contextmanager
