@@ -100,11 +100,12 @@ need_python() {
   die "Python $1 is missing. Install it with: pyenv install $1 (or: sudo apt-get install python$1 python$1-venv)"
 }
 
-# venv NAME REQUIREMENTS-FILE VERSION...: .venv/NAME, made anew whenever requirements change.
+# venv NAME REQUIREMENTS-FILE VERSION...: .venv/NAME, made anew whenever its requirements change.
 venv() (
   dir=$ROOT/.venv/$1 name=$1 requirements=$2
   shift 2
-  stamp=$(cat "$ROOT"/requirements/*.txt | sha256sum)
+  # unit.txt is part of most of the others.
+  stamp=$(cd "$ROOT/requirements" && cat unit.txt "$requirements" | sha256sum)
   mkdir -p "$ROOT/.venv"
   # Two runs in one clone must not build the same environment at once.
   exec 9>"$ROOT/.venv/.$name.lock"
