@@ -44,7 +44,7 @@ def decide(rule: Rule, entries: Sequence[Entry], now: float, disks: Mapping[int,
     What a compression will free is not known before it is done and counts as nothing.
     """
     oldest_first = sorted(entries, key=lambda one: (one.mtime, one.path))
-    newest = {one.path for one in oldest_first[len(oldest_first) - rule.keep_last :]} if rule.keep_last else set()
+    newest = {one.path for one in oldest_first[-rule.keep_last :]} if rule.keep_last else set()
     total = sum(one.blocks for one in entries)
     decisions = []
     for entry in oldest_first:

@@ -58,7 +58,7 @@ class S3Archive:
             self._client = session.client(
                 "s3",
                 endpoint_url=options.get("endpoint_url"),
-                config=Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60),
+                config=Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=10, read_timeout=60),
             )
 
     def put(self, source: SecureDirectory, name: str, key: str) -> None:

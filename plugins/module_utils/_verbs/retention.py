@@ -94,14 +94,15 @@ def request_from(params: Mapping[str, Any]) -> Request:
             rules.append(parse_rule(options))
         except InvalidRequest as exc:
             problems.append(Problem(name, "", str(exc)))
-    archives = {one: open_archive(one, params["s3"] or {}) for one in destinations(rules)}
-    return Request(rules, archives, params["docker"], duration(params["lock_timeout"]), problems)
+    timeout = duration(params["lock_timeout"])
+    archives = {one: open_archive(one, params["s3"] or {}, timeout) for one in destinations(rules)}
+    return Request(rules, archives, params["docker"], timeout, problems)
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb: check mode is the plan alone.
 
-    :raises RetentionFailed: something could not be done; all else was.
+    :raises TargetError: something could not be done; all else was.
     """
     began = time.monotonic()
     ready = plan(request_from(params), progress)
@@ -109,7 +110,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     result = _result(ready, check, done, problems, notes)
     result["duration_s"] = round(time.monotonic() - began, 3)
     if problems:
-        raise TargetError(_failure(problems), "All else was done.", result)
+        details = {name: value for name, value in result.items() if name != "msg"}
+        raise TargetError(_failure(problems), "All else was done.", details)
     return result
 
 
@@ -314,8 +316,11 @@ def _message(ready: Plan, check: bool, done: Sequence[Done], freed: int) -> str:
 
 
 def _failure(problems: Sequence[Problem]) -> str:
-    listed = "; ".join(": ".join(part for part in one if part) for one in problems)
-    return "%d problem(s): %s." % (len(problems), listed.rstrip("."))
+    listed = []
+    for one in problems:
+        path = "" if one.path in one.problem else one.path
+        listed.append(": ".join(part for part in (one.rule, path, one.problem.rstrip(".")) if part))
+    return "%d problem(s): %s." % (len(problems), "; ".join(listed))
 
 
 def _diff(done: Sequence[Done], docker: Optional[DockerPlan]) -> list[dict[str, str]]:
