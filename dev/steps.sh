@@ -25,6 +25,7 @@ step_setup() {
   need_oldest_controller
   need_node "$OLDEST_NODE"
   need_node "$NEWEST_NODE"
+  need_s3_server
   wait $!
   need_collection
 }
@@ -94,6 +95,7 @@ step_faults() { pytest_on_node "$OLDEST_NODE" tests/faults; }
 pytest_on_node() {
   need_programs "${TEST_PROGRAMS[@]}"
   need_node "$1"
+  need_s3_server
   need_collection
   "$ROOT/.venv/node-$1/bin/python" -m pytest -n auto "$2"
 }
