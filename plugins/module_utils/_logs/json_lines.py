@@ -39,27 +39,31 @@ class JsonLines:
         self._shapes: dict[bytes, Shape] = {}
         self._hits: Counter[bytes] = Counter()
 
-    def block(self, data: bytes) -> None:
-        """Add lines, each with a newline before it, and one after the last."""
-        learning = True
+    def block(self, data: bytes) -> int:
+        """Add lines, each with a newline before it, and one after the last. Returns how many they are."""
+        count, learning = 0, True
         while True:
             if learning:
-                data = self._by_shape(data)
-            lines = data.split(b"\n", _BATCH + 1)
-            data = b"\n" + lines.pop() if len(lines) > _BATCH + 1 else b""
+                taken, data = self._by_shape(data)
+                count += taken
+            lines = data.split(b"\n", _BATCH + 1)[1:]
+            data = b"\n" + lines.pop()
+            count += len(lines)
             learning = self._one_by_one([line for line in lines if line.strip()])
             if len(data) <= 1:
-                return
+                return count
 
-    def _by_shape(self, data: bytes) -> bytes:
-        """What no shape fits."""
+    def _by_shape(self, data: bytes) -> tuple[int, bytes]:
+        """How many lines the shapes fit, and the others."""
+        count = 0
         for source in sorted(self._shapes, key=self._hits.__getitem__, reverse=True):
             if len(data) <= 1:
                 break
             columns, data = self._shapes[source].take(data)
             self._hits[source] += columns.lines
+            count += columns.lines
             self._tally.add(columns)
-        return data
+        return count, data
 
     def _one_by_one(self, lines: list[bytes]) -> bool:
         """Parse lines. Is there a new shape?"""

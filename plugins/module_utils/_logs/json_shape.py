@@ -18,7 +18,10 @@ from .times import ISO_MOMENT, iso_shape
 _PLAIN = rb'[^"\\\x00-\x1f]*'
 _STRING = b'"' + _PLAIN + b'"'
 _ESCAPES = rb'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*"'
-_NUMBER = rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+# Alternatives and optional parts cost the most: an expression has those that its line needed.
+_INTEGER = rb"-?(?!0[0-9])[0-9]+"
+_DECIMAL = _INTEGER + rb"(?:\.[0-9]+)?"
+_NUMBER = _DECIMAL + rb"(?:[eE][+-]?[0-9]+)?"
 _SPACE = rb"[ \t\r]*"
 _LITERAL = rb"(?:true|false|null)"
 _ANY = b"(?:" + b"|".join((_STRING, _NUMBER, _LITERAL)) + b")"
@@ -208,7 +211,7 @@ def _pattern(kind: str, text: bytes) -> bytes:
     if kind == "string":
         return _ESCAPES if b"\\" in text else _STRING
     if kind == "number":
-        return _NUMBER
+        return _number(text)
     return b"null" if kind == "null" else b"(?:true|false)"
 
 
@@ -220,7 +223,14 @@ def _group(role: str, member: _Member) -> tuple[bytes, bool]:
         inner = member.text[1:-1]
         iso = iso_shape(inner) if role == "time" else None
         if iso:
-            separator, offset = (part.decode("ascii") for part in iso)
-            return f'"({ISO_MOMENT % separator}{re.escape(offset)})"'.encode("ascii"), True
+            separator, fraction, offset = (re.escape(part.decode("ascii")) for part in iso)
+            digits = fraction + "[0-9]+" if fraction else ""
+            return f'"({ISO_MOMENT % separator}{digits}{offset})"'.encode("ascii"), True
         return b'"(' + _PLAIN + b')"', False
-    return b"(" + (_NUMBER if member.kind == "number" else b"true|false") + b")", False
+    return b"(" + (_number(member.text) if member.kind == "number" else b"true|false") + b")", False
+
+
+def _number(text: bytes) -> bytes:
+    if b"e" in text or b"E" in text:
+        return _NUMBER
+    return _DECIMAL if b"." in text else _INTEGER

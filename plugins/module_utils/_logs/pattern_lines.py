@@ -48,10 +48,11 @@ class PatternLines:
         self._tally = tally
         self._bad = bad
 
-    def block(self, data: bytes) -> None:
-        """Add lines, each with a newline before it, and one after the last."""
+    def block(self, data: bytes) -> int:
+        """Add lines, each with a newline before it, and one after the last. Returns how many they are."""
         found = []
-        for line in data.split(b"\n"):
+        lines = data.split(b"\n")[1:-1]
+        for line in lines:
             if not line.strip():
                 continue
             match = self._search(line)
@@ -61,3 +62,4 @@ class PatternLines:
                 found.append(match)
         lists: dict[str, Any] = {role: [match[number] for match in found] for role, number in self._numbers}
         self._tally.add(Columns(len(found), unit=self._unit, **lists))
+        return len(lines)

@@ -30,13 +30,12 @@ class LogFile(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Whole lines, each with a newline before it, and one after the last; `first` is the number of the first.
+    """Whole lines, each with a newline before it, and one after the last.
 
     Not `whole`: the beginning of one line that is too long to be read.
     """
 
     data: bytes
-    first: int
     whole: bool = True
 
 
@@ -105,7 +104,7 @@ def blocks(file: LogFile, progress: Progress) -> Iterator[Block]:
 
 
 def _lines(stream: Readable) -> Iterator[Block]:
-    rest, number, skipping = b"\n", 1, False
+    rest, skipping = b"\n", False
     while True:
         data = stream.read(_BLOCK)
         if not data:
@@ -113,23 +112,16 @@ def _lines(stream: Readable) -> Iterator[Block]:
         data = rest + data
         end = data.rfind(b"\n")
         if end > 0:
-            # A copy, as the slices of what is read next begin here.
-            block = Block(data[: end + 1], number)
+            # What was skipped ends with the first line.
+            start = data.index(b"\n", 1) if skipping else 0
+            skipping = False
+            yield Block(data[start : end + 1])
             rest = data[end:]
-            number += block.data.count(b"\n") - 1
-            if skipping:
-                block, skipping = _without_first(block), False
-            yield block
         elif len(data) > _LONGEST_LINE:
             if not skipping:
-                yield Block(data[:200] + b"\n", number, whole=False)
+                yield Block(data[:200] + b"\n", whole=False)
             rest, skipping = b"\nx", True
         else:
             rest = data
     if len(rest) > 1 and not skipping:
-        yield Block(rest + b"\n", number)
-
-
-def _without_first(block: Block) -> Block:
-    """Without the end of a line that was skipped."""
-    return Block(block.data[block.data.index(b"\n", 1) :], block.first + 1)
+        yield Block(rest + b"\n")

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from itertools import compress, repeat
 from typing import Any, NamedTuple, Optional
@@ -158,9 +158,8 @@ class Tally:
             there = [one is not None for one in read]
             operations = list(compress(operations, there))
             values = [one for one in read if one is not None]
-        pending = self._pending
-        for operation, value in zip(operations, values):
-            pending[operation].append(value)
+        # pending[operation].append(value), for all of them without a step of the interpreter
+        deque(map(list.append, map(self._pending.__getitem__, operations), values), maxlen=0)
         self._pending_count += len(values)
         if self._pending_count >= _PENDING:
             self._flush()

@@ -14,16 +14,16 @@ from typing import Optional
 # Tight enough that all that fit sort as text within one separator and offset.
 ISO_MOMENT = (
     r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])%s"
-    r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.,][0-9]+)?"
+    r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 )
-_ISO = re.compile((ISO_MOMENT % "([T ])" + r"(Z|[+-][0-9]{2}:?[0-9]{2})?").encode())
+_ISO = re.compile((ISO_MOMENT % "([T ])" + r"([.,][0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})?").encode())
 _REMEMBERED = 4096  # texts: access logs write whole seconds, many lines each
 
 
-def iso_shape(text: bytes) -> Optional[tuple[bytes, bytes]]:
-    """Separator and offset of an ISO 8601 time; None when it is something else."""
+def iso_shape(text: bytes) -> Optional[tuple[bytes, bytes, bytes]]:
+    """Separator, sign of the fraction, and offset of an ISO 8601 time; None when it is something else."""
     match = _ISO.fullmatch(text)
-    return (match[1], match[2] or b"") if match else None
+    return (match[1], (match[2] or b"")[:1], match[3] or b"") if match else None
 
 
 def iso_seconds(text: bytes) -> float:
@@ -32,7 +32,7 @@ def iso_seconds(text: bytes) -> float:
         (int(text[:4]), int(text[5:7]), int(text[8:10]), int(text[11:13]), int(text[14:16]), int(text[17:19]))
     )
     shape = iso_shape(text)
-    offset = shape[1] if shape else b""
+    offset = shape[2] if shape else b""
     fraction = text[19 : len(text) - len(offset)]
     seconds = moment + (float(b"0." + fraction[1:]) if fraction else 0.0)
     if offset in (b"", b"Z"):

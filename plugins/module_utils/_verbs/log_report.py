@@ -16,7 +16,7 @@ from .._core.percentiles import Histogram
 from .._core.progress import Progress
 from .._core.units import format_duration, format_time, parse_duration, parse_time
 from .._logs.fields import ROLES, UNITS, Fields
-from .._logs.reading import Block, LogFile, blocks, find, opened
+from .._logs.reading import LogFile, blocks, find, opened
 from .._logs.tally import Operation, Rules, Tally
 from .._logs.times import Clock
 
@@ -62,7 +62,7 @@ class Request(NamedTuple):
 
 
 class _Lines(Protocol):
-    def block(self, data: bytes) -> None: ...
+    def block(self, data: bytes) -> int: ...
 
 
 def moment(text: str, now: float) -> float:
@@ -121,11 +121,11 @@ class Unparsable:
         if len(self.first) < _SHOWN:
             self._lines[line] += 1
 
-    def locate(self, path: str, block: Block) -> None:
-        """Find the lines that this block has added."""
+    def locate(self, path: str, data: bytes, first: int) -> None:
+        """Find the lines that this block has added; its first line has the number `first`."""
         if not self._lines:
             return
-        for number, line in enumerate(block.data.split(b"\n"), block.first - 1):
+        for number, line in enumerate(data.split(b"\n"), first - 1):
             if self._lines[line] and len(self.first) < _SHOWN:
                 self._lines[line] -= 1
                 shown = {"text": line[:_SHOWN_BYTES].decode("utf-8", "replace")} if self._show else {}
@@ -171,12 +171,15 @@ def _reader(request: Request, tally: Tally, bad: Callable[[bytes], None]) -> _Li
 
 
 def _read(file: LogFile, lines: _Lines, bad: Unparsable, progress: Progress) -> None:
+    number = 1
     for block in blocks(file, progress):
+        count = 1
         if block.whole:
-            lines.block(block.data)
+            count = lines.block(block.data)
         else:
             bad.add(block.data.strip(b"\n"))
-        bad.locate(file.path, block)
+        bad.locate(file.path, block.data, number)
+        number += count
 
 
 def _result(request: Request, tally: Tally, bad: Unparsable) -> dict[str, Any]:
