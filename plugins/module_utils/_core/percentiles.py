@@ -19,7 +19,8 @@ from typing import Optional
 _GROWTH = 1.02
 _SMALLEST = 1e-9  # what is smaller counts as zero
 _PER_LOG = 1 / math.log(_GROWTH)
-_BUCKETS = int(math.log(1e18) * _PER_LOG) + 1  # up to 1e9; what is larger is in the last
+LARGEST = 1e9
+_BUCKETS = int(math.log(LARGEST / _SMALLEST) * _PER_LOG) + 1
 
 
 def rank(count: int, percent: float) -> int:
@@ -35,7 +36,7 @@ def percentile(ordered: Sequence[float], percent: float) -> Optional[float]:
 class Histogram:
     """Counts of values in buckets of equal ratio (17 KB): percentiles within 1 %; count, mean and maximum are exact.
 
-    Holds for 1e-9 to 1e9; smaller ones count as zero, larger ones as 1e9 except in the maximum.
+    Values are from 0 to LARGEST; below 1e-9 they all count as the smallest of them.
     """
 
     def __init__(self) -> None:
@@ -47,7 +48,7 @@ class Histogram:
         self._buckets = array("Q", bytes(8 * _BUCKETS))
 
     def add(self, values: Sequence[float]) -> None:
-        """Count values: finite, not negative. A hundred nanoseconds each, when there are many."""
+        """Count values. A hundred nanoseconds each, when there are many."""
         if not values:
             return
         smallest, largest = min(values), max(values)

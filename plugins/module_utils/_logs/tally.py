@@ -12,7 +12,7 @@ from itertools import compress, repeat
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
-from .._core.percentiles import Histogram
+from .._core.percentiles import LARGEST, Histogram
 from .._core.units import parse_duration
 from .fields import Columns
 from .times import Clock, iso_seconds
@@ -68,6 +68,8 @@ class Tally:
         inside = self._within(columns)
         if inside is not None:
             columns = _chosen(columns, inside)
+            if not columns.lines:
+                return
         self.total += columns.lines
         self._count(columns)
         self._measure(columns)
@@ -146,7 +148,12 @@ class Tally:
         operations: Any = repeat(None) if columns.operation is None else columns.operation
         try:
             values: Sequence[float] = list(map(float, texts))  # type: ignore[arg-type]
-            good = bool(values) and min(values) >= 0 and max(values) < math.inf and not math.isnan(sum(values))
+            good = (
+                bool(values)
+                and min(values) >= 0
+                and max(values) * columns.unit <= LARGEST
+                and not math.isnan(sum(values))
+            )
         except (TypeError, ValueError):
             good = False
         if good:
@@ -216,7 +223,7 @@ def _duration(text: Optional[bytes], unit: float) -> Optional[float]:
         value = float(text) * unit
     except ValueError:
         try:
-            return parse_duration(text.decode("utf-8", "replace"))
+            value = parse_duration(text.decode("utf-8", "replace"))
         except InvalidRequest:
             return None
-    return value if 0 <= value < math.inf else None
+    return value if 0 <= value <= LARGEST else None
