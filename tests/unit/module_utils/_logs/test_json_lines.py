@@ -248,6 +248,15 @@ def test_lines_without_a_shape(line: bytes) -> None:
     check(b"\n".join([line] * 5))
 
 
+@pytest.mark.parametrize(
+    "number", ["01", "-", "1.", ".5", "+1", "1e", "0x1", "-01.5", "1_0", "NaN", "00", "1e5", "-0", "0.0"]
+)
+def test_what_is_no_number_is_no_line(number: str) -> None:
+    for sample in ("1", "1.5", "1e5"):
+        lines = [b'{"a": %s, "op": "x"}' % one.encode() for one in (sample, sample, sample, number, number)]
+        check(b"\n".join(lines), size=3)
+
+
 def test_a_field_of_somebody_elses_name_is_not_taken() -> None:
     """The text of a message can look like a member."""
     line = b'{"message": "\\"operation\\": \\"evil\\", ", "operation": "good", "nested": {"status": 500}}'
