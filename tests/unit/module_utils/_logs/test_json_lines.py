@@ -47,7 +47,7 @@ class Reference:
             return
         found = {role: self.find(values, role) for role in COMMON}
         if self.since is not None and self.until is not None:
-            moment = Clock().seconds(None if found["time"] is None else found["time"].encode("utf-8", "replace"))
+            moment = Clock().seconds(None if found["time"] is None else found["time"].encode("utf-8"))
             if moment is None:
                 self.without_time += 1
                 return
@@ -82,7 +82,8 @@ class Reference:
                 outer, _dot, inner = name.partition(".")
                 value = values[outer].get(inner) if isinstance(values.get(outer), dict) else None
             if value is not None and not isinstance(value, (dict, list)):
-                return str(value).lower() if isinstance(value, bool) else str(value)
+                text = str(value).lower() if isinstance(value, bool) else str(value)
+                return text.encode("utf-8", "backslashreplace").decode("utf-8")
         return None
 
     @staticmethod
