@@ -156,8 +156,7 @@ def test_what_is_damaged_or_something_else_is_never_overwritten(kind: str, path:
     elif kind == "other":
         sqlite3.connect(path).executescript("CREATE TABLE mine (x); PRAGMA user_version = 3")
     else:
-        for at in range(300):
-            append(str(path), [outcome(at, name=f"check {at}")], DAY, at)
+        append(str(path), [outcome(at, name=f"check {at}") for at in range(300)], DAY, 300)
         if kind == "newer":
             sqlite3.connect(path).execute("PRAGMA user_version = 2")
         elif kind == "cut":

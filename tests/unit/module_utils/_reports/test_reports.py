@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, TargetError
@@ -60,6 +60,7 @@ def wanted(directory: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
+@settings(deadline=None, max_examples=50)
 @given(outcomes=st.lists(OUTCOME, max_size=4, unique_by=lambda one: plain(one.name)))
 def test_what_is_written_is_read_back(name: str, outcomes: list[Outcome]) -> None:
     form = FORMATS[name]()
@@ -68,6 +69,7 @@ def test_what_is_written_is_read_back(name: str, outcomes: list[Outcome]) -> Non
     assert sorted(status for _name, status in answers) == sorted(one.status for one in outcomes)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(OUTCOME, max_size=4))
 def test_json_is_json(outcomes: list[Outcome]) -> None:
     data = json.loads(FORMATS["json"]().render(report(outcomes), "app"), parse_constant=pytest.fail)
@@ -75,6 +77,7 @@ def test_json_is_json(outcomes: list[Outcome]) -> None:
     assert (data["host"], data["report"], data["made_at"]) == ("host.example", "app", "2025-06-15T15:06:40.250000Z")
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(OUTCOME, max_size=4))
 def test_junit_is_xml_and_its_numbers_add_up(outcomes: list[Outcome]) -> None:
     root = ET.fromstring(FORMATS["junit"]().render(report(outcomes), "app"))
@@ -88,6 +91,7 @@ def test_junit_is_xml_and_its_numbers_add_up(outcomes: list[Outcome]) -> None:
         assert (case.find("error") is not None) == (one.status == "unknown" and not one.quiet)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(OUTCOME, max_size=4))
 def test_nagios_has_a_line_a_check(outcomes: list[Outcome]) -> None:
     lines = FORMATS["nagios"]().render(report(outcomes), "app").decode("utf-8").splitlines()
@@ -105,6 +109,7 @@ def test_nagios_has_a_line_a_check(outcomes: list[Outcome]) -> None:
 SERIES = re.compile(r'(\w+)\{((?:\w+="(?:[^"\\\n]|\\["\\n])*",?)+)\} (NaN|[+-]Inf|-?[0-9.]+(?:e[+-]?[0-9]+)?)')
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(OUTCOME, max_size=4))
 def test_prometheus_is_the_exposition_format(outcomes: list[Outcome]) -> None:
     text = FORMATS["prometheus"]().render(report(outcomes), "app").decode("utf-8")
@@ -121,6 +126,7 @@ def test_prometheus_is_the_exposition_format(outcomes: list[Outcome]) -> None:
         seen.add((match[1], match[2]))
 
 
+@settings(deadline=None, max_examples=15)
 @given(st.lists(OUTCOME, min_size=3, max_size=3))
 def test_promtool_takes_any_report(outcomes: list[Outcome]) -> None:
     data = FORMATS["prometheus"]().render(report(outcomes), "app")
