@@ -54,12 +54,13 @@ class Prepared(NamedTuple):
 class _Descriptor:
     """Reads a file from its start to its end, whatever position others that share the descriptor use."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, start: int = 0, end: Optional[int] = None) -> None:
         self._fd = fd
-        self._at = 0
+        self._at = start
+        self._end = end
 
     def read(self, size: int) -> bytes:
-        data = os.pread(self._fd, size, self._at)
+        data = os.pread(self._fd, size if self._end is None else min(size, self._end - self._at), self._at)
         self._at += len(data)
         return data
 
@@ -164,20 +165,25 @@ def discard_prepared(directory: SecureDirectory, temporary: str) -> None:
             directory.unlink(temporary)
 
 
-def compressed_size(source: SecureDirectory, name: str, compression: Compression) -> int:
-    """Bytes that the copy would have. Writes nothing."""
+def compressed_size(
+    source: SecureDirectory, name: str, compression: Compression, part: Optional[tuple[int, int]] = None
+) -> int:
+    """Bytes that the copy would have. Writes nothing.
+
+    :param part: where the content begins and ends, when it is not all of the file.
+    """
     with source.errors("Can't read", name):
         original = source.open_file(name)
     try:
         if not compression.suffix:
-            return os.fstat(original).st_size
+            return part[1] - part[0] if part else os.fstat(original).st_size
         with contextlib.ExitStack() as stack:
             read, write = os.pipe()
             stack.callback(os.close, read)
             with ThreadPoolExecutor(1) as pool:
                 counted = pool.submit(_count, read)
                 try:
-                    _write(original, write, compression, None)
+                    _write(original, write, compression, None, part)
                 finally:
                     os.close(write)
                 return counted.result()
@@ -194,9 +200,15 @@ def _count(fd: int) -> int:
         total += size
 
 
-def _write(original: int, copy: int, compression: Compression, progress: Optional[Progress]) -> str:
+def _write(
+    original: int,
+    copy: int,
+    compression: Compression,
+    progress: Optional[Progress],
+    part: Optional[tuple[int, int]] = None,
+) -> str:
     digest = hashlib.sha256()
-    stream = _Descriptor(original)
+    stream = _Descriptor(original, *(part or ()))
     with compression.writer(copy) as writer:
         while True:
             data = stream.read(BLOCK)
