@@ -74,7 +74,10 @@ class Place:
         for name in self.names:
             if name.startswith(PREPARED):
                 match = _PREPARED.fullmatch(name)
-                self.prepared.append((match[1] if match else name[len(PREPARED) :], name))
+                purpose = match[1] if match else name[len(PREPARED) :]
+                self.prepared.append((purpose, name))
+                if purpose.endswith(".new"):  # of a log that was renamed when the run was killed
+                    self.rotated.setdefault(purpose[: -len(".new")], [])
                 continue
             parsed = naming.parse(name)
             if parsed is not None:
