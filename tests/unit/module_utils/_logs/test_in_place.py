@@ -201,6 +201,10 @@ def test_a_full_disk_loses_nothing(disk: Path) -> None:
     assert [int(line.split()[0]) for line in lines(disk)] == list(range(40000))
 
 
+def interrupted(*dummy: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_an_interrupted_cut_of_lines_that_are_all_the_same(disk: Path) -> None:
     """The content can't tell whether the cut was made; the place on the disk can."""
     log = disk / "app.log"
@@ -216,7 +220,7 @@ def test_an_interrupted_cut_of_lines_that_are_all_the_same(disk: Path) -> None:
                     more.write(b"the same line\n" * 20000)
             else:
                 original = in_place._fallocate
-                in_place._fallocate = lambda *dummy: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[assignment]
+                in_place._fallocate = interrupted  # type: ignore[assignment]
                 with pytest.raises(KeyboardInterrupt):
                     in_place.take_out(place, "app.log", fd, cut=cut, target=place, progress=Progress())
                 in_place._fallocate = original  # type: ignore[assignment]
