@@ -16,7 +16,13 @@ from typing import Any
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_info, restore, retention
+from ansible_collections.day2.ops.plugins.module_utils._verbs import (
+    backup,
+    backup_info,
+    log_rotate,
+    restore,
+    retention,
+)
 from ansible_collections.day2.ops.tests.faults import health_writer
 
 VERBS: dict[str, Any] = {
@@ -24,6 +30,7 @@ VERBS: dict[str, Any] = {
     "restore": restore,
     "backup_info": backup_info,
     "retention": retention,
+    "log_rotate": log_rotate,
     "health_writer": health_writer,
 }
 

@@ -19,6 +19,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Optional
 
+from .compression import for_size
 from .compression.base import BLOCK, Compression, CorruptStream, Readable
 from .errors import Day2Error, TargetError
 from .files import prepared_name
@@ -54,12 +55,13 @@ class Prepared(NamedTuple):
 class _Descriptor:
     """Reads a file from its start to its end, whatever position others that share the descriptor use."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, start: int = 0, end: Optional[int] = None) -> None:
         self._fd = fd
-        self._at = 0
+        self._at = start
+        self._end = end
 
     def read(self, size: int) -> bytes:
-        data = os.pread(self._fd, size, self._at)
+        data = os.pread(self._fd, size if self._end is None else min(size, self._end - self._at), self._at)
         self._at += len(data)
         return data
 
@@ -120,8 +122,9 @@ def prepare(
         stack.callback(os.close, copy)
         try:
             with place.errors("Can't write", final):
-                digest = _write(original, copy, compression, progress)
-                if _digest(compression, copy) != digest:
+                suited = for_size(compression, info.st_size)
+                digest = _write(original, copy, suited, progress)
+                if _digest(suited, copy) != digest:
                     raise TargetError(
                         f"{place.of(final)} did not read back as it was written.",
                         "Check the disk; nothing was removed.",
@@ -164,20 +167,26 @@ def discard_prepared(directory: SecureDirectory, temporary: str) -> None:
             directory.unlink(temporary)
 
 
-def compressed_size(source: SecureDirectory, name: str, compression: Compression) -> int:
-    """Bytes that the copy would have. Writes nothing."""
+def compressed_size(
+    source: SecureDirectory, name: str, compression: Compression, part: Optional[tuple[int, int]] = None
+) -> int:
+    """Bytes that the copy would have. Writes nothing.
+
+    :param part: where the content begins and ends, when it is not all of the file.
+    """
     with source.errors("Can't read", name):
         original = source.open_file(name)
     try:
+        size = part[1] - part[0] if part else os.fstat(original).st_size
         if not compression.suffix:
-            return os.fstat(original).st_size
+            return size
         with contextlib.ExitStack() as stack:
             read, write = os.pipe()
             stack.callback(os.close, read)
             with ThreadPoolExecutor(1) as pool:
                 counted = pool.submit(_count, read)
                 try:
-                    _write(original, write, compression, None)
+                    _write(original, write, for_size(compression, size), None, part)
                 finally:
                     os.close(write)
                 return counted.result()
@@ -194,9 +203,15 @@ def _count(fd: int) -> int:
         total += size
 
 
-def _write(original: int, copy: int, compression: Compression, progress: Optional[Progress]) -> str:
+def _write(
+    original: int,
+    copy: int,
+    compression: Compression,
+    progress: Optional[Progress],
+    part: Optional[tuple[int, int]] = None,
+) -> str:
     digest = hashlib.sha256()
-    stream = _Descriptor(original)
+    stream = _Descriptor(original, *(part or ()))
     with compression.writer(copy) as writer:
         while True:
             data = stream.read(BLOCK)
