@@ -107,25 +107,27 @@ class Database:
 
 
 class Runs:
-    """What the data profiler leaves of each run. A run appears when it is complete; its report can be made again."""
+    """What the data profiler leaves of each run. A run is complete with its audit log; its report can be made again."""
 
     pause_s = 0.5
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def complete(self) -> list[Path]:
+        return sorted(log.parent for log in self.path.glob("run-*/audit.log.json"))
+
     def write(self) -> None:
-        number = len([one for one in self.path.iterdir() if not one.name.startswith(".")]) + 1
-        run = self.path / ".incomplete"
+        number = max((int(run.name.partition("-")[2]) for run in self.complete()), default=0) + 1
+        run = self.path / f"run-{number:05d}"
         run.mkdir(exist_ok=True)
-        replace(run / "audit.log.json", json.dumps({"run": number, "lines": ["x" * 80] * 200}))
-        replace(run / "profile.json", json.dumps({"run": number, "columns": {f"c{one}": one for one in range(50)}}))
         (run / "report.html").write_text("<html></html>")
-        run.rename(self.path / f"run-{number:05d}")
+        replace(run / "profile.json", json.dumps({"run": number, "columns": {f"c{one}": one for one in range(50)}}))
+        replace(run / "audit.log.json", json.dumps({"run": number, "lines": ["x" * 80] * 200}))
 
     def read(self) -> list[Any]:
         rows = []
-        for run in sorted(self.path.glob("run-*")):
+        for run in self.complete():
             logs = [json.loads((run / name).read_text())["run"] for name in ("audit.log.json", "profile.json")]
             rows.append((logs[0], logs[1]))
         return rows
