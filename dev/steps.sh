@@ -5,13 +5,14 @@
 # The steps of "make test", one function each. Sourced by dev/run.
 # shellcheck shell=bash disable=SC2034  # names are used by what sources this
 
-INTEGRATION_STEPS=(integration-oldest integration-newest)
+# Those that mostly wait run beside the others.
+WAITING_STEPS=(integration-oldest integration-newest lab molecule-core)
 OTHER_STEPS=(
   ruff mypy imports shellcheck reuse docs changelog ansible-lint
   unit-node-oldest unit-node-newest unit-oldest unit-newest faults
   sanity sanity-oldest galaxy
 )
-ALL_STEPS=(setup "${OTHER_STEPS[@]}" "${INTEGRATION_STEPS[@]}")
+ALL_STEPS=(setup "${OTHER_STEPS[@]}" "${WAITING_STEPS[@]}")
 
 NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin
@@ -113,6 +114,35 @@ integration() {
   ansible_test "$1" "$tree" integration --allow-destructive --allow-root \
     --controller origin:python=default --target "controller:python=$2" "${targets[@]}"
 }
+
+# Scenarios of roles on hosts of their own: the whole fleet takes minutes, the roles that change data are part of every test.
+MOLECULE_CORE=(store_backup store_restore)
+
+step_molecule() {
+  local files=("$ROOT"/extensions/molecule/*/molecule.yml) scenarios=() file
+  for file in "${files[@]}"; do
+    scenarios+=("$(basename "${file%/molecule.yml}")")
+  done
+  scenarios "${scenarios[@]/default/}"
+}
+
+step_molecule_core() { scenarios "${MOLECULE_CORE[@]}"; }
+
+# scenarios NAME...: all of them, whatever fails.
+scenarios() {
+  local name start broken=() times=()
+  for name in "$@"; do
+    [[ -n $name ]] || continue
+    start=$SECONDS
+    "$ROOT/dev/molecule" "$name" test || broken+=("$name")
+    times+=("$name $((SECONDS - start)) s")
+  done
+  printf 'scenarios: %s\n' "$(IFS=';' && echo "${times[*]}")"
+  [[ ${#broken[@]} -eq 0 ]] || die "scenarios failed: ${broken[*]}"
+}
+
+# What dev/lab says where it can't work, and that a run leaves nothing behind.
+step_lab() { "$ROOT/dev/lab-test"; }
 
 step_sanity() { sanity newest; }
 
