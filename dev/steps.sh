@@ -16,7 +16,10 @@ ALL_STEPS=(setup "${OTHER_STEPS[@]}" "${INTEGRATION_STEPS[@]}")
 NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin
 # What tests use besides the collection's own needs.
-TEST_PROGRAMS=(git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount)
+TEST_PROGRAMS=(git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount
+  nginx=nginx-light openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
+  libvirtd=libvirt-daemon-system dockerd=docker.io busybox=busybox-static ping=iputils-ping
+  /usr/lib/nagios/plugins/check_dummy=monitoring-plugins-basic)
 
 step_setup() {
   need_programs "${TEST_PROGRAMS[@]}"

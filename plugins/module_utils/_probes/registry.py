@@ -1,0 +1,94 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The types of checks, by name. To add one: a file like tcp_probe.py, its test, and its lines here.
+
+A type's code is imported when a check of that type is there: a module is compiled anew for each task.
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from .base import Probe
+
+
+def _backup() -> type[Probe]:
+    from .backup_probe import BackupProbe
+
+    return BackupProbe
+
+
+def _command() -> type[Probe]:
+    from .command_probe import CommandProbe
+
+    return CommandProbe
+
+
+def _disk() -> type[Probe]:
+    from .disk_probe import DiskProbe
+
+    return DiskProbe
+
+
+def _dns() -> type[Probe]:
+    from .dns_probe import DnsProbe
+
+    return DnsProbe
+
+
+def _file() -> type[Probe]:
+    from .file_probe import FileProbe
+
+    return FileProbe
+
+
+def _http() -> type[Probe]:
+    from .http_probe import HttpProbe
+
+    return HttpProbe
+
+
+def _https() -> type[Probe]:
+    from .http_probe import HttpsProbe
+
+    return HttpsProbe
+
+
+def _json() -> type[Probe]:
+    from .json_probe import JsonProbe
+
+    return JsonProbe
+
+
+def _sqlite() -> type[Probe]:
+    from .sqlite_probe import SqliteProbe
+
+    return SqliteProbe
+
+
+def _tcp() -> type[Probe]:
+    from .tcp_probe import TcpProbe
+
+    return TcpProbe
+
+
+def _tls() -> type[Probe]:
+    from .tls_probe import TlsProbe
+
+    return TlsProbe
+
+
+PROBES: dict[str, Callable[[], type[Probe]]] = {
+    "backup": _backup,
+    "command": _command,
+    "disk": _disk,
+    "dns": _dns,
+    "file": _file,
+    "http": _http,
+    "https": _https,
+    "json": _json,
+    "sqlite": _sqlite,
+    "tcp": _tcp,
+    "tls": _tls,
+}
