@@ -18,7 +18,7 @@ OLDEST=$ROOT/.venv/oldest/bin
 # What tests use besides the collection's own needs.
 TEST_PROGRAMS=(git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount
   nginx=nginx-light openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
-  libvirtd=libvirt-daemon-system dockerd=docker.io busybox=busybox-static ping=iputils-ping
+  dockerd=docker.io busybox=busybox-static ping=iputils-ping
   /usr/lib/nagios/plugins/check_dummy=monitoring-plugins-basic)
 
 step_setup() {
