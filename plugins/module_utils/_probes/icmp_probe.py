@@ -14,7 +14,7 @@ import socket
 import struct
 import time
 from collections.abc import Mapping
-from typing import ClassVar, Optional
+from typing import Any, ClassVar, Optional
 
 from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
 from .sockets import reason
@@ -57,22 +57,24 @@ class IcmpProbe(BaseProbe):
         finding.measure(100.0 * (count - len(times)) / count, "loss", "the loss of pings to %s" % host)
         return finding
 
-    def _exchange(self, sock: socket.socket, target: object, count: int, deadline: Deadline) -> list[float]:
-        request, answer = _REQUEST[sock.family]  # type: ignore[index]
-        token, sent, times = os.urandom(8), {}, {}
+    def _exchange(self, sock: socket.socket, target: Any, count: int, deadline: Deadline) -> list[float]:
+        request, answer = _REQUEST[sock.family]
+        token = os.urandom(8)
+        sent: dict[int, float] = {}
+        times: dict[int, float] = {}
         # The last answer may take what is left, but not quite all: what came so far is to be told.
         end = deadline.elapsed() + deadline.left() * 0.9
         while len(times) < count and deadline.elapsed() < end:
             number = len(sent)
             if number < count and number * _PAUSE <= deadline.elapsed():
-                sock.sendto(_packet(request, number, token), target)  # type: ignore[arg-type]
+                sock.sendto(_packet(request, number, token), target)
                 sent[number] = time.monotonic()
                 continue
             wait = end - deadline.elapsed() if number == count else number * _PAUSE - deadline.elapsed()
             if not select.select([sock], [], [], max(0.0, wait))[0]:
                 continue
             found = _number(sock.recv(2048), sock, answer, token)
-            if found in sent and found not in times:
+            if found is not None and found in sent and found not in times:
                 times[found] = time.monotonic() - sent[found]
         return list(times.values())
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import ClassVar
 
 from .._core.units import format_size

@@ -55,10 +55,40 @@ def _https() -> type[Probe]:
     return HttpsProbe
 
 
+def _icmp() -> type[Probe]:
+    from .icmp_probe import IcmpProbe
+
+    return IcmpProbe
+
+
 def _json() -> type[Probe]:
     from .json_probe import JsonProbe
 
     return JsonProbe
+
+
+def _load() -> type[Probe]:
+    from .memory_probe import LoadProbe
+
+    return LoadProbe
+
+
+def _memory() -> type[Probe]:
+    from .memory_probe import MemoryProbe
+
+    return MemoryProbe
+
+
+def _process() -> type[Probe]:
+    from .process_probe import ProcessProbe
+
+    return ProcessProbe
+
+
+def _service() -> type[Probe]:
+    from .service_probe import ServiceProbe
+
+    return ServiceProbe
 
 
 def _sqlite() -> type[Probe]:
@@ -67,10 +97,22 @@ def _sqlite() -> type[Probe]:
     return SqliteProbe
 
 
+def _swap() -> type[Probe]:
+    from .memory_probe import SwapProbe
+
+    return SwapProbe
+
+
 def _tcp() -> type[Probe]:
     from .tcp_probe import TcpProbe
 
     return TcpProbe
+
+
+def _time() -> type[Probe]:
+    from .time_probe import TimeProbe
+
+    return TimeProbe
 
 
 def _tls() -> type[Probe]:
@@ -87,8 +129,15 @@ PROBES: dict[str, Callable[[], type[Probe]]] = {
     "file": _file,
     "http": _http,
     "https": _https,
+    "icmp": _icmp,
     "json": _json,
+    "load": _load,
+    "memory": _memory,
+    "process": _process,
+    "service": _service,
     "sqlite": _sqlite,
+    "swap": _swap,
     "tcp": _tcp,
+    "time": _time,
     "tls": _tls,
 }

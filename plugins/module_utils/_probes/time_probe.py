@@ -74,6 +74,8 @@ class TimeProbe(BaseProbe):
 
 
 def _seconds(packet: bytes, at: int) -> float:
+    seconds: int
+    fraction: int
     seconds, fraction = struct.unpack("!II", packet[at : at + 8])
     # From 2036 on the counter starts anew.
     return float(seconds - _EPOCH + (2**32 if seconds < _EPOCH else 0)) + fraction / 2**32

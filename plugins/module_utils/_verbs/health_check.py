@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -13,8 +14,12 @@ from typing import Any, NamedTuple
 from .._core.errors import InvalidRequest
 from .._core.outcome import CRITICAL, OK, SKIPPED, STATUSES, UNKNOWN, WARNING, Metric, Outcome
 from .._core.progress import Progress
-from .._core.units import format_time
+from .._core.units import format_time, parse_duration
+from .._history.arguments import HISTORY
+from .._reports.base import Report
+from .._reports.registry import REPORT, check_reports, write
 from .check_pool import Pool
+from .check_quiet import ALARMING, quieted
 from .check_specification import Check, read_checks
 
 ARGUMENTS: dict[str, Any] = {
@@ -29,6 +34,8 @@ ARGUMENTS: dict[str, Any] = {
         "maintenance": {"type": "list", "elements": "dict", "default": []},
         "cooldown": {"type": "str"},
         "fail_on": {"type": "str", "choices": ["critical", "warning", "never"], "default": "critical"},
+        **REPORT,
+        **HISTORY,
     },
     # Its own log would hold URLs with passwords, and headers.
     "no_log": True,
@@ -47,6 +54,9 @@ class Request(NamedTuple):
     checks: Sequence[Check]
     concurrency: int
     fail_on: str
+    report: Sequence[Mapping[str, Any]]
+    history: str  # its file; "" without
+    keep_within: float
 
 
 def echo(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,41 +68,58 @@ def request_from(params: Mapping[str, Any]) -> Request:
     """Check the module's arguments. Raises InvalidRequest with everything that is wrong with the checks."""
     if not 1 <= params["concurrency"] <= _MOST_THREADS:
         raise InvalidRequest("concurrency is %d." % params["concurrency"], "Set it to 1 to %d." % _MOST_THREADS)
-    return Request(read_checks(params["checks"], params), params["concurrency"], params["fail_on"])
+    checks = read_checks(params["checks"], params)
+    history = params["history"] or {}
+    if not history and any(check.cooldown for check in checks):
+        raise InvalidRequest(
+            "cooldown needs a history.", "Set history: the last alarm of each check is looked up there."
+        )
+    request = Request(
+        checks=checks,
+        concurrency=params["concurrency"],
+        fail_on=params["fail_on"],
+        report=params["report"],
+        history=history.get("path", ""),
+        keep_within=parse_duration(history["keep_within"]) if history else 0.0,
+    )
+    check_reports(request.report)
+    if request.history:
+        from .._history.database import check_history
+
+        check_history(request.history)
+    return request
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """Run all checks; probes only look, so check mode differs in what is written alone."""
-    began = time.monotonic()
+    began, now = time.monotonic(), time.time()
     request = request_from(params)
-    now = datetime.now(timezone.utc)
-    outcomes = quieted(Pool(request.checks, request.concurrency, progress).run(), request.checks, now)
-    failing = _FAILING[request.fail_on]
-    alarms = [one for one in outcomes if one.status not in (OK, SKIPPED) and not one.quiet]
+    outcomes = Pool(request.checks, request.concurrency, progress).run()
+    outcomes = quieted(outcomes, request.checks, request.history, now)
+    alarms = [one for one in outcomes if one.status in ALARMING and not one.quiet]
     summary = summarise(outcomes)
-    return {
+    result: dict[str, Any] = {
         "changed": False,
-        "failed": any(one.status in failing for one in alarms),
+        "failed": any(one.status in _FAILING[request.fail_on] for one in alarms),
         "msg": message(outcomes, summary, alarms),
         "checks": [as_result(one) for one in outcomes],
         "alarms": [one.name for one in alarms],
         "summary": summary,
         "duration_s": round(time.monotonic() - began, 3),
     }
+    with progress.critical():
+        result["reports"] = write(request.report, _report(outcomes, result, now), check)
+        result["changed"] = any(one["changed"] for one in result["reports"])
+        if request.history and not check:
+            from .._history.database import append
+
+            append(request.history, outcomes, request.keep_within, time.time())
+    return result
 
 
-def quieted(outcomes: Sequence[Outcome], checks: Sequence[Check], now: datetime) -> list[Outcome]:
-    """The outcomes, quiet where it is a time of maintenance."""
-    return [
-        one._replace(quiet=True) if one.status not in (OK, SKIPPED) and _is_quiet(check, now) else one
-        for one, check in zip(outcomes, checks)
-    ]
-
-
-def _is_quiet(check: Check, now: datetime) -> bool:
-    if check.quiet_until is not None and now < check.quiet_until:
-        return True
-    return any(window.holds(now) for window in check.maintenance)
+def _report(outcomes: Sequence[Outcome], result: Mapping[str, Any], now: float) -> Report:
+    told = {name: result[name] for name in ("msg", "checks", "alarms", "summary")}
+    return Report(outcomes, told, now, result["duration_s"], socket.gethostname())
 
 
 def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -337,3 +337,56 @@ def test_a_window_that_passes_midnight_belongs_to_the_day_on_which_it_starts(now
 def test_the_invocation_does_not_hold_the_checks() -> None:
     shown = health_check.echo({"checks": [{"url": "http://bob:S3cr3t@x/"}], "timeout": "1s"})
     assert shown == {"checks": "1 checks", "timeout": "1s"}
+
+
+# What is written
+
+
+def test_cooldown_holds_back_an_alarm_that_was_raised_a_moment_ago(tmp_path: Path) -> None:
+    history = {"path": str(tmp_path / "history.db"), "keep_within": "8d"}
+
+    def alarms(script: str, cooldown: str = "1h") -> list[str]:
+        result = run([command("c", script)], history=history, cooldown=cooldown)
+        assert result["checks"][0]["status"] != "ok"
+        assert result["failed"] == ("exit 2" in script and bool(result["alarms"]))
+        found: list[str] = result["alarms"]
+        return found
+
+    assert alarms("exit 1") == ["c"]
+    assert alarms("exit 1") == []
+    assert alarms("exit 2") == ["c"]  # it has become worse
+    assert alarms("exit 2") == []
+    assert alarms("exit 1") == []
+    time.sleep(0.3)
+    assert alarms("exit 1", "200ms") == ["c"]
+
+
+def test_cooldown_needs_a_history() -> None:
+    with pytest.raises(InvalidRequest, match="cooldown needs a history"):
+        run([command("c", "true")], cooldown="5m")
+    with pytest.raises(InvalidRequest, match="cooldown needs a history"):
+        run([command("c", "true", cooldown="5m")])
+
+
+def test_reports_and_history_are_written_unless_in_check_mode(tmp_path: Path) -> None:
+    values = {name: one.get("default") for name, one in health_check.ARGUMENTS["argument_spec"].items()}
+    values.update(
+        checks=[command("c", "exit 1"), command("d", "true")],
+        report=[{"format": "json", "path": str(tmp_path / "r.json")}],
+        history={"path": str(tmp_path / "history.db"), "keep_within": "8d"},
+    )
+    dry = health_check.run(values, True, Progress())
+    assert dry["changed"] is True
+    assert list(tmp_path.iterdir()) == []
+    first = health_check.run(values, False, Progress())
+    assert (first["changed"], first["reports"][0]["changed"]) == (True, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["history.db", "r.json"]
+    assert health_check.run(values, True, Progress())["changed"] is False
+    assert health_check.run(values, False, Progress())["changed"] is False
+
+
+def test_a_report_that_can_t_be_written_fails_before_anything_runs(tmp_path: Path) -> None:
+    report = [{"format": "prometheus", "path": str(tmp_path / "r.txt")}]
+    with pytest.raises(InvalidRequest, match=r"ends in \.prom"):
+        run([command("c", f"touch {tmp_path}/mark")], report=report)
+    assert not (tmp_path / "mark").exists()
