@@ -185,6 +185,7 @@ class Probe(Protocol):
     LIMITS: ClassVar[tuple[Limit, ...]]
     ON_TIMEOUT: ClassVar[str]
     limits: Mapping[str, Limit]
+    duration: float  # seconds that it takes by design: its timeout begins behind them
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None: ...
 
@@ -202,6 +203,7 @@ class BaseProbe:
     LIMITS: ClassVar[tuple[Limit, ...]] = ()
     # UNKNOWN where being slow says nothing about what is looked at.
     ON_TIMEOUT: ClassVar[str] = CRITICAL
+    duration = 0.0
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         self.options = options

@@ -5,23 +5,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
-import signal
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from typing import Any, ClassVar, Optional
 
 from .._core.errors import InvalidRequest
 from .._core.outcome import Metric
-from .._core.process import environment
-from .base import CRITICAL, OK, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .base import CRITICAL, OK, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option
+from .programs import execute
 
 _STATUSES = {0: OK, 1: WARNING, 2: CRITICAL, 3: UNKNOWN}
-_MOST = 65536  # bytes of output that are looked at
 # 'label'=value[UOM];[warn];[crit];[min];[max]
 _PERFORMANCE = re.compile(
     r"(?:'((?:[^']|'')+)'|([^\s='|]+))=(-?[0-9.]+(?:[eE][-+]?[0-9]+)?)([^;\s0-9]*)(?:;([^;\s]*))?(?:;([^;\s]*))?[^\s]*"
@@ -73,7 +68,7 @@ class CommandProbe(BaseProbe):
     def run(self, deadline: Deadline) -> Finding:
         program = os.path.basename(self._argv[0])
         deadline.doing = "running %s" % program
-        status, output, errors = self._execute(deadline)
+        status, output, errors = execute(self._argv, deadline, self.options["chdir"], self.options["environment"] or {})
         taken = deadline.elapsed()
         finding = self.finding()
         text, _bar, performance = output.partition("|")
@@ -103,43 +98,6 @@ class CommandProbe(BaseProbe):
                 finding.metrics.append(metric)
         if wanted and finding.value is None:
             finding.problem("the output has no performance data called %s" % wanted, UNKNOWN)
-
-    def _execute(self, deadline: Deadline) -> tuple[int, str, str]:
-        # Files, not pipes: a child that is left behind with our pipe in its hands would keep us waiting.
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            try:
-                process = subprocess.Popen(
-                    self._argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=err,
-                    cwd=self.options["chdir"],
-                    env=environment(**(self.options["environment"] or {})),
-                    start_new_session=True,
-                )
-            except OSError as exc:
-                raise ProbeFailed("%s can't be run: %s" % (self._argv[0], exc.strerror), UNKNOWN) from None
-            try:
-                with deadline.stop_with(lambda: _end(process)):
-                    process.wait(deadline.left())
-            except subprocess.TimeoutExpired:
-                deadline.stop()
-                deadline.left()
-            finally:
-                _end(process)
-                process.wait()
-            return process.returncode, _head(out), _head(err)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the program and all that it started, at once: a probe has nothing to clean up."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _head(handle: Any) -> str:
-    handle.seek(0)
-    return str(handle.read(_MOST).decode("utf-8", "replace"))
 
 
 def parse_performance(text: str) -> list[Metric]:

@@ -139,7 +139,8 @@ class Connection(http.client.HTTPConnection):
             deadline.doing = "waiting for the answer of %s" % self._url.shown
             response = self.getresponse()
             deadline.doing = "reading the body of %s" % self._url.shown
-            body, ended = _read(response, wanted, limit)
+            with response:  # else the connection can't be used again
+                body, ended = _read(response, wanted, limit)
             return Answer(self._url, response.status, response.reason, response.headers, body, ended)
         except http.client.HTTPException as exc:
             raise ProbeFailed("%s: %s" % (self._url.shown, _protocol_error(exc))) from None

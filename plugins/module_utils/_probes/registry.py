@@ -25,6 +25,12 @@ def _command() -> type[Probe]:
     return CommandProbe
 
 
+def _container() -> type[Probe]:
+    from .container_probe import ContainerProbe
+
+    return ContainerProbe
+
+
 def _disk() -> type[Probe]:
     from .disk_probe import DiskProbe
 
@@ -35,6 +41,12 @@ def _dns() -> type[Probe]:
     from .dns_probe import DnsProbe
 
     return DnsProbe
+
+
+def _dynamodb() -> type[Probe]:
+    from .dynamodb_probe import DynamodbProbe
+
+    return DynamodbProbe
 
 
 def _file() -> type[Probe]:
@@ -67,10 +79,22 @@ def _json() -> type[Probe]:
     return JsonProbe
 
 
+def _libvirt() -> type[Probe]:
+    from .libvirt_probe import LibvirtProbe
+
+    return LibvirtProbe
+
+
 def _load() -> type[Probe]:
     from .memory_probe import LoadProbe
 
     return LoadProbe
+
+
+def _load_test() -> type[Probe]:
+    from .load_test_probe import LoadTestProbe
+
+    return LoadTestProbe
 
 
 def _memory() -> type[Probe]:
@@ -79,10 +103,28 @@ def _memory() -> type[Probe]:
     return MemoryProbe
 
 
+def _postgresql() -> type[Probe]:
+    from .postgresql_probe import PostgresqlProbe
+
+    return PostgresqlProbe
+
+
 def _process() -> type[Probe]:
     from .process_probe import ProcessProbe
 
     return ProcessProbe
+
+
+def _redis() -> type[Probe]:
+    from .redis_probe import RedisProbe
+
+    return RedisProbe
+
+
+def _references() -> type[Probe]:
+    from .references_probe import ReferencesProbe
+
+    return ReferencesProbe
 
 
 def _service() -> type[Probe]:
@@ -124,16 +166,23 @@ def _tls() -> type[Probe]:
 PROBES: dict[str, Callable[[], type[Probe]]] = {
     "backup": _backup,
     "command": _command,
+    "container": _container,
     "disk": _disk,
     "dns": _dns,
+    "dynamodb": _dynamodb,
     "file": _file,
     "http": _http,
     "https": _https,
     "icmp": _icmp,
     "json": _json,
+    "libvirt": _libvirt,
     "load": _load,
+    "load_test": _load_test,
     "memory": _memory,
+    "postgresql": _postgresql,
     "process": _process,
+    "redis": _redis,
+    "references": _references,
     "service": _service,
     "sqlite": _sqlite,
     "swap": _swap,

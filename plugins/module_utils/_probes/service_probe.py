@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Mapping
 from typing import ClassVar
 
-from .._core.process import environment
 from .._core.units import format_duration
-from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
+from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .programs import execute
 
 _PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "ActiveEnterTimestampMonotonic",
@@ -29,7 +28,7 @@ class ServiceProbe(BaseProbe):
         "scope": Option("text", "Whose unit it is.", "system", choices=("system", "user")),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("count", "Restarts by systemd since the unit was started.", warn=0, crit=5),
+        Limit("count", "Restarts by systemd since the unit was started.", warn=3, crit=10),
         Limit("bytes", "Memory of all its processes, where systemd counts it.", name="memory"),
     )
 
@@ -62,19 +61,11 @@ class ServiceProbe(BaseProbe):
     def _show(self, unit: str, deadline: Deadline) -> dict[str, str]:
         deadline.doing = "asking systemd"
         argv = ["systemctl", "--" + self.options["scope"], "show", "--property=" + ",".join(_PROPERTIES), "--", unit]
-        try:
-            done = subprocess.run(
-                argv, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                env=environment(), timeout=deadline.left(),
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise TimeUp from None
-        except OSError as exc:
-            raise ProbeFailed("systemctl can't be run: %s" % exc.strerror, UNKNOWN) from None
-        if done.returncode != 0:
-            lines = done.stderr.strip().splitlines() or ["it ended with %d" % done.returncode]
+        status, output, errors = execute(argv, deadline)
+        if status != 0:
+            lines = errors.strip().splitlines() or ["it ended with %d" % status]
             raise ProbeFailed("systemctl: %s" % lines[0], UNKNOWN)
-        return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+        return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 
 
 def _since(found: dict[str, str]) -> str:

@@ -158,7 +158,7 @@ def _read(given: Mapping[str, Any], defaults: Mapping[str, Any], problems: list[
         name=common["name"],
         type=kind,
         probe=probe,
-        timeout=own("timeout"),
+        timeout=own("timeout") + probe.duration,
         retries=own("retries"),
         interval=own("interval"),
         depends_on=tuple(common["depends_on"] or ()),

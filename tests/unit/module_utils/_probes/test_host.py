@@ -131,13 +131,13 @@ def test_services(check: Check) -> None:
     assert result["status"] == "ok"
     assert result["message"].startswith("hawkfish.service is active (running) for ")
     assert result["value"] == 1
-    assert check("service", service="hawkfish")["status"] == "warning"  # it was restarted
+    assert check("service", service="hawkfish", warn=0)["status"] == "warning"  # it was restarted
     assert check("service", service="nothing")["message"] == "there is no unit nothing.service"
     result = check("service", service="broken", enabled=True)
     assert result["status"] == "critical"
     assert result["message"] == (
         "broken.service is failed (failed), its result is exit-code: see journalctl -u broken.service;"
-        " broken.service is disabled; the number of restarts of broken.service is 5, warning above 0"
+        " broken.service is disabled; the number of restarts of broken.service is 5, warning above 3"
     )
     assert check("service", service="broken", state=["failed"], warn=9)["status"] == "ok"
     hanging = check("service", service="hangs", timeout="300ms")
