@@ -19,11 +19,13 @@ description:
   - When the specification of any check is wrong, the task fails before anything is run, and says what is wrong with which check.
   - Passwords in URLs, the values of their queries, headers, tokens and whatever else is secret show neither in results nor in
     messages nor in the invocation.
-  - Everything but V(backup) needs the standard library alone; what a type needs beside it is in the collection's
-    C(docs/HEALTH.md), with its options, units and default thresholds.
+  - Most types need the standard library alone. What a type needs beside it is in the collection's C(docs/HEALTH.md), with its
+    options, units and default thresholds.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.checks
+  - day2.ops.health.report
+  - day2.ops.health.history
 options:
   checks:
     description:
@@ -65,7 +67,8 @@ options:
     default: []
   cooldown:
     description:
-      - For how long the alarm of a check is not repeated, unless it has become worse, for example V(300s).
+      - For how long the alarm of a check is not repeated, unless it has become worse, for example V(300s). It needs O(history),
+        where the last alarm is looked up.
     type: str
   fail_on:
     description:
@@ -76,6 +79,7 @@ options:
     choices: [critical, warning, never]
     default: critical
 seealso:
+  - module: day2.ops.health_info
   - module: day2.ops.backup_info
 """
 
@@ -115,7 +119,13 @@ EXAMPLES = r"""
     checks: "{{ endpoints | map('combine', {'type': 'http'}) }}"
     timeout: 5s
     retries: 2
+    cooldown: 300s
     fail_on: never
+    history:
+      path: /var/lib/day2/endpoints.db
+    report:
+      - format: prometheus
+        path: /var/lib/node_exporter/endpoints.prom
   delegate_to: localhost
   register: endpoints_health
 """
@@ -229,6 +239,24 @@ summary:
       description: How many are V(skipped).
       type: int
       sample: 0
+reports:
+  description: The files of O(report).
+  type: list
+  elements: dict
+  returned: when the specification is right
+  contains:
+    path:
+      description: The file.
+      type: str
+      sample: /var/lib/node_exporter/hawkfish.prom
+    format:
+      description: Its format.
+      type: str
+      sample: prometheus
+    changed:
+      description: Whether a check came, went, or has another status than in the file that was there.
+      type: bool
+      sample: false
 problems:
   description: What is wrong with the specification, a line each, with the check's name.
   type: list

@@ -29,9 +29,12 @@ CONNECTION: Mapping[str, Option] = {
 }
 _LIBPQ = {"database": "dbname", "username": "user", "ca": "sslrootcert"}
 
+# Who has replayed all that it received lags only when nobody sends it anything.
 _STANDBY = """
-SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-            ELSE COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END::float"""
+SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
+                 AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
+            ELSE EXTRACT(EPOCH FROM clock_timestamp() -
+                         COALESCE(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())) END::float"""
 _PRIMARY = """
 SELECT count(*), COALESCE(max(EXTRACT(EPOCH FROM replay_lag)), 0)::float FROM pg_stat_replication"""
 _STATE = """
