@@ -20,8 +20,8 @@ demo: ## Back up and restore the data of two example applications on this machin
 test: ## Everything that CI runs
 	@dev/run all
 
-bench: ## Measure against restic, borg, tar and a shell recipe
-	@dev/with bench/run
+bench: ## Measure against peers (BENCH="backup": only these; --small: a tenth of the data)
+	@dev/with bench/run $(BENCH)
 
 lint: ## Only what reads the code: seconds, not minutes
 	@dev/run ruff mypy imports shellcheck reuse docs changelog ansible-lint

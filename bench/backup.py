@@ -1,141 +1,23 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# peers: restic=restic borg=borgbackup sqlite3=sqlite3 zstd=zstd tar=tar
 """Backups and restores beside restic, borg, tar and the shell recipe that the requirements start from, in one run.
 
-Our time is the module's own `duration_s` (reading back and verifying included), theirs the wall time of the
-command. Every repetition has a fresh repository and a fresh target; the fastest of three counts, for everybody.
-`--small` takes a tenth of the data. A promise that was missed is marked; it does not fail the run.
+Our time is the module's own `duration_s` (reading back and verifying included), theirs the wall time of the command.
+Every repetition has a fresh repository and a fresh target.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
-import shutil
 import sqlite3
-import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-WORK = ROOT / ".cache" / "bench"
-SCALE = 10 if "--small" in sys.argv else 1
-REPEAT = 3
-ENVIRONMENT = dict(
-    os.environ,
-    RESTIC_PASSWORD="bench",
-    RESTIC_CACHE_DIR=str(WORK / "restic-cache"),
-    BORG_BASE_DIR=str(WORK / "borg"),
-    BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK="yes",
-    ANSIBLE_FORCE_COLOR="0",
-    ANSIBLE_PYTHON_INTERPRETER=sys.executable,
-)
-
-
-def shell(command: str) -> float:
-    """Seconds that a command line takes. (A peer's recipe is a shell's.)"""
-    began = time.perf_counter()
-    subprocess.run(["bash", "-euo", "pipefail", "-c", command], check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
-
-
-class Memory(threading.Thread):
-    """The peak of the resident memory of a module and its children, in MiB, looked at every 10 ms."""
-
-    def __init__(self, mark: str) -> None:
-        super().__init__(daemon=True)
-        self._mark = mark.encode()
-        self._done = threading.Event()
-        self.peak = 0.0
-
-    def run(self) -> None:
-        while not self._done.wait(0.01):
-            self.peak = max(self.peak, self._now())
-
-    def stop(self) -> float:
-        self._done.set()
-        self.join()
-        return self.peak
-
-    def _now(self) -> float:
-        parents, resident, marked = {}, {}, set()
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if self._mark in (entry / "cmdline").read_bytes() and fields[0] != "Z":
-                    marked.add(entry.name)
-                parents[entry.name], resident[entry.name] = fields[1], int(fields[21])
-            except OSError:
-                continue
-        total = 0
-        for one in resident:
-            ancestor: Optional[str] = one
-            while ancestor and ancestor not in marked:
-                ancestor = parents.get(ancestor)
-            total += resident[one] if ancestor else 0
-        return total * os.sysconf("SC_PAGESIZE") / 2**20
-
-
-def module(verb: str, **arguments: Any) -> dict[str, Any]:
-    """Run a module as a task on this host."""
-    command = ["ansible", "localhost", "-m", f"day2.ops.{verb}", "-a", json.dumps(arguments)]
-    memory = Memory(f"AnsiballZ_{verb}.py")
-    memory.start()
-    extra = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"}
-    done = subprocess.run(command, check=False, env=dict(ENVIRONMENT, **extra), capture_output=True, text=True)
-    peak = memory.stop()
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout.partition("=> ")[2])
-    result["peak_mib"] = peak
-    return result
-
-
-def fresh(*names: str) -> list[Path]:
-    """Paths of that name in the work directory, with nothing there."""
-    paths = [WORK / name for name in names]
-    for path in paths:
-        shutil.rmtree(path, ignore_errors=True)
-        path.unlink(missing_ok=True)
-    return paths
-
-
-def settle() -> None:
-    """No measurement pays for the dirty pages of the one before it."""
-    os.sync()
-
-
-def best(measure: Callable[[], float]) -> float:
-    times = []
-    for dummy in range(REPEAT):
-        settle()
-        times.append(measure())
-    return min(times)
-
-
-class Table:
-    """Rows of what was measured, with the ratio that was promised and whether it holds."""
-
-    def __init__(self) -> None:
-        self.failed = False
-
-    def title(self, text: str) -> None:
-        print(f"\n{text}", flush=True)
-
-    def row(self, name: str, seconds: float, note: str = "") -> None:
-        print(f"  {name:34}{seconds:9.2f} s   {note}", flush=True)
-
-    def ratio(self, name: str, value: float, limit: float, unit: str = "x") -> None:
-        holds = value <= limit
-        self.failed |= not holds
-        print(f"  {name:34}{value:9.2f} {unit:3} (at most {limit:g}: {'holds' if holds else 'MISSED'})", flush=True)
+from common import SCALE, WORK, Table, best, du, fresh, module, settle, shell
 
 
 def make_database(path: Path, size: int) -> None:
@@ -372,18 +254,11 @@ def bench_task(table: Table) -> None:
     table.ratio("to 1.2 x ping + 0.1 s", ours / (1.2 * ping + 0.1), 1)
 
 
-def du(name: str) -> float:
-    """MB (10^6 bytes) below a path of the work directory."""
-    path = WORK / name
-    return sum(one.stat().st_size for one in [path, *path.rglob("*")] if one.is_file()) / 1e6
-
-
 def main() -> None:
-    WORK.mkdir(parents=True, exist_ok=True)
     table = Table()
     for bench in (bench_task, bench_tree, bench_json, bench_sqlite):
         bench(table)
-    print(f"\n{'A promise was missed.' if table.failed else 'All promises hold.'}")
+    table.end()
 
 
 if __name__ == "__main__":
