@@ -17,7 +17,11 @@ ALL_STEPS=(setup "${OTHER_STEPS[@]}" "${WAITING_STEPS[@]}")
 NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin
 # What tests use besides the collection's own needs.
-TEST_PROGRAMS=(git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount)
+TEST_PROGRAMS=(git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount
+  java=default-jre-headless
+  nginx=nginx-light openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
+  dockerd=docker.io busybox=busybox-static ping=iputils-ping
+  /usr/lib/nagios/plugins/check_dummy=monitoring-plugins-basic)
 
 step_setup() {
   need_programs "${TEST_PROGRAMS[@]}"
@@ -27,6 +31,7 @@ step_setup() {
   need_node "$OLDEST_NODE"
   need_node "$NEWEST_NODE"
   wait $!
+  need_npm
   need_collection
 }
 
@@ -94,6 +99,7 @@ step_faults() { pytest_on_node "$OLDEST_NODE" tests/faults; }
 # Managed nodes have no ansible-core: what runs there is tested without it.
 pytest_on_node() {
   need_programs "${TEST_PROGRAMS[@]}"
+  need_npm
   need_node "$1"
   need_collection
   "$ROOT/.venv/node-$1/bin/python" -m pytest -n auto "$2"
@@ -110,6 +116,7 @@ integration() {
   local tree=$CACHE/integration-$1/ansible_collections/day2/ops targets=()
   read -ra targets <<<"${TARGETS:-}"
   need_programs "${TEST_PROGRAMS[@]}"
+  need_npm
   ansible_test_setup "$1" "$tree"
   ansible_test "$1" "$tree" integration --allow-destructive --allow-root \
     --controller origin:python=default --target "controller:python=$2" "${targets[@]}"

@@ -107,6 +107,9 @@ class _VerifiedReader:
             self._check_end()
         return data
 
+    def sha256(self) -> str:
+        return self._content.sha256()
+
     def _check_end(self) -> None:
         stored = (self._stored.bytes, self._stored.sha256())
         if stored != (self._file.bytes, self._file.sha256):

@@ -38,10 +38,24 @@ class Writer(Protocol):
     def write(self, data: bytes) -> object: ...
 
 
+class HashedWriter(Writer, Protocol):
+    """A sink's file: hashed anyway, so that a store need not hash the same bytes again."""
+
+    def sha256(self) -> str:
+        """Hex digest of what was written so far."""
+
+
 class Reader(Protocol):
     """One file of a backup, being read. `read(n)` returns at most n bytes, and b"" only at a *verified* end."""
 
     def read(self, size: int) -> bytes: ...
+
+
+class HashedReader(Reader, Protocol):
+    """A backup's file: hashed anyway."""
+
+    def sha256(self) -> str:
+        """Hex digest of what was read so far."""
 
 
 class Sink(Protocol):
@@ -53,7 +67,7 @@ class Sink(Protocol):
     scratch: str
     progress: Progress
 
-    def file(self, name: str) -> AbstractContextManager[Writer]:
+    def file(self, name: str) -> AbstractContextManager[HashedWriter]:
         """Open the next file. `name` is relative, without a compression's suffix ("hawkfish.db").
 
         The file counts once the block ends without an exception.
@@ -71,7 +85,7 @@ class Copy(Protocol):
     def names(self) -> Sequence[str]:
         """The names that the store gave its files in `snapshot`."""
 
-    def open(self, name: str) -> AbstractContextManager[Reader]:
+    def open(self, name: str) -> AbstractContextManager[HashedReader]:
         """The file's content, decompressed. Raises DamagedBackup at the first byte that can't be right,
         at the latest at the end: what was read counts only after b"" was returned."""
 

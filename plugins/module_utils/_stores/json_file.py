@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 import tempfile
@@ -107,16 +106,14 @@ class SingleFile:
 
     def _deliver(self, held: BinaryIO, document: Document, owner: Mapping[str, Any], sink: Sink) -> Snapshot:
         """Write the copy that holds still into the sink."""
-        digest = hashlib.sha256()
         size = held.seek(0, os.SEEK_END)
         held.seek(0)
         sink.progress.start("Writing %s" % self._name, size, "bytes")
         with sink.file(self._name) as out:
             for data in chunks(held.read):
-                digest.update(data)
                 out.write(data)
         details = {"layout": "single_file", "bytes": size, "values": document.values(), **owner}
-        return Snapshot(digest.hexdigest(), document.collections(), details, None, document.notes())
+        return Snapshot(out.sha256(), document.collections(), details, None, document.notes())
 
     def _refuse_others(self) -> None:
         info = look(self.path, SourceError)
@@ -271,16 +268,15 @@ def _create(path: str) -> Iterator[BinaryIO]:
 def _receive(copy: Copy, out: Optional[BinaryIO]) -> str:
     """Read the backup's document to its end, and write it; its digest, which is what it should be."""
     name = copy.names()[0]
-    digest = hashlib.sha256()
     copy.progress.start("Unpacking %s" % name, copy.details.get("bytes"), "bytes")
     with copy.open(name) as reader:
         for data in chunks(reader.read):
-            digest.update(data)
             if out is not None:
                 out.write(data)
-    if digest.hexdigest() != copy.content_digest:
-        raise damaged(name, "its digest is %s instead of %s" % (digest.hexdigest(), copy.content_digest))
-    return digest.hexdigest()
+    digest = reader.sha256()
+    if digest != copy.content_digest:
+        raise damaged(name, "its digest is %s instead of %s" % (digest, copy.content_digest))
+    return digest
 
 
 def _changes(copy: Copy, target: Optional[Target]) -> list[Change]:

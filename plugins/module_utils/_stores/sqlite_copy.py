@@ -87,18 +87,26 @@ def fingerprint(path: str) -> Optional[str]:
         return None
 
 
-def stream(path: str, progress: Progress, write: Callable[[bytes], object] = lambda data: None) -> str:
-    """Give a file's bytes to `write`, in pieces. Returns their hex SHA-256."""
-    digest, done = hashlib.sha256(), 0
+def stream(path: str, write: Callable[[bytes], object]) -> None:
+    """Give a file's bytes to `write`, in pieces."""
     with files.os_errors(SourceError, "Can't read", path), open(path, "rb", buffering=0) as handle:
         while True:
             data = handle.read(_CHUNK)
             if not data:
-                return digest.hexdigest()
-            digest.update(data)
+                return
             write(data)
-            done += len(data)
-            progress.update(done)
+
+
+def digest_of(path: str, progress: Progress) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+
+    def add(data: bytes) -> None:
+        digest.update(data)
+        progress.advance(len(data))
+
+    stream(path, add)
+    return digest.hexdigest()
 
 
 class _Copier:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from typing import BinaryIO, Callable, Optional
@@ -14,7 +13,7 @@ from .._core import files
 from .._core.collection import Collection
 from .._core.errors import DamagedBackup, TargetError
 from .base import Change, Copy, Restoration
-from .sqlite_copy import stream
+from .sqlite_copy import digest_of
 from .sqlite_file import SIDE_FILES, Header, holders, lstat, normalise, open_in
 from .sqlite_live import LiveRestoration, Present, find_present, put_whole
 from .sqlite_new_file import NewFileRestoration, dress
@@ -40,7 +39,7 @@ def prepare_whole(path: str, copy: Copy, scratch: str, dry: bool, patience: floa
 def _prepare_live(present: Present, copy: Copy, scratch: str) -> Restoration:
     path, new, notes = present.path, os.path.join(scratch, "new.db"), []
     copy.progress.start(f"Comparing {path}", present.header.bytes, "bytes")
-    same = stream(present.native, copy.progress) == copy.content_digest
+    same = digest_of(present.native, copy.progress) == copy.content_digest
     before = copy.collections if same else present.counts()
     if not same:
         header = unpack(copy, new)
@@ -129,18 +128,16 @@ def _unpack(copy: Copy, handle: BinaryIO, directory: str, written: Written) -> H
     told = int(copy.details.get("page_size") or 0) * int(copy.details.get("page_count") or 0)
     files.need_space(directory, told, f"Unpacking {name}")
     copy.progress.start(f"Unpacking and verifying {name}", told or None, "bytes")
-    digest, done = hashlib.sha256(), 0
+    done = 0
     with copy.open(name) as reader:
         while True:
             data = reader.read(_CHUNK)
             if not data:
                 break
-            digest.update(data)
             handle.write(data)
             written(handle.fileno(), done, done + len(data))
             done += len(data)
-            copy.progress.update(done)
-    if digest.hexdigest() != copy.content_digest:
+    if reader.sha256() != copy.content_digest:
         raise DamagedBackup(name, [{"path": name, "problem": "its content has another digest than the manifest says"}])
     return normalise(handle.fileno(), name)
 

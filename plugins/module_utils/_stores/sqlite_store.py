@@ -94,6 +94,6 @@ class SqliteStore:
         header = normalise_file(native, told)
         sink.progress.start(f"Backing up {told}", header.bytes, "bytes")
         with inspecting(native, told) as inspection, sink.file(os.path.basename(self.path)) as writer:
-            digest = stream(native, sink.progress, writer.write)
+            stream(native, writer.write)
             found = inspection()
-        return Snapshot(digest, found.collections, {**details, **header.details()}, None, found.notes)
+        return Snapshot(writer.sha256(), found.collections, {**details, **header.details()}, None, found.notes)

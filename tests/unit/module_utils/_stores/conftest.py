@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,13 @@ from ansible_collections.day2.ops.plugins.module_utils._core.progress import Pro
 from ansible_collections.day2.ops.plugins.module_utils._stores.base import Snapshot
 
 
+class Hashed(io.BytesIO):
+    """Bytes in memory that tell their digest."""
+
+    def sha256(self) -> str:
+        return hashlib.sha256(self.getvalue()).hexdigest()
+
+
 class MemorySink:
     """Keeps the files of a snapshot as bytes; a file counts once its block ended without an exception."""
 
@@ -28,9 +36,9 @@ class MemorySink:
         self.files: dict[str, bytes] = {}
 
     @contextlib.contextmanager
-    def file(self, name: str) -> Iterator[io.BytesIO]:
+    def file(self, name: str) -> Iterator[Hashed]:
         assert name not in self.files
-        buffer = io.BytesIO()
+        buffer = Hashed()
         yield buffer
         self.files[name] = buffer.getvalue()
 
@@ -41,6 +49,9 @@ class MemoryReader:
     def __init__(self, data: bytes, damage: Optional[DamagedBackup]) -> None:
         self._buffer = io.BytesIO(data)
         self._damage = damage
+
+    def sha256(self) -> str:
+        return hashlib.sha256(self._buffer.getbuffer()[: self._buffer.tell()]).hexdigest()
 
     def read(self, size: int) -> bytes:
         assert size > 0

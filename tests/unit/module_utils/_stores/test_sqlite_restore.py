@@ -463,11 +463,18 @@ def test_a_swap_that_fails_half_way_is_taken_back(bench: Bench, home: Path, monk
 
 
 RESTORER = """
-    import contextlib, os, sys
+    import contextlib, hashlib, os, sys
     sys.path[:0] = sys.argv[4].split(os.pathsep)
     from ansible_collections.day2.ops.plugins.module_utils._core.collection import Collection
     from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
     from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_store import SqliteStore
+    class Reader:
+        def __init__(self, handle): self.handle, self.digest = handle, hashlib.sha256()
+        def read(self, size):
+            data = self.handle.read(size)
+            self.digest.update(data)
+            return data
+        def sha256(self): return self.digest.hexdigest()
     class Copy:
         progress = Progress()
         content_digest = sys.argv[3]
@@ -477,7 +484,7 @@ RESTORER = """
         @contextlib.contextmanager
         def open(self, name):
             with open(sys.argv[2], "rb") as handle:
-                yield handle
+                yield Reader(handle)
     scratch = sys.argv[1] + ".scratch"
     os.makedirs(scratch, exist_ok=True)
     with SqliteStore(sys.argv[1], {}).prepare(Copy(), sys.argv[5:], scratch, False) as restoration:

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is taken from a line of a log, and under which names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+Column = Optional[Sequence[Optional[bytes]]]
+
+# What loggers call them, the most telling first. Of several that a line has, the first that is not null counts.
+COMMON: dict[str, tuple[str, ...]] = {
+    "time": ("timestamp", "@timestamp", "time", "ts", "datetime", "asctime"),
+    "operation": ("operation", "op", "action", "event", "route", "endpoint", "path"),
+    "duration": (
+        *("duration_s", "duration_ms", "duration_us", "duration_ns", "duration", "processing_time_seconds"),
+        *("response_time_ms", "response_time", "elapsed_ms", "elapsed", "latency_ms", "latency", "request_time"),
+    ),
+    "status": ("status", "status_code", "http_status"),
+    "level": ("level", "levelname", "severity", "log.level"),
+    "code": ("error_code", "error.code", "err_code"),
+}
+ROLES = tuple(COMMON)
+UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+
+class Columns(NamedTuple):
+    """Values of many lines, one list a field. None stands for a field that none of them has, and for a missing value.
+
+    A value is the text of a string, or of a number or boolean as it is written. `iso`: all times are ISO 8601 of one
+    shape, with the same offset, so that they sort as text. `unit`: seconds in one unit of `duration`.
+    """
+
+    lines: int
+    time: Column = None
+    operation: Column = None
+    duration: Column = None
+    status: Column = None
+    level: Column = None
+    code: Column = None
+    iso: bool = False
+    unit: float = 1.0
+
+
+class Fields:
+    """Which names are looked for, by role.
+
+    :param chosen: a name for a role, instead of the common ones. "a.b" is the member b of a, or a member called a.b.
+    :param unit: of durations; without it, that which the field's name ends in, else seconds.
+    """
+
+    def __init__(self, chosen: Mapping[str, Optional[str]], unit: Optional[str] = None) -> None:
+        self.names: dict[str, tuple[str, ...]] = {}
+        for role, common in COMMON.items():
+            name = chosen.get(role)
+            self.names[role] = (name,) if name else common
+        self._unit = unit
+
+    def unit(self, name: str) -> float:
+        """Seconds in one unit of the field."""
+        if self._unit:
+            return UNITS[self._unit]
+        ending = name.rpartition("_")[2].rpartition(".")[2]
+        return UNITS.get(ending, 1.0)
+
+    def pick(self, line: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
+        """By role the name and the value that a parsed line has."""
+        found = {}
+        for role, names in self.names.items():
+            for name in names:
+                value = lookup(line, name)
+                if value is not None and not isinstance(value, (dict, list)):
+                    found[role] = (name, value)
+                    break
+        return found
+
+
+def lookup(line: Mapping[str, Any], name: str) -> Any:
+    """The value under a name, or under a path of names joined by dots; None when there is none."""
+    if name in line:
+        return line[name]
+    value: Any = line
+    for part in name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            return None
+        value = value[part]
+    return value

@@ -1,0 +1,236 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shapes of JSON lines: an expression that matches exactly the lines with the same members in the same order.
+
+A shape is made from one line. Whatever it matches is valid JSON, as it spells out every member; the values that are
+wanted are its groups, and are simple enough to be taken as they stand. Lines that are not so simple have no shape.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple, Optional
+
+from .fields import ROLES, Columns, Fields
+from .times import ISO_MOMENT, iso_shape
+
+_PLAIN = rb'[^"\\\x00-\x1f]*'
+_STRING = b'"' + _PLAIN + b'"'
+_ESCAPES = rb'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*"'
+# Alternatives and optional parts cost the most: an expression has those that its line needed.
+_INTEGER = rb"-?(?!0[0-9])[0-9]+"
+_DECIMAL = _INTEGER + rb"(?:\.[0-9]+)?"
+_NUMBER = _DECIMAL + rb"(?:[eE][+-]?[0-9]+)?"
+_SPACE = rb"[ \t\r]*"
+_LITERAL = rb"(?:true|false|null)"
+_ANY = b"(?:" + b"|".join((_STRING, _NUMBER, _LITERAL)) + b")"
+
+_TOKEN = re.compile(
+    b"("
+    + _SPACE
+    + b")(?:(?P<punctuation>[][{}:,])|(?P<string>"
+    + _ESCAPES
+    + b")|(?P<number>"
+    + _NUMBER
+    + b")|(?P<literal>"
+    + _LITERAL
+    + b"))"
+)
+_LONGEST = 64 << 10  # bytes of a line that is worth a shape
+_DEEPEST = 8
+
+
+class _NoShape(Exception):
+    """This line has none."""
+
+
+class Shape(NamedTuple):
+    """An expression for `split`, and what its groups are: roles in order."""
+
+    expression: re.Pattern[bytes]
+    roles: tuple[str, ...]
+    iso: bool
+    unit: float
+
+    def take(self, data: bytes) -> tuple[Columns, bytes]:
+        """The values of the lines of this shape, and the other lines; each line with the newline before it."""
+        parts = self.expression.split(data)
+        width = len(self.roles) + 1
+        if len(parts) == 1:
+            return Columns(0), data
+        lists: dict[str, Any] = {role: parts[number + 1 :: width] for number, role in enumerate(self.roles)}
+        rest = parts[0::width]
+        return Columns(len(rest) - 1, iso=self.iso, unit=self.unit, **lists), b"".join(rest)
+
+
+def shape_of(line: bytes, fields: Fields) -> Optional[Shape]:
+    """The shape of a valid line; None when it has none."""
+    if len(line) > _LONGEST:
+        return None
+    try:
+        return _Reader(line, fields).shape()
+    except (_NoShape, re.error):
+        return None
+
+
+class _Member(NamedTuple):
+    """A value: under which path, and where in the expression it stands."""
+
+    path: str
+    kind: str
+    text: bytes
+    place: int
+
+
+class _Reader:
+    """Reads one line, and writes the expression while it does."""
+
+    def __init__(self, line: bytes, fields: Fields) -> None:
+        self._line = line
+        self._fields = fields
+        self._at = 0
+        self._pieces: list[bytes] = []
+        self._members: list[_Member] = []
+
+    def shape(self) -> Shape:
+        kind, _text = self._next()
+        if kind != "{":
+            raise _NoShape
+        self._object("", 1)
+        if self._line[self._at :].strip(b" \t\r"):
+            raise _NoShape
+        found = self._pick()
+        iso, unit = False, 1.0
+        for role, member in found.items():
+            self._pieces[member.place], is_iso = _group(role, member)
+            iso = iso or is_iso
+            if role == "duration":
+                unit = self._fields.unit(member.path)
+        places = sorted(found, key=lambda role: found[role].place)
+        # The newline before a line is the literal that the search for the next one looks for.
+        expression = b"\\n" + b"".join(self._pieces) + _SPACE + b"(?=\\n)"
+        return Shape(re.compile(expression), tuple(places), iso, unit)
+
+    def _pick(self) -> dict[str, _Member]:
+        """The members that are wanted, as Fields.pick chooses them."""
+        by_path: dict[str, _Member] = {}
+        for member in self._members:
+            if member.path in by_path:
+                raise _NoShape  # a.b as a name and as a path
+            by_path[member.path] = member
+        found = {}
+        for role in ROLES:
+            for name in self._fields.names[role]:
+                wanted = by_path.get(name)
+                if wanted is not None and wanted.kind not in ("null", "container"):
+                    found[role] = wanted
+                    break
+        places = [member.place for member in found.values()]
+        if len(set(places)) != len(places):
+            raise _NoShape  # one field for two roles
+        return found
+
+    def _next(self) -> tuple[str, bytes]:
+        match = _TOKEN.match(self._line, self._at)
+        if match is None:
+            raise _NoShape
+        self._at = match.end()
+        self._pieces.append(re.escape(match[1]))
+        kind = match.lastgroup or ""
+        text = match[kind]
+        if kind == "punctuation":
+            self._pieces.append(re.escape(text))
+            return text.decode("ascii"), text
+        return (text.decode("ascii") if kind == "literal" else kind), text
+
+    def _object(self, prefix: str, depth: int) -> None:
+        if depth > _DEEPEST:
+            raise _NoShape
+        names = set()
+        kind, text = self._next()
+        while kind != "}":
+            if kind != "string" or b"\\" in text or text in names:
+                raise _NoShape
+            names.add(text)
+            self._pieces.append(re.escape(text))
+            if self._next()[0] != ":":
+                raise _NoShape
+            self._value(prefix + text[1:-1].decode("utf-8", "replace"), depth)
+            kind, text = self._next()
+            if kind == ",":
+                kind, text = self._next()
+                if kind != "string":
+                    raise _NoShape
+            elif kind != "}":
+                raise _NoShape
+
+    def _value(self, path: str, depth: int) -> None:
+        kind, text = self._next()
+        place = len(self._pieces)
+        if kind == "{":
+            self._members.append(_Member(path, "container", b"", -1))
+            self._object(path + ".", depth + 1)
+        elif kind == "[":
+            self._members.append(_Member(path, "container", b"", -1))
+            self._array()
+        elif kind in ("string", "number", "true", "false", "null"):
+            self._members.append(_Member(path, kind, text, place))
+            self._pieces.append(_pattern(kind, text))
+        else:
+            raise _NoShape
+
+    def _array(self) -> None:
+        """Any number of simple values."""
+        self._pieces.pop()
+        kinds, kind = set(), self._skip()
+        while kind != "]":
+            if kind not in ("string", "number", "true", "false", "null"):
+                raise _NoShape
+            kinds.add(kind)
+            kind = self._skip()
+            if kind == ",":
+                kind = self._skip()
+                if kind == "]":
+                    raise _NoShape
+            elif kind != "]":
+                raise _NoShape
+        one = {"string": _STRING, "number": _NUMBER}.get(kinds.pop(), _ANY) if len(kinds) == 1 else _ANY
+        comma = _SPACE + b"," + _SPACE
+        self._pieces.append(rb"\[" + _SPACE + b"(?:" + one + b"(?:" + comma + one + b")*" + _SPACE + rb")?\]")
+
+    def _skip(self) -> str:
+        """The next token, which leaves no trace in the expression."""
+        length = len(self._pieces)
+        kind, _text = self._next()
+        del self._pieces[length:]
+        return kind
+
+
+def _pattern(kind: str, text: bytes) -> bytes:
+    if kind == "string":
+        return _ESCAPES if b"\\" in text else _STRING
+    if kind == "number":
+        return _number(text)
+    return b"null" if kind == "null" else b"(?:true|false)"
+
+
+def _group(role: str, member: _Member) -> tuple[bytes, bool]:
+    """The expression of a wanted value, and whether it is an ISO 8601 time."""
+    if member.kind == "string":
+        if b"\\" in member.text:
+            raise _NoShape
+        inner = member.text[1:-1]
+        iso = iso_shape(inner) if role == "time" else None
+        if iso:
+            separator, fraction, offset = (re.escape(part.decode("ascii")) for part in iso)
+            digits = fraction + "[0-9]+" if fraction else ""
+            return f'"({ISO_MOMENT % separator}{digits}{offset})"'.encode("ascii"), True
+        return b'"(' + _PLAIN + b')"', False
+    return b"(" + (_number(member.text) if member.kind == "number" else b"true|false") + b")", False
+
+
+def _number(text: bytes) -> bytes:
+    if b"e" in text or b"E" in text:
+        return _NUMBER
+    return _DECIMAL if b"." in text else _INTEGER

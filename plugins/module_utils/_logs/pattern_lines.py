@@ -1,0 +1,65 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads logs whose lines an expression takes apart."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Callable
+
+from .._core.errors import InvalidRequest
+from .fields import ROLES, Columns, Fields
+from .tally import Tally
+
+# Apache's and nginx's "combined" (and "common"); nginx's $request_time may follow.
+COMBINED = (
+    r'\S+ \S+ \S+ \[(?P<time>[^\]]+)\] "(?P<operation>[A-Z]+ [^ "?]*)[^"]*" (?P<status>[0-9]{3}) \S+'
+    r'(?: "[^"]*" "[^"]*"(?: "?(?P<duration>[0-9]+\.[0-9]+)"?)?)?'
+)
+COMBINED_TIME = "%d/%b/%Y:%H:%M:%S %z"
+
+
+def compile_pattern(pattern: str) -> re.Pattern[bytes]:
+    """An expression with groups that are named for roles. Raises InvalidRequest."""
+    try:
+        expression = re.compile(pattern.encode("utf-8"))
+    except re.error as exc:
+        raise InvalidRequest(f"The pattern is no regular expression: {exc}.", "It is one of Python's.") from exc
+    unknown = sorted(set(expression.groupindex) - set(ROLES))
+    if unknown or not expression.groupindex:
+        raise InvalidRequest(
+            "The pattern has no named groups." if not unknown else "The pattern has a group named %s." % unknown[0],
+            "Groups are named {}, for example (?P<duration>[0-9.]+).".format(", ".join(ROLES)),
+        )
+    return expression
+
+
+class PatternLines:
+    """Adds blocks of lines to a tally. The pattern is searched for anywhere in a line.
+
+    :param bad: is told each line in which it is not found.
+    """
+
+    def __init__(self, pattern: re.Pattern[bytes], fields: Fields, tally: Tally, bad: Callable[[bytes], None]) -> None:
+        self._search = pattern.search
+        self._numbers = [(role, pattern.groupindex[role]) for role in ROLES if role in pattern.groupindex]
+        self._unit = fields.unit("")
+        self._tally = tally
+        self._bad = bad
+
+    def block(self, data: bytes) -> int:
+        """Add lines, each with a newline before it, and one after the last. Returns how many they are."""
+        found = []
+        lines = data.split(b"\n")[1:-1]
+        for line in lines:
+            if not line.strip():
+                continue
+            match = self._search(line)
+            if match is None:
+                self._bad(line)
+            else:
+                found.append(match)
+        lists: dict[str, Any] = {role: [match[number] for match in found] for role, number in self._numbers}
+        self._tally.add(Columns(len(found), unit=self._unit, **lists))
+        return len(lines)

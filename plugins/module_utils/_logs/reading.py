@@ -1,0 +1,127 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finds a log's files, rotated and compressed ones too, and reads them in blocks of whole lines."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Optional
+
+from .._core.compression import by_suffix
+from .._core.compression.base import CorruptStream, Readable
+from .._core.errors import SourceError
+from .._core.files import open_regular, resolve
+from .._core.progress import Progress
+
+_BLOCK = 1 << 20
+_LONGEST_LINE = 4 << 20  # bytes; what is longer is skipped, as one line that can't be read
+
+
+class LogFile(NamedTuple):
+    """A file that is open: it stays the same when it is rotated meanwhile. `size` is as it is stored."""
+
+    path: str
+    fd: int
+    size: int
+
+
+class Block(NamedTuple):
+    """Whole lines, each with a newline before it, and one after the last.
+
+    Not `whole`: the beginning of one line that is too long to be read.
+    """
+
+    data: bytes
+    whole: bool = True
+
+
+def find(paths: Sequence[str]) -> list[str]:
+    """The files that paths and patterns name, each once. Raises SourceError for one that names none."""
+    found: dict[str, None] = {}
+    for path in paths:
+        files = [path]
+        if any(char in path for char in "*?[") and not os.path.lexists(path):
+            # Links such as "current" point to what the pattern finds anyway.
+            files = [name for name in sorted(glob.glob(path)) if not os.path.islink(name) and not os.path.isdir(name)]
+        if not files:
+            raise SourceError(f"No log file fits {path}.", "Name files, or a pattern such as /var/log/app.log*.")
+        found.update(dict.fromkeys(files))
+    return list(found)
+
+
+@contextlib.contextmanager
+def opened(paths: Sequence[str], since: Optional[float]) -> Iterator[tuple[list[LogFile], list[str]]]:
+    """All files, open before the first is read, so that a rotation in between neither hides nor doubles lines.
+
+    The second list has the paths of those that were last written before `since`: nothing in them can be younger.
+    """
+    with contextlib.ExitStack() as stack:
+        files: list[LogFile] = []
+        old, seen = [], set()
+        for path in paths:
+            fd = open_regular(resolve(path, SourceError), SourceError)
+            stack.callback(os.close, fd)
+            info = os.fstat(fd)
+            if (info.st_dev, info.st_ino) in seen:
+                continue
+            seen.add((info.st_dev, info.st_ino))
+            if since is not None and info.st_mtime < since:
+                old.append(path)
+            else:
+                files.append(LogFile(path, fd, info.st_size))
+        yield files, old
+
+
+class _Source:
+    """The bytes of a file, told to progress as they are read."""
+
+    def __init__(self, file: LogFile, progress: Progress) -> None:
+        self._file = file
+        self._progress = progress
+        self._left = file.size  # what is written while we read belongs to the next report
+
+    def read(self, size: int) -> bytes:
+        data = os.read(self._file.fd, min(size, self._left))
+        self._left -= len(data)
+        self._progress.advance(len(data))
+        return data
+
+
+def blocks(file: LogFile, progress: Progress) -> Iterator[Block]:
+    """A file's lines. Raises SourceError when it can't be decompressed."""
+    compression, _name = by_suffix(os.path.basename(file.path))
+    try:
+        with compression.reader(_Source(file, progress)) as stream:
+            yield from _lines(stream)
+    except CorruptStream as exc:
+        raise SourceError(f"{file.path} can't be read: {exc.message}.", "Leave it out, or repair it.") from exc
+    except OSError as exc:
+        raise SourceError(f"{file.path} can't be read: {exc.strerror or exc}.") from exc
+
+
+def _lines(stream: Readable) -> Iterator[Block]:
+    rest, skipping = b"\n", False
+    while True:
+        data = stream.read(_BLOCK)
+        if not data:
+            break
+        data = rest + data
+        end = data.rfind(b"\n")
+        if end > 0:
+            # What was skipped ends with the first line.
+            start = data.index(b"\n", 1) if skipping else 0
+            skipping = False
+            yield Block(data[start : end + 1])
+            rest = data[end:]
+        elif len(data) > _LONGEST_LINE:
+            if not skipping:
+                yield Block(data[:200] + b"\n", whole=False)
+            rest, skipping = b"\nx", True
+        else:
+            rest = data
+    if len(rest) > 1 and not skipping:
+        yield Block(rest + b"\n")

@@ -1,0 +1,229 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Adds lines of logs up, in bounded memory, many at a time."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
+from itertools import compress, repeat
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest
+from .._core.percentiles import LARGEST, Histogram
+from .._core.units import parse_duration
+from .fields import Columns
+from .times import Clock, iso_seconds
+
+MOST_NAMES = 500  # operations, and codes, that are told apart; a histogram is 17 KB
+OTHER = "(other)"
+_PENDING = 1 << 16  # durations that are kept until they are counted
+_LONGEST_NAME = 200
+
+
+class Rules(NamedTuple):
+    """What counts. `since` and `until` are in seconds since the epoch: since <= time < until."""
+
+    since: Optional[float]
+    until: Optional[float]
+    error_levels: frozenset[str]
+    error_status: int
+
+
+class Operation:
+    """What is known of one operation; durations in seconds."""
+
+    def __init__(self, name: Optional[str]) -> None:
+        self.name = name
+        self.count = 0
+        self.errors = 0
+        self.durations = Histogram()
+
+
+class Tally:
+    """The sums. `errors_by_code` has what each error is known by: its code, else its status, else its level."""
+
+    def __init__(self, rules: Rules, clock: Clock) -> None:
+        self.rules = rules
+        self.clock = clock
+        self.total = 0
+        self.errors = 0
+        self.outside = 0
+        self.without_time = 0
+        self.bad_durations = 0
+        self.first = math.inf
+        self.last = -math.inf
+        self.errors_by_code: Counter[str] = Counter()
+        self._operations: dict[Optional[str], Operation] = {}
+        self._pending: defaultdict[Optional[bytes], list[float]] = defaultdict(list)
+        self._pending_count = 0
+        self._judged: dict[tuple[Optional[bytes], ...], Optional[str]] = {}
+
+    def add(self, columns: Columns) -> None:
+        """Add lines that have the same fields."""
+        if not columns.lines:
+            return
+        inside = self._within(columns)
+        if inside is not None:
+            columns = _chosen(columns, inside)
+            if not columns.lines:
+                return
+        self.total += columns.lines
+        self._count(columns)
+        self._measure(columns)
+
+    def _within(self, columns: Columns) -> Optional[list[bool]]:
+        """Which lines are in the window; None for all. Tells the first and last moment of those on the way."""
+        since = -math.inf if self.rules.since is None else self.rules.since
+        until = math.inf if self.rules.until is None else self.rules.until
+        everything = since == -math.inf and until == math.inf
+        times = columns.time
+        if times is None:
+            if everything:
+                return None
+            self.without_time += columns.lines
+            return [False] * columns.lines
+        if columns.iso and self.clock.auto:
+            # The same second sorts wrongly ("00.5Z" before "00Z"), so that only whole seconds are told this way.
+            low = math.floor(iso_seconds(min(times)))  # type: ignore[type-var,arg-type]
+            high = math.floor(iso_seconds(max(times)))  # type: ignore[type-var,arg-type]
+            if since <= low and high + 1 <= until:
+                self._seen(low, high)
+                return None
+            if high + 1 <= since or low >= until:
+                self.outside += columns.lines
+                return [False] * columns.lines
+        seconds = [self.clock.seconds(one) for one in times]
+        known = [one for one in seconds if one is not None and since <= one < until]
+        if known:
+            self._seen(math.floor(min(known)), math.floor(max(known)))
+        if everything:
+            return None
+        lost = sum(1 for one in seconds if one is None)
+        self.without_time += lost
+        self.outside += columns.lines - lost - len(known)
+        return [one is not None and since <= one < until for one in seconds]
+
+    def _seen(self, low: float, high: float) -> None:
+        self.first = min(self.first, low)
+        self.last = max(self.last, high)
+
+    def _count(self, columns: Columns) -> None:
+        lists = (columns.operation, columns.status, columns.level, columns.code)
+        kinds = Counter(zip(*(repeat(None, columns.lines) if one is None else one for one in lists)))
+        for kind, count in kinds.items():
+            operation = self._operation(kind[0])
+            operation.count += count
+            if kind[1:] in self._judged:
+                code = self._judged[kind[1:]]
+            else:
+                if len(self._judged) > 10 * MOST_NAMES:
+                    self._judged.clear()
+                code = self._judged[kind[1:]] = self._error(*kind[1:])
+            if code is not None:
+                operation.errors += count
+                self.errors += count
+                full = len(self.errors_by_code) >= MOST_NAMES and code not in self.errors_by_code
+                self.errors_by_code[OTHER if full else code] += count
+
+    def _error(self, status: Optional[bytes], level: Optional[bytes], code: Optional[bytes]) -> Optional[str]:
+        """What an error is known by; None for no error."""
+        named = _text(code)
+        number = _status(status)
+        bad_status = number is not None and number >= self.rules.error_status
+        bad_level = level is not None and (_text(level) or "").lower() in self.rules.error_levels
+        has_code = named not in (None, "", "0", "false")
+        if not (bad_status or bad_level or has_code):
+            return None
+        if has_code:
+            return named
+        return (_text(status) if bad_status else _text(level)) or OTHER
+
+    def _measure(self, columns: Columns) -> None:
+        texts = columns.duration
+        if texts is None:
+            return
+        operations: Any = repeat(None) if columns.operation is None else columns.operation
+        try:
+            values: Sequence[float] = list(map(float, texts))  # type: ignore[arg-type]
+            good = (
+                bool(values)
+                and min(values) >= 0
+                and max(values) * columns.unit <= LARGEST
+                and not math.isnan(sum(values))
+            )
+        except (TypeError, ValueError):
+            good = False
+        if good:
+            if columns.unit != 1.0:
+                values = list(map(columns.unit.__mul__, values))
+        else:
+            read = [_duration(text, columns.unit) for text in texts]
+            self.bad_durations += sum(1 for text, one in zip(texts, read) if one is None and text is not None)
+            there = [one is not None for one in read]
+            operations = list(compress(operations, there))
+            values = [one for one in read if one is not None]
+        # pending[operation].append(value), for all of them without a step of the interpreter
+        deque(map(list.append, map(self._pending.__getitem__, operations), values), maxlen=0)
+        self._pending_count += len(values)
+        if self._pending_count >= _PENDING:
+            self._flush()
+
+    def _flush(self) -> None:
+        measured: defaultdict[Optional[str], list[float]] = defaultdict(list)
+        for name, values in self._pending.items():
+            measured[self._operation(name).name].extend(values)
+        self._pending.clear()
+        for text, values in measured.items():
+            self._operations[text].durations.add(values)
+        self._pending_count = 0
+
+    def _operation(self, name: Optional[bytes]) -> Operation:
+        text = _text(name)
+        if text is not None and "?" in text:
+            text = text.partition("?")[0]  # a query can hold secrets, and is no operation of its own
+        if text not in self._operations:
+            if len(self._operations) >= MOST_NAMES:
+                text = OTHER
+            self._operations.setdefault(text, Operation(text))
+        return self._operations[text]
+
+    def operations(self) -> list[Operation]:
+        """All that were told apart; the one named None are lines without an operation."""
+        self._flush()
+        return list(self._operations.values())
+
+
+def _chosen(columns: Columns, inside: list[bool]) -> Columns:
+    lists = {
+        role: None if column is None else list(compress(column, inside))
+        for role, column in zip(Columns._fields[1:7], columns[1:7])
+    }
+    return columns._replace(lines=sum(inside), **lists)  # type: ignore[arg-type]
+
+
+def _text(value: Optional[bytes]) -> Optional[str]:
+    return None if value is None else value.decode("utf-8", "replace")[:_LONGEST_NAME]
+
+
+def _status(value: Optional[bytes]) -> Optional[float]:
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return None
+
+
+def _duration(text: Optional[bytes], unit: float) -> Optional[float]:
+    """Seconds of "12.5" (in the unit) or "12ms"; None when it is no duration."""
+    if text is None:
+        return None
+    try:
+        value = float(text) * unit
+    except ValueError:
+        try:
+            value = parse_duration(text.decode("utf-8", "replace"))
+        except InvalidRequest:
+            return None
+    return value if 0 <= value <= LARGEST else None

@@ -1,0 +1,64 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""report: {format: nagios}. One line a check, as a monitoring plugin prints it.
+
+    WARNING - disk: 7% free | 'disk'=7%;10:;5: 'disk time'=0.002s
+
+What was skipped is DEPENDENT, the name that monitoring-plugins' own utils.sh has for it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Optional
+
+from .._core.outcome import CRITICAL, OK, SKIPPED, STATUSES, UNKNOWN, WARNING, Outcome
+from .base import Report, plain
+
+_WORDS = {OK: "OK", WARNING: "WARNING", CRITICAL: "CRITICAL", UNKNOWN: "UNKNOWN", SKIPPED: "DEPENDENT"}
+_STATUSES = {word: status for status, word in _WORDS.items()}
+_UNITS = {"s": "s", "percent": "%", "bytes": "B"}
+_LINE = re.compile(r"(OK|WARNING|CRITICAL|UNKNOWN|DEPENDENT) - (.*?): .*")
+
+
+class Nagios:
+    """The worst first."""
+
+    def render(self, report: Report, name: str) -> bytes:
+        worst_first = sorted(report.outcomes, key=lambda one: -STATUSES.index(one.status))
+        return "".join(_line(one) + "\n" for one in worst_first).encode("utf-8")
+
+    def answers(self, text: str) -> Optional[list[tuple[str, str]]]:
+        found = [_LINE.fullmatch(line) for line in text.splitlines()]
+        return [(match[2], _STATUSES[match[1]]) for match in found if match] if all(found) else None
+
+
+def _line(outcome: Outcome) -> str:
+    quiet = " (quiet)" if outcome.quiet and outcome.status != OK else ""
+    text = f"{_WORDS[outcome.status]} - {outcome.name}: {outcome.message or outcome.status}{quiet}"
+    data = []
+    if outcome.value is not None:
+        data.append(_data(outcome.name, outcome.value, outcome.unit, outcome.warn, outcome.crit))
+    for one in outcome.metrics:
+        data.append(_data(f"{outcome.name} {one.name}", one.value, one.unit, one.warn, one.crit))
+    data.append(_data(f"{outcome.name} time", outcome.duration_s, "s", None, None))
+    # The first "|" begins the numbers.
+    return "{} | {}".format(plain(text.replace("|", "/")), " ".join(one for one in data if one))
+
+
+def _data(label: str, value: float, unit: str, warn: Optional[float], crit: Optional[float]) -> str:
+    if not math.isfinite(value):
+        return ""
+    # "10:" alarms below 10. Where only one threshold is given, its direction is not told: then it is left out.
+    below = "" if warn is None or crit is None or warn <= crit else ":"
+    limits = ";".join(_number(one) + below for one in (warn, crit) if one is not None and math.isfinite(one))
+    quoted = plain(label.replace("=", "_").replace("|", "/")).replace("'", "''")
+    known = warn is not None and crit is not None
+    return f"'{quoted}'={_number(value)}{_UNITS.get(unit, '')}" + (f";{limits}" if known and limits else "")
+
+
+def _number(value: float) -> str:
+    """Without an exponent, which the format does not have."""
+    return ("%.6f" % value).rstrip("0").rstrip(".")
