@@ -1,0 +1,256 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A compressed copy takes a file's place, once it is proven good.
+
+Compressed under a prepared name, read back and compared, given the file's attributes, made durable, put in place
+without overwriting; only then the file goes. The copy may be in another directory, also on another file system, and
+"compressed" with `none`: that moves the file with the same care.
+
+`compress_file` does it for one file. For many, `prepare`, `publish` and `finish` are the steps, so that one sync
+serves all: prepare each without durability, `SecureDirectory.sync_all`, publish each, sync, finish each, sync.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, Optional
+
+from .compression.base import BLOCK, Compression, CorruptStream, Readable
+from .errors import Day2Error, TargetError
+from .files import prepared_name
+from .progress import Progress
+from .secure_directory import SecureDirectory, copy_attributes
+
+NICENESS = 10
+
+
+class Prepared(NamedTuple):
+    """A proven copy that is not in place yet.
+
+    :param info: of the original when it was read.
+    :param temporary: its prepared name in `target`; "" when it was in place already (an earlier run was killed).
+    :param lost: attributes that the copy could not be given.
+    """
+
+    source: SecureDirectory
+    name: str
+    info: os.stat_result
+    target: SecureDirectory
+    final: str
+    temporary: str
+    stored_bytes: int
+    lost: tuple[str, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Of the original."""
+        return self.info.st_size
+
+
+class _Descriptor:
+    """Reads a file from its start to its end, whatever position others that share the descriptor use."""
+
+    def __init__(self, fd: int, start: int = 0, end: Optional[int] = None) -> None:
+        self._fd = fd
+        self._at = start
+        self._end = end
+
+    def read(self, size: int) -> bytes:
+        data = os.pread(self._fd, size if self._end is None else min(size, self._end - self._at), self._at)
+        self._at += len(data)
+        return data
+
+
+def be_nice() -> None:
+    """Yield the processor to others. It holds for the calling thread, and for what that starts."""
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
+
+
+def compress_file(
+    source: SecureDirectory,
+    name: str,
+    compression: Compression,
+    *,
+    target: Optional[SecureDirectory] = None,
+    progress: Optional[Progress] = None,
+) -> Prepared:
+    """Replace a file by its compressed copy, `name` and the compression's suffix.
+
+    :param target: where the copy goes, unless beside the file.
+    :raises Day2Error: it can't be read, or the copy not be written or verified, or its name is taken by something
+        else; NoSpace. The file is still there, and no half copy.
+    """
+    prepared = prepare(source, name, compression, target=target, progress=progress, durable=True)
+    publish(prepared)
+    with prepared.target.errors("Can't make durable", prepared.final):
+        prepared.target.sync()
+    finish(prepared)
+    with source.errors("Can't make durable", name):
+        source.sync()
+    return prepared
+
+
+def prepare(
+    source: SecureDirectory,
+    name: str,
+    compression: Compression,
+    *,
+    target: Optional[SecureDirectory] = None,
+    progress: Optional[Progress] = None,
+    durable: bool = True,
+) -> Prepared:
+    """Make and verify the copy. When a killed run put the same copy in place already, that is taken instead."""
+    place = target or source
+    final = name + compression.suffix
+    with contextlib.ExitStack() as stack:
+        with source.errors("Can't read", name):
+            original = source.open_file(name)
+        stack.callback(os.close, original)
+        info = os.fstat(original)
+        if place.exists(final):
+            stored = _same_already(original, place, final, compression)
+            return Prepared(source, name, info, place, final, "", stored)
+        temporary = prepared_name(final)
+        with place.errors("Can't write", final):
+            copy = place.create(temporary)
+        stack.callback(os.close, copy)
+        try:
+            with place.errors("Can't write", final):
+                digest = _write(original, copy, compression, progress)
+                if _digest(compression, copy) != digest:
+                    raise TargetError(
+                        f"{place.of(final)} did not read back as it was written.",
+                        "Check the disk; nothing was removed.",
+                    )
+                after = os.fstat(original)
+                if (after.st_size, after.st_mtime_ns) != (info.st_size, info.st_mtime_ns):
+                    raise TargetError(f"{source.of(name)} was written to while it was read.", "Nothing was removed.")
+                lost = copy_attributes(original, copy, info)
+                if durable:
+                    os.fsync(copy)
+            stored = os.fstat(copy).st_size
+        except BaseException:
+            discard_prepared(place, temporary)
+            raise
+    return Prepared(source, name, info, place, final, temporary, stored, tuple(lost))
+
+
+def publish(prepared: Prepared) -> None:
+    """Put the copy in place. When its name was taken meanwhile, the copy is discarded and the file stays."""
+    if not prepared.temporary:
+        return
+    try:
+        with prepared.target.errors("Can't put in place", prepared.final):
+            prepared.target.rename(prepared.temporary, prepared.final)
+    except BaseException:
+        discard_prepared(prepared.target, prepared.temporary)
+        raise
+
+
+def finish(prepared: Prepared) -> None:
+    """Remove the original; not when somebody put another file in its place."""
+    with prepared.source.errors("Can't remove", prepared.name):
+        prepared.source.unlink(prepared.name, only=prepared.info)
+
+
+def discard_prepared(directory: SecureDirectory, temporary: str) -> None:
+    """Remove what is no longer needed, as far as that is possible."""
+    if temporary:
+        with contextlib.suppress(OSError):
+            directory.unlink(temporary)
+
+
+def compressed_size(
+    source: SecureDirectory, name: str, compression: Compression, part: Optional[tuple[int, int]] = None
+) -> int:
+    """Bytes that the copy would have. Writes nothing.
+
+    :param part: where the content begins and ends, when it is not all of the file.
+    """
+    with source.errors("Can't read", name):
+        original = source.open_file(name)
+    try:
+        if not compression.suffix:
+            return part[1] - part[0] if part else os.fstat(original).st_size
+        with contextlib.ExitStack() as stack:
+            read, write = os.pipe()
+            stack.callback(os.close, read)
+            with ThreadPoolExecutor(1) as pool:
+                counted = pool.submit(_count, read)
+                try:
+                    _write(original, write, compression, None, part)
+                finally:
+                    os.close(write)
+                return counted.result()
+    finally:
+        os.close(original)
+
+
+def _count(fd: int) -> int:
+    total = 0
+    while True:
+        size = len(os.read(fd, BLOCK))
+        if not size:
+            return total
+        total += size
+
+
+def _write(
+    original: int,
+    copy: int,
+    compression: Compression,
+    progress: Optional[Progress],
+    part: Optional[tuple[int, int]] = None,
+) -> str:
+    digest = hashlib.sha256()
+    stream = _Descriptor(original, *(part or ()))
+    with compression.writer(copy) as writer:
+        while True:
+            data = stream.read(BLOCK)
+            if not data:
+                return digest.hexdigest()
+            digest.update(data)
+            writer.write(data)
+            if progress is not None:
+                progress.advance(len(data))
+
+
+def _digest(compression: Compression, fd: int) -> str:
+    try:
+        with compression.reader(_Descriptor(fd)) as reader:
+            return _digest_of(reader)
+    except CorruptStream:
+        return ""
+
+
+def _digest_of(stream: Readable) -> str:
+    digest = hashlib.sha256()
+    while True:
+        data = stream.read(BLOCK)
+        if not data:
+            return digest.hexdigest()
+        digest.update(data)
+
+
+def _same_already(original: int, place: SecureDirectory, final: str, compression: Compression) -> int:
+    try:
+        with place.errors("Can't read", final):
+            existing = place.open_file(final)
+    except Day2Error as exc:
+        raise TargetError(f"{place.of(final)} exists already: not overwritten. {exc}") from exc
+    try:
+        if _digest(compression, existing) != _digest_of(_Descriptor(original)):
+            raise TargetError(
+                f"{place.of(final)} exists already, with another content: not overwritten.",
+                "Move it away and run again.",
+            )
+        with place.errors("Can't make durable", final):
+            os.fsync(existing)
+        return os.fstat(existing).st_size
+    finally:
+        os.close(existing)

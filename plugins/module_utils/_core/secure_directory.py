@@ -1,0 +1,286 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A directory that somebody else may write, worked in without letting them choose what is changed.
+
+It is opened once, component by component, and from then on named by its descriptor: whatever is moved or linked
+meanwhile, entries are those of this directory. No link is followed in it, and nothing is overwritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import functools
+import os
+import stat
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Callable, Optional
+
+from .errors import Day2Error, LockTimeout, TargetError
+from .files import from_os_error
+
+_RENAME_NOREPLACE = 1
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_O_PATH = getattr(os, "O_PATH", 0o10000000)
+
+
+class SecureDirectory:
+    """An open directory; a context manager.
+
+    Its methods raise OSError, so that callers can tell cases apart; `errors` turns those into the family.
+
+    :param path: of the directory. Links are followed only in directories that nobody else can write.
+    :param kind: what `errors`, and opening, raise.
+    """
+
+    def __init__(self, path: str, kind: type[Day2Error] = TargetError) -> None:
+        self.path = os.path.abspath(path)
+        self._kind = kind
+        with self.errors("Can't open the directory", self.path):
+            self.fd = _open_directory(self.path, kind)
+        info = os.fstat(self.fd)
+        self.device = info.st_dev
+        self.owner = info.st_uid
+        # May somebody beside root and ourselves put entries into it? May everybody?
+        self.others_write = _others_can_write(info)
+        self.all_write = bool(info.st_mode & stat.S_IWOTH)
+
+    def __enter__(self) -> SecureDirectory:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], where: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """May be called twice."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def of(self, name: str) -> str:
+        """The path of an entry, for people."""
+        return os.path.join(self.path, name)
+
+    @contextlib.contextmanager
+    def errors(self, doing: str, name: str) -> Iterator[None]:
+        """Turn an OSError into the family's words: "<doing> <path>: <what the system says>"."""
+        try:
+            yield
+        except OSError as exc:
+            raise from_os_error(OSError(exc.errno, exc.strerror or str(exc)), self._kind, doing, self.of(name)) from exc
+
+    def names(self) -> list[str]:
+        """All entries, sorted."""
+        return sorted(os.listdir(self.fd))
+
+    def stat(self, name: str) -> os.stat_result:
+        """Of the entry itself: never of what a link points to."""
+        return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+
+    def exists(self, name: str) -> bool:
+        """Is there any entry of that name?"""
+        try:
+            self.stat(name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def open_file(self, name: str, flags: int = os.O_RDONLY) -> int:
+        """Open a regular file; never through a link, never waiting on a FIFO. Returns the descriptor.
+
+        :raises Day2Error: of the directory's kind, when it is a link or no regular file, or (in a directory that
+            others write) when it has several names: one of them may be a file that only looks like it belongs here.
+        :raises OSError: all else.
+        """
+        try:
+            fd = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self.fd)
+        except OSError as exc:
+            if exc.errno == errno.ELOOP:
+                raise self._kind(f"{self.of(name)} is a symbolic link: not followed.", "Name the file itself.") from exc
+            raise
+        try:
+            self.check_regular(name, os.fstat(fd))
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def check_regular(self, name: str, info: os.stat_result) -> None:
+        """Raise the directory's kind of error when the entry may not be worked on; see `open_file`."""
+        if stat.S_ISLNK(info.st_mode):
+            raise self._kind(f"{self.of(name)} is a symbolic link: not followed.", "Name the file itself.")
+        if not stat.S_ISREG(info.st_mode):
+            raise self._kind(f"{self.of(name)} is {_type_name(info.st_mode)}, not a regular file.")
+        if self.others_write and info.st_nlink > 1:
+            raise self._kind(
+                "%s has %d names, and other users can write its directory: not touched."
+                % (self.of(name), info.st_nlink),
+                "Remove the other hard links, or take the write permission of the directory away.",
+            )
+
+    def create(self, name: str, mode: int = 0o600) -> int:
+        """Make a new file. Returns a descriptor to read and write it; FileExistsError for any entry of that name."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.open(name, flags, mode, dir_fd=self.fd)
+
+    def rename(self, old: str, new: str, to: Optional[SecureDirectory] = None) -> None:
+        """Give an entry another name, here or in another directory; FileExistsError when that is taken."""
+        target = to or self
+        renameat2 = _renameat2()
+        if renameat2(self.fd, os.fsencode(old), target.fd, os.fsencode(new), _RENAME_NOREPLACE) == 0:
+            return
+        code = ctypes.get_errno()
+        if code not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(code, os.strerror(code), target.of(new) if code == errno.EEXIST else self.of(old))
+        # A file system (NFS, some FUSE) without the flag: a second name is as safe, where there are hard links.
+        os.link(old, new, src_dir_fd=self.fd, dst_dir_fd=target.fd, follow_symlinks=False)
+        os.unlink(old, dir_fd=self.fd)
+
+    def unlink(self, name: str, only: Optional[os.stat_result] = None) -> None:
+        """Remove an entry that is no directory; it may be gone.
+
+        :param only: leave it, and raise FileExistsError, when it is not this file any more.
+        """
+        try:
+            if only is not None and not os.path.samestat(self.stat(name), only):
+                raise FileExistsError(errno.EEXIST, "somebody put another file in its place", self.of(name))
+            os.unlink(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            return
+
+    def sync(self) -> None:
+        """Make the entries durable."""
+        os.fsync(self.fd)
+
+    def sync_all(self) -> None:
+        """Make everything on this file system durable: for many small files, in place of an fsync for each."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syncfs(self.fd) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), self.path)
+
+    def lock(self, timeout: float) -> None:
+        """Keep other runs out of this directory until it is closed (a kill releases it, too).
+
+        :param timeout: seconds to wait.
+        :raises LockTimeout:
+        """
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise LockTimeout(
+                        f"Another run works in {self.path}.", "Wait for it to end, or give it longer (lock_timeout)."
+                    ) from None
+                time.sleep(0.05)
+
+
+def copy_attributes(source: int, target: int, info: os.stat_result) -> list[str]:
+    """Give an open file the owner, permissions, ACL and other attributes, and at last the times of another.
+
+    :param info: of the source.
+    :returns: what could not be kept, by name ("owner", "user.comment"), for a note: the content is what counts.
+    """
+    lost = []
+    if (info.st_uid, info.st_gid) != _owner(target):
+        try:
+            os.fchown(target, info.st_uid, info.st_gid)
+        except PermissionError:
+            lost.append("owner")
+            with contextlib.suppress(OSError):  # the group alone, when that is one of ours
+                os.fchown(target, -1, info.st_gid)
+    # After the owner, which takes bits away. Never set-user-ID: a log needs none.
+    os.fchmod(target, stat.S_IMODE(info.st_mode) & 0o777)
+    try:
+        names = os.listxattr(source)
+    except OSError:  # the file system has none
+        names = []
+    for name in names:
+        if name.startswith("user.day2."):
+            continue
+        try:
+            os.setxattr(target, name, os.getxattr(source, name))
+        except OSError:
+            if not name.startswith("security."):  # the system sets its own
+                lost.append(name)
+    os.utime(target, ns=(info.st_atime_ns, info.st_mtime_ns))
+    return lost
+
+
+def _owner(fd: int) -> tuple[int, int]:
+    info = os.fstat(fd)
+    return info.st_uid, info.st_gid
+
+
+def _others_can_write(info: os.stat_result) -> bool:
+    return bool(info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)) or info.st_uid not in (0, os.geteuid())
+
+
+def _type_name(mode: int) -> str:
+    for test, name in (
+        (stat.S_ISDIR, "a directory"),
+        (stat.S_ISFIFO, "a FIFO"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISLNK, "a symbolic link"),
+    ):
+        if test(mode):
+            return name
+    return "a device"
+
+
+@functools.lru_cache(maxsize=1)
+def _renameat2() -> Callable[..., int]:
+    try:
+        function: Any = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:  # glibc before 2.28, musl before 1.2.5
+        return _no_renameat2
+    result: Callable[..., int] = function
+    return result
+
+
+def _no_renameat2(*dummy: object) -> int:
+    ctypes.set_errno(errno.ENOSYS)
+    return -1
+
+
+def _open_directory(path: str, kind: type[Day2Error]) -> int:
+    pending = [part for part in path.split(os.sep) if part][::-1]
+    here = os.open(os.sep, _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    followed = 0
+    try:
+        while pending:
+            part = pending.pop()
+            if part == ".":
+                continue
+            following = os.open(part, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+            if not stat.S_ISLNK(os.fstat(following).st_mode):
+                os.close(here)
+                here = following
+                continue
+            os.close(following)
+            followed += 1
+            if followed > 40:
+                raise kind(f"{path}: too many symbolic links.")
+            if _others_can_write(os.fstat(here)):
+                raise kind(
+                    f"{path}: {part} is a symbolic link in a directory that other users can write: not followed.",
+                    "Name the real path, or take the write permission away.",
+                )
+            target = os.readlink(part, dir_fd=here)
+            if target.startswith(os.sep):
+                os.close(here)
+                here = os.open(os.sep, _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            pending.extend([word for word in target.split(os.sep) if word][::-1])
+        return os.open(".", _DIRECTORY, dir_fd=here)
+    finally:
+        os.close(here)

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compressing what was rotated: many files at a time, niced, each proven before its original goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, NamedTuple, Union
+
+from .._core.compress_file import Prepared, be_nice, compress_file, discard_prepared, finish, prepare, publish
+from .._core.compression.base import Compression
+from .._core.errors import Cancelled, Day2Error
+from .._core.progress import Progress
+from .._core.secure_directory import SecureDirectory
+from .plan import Compressed, LogPlan
+
+_LARGE = 4 << 20  # bytes from which a file is worth all cores
+_BATCH = 500  # small files for which one sync serves
+_FEW = 4  # for so many an fsync each is cheaper than a sync of the whole file system
+
+
+class Job(NamedTuple):
+    """One file to compress."""
+
+    log: LogPlan
+    place: SecureDirectory
+    name: str
+    bytes: int
+
+
+Outcome = Union[Prepared, Day2Error]
+
+
+def compress_all(jobs: Sequence[Job], compression: Compression, progress: Progress) -> None:
+    """Compress (or, with `none`, move), and note each result or error in its log."""
+    small = [job for job in jobs if job.bytes < _LARGE]
+    large = [job for job in jobs if job.bytes >= _LARGE]
+    # xz takes much memory, and one core
+    workers = 1 if compression.name == "xz" else len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(workers, initializer=be_nice) as pool:
+        for start in range(0, len(small), _BATCH):
+            _compress_small(pool, small[start : start + _BATCH], compression, progress)
+    with ThreadPoolExecutor(1, initializer=be_nice) as pool:
+        for job in large:
+            outcome = pool.submit(_one, job, compression, progress).result()
+            _note(job, outcome)
+            progress.check()
+
+
+def _compress_small(
+    pool: ThreadPoolExecutor, jobs: Sequence[Job], compression: Compression, progress: Progress
+) -> None:
+    if len(jobs) <= _FEW:
+        for job, outcome in zip(jobs, pool.map(lambda job: _one(job, compression, progress), jobs)):
+            _note(job, outcome)
+        progress.check()
+        return
+    done: list[tuple[Job, Prepared]] = []
+    for job, outcome in zip(jobs, pool.map(lambda job: _prepared(job, compression, progress), jobs)):
+        if isinstance(outcome, Prepared):
+            done.append((job, outcome))
+        else:
+            job.log.fail(outcome)
+    try:
+        progress.check()
+        _sync({one.target.fd: one.target for _job, one in done}, everything=True)
+    except Day2Error as exc:
+        for job, one in done:
+            discard_prepared(one.target, one.temporary)
+            job.log.fail(exc)
+        if isinstance(exc, Cancelled):
+            raise
+        return
+    with progress.critical():
+        published = [(job, one) for job, one in done if _step(job, publish, one)]
+        try:
+            _sync({one.target.fd: one.target for _job, one in published}, everything=False)
+        except Day2Error as exc:  # the originals stay; the next run goes on
+            for job, _one_done in published:
+                job.log.fail(exc)
+            return
+        for job, one in published:
+            if _step(job, finish, one):
+                _note(job, one)
+
+
+def _sync(directories: dict[int, SecureDirectory], everything: bool) -> None:
+    devices: set[int] = set()
+    for directory in directories.values():
+        with directory.errors("Can't make durable", ""):
+            if not everything:
+                directory.sync()
+            elif directory.device not in devices:
+                directory.sync_all()
+        devices.add(directory.device)
+
+
+def _step(job: Job, step: Callable[[Prepared], None], prepared: Prepared) -> bool:
+    try:
+        step(prepared)
+    except Day2Error as exc:
+        job.log.fail(exc)
+        return False
+    return True
+
+
+def _one(job: Job, compression: Compression, progress: Progress) -> Outcome:
+    try:
+        return compress_file(job.place, job.name, compression, target=job.log.target, progress=progress)
+    except Day2Error as exc:
+        return exc
+
+
+def _prepared(job: Job, compression: Compression, progress: Progress) -> Outcome:
+    try:
+        return prepare(job.place, job.name, compression, target=job.log.target, progress=progress, durable=False)
+    except Day2Error as exc:
+        return exc
+
+
+def _note(job: Job, outcome: Outcome) -> None:
+    if isinstance(outcome, Cancelled):
+        raise outcome
+    if isinstance(outcome, Day2Error):
+        job.log.fail(outcome)
+        return
+    job.log.compressed.append(
+        Compressed(
+            outcome.source.of(outcome.name), outcome.target.of(outcome.final), outcome.bytes, outcome.stored_bytes
+        )
+    )

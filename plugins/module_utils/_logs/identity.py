@@ -1,0 +1,51 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Working as the user who owns a log directory, so that nothing is possible there that this user may not do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+from collections.abc import Iterator
+from typing import Optional
+
+from .._core.errors import InvalidRequest
+
+
+class Identity:
+    """A user to work as; without a name, ourselves.
+
+    :raises InvalidRequest: no such user, or we are not root.
+    """
+
+    def __init__(self, name: Optional[str]) -> None:
+        self._user: Optional[pwd.struct_passwd] = None
+        if not name:
+            return
+        try:
+            self._user = pwd.getpwnam(name)
+        except KeyError as exc:
+            raise InvalidRequest(f"run_as: there is no user {name}.") from exc
+        if self._user.pw_uid == os.geteuid():
+            self._user = None
+        elif os.geteuid() != 0:
+            raise InvalidRequest(f"run_as: only root can work as {name}.", "Run with become: true.")
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """All threads of this process are that user in the block, for the file system and for what they start."""
+        if self._user is None:
+            yield
+            return
+        groups, group = os.getgroups(), os.getegid()
+        os.initgroups(self._user.pw_name, self._user.pw_gid)
+        os.setegid(self._user.pw_gid)
+        os.seteuid(self._user.pw_uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+            os.setgroups(groups)

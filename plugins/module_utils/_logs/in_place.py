@@ -1,0 +1,322 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking the older part out of a log while processes write to it, without losing or repeating a line.
+
+Its first blocks are copied and made durable, and then cut out of the live file by FALLOC_FL_COLLAPSE_RANGE, which
+moves what follows to the front; writers that append go on at the new end. The cut is at a block's border, which is
+seldom a line's: the copy takes the rest of that line as well, and in the live file it becomes a blank line, which the
+next copy leaves out.
+
+A kill between the cut and the last rename leaves the only copy of the lines under a prepared name, which tells what
+is needed to go on: `recover`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import re
+import struct
+import time
+from typing import NamedTuple, Optional
+
+from .._core.compression.base import BLOCK
+from .._core.errors import TargetError
+from .._core.files import PREPARED, from_os_error, prepared_name
+from .._core.progress import Progress
+from .._core.secure_directory import SecureDirectory, copy_attributes
+
+_COLLAPSE = 0x08  # FALLOC_FL_COLLAPSE_RANGE
+_FIEMAP = 0xC020660B  # FS_IOC_FIEMAP
+_FIEMAP_HEADER = "=QQLLLL"
+_FIEMAP_EXTENT = "=QQQQQLLLL"
+_FILLED = "user.day2.filled"
+_UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY)
+
+_CUT = re.compile(r"(?s)%s(.+)\.cut-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)" % re.escape(PREPARED))
+
+
+class Cut(NamedTuple):
+    """What to take out.
+
+    :param skip: bytes at the front that an earlier cut left blank; they are not copied.
+    :param length: bytes that are cut out: a multiple of the block size, less than the file's size; 0 for all of it,
+        by truncation.
+    :param rest: bytes behind that which end the line that the cut falls into.
+    """
+
+    skip: int
+    length: int
+    rest: int
+
+    @property
+    def end(self) -> int:
+        """Where the copy ends."""
+        return self.length + self.rest
+
+
+class Interrupted(NamedTuple):
+    """What a killed run left. `lines` of it are only there when the cut was made."""
+
+    name: str
+    cut: Cut
+    physical: int
+    inode: int
+
+
+class Taken(NamedTuple):
+    """What was taken out. `window_bytes`: what writers could have lost, where the file was truncated."""
+
+    bytes: int
+    window_bytes: int = 0
+
+
+def can_collapse(fd: int) -> bool:
+    """Can this file's file system do it? Changes nothing: the length is one that no file system takes."""
+    try:
+        _fallocate(fd, _COLLAPSE, 1)
+    except OSError as exc:
+        return exc.errno == errno.EINVAL
+    return False
+
+
+def find_cut(fd: int) -> Optional[Cut]:
+    """Where to cut: behind as many whole lines as blocks allow. None when there is no line that ends behind a block."""
+    size = os.fstat(fd).st_size
+    block = max(os.fstatvfs(fd).f_bsize, 512)
+    lines = _behind_last_newline(fd, size)
+    length = lines // block * block
+    if length >= size:
+        length -= block
+    if length <= 0:
+        return None
+    return Cut(min(_filled(fd), length), length, _line_rest(fd, length))
+
+
+def whole(fd: int) -> Cut:
+    """All that there is, for a truncation."""
+    return Cut(min(_filled(fd), os.fstat(fd).st_size), 0, os.fstat(fd).st_size)
+
+
+def take_out(
+    place: SecureDirectory, name: str, fd: int, *, cut: Cut, target: SecureDirectory, progress: Progress
+) -> tuple[str, Taken]:
+    """Copy, make durable, cut. Returns the prepared name of the copy in `target`, and what it has.
+
+    :param fd: of the log, open to read and write.
+    """
+    temporary = prepared_name(name + ".copy")
+    with target.errors("Can't write", name):
+        copy = target.create(temporary)
+    try:
+        try:
+            with target.errors("Can't write a copy of", name):
+                began = time.monotonic()
+                before = os.fstat(fd)
+                _copy(fd, copy, cut.skip, cut.end, progress)
+                copy_attributes(fd, copy, before)
+                os.fsync(copy)
+                marked = _marked_name(name, cut, _first_block(fd), before.st_ino)
+                target.rename(temporary, marked)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                target.unlink(temporary)
+            raise
+        with progress.critical():
+            try:
+                target.sync()
+                window = 0
+                if cut.length:
+                    _fallocate(fd, _COLLAPSE, cut.length)
+                else:
+                    window = _truncate(fd, copy, cut.end, began, before.st_size)
+            except OSError as exc:
+                # nothing was cut: the copy is one too many
+                target.unlink(marked)
+                raise from_os_error(
+                    OSError(exc.errno, exc.strerror), TargetError, "Can't cut the rotated lines out of", place.of(name)
+                ) from exc
+            with place.errors("Can't write", name):
+                _fill(fd, cut.rest if cut.length else 0)
+                os.fsync(fd)
+                os.fsync(copy)
+            return marked, Taken(os.fstat(copy).st_size, window)
+    finally:
+        os.close(copy)
+
+
+def parse_interrupted(name: str) -> Optional[tuple[str, Interrupted]]:
+    """The log, and what its prepared name tells."""
+    match = _CUT.fullmatch(name)
+    if match is None:
+        return None
+    skip, length, rest, physical, inode = (int(number, 16) for number in match.groups()[1:])
+    return match[1], Interrupted(name, Cut(skip, length, rest), physical, inode)
+
+
+def was_cut(fd: int, target: SecureDirectory, left: Interrupted) -> bool:
+    """Are the lines of this copy no longer in the log? In doubt they are: rather twice than not at all.
+
+    :param fd: of the log, open to read; -1 when it is missing.
+    """
+    if fd < 0 or os.fstat(fd).st_ino != left.inode:
+        return True
+    cut = left.cut
+    if cut.length and left.physical and _first_block(fd) != left.physical:
+        return True  # another block is the first one now
+    copy = target.open_file(left.name)
+    try:
+        if os.fstat(copy).st_size < cut.end - cut.skip:
+            return True
+        at = cut.skip
+        while at < cut.end:
+            data = os.pread(fd, min(BLOCK, cut.end - at), at)
+            if not data or data != os.pread(copy, len(data), at - cut.skip):
+                return True
+            at += len(data)
+        return False
+    finally:
+        os.close(copy)
+
+
+def recover(fd: int, target: SecureDirectory, left: Interrupted) -> None:
+    """Mend the line that an interrupted cut left behind; `fd` as in `was_cut`, but to write."""
+    rest = left.cut.rest if left.cut.length else 0
+    if fd < 0 or not rest or os.fstat(fd).st_ino != left.inode:
+        return
+    copy = target.open_file(left.name)
+    try:
+        line = os.pread(copy, rest, os.fstat(copy).st_size - rest)
+    finally:
+        os.close(copy)
+    if os.pread(fd, rest, 0) in (line, _blank(rest)):
+        _fill(fd, rest)
+        os.fsync(fd)
+
+
+def _marked_name(name: str, cut: Cut, physical: int, inode: int) -> str:
+    return "%s%s.cut-%x-%x-%x-%x-%x" % (PREPARED, name, cut.skip, cut.length, cut.rest, physical, inode)
+
+
+def _fallocate(fd: int, mode: int, length: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    function = getattr(libc, "fallocate64", libc.fallocate)
+    if function(fd, mode, ctypes.c_int64(0), ctypes.c_int64(length)) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def _first_block(fd: int) -> int:
+    """Where on the disk the file begins; 0 when that can't be told."""
+    header = struct.pack(_FIEMAP_HEADER, 0, 1, 1, 0, 1, 0)  # the first byte's extent, after a sync
+    buffer = bytearray(header + bytes(struct.calcsize(_FIEMAP_EXTENT)))
+    try:
+        fcntl.ioctl(fd, _FIEMAP, buffer)
+    except OSError:
+        return 0
+    mapped = struct.unpack_from(_FIEMAP_HEADER, buffer)[3]
+    if not mapped:
+        return 0
+    physical: int = struct.unpack_from(_FIEMAP_EXTENT, buffer, len(header))[1]
+    return physical
+
+
+def _copy(fd: int, copy: int, start: int, end: int, progress: Progress) -> None:
+    at = start
+    while at < end:
+        count = _copy_some(fd, copy, at, min(16 * BLOCK, end - at))
+        if not count:
+            raise OSError(errno.EIO, "the log became shorter while it was read")
+        at += count
+        progress.advance(count)
+
+
+def _copy_some(fd: int, copy: int, at: int, count: int) -> int:
+    if hasattr(os, "copy_file_range"):
+        with contextlib.suppress(OSError):  # said by the write below, if it is more than "can't do that here"
+            return os.copy_file_range(fd, copy, count, offset_src=at)
+    data = memoryview(os.pread(fd, min(BLOCK, count), at))
+    total = len(data)
+    while data:
+        data = data[os.write(copy, data) :]
+    return total
+
+
+def _truncate(fd: int, copy: int, at: int, began: float, size: int) -> int:
+    """Copy what came meanwhile, truncate, and return how many bytes writers can have added in between, by the rate
+    at which they wrote before."""
+    while True:
+        last = time.monotonic()
+        count = _copy_some(fd, copy, at, BLOCK)
+        if not count:
+            break
+        at += count
+    os.fsync(copy)
+    # what came during the sync
+    while True:
+        last = time.monotonic()
+        count = _copy_some(fd, copy, at, BLOCK)
+        if not count:
+            break
+        at += count
+    os.ftruncate(fd, 0)
+    with contextlib.suppress(OSError):
+        os.removexattr(fd, _FILLED)
+    end = time.monotonic()
+    rate = (at - size) / max(last - began, 1e-6)
+    return int(rate * (end - last) + 0.999)
+
+
+def _blank(length: int) -> bytes:
+    return b" " * (length - 1) + b"\n"
+
+
+def _fill(fd: int, length: int) -> None:
+    """Make the rest of the line that was cut, at the front, a blank line, and note it on the file."""
+    at, blank = 0, _blank(length) if length else b""
+    while at < length:
+        at += os.pwrite(fd, blank[at:], at)
+    # Without attributes the blank line stays in the next rotated file.
+    with contextlib.suppress(OSError):
+        if length:
+            os.setxattr(fd, _FILLED, str(length).encode())
+        else:
+            os.removexattr(fd, _FILLED)
+
+
+def _filled(fd: int) -> int:
+    try:
+        length = int(os.getxattr(fd, _FILLED))
+    except (OSError, ValueError):
+        return 0
+    return length if length > 0 and os.pread(fd, length, 0) == _blank(length) else 0
+
+
+def _behind_last_newline(fd: int, size: int) -> int:
+    end = size
+    while end > 0:
+        start = max(0, end - 65536)
+        found = os.pread(fd, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _line_rest(fd: int, length: int) -> int:
+    """Bytes from there to the end of the line that covers the byte before."""
+    if os.pread(fd, 1, length - 1) == b"\n":
+        return 0
+    at = length
+    while True:
+        data = os.pread(fd, 65536, at)
+        found = data.find(b"\n")
+        if found >= 0:
+            return at + found + 1 - length
+        if not data:
+            return 0
+        at += len(data)

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Telling applications that their logs were rotated, and waiting until they no longer write to the old ones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, Optional
+
+from .._core.errors import InvalidRequest, MissingDependency, TargetError
+from .._core.open_files import FileId, Writer, writers
+from .._core.process import environment
+from .._core.progress import Progress
+
+_OUTPUT = 500  # characters of a command's output that a message has
+
+Command = tuple[str, ...]
+
+
+class Tell(NamedTuple):
+    """What is run and told. The commands of `each` may have {path} and {rotated} in their words."""
+
+    before: tuple[Command, ...] = ()
+    before_each: tuple[Command, ...] = ()
+    after_each: tuple[Command, ...] = ()
+    after: tuple[Command, ...] = ()
+    signal: Optional[tuple[str, signal.Signals]] = None  # PID file, signal
+    service: Optional[str] = None
+    timeout: float = 10.0
+
+    @property
+    def reopens(self) -> bool:
+        return bool(self.signal or self.service or self.after or self.after_each)
+
+
+def signal_number(name: str) -> signal.Signals:
+    """From "HUP", "SIGHUP" or a number. Raises InvalidRequest."""
+    text = name.strip().upper()
+    try:
+        return signal.Signals(int(text)) if text.isdigit() else signal.Signals["SIG" + text.replace("SIG", "", 1)]
+    except (KeyError, ValueError) as exc:
+        raise InvalidRequest(f"There is no signal {name}.", "Write for example HUP or USR1.") from exc
+
+
+def run_commands(commands: Sequence[Command], words: Optional[Mapping[str, str]] = None) -> None:
+    """Run commands, the next only when the one before has succeeded.
+
+    :param words: what {path} and {rotated} stand for.
+    :raises TargetError: with the exit status and the end of what it said.
+    """
+    for command in commands:
+        argv = [_filled(word, words or {}) for word in command]
+        try:
+            done = subprocess.run(  # pylint: disable=ansible-bad-function
+                argv,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        except OSError as exc:
+            raise TargetError(f"Can't run {argv[0]}: {exc.strerror or exc}.") from exc
+        if done.returncode != 0:
+            said = done.stdout.decode(errors="replace").strip()[-_OUTPUT:]
+            raise TargetError("The command %s failed with exit status %d: %s" % (argv[0], done.returncode, said))
+
+
+def tell(how: Tell) -> None:
+    """Run the commands that follow, signal the process, reload the service. Raises Day2Error."""
+    run_commands(how.after)
+    if how.signal is not None:
+        _signal(*how.signal)
+    if how.service is not None:
+        _reload(how.service)
+
+
+def wait(wanted: Collection[FileId], timeout: float, progress: Progress) -> dict[FileId, list[Writer]]:
+    """Wait until nobody writes to some files. Returns who still does, after so many seconds."""
+    end = time.monotonic() + timeout
+    delay = 0.02
+    while True:
+        held = writers(wanted)
+        if not held or time.monotonic() >= end:
+            return held
+        progress.check()
+        time.sleep(delay)
+        delay = min(0.5, delay * 1.5)
+
+
+def _filled(word: str, words: Mapping[str, str]) -> str:
+    for name, value in words.items():
+        word = word.replace("{%s}" % name, value)
+    return word
+
+
+def _signal(pid_file: str, number: signal.Signals) -> None:
+    pid = _read_pid(pid_file)
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError as exc:
+        raise TargetError(
+            "%s names process %d, which does not run." % (pid_file, pid), "Start the application, or name another file."
+        ) from exc
+    except PermissionError as exc:
+        raise TargetError("We may not send a signal to process %d (%s)." % (pid, pid_file), "Run as root.") from exc
+
+
+def _read_pid(pid_file: str) -> int:
+    """The process. A file that an unprivileged user can write names only that user's processes."""
+    try:
+        fd = os.open(pid_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as exc:
+        raise TargetError(
+            f"Can't read the PID file {pid_file}: {exc.strerror}.", "Start the application, or name another file."
+        ) from exc
+    try:
+        info = os.fstat(fd)
+        text = os.read(fd, 64).decode("ascii", "replace").strip()
+    finally:
+        os.close(fd)
+    if not text.isdigit() or int(text) < 2:
+        raise TargetError(f"The PID file {pid_file} has no process number in it: {text!r}.")
+    trusted = info.st_uid in (0, os.geteuid()) and not info.st_mode & 0o022
+    if not trusted:
+        try:
+            owner = os.stat("/proc/%s" % text).st_uid
+        except OSError as exc:
+            raise TargetError(f"{pid_file} names process {text}, which does not run.") from exc
+        if info.st_mode & 0o022 or owner != info.st_uid:
+            raise TargetError(
+                f"The PID file {pid_file} can be written by others than root, and process {text} is not theirs: "
+                "no signal sent."
+            )
+    return int(text)
+
+
+def _reload(service: str) -> None:
+    path = environment()["PATH"]
+    if os.path.isdir("/run/systemd/system") and shutil.which("systemctl", path=path):
+        run_commands([("systemctl", "reload", service)])
+    elif shutil.which("service", path=path):
+        run_commands([("service", service, "reload")])
+    elif shutil.which("rc-service", path=path):
+        run_commands([("rc-service", service, "reload")])
+    else:
+        raise MissingDependency(
+            "The program systemctl or service", f"to reload {service}", "Use signal with the PID file, or after."
+        )

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rotating one log, in the order that a kill may interrupt anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from typing import NamedTuple, Optional
+
+from .._core.errors import TargetError
+from .._core.files import prepared_name
+from .._core.progress import Progress
+from .._core.secure_directory import SecureDirectory
+from . import in_place
+from .plan import IN_PLACE, LogPlan
+
+_ACL = "system.posix_acl_access"
+
+
+class NewFile(NamedTuple):
+    """The empty log that takes the old one's place. What is None is as it was."""
+
+    create: bool = True
+    mode: Optional[int] = None
+    owner: Optional[int] = None
+    group: Optional[int] = None
+
+
+def rotate(log: LogPlan, method: str, new_file: NewFile, progress: Progress) -> None:
+    """Do what was planned for one log, and note it there. Raises Day2Error."""
+    if log.interrupted is not None:
+        _complete(log)
+    elif method == IN_PLACE:
+        _rotate_in_place(log, progress)
+    else:
+        with progress.critical():
+            _rename(log, new_file)
+
+
+def clean_up(log: LogPlan) -> None:
+    """Remove what a killed run left; put in place the new file that it did not."""
+    for place, name in log.leftovers:
+        with place.errors("Can't remove", name):
+            place.unlink(name)
+    if log.new_file:
+        with log.directory.errors("Can't put in place", log.name):
+            _place_new(log.directory, log.new_file, log.name)
+        log.mended = True
+
+
+def _complete(log: LogPlan) -> None:
+    left = log.interrupted
+    if left is None:
+        return
+    fd = -1 if log.info is None else log.directory.open_file(log.name, os.O_RDWR)
+    try:
+        with log.directory.errors("Can't mend", log.name):
+            in_place.recover(fd, log.target, left)
+    finally:
+        if fd >= 0:
+            os.close(fd)
+    log.rotated_bytes = log.target.stat(left.name).st_size
+    _publish(log, left.name)
+
+
+def _rotate_in_place(log: LogPlan, progress: Progress) -> None:
+    if log.cut is None:
+        return
+    with log.directory.errors("Can't open", log.name):
+        fd = log.directory.open_file(log.name, os.O_RDWR)
+    try:
+        _check_same(log, os.fstat(fd))
+        if os.fstat(fd).st_size < log.cut.end:
+            raise TargetError(f"{log.path} became shorter meanwhile: not rotated.", "Run again.")
+        marked, taken = in_place.take_out(
+            log.directory, log.name, fd, cut=log.cut, target=log.target, progress=progress
+        )
+        with progress.critical():
+            _publish(log, marked)
+        log.rotated_bytes = taken.bytes
+        if log.lossy:
+            log.window_bytes = taken.window_bytes
+    finally:
+        os.close(fd)
+
+
+def _publish(log: LogPlan, marked: str) -> None:
+    _shift(log)
+    with log.target.errors("Can't put in place", log.new_name):
+        log.target.rename(marked, log.new_name)
+    log.rotated_to = log.target.of(log.new_name)
+
+
+def _rename(log: LogPlan, new_file: NewFile) -> None:
+    if log.info is None:
+        return
+    with log.directory.errors("Can't look at", log.name):
+        _check_same(log, log.directory.stat(log.name))
+    temporary = _make_new(log, log.info, new_file) if new_file.create else ""
+    try:
+        _shift(log)
+        with log.directory.errors("Can't rename", log.name):
+            log.directory.rename(log.name, log.new_name, log.first_place)
+    except BaseException:
+        if temporary:
+            with contextlib.suppress(OSError):
+                log.directory.unlink(temporary)
+        raise
+    log.rotated_to = log.first_place.of(log.new_name)
+    if temporary:
+        with log.directory.errors("Can't put in place", log.name):
+            _place_new(log.directory, temporary, log.name)
+
+
+def _check_same(log: LogPlan, info: os.stat_result) -> None:
+    """What was planned for is what is there."""
+    log.directory.check_regular(log.name, info)
+    if log.info is None or not os.path.samestat(info, log.info):
+        raise TargetError(f"{log.path} was replaced meanwhile: not rotated.", "Run again.")
+
+
+def _shift(log: LogPlan) -> None:
+    for place, old, new in log.shifts:
+        with place.errors("Can't rename", old):
+            place.rename(old, new)
+    log.shifts = []
+
+
+def _make_new(log: LogPlan, old: os.stat_result, new_file: NewFile) -> str:
+    """The new log, complete, under a prepared name."""
+    name = prepared_name(log.name + ".new")
+    with log.directory.errors("Can't make a new", log.name):
+        fd = log.directory.create(name)
+    try:
+        with log.directory.errors("Can't give its owner and mode to the new", log.name):
+            made = os.fstat(fd)
+            owner = old.st_uid if new_file.owner is None else new_file.owner
+            group = old.st_gid if new_file.group is None else new_file.group
+            if (owner, group) != (made.st_uid, made.st_gid):
+                os.fchown(fd, owner, group)
+            os.fchmod(fd, old.st_mode & 0o777 if new_file.mode is None else new_file.mode)
+            if new_file.mode is None:
+                _copy_acl(log, fd)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            log.directory.unlink(name)
+        raise
+    finally:
+        os.close(fd)
+    return name
+
+
+def _copy_acl(log: LogPlan, fd: int) -> None:
+    # By descriptor of the old file: a name could be a link by now.
+    try:
+        old = log.directory.open_file(log.name)
+    except PermissionError:
+        return
+    try:
+        os.setxattr(fd, _ACL, os.getxattr(old, _ACL))
+    except OSError as exc:
+        if exc.errno not in (errno.ENODATA, errno.EOPNOTSUPP):
+            raise
+    finally:
+        os.close(old)
+
+
+def _place_new(directory: SecureDirectory, temporary: str, name: str) -> None:
+    try:
+        directory.rename(temporary, name)
+    except FileExistsError:  # the application was faster: its file is as good
+        directory.unlink(temporary)

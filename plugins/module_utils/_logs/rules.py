@@ -1,0 +1,112 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When a log is due, and which of its rotated files stay. Everything follows from the files: there is no state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any, Callable, NamedTuple, Optional
+
+from .._core.errors import TargetError
+from .._core.units import format_duration, format_size
+
+# A file may be this much younger than the clock says before the clock is taken to be wrong.
+_TOLERANCE = 60.0
+
+FREQUENCIES: dict[str, Callable[[datetime], tuple[int, ...]]] = {
+    "hourly": lambda when: (when.year, when.month, when.day, when.hour),
+    "daily": lambda when: (when.year, when.month, when.day),
+    "weekly": lambda when: tuple(when.isocalendar())[:2],
+    "monthly": lambda when: (when.year, when.month),
+    "yearly": lambda when: (when.year,),
+}
+
+
+class Rules(NamedTuple):
+    """When to rotate: when any of the first three wants it, but nothing smaller than `min_size`."""
+
+    size: Optional[int] = None
+    rotate_after: Optional[float] = None
+    frequency: Optional[str] = None
+    min_size: int = 0
+    if_empty: bool = False
+
+
+class Due(NamedTuple):
+    """Whether, and why (not)."""
+
+    due: bool
+    reason: str
+
+
+def due(rules: Rules, size: int, rotated: Optional[float], now: float) -> Due:
+    """Is it time?
+
+    :param rotated: when the log was last rotated (seconds since 1970); None when it never was, which makes it due
+        by every rule about time.
+    :raises TargetError: the last rotation is in the future, so that nothing about time can be told.
+    """
+    if size == 0 and not rules.if_empty:
+        return Due(False, "it is empty")
+    if size < rules.min_size:
+        return Due(False, f"it is smaller than min_size ({format_size(rules.min_size)})")
+    if rules.size is not None and size and size >= rules.size:
+        return Due(True, f"it has reached {format_size(rules.size)}")
+    if rules.rotate_after is None and rules.frequency is None:
+        return Due(False, f"it is smaller than {format_size(rules.size or 0)}")
+    if rotated is None:
+        return Due(True, "it was never rotated")
+    check_clock(rotated, now)
+    age = max(0.0, now - rotated)
+    if rules.rotate_after is not None and age >= rules.rotate_after:
+        return Due(True, f"its last rotation was {format_duration(int(age))} ago")
+    if rules.frequency is not None:
+        period = FREQUENCIES[rules.frequency]
+        if period(_utc(rotated)) < period(_utc(now)):
+            return Due(True, f"it is rotated {rules.frequency}")
+    return Due(False, f"its last rotation was {format_duration(int(age))} ago")
+
+
+def check_clock(rotated: float, now: float) -> None:
+    """Raise TargetError for a rotation in the future."""
+    if rotated > now + _TOLERANCE:
+        raise TargetError(
+            f"Its last rotation is {format_duration(rotated - now)} in the future: the clock was set back, or "
+            "was wrong then.",
+            "Set the clock, or move the rotated file of that time away.",
+        )
+
+
+class Keep(NamedTuple):
+    """Which rotated files stay: those that any of these wants; all, when neither is set."""
+
+    last: Optional[int] = None
+    within: Optional[float] = None
+
+    def removes(self, index: int, age: float) -> bool:
+        """May the rotated file at this index (0 is the newest) and of this age in seconds go?"""
+        if self.last is None and self.within is None:
+            return False
+        return not ((self.last is not None and index < self.last) or (self.within is not None and age < self.within))
+
+
+def over_total(sizes: Sequence[tuple[float, int, Any]], others: int, limit: int) -> list[Any]:
+    """What has to go, oldest first, until all fit.
+
+    :param sizes: (when, bytes, whatever is returned) of every rotated file.
+    :param others: bytes of what can't go.
+    """
+    total = others + sum(size for _when, size, _what in sizes)
+    gone = []
+    for _when, size, what in sorted(sizes, key=lambda one: one[0]):
+        if total <= limit:
+            break
+        total -= size
+        gone.append(what)
+    return gone
+
+
+def _utc(when: float) -> datetime:
+    return datetime.fromtimestamp(when, timezone.utc)

@@ -1,0 +1,315 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""log_rotate: rotate logs without losing a line, and prove it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal as signals
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
+
+from .._core.compression import COMPRESSIONS, choose
+from .._core.errors import InvalidRequest, TargetError
+from .._core.open_files import sees_all
+from .._core.owners import group_id, user_id
+from .._core.progress import Progress
+from .._core.units import format_size, parse_duration, parse_size
+from .._logs.apply import apply, predict
+from .._logs.find import Places
+from .._logs.identity import Identity
+from .._logs.names import DATE_FORMAT, Naming
+from .._logs.plan import IN_PLACE, RENAME, LogPlan, Options, Plan, make_plan
+from .._logs.reopen import Command, Tell, signal_number
+from .._logs.rotate import NewFile
+from .._logs.rules import FREQUENCIES, Keep, Rules
+
+_COMMANDS: dict[str, Any] = {"type": "list", "elements": "list", "default": []}
+
+ARGUMENTS: dict[str, Any] = {
+    "argument_spec": {
+        "paths": {"type": "list", "elements": "path", "required": True},
+        "size": {"type": "str"},
+        "min_size": {"type": "str"},
+        "rotate_after": {"type": "str"},
+        "frequency": {"type": "str", "choices": list(FREQUENCIES)},
+        "if_empty": {"type": "bool", "default": False},
+        "missing_ok": {"type": "bool", "default": False},
+        "method": {"type": "str", "choices": [RENAME, IN_PLACE], "default": RENAME},
+        "allow_loss": {"type": "bool", "default": False},
+        "names": {"type": "str", "choices": ["numbered", "dated"], "default": "numbered"},
+        "date_format": {"type": "str"},
+        "old_dir": {"type": "path"},
+        "keep": {"type": "dict", "options": {"last": {"type": "int"}, "within": {"type": "str"}}},
+        "max_total_size": {"type": "str"},
+        "compression": {"type": "str", "choices": sorted(COMPRESSIONS)},
+        "delay_compress": {"type": "bool", "default": False},
+        "create": {"type": "bool", "default": True},
+        "mode": {"type": "str"},
+        "owner": {"type": "str"},
+        "group": {"type": "str"},
+        "before": _COMMANDS,
+        "before_each": _COMMANDS,
+        "after_each": _COMMANDS,
+        "after": _COMMANDS,
+        "signal": {
+            "type": "dict",
+            "options": {"pid_file": {"type": "path", "required": True}, "name": {"type": "str", "default": "HUP"}},
+        },
+        "service": {"type": "str"},
+        "reopen_timeout": {"type": "str", "default": "10s"},
+        "run_as": {"type": "str"},
+        "lock_timeout": {"type": "str", "default": "1m"},
+    },
+    "required_one_of": [("size", "rotate_after", "frequency")],
+}
+
+
+class Request(NamedTuple):
+    """What is asked."""
+
+    options: Options
+    how: Tell
+    new_file: NewFile
+    identity: Identity
+    lock_timeout: float
+    notes: tuple[str, ...]
+
+
+def request_from(params: Mapping[str, Any]) -> Request:
+    """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
+    _check_together(params)
+    compression, note = choose(params["compression"] or "")
+    how = Tell(
+        before=_commands(params, "before"),
+        before_each=_commands(params, "before_each"),
+        after_each=_commands(params, "after_each"),
+        after=_commands(params, "after"),
+        signal=_signal(params["signal"]),
+        service=params["service"],
+        timeout=parse_duration(params["reopen_timeout"]),
+    )
+    options = Options(
+        paths=tuple(_absolute(path) for path in params["paths"]),
+        rules=_rules(params),
+        method=params["method"],
+        allow_loss=params["allow_loss"],
+        naming=Naming(params["names"] == "dated", params["date_format"] or DATE_FORMAT),
+        old_dir=params["old_dir"],
+        keep=_keep(params["keep"]),
+        max_total_size=_size(params, "max_total_size"),
+        compression=compression,
+        delay_compress=params["delay_compress"],
+        missing_ok=params["missing_ok"],
+        reopens=how.reopens,
+    )
+    return Request(
+        options=options,
+        how=how,
+        new_file=_new_file(params),
+        identity=Identity(params["run_as"]),
+        lock_timeout=parse_duration(params["lock_timeout"]),
+        notes=(note,) if note else (),
+    )
+
+
+def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
+    """Plan and, outside check mode, apply. One log in error does not keep the others from being rotated.
+
+    :raises Day2Error: what went wrong with each; `details` has the whole result.
+    """
+    began = time.monotonic()
+    request = request_from(params)
+    places = Places(request.options.naming, None if check else request.lock_timeout)
+    try:
+        plan = make_plan(request.options, places, request.identity, time.time())
+        if check:
+            with request.identity.taken():
+                predict(plan)
+        else:
+            apply(plan, request.identity, request.how, request.new_file, progress)
+    finally:
+        places.close()
+    result = _result(plan, request)
+    result["duration_s"] = round(time.monotonic() - began, 3)
+    errors = [str(problem.error) for problem in plan.problems]
+    errors += [str(log.error) for log in plan.logs if log.error is not None]
+    if errors:
+        raise TargetError(
+            "%s %d in error: %s" % (result["msg"], len(errors), " | ".join(errors)),
+            details={name: value for name, value in result.items() if name != "msg"},
+        )
+    return result
+
+
+def _result(plan: Plan, request: Request) -> dict[str, Any]:
+    rotations = [_rotation(log) for log in plan.logs]
+    compressed = [one for log in plan.logs for one in log.compressed]
+    removed = [one for log in plan.logs for one in log.removed]
+    rotated = [log for log in plan.logs if log.rotated_to]
+    freed = sum(one.bytes for one in removed) + sum(one.bytes - one.stored_bytes for one in compressed)
+    notes = list(request.notes) + _notes(plan, bool(rotated))
+    return {
+        "changed": bool(rotated or compressed or removed) or any(log.mended or _reopened(log) for log in plan.logs),
+        "msg": "%d of %d logs rotated, %d files compressed, %d removed, %s freed."
+        % (len(rotated), len(plan.logs), len(compressed), len(removed), format_size(max(0, freed))),
+        "rotations": rotations,
+        "bytes_freed": freed,
+        "problems": [{"name": one.path, "problem": str(one.error)} for one in plan.problems]
+        + [{"name": log.path, "problem": str(log.error)} for log in plan.logs if log.error is not None],
+        "diff": _diff(plan),
+        "warnings": notes,
+    }
+
+
+def _reopened(log: LogPlan) -> bool:
+    return log.reopen and log.error is None
+
+
+def _rotation(log: LogPlan) -> dict[str, Any]:
+    return {
+        "name": log.path,
+        "rotated": bool(log.rotated_to),
+        "rotated_to": log.rotated_to or None,
+        "reason": log.reason,
+        "bytes": log.rotated_bytes if log.rotated_to else 0,
+        "window_bytes": log.window_bytes,
+        "compressed": [one._asdict() for one in log.compressed],
+        "removed": [one._asdict() for one in log.removed],
+        "held_by": [{"name": writer.command, "pid": writer.pid} for some in log.held.values() for writer in some],
+        "error": None if log.error is None else str(log.error),
+    }
+
+
+def _notes(plan: Plan, rotated: bool) -> list[str]:
+    notes = []
+    if rotated and not sees_all():
+        notes.append("Only root sees the processes of all users: others may still write to what was rotated.")
+    for log in plan.logs:
+        if log.window_bytes is not None:
+            notes.append(
+                "%s was copied and truncated: in between, writers can have lost about %d bytes."
+                % (log.path, log.window_bytes)
+            )
+        if log.held and log.error is None and not log.reopen:
+            names = sorted({str(writer) for some in log.held.values() for writer in some})
+            notes.append(
+                f"{', '.join(names)} still writes to a rotated file of {log.path}, and nothing tells it to open its "
+                "log again (signal, service, after). That file is compressed when nobody writes to it any more."
+            )
+    return notes
+
+
+def _diff(plan: Plan) -> dict[str, str]:
+    before, after = [], []
+    for log in plan.logs:
+        for one in log.removed:
+            before.append(one.name)
+        for done in log.compressed:
+            if done.name != log.rotated_to:
+                before.append(done.name)
+            after.append(done.to)
+        if log.rotated_to and log.rotated_to not in [done.name for done in log.compressed]:
+            after.append(log.rotated_to)
+    return {"before": "".join(f"{one}\n" for one in before), "after": "".join(f"{one}\n" for one in after)}
+
+
+def _check_together(params: Mapping[str, Any]) -> None:
+    if params["date_format"] and params["names"] != "dated":
+        raise InvalidRequest("date_format belongs to names=dated.", "Set names=dated, or leave date_format out.")
+    if params["allow_loss"] and params["method"] != IN_PLACE:
+        raise InvalidRequest("allow_loss belongs to method=in_place.", "Leave it out: method=rename loses nothing.")
+    if params["method"] == IN_PLACE:
+        for name in ("mode", "owner", "group", "signal", "service"):
+            if params[name]:
+                raise InvalidRequest(
+                    f"{name} belongs to method=rename.", "With method=in_place the log stays the file that it is."
+                )
+    if not params["create"] and any(params[name] for name in ("mode", "owner", "group")):
+        raise InvalidRequest("mode, owner and group are those of the new log.", "Set create, or leave them out.")
+    if params["delay_compress"] and params["compression"] == "none":
+        raise InvalidRequest("delay_compress goes with a compression, not with compression=none.")
+
+
+def _rules(params: Mapping[str, Any]) -> Rules:
+    return Rules(
+        size=_size(params, "size"),
+        rotate_after=None if params["rotate_after"] is None else parse_duration(params["rotate_after"]),
+        frequency=params["frequency"],
+        min_size=_size(params, "min_size") or 0,
+        if_empty=params["if_empty"],
+    )
+
+
+def _size(params: Mapping[str, Any], name: str) -> Optional[int]:
+    if params[name] is None:
+        return None
+    try:
+        return parse_size(params[name])
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"{name}: {exc.message}", exc.hint) from exc
+
+
+def _keep(options: Optional[Mapping[str, Any]]) -> Keep:
+    if not options:
+        return Keep()
+    last, within = options.get("last"), options.get("within")
+    keep = Keep(last, None if within is None else parse_duration(within))
+    if last is not None and last < 1:
+        raise InvalidRequest("keep: last is %d." % last, "It is a count of rotated files, at least 1.")
+    return keep
+
+
+def _commands(params: Mapping[str, Any], name: str) -> tuple[Command, ...]:
+    commands = []
+    for words in params[name] or []:
+        if isinstance(words, str) or not words:
+            raise InvalidRequest(
+                f"{name}: {words!r} is no command.",
+                f"It is a list of commands, each a list of words: {name}: [[program, word]].",
+            )
+        commands.append(tuple(str(word) for word in words))
+    return tuple(commands)
+
+
+def _signal(options: Optional[Mapping[str, Any]]) -> Optional[tuple[str, signals.Signals]]:
+    return None if not options else (options["pid_file"], signal_number(options.get("name") or "HUP"))
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise InvalidRequest(
+            f"paths: {path!r} is not absolute.", "Write the whole path, for example /var/log/app/*.log."
+        )
+    return os.path.normpath(path)
+
+
+def _new_file(params: Mapping[str, Any]) -> NewFile:
+    return NewFile(
+        create=params["create"],
+        mode=_mode(params["mode"]),
+        owner=_id(params["owner"], "owner", user_id),
+        group=_id(params["group"], "group", group_id),
+    )
+
+
+def _mode(text: Optional[str]) -> Optional[int]:
+    if text is None:
+        return None
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise InvalidRequest(
+            f"mode: {text!r} is not a mode.", 'Write three or four octal digits in quotes, for example "0640".'
+        )
+    return int(text, 8)
+
+
+def _id(text: Optional[str], option: str, look_up: Any) -> Optional[int]:
+    if text is None:
+        return None
+    number: int = int(text) if text.isdigit() else look_up(text, -1)
+    if number < 0:
+        raise InvalidRequest(f"{option}: there is no {option} {text}.")
+    return number
