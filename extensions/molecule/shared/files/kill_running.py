@@ -1,11 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kill_running.py REPOSITORY SET: kill -9 whoever works on a backup set, as soon as a backup is being written there."""
+"""kill_running.py GLOB: kill -9 the module that Ansible runs on this host, as soon as there is a file of that name."""
 
 from __future__ import annotations
 
-import json
+import glob
 import os
 import signal
 import sys
@@ -15,17 +15,40 @@ from pathlib import Path
 DEADLINE_S = 60
 
 
+def stat(pid: int) -> tuple[str, int]:
+    """Its name, and its parent."""
+    name, rest = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)
+    return name.partition("(")[2], int(rest.split()[1])
+
+
+def modules() -> list[int]:
+    """Root's Python processes, but those that this one comes from."""
+    own, pid = set(), os.getpid()
+    while pid > 1:
+        own.add(pid)
+        pid = stat(pid)[1]
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        pid = int(directory.name)
+        try:
+            if pid not in own and stat(pid)[0].startswith("python3") and directory.stat().st_uid == 0:
+                found.append(pid)
+        except FileNotFoundError:  # it has ended
+            continue
+    return found
+
+
 def main() -> None:
-    directory = Path(sys.argv[1], sys.argv[2])
     end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:
-        if any(directory.glob(".staging-*")):
-            pid = json.loads((directory / ".state" / "lock").read_text())["pid"]
-            os.kill(pid, signal.SIGKILL)
-            print(f"killed process {pid}")
-            return
-        time.sleep(0.005)
-    raise SystemExit(f"nobody wrote to {directory} within {DEADLINE_S} s")
+        if glob.glob(sys.argv[1]):
+            pids = modules()
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            print(f"killed {pids}")
+            raise SystemExit(not pids)
+        time.sleep(0.002)
+    raise SystemExit(f"there was no {sys.argv[1]} within {DEADLINE_S} s")
 
 
 if __name__ == "__main__":

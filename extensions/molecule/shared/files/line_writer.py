@@ -3,16 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Lines with numbers, at full speed, into a log; and what became of them.
 
-line_writer.py run file PATH COUNT     through Python's logging.FileHandler, which keeps the file open
-line_writer.py run http URL COUNT      each as a request: a web server writes its path into its access log
-line_writer.py run syslog PORT COUNT   each as a message over TCP to this host: a syslog server writes it
-line_writer.py check COUNT PATH...     every line is there, once and whole, in all logs together (.zst, .gz, .xz, too)
+line_writer.py run file PATH FIRST LAST     through Python's logging.FileHandler, which keeps the file open
+line_writer.py run http URL FIRST LAST      each as a request: a web server writes its path into its access log
+line_writer.py run syslog PORT FIRST LAST   each as a message over TCP to this host: a syslog server writes it
+line_writer.py check LAST GLOB              every line is there, once and whole, in the logs together (.zst, too)
 
 A line's number follows the word "line", and the word "end" follows it.
 """
 
 from __future__ import annotations
 
+import glob
 import http.client
 import logging
 import re
@@ -35,16 +36,16 @@ def words(number: int) -> str:
     return f"line/{number}/end"
 
 
-def run_file(path: str, count: int) -> None:
+def run_file(path: str, numbers: Iterator[int]) -> None:
     logging.basicConfig(filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for number in steady(count):
+    for number in numbers:
         logging.info("%s %s", words(number), "x" * (number % 200))
 
 
-def run_http(url: str, count: int) -> None:
+def run_http(url: str, numbers: Iterator[int]) -> None:
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc)
-    for number in steady(count):
+    for number in numbers:
         # A server that reloads closes connections; a request that it has not answered is sent again.
         for _attempt in range(5):
             try:
@@ -57,19 +58,19 @@ def run_http(url: str, count: int) -> None:
             raise SystemExit(f"request {number} was not answered")
 
 
-def run_syslog(port: str, count: int) -> None:
+def run_syslog(port: str, numbers: Iterator[int]) -> None:
     with socket.create_connection(("127.0.0.1", int(port))) as connection:
-        for number in steady(count):
+        for number in numbers:
             connection.sendall(f"<13>Jun 30 10:00:00 host app: {words(number)}\n".encode())
         connection.shutdown(socket.SHUT_WR)
         connection.recv(1)
 
 
-def steady(count: int) -> Iterator[int]:
-    """1 … count, not faster than PER_SECOND."""
+def steady(first: int, last: int) -> Iterator[int]:
+    """first … last, not faster than PER_SECOND."""
     begin = time.monotonic()
-    for number in range(1, count + 1):
-        ahead = number / PER_SECOND - (time.monotonic() - begin)
+    for number in range(first, last + 1):
+        ahead = (number - first) / PER_SECOND - (time.monotonic() - begin)
         if ahead > 0.01:
             time.sleep(ahead)
         yield number
@@ -82,7 +83,7 @@ def read(path: Path) -> bytes:
     )
 
 
-def check(count: int, paths: list[Path]) -> None:
+def check(last: int, paths: list[Path]) -> None:
     seen: Counter[int] = Counter()
     for path in paths:
         for line in read(path).splitlines():
@@ -93,20 +94,21 @@ def check(count: int, paths: list[Path]) -> None:
                 seen[int(found[0])] += 1
             elif b"line/" in line or b"/end" in line:
                 raise SystemExit(f"{path}: half a line: {line[:200]!r}")
-    lost = [number for number in range(1, count + 1) if number not in seen]
+    lost = [number for number in range(1, last + 1) if number not in seen]
     twice = [number for number, times in seen.items() if times > 1]
     if lost or twice:
         raise SystemExit(
             f"{len(lost)} lines are lost ({lost[:10]}), {len(twice)} are there more than once ({twice[:10]})"
         )
-    print(f"{count} lines in {len(paths)} files")
+    print(f"{last} lines in {len(paths)} files")
 
 
 def main() -> None:
     if sys.argv[1] == "run":
-        {"file": run_file, "http": run_http, "syslog": run_syslog}[sys.argv[2]](sys.argv[3], int(sys.argv[4]))
+        numbers = steady(int(sys.argv[4]), int(sys.argv[5]))
+        {"file": run_file, "http": run_http, "syslog": run_syslog}[sys.argv[2]](sys.argv[3], numbers)
     elif sys.argv[1] == "check":
-        check(int(sys.argv[2]), [Path(one) for one in sys.argv[3:]])
+        check(int(sys.argv[2]), [Path(one) for one in sorted(glob.glob(sys.argv[3]))])
     else:
         raise SystemExit(__doc__)
 
