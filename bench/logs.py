@@ -13,10 +13,7 @@ import time
 from pathlib import Path
 from typing import Callable
 
-from common import REPEAT, SCALE, WORK, Table, best, fresh, module, settle, shell
-
-from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import log_rotate
+from common import REPEAT, ROOT, SCALE, WORK, Table, best, fresh, module, settle, shell
 
 ROTATIONS = 20
 SIZE = (1 << 30) // SCALE
@@ -32,6 +29,9 @@ while number % 1024 or not os.path.exists(stop):
     number += 1
 print(number)
 """
+
+
+sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
 
 def main() -> None:
@@ -94,6 +94,9 @@ def missing(folder: Path, written: int) -> tuple[int, int]:
 
 def cut(log: Path) -> None:
     """In this process: a task's fixed cost, twenty times, would only make the writers write more."""
+    from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+    from ansible_collections.day2.ops.plugins.module_utils._verbs import log_rotate
+
     options = {name: one.get("default") for name, one in log_rotate.ARGUMENTS["argument_spec"].items()}
     options.update(paths=[str(log)], size="1", method="in_place", compression="none")
     log_rotate.run(options, False, Progress())

@@ -39,8 +39,11 @@ class Logs:
         self.folder = folder
         self.old = old
 
+    def places(self) -> list[Path]:
+        return list(dict.fromkeys([self.folder, self.old]))
+
     def make(self) -> None:
-        for place in {self.folder, self.old}:
+        for place in self.places():
             for one in place.iterdir():
                 if one.is_file():
                     one.unlink()
@@ -54,7 +57,7 @@ class Logs:
         path.write_text("".join(f"{number} of the lines of a log\n" for number in numbers))
 
     def files(self) -> list[Path]:
-        return [one for place in {self.folder, self.old} for one in place.iterdir() if one.is_file()]
+        return [one for place in self.places() for one in place.iterdir() if one.is_file()]
 
     def leftovers(self) -> list[str]:
         return [one.name for one in self.files() if one.name.startswith(".day2-")]

@@ -19,6 +19,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Optional
 
+from .compression import for_size
 from .compression.base import BLOCK, Compression, CorruptStream, Readable
 from .errors import Day2Error, TargetError
 from .files import prepared_name
@@ -121,8 +122,9 @@ def prepare(
         stack.callback(os.close, copy)
         try:
             with place.errors("Can't write", final):
-                digest = _write(original, copy, compression, progress)
-                if _digest(compression, copy) != digest:
+                suited = for_size(compression, info.st_size)
+                digest = _write(original, copy, suited, progress)
+                if _digest(suited, copy) != digest:
                     raise TargetError(
                         f"{place.of(final)} did not read back as it was written.",
                         "Check the disk; nothing was removed.",
@@ -175,15 +177,16 @@ def compressed_size(
     with source.errors("Can't read", name):
         original = source.open_file(name)
     try:
+        size = part[1] - part[0] if part else os.fstat(original).st_size
         if not compression.suffix:
-            return part[1] - part[0] if part else os.fstat(original).st_size
+            return size
         with contextlib.ExitStack() as stack:
             read, write = os.pipe()
             stack.callback(os.close, read)
             with ThreadPoolExecutor(1) as pool:
                 counted = pool.submit(_count, read)
                 try:
-                    _write(original, write, compression, None, part)
+                    _write(original, write, for_size(compression, size), None, part)
                 finally:
                     os.close(write)
                 return counted.result()

@@ -137,11 +137,11 @@ def _tell(plan: Plan, how: Tell, progress: Progress) -> None:
         raise
     except Day2Error as exc:
         failed.append(exc)
+    for log in telling:
+        for error in failed:  # before what follows from it
+            log.fail(error)
     if plan.options.method == RENAME:
         _wait(plan, telling, 0 if failed or not how.reopens else how.timeout, how.reopens, progress)
-    for log in telling:
-        for error in failed:
-            log.fail(error)
 
 
 def _wait(plan: Plan, telling: Sequence[LogPlan], timeout: float, told: bool, progress: Progress) -> None:

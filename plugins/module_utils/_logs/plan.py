@@ -67,6 +67,13 @@ class Removed(NamedTuple):
 class LogPlan:
     """One log: what is there, and what happens to it; apply notes here what has happened."""
 
+    # A run may have ten thousand of them.
+    __slots__ = (
+        *("found", "directory", "target", "name", "path", "info", "error", "history", "leftovers", "new_file"),
+        *("interrupted", "due", "reason", "new_name", "shifts", "cut", "lossy", "moves", "held", "reopen", "removals"),
+        *("compress", "rotated_to", "rotated_bytes", "window_bytes", "compressed", "removed", "mended"),
+    )
+
     def __init__(self, found: Found, place: Place, target: Place) -> None:
         self.found = found
         self.directory = place.directory

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from .._core.errors import TargetError
@@ -142,8 +143,7 @@ def _make_new(log: LogPlan, old: os.stat_result, new_file: NewFile) -> str:
             if (owner, group) != (made.st_uid, made.st_gid):
                 os.fchown(fd, owner, group)
             os.fchmod(fd, old.st_mode & 0o777 if new_file.mode is None else new_file.mode)
-            if new_file.mode is None:
-                _copy_acl(log, fd)
+            _copy_attributes(log, fd, ["security.selinux"] + [_ACL] * (new_file.mode is None))
     except BaseException:
         with contextlib.suppress(OSError):
             log.directory.unlink(name)
@@ -153,17 +153,19 @@ def _make_new(log: LogPlan, old: os.stat_result, new_file: NewFile) -> str:
     return name
 
 
-def _copy_acl(log: LogPlan, fd: int) -> None:
+def _copy_attributes(log: LogPlan, fd: int, names: Sequence[str]) -> None:
     # By descriptor of the old file: a name could be a link by now.
     try:
         old = log.directory.open_file(log.name)
     except PermissionError:
         return
     try:
-        os.setxattr(fd, _ACL, os.getxattr(old, _ACL))
-    except OSError as exc:
-        if exc.errno not in (errno.ENODATA, errno.EOPNOTSUPP):
-            raise
+        for name in names:
+            try:
+                os.setxattr(fd, name, os.getxattr(old, name))
+            except OSError as exc:
+                if exc.errno not in (errno.ENODATA, errno.EOPNOTSUPP):
+                    raise
     finally:
         os.close(old)
 

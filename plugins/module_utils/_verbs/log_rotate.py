@@ -139,7 +139,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     errors += [str(log.error) for log in plan.logs if log.error is not None]
     if errors:
         raise TargetError(
-            "%s %d in error: %s" % (result["msg"], len(errors), " | ".join(errors)),
+            "%s %d in error: %s" % (result["msg"], len(errors), " | ".join(dict.fromkeys(errors))),
             details={name: value for name, value in result.items() if name != "msg"},
         )
     return result

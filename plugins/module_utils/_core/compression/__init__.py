@@ -10,6 +10,7 @@ from .base import Compression
 from .gzip_threads import Gzip
 from .plain import Plain
 from .xz import Xz
+from .zstd_library import LIMIT, SmallZstd
 from .zstd_program import Zstd
 
 COMPRESSIONS: dict[str, Compression] = {one.name: one for one in (Zstd(), Gzip(), Xz(), Plain())}
@@ -37,6 +38,14 @@ def choose(name: str = "") -> tuple[Compression, str]:
     return COMPRESSIONS[
         "gzip"
     ], f"The program {lacking} was not found: compressed with gzip, which is slower. Install the package {lacking}."
+
+
+def for_size(compression: Compression, size: int) -> Compression:
+    """The same compression in the way that suits a file of that size."""
+    small = SmallZstd()
+    if compression.name == small.name and size <= LIMIT and small.missing() is None:
+        return small
+    return compression
 
 
 def usable(name: str) -> Compression:

@@ -459,6 +459,26 @@ def test_nobody_is_told(log: Path, logs: Path, writer: Writer) -> None:
     assert names(logs) == ["app.log", "app.log.1.gz"]
 
 
+def test_a_service_is_reloaded(log: Path, logs: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its init script, also where the machine of the test runs systemd; and one that fails is told."""
+    isdir = os.path.isdir
+    monkeypatch.setattr(os.path, "isdir", lambda path: path != "/run/systemd/system" and isdir(path))
+    process = writer(log)
+    script = Path(f"/etc/init.d/day2-ops-test-{os.getpid()}")
+    script.write_text(f'#!/bin/sh\n[ "$1" = reload ] && kill -HUP {process.pid}\n')
+    script.chmod(0o755)
+    try:
+        assert both(paths=[log], service=script.name)["rotations"][0]["held_by"] == []
+        assert names(logs) == ["app.log", "app.log.1.gz"]
+        script.write_text("#!/bin/sh\necho broken configuration; exit 1\n")
+        log.write_text("two\n")
+        error = failing(paths=[log], size="1", service=script.name)
+        assert "failed with exit status 1: broken configuration" in str(error)
+        assert error.details["rotations"][0]["rotated"]
+    finally:
+        script.unlink()
+
+
 def test_pid_files(log: Path, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     how = {"signal": {"pid_file": str(pid_file), "name": "CONT"}}
