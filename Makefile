@@ -6,9 +6,9 @@
 
 STEPS := setup ruff mypy imports shellcheck reuse docs changelog ansible-lint \
 	unit-node-oldest unit-node-newest unit-oldest unit-newest faults \
-	integration-oldest integration-newest sanity sanity-oldest galaxy
+	integration-oldest integration-newest lab molecule-core sanity sanity-oldest galaxy
 
-.PHONY: help demo test bench lint unit integration format clean $(STEPS)
+.PHONY: help demo test bench lint unit integration molecule format clean $(STEPS)
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -32,6 +32,9 @@ unit: ## Unit tests on the oldest and newest Python and ansible-core
 integration: ## Integration targets (TARGETS="backup restore": only these)
 	@dev/run integration-oldest integration-newest
 
+molecule: ## All roles on hosts of their own (as root; one of them: dev/molecule store_backup test)
+	@dev/run molecule
+
 $(STEPS):
 	@dev/run $@
 
@@ -39,4 +42,5 @@ format: ## Format the Python code and mend what can be mended
 	@dev/run format
 
 clean: ## Remove everything that was set up or built here
+	@[ ! -d .cache/lab ] || dev/lab down
 	rm -rf .cache .venv .ansible .hypothesis

@@ -125,6 +125,24 @@ venv() (
   printf '%s\n' "$stamp" >"$dir/.stamp"
 )
 
+# Servers that tests start and only npm has: requirements/npm, in .cache/npm, made anew whenever that changes.
+need_npm() (
+  dir=$CACHE/npm
+  stamp=$(cat "$ROOT"/requirements/npm/*.json | sha256sum)
+  mkdir -p "$dir"
+  exec 9>"$dir/.lock"
+  flock 9
+  [[ ! -f $dir/.stamp || $(<"$dir/.stamp") != "$stamp" ]] || exit 0
+  need_programs npm=npm
+  say "making .cache/npm: requirements/npm"
+  cp "$ROOT"/requirements/npm/*.json "$dir"
+  npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund >"$(log_file npm)" 2>&1 || {
+    tail -n 20 "$(log_file npm)" >&2
+    die "npm could not install requirements/npm into .cache/npm"
+  }
+  printf '%s\n' "$stamp" >"$dir/.stamp"
+)
+
 need_oldest_controller() {
   # shellcheck disable=SC2086  # a list of versions
   venv oldest oldest.txt $OLDEST_CONTROLLER

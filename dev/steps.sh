@@ -5,20 +5,24 @@
 # The steps of "make test", one function each. Sourced by dev/run.
 # shellcheck shell=bash disable=SC2034  # names are used by what sources this
 
-INTEGRATION_STEPS=(integration-oldest integration-newest)
+# Those that mostly wait run beside the others.
+WAITING_STEPS=(integration-oldest integration-newest lab molecule-core)
 OTHER_STEPS=(
   ruff mypy imports shellcheck reuse docs changelog ansible-lint
   unit-node-oldest unit-node-newest unit-oldest unit-newest faults
   sanity sanity-oldest galaxy
 )
-ALL_STEPS=(setup "${OTHER_STEPS[@]}" "${INTEGRATION_STEPS[@]}")
+ALL_STEPS=(setup "${OTHER_STEPS[@]}" "${WAITING_STEPS[@]}")
 
 NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin
 # What tests use besides the collection's own needs.
 TEST_PROGRAMS=(
   git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount
-  promtool=prometheus nginx=nginx rsyslogd=rsyslog
+  java=default-jre-headless promtool=prometheus
+  nginx=nginx rsyslogd=rsyslog openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
+  dockerd=docker.io busybox=busybox-static ping=iputils-ping
+  /usr/lib/nagios/plugins/check_dummy=monitoring-plugins-basic
 )
 
 step_setup() {
@@ -29,6 +33,7 @@ step_setup() {
   need_node "$OLDEST_NODE"
   need_node "$NEWEST_NODE"
   need_s3_server
+  need_npm
   wait $!
   need_collection
 }
@@ -99,6 +104,7 @@ pytest_on_node() {
   need_programs "${TEST_PROGRAMS[@]}"
   need_node "$1"
   need_s3_server
+  need_npm
   need_collection
   "$ROOT/.venv/node-$1/bin/python" -m pytest -n auto "$2"
 }
@@ -114,10 +120,40 @@ integration() {
   local tree=$CACHE/integration-$1/ansible_collections/day2/ops targets=()
   read -ra targets <<<"${TARGETS:-}"
   need_programs "${TEST_PROGRAMS[@]}"
+  need_npm
   ansible_test_setup "$1" "$tree"
   ansible_test "$1" "$tree" integration --allow-destructive --allow-root \
     --controller origin:python=default --target "controller:python=$2" "${targets[@]}"
 }
+
+# Scenarios of roles on hosts of their own: the whole fleet takes minutes, the roles that change data are part of every test.
+MOLECULE_CORE=(store_backup store_restore)
+
+step_molecule() {
+  local files=("$ROOT"/extensions/molecule/*/molecule.yml) scenarios=() file
+  for file in "${files[@]}"; do
+    scenarios+=("$(basename "${file%/molecule.yml}")")
+  done
+  scenarios "${scenarios[@]/default/}"
+}
+
+step_molecule_core() { scenarios "${MOLECULE_CORE[@]}"; }
+
+# scenarios NAME...: all of them, whatever fails.
+scenarios() {
+  local name start broken=() times=()
+  for name in "$@"; do
+    [[ -n $name ]] || continue
+    start=$SECONDS
+    "$ROOT/dev/molecule" "$name" test || broken+=("$name")
+    times+=("$name $((SECONDS - start)) s")
+  done
+  printf 'scenarios: %s\n' "$(IFS=';' && echo "${times[*]}")"
+  [[ ${#broken[@]} -eq 0 ]] || die "scenarios failed: ${broken[*]}"
+}
+
+# What dev/lab says where it can't work, and that a run leaves nothing behind.
+step_lab() { "$ROOT/dev/lab-test"; }
 
 step_sanity() { sanity newest; }
 

@@ -24,6 +24,7 @@ def link_collection() -> None:
 
 link_collection()
 sys.path.insert(0, str(COLLECTIONS))
+sys.path.insert(0, str(ROOT))  # tests.services
 
 
 def skipped(config: Any) -> list[Any]:

@@ -51,3 +51,20 @@ attributes:
     details:
       - This action does not modify state.
 """
+
+    CHECKS = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Checks only look, and run in check mode, too. Nothing is written.
+  diff_mode:
+    support: N/A
+    details:
+      - What it writes is what it has just measured.
+  idempotent:
+    support: partial
+    details:
+      - Without anything to write it changes nothing. What it writes is what it has just measured.
+"""

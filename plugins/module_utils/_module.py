@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
@@ -18,11 +18,19 @@ from ._core.progress import VARIABLE, Progress
 Verb = Callable[[Mapping[str, Any], bool, Progress], dict[str, Any]]
 
 
-def run(module: AnsibleModule, verb: Verb) -> None:
-    """Run a verb with the module's parameters; never returns."""
+def run(
+    module: AnsibleModule, verb: Verb, echo: Optional[Callable[[Mapping[str, Any]], dict[str, Any]]] = None
+) -> None:
+    """Run a verb with the module's parameters; never returns.
+
+    :param echo: makes of the parameters what the result may show as its invocation.
+    """
+    params = module.params
+    if echo is not None:
+        module.params = echo(params)
     progress = Progress(os.environ.get(VARIABLE, ""), lambda text: str(remove_values(text, module.no_log_values)))
     try:
-        result = verb(module.params, module.check_mode, progress)
+        result = verb(params, module.check_mode, progress)
     except MissingDependency as exc:
         module.fail_json(msg=f"{missing_required_lib(exc.name, reason=exc.reason)} {exc.hint}")
     except Day2Error as exc:
@@ -31,4 +39,6 @@ def run(module: AnsibleModule, verb: Verb) -> None:
         progress.close()
     for warning in result.pop("warnings", []):
         module.warn(warning)
+    if result.pop("failed", False):
+        module.fail_json(**result)
     module.exit_json(**result)

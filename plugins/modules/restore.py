@@ -54,6 +54,8 @@ options:
     description:
       - Back up what is going to be replaced, into the same set. Such a backup never becomes V(latest), does not count for ages,
         and is not removed by retention rules.
+      - What can't be read any more, such as half a JSON document, can't be backed up. The module then fails and touches nothing,
+        in check mode as well, until this is V(false).
     type: bool
     default: true
 seealso:

@@ -109,6 +109,7 @@ class Restoration(Protocol):
     changes: tuple[Change, ...]
     differences: tuple[tuple[str, str], ...]  # of trees: paths and "added", "changed" or "removed", at most some
     notes: tuple[str, ...]
+    damage: str  # why what is there, and differs, can't be read, and so not be backed up before it goes; "" when it can
 
     def apply(self) -> None:
         """Put the new content in place in one atomic step; raise, with the target as it was, when that fails."""

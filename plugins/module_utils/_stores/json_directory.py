@@ -106,8 +106,9 @@ class Directory:
         new = os.path.join(self._parent, files.prepared_name(self._name))
         with index_errors(TargetError, "Can't restore %s" % self.path), contextlib.ExitStack() as stack:
             target, backup = stack.enter_context(Index(scratch)), stack.enter_context(Index(scratch))
-            if present:
-                notes += self._survey(target, copy.progress)
+            damage = self._survey(target, copy.progress) if present else ""
+            if damage:
+                notes.append(damage)
             building = not dry and (bool(only) or not present or target.digest() != copy.content_digest)
             try:
                 stack.enter_context(files.os_errors(TargetError, "Can't prepare", new))
@@ -142,6 +143,7 @@ class Directory:
             changed=changed,
             changes=changes,
             notes=notes,
+            damage=damage,
         )
 
     @contextlib.contextmanager
@@ -308,8 +310,8 @@ class Directory:
             raise TargetError("%s is %s, not a directory." % (self.path, kind_of(info)), "Set layout, or move it away.")
         return True
 
-    def _survey(self, target: Index, progress: Progress) -> Sequence[str]:
-        """List and read what is there, valid or not. Returns notes."""
+    def _survey(self, target: Index, progress: Progress) -> str:
+        """List and read what is there. Returns what of it is not valid."""
         progress.start("Reading %s" % self.path, unit="bytes")
         self._see_all(target, TargetError)
         with files.os_errors(TargetError, "Can't read", self.path):
@@ -321,9 +323,7 @@ class Directory:
                 "Nothing was changed by us. Stop the application that writes it and run again.",
             )
         broken = [name for name, records in target.collections().items() if records is None]
-        if not broken:
-            return ()
-        return ("What is replaced is not valid JSON in: %s" % ", ".join(broken[:10]),)
+        return "What is replaced is not valid JSON in: %s" % ", ".join(broken[:10]) if broken else ""
 
     def _build(self, copy: Copy, new: str, present: bool) -> contextlib.closing[Build]:
         files.need_space(self._parent, int(copy.details.get("bytes") or 0), "Restoring %s" % self.path)

@@ -101,6 +101,7 @@ class SingleFile:
             changed=changed,
             changes=changes,
             notes=notes,
+            damage="" if target is None or target.document is not None else target.problem,
         )
 
     def _deliver(self, held: BinaryIO, document: Document, owner: Mapping[str, Any], sink: Sink) -> Snapshot:

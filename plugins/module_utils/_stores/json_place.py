@@ -124,6 +124,7 @@ class Swap:
 
     :param prepared: its path; "" when nothing is to be changed, or only to be told.
     :param present: there is a target.
+    :param damage: why it is not valid JSON, if it is not.
     :param check: raises TargetError when the target is no longer what it was when it was read.
     """
 
@@ -138,8 +139,10 @@ class Swap:
         changed: bool,
         changes: Sequence[Change],
         notes: Sequence[str],
+        damage: str,
     ) -> None:
         self.changed = changed
+        self.damage = damage
         self.changes = tuple(changes)
         self.differences: tuple[tuple[str, str], ...] = ()
         self.notes = tuple(notes)

@@ -79,7 +79,7 @@ def inspect(connection: sqlite3.Connection, told: str) -> Inspection:
     :raises Unreadable: the database is damaged; with the first problems.
     """
     with sqlite_errors(Unreadable, "Can't read the database", told, _HINT):
-        problems, notes = _quick_check(connection)
+        problems, notes = check(connection)
         if problems:
             raise Unreadable(
                 "{} is damaged. PRAGMA quick_check says: {}.".format(told, "; ".join(problems[:_SHOWN])),
@@ -95,13 +95,14 @@ def count_rows(connection: sqlite3.Connection) -> tuple[Collection, ...]:
     return tuple(Collection(name, records) for name, records in counts if records is not None)
 
 
-def _quick_check(connection: sqlite3.Connection) -> tuple[list[str], tuple[str, ...]]:
+def check(connection: sqlite3.Connection, pragma: str = "quick_check") -> tuple[list[str], tuple[str, ...]]:
+    """What quick_check (or integrity_check) finds wrong, at most 20 lines, and what it could not look at."""
     # Rows that don't meet their CHECK are the application's business, and its functions may be needed to tell.
     connection.execute("PRAGMA ignore_check_constraints=ON")
     unknown: list[str] = []
     while True:
         try:
-            rows = [str(row[0]) for row in connection.execute("PRAGMA quick_check(20)")]
+            rows = [str(row[0]) for row in connection.execute(f"PRAGMA {pragma}(20)")]
         except sqlite3.OperationalError as exc:
             collation = _COLLATION.fullmatch(str(exc))
             if collation and collation[1] not in unknown:  # without any, nothing of the table can be read
@@ -109,7 +110,7 @@ def _quick_check(connection: sqlite3.Connection) -> tuple[list[str], tuple[str, 
                 unknown.append(collation[1])
                 continue
             if str(exc).startswith(_UNKNOWN):
-                return [], (f"PRAGMA quick_check could not run here: {exc}.",)
+                return [], (f"PRAGMA {pragma} could not run here: {exc}.",)
             raise
         lines = [line for row in rows if row != "ok" for line in row.splitlines()]
         problems = [line for line in lines if not line.startswith("***")]  # the heading

@@ -88,6 +88,7 @@ class LiveRestoration:
         self, present: Present, new: str, put: Put, *, changed: bool, changes: Iterable[Change], notes: Iterable[str]
     ) -> None:
         self.changed = changed
+        self.damage = ""
         self.changes = tuple(changes)
         self.differences: tuple[tuple[str, str], ...] = ()
         self.notes = tuple(notes)

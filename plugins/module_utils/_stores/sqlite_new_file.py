@@ -56,6 +56,7 @@ class NewFileRestoration:
         self._progress = copy.progress
         self._prepared = prepared
         self._old = lstat(path)
+        self.damage = f"SQLite can't open {path}." if self._old else ""
         directory, name = os.path.split(path)
         self._aside = os.path.join(directory, files.prepared_name(name))
         self._side = {path + one: os.path.join(directory, files.prepared_name(name + one)) for one in SIDE_FILES}

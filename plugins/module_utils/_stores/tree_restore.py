@@ -57,6 +57,7 @@ class TreeRestoration:
         self._only = tuple(only)
         self._attributes = Attributes(os.geteuid() == 0)
         self._notes: list[str] = []
+        self.damage = ""
         self._data_bytes = 0
         self._target = files.resolve(path, TargetError)
         self._parent, self._name = os.path.split(self._target)

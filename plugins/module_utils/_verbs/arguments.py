@@ -11,8 +11,7 @@ from typing import Any, Callable, NamedTuple, Optional, TypeVar
 from .._core.compression import COMPRESSIONS
 from .._core.errors import InvalidRequest
 from .._core.units import parse_duration
-from .._repository.base import Repository
-from .._repository.directory import DirectoryRepository
+from .._repository.location import open_repository as open_repository  # noqa: PLC0414 where other verbs look for it
 from .._repository.manifest import check_set_name
 from .._repository.retention import Keep
 from .._stores.base import Store
@@ -72,15 +71,6 @@ def named_stores(one: Optional[Mapping[str, Any]], several: Optional[Sequence[Ma
     if twice:
         raise InvalidRequest(f"Two stores are called {twice[0]}.", "Give each a name of its own (name).")
     return stores
-
-
-def open_repository(location: str) -> Repository:
-    """The repository at a location."""
-    if "://" in location:
-        raise InvalidRequest(
-            f"{location}: only a directory can be a repository in this version.", "Name a directory of the host."
-        )
-    return DirectoryRepository(location)
 
 
 def optional(value: Any, convert: Callable[[Any], T]) -> Optional[T]:

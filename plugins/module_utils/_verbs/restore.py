@@ -204,6 +204,9 @@ def _check_allowed(ready: Plan) -> None:
             "Set on_existing=replace to overwrite it.",
             {"diff": _diff(ready)},
         )
+    for step in ready.changes:
+        if ready.request.safety_backup and step.existed and step.restoration.damage:
+            raise _cannot_save(step.restoration.damage)
 
 
 def apply(ready: Plan) -> Optional[Manifest]:
@@ -238,10 +241,7 @@ def _save(ready: Plan, staging: Staging, replaced: Sequence[NamedStore]) -> Mani
     try:
         taken = take(replaced, staging=staging, scratch="", compression=request.compression, progress=ready.progress)
     except SourceError as exc:
-        raise TargetError(
-            f"The safety backup of what would be replaced failed: {exc.message}",
-            "Nothing was changed. Set safety_backup=false if what is there is not worth keeping.",
-        ) from exc
+        raise _cannot_save(exc.message) from exc
     return publish(
         staging,
         request.name,
@@ -250,6 +250,13 @@ def _save(ready: Plan, staging: Staging, replaced: Sequence[NamedStore]) -> Mani
         created=datetime.now(timezone.utc),
         started=ready.started,
         kind=SAFETY,
+    )
+
+
+def _cannot_save(why: str) -> TargetError:
+    return TargetError(
+        f"What would be replaced can't be backed up first: {why}",
+        "Nothing was changed. Copy it away if it may be worth something, and set safety_backup=false.",
     )
 
 

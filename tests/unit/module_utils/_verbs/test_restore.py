@@ -169,15 +169,34 @@ def test_only_some_collections(run: Any, tmp_path: Path) -> None:
         run("restore", **dict(arguments, only=["machines"]))
 
 
-def test_a_damaged_safety_source_stops_the_restore(run: Any, document: Any) -> None:
-    document.fill(5)
-    run("backup", source=document.store)
-    document.path.write_text('{"requests": ')
+@pytest.mark.parametrize("application", ["json", "sqlite"], indirect=True)
+@pytest.mark.parametrize("check", [True, False])
+def test_what_is_too_damaged_to_be_backed_up_stops_the_restore_also_in_check_mode(
+    run: Any, application: Any, check: bool
+) -> None:
+    wrecked = b'{"requests": '
+    application.fill(5)
+    run("backup", source=application.store)
+    for side in ("-wal", "-shm"):
+        application.path.with_name(application.path.name + side).unlink(missing_ok=True)
+    application.path.write_bytes(wrecked)
     with pytest.raises(TargetError, match="safety_backup=false"):
-        run("restore", target=document.store, on_existing="replace")
-    assert document.path.read_text() == '{"requests": '
-    run("restore", target=document.store, on_existing="replace", safety_backup=False)
-    assert document.records() == 5
+        run("restore", target=application.store, on_existing="replace", check=check)
+    assert application.path.read_bytes() == wrecked
+    run("restore", target=application.store, on_existing="replace", safety_backup=False)
+    assert application.records() == 5
+
+
+def test_a_directory_too_damaged_to_be_backed_up(run: Any, tmp_path: Path) -> None:
+    store = {"type": "json", "path": str(tmp_path / "db"), "layout": "file_per_collection"}
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db" / "requests.json").write_text('{"a": {"x": 1}}')
+    run("backup", source=store)
+    (tmp_path / "db" / "requests.json").write_text('{"a": ')
+    with pytest.raises(TargetError, match="requests.*safety_backup=false"):
+        run("restore", target=store, on_existing="replace", check=True)
+    run("restore", target=store, on_existing="replace", safety_backup=False)
+    assert (tmp_path / "db" / "requests.json").read_text() == '{"a": {"x": 1}}'
 
 
 def test_a_repository_inside_the_target(run: Any, tmp_path: Path) -> None:

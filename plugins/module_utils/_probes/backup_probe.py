@@ -1,0 +1,95 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""backup: does a set have a good backup that is young enough, and was it read?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, ClassVar
+
+from .._core.errors import InvalidRequest
+from .._core.units import format_duration
+from .._repository.history import read_history
+from .._repository.location import open_repository
+from .._repository.manifest import check_set_name
+from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, plural
+
+
+class BackupProbe(BaseProbe):
+    SUMMARY = "Looks at a backup set: the age of its newest good backup, and when every byte of that was last read."
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "repository": Option("text", "The repository.", required=True),
+        "backup_set": Option("text", "Name of the set.", required=True),
+        "max_age": Option("duration", "The objective: the same as `crit`."),
+        "verified_within": Option(
+            "duration",
+            "The newest good backup must have been read completely within this time (`backup_info` with"
+            " `verify: full`).",
+        ),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("s", "Time since the newest good backup was made, or last found to equal the data."),
+    )
+    ON_TIMEOUT = UNKNOWN
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        held = dict(limits)
+        if options["max_age"] is not None:
+            if held[""].crit is not None:
+                raise InvalidRequest("max_age and crit mean the same: give one of them.")
+            if (held[""].warn or 0) > options["max_age"]:
+                raise InvalidRequest("warn and max_age are the wrong way round.")
+            held[""] = held[""]._replace(crit=options["max_age"])
+        super().__init__(options, held)
+        self._repository = open_repository(options["repository"])
+        check_set_name(options["backup_set"])
+
+    def run(self, deadline: Deadline) -> Finding:
+        name = self.options["backup_set"]
+        deadline.doing = "looking at %s" % self._repository.location
+        finding = self.finding()
+        if name not in self._repository.sets():
+            finding.problem("%s has no set %s" % (self._repository.location, name))
+            return finding
+        history = read_history(self._repository, name)
+        now = datetime.now(timezone.utc)
+        damaged = [entry for entry in history.entries if entry.problems]
+        if damaged:
+            first = damaged[-1]
+            finding.problem(
+                "%s of %s damaged, the newest %s: %s: %s"
+                % (
+                    plural(len(damaged), "backup"), name, first.id,
+                    first.problems[0]["path"], first.problems[0]["problem"],
+                ),
+                WARNING,
+            )  # fmt: skip
+        finding.metric("backups", len(history.good), "count")
+        finding.metric("damaged", len(damaged), "count")
+        newest = history.newest
+        if newest is None:
+            finding.problem("%s has no good backup" % name)
+            return finding
+        age = max(0.0, (now - history.current_until(newest)).total_seconds())
+        finding.good = "the newest good backup of %s is %s, %s old" % (name, newest.id, format_duration(age))
+        finding.measure(round(age, 3), what="the age of the newest good backup of %s, %s," % (name, newest.id))
+        entry = history.get(newest.id)
+        verified = (now - entry.verified_at).total_seconds() if entry and entry.verified_at else None
+        if verified is not None:
+            finding.metric("verified", round(max(0.0, verified), 3), "s")
+        within = self.options["verified_within"]
+        if within is not None and (verified is None or verified > within):
+            finding.problem(
+                "the backup %s of %s was %s: run backup_info with verify=full"
+                % (
+                    newest.id,
+                    name,
+                    "never read completely"
+                    if verified is None
+                    else "last read completely %s ago, more than %s"
+                    % (format_duration(verified), format_duration(within)),
+                )
+            )
+        return finding

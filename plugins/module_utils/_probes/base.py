@@ -1,0 +1,260 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every probe answers, and what it is given.
+
+A probe looks at one thing once and says what it found. When to look, how often, and what becomes of the answer is
+the business of _verbs/health_check.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, ClassVar, NamedTuple, Optional, Protocol
+
+from .._core.outcome import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Metric
+from .._core.units import format_duration, format_size
+
+ABOVE, BELOW = "above", "below"
+
+
+class Option(NamedTuple):
+    """One option of a probe; `kind` is a key of options.py:KINDS. `secret`: its value never shows anywhere."""
+
+    kind: str
+    help: str
+    default: Any = None
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+
+
+class Limit(NamedTuple):
+    """A measured number and what is too much (or too little) of it.
+
+    The limit without a name gives the outcome's value, and has the options `warn` and `crit`; one with a name gives a
+    metric, and has the options NAME_warn and NAME_crit. `unit`: "s", "bytes", "percent", "count", "days" or "".
+    """
+
+    unit: str
+    help: str
+    worse: str = ABOVE
+    warn: Optional[float] = None
+    crit: Optional[float] = None
+    name: str = ""
+
+    @property
+    def options(self) -> tuple[str, str]:
+        """The names of its two options."""
+        prefix = self.name + "_" if self.name else ""
+        return prefix + "warn", prefix + "crit"
+
+    def status(self, value: float) -> str:
+        """The threshold itself is still good."""
+        for limit, status in ((self.crit, CRITICAL), (self.warn, WARNING)):
+            if limit is not None and (value > limit if self.worse == ABOVE else value < limit):
+                return status
+        return OK
+
+
+class TimeUp(Exception):
+    """The check's time is over."""
+
+
+class ProbeFailed(Exception):
+    """The answer is known to be bad (or to be unknown) and there is nothing more to look at."""
+
+    def __init__(self, message: str, status: str = CRITICAL) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Deadline:
+    """When a check's time is over.
+
+    `doing` is what the probe does or waits for, for the message: "connecting to 192.0.2.1:443". A probe asks `left`
+    before everything that it waits for. For what can't be told how long to wait, it leaves a way to stop that with
+    `stop_with`: whoever supervises the probe uses it when the time is over.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.began = time.monotonic()
+        self.doing = ""
+        self._stop: Optional[Callable[[], object]] = None
+        self._stopped = False
+        self._lock = threading.Lock()
+
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self.began
+
+    def left(self) -> float:
+        """Seconds that are left, more than none. Raises TimeUp."""
+        left = self.seconds - self.elapsed()
+        if left <= 0 or self._stopped:
+            raise TimeUp
+        return left
+
+    @contextlib.contextmanager
+    def stop_with(self, callback: Callable[[], object]) -> Any:
+        """While the block runs, `callback` makes it end early; it is called from another thread."""
+        with self._lock:
+            self._stop = callback
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._stop = None
+        if self._stopped:
+            raise TimeUp
+
+    def stop(self) -> None:
+        """Make the probe end now."""
+        with self._lock:
+            self._stopped = True
+            if self._stop is not None:
+                self._stop()
+
+
+class Finding:
+    """What a probe found: problems, numbers, and what to say when there is no problem."""
+
+    def __init__(self, limits: Mapping[str, Limit]) -> None:
+        self._limits = limits
+        self._problems: list[tuple[str, str]] = []
+        self.good = ""
+        self.value: Optional[float] = None
+        self.metrics: list[Metric] = []
+
+    def problem(self, text: str, status: str = CRITICAL) -> None:
+        """Something is wrong."""
+        self._problems.append((status, text))
+
+    def measure(self, value: float, name: str = "", what: str = "") -> None:
+        """A number for the limit of that name; beyond a threshold it is a problem. `what`: its name in words."""
+        limit = self._limits[name]
+        if name:
+            self.metrics.append(Metric(name, value, limit.unit, limit.warn, limit.crit))
+        else:
+            self.value = value
+        status = limit.status(value)
+        if status != OK:
+            threshold = limit.crit if status == CRITICAL else limit.warn
+            self.problem(
+                "%s is %s, %s %s %s"
+                % (
+                    what or name.replace("_", " ") or "the value",
+                    format_value(value, limit.unit),
+                    status,
+                    limit.worse,
+                    format_value(threshold or 0.0, limit.unit),
+                ),
+                status,
+            )
+
+    def metric(self, name: str, value: float, unit: str = "") -> None:
+        """A number that has no thresholds."""
+        self.metrics.append(Metric(name, value, unit))
+
+    @property
+    def status(self) -> str:
+        """The worst of all problems."""
+        return max((status for status, _text in self._problems), key=STATUSES.index, default=OK)
+
+    @property
+    def message(self) -> str:
+        """All problems, worst first; else what is good."""
+        ordered = sorted(self._problems, key=lambda one: -STATUSES.index(one[0]))
+        return "; ".join(text for _status, text in ordered) or self.good
+
+
+class Probe(Protocol):
+    """One type of check.
+
+    The constructor gets the options, parsed, with defaults; it raises InvalidRequest when they do not go together, and
+    looks at nothing outside. `run` may be called more than once, each time with a Deadline of its own. It raises
+    ProbeFailed, TimeUp, OSError or a Day2Error when it can't give a finding.
+    """
+
+    SUMMARY: ClassVar[str]
+    OPTIONS: ClassVar[Mapping[str, Option]]
+    LIMITS: ClassVar[tuple[Limit, ...]]
+    ON_TIMEOUT: ClassVar[str]
+    limits: Mapping[str, Limit]
+    duration: float  # seconds that it takes by design: its timeout begins behind them
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None: ...
+
+    def secrets(self) -> Sequence[str]:
+        """What may show nowhere, whoever says it."""
+
+    def run(self, deadline: Deadline) -> Finding: ...
+
+
+class BaseProbe:
+    """What most probes have in common."""
+
+    SUMMARY: ClassVar[str] = ""
+    OPTIONS: ClassVar[Mapping[str, Option]] = {}
+    LIMITS: ClassVar[tuple[Limit, ...]] = ()
+    # UNKNOWN where being slow says nothing about what is looked at.
+    ON_TIMEOUT: ClassVar[str] = CRITICAL
+    duration = 0.0
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        self.options = options
+        self.limits = limits
+
+    def secrets(self) -> Sequence[str]:
+        """What may show nowhere, whoever says it: the values of the options that are secret."""
+        hidden: list[str] = []
+        for name, option in self.OPTIONS.items():
+            value = self.options.get(name)
+            if option.secret and value:
+                hidden.extend(value.values() if isinstance(value, Mapping) else [str(value)])
+        return hidden
+
+    def finding(self) -> Finding:
+        """An empty one."""
+        return Finding(self.limits)
+
+
+def format_value(value: float, unit: str) -> str:
+    """A number with its unit, to read: "1.2s", "87.5%", "3.4 GiB", "12 days", "7"."""
+    if unit == "s":
+        return ("-" if value < 0 else "") + format_duration(abs(value))
+    if unit == "bytes":
+        return format_size(int(value))
+    number = "%d" % value if float(value).is_integer() else "%.4g" % value
+    if unit == "percent":
+        return number + "%"
+    return number if unit in ("", "count") else "%s %s" % (number, unit)
+
+
+def plural(count: int, singular: str) -> str:
+    """ "1 record", "2 records"."""
+    return "%d %s%s" % (count, singular, "" if count == 1 else "s")
+
+
+__all__ = [
+    "ABOVE",
+    "BELOW",
+    "CRITICAL",
+    "OK",
+    "UNKNOWN",
+    "WARNING",
+    "BaseProbe",
+    "Deadline",
+    "Finding",
+    "Limit",
+    "Option",
+    "Probe",
+    "ProbeFailed",
+    "TimeUp",
+    "format_value",
+    "plural",
+]

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""command: a program that answers as monitoring plugins do, by its exit status and performance data."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any, ClassVar, Optional
+
+from .._core.errors import InvalidRequest
+from .._core.outcome import Metric
+from .base import CRITICAL, OK, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option
+from .programs import execute
+
+_STATUSES = {0: OK, 1: WARNING, 2: CRITICAL, 3: UNKNOWN}
+# 'label'=value[UOM];[warn];[crit];[min];[max]
+_PERFORMANCE = re.compile(
+    r"(?:'((?:[^']|'')+)'|([^\s='|]+))=(-?[0-9.]+(?:[eE][-+]?[0-9]+)?)([^;\s0-9]*)(?:;([^;\s]*))?(?:;([^;\s]*))?[^\s]*"
+)
+# To the base units of this collection.
+_UNITS = {
+    "s": ("s", 1.0), "ms": ("s", 1e-3), "us": ("s", 1e-6), "%": ("percent", 1.0), "c": ("count", 1.0),
+    "B": ("bytes", 1.0), "KB": ("bytes", 2.0**10), "MB": ("bytes", 2.0**20), "GB": ("bytes", 2.0**30),
+    "TB": ("bytes", 2.0**40), "": ("", 1.0),
+}  # fmt: skip
+
+
+class CommandProbe(BaseProbe):
+    SUMMARY = (
+        "Runs a program and takes its exit status as monitoring plugins mean it: 0 ok, 1 warning, 2 critical, 3"
+        " (and all others)"
+        " unknown. What stands behind a `|` in its output becomes metrics. It runs in check mode, too: it must"
+        " only look."
+    )
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "argv": Option("list", "The program and its arguments; there is no shell."),
+        "command": Option("text", "The same as one line, with quotes where an argument has spaces."),
+        "chdir": Option("path", "Directory to run it in.", "/"),
+        "environment": Option(
+            "mapping", "Variables of its environment, for secrets, too: their values show nowhere.", secret=True
+        ),
+        "value": Option("text", "The label in the performance data that is the value."),
+        "exit_codes": Option(
+            "ranges", "Exit statuses that are ok, whatever else they would mean; all others are critical."
+        ),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("", "The number called `value`, in the unit that the program says."),
+        Limit("s", "Time that the program takes.", name="time"),
+    )
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        if bool(options["argv"]) == bool(options["command"]):
+            raise InvalidRequest("exactly one of argv and command is required.")
+        try:
+            self._argv = options["argv"] or shlex.split(options["command"])
+        except ValueError as exc:
+            raise InvalidRequest("command can't be split into words: %s." % exc) from None
+        main = limits[""]
+        if (main.warn is not None or main.crit is not None) and not options["value"]:
+            raise InvalidRequest("warn and crit need value, the label in the performance data.")
+
+    def run(self, deadline: Deadline) -> Finding:
+        program = os.path.basename(self._argv[0])
+        deadline.doing = "running %s" % program
+        status, output, errors = execute(self._argv, deadline, self.options["chdir"], self.options["environment"] or {})
+        taken = deadline.elapsed()
+        finding = self.finding()
+        text, _bar, performance = output.partition("|")
+        # Performance data may go on after the first line, behind another bar.
+        more = "\n".join(text.splitlines()[1:]) + performance
+        first = (text.strip().splitlines() or errors.strip().splitlines()[-1:] or [""])[0].strip()[:500]
+        finding.good = first or "%s ended with %d" % (program, status)
+        good = self.options["exit_codes"]
+        if good is not None:
+            meaning = OK if any(low <= status <= high for low, high in good) else CRITICAL
+        else:
+            meaning = _STATUSES.get(status, UNKNOWN)
+        if meaning != OK:
+            if status < 0:
+                first = "%s was ended by signal %d" % (program, -status)
+            finding.problem(first or "%s ended with %d" % (program, status), meaning)
+        self._measure(parse_performance(more), finding)
+        finding.measure(taken, "time", "the time of %s" % program)
+        return finding
+
+    def _measure(self, metrics: list[Metric], finding: Finding) -> None:
+        wanted: Optional[str] = self.options["value"]
+        for metric in metrics:
+            if metric.name == wanted:
+                finding.measure(metric.value, what=metric.name)
+            else:
+                finding.metrics.append(metric)
+        if wanted and finding.value is None:
+            finding.problem("the output has no performance data called %s" % wanted, UNKNOWN)
+
+
+def parse_performance(text: str) -> list[Metric]:
+    """The performance data of a monitoring plugin; what is not a number is left out."""
+    metrics = []
+    for quoted, plain, number, unit, warn, crit in _PERFORMANCE.findall(text):
+        name, factor = _UNITS.get(unit, (unit, 1.0))
+        try:
+            value = float(number) * factor
+        except ValueError:
+            continue
+        metrics.append(
+            Metric(quoted.replace("''", "'") or plain, value, name, _upper(warn, factor), _upper(crit, factor))
+        )
+    return metrics
+
+
+def _upper(text: str, factor: float) -> Optional[float]:
+    """Of a range ("10", "0:10") the upper end; what else there is (":", "@", "~") has no single threshold."""
+    try:
+        return float(text.rpartition(":")[2]) * factor
+    except ValueError:
+        return None

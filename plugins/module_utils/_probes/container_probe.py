@@ -1,0 +1,147 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""container: what Docker's or Podman's API says of a container, or of all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, ClassVar, Optional
+
+from .._core.errors import InvalidRequest
+from .._core.units import format_duration, parse_time
+from .base import BELOW, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .http_client import Connection, Request, parse_url
+
+_SOCKETS = ("/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock")
+_LARGEST = 16 << 20
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class ContainerProbe(BaseProbe):
+    SUMMARY = (
+        "Asks the API of Docker or Podman, on its socket, for a container's state, health and restarts; without"
+        " `container`,"
+        " whether the engine answers and no container is unhealthy."
+    )
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "container": Option("text", "Name or id."),
+        "socket": Option(
+            "path", "The API's socket. The default is the first that is there of Docker's and (root's) Podman's own."
+        ),
+        "state": Option(
+            "list", "The states that are good.", ["running"],
+            choices=("created", "running", "paused", "restarting", "removing", "exited", "dead"),
+        ),
+        "health": Option(
+            "text", "`required`: it must have a health check, and be healthy. `optional`: if it has one, it"
+                    " must be healthy."
+            " `ignored`: it does not matter.", "optional", choices=("required", "optional", "ignored"),
+        ),
+        "image": Option("regular expression", "What must be found in the name of its image."),
+    }  # fmt: skip
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("count", "Restarts by the engine since the container was created.", warn=3, crit=10),
+        Limit("s", "Time since it was started.", BELOW, name="age"),
+    )
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        if not options["container"] and options["image"]:
+            raise InvalidRequest("image is given without container.")
+        if options["container"] and not _NAME.fullmatch(options["container"]):
+            raise InvalidRequest("%r is not the name of a container." % options["container"])
+
+    def run(self, deadline: Deadline) -> Finding:
+        path = self.options["socket"] or next((one for one in _SOCKETS if os.path.exists(one)), None)
+        if path is None:
+            raise ProbeFailed("there is no engine: none of %s is there" % ", ".join(_SOCKETS), UNKNOWN)
+        finding = self.finding()
+        name = self.options["container"]
+        if name is None:
+            self._all(_ask(path, "/containers/json?all=1", deadline), path, finding)
+            return finding
+        found = _ask(path, "/containers/%s/json" % name, deadline)
+        if found is None:
+            raise ProbeFailed("there is no container %s" % name)
+        self._judge(name, found, finding)
+        return finding
+
+    def _judge(self, name: str, found: Mapping[str, Any], finding: Finding) -> None:
+        state = found.get("State") or {}
+        status = state.get("Status", "unknown")
+        image = str((found.get("Config") or {}).get("Image", ""))
+        finding.good = "%s is %s" % (name, status)
+        if status not in self.options["state"]:
+            text = "%s is %s" % (name, status)
+            if status in ("exited", "dead"):
+                text += " with %s%s" % (state.get("ExitCode"), ", out of memory" if state.get("OOMKilled") else "")
+            finding.problem(text + ": see its logs")
+        self._health(name, state.get("Health") or state.get("Healthcheck") or {}, finding)
+        pattern = self.options["image"]
+        if pattern and not pattern.search(image):
+            finding.problem("%s runs %s, which does not match %s" % (name, image, pattern.pattern))
+        finding.measure(int(found.get("RestartCount") or 0), what="the number of restarts of %s" % name)
+        started = _started(state)
+        if status == "running" and started is not None:
+            age = max(0.0, (datetime.now(timezone.utc) - started).total_seconds())
+            finding.good += " for %s" % format_duration(age)
+            finding.measure(round(age, 1), "age", "the age of %s" % name)
+
+    def _health(self, name: str, health: Mapping[str, Any], finding: Finding) -> None:
+        status = health.get("Status") or "none"
+        wanted = self.options["health"]
+        if wanted == "ignored" or status == "healthy":
+            return
+        if status == "none":
+            if wanted == "required":
+                finding.problem("%s has no health check" % name)
+            return
+        log = health.get("Log") or [{}]
+        said = str((log[-1] or {}).get("Output", "")).strip()[:200]
+        text = "%s is %s" % (name, status) + (": %s" % said if said else "")
+        finding.problem(text, WARNING if status == "starting" else "critical")
+
+    def _all(self, found: Any, path: str, finding: Finding) -> None:
+        if not isinstance(found, list):
+            raise ProbeFailed("%s: the answer is not that of an engine" % path, UNKNOWN)
+        running = [one for one in found if one.get("State") == "running"]
+        unhealthy = [one for one in found if "(unhealthy)" in str(one.get("Status"))]
+        restarting = [one for one in found if one.get("State") == "restarting"]
+        finding.good = "the engine answers, %s" % plural(len(running), "running container")
+        for one in unhealthy + restarting:
+            finding.problem("%s is %s" % (str((one.get("Names") or ["?"])[0]).lstrip("/"), one.get("Status")))
+        finding.metric("containers", len(found), "count")
+        finding.metric("running", len(running), "count")
+
+
+def _ask(path: str, target: str, deadline: Deadline) -> Any:
+    """The answer, None for 404. Raises ProbeFailed, TimeUp."""
+    connection = Connection(parse_url("http://localhost" + target), unix=path)
+    try:
+        answer = connection.exchange(Request(headers={"Connection": "close"}), deadline, True, _LARGEST)
+    except ProbeFailed as exc:
+        raise ProbeFailed(str(exc), UNKNOWN if "denied" in str(exc) else exc.status) from None
+    finally:
+        connection.hang_up()
+    if answer.status == 404:
+        return None
+    try:
+        document = json.loads(answer.body)
+    except ValueError:
+        document = None
+    if answer.status != 200 or document is None:
+        said = document.get("message", "") if isinstance(document, dict) else ""
+        raise ProbeFailed("%s answers %d %s" % (path, answer.status, said or answer.reason), UNKNOWN)
+    return document
+
+
+def _started(state: Mapping[str, Any]) -> Optional[datetime]:
+    try:
+        return parse_time(str(state.get("StartedAt", "")))
+    except InvalidRequest:
+        return None

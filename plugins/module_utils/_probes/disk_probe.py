@@ -1,0 +1,58 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""disk: how full is a file system, in bytes and in inodes?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from .._core.units import format_size
+from .base import BELOW, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+
+
+class DiskProbe(BaseProbe):
+    SUMMARY = (
+        "Looks at the file system that a path lies on, as an unprivileged user sees it (as `df` does). With"
+        " thresholds for what"
+        " is free and none for what is used, the defaults for what is used do not count."
+    )
+    OPTIONS: ClassVar[Mapping[str, Option]] = {"path": Option("path", "Any path on the file system.", required=True)}
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("percent", "Used space.", warn=80, crit=90),
+        Limit("bytes", "Free space.", BELOW, name="free"),
+        Limit("percent", "Used inodes.", warn=80, crit=90, name="inodes"),
+        Limit("count", "Free inodes.", BELOW, name="inodes_free"),
+    )
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        held = dict(limits)
+        for used, free, default in (("", "free", self.LIMITS[0]), ("inodes", "inodes_free", self.LIMITS[2])):
+            absolute = held[free].warn is not None or held[free].crit is not None
+            if absolute and (held[used].warn, held[used].crit) == (default.warn, default.crit):
+                held[used] = held[used]._replace(warn=None, crit=None)
+        super().__init__(options, held)
+
+    def run(self, deadline: Deadline) -> Finding:
+        path = self.options["path"]
+        deadline.doing = "looking at %s" % path
+        try:
+            info = os.statvfs(path)
+        except OSError as exc:
+            raise ProbeFailed("%s: %s" % (path, exc.strerror)) from None
+        finding = self.finding()
+        # Blocks that only root may use are neither used nor free for anybody else.
+        used = info.f_blocks - info.f_bfree
+        total = used + info.f_bavail
+        percent = 100.0 * used / total if total else 0.0
+        free = info.f_bavail * info.f_frsize
+        finding.good = "%s is %.0f%% full, %s are free" % (path, percent, format_size(free))
+        finding.measure(round(percent, 2), what="the used space of %s" % path)
+        finding.measure(free, "free", "the free space of %s" % path)
+        if info.f_files:  # btrfs and its like have no fixed number
+            inodes = 100.0 * (info.f_files - info.f_ffree) / info.f_files
+            finding.measure(round(inodes, 2), "inodes", "the used inodes of %s" % path)
+            finding.measure(info.f_favail, "inodes_free", "the number of free inodes of %s" % path)
+        return finding

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""dynamodb: is a table there and active, and can it be restored to a point in time?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from .._core.errors import InvalidRequest, MissingDependency
+from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
+
+
+class DynamodbProbe(BaseProbe):
+    SUMMARY = "Asks DynamoDB for the state of a table and of its indexes. Needs boto3."
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "table": Option("text", "The table.", required=True),
+        "region": Option("text", "Region. The default is that of the environment."),
+        "endpoint_url": Option("url", "Another server than AWS' own, for tests."),
+        "access_key": Option("text", "Access key. The default is what boto3 finds.", secret=True),
+        "secret_key": Option("text", "Secret key.", secret=True),
+        "session_token": Option("text", "Session token.", secret=True),
+        "pitr": Option("boolean", "Whether point-in-time recovery must be on (or off)."),
+        "deletion_protection": Option("boolean", "Whether deletion protection must be on (or off)."),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("s", "Time of the answer."),
+        Limit(
+            "s",
+            "With point-in-time recovery: how old the latest restorable time is.",
+            warn=600,
+            crit=1800,
+            name="restorable",
+        ),
+    )
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        if bool(options["access_key"]) != bool(options["secret_key"]):
+            raise InvalidRequest("access_key and secret_key go together.")
+
+    def run(self, deadline: Deadline) -> Finding:
+        name = self.options["table"]
+        deadline.doing = "asking DynamoDB for %s" % name
+        client, errors = self._client(deadline)
+        finding = self.finding()
+        try:
+            table = client.describe_table(TableName=name)["Table"]
+            taken = deadline.elapsed()
+            if self.options["pitr"] is not None:
+                self._recovery(client.describe_continuous_backups(TableName=name), name, finding)
+        except errors.ClientError as exc:
+            code = exc.response.get("Error", {}).get("Code", "")
+            if code == "ResourceNotFoundException":
+                raise ProbeFailed("there is no table %s" % name) from None
+            unknown = code in ("UnknownOperationException", "AccessDeniedException")
+            raise ProbeFailed("%s: %s" % (name, exc), UNKNOWN if unknown else "critical") from None
+        except (errors.ConnectTimeoutError, errors.ReadTimeoutError):
+            raise TimeUp from None
+        except errors.BotoCoreError as exc:
+            missing = isinstance(exc, (errors.NoCredentialsError, errors.NoRegionError, errors.PartialCredentialsError))
+            raise ProbeFailed("%s: %s" % (name, exc), UNKNOWN if missing else "critical") from None
+        self._judge(table, finding)
+        finding.measure(taken, what="the time of the answer for %s" % name)
+        return finding
+
+    def _client(self, deadline: Deadline) -> tuple[Any, Any]:
+        try:
+            import boto3.session
+            import botocore.config
+            import botocore.exceptions
+        except ImportError:
+            raise MissingDependency("boto3", "to look at DynamoDB", "Install it with: pip install boto3") from None
+        options = self.options
+        left = max(1, math.ceil(deadline.left()))
+        try:
+            # A session of its own: boto3's default one is not made for several threads.
+            client = boto3.session.Session(
+                options["access_key"], options["secret_key"], options["session_token"], options["region"]
+            ).client(
+                "dynamodb",
+                endpoint_url=options["endpoint_url"],
+                config=botocore.config.Config(
+                    connect_timeout=left, read_timeout=left, retries={"total_max_attempts": 1}
+                ),
+            )
+        except (botocore.exceptions.BotoCoreError, ValueError) as exc:
+            raise ProbeFailed("DynamoDB: %s" % exc, UNKNOWN) from None
+        return client, botocore.exceptions
+
+    def _judge(self, table: Mapping[str, Any], finding: Finding) -> None:
+        name, status = table["TableName"], table["TableStatus"]
+        finding.good = "%s is %s" % (name, status)
+        if status not in ("ACTIVE", "UPDATING"):
+            finding.problem("%s is %s" % (name, status))
+        for index in table.get("GlobalSecondaryIndexes", ()):
+            if index.get("IndexStatus", "ACTIVE") not in ("ACTIVE", "UPDATING"):
+                finding.problem("the index %s of %s is %s" % (index["IndexName"], name, index["IndexStatus"]))
+        protected = bool(table.get("DeletionProtectionEnabled"))
+        wanted = self.options["deletion_protection"]
+        if wanted is not None and protected != wanted:
+            finding.problem("the deletion protection of %s is %s" % (name, "on" if protected else "off"))
+        # AWS counts them every six hours.
+        finding.metric("items", table.get("ItemCount", 0), "count")
+        finding.metric("size", table.get("TableSizeBytes", 0), "bytes")
+
+    def _recovery(self, answer: Mapping[str, Any], name: str, finding: Finding) -> None:
+        described = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+        enabled = described.get("PointInTimeRecoveryStatus") == "ENABLED"
+        if enabled != self.options["pitr"]:
+            finding.problem("point-in-time recovery of %s is %s" % (name, "on" if enabled else "off"))
+        latest = described.get("LatestRestorableDateTime")
+        if enabled and latest is not None:
+            from datetime import datetime, timezone
+
+            age = (datetime.now(timezone.utc) - latest).total_seconds()
+            finding.measure(max(0.0, age), "restorable", "the age of the latest restorable time of %s" % name)

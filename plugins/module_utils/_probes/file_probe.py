@@ -1,0 +1,136 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""file: is it there, how old, how large, how many, and is it the right one?"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from .._core.errors import InvalidRequest
+from .._core.units import format_duration, format_size
+from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+
+_ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
+
+
+class FileProbe(BaseProbe):
+    SUMMARY = (
+        "Looks at a file, or at those files of a directory whose names match a pattern. Links are not"
+        " followed into directories."
+    )
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "path": Option("path", "The file or directory.", required=True),
+        "pattern": Option("text", "Of a directory: which files count, for example `*.log`.", "*"),
+        "recurse": Option("boolean", "Of a directory: whether those below it count as well.", False),
+        "state": Option(
+            "text",
+            "What must be there. With `absent` nothing may be (no file in the directory may match).",
+            "present",
+            choices=("present", "absent"),
+        ),
+        "min_size": Option("size", "The least size, of all files together."),
+        "max_size": Option("size", "The largest size, of all files together."),
+        "count": Option("ranges", "How many files are good, for example `1-100`."),
+        "checksum": Option("text", "Of a file: its SHA-256, or MD5, SHA-1 or SHA-512, in hex."),
+        "contains": Option("regular expression", "Of a file: what must be found in a line of it."),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("s", "Age of the newest file, by its modification time."),
+        Limit("bytes", "Size of all files together.", name="size"),
+        Limit("count", "Number of files.", name="files"),
+    )
+    ON_TIMEOUT = UNKNOWN
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        checksum = options["checksum"]
+        if checksum and (len(checksum) not in _ALGORITHMS or not re.fullmatch("[0-9a-fA-F]+", checksum)):
+            raise InvalidRequest("checksum is not an MD5, SHA-1, SHA-256 or SHA-512 in hex.")
+
+    def run(self, deadline: Deadline) -> Finding:
+        path = self.options["path"]
+        deadline.doing = "looking at %s" % path
+        finding = self.finding()
+        try:
+            info = os.stat(path)
+            infos = list(self._inside(path, deadline)) if stat.S_ISDIR(info.st_mode) else [info]
+        except FileNotFoundError:
+            infos = []
+        except OSError as exc:
+            raise ProbeFailed("%s: %s" % (exc.filename or path, exc.strerror), UNKNOWN) from None
+        if self.options["state"] == "absent":
+            finding.good = "%s: nothing is there, as it should be" % path
+            if infos:
+                finding.problem("%s: %s that should not be there" % (path, plural(len(infos), "file")))
+            return finding
+        self._judge(path, infos, finding)
+        if infos and os.path.isfile(path):
+            self._content(path, deadline, finding)
+        return finding
+
+    def _inside(self, path: str, deadline: Deadline) -> Iterator[os.stat_result]:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                deadline.left()
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        if self.options["recurse"]:
+                            yield from self._inside(entry.path, deadline)
+                    elif fnmatch.fnmatchcase(entry.name, self.options["pattern"]):
+                        yield entry.stat(follow_symlinks=False)
+                except FileNotFoundError:  # removed meanwhile
+                    continue
+
+    def _judge(self, path: str, infos: list[os.stat_result], finding: Finding) -> None:
+        options = self.options
+        counts = options["count"]
+        if counts is not None:
+            if not any(low <= len(infos) <= high for low, high in counts):
+                finding.problem("%s: %s" % (path, plural(len(infos), "file")))
+        elif not infos:
+            finding.problem("%s is not there, or has no file %s" % (path, options["pattern"]))
+        size = sum(info.st_size for info in infos)
+        if options["min_size"] is not None and size < options["min_size"]:
+            finding.problem("%s has %s, less than %s" % (path, format_size(size), format_size(options["min_size"])))
+        if options["max_size"] is not None and size > options["max_size"]:
+            finding.problem("%s has %s, more than %s" % (path, format_size(size), format_size(options["max_size"])))
+        finding.measure(size, "size", "the size of %s" % path)
+        finding.measure(len(infos), "files", "the number of files in %s" % path)
+        finding.good = "%s: %s, %s" % (path, plural(len(infos), "file"), format_size(size))
+        if infos:
+            age = time.time() - max(info.st_mtime for info in infos)
+            finding.good += ", %s old" % format_duration(max(0.0, age))
+            finding.measure(round(age, 3), what="the age of %s" % path)
+
+    def _content(self, path: str, deadline: Deadline, finding: Finding) -> None:
+        checksum, pattern = self.options["checksum"], self.options["contains"]
+        if not checksum and not pattern:
+            return
+        deadline.doing = "reading %s" % path
+        digest = hashlib.new(_ALGORITHMS[len(checksum)], usedforsecurity=False) if checksum else None
+        found = False
+        try:
+            # A named pipe would be waited for.
+            with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as handle:
+                for line in iter(lambda: handle.readline(1 << 20), b""):
+                    deadline.left()
+                    if digest is not None:
+                        digest.update(line)
+                    if pattern and not found:
+                        found = bool(pattern.search(line.decode("utf-8", "replace")))
+                        if found and digest is None:
+                            break
+        except OSError as exc:
+            raise ProbeFailed("%s can't be read: %s" % (path, exc.strerror), UNKNOWN) from None
+        if digest is not None and digest.hexdigest() != checksum.lower():
+            finding.problem("%s has the checksum %s, not %s" % (path, digest.hexdigest(), checksum.lower()))
+        if pattern and not found:
+            finding.problem("%s has no line that matches %s" % (path, pattern.pattern))

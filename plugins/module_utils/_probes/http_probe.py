@@ -1,0 +1,176 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""http: one request, and everything that its answer should be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar, Optional
+from urllib.parse import unquote
+
+from .._core.errors import InvalidRequest
+from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .http_client import Answer, Client, Request, basic_authorization, check_headers, parse_url
+from .json_path import ASSERTION_HELP, RATIO_HELP, brief, parse_assertions, parse_ratio
+from .sockets import tls_context
+
+AGENT = "day2.ops health_check"
+
+# What everything needs that speaks HTTP as a client of an application.
+REQUEST_OPTIONS = {
+    "url": Option(
+        "url", "What to ask for. A password in it, and the values of its query, show nowhere.", required=True
+    ),
+    "headers": Option("mapping", "Headers to send. Their values show nowhere.", secret=True),
+    "username": Option("text", "For basic authentication."),
+    "password": Option("text", "For basic authentication.", secret=True),
+    "token": Option("text", "Sent as `Authorization: Bearer`.", secret=True),
+    "validate_certs": Option(
+        "boolean", "Whether the server's certificate must be trusted, and be for that name.", True
+    ),
+    "ca": Option("path", "A file with the certificates of those who may have signed it; the default is the system's."),
+    "client_certificate": Option("path", "A file with our own certificate (PEM)."),
+    "client_key": Option("path", "A file with its private key, if it is not in the same."),
+    "server_name": Option("text", "The name to ask for and to expect in the certificate, if it is not the URL's."),
+}
+
+
+def request_from(options: Mapping[str, Any]) -> Request:
+    """The request that options describe. Raises InvalidRequest."""
+    headers = {"User-Agent": AGENT, "Accept": "*/*", "Connection": "close"}
+    given = options["headers"] or {}
+    check_headers(given)
+    headers = {name: value for name, value in headers.items() if name.lower() not in {one.lower() for one in given}}
+    headers.update(given)
+    url = parse_url(options["url"])
+    user, password = options["username"] or url.user, options["password"] or url.password
+    if options["token"] and user:
+        raise InvalidRequest("token and username exclude each other.")
+    if options["token"]:
+        headers["Authorization"] = "Bearer " + options["token"]
+    elif user:
+        headers["Authorization"] = basic_authorization(user, password or "")
+    check_headers(headers)
+    if options["client_key"] and not options["client_certificate"]:
+        raise InvalidRequest("client_key is given without client_certificate.")
+    body = options.get("body")
+    return Request(options.get("method") or "GET", headers, body.encode() if body is not None else None)
+
+
+def request_secrets(options: Mapping[str, Any], request: Request) -> list[str]:
+    """What of a request may show nowhere, beside the options that are secret."""
+    url = parse_url(options["url"])
+    authorization = request.headers.get("Authorization", "")
+    return [*url.secrets, *map(unquote, url.secrets), authorization, authorization.rpartition(" ")[2]]
+
+
+class HttpProbe(BaseProbe):
+    SUMMARY = "Asks for a URL, without the proxies that the environment may name."
+    OPTIONS: ClassVar[Mapping[str, Option]] = dict(
+        REQUEST_OPTIONS,
+        method=Option("text", "Method of the request.", "GET"),
+        body=Option("text", "Body of the request.", secret=True),
+        redirects=Option("count", "How many redirects are followed. With 0 the first answer is what counts.", 5),
+        status=Option("ranges", "The status codes that are good, for example `200-299` or `[200, 401]`.", ["200-299"]),
+        body_matches=Option("regular expression", "What must be found in the body."),
+        body_not_matches=Option("regular expression", "What must not be found in the body."),
+        json=Option("list of mappings", "What must hold for the body as JSON. " + ASSERTION_HELP),
+        ratio=Option("list of mappings", "Two numbers in the body as JSON. " + RATIO_HELP),
+        response_headers=Option(
+            "mapping of regular expressions", "Headers that the answer must have, and what must be found in each."
+        ),
+        max_body=Option("size", "A body that is longer is critical. Only what is looked at is kept in memory.", "1M"),
+    )
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("s", "Time from the beginning to the end of the body, redirects included."),
+        Limit("percent", "With `ratio`: the largest part.", crit=10.0, name="ratio"),
+    )
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        self._request = request_from(options)
+        self._url = parse_url(options["url"])
+        self._assertions = parse_assertions(options["json"])
+        self._ratio = parse_ratio(options["ratio"])
+        self._wanted = bool(self._assertions or self._ratio or options["body_matches"] or options["body_not_matches"])
+        self._client: Optional[Client] = None
+
+    def secrets(self) -> list[str]:
+        return [*super().secrets(), *request_secrets(self.options, self._request)]
+
+    def run(self, deadline: Deadline) -> Finding:
+        if self._client is None:
+            self._client = make_client(self.options, self._url.scheme)
+        answer = self._client.ask(self._url, self._request, deadline, self._wanted)
+        taken = deadline.elapsed()
+        finding = self.finding()
+        finding.good = "%s answered %d" % (answer.url.shown, answer.status)
+        self._judge(answer, finding)
+        finding.measure(taken, what="the time of %s" % self._url.shown)
+        finding.metric("status", answer.status)
+        return finding
+
+    def _judge(self, answer: Answer, finding: Finding) -> None:
+        options = self.options
+        if not any(low <= answer.status <= high for low, high in options["status"]):
+            finding.problem("%s answered %d %s" % (answer.url.shown, answer.status, answer.reason))
+        if not answer.ended:
+            finding.problem("the body does not end within max_body")
+        for name, pattern in (options["response_headers"] or {}).items():
+            value = answer.headers.get(name)
+            if value is None:
+                finding.problem("the header %s is missing" % name)
+            elif not pattern.search(value):
+                finding.problem("the header %s is %s, which does not match %s" % (name, brief(value), pattern.pattern))
+        if not self._wanted:
+            return
+        text = answer.body.decode("utf-8", "replace")
+        if options["body_matches"] and not options["body_matches"].search(text):
+            finding.problem("the body does not match %s" % options["body_matches"].pattern)
+        if options["body_not_matches"] and options["body_not_matches"].search(text):
+            finding.problem("the body matches %s" % options["body_not_matches"].pattern)
+        if (self._assertions or self._ratio) and answer.ended:
+            self._judge_json(text, finding)
+
+    def _judge_json(self, text: str, finding: Finding) -> None:
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            finding.problem("the body is not JSON")
+            return
+        for assertion in self._assertions:
+            assertion.check(document, finding)
+        if self._ratio:
+            try:
+                self._ratio.measure(document, finding)
+            except ProbeFailed as exc:
+                finding.problem(str(exc))
+
+
+class HttpsProbe(HttpProbe):
+    SUMMARY = "As `http`, for a URL that is https; redirects may not leave it."
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        if self._url.scheme != "https":
+            raise InvalidRequest("the URL is not https.", "Take type http for it.")
+
+    def _judge(self, answer: Answer, finding: Finding) -> None:
+        if answer.url.scheme != "https":
+            finding.problem("%s leads to %s, which is not https" % (self._url.shown, answer.url.shown))
+        super()._judge(answer, finding)
+
+
+def make_client(options: Mapping[str, Any], scheme: str) -> Client:
+    """The client that options describe. Raises ProbeFailed when a file of them can't be used."""
+    context = None
+    # A redirect may lead to https; loading the system's certificates is too slow to do it in vain.
+    if scheme == "https" or options["ca"] or options["client_certificate"]:
+        context = tls_context(
+            options["validate_certs"], options["ca"], options["client_certificate"], options["client_key"]
+        )
+    return Client(
+        context, options.get("redirects", 0), options.get("max_body") or 1 << 20, options["server_name"] or ""
+    )

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""icmp: does a host answer to pings?
+
+With a datagram socket where the kernel lets this group have one (net.ipv4.ping_group_range), with a raw one for root.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar, Optional
+
+from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .sockets import reason
+
+_REQUEST = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}  # type of the request, and of its answer
+_PAUSE = 0.2  # seconds between two pings: nobody may flood
+
+
+class IcmpProbe(BaseProbe):
+    SUMMARY = "Sends pings, where the host permits it: to root, or to groups in `net.ipv4.ping_group_range`."
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "host": Option("text", "Name or address.", required=True),
+        "packets": Option("count", "How many are sent, at most 20.", 3),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("s", "Mean time until the answer."),
+        Limit("percent", "Lost packets.", warn=0, crit=60, name="loss"),
+    )
+
+    def run(self, deadline: Deadline) -> Finding:
+        host = self.options["host"]
+        deadline.doing = "resolving %s" % host
+        try:
+            family, _kind, _protocol, _name, target = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0]
+        except OSError as exc:
+            raise ProbeFailed("%s: %s" % (host, reason(exc))) from None
+        deadline.doing = "waiting for %s" % host
+        count = min(20, max(1, self.options["packets"]))
+        with _open(socket.AddressFamily(family)) as sock:
+            try:
+                times = self._exchange(sock, target, count, deadline)
+            except OSError as exc:
+                raise ProbeFailed("%s: %s" % (host, reason(exc))) from None
+        finding = self.finding()
+        if not times:
+            raise ProbeFailed("%s does not answer to %s" % (host, plural(count, "ping")))
+        mean = sum(times) / len(times)
+        finding.good = "%s answers to %d of %s" % (host, len(times), plural(count, "ping"))
+        finding.measure(round(mean, 6), what="the time of %s" % host)
+        finding.measure(100.0 * (count - len(times)) / count, "loss", "the loss of pings to %s" % host)
+        return finding
+
+    def _exchange(self, sock: socket.socket, target: Any, count: int, deadline: Deadline) -> list[float]:
+        request, answer = _REQUEST[sock.family]
+        token = os.urandom(8)
+        sent: dict[int, float] = {}
+        times: dict[int, float] = {}
+        # The last answer may take what is left, but not quite all: what came so far is to be told.
+        end = deadline.elapsed() + deadline.left() * 0.9
+        while len(times) < count and deadline.elapsed() < end:
+            number = len(sent)
+            if number < count and number * _PAUSE <= deadline.elapsed():
+                sock.sendto(_packet(request, number, token), target)
+                sent[number] = time.monotonic()
+                continue
+            wait = end - deadline.elapsed() if number == count else number * _PAUSE - deadline.elapsed()
+            if not select.select([sock], [], [], max(0.0, wait))[0]:
+                continue
+            found = _number(sock.recv(2048), sock, answer, token)
+            if found is not None and found in sent and found not in times:
+                times[found] = time.monotonic() - sent[found]
+        return list(times.values())
+
+
+def _open(family: socket.AddressFamily) -> socket.socket:
+    protocol = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
+        try:
+            return socket.socket(family, kind, protocol)
+        except PermissionError:
+            continue
+        except OSError as exc:
+            raise ProbeFailed("pings are not possible here: %s" % exc.strerror, UNKNOWN) from None
+    raise ProbeFailed("pings are not permitted here: run as root, or widen net.ipv4.ping_group_range", UNKNOWN)
+
+
+def _packet(kind: int, number: int, token: bytes) -> bytes:
+    body = struct.pack("!HH", os.getpid() & 0xFFFF, number) + token
+    head = struct.pack("!BBH", kind, 0, 0) + body
+    total = sum(struct.unpack("!%dH" % (len(head) // 2), head))
+    total = (total >> 16) + (total & 0xFFFF)
+    # For IPv6 the kernel writes the checksum.
+    return struct.pack("!BBH", kind, 0, ~(total + (total >> 16)) & 0xFFFF) + body
+
+
+def _number(data: bytes, sock: socket.socket, answer: int, token: bytes) -> Optional[int]:
+    if sock.family == socket.AF_INET and sock.type == socket.SOCK_RAW:
+        data = data[(data[0] & 15) * 4 :]  # the IP header
+    if len(data) < 16 or data[0] != answer or data[8:16] != token:
+        return None
+    number: int = struct.unpack("!H", data[6:8])[0]
+    return number

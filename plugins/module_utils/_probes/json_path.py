@@ -1,0 +1,214 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Picking values out of a JSON document, and holding them against what is expected.
+
+A path is what JSONPath has in common with everything else: `$.a.b`, `$["a b"]`, `$.list[0]`, `$.list[-1]`,
+`$.list[*].x`, `$.mapping.*`. The leading `$.` may be left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Union
+
+from .._core.errors import InvalidRequest
+from .base import Finding, Option, ProbeFailed, plural
+from .options import parse
+
+_STEP = re.compile(
+    r"""
+    \.? (?P<name> [^.\[\]"'*\s]+ )
+    | \.? (?P<all> \* )
+    | \[ \s* (?: (?P<index> -?[0-9]+ ) | (?P<star> \* ) | (?P<q> ["'] ) (?P<key> .*? ) (?P=q) ) \s* \]
+    """,
+    re.VERBOSE,
+)
+_ALL = object()
+
+ASSERTION = {
+    "path": Option("text", "", required=True),
+    "equals": Option("any", ""),
+    "matches": Option("regular expression", ""),
+    "min": Option("number", ""),
+    "max": Option("number", ""),
+    "count": Option("ranges", ""),
+}
+ASSERTION_HELP = (
+    "Each has a `path`, and what must hold for every value there: `equals`, `matches` (a regular expression),"
+    " `min`, `max`;"
+    " or for how many there are: `count`, for example `1-10`. With a path alone, something must be there."
+)
+RATIO = {"part": Option("text", "", required=True), "whole": Option("text", "", required=True)}
+RATIO_HELP = (
+    "`part` and `whole` are paths to numbers, or with `*` to as many of both; what is measured is the largest"
+    " part in percent"
+    ' of its whole, for example `{part: "*.failure_count", whole: "*.checkout_count"}`.'
+)
+
+
+class Path(NamedTuple):
+    """A path, taken apart: names, indices and `*`."""
+
+    text: str
+    steps: tuple[Any, ...]
+
+    def find(self, document: Any) -> list[tuple[str, Any]]:
+        """Where it leads, with the path of each: [("$.a[0]", 1), …]."""
+        found = [("$", document)]
+        for step in self.steps:
+            found = [entry for place, value in found for entry in _members(place, value, step)]
+        return found
+
+
+def _members(place: str, value: Any, step: Union[str, int, object]) -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        if step is _ALL:
+            return [("%s.%s" % (place, key), one) for key, one in value.items()]
+        return [("%s.%s" % (place, step), value[str(step)])] if str(step) in value else []
+    if isinstance(value, list):
+        if step is _ALL:
+            return [("%s[%d]" % (place, index), one) for index, one in enumerate(value)]
+        if isinstance(step, int) and -len(value) <= step < len(value):
+            return [("%s[%d]" % (place, step), value[step])]
+    return []
+
+
+def parse_path(text: str) -> Path:
+    """Take a path apart. Raises InvalidRequest."""
+    at, steps = (1 if text.startswith("$") else 0), []
+    while at < len(text):
+        match = _STEP.match(text, at)
+        if match is None:
+            raise InvalidRequest(
+                "%r is not a path into a JSON document." % text,
+                'Write for example $.status, $.list[0].id or $["a b"].*',
+            )
+        at = match.end()
+        if match["name"]:
+            steps.append(match["name"])
+        elif match["index"]:
+            steps.append(int(match["index"]))
+        else:
+            steps.append(_ALL if match["all"] or match["star"] else match["key"])
+    return Path(text, tuple(steps))
+
+
+class Assertion(NamedTuple):
+    """What must hold at a path."""
+
+    path: Path
+    expected: Mapping[str, Any]
+    has_equals: bool
+
+    def check(self, document: Any, finding: Finding) -> None:
+        """Add what does not hold to the finding."""
+        found = self.path.find(document)
+        counts = self.expected["count"]
+        if counts is not None:
+            if not any(low <= len(found) <= high for low, high in counts):
+                finding.problem("%s has %s" % (self.path.text, plural(len(found), "value")))
+        elif not found:
+            finding.problem("%s is not there" % self.path.text)
+        for place, value in found:
+            problem = self._problem(value)
+            if problem:
+                finding.problem("%s is %s, %s" % (place, brief(value), problem))
+                return  # one is enough to act on
+
+    def _problem(self, value: Any) -> str:
+        expected = self.expected
+        if self.has_equals and not same(value, expected["equals"]):
+            return "not " + brief(expected["equals"])
+        if expected["matches"] is not None and not expected["matches"].search(_as_text(value)):
+            return "which does not match %s" % expected["matches"].pattern
+        if expected["min"] is None and expected["max"] is None:
+            return ""
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return "which is not a number"
+        if expected["min"] is not None and value < expected["min"]:
+            return "less than %g" % expected["min"]
+        if expected["max"] is not None and value > expected["max"]:
+            return "more than %g" % expected["max"]
+        return ""
+
+
+class Ratio(NamedTuple):
+    """A part of a whole, or several of each."""
+
+    part: Path
+    whole: Path
+
+    def measure(self, document: Any, finding: Finding) -> None:
+        """Measure the worst ratio under the name "ratio". Raises ProbeFailed."""
+        parts, wholes = self.part.find(document), self.whole.find(document)
+        if not parts or len(parts) != len(wholes):
+            raise ProbeFailed(
+                "%s leads to %s and %s to %s: no ratio"
+                % (self.part.text, plural(len(parts), "value"), self.whole.text, plural(len(wholes), "value"))
+            )
+        ratios = []
+        for (place, part), (_place, whole) in zip(parts, wholes):
+            if any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in (part, whole)):
+                raise ProbeFailed("%s is %s of %s: no numbers" % (place, brief(part), brief(whole)))
+            # Nothing out of nothing is no failure; something out of nothing is one.
+            ratios.append((100.0 * part / whole if whole else (100.0 if part else 0.0), place))
+        worst, place = max(ratios)
+        finding.measure(worst, "ratio", "%s of %s" % (place, self.whole.text))
+
+
+def parse_assertions(given: Any) -> list[Assertion]:
+    """Raises InvalidRequest with everything that is wrong."""
+    problems: list[str] = []
+    assertions = []
+    for number, one in enumerate(given or []):
+        where = "json[%d]." % number
+        values = _parse(ASSERTION, one, problems, where)
+        if values is not None:
+            assertions.append(Assertion(parse_path(values["path"]), values, "equals" in one))
+    _raise(problems)
+    return assertions
+
+
+def parse_ratio(given: Any) -> Union[Ratio, None]:
+    """Raises InvalidRequest with everything that is wrong."""
+    if not given:
+        return None
+    problems: list[str] = []
+    values = _parse(RATIO, given[0], problems, "ratio.")
+    if len(given) != 1:
+        problems.append("ratio is one mapping")
+    _raise(problems)
+    return Ratio(parse_path(values["part"]), parse_path(values["whole"])) if values else None
+
+
+def _parse(spec: Mapping[str, Option], given: Any, problems: list[str], where: str) -> Any:
+    before = len(problems)
+    problems.extend("%s%s is not an option" % (where, name) for name in given if name not in spec)
+    values = parse(spec, given, problems, where)
+    return values if len(problems) == before else None
+
+
+def _raise(problems: list[str]) -> None:
+    if problems:
+        raise InvalidRequest("; ".join(problems) + ".")
+
+
+def same(value: Any, expected: Any) -> bool:
+    """Equal, also where a template made text of a number or of a boolean."""
+    if isinstance(value, bool) or isinstance(expected, bool) or value is None:
+        return value is expected or (isinstance(expected, str) and expected.lower() == _as_text(value))
+    return bool(value == expected) or (isinstance(expected, str) and _as_text(value) == expected)
+
+
+def _as_text(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def brief(value: Any) -> str:
+    """A value to show, not too long."""
+    text = _as_text(value) if not isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"

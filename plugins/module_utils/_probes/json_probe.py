@@ -1,0 +1,107 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""json: does the document parse, does it have its collections, and does it say what it should?"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from .._core.errors import SourceError
+from .._stores.json_read import WAITS, is_quiet
+from .._stores.json_stream import Document, scan
+from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .json_path import ASSERTION_HELP, RATIO_HELP, parse_assertions, parse_ratio
+
+
+class JsonProbe(BaseProbe):
+    SUMMARY = (
+        "Reads a JSON document of any size, in a few megabytes of memory. With `json` or `ratio` it is"
+        " held in memory as a whole."
+    )
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "path": Option("path", "The document.", required=True),
+        "collections": Option(
+            "mapping of ranges",
+            "Names of top-level keys, and how many records each has, for example `{machines: 1-1000}`.",
+        ),
+        "json": Option("list of mappings", "What must hold for the document. " + ASSERTION_HELP),
+        "ratio": Option("list of mappings", "Two numbers in the document. " + RATIO_HELP),
+        "max_size": Option("size", "With `json` or `ratio`: the largest document that is read.", "64M"),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("count", "Records in all collections.", BELOW),
+        Limit("percent", "With `ratio`: the largest part.", crit=10.0, name="ratio"),
+    )
+    ON_TIMEOUT = UNKNOWN
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        self._counts = options["collections"] or {}
+        self._assertions = parse_assertions(options["json"])
+        self._ratio = parse_ratio(options["ratio"])
+
+    def run(self, deadline: Deadline) -> Finding:
+        path = self.options["path"]
+        deadline.doing = "reading %s" % path
+        document = self._scan(path, deadline)
+        finding = self.finding()
+        found = {one.name: one.records for one in document.collections()}
+        total = sum(found.values())
+        finding.good = "%s has %s in %s" % (path, plural(total, "record"), plural(len(found), "collection"))
+        for name, ranges in self._counts.items():
+            if name not in found:
+                finding.problem("%s has no collection %s" % (path, name))
+            elif not any(low <= found[name] <= high for low, high in ranges):
+                finding.problem("%s has %s in %s" % (path, plural(found[name], "record"), name))
+        for name in list(found)[:20]:
+            finding.metric("records_" + name, found[name], "count")
+        finding.measure(total, what="the number of records in %s" % path)
+        if self._assertions or self._ratio:
+            self._assert(path, finding)
+        return finding
+
+    def _scan(self, path: str, deadline: Deadline) -> Document:
+        for wait in (*WAITS, None):
+            try:
+                with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as handle:
+
+                    def read(size: int, handle: Any = handle) -> bytes:
+                        deadline.left()
+                        return bytes(handle.read(size))
+
+                    quiet = is_quiet(os.fstat(handle.fileno()))
+                    return scan(read, path, os.path.splitext(os.path.basename(path))[0])
+            except OSError as exc:
+                missing = isinstance(exc, FileNotFoundError)
+                text = "is not there" if missing else "can't be read: %s" % exc.strerror
+                raise ProbeFailed("%s %s" % (path, text), "critical" if missing else UNKNOWN) from None
+            except SourceError as exc:
+                # Somebody may be writing it just now.
+                if quiet or wait is None:
+                    raise ProbeFailed(exc.message) from None
+                time.sleep(min(wait, deadline.left()))
+        raise ProbeFailed("%s can't be read" % path, UNKNOWN)
+
+    def _assert(self, path: str, finding: Finding) -> None:
+        with open(path, "rb") as handle:
+            data = handle.read(self.options["max_size"] + 1)
+        if len(data) > self.options["max_size"]:
+            finding.problem("%s is larger than max_size" % path, UNKNOWN)
+            return
+        try:
+            document = json.loads(data)
+        except (ValueError, RecursionError) as exc:
+            finding.problem("%s can't be held in memory: %s" % (path, exc), UNKNOWN)
+            return
+        for assertion in self._assertions:
+            assertion.check(document, finding)
+        if self._ratio:
+            try:
+                self._ratio.measure(document, finding)
+            except ProbeFailed as exc:
+                finding.problem(str(exc))

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""libvirt: does it answer, do the domains run, is the storage pool active and not full?
+
+Through `virsh`, which every such host has; libvirt's Python binding would have to match the library there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .programs import execute
+
+_STATES = ("running", "idle", "paused", "in shutdown", "shut off", "crashed", "pmsuspended")
+
+
+class LibvirtProbe(BaseProbe):
+    SUMMARY = "Connects to libvirt, and looks at domains, storage pools and networks. Needs `virsh`."
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "uri": Option("text", "What to connect to, for example `qemu+ssh://HOST/system`.", "qemu:///system"),
+        "domains": Option("list", "Domains that must be there, and be in `state`."),
+        "state": Option("list", "The states of `domains` that are good.", ["running"], choices=_STATES),
+        "pools": Option("list", "Storage pools that must be active."),
+        "networks": Option("list", "Networks that must be active."),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("count", "Running domains.", BELOW),
+        Limit("percent", "Used space of the fullest of `pools`.", warn=80, crit=90, name="pool"),
+        Limit("s", "Time of connecting and listing.", name="time"),
+    )
+
+    def run(self, deadline: Deadline) -> Finding:
+        options = self.options
+        deadline.doing = "asking %s" % options["uri"]
+        domains = _table(self._virsh(deadline, "list", "--all"))
+        taken = deadline.elapsed()
+        finding = self.finding()
+        running = [name for name, state in domains.items() if state in ("running", "idle")]
+        finding.good = "%s answers, %s" % (options["uri"], plural(len(running), "running domain"))
+        for name in options["domains"] or ():
+            if name not in domains:
+                finding.problem("there is no domain %s" % name)
+            elif domains[name] not in options["state"]:
+                finding.problem("the domain %s is %s" % (name, domains[name]))
+        for name, state in domains.items():
+            if state == "crashed" and name not in (options["domains"] or ()):
+                finding.problem("the domain %s has crashed" % name)
+        if options["pools"]:
+            self._pools(deadline, finding)
+        if options["networks"]:
+            networks = _table(self._virsh(deadline, "net-list", "--all"), numbered=False)
+            for name in options["networks"]:
+                if networks.get(name) != "active":
+                    finding.problem("the network %s is %s" % (name, networks.get(name, "not there")))
+        finding.measure(len(running), what="the number of running domains")
+        finding.metric("domains", len(domains), "count")
+        finding.measure(taken, "time", "the time of %s" % options["uri"])
+        return finding
+
+    def _pools(self, deadline: Deadline, finding: Finding) -> None:
+        states = _table(self._virsh(deadline, "pool-list", "--all"), numbered=False)
+        fullest = None
+        for name in self.options["pools"]:
+            if states.get(name) != "active":
+                finding.problem("the pool %s is %s" % (name, states.get(name, "not there")))
+                continue
+            lines = self._virsh(deadline, "pool-info", "--bytes", "--pool", name).splitlines()
+            info = {key.strip(): value.strip() for key, _colon, value in (line.partition(":") for line in lines)}
+            try:
+                percent = 100.0 * int(info["Allocation"]) / int(info["Capacity"])
+            except (KeyError, ValueError, ZeroDivisionError):
+                continue  # some kinds of pools have no size
+            fullest = max(fullest or (percent, name), (percent, name))
+        if fullest:
+            finding.measure(round(fullest[0], 2), "pool", "the used space of the pool %s" % fullest[1])
+
+    def _virsh(self, deadline: Deadline, *words: str) -> str:
+        uri = self.options["uri"]
+        status, output, errors = execute(["virsh", "--quiet", "--connect", uri, *words], deadline)
+        if status != 0:
+            lines = [line for line in errors.strip().splitlines() if line.startswith("error: ")] or [errors.strip()]
+            text = lines[-1].replace("error: ", "")
+            raise ProbeFailed(
+                "%s: %s" % (uri, text), UNKNOWN if "uthentication" in text or "ermission" in text else "critical"
+            )
+        return output
+
+
+def _table(text: str, numbered: bool = True) -> dict[str, str]:
+    """virsh's columns: (id,) name, state, …; two spaces and more lie between them."""
+    found = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split("  ") if cell.strip()]
+        if numbered:
+            cells = cells[1:]
+        if len(cells) >= 2:
+            found[cells[0]] = cells[1]
+    return found

@@ -1,0 +1,186 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""postgresql: does it answer, and is anything about to go wrong in it?"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from .._core.errors import MissingDependency
+from .base import CRITICAL, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
+
+# Where and as whom to connect; what is not given, libpq takes from its environment.
+CONNECTION: Mapping[str, Option] = {
+    "host": Option("text", "Name or address, or the directory of a Unix socket. The default is libpq's."),
+    "port": Option("port", "Port. The default is libpq's."),
+    "database": Option("text", "Database. The default is libpq's."),
+    "username": Option("text", "User. The default is libpq's."),
+    "password": Option("text", "Password.", secret=True),
+    "sslmode": Option(
+        "text",
+        "Whether to speak TLS, in libpq's words.",
+        choices=("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    ),
+    "ca": Option("path", "Who may have signed the server's certificate (libpq's sslrootcert)."),
+}
+_LIBPQ = {"database": "dbname", "username": "user", "ca": "sslrootcert"}
+
+# Who has replayed all that it received lags only when nobody sends it anything.
+_STANDBY = """
+SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
+                 AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
+            ELSE EXTRACT(EPOCH FROM clock_timestamp() -
+                         COALESCE(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())) END::float"""
+_PRIMARY = """
+SELECT count(*), COALESCE(max(EXTRACT(EPOCH FROM replay_lag)), 0)::float FROM pg_stat_replication"""
+_STATE = """
+SELECT (SELECT COALESCE(max(EXTRACT(EPOCH FROM clock_timestamp() - xact_start)), 0)::float FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND xact_start IS NOT NULL),
+       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+       current_setting('max_connections')::int,
+       (SELECT max(age(datfrozenxid)) FROM pg_database)::bigint,
+       pg_database_size(current_database())"""
+_DEAD = """
+SELECT schemaname || '.' || relname, n_dead_tup, round(100.0 * n_dead_tup / (n_live_tup + n_dead_tup), 2)::float
+FROM pg_stat_user_tables WHERE n_dead_tup >= 1000 ORDER BY 3 DESC LIMIT 1"""
+
+
+class PostgresqlProbe(BaseProbe):
+    SUMMARY = (
+        "Connects to a PostgreSQL database, and looks at replication, transactions, dead rows and connections;"
+        " what the user may"
+        " not see is left out. Needs psycopg 3."
+    )
+    OPTIONS: ClassVar[Mapping[str, Option]] = dict(
+        CONNECTION,
+        role=Option("text", "What it must be.", choices=("primary", "standby")),
+        replicas=Option("ranges", "Of a primary: how many connected standbys are good."),
+        query=Option("text", "A SELECT of one number, which is the value. It runs in a transaction that only reads."),
+    )
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("", "The number that `query` selects."),
+        Limit("s", "Time of connecting.", name="connect"),
+        Limit(
+            "s",
+            "Replication lag: of a standby its own, of a primary that of the worst standby.",
+            warn=30,
+            crit=300,
+            name="lag",
+        ),
+        Limit("s", "Age of the oldest transaction of a client.", warn=600, crit=3600, name="transaction"),
+        Limit("percent", "Dead rows of the worst table that has at least 1000.", warn=30, crit=60, name="dead_rows"),
+        Limit("percent", "Used connections of `max_connections`.", warn=80, crit=95, name="connections"),
+        Limit(
+            "percent",
+            "Used transaction ids of those that are left before wraparound.",
+            warn=50,
+            crit=80,
+            name="wraparound",
+        ),
+    )
+
+    def run(self, deadline: Deadline) -> Finding:
+        finding = self.finding()
+        with opened(self.options, deadline) as connection:
+            finding.measure(round(deadline.elapsed(), 6), "connect", "the time of connecting")
+            deadline.doing = "asking the database"
+            version = connection.info.server_version
+            standby = bool(_row(connection, "SELECT pg_is_in_recovery()")[0])
+            role = "standby" if standby else "primary"
+            finding.good = "%s answers (PostgreSQL %d, %s)" % (_where(connection), version // 10000, role)
+            if self.options["role"] and self.options["role"] != role:
+                finding.problem("%s is a %s" % (_where(connection), role))
+            self._replication(connection, standby, finding)
+            self._state(connection, finding)
+            if self.options["query"]:
+                self._query(connection, finding)
+        return finding
+
+    def _replication(self, connection: Any, standby: bool, finding: Finding) -> None:
+        if standby:
+            finding.measure(_row(connection, _STANDBY)[0], "lag", "the replication lag")
+            return
+        replicas, lag = _row(connection, _PRIMARY)
+        ranges = self.options["replicas"]
+        if ranges is not None and not any(low <= replicas <= high for low, high in ranges):
+            finding.problem("there are %d standbys" % replicas)
+        finding.metric("replicas", replicas, "count")
+        if replicas:
+            finding.measure(lag, "lag", "the replication lag of the worst standby")
+
+    def _state(self, connection: Any, finding: Finding) -> None:
+        transaction, clients, most, age, size = _row(connection, _STATE)
+        finding.measure(round(transaction, 3), "transaction", "the age of the oldest transaction")
+        finding.measure(round(100.0 * clients / most, 2), "connections", "the share of used connections")
+        finding.measure(round(100.0 * age / 2**31, 2), "wraparound", "the share of used transaction ids")
+        finding.metric("size", size, "bytes")
+        worst = _row(connection, _DEAD)
+        if worst:
+            finding.measure(worst[2], "dead_rows", "the share of dead rows in %s (%d)" % (worst[0], worst[1]))
+
+    def _query(self, connection: Any, finding: Finding) -> None:
+        import psycopg
+
+        try:
+            row = _row(connection, self.options["query"])
+            value = float(row[0]) if row else math.nan
+        except (psycopg.errors.QueryCanceled, psycopg.OperationalError):
+            raise
+        except (psycopg.Error, TypeError, ValueError) as exc:
+            finding.problem("the query fails: %s" % _first_line(exc), UNKNOWN)
+            return
+        if not math.isfinite(value):
+            finding.problem("the query selects no number", UNKNOWN)
+            return
+        finding.good += ", the query says %g" % value
+        finding.measure(value, what="what the query selects")
+
+
+@contextlib.contextmanager
+def opened(options: Mapping[str, Any], deadline: Deadline) -> Iterator[Any]:
+    """A connection that only reads, and ends with the check's time. Raises ProbeFailed, TimeUp, MissingDependency."""
+    try:
+        import psycopg
+    except ImportError:
+        raise MissingDependency("psycopg", "to look at PostgreSQL", "Install it with: pip install psycopg") from None
+    given = {_LIBPQ.get(name, name): options[name] for name in CONNECTION if options[name] is not None}
+    deadline.doing = "connecting to PostgreSQL"
+    try:
+        connection = psycopg.connect(
+            **given,
+            autocommit=True,
+            connect_timeout=max(1, math.ceil(deadline.left())),
+            application_name="day2.ops health_check",
+        )
+        with contextlib.closing(connection), deadline.stop_with(connection.cancel):
+            connection.execute("SET default_transaction_read_only = on")
+            connection.execute(
+                "SELECT set_config('statement_timeout', %s, false)", [str(int(deadline.left() * 1000) + 1)]
+            )
+            yield connection
+    except psycopg.errors.ConnectionTimeout:
+        raise TimeUp from None
+    except psycopg.errors.QueryCanceled:
+        raise TimeUp from None
+    except psycopg.OperationalError as exc:
+        raise ProbeFailed("PostgreSQL: %s" % _first_line(exc), CRITICAL) from None
+    except psycopg.Error as exc:
+        raise ProbeFailed("PostgreSQL: %s" % _first_line(exc), UNKNOWN) from None
+
+
+def _row(connection: Any, query: str) -> Any:
+    return connection.execute(query).fetchone()
+
+
+def _where(connection: Any) -> str:
+    info = connection.info
+    return "%s on %s" % (info.dbname, info.host or "the local socket")
+
+
+def _first_line(exc: BaseException) -> str:
+    text = str(exc).strip().splitlines()
+    return text[0] if text else type(exc).__name__

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""process: does it run, how often, for how long, and with how much memory?"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest
+from .._core.units import format_duration, format_size
+from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+
+
+class ProcessProbe(BaseProbe):
+    SUMMARY = (
+        "Looks for processes; what is asked for holds for each, except memory and descriptors, which are"
+        " of all together."
+    )
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "process": Option("text", "Name of the program, as `ps -o comm` has it (the kernel keeps 15 characters)."),
+        "pattern": Option("regular expression", "What must be found in the command line."),
+        "user": Option("text", "Whose they must be."),
+        "pid_file": Option("path", "A file that holds the process id."),
+        "count": Option("ranges", "How many are good.", ["1-1000000"]),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("bytes", "Resident memory of all together."),
+        Limit("count", "Open file descriptors of all together, where they can be seen.", name="descriptors"),
+        Limit("percent", "Open file descriptors of the one that is nearest to its limit.", name="descriptors_used"),
+        Limit("s", "Time since the youngest was started.", BELOW, name="age"),
+    )
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        if not (options["process"] or options["pattern"] or options["user"] or options["pid_file"]):
+            raise InvalidRequest("one of process, pattern, user and pid_file is required.")
+
+    def run(self, deadline: Deadline) -> Finding:
+        what = self._what()
+        deadline.doing = "looking for %s" % what
+        found = list(self._matching(deadline))
+        finding = self.finding()
+        memory = sum(one.memory for one in found)
+        if not any(low <= len(found) <= high for low, high in self.options["count"]):
+            finding.problem("%s of %s" % (_processes(len(found)), what))
+        finding.good = "%s of %s, %s" % (_processes(len(found)), what, format_size(memory))
+        finding.metric("processes", len(found), "count")
+        if found:
+            finding.measure(memory, what="the memory of %s" % what)
+            descriptors = [one.descriptors for one in found if one.descriptors is not None]
+            if descriptors:
+                finding.measure(sum(descriptors), "descriptors", "the number of open files of %s" % what)
+                used = max(one.used for one in found if one.used is not None)
+                finding.measure(round(used, 2), "descriptors_used", "the share of open files of %s" % what)
+            age = min(one.age for one in found)
+            finding.good += ", for %s" % format_duration(age)
+            finding.measure(round(age, 2), "age", "the age of %s" % what)
+        zombies = sum(1 for one in found if one.state == "Z")
+        if zombies:
+            finding.problem("%s of %s dead and not waited for" % (_processes(zombies), what))
+        return finding
+
+    def _what(self) -> str:
+        options = self.options
+        pattern = options["pattern"].pattern if options["pattern"] else None
+        return str(options["process"] or pattern or options["pid_file"] or "user %s" % options["user"])
+
+    def _matching(self, deadline: Deadline) -> Iterator[_Process]:
+        options = self.options
+        user = self._user() if options["user"] else None
+        pids = [self._pid()] if options["pid_file"] else [name for name in os.listdir("/proc") if name.isdigit()]
+        with open("/proc/uptime", encoding="ascii") as handle:
+            uptime = float(handle.read().split()[0])
+        for pid in pids:
+            deadline.left()
+            if int(pid) == os.getpid():  # its own command line may hold the pattern
+                continue
+            try:
+                if user is not None and os.stat("/proc/%s" % pid).st_uid != user:
+                    continue
+                process = _read(pid, uptime)
+                if options["process"] and process.name != options["process"][:15]:
+                    continue
+                if options["pattern"] and not options["pattern"].search(_command_line(pid)):
+                    continue
+                yield _with_descriptors(process, pid)
+            except (OSError, ValueError, IndexError):  # it has ended meanwhile
+                continue
+
+    def _user(self) -> int:
+        user = self.options["user"]
+        try:
+            return int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
+        except KeyError:
+            raise ProbeFailed("there is no user %s" % user, UNKNOWN) from None
+
+    def _pid(self) -> str:
+        path = self.options["pid_file"]
+        try:
+            with open(path, encoding="ascii", errors="replace") as handle:
+                text = handle.read(64).strip()
+        except OSError as exc:
+            raise ProbeFailed("%s: %s" % (path, exc.strerror)) from None
+        if not text.isdigit():
+            raise ProbeFailed("%s holds no process id" % path)
+        return text
+
+
+class _Process(NamedTuple):
+    name: str
+    state: str
+    age: float
+    memory: int
+    descriptors: Optional[int] = None
+    used: Optional[float] = None
+
+
+def _read(pid: str, uptime: float) -> _Process:
+    with open("/proc/%s/stat" % pid, encoding="utf-8", errors="replace") as handle:
+        before, _bracket, after = handle.read().rpartition(")")
+    fields = after.split()
+    age = uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return _Process(before.partition("(")[2], fields[0], max(0.0, age), int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _command_line(pid: str) -> str:
+    with open("/proc/%s/cmdline" % pid, "rb") as handle:
+        return handle.read(1 << 16).replace(b"\0", b" ").decode("utf-8", "replace").strip()
+
+
+def _with_descriptors(process: _Process, pid: str) -> _Process:
+    try:
+        count = len(os.listdir("/proc/%s/fd" % pid))
+        with open("/proc/%s/limits" % pid, encoding="ascii") as lines:
+            limit = next(line.split()[3] for line in lines if line.startswith("Max open files"))
+    except (OSError, StopIteration):  # somebody else's process
+        return process
+    return process._replace(descriptors=count, used=0.0 if limit == "unlimited" else 100.0 * count / int(limit))
+
+
+def _processes(count: int) -> str:
+    return "%d %s" % (count, "process" if count == 1 else "processes")

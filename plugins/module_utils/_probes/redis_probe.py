@@ -1,0 +1,182 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""redis: does it answer, has it room, does it replicate, does it save?
+
+It speaks Redis' own protocol (RESP) over a socket: four commands need no library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Mapping
+from typing import Any, ClassVar, Union
+
+from .._core.errors import InvalidRequest
+from .base import WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .sockets import Stream, address, connect, connect_unix, reason, tls_context, wrap_tls
+
+_MOST = 1 << 20  # bytes of one answer
+
+
+class RedisProbe(BaseProbe):
+    SUMMARY = "Pings a Redis (or Valkey) server, and looks at its memory, replication and persistence."
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "host": Option("text", "Name or address.", "127.0.0.1"),
+        "port": Option("port", "Port.", 6379),
+        "socket": Option("path", "A Unix socket, instead of host and port."),
+        "username": Option("text", "User (Redis 6 and later)."),
+        "password": Option("text", "Password.", secret=True),
+        "tls": Option("boolean", "Whether to speak TLS.", False),
+        "validate_certs": Option("boolean", "With `tls`: whether the certificate must be trusted.", True),
+        "ca": Option("path", "With `tls`: who may have signed it; the default is the system's."),
+        "client_certificate": Option("path", "With `tls`: a file with our own certificate (PEM)."),
+        "client_key": Option("path", "With `tls`: a file with its private key, if it is not in the same."),
+        "role": Option("text", "What it must be.", choices=("primary", "replica")),
+        "replicas": Option("ranges", "Of a primary: how many connected replicas are good."),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("s", "Time of a PING, without connecting."),
+        Limit(
+            "percent",
+            "Used memory of `maxmemory`, where one is set and nothing is evicted.",
+            warn=80,
+            crit=90,
+            name="memory",
+        ),
+        Limit("s", "Of a replica: time since it last heard of its primary.", warn=10, crit=60, name="lag"),
+        Limit("count", "Connected clients.", name="clients"),
+    )
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        if options["username"] and not options["password"]:
+            raise InvalidRequest("username is given without password.")
+        if options["socket"] and options["tls"]:
+            raise InvalidRequest("tls and socket exclude each other.")
+
+    def run(self, deadline: Deadline) -> Finding:
+        where = self.options["socket"] or address(self.options["host"], self.options["port"])
+        try:
+            with contextlib.closing(self._connect(deadline)) as connection:
+                deadline.doing = "waiting for %s" % where
+                redis = _Redis(Stream(connection, deadline), where)
+                if self.options["password"]:
+                    user = [self.options["username"]] if self.options["username"] else []
+                    redis.ask("AUTH", *user, self.options["password"])
+                began = deadline.elapsed()
+                redis.ask("PING")
+                taken = deadline.elapsed() - began
+                info = _parse(redis.ask("INFO"))
+        except OSError as exc:
+            raise ProbeFailed("%s: %s" % (where, reason(exc))) from None
+        finding = self.finding()
+        finding.good = "%s answers (Redis %s, %s)" % (where, info.get("redis_version", "?"), _role(info))
+        finding.measure(round(taken, 6), what="the time of a PING to %s" % where)
+        self._memory(info, where, finding)
+        self._replication(info, where, finding)
+        _persistence(info, where, finding)
+        finding.measure(_number(info, "connected_clients"), "clients", "the number of clients of %s" % where)
+        return finding
+
+    def _connect(self, deadline: Deadline) -> socket.socket:
+        options = self.options
+        if options["socket"]:
+            return connect_unix(options["socket"], deadline)
+        connection = connect(options["host"], options["port"], deadline)
+        if not options["tls"]:
+            return connection
+        try:
+            context = tls_context(
+                options["validate_certs"], options["ca"], options["client_certificate"], options["client_key"]
+            )
+            return wrap_tls(connection, context, options["host"], deadline)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _memory(self, info: Mapping[str, str], where: str, finding: Finding) -> None:
+        used, most = _number(info, "used_memory"), _number(info, "maxmemory")
+        finding.metric("used_memory", used, "bytes")
+        # A cache that evicts is full all the time, and means to be.
+        if most and info.get("maxmemory_policy", "noeviction") == "noeviction":
+            finding.measure(round(100.0 * used / most, 2), "memory", "the used memory of %s" % where)
+
+    def _replication(self, info: Mapping[str, str], where: str, finding: Finding) -> None:
+        role, wanted = _role(info), self.options["role"]
+        if wanted and role != wanted:
+            finding.problem("%s is a %s" % (where, role))
+        if role == "replica":
+            if info.get("master_link_status") != "up":
+                down = info.get("master_link_down_since_seconds", "-1")
+                since = "" if down.startswith("-") else " for %ss" % down
+                finding.problem("%s has lost its primary %s%s" % (where, info.get("master_host", ""), since))
+            elif "master_last_io_seconds_ago" in info:
+                seconds = max(0.0, _number(info, "master_last_io_seconds_ago"))
+                finding.measure(seconds, "lag", "the silence of the primary of %s" % where)
+        replicas = int(_number(info, "connected_slaves"))
+        finding.metric("replicas", replicas, "count")
+        ranges = self.options["replicas"]
+        if ranges is not None and not any(low <= replicas <= high for low, high in ranges):
+            finding.problem("%s has %s" % (where, plural(replicas, "replica")))
+
+
+def _persistence(info: Mapping[str, str], where: str, finding: Finding) -> None:
+    if info.get("loading", "0") != "0":
+        finding.problem("%s is still loading its data" % where)
+    for name, text in (
+        ("rdb_last_bgsave_status", "its last snapshot failed (BGSAVE): look at its log and its disk"),
+        ("aof_last_write_status", "it can't write its append-only file: look at its disk"),
+    ):
+        if info.get(name, "ok") != "ok":
+            finding.problem("%s: %s" % (where, text))
+    if info.get("aof_last_bgrewrite_status", "ok") != "ok":
+        finding.problem("%s: the last rewrite of its append-only file failed" % where, WARNING)
+    finding.metric("unsaved_changes", _number(info, "rdb_changes_since_last_save"), "count")
+
+
+class _Redis:
+    """One connection."""
+
+    def __init__(self, stream: Stream, where: str) -> None:
+        self._stream, self._where = stream, where
+        self._reader = stream.makefile()
+
+    def ask(self, *words: str) -> str:
+        """The answer to a command. Raises ProbeFailed for an error."""
+        parts = [word.encode() for word in words]
+        self._stream.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
+        line = self._line()
+        kind, rest = line[:1], line[1:].decode("utf-8", "replace")
+        if kind == b"-":
+            raise ProbeFailed("%s answers to %s: %s" % (self._where, words[0], rest))
+        if kind == b"$" and rest.isdigit() and int(rest) <= _MOST:
+            data = self._reader.read(int(rest) + 2)
+            if len(data) == int(rest) + 2:
+                return data[:-2].decode("utf-8", "replace")
+        elif kind == b"+":
+            return rest
+        raise ProbeFailed("%s: the answer is not Redis'" % self._where)
+
+    def _line(self) -> bytes:
+        line: bytes = self._reader.readline(_MOST)
+        if not line:
+            raise ProbeFailed("%s closed the connection" % self._where)
+        return line.rstrip(b"\r\n")
+
+
+def _parse(text: str) -> dict[str, str]:
+    lines = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
+    return {name: value for name, colon, value in lines if colon}
+
+
+def _number(info: Mapping[str, str], name: str) -> Union[int, float]:
+    try:
+        return float(info.get(name, "0"))
+    except ValueError:
+        return 0
+
+
+def _role(info: Mapping[str, str]) -> str:
+    return "replica" if info.get("role") == "slave" else "primary"

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""service: what systemd says of a unit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import ClassVar
+
+from .._core.units import format_duration
+from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .programs import execute
+
+_PROPERTIES = (
+    "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "ActiveEnterTimestampMonotonic",
+    "MemoryCurrent",
+)  # fmt: skip
+
+
+class ServiceProbe(BaseProbe):
+    SUMMARY = "Asks systemd for the state of a unit, and how often it had to be restarted."
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "service": Option("text", "The unit; without a suffix it is a `.service`.", required=True),
+        "state": Option("list", "The states that are good, of `systemctl is-active`.", ["active"]),
+        "enabled": Option("boolean", "Whether it must (or must not) start with the host."),
+        "scope": Option("text", "Whose unit it is.", "system", choices=("system", "user")),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("count", "Restarts by systemd since the unit was started.", warn=3, crit=10),
+        Limit("bytes", "Memory of all its processes, where systemd counts it.", name="memory"),
+    )
+
+    def run(self, deadline: Deadline) -> Finding:
+        options = self.options
+        unit = options["service"] if "." in options["service"] else options["service"] + ".service"
+        found = self._show(unit, deadline)
+        finding = self.finding()
+        state = found.get("ActiveState", "unknown")
+        if found.get("LoadState") == "not-found":
+            finding.problem("there is no unit %s" % unit)
+            return finding
+        if state not in options["state"]:
+            text = "%s is %s (%s)" % (unit, state, found.get("SubState", ""))
+            if found.get("Result", "success") != "success":
+                text += ", its result is %s" % found["Result"]
+            finding.problem(text + ": see journalctl -u %s" % unit)
+        enabled = found.get("UnitFileState", "") in ("enabled", "enabled-runtime", "static", "alias", "generated")
+        if options["enabled"] is not None and enabled != options["enabled"]:
+            finding.problem("%s is %s" % (unit, found.get("UnitFileState") or "not enabled"))
+        finding.good = "%s is %s (%s)%s" % (unit, state, found.get("SubState", ""), _since(found))
+        restarts = found.get("NRestarts", "")
+        if restarts.isdigit():
+            finding.measure(int(restarts), what="the number of restarts of %s" % unit)
+        memory = found.get("MemoryCurrent", "")
+        if memory.isdigit() and int(memory) < 2**63:
+            finding.measure(int(memory), "memory", "the memory of %s" % unit)
+        return finding
+
+    def _show(self, unit: str, deadline: Deadline) -> dict[str, str]:
+        deadline.doing = "asking systemd"
+        argv = ["systemctl", "--" + self.options["scope"], "show", "--property=" + ",".join(_PROPERTIES), "--", unit]
+        status, output, errors = execute(argv, deadline)
+        if status != 0:
+            lines = errors.strip().splitlines() or ["it ended with %d" % status]
+            raise ProbeFailed("systemctl: %s" % lines[0], UNKNOWN)
+        return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+
+
+def _since(found: dict[str, str]) -> str:
+    entered = found.get("ActiveEnterTimestampMonotonic", "")
+    if not entered.isdigit() or entered == "0":
+        return ""
+    return " for %s" % format_duration(max(0.0, time.monotonic() - int(entered) / 1e6))

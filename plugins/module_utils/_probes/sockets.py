@@ -1,0 +1,191 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections that end in time, and what to say when they do not come about."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import socket
+import ssl
+from typing import Any, Optional
+
+from .base import Deadline, ProbeFailed, TimeUp
+
+_REASONS = {
+    errno.ECONNREFUSED: "nothing listens there (connection refused)",
+    errno.ECONNRESET: "it closed the connection (connection reset)",
+    errno.EPIPE: "it closed the connection (broken pipe)",
+    errno.EHOSTUNREACH: "there is no route to the host",
+    errno.ENETUNREACH: "the network is unreachable",
+    errno.ETIMEDOUT: "it did not answer (timed out by the system)",
+}
+
+
+def reason(exc: OSError) -> str:
+    """What an error of a connection means."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return "its certificate is not trusted: %s" % exc.verify_message.rstrip(".")
+    if isinstance(exc, ssl.SSLError):
+        return "TLS failed: %s" % (exc.reason or exc)
+    if isinstance(exc, socket.gaierror):
+        return "the name can't be resolved (%s)" % exc.strerror
+    return _REASONS.get(exc.errno or 0, "") or exc.strerror or str(exc) or type(exc).__name__
+
+
+def address(host: str, port: int) -> str:
+    """ "example.com:443", "[::1]:443"."""
+    return "[%s]:%d" % (host, port) if ":" in host else "%s:%d" % (host, port)
+
+
+def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """A TCP connection to the first of the host's addresses that takes one. Raises ProbeFailed, TimeUp."""
+    where = address(host, port)
+    deadline.doing = "resolving %s" % host
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        text = reason(exc) if isinstance(exc, OSError) else "the name is not valid"
+        raise ProbeFailed("%s: %s" % (where, text)) from None
+    deadline.doing = "connecting to %s" % where
+    failure = ""
+    for place, (family, kind, protocol, _name, target) in enumerate(found):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            # One address that does not answer must not take the time of the others.
+            connection.settimeout(deadline.left() / (len(found) - place))
+            connection.connect(target)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+        except OSError as exc:
+            connection.close()
+            if isinstance(exc, (TimeoutError, socket.timeout)):
+                failure = failure or "no answer"
+            else:
+                failure = reason(exc)
+        except BaseException:
+            connection.close()
+            raise
+    if failure == "no answer":
+        raise TimeUp
+    raise ProbeFailed("%s: %s" % (where, failure))
+
+
+def connect_unix(path: str, deadline: Deadline) -> socket.socket:
+    """A connection to a Unix socket. Raises ProbeFailed, TimeUp."""
+    deadline.doing = "connecting to %s" % path
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(deadline.left())
+        connection.connect(path)
+    except BaseException as exc:
+        connection.close()
+        if isinstance(exc, (TimeoutError, socket.timeout)):
+            raise TimeUp from None
+        if isinstance(exc, OSError):
+            raise ProbeFailed("%s: %s" % (path, reason(exc))) from None
+        raise
+    return connection
+
+
+def tls_context(
+    validate: bool = True, ca: Optional[str] = None, certificate: Optional[str] = None, key: Optional[str] = None
+) -> ssl.SSLContext:
+    """A client's TLS settings. Raises ProbeFailed when a file can't be used."""
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as exc:
+        raise ProbeFailed("the CA file %s can't be used: %s" % (ca, exc), "unknown") from None
+    if not validate:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if certificate:
+        try:
+            # Without a password a key that has one would ask for it on the terminal.
+            context.load_cert_chain(certificate, key, password="")
+        except (OSError, ssl.SSLError) as exc:
+            raise ProbeFailed("the client certificate %s can't be used: %s" % (certificate, exc), "unknown") from None
+    return context
+
+
+def wrap_tls(connection: socket.socket, context: ssl.SSLContext, name: str, deadline: Deadline) -> ssl.SSLSocket:
+    """Do the handshake, in the time that is left. Raises TimeUp, OSError."""
+    deadline.doing = "waiting for the TLS handshake"
+    secured = context.wrap_socket(connection, server_hostname=name, do_handshake_on_connect=False)
+    try:
+        _handshake(secured, deadline)
+    except BaseException:
+        secured.close()
+        raise
+    return secured
+
+
+def _handshake(secured: ssl.SSLSocket, deadline: Deadline) -> None:
+    # Step by step: the time-out of a blocking handshake counts anew for each piece that drips in.
+    import select
+
+    secured.setblocking(False)
+    while True:
+        poll = select.poll()
+        try:
+            secured.do_handshake()
+            secured.settimeout(deadline.left())
+            return
+        except ssl.SSLWantReadError:
+            poll.register(secured, select.POLLIN)
+        except ssl.SSLWantWriteError:
+            poll.register(secured, select.POLLOUT)
+        poll.poll(deadline.left() * 1000)
+
+
+class _Raw(io.RawIOBase):
+    """Reads from a socket; each read waits no longer than the check may still take."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._stream.receive_into(buffer)
+
+
+class Stream:
+    """A connected socket under a deadline, with the methods that http.client uses of one."""
+
+    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
+        self._socket = connection
+        self._deadline = deadline
+
+    def sendall(self, data: Any) -> None:
+        self._socket.settimeout(self._deadline.left())
+        with _time_up():
+            self._socket.sendall(data)
+
+    def receive_into(self, buffer: Any) -> int:
+        self._socket.settimeout(self._deadline.left())
+        with _time_up():
+            return self._socket.recv_into(buffer)
+
+    def receive(self, size: int) -> bytes:
+        """At most so many bytes; b"" at the end."""
+        self._socket.settimeout(self._deadline.left())
+        with _time_up():
+            return self._socket.recv(size)
+
+    def makefile(self, mode: str = "rb") -> io.BufferedReader:
+        return io.BufferedReader(_Raw(self))
+
+    def close(self) -> None:
+        """The socket is closed by whoever opened it: http.client closes it while the body is still to be read."""
+
+
+@contextlib.contextmanager
+def _time_up() -> Any:
+    try:
+        yield
+    except (TimeoutError, socket.timeout):  # two types until Python 3.9
+        raise TimeUp from None

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""sqlite: is the database sound, of the right version, and not mostly air?"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from .._stores.sqlite_check import check
+from .._stores.sqlite_file import connect, is_busy, sqlite3
+from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+
+_SHOWN = 3  # problems in a message
+
+
+class SqliteProbe(BaseProbe):
+    SUMMARY = "Opens a SQLite database read-only, beside whoever writes it, and lets SQLite check it."
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "path": Option("path", "The database file.", required=True),
+        "check": Option(
+            "text",
+            "`quick` is PRAGMA quick_check; `integrity` compares indexes with their tables as well, and takes longer.",
+            "quick",
+            choices=("quick", "integrity", "none"),
+        ),
+        "schema_version": Option("ranges", "Values of PRAGMA user_version that are good."),
+        "query": Option("text", "A SELECT of one number, which is the value."),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("", "The number that `query` selects."),
+        Limit("percent", "Free pages of all: what VACUUM would give back.", warn=50, name="free_pages"),
+        Limit("bytes", "Size of the write-ahead log.", name="wal"),
+        Limit("s", "Time of the checks.", name="time"),
+    )
+    ON_TIMEOUT = UNKNOWN
+
+    def run(self, deadline: Deadline) -> Finding:
+        path = self.options["path"]
+        deadline.doing = "checking %s" % path
+        if not os.path.isfile(path):
+            raise ProbeFailed("%s is not there" % path)
+        finding = self.finding()
+        finding.good = "%s is sound" % path if self.options["check"] != "none" else "%s can be read" % path
+        try:
+            connection = connect(path, "ro")
+            connection.execute("PRAGMA busy_timeout=%d" % int(deadline.left() * 500))
+            with contextlib.closing(connection), deadline.stop_with(connection.interrupt):
+                self._look(connection, path, finding)
+        except sqlite3.Error as exc:
+            deadline.left()  # an interruption is ours
+            if is_busy(exc):
+                raise ProbeFailed("%s stays locked by somebody else" % path, UNKNOWN) from None
+            raise ProbeFailed("%s: %s" % (path, exc)) from None
+        finding.measure(deadline.elapsed(), "time", "the time of the checks of %s" % path)
+        return finding
+
+    def _look(self, connection: Any, path: str, finding: Finding) -> None:
+        version = _number(connection, "PRAGMA user_version")
+        wanted = self.options["schema_version"]
+        if wanted is not None and not any(low <= version <= high for low, high in wanted):
+            finding.problem("%s has the schema version %d" % (path, version))
+        finding.metric("schema_version", version)
+        pages, free = _number(connection, "PRAGMA page_count"), _number(connection, "PRAGMA freelist_count")
+        finding.metric("size", pages * _number(connection, "PRAGMA page_size"), "bytes")
+        with contextlib.suppress(OSError):
+            finding.measure(os.stat(path + "-wal").st_size, "wal", "the write-ahead log of %s" % path)
+        if pages:
+            finding.measure(round(100.0 * free / pages, 2), "free_pages", "the free space in %s" % path)
+        if self.options["query"]:
+            self._query(connection, finding)
+        if self.options["check"] != "none":
+            pragma = self.options["check"] + "_check"
+            problems, notes = check(connection, pragma)
+            if problems:
+                finding.problem("%s is damaged, %s says: %s" % (path, pragma, "; ".join(problems[:_SHOWN])))
+            elif notes:
+                finding.problem("; ".join(notes), UNKNOWN)
+
+    def _query(self, connection: Any, finding: Finding) -> None:
+        query = self.options["query"]
+        try:
+            row = connection.execute(query).fetchone()
+        except sqlite3.OperationalError as exc:
+            finding.problem("the query fails: %s" % exc, UNKNOWN)
+            return
+        if not row or isinstance(row[0], bool) or not isinstance(row[0], (int, float)):
+            finding.problem("the query does not select a number", UNKNOWN)
+            return
+        finding.good += ", the query says %g" % row[0]
+        finding.measure(row[0], what="what the query selects")
+
+
+def _number(connection: Any, query: str) -> int:
+    return int(connection.execute(query).fetchone()[0])

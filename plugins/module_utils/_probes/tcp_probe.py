@@ -1,0 +1,84 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""tcp: does something listen, and does it say what it should?"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from .._core.errors import InvalidRequest
+from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
+from .json_path import brief
+from .sockets import Stream, address, connect, reason, tls_context, wrap_tls
+
+_MOST = 65536  # bytes of an answer that are looked at
+
+
+class TcpProbe(BaseProbe):
+    SUMMARY = "Connects to a port; may send something, and wait for what must come back."
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "host": Option("text", "Name or address.", required=True),
+        "port": Option("port", "Port.", required=True),
+        "send": Option("text", "Text to send; `\\n` and the like in double quotes, as YAML has it.", secret=True),
+        "expect": Option("regular expression", "What must be found in what the other side says; it is waited for."),
+        "tls": Option("boolean", "Whether to speak TLS.", False),
+        "validate_certs": Option("boolean", "With `tls`: whether the certificate must be trusted.", True),
+        "ca": Option("path", "With `tls`: who may have signed it; the default is the system's."),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("s", "Time until the connection stands, or until what is expected was said."),
+    )
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        if not options["tls"] and options["ca"]:
+            raise InvalidRequest("ca is given without tls.")
+
+    def run(self, deadline: Deadline) -> Finding:
+        options = self.options
+        where = address(options["host"], options["port"])
+        finding = self.finding()
+        finding.good = "%s takes connections" % where
+        connection = connect(options["host"], options["port"], deadline)
+        with contextlib.closing(connection):
+            try:
+                if options["tls"]:
+                    context = tls_context(options["validate_certs"], options["ca"])
+                    connection = wrap_tls(connection, context, options["host"], deadline)
+                stream = Stream(connection, deadline)
+                if options["send"] is not None:
+                    deadline.doing = "sending to %s" % where
+                    stream.sendall(options["send"].encode())
+                if options["expect"] is not None:
+                    self._expect(stream, where, deadline)
+                    finding.good = "%s says what is expected" % where
+            except OSError as exc:
+                raise ProbeFailed("%s: %s" % (where, reason(exc))) from None
+            finally:
+                connection.close()
+        finding.measure(deadline.elapsed(), what="the time of %s" % where)
+        return finding
+
+    def _expect(self, stream: Stream, where: str, deadline: Deadline) -> None:
+        pattern = self.options["expect"]
+        deadline.doing = "waiting for %s to say %s" % (where, pattern.pattern)
+        said = b""
+        while True:
+            if pattern.search(said.decode("utf-8", "replace")):
+                return
+            if len(said) > _MOST:
+                break
+            try:
+                data = stream.receive(_MOST)
+            except TimeUp:
+                if said:
+                    break
+                raise
+            if not data:
+                break
+            said += data
+        heard = "it said %s" % brief(said[:200].decode("utf-8", "replace")) if said else "it said nothing"
+        raise ProbeFailed("%s did not say %s: %s" % (where, pattern.pattern, heard))

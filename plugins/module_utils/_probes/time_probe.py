@@ -1,0 +1,81 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""time: how far is this clock from another host's? (SNTP, RFC 4330)"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from typing import ClassVar
+
+from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, format_value
+from .sockets import address, reason
+
+_EPOCH = 2208988800  # 1970 in seconds since 1900
+_AGAIN = 1.0
+
+
+class TimeProbe(BaseProbe):
+    SUMMARY = "Asks a time server (NTP) for the time and compares it with the host's clock."
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "server": Option("text", "Name or address of the time server.", required=True),
+        "port": Option("port", "Its port.", 123),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("s", "Offset of the host's clock, without its sign.", warn=0.5, crit=5),
+        Limit("s", "Time that the question and its answer took.", name="delay"),
+    )
+
+    def run(self, deadline: Deadline) -> Finding:
+        options = self.options
+        where = address(options["server"], options["port"])
+        deadline.doing = "waiting for %s" % where
+        try:
+            family, _kind, _protocol, _name, target = socket.getaddrinfo(
+                options["server"], options["port"], type=socket.SOCK_DGRAM
+            )[0]
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                sock.connect(target)
+                sent, packet, received = self._ask(sock, deadline)
+        except OSError as exc:
+            raise ProbeFailed("%s: %s" % (where, reason(exc))) from None
+        leap, stratum = packet[0] >> 6, packet[1]
+        if leap == 3 or not 0 < stratum < 16:
+            raise ProbeFailed("%s does not know the time itself (stratum %d)" % (where, stratum))
+        arrived, answered = (_seconds(packet, at) for at in (32, 40))
+        offset = ((arrived - sent) + (answered - received)) / 2
+        finding = self.finding()
+        finding.good = "the clock is %s from that of %s (stratum %d)" % (format_value(offset, "s"), where, stratum)
+        finding.measure(round(abs(offset), 6), what="the clock's offset from %s" % where)
+        finding.measure(max(0.0, (received - sent) - (answered - arrived)), "delay", "the delay of %s" % where)
+        finding.metric("offset", round(offset, 6), "s")
+        finding.metric("stratum", stratum)
+        return finding
+
+    def _ask(self, sock: socket.socket, deadline: Deadline) -> tuple[float, bytes, float]:
+        while True:
+            # The server sends this back; it need not be a time, and nobody learns ours.
+            cookie = secrets.token_bytes(8)
+            sent = time.time()
+            sock.send(b"\x23" + b"\x00" * 39 + cookie)
+            until = deadline.elapsed() + min(_AGAIN, deadline.left())
+            while deadline.elapsed() < until:
+                sock.settimeout(max(0.001, min(until - deadline.elapsed(), deadline.left())))
+                try:
+                    packet = sock.recv(1024)
+                except (TimeoutError, socket.timeout):
+                    break
+                if len(packet) >= 48 and packet[24:32] == cookie and packet[0] & 7 == 4:
+                    return sent, packet, time.time()
+
+
+def _seconds(packet: bytes, at: int) -> float:
+    seconds: int
+    fraction: int
+    seconds, fraction = struct.unpack("!II", packet[at : at + 8])
+    # From 2036 on the counter starts anew.
+    return float(seconds - _EPOCH + (2**32 if seconds < _EPOCH else 0)) + fraction / 2**32

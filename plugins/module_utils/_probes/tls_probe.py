@@ -1,0 +1,98 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""tls: is the certificate trusted, for this name, and for how long still?"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from .base import BELOW, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .sockets import Stream, address, connect, reason, tls_context, wrap_tls
+
+# What to say before TLS begins, and what to wait for; the last line of each answer ends the wait.
+_STARTTLS = {
+    "smtp": ((b"", b"220 "), (b"EHLO localhost\r\n", b"250 "), (b"STARTTLS\r\n", b"220 ")),
+    "imap": ((b"", b"* OK"), (b"a STARTTLS\r\n", b"a OK")),
+    "postgresql": ((b"\x00\x00\x00\x08\x04\xd2\x16\x2f", b"S"),),
+}
+
+
+class TlsProbe(BaseProbe):
+    SUMMARY = "Looks at a server's certificate: its chain, its name, and the days until it expires."
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "host": Option("text", "Name or address.", required=True),
+        "port": Option("port", "Port.", 443),
+        "server_name": Option("text", "The name that it must be for, if that is not `host`."),
+        "ca": Option(
+            "path", "A file with the certificates of those who may have signed it; the default is the system's."
+        ),
+        "client_certificate": Option("path", "A file with our own certificate (PEM)."),
+        "client_key": Option("path", "A file with its private key, if it is not in the same."),
+        "starttls": Option("text", "The protocol that TLS is started from.", choices=tuple(sorted(_STARTTLS))),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit("days", "Days until the certificate expires.", BELOW, 21, 7),
+        Limit("s", "Time of connection and handshake.", name="time"),
+    )
+
+    def run(self, deadline: Deadline) -> Finding:
+        options = self.options
+        context = tls_context(True, options["ca"], options["client_certificate"], options["client_key"])
+        where = address(options["host"], options["port"])
+        name = options["server_name"] or options["host"]
+        connection = connect(options["host"], options["port"], deadline)
+        try:
+            with contextlib.closing(connection):
+                if options["starttls"]:
+                    _start(Stream(connection, deadline), _STARTTLS[options["starttls"]], where, deadline)
+                with contextlib.closing(wrap_tls(connection, context, name, deadline)) as secured:
+                    certificate: dict[str, Any] = secured.getpeercert() or {}
+                    version = secured.version() or "TLS"
+        except ssl.SSLCertVerificationError as exc:
+            raise ProbeFailed("%s: %s" % (where, _untrusted(exc, name))) from None
+        except OSError as exc:
+            raise ProbeFailed("%s: %s" % (where, reason(exc))) from None
+        finding = self.finding()
+        days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / 86400
+        finding.good = "%s has a trusted certificate for %s, good for %d days (%s)" % (where, name, days, version)
+        finding.measure(round(days, 3), what="the rest of the life of %s's certificate" % where)
+        finding.measure(deadline.elapsed(), "time", "the time of the handshake")
+        return finding
+
+
+def _untrusted(exc: ssl.SSLCertVerificationError, name: str) -> str:
+    text = exc.verify_message.rstrip(".")
+    if exc.verify_code == 10:  # X509_V_ERR_CERT_HAS_EXPIRED
+        return "its certificate has expired: renew it"
+    if exc.verify_code in (62, 64):  # X509_V_ERR_HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
+        return "its certificate is not for %s: %s" % (name, text)
+    return "its certificate is not trusted: %s" % text
+
+
+def _start(stream: Stream, dialogue: tuple[tuple[bytes, bytes], ...], where: str, deadline: Deadline) -> None:
+    for words, answer in dialogue:
+        deadline.doing = "waiting for %s to start TLS" % where
+        if words:
+            stream.sendall(words)
+        heard = b""
+        # Byte by byte: what comes behind the last line belongs to TLS.
+        while not _answered(heard, answer):
+            data = stream.receive(1)
+            if not data or len(heard) > 8192:
+                raise ProbeFailed("%s does not start TLS" % where)
+            heard += data
+        if not heard.splitlines()[-1].startswith(answer):
+            raise ProbeFailed("%s refuses to start TLS: %s" % (where, heard.decode("ascii", "replace").strip()[:80]))
+
+
+def _answered(heard: bytes, answer: bytes) -> bool:
+    if len(answer) == 1:
+        return bool(heard)
+    last = heard.splitlines()[-1] if heard.endswith(b"\n") else b""
+    # "250-" goes on, "250 " is the last line; IMAP's untagged lines go on.
+    return bool(last) and last[3:4] != b"-" and not (answer.startswith(b"a ") and last.startswith(b"*"))

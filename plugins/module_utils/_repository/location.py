@@ -1,0 +1,19 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which kind of repository a location means."""
+
+from __future__ import annotations
+
+from .._core.errors import InvalidRequest
+from .base import Repository
+from .directory import DirectoryRepository
+
+
+def open_repository(location: str) -> Repository:
+    """The repository at a location."""
+    if "://" in location:
+        raise InvalidRequest(
+            f"{location}: only a directory can be a repository in this version.", "Name a directory of the host."
+        )
+    return DirectoryRepository(location)

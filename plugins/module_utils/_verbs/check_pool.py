@@ -1,0 +1,215 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running checks side by side: none before those it depends on, none longer than its time, whatever it does.
+
+Each check runs in a thread. A few threads do the work while answers come; for each that waits, another one is started,
+up to the limit, so that hosts that never answer hold up nobody. What does not end by itself is left behind: the
+threads are daemons.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Optional
+
+from .._core.errors import Day2Error, MissingDependency, SourceError
+from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, WARNING, Outcome
+from .._core.progress import Progress
+from .._core.units import format_duration
+from .._probes.base import Deadline, Finding, ProbeFailed, TimeUp
+from .check_specification import Check
+
+_WORKING = 16  # threads that do not wait: more would only take turns
+_WAITING = 0.05  # seconds after which a thread counts as one that waits
+_TICK = 0.02
+_GRACE = 0.25  # seconds that a probe has to notice that its time is over
+
+
+class _Job:
+    """A check that is running."""
+
+    def __init__(self, check: Check) -> None:
+        self.check = check
+        self.deadline = Deadline(check.timeout)
+        self.checked_at = time.time()
+        self.tries = 1
+        self.pausing = False
+        self.over = False  # somebody has answered for it
+
+    def start_again(self) -> None:
+        self.deadline = Deadline(self.check.timeout)
+        self.checked_at = time.time()
+        self.tries += 1
+        self.pausing = False
+
+
+class Pool:
+    """Runs checks once."""
+
+    def __init__(self, checks: Sequence[Check], concurrency: int, progress: Progress) -> None:
+        self._checks = checks
+        self._most = concurrency
+        self._progress = progress
+        self._changed = threading.Condition()
+        self._ready: deque[Check] = deque()
+        self._missing = {check.name: len(set(check.depends_on)) for check in checks}
+        self._dependents: dict[str, list[Check]] = {}
+        self._running: set[_Job] = set()
+        self._outcomes: dict[str, Outcome] = {}
+        self._threads = 0
+        self._ended = threading.Event()
+
+    def run(self) -> list[Outcome]:
+        """The outcomes, in the order of the checks."""
+        self._progress.start("Checking", total=len(self._checks), unit="checks")
+        for check in self._checks:
+            for other in set(check.depends_on):
+                self._dependents.setdefault(other, []).append(check)
+        self._ready.extend(check for check in self._checks if not check.depends_on)
+        try:
+            with self._changed:
+                while len(self._outcomes) < len(self._checks):
+                    self._grow()
+                    self._changed.wait(_TICK)
+                    self._end_overdue()
+                    self._progress.update(len(self._outcomes))
+        finally:
+            self._ended.set()
+            with self._changed:
+                for job in self._running:
+                    job.deadline.stop()
+                self._changed.notify_all()
+        return [self._outcomes[check.name] for check in self._checks]
+
+    def _grow(self) -> None:
+        waiting = sum(1 for job in self._running if job.pausing or job.deadline.elapsed() > _WAITING)
+        wanted = min(self._most, _WORKING + waiting, len(self._running) + len(self._ready))
+        while self._threads < wanted:
+            self._threads += 1
+            threading.Thread(target=self._work, name="day2-check", daemon=True).start()
+
+    def _end_overdue(self) -> None:
+        for job in list(self._running):
+            late = job.deadline.elapsed() - job.deadline.seconds
+            if job.pausing or late < 0:
+                continue
+            job.deadline.stop()
+            if late > _GRACE:
+                # Its thread hangs in the system, in a resolver or a file system that does not answer.
+                self._finish(job, _outcome(job, *_timed_out(job)))
+                self._threads -= 1
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._ready:
+                    if self._ended.is_set():
+                        return
+                    self._changed.wait()
+                job = _Job(self._ready.popleft())
+                self._running.add(job)
+            outcome = self._look(job)
+            with self._changed:
+                if job.over:
+                    return  # another thread has taken this one's place
+                self._finish(job, outcome)
+
+    def _look(self, job: _Job) -> Outcome:
+        while True:
+            outcome = look_once(job)
+            if outcome.status == OK or job.tries > job.check.retries or job.over:
+                return outcome
+            job.pausing = True
+            if self._ended.wait(job.check.interval):
+                return outcome
+            job.start_again()
+
+    def _finish(self, job: _Job, outcome: Outcome) -> None:
+        """The caller holds the lock."""
+        job.over = True
+        self._running.discard(job)
+        done = [outcome]
+        while done:
+            one = done.pop()
+            self._outcomes[one.name] = one
+            for dependent in self._dependents.get(one.name, ()):
+                self._missing[dependent.name] -= 1
+                if not self._missing[dependent.name]:
+                    skipped = self._skipped(dependent)
+                    if skipped is not None:
+                        done.append(skipped)
+                    else:
+                        self._ready.append(dependent)
+        self._changed.notify_all()
+
+    def _skipped(self, check: Check) -> Optional[Outcome]:
+        """Its outcome, if what it depends on failed."""
+        failed = [self._outcomes[name] for name in check.depends_on if self._outcomes[name].status not in (OK, WARNING)]
+        if not failed:
+            return None
+        reasons = ", ".join("%s, which is %s" % (one.name, one.status) for one in failed)
+        return Outcome(
+            check.name, check.type, SKIPPED, "it depends on %s" % reasons, time.time(), 0.0, weight=check.weight
+        )
+
+
+def look_once(job: _Job) -> Outcome:
+    """One try. Whatever goes wrong is this check's answer and nobody else's."""
+    finding: Optional[Finding] = None
+    try:
+        finding = job.check.probe.run(job.deadline)
+        status, message = finding.status, finding.message
+    except TimeUp:
+        status, message = _timed_out(job)
+    except ProbeFailed as exc:
+        status, message = exc.status, str(exc)
+    except MissingDependency as exc:
+        status, message = UNKNOWN, str(exc)
+    except SourceError as exc:
+        status, message = CRITICAL, str(exc)
+    except Day2Error as exc:
+        status, message = UNKNOWN, str(exc)
+    except OSError as exc:
+        where = " (%s)" % exc.filename if exc.filename else ""
+        status, message = UNKNOWN, "%s%s" % (exc.strerror or type(exc).__name__, where)
+    except Exception as exc:  # a bug in one probe must not take the others' answers away
+        status, message = UNKNOWN, "the probe failed: %s: %s" % (type(exc).__name__, exc)
+    return _outcome(job, status, message, finding)
+
+
+def _timed_out(job: _Job) -> tuple[str, str]:
+    doing = " while " + job.deadline.doing if job.deadline.doing else ""
+    return job.check.probe.ON_TIMEOUT, "no answer within %s%s" % (format_duration(job.deadline.seconds), doing)
+
+
+def _outcome(job: _Job, status: str, message: str, finding: Optional[Finding] = None) -> Outcome:
+    check = job.check
+    if status != OK and job.tries > 1:
+        message += " (tried %d times)" % job.tries
+    main = check.probe.limits.get("")
+    value = finding.value if finding is not None else None
+    return Outcome(
+        name=check.name,
+        type=check.type,
+        status=status,
+        message=_clean(message, check.secrets),
+        checked_at=job.checked_at,
+        duration_s=job.deadline.elapsed(),
+        value=value,
+        unit=main.unit if main is not None else "",
+        warn=main.warn if main is not None else None,
+        crit=main.crit if main is not None else None,
+        weight=check.weight,
+        metrics=tuple(finding.metrics) if finding is not None else (),
+    )
+
+
+def _clean(message: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        message = message.replace(secret, "********")
+    # A remote side's words must not look like another line, or move the cursor.
+    return "".join(char if char.isprintable() else " " for char in message)[:2000]

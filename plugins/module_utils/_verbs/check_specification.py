@@ -1,0 +1,232 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the checks of a task are: read from its arguments, with everything that is wrong said at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest
+from .._core.units import parse_time
+from .._probes.base import Option, Probe
+from .._probes.options import parse, parse_limits
+from .._probes.registry import PROBES
+
+COMMON: dict[str, Option] = {
+    "name": Option(
+        "text", "What it is called: in results, in depends_on, in the history. Unique in the task.", required=True
+    ),
+    "type": Option("text", "What is checked, and how.", required=True, choices=tuple(sorted(PROBES))),
+    "timeout": Option("duration", "How long one try may take. The default is the task's."),
+    "retries": Option("count", "How many more tries there are while it is not ok. The default is the task's."),
+    "interval": Option("duration", "How long to wait before each further try. The default is the task's."),
+    "depends_on": Option(
+        "list", "Names of checks without which this one makes no sense: it is skipped when one fails."
+    ),
+    "weight": Option("number", "How much it counts in the score.", 1),
+    "quiet_until": Option("time", "Until then it raises no alarm. The default is the task's."),
+    "maintenance": Option("list of mappings", "Windows in which it raises no alarm, beside the task's."),
+    "cooldown": Option("duration", "For how long an alarm is not repeated. The default is the task's."),
+}
+_WINDOW = {
+    "start": Option("text", "", required=True),
+    "end": Option("text", "", required=True),
+    "days": Option("list", "", choices=("mon", "tue", "wed", "thu", "fri", "sat", "sun")),
+}
+_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SHOWN = 50  # problems in one message
+
+
+class Window(NamedTuple):
+    """A time of maintenance: once (`start` and `end`), or each day from a minute of the day to another, in UTC."""
+
+    start: Optional[datetime]
+    end: Optional[datetime]
+    minutes: tuple[int, int]
+    days: tuple[int, ...]
+
+    def holds(self, now: datetime) -> bool:
+        """Is it now? A window that passes midnight belongs to the day on which it starts."""
+        if self.start is not None and self.end is not None:
+            return self.start <= now < self.end
+        first, last = self.minutes
+        minute, day = now.hour * 60 + now.minute, now.weekday()
+        if first <= last:
+            return first <= minute < last and day in self.days
+        return (minute >= first and day in self.days) or (
+            minute < last and (now - timedelta(days=1)).weekday() in self.days
+        )
+
+
+class Check(NamedTuple):
+    """One check, ready to run. Durations are in seconds."""
+
+    name: str
+    type: str
+    probe: Probe
+    timeout: float
+    retries: int
+    interval: float
+    depends_on: tuple[str, ...]
+    weight: float
+    quiet_until: Optional[datetime]
+    maintenance: tuple[Window, ...]
+    cooldown: float
+    secrets: tuple[str, ...]
+
+
+def read_checks(given: Sequence[Any], defaults: Mapping[str, Any]) -> list[Check]:
+    """All checks of a task.
+
+    :param defaults: the task's own timeout, retries, interval, quiet_until, maintenance, cooldown, as they are written.
+    :raises InvalidRequest: with everything that is wrong, by the check's name.
+    """
+    problems: list[str] = []
+    common = _common(defaults, problems)
+    checks, names = [], set()
+    for number, one in enumerate(given):
+        found: list[str] = []
+        check = _read(one, common, found) if isinstance(one, Mapping) else None
+        if not isinstance(one, Mapping):
+            found.append("is a mapping with name and type")
+        name = str(one.get("name") or "") if isinstance(one, Mapping) else ""
+        if name and name in names:
+            found.append("there are two checks of this name")
+        names.add(name)
+        problems.extend("%s: %s" % (name or "check %d" % (number + 1), text.rstrip(".")) for text in found)
+        if check is not None:
+            checks.append(check)
+    if not given:
+        problems.append("there are no checks")
+    if not problems:
+        problems.extend(_dependencies(checks))
+    if problems:
+        more = len(problems) - _SHOWN
+        shown = problems[:_SHOWN] + (["and %d more" % more] if more > 0 else [])
+        raise InvalidRequest(
+            "Nothing was checked, as the specification is wrong: %s." % "; ".join(shown),
+            details={"problems": problems},
+        )
+    return checks
+
+
+def _common(defaults: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    names = ("timeout", "retries", "interval", "quiet_until", "maintenance", "cooldown")
+    common = parse({name: COMMON[name] for name in names}, defaults, problems)
+    common["maintenance"] = _windows(common["maintenance"], problems)
+    if common["timeout"] == 0:
+        problems.append("timeout must not be 0")
+    return common
+
+
+def _read(given: Mapping[str, Any], defaults: Mapping[str, Any], problems: list[str]) -> Optional[Check]:
+    common = parse(COMMON, given, problems)
+    kind = common["type"]
+    if kind not in PROBES:
+        return None
+    try:
+        probe_type = PROBES[kind]()
+        limits = [name for limit in probe_type.LIMITS for name in limit.options]
+        foreign = [
+            name for name in given if name not in COMMON and name not in probe_type.OPTIONS and name not in limits
+        ]
+        for name in foreign:
+            problems.append("%s is not an option of type %s%s" % (name, kind, _elsewhere(kind, name)))
+        options = parse(probe_type.OPTIONS, given, problems)
+        held = parse_limits(probe_type.LIMITS, given, problems)
+        windows = _windows(common["maintenance"], problems)
+        if common["timeout"] == 0:
+            problems.append("timeout must not be 0")
+        if (common["weight"] or 0) < 0:
+            problems.append("weight must not be negative")
+        if problems:
+            return None
+        probe = probe_type(options, held)
+    except InvalidRequest as exc:
+        problems.append(str(exc))
+        return None
+
+    def own(name: str) -> Any:
+        return defaults[name] if common[name] is None else common[name]
+
+    return Check(
+        name=common["name"],
+        type=kind,
+        probe=probe,
+        timeout=own("timeout") + probe.duration,
+        retries=own("retries"),
+        interval=own("interval"),
+        depends_on=tuple(common["depends_on"] or ()),
+        weight=common["weight"],
+        quiet_until=own("quiet_until"),
+        maintenance=(*windows, *defaults["maintenance"]),
+        cooldown=own("cooldown") or 0.0,
+        secrets=tuple(sorted({one for one in probe.secrets() if len(one) > 3}, key=len, reverse=True)),
+    )
+
+
+def _elsewhere(kind: str, name: str) -> str:
+    if kind == "load" and name in ("url", "rate", "duration"):
+        return " (which is the load average); for requests at a rate take type load_test"
+    return ""
+
+
+def _windows(given: Optional[Sequence[Mapping[str, Any]]], problems: list[str]) -> tuple[Window, ...]:
+    windows = []
+    for number, one in enumerate(given or ()):
+        where = "maintenance[%d]." % number
+        problems.extend("%s%s is not an option" % (where, name) for name in one if name not in _WINDOW)
+        before = len(problems)
+        values = parse(_WINDOW, one, problems, where)
+        if len(problems) > before:
+            continue
+        clocks = [_CLOCK.fullmatch(values[name]) for name in ("start", "end")]
+        days = tuple(_DAYS.index(day) for day in values["days"] or _DAYS)
+        if all(clocks):
+            first, last = (int(clock[1]) * 60 + int(clock[2]) for clock in clocks if clock)
+            windows.append(Window(None, None, (first, last), days))
+            continue
+        try:
+            start, end = parse_time(values["start"]), parse_time(values["end"])
+        except InvalidRequest:
+            problems.append("%sstart and end are two times (ISO 8601), or two times of day such as 22:30 (UTC)" % where)
+            continue
+        if start >= end or values["days"]:
+            problems.append("%sstart is before end, and days go with times of day" % where)
+        windows.append(Window(start, end, (0, 0), days))
+    return tuple(windows)
+
+
+def _dependencies(checks: Sequence[Check]) -> list[str]:
+    """What is wrong with depends_on: unknown names, and cycles."""
+    known = {check.name: check for check in checks}
+    problems = [
+        "%s: depends_on names %s, which is no check of this task" % (check.name, other)
+        for check in checks
+        for other in check.depends_on
+        if other not in known
+    ]
+    if problems:
+        return problems
+    done: set[str] = set()
+    for check in checks:
+        # Depth first without recursion: a chain may be long.
+        path: list[str] = []
+        stack = [(check.name, False)]
+        while stack:
+            name, leaving = stack.pop()
+            if leaving:
+                done.add(path.pop())
+            elif name in path:
+                cycle = path[path.index(name) :]
+                return ["%s: depends_on leads in a circle: %s" % (name, " → ".join([*cycle, name]))]
+            elif name not in done:
+                path.append(name)
+                stack.append((name, True))
+                stack.extend((other, False) for other in known[name].depends_on)
+    return []

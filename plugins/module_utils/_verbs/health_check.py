@@ -1,0 +1,176 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""health_check: run checks, judge what they found, and write it where it was asked for."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from .._core.errors import InvalidRequest
+from .._core.outcome import CRITICAL, OK, SKIPPED, STATUSES, UNKNOWN, WARNING, Metric, Outcome
+from .._core.progress import Progress
+from .._core.units import format_time, parse_duration
+from .._history.arguments import HISTORY
+from .._reports.base import Report
+from .._reports.registry import REPORT, check_reports, write
+from .check_pool import Pool
+from .check_quiet import ALARMING, quieted
+from .check_specification import Check, read_checks
+
+ARGUMENTS: dict[str, Any] = {
+    "argument_spec": {
+        # Options differ by type and are read in check_specification.py, which names the check that is wrong.
+        "checks": {"type": "list", "elements": "raw", "required": True},
+        "timeout": {"type": "str", "default": "10s"},
+        "retries": {"type": "int", "default": 0},
+        "interval": {"type": "str", "default": "1s"},
+        "concurrency": {"type": "int", "default": 256},
+        "quiet_until": {"type": "str"},
+        "maintenance": {"type": "list", "elements": "dict", "default": []},
+        "cooldown": {"type": "str"},
+        "fail_on": {"type": "str", "choices": ["critical", "warning", "never"], "default": "critical"},
+        **REPORT,
+        **HISTORY,
+    },
+    # Its own log would hold URLs with passwords, and headers.
+    "no_log": True,
+}
+
+# What could not be looked at has not been found healthy.
+_FAILING = {"critical": (CRITICAL, UNKNOWN), "warning": (CRITICAL, UNKNOWN, WARNING), "never": ()}
+_POINTS = {OK: 1.0, WARNING: 0.5, CRITICAL: 0.0, UNKNOWN: 0.0}
+_NAMED = 10  # alarms in the message
+_MOST_THREADS = 4096
+
+
+class Request(NamedTuple):
+    """What is asked."""
+
+    checks: Sequence[Check]
+    concurrency: int
+    fail_on: str
+    report: Sequence[Mapping[str, Any]]
+    history: str  # its file; "" without
+    keep_within: float
+
+
+def echo(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments as a result may show them: a thousand checks, with passwords in URLs and headers, it may not."""
+    return dict(params, checks="%d checks" % len(params.get("checks") or []))
+
+
+def request_from(params: Mapping[str, Any]) -> Request:
+    """Check the module's arguments. Raises InvalidRequest with everything that is wrong with the checks."""
+    if not 1 <= params["concurrency"] <= _MOST_THREADS:
+        raise InvalidRequest("concurrency is %d." % params["concurrency"], "Set it to 1 to %d." % _MOST_THREADS)
+    checks = read_checks(params["checks"], params)
+    history = params["history"] or {}
+    if not history and any(check.cooldown for check in checks):
+        raise InvalidRequest(
+            "cooldown needs a history.", "Set history: the last alarm of each check is looked up there."
+        )
+    request = Request(
+        checks=checks,
+        concurrency=params["concurrency"],
+        fail_on=params["fail_on"],
+        report=params["report"],
+        history=history.get("path", ""),
+        keep_within=parse_duration(history["keep_within"]) if history else 0.0,
+    )
+    check_reports(request.report)
+    if request.history:
+        from .._history.database import check_history
+
+        check_history(request.history)
+    return request
+
+
+def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
+    """Run all checks; probes only look, so check mode differs in what is written alone."""
+    began, now = time.monotonic(), time.time()
+    request = request_from(params)
+    outcomes = Pool(request.checks, request.concurrency, progress).run()
+    outcomes = quieted(outcomes, request.checks, request.history, now)
+    alarms = [one for one in outcomes if one.status in ALARMING and not one.quiet]
+    summary = summarise(outcomes)
+    result: dict[str, Any] = {
+        "changed": False,
+        "failed": any(one.status in _FAILING[request.fail_on] for one in alarms),
+        "msg": message(outcomes, summary, alarms),
+        "checks": [as_result(one) for one in outcomes],
+        "alarms": [one.name for one in alarms],
+        "summary": summary,
+        "duration_s": round(time.monotonic() - began, 3),
+    }
+    with progress.critical():
+        result["reports"] = write(request.report, _report(outcomes, result, now), check)
+        result["changed"] = any(one["changed"] for one in result["reports"])
+        if request.history and not check:
+            from .._history.database import append
+
+            append(request.history, outcomes, request.keep_within, time.time())
+    return result
+
+
+def _report(outcomes: Sequence[Outcome], result: Mapping[str, Any], now: float) -> Report:
+    told = {name: result[name] for name in ("msg", "checks", "alarms", "summary")}
+    return Report(outcomes, told, now, result["duration_s"], socket.gethostname())
+
+
+def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Counts by status, the worst status, and the score.
+
+    The score is 100 times the mean of 1 for ok, 0.5 for warning, 0 for critical and unknown, by weight; skipped checks
+    do not count: what they depend on does.
+    """
+    counts = {status: sum(1 for one in outcomes if one.status == status) for status in STATUSES}
+    weights = sum(one.weight for one in outcomes if one.status != SKIPPED)
+    points = sum(one.weight * _POINTS[one.status] for one in outcomes if one.status != SKIPPED)
+    return {
+        "status": max((one.status for one in outcomes), key=STATUSES.index, default=OK),
+        "score": round(100 * points / weights, 1) if weights else 100.0,
+        "total": len(outcomes),
+        "quiet": sum(1 for one in outcomes if one.quiet),
+        **counts,
+    }
+
+
+def message(outcomes: Sequence[Outcome], summary: Mapping[str, Any], alarms: Sequence[Outcome]) -> str:
+    """The result in words, the worst first."""
+    counted = ", ".join("%d %s" % (summary[status], status) for status in reversed(STATUSES) if summary[status])
+    text = "%d of %d checks ok, score %g" % (summary[OK], len(outcomes), summary["score"])
+    if summary[OK] != len(outcomes):
+        text += " (%s)" % counted
+    worst = sorted(alarms, key=lambda one: -STATUSES.index(one.status))
+    listed = ["%s is %s: %s" % (one.name, one.status, one.message) for one in worst[:_NAMED]]
+    if len(worst) > _NAMED:
+        listed.append("and %d more" % (len(worst) - _NAMED))
+    return "; ".join([text, *listed])
+
+
+def as_result(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as the module returns it."""
+    return {
+        "name": outcome.name,
+        "type": outcome.type,
+        "status": outcome.status,
+        "message": outcome.message,
+        "value": outcome.value,
+        "unit": outcome.unit,
+        "warn": outcome.warn,
+        "crit": outcome.crit,
+        "quiet": outcome.quiet,
+        "weight": outcome.weight,
+        "checked_at": format_time(datetime.fromtimestamp(round(outcome.checked_at), timezone.utc)),
+        "duration_s": round(outcome.duration_s, 6),
+        "metrics": [_metric(one) for one in outcome.metrics],
+    }
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    return metric._asdict()

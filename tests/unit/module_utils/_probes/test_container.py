@@ -1,0 +1,85 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""container against a real Docker engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from tests.services.docker import Docker, docker
+
+Check = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
+    with docker(tmp_path_factory.mktemp("docker")) as running:
+        running.run("web", "sleep 300", "--env", "PASSWORD=geheim")
+        running.run("ended", "exit 3")
+        health = ("--health-interval", "300ms", "--health-timeout", "5s", "--health-retries", "1")
+        running.run("healthy", "sleep 300", "--health-cmd", "test -e /bin/sh", *health)
+        running.run("unhealthy", "sleep 300", "--health-cmd", "cat /none", *health)
+        running.run("restarts", "exit 1", "--restart", "on-failure:4")
+        yield running
+
+
+def wait_for(check: Check, options: dict[str, Any], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    until = time.monotonic() + 30
+    while True:
+        result = check("container", **options)
+        if wanted(result) or time.monotonic() > until:
+            return result
+        time.sleep(0.2)
+
+
+def test_containers(check: Check, engine: Docker) -> None:
+    where = {"socket": str(engine.socket)}
+    result = check("container", container="web", image="^busybox", **where)
+    assert result["status"] == "ok", result["message"]
+    assert result["message"].startswith("web is running for ")
+    assert result["value"] == 0
+    assert check("container", container="web", image="nginx", **where)["status"] == "critical"
+    assert check("container", container="web", age_crit="1h", **where)["status"] == "critical"
+    assert check("container", container="web", health="required", **where)["message"] == "web has no health check"
+    assert check("container", container="none", **where)["message"] == "there is no container none"
+    with pytest.raises(InvalidRequest, match="not the name of a container"):
+        check("container", container="none/../web", **where)
+    result = wait_for(check, dict(where, container="ended"), lambda found: "exited" in found["message"])
+    assert (result["status"], result["message"]) == ("critical", "ended is exited with 3: see its logs")
+    assert check("container", container="ended", state=["exited"], **where)["status"] == "ok"
+
+
+def test_health(check: Check, engine: Docker) -> None:
+    where = {"socket": str(engine.socket)}
+    good = wait_for(check, dict(where, container="healthy"), lambda found: found["status"] == "ok")
+    assert good["status"] == "ok", good["message"]
+    assert check("container", container="healthy", health="required", **where)["status"] == "ok"
+    bad = wait_for(check, dict(where, container="unhealthy"), lambda found: found["status"] == "critical")
+    assert "unhealthy is unhealthy: cat: can't open '/none'" in bad["message"]
+    assert check("container", container="unhealthy", health="ignored", **where)["status"] == "ok"
+
+
+def test_restarts(check: Check, engine: Docker) -> None:
+    options = {"socket": str(engine.socket), "container": "restarts", "state": ["exited", "restarting", "running"]}
+    result = wait_for(check, options, lambda found: found["value"] == 4)
+    assert result["status"] == "warning"
+    assert "the number of restarts of restarts is 4, warning above 3" in result["message"]
+
+
+def test_the_whole_engine(check: Check, engine: Docker) -> None:
+    result = wait_for(check, {"socket": str(engine.socket)}, lambda found: found["status"] == "critical")
+    assert "unhealthy is Up" in result["message"]
+    assert {one["name"]: one["value"] for one in result["metrics"]}["containers"] == 5
+
+
+def test_no_engine(check: Check, tmp_path: Path) -> None:
+    result = check("container", container="web", socket=str(tmp_path / "none.sock"))
+    assert result["status"] == "critical"
+    assert "No such file or directory" in result["message"]

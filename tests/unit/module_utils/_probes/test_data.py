@@ -1,0 +1,165 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""sqlite, json and backup on real data."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_info
+
+Check = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "hawkfish.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA user_version=7")
+    connection.execute("CREATE TABLE tasks (id INTEGER PRIMARY KEY, text TEXT, state TEXT)")
+    connection.execute("CREATE INDEX states ON tasks (state)")
+    connection.executemany(
+        "INSERT INTO tasks (text, state) VALUES (?, ?)", [("x" * 500, f"state-{n}") for n in range(2000)]
+    )
+    connection.commit()
+    connection.close()
+    return path
+
+
+def test_a_sound_database(check: Check, database: Path) -> None:
+    result = check("sqlite", path=str(database), schema_version=[7], query="SELECT count(*) FROM tasks", warn=2000)
+    assert (result["status"], result["value"]) == ("ok", 2000), result["message"]
+    assert result["message"] == f"{database} is sound, the query says 2000"
+
+
+def test_a_database_beside_its_writer(check: Check, database: Path) -> None:
+    writer = sqlite3.connect(database, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("INSERT INTO tasks (text) VALUES ('y')")
+    assert check("sqlite", path=str(database), query="SELECT count(*) FROM tasks")["value"] == 2000
+    writer.execute("COMMIT")
+    assert check("sqlite", path=str(database), query="SELECT count(*) FROM tasks")["value"] == 2001
+    writer.close()
+
+
+def test_sqlite_thresholds(check: Check, database: Path) -> None:
+    query = "SELECT count(*) FROM tasks"
+    assert check("sqlite", path=str(database), query=query, crit=1999)["status"] == "critical"
+    assert "schema version 7" in check("sqlite", path=str(database), schema_version="8-9")["message"]
+    with sqlite3.connect(database) as connection:
+        connection.execute("DELETE FROM tasks")
+    connection.close()
+    result = check("sqlite", path=str(database))
+    assert result["status"] == "warning"
+    assert "the free space in" in result["message"]
+
+
+def test_a_damaged_database(check: Check, database: Path) -> None:
+    data = bytearray(database.read_bytes())
+    for at in range(20 * 4096, 30 * 4096):
+        data[at] ^= 0x55
+    database.write_bytes(data)
+    result = check("sqlite", path=str(database))
+    assert result["status"] == "critical"
+    assert "is damaged, quick_check says" in result["message"] or "malformed" in result["message"]
+    assert check("sqlite", path=str(database), check="none")["status"] == "ok"
+
+
+def test_an_index_that_misses_rows_is_found_by_integrity(check: Check, database: Path) -> None:
+    connection = sqlite3.connect(database, isolation_level=None)
+    connection.execute("PRAGMA writable_schema=ON")
+    connection.execute("DELETE FROM sqlite_master WHERE name = 'states'")
+    connection.close()
+    connection = sqlite3.connect(database, isolation_level=None)
+    page = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute("INSERT INTO tasks (text, state) VALUES ('new', 'new')")
+    connection.execute("PRAGMA writable_schema=ON")
+    root = 3
+    connection.execute(
+        "INSERT INTO sqlite_master VALUES ('index', 'states', 'tasks', ?, 'CREATE INDEX states ON tasks (state)')",
+        (root,),
+    )
+    connection.close()
+    assert page > root
+    assert check("sqlite", path=str(database), check="quick")["status"] == "ok"
+    assert check("sqlite", path=str(database), check="integrity")["status"] == "critical"
+
+
+def test_databases_that_are_none(check: Check, tmp_path: Path) -> None:
+    assert "is not there" in check("sqlite", path=str(tmp_path / "none.db"))["message"]
+    (tmp_path / "text.db").write_text("hello" * 1000)
+    result = check("sqlite", path=str(tmp_path / "text.db"))
+    assert result["status"] == "critical"
+    assert "not a database" in result["message"]
+
+
+def test_a_query_that_takes_too_long(check: Check, database: Path) -> None:
+    query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    began = time.monotonic()
+    result = check("sqlite", path=str(database), query=query, timeout="300ms")
+    assert time.monotonic() - began < 1.5
+    assert (result["status"], result["message"]) == ("unknown", f"no answer within 300ms while checking {database}")
+    assert check("sqlite", path=str(database), query="SELECT * FROM nothing")["status"] == "unknown"
+    assert check("sqlite", path=str(database), query="DELETE FROM tasks")["status"] == "unknown"
+    assert check("sqlite", path=str(database), query="SELECT count(*) FROM tasks")["value"] == 2000
+
+
+def test_json_documents(check: Check, tmp_path: Path) -> None:
+    path = tmp_path / "requests.json"
+    path.write_text(json.dumps({"machines": {"a": {"id": 1}, "b": {"id": 2}}, "requests": [], "version": 3}))
+    result = check("json", path=str(path), collections={"machines": "1-10", "requests": 0}, warn=1)
+    assert (result["status"], result["value"]) == ("ok", 2), result["message"]
+    assert check("json", path=str(path), warn=3)["status"] == "warning"
+    assert "has 2 records in machines" in check("json", path=str(path), collections={"machines": 3})["message"]
+    assert "no collection none" in check("json", path=str(path), collections={"none": 1})["message"]
+    assert check("json", path=str(path), json=[{"path": "machines.*.id", "min": 1}])["status"] == "ok"
+    result = check("json", path=str(path), json=[{"path": "machines.*.id", "max": 1}])
+    assert (result["status"], result["message"]) == ("critical", "$.machines.b.id is 2, more than 1")
+    assert check("json", path=str(path), json=[{"path": "version"}], max_size=10)["status"] == "unknown"
+
+
+def test_json_that_is_none(check: Check, tmp_path: Path) -> None:
+    path = tmp_path / "half.json"
+    path.write_text('{"machines": {"a": ')
+    result = check("json", path=str(path))
+    assert result["status"] == "critical"
+    assert "half.json" in result["message"]
+    assert "is not there" in check("json", path=str(tmp_path / "none.json"))["message"]
+
+
+def test_backups(check: Check, tmp_path: Path) -> None:
+    document, repository = tmp_path / "data.json", tmp_path / "backups"
+    document.write_text('{"a": {"1": {}}}')
+
+    def verb(module: Any, **params: Any) -> dict[str, Any]:
+        values = {name: one.get("default") for name, one in module.ARGUMENTS["argument_spec"].items()}
+        values.update(name="app", repository=str(repository), **params)
+        result: dict[str, Any] = module.run(values, False, Progress())
+        return result
+
+    where = {"repository": str(repository), "backup_set": "app"}
+    assert f"{repository} has no set app" in check("backup", **where)["message"]
+    made = verb(backup, source={"type": "json", "path": str(document)})["backup"]
+    result = check("backup", max_age="26h", **where)
+    assert result["status"] == "ok"
+    assert (result["unit"], result["crit"]) == ("s", 26 * 3600)
+    assert 0 <= result["value"] < 60
+    assert made["id"] in result["message"]
+    assert check("backup", max_age=0, **where)["status"] == "critical"
+    assert "last read completely" in check("backup", verified_within=0, **where)["message"]
+    verb(backup_info, verify="full")
+    assert check("backup", verified_within="1d", **where)["status"] == "ok"
+    (data,) = (Path(made["path"]) / "data").iterdir()
+    data.write_bytes(b"short")
+    result = check("backup", **where)
+    assert result["status"] == "critical"
+    assert "app has no good backup; 1 backup of app damaged" in result["message"]

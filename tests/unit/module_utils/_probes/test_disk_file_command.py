@@ -1,0 +1,155 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""disk, file and command on this host."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+Check = Callable[..., dict[str, Any]]
+
+
+def metric(result: dict[str, Any], name: str) -> float:
+    value: float = next(one["value"] for one in result["metrics"] if one["name"] == name)
+    return value
+
+
+def test_disk_says_what_df_says(check: Check, tmp_path: Path) -> None:
+    result = check("disk", path=str(tmp_path), warn=100, crit=100, inodes_warn=100, inodes_crit=100)
+    told = os.popen(f"df --output=pcent {tmp_path}").read().split()[-1]
+    assert abs(result["value"] - int(told.rstrip("%"))) <= 1.5
+    assert result["status"] == "ok"
+
+
+def test_disk_thresholds(check: Check, tmp_path: Path) -> None:
+    path = str(tmp_path)
+    assert check("disk", path=path, warn="0%", crit="100%")["status"] == "warning"
+    assert check("disk", path=path, crit="0%")["status"] == "critical"
+    assert check("disk", path=path, free_crit="8000P")["status"] == "critical"
+    result = check("disk", path=path, free_crit="1k", inodes_warn=0, inodes_crit=100)
+    assert (result["warn"], result["crit"]) == (None, None)  # the defaults in percent do not count then
+    assert result["status"] == "warning"
+    assert "the used inodes of" in result["message"]
+
+
+def test_disk_that_is_not_there(check: Check, tmp_path: Path) -> None:
+    result = check("disk", path=str(tmp_path / "none"))
+    assert (result["status"], result["message"]) == ("critical", f"{tmp_path}/none: No such file or directory")
+
+
+def test_file_age_size_and_count(check: Check, tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"a{number}.log").write_bytes(b"x" * 1000)
+        os.utime(tmp_path / f"a{number}.log", (time.time() - 3600, time.time() - 3600 * (number + 1)))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "c.log").write_bytes(b"y")
+    path = str(tmp_path)
+    result = check("file", path=path, pattern="a*.log", warn="30m", crit="2h")
+    assert result["status"] == "warning"
+    assert 3595 < result["value"] < 3700
+    assert (metric(result, "size"), metric(result, "files")) == (3000, 3)
+    assert check("file", path=path, pattern="*.log", recurse=True, count=4, max_size=3001)["status"] == "ok"
+    assert check("file", path=path, pattern="*.log", count="4-9")["status"] == "critical"
+    assert check("file", path=path, pattern="a*", min_size="1M")["status"] == "critical"
+    assert check("file", path=path, pattern="a*", max_size="2k")["status"] == "critical"
+    assert check("file", path=path, pattern="a*", size_warn="2k")["status"] == "warning"
+
+
+def test_file_there_or_not(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    assert check("file", path=str(tmp_path / "none"))["status"] == "critical"
+    assert check("file", path=str(tmp_path / "none"), state="absent")["status"] == "ok"
+    assert check("file", path=str(tmp_path / "lock"), state="absent")["status"] == "critical"
+    assert check("file", path=str(tmp_path), pattern="*.none")["status"] == "critical"
+
+
+def test_file_content(check: Check, tmp_path: Path) -> None:
+    path = tmp_path / "motd"
+    path.write_bytes(b"hello\nworld\n")
+    good = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert check("file", path=str(path), checksum=good.upper(), contains="^wor")["status"] == "ok"
+    assert check("file", path=str(path), checksum=hashlib.md5(path.read_bytes()).hexdigest())["status"] == "ok"
+    assert "has the checksum" in check("file", path=str(path), checksum="0" * 64)["message"]
+    assert "no line that matches moon" in check("file", path=str(path), contains="moon")["message"]
+
+
+def test_a_named_pipe_is_not_waited_for(check: Check, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert check("file", path=str(tmp_path / "pipe"), contains="x", timeout="2s")["duration_s"] < 1
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(0, "ok"), (1, "warning"), (2, "critical"), (3, "unknown"), (77, "unknown")]
+)
+def test_command_exit_codes(check: Check, code: int, status: str) -> None:
+    result = check("command", argv=["sh", "-c", f"echo said; echo more; exit {code}"])
+    assert (result["status"], result["message"]) == (status, "said")
+
+
+def test_command_with_other_exit_codes(check: Check) -> None:
+    assert check("command", command="sh -c 'exit 4'", exit_codes="0-4")["status"] == "ok"
+    assert check("command", command="sh -c 'exit 5'", exit_codes=[0, 4])["status"] == "critical"
+
+
+def test_command_performance_data(check: Check) -> None:
+    text = "OK | 'a label'=12.5MB;100;200;0;500 time=250ms;1000:;@2 bad=U %=5%"
+    result = check("command", argv=["echo", text + "\nlong text | more=1c"], value="time", warn=0.2, crit=1)
+    assert result["status"] == "warning"
+    assert (result["value"], result["warn"], result["crit"]) == (0.25, 0.2, 1)
+    assert "time is 0.25, warning above 0.2" in result["message"]
+    found = {one["name"]: one for one in result["metrics"]}
+    assert found["a label"] == {
+        "name": "a label", "value": 12.5 * 2**20, "unit": "bytes", "warn": 100 * 2**20, "crit": 200 * 2**20,
+    }  # fmt: skip
+    assert (found["more"]["value"], found["more"]["unit"]) == (1, "count")
+    assert "bad" not in found
+    assert check("command", argv=["echo", text], value="none")["status"] == "unknown"
+
+
+def test_a_real_monitoring_plugin(check: Check) -> None:
+    result = check("command", argv=["/usr/lib/nagios/plugins/check_dummy", "1", "so so"])
+    assert (result["status"], result["message"]) == ("warning", "WARNING: so so")
+
+
+def test_command_that_does_not_end(check: Check, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    script = f"(sleep 2; touch {mark}) & sleep 30"
+    began = time.monotonic()
+    result = check("command", argv=["sh", "-c", script], timeout="300ms")
+    assert time.monotonic() - began < 1.5
+    assert (result["status"], result["message"]) == ("critical", "no answer within 300ms while running sh")
+    time.sleep(2)
+    assert not mark.exists()  # its children ended with it
+
+
+def test_command_that_leaves_a_child_behind(check: Check) -> None:
+    began = time.monotonic()
+    assert check("command", argv=["sh", "-c", "sleep 30 & echo fine"])["message"] == "fine"
+    assert time.monotonic() - began < 2
+
+
+def test_command_that_says_too_much(check: Check) -> None:
+    result = check("command", argv=[sys.executable, "-c", "print('x' * 50_000_000)"])
+    assert result["status"] == "ok"
+    assert len(result["message"]) <= 500
+
+
+def test_command_that_is_not_there(check: Check) -> None:
+    result = check("command", argv=["/no/such/program"])
+    assert (result["status"], result["message"]) == (
+        "unknown",
+        "/no/such/program can't be run: No such file or directory",
+    )
+
+
+def test_secrets_in_the_environment_of_a_command(check: Check) -> None:
+    result = check("command", argv=["sh", "-c", "echo $PASSWORD"], environment={"PASSWORD": "S3cr3t"})
+    assert result["message"] == "********"
