@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import http.client
 import re
 import ssl
@@ -58,6 +59,7 @@ class Answer(NamedTuple):
     ended: bool
 
 
+@functools.lru_cache(maxsize=64)  # what is asked for is looked at by several, one after another
 def parse_url(text: str) -> Url:
     """Take a URL apart. Raises InvalidRequest, without showing it."""
     try:
