@@ -17,7 +17,7 @@ NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin
 # What tests use besides the collection's own needs.
 TEST_PROGRAMS=(git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount
-  java=default-jre-headless
+  java=default-jre-headless promtool=prometheus
   nginx=nginx-light openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
   dockerd=docker.io busybox=busybox-static ping=iputils-ping
   /usr/lib/nagios/plugins/check_dummy=monitoring-plugins-basic)

@@ -11,12 +11,12 @@ import http.client
 import re
 import ssl
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from .._core.errors import InvalidRequest
 from .base import Deadline, ProbeFailed
-from .sockets import Stream, address, connect, connect_unix, reason, wrap_tls
+from .sockets import Stream, address, connect, connect_unix, reason, tls_context, wrap_tls
 
 _CHUNK = 65536
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -176,9 +176,9 @@ def _protocol_error(exc: http.client.HTTPException) -> str:
 
 
 class Client(NamedTuple):
-    """How to ask: TLS settings, and how many redirects to follow."""
+    """How to ask: how to come by TLS settings, and how many redirects to follow."""
 
-    context: Optional[ssl.SSLContext] = None
+    context: Callable[[], ssl.SSLContext] = tls_context
     redirects: int = 5
     limit: int = 1 << 20
     name: str = ""
@@ -188,9 +188,8 @@ class Client(NamedTuple):
         seen: list[Url] = []
         while True:
             # The name goes with the URL that it was given for.
-            connection = Connection(
-                url, self.context if url.scheme == "https" else None, name=self.name if not seen else ""
-            )
+            context = self.context() if url.scheme == "https" else None
+            connection = Connection(url, context, name=self.name if not seen else "")
             try:
                 answer = connection.exchange(request, deadline, wanted, self.limit)
             finally:

@@ -89,8 +89,15 @@ class Pool:
         waiting = sum(1 for job in self._running if job.pausing or job.deadline.elapsed() > _WAITING)
         wanted = min(self._most, _WORKING + waiting, len(self._running) + len(self._ready))
         while self._threads < wanted:
+            thread = threading.Thread(target=self._work, name="day2-check", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the host allows no more; those that are there do the work
+                if not self._threads:
+                    raise
+                self._most = self._threads
+                return
             self._threads += 1
-            threading.Thread(target=self._work, name="day2-check", daemon=True).start()
 
     def _end_overdue(self) -> None:
         for job in list(self._running):

@@ -160,6 +160,20 @@ def test_tls_with_a_trusted_certificate(check: Check, web: Nginx) -> None:
     )
 
 
+def test_a_redirect_to_tls(check: Check, web: Nginx) -> None:
+    assert (
+        check("http", url=web.url + "/secure", ca=web.ca)["message"]
+        == f"https://localhost:{web.tls}/healthz answered 200"
+    )
+    assert "certificate is not trusted" in check("http", url=web.url + "/secure")["message"]
+
+
+def test_tls_that_is_left_by_a_redirect(check: Check, web: Nginx) -> None:
+    result = check("https", url=f"https://localhost:{web.tls}/far", ca=web.ca)
+    assert result["status"] == "critical"
+    assert "which is not https" in result["message"]
+
+
 def test_tls_with_a_certificate_that_nobody_trusts(check: Check, web: Nginx) -> None:
     result = check("https", url=f"https://localhost:{web.tls}/healthz")
     assert result["status"] == "critical"
