@@ -97,9 +97,9 @@ def test_nagios_has_a_line_a_check(outcomes: list[Outcome]) -> None:
     lines = FORMATS["nagios"]().render(report(outcomes), "app").decode("utf-8").splitlines()
     assert len(lines) == len(outcomes)
     for line in lines:
-        text, bar, data = line.partition(" | ")
+        text, separator, data = line.partition(" | ")
         assert re.match("(OK|WARNING|CRITICAL|UNKNOWN|DEPENDENT) - ", text)
-        assert bar
+        assert separator
         assert "|" not in text + data
         number = r"-?[0-9]+(\.[0-9]+)?"
         entry = rf"'([^'=]|'')*'={number}(s|%|B)?(;{number}:?)?(;{number}:?)?"
