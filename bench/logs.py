@@ -147,18 +147,19 @@ def one_large_log(table: Table) -> None:
     (folder,) = fresh("logs")
     folder.mkdir()
     log = folder / "app.log"
-    log.write_bytes(b"a line\n")
-    small = rotate(log, compression="none")
-    fresh("logs")
-    folder.mkdir()
-    write_log(log, SIZE)
-    settle()
-    large = rotate(log, compression="none")
-    table.row("rename, a log of one line", float(str(small["duration_s"])), "on the host, without Ansible")
-    table.row("rename, the large log", float(str(large["duration_s"])))
-    table.ratio(
-        "rename: large beyond small", float(str(large["duration_s"])) - float(str(small["duration_s"])), 0.05, "s"
-    )
+
+    def renamed(fill: Callable[[], object]) -> float:
+        fill()
+        settle()
+        done = rotate(log, compression="none")
+        (folder / "app.log.1").unlink()
+        return float(str(done["duration_s"]))
+
+    small = min(renamed(lambda: log.write_bytes(b"a line\n")) for _dummy in range(REPEAT))
+    large = min(renamed(lambda: write_log(log, SIZE)) for _dummy in range(REPEAT))
+    table.row("rename, a log of one line", small, "on the host, without Ansible")
+    table.row("rename, the large log", large)
+    table.ratio("rename: large beyond small", large - small, 0.05, "s")
 
     def ours() -> float:
         (folder / "app.log.1.zst").unlink(missing_ok=True)

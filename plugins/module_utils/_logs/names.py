@@ -15,7 +15,7 @@ DATE_FORMAT = "-%Y%m%d-%H%M%S"
 
 # What others (logrotate) compress with counts, too.
 _COMPRESSED = re.compile(r"\.(?:zst|gz|xz|bz2|lz4|Z)$")
-_NUMBERED = re.compile(r"(?s)(.+)\.([1-9][0-9]{0,8})")
+_NUMBERED = re.compile(r"(?s)(.+)\.([1-9][0-9]{0,5})")
 _DIRECTIVES = {
     "Y": r"(?P<Y>[0-9]{4})",
     "m": r"(?P<m>[0-9]{2})",
@@ -68,9 +68,10 @@ class Naming:
     def parse(self, name: str) -> Optional[Parsed]:
         """What a name tells, or None when it is no rotated file's."""
         stem = _COMPRESSED.sub("", name)
-        match = _NUMBERED.fullmatch(stem)
-        if match is not None:
-            return Parsed(match[1], stem, int(match[2]), None)
+        # a date may end like a number (app.log.30.06.2025)
+        return (self._dated(stem) or _numbered(stem)) if self.dated else (_numbered(stem) or self._dated(stem))
+
+    def _dated(self, stem: str) -> Optional[Parsed]:
         match = self._dates.fullmatch(stem)
         if match is None:
             return None
@@ -78,6 +79,11 @@ class Naming:
             return Parsed(match[1], stem, None, _when(match.groupdict()))
         except (ValueError, OverflowError):  # the 31st of February is no date
             return None
+
+
+def _numbered(stem: str) -> Optional[Parsed]:
+    match = _NUMBERED.fullmatch(stem)
+    return None if match is None else Parsed(match[1], stem, int(match[2]), None)
 
 
 def is_compressed(name: str) -> bool:
