@@ -82,7 +82,7 @@ class Pace:
             if quiet > self.patience:
                 raise Exhausted("%s, for %d s" % (reason, quiet))
             self._delay = min(max(self._delay * 2, _SHORTEST_WAIT), _LONGEST_WAIT)
-            delay = self._delay
+            delay = min(self._delay, self.patience - quiet + _SHORTEST_WAIT)
         # Full jitter: threads that were refused together do not come back together.
         if stop.wait(random.uniform(delay / 4, delay)):  # noqa: S311 - nothing secret
             raise Cancelling
@@ -184,7 +184,7 @@ class Client:
             content: bytes = response.content
         except exceptions.SSLError as exc:
             raise Refused("SSLError", str(exc)) from None
-        except exceptions.HTTPClientError as exc:
+        except (exceptions.HTTPClientError, exceptions.ConnectionError) as exc:
             raise _Again("there is no connection (%s)" % exc) from None
         except exceptions.BotoCoreError as exc:
             raise Refused("Credentials", str(exc)) from None
