@@ -61,12 +61,17 @@ class Cancelling(Exception):
 
 
 class Pace:
-    """How fast all threads together may ask: after a refusal everybody waits, twice as long after each further one."""
+    """How long a refused call waits: what all threads of a client have seen decides.
+
+    The wait doubles with each round of refusals, at most once within the wait itself (many calls are refused at the
+    same time), and shrinks with each call that gets on.
+    """
 
     def __init__(self, patience: float) -> None:
         self.patience = patience
         self.refusals = 0
         self._delay = 0.0
+        self._raised = 0.0
         self._progress = 0.0
         self._lock = threading.Lock()
 
@@ -81,7 +86,9 @@ class Pace:
             quiet = now - max(since, self._progress)
             if quiet > self.patience:
                 raise Exhausted("%s, for %d s" % (reason, quiet))
-            self._delay = min(max(self._delay * 2, _SHORTEST_WAIT), _LONGEST_WAIT)
+            if now >= self._raised + self._delay:
+                self._delay = min(max(self._delay * 2, _SHORTEST_WAIT), _LONGEST_WAIT)
+                self._raised = now
             delay = min(self._delay, self.patience - quiet + _SHORTEST_WAIT)
         # Full jitter: threads that were refused together do not come back together.
         if stop.wait(random.uniform(delay / 4, delay)):  # noqa: S311 - nothing secret
@@ -230,8 +237,8 @@ def describe_failure(kind: type[Day2Error], what: str, exc: Exception) -> Day2Er
     if isinstance(exc, Exhausted):
         return kind(
             "%s: %s." % (what, exc),
-            "Raise the table's capacity or the patience (throttle_timeout), lower workers, and run it again: it goes"
-            " on from the last position that was kept.",
+            "Check the network and endpoint_url or, if it is throttled, raise the table's capacity or"
+            " throttle_timeout; then run it again: it goes on from the last position that was kept.",
         )
     hint = ""
     if isinstance(exc, Refused):

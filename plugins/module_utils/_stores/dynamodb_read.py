@@ -21,6 +21,8 @@ from .dynamodb_client import Cancelling, Client, Exhausted, Refused, describe_fa
 from .dynamodb_tables import Table
 from .dynamodb_values import KeyValue, decode, key_values
 
+# Records of a page: pages of all segments wait in memory, as Python objects some ten times as large as on the wire.
+_PAGE = 1000
 # Of each segment: None before its first page, then the last key that was read, False after its last page.
 _After = Union[None, bool, Mapping[str, Any]]
 
@@ -36,7 +38,7 @@ class Page(NamedTuple):
 
 
 def scan(client: Client, table: Table, segments: int, after: Optional[Mapping[str, Any]] = None) -> Iterator[Page]:
-    """All records of a table, page by page (of at most 1 MB), from a position on or from the start.
+    """All records of a table, page by page (of at most 1000 records and 1 MB), from a position on or from the start.
 
     Strongly consistent. The order is DynamoDB's own; within each segment it is always the same. A position keeps the
     number of segments that it was made with.
@@ -85,7 +87,9 @@ class _Readers:
     def _read(self, number: int, after: _After) -> None:
         try:
             while after is not False:
-                answer = self._client.call("Scan", _request(self._table, number, self._total, after), self._stop)
+                answer = self._client.call(
+                    "Scan", _request(self._table, number, self._total, after, Limit=_PAGE), self._stop
+                )
                 self._client.pace.progressed()
                 after = answer.get("LastEvaluatedKey") or False
                 self.pages.put((number, [decode(item) for item in answer["Items"]], after))
@@ -105,7 +109,13 @@ def _state(after: Optional[Mapping[str, Any]], segments: int) -> list[_After]:
 
 
 def _request(table: Table, number: int, total: int, after: _After, **more: Any) -> bytes:
-    request = {"TableName": table.name, "Segment": number, "TotalSegments": total, "ConsistentRead": True, **more}
+    request: dict[str, Any] = {
+        "TableName": table.name,
+        "Segment": number,
+        "TotalSegments": total,
+        "ConsistentRead": True,
+    }
+    request.update(more)
     if after:
         request["ExclusiveStartKey"] = after
     return json.dumps(request, ensure_ascii=False).encode()

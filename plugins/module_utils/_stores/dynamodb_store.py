@@ -117,7 +117,7 @@ class DynamodbRecords:
         return TableInfo(collection, table.name, table.key, table.indexes, count)
 
     def read(self, collection: str, after: Optional[Mapping[str, Any]] = None) -> Iterator[Page]:
-        """All records, in pages of at most 1 MB, from a page's position on or from the start.
+        """All records, in pages of at most 1000, from a page's position on or from the start.
 
         :raises SourceError: the table is missing, can't be read, or is throttled for too long.
         """

@@ -58,6 +58,7 @@ VALUES = st.recursive(
 RECORDS = st.dictionaries(NAMES, VALUES, max_size=5)
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_comes_back_as_it_was(record: dict[str, Any]) -> None:
     record["id"] = "x"
