@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import threading
 import time
 import zlib
@@ -142,6 +143,8 @@ class Client:
             proxies=botocore.utils.get_environ_proxies(self.url),
             timeout=(10, 60),
             max_pool_connections=connections,
+            # Without it the body of each call waits for the acknowledgement of its head: 40 ms.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
 
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
