@@ -32,6 +32,7 @@ LARGEST_ITEM = 400 * 1024
 _DIGITS = 38
 _LOWEST, _HIGHEST = -130, 125
 _SAFE = 10**18
+_FEW = 64  # fields of a map whose layout is remembered
 _TAG = re.compile(r"\$+(?:time|number)")
 _NUMBERS = {"NaN": Decimal("NaN"), "Infinity": Decimal("Infinity"), "-Infinity": Decimal("-Infinity")}
 _TYPES = {"S": "text", "N": "a number", "B": "bytes"}
@@ -66,8 +67,7 @@ def encode(record: Mapping[str, Any], key: tuple[KeyField, ...]) -> bytes:
     """
     key_values(record, key)
     try:
-        fields = ["%s:%s" % (_name(name), _write(value)) for name, value in record.items()]
-        text = ("{%s}" % ",".join(fields)).encode()
+        text = _write_fields(record).encode()
         # The JSON text is never shorter than what DynamoDB counts.
         if len(text) > LARGEST_ITEM:
             size = item_size(json.loads(text))
@@ -144,7 +144,6 @@ def _exact(value: Union[int, float, Decimal]) -> Union[int, Decimal]:
     return _parse_number(text)
 
 
-@functools.lru_cache(maxsize=1024)
 def _name(name: str) -> str:
     if not isinstance(name, str):
         raise Unstorable("the name of a field is of type %s" % type(name).__name__)
@@ -208,10 +207,12 @@ def _write_text(value: str) -> str:
 
 
 def _write_int(value: int) -> str:
-    return '{"N":"%s"}' % _number(value)
+    return '{"N":"%d"}' % value if -_SAFE < value < _SAFE else '{"N":"%s"}' % _number(value)
 
 
 def _write_float(value: float) -> str:
+    if 1e-5 < value < 1e15:
+        return '{"N":"%s"}' % float.__repr__(value)
     return _write_decimal(Decimal(float.__repr__(value)))
 
 
@@ -236,7 +237,7 @@ def _base64(value: Any) -> str:
 
 
 def _write_list(value: Any) -> str:
-    return '{"L":[%s]}' % ",".join([_write(one) for one in value])
+    return '{"L":[%s]}' % ",".join([_WRITERS[type(one)](one) for one in value])
 
 
 def _write_set(value: DynamoSet) -> str:
@@ -249,7 +250,21 @@ def _write_map(value: Mapping[str, Any]) -> str:
         ((name, one),) = value.items()
         if isinstance(name, str) and _TAG.fullmatch(name):
             return '{"M":{%s:%s}}' % (_name("$" + name), _write(one))
-    return '{"M":{%s}}' % ",".join(["%s:%s" % (_name(name), _write(one)) for name, one in value.items()])
+    return '{"M":%s}' % _write_fields(value)
+
+
+def _write_fields(value: Mapping[str, Any]) -> str:
+    template = _known_template(tuple(value)) if len(value) <= _FEW else _template(tuple(value))
+    return template % tuple([_WRITERS[type(one)](one) for one in value.values()])
+
+
+def _template(names: tuple[Any, ...]) -> str:
+    """The fields of a map, with a %s for each value."""
+    return "{%s}" % ",".join([_name(name).replace("%", "%%") + ":%s" for name in names])
+
+
+# The records of a collection mostly have the same fields.
+_known_template = functools.lru_cache(maxsize=256)(_template)
 
 
 # The order matters: a bool is an int, a datetime is a date, a set is a list.
