@@ -52,7 +52,7 @@ def records(count: int) -> list[dict[str, Any]]:
 
 
 def bodies(table: str, some: list[dict[str, Any]]) -> list[bytes]:
-    puts = [b'{"PutRequest":{"Item":%s}}' % encode(one, KEY) for one in some]
+    puts = [b'{"PutRequest":{"Item":%s}}' % encode(one) for one in some]
     return [
         b'{"RequestItems":{"%s":[%s]}}' % (table.encode(), b",".join(puts[at : at + 25]))
         for at in range(0, len(puts), 25)

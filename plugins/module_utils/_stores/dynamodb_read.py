@@ -40,8 +40,8 @@ class Page(NamedTuple):
 def scan(client: Client, table: Table, segments: int, after: Optional[Mapping[str, Any]] = None) -> Iterator[Page]:
     """All records of a table, page by page (of at most 1000 records and 1 MB), from a position on or from the start.
 
-    Strongly consistent. The order is DynamoDB's own; within each segment it is always the same. A position keeps the
-    number of segments that it was made with.
+    Strongly consistent. The segments are read at the same time and handed out in turns, so that the order is always the
+    same while the content and the number of segments are. A position keeps that number.
 
     :raises SourceError: the table can't be read, or is throttled for too long.
     """
@@ -49,20 +49,21 @@ def scan(client: Client, table: Table, segments: int, after: Optional[Mapping[st
     readers = _Readers(client, table, state)
     try:
         while any(one is not False for one in state):
-            number, records, last = readers.pages.get()
-            if isinstance(records, Exception):
-                raise _failure(table, records)
-            state[number] = last
-            yield Page(records, {"segments": len(state), "after": list(state)})
+            for number in [number for number, one in enumerate(state) if one is not False]:
+                records, state[number] = readers.pages[number].get()
+                if isinstance(records, Exception):
+                    raise _failure(table, records)
+                yield Page(records, {"segments": len(state), "after": list(state)})
     finally:
         readers.close()
 
 
 class _Readers:
-    """A thread for each segment that is not done; `pages` gets (segment, records or an exception, where it ends)."""
+    """A thread for each segment that is not done; its queue gets (records or an exception, where they end)."""
 
     def __init__(self, client: Client, table: Table, state: Sequence[_After]) -> None:
-        self.pages: queue.Queue[tuple[int, Any, _After]] = queue.Queue(maxsize=len(state))
+        # One page waits and one is being fetched: the segments are about equally large.
+        self.pages: list[queue.Queue[tuple[Any, _After]]] = [queue.Queue(maxsize=1) for dummy in state]
         self._client = client
         self._table = table
         self._total = len(state)
@@ -79,8 +80,9 @@ class _Readers:
         self._stop.set()
         while any(thread.is_alive() for thread in self._threads):
             # A thread may be waiting for room.
-            while not self.pages.empty():
-                self.pages.get_nowait()
+            for pages in self.pages:
+                while not pages.empty():
+                    pages.get_nowait()
             for thread in self._threads:
                 thread.join(0.01)
 
@@ -92,11 +94,11 @@ class _Readers:
                 )
                 self._client.pace.progressed()
                 after = answer.get("LastEvaluatedKey") or False
-                self.pages.put((number, [decode(item) for item in answer["Items"]], after))
+                self.pages[number].put(([decode(item) for item in answer["Items"]], after))
         except Cancelling:
             pass
         except Exception as exc:  # raised again by who waits for the page
-            self.pages.put((number, exc, after))
+            self.pages[number].put((exc, after))
 
 
 def _state(after: Optional[Mapping[str, Any]], segments: int) -> list[_After]:

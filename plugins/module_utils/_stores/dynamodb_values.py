@@ -60,12 +60,11 @@ class DynamoSet(list[Any]):
         self.kind = kind
 
 
-def encode(record: Mapping[str, Any], key: tuple[KeyField, ...]) -> bytes:
-    """The record as JSON text of an item, in UTF-8.
+def encode(record: Mapping[str, Any]) -> bytes:
+    """The record as JSON text of an item, in UTF-8. (Its key is looked at by `key_values`.)
 
     :raises Unstorable: the item would not be the same, or not be accepted.
     """
-    key_values(record, key)
     try:
         text = _write_fields(record).encode()
         # The JSON text is never shorter than what DynamoDB counts.
@@ -105,7 +104,7 @@ def _key_value(value: Any, field: KeyField, limit: int) -> KeyValue:
     where = "the key field %s" % field.name
     if value is None:
         raise Unstorable("%s is missing or null" % where)
-    found = _key_type(value)
+    found = key_type(value)
     if found != field.type:
         what = _TYPES[found] if found else "of type %s" % type(value).__name__
         raise Unstorable("%s is %s, and the table's is %s" % (where, what, _TYPES[field.type]))
@@ -125,10 +124,6 @@ def _key_value(value: Any, field: KeyField, limit: int) -> KeyValue:
 
 def key_type(value: Any) -> Optional[str]:
     """S, N or B, or None for a value that can't be part of a key."""
-    return _key_type(value)
-
-
-def _key_type(value: Any) -> Optional[str]:
     if isinstance(value, str):
         return "S"
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):

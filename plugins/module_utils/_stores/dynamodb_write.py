@@ -67,7 +67,7 @@ class Writer:
             key = None
             try:
                 key = key_values(record, self._table.key)
-                text = b'{"PutRequest":{"Item":%s}}' % encode(record, self._table.key)
+                text = b'{"PutRequest":{"Item":%s}}' % encode(record)
             except Unstorable as exc:
                 self._reject(Reject(key, record, str(exc)))
             else:

@@ -82,6 +82,8 @@ def test_reading_goes_on_from_every_position(store: DynamodbRecords, stop_after:
     # more than one page for each of the segments
     big = [{"id": "b%03d" % number, "text": "x" * 200_000} for number in range(60)]
     assert store.write("machines", big) == []
+    orders = [[record["id"] for page in store.read("machines") for record in page.records] for dummy in range(2)]
+    assert orders[0] == orders[1]
     found: list[str] = []
     position = None
     reading = store.read("machines")

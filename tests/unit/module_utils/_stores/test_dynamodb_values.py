@@ -35,7 +35,7 @@ KEY = (KeyField("id", "S"),)
 
 
 def there_and_back(record: dict[str, Any]) -> dict[str, Any]:
-    return decode(json.loads(encode(record, KEY)))
+    return decode(json.loads(encode(record)))
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -143,7 +143,7 @@ def test_edges_survive_a_server(store: DynamodbRecords, value: Any) -> None:
 )
 def test_what_does_not_fit_is_refused_with_a_reason(value: Any, reason: str) -> None:
     with pytest.raises(Unstorable, match=reason):
-        encode({"id": "x", "value": value}, KEY)
+        encode({"id": "x", "value": value})
 
 
 def test_deep_nesting_is_refused() -> None:
@@ -151,7 +151,7 @@ def test_deep_nesting_is_refused() -> None:
     for dummy in range(5000):
         value = [value]
     with pytest.raises(Unstorable, match="nested too deeply"):
-        encode({"id": "x", "value": value}, KEY)
+        encode({"id": "x", "value": value})
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_type_of_the_future_is_not_guessed() -> None:
 @pytest.mark.parametrize("spare", [0, 1])
 def test_the_limit_of_an_item_is_the_servers(store: DynamodbRecords, spare: int) -> None:
     record = {"id": "x", "value": "ü" * 100, "rest": ""}
-    record["rest"] = "y" * (LARGEST_ITEM - item_size(json.loads(encode(record, KEY))) + spare)
+    record["rest"] = "y" * (LARGEST_ITEM - item_size(json.loads(encode(record))) + spare)
     rejects = store.write("things", [record])
     assert len(rejects) == spare
     if rejects:
