@@ -23,17 +23,6 @@ from .dynamodb_write import Reject, Writer
 # A call waits for the network most of its time: more threads than processors.
 _WORKERS = 8
 _PATIENCE = "5m"
-OPTIONS: dict[str, dict[str, Any]] = {
-    "prefix": {"type": "str"},
-    "tables": {"type": "dict"},
-    "region": {"type": "str"},
-    "endpoint_url": {"type": "str"},
-    "profile": {"type": "str"},
-    "access_key": {"type": "str", "no_log": True},
-    "secret_key": {"type": "str", "no_log": True},
-    "session_token": {"type": "str", "no_log": True},
-    "throttle_timeout": {"type": "str"},
-}
 
 
 class TableInfo(NamedTuple):
@@ -103,6 +92,13 @@ class DynamodbRecords:
         if self._mapping is None:
             return [name[len(self._prefix) :] for name in names if name != self._prefix]
         return sorted(collection for collection, table in self._mapping.items() if table in names)
+
+    def key(self, collection: str) -> tuple[KeyField, ...]:
+        """The key of a collection's table.
+
+        :raises SourceError: there is no such table.
+        """
+        return self._table(collection).key
 
     def describe(self) -> list[TableInfo]:
         """Every collection with its key and a real count.
