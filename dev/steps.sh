@@ -17,7 +17,7 @@ NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin
 # What tests use besides the collection's own needs.
 TEST_PROGRAMS=(git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount
-  java=default-jre-headless pg_ctlcluster=postgresql)
+  java=default-jre-headless)
 
 step_setup() {
   need_programs "${TEST_PROGRAMS[@]}"
