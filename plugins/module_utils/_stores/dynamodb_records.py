@@ -25,6 +25,7 @@ class DynamodbRecordStore:
     consistent = False
     typed = False
     stable = False
+    whole = False
     columns = False
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -105,9 +106,7 @@ class DynamodbRecordStore:
         self._store().keep(collection, position)
 
     def ensure(self, info: Info, clear: bool, position: Any) -> None:
-        """See `RecordStore`. A table is emptied by making it anew."""
-        if clear and info.name in self._native.collections():
-            self._native.drop(info.name)
+        """See `RecordStore`."""
         self._native.ensure(info.name, self._key(info))
         self.keep_position(info.name, position)
 

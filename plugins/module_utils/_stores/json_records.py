@@ -40,6 +40,7 @@ class JsonRecords:
     consistent = False
     typed = False
     stable = True
+    whole = True
     columns = False
 
     def __init__(self, path: str, keys: Mapping[str, Sequence[str]]) -> None:
@@ -187,7 +188,9 @@ class JsonRecords:
                 % (info.name, ", ".join(info.key), ", ".join(here[info.name].key)),
                 "Set primary_key for it, or on_existing=replace.",
             )
-        staging.ensure(held, True, None)
+        if any(one.name == held.name for one in staging.collections()):
+            staging.drop(held)
+        staging.ensure(held, False, None)
         if not clear and info.name in here:
             batch: list[Record] = []
             for record in self.read(here[info.name]):

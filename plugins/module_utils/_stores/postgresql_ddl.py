@@ -62,8 +62,8 @@ WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.
       AND a.attgenerated = ''
 ORDER BY c.relname, a.attnum"""
 _NAMES = (
-    "(SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest({}) WITH ORDINALITY k(num, n)"
-    " JOIN pg_attribute a ON a.attrelid = {} AND a.attnum = k.num)"
+    "(SELECT array_agg(a.attname::text ORDER BY u.n) FROM unnest({}) WITH ORDINALITY u(num, n)"
+    " JOIN pg_attribute a ON a.attrelid = {} AND a.attnum = u.num)"
 )
 _CONSTRAINTS = """
 SELECT c.relname, k.contype::text, k.conname, %s, f.relname, %s, k.confdeltype::text, k.confupdtype::text

@@ -66,6 +66,7 @@ class PostgresqlRecords:
     consistent = True
     typed = True
     stable = True
+    whole = False
     columns = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -211,8 +212,6 @@ class PostgresqlRecords:
             found = [one for one in describe(connection, self._schema) if one.name == info.name]
             if found:
                 sql_schema.check_fits(info, found[0], _same)
-                if clear:
-                    connection.execute("DELETE FROM %s" % qualified(self._schema, info.name))
             else:
                 connection.execute(postgresql_ddl.create_table(info, self._schema))
             self._keep(connection, info.name, position)

@@ -100,9 +100,8 @@ def fitted(field: Field, value: Any) -> Any:
         return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if kind == REAL and number and _exact(value):
         return float(value)
-    if kind in (TIMESTAMP, TIMESTAMPTZ) and isinstance(value, datetime):
-        if (value.tzinfo is not None) == (kind == TIMESTAMPTZ):
-            return value
+    if isinstance(value, datetime) and kind == (TIMESTAMP if value.tzinfo is None else TIMESTAMPTZ):
+        return value
     raise Refused("the field %s is of kind %s, and the value is %s" % (field.name, kind, _described(value)))
 
 

@@ -86,6 +86,7 @@ class RecordStore(Protocol):
     consistent: bool  # all reading shows one state
     typed: bool  # kinds of fields are known without reading the records
     stable: bool  # `read` has the same order in each run
+    whole: bool  # the new content takes the place of the old one at once, in `forget`
     columns: bool  # a missing field and null are the same
 
     def __enter__(self) -> RecordStore: ...
@@ -123,7 +124,10 @@ class RecordStore(Protocol):
         """Commit a position alone."""
 
     def ensure(self, info: Info, clear: bool, position: Any) -> None:
-        """Make the collection unless it is there; `clear`: empty it. Committed together with the position.
+        """Make the collection unless it is there. Committed together with the position.
+
+        :param clear: what it holds is not wanted; only for a store whose content is replaced as a `whole`. In others
+            deleting a record that will be written again could take with it what points to it.
 
         :raises TargetError: it is there with another schema.
         """

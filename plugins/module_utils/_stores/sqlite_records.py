@@ -31,6 +31,7 @@ class SqliteRecords:
     consistent = True
     typed = False
     stable = True
+    whole = False
     columns = True
 
     def __init__(self, path: str, ordered: bool = True) -> None:
@@ -180,8 +181,6 @@ class SqliteRecords:
             found = [one for one in describe(connection)[0] if fold(one.name) == fold(info.name)]
             if found:
                 sql_schema.check_fits(info, found[0], fold)
-                if clear:
-                    connection.execute("DELETE FROM %s" % identifier(info.name))
             else:
                 connection.execute(sqlite_ddl.create_table(info))
             _keep(connection, info.name, position)
@@ -195,7 +194,7 @@ class SqliteRecords:
             try:
                 connection.executemany(statement, rows)
             except sqlite3.IntegrityError as exc:
-                raise _violation(connection, statement, info, taken, rows, exc) from exc
+                raise _violation(connection, statement, info=info, records=taken, rows=rows, exc=exc) from exc
             _keep(connection, info.name, position)
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
@@ -244,6 +243,7 @@ def _keep(connection: sqlite3.Connection, collection: str, position: Any) -> Non
 def _violation(
     connection: sqlite3.Connection,
     statement: str,
+    *,
     info: Info,
     records: Sequence[Record],
     rows: Sequence[tuple[Any, ...]],

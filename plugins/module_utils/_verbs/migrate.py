@@ -86,6 +86,7 @@ class Job(NamedTuple):
     loose: bool
     comparison: Comparison
     there: bool
+    held: int  # records in the target
     position: Optional[dict[str, Any]]
 
     @property
@@ -194,7 +195,7 @@ def plan(request: Request, source: RecordStore, target: RecordStore, scratch: st
                 if request.mode == "merge":
                     comparison = comparison._replace(left=comparison.left + comparison.removed, removed=0)
         held += count
-        jobs.append(Job(info, final, read, loose, comparison, there is not None, position))
+        jobs.append(Job(info, final, read, loose, comparison, there is not None, count, position))
     ready = Plan(request, source, target, jobs, positions.get(OVERALL), held, scratch, progress)
     _check_allowed(ready)
     _check_references(ready)

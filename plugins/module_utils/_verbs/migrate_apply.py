@@ -39,8 +39,12 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
     _prepare_tables(ready, jobs)
     written = [_write(ready, job) for job in _parents_first(jobs)]
     infos = [one.info for one in written]
+    if ready.request.mode != "merge":
+        for one in reversed(written):
+            _remove_extra(ready, one)
     ready.progress.start("Completing %s" % ready.target.location)
-    ready.target.finish(infos)
+    # with the source's keys and indexes, which the tables may still lack
+    ready.target.finish([one.job.target for one in written])
     checks = [_verify(ready, one) for one in written]
     checks += _references(ready, infos)
     failed = [check.message for check in checks if not check.ok]
@@ -85,17 +89,28 @@ def _save(ready: Plan) -> Optional[str]:
 
 
 def _prepare_tables(ready: Plan, jobs: list[Job]) -> None:
-    """Make or empty the collections, children first, so that no foreign key is in the way."""
-    merge = ready.request.mode == "merge"
-    for job in reversed(_parents_first(jobs)):
+    """Make the collections that are missing.
+
+    What is in a table is not removed to be written again: others may point to it, and go with it. Records are put over
+    it, and what is too much is removed in the end. A document takes the old one's place as a whole.
+    """
+    anew = ready.target.whole and ready.request.mode != "merge"
+    for job in jobs:
         if job.position is None:
-            clear = not merge and job.there
-            ready.target.ensure(job.target, clear, _start(job))
+            ready.target.ensure(job.target, anew and job.there, _start(job, anew or not job.held))
 
 
-def _start(job: Job) -> dict[str, Any]:
+def _start(job: Job, fresh: bool) -> dict[str, Any]:
+    """The position before the first record. `fresh`: the target's collection held none."""
     read = job.survey
-    return {"source": read.hexdigest(), "count": read.count, "done": 0, "rejected": 0, "digest": "0"}
+    return {
+        "source": read.hexdigest(),
+        "count": read.count,
+        "done": 0,
+        "rejected": 0,
+        "digest": "0",
+        "fresh": fresh,
+    }
 
 
 def _parents_first(jobs: list[Job]) -> list[Job]:
@@ -121,10 +136,10 @@ def _parents_first(jobs: list[Job]) -> list[Job]:
 def _write(ready: Plan, job: Job) -> _Written:
     """Write the rest of a collection, batch by batch."""
     name = job.source.name
-    position = dict(job.position or _start(job))
-    upsert = ready.request.mode == "merge" or (job.position is not None and not ready.source.stable)
-    if not ready.source.stable:
-        position = _start(job)
+    position = dict(job.position or ready.target.positions([name])[name])
+    if position["done"] and not ready.source.stable:  # the order is another one now
+        position = _start(job, False)
+    upsert = ready.request.mode == "merge" or not position["fresh"]
     found = {info.name: info for info in ready.target.collections()} if ready.target.columns else {}
     info = in_target(job.target, found[name]) if name in found else job.target
     began, written = time.monotonic(), position["done"]
@@ -252,7 +267,18 @@ def _repair(ready: Plan, one: _Written) -> None:
     if ready.request.mode != "merge":
         for start in range(0, len(extra), size):
             ready.target.delete(one.info, extra[start : start + size])
-    ready.target.finish([one.info])
+    ready.target.finish([one.job.target])
+
+
+def _remove_extra(ready: Plan, one: _Written) -> None:
+    """Remove what the target held before and the source does not have."""
+    if one.position["fresh"]:
+        return
+    extra: list[tuple[Any, ...]] = []
+    _compare(ready, one, extra=extra.append)
+    size = ready.request.params["batch_size"]
+    for start in range(0, len(extra), size):
+        ready.target.delete(one.info, extra[start : start + size])
 
 
 def _references(ready: Plan, infos: list[Info]) -> list[Check]:

@@ -23,7 +23,8 @@ from .._stores.record_store import Info, RecordStore
 from .._stores.registry import STORES, open_store
 from . import restore
 from .arguments import NamedStore
-from .migrate_survey import MODULUS
+from .backup import scratch_directory
+from .migrate_survey import MODULUS, compare
 from .writing import check_apart, publish, take
 
 MIGRATIONS = "migrations"  # the state document: {location of the target: {"safety": id, "created": [names]}}
@@ -96,7 +97,8 @@ def revert(
         changed = bool(result["changed"])
         diff = result["diff"]
     else:
-        changed, diff = _import(safety, target, backup, entry["created"], check, progress)
+        with scratch_directory() as scratch:
+            changed, diff = _import(safety, target, backup, entry["created"], check, progress, scratch)
     words = ("Would revert" if check else "Reverted") if changed else "Nothing to revert:"
     return {
         "changed": changed,
@@ -107,7 +109,13 @@ def revert(
 
 
 def _import(
-    safety: Safety, target: RecordStore, backup: str, created: Sequence[str], check: bool, progress: Progress
+    safety: Safety,
+    target: RecordStore,
+    backup: str,
+    created: Sequence[str],
+    check: bool,
+    progress: Progress,
+    scratch: str,
 ) -> tuple[bool, dict[str, str]]:
     manifest = load(safety.repository, safety.name, backup)
     part = manifest.sources[0]
@@ -130,16 +138,26 @@ def _import(
     if not check:
         for info in dropped:
             target.drop(info)
-        for _number, info, _wanted in reversed(differing):
-            target.ensure(info, True, None)
-        for number, info, _wanted in differing:
-            _fill(target, info, copy, number)
-        target.finish([info for _number, info, _wanted in differing])
-        target.forget([info.name for _number, info, _wanted in differing])
-        for _number, info, wanted in differing:
-            if _digest(target, info) != wanted:
+        _put_back(target, copy, [(number, info) for number, info, _wanted in differing], scratch)
+        for number, info in enumerate(infos):
+            if _digest(target, info) != _digest_of_file(copy, number):
                 raise TargetError("The collection %s differs from backup %s after all." % (info.name, backup))
     return bool(differing or dropped), diff
+
+
+def _put_back(target: RecordStore, copy: Copy, parts: Sequence[tuple[int, Info]], scratch: str) -> None:
+    """Write the backup's records over those of the target, then remove what it does not have."""
+    for _number, info in parts:
+        target.ensure(info, False, None)
+    for number, info in parts:
+        _fill(target, info, copy, number)
+    for number, info in reversed(parts):
+        extra: list[tuple[Any, ...]] = []
+        with copy.open("%d.jsonl" % number) as reader:
+            compare(lines(reader), target.read(info), info, False, lambda record: "", scratch, extra=extra.append)
+        target.delete(info, extra)
+    target.finish([info for _number, info in parts])
+    target.forget([info.name for _number, info in parts])
 
 
 def _fill(target: RecordStore, info: Info, copy: Copy, number: int) -> None:
@@ -152,9 +170,9 @@ def _fill(target: RecordStore, info: Info, copy: Copy, number: int) -> None:
         for record in lines(reader):
             batch.append(record)
             if len(batch) == 5000:
-                target.write(info, batch, refused, False)
+                target.write(info, batch, refused, True)
                 batch = []
-        target.write(info, batch, refused, False)
+        target.write(info, batch, refused, True)
 
 
 def _digest_of_file(copy: Copy, number: int) -> int:
