@@ -30,8 +30,13 @@ class DynamodbRecordStore:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._native = DynamodbRecords(options)
-        self.location = "dynamodb:%s" % (
-            options.get("prefix") or options.get("endpoint_url") or options.get("region") or ""
+        # Two places with the same tables are two stores.
+        place = [
+            options.get("endpoint_url") or options.get("region") or options.get("profile") or "",
+            options.get("prefix"),
+        ]
+        self.location = "dynamodb:%s" % "/".join(
+            [one for one in place if one] + sorted((options.get("tables") or {}).values())
         )
         self.notes: list[str] = []
         self._positions: Any = None
