@@ -16,9 +16,9 @@ from typing import Any
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_info, restore
+from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_info, migrate, restore
 
-VERBS: dict[str, Any] = {"backup": backup, "restore": restore, "backup_info": backup_info}
+VERBS: dict[str, Any] = {"backup": backup, "restore": restore, "backup_info": backup_info, "migrate": migrate}
 
 
 def run_verb(name: str, params: dict[str, Any]) -> dict[str, Any]:

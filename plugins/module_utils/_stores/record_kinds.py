@@ -58,7 +58,7 @@ def kind_of(value: Any) -> str:
     """The kind of one value; "" of null."""
     if value is None:
         return ""
-    kind = type(value)
+    kind: type = type(value)
     if kind is int:
         if -_EXACT <= value <= _EXACT:
             return INTEGER

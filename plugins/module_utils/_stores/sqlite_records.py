@@ -58,7 +58,10 @@ class SqliteRecords:
             if not os.path.exists(self.path) or os.path.getsize(self.path) == 0:
                 return None
             with sqlite_errors(SourceError, "Can't read the database", self.path):
-                self._reader = connect(self.path, "ro")
+                # The journal of a killed writer must be rolled back, as every reader does that may.
+                crashed = os.path.exists(self.path + "-journal") and os.access(self.path, os.W_OK)
+                self._reader = connect(self.path, "rw" if crashed else "ro")
+                self._reader.execute("PRAGMA query_only=ON")
                 self._reader.execute("BEGIN")
                 self._reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
         return self._reader
