@@ -16,7 +16,7 @@ ALL_STEPS=(setup "${OTHER_STEPS[@]}" "${INTEGRATION_STEPS[@]}")
 NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin
 # What tests use besides the collection's own needs.
-TEST_PROGRAMS=(git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount
+TEST_PROGRAMS=(git=git zstd=zstd strace=strace sqlite3=sqlite3 pg_ctlcluster=postgresql mkfs.ext4=e2fsprogs mount=mount
   java=default-jre-headless)
 
 step_setup() {

@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._core.errors import Day2Error, MissingDependency, NoSpace, SourceError
 from .._core.tagged_json import decode as decode_json
 
-try:
-    import psycopg
-except ImportError:  # told when a connection is wanted
-    psycopg = None
+psycopg: Any = None
+with contextlib.suppress(ImportError):  # told when a connection is wanted
+    psycopg = importlib.import_module("psycopg")
 
 
 def connect(options: Mapping[str, Any]) -> Any:

@@ -31,7 +31,7 @@ _EXACT = 2**53  # integers up to here are exact in a float
 _LARGEST = 2**63
 _BIG = "big"  # an integer that only a decimal holds
 _WIDE = "wide"  # an integer that a float would round
-_KINDS: dict[type, str] = {bool: BOOLEAN, str: TEXT, bytes: BYTES, Decimal: DECIMAL, date: DATE}
+_KINDS: dict[Any, str] = {bool: BOOLEAN, str: TEXT, bytes: BYTES, Decimal: DECIMAL, date: DATE}
 
 
 class Kinds:
@@ -58,7 +58,7 @@ def kind_of(value: Any) -> str:
     """The kind of one value; "" of null."""
     if value is None:
         return ""
-    kind = type(value)
+    kind: Any = type(value)
     if kind is int:
         if -_EXACT <= value <= _EXACT:
             return INTEGER

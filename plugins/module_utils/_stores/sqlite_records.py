@@ -58,26 +58,13 @@ class SqliteRecords:
             if not os.path.exists(self.path) or os.path.getsize(self.path) == 0:
                 return None
             with sqlite_errors(SourceError, "Can't read the database", self.path):
-                try:
-                    self._reader = self._transaction_of("ro")
-                except sqlite3.OperationalError as exc:
-                    # Who wrote it was killed, and left a journal: the next one to open it for writing rolls that back.
-                    if "readonly" not in str(exc):
-                        raise
-                    self._transaction_of("rw").close()
-                    self._reader = self._transaction_of("ro")
+                # The journal of a killed writer must be rolled back, as every reader does that may.
+                crashed = os.path.exists(self.path + "-journal") and os.access(self.path, os.W_OK)
+                self._reader = connect(self.path, "rw" if crashed else "ro")
+                self._reader.execute("PRAGMA query_only=ON")
+                self._reader.execute("BEGIN")
+                self._reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
         return self._reader
-
-    def _transaction_of(self, mode: str) -> sqlite3.Connection:
-        """A connection that shows one state."""
-        connection = connect(self.path, mode)
-        try:
-            connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer is None:

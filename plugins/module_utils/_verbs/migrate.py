@@ -183,19 +183,19 @@ def plan(request: Request, source: RecordStore, target: RecordStore, scratch: st
     for info, final, loose, read in pairs:
         there = existing.get(info.name)
         position = positions.get(info.name)
-        if position is not None and not (position["source"] == read.hexdigest() and position["count"] == read.count):
+        if position is not None and not (position["source"] == read.hexdigest() and position["count"] == read.records):
             position = None  # the source has changed since: this collection starts over
-        comparison, count = Comparison(added=read.count), 0
+        comparison, count = Comparison(added=read.records), 0
         if position is not None:
-            comparison = Comparison(added=read.count - position["done"], left=position["done"])
+            comparison = Comparison(added=read.records - position["done"], left=position["done"])
         elif there is not None:
             present = survey(target, there, loose, progress, kinds=False)
-            count = present.count
-            if (present.count, present.digest) == (read.count, read.digest):
+            count = present.records
+            if (present.records, present.digest) == (read.records, read.digest):
                 comparison = Comparison(left=count)
             elif count:
                 records, refuses = target.read(there), lambda record, final=final: target.refuses(final, record)
-                comparison = compare(source.read(info), records, final, loose, refuses, scratch)
+                comparison = compare(source.read(info), records, final, loose=loose, refuses=refuses, scratch=scratch)
                 if request.mode == "merge":
                     comparison = comparison._replace(left=comparison.left + comparison.removed, removed=0)
         held += count

@@ -105,7 +105,7 @@ def _start(job: Job, fresh: bool) -> dict[str, Any]:
     read = job.survey
     return {
         "source": read.hexdigest(),
-        "count": read.count,
+        "count": read.records,
         "done": 0,
         "rejected": 0,
         "digest": "0",
@@ -143,8 +143,8 @@ def _write(ready: Plan, job: Job) -> _Written:
     found = {info.name: info for info in ready.target.collections()} if ready.target.columns else {}
     info = in_target(job.target, found[name]) if name in found else job.target
     began, written = time.monotonic(), position["done"]
-    ready.progress.start("Migrating %s" % name, job.survey.count, "records")
-    if position["done"] < job.survey.count:
+    ready.progress.start("Migrating %s" % name, job.survey.records, "records")
+    if position["done"] < job.survey.records:
         records = itertools.islice(ready.source.read(job.source), position["done"], None)
         for batch in _batches(records, ready.request.params["batch_size"]):
 
@@ -201,7 +201,7 @@ def _verify(ready: Plan, one: _Written) -> Check:
     if problem is not None and ready.request.params["repair"]:
         _repair(ready, one)
         problem = _differs(ready, one)
-    name, expected = one.job.source.name, one.job.survey.count - one.position["rejected"]
+    name, expected = one.job.source.name, one.job.survey.records - one.position["rejected"]
     if problem is None:
         return Check(name, True, "%s: %d records, digests are the same." % (name, expected))
     keys = ", ".join("%s %s" % pair for pair in problem.keys)
@@ -215,7 +215,7 @@ def _verify(ready: Plan, one: _Written) -> Check:
 
 def _differs(ready: Plan, one: _Written) -> Optional[Comparison]:
     job = one.job
-    ready.progress.start("Verifying %s" % job.source.name, job.survey.count, "records")
+    ready.progress.start("Verifying %s" % job.source.name, job.survey.records, "records")
     if ready.request.mode != "merge":
         count, total = 0, 0
         for record in ready.target.read(one.info):
@@ -224,7 +224,7 @@ def _differs(ready: Plan, one: _Written) -> Optional[Comparison]:
             if count % 1000 == 0:
                 ready.progress.update(count)
         total += int(one.position["digest"], 16)
-        if (count + one.position["rejected"], total % MODULUS) == (job.survey.count, job.survey.digest):
+        if (count + one.position["rejected"], total % MODULUS) == (job.survey.records, job.survey.digest):
             return None
     found = _compare(ready, one)
     if ready.request.mode == "merge":
@@ -243,9 +243,9 @@ def _compare(ready: Plan, one: _Written, **listeners: Any) -> Comparison:
         ready.source.read(one.job.source),
         ready.target.read(one.info),
         one.info,
-        one.job.loose,
-        lambda record: ready.target.refuses(one.info, record),
-        ready.scratch,
+        loose=one.job.loose,
+        refuses=lambda record: ready.target.refuses(one.info, record),
+        scratch=ready.scratch,
         **listeners,
     )
 

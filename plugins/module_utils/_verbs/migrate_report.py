@@ -86,8 +86,8 @@ def _row(job: Job, done: Optional[Done], check: bool) -> dict[str, Any]:
     one = job.comparison
     return {
         "name": job.source.name,
-        "total": job.survey.count,
-        "done": 0 if check and job.changes else job.survey.count - (done.rejected if done else one.rejected),
+        "total": job.survey.records,
+        "done": 0 if check and job.changes else job.survey.records - (done.rejected if done else one.rejected),
         "added": one.added,
         "changed": one.changed,
         "removed": one.removed,

@@ -70,8 +70,8 @@ def revert(
     safety: Safety, target: RecordStore, params: Mapping[str, Any], check: bool, progress: Progress
 ) -> dict[str, Any]:
     """Bring the target back to the safety backup of the last migration into it."""
-    entry = safety.repository.read_state(safety.name, MIGRATIONS).get(target.location)
-    backup = entry and entry["safety"]
+    entry = safety.repository.read_state(safety.name, MIGRATIONS).get(target.location, {})
+    backup = entry.get("safety")
     if not backup:
         raise TargetError(
             "There is no safety backup of %s in the set %s." % (target.location, safety.name),
@@ -163,7 +163,15 @@ def _put_back(target: RecordStore, copy: Copy, parts: Sequence[tuple[int, Info]]
     for number, info in reversed(parts):
         extra: list[tuple[Any, ...]] = []
         with copy.open("%d.jsonl" % number) as reader:
-            compare(lines(reader), target.read(info), info, False, lambda record: "", scratch, extra=extra.append)
+            compare(
+                lines(reader),
+                target.read(info),
+                info,
+                loose=False,
+                refuses=lambda record: "",
+                scratch=scratch,
+                extra=extra.append,
+            )
         target.delete(info, extra)
     target.finish([info for _number, info in parts])
     target.forget([info.name for _number, info in parts])

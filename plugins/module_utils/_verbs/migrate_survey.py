@@ -25,7 +25,7 @@ _STEP = 1000
 class Survey(NamedTuple):
     """All records of a collection, read once."""
 
-    count: int
+    records: int
     digest: int
     kinds: Kinds
 
@@ -116,6 +116,7 @@ def compare(
     source: Iterable[Record],
     target: Iterable[Record],
     info: Info,
+    *,
     loose: bool,
     refuses: Callable[[Record], str],
     scratch: str,
@@ -179,7 +180,8 @@ def dangling(store: RecordStore, infos: dict[str, Info], reference: Reference, s
     for name in (reference.collection, reference.to):
         if name not in infos:
             raise InvalidRequest("The reference %s names the collection %s, which is not migrated." % (reference, name))
-    count, listed = 0, []
+    count = 0
+    listed: list[str] = []
     with scratch_database(scratch) as connection:
         connection.execute("CREATE TABLE there (value BLOB PRIMARY KEY) WITHOUT ROWID")
         connection.executemany(

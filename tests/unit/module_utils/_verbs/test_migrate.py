@@ -183,7 +183,8 @@ def test_a_schema_survives_the_way_to_postgresql_and_back(stores: Callable[[str]
     with sqlite3.connect(source["path"]) as connection:
         connection.executescript(
             """CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, "Name" TEXT NOT NULL DEFAULT 'x' UNIQUE);
-            CREATE TABLE "order" (a TEXT, b INT, p INT REFERENCES parent (id) ON DELETE CASCADE, v BLOB, PRIMARY KEY (a, b));
+            CREATE TABLE "order" (a TEXT, b INT, p INT REFERENCES parent (id) ON DELETE CASCADE,
+              v BLOB, PRIMARY KEY (a, b));
             CREATE INDEX by_p ON "order" (p);
             INSERT INTO parent VALUES (7, 'a'), (9, 'b');
             INSERT INTO "order" VALUES ('', 1, 9, x'00ff'), ('q', 2, NULL, NULL);"""
