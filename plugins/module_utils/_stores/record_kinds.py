@@ -136,4 +136,5 @@ def _exact(value: Any) -> bool:
 def _described(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and not -_LARGEST <= value < _LARGEST:
         return "an integer beyond 64 bits"
-    return {str: "text", dict: "a mapping", list: "a list"}.get(type(value), "a " + type(value).__name__)
+    names: dict[Any, str] = {str: "text", dict: "a mapping", list: "a list"}
+    return names.get(type(value), "a " + type(value).__name__)
