@@ -20,6 +20,7 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs import (
     backup,
     backup_info,
     log_rotate,
+    migrate,
     restore,
     retention,
 )
@@ -31,6 +32,7 @@ VERBS: dict[str, Any] = {
     "backup_info": backup_info,
     "retention": retention,
     "log_rotate": log_rotate,
+    "migrate": migrate,
     "health_writer": health_writer,
 }
 

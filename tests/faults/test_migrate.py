@@ -1,0 +1,84 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Migrations that are killed at any moment, or find no space: the next run carries on and ends with the same result."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.support import run, run_with, steps
+from tests.services.postgresql import cluster
+
+RECORDS = 900
+DOCUMENT = {
+    "requests": {f"req-{n}": {"request_id": f"req-{n}", "status": "running"} for n in range(RECORDS // 3)},
+    "machines": {f"m-{n}": {"id": f"m-{n}", "request_id": f"req-{n % 300}", "size": n} for n in range(RECORDS)},
+}
+KILLS = 12  # of each pair, at random
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[dict[str, Any]]:
+    with cluster() as options:
+        yield options
+
+
+def store(kind: str, directory: Path, postgresql: dict[str, Any]) -> dict[str, Any]:
+    if kind != "postgresql":
+        return {"type": kind, "path": str(directory / ("store." + kind))}
+    import psycopg
+
+    schema = "s" + uuid.uuid4().hex[:10]
+    with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres") as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+    return {**postgresql, "schema": schema}
+
+
+def migration(source: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
+    return {"source": source, "target": target, "batch_size": 100}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(one, two) for one in ("json", "sqlite", "postgresql") for two in ("json", "sqlite", "postgresql")],
+)
+@pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC"])
+def test_a_run_that_was_stopped_is_continued(
+    first: str, second: str, fault: str, tmp_path: Path, postgresql: dict[str, Any]
+) -> None:
+    if fault == "error=ENOSPC" and second == "postgresql":
+        return  # it is the server that writes
+    document = {"type": "json", "path": str(tmp_path / "document.json")}
+    Path(document["path"]).write_text(json.dumps(DOCUMENT))
+    (tmp_path / "source").mkdir()
+    source = document if first == "json" else store(first, tmp_path / "source", postgresql)
+    if first != "json":
+        assert run("migrate", migration(document, source)).status == 0
+
+    def fresh(name: str) -> dict[str, Any]:
+        shutil.rmtree(tmp_path / name, ignore_errors=True)
+        (tmp_path / name).mkdir()
+        return store(second, tmp_path / name, postgresql)
+
+    every = steps("migrate", migration(source, fresh("dry")), tmp_path / "log")
+    # PostgreSQL is written through a socket: there are few other calls
+    for step in random.Random(1).sample(every, min(KILLS if fault == "signal=KILL" else 6, len(every))):
+        target = fresh("target")
+        stopped = run_with(fault, step, "migrate", migration(source, target))
+        assert stopped.killed or stopped.status in (0, 3), stopped.error
+        again = run("migrate", migration(source, target))
+        assert again.status == 0, (step, again.error)
+        done = run("migrate", migration(source, target))
+        assert (done.status, done.result.get("changed")) == (0, False), (step, done.error)
+        assert done.result["migration"]["total"] == RECORDS + RECORDS // 3
+        if second != "postgresql":
+            assert [one.name for one in (tmp_path / "target").iterdir()] == ["store." + second], step

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Migrations from and to DynamoDB, and replacements with their safety backup, killed and continued by the next run.
+
+DAY2_KILLS says how often each pair is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import psycopg
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.records import record_digest
+from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
+from ansible_collections.day2.ops.tests.faults.support import COLLECTIONS, backups, copy, run, run_with, steps
+from tests.services import dynamodb
+from tests.services.dynamodb_fixtures import dynoxide_url
+from tests.services.postgresql import cluster
+
+__all__ = ["dynoxide_url"]
+
+KINDS = ("json", "sqlite", "postgresql", "dynamodb")
+KILLS = int(os.environ.get("DAY2_KILLS", "3"))
+BATCH = 50
+STEP = 11  # of strace's steps, one of so many is taken
+
+Store = dict[str, Any]
+Make = Callable[[str], Store]
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Store]:
+    with cluster() as options:
+        yield options
+
+
+@pytest.fixture
+def make(tmp_path: Path, postgresql: Store, dynoxide_url: str) -> Make:
+    """An empty store of a type."""
+
+    def one(kind: str) -> Store:
+        name = "s" + uuid.uuid4().hex[:10]
+        if kind == "dynamodb":
+            return {"type": kind, **dynamodb.options(dynoxide_url, name + ".")}
+        if kind == "postgresql":
+            with psycopg.connect(host=postgresql["host"], user=postgresql["user"], dbname="postgres") as connection:
+                connection.execute("CREATE SCHEMA %s" % name)
+            return {**postgresql, "schema": name}
+        return {"type": kind, "path": str(tmp_path / name)}
+
+    return one
+
+
+def fill(store: Store, version: int = 1) -> None:
+    requests = {"req-%d" % number: {"request_id": "req-%d" % number, "v": version} for number in range(60)}
+    machines = {
+        "m-%03d" % number: {
+            "machine_id": "m-%03d" % number,
+            "request_id": "req-%d" % (number % 60),
+            "cpus": number,
+            "text": "ä" * 50,
+            **({"spot": True} if number % 3 else {}),
+            "version": version,
+        }
+        for number in range(600)
+    }
+    document = {"requests": requests, "machines": machines}
+    if store["type"] == "json":
+        Path(store["path"]).write_text(json.dumps(document))
+        return
+    path = "/tmp/%s.json" % uuid.uuid4().hex
+    Path(path).write_text(json.dumps(document))
+    try:
+        done = run("migrate", {"source": {"type": "json", "path": path}, "target": store})
+        assert done.status == 0, done.error
+    finally:
+        os.unlink(path)
+
+
+def content(store: Store) -> dict[str, tuple[int, int]]:
+    """The number of records of each collection, and the sum of their digests, as the store itself has them."""
+    with open_records(store, {}) as opened:
+        found = {}
+        for info in opened.collections():
+            records = [
+                {name: value for name, value in record.items() if value is not None} for record in opened.read(info)
+            ]
+            found[info.name] = (len(records), sum(map(record_digest, records)))
+        return found
+
+
+def start(params: dict[str, Any]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """The verb as a process of its own."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        command = [sys.executable, "-B", str(Path(__file__).with_name("verb.py")), "migrate", json.dumps(params)]
+        environment = dict(os.environ, PYTHONPATH=str(COLLECTIONS))
+        process = subprocess.Popen([*command, str(theirs.fileno())], env=environment, pass_fds=[theirs.fileno()])
+    return process, ours
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [(one, two) for one in KINDS for two in KINDS if "dynamodb" in (one, two)]
+)
+def test_killed_at_any_moment_it_is_continued_by_the_next_run(make: Make, source: str, target: str) -> None:
+    chance = random.Random("%s %s" % (source, target))
+    origin = make(source)
+    fill(origin)
+    wanted = content(origin)
+    began = time.monotonic()
+    process, told = start({"source": origin, "target": make(target), "batch_size": BATCH})
+    assert json.loads(told.recv(1 << 20))[:2] == [0, ""]
+    process.wait()
+    told.close()
+    whole = time.monotonic() - began
+    killed = 0
+    for dummy in range(4 * KILLS):  # some end before their time has come
+        place = make(target)
+        params = {"source": origin, "target": place, "batch_size": BATCH}
+        process, told = start(params)
+        time.sleep(chance.uniform(0.2, 0.9) * whole)
+        process.kill()
+        ended = process.wait() != -9
+        told.close()
+        if ended:
+            whole *= 0.9
+            continue
+        killed += 1
+        done = run("migrate", params)
+        assert done.status == 0, done.error
+        assert content(place) == wanted
+        assert run("migrate", params).result["changed"] is False
+        if killed == KILLS:
+            break
+    assert killed == KILLS
+    assert content(origin) == wanted
+
+
+@pytest.mark.parametrize(("source", "target"), [("json", "sqlite"), ("sqlite", "json")])
+def test_a_replacement_killed_at_many_steps(
+    make: Make, repository: Path, tmp_path: Path, source: str, target: str
+) -> None:
+    origin, place = make(source), make(target)
+    fill(origin, 2)
+    fill(place, 1)
+    wanted, old = content(origin), content(place)
+    directory = tmp_path / "target"
+    directory.mkdir()
+    os.rename(place["path"], directory / "store")
+    place["path"] = str(directory / "store")
+    copy(directory, tmp_path / "old")
+    params = {
+        "name": "app",
+        "source": origin,
+        "target": place,
+        "batch_size": 200,
+        "on_existing": "replace",
+        "repository": str(repository),
+        "lock_timeout": "0",
+    }
+    for step in steps("migrate", params, tmp_path / "strace")[:: STEP if KILLS < 50 else 1]:
+        copy(tmp_path / "old", directory)
+        shutil.rmtree(repository)
+        done = run_with("signal=KILL", step, "migrate", params)
+        assert done.killed or done.status in (0, 3), (step, done.error)
+        again = run("migrate", params)
+        assert again.status == 0, (step, again.error)
+        assert content(place) == wanted, step
+        assert [one for one in os.listdir(directory) if one != "store"] == [], step
+        assert run("migrate", params).result["changed"] is False, step
+        # whatever was killed when: what was there before is in the safety backup
+        assert len(backups(repository)) >= 1, step
+        reverted = run("migrate", {**params, "state": "reverted"})
+        assert reverted.status == 0, (step, reverted.error)
+        assert content(place) == old, step
