@@ -17,6 +17,11 @@ REGION = "eu-central-1"
 CREDENTIALS = {"access_key": "day2", "secret_key": "day2secret"}
 
 
+def options(url: str, prefix: str) -> dict[str, str]:
+    """Those of a store on such a server."""
+    return {**CREDENTIALS, "region": REGION, "endpoint_url": url, "prefix": prefix}
+
+
 @contextlib.contextmanager
 def dynoxide(directory: Path, keep: bool = False, port: Optional[int] = None) -> Iterator[str]:
     """The URL of a server while the block runs; with `keep` its data stays in the directory for the next one."""

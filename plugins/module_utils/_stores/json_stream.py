@@ -14,11 +14,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional
 
 from .._core.collection import Collection
 from .._core.errors import SourceError
+from .._core.tagged_json import integer, real
 from .json_window import Read, Window
 
 # How much of a document is in memory. Parsing makes up to 50 times as much of it (lists of empty lists).
@@ -402,18 +402,4 @@ def _past(pattern: re.Pattern[str], text: str, pos: int) -> int:
     return match.end() if match else pos
 
 
-def _integer(text: str) -> Union[int, Decimal]:
-    # Python refuses to convert more digits than this.
-    return int(text) if len(text) <= 4300 else Decimal(text)
-
-
-def _real(text: str) -> Union[float, Decimal]:
-    value = float(text)
-    # 15 digits are safe in a float, whatever they are; an exponent may be out of its range
-    if len(text) <= 16 and "e" not in text and "E" not in text:
-        return value
-    exact = Decimal(text)
-    return value if Decimal(repr(value)) == exact else exact
-
-
-_RECORD = json.JSONDecoder(parse_int=_integer, parse_float=_real)
+_RECORD = json.JSONDecoder(parse_int=integer, parse_float=real)

@@ -17,6 +17,9 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._stores.base import Snapshot
+from tests.services.dynamodb_fixtures import dynamodb_local_url, dynoxide_url
+
+__all__ = ["dynamodb_local_url", "dynoxide_url"]
 
 
 class Hashed(io.BytesIO):

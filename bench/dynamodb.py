@@ -1,0 +1,192 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing records to DynamoDB, against what the server can take at all, and against boto3's batch_writer far away.
+
+The server is dynoxide on this machine. Its ceiling is measured by four processes that send batches which were made
+before the clock started. "Far away" is a proxy that holds every call for 20 ms.
+"""
+# peers: npm=npm
+
+from __future__ import annotations
+
+import http.client
+import json
+import multiprocessing
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+from common import REPEAT, ROOT, SCALE, Table, fresh, settle
+
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / ".cache" / "collections"))
+
+from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_values import KeyField, encode
+from tests.services.dynamodb import CREDENTIALS, REGION, dynoxide, options
+from tests.services.local import free_ports, running, wait_for_port
+
+RECORDS = 20_000 // SCALE
+FAR_RECORDS = 5_000 // SCALE
+DELAY = 0.02
+SENDERS = 4
+KEY = (KeyField("id", "S"),)
+
+
+def records(count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": "machine-%07d" % number,
+            "cpus": number % 64,
+            "memory_gib": number * 0.5,
+            "state": "running",
+            "spot": number % 3 == 0,
+            "tags": ["a", "b", str(number)],
+            "comment": "x" * 200,
+        }
+        for number in range(count)
+    ]
+
+
+def bodies(table: str, some: list[dict[str, Any]]) -> list[bytes]:
+    puts = [b'{"PutRequest":{"Item":%s}}' % encode(one) for one in some]
+    return [
+        b'{"RequestItems":{"%s":[%s]}}' % (table.encode(), b",".join(puts[at : at + 25]))
+        for at in range(0, len(puts), 25)
+    ]
+
+
+def send(port: int, mine: list[bytes], ready: Any) -> None:
+    headers = {
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "DynamoDB_20120810.BatchWriteItem",
+        "Authorization": "AWS4-HMAC-SHA256 Credential=day2/20260101/%s/dynamodb/aws4_request, "
+        "SignedHeaders=host;x-amz-date, Signature=00" % REGION,
+        "X-Amz-Date": "20260101T000000Z",
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    ready.wait()
+    for body in mine:
+        connection.request("POST", "/", body, headers)
+        response = connection.getresponse()
+        answer = response.read()
+        if response.status != 200 or json.loads(answer).get("UnprocessedItems"):
+            raise SystemExit("the server refused a batch: %r" % answer)
+
+
+def ceiling(store: DynamodbRecords, port: int, prepared: list[bytes]) -> float:
+    empty(store)
+    ready = multiprocessing.Barrier(SENDERS + 1)
+    senders = [
+        multiprocessing.Process(target=send, args=(port, prepared[number::SENDERS], ready)) for number in range(SENDERS)
+    ]
+    for one in senders:
+        one.start()
+    ready.wait()
+    began = time.perf_counter()
+    for one in senders:
+        one.join()
+    taken = time.perf_counter() - began
+    if any(one.exitcode for one in senders):
+        raise SystemExit("a sender failed")
+    return taken
+
+
+def empty(store: DynamodbRecords) -> None:
+    store.drop("bench")
+    store.ensure("bench", KEY)
+
+
+def ours(store: DynamodbRecords, some: list[dict[str, Any]]) -> tuple[float, float]:
+    """Seconds for writing alone, and with the digest recomputed from the table."""
+    empty(store)
+    wanted = CollectionDigest()
+    began = time.perf_counter()
+    with store.writer("bench") as writer:
+        for at in range(0, len(some), 1000):
+            writer.put(some[at : at + 1000])
+        writer.flush()
+    written = time.perf_counter() - began
+    for record in some:
+        wanted.add(record)
+    if store.digest("bench").hexdigest() != wanted.hexdigest():
+        raise SystemExit("the table differs from what was written")
+    return written, time.perf_counter() - began
+
+
+def batch_writer(store: DynamodbRecords, url: str, some: list[dict[str, Any]]) -> float:
+    import boto3
+    from boto3.dynamodb.types import DYNAMODB_CONTEXT
+
+    empty(store)
+    resource = boto3.resource(
+        "dynamodb",
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["access_key"],
+        aws_secret_access_key=CREDENTIALS["secret_key"],
+    )
+    # it takes no floats
+    taken = [dict(one, memory_gib=DYNAMODB_CONTEXT.create_decimal(str(one["memory_gib"]))) for one in some]
+    began = time.perf_counter()
+    with resource.Table(store.table_name("bench")).batch_writer() as writer:
+        for record in taken:
+            writer.put_item(Item=record)
+    return time.perf_counter() - began
+
+
+def in_turn(*measures: Callable[[], tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """The best times of each, taken in turns: a busy moment of the machine is everybody's."""
+    times: list[list[tuple[float, ...]]] = [[] for dummy in measures]
+    for dummy in range(REPEAT):
+        for measure, seen in zip(measures, times):
+            settle()
+            seen.append(measure())
+    return [tuple(map(min, zip(*seen))) for seen in times]
+
+
+def near(table: Table, url: str) -> None:
+    store = DynamodbRecords(options(url, "b_"))
+    some = records(RECORDS)
+    prepared = bodies("b_bench", some)
+    port = int(url.rpartition(":")[2])
+    table.title("%d records of about 300 bytes to a DynamoDB server on this machine" % RECORDS)
+    (limit,), (written, verified) = in_turn(lambda: (ceiling(store, port, prepared),), lambda: ours(store, some))
+    table.row("the server's ceiling", limit, "%d records/s" % (RECORDS / limit))
+    table.row("day2.ops", written, "%d records/s" % (RECORDS / written))
+    table.row("day2.ops, read back and compared", verified, "%d records/s" % (RECORDS / verified))
+    table.at_least("of the ceiling", limit / written, 0.9)
+
+
+def far(table: Table, url: str, directory: Path) -> None:
+    (port,) = free_ports(1)
+    script = ROOT / "tests" / "services" / "throttle_proxy.py"
+    command = [sys.executable, str(script), str(port), url.rpartition(":")[2], str(DELAY)]
+    with running(command, directory) as process:
+        wait_for_port(port, process)
+        far_url = "http://127.0.0.1:%d" % port
+        store = DynamodbRecords(options(far_url, "b_"))
+        some = records(FAR_RECORDS)
+        table.title("%d of them, when each call takes %d ms more" % (FAR_RECORDS, DELAY * 1000))
+        (peer,), (written, verified) = in_turn(lambda: (batch_writer(store, far_url, some),), lambda: ours(store, some))
+        table.row("boto3's batch_writer", peer, "%d records/s" % (FAR_RECORDS / peer))
+        table.row("day2.ops", written, "%d records/s" % (FAR_RECORDS / written))
+        table.row("day2.ops, read back and compared", verified, "%d records/s" % (FAR_RECORDS / verified))
+        table.at_least("of batch_writer, with verification", peer / verified, 3)
+
+
+def main() -> None:
+    table = Table()
+    (directory,) = fresh("dynamodb")
+    directory.mkdir()
+    with dynoxide(directory) as url:
+        near(table, url)
+        far(table, url, directory)
+    table.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values of the record model as JSON text and back, exactly.
+
+What JSON lacks is a mapping with one key, as in canonical JSON: {"$bytes": …}, {"$time": …}, {"$number": …}. A real
+mapping that looks like one gets one more "$"; all others are left as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Union
+
+from .errors import SourceError
+from .records import canonical
+from .units import parse_time
+
+_TAG = re.compile(r"\$+(?:bytes|time|number)")
+_NUMBERS = {"NaN": Decimal("NaN"), "Infinity": Decimal("Infinity"), "-Infinity": Decimal("-Infinity")}
+
+
+class _Unusual(Exception):
+    """Something that the fast encoder can't write."""
+
+
+def _unusual(value: Any) -> Any:
+    raise _Unusual
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", ", ": "), default=_unusual).encode
+
+
+def encode(value: Any) -> str:
+    """JSON text of a value. A lone surrogate is written as its escape.
+
+    :raises SourceError: it is not of the model, or nested too deeply.
+    """
+    try:
+        text = _encode(value)
+        if '"$' not in text:
+            return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    except (_Unusual, ValueError):
+        pass
+    except RecursionError:
+        raise SourceError("The record is nested too deeply.") from None
+    return _write(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _write(value: Any) -> str:
+    if isinstance(value, dict):
+        if len(value) == 1 and _TAG.fullmatch(next(iter(value))):
+            value = {"$" + key: member for key, member in value.items()}
+        return "{%s}" % ", ".join("%s: %s" % (_encode(key), _write(member)) for key, member in value.items())
+    if isinstance(value, (list, tuple)):
+        return "[%s]" % ", ".join(map(_write, value))
+    return _encode(value) if isinstance(value, str) else canonical(value).decode()
+
+
+def untag(value: Any) -> Any:
+    """The value that tags in a decoded document stand for."""
+    if isinstance(value, dict):
+        if len(value) == 1:
+            key, member = next(iter(value.items()))
+            if _TAG.fullmatch(key):
+                return {key[1:]: untag(member)} if key.startswith("$$") else _tagged(key, member, value)
+        for key, member in value.items():
+            if type(member) in (dict, list):
+                value[key] = untag(member)
+    elif isinstance(value, list):
+        return [untag(member) if type(member) in (dict, list) else member for member in value]
+    return value
+
+
+def _tagged(key: str, text: Any, literal: Any) -> Any:
+    try:
+        if not isinstance(text, str):
+            return literal
+        if key == "$bytes":
+            return base64.b64decode(text, validate=True)
+        if key == "$number":
+            return _NUMBERS[text]
+        if len(text) == len("2025-06-30"):
+            return date.fromisoformat(text)
+        return parse_time(text) if text.endswith("Z") else datetime.fromisoformat(text)
+    except (KeyError, ValueError, binascii.Error):
+        return literal
+
+
+def integer(text: str) -> Union[int, Decimal]:
+    """Python refuses to convert more than 4300 digits."""
+    return int(text) if len(text) <= 4300 else Decimal(text)
+
+
+def real(text: str) -> Union[float, Decimal]:
+    """A float, or a Decimal where a float would round."""
+    value = float(text)
+    # 15 digits are safe in a float, whatever they are; an exponent may be out of its range
+    if len(text) <= 16 and "e" not in text and "E" not in text:
+        return value
+    exact = Decimal(text)
+    return value if Decimal(repr(value)) == exact else exact
+
+
+_decoder = json.JSONDecoder(parse_int=integer, parse_float=real)
+
+
+def decode(text: Union[str, bytes]) -> Any:
+    """The value that `encode` has written. Raises ValueError."""
+    if isinstance(text, bytes):
+        text = text.decode()
+    value = _decoder.decode(text)
+    return untag(value) if '"$' in text else value

@@ -1,0 +1,254 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Calls to DynamoDB: botocore finds the region, the endpoint and the credentials, signs and sends.
+
+What carries data goes around botocore's serialisation, which in Python costs more than the server takes.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import Day2Error, InvalidRequest, MissingDependency
+
+_TARGET = "DynamoDB_20120810."
+_THROTTLED = (
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "ThrottledException",
+    "Throttling",
+    "RequestLimitExceeded",
+    "LimitExceededException",
+    "ReplicatedWriteConflictException",
+    "TransactionInProgressException",
+)
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.025, 5.0
+
+
+class Connection(NamedTuple):
+    """How to reach DynamoDB; what is None is looked for where boto3 looks for it."""
+
+    region: Optional[str] = None
+    endpoint_url: Optional[str] = None
+    profile: Optional[str] = None
+    access_key: Optional[str] = None
+    secret_key: Optional[str] = None
+    session_token: Optional[str] = None
+
+
+class Refused(Exception):
+    """The server won't do it: `code` is the name of its error."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__("%s: %s" % (code, message) if message else code)
+        self.code = code
+        self.message = message
+
+
+class Exhausted(Exception):
+    """The server has done nothing for longer than we are patient: throttled, failing or out of reach."""
+
+
+class Cancelling(Exception):
+    """Another thread has failed: this one's call is not made any more."""
+
+
+class Pace:
+    """How long a refused call waits: what all threads of a client have seen decides.
+
+    The wait doubles with each round of refusals, at most once within the wait itself (many calls are refused at the
+    same time), and shrinks with each call that gets on.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self.refusals = 0
+        self._delay = 0.0
+        self._raised = 0.0
+        self._progress = 0.0
+        self._lock = threading.Lock()
+
+    def refused(self, reason: str, since: float, stop: threading.Event) -> None:
+        """Wait before the next try of a call that was first made at `since`.
+
+        :raises Exhausted: no call has got anywhere for too long.
+        """
+        now = time.monotonic()
+        with self._lock:
+            self.refusals += 1
+            quiet = now - max(since, self._progress)
+            if quiet > self.patience:
+                raise Exhausted("%s, for %d s" % (reason, quiet))
+            if now >= self._raised + self._delay:
+                self._delay = min(max(self._delay * 2, _SHORTEST_WAIT), _LONGEST_WAIT)
+                self._raised = now
+            delay = min(self._delay, self.patience - quiet + _SHORTEST_WAIT)
+        # Full jitter: threads that were refused together do not come back together.
+        if stop.wait(random.uniform(delay / 4, delay)):  # noqa: S311 - nothing secret
+            raise Cancelling
+
+    def progressed(self) -> None:
+        with self._lock:
+            self._progress = time.monotonic()
+            self._delay *= 0.7 if self._delay > _SHORTEST_WAIT else 0
+
+
+class Client:
+    """One connection pool, for any number of threads up to `connections`."""
+
+    def __init__(self, connection: Connection, connections: int, patience: float) -> None:
+        try:
+            import botocore.auth
+            import botocore.awsrequest
+            import botocore.config
+            import botocore.exceptions
+            import botocore.httpsession
+            import botocore.session
+            import botocore.utils
+        except ImportError:
+            raise MissingDependency("boto3", "for DynamoDB", "Install it with: pip install boto3") from None
+        self.pace = Pace(patience)
+        self._botocore = botocore
+        if bool(connection.access_key) != bool(connection.secret_key):
+            raise InvalidRequest("access_key and secret_key go together.")
+        try:
+            session = botocore.session.Session(profile=connection.profile)
+            if connection.access_key:
+                session.set_credentials(connection.access_key, connection.secret_key, connection.session_token)
+            self.admin: Any = session.create_client(
+                "dynamodb",
+                region_name=connection.region,
+                endpoint_url=connection.endpoint_url,
+                config=botocore.config.Config(
+                    connect_timeout=10, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4}
+                ),
+            )
+            self._credentials = session.get_credentials()
+        except (botocore.exceptions.BotoCoreError, ValueError) as exc:
+            raise InvalidRequest("DynamoDB can't be used: %s" % exc, _CREDENTIALS_HINT) from None
+        if self._credentials is None:
+            raise InvalidRequest("There are no credentials for DynamoDB.", _CREDENTIALS_HINT)
+        self.url: str = self.admin.meta.endpoint_url
+        self._region: str = self.admin.meta.region_name
+        self._http = botocore.httpsession.URLLib3Session(
+            verify=session.get_config_variable("ca_bundle") or True,
+            proxies=botocore.utils.get_environ_proxies(self.url),
+            timeout=(10, 60),
+            max_pool_connections=connections,
+            # Without it the body of each call waits for the acknowledgement of its head: 40 ms.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+
+    def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """A rare call, the usual way.
+
+        :raises Refused: with the server's reason.
+        :raises Exhausted: it is out of reach.
+        """
+        exceptions = self._botocore.exceptions
+        try:
+            answer: dict[str, Any] = getattr(self.admin, operation)(**arguments)
+            return answer
+        except exceptions.ClientError as exc:
+            error = exc.response.get("Error", {})
+            raise Refused(error.get("Code", "Error"), error.get("Message", "")) from None
+        except exceptions.BotoCoreError as exc:
+            raise Exhausted(str(exc)) from None
+
+    def call(self, operation: str, body: bytes, stop: threading.Event) -> dict[str, Any]:
+        """A call with data, made again until the server takes it. The answer is low-level JSON.
+
+        :raises Refused: the server says that the request is wrong.
+        :raises Exhausted: it was throttled, failing or out of reach for too long.
+        """
+        since = time.monotonic()
+        while True:
+            if stop.is_set():
+                raise Cancelling
+            try:
+                return self._send(operation, body)
+            except _Again as exc:
+                self.pace.refused(str(exc), since, stop)
+
+    def _send(self, operation: str, body: bytes) -> dict[str, Any]:
+        exceptions = self._botocore.exceptions
+        request = self._botocore.awsrequest.AWSRequest(
+            "POST",
+            self.url,
+            {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": _TARGET + operation},
+            body,
+        )
+        try:
+            # Frozen at each call, which also renews those that expire.
+            credentials = self._credentials.get_frozen_credentials()
+            self._botocore.auth.SigV4Auth(credentials, "dynamodb", self._region).add_auth(request)
+            response = self._http.send(request.prepare())
+            content: bytes = response.content
+        except exceptions.SSLError as exc:
+            raise Refused("SSLError", str(exc)) from None
+        except (exceptions.HTTPClientError, exceptions.ConnectionError) as exc:
+            raise _Again("there is no connection (%s)" % exc) from None
+        except exceptions.BotoCoreError as exc:
+            raise Refused("Credentials", str(exc)) from None
+        checksum = response.headers.get("x-amz-crc32")
+        if checksum is not None and zlib.crc32(content) != int(checksum):
+            raise _Again("the answer was damaged on its way")
+        return _answer(response.status_code, content)
+
+
+class _Again(Exception):
+    """The call may succeed later."""
+
+
+_CREDENTIALS_HINT = (
+    "Set access_key and secret_key, or profile and region, or what boto3 looks for: AWS_ACCESS_KEY_ID, AWS_PROFILE, "
+    "~/.aws/credentials, the role of the instance."
+)
+
+
+def _answer(status: int, content: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(content) if content else {}
+    except ValueError:
+        answer = {}
+        if status == 200:
+            raise _Again("the answer was cut") from None
+    if status == 200:
+        document: dict[str, Any] = answer
+        return document
+    if not isinstance(answer, Mapping):
+        answer = {}
+    code = str(answer.get("__type", "HTTP status %d" % status)).rpartition("#")[2]
+    message = str(answer.get("message") or answer.get("Message") or "")
+    if code in _THROTTLED:
+        raise _Again("the calls are throttled (%s)" % code)
+    if status >= 500 or status == 429:
+        raise _Again("the server fails (%s)" % code)
+    raise Refused(code, message)
+
+
+def describe_failure(kind: type[Day2Error], what: str, exc: Exception) -> Day2Error:
+    """The error that a user sees: `what` names the operation and the table."""
+    if isinstance(exc, Exhausted):
+        return kind(
+            "%s: %s." % (what, exc),
+            "Check the network and endpoint_url or, if it is throttled, raise the table's capacity or"
+            " throttle_timeout; then run it again: it goes on from the last position that was kept.",
+        )
+    hint = ""
+    if isinstance(exc, Refused):
+        if exc.code in ("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"):
+            hint = "Check the credentials and their permissions on this table."
+        elif exc.code in ("ExpiredTokenException", "ExpiredToken"):
+            hint = "The credentials have expired: renew them and run it again."
+        elif exc.code == "ResourceNotFoundException":
+            hint = "The table is not there (any more): check prefix, tables, region and endpoint_url."
+    return kind("%s: %s." % (what, str(exc).rstrip(".")), hint)

@@ -1,0 +1,20 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of a DynamoDB store; apart from its code, which only a task that names one needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "prefix": {"type": "str"},
+    "tables": {"type": "dict"},
+    "region": {"type": "str"},
+    "endpoint_url": {"type": "str"},
+    "profile": {"type": "str"},
+    "access_key": {"type": "str", "no_log": True},
+    "secret_key": {"type": "str", "no_log": True},
+    "session_token": {"type": "str", "no_log": True},
+    "throttle_timeout": {"type": "str"},
+}

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DynamoDB behind the contract of `record_store.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .._core.errors import TargetError
+from .dynamodb_store import DynamodbRecords
+from .dynamodb_values import KeyField, Unstorable, encode
+from .record_store import BYTES, DECIMAL, INTEGER, REAL, TEXT, Account, Field, Info, Record, Refused, sort_out
+
+_TYPES = {TEXT: "S", INTEGER: "N", REAL: "N", DECIMAL: "N", BYTES: "B"}
+_KINDS = {"S": TEXT, "N": DECIMAL, "B": BYTES}
+_MIGRATION = "migrate"
+
+
+class DynamodbRecordStore:
+    """See `RecordStore`. There are no snapshots, and no order."""
+
+    type = "dynamodb"
+    consistent = False
+    typed = False
+    stable = False
+    whole = False
+    columns = False
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._native = DynamodbRecords(options)
+        self.location = "dynamodb:%s" % (
+            options.get("prefix") or options.get("endpoint_url") or options.get("region") or ""
+        )
+        self.notes: list[str] = []
+        self._positions: Any = None
+
+    def __enter__(self) -> DynamodbRecordStore:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing stays open."""
+
+    def collections(self) -> list[Info]:
+        """See `RecordStore`."""
+        infos = []
+        for name in self._native.collections():
+            key = self._native.key(name)
+            fields = tuple(Field(one.name, _KINDS[one.type], True) for one in key)
+            infos.append(Info(name, tuple(one.name for one in key), fields))
+        return infos
+
+    def read(self, info: Info) -> Iterator[Record]:
+        """See `RecordStore`."""
+        for page in self._native.read(info.name):
+            yield from page.records
+
+    def check_unchanged(self) -> None:
+        """The verb compares the digests of two readings."""
+
+    def check_writable(self, infos: Sequence[Info]) -> None:
+        """See `RecordStore`."""
+        for info in infos:
+            self._key(info)
+            self._native.table_name(info.name)
+        self._native.collections()
+
+    def _key(self, info: Info) -> tuple[KeyField, ...]:
+        kinds = {field.name: field.kind for field in info.fields}
+        if len(info.key) > 2:
+            raise TargetError(
+                "The collection %s has a key of %d fields; DynamoDB's have one or two." % (info.name, len(info.key))
+            )
+        fields = []
+        for name in info.key:
+            if kinds.get(name, TEXT) not in _TYPES:
+                raise TargetError(
+                    "The key field %s of the collection %s is of kind %s; DynamoDB's are text, numbers or bytes."
+                    % (name, info.name, kinds[name])
+                )
+            fields.append(KeyField(name, _TYPES[kinds.get(name, TEXT)]))
+        return tuple(fields)
+
+    def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
+        """See `RecordStore`."""
+        try:
+            encode(record, self._key(info))
+        except Unstorable as exc:
+            return str(exc)
+        return ""
+
+    def positions(self, names: Sequence[str]) -> dict[str, Any]:
+        """See `RecordStore`."""
+        store = self._store()
+        found = {name: store.load(name) for name in names}
+        return {name: position for name, position in found.items() if position is not None}
+
+    def _store(self) -> Any:
+        if self._positions is None:
+            self._positions = self._native.positions(_MIGRATION)
+        return self._positions
+
+    def keep_position(self, collection: str, position: Any) -> None:
+        """See `RecordStore`."""
+        self._store().keep(collection, position)
+
+    def ensure(self, info: Info, clear: bool, position: Any) -> None:
+        """See `RecordStore`."""
+        self._native.ensure(info.name, self._key(info))
+        self.keep_position(info.name, position)
+
+    def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
+        """See `RecordStore`. Writing is always by key; a key that is there twice shows in the verification."""
+        key = self._key(info)
+
+        def storable(record: Record) -> None:
+            try:
+                encode(record, key)
+            except Unstorable as exc:
+                raise Refused(str(exc)) from None
+
+        taken, _rows, rejects = sort_out(info, records, storable)
+        position = account(rejects)
+        self._native.write(info.name, taken)
+        self.keep_position(info.name, position)
+
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
+        """See `RecordStore`."""
+        self._native.delete(info.name, wanted)
+
+    def drop(self, info: Info) -> None:
+        """See `RecordStore`."""
+        self._native.drop(info.name)
+
+    def finish(self, infos: Sequence[Info]) -> None:
+        """Nothing waits for the data."""
+
+    def forget(self, names: Sequence[str]) -> None:
+        """See `RecordStore`."""
+        for name in names:
+            self._store().forget(name)

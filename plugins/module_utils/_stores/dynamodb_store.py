@@ -1,0 +1,196 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DynamoDB as a store of records: each table is a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest, SourceError, TargetError
+from .._core.records import CollectionDigest
+from .._core.units import parse_duration
+from . import dynamodb_read, dynamodb_tables
+from .dynamodb_client import Client, Connection
+from .dynamodb_positions import TABLE as POSITIONS
+from .dynamodb_positions import Positions
+from .dynamodb_read import Page
+from .dynamodb_tables import Table
+from .dynamodb_values import KeyField, KeyValue
+from .dynamodb_write import Reject, Writer
+
+# A call waits for the network most of its time: more threads than processors.
+_WORKERS = 8
+_PATIENCE = "5m"
+
+
+class TableInfo(NamedTuple):
+    """A collection. `records` is counted, not the table's own hours-old figure; `indexes` are not migrated."""
+
+    name: str
+    table: str
+    key: tuple[KeyField, ...]
+    indexes: tuple[str, ...]
+    records: int
+
+
+class DynamodbRecords:
+    """The tables whose names start with `prefix`, or those that `tables` maps collections to (neither: all).
+
+    There are no snapshots: `consistent` is False, and who migrates from here compares the digest of what was read with
+    that of a second reading.
+    """
+
+    type = "dynamodb"
+    consistent = False
+
+    def __init__(self, options: Mapping[str, Any], workers: int = _WORKERS) -> None:
+        """`options` are those of OPTIONS. Nothing is connected to yet.
+
+        :raises InvalidRequest: options that do not go together.
+        """
+        self._prefix: str = options.get("prefix") or ""
+        self._mapping: Optional[dict[str, str]] = options.get("tables")
+        if self._prefix and self._mapping:
+            raise InvalidRequest("prefix and tables exclude each other.", "tables names each table in full.")
+        named = list((self._mapping or {}).values())
+        for name in named:
+            if named.count(name) > 1:
+                raise InvalidRequest("tables names the table %s for two collections." % name)
+        self._connection = Connection(**{name: options.get(name) for name in Connection._fields})
+        self._patience = parse_duration(options.get("throttle_timeout") or _PATIENCE)
+        self._workers = workers
+        self._client: Optional[Client] = None
+        self._tables: dict[str, Table] = {}
+
+    @property
+    def client(self) -> Client:
+        """:raises MissingDependency, InvalidRequest: no boto3, region or credentials."""
+        if self._client is None:
+            # One more for the position that is written while the writers wait.
+            self._client = Client(self._connection, self._workers + 1, self._patience)
+        return self._client
+
+    def table_name(self, collection: str) -> str:
+        """:raises InvalidRequest: `tables` does not name the collection."""
+        if self._mapping is None:
+            return self._prefix + collection
+        if collection not in self._mapping:
+            raise InvalidRequest(
+                "The option tables of the dynamodb store does not name a table for the collection %s." % collection
+            )
+        return self._mapping[collection]
+
+    def collections(self) -> list[str]:
+        """The names of the collections that are there, in order.
+
+        :raises SourceError: the tables can't be listed.
+        """
+        own = self._prefix + POSITIONS
+        names = [name for name in dynamodb_tables.table_names(self.client, self._prefix) if name != own]
+        if self._mapping is None:
+            return [name[len(self._prefix) :] for name in names if name != self._prefix]
+        return sorted(collection for collection, table in self._mapping.items() if table in names)
+
+    def key(self, collection: str) -> tuple[KeyField, ...]:
+        """The key of a collection's table.
+
+        :raises SourceError: there is no such table.
+        """
+        return self._table(collection).key
+
+    def describe(self) -> list[TableInfo]:
+        """Every collection with its key and a real count.
+
+        :raises SourceError: they can't be read.
+        """
+        return [self._info(name) for name in self.collections()]
+
+    def _info(self, collection: str) -> TableInfo:
+        table = self._table(collection)
+        count = dynamodb_read.count(self.client, table)
+        return TableInfo(collection, table.name, table.key, table.indexes, count)
+
+    def read(self, collection: str, after: Optional[Mapping[str, Any]] = None) -> Iterator[Page]:
+        """All records, in pages of at most 1000, from a page's position on or from the start.
+
+        :raises SourceError: the table is missing, can't be read, or is throttled for too long.
+        """
+        return dynamodb_read.scan(self.client, self._table(collection), self._workers, after)
+
+    def digests(self, collection: str, bounds: Sequence[tuple[KeyValue, ...]] = ()) -> list[CollectionDigest]:
+        """Counts and digests of the key ranges between the bounds (ascending first keys), in one reading.
+
+        Bisection over DynamoDB is by many ranges at once: a scan costs the same, whatever it is asked.
+
+        :raises SourceError: as for `read`.
+        """
+        return dynamodb_read.digests(self.client, self._table(collection), self._workers, bounds)
+
+    def digest(self, collection: str) -> CollectionDigest:
+        """:raises SourceError: as for `read`."""
+        return self.digests(collection)[0]
+
+    def ensure(self, collection: str, key: Sequence[KeyField]) -> None:
+        """Make the collection's table with that key, unless it is there.
+
+        :raises TargetError: it is there with another key, or can't be made.
+        """
+        if len(key) not in (1, 2):
+            raise TargetError(
+                "The collection %s has a key of %d fields, and DynamoDB's have one or two." % (collection, len(key))
+            )
+        self._tables[collection] = dynamodb_tables.ensure_table(self.client, self.table_name(collection), key)
+
+    def drop(self, collection: str) -> None:
+        """Remove the collection's table with everything in it.
+
+        :raises TargetError: it can't be removed.
+        """
+        self._tables.pop(collection, None)
+        dynamodb_tables.drop_table(self.client, self.table_name(collection))
+
+    def writer(self, collection: str) -> Writer:
+        """A context manager that puts and deletes records; see there.
+
+        :raises SourceError: there is no such table.
+        """
+        return Writer(self.client, self._table(collection), self._workers)
+
+    def write(self, collection: str, records: Sequence[Mapping[str, Any]]) -> list[Reject]:
+        """Put records, and return once they are there. What can't be kept is returned.
+
+        :raises TargetError: writing has failed; names the table and a key.
+        """
+        with self.writer(collection) as writer:
+            writer.put(records)
+            writer.flush()
+            return writer.rejects
+
+    def delete(self, collection: str, keys: Sequence[tuple[KeyValue, ...]]) -> None:
+        """Remove records by their keys, and return once they are gone.
+
+        :raises TargetError: they can't be removed.
+        """
+        with self.writer(collection) as writer:
+            writer.delete(keys)
+            writer.flush()
+            if writer.rejects:
+                raise TargetError("A key for the table %s: %s." % (collection, writer.rejects[0].reason))
+
+    def positions(self, migration: str) -> Positions:
+        """Where the positions of a migration into this store are kept."""
+        return Positions(self.client, self._prefix, migration)
+
+    def _table(self, collection: str) -> Table:
+        table = self._tables.get(collection)
+        if table is None:
+            name = self.table_name(collection)
+            table = dynamodb_tables.find_table(self.client, name)
+            if table is None:
+                raise SourceError(
+                    "There is no DynamoDB table %s." % name, "Check prefix, tables, region and endpoint_url."
+                )
+            self._tables[collection] = table
+        return table

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DynamoDB's tables: which there are, what their keys are, making and waiting for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import Day2Error, SourceError, TargetError
+from .dynamodb_client import Client, Exhausted, Refused, describe_failure
+from .dynamodb_values import KeyField
+
+_POLL = 0.2
+_MAKING = 300.0  # seconds that a table may take to become active
+
+
+class Table(NamedTuple):
+    """A table as DescribeTable has it. Its counts are hours old, and therefore not here."""
+
+    name: str
+    key: tuple[KeyField, ...]
+    status: str
+    indexes: tuple[str, ...]  # names of its secondary indexes
+
+
+def table_names(client: Client, prefix: str) -> list[str]:
+    """The tables whose names start with the prefix, in order.
+
+    :raises SourceError: they can't be listed.
+    """
+    names: list[str] = []
+    arguments: dict[str, str] = {}
+    try:
+        while True:
+            answer = client.ask("list_tables", **arguments)
+            names += [name for name in answer["TableNames"] if name.startswith(prefix)]
+            last = answer.get("LastEvaluatedTableName")
+            if not last:
+                return sorted(names)
+            arguments = {"ExclusiveStartTableName": last}
+    except (Refused, Exhausted) as exc:
+        raise describe_failure(SourceError, "Listing the tables of DynamoDB at %s" % client.url, exc) from None
+
+
+def find_table(client: Client, name: str, kind: type[Day2Error] = SourceError) -> Optional[Table]:
+    """The table, or None where there is none of that name.
+
+    :raises kind: it can't be described.
+    """
+    try:
+        document = client.ask("describe_table", TableName=name)["Table"]
+    except Refused as exc:
+        if exc.code == "ResourceNotFoundException":
+            return None
+        raise describe_failure(kind, "Describing the DynamoDB table %s" % name, exc) from None
+    except Exhausted as exc:
+        raise describe_failure(kind, "Describing the DynamoDB table %s" % name, exc) from None
+    return _table(document)
+
+
+def _table(document: Mapping[str, Any]) -> Table:
+    types = {one["AttributeName"]: one["AttributeType"] for one in document["AttributeDefinitions"]}
+    # The partition key comes first, whatever the server's order.
+    schema = sorted(document["KeySchema"], key=lambda one: str(one["KeyType"]))
+    indexes = [*document.get("GlobalSecondaryIndexes", ()), *document.get("LocalSecondaryIndexes", ())]
+    return Table(
+        document["TableName"],
+        tuple(KeyField(one["AttributeName"], types[one["AttributeName"]]) for one in schema),
+        document["TableStatus"],
+        tuple(sorted(one["IndexName"] for one in indexes)),
+    )
+
+
+def ensure_table(client: Client, name: str, key: Sequence[KeyField]) -> Table:
+    """Make a table that is paid per request, unless it is there, and wait until it is active.
+
+    :raises TargetError: it is there with another key, can't be made, or does not become active.
+    """
+    table = find_table(client, name, TargetError)
+    if table is None:
+        _create(client, name, key)
+    until = time.monotonic() + _MAKING
+    while table is None or table.status not in ("ACTIVE", "UPDATING"):
+        if time.monotonic() > until:
+            raise TargetError(
+                "The DynamoDB table %s is still %s after %d s."
+                % (name, table.status if table else "missing", int(_MAKING)),
+                "Look at it in the console, and run it again once it is active.",
+            )
+        time.sleep(_POLL if table else 0)
+        table = find_table(client, name, TargetError)
+    if table.key != tuple(key):
+        raise TargetError(
+            "The DynamoDB table %s has the key %s, and the records' is %s." % (name, _spell(table.key), _spell(key)),
+            "Choose another prefix or table, or remove the table.",
+        )
+    return table
+
+
+def _create(client: Client, name: str, key: Sequence[KeyField]) -> None:
+    try:
+        client.ask(
+            "create_table",
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": field.name, "AttributeType": field.type} for field in key],
+            KeySchema=[{"AttributeName": field.name, "KeyType": kind} for field, kind in zip(key, ("HASH", "RANGE"))],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    except Refused as exc:
+        if exc.code != "ResourceInUseException":  # somebody else has just made it
+            raise describe_failure(TargetError, "Making the DynamoDB table %s" % name, exc) from None
+    except Exhausted as exc:
+        raise describe_failure(TargetError, "Making the DynamoDB table %s" % name, exc) from None
+
+
+def drop_table(client: Client, name: str) -> None:
+    """Remove a table, if it is there, and wait until it is gone.
+
+    :raises TargetError: it can't be removed.
+    """
+    until = time.monotonic() + _MAKING
+    while True:
+        table = find_table(client, name, TargetError)
+        if table is None:
+            return
+        if time.monotonic() > until:
+            raise TargetError("The DynamoDB table %s is still there after %d s." % (name, int(_MAKING)))
+        try:
+            if table.status != "DELETING":
+                client.ask("delete_table", TableName=name)
+        except Refused as exc:
+            if exc.code not in ("ResourceNotFoundException", "ResourceInUseException"):
+                raise describe_failure(TargetError, "Removing the DynamoDB table %s" % name, exc) from None
+        except Exhausted as exc:
+            raise describe_failure(TargetError, "Removing the DynamoDB table %s" % name, exc) from None
+        time.sleep(_POLL)
+
+
+def _spell(key: Sequence[KeyField]) -> str:
+    return ", ".join("%s (%s)" % field for field in key)

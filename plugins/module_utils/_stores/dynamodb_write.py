@@ -1,0 +1,200 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing a table of DynamoDB: many batches at a time, each until every item of it is there."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import TargetError
+from .dynamodb_client import Cancelling, Client, Exhausted, Refused, describe_failure
+from .dynamodb_tables import Table
+from .dynamodb_values import KeyValue, Unstorable, decode, encode, key_json, key_values
+
+_ITEMS = 25  # a batch has at most
+_BYTES = 12_000_000  # of JSON text; DynamoDB takes 16 MB
+
+
+class Reject(NamedTuple):
+    """A record that the table can't hold. `key` and `record` are as they were handed in."""
+
+    key: Optional[tuple[KeyValue, ...]]
+    record: Optional[Mapping[str, Any]]
+    reason: str
+
+
+class _Request(NamedTuple):
+    text: bytes  # of a PutRequest or DeleteRequest
+    key: tuple[KeyValue, ...]
+    record: Optional[Mapping[str, Any]]
+
+
+class Writer:
+    """Puts and deletes items by several threads. What was handed in is there once `flush` has returned.
+
+    Idempotent: an item replaces the one with its key. Two records of one key between two calls of `flush` would be
+    written in an unknown order: the second one is rejected. Use it as a context manager, from one thread.
+    """
+
+    def __init__(self, client: Client, table: Table, workers: int) -> None:
+        self.rejects: list[Reject] = []
+        self.written = 0  # records that are safe
+        self._client = client
+        self._table = table
+        self._batch: list[_Request] = []
+        self._bytes = 0
+        self._keys: set[tuple[KeyValue, ...]] = set()
+        self._queue: queue.Queue[Optional[list[_Request]]] = queue.Queue(maxsize=workers)
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._error: Optional[Exception] = None
+        self._threads = [threading.Thread(target=self._work, daemon=True) for dummy in range(workers)]
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Hand records in; those that can't be kept go to `rejects`.
+
+        :raises TargetError: writing has failed.
+        """
+        for record in records:
+            key = None
+            try:
+                key = key_values(record, self._table.key)
+                text = b'{"PutRequest":{"Item":%s}}' % encode(record)
+            except Unstorable as exc:
+                self._reject(Reject(key, record, str(exc)))
+            else:
+                self._add(_Request(text, key, record))
+
+    def delete(self, keys: Sequence[tuple[KeyValue, ...]]) -> None:
+        """Hand in keys (values in the order of the table's key) whose items shall go; an absent one is fine.
+
+        :raises TargetError: writing has failed.
+        """
+        for values in keys:
+            record = {field.name: value for field, value in zip(self._table.key, values)}
+            try:
+                key = key_values(record, self._table.key)
+                text = b'{"DeleteRequest":{"Key":%s}}' % key_json(key, self._table.key).encode()
+            except Unstorable as exc:
+                self._reject(Reject(None, record, str(exc)))
+            else:
+                self._add(_Request(text, key, None))
+
+    def flush(self) -> None:
+        """Wait until everything that was handed in is in the table (or rejected).
+
+        :raises TargetError: it can't be; names the table and a key.
+        """
+        self._send()
+        self._queue.join()
+        self._check()
+        self._keys.clear()
+
+    def close(self) -> None:
+        """End the threads; what was not flushed may be in the table or not."""
+        self._stop.set()
+        for dummy in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _add(self, request: _Request) -> None:
+        if request.key in self._keys:
+            self._reject(Reject(request.key, request.record, "another record has the same key"))
+            return
+        if self._bytes + len(request.text) > _BYTES:
+            self._send()
+        self._keys.add(request.key)
+        self._batch.append(request)
+        self._bytes += len(request.text)
+        if len(self._batch) == _ITEMS:
+            self._send()
+
+    def _send(self) -> None:
+        self._check()
+        if self._batch:
+            self._queue.put(self._batch)
+        self._batch, self._bytes = [], 0
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _reject(self, reject: Reject) -> None:
+        with self._lock:
+            self.rejects.append(reject)
+
+    def _work(self) -> None:
+        while True:
+            batch = self._queue.get()
+            try:
+                if batch is None:
+                    return
+                if not self._stop.is_set():
+                    self._write(batch)
+            except Cancelling:
+                pass
+            except Exception as exc:  # raised again by flush
+                with self._lock:
+                    self._error = self._error or exc
+                self._stop.set()
+            finally:
+                self._queue.task_done()
+
+    def _write(self, batch: list[_Request]) -> None:
+        left = [request.text for request in batch]
+        since = time.monotonic()
+        try:
+            while left:
+                answer = self._client.call("BatchWriteItem", self._body(left), self._stop)
+                unprocessed = answer.get("UnprocessedItems", {}).get(self._table.name, [])
+                if len(unprocessed) < len(left):
+                    self._client.pace.progressed()
+                    since = time.monotonic()
+                left = [json.dumps(one, ensure_ascii=False).encode() for one in unprocessed]
+                if left:
+                    self._client.pace.refused("the server leaves items unprocessed", since, self._stop)
+        except Refused as exc:
+            if exc.code != "ValidationException":
+                raise self._failure(left, exc) from None
+            self._narrow(batch, exc)
+        except Exhausted as exc:
+            raise self._failure(left, exc) from None
+        else:
+            with self._lock:
+                self.written += len(batch)
+
+    def _narrow(self, batch: list[_Request], exc: Refused) -> None:
+        """One bad item fails its whole batch: find it. What was written already is written again, which is the same."""
+        if len(batch) == 1:
+            self._reject(Reject(batch[0].key, batch[0].record, "DynamoDB refuses it: %s" % exc.message))
+            return
+        middle = len(batch) // 2
+        self._write(batch[:middle])
+        self._write(batch[middle:])
+
+    def _body(self, requests: Sequence[bytes]) -> bytes:
+        # The names of tables are letters, digits and "_-.".
+        return b'{"RequestItems":{"%s":[%s]}}' % (self._table.name.encode(), b",".join(requests))
+
+    def _failure(self, left: Sequence[bytes], exc: Exception) -> TargetError:
+        ((_kind, body),) = json.loads(left[0]).items()
+        first = decode(body.get("Item") or body["Key"])
+        key = ", ".join("%s=%s" % (field.name, first[field.name]) for field in self._table.key)
+        what = "Writing to the DynamoDB table %s (%d records from the key %s)" % (self._table.name, len(left), key)
+        error = describe_failure(TargetError, what, exc)
+        return TargetError(error.message, error.hint, {"table": self._table.name, "key": key})

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections to PostgreSQL, and what it and psycopg say in the family's words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .._core.errors import Day2Error, MissingDependency, NoSpace, SourceError
+from .._core.tagged_json import decode as decode_json
+
+try:
+    import psycopg
+except ImportError:  # told when a connection is wanted
+    psycopg = None
+
+
+def connect(options: Mapping[str, Any]) -> Any:
+    """A connection without transactions of its own.
+
+    :raises MissingDependency: no psycopg.
+    :raises SourceError: the server can't be reached, or refuses.
+    """
+    if psycopg is None:
+        raise MissingDependency("psycopg", "for stores of type postgresql", "Version 3 is needed.")
+    names = {
+        "database": "dbname",
+        "host": "host",
+        "port": "port",
+        "user": "user",
+        "password": "password",
+        "sslmode": "sslmode",
+    }
+    given = {names[name]: value for name, value in options.items() if name in names and value is not None}
+    try:
+        connection = psycopg.connect(autocommit=True, connect_timeout=20, application_name="day2.ops", **given)
+    except psycopg.Error as exc:
+        raise SourceError(
+            "Can't connect to PostgreSQL: %s." % " ".join(str(exc).split()),
+            "Check host, port, database, user and password.",
+        ) from exc
+    with errors(SourceError, "Can't set up the connection"):
+        for setting in ("TimeZone = 'UTC'", "DateStyle = 'ISO'", "extra_float_digits = 1", "client_encoding = 'UTF8'"):
+            connection.execute("SET " + setting)
+        psycopg.types.json.set_json_loads(decode_json, connection)
+    return connection
+
+
+@contextlib.contextmanager
+def errors(kind: type[Day2Error], doing: str) -> Iterator[None]:
+    """Turn what the server says into the family's words: "<doing>: <its words>"."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        detail = getattr(exc.diag, "message_detail", None)
+        place = getattr(exc.diag, "context", None)
+        words = [getattr(exc.diag, "message_primary", None) or " ".join(str(exc).split()), detail, place]
+        message = "%s: %s." % (doing, "; ".join(word.strip(". ") for word in words if word))
+        if exc.sqlstate == "53100":
+            raise NoSpace(message, "What was committed stays. Free some space, and run again.") from exc
+        raise kind(message) from exc
+
+
+def identifier(name: str) -> str:
+    """The name, quoted for SQL."""
+    return '"%s"' % name.replace('"', '""')

@@ -1,0 +1,185 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Schemas of PostgreSQL: what is there, and the statements that make a collection."""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from .postgresql_client import identifier
+from .record_store import (
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DECIMAL,
+    INTEGER,
+    JSON,
+    POSITIONS,
+    REAL,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Field,
+    ForeignKey,
+    Index,
+    Info,
+)
+from .sql_schema import DOCUMENT, portable_default
+
+_DECLARED = {
+    INTEGER: "bigint",
+    REAL: "double precision",
+    DECIMAL: "numeric",
+    TEXT: "text",
+    BYTES: "bytea",
+    BOOLEAN: "boolean",
+    TIMESTAMP: "timestamp",
+    TIMESTAMPTZ: "timestamptz",
+    DATE: "date",
+    JSON: "jsonb",
+}
+_KINDS = {
+    **dict.fromkeys(("int2", "int4", "int8"), INTEGER),
+    **dict.fromkeys(("float4", "float8"), REAL),
+    **dict.fromkeys(("json", "jsonb"), JSON),
+    "numeric": DECIMAL,
+    "bytea": BYTES,
+    "bool": BOOLEAN,
+    "timestamp": TIMESTAMP,
+    "timestamptz": TIMESTAMPTZ,
+    "date": DATE,
+}
+_COLUMNS = """
+SELECT c.relname, a.attname, t.typname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+       pg_get_expr(d.adbin, d.adrelid),
+       a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%', false)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
+      AND a.attgenerated = ''
+ORDER BY c.relname, a.attnum"""
+_NAMES = (
+    "(SELECT array_agg(a.attname::text ORDER BY u.n) FROM unnest({}) WITH ORDINALITY u(num, n)"
+    " JOIN pg_attribute a ON a.attrelid = {} AND a.attnum = u.num)"
+)
+_CONSTRAINTS = """
+SELECT c.relname, k.contype::text, k.conname, %s, f.relname, %s, k.confdeltype::text, k.confupdtype::text
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_class f ON f.oid = k.confrelid
+WHERE n.nspname = %%s AND k.contype IN ('p', 'u', 'f') ORDER BY c.relname, k.conname""" % (
+    _NAMES.format("k.conkey", "k.conrelid"),
+    _NAMES.format("k.confkey", "k.confrelid"),
+)
+_INDEXES = """
+SELECT c.relname, i.relname, x.indisunique, %s
+FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %%s AND x.indexprs IS NULL AND x.indpred IS NULL
+      AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))
+ORDER BY c.relname, i.relname""" % _NAMES.format("x.indkey::int2[]", "x.indrelid")
+_ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+
+
+def describe(connection: Any, schema: str) -> list[Info]:
+    """All tables of a schema."""
+    fields: dict[str, list[Field]] = {}
+    for table, name, type_name, native, required, default, identity in connection.execute(_COLUMNS, (schema,)):
+        kind = _KINDS.get(type_name, TEXT)
+        fields.setdefault(table, []).append(
+            Field(name, kind, required, None if identity else portable_default(default, kind), native, identity)
+        )
+    keys: dict[str, tuple[str, ...]] = {}
+    indexes: dict[str, list[Index]] = {}
+    foreign: dict[str, list[ForeignKey]] = {}
+    for table, kind, name, names, to, to_names, on_delete, on_update in connection.execute(_CONSTRAINTS, (schema,)):
+        if kind == "p":
+            keys[table] = tuple(names)
+        elif kind == "u":
+            indexes.setdefault(table, []).append(Index(name, tuple(names), True, True))
+        else:
+            one = ForeignKey(tuple(names), to, tuple(to_names), _ACTIONS[on_delete], _ACTIONS[on_update])
+            foreign.setdefault(table, []).append(one)
+    for table, name, unique, names in connection.execute(_INDEXES, (schema,)):
+        indexes.setdefault(table, []).append(Index(name, tuple(names), unique))
+    infos = []
+    for table, columns in fields.items():
+        if table == POSITIONS:
+            continue
+        own = indexes.get(table, [])
+        required = {field.name for field in columns if field.required}
+        unique = [one.fields for one in own if one.unique and required.issuperset(one.fields)]
+        key = keys.get(table) or (unique[0] if unique else ())
+        document = columns[-1][:3] == (DOCUMENT, JSON, True) and key == tuple(one.name for one in columns[:-1])
+        infos.append(
+            Info(table, key, tuple(columns), tuple(own), tuple(foreign.get(table, [])), "postgresql", (), document)
+        )
+    return infos
+
+
+def create_table(info: Info, schema: str) -> str:
+    """CREATE TABLE with its keys; foreign keys and indexes come after the data."""
+    lines = []
+    for field in info.fields:
+        native = field.native if info.native == "postgresql" else ""
+        words = [identifier(field.name), native or _DECLARED[field.kind]]
+        if field.identity and field.kind == INTEGER:
+            words.append("GENERATED BY DEFAULT AS IDENTITY")
+        elif field.default is not None:
+            words.append("DEFAULT %s" % field.default)
+        if field.required:
+            words.append("NOT NULL")
+        lines.append(" ".join(words))
+    lines.append("PRIMARY KEY %s" % listed(info.key))
+    lines += ["UNIQUE %s" % listed(one.fields) for one in info.indexes if one.constraint]
+    return "CREATE TABLE %s (%s)" % (qualified(schema, info.name), ", ".join(lines))
+
+
+def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence[str]) -> list[str]:
+    """What is still missing of a collection's indexes, foreign keys and counters."""
+    table = qualified(schema, info.name)
+    own = there or info
+    statements = [
+        "CREATE %sINDEX %s ON %s %s"
+        % ("UNIQUE " if one.unique else "", identifier(one.name), table, listed(one.fields))
+        for one in info.indexes
+        if not one.constraint and (one.fields, one.unique) not in [(have.fields, have.unique) for have in own.indexes]
+    ]
+    for one in info.foreign_keys:
+        if one.to in present and (one.fields, one.to) not in [(have.fields, have.to) for have in own.foreign_keys]:
+            statements.append(
+                "ALTER TABLE %s ADD FOREIGN KEY %s REFERENCES %s %s ON DELETE %s ON UPDATE %s"
+                % (
+                    table,
+                    listed(one.fields),
+                    qualified(schema, one.to),
+                    listed(one.to_fields),
+                    one.on_delete,
+                    one.on_update,
+                )
+            )
+    for field in own.fields:
+        if field.identity:
+            statements.append(
+                "SELECT setval(pg_get_serial_sequence('%s', '%s'), greatest(max(%s), 1), max(%s) IS NOT NULL) FROM %s"
+                % (
+                    table.replace("'", "''"),
+                    field.name.replace("'", "''"),
+                    identifier(field.name),
+                    identifier(field.name),
+                    table,
+                )
+            )
+    return statements
+
+
+def qualified(schema: str, table: str) -> str:
+    """The table's name with its schema."""
+    return "%s.%s" % (identifier(schema), identifier(table))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in parentheses."""
+    return "(%s)" % ", ".join(map(identifier, names))

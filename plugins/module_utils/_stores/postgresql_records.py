@@ -1,0 +1,325 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PostgreSQL as a store of records: each table of a schema is a collection, read and written by COPY."""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Callable
+
+from .._core.errors import SourceError, TargetError
+from .._core.tagged_json import encode as encode_json
+from . import postgresql_ddl, sql_schema
+from .postgresql_client import connect, errors, identifier
+from .postgresql_ddl import describe, listed, qualified
+from .record_kinds import fitted
+from .record_store import (
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DECIMAL,
+    INTEGER,
+    JSON,
+    POSITIONS,
+    REAL,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Account,
+    Field,
+    Info,
+    Record,
+    Refused,
+    sort_out,
+)
+
+_TYPES = {
+    INTEGER: "int8",
+    REAL: "float8",
+    DECIMAL: "numeric",
+    TEXT: "text",
+    BYTES: "bytea",
+    BOOLEAN: "bool",
+    TIMESTAMP: "timestamp",
+    TIMESTAMPTZ: "timestamptz",
+    DATE: "date",
+    JSON: "jsonb",
+}
+_UNSTORABLE = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])")  # in JSON text: NUL, lone surrogates
+_DIGITS = 131_072
+
+
+def _same(name: str) -> str:
+    """Quoted names are as they are written."""
+    return name
+
+
+class PostgresqlRecords:
+    """See `RecordStore`."""
+
+    type = "postgresql"
+    consistent = True
+    typed = True
+    stable = True
+    whole = False
+    columns = True
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = options
+        self._schema: str = options.get("schema") or "public"
+        self.location = "postgresql:%s/%s" % (options.get("host") or "", options.get("database") or "")
+        self.notes: list[str] = []
+        self._reader: Any = None
+        self._writer: Any = None
+        self._fresh = False  # the reader sees what was written
+
+    def __enter__(self) -> PostgresqlRecords:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
+        self._reader = self._writer = None
+
+    def _read(self) -> Any:
+        """A connection with one transaction that shows one state, with all that we have written."""
+        if self._reader is None:
+            self._reader = connect(self._options)
+            self._fresh = False
+        if not self._fresh:
+            with errors(SourceError, "Can't read from PostgreSQL"):
+                self._reader.execute("ROLLBACK")
+                self._reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                self._reader.execute("SELECT 1")
+            self._fresh = True
+        return self._reader
+
+    @contextlib.contextmanager
+    def _transaction(self, doing: str) -> Iterator[Any]:
+        if self._writer is None:
+            self._writer = connect(self._options)
+        if self._fresh:  # its locks would hold up our own changes of tables
+            self._reader.execute("ROLLBACK")
+            self._fresh = False
+        with errors(TargetError, doing), self._writer.transaction():
+            yield self._writer
+
+    def collections(self) -> list[Info]:
+        """See `RecordStore`."""
+        with errors(SourceError, "Can't read the schema"):
+            return describe(self._read(), self._schema)
+
+    def read(self, info: Info) -> Iterator[Record]:
+        """See `RecordStore`."""
+        fields = info.fields[-1:] if info.document else info.fields
+        columns = ", ".join(_selected(field) for field in fields)
+        query = "COPY (SELECT %s FROM %s ORDER BY %s) TO STDOUT" % (
+            columns,
+            qualified(self._schema, info.name),
+            ", ".join(map(identifier, info.key)) or "1",
+        )
+        names = [field.name for field in fields]
+        connection = self._read()
+        with errors(SourceError, "Can't read the table %s" % info.name):
+            with connection.cursor() as cursor, cursor.copy(query) as copy:
+                copy.set_types([_TYPES[field.kind] for field in fields])
+                for row in copy.rows():
+                    if info.document:
+                        yield row[0]
+                    else:
+                        yield {name: value for name, value in zip(names, row) if value is not None}
+
+    def check_unchanged(self) -> None:
+        """One transaction shows one state."""
+
+    def check_writable(self, infos: Sequence[Info]) -> None:
+        """See `RecordStore`."""
+        sql_schema.check_collisions(infos, _same, 63)
+        with errors(TargetError, "Can't look at the schema %s" % self._schema):
+            row = (
+                self._read()
+                .execute(
+                    "SELECT has_schema_privilege(oid, 'CREATE') AND NOT pg_is_in_recovery()"
+                    " FROM pg_namespace WHERE nspname = %s",
+                    (self._schema,),
+                )
+                .fetchone()
+            )
+        if row is None or not row[0]:
+            raise TargetError(
+                "The schema %s of %s %s." % (self._schema, self.location, "can't be written" if row else "is not there")
+            )
+
+    def _row_of(self, info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+        fields = info.fields
+        known = frozenset(field.name for field in fields)
+        if info.document:
+            key = fields[:-1]
+
+            def document(record: Mapping[str, Any]) -> tuple[Any, ...]:
+                return (*[_converted(field, record.get(field.name)) for field in key], _json(fields[-1], record))
+
+            return document
+
+        def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
+            if not known.issuperset(record):
+                raise Refused("the target has no column %s" % ", ".join(sorted(set(record) - known)))
+            return tuple([_converted(field, record.get(field.name)) for field in fields])
+
+        return row
+
+    def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
+        """See `RecordStore`."""
+        try:
+            self._row_of(info)(record)
+        except Refused as exc:
+            return str(exc)
+        return ""
+
+    def positions(self, names: Sequence[str]) -> dict[str, Any]:
+        """See `RecordStore`."""
+        with errors(SourceError, "Can't read the positions"):
+            table = qualified(self._schema, POSITIONS)
+            if self._read().execute("SELECT to_regclass(%s)", (table,)).fetchone()[0] is None:
+                return {}
+            rows = self._read().execute("SELECT collection, position FROM %s" % table).fetchall()
+        return {name: position for name, position in rows if name in names}
+
+    def keep_position(self, collection: str, position: Any) -> None:
+        """See `RecordStore`."""
+        with self._transaction("Can't keep the position of %s" % collection) as connection:
+            self._keep(connection, collection, position)
+
+    def _keep(self, connection: Any, collection: str, position: Any) -> None:
+        table = qualified(self._schema, POSITIONS)
+        connection.execute("SET LOCAL client_min_messages = warning")
+        connection.execute("CREATE TABLE IF NOT EXISTS %s (collection text PRIMARY KEY, position jsonb)" % table)
+        connection.execute(
+            "INSERT INTO %s VALUES (%%s, %%s) ON CONFLICT (collection) DO UPDATE SET position = excluded.position"
+            % table,
+            (collection, encode_json(position)),
+        )
+
+    def ensure(self, info: Info, clear: bool, position: Any) -> None:
+        """See `RecordStore`."""
+        with self._transaction("Can't make the table %s" % info.name) as connection:
+            found = [one for one in describe(connection, self._schema) if one.name == info.name]
+            if found:
+                sql_schema.check_fits(info, found[0], _same)
+            else:
+                connection.execute(postgresql_ddl.create_table(info, self._schema))
+            self._keep(connection, info.name, position)
+
+    def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
+        """See `RecordStore`."""
+        _taken, rows, rejects = sort_out(info, records, self._row_of(info))
+        position = account(rejects)
+        table = qualified(self._schema, info.name)
+        names = [field.name for field in info.fields]
+        with self._transaction("Can't write the collection %s" % info.name) as connection:
+            if upsert:
+                connection.execute("CREATE TEMP TABLE day2_batch ON COMMIT DROP AS SELECT * FROM %s LIMIT 0" % table)
+            target = "day2_batch" if upsert else table
+            with connection.cursor() as cursor, cursor.copy("COPY %s %s FROM STDIN" % (target, listed(names))) as copy:
+                for row in rows:
+                    copy.write_row(row)
+            if upsert:
+                connection.execute(_upsert(table, info, names))
+            self._keep(connection, info.name, position)
+
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
+        """See `RecordStore`."""
+        fields = {field.name: field for field in info.fields}
+        where = " AND ".join("%s = %%s" % identifier(name) for name in info.key)
+        with (
+            self._transaction("Can't delete from the table %s" % info.name) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.executemany(
+                "DELETE FROM %s WHERE %s" % (qualified(self._schema, info.name), where),
+                [[_converted(fields[name], value) for name, value in zip(info.key, key)] for key in wanted],
+            )
+
+    def drop(self, info: Info) -> None:
+        """See `RecordStore`."""
+        with self._transaction("Can't drop the table %s" % info.name) as connection:
+            connection.execute("DROP TABLE %s" % qualified(self._schema, info.name))
+
+    def finish(self, infos: Sequence[Info]) -> None:
+        """See `RecordStore`."""
+        with self._transaction("Can't complete the schema") as connection:
+            there = {one.name: one for one in describe(connection, self._schema)}
+            for info in infos:
+                for statement in postgresql_ddl.after_data(info, self._schema, there.get(info.name), list(there)):
+                    connection.execute(statement)
+
+    def forget(self, names: Sequence[str]) -> None:
+        """See `RecordStore`."""
+        with self._transaction("Can't remove the positions") as connection:
+            connection.execute("SET LOCAL client_min_messages = warning")
+            connection.execute("DROP TABLE IF EXISTS %s" % qualified(self._schema, POSITIONS))
+
+
+def _selected(field: Field) -> str:
+    """A type that the model lacks is read as its text; a real as what it is in 64 bits."""
+    column = identifier(field.name)
+    if field.kind == TEXT:
+        return "%s::text" % column
+    return "%s::text::float8" % column if field.native == "real" else column
+
+
+def _upsert(table: str, info: Info, names: Sequence[str]) -> str:
+    others = [name for name in names if name not in info.key]
+    change = ", ".join("{0} = excluded.{0}".format(identifier(name)) for name in others)
+    return "INSERT INTO %s %s OVERRIDING SYSTEM VALUE SELECT %s FROM day2_batch ON CONFLICT %s DO %s" % (
+        table,
+        listed(names),
+        ", ".join(map(identifier, names)),
+        listed(info.key),
+        "UPDATE SET " + change if others else "NOTHING",
+    )
+
+
+def _converted(field: Field, value: Any) -> Any:
+    if value is None:
+        return None
+    if field.kind == JSON:
+        return _json(field, value)
+    value = fitted(field, value)
+    if type(value) is str and ("\0" in value or not _is_unicode(value)):
+        raise Refused("PostgreSQL keeps no NUL and no invalid Unicode, and the field %s has some" % field.name)
+    if (
+        type(value) is Decimal
+        and value
+        and value.is_finite()
+        and not -16_383 <= _lowest(value) <= value.adjusted() < _DIGITS
+    ):
+        raise Refused("the number in the field %s is beyond PostgreSQL's" % field.name)
+    return value
+
+
+def _lowest(value: Decimal) -> int:
+    """The place of the last digit."""
+    return min(int(value.as_tuple().exponent), value.adjusted())
+
+
+def _json(field: Field, value: Any) -> str:
+    text = encode_json(value)
+    if "\\u" in text and _UNSTORABLE.search(text):
+        raise Refused("PostgreSQL keeps no NUL and no invalid Unicode in JSON, and the field %s has some" % field.name)
+    return text
+
+
+def _is_unicode(text: str) -> bool:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return False
+    return True

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A portable copy of a record store (JSON lines) as a snapshot, for stores that have no native backup here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Optional
+
+from .._core.collection import Collection
+from .._core.errors import InvalidRequest
+from .._core.tagged_json import decode, encode
+from .base import Copy, Reader, Restoration, Sink, Snapshot
+from .record_store import Field, ForeignKey, Index, Info, Record, RecordStore
+
+_CHUNK = 1 << 20
+
+
+class ExportStore:
+    """As much of `Store` (base.py) as a backup needs. `details` say which file is which collection."""
+
+    def __init__(self, records: RecordStore) -> None:
+        self.type = records.type
+        self.path = records.location
+        self._records = records
+
+    def exists(self) -> bool:
+        """Is there anything?"""
+        return bool(self._records.collections())
+
+    def parameters(self) -> dict[str, Any]:
+        """There are no options that select the content."""
+        return {}
+
+    def fingerprint(self) -> Optional[str]:
+        """Only reading tells."""
+        return None
+
+    def snapshot(self, sink: Sink) -> Snapshot:
+        """One file of JSON lines a collection."""
+        infos = self._records.collections()
+        total = hashlib.sha256()
+        counts = []
+        sink.progress.start("Exporting %s" % self.path, unit="records")
+        for number, info in enumerate(infos):
+            digest, count = hashlib.sha256(), 0
+            with sink.file("%d.jsonl" % number) as out:
+                for record in self._records.read(info):
+                    line = encode(record).encode() + b"\n"
+                    digest.update(line)
+                    out.write(line)
+                    count += 1
+                    sink.progress.advance(1)
+            counts.append(Collection(info.name, count))
+            total.update(json.dumps([info.name, digest.hexdigest()]).encode())
+        return Snapshot(
+            total.hexdigest(), tuple(counts), {"format": "jsonl", "schema": [_plain(info) for info in infos]}, None
+        )
+
+    def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
+        """Not possible."""
+        raise InvalidRequest("A copy made by hand can't be taken over into a store of type %s." % self.type)
+
+    def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
+        """Not possible."""
+        raise InvalidRequest("An export is brought back by migrate with state=reverted.")
+
+
+def _plain(info: Info) -> dict[str, Any]:
+    value = info._asdict()
+    for name in ("fields", "indexes", "foreign_keys"):
+        value[name] = [one._asdict() for one in value[name]]
+    return value
+
+
+def exported(details: Mapping[str, Any]) -> list[Info]:
+    """The collections of an export."""
+    infos = []
+    for one in details["schema"]:
+        fields = tuple(Field(**field) for field in one["fields"])
+        indexes = tuple(Index(**dict(index, fields=tuple(index["fields"]))) for index in one["indexes"])
+        foreign = tuple(
+            ForeignKey(**dict(key, fields=tuple(key["fields"]), to_fields=tuple(key["to_fields"])))
+            for key in one["foreign_keys"]
+        )
+        infos.append(
+            Info(
+                **dict(
+                    one,
+                    key=tuple(one["key"]),
+                    fields=fields,
+                    indexes=indexes,
+                    foreign_keys=foreign,
+                    statements=tuple(one["statements"]),
+                )
+            )
+        )
+    return infos
+
+
+def lines(reader: Reader) -> Iterator[Record]:
+    """The records of one file."""
+    rest = b""
+    while True:
+        data = reader.read(_CHUNK)
+        if not data:
+            return
+        *whole, rest = (rest + data).split(b"\n")
+        for line in whole:
+            yield decode(line)

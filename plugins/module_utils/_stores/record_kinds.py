@@ -1,0 +1,139 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What kind each field of a collection is, found out from all of its records; and whether a value fits a kind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from .._core.tagged_json import encode as encode_json
+from .record_store import (
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DECIMAL,
+    INTEGER,
+    JSON,
+    REAL,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Field,
+    Refused,
+)
+
+_EXACT = 2**53  # integers up to here are exact in a float
+_LARGEST = 2**63
+_BIG = "big"  # an integer that only a decimal holds
+_WIDE = "wide"  # an integer that a float would round
+_KINDS: dict[type, str] = {bool: BOOLEAN, str: TEXT, bytes: BYTES, Decimal: DECIMAL, date: DATE}
+
+
+class Kinds:
+    """Collects the kinds of values by field."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, set[str]] = {}
+
+    def see(self, record: Mapping[str, Any]) -> None:
+        seen = self._seen
+        for name, value in record.items():
+            kind = kind_of(value)
+            if name not in seen:
+                seen[name] = {kind}
+            elif kind not in seen[name]:
+                seen[name].add(kind)
+
+    def fields(self) -> tuple[Field, ...]:
+        """In the order of their first appearance."""
+        return tuple(Field(name, _combined(kinds - {""})) for name, kinds in self._seen.items())
+
+
+def kind_of(value: Any) -> str:
+    """The kind of one value; "" of null."""
+    if value is None:
+        return ""
+    kind = type(value)
+    if kind is int:
+        if -_EXACT <= value <= _EXACT:
+            return INTEGER
+        return _WIDE if -_LARGEST <= value < _LARGEST else _BIG
+    if kind is float:
+        return REAL if math.isfinite(value) else DECIMAL
+    if kind is datetime:
+        return TIMESTAMP if value.tzinfo is None else TIMESTAMPTZ
+    return _KINDS.get(kind, JSON)
+
+
+def _combined(kinds: set[str]) -> str:
+    if not kinds:
+        return TEXT
+    if len(kinds) == 1 and not kinds & {_BIG, _WIDE}:
+        return next(iter(kinds))
+    if kinds <= {INTEGER, _WIDE}:
+        return INTEGER
+    if kinds <= {INTEGER, REAL}:
+        return REAL
+    return DECIMAL if kinds <= {INTEGER, REAL, _BIG, _WIDE, DECIMAL} else JSON
+
+
+def fitted(field: Field, value: Any) -> Any:
+    """The value as its kind has it, equal to what it was: int, float, Decimal, str, bytes, bool, datetime, date; JSON
+    text for the kind `json`.
+
+    :raises Refused: it is not of that kind.
+    """
+    kind = field.kind
+    if kind == JSON:
+        return encode_json(value)
+    if type(value) is _TYPES[kind] and kind not in (TIMESTAMP, TIMESTAMPTZ, INTEGER):
+        return value
+    number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+    if kind == INTEGER and number and _integral(value) and -_LARGEST <= value < _LARGEST:
+        return int(value)
+    if kind == DECIMAL and number:
+        return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if kind == REAL and number and _exact(value):
+        return float(value)
+    if isinstance(value, datetime) and kind == (TIMESTAMP if value.tzinfo is None else TIMESTAMPTZ):
+        return value
+    raise Refused("the field %s is of kind %s, and the value is %s" % (field.name, kind, _described(value)))
+
+
+_TYPES: dict[str, type] = {
+    INTEGER: int,
+    REAL: float,
+    DECIMAL: Decimal,
+    TEXT: str,
+    BYTES: bytes,
+    BOOLEAN: bool,
+    TIMESTAMP: datetime,
+    TIMESTAMPTZ: datetime,
+    DATE: date,
+}
+
+
+def _integral(value: Any) -> bool:
+    if isinstance(value, int):
+        return True
+    return math.isfinite(value) and value == int(value)
+
+
+def _exact(value: Any) -> bool:
+    if isinstance(value, int):
+        return -_EXACT <= value <= _EXACT
+    try:
+        return isinstance(value, float) or not value.is_finite() or Decimal(repr(float(value))) == value
+    except OverflowError:
+        return False
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and not -_LARGEST <= value < _LARGEST:
+        return "an integer beyond 64 bits"
+    return {str: "text", dict: "a mapping", list: "a list"}.get(type(value), "a " + type(value).__name__)

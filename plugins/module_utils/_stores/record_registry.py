@@ -1,0 +1,84 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store types that hold records, by name. To add one: a file like json_records.py, its test, and its lines here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, NamedTuple
+
+from .._core import files
+from .._core.errors import InvalidRequest
+from .dynamodb_options import OPTIONS as DYNAMODB
+from .postgresql_options import OPTIONS as POSTGRESQL
+from .record_store import RecordStore
+
+Keys = Mapping[str, Sequence[str]]
+
+
+def _json(options: Mapping[str, Any], keys: Keys) -> RecordStore:
+    from .json_records import JsonRecords
+
+    return JsonRecords(options["path"], keys)
+
+
+def _sqlite(options: Mapping[str, Any], keys: Keys) -> RecordStore:
+    from .sqlite_records import SqliteRecords
+
+    return SqliteRecords(files.resolve(options["path"], InvalidRequest))
+
+
+def _postgresql(options: Mapping[str, Any], keys: Keys) -> RecordStore:
+    from .postgresql_records import PostgresqlRecords
+
+    return PostgresqlRecords(options)
+
+
+def _dynamodb(options: Mapping[str, Any], keys: Keys) -> RecordStore:
+    from .dynamodb_records import DynamodbRecordStore
+
+    return DynamodbRecordStore(options)
+
+
+class RecordType(NamedTuple):
+    """How to open a store, an Ansible argument spec of its options, and the option that it can't do without."""
+
+    load: Callable[[Mapping[str, Any], Keys], RecordStore]
+    options: dict[str, dict[str, Any]]
+    needs: str = ""
+
+
+_PATH = {"path": {"type": "path"}}
+TYPES = {
+    "dynamodb": RecordType(_dynamodb, DYNAMODB),
+    "json": RecordType(_json, _PATH, "path"),
+    "postgresql": RecordType(_postgresql, POSTGRESQL, "database"),
+    "sqlite": RecordType(_sqlite, _PATH, "path"),
+}
+
+
+def argument_spec() -> dict[str, Any]:
+    """The suboptions of `source` and `target`: those of every type, each refused where it does not belong."""
+    spec: dict[str, Any] = {"type": {"type": "str", "required": True, "choices": sorted(TYPES)}}
+    for one in TYPES.values():
+        spec.update(one.options)
+    return spec
+
+
+def open_records(parameters: Mapping[str, Any], keys: Keys) -> RecordStore:
+    """The store that suboptions describe.
+
+    :raises InvalidRequest: an option of another type, or a missing one.
+    """
+    kind = TYPES[parameters["type"]]
+    given = {name: value for name, value in parameters.items() if value is not None and name != "type"}
+    foreign = sorted(set(given) - set(kind.options))
+    if foreign:
+        raise InvalidRequest(
+            "The option %s does not belong to a store of type %s." % (", ".join(foreign), parameters["type"]),
+            "Its options are: %s." % ", ".join(sorted(kind.options)),
+        )
+    if kind.needs and kind.needs not in given:
+        raise InvalidRequest("A store of type %s needs the option %s." % (parameters["type"], kind.needs))
+    return kind.load(given, keys)

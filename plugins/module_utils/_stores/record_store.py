@@ -1,0 +1,177 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a store answers as a holder of records, for `migrate`.
+
+A reading shows one state of the source where the store can (`consistent`); else the verb compares the digests of two
+readings. What a target writes is committed batch by batch, each together with the position that it brings the migration
+to, so that a killed run is continued by the next one and no batch is written twice or half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Protocol
+
+Record = dict[str, Any]
+
+# What a field's values are; `json` holds any.
+INTEGER, REAL, DECIMAL, TEXT, BYTES, BOOLEAN = "integer", "real", "decimal", "text", "bytes", "boolean"
+TIMESTAMP, TIMESTAMPTZ, DATE, JSON = "timestamp", "timestamptz", "date", "json"
+
+POSITIONS = "day2_migration"  # the table of positions in a target, while a migration is under way
+
+
+class Refused(Exception):
+    """The target can't hold the record as it is. The text says which field and why."""
+
+
+class Field(NamedTuple):
+    """A column. `native` is its type in the words of the store that `Info.native` names; `default` a SQL literal."""
+
+    name: str
+    kind: str
+    required: bool = False
+    default: Optional[str] = None
+    native: str = ""
+    identity: bool = False  # the store numbers new records itself
+
+
+class Index(NamedTuple):
+    name: str
+    fields: tuple[str, ...]
+    unique: bool = False
+    constraint: bool = False  # declared as UNIQUE in the table
+
+
+class ForeignKey(NamedTuple):
+    fields: tuple[str, ...]
+    to: str
+    to_fields: tuple[str, ...]
+    on_delete: str = "NO ACTION"
+    on_update: str = "NO ACTION"
+
+
+class Info(NamedTuple):
+    """A collection. No `fields`: its records are documents. `native` is the type of store that `statements` are for.
+
+    `document`: each record is kept whole in one JSON column beside its key.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    fields: tuple[Field, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    native: str = ""
+    statements: tuple[str, ...] = ()
+    document: bool = False
+
+
+class Reject(NamedTuple):
+    collection: str
+    key: tuple[Any, ...]
+    reason: str
+    record: Record
+
+
+Account = Callable[[list[Reject]], Any]
+
+
+class RecordStore(Protocol):
+    """Opened by `with`. Leaving the block ends readings and rolls back what is not committed."""
+
+    type: str
+    location: str  # for people, without secrets
+    consistent: bool  # all reading shows one state
+    typed: bool  # kinds of fields are known without reading the records
+    stable: bool  # `read` has the same order in each run
+    whole: bool  # the new content takes the place of the old one at once, in `forget`
+    columns: bool  # a missing field and null are the same
+
+    def __enter__(self) -> RecordStore: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def collections(self) -> list[Info]:
+        """What is there; an empty list also when the store itself is not.
+
+        :raises SourceError: it can't be read, or is not what its type says.
+        """
+
+    def read(self, info: Info) -> Iterator[Record]:
+        """All records in an order that is the same while their content is the same.
+
+        :raises SourceError: naming collection and place.
+        """
+
+    def check_unchanged(self) -> None:
+        """:raises SourceError: the store was written since it was opened, and has no snapshots."""
+
+    def check_writable(self, infos: Sequence[Info]) -> None:
+        """Whether these could be written; nothing is.
+
+        :raises TargetError, NoSpace: no.
+        """
+
+    def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
+        """Why the target can't hold the record, "" when it can. `info` is what `ensure` was given."""
+
+    def positions(self, names: Sequence[str]) -> dict[str, Any]:
+        """The positions of an unfinished migration, of those of these names that have one."""
+
+    def keep_position(self, collection: str, position: Any) -> None:
+        """Commit a position alone."""
+
+    def ensure(self, info: Info, clear: bool, position: Any) -> None:
+        """Make the collection unless it is there. Committed together with the position.
+
+        :param clear: what it holds is not wanted; only for a store whose content is replaced as a `whole`. In others
+            deleting a record that will be written again could take with it what points to it.
+
+        :raises TargetError: it is there with another schema.
+        """
+
+    def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
+        """Commit records together with the position that `account` makes, once it is told which are refused.
+
+        Without `upsert` a key that is there already is an error. What `account` raises ends it with nothing written.
+
+        :raises TargetError: naming collection and key.
+        """
+
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
+        """Remove records by their keys."""
+
+    def drop(self, info: Info) -> None:
+        """Remove a collection with everything in it."""
+
+    def finish(self, infos: Sequence[Info]) -> None:
+        """Add what waits for the data (indexes, foreign keys, sequences). Readings show the result from here on.
+
+        :raises TargetError: naming what is violated.
+        """
+
+    def forget(self, names: Sequence[str]) -> None:
+        """The migration is verified: put it in place where that was not done yet, and remove the positions."""
+
+
+def sort_out(
+    info: Info, records: Sequence[Record], convert: Callable[[Record], Any]
+) -> tuple[list[Record], list[Any], list[Reject]]:
+    """The records that can be converted, what they are converted to, and the others."""
+    taken: list[Record] = []
+    rows: list[Any] = []
+    rejects: list[Reject] = []
+    for record in records:
+        try:
+            rows.append(convert(record))
+            taken.append(record)
+        except Refused as exc:
+            rejects.append(Reject(info.name, key_of(info, record), str(exc), record))
+    return taken, rows, rejects
+
+
+def key_of(info: Info, record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The values of the key; None for one that is missing."""
+    return tuple(record.get(name) for name in info.key)

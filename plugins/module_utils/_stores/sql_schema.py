@@ -1,0 +1,97 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the SQL stores share about schemas: portable defaults, and whether a collection fits a table that is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Optional
+
+from .._core.errors import TargetError
+from .record_store import BOOLEAN, JSON, Field, Info
+
+DOCUMENT = "document"  # the column that holds a whole record
+_LITERAL = re.compile(
+    r"\(?('(?:[^']|'')*'|[-+]?[0-9][0-9.eE+-]*|NULL|true|false|CURRENT_(?:TIMESTAMP|DATE|TIME))\)?", re.I
+)
+_CAST = re.compile(r"::[a-z_ ]+(?:\([0-9, ]+\))?$", re.I)
+
+
+def portable_default(text: Optional[str], kind: str) -> Optional[str]:
+    """A default that every SQL store understands; None for an expression of one of them."""
+    match = _LITERAL.fullmatch(_CAST.sub("", (text or "").strip()))
+    if match is None:
+        return None
+    literal = match[1]
+    if kind == BOOLEAN:
+        return {"1": "true", "0": "false"}.get(literal, literal)
+    return literal
+
+
+def shaped(info: Info, document: bool) -> Info:
+    """The collection with a column for each field, or with its key and one column for the whole record."""
+    if not document:
+        return info
+    kinds = {field.name: field for field in info.fields}
+    key = [kinds.get(name, Field(name, JSON))._replace(required=True, identity=False) for name in info.key]
+    if DOCUMENT in info.key:
+        raise TargetError("The collection %s has a key field called %s." % (info.name, DOCUMENT), "Use shape=columns.")
+    whole = Field(DOCUMENT, JSON, required=True)
+    return Info(info.name, info.key, (*key, whole), document=True)
+
+
+def check_fits(info: Info, there: Info, fold: Callable[[str], str]) -> Info:
+    """The collection with the fields of the table that is there.
+
+    :raises TargetError: the key differs, a field is missing, or the table wants one that the collection lacks.
+    """
+    columns = {fold(field.name): field for field in there.fields}
+    if [fold(name) for name in info.key] != [fold(name) for name in there.key]:
+        raise TargetError(
+            "The collection %s has the key (%s), and in the target (%s)."
+            % (info.name, ", ".join(info.key), ", ".join(there.key) or "none"),
+            "Migrate into an empty target, or change one of the two.",
+        )
+    missing = [field.name for field in info.fields if fold(field.name) not in columns]
+    given = {fold(field.name) for field in info.fields}
+    wanted = [
+        field.name
+        for field in there.fields
+        if field.required and field.default is None and not field.identity and fold(field.name) not in given
+    ]
+    if missing or wanted:
+        raise TargetError(
+            "The collection %s does not fit the target: %s."
+            % (
+                info.name,
+                "; ".join(
+                    [
+                        *("it has no column %s" % name for name in missing),
+                        *("its column %s must be given" % name for name in wanted),
+                    ]
+                ),
+            ),
+            "Change the target's schema, or migrate into an empty target.",
+        )
+    return there
+
+
+def check_collisions(infos: Sequence[Info], fold: Callable[[str], str], longest: int = 0) -> None:
+    """:raises TargetError: two names of collections, or of fields of one, are the same in the target, or too long."""
+    _check_names("collections", [info.name for info in infos], fold, longest)
+    for info in infos:
+        _check_names("fields of %s" % info.name, [field.name for field in info.fields], fold, longest)
+
+
+def _check_names(what: str, names: Sequence[str], fold: Callable[[str], str], longest: int) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        if not name or "\0" in name:
+            raise TargetError("The name %r among the %s can't be one of the target's." % (name, what))
+        if longest and len(name.encode("utf-8", "surrogatepass")) > longest:
+            raise TargetError("The name %s among the %s is longer than %d bytes." % (name, what, longest))
+        other = seen.setdefault(fold(name), name)
+        if other is not name:
+            raise TargetError("The %s %s and %s have the same name in the target." % (what, other, name), "Rename one.")

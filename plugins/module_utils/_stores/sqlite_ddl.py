@@ -1,0 +1,176 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Schemas of SQLite: what is there, and the statements that make a collection."""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .record_store import BOOLEAN, INTEGER, Field, ForeignKey, Index, Info
+from .sql_schema import DOCUMENT, portable_default
+from .sqlite_file import sqlite3
+from .sqlite_schema import Table, identifier, tables
+from .sqlite_values import DECLARED, kind
+
+_AUTOINCREMENT = re.compile(r"\bAUTOINCREMENT\b", re.I)
+
+
+def describe(connection: sqlite3.Connection) -> tuple[list[Info], list[str]]:
+    """All ordinary tables, and notes on what is not migrated."""
+    notes = [
+        "The %s %s is not migrated." % row
+        for row in connection.execute(
+            "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger') ORDER BY 1, 2"
+        )
+    ]
+    infos = []
+    for table in tables(connection):
+        if table.module:
+            notes.append("The virtual table %s (%s) is not migrated." % (table.name, table.module))
+        else:
+            infos.append(_info(connection, table))
+    return infos, notes
+
+
+def _info(connection: sqlite3.Connection, table: Table) -> Info:
+    columns = connection.execute("PRAGMA table_xinfo(%s)" % identifier(table.name)).fetchall()
+    key = tuple(column[1] for column in sorted((one for one in columns if one[5]), key=lambda one: int(one[5])))
+    # the rowid under a name of its own
+    identity = len(key) == 1 and any(column[5] and column[2].upper() == "INTEGER" for column in columns)
+    fields = []
+    for _cid, name, declared, required, default, is_key, hidden in columns:
+        if hidden:  # computed from other columns
+            continue
+        what = kind(declared)
+        fields.append(
+            Field(
+                name,
+                what,
+                bool(required or is_key),
+                portable_default(default, what),
+                declared,
+                bool(is_key and identity),
+            )
+        )
+    indexes, statements = _indexes(connection, table.name)
+    if not key:
+        required_fields = {field.name for field in fields if field.required}
+        unique = [one.fields for one in indexes if one.unique and required_fields.issuperset(one.fields)]
+        key = unique[0] if unique else ()
+    document = (
+        bool(fields) and fields[-1][:3] == (DOCUMENT, "json", True) and key == tuple(one.name for one in fields[:-1])
+    )
+    return Info(
+        table.name,
+        key,
+        tuple(fields),
+        tuple(indexes),
+        tuple(_foreign_keys(connection, table.name)),
+        "sqlite",
+        (table.sql, *statements),
+        document,
+    )
+
+
+def _indexes(connection: sqlite3.Connection, table: str) -> tuple[list[Index], list[str]]:
+    indexes, statements = [], []
+    for _seq, name, unique, origin, partial in connection.execute(
+        "PRAGMA index_list(%s)" % identifier(table)
+    ).fetchall():
+        sql = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", (name,)).fetchone()
+        if sql and sql[0]:
+            statements.append(sql[0])
+        columns = [row[2] for row in connection.execute("PRAGMA index_info(%s)" % identifier(name))]
+        # an index on an expression or on some rows means nothing elsewhere
+        if origin != "pk" and not partial and None not in columns:
+            indexes.append(Index(name, tuple(columns), bool(unique), origin == "u"))
+    return indexes, statements
+
+
+def _foreign_keys(connection: sqlite3.Connection, table: str) -> list[ForeignKey]:
+    rows: dict[int, list[Any]] = {}
+    for row in connection.execute("PRAGMA foreign_key_list(%s)" % identifier(table)):
+        rows.setdefault(row[0], []).append(row)
+    keys = []
+    for parts in rows.values():
+        parts.sort(key=lambda row: int(row[1]))
+        to = tuple(row[4] for row in parts)
+        if None in to:  # the primary key of the other table
+            info = connection.execute("PRAGMA table_info(%s)" % identifier(parts[0][2])).fetchall()
+            to = tuple(column[1] for column in sorted((one for one in info if one[5]), key=lambda one: int(one[5])))
+        keys.append(ForeignKey(tuple(row[3] for row in parts), parts[0][2], to, parts[0][6], parts[0][5]))
+    return keys
+
+
+def create_table(info: Info) -> str:
+    """CREATE TABLE; the source's own statement when that is a SQLite database."""
+    if info.native == "sqlite" and info.statements:
+        return info.statements[0]
+    lines = []
+    counted = len(info.key) == 1 and not info.document
+    for field in info.fields:
+        words = [identifier(field.name), DECLARED[field.kind]]
+        if counted and field.name == info.key[0] and field.kind == INTEGER:
+            words.append("PRIMARY KEY" + (" AUTOINCREMENT" if field.identity else ""))
+            counted = False
+        if field.required:
+            words.append("NOT NULL")
+        if field.default is not None:
+            words.append("DEFAULT %s" % _default(field))
+        lines.append(" ".join(words))
+    if not any("PRIMARY KEY" in line for line in lines):
+        lines.append("PRIMARY KEY %s" % _listed(info.key))
+    lines += ["UNIQUE %s" % _listed(one.fields) for one in info.indexes if one.constraint]
+    for one in info.foreign_keys:
+        lines.append(
+            "FOREIGN KEY %s REFERENCES %s %s ON DELETE %s ON UPDATE %s"
+            % (_listed(one.fields), identifier(one.to), _listed(one.to_fields), one.on_delete, one.on_update)
+        )
+    return "CREATE TABLE %s (\n  %s\n)" % (identifier(info.name), ",\n  ".join(lines))
+
+
+def _default(field: Field) -> str:
+    literal = field.default or "NULL"
+    return {"true": "1", "false": "0"}.get(literal.lower(), literal) if field.kind == BOOLEAN else literal
+
+
+def indexes(info: Info) -> list[tuple[str, str]]:
+    """Names and statements of the indexes."""
+    if info.native == "sqlite":
+        return [(_index_name(statement), statement) for statement in info.statements[1:]]
+    return [
+        (
+            one.name,
+            "CREATE %sINDEX %s ON %s %s"
+            % ("UNIQUE " if one.unique else "", identifier(one.name), identifier(info.name), _listed(one.fields)),
+        )
+        for one in info.indexes
+        if not one.constraint
+    ]
+
+
+def _index_name(statement: str) -> str:
+    """SQLite keeps the statement as it was written: ask SQLite what it would make."""
+    match = re.match(
+        r"""\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+("(?:[^"]|"")*"|\[[^]]*\]|`[^`]*`|[^\s"[`(]+)""", statement, re.I
+    )
+    name = match[1] if match else ""
+    return name[1:-1].replace('""', '"') if name[:1] in ('"', "[", "`") else name
+
+
+def insert(info: Info, upsert: bool) -> str:
+    """INSERT of one row."""
+    names = [field.name for field in info.fields]
+    statement = "INSERT INTO %s %s VALUES (%s)" % (identifier(info.name), _listed(names), ", ".join("?" * len(names)))
+    if not upsert:
+        return statement
+    others = [name for name in names if name not in info.key]
+    change = ", ".join("{0} = excluded.{0}".format(identifier(name)) for name in others)
+    return "%s ON CONFLICT %s DO %s" % (statement, _listed(info.key), "UPDATE SET " + change if others else "NOTHING")
+
+
+def _listed(names: Any) -> str:
+    return "(%s)" % ", ".join(map(identifier, names))

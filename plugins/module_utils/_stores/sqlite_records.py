@@ -1,0 +1,264 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQLite as a store of records: each table is a collection."""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Callable, Optional
+
+from .._core import files
+from .._core.errors import NoSpace, SourceError, TargetError
+from .._core.records import canonical
+from .._core.tagged_json import decode as decode_json
+from .._core.tagged_json import encode as encode_json
+from . import sql_schema, sqlite_ddl
+from .record_store import POSITIONS, Account, Info, Record, Refused, key_of, sort_out
+from .sqlite_ddl import describe
+from .sqlite_file import connect, sqlite3, sqlite_errors
+from .sqlite_schema import fold, identifier
+from .sqlite_values import decoder, encoder
+
+
+class SqliteRecords:
+    """See `RecordStore`. `ordered`: read by key, not in the order of insertion."""
+
+    type = "sqlite"
+    consistent = True
+    typed = False
+    stable = True
+    whole = False
+    columns = True
+
+    def __init__(self, path: str, ordered: bool = True) -> None:
+        self.path = self.location = path
+        self._ordered = ordered
+        self._reader: Optional[sqlite3.Connection] = None
+        self._writer: Optional[sqlite3.Connection] = None
+        self.notes: list[str] = []
+
+    def __enter__(self) -> SqliteRecords:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
+        self._reader = self._writer = None
+
+    def _open_reader(self) -> Optional[sqlite3.Connection]:
+        """A connection with one read transaction; None when there is no database."""
+        if self._writer is not None:
+            return self._writer
+        if self._reader is None:
+            if not os.path.exists(self.path) or os.path.getsize(self.path) == 0:
+                return None
+            with sqlite_errors(SourceError, "Can't read the database", self.path):
+                self._reader = connect(self.path, "ro")
+                self._reader.execute("BEGIN")
+                self._reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return self._reader
+
+    def _open_writer(self) -> sqlite3.Connection:
+        if self._writer is None:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+            with sqlite_errors(TargetError, "Can't write the database", self.path):
+                self._writer = connect(self.path, "rwc")
+                self._writer.execute("PRAGMA busy_timeout=60000")
+                self._writer.execute("PRAGMA foreign_keys=OFF")
+        return self._writer
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._open_writer()
+        try:
+            with sqlite_errors(TargetError, "Can't write the database", self.path):
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def collections(self) -> list[Info]:
+        """See `RecordStore`."""
+        connection = self._open_reader()
+        if connection is None:
+            return []
+        with sqlite_errors(SourceError, "Can't read the database", self.path):
+            infos, self.notes = describe(connection)
+        return [info for info in infos if info.name != POSITIONS]
+
+    def read(self, info: Info) -> Iterator[Record]:
+        """See `RecordStore`."""
+        connection = self._open_reader()
+        if connection is None:
+            return
+        order = ", ".join(map(identifier, info.key)) if self._ordered and info.key else "rowid"
+        table = identifier(info.name)
+        with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
+            if info.document:
+                column = identifier(sql_schema.DOCUMENT)
+                for (text,) in connection.execute("SELECT %s FROM %s ORDER BY %s" % (column, table, order)):
+                    yield decode_json(text)
+                return
+            names = [field.name for field in info.fields]
+            decoders = [(field.name, decode) for field in info.fields for decode in [decoder(field)] if decode]
+            query = "SELECT %s FROM %s ORDER BY %s" % (", ".join(map(identifier, names)), table, order)
+            for row in connection.execute(query):
+                record = {name: value for name, value in zip(names, row) if value is not None}
+                for name, decode in decoders:
+                    if name in record:
+                        record[name] = decode(record[name])
+                yield record
+
+    def check_unchanged(self) -> None:
+        """One read transaction shows one state."""
+
+    def check_writable(self, infos: Sequence[Info]) -> None:
+        """See `RecordStore`."""
+        files.check_writable_parent(self.path)
+        if os.path.exists(self.path) and not os.access(self.path, os.W_OK):
+            raise TargetError("%s can't be written." % self.path)
+        if files.free_bytes(os.path.dirname(self.path)) < 1 << 20:
+            raise NoSpace("The file system of %s is full." % self.path, "Nothing was changed. Free some space.")
+        sql_schema.check_collisions(infos, fold)
+
+    def _row_of(self, info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+        encoders = [(field.name, encoder(field)) for field in info.fields]
+        if info.document:
+            whole = encoders.pop()[0]
+            if whole != sql_schema.DOCUMENT:
+                raise TargetError("The table %s has no column %s at its end." % (info.name, sql_schema.DOCUMENT))
+
+            def document(record: Mapping[str, Any]) -> tuple[Any, ...]:
+                return (*[encode(record.get(name)) for name, encode in encoders], encode_json(record))
+
+            return document
+        known = frozenset(name for name, _encode in encoders)
+
+        def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
+            if not known.issuperset(record):
+                raise Refused("the target has no column %s" % ", ".join(sorted(set(record) - known)))
+            return tuple([encode(record.get(name)) for name, encode in encoders])
+
+        return row
+
+    def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
+        """See `RecordStore`."""
+        try:
+            self._row_of(info)(record)
+        except Refused as exc:
+            return str(exc)
+        return ""
+
+    def positions(self, names: Sequence[str]) -> dict[str, Any]:
+        """See `RecordStore`."""
+        connection = self._open_reader()
+        if connection is None:
+            return {}
+        with sqlite_errors(SourceError, "Can't read the database", self.path):
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (POSITIONS,)).fetchone():
+                return {}
+            rows = connection.execute("SELECT collection, position FROM %s" % POSITIONS)
+            return {name: decode_json(text) for name, text in rows if name in names}
+
+    def keep_position(self, collection: str, position: Any) -> None:
+        """See `RecordStore`."""
+        with self._transaction() as connection:
+            _keep(connection, collection, position)
+
+    def ensure(self, info: Info, clear: bool, position: Any) -> None:
+        """See `RecordStore`."""
+        with self._transaction() as connection:
+            found = [one for one in describe(connection)[0] if fold(one.name) == fold(info.name)]
+            if found:
+                sql_schema.check_fits(info, found[0], fold)
+            else:
+                connection.execute(sqlite_ddl.create_table(info))
+            _keep(connection, info.name, position)
+
+    def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
+        """See `RecordStore`."""
+        taken, rows, rejects = sort_out(info, records, self._row_of(info))
+        position = account(rejects)
+        statement = sqlite_ddl.insert(info, upsert)
+        with self._transaction() as connection:
+            try:
+                connection.executemany(statement, rows)
+            except sqlite3.IntegrityError as exc:
+                raise _violation(connection, statement, info=info, records=taken, rows=rows, exc=exc) from exc
+            _keep(connection, info.name, position)
+
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
+        """See `RecordStore`."""
+        fields = {field.name: field for field in info.fields}
+        encoders = [encoder(fields[name]) for name in info.key]
+        where = " AND ".join("%s = ?" % identifier(name) for name in info.key)
+        rows = [[encode(value) for encode, value in zip(encoders, key)] for key in wanted]
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM %s WHERE %s" % (identifier(info.name), where), rows)
+
+    def drop(self, info: Info) -> None:
+        """See `RecordStore`."""
+        with self._transaction() as connection:
+            connection.execute("DROP TABLE %s" % identifier(info.name))
+
+    def finish(self, infos: Sequence[Info]) -> None:
+        """See `RecordStore`."""
+        with self._transaction() as connection:
+            present = {fold(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            for info in infos:
+                for name, statement in sqlite_ddl.indexes(info):
+                    if fold(name) not in present:
+                        connection.execute(statement)
+            for info in infos:
+                for _table, rowid, parent, _fk in connection.execute(
+                    "PRAGMA foreign_key_check(%s)" % identifier(info.name)
+                ):
+                    raise TargetError(
+                        "The row %s of the table %s points to a record of %s that is not there."
+                        % (rowid, info.name, parent),
+                        "Mend the source, and run again.",
+                    )
+
+    def forget(self, names: Sequence[str]) -> None:
+        """See `RecordStore`."""
+        with self._transaction() as connection:
+            connection.execute("DROP TABLE IF EXISTS %s" % POSITIONS)
+
+
+def _keep(connection: sqlite3.Connection, collection: str, position: Any) -> None:
+    connection.execute("CREATE TABLE IF NOT EXISTS %s (collection TEXT PRIMARY KEY, position TEXT)" % POSITIONS)
+    connection.execute("INSERT OR REPLACE INTO %s VALUES (?, ?)" % POSITIONS, (collection, encode_json(position)))
+
+
+def _violation(
+    connection: sqlite3.Connection,
+    statement: str,
+    *,
+    info: Info,
+    records: Sequence[Record],
+    rows: Sequence[tuple[Any, ...]],
+    exc: Exception,
+) -> TargetError:
+    """Name the record of a batch that a constraint of the table refuses."""
+    connection.execute("ROLLBACK")
+    connection.execute("BEGIN IMMEDIATE")
+    for record, row in zip(records, rows):
+        try:
+            connection.execute(statement, row)
+        except sqlite3.IntegrityError as failure:
+            key = canonical(list(key_of(info, record))).decode()
+            return TargetError(
+                "The record %s of the collection %s can't be written: %s." % (key, info.name, failure),
+                "Is the key there twice? The batches before it are in the target; run again to continue.",
+            )
+    return TargetError("The collection %s can't be written: %s." % (info.name, exc))

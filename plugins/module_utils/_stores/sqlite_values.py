@@ -1,0 +1,181 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values of the record model in SQLite's columns and back. What SQLite lacks is kept as text, under types of ours.
+
+Their names contain TEXT, so that SQLite leaves the text as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Callable, Optional
+
+from .._core.tagged_json import decode as decode_json
+from .._core.tagged_json import encode as encode_json
+from .._core.units import format_time, parse_time
+from . import record_kinds
+from .record_store import (
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DECIMAL,
+    INTEGER,
+    JSON,
+    REAL,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Field,
+    Refused,
+)
+
+DECLARED = {
+    INTEGER: "INTEGER",
+    REAL: "REAL",
+    TEXT: "TEXT",
+    BYTES: "BLOB",
+    BOOLEAN: "BOOLEAN",
+    DECIMAL: "DECIMAL_TEXT",
+    JSON: "JSON_TEXT",
+    TIMESTAMP: "TIMESTAMP_TEXT",
+    TIMESTAMPTZ: "TIMESTAMPTZ_TEXT",
+    DATE: "DATE_TEXT",
+}
+_OURS = {name: kind for kind, name in DECLARED.items() if kind not in (INTEGER, REAL, TEXT, BYTES)}
+_NUMERIC = "numeric"  # an affinity without a kind of its own
+
+
+def kind(declared: str) -> str:
+    """The kind of a column by its declared type: one of ours, or what SQLite's affinity comes to."""
+    words = declared.upper()
+    if words in _OURS or words == "BOOL":
+        return _OURS.get(words, BOOLEAN)
+    if "INT" in words:
+        return INTEGER
+    if any(part in words for part in ("CHAR", "CLOB", "TEXT")):
+        return TEXT
+    if "BLOB" in words or not words:
+        return BYTES
+    return REAL if any(part in words for part in ("REAL", "FLOA", "DOUB")) else _NUMERIC
+
+
+def decoder(field: Field) -> Optional[Callable[[Any], Any]]:
+    """How to read a column's values; None when SQLite's are what they are."""
+    return _DECODERS.get(field.kind)
+
+
+def _lenient(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A value that the column's type does not explain is what it is: SQLite lets any type into any column."""
+
+    def attempt(value: Any) -> Any:
+        if isinstance(value, str):
+            with contextlib.suppress(ValueError, ArithmeticError):
+                return decode(value)
+        return value
+
+    return attempt
+
+
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    BOOLEAN: lambda value: bool(value) if type(value) is int and value in (0, 1) else value,
+    DECIMAL: _lenient(Decimal),
+    JSON: _lenient(decode_json),
+    TIMESTAMP: _lenient(datetime.fromisoformat),
+    TIMESTAMPTZ: _lenient(parse_time),
+    DATE: _lenient(date.fromisoformat),
+}
+
+
+def encoder(field: Field) -> Callable[[Any], Any]:
+    """How to write values into a column, so that they are read as they were; raises Refused."""
+    special = _ENCODERS.get(field.kind)
+
+    def strict(value: Any) -> Any:
+        if value is None:
+            return None
+        return special(record_kinds.fitted(field, value))  # type: ignore[misc]
+
+    def plain(value: Any) -> Any:
+        if value is None:
+            return None
+        exact = _PLAIN.get(type(value))
+        if exact is None:
+            raise Refused(
+                "the column %s of type %s can't hold a %s"
+                % (field.name, field.native or field.kind, type(value).__name__)
+            )
+        return exact(field, value)
+
+    return strict if special else plain
+
+
+_ENCODERS: dict[str, Callable[[Any], Any]] = {
+    BOOLEAN: int,
+    DECIMAL: str,
+    JSON: str,
+    TIMESTAMP: lambda value: value.isoformat(),
+    TIMESTAMPTZ: format_time,
+    DATE: lambda value: value.isoformat(),
+}
+
+
+def _text(field: Field, value: str) -> str:
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Refused("the field %s has text that is not valid UTF-8" % field.name) from None
+    if field.kind in (INTEGER, REAL, _NUMERIC):
+        with contextlib.suppress(ValueError):
+            float(value)
+            raise Refused("SQLite would make a number of the text in the field %s" % field.name)
+    return value
+
+
+def _integer(field: Field, value: int) -> int:
+    if not -(2**63) <= value < 2**63:
+        raise Refused("the field %s has an integer beyond 64 bits" % field.name)
+    if field.kind == TEXT:
+        raise Refused("SQLite would make text of the number in the field %s" % field.name)
+    if field.kind == REAL and not -(2**53) <= value <= 2**53:
+        raise Refused("SQLite would round the number in the field %s" % field.name)
+    return value
+
+
+def _real(field: Field, value: float) -> float:
+    if value != value:
+        raise Refused("SQLite keeps no NaN, and the field %s has one" % field.name)
+    if field.kind == TEXT:
+        raise Refused("SQLite would make text of the number in the field %s" % field.name)
+    return value
+
+
+def _decimal(field: Field, value: Decimal) -> Any:
+    """A number is its value, whatever type holds it."""
+    if value.is_finite():
+        if value == value.to_integral_value() and abs(value) < 2**63:
+            return _integer(field, int(value))
+        with contextlib.suppress(OverflowError):
+            if Decimal(repr(float(value))) == value:
+                return _real(field, float(value))
+    raise Refused("the column %s can't hold the number %.40s exactly" % (field.name, value))
+
+
+_PLAIN: dict[type, Callable[[Field, Any], Any]] = {
+    str: _text,
+    int: _integer,
+    float: _real,
+    Decimal: _decimal,
+    bytes: lambda field, value: value,
+    dict: lambda field, value: _nested(field, value),
+    list: lambda field, value: _nested(field, value),
+}
+
+
+def _nested(field: Field, value: Any) -> Any:
+    raise Refused(
+        "the column %s of type %s would keep %s as text" % (field.name, field.native, encode_json(value)[:40])
+    )

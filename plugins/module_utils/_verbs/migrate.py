@@ -1,0 +1,319 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""migrate: bring the records of one store into another, of whatever type, and prove that they are there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest, SourceError, TargetError
+from .._core.files import need_space, resolve
+from .._core.progress import Progress
+from .._repository.manifest import check_set_name
+from .._stores.record_kinds import Kinds
+from .._stores.record_registry import argument_spec, open_records
+from .._stores.record_store import DECIMAL, Field, Info, RecordStore
+from .._stores.sql_schema import shaped
+from .arguments import COMPRESSION, duration, open_repository
+from .backup import scratch_directory
+from .migrate_report import refusal, report
+from .migrate_survey import Comparison, Reference, Survey, compare, dangling, parse_reference, survey
+
+OVERALL = "*"  # the position of the migration as a whole
+_STORE = {"type": "dict", "options": argument_spec()}
+
+ARGUMENTS: dict[str, Any] = {
+    "argument_spec": dict(
+        name={"type": "str"},
+        source=_STORE,
+        target=dict(_STORE, required=True),
+        state={"type": "str", "choices": ["migrated", "reverted"], "default": "migrated"},
+        only={"type": "list", "elements": "str"},
+        primary_keys={
+            "type": "list",
+            "elements": "dict",
+            "no_log": False,
+            "options": {
+                "collection": {"type": "str", "required": True},
+                "fields": {"type": "list", "elements": "str", "required": True},
+            },
+        },
+        shape={"type": "str", "choices": ["columns", "document"], "default": "columns"},
+        on_existing={"type": "str", "choices": ["fail", "merge", "replace"], "default": "fail"},
+        batch_size={"type": "int", "default": 5000},
+        references={
+            "type": "list",
+            "elements": "dict",
+            "options": {"from": {"type": "str", "required": True}, "to": {"type": "str", "required": True}},
+        },
+        rejects={"type": "path"},
+        max_rejects={"type": "int", "default": 0},
+        repair={"type": "bool", "default": False},
+        safety_backup={"type": "bool", "default": True},
+        repository={"type": "path"},
+        lock_timeout={"type": "str", "default": "1m"},
+        **COMPRESSION,
+    ),
+    "required_if": [("state", "migrated", ["source"]), ("state", "reverted", ["repository"])],
+}
+
+
+class Request(NamedTuple):
+    """What a migration is asked for."""
+
+    params: Mapping[str, Any]
+    name: str
+    references: Sequence[Reference]
+    mode: str  # on_existing
+    rejects: Optional[str]
+
+
+class Job(NamedTuple):
+    """One collection: how it is in the source and will be in the target, and what is to be done.
+
+    `position` is where an interrupted run has come to; `there` whether the target has the collection.
+    """
+
+    source: Info
+    target: Info
+    survey: Survey
+    loose: bool
+    comparison: Comparison
+    there: bool
+    held: int  # records in the target
+    position: Optional[dict[str, Any]]
+
+    @property
+    def changes(self) -> bool:
+        """Is anything to be written?"""
+        one = self.comparison
+        return bool(one.added or one.changed or one.removed or not self.there or self.position)
+
+
+class Plan(NamedTuple):
+    """What was read and found out; nothing is written."""
+
+    request: Request
+    source: RecordStore
+    target: RecordStore
+    jobs: Sequence[Job]
+    resumed: Optional[dict[str, Any]]
+    held: int  # records that the target's collections hold
+    scratch: str
+    progress: Progress
+
+
+def request_from(params: Mapping[str, Any]) -> Request:
+    """Check the module's arguments. Raises InvalidRequest."""
+    if params["batch_size"] < 1:
+        raise InvalidRequest("batch_size is %d; it must be at least 1." % params["batch_size"])
+    if params["max_rejects"] and not params["rejects"]:
+        raise InvalidRequest("max_rejects lets records be left out.", "Set rejects, the file that they are written to.")
+    target = params["target"]
+    name = params["name"] or os.path.basename(target.get("path") or target.get("database") or "") or target["type"]
+    return Request(
+        params,
+        check_set_name(params["name"] or re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip("._-") or target["type"]),
+        [parse_reference(one) for one in params["references"] or ()],
+        params["on_existing"],
+        params["rejects"] and resolve(params["rejects"], InvalidRequest),
+    )
+
+
+def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
+    """The whole verb: check mode is the plan alone."""
+    began = time.monotonic()
+    request = request_from(params)
+    keys = {one["collection"]: one["fields"] for one in params["primary_keys"] or ()}
+    with contextlib.ExitStack() as stack:
+        if params["repository"] and not check:
+            repository = open_repository(params["repository"])
+            repository.check_writable()
+            stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))
+        target = stack.enter_context(open_records(params["target"], keys))
+        if params["state"] == "reverted":
+            from .migrate_safety import revert  # what reads backups is only needed here
+
+            result = revert(_safety(request), target, params, check, progress)
+        else:
+            source = stack.enter_context(open_records(params["source"], keys))
+            ready = plan(request, source, target, stack.enter_context(scratch_directory()), progress)
+            if check or not any(job.changes for job in ready.jobs):
+                result = report(ready, check=check)
+            else:
+                from .migrate_apply import apply
+
+                result = report(ready, *apply(ready))
+    result["duration_s"] = round(time.monotonic() - began, 3)
+    return result
+
+
+def _safety(request: Request) -> Any:
+    from .migrate_safety import Safety
+
+    params = request.params
+    return Safety(
+        open_repository(params["repository"]), request.name, params["compression"] or "", params["lock_timeout"]
+    )
+
+
+def plan(request: Request, source: RecordStore, target: RecordStore, scratch: str, progress: Progress) -> Plan:
+    """Read both sides and find out what would change. Raises whatever speaks against it."""
+    if source.type == target.type and source.location == target.location:
+        raise InvalidRequest("Source and target are the same: %s." % source.location)
+    infos = _wanted(request, source)
+    progress.start("Looking at %s" % target.location)
+    existing = {info.name: info for info in target.collections()}
+    positions = target.positions([OVERALL, *[info.name for info in infos]])
+    jobs, held = [], 0
+    pairs = [(info, *_surveyed(request, source, target, info, existing, progress)) for info in infos]
+    source.check_unchanged()
+    target.check_writable([final for _info, final, _loose, _read in pairs])
+    _need_room(request)
+    for info, final, loose, read in pairs:
+        there = existing.get(info.name)
+        position = positions.get(info.name)
+        if position is not None and not (position["source"] == read.hexdigest() and position["count"] == read.count):
+            position = None  # the source has changed since: this collection starts over
+        comparison, count = Comparison(added=read.count), 0
+        if position is not None:
+            comparison = Comparison(added=read.count - position["done"], left=position["done"])
+        elif there is not None:
+            present = survey(target, there, loose, progress, kinds=False)
+            count = present.count
+            if (present.count, present.digest) == (read.count, read.digest):
+                comparison = Comparison(left=count)
+            elif count:
+                records, refuses = target.read(there), lambda record, final=final: target.refuses(final, record)
+                comparison = compare(source.read(info), records, final, loose, refuses, scratch)
+                if request.mode == "merge":
+                    comparison = comparison._replace(left=comparison.left + comparison.removed, removed=0)
+        held += count
+        jobs.append(Job(info, final, read, loose, comparison, there is not None, count, position))
+    ready = Plan(request, source, target, jobs, positions.get(OVERALL), held, scratch, progress)
+    _check_allowed(ready)
+    _check_references(ready)
+    return ready
+
+
+def _wanted(request: Request, source: RecordStore) -> list[Info]:
+    """The collections to migrate, each with a key."""
+    infos = source.collections()
+    only = request.params["only"]
+    unknown = sorted(set(only or ()) - {info.name for info in infos})
+    if unknown or not infos:
+        what = "no collection %s" % ", ".join(unknown) if unknown else "no collections"
+        raise SourceError(
+            "%s holds %s." % (source.location, what),
+            "It has: %s." % ", ".join(info.name for info in infos) if infos else "Check its path or connection.",
+        )
+    infos = [info for info in infos if not only or info.name in only]
+    for info in infos:
+        if not info.key:
+            raise SourceError(
+                "The collection %s of %s has no key to tell its records apart." % (info.name, source.location),
+                "Name its fields in primary_keys (JSON lists), give the table a primary key, or leave it out with only.",
+            )
+    return infos
+
+
+def _surveyed(
+    request: Request,
+    source: RecordStore,
+    target: RecordStore,
+    info: Info,
+    existing: Mapping[str, Info],
+    progress: Progress,
+) -> tuple[Info, bool, Survey]:
+    """How the collection will be in the target, whether null is the same as missing, and what was read."""
+    there = existing.get(info.name)
+    document = target.columns and (there.document if there else request.params["shape"] == "document")
+    loose = (source.columns and not info.document) or (target.columns and not document)
+    read = survey(source, info, loose, progress, kinds=not source.typed or info.document)
+    final = info
+    if not source.typed or info.document:
+        final = info._replace(fields=_fields(info, read.kinds, source.type == target.type))
+    if target.columns:
+        final = shaped(final, document) if not (document and info.document) else final
+    if info.document and not document:
+        final = final._replace(native="", statements=(), document=False)
+    if there is not None and there.fields and target.columns:
+        final = in_target(final, there)
+    return final, loose, read
+
+
+def _fields(info: Info, kinds: Kinds, same_type: bool) -> tuple[Field, ...]:
+    """The declared fields with the kinds that their values have; of documents those that were seen."""
+    seen = {field.name: field for field in kinds.fields()}
+    if info.fields and same_type and not info.document:
+        return info.fields
+    if info.fields and info.native and not info.document:
+        return tuple(
+            field._replace(kind=seen[field.name].kind if field.name in seen else _KINDS.get(field.kind, field.kind))
+            for field in info.fields
+        )
+    for field in info.fields:  # keys that are known without records
+        if field.name in info.key:
+            seen.setdefault(field.name, field)
+    return tuple(field._replace(required=field.name in info.key) for field in seen.values())
+
+
+_KINDS = {"numeric": DECIMAL}  # an affinity of SQLite's without values
+
+
+def in_target(info: Info, there: Info) -> Info:
+    """The collection with the columns of the table that is there, as far as the source has them."""
+    from .._stores.sql_schema import check_fits
+
+    check_fits(info, there, str)
+    given = {field.name for field in info.fields}
+    return there._replace(fields=tuple(field for field in there.fields if field.name in given), key=info.key)
+
+
+def _need_room(request: Request) -> None:
+    source, target = request.params["source"].get("path"), request.params["target"].get("path")
+    if source and target and os.path.isfile(source):
+        need_space(os.path.dirname(os.path.abspath(target)), os.path.getsize(source), "The migration")
+
+
+def _check_allowed(ready: Plan) -> None:
+    for job in ready.jobs:
+        one = job.comparison
+        if job.comparison.rejected > ready.request.params["max_rejects"]:
+            raise refusal(job.source.name, one.rejected, ready.request.params["max_rejects"], "")
+    if ready.request.mode != "fail" or ready.resumed is not None:
+        return
+    blocked = [
+        job
+        for job in ready.jobs
+        if job.changes and (job.comparison.left + job.comparison.changed + job.comparison.removed)
+    ]
+    if blocked:
+        raise TargetError(
+            "%s already holds records of %s, and they differ from the source."
+            % (ready.target.location, ", ".join(job.source.name for job in blocked)),
+            "Set on_existing=merge to add to them, or on_existing=replace to replace them.",
+            {"diff": report(ready, check=True)["diff"]},
+        )
+
+
+def _check_references(ready: Plan) -> None:
+    infos = {job.source.name: job.source for job in ready.jobs}
+    for reference in ready.request.references:
+        count, listed = dangling(ready.source, infos, reference, ready.scratch)
+        if count:
+            raise SourceError(
+                "%d records of the source point nowhere (%s): %s." % (count, reference, ", ".join(listed)),
+                "Mend the source, or leave the reference out of references.",
+            )
+
+
+def read_again(ready: Plan, job: Job) -> Iterator[Any]:
+    """The source's records once more, to be written."""
+    return ready.source.read(job.source)

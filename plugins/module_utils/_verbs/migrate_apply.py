@@ -1,0 +1,294 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Doing what a migration's plan says: save, write in batches, complete, verify, repair."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest, SourceError, TargetError
+from .._core.files import os_errors
+from .._core.records import record_digest
+from .._core.tagged_json import encode as encode_json
+from .._stores.record_store import Info, Record, Reject
+from .migrate import OVERALL, Job, Plan, _safety, in_target
+from .migrate_report import Check, Done, refusal
+from .migrate_survey import MODULUS, Comparison, compact, compare, dangling
+
+
+class _Written(NamedTuple):
+    job: Job
+    info: Info  # as the target has it
+    position: dict[str, Any]
+    seconds: float
+    written: int
+
+
+def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
+    """Write what differs. Returns what was done, what was verified, and the id of the safety backup."""
+    jobs = [job for job in ready.jobs if job.changes]
+    overall = ready.resumed
+    if overall is None:
+        overall = {"safety": _save(ready), "mode": ready.request.mode}
+        ready.target.keep_position(OVERALL, overall)
+    _prepare_tables(ready, jobs)
+    written = [_write(ready, job) for job in _parents_first(jobs)]
+    infos = [one.info for one in written]
+    if ready.request.mode != "merge":
+        for one in reversed(written):
+            _remove_extra(ready, one)
+    ready.progress.start("Completing %s" % ready.target.location)
+    # with the source's keys and indexes, which the tables may still lack
+    ready.target.finish([one.job.target for one in written])
+    checks = [_verify(ready, one) for one in written]
+    checks += _references(ready, infos)
+    failed = [check.message for check in checks if not check.ok]
+    if failed:
+        raise TargetError(
+            "The target differs from the source after the migration: %s" % " ".join(failed),
+            "Set repair=true to write the differing records again, or state=reverted to go back.",
+            {"validation": [check._asdict() for check in checks]},
+        )
+    ready.source.check_unchanged()
+    ready.target.forget([OVERALL, *[job.source.name for job in ready.jobs]])
+    done = {one.job.source.name: Done(one.written, one.position["rejected"], one.seconds) for one in written}
+    return [done.get(job.source.name, Done(0, 0, 0.0)) for job in ready.jobs], checks, overall["safety"]
+
+
+def _save(ready: Plan) -> Optional[str]:
+    """The safety backup, when the target holds anything."""
+    params = ready.request.params
+    existing = ready.target.collections()
+    backup = None
+    if params["safety_backup"] and existing and ready.held:
+        if not params["repository"]:
+            raise InvalidRequest(
+                "%s holds records, and there is no repository for their backup." % ready.target.location,
+                "Set repository, or safety_backup=false if what is there is not worth keeping.",
+            )
+        from .migrate_safety import save
+
+        try:
+            backup = save(_safety(ready.request), ready.target, params["target"], ready.progress).id
+        except SourceError as exc:
+            raise TargetError(
+                "The safety backup of the target failed: %s" % exc.message, "Nothing was changed."
+            ) from exc
+    if params["repository"]:
+        from .migrate_safety import remember
+
+        names = {info.name for info in existing}
+        created = [job.source.name for job in ready.jobs if job.source.name not in names]
+        remember(_safety(ready.request), ready.target.location, backup, created)
+    return backup
+
+
+def _prepare_tables(ready: Plan, jobs: list[Job]) -> None:
+    """Make the collections that are missing.
+
+    What is in a table is not removed to be written again: others may point to it, and go with it. Records are put over
+    it, and what is too much is removed in the end. A document takes the old one's place as a whole.
+    """
+    anew = ready.target.whole and ready.request.mode != "merge"
+    for job in jobs:
+        if job.position is None:
+            ready.target.ensure(job.target, anew and job.there, _start(job, anew or not job.held))
+
+
+def _start(job: Job, fresh: bool) -> dict[str, Any]:
+    """The position before the first record. `fresh`: the target's collection held none."""
+    read = job.survey
+    return {
+        "source": read.hexdigest(),
+        "count": read.count,
+        "done": 0,
+        "rejected": 0,
+        "digest": "0",
+        "fresh": fresh,
+    }
+
+
+def _parents_first(jobs: list[Job]) -> list[Job]:
+    """What others point to comes before them; in a circle the order stays."""
+    by_name = {job.source.name: job for job in jobs}
+    ordered: list[Job] = []
+    seen: set[str] = set()
+
+    def visit(job: Job) -> None:
+        if job.source.name in seen:
+            return
+        seen.add(job.source.name)
+        for key in job.target.foreign_keys:
+            if key.to in by_name:
+                visit(by_name[key.to])
+        ordered.append(job)
+
+    for job in jobs:
+        visit(job)
+    return ordered
+
+
+def _write(ready: Plan, job: Job) -> _Written:
+    """Write the rest of a collection, batch by batch."""
+    name = job.source.name
+    position = dict(job.position or ready.target.positions([name])[name])
+    if position["done"] and not ready.source.stable:  # the order is another one now
+        position = _start(job, False)
+    upsert = ready.request.mode == "merge" or not position["fresh"]
+    found = {info.name: info for info in ready.target.collections()} if ready.target.columns else {}
+    info = in_target(job.target, found[name]) if name in found else job.target
+    began, written = time.monotonic(), position["done"]
+    ready.progress.start("Migrating %s" % name, job.survey.count, "records")
+    if position["done"] < job.survey.count:
+        records = itertools.islice(ready.source.read(job.source), position["done"], None)
+        for batch in _batches(records, ready.request.params["batch_size"]):
+
+            def account(rejects: list[Reject], size: int = len(batch)) -> dict[str, Any]:
+                _keep_rejects(ready, job, rejects, position["rejected"])
+                total = int(position["digest"], 16) + sum(_digest(job, one.record) for one in rejects)
+                position.update(
+                    done=position["done"] + size,
+                    rejected=position["rejected"] + len(rejects),
+                    digest="%x" % (total % MODULUS),
+                )
+                return position
+
+            ready.target.write(info, batch, account, upsert)
+            ready.progress.update(position["done"])
+    return _Written(job, info, position, time.monotonic() - began, position["done"] - written)
+
+
+def _batches(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
+    iterator = iter(records)
+    while True:
+        batch = list(itertools.islice(iterator, size))
+        if not batch:
+            return
+        yield batch
+
+
+def _digest(job: Job, record: Record) -> int:
+    return record_digest(compact(record) if job.loose else record)
+
+
+def _keep_rejects(ready: Plan, job: Job, rejects: list[Reject], before: int) -> None:
+    """Write the refused records to their file, or give up before anything of the batch is written."""
+    if not rejects:
+        return
+    params = ready.request.params
+    first = "%s: %s" % (encode_json(list(rejects[0].key)), rejects[0].reason)
+    if before + len(rejects) > params["max_rejects"]:
+        raise refusal(job.source.name, before + len(rejects), params["max_rejects"], first)
+    path = ready.request.rejects or ""
+    with os_errors(TargetError, "Can't write the rejects to", path):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "ab") as handle:
+            for one in rejects:
+                line = {"collection": one.collection, "key": list(one.key), "reason": one.reason, "record": one.record}
+                handle.write(encode_json(line).encode() + b"\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+
+
+def _verify(ready: Plan, one: _Written) -> Check:
+    """Compare counts and digests, recomputed from the target; find the keys that differ, and repair them."""
+    problem = _differs(ready, one)
+    if problem is not None and ready.request.params["repair"]:
+        _repair(ready, one)
+        problem = _differs(ready, one)
+    name, expected = one.job.source.name, one.job.survey.count - one.position["rejected"]
+    if problem is None:
+        return Check(name, True, "%s: %d records, digests are the same." % (name, expected))
+    keys = ", ".join("%s %s" % pair for pair in problem.keys)
+    return Check(
+        name,
+        False,
+        "%s: %d missing, %d different, %d too many (%s)."
+        % (name, problem.added, problem.changed, problem.removed, keys),
+    )
+
+
+def _differs(ready: Plan, one: _Written) -> Optional[Comparison]:
+    job = one.job
+    ready.progress.start("Verifying %s" % job.source.name, job.survey.count, "records")
+    if ready.request.mode != "merge":
+        count, total = 0, 0
+        for record in ready.target.read(one.info):
+            total += _digest(job, record)
+            count += 1
+            if count % 1000 == 0:
+                ready.progress.update(count)
+        total += int(one.position["digest"], 16)
+        if (count + one.position["rejected"], total % MODULUS) == (job.survey.count, job.survey.digest):
+            return None
+    found = _compare(ready, one)
+    if ready.request.mode == "merge":
+        found = found._replace(removed=0)
+    elif not (found.added or found.changed or found.removed):
+        # equal by key, and yet not in number: the source has a key twice, or was changed meanwhile
+        raise SourceError(
+            "The collection %s changed while it was read, or has a key twice." % job.source.name,
+            "Stop its writers, or mend the source, and run again.",
+        )
+    return found if found.added or found.changed or found.removed else None
+
+
+def _compare(ready: Plan, one: _Written, **listeners: Any) -> Comparison:
+    return compare(
+        ready.source.read(one.job.source),
+        ready.target.read(one.info),
+        one.info,
+        one.job.loose,
+        lambda record: ready.target.refuses(one.info, record),
+        ready.scratch,
+        **listeners,
+    )
+
+
+def _repair(ready: Plan, one: _Written) -> None:
+    """Write what differs again, and remove what is too much."""
+    size = ready.request.params["batch_size"]
+    differing: list[Record] = []
+    extra: list[tuple[Any, ...]] = []
+
+    def flush(least: int) -> None:
+        if len(differing) >= least:
+            ready.target.write(one.info, differing, lambda rejects: one.position, True)
+            differing.clear()
+
+    # What is written while it is compared would be read again.
+    _compare(ready, one, differing=lambda _what, record: differing.append(record), extra=extra.append)
+    flush(1)
+    if ready.request.mode != "merge":
+        for start in range(0, len(extra), size):
+            ready.target.delete(one.info, extra[start : start + size])
+    ready.target.finish([one.job.target])
+
+
+def _remove_extra(ready: Plan, one: _Written) -> None:
+    """Remove what the target held before and the source does not have."""
+    if one.position["fresh"]:
+        return
+    extra: list[tuple[Any, ...]] = []
+    _compare(ready, one, extra=extra.append)
+    size = ready.request.params["batch_size"]
+    for start in range(0, len(extra), size):
+        ready.target.delete(one.info, extra[start : start + size])
+
+
+def _references(ready: Plan, infos: list[Info]) -> list[Check]:
+    by_name = {job.source.name: job.target for job in ready.jobs} | {info.name: info for info in infos}
+    return [
+        Check(
+            str(reference),
+            not count,
+            "%s: %s." % (reference, "%d point nowhere: %s" % (count, ", ".join(keys)) if count else "all are there"),
+        )
+        for reference in ready.request.references
+        for count, keys in [dangling(ready.target, by_name, reference, ready.scratch)]
+    ]

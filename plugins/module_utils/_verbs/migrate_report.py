@@ -1,0 +1,152 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a migration tells: per collection done of total, rates, errors, validation, a diff."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from .._core.errors import TargetError
+from .._core.units import format_duration
+
+if TYPE_CHECKING:
+    from .migrate import Job, Plan
+
+
+class Done(NamedTuple):
+    """What was written of a collection in this run."""
+
+    written: int
+    rejected: int
+    seconds: float
+
+
+class Check(NamedTuple):
+    """One line of the validation."""
+
+    name: str
+    ok: bool
+    message: str
+
+
+def refusal(collection: str, count: int, most: int, first: str) -> TargetError:
+    """The error of too many records that the target can't hold."""
+    return TargetError(
+        "The target can't hold %d records of %s%s." % (count, collection, " (%s)" % first if first else ""),
+        "max_rejects is %d: with a higher one, and rejects, they go to a file with the reasons." % most,
+    )
+
+
+def report(
+    ready: Plan,
+    done: Sequence[Done] = (),
+    checks: Sequence[Check] = (),
+    safety: Optional[str] = None,
+    check: bool = False,
+) -> dict[str, Any]:
+    """The result of the module."""
+    changed = any(job.changes for job in ready.jobs)
+    rows = [_row(job, done[number] if done else None, check) for number, job in enumerate(ready.jobs)]
+    seconds = sum(one.seconds for one in done)
+    written = sum(one.written for one in done)
+    migration = {
+        "source": ready.source.location,
+        "target": ready.target.location,
+        "resumed": ready.resumed is not None,
+        "collections": rows,
+        "total": sum(row["total"] for row in rows),
+        "written": written,
+        "errors": sum(row["rejected"] for row in rows),
+        "records_per_second": _rate(written, seconds),
+    }
+    return {
+        "changed": changed,
+        "msg": _message(ready, migration, changed, seconds, check),
+        "migration": migration,
+        "validation": [one._asdict() for one in checks],
+        "report": _lines(migration, seconds, checks) if done else [],
+        "safety_backup": safety,
+        "diff": _diff(ready),
+        "warnings": _notes(ready),
+    }
+
+
+def _notes(ready: Plan) -> list[str]:
+    notes = list(getattr(ready.source, "notes", ()))
+    if not ready.source.consistent and ready.source.type == "dynamodb":
+        notes.append(
+            "DynamoDB has no snapshots: what is written to it during the migration makes the verification fail."
+        )
+    return notes
+
+
+def _row(job: Job, done: Optional[Done], check: bool) -> dict[str, Any]:
+    one = job.comparison
+    return {
+        "name": job.source.name,
+        "total": job.survey.count,
+        "done": 0 if check and job.changes else job.survey.count - (done.rejected if done else one.rejected),
+        "added": one.added,
+        "changed": one.changed,
+        "removed": one.removed,
+        "left": one.left,
+        "rejected": done.rejected if done and job.changes else one.rejected,
+        "records_per_second": _rate(done.written, done.seconds) if done else 0.0,
+        "digest": job.survey.hexdigest(),
+    }
+
+
+def _rate(count: int, seconds: float) -> float:
+    return round(count / seconds, 1) if seconds > 0 else 0.0
+
+
+def _message(ready: Plan, migration: dict[str, Any], changed: bool, seconds: float, check: bool) -> str:
+    if not changed:
+        return "Nothing to migrate: %s has all %d records." % (ready.target.location, migration["total"])
+    return "%s %d records from %s to %s%s." % (
+        "Would migrate" if check else "Migrated",
+        sum(row["added"] + row["changed"] for row in migration["collections"]),
+        ready.source.location,
+        ready.target.location,
+        "" if check else ", verified",
+    )
+
+
+def _lines(migration: dict[str, Any], seconds: float, checks: Sequence[Check]) -> list[str]:
+    lines = [
+        "Migrating %s: %s/%s (%d%%)"
+        % (
+            row["name"],
+            format(row["done"], ","),
+            format(row["total"], ","),
+            100 * row["done"] // (row["total"] or 1) if row["total"] else 100,
+        )
+        for row in migration["collections"]
+    ]
+    lines += [
+        "Total records: %s" % format(migration["total"], ","),
+        "Migration time: %s" % format_duration(seconds),
+        "Average speed: %s records/second" % format(migration["records_per_second"], ",.1f"),
+        "Errors: %d" % migration["errors"],
+    ]
+    return lines + ["[%s] %s" % ("x" if one.ok else " ", one.message) for one in checks]
+
+
+def _diff(ready: Plan) -> dict[str, str]:
+    before, after = [], []
+    for job in ready.jobs:
+        one = job.comparison
+        if job.there:
+            before.append("%s: %d records\n" % (job.source.name, one.left + one.changed + one.removed))
+        text = "%s: %d records" % (job.source.name, one.left + one.changed + one.added)
+        if job.changes:
+            text += " (%d added, %d changed, %d removed, %d left)" % (one.added, one.changed, one.removed, one.left)
+        after.append(text + "\n")
+    return {
+        "before_header": ready.target.location,
+        "after_header": ready.target.location,
+        "before": "".join(before),
+        "after": "".join(after),
+    }

@@ -1,0 +1,184 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The safety backup of a migration's target, and the way back to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, NamedTuple, Optional
+
+from .._core.compression import choose
+from .._core.errors import TargetError
+from .._core.progress import Progress
+from .._core.records import record_digest
+from .._repository.base import Repository
+from .._repository.manifest import SAFETY, Manifest
+from .._repository.reading import BackupCopy, load
+from .._stores.base import Copy, Store
+from .._stores.record_export import ExportStore, exported, lines
+from .._stores.record_store import Info, RecordStore
+from .._stores.registry import STORES, open_store
+from . import restore
+from .arguments import NamedStore
+from .backup import scratch_directory
+from .migrate_survey import MODULUS, compare
+from .writing import check_apart, publish, take
+
+MIGRATIONS = "migrations"  # the state document: {location of the target: {"safety": id, "created": [names]}}
+
+
+class Safety(NamedTuple):
+    """Where the target is saved."""
+
+    repository: Repository
+    name: str
+    compression: str
+    lock_timeout: str
+
+
+def store_of(target: RecordStore, options: Mapping[str, Any]) -> Store:
+    """The target as a store that can be backed up."""
+    if options["type"] in STORES:
+        return open_store({"type": options["type"], "path": options["path"]})
+    return ExportStore(target)
+
+
+def save(safety: Safety, target: RecordStore, options: Mapping[str, Any], progress: Progress) -> Manifest:
+    """Back up what the target holds, as a safety backup."""
+    entry = NamedStore(options.get("path") or target.type, store_of(target, options))
+    entry = entry._replace(name=os.path.basename(entry.name))
+    check_apart(safety.repository, [entry] if options.get("path") else [])
+    compression, _note = choose(safety.compression)
+    now = datetime.now(timezone.utc)
+    progress.start("Backing up %s" % target.location, unit="bytes")
+    with safety.repository.stage(safety.name) as staging:
+        taken = take([entry], staging=staging, scratch="", compression=compression, progress=progress)
+        return publish(staging, safety.name, taken, compression=compression, created=now, started=now, kind=SAFETY)
+
+
+def remember(safety: Safety, location: str, backup: Optional[str], created: Sequence[str]) -> None:
+    """Keep what a way back needs."""
+    state = safety.repository.read_state(safety.name, MIGRATIONS)
+    state[location] = {"safety": backup, "created": list(created)}
+    safety.repository.write_state(safety.name, MIGRATIONS, state)
+
+
+def revert(
+    safety: Safety, target: RecordStore, params: Mapping[str, Any], check: bool, progress: Progress
+) -> dict[str, Any]:
+    """Bring the target back to the safety backup of the last migration into it."""
+    entry = safety.repository.read_state(safety.name, MIGRATIONS).get(target.location)
+    backup = entry and entry["safety"]
+    if not backup:
+        raise TargetError(
+            "There is no safety backup of %s in the set %s." % (target.location, safety.name),
+            "The target held nothing before the migration: remove what was migrated into it."
+            if entry
+            else "Only a migration that ran with safety_backup can be reverted. Check name, repository and target.",
+        )
+    options = params["target"]
+    if options["type"] in STORES:
+        result = restore.run(
+            {
+                **{name: one.get("default") for name, one in restore.ARGUMENTS["argument_spec"].items()},
+                "name": safety.name,
+                "repository": params["repository"],
+                "lock_timeout": safety.lock_timeout,
+                "target": {"type": options["type"], "path": options["path"]},
+                "backup": backup,
+                "on_existing": "replace",
+            },
+            check,
+            progress,
+        )
+        changed = bool(result["changed"])
+        diff = result["diff"]
+    else:
+        with scratch_directory() as scratch:
+            changed, diff = _import(safety, target, backup, entry["created"], check, progress, scratch)
+    words = ("Would revert" if check else "Reverted") if changed else "Nothing to revert:"
+    return {
+        "changed": changed,
+        "msg": "%s %s %s safety backup %s." % (words, target.location, "to" if changed else "equals", backup),
+        "safety_backup": backup,
+        "diff": diff,
+    }
+
+
+def _import(
+    safety: Safety,
+    target: RecordStore,
+    backup: str,
+    created: Sequence[str],
+    check: bool,
+    progress: Progress,
+    scratch: str,
+) -> tuple[bool, dict[str, str]]:
+    manifest = load(safety.repository, safety.name, backup)
+    part = manifest.sources[0]
+    copy = BackupCopy(safety.repository, safety.name, manifest, part, progress)
+    infos = exported(part.details)
+    before = {info.name: info for info in target.collections()}
+    dropped = [before[name] for name in created if name in before and name not in [info.name for info in infos]]
+    differing = []
+    for number, info in enumerate(infos):
+        wanted = _digest_of_file(copy, number)
+        have = _digest(target, before[info.name]) if info.name in before else None
+        if have != wanted:
+            differing.append((number, info, wanted))
+    diff = {
+        "before_header": "now",
+        "after_header": "backup %s" % backup,
+        "before": "".join("%s\n" % info.name for info in [*dropped, *(info for _number, info, _digest in differing)]),
+        "after": "".join("%s (from the backup)\n" % info.name for _number, info, _digest in differing),
+    }
+    if not check:
+        for info in dropped:
+            target.drop(info)
+        _put_back(target, copy, [(number, info) for number, info, _wanted in differing], scratch)
+        for number, info in enumerate(infos):
+            if _digest(target, info) != _digest_of_file(copy, number):
+                raise TargetError("The collection %s differs from backup %s after all." % (info.name, backup))
+    return bool(differing or dropped), diff
+
+
+def _put_back(target: RecordStore, copy: Copy, parts: Sequence[tuple[int, Info]], scratch: str) -> None:
+    """Write the backup's records over those of the target, then remove what it does not have."""
+    for _number, info in parts:
+        target.ensure(info, False, None)
+    for number, info in parts:
+        _fill(target, info, copy, number)
+    for number, info in reversed(parts):
+        extra: list[tuple[Any, ...]] = []
+        with copy.open("%d.jsonl" % number) as reader:
+            compare(lines(reader), target.read(info), info, False, lambda record: "", scratch, extra=extra.append)
+        target.delete(info, extra)
+    target.finish([info for _number, info in parts])
+    target.forget([info.name for _number, info in parts])
+
+
+def _fill(target: RecordStore, info: Info, copy: Copy, number: int) -> None:
+    def refused(rejects: list[Any]) -> None:
+        if rejects:
+            raise TargetError("%s: a record of the backup can't be written: %s." % (info.name, rejects[0].reason))
+
+    with copy.open("%d.jsonl" % number) as reader:
+        batch = []
+        for record in lines(reader):
+            batch.append(record)
+            if len(batch) == 5000:
+                target.write(info, batch, refused, True)
+                batch = []
+        target.write(info, batch, refused, True)
+
+
+def _digest_of_file(copy: Copy, number: int) -> int:
+    with copy.open("%d.jsonl" % number) as reader:
+        return sum(record_digest(record) for record in lines(reader)) % MODULUS
+
+
+def _digest(target: RecordStore, info: Info) -> int:
+    return sum(record_digest(record) for record in target.read(info)) % MODULUS

@@ -1,0 +1,40 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes generated records to DynamoDB, as a migration does: dynamodb_load.py OPTIONS-JSON COUNT.
+
+Each 50 records are written, flushed, and then the position is kept. Prints the number of records that this run wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_values import KeyField
+
+STEP = 50
+
+
+def records(first: int, last: int) -> list[dict[str, Any]]:
+    return [{"id": "r%05d" % number, "n": number, "text": "x" * 100} for number in range(first, last)]
+
+
+def load(store: DynamodbRecords, count: int) -> int:
+    """Write what is missing; how many records that was."""
+    store.ensure("data", [KeyField("id", "S")])
+    positions = store.positions("load")
+    start = positions.load("data") or 0
+    with store.writer("data") as writer:
+        for first in range(start, count, STEP):
+            writer.put(records(first, min(first + STEP, count)))
+            writer.flush()
+            positions.keep("data", min(first + STEP, count))
+        assert writer.rejects == []
+        return writer.written
+
+
+if __name__ == "__main__":
+    print(load(DynamodbRecords(json.loads(sys.argv[1])), int(sys.argv[2])))

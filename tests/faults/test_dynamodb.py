@@ -1,0 +1,167 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DynamoDB that throttles, fails, cuts connections, restarts; and a writer that is killed. No record is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_store import DynamodbRecords
+from ansible_collections.day2.ops.tests.faults import dynamodb_load
+from ansible_collections.day2.ops.tests.faults.dynamodb_load import STEP, load, records
+from tests.services import throttle_proxy as faults
+from tests.services.dynamodb import dynoxide, options
+from tests.services.local import free_ports
+from tests.services.throttle_proxy import Proxy, proxy
+
+COUNT = 900
+KILLS = 8
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Proxy]:
+    """A proxy in front of a fresh server."""
+    with dynoxide(tmp_path) as url, proxy(url) as one:
+        yield one
+
+
+def store_at(url: str, timeout: str = "20s") -> DynamodbRecords:
+    return DynamodbRecords({**options(url, "f_"), "throttle_timeout": timeout})
+
+
+def expected(count: int) -> str:
+    digest = CollectionDigest()
+    for record in records(0, count):
+        digest.add(record)
+    return digest.hexdigest()
+
+
+def every(number: int, fault: str) -> Callable[[str, int], str]:
+    return lambda operation, call: fault if call % number == 0 else faults.NOTHING
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.THROTTLE,
+        faults.SERVER_ERROR,
+        faults.CUT,
+        faults.CUT_AFTER,
+        faults.UNPROCESSED,
+        faults.ALL_UNPROCESSED,
+    ],
+)
+def test_what_passes_costs_time_and_no_record(server: Proxy, fault: str) -> None:
+    store = store_at(server.url)
+    server.fault = every(3, fault)
+    if fault in (faults.UNPROCESSED, faults.ALL_UNPROCESSED):
+        server.fault = lambda operation, call: (
+            fault if operation == "BatchWriteItem" and call % 3 == 0 else faults.NOTHING
+        )
+    assert load(store, COUNT) == COUNT
+    digest = store.digest("data")
+    assert (digest.count, digest.hexdigest()) == (COUNT, expected(COUNT))
+    assert store.positions("load").load("data") == COUNT
+    assert store.client.pace.refusals > 10
+
+
+@pytest.mark.parametrize("fault", [faults.THROTTLE, faults.SERVER_ERROR, faults.CUT, faults.ALL_UNPROCESSED])
+def test_what_does_not_pass_ends_with_an_error_and_the_next_run_goes_on(server: Proxy, fault: str) -> None:
+    server.fault = lambda operation, call: (
+        fault if operation == "BatchWriteItem" and call > 10 and fault else faults.NOTHING
+    )
+    began = time.monotonic()
+    with pytest.raises(TargetError, match=r"the DynamoDB table f_data \(\d+ records from the key id=r\d+\)") as caught:
+        load(store_at(server.url, "1s"), COUNT)
+    assert time.monotonic() - began < 15
+    assert "run it again" in caught.value.hint
+    assert caught.value.details["table"] == "f_data"
+
+    kept = store_at(server.url).positions("load").load("data")
+    assert kept == 10 * 25
+    # all that the position stands for is there
+    found = {record["id"] for page in store_at(server.url).read("data") for record in page.records}
+    assert {record["id"] for record in records(0, kept)} <= found
+    server.fault = lambda operation, call: faults.NOTHING
+    assert load(store_at(server.url), COUNT) == COUNT - kept
+    assert store_at(server.url).digest("data").hexdigest() == expected(COUNT)
+
+
+@pytest.mark.parametrize("fault", [faults.THROTTLE, faults.SERVER_ERROR, faults.CUT, faults.CUT_AFTER])
+def test_reading_survives_what_passes(server: Proxy, fault: str) -> None:
+    load(store_at(server.url), COUNT)
+    server.fault = every(2, fault)
+    store = store_at(server.url)
+    assert store.digest("data").hexdigest() == expected(COUNT)
+    assert store.describe()[0].records == COUNT
+
+
+def test_reading_that_is_throttled_for_ever_ends_with_an_error(server: Proxy) -> None:
+    load(store_at(server.url), 100)
+    server.fault = lambda operation, call: faults.THROTTLE if operation == "Scan" else faults.NOTHING
+    with pytest.raises(SourceError, match="Reading the DynamoDB table f_data: the calls are throttled"):
+        store_at(server.url, "1s").digest("data")
+    with pytest.raises(SourceError, match="f_data"):
+        store_at(server.url, "1s").describe()
+    assert threading.active_count() < 20
+
+
+def test_a_server_that_restarts_is_waited_for(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    done: list[Any] = []
+
+    def run() -> None:
+        done.append(load(store_at("http://127.0.0.1:%d" % port, "30s"), COUNT))
+
+    thread = threading.Thread(target=run)
+    with dynoxide(tmp_path, keep=True, port=port) as url:
+        thread.start()
+        while not (position := store_at(url).positions("load").load("data")) or position < 3 * STEP:
+            time.sleep(0.02)
+    assert not done
+    time.sleep(0.5)
+    with dynoxide(tmp_path, keep=True, port=port) as url:
+        thread.join(60)
+        assert done == [COUNT]
+        assert store_at(url).digest("data").hexdigest() == expected(COUNT)
+
+
+def test_killed_at_random_and_run_again(server: Proxy) -> None:
+    randomly = random.Random(5)
+    server.delay = 0.005
+    command = [sys.executable, dynamodb_load.__file__, json.dumps(options(server.url, "f_")), str(COUNT)]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    killed, kept = 0, 0
+    for dummy in range(KILLS):
+        calls = server.calls["BatchWriteItem"] + randomly.randint(1, 5)
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        while server.calls["BatchWriteItem"] < calls and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(randomly.random() * 0.02)
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        store = store_at(server.url)
+        now = store.positions("load").load("data") or 0
+        assert now >= kept
+        kept = now
+        found = {record["id"] for page in store.read("data") for record in page.records}
+        assert {record["id"] for record in records(0, kept)} <= found
+    assert killed == KILLS
+    assert 0 < kept < COUNT
+    assert load(store_at(server.url), COUNT) == COUNT - kept
+    assert store_at(server.url).digest("data").hexdigest() == expected(COUNT)

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A throw-away PostgreSQL cluster: no port, a socket in its own directory, ended with the block."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def _binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        raise RuntimeError("initdb is missing. Install it with: sudo apt-get install postgresql")
+    return found[-1].parent
+
+
+def _as_postgres() -> dict[str, Any]:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    entry = pwd.getpwnam("postgres")
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+@contextlib.contextmanager
+def cluster(*settings: str) -> Iterator[dict[str, Any]]:
+    """The connection options of a new, empty cluster: host (the directory of its socket), database, user."""
+    binaries, who = _binaries(), _as_postgres()
+    # a socket's path has at most 107 bytes: pytest's directories are too deep
+    directory = Path(tempfile.mkdtemp(prefix="day2-pg-", dir="/tmp"))
+    try:
+        if who:
+            os.chown(directory, who["user"], who["group"])
+        data = directory / "data"
+        command = [
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "-N",
+        ]
+        subprocess.run(command, check=True, capture_output=True, cwd=directory, **who)
+        options = ["listen_addresses=", f"unix_socket_directories={directory}", "fsync=off", *settings]
+        words = [word for option in options for word in ("-c", option)]
+        with open(directory / "log", "wb") as log:
+            server = subprocess.Popen(
+                [binaries / "postgres", "-D", data, *words], stdout=log, stderr=log, cwd=directory, **who
+            )
+        try:
+            _wait(binaries, directory, server)
+            yield {"type": "postgresql", "host": str(directory), "database": "postgres", "user": "postgres"}
+        finally:
+            server.send_signal(signal.SIGINT)  # fast shutdown
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _wait(binaries: Path, directory: Path, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 20
+    ready = [binaries / "pg_isready", "-q", "-h", directory, "-U", "postgres"]
+    while subprocess.run(ready, check=False).returncode != 0:
+        if server.poll() is not None or time.monotonic() > until:
+            raise RuntimeError("PostgreSQL does not start: " + (directory / "log").read_text())
+        time.sleep(0.02)

@@ -1,0 +1,268 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables of real servers as collections: described, read, written, compared, with positions kept beside them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    InvalidRequest,
+    MissingDependency,
+    SourceError,
+    TargetError,
+)
+from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_values import KeyField
+from tests.services.dynamodb import options
+
+ID = [KeyField("id", "S")]
+RECORDS = [
+    {"id": "m%04d" % number, "n": number, "text": "é" * (number % 50), "half": Decimal(number) / 2, "none": None}
+    for number in range(600)
+]
+
+
+def digest_of(records: list[dict[str, Any]]) -> str:
+    digest = CollectionDigest()
+    for record in records:
+        digest.add(record)
+    return digest.hexdigest()
+
+
+@pytest.fixture(params=["dynoxide_url", "dynamodb_local_url"])
+def url(request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def prefix() -> str:
+    return "store_%s_" % uuid.uuid4().hex[:8]
+
+
+@pytest.fixture
+def store(url: str, prefix: str) -> Iterator[DynamodbRecords]:
+    one = DynamodbRecords(options(url, prefix))
+    yield one
+    for name in one.collections():
+        one.drop(name)
+
+
+def test_written_records_are_read_counted_and_compared(store: DynamodbRecords, prefix: str) -> None:
+    store.ensure("machines", ID)
+    assert store.write("machines", RECORDS) == []
+    (info,) = store.describe()
+    assert info == ("machines", prefix + "machines", (KeyField("id", "S"),), (), 600)
+    found = [record for page in store.read("machines") for record in page.records]
+    assert sorted(found, key=lambda one: str(one["id"])) == RECORDS
+    assert store.digest("machines").hexdigest() == digest_of(RECORDS)
+
+
+def test_writing_again_changes_nothing(store: DynamodbRecords) -> None:
+    store.ensure("machines", ID)
+    store.ensure("machines", ID)
+    for dummy in range(2):
+        assert store.write("machines", RECORDS[:60]) == []
+        assert store.digest("machines").hexdigest() == digest_of(RECORDS[:60])
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 11])
+def test_reading_goes_on_from_every_position(store: DynamodbRecords, stop_after: int) -> None:
+    store.ensure("machines", ID)
+    # more than one page for each of the segments
+    big = [{"id": "b%03d" % number, "text": "x" * 200_000} for number in range(60)]
+    assert store.write("machines", big) == []
+    orders = [[record["id"] for page in store.read("machines") for record in page.records] for dummy in range(2)]
+    assert orders[0] == orders[1]
+    found: list[str] = []
+    position = None
+    reading = store.read("machines")
+    for number, page in enumerate(reading, 1):
+        found += [record["id"] for record in page.records]
+        position = json.loads(json.dumps(page.position))
+        if number == stop_after:
+            break
+    reading.close()  # type: ignore[attr-defined]
+    for page in store.read("machines", position):
+        found += [record["id"] for record in page.records]
+    assert sorted(found) == [one["id"] for one in big]
+
+
+def test_a_position_of_something_else_is_refused(store: DynamodbRecords) -> None:
+    store.ensure("machines", ID)
+    with pytest.raises(InvalidRequest, match="not a position"):
+        list(store.read("machines", {"offset": 3}))
+
+
+def test_key_ranges_are_digested_in_one_reading(store: DynamodbRecords) -> None:
+    key = [KeyField("group", "S"), KeyField("n", "N")]
+    records = [{"group": "ab"[number % 2], "n": number} for number in range(100)]
+    store.ensure("pairs", key)
+    assert store.write("pairs", records) == []
+    ranges = store.digests("pairs", [("a", 50), ("b", Decimal("10.5"))])
+    ordered = sorted(records, key=lambda one: (str(one["group"]), int(str(one["n"]))))
+    parts = [ordered[:25], ordered[25:55], ordered[55:]]
+    assert [(one.count, one.hexdigest()) for one in ranges] == [(len(part), digest_of(part)) for part in parts]
+
+
+def test_deleted_keys_are_gone_and_others_are_not(store: DynamodbRecords) -> None:
+    store.ensure("machines", ID)
+    store.write("machines", RECORDS)
+    store.delete("machines", [(str(record["id"]),) for record in RECORDS[100:]] + [("absent",)])
+    assert store.digest("machines").hexdigest() == digest_of(RECORDS[:100])
+
+
+def test_rejects_name_record_key_and_reason_and_others_are_written(store: DynamodbRecords) -> None:
+    store.ensure("machines", ID)
+    bad: list[dict[str, Any]] = [{"id": "bad", "n": 10**40 + 1}, {"id": ""}, {"n": 1}, dict(RECORDS[3], n=-1)]
+    rejects = store.write("machines", [*RECORDS[:30], *bad])
+    assert [reject.record for reject in rejects] == bad
+    assert [reject.key for reject in rejects] == [("bad",), None, None, ("m0003",)]
+    assert "41 digits" in rejects[0].reason
+    assert "same key" in rejects[3].reason
+    assert store.digest("machines").hexdigest() == digest_of(RECORDS[:30])
+
+
+def test_a_table_with_another_key_is_not_written(store: DynamodbRecords) -> None:
+    store.ensure("machines", ID)
+    with pytest.raises(TargetError, match=r"has the key id \(S\), and the records' is id \(N\)"):
+        store.ensure("machines", [KeyField("id", "N")])
+    with pytest.raises(TargetError, match="one or two"):
+        store.ensure("other", [KeyField(name, "S") for name in "abc"])
+
+
+def test_missing_tables_are_named(store: DynamodbRecords, prefix: str) -> None:
+    with pytest.raises(SourceError, match="no DynamoDB table %sghosts" % prefix):
+        store.read("ghosts")
+    store.drop("ghosts")
+
+
+def test_a_table_that_vanishes_is_named(store: DynamodbRecords, url: str, prefix: str) -> None:
+    store.ensure("machines", ID)
+    DynamodbRecords(options(url, prefix)).drop("machines")
+    with pytest.raises(TargetError, match="%smachines.*ResourceNotFound" % prefix):
+        store.write("machines", RECORDS[:3])
+    with pytest.raises(SourceError, match="%smachines.*ResourceNotFound" % prefix):
+        list(store.read("machines"))
+
+
+def test_tables_by_name(store: DynamodbRecords, url: str, prefix: str) -> None:
+    store.ensure("one", ID)
+    plain = {name: value for name, value in options(url, "").items() if name != "prefix"}
+    mapped = DynamodbRecords({**plain, "tables": {"machines": prefix + "one", "later": prefix + "two"}})
+    assert mapped.collections() == ["machines"]
+    mapped.write("machines", RECORDS[:2])
+    assert store.digest("one").count == 2
+    with pytest.raises(InvalidRequest, match="collection other"):
+        mapped.read("other")
+
+
+def test_positions_are_kept_beside_the_data(store: DynamodbRecords, url: str, prefix: str) -> None:
+    first = store.positions("m1")
+    assert first.load("machines") is None
+    for number in range(3):
+        first.keep("machines", {"after": [None, {"id": number}, False]})
+    first.keep("requests", "é")
+    again = DynamodbRecords(options(url, prefix)).positions("m1")
+    assert again.load("machines") == {"after": [None, {"id": 2}, False]}
+    assert again.load("requests") == "é"
+    assert store.positions("m2").load("machines") is None
+    assert store.collections() == []  # their table is none of the data's
+    again.forget("machines")
+    assert store.positions("m1").load("machines") is None
+    store.drop("day2_migrations")
+
+
+def test_two_runs_of_one_migration_notice_each_other(store: DynamodbRecords) -> None:
+    one, two = store.positions("m"), store.positions("m")
+    one.keep("machines", 1)
+    with pytest.raises(TargetError, match="Another run is writing the migration m"):
+        two.keep("machines", 2)
+    assert two.load("machines") == 1
+    two.keep("machines", 3)
+    with pytest.raises(TargetError, match="Another run"):
+        one.keep("machines", 2)
+    store.drop("day2_migrations")
+
+
+def test_a_source_that_changes_during_a_reading_has_another_digest(store: DynamodbRecords) -> None:
+    store.ensure("machines", ID)
+    store.write("machines", RECORDS[:20])
+    before = store.digest("machines").hexdigest()
+    store.write("machines", [dict(RECORDS[0], n=-1)])
+    assert store.consistent is False
+    assert store.digest("machines").hexdigest() != before
+
+
+def test_an_absent_library_is_named(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+    for name in ("botocore", "botocore.auth"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingDependency, match="boto3 is needed for DynamoDB"):
+        DynamodbRecords(options("http://127.0.0.1:1", prefix)).collections()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tables": {"a": "b"}}, "exclude each other"),
+        ({"prefix": None, "tables": {"a": "b", "c": "b"}}, "table b for two collections"),
+        ({"throttle_timeout": "soon"}, "not a duration"),
+    ],
+)
+def test_options_that_do_not_go_together(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        DynamodbRecords({**options("http://127.0.0.1:1", "x"), **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"secret_key": None}, "go together"),
+        ({"access_key": None, "secret_key": None}, "no credentials"),
+        ({"region": None}, "region"),
+        ({"profile": "nobody"}, "nobody"),
+        ({"endpoint_url": "nonsense"}, "nonsense"),
+    ],
+)
+def test_connections_that_can_not_be_made(
+    change: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    store = DynamodbRecords({**options("http://127.0.0.1:1", "x"), **change})
+    with pytest.raises(InvalidRequest, match=message):
+        store.collections()
+
+
+def test_a_server_that_is_not_there_is_named(prefix: str) -> None:
+    with pytest.raises(SourceError, match=r"http://127.0.0.1:1.*Could not connect"):
+        DynamodbRecords(options("http://127.0.0.1:1", prefix)).collections()
+
+
+def test_a_whole_page_of_keys_orders_as_the_server_does(store: DynamodbRecords) -> None:
+    key = [KeyField("group", "S"), KeyField("name", "S")]
+    names = ["z", "\uffee", "\U0001f600", "a", "é", "A"]
+    store.ensure("names", key)
+    store.write("names", [{"group": "g", "name": name} for name in names])
+    (found,) = [[one["name"] for one in page.records] for page in store.read("names") if page.records]
+    assert found == sorted(names)
+
+
+def test_a_broken_writer_says_so_again(store: DynamodbRecords) -> None:
+    store.ensure("machines", ID)
+    with store.writer("machines") as writer:
+        store.drop("machines")
+        for dummy in range(2):
+            with pytest.raises(TargetError, match="ResourceNotFound"):
+                writer.put(RECORDS[:25])
+                writer.flush()
