@@ -153,6 +153,11 @@ need_newest_controller() {
   venv newest newest.txt $NEWEST_CONTROLLER
 }
 
+need_s3_server() {
+  # shellcheck disable=SC2086  # a list of versions
+  venv s3-server s3-server.txt $OLDEST_CONTROLLER
+}
+
 need_node() {
   venv "node-$1" unit.txt "$1"
 }

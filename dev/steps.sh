@@ -17,11 +17,13 @@ ALL_STEPS=(setup "${OTHER_STEPS[@]}" "${WAITING_STEPS[@]}")
 NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin
 # What tests use besides the collection's own needs.
-TEST_PROGRAMS=(git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount
-  java=default-jre-headless
-  nginx=nginx-light rsyslogd=rsyslog openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
+TEST_PROGRAMS=(
+  git=git zstd=zstd strace=strace sqlite3=sqlite3 mkfs.ext4=e2fsprogs mount=mount
+  java=default-jre-headless promtool=prometheus
+  nginx=nginx rsyslogd=rsyslog openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
   dockerd=docker.io busybox=busybox-static ping=iputils-ping
-  /usr/lib/nagios/plugins/check_dummy=monitoring-plugins-basic)
+  /usr/lib/nagios/plugins/check_dummy=monitoring-plugins-basic
+)
 
 step_setup() {
   need_programs "${TEST_PROGRAMS[@]}"
@@ -30,8 +32,9 @@ step_setup() {
   need_oldest_controller
   need_node "$OLDEST_NODE"
   need_node "$NEWEST_NODE"
-  wait $!
+  need_s3_server
   need_npm
+  wait $!
   need_collection
 }
 
@@ -99,8 +102,9 @@ step_faults() { pytest_on_node "$OLDEST_NODE" tests/faults; }
 # Managed nodes have no ansible-core: what runs there is tested without it.
 pytest_on_node() {
   need_programs "${TEST_PROGRAMS[@]}"
-  need_npm
   need_node "$1"
+  need_s3_server
+  need_npm
   need_collection
   "$ROOT/.venv/node-$1/bin/python" -m pytest -n auto "$2"
 }

@@ -114,6 +114,42 @@ EXAMPLES = r"""
         warn: 80%
         crit: 90%
 
+- name: Check the host and what runs on it
+  day2.ops.health_check:
+    checks:
+      - {name: memory, type: memory}
+      - {name: load, type: load}
+      - {name: service, type: service, service: hawkfish, enabled: true}
+      - {name: process, type: process, process: hawkfish, descriptors_used_warn: 80%}
+      - {name: clock, type: time, server: ntp.example.com, warn: 500ms}
+      - {name: log, type: file, path: /var/log/hawkfish, pattern: "*.log", size_warn: 1G}
+      - {name: raid, type: command, argv: [/usr/lib/nagios/plugins/check_raid]}
+      - {name: container, type: container, container: data-profiler_api_1, health: required}
+      - {name: libvirt, type: libvirt, domains: [web1], pools: [default]}
+      - {name: redis, type: redis, password: "{{ redis_password }}", role: primary}
+      - {name: postgresql, type: postgresql, database: dotmac, lag_crit: 5m}
+      - {name: table, type: dynamodb, table: hostfactory-machines, pitr: true}
+
+- name: Check that no machine names a request that is not there
+  day2.ops.health_check:
+    checks:
+      - name: references
+        type: references
+        store: json
+        path: /opt/hostfactory/data/request_database.json
+        references:
+          - {from: machines.request_id, to: requests.request_id}
+
+- name: Hold the API to its benchmark, in a quiet hour
+  day2.ops.health_check:
+    checks:
+      - name: root
+        type: load_test
+        url: http://localhost:8080/redfish/v1/
+        rate: 200
+        duration: 10s
+        crit: 100ms
+
 - name: Check a thousand endpoints from the controller
   day2.ops.health_check:
     checks: "{{ endpoints | map('combine', {'type': 'http'}) }}"

@@ -16,9 +16,23 @@ from typing import Any
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_info, log_rotate, restore
+from ansible_collections.day2.ops.plugins.module_utils._verbs import (
+    backup,
+    backup_info,
+    log_rotate,
+    restore,
+    retention,
+)
+from ansible_collections.day2.ops.tests.faults import health_writer
 
-VERBS: dict[str, Any] = {"backup": backup, "restore": restore, "backup_info": backup_info, "log_rotate": log_rotate}
+VERBS: dict[str, Any] = {
+    "backup": backup,
+    "restore": restore,
+    "backup_info": backup_info,
+    "retention": retention,
+    "log_rotate": log_rotate,
+    "health_writer": health_writer,
+}
 
 
 def run_verb(name: str, params: dict[str, Any]) -> dict[str, Any]:

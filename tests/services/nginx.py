@@ -37,6 +37,7 @@ http {{
     location = /loop {{ return 302 /loop2; }}
     location = /loop2 {{ return 302 /loop; }}
     location = /there {{ return 301 /healthz; }}
+    location = /secure {{ return 301 https://localhost:{tls}/healthz; }}
     location = /far {{ return 302 http://localhost:{http}/whoami; }}
     location = /whoami {{ return 200 "authorization=$http_authorization cookie=$http_cookie x=$http_x_key\\n"; }}
     location = /method {{ return 200 "$request_method $http_host\\n"; }}

@@ -53,7 +53,7 @@ class Histogram:
             return
         smallest, largest = min(values), max(values)
         self.count += len(values)
-        self.total += math.fsum(values)
+        self.total += sum(values)
         self.maximum = max(self.maximum, largest)
         self._minimum = min(self._minimum, smallest)
         if smallest < _SMALLEST:

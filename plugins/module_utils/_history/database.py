@@ -247,7 +247,8 @@ def _check(connection: sqlite3.Connection, location: str, kind: type[Day2Error],
             )
         return
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application or version or tables or not create:
+    # SQLite itself would take a file of a few bytes for an empty one, and overwrite it.
+    if application or version or tables or os.path.getsize(location) or not create:
         raise kind(f"{location} is not a history of health checks.", "It was not changed. Name another file.")
     for statement in _SCHEMA:
         connection.execute(statement)

@@ -114,4 +114,4 @@ def parse(line: bytes) -> Optional[dict[str, Any]]:
 def _bytes(value: Any) -> bytes:
     if isinstance(value, bool):
         return b"true" if value else b"false"
-    return str(value).encode("utf-8", "replace")
+    return str(value).encode("utf-8", "backslashreplace")  # half a surrogate pair is valid JSON

@@ -117,7 +117,7 @@ class _Reader:
         by_path: dict[str, _Member] = {}
         for member in self._members:
             if member.path in by_path:
-                raise _NoShape  # a.b as a name and as a path
+                raise _NoShape  # twice, or a.b as a name and as a path
             by_path[member.path] = member
         found = {}
         for role in ROLES:
@@ -147,12 +147,10 @@ class _Reader:
     def _object(self, prefix: str, depth: int) -> None:
         if depth > _DEEPEST:
             raise _NoShape
-        names = set()
         kind, text = self._next()
         while kind != "}":
-            if kind != "string" or b"\\" in text or text in names:
+            if kind != "string" or b"\\" in text:
                 raise _NoShape
-            names.add(text)
             self._pieces.append(re.escape(text))
             if self._next()[0] != ":":
                 raise _NoShape

@@ -17,7 +17,7 @@ from .._core.errors import SourceError
 from .._core.files import open_regular, resolve
 from .._core.progress import Progress
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 19  # what is made of a block should stay in the cache
 _LONGEST_LINE = 4 << 20  # bytes; what is longer is skipped, as one line that can't be read
 
 

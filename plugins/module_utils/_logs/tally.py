@@ -19,7 +19,7 @@ from .times import Clock, iso_seconds
 
 MOST_NAMES = 500  # operations, and codes, that are told apart; a histogram is 17 KB
 OTHER = "(other)"
-_PENDING = 1 << 16  # durations that are kept until they are counted
+_PENDING = 1 << 14  # durations that are kept until they are counted
 _LONGEST_NAME = 200
 
 

@@ -77,7 +77,7 @@ class Deadline:
 
     `doing` is what the probe does or waits for, for the message: "connecting to 192.0.2.1:443". A probe asks `left`
     before everything that it waits for. For what can't be told how long to wait, it leaves a way to stop that with
-    `stop_with`: whoever supervises the probe uses it when the time is over.
+    `stop_with`: whoever supervises the probe uses it when the time is over. It must not wait for anything itself.
     """
 
     def __init__(self, seconds: float) -> None:

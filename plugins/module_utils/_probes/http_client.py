@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import base64
+import functools
 import http.client
 import re
 import ssl
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from .._core.errors import InvalidRequest
 from .base import Deadline, ProbeFailed
-from .sockets import Stream, address, connect, connect_unix, reason, wrap_tls
+from .sockets import Stream, address, connect, connect_unix, reason, tls_context, wrap_tls
 
 _CHUNK = 65536
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -58,6 +59,7 @@ class Answer(NamedTuple):
     ended: bool
 
 
+@functools.lru_cache(maxsize=64)  # what is asked for is looked at by several, one after another
 def parse_url(text: str) -> Url:
     """Take a URL apart. Raises InvalidRequest, without showing it."""
     try:
@@ -174,9 +176,9 @@ def _protocol_error(exc: http.client.HTTPException) -> str:
 
 
 class Client(NamedTuple):
-    """How to ask: TLS settings, and how many redirects to follow."""
+    """How to ask: how to come by TLS settings, and how many redirects to follow."""
 
-    context: Optional[ssl.SSLContext] = None
+    context: Callable[[], ssl.SSLContext] = tls_context
     redirects: int = 5
     limit: int = 1 << 20
     name: str = ""
@@ -186,9 +188,8 @@ class Client(NamedTuple):
         seen: list[Url] = []
         while True:
             # The name goes with the URL that it was given for.
-            connection = Connection(
-                url, self.context if url.scheme == "https" else None, name=self.name if not seen else ""
-            )
+            context = self.context() if url.scheme == "https" else None
+            connection = Connection(url, context, name=self.name if not seen else "")
             try:
                 answer = connection.exchange(request, deadline, wanted, self.limit)
             finally:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping
-from typing import Any, ClassVar, Optional
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from .._core.errors import InvalidRequest
@@ -95,14 +96,12 @@ class HttpProbe(BaseProbe):
         self._assertions = parse_assertions(options["json"])
         self._ratio = parse_ratio(options["ratio"])
         self._wanted = bool(self._assertions or self._ratio or options["body_matches"] or options["body_not_matches"])
-        self._client: Optional[Client] = None
+        self._client = make_client(options)
 
     def secrets(self) -> list[str]:
         return [*super().secrets(), *request_secrets(self.options, self._request)]
 
     def run(self, deadline: Deadline) -> Finding:
-        if self._client is None:
-            self._client = make_client(self.options, self._url.scheme)
         answer = self._client.ask(self._url, self._request, deadline, self._wanted)
         taken = deadline.elapsed()
         finding = self.finding()
@@ -163,14 +162,14 @@ class HttpsProbe(HttpProbe):
         super()._judge(answer, finding)
 
 
-def make_client(options: Mapping[str, Any], scheme: str) -> Client:
-    """The client that options describe. Raises ProbeFailed when a file of them can't be used."""
-    context = None
-    # A redirect may lead to https; loading the system's certificates is too slow to do it in vain.
-    if scheme == "https" or options["ca"] or options["client_certificate"]:
-        context = tls_context(
+def make_client(options: Mapping[str, Any]) -> Client:
+    """The client that options describe."""
+
+    def context() -> ssl.SSLContext:
+        return tls_context(
             options["validate_certs"], options["ca"], options["client_certificate"], options["client_key"]
         )
+
     return Client(
         context, options.get("redirects", 0), options.get("max_body") or 1 << 20, options["server_name"] or ""
     )

@@ -66,6 +66,7 @@ class JsonProbe(BaseProbe):
         return finding
 
     def _scan(self, path: str, deadline: Deadline) -> Document:
+        quiet = True
         for wait in (*WAITS, None):
             try:
                 with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as handle:

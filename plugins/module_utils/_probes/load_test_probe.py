@@ -109,7 +109,7 @@ class _Load:
         self._probe, self._url, self._deadline = probe, url, deadline
         options = probe.options
         self.count = max(1, math.floor(options["rate"] * options["duration"]))
-        self._context = make_client(options, url.scheme).context if url.scheme == "https" else None
+        self._context = make_client(options).context() if url.scheme == "https" else None
         self._lock = threading.Lock()
         self._next = 0
         self._began = 0.0

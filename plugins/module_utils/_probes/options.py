@@ -168,15 +168,29 @@ def parse(
 
     :param where: goes before the names in the sentences: "json[0].".
     """
-    parsed: dict[str, Any] = {}
-    for name, option in options.items():
-        value = given.get(name)
-        if value is None:
-            if option.required:
-                problems.append("%s%s is required" % (where, name))
-            value = option.default
-        parsed[name] = None if value is None else _parse_one(where + name, option, value, problems)
+    parsed, required = _defaults(options)
+    parsed = dict(parsed)
+    for name, value in given.items():
+        if name in options and value is not None:
+            parsed[name] = _parse_one(where + name, options[name], value, problems)
+    problems.extend("%s%s is required" % (where, name) for name in required if given.get(name) is None)
     return parsed
+
+
+# By identity, as specs are constants; each is kept, so that no other can have its identity.
+_KNOWN: dict[int, tuple[Mapping[str, Option], dict[str, Any], list[str]]] = {}
+
+
+def _defaults(options: Mapping[str, Option]) -> tuple[dict[str, Any], list[str]]:
+    """The values of options that are not given, and the names of those that must be. A thousand checks share them."""
+    known = _KNOWN.get(id(options))
+    if known is None:
+        values = {
+            name: None if option.default is None else KINDS[option.kind](option.default)
+            for name, option in options.items()
+        }
+        known = _KNOWN[id(options)] = (options, values, [name for name, one in options.items() if one.required])
+    return known[1], known[2]
 
 
 def _parse_one(name: str, option: Option, value: Any, problems: list[str]) -> Any:

@@ -26,7 +26,7 @@ def execute(
     # Files, not pipes: a child that is left behind with our pipe in its hands would keep us waiting.
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Union
 
 from .._core.errors import InvalidRequest
-from .base import WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .base import CRITICAL, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
 from .sockets import Stream, address, connect, connect_unix, reason, tls_context, wrap_tls
 
 _MOST = 1 << 20  # bytes of one answer
@@ -150,7 +150,8 @@ class _Redis:
         line = self._line()
         kind, rest = line[:1], line[1:].decode("utf-8", "replace")
         if kind == b"-":
-            raise ProbeFailed("%s answers to %s: %s" % (self._where, words[0], rest))
+            status = UNKNOWN if rest.startswith("NOPERM") else CRITICAL
+            raise ProbeFailed("%s answers to %s: %s" % (self._where, words[0], rest), status)
         if kind == b"$" and rest.isdigit() and int(rest) <= _MOST:
             data = self._reader.read(int(rest) + 2)
             if len(data) == int(rest) + 2:

@@ -10,6 +10,7 @@ import errno
 import io
 import socket
 import ssl
+import threading
 from typing import Any, Optional
 
 from .base import Deadline, ProbeFailed, TimeUp
@@ -90,10 +91,25 @@ def connect_unix(path: str, deadline: Deadline) -> socket.socket:
     return connection
 
 
+_CONTEXTS: dict[tuple[object, ...], ssl.SSLContext] = {}
+_CONTEXTS_LOCK = threading.Lock()
+
+
 def tls_context(
     validate: bool = True, ca: Optional[str] = None, certificate: Optional[str] = None, key: Optional[str] = None
 ) -> ssl.SSLContext:
-    """A client's TLS settings. Raises ProbeFailed when a file can't be used."""
+    """A client's TLS settings. Raises ProbeFailed when a file can't be used.
+
+    Shared by all checks that want the same: reading the system's certificates takes longer than most checks.
+    """
+    wanted = (validate, ca, certificate, key)
+    with _CONTEXTS_LOCK:
+        if wanted not in _CONTEXTS:
+            _CONTEXTS[wanted] = _tls_context(validate, ca, certificate, key)
+        return _CONTEXTS[wanted]
+
+
+def _tls_context(validate: bool, ca: Optional[str], certificate: Optional[str], key: Optional[str]) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as exc:

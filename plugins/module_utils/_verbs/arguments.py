@@ -11,7 +11,6 @@ from typing import Any, Callable, NamedTuple, Optional, TypeVar
 from .._core.compression import COMPRESSIONS
 from .._core.errors import InvalidRequest
 from .._core.units import parse_duration
-from .._repository.location import open_repository as open_repository  # noqa: PLC0414 where other verbs look for it
 from .._repository.manifest import check_set_name
 from .._repository.retention import Keep
 from .._stores.base import Store

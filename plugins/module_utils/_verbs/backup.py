@@ -21,6 +21,7 @@ from .._core.progress import Progress
 from .._core.units import format_duration, format_size, format_time
 from .._repository.base import Repository, Staging
 from .._repository.history import CONFIRMED, History, read_history, remember_verified, retained
+from .._repository.location import open_repository
 from .._repository.manifest import Manifest, check_set_name, content_digest
 from .._repository.retention import Decision, Keep
 from .._stores.base import Sink, Snapshot
@@ -32,7 +33,6 @@ from .arguments import (
     duration,
     keep_policy,
     named_stores,
-    open_repository,
     optional,
     store_argument,
 )

@@ -15,10 +15,11 @@ from .._core.progress import Progress
 from .._core.units import format_duration, format_time
 from .._repository.base import Repository
 from .._repository.history import Entry, History, read_history, remember_verified, retained
+from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
 from .._repository.reading import Problem, full_problems
 from .._repository.retention import Keep
-from .arguments import KEEP, REPOSITORY, duration, keep_policy, open_repository, optional
+from .arguments import KEEP, REPOSITORY, duration, keep_policy, optional
 from .writing import describe
 
 ARGUMENTS: dict[str, Any] = {

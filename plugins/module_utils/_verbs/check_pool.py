@@ -24,12 +24,12 @@ from .._probes.base import Deadline, Finding, ProbeFailed, TimeUp
 from .check_specification import Check
 
 _WORKING = 16  # threads that do not wait: more would only take turns
-_WAITING = 0.05  # seconds after which a thread counts as one that waits
-_TICK = 0.02
+_WAITING = 0.02  # seconds after which a thread counts as one that waits
+_TICK = 0.01
 _GRACE = 0.25  # seconds that a probe has to notice that its time is over
 
 
-class _Job:
+class Job:
     """A check that is running."""
 
     def __init__(self, check: Check) -> None:
@@ -58,7 +58,7 @@ class Pool:
         self._ready: deque[Check] = deque()
         self._missing = {check.name: len(set(check.depends_on)) for check in checks}
         self._dependents: dict[str, list[Check]] = {}
-        self._running: set[_Job] = set()
+        self._running: set[Job] = set()
         self._outcomes: dict[str, Outcome] = {}
         self._threads = 0
         self._ended = threading.Event()
@@ -89,8 +89,15 @@ class Pool:
         waiting = sum(1 for job in self._running if job.pausing or job.deadline.elapsed() > _WAITING)
         wanted = min(self._most, _WORKING + waiting, len(self._running) + len(self._ready))
         while self._threads < wanted:
+            thread = threading.Thread(target=self._work, name="day2-check", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the host allows no more; those that are there do the work
+                if not self._threads:
+                    raise
+                self._most = self._threads
+                return
             self._threads += 1
-            threading.Thread(target=self._work, name="day2-check", daemon=True).start()
 
     def _end_overdue(self) -> None:
         for job in list(self._running):
@@ -110,7 +117,7 @@ class Pool:
                     if self._ended.is_set():
                         return
                     self._changed.wait()
-                job = _Job(self._ready.popleft())
+                job = Job(self._ready.popleft())
                 self._running.add(job)
             outcome = self._look(job)
             with self._changed:
@@ -118,7 +125,7 @@ class Pool:
                     return  # another thread has taken this one's place
                 self._finish(job, outcome)
 
-    def _look(self, job: _Job) -> Outcome:
+    def _look(self, job: Job) -> Outcome:
         while True:
             outcome = look_once(job)
             if outcome.status == OK or job.tries > job.check.retries or job.over:
@@ -128,7 +135,7 @@ class Pool:
                 return outcome
             job.start_again()
 
-    def _finish(self, job: _Job, outcome: Outcome) -> None:
+    def _finish(self, job: Job, outcome: Outcome) -> None:
         """The caller holds the lock."""
         job.over = True
         self._running.discard(job)
@@ -144,7 +151,10 @@ class Pool:
                         done.append(skipped)
                     else:
                         self._ready.append(dependent)
-        self._changed.notify_all()
+                        self._changed.notify_all()
+        # Whoever supervises looks by itself now and then: waking it for each outcome would cost more than some checks.
+        if len(self._outcomes) == len(self._checks):
+            self._changed.notify_all()
 
     def _skipped(self, check: Check) -> Optional[Outcome]:
         """Its outcome, if what it depends on failed."""
@@ -157,7 +167,7 @@ class Pool:
         )
 
 
-def look_once(job: _Job) -> Outcome:
+def look_once(job: Job) -> Outcome:
     """One try. Whatever goes wrong is this check's answer and nobody else's."""
     finding: Optional[Finding] = None
     try:
@@ -181,12 +191,12 @@ def look_once(job: _Job) -> Outcome:
     return _outcome(job, status, message, finding)
 
 
-def _timed_out(job: _Job) -> tuple[str, str]:
+def _timed_out(job: Job) -> tuple[str, str]:
     doing = " while " + job.deadline.doing if job.deadline.doing else ""
     return job.check.probe.ON_TIMEOUT, "no answer within %s%s" % (format_duration(job.deadline.seconds), doing)
 
 
-def _outcome(job: _Job, status: str, message: str, finding: Optional[Finding] = None) -> Outcome:
+def _outcome(job: Job, status: str, message: str, finding: Optional[Finding] = None) -> Outcome:
     check = job.check
     if status != OK and job.tries > 1:
         message += " (tried %d times)" % job.tries
@@ -212,4 +222,6 @@ def _clean(message: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         message = message.replace(secret, "********")
     # A remote side's words must not look like another line, or move the cursor.
-    return "".join(char if char.isprintable() else " " for char in message)[:2000]
+    if not message.isprintable():
+        message = "".join(char if char.isprintable() else " " for char in message)
+    return message[:2000]

@@ -95,6 +95,8 @@ def read_checks(given: Sequence[Any], defaults: Mapping[str, Any]) -> list[Check
         if not isinstance(one, Mapping):
             found.append("is a mapping with name and type")
         name = str(one.get("name") or "") if isinstance(one, Mapping) else ""
+        if not name.isprintable():
+            found.append("name is one line of text")
         if name and name in names:
             found.append("there are two checks of this name")
         names.add(name)

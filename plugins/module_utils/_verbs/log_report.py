@@ -239,7 +239,7 @@ def _rate(request: Request, tally: Tally) -> Optional[float]:
         return None
     start = tally.first if since is None else since
     end = until if until is not None else request.now if since is not None else tally.last
-    return round(tally.total / (end - start), 3) if end > start else None
+    return float("%.6g" % (tally.total / (end - start))) if end > start else None
 
 
 def _time(seconds: float) -> Optional[str]:

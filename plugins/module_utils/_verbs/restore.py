@@ -21,6 +21,7 @@ from .._core.units import format_time, parse_time
 from .._repository.base import Repository, Staging
 from .._repository.directory import DirectoryRepository
 from .._repository.history import read_history, select
+from .._repository.location import open_repository
 from .._repository.manifest import ID, SAFETY, Manifest, SourcePart, check_set_name
 from .._repository.reading import BackupCopy, load, quick_problems
 from .._stores.base import Restoration
@@ -30,7 +31,6 @@ from .arguments import (
     NamedStore,
     duration,
     named_stores,
-    open_repository,
     optional,
     store_argument,
 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core.percentiles import LARGEST, Histogram, percentile, rank
@@ -20,11 +20,13 @@ def exact(values: list[float], percent: float) -> float:
     return next(one for one in sorted(values) if sum(other <= one for other in values) * 100 >= percent * len(values))
 
 
+@settings(deadline=None)
 @given(VALUES, st.sampled_from(PERCENTS))
 def test_a_percentile_is_the_nearest_rank(values: list[float], percent: float) -> None:
     assert percentile(sorted(values), percent) == exact(values, percent)
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, min_size=1, max_size=4), st.sampled_from(PERCENTS))
 def test_a_histogram_is_within_one_percent(parts: list[list[float]], percent: float) -> None:
     merged = Histogram()

@@ -47,7 +47,7 @@ class Reference:
             return
         found = {role: self.find(values, role) for role in COMMON}
         if self.since is not None and self.until is not None:
-            moment = Clock().seconds(None if found["time"] is None else found["time"].encode("utf-8", "replace"))
+            moment = Clock().seconds(None if found["time"] is None else found["time"].encode("utf-8"))
             if moment is None:
                 self.without_time += 1
                 return
@@ -82,7 +82,8 @@ class Reference:
                 outer, _dot, inner = name.partition(".")
                 value = values[outer].get(inner) if isinstance(values.get(outer), dict) else None
             if value is not None and not isinstance(value, (dict, list)):
-                return str(value).lower() if isinstance(value, bool) else str(value)
+                text = str(value).lower() if isinstance(value, bool) else str(value)
+                return text.encode("utf-8", "backslashreplace").decode("utf-8")
         return None
 
     @staticmethod
@@ -246,6 +247,15 @@ def test_typical_lines_have_a_shape() -> None:
 def test_lines_without_a_shape(line: bytes) -> None:
     assert shape_of(line, Fields({})) is None
     check(b"\n".join([line] * 5))
+
+
+@pytest.mark.parametrize(
+    "number", ["01", "-", "1.", ".5", "+1", "1e", "0x1", "-01.5", "1_0", "NaN", "00", "1e5", "-0", "0.0"]
+)
+def test_what_is_no_number_is_no_line(number: str) -> None:
+    for sample in ("1", "1.5", "1e5"):
+        lines = [b'{"a": %s, "op": "x"}' % one.encode() for one in (sample, sample, sample, number, number)]
+        check(b"\n".join(lines), size=3)
 
 
 def test_a_field_of_somebody_elses_name_is_not_taken() -> None:

@@ -86,7 +86,8 @@ def test_an_answer_that_is_nonsense(check: Check, answer: bytes) -> None:
 
         def reply() -> None:
             query, peer = liar.recvfrom(1000)
-            liar.sendto(b"XX" + query[2:], peer)  # another's answer is not taken for ours
+            # Another's answer is not taken for ours.
+            liar.sendto(bytes([query[0] ^ 1, query[1]]) + struct.pack("!HHHHH", 0x8183, 1, 0, 0, 0) + query[12:], peer)
             liar.sendto(query[:2] + struct.pack("!HHHHH", 0x8180, 1, 3, 0, 0) + answer, peer)
 
         threading.Thread(target=reply, daemon=True).start()

@@ -12,6 +12,9 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline, TimeUp
+from ansible_collections.day2.ops.plugins.module_utils._probes.http_client import parse_url
+from ansible_collections.day2.ops.plugins.module_utils._verbs.check_specification import read_checks
 from tests.services.nginx import Nginx
 
 Check = Callable[..., dict[str, Any]]
@@ -160,6 +163,20 @@ def test_tls_with_a_trusted_certificate(check: Check, web: Nginx) -> None:
     )
 
 
+def test_a_redirect_to_tls(check: Check, web: Nginx) -> None:
+    assert (
+        check("http", url=web.url + "/secure", ca=web.ca)["message"]
+        == f"https://localhost:{web.tls}/healthz answered 200"
+    )
+    assert "certificate is not trusted" in check("http", url=web.url + "/secure")["message"]
+
+
+def test_tls_that_is_left_by_a_redirect(check: Check, web: Nginx) -> None:
+    result = check("https", url=f"https://localhost:{web.tls}/far", ca=web.ca)
+    assert result["status"] == "critical"
+    assert "which is not https" in result["message"]
+
+
 def test_tls_with_a_certificate_that_nobody_trusts(check: Check, web: Nginx) -> None:
     result = check("https", url=f"https://localhost:{web.tls}/healthz")
     assert result["status"] == "critical"
@@ -222,6 +239,13 @@ def endless_chunks(connection: socket.socket) -> None:
         time.sleep(0.05)
 
 
+def dripping_handshake(connection: socket.socket) -> None:
+    connection.recv(1 << 16)
+    for byte in b"\x16\x03\x03\x40\x00" + b"\x02" * 1000:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize("server", [silent, slow_header, slow_body, endless_chunks])
 def test_a_server_that_takes_its_time(check: Check, serve: Serve, server: Callable[[socket.socket], None]) -> None:
     port = serve(server)
@@ -234,14 +258,28 @@ def test_a_server_that_takes_its_time(check: Check, serve: Serve, server: Callab
 
 
 def test_a_handshake_that_drips(check: Check, serve: Serve) -> None:
-    def drip(connection: socket.socket) -> None:
-        connection.recv(1 << 16)
-        for byte in b"\x16\x03\x03\x40\x00" + b"\x02" * 1000:
-            connection.sendall(bytes([byte]))
-            time.sleep(0.1)
-
-    result = check("https", url="https://127.0.0.1:%d/" % serve(drip), timeout="500ms")
+    result = check("https", url="https://127.0.0.1:%d/" % serve(dripping_handshake), timeout="500ms")
     assert result["message"] == "no answer within 500ms while waiting for the TLS handshake"
+
+
+@pytest.mark.parametrize("server", [silent, slow_header, slow_body, endless_chunks, dripping_handshake])
+def test_a_probe_keeps_to_its_time_without_being_told(serve: Serve, server: Callable[[socket.socket], None]) -> None:
+    scheme = "https" if server is dripping_handshake else "http"
+    given = {"name": "it", "type": scheme, "url": f"{scheme}://127.0.0.1:{serve(server)}/", "body_matches": "never"}
+    (check,) = read_checks([given], {"timeout": "500ms", "retries": 0, "interval": 0})
+    began = time.monotonic()
+    with pytest.raises(TimeUp):
+        check.probe.run(Deadline(0.5))
+    assert 0.4 < time.monotonic() - began < 0.9
+
+
+def test_what_of_a_url_is_shown() -> None:
+    url = parse_url("http://bob:geheim@example.com:8080/a?token=abc&b=c#d")
+    assert url.shown == "http://example.com:8080/a?token=***&b=***"
+    assert url.target == "/a?token=abc&b=c"
+    assert set(url.secrets) == {"geheim", "abc", "c"}
+    assert parse_url("http://x/?abc").shown == "http://x/?***"
+    assert parse_url("https://[::1]/ä b".replace(" ", "%20")).target == "/%C3%A4%20b"
 
 
 def test_an_endless_body(check: Check, serve: Serve) -> None:

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a decision comes to, file by file, and doing it.
+
+Nothing is done to an entry that was written to since it was looked at, or that somebody has open for writing; nothing
+goes before its copy is proven.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Optional
+
+from .._core.compress_file import compress_file, compressed_size
+from .._core.compression import COMPRESSIONS, by_suffix
+from .._core.errors import TargetError
+from .._core.files import PREPARED
+from .._core.secure_directory import SecureDirectory
+from .archive import Archive
+from .choice import Decision
+from .entries import Entry, Member, look_again, matches, same
+from .rules import COLD, REMOVE, Tier
+
+_PREPARED = re.compile(r"(?s)%s.+\.[0-9a-f]{8}" % re.escape(PREPARED))
+
+
+class Action(NamedTuple):
+    """What will be done to an entry. `whole`: all of it goes, when `archived` are kept elsewhere."""
+
+    entry: Entry
+    tier: Tier
+    why: str
+    whole: bool
+    archived: tuple[Member, ...] = ()
+    compressed: tuple[Member, ...] = ()
+    removed: tuple[Member, ...] = ()
+
+
+def action_for(decision: Decision) -> Optional[Action]:
+    """None when there is nothing (more) to do.
+
+    :raises TargetError: the tier can't be applied to this entry.
+    """
+    entry, tier = decision.entry, decision.tier
+    if tier is None:
+        return None
+    if tier.tier == REMOVE:
+        return Action(entry, tier, decision.why, whole=True)
+    if tier.tier == COLD:
+        if entry.links and not tier.only:
+            raise TargetError(
+                f"{entry.path} holds the symbolic link {entry.links[0]}, which an archive of files can't keep.",
+                "Name the files to archive (only).",
+            )
+        wanted = tuple(one for one in entry.members if not tier.only or matches(one.plain, tier.only))
+        return Action(entry, tier, decision.why, whole=True, archived=wanted)
+    compressed = []
+    removed = []
+    for member in entry.members:
+        if matches(member.plain, tier.keep):
+            continue
+        if matches(member.plain, tier.remove):
+            removed.append(member)
+        elif member.info.st_size and not by_suffix(member.path or entry.name)[0].suffix:
+            compressed.append(member)
+    if not compressed and not removed:
+        return None
+    return Action(entry, tier, decision.why, whole=False, compressed=tuple(compressed), removed=tuple(removed))
+
+
+def predict(action: Action) -> int:
+    """Bytes that the action will free. Reads what would be compressed; writes nothing."""
+    if action.whole:
+        return action.entry.bytes
+    freed = sum(one.info.st_size for one in action.removed)
+    for member in action.compressed:
+        with _home(action.entry, member) as (directory, name):
+            freed += member.info.st_size - compressed_size(directory, name, COMPRESSIONS[action.tier.compression])
+    return freed
+
+
+def perform(action: Action, archive: Optional[Archive], lock_timeout: float) -> Optional[int]:
+    """Do it. Returns the bytes freed; None when the entry was gone already.
+
+    :raises Day2Error: it was not done, or not all of it; what is there is whole.
+    """
+    entry = action.entry
+    with SecureDirectory(entry.directory) as parent:
+        parent.lock(lock_timeout)
+        with parent.errors("Can't look at", entry.name):
+            now = look_again(entry, parent)
+        if now is None:
+            return None
+        if not same(entry, now):
+            raise TargetError(f"{entry.path} changed since it was looked at.", "Left alone; the next run looks again.")
+        if not action.whole:
+            return _reduce(action)
+        if archive is not None:
+            for member in action.archived:
+                with _home(entry, member) as (directory, name):
+                    archive.put(directory, name, os.path.join(entry.key, member.path).rstrip("/"))
+            with parent.errors("Can't look at", entry.name):
+                now = look_again(entry, parent)
+            if now is None or not same(entry, now):
+                raise TargetError(f"{entry.path} changed while it was archived.", "Left alone; move the copy away.")
+        with parent.errors("Can't remove", entry.name):
+            if entry.is_directory:
+                # by the descriptor: whatever path it has by now; rmtree follows no link below it
+                shutil.rmtree("/proc/self/fd/%d/%s" % (parent.fd, entry.name))
+            else:
+                parent.unlink(entry.name, only=entry.info)
+            parent.sync()
+    return entry.bytes
+
+
+def _reduce(action: Action) -> int:
+    freed = 0
+    for member in action.removed:
+        with _home(action.entry, member) as (directory, name):
+            with directory.errors("Can't remove", name):
+                directory.unlink(name, only=member.info)
+                directory.sync()
+        freed += member.info.st_size
+    for member in action.compressed:
+        with _home(action.entry, member) as (directory, name):
+            done = compress_file(directory, name, COMPRESSIONS[action.tier.compression])
+        freed += done.bytes - done.stored_bytes
+    return freed
+
+
+@contextlib.contextmanager
+def _home(entry: Entry, member: Member) -> Iterator[tuple[SecureDirectory, str]]:
+    """The open directory of a member, and its name there."""
+    path = os.path.join(entry.path, member.path) if member.path else entry.path
+    folder, name = os.path.split(path)
+    with SecureDirectory(folder) as directory:
+        yield directory, name
+
+
+def remove_leftovers(paths: Sequence[str], lock_timeout: float) -> list[str]:
+    """Remove what killed runs had prepared, and nothing else. Returns what was removed."""
+    removed = []
+    for path in paths:
+        folder, name = os.path.split(path)
+        if not _PREPARED.fullmatch(name):
+            continue
+        with SecureDirectory(folder) as directory:
+            directory.lock(lock_timeout)
+            with directory.errors("Can't remove", name):
+                directory.unlink(name)
+        removed.append(path)
+    return removed

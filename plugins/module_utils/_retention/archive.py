@@ -1,0 +1,76 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Archives: where cold entries go. To add a kind: a file like s3.py, its test, and a line in `open_archive`.
+
+A file counts as archived once its copy was read back from the archive and has the same SHA-256; only then may the local
+one go. What lies there already is never overwritten: the same content is taken for done (a killed run had put it
+there), another content is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from .._core.compress_file import prepare, publish
+from .._core.compression import COMPRESSIONS
+from .._core.errors import TargetError
+from .._core.files import make_private_directory, os_errors, prepared_name, resolve
+from .._core.secure_directory import SecureDirectory
+
+
+class Archive(Protocol):
+    """One destination."""
+
+    def put(self, source: SecureDirectory, name: str, key: str) -> None:
+        """Keep the file `name` under `key` (a relative path), verified and durable. The file itself stays.
+
+        :raises Day2Error: it could not be kept, or something else lies there.
+        """
+
+
+class DirectoryArchive:
+    """A directory of the host: another disk, a mounted share.
+
+    :param path: absolute; made (0700) when the first file is put there.
+    :param lock_timeout: seconds to wait for another run that archives in the same place.
+    """
+
+    def __init__(self, path: str, lock_timeout: float) -> None:
+        self._path = resolve(path, TargetError)
+        self._lock_timeout = lock_timeout
+
+    def put(self, source: SecureDirectory, name: str, key: str) -> None:
+        folder = os.path.join(self._path, os.path.dirname(key))
+        with os_errors(TargetError, "Can't make the archive's directory", folder):
+            make_private_directory(folder)
+        with SecureDirectory(folder) as place:
+            place.lock(self._lock_timeout)
+            _remove_prepared(place, name)
+            # the same name in both: what `prepare` makes is the name and the compression's suffix, here ""
+            copy = prepare(source, name, COMPRESSIONS["none"], target=place)
+            publish(copy)
+            with place.errors("Can't make durable", copy.final):
+                place.sync()
+
+
+def _remove_prepared(place: SecureDirectory, name: str) -> None:
+    """Remove what killed runs prepared for this name; the caller holds the lock."""
+    pattern = re.compile(re.escape(prepared_name(name)[:-8]) + "[0-9a-f]{8}")
+    for one in place.names():
+        if pattern.fullmatch(one):
+            with place.errors("Can't remove", one):
+                place.unlink(one)
+
+
+def open_archive(destination: str, s3: Mapping[str, Any], lock_timeout: float) -> Archive:
+    """The archive at a destination. Raises InvalidRequest, MissingDependency (what it needs is not installed)."""
+    if destination.startswith("s3://"):
+        from .s3 import S3Archive  # only here: boto3 is asked for by what needs it
+
+        return S3Archive(destination, s3)
+    return DirectoryArchive(destination, lock_timeout)

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules of retention as they are asked for: which entries, and what becomes of them when.
+
+An entry is a file or a directory that a rule's globs match. Tiers are listed from young to old; an entry belongs to the
+last tier whose conditions hold, and is hot (left alone) where none does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from .._core.compression import COMPRESSIONS, choose
+from .._core.errors import InvalidRequest
+from .._core.units import parse_duration, parse_size
+
+HOT, WARM, COLD, REMOVE = "hot", "warm", "cold", "remove"
+
+_PERCENT = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?|100)\s*%")
+
+# Which options go with which tier, beside the conditions that go with each.
+_CONDITIONS = ("older_than", "larger_than", "when_disk_above", "when_total_above")
+_OPTIONS = {
+    HOT: (),
+    WARM: ("keep", "remove", "compression"),
+    COLD: ("only", "destination"),
+    REMOVE: (),
+}
+
+TIER_SPEC: dict[str, Any] = {
+    "tier": {"type": "str", "required": True, "choices": list(_OPTIONS)},
+    "older_than": {"type": "str"},
+    "larger_than": {"type": "str"},
+    "when_disk_above": {"type": "str"},
+    "when_total_above": {"type": "str"},
+    "keep": {"type": "list", "elements": "str"},
+    "remove": {"type": "list", "elements": "str"},
+    "compression": {"type": "str", "choices": sorted(set(COMPRESSIONS) - {"none"})},
+    "only": {"type": "list", "elements": "str"},
+    "destination": {"type": "str"},
+}
+RULE_SPEC: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "paths": {"type": "list", "elements": "str", "required": True},
+    "type": {"type": "str", "choices": ["file", "directory"], "default": "file"},
+    "exclude": {"type": "list", "elements": "str"},
+    "missing_ok": {"type": "bool", "default": False},
+    "keep_last": {"type": "int"},
+    "tiers": {"type": "list", "elements": "dict", "required": True, "options": TIER_SPEC},
+}
+
+
+class Tier(NamedTuple):
+    """What becomes of an entry, and the conditions, all of which must hold. Globs match names without a
+    compression's suffix.
+
+    `older_than` is in seconds, `larger_than` and `when_total_above` in bytes on disk, `when_disk_above` in percent.
+    """
+
+    tier: str
+    older_than: Optional[float] = None
+    larger_than: Optional[int] = None
+    when_disk_above: Optional[float] = None
+    when_total_above: Optional[int] = None
+    keep: tuple[str, ...] = ()  # warm: files of a directory that stay as they are
+    remove: tuple[str, ...] = ()  # warm: files of a directory that go; what neither names is compressed
+    compression: str = ""
+    only: tuple[str, ...] = ()  # cold: files of a directory that are archived; none: all
+    destination: str = ""
+
+
+class Rule(NamedTuple):
+    """Entries, and their tiers."""
+
+    name: str
+    paths: tuple[str, ...]
+    directories: bool
+    exclude: tuple[str, ...]
+    missing_ok: bool
+    keep_last: int
+    tiers: tuple[Tier, ...]
+
+
+def parse_rule(options: Mapping[str, Any]) -> Rule:
+    """A rule from the module's suboptions (RULE_SPEC). Raises InvalidRequest, MissingDependency."""
+    directories = options["type"] == "directory"
+    for path in options["paths"]:
+        if not path.startswith("/") or ".." in path.split("/"):
+            raise InvalidRequest(f"{path} is not an absolute path.", "Start it with / and leave out '..'.")
+    if options["keep_last"] is not None and options["keep_last"] < 0:
+        raise InvalidRequest("keep_last is negative.", "Give the number of newest entries that stay as they are.")
+    tiers = tuple(_parse_tier(one, directories) for one in options["tiers"])
+    if not tiers:
+        raise InvalidRequest("The rule has no tiers.", "Say what becomes of its entries, for example {tier: remove}.")
+    ages = [one.older_than or 0 for one in tiers]
+    if ages != sorted(ages):
+        raise InvalidRequest(
+            "A tier's older_than is shorter than that of a tier before it.", "List tiers from young to old."
+        )
+    return Rule(
+        name=options["name"],
+        paths=tuple(options["paths"]),
+        directories=directories,
+        exclude=tuple(options["exclude"] or ()),
+        missing_ok=options["missing_ok"],
+        keep_last=options["keep_last"] or 0,
+        tiers=tiers,
+    )
+
+
+def _parse_tier(options: Mapping[str, Any], directories: bool) -> Tier:
+    kind = options["tier"]
+    foreign = sorted(
+        name
+        for name, value in options.items()
+        if value is not None and name not in ("tier", *_CONDITIONS, *_OPTIONS[kind])
+    )
+    if foreign:
+        raise InvalidRequest("{} does not belong to the tier {}.".format(", ".join(foreign), kind))
+    for name in ("keep", "remove", "only"):
+        if options[name] is not None and not directories:
+            raise InvalidRequest(f"{name} chooses among the files of a directory.", "Set type=directory.")
+    if kind == COLD and not options["destination"]:
+        raise InvalidRequest("The tier cold has no destination.", "Name a directory, or s3://bucket/prefix.")
+    if kind == COLD and not options["destination"].startswith(("/", "s3://")):
+        raise InvalidRequest(
+            "The destination {} is neither an absolute path nor s3://bucket/prefix.".format(options["destination"])
+        )
+    return Tier(
+        tier=kind,
+        older_than=None if options["older_than"] is None else parse_duration(options["older_than"]),
+        larger_than=None if options["larger_than"] is None else parse_size(options["larger_than"]),
+        when_disk_above=None if options["when_disk_above"] is None else parse_percent(options["when_disk_above"]),
+        when_total_above=None if options["when_total_above"] is None else parse_size(options["when_total_above"]),
+        keep=tuple(options["keep"] or ()),
+        remove=tuple(options["remove"] or ()),
+        compression=choose(options["compression"] or "")[0].name if kind == WARM else "",
+        only=tuple(options["only"] or ()),
+        destination=options["destination"] or "",
+    )
+
+
+def parse_percent(text: str) -> float:
+    """80 from "80%". Raises InvalidRequest."""
+    match = _PERCENT.fullmatch(text.strip())
+    if match is None:
+        raise InvalidRequest(f"{text!r} is not a percentage.", "Write for example 80%.")
+    return float(match[1])
+
+
+def destinations(rules: Sequence[Rule]) -> list[str]:
+    """Each place that something may be archived at."""
+    return sorted({tier.destination for rule in rules for tier in rule.tiers if tier.destination})

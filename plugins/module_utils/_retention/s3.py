@@ -1,0 +1,146 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Cold entries in S3, or what speaks its protocol: uploaded with a checksum, then downloaded and hashed."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional
+
+from .._core.compression.base import BLOCK
+from .._core.errors import InvalidRequest, MissingDependency, TargetError
+from .._core.secure_directory import SecureDirectory
+
+try:
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:
+    boto3 = None
+
+# S3 takes no more in one piece; larger files go in parts.
+_ONE_PIECE = 5 << 30
+_PART = 64 << 20
+_PARTS = 10_000
+_MISSING = ("404", "NoSuchKey", "NotFound")
+
+
+class S3Archive:
+    """A bucket and a prefix.
+
+    :param destination: s3://bucket/prefix
+    :param options: endpoint_url, region, profile, access_key_id, secret_access_key, session_token; what is None is
+        found by boto3 the usual ways (environment, ~/.aws, instance profile).
+    :raises MissingDependency: boto3 is not installed.
+    """
+
+    def __init__(self, destination: str, options: Mapping[str, Any]) -> None:
+        if boto3 is None:
+            raise MissingDependency("boto3", "for a destination in S3")
+        self._bucket, _slash, prefix = destination[len("s3://") :].partition("/")
+        if not self._bucket:
+            raise InvalidRequest(f"{destination} names no bucket.", "Write s3://bucket/prefix.")
+        self._prefix = prefix.strip("/")
+        with _s3_errors("use", destination):
+            session = boto3.session.Session(
+                aws_access_key_id=options.get("access_key_id"),
+                aws_secret_access_key=options.get("secret_access_key"),
+                aws_session_token=options.get("session_token"),
+                region_name=options.get("region"),
+                profile_name=options.get("profile"),
+            )
+            self._client = session.client(
+                "s3",
+                endpoint_url=options.get("endpoint_url"),
+                config=Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=10, read_timeout=60),
+            )
+
+    def put(self, source: SecureDirectory, name: str, key: str) -> None:
+        key = f"{self._prefix}/{key}" if self._prefix else key
+        where = f"s3://{self._bucket}/{key}"
+        with source.errors("Can't read", name):
+            fd = source.open_file(name)
+        with os.fdopen(fd, "rb") as handle:
+            digest = _digest(handle)
+            with _s3_errors("look at", where):
+                there = self._kept(key)
+            if there is None:
+                with _s3_errors("upload to", where):
+                    self._upload(handle, os.fstat(fd).st_size, key, digest)
+                with _s3_errors("read back", where):
+                    there = self._kept(key)
+                if there != digest:
+                    raise TargetError(
+                        f"{where} did not read back as it was uploaded.",
+                        "The local copy stays.",
+                    )
+            elif there != digest:
+                raise TargetError(
+                    f"{where} exists already, with another content: not overwritten.", "Move it away and run again."
+                )
+
+    def _kept(self, key: str) -> Optional[bytes]:
+        """SHA-256 of the bytes that are kept under a key, downloaded; None: there are none."""
+        try:
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+        except ClientError as exc:
+            if exc.response.get("Error", {}).get("Code") in _MISSING:
+                return None
+            raise
+        digest = hashlib.sha256()
+        for data in body.iter_chunks(BLOCK):
+            digest.update(data)
+        return digest.digest()
+
+    def _upload(self, handle: Any, size: int, key: str, digest: bytes) -> None:
+        place = {"Bucket": self._bucket, "Key": key}
+        handle.seek(0)
+        if size <= _ONE_PIECE:
+            self._client.put_object(
+                **place,
+                Body=handle,
+                ContentLength=size,
+                ChecksumSHA256=base64.b64encode(digest).decode(),
+                Metadata={"sha256": digest.hex()},
+            )
+            return
+        started = self._client.create_multipart_upload(**place, Metadata={"sha256": digest.hex()})["UploadId"]
+        try:
+            parts: list[dict[str, Any]] = []
+            length = max(_PART, size // _PARTS + 1)
+            while True:
+                data = handle.read(length)
+                if not data:
+                    break
+                number = len(parts) + 1
+                made = self._client.upload_part(**place, UploadId=started, PartNumber=number, Body=data)
+                parts.append({"PartNumber": number, "ETag": made["ETag"]})
+            self._client.complete_multipart_upload(**place, UploadId=started, MultipartUpload={"Parts": parts})
+        except BaseException:
+            # parts that belong to nothing would be paid for
+            self._client.abort_multipart_upload(**place, UploadId=started)
+            raise
+
+
+def _digest(handle: Any) -> bytes:
+    digest = hashlib.sha256()
+    while True:
+        data = handle.read(BLOCK)
+        if not data:
+            return digest.digest()
+        digest.update(data)
+
+
+@contextlib.contextmanager
+def _s3_errors(doing: str, where: str) -> Iterator[None]:
+    """Turn what boto3 raises into the family's words."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as exc:
+        raise TargetError(f"Can't {doing} {where}: {exc}.", "Nothing local was removed.") from exc

@@ -1,0 +1,340 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""retention: what files and directories become with age, number, size and room: kept, compressed, archived, removed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import Day2Error, InvalidRequest, TargetError
+from .._core.files import from_os_error, is_within
+from .._core.open_files import FileId, Writer, writers
+from .._core.progress import Progress
+from .._core.units import format_size
+from .._retention.actions import Action, action_for, perform, predict, remove_leftovers
+from .._retention.archive import Archive, open_archive
+from .._retention.choice import Decision, Disk, decide
+from .._retention.docker import DOCKER_SPEC, DockerPlan, apply_docker, plan_docker
+from .._retention.entries import Entry, Problem, find
+from .._retention.rules import RULE_SPEC, Rule, destinations, parse_rule
+from .arguments import duration
+
+S3_SPEC: dict[str, Any] = {
+    "endpoint_url": {"type": "str"},
+    "region": {"type": "str"},
+    "profile": {"type": "str"},
+    "access_key_id": {"type": "str"},
+    "secret_access_key": {"type": "str", "no_log": True},
+    "session_token": {"type": "str", "no_log": True},
+}
+ARGUMENTS: dict[str, Any] = {
+    "argument_spec": {
+        "rules": {"type": "list", "elements": "dict", "options": RULE_SPEC},
+        "s3": {"type": "dict", "options": S3_SPEC},
+        "docker": {"type": "dict", "options": DOCKER_SPEC},
+        "lock_timeout": {"type": "str", "default": "1m"},
+    },
+    "required_one_of": [("rules", "docker")],
+}
+
+
+class Request(NamedTuple):
+    """What is asked for. A rule that can't be understood is a problem of that rule alone."""
+
+    rules: list[Rule]
+    archives: Mapping[str, Archive]
+    docker: Optional[Mapping[str, Any]]
+    lock_timeout: float
+    problems: list[Problem]
+
+
+class Skipped(NamedTuple):
+    """An entry whose time has come, and that is left alone."""
+
+    rule: str
+    path: str
+    why: str
+
+
+class Plan(NamedTuple):
+    """What a run would do. `kept` counts the entries that nothing becomes of."""
+
+    request: Request
+    actions: list[Action]
+    kept: int
+    skipped: list[Skipped]
+    problems: list[Problem]
+    leftovers: list[str]
+    docker: Optional[DockerPlan]
+
+
+class Done(NamedTuple):
+    """An action, and the bytes that it frees (predicted or counted)."""
+
+    action: Action
+    bytes_freed: int
+
+
+def request_from(params: Mapping[str, Any]) -> Request:
+    """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
+    rules: list[Rule] = []
+    problems: list[Problem] = []
+    names = Counter(one["name"] for one in params["rules"] or ())
+    for options in params["rules"] or ():
+        name = options["name"]
+        try:
+            if names[name] > 1:
+                raise InvalidRequest(f"Two rules are called {name}.", "Give each a name of its own.")
+            rules.append(parse_rule(options))
+        except InvalidRequest as exc:
+            problems.append(Problem(name, "", str(exc)))
+    timeout = duration(params["lock_timeout"])
+    archives = {one: open_archive(one, params["s3"] or {}, timeout) for one in destinations(rules)}
+    return Request(rules, archives, params["docker"], timeout, problems)
+
+
+def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
+    """The whole verb: check mode is the plan alone.
+
+    :raises TargetError: something could not be done; all else was.
+    """
+    began = time.monotonic()
+    ready = plan(request_from(params), progress)
+    done, problems, notes = _preview(ready) if check else apply(ready, progress)
+    result = _result(ready, check, done, problems, notes)
+    result["duration_s"] = round(time.monotonic() - began, 3)
+    if problems:
+        details = {name: value for name, value in result.items() if name != "msg"}
+        raise TargetError(_failure(problems), "All else was done.", details)
+    return result
+
+
+def plan(request: Request, progress: Progress) -> Plan:
+    """Find the entries, and decide what becomes of each. Read only."""
+    problems = list(request.problems)
+    found: list[tuple[Rule, list[Entry]]] = []
+    leftovers: list[str] = []
+    for rule in request.rules:
+        progress.start(f"Looking for the entries of {rule.name}")
+        matched = find(rule)
+        problems += matched.problems
+        leftovers += matched.leftovers
+        found.append((rule, matched.entries))
+    for path in _contested([entry for _rule, entries in found for entry in entries]):
+        problems.append(Problem("", path, "two rules match it, or a directory that holds it: neither is applied"))
+        found = [(rule, [one for one in entries if one.path != path]) for rule, entries in found]
+    disks: dict[int, Disk] = {}
+    decisions: list[Decision] = []
+    for rule, entries in found:
+        _check_destinations(rule, entries)
+        for entry in entries:
+            if entry.device not in disks:
+                disks[entry.device] = _disk(entry.directory)
+        decisions += decide(rule, entries, time.time(), disks)
+    actions = _actions(decisions, problems)
+    busy = writers({one for action in actions for one in action.entry.ids()})
+    skipped = [one for one in (_in_use(action.entry, busy) for action in actions) if one is not None]
+    unused = [action for action in actions if _in_use(action.entry, busy) is None]
+    return Plan(
+        request=request,
+        actions=unused,
+        kept=len(decisions) - len(actions),
+        skipped=skipped,
+        problems=problems,
+        leftovers=leftovers + [os.path.join(one.entry.path, name) for one in unused for name in one.entry.leftovers],
+        docker=_docker(request.docker, problems),
+    )
+
+
+def _contested(entries: Sequence[Entry]) -> list[str]:
+    """Paths that two rules are about."""
+    count = Counter(one.path for one in entries)
+    directories = {one.path for one in entries if one.is_directory}
+    contested = {path for path, number in count.items() if number > 1}
+    for entry in entries:
+        above = os.path.dirname(entry.path)
+        while above != "/":
+            if above in directories:
+                contested |= {entry.path, above}
+            above = os.path.dirname(above)
+    return sorted(contested)
+
+
+def _check_destinations(rule: Rule, entries: Sequence[Entry]) -> None:
+    for destination in destinations([rule]):
+        for entry in entries:
+            if destination.startswith("/") and is_within(os.path.realpath(destination), entry.path):
+                raise InvalidRequest(
+                    f"The destination {destination} is inside {entry.path}, which rule {rule.name} is about.",
+                    "Choose another destination, or exclude that directory (exclude).",
+                )
+
+
+def _disk(directory: str) -> Disk:
+    try:
+        info = os.statvfs(directory)
+    except OSError as exc:
+        raise from_os_error(exc, TargetError, "Can't look at the file system of", directory) from exc
+    used = (info.f_blocks - info.f_bfree) * info.f_frsize
+    # as df counts: what is reserved for root is neither used nor to be had
+    return Disk(used, used + info.f_bavail * info.f_frsize)
+
+
+def _actions(decisions: Sequence[Decision], problems: list[Problem]) -> list[Action]:
+    actions = []
+    for decision in decisions:
+        try:
+            action = action_for(decision)
+        except Day2Error as exc:
+            problems.append(Problem(decision.entry.rule, decision.entry.path, str(exc)))
+            continue
+        if action is not None:
+            actions.append(action)
+    return actions
+
+
+def _in_use(entry: Entry, busy: Mapping[FileId, Sequence[Writer]]) -> Optional[Skipped]:
+    for member in entry.members:
+        for one in busy.get((member.info.st_dev, member.info.st_ino), ()):
+            path = os.path.join(entry.path, member.path).rstrip("/")
+            return Skipped(entry.rule, entry.path, f"{one} has {path} open for writing")
+    return None
+
+
+def _docker(options: Optional[Mapping[str, Any]], problems: list[Problem]) -> Optional[DockerPlan]:
+    if options is None:
+        return None
+    try:
+        return plan_docker(options)
+    except Day2Error as exc:
+        problems.append(Problem("docker", options["daemon_json"], str(exc)))
+        return None
+
+
+def _preview(ready: Plan) -> tuple[list[Done], list[Problem], list[str]]:
+    done, problems = [], list(ready.problems)
+    for action in ready.actions:
+        try:
+            done.append(Done(action, predict(action)))
+        except Day2Error as exc:
+            problems.append(Problem(action.entry.rule, action.entry.path, str(exc)))
+    return done, problems, []
+
+
+def apply(ready: Plan, progress: Progress) -> tuple[list[Done], list[Problem], list[str]]:
+    """Do what was planned, as far as it still is as it was. Returns what was done, problems, notes."""
+    request = ready.request
+    done, problems, notes = [], list(ready.problems), []
+    try:
+        notes = [
+            f"Removed what a killed run had left: {one}"
+            for one in remove_leftovers(ready.leftovers, request.lock_timeout)
+        ]
+    except Day2Error as exc:
+        problems.append(Problem("", "", str(exc)))
+    progress.start("Applying tiers", sum(one.entry.bytes for one in ready.actions), "bytes")
+    for action in ready.actions:
+        entry = action.entry
+        try:
+            freed = perform(action, request.archives.get(action.tier.destination), request.lock_timeout)
+        except Day2Error as exc:
+            problems.append(Problem(entry.rule, entry.path, str(exc)))
+            continue
+        finally:
+            progress.advance(entry.bytes)
+        if freed is None:
+            notes.append(f"{entry.path} was gone before its turn came.")
+        else:
+            done.append(Done(action, freed))
+    if ready.docker is not None and ready.docker.changed:
+        try:
+            apply_docker(ready.docker)
+        except Day2Error as exc:
+            problems.append(Problem("docker", ready.docker.path, str(exc)))
+            return done, problems, notes
+        notes.append(
+            f"{ready.docker.path}: containers take the new limits once Docker was restarted and they were made anew."
+        )
+    return done, problems, notes
+
+
+def _result(
+    ready: Plan, check: bool, done: Sequence[Done], problems: Sequence[Problem], notes: Sequence[str]
+) -> dict[str, Any]:
+    docker_failed = any(one.rule == "docker" for one in problems)
+    docker = ready.docker if ready.docker and ready.docker.changed and not docker_failed else None
+    freed = sum(one.bytes_freed for one in done)
+    return {
+        "changed": bool(done or docker),
+        "msg": _message(ready, check, done, freed),
+        "entries": [_describe(one) for one in done],
+        "kept": ready.kept,
+        "skipped_entries": [one._asdict() for one in ready.skipped],
+        "problems": [one._asdict() for one in problems],
+        "bytes_freed": freed,
+        "docker": None if ready.docker is None else {"path": ready.docker.path, "changed": docker is not None},
+        "diff": _diff(done, docker),
+        "warnings": list(notes),
+    }
+
+
+def _describe(one: Done) -> dict[str, Any]:
+    action = one.action
+    return {
+        "rule": action.entry.rule,
+        "path": action.entry.path,
+        "tier": action.tier.tier,
+        "why": action.why,
+        "bytes": action.entry.bytes,
+        "bytes_freed": one.bytes_freed,
+        "destination": action.tier.destination or None,
+        "archived": len(action.archived),
+        "compressed": len(action.compressed),
+        "removed": len(action.entry.members) if action.whole else len(action.removed),
+    }
+
+
+def _message(ready: Plan, check: bool, done: Sequence[Done], freed: int) -> str:
+    counts = Counter(one.action.tier.tier for one in done)
+    words = {"warm": "made warm", "cold": "archived", "remove": "removed"}
+    parts = ["%d %s" % (counts[tier], word) for tier, word in words.items() if counts[tier]]
+    text = "%s of entries: %s, %s freed; %d stay." % (
+        "Would change" if check else "Changed",
+        ", ".join(parts),
+        format_size(max(freed, 0)),
+        ready.kept,
+    )
+    if not parts:
+        text = "Nothing is due; %d entries stay." % ready.kept
+    return text + (" %d are in use." % len(ready.skipped) if ready.skipped else "")
+
+
+def _failure(problems: Sequence[Problem]) -> str:
+    listed = []
+    for one in problems:
+        path = "" if one.path in one.problem else one.path
+        listed.append(": ".join(part for part in (one.rule, path, one.problem.rstrip(".")) if part))
+    return "%d problem(s): %s." % (len(problems), "; ".join(listed))
+
+
+def _diff(done: Sequence[Done], docker: Optional[DockerPlan]) -> list[dict[str, str]]:
+    before, after = [], []
+    for one in done:
+        action = one.action
+        before.append(f"{action.entry.path}\n")
+        if not action.whole:
+            after.append(f"{action.entry.path} ({action.tier.tier})\n")
+        elif action.archived:
+            after.append(f"{action.tier.destination}/{action.entry.key}\n")
+    diffs = [{"before_header": "now", "after_header": "afterwards", "before": "".join(before), "after": "".join(after)}]
+    if docker is not None:
+        diffs.append(
+            {"before_header": docker.path, "after_header": docker.path, "before": docker.before, "after": docker.after}
+        )
+    return diffs

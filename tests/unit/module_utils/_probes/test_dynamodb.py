@@ -1,0 +1,110 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""dynamodb against servers that speak it, and against one answer that they do not have."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable
+
+import boto3
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from tests.services.dynamodb import CREDENTIALS, REGION, dynoxide
+
+Check = Callable[..., dict[str, Any]]
+Serve = Callable[[Callable[[socket.socket], None]], int]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with dynoxide(tmp_path_factory.mktemp("dynoxide")) as running:
+        client = boto3.client(
+            "dynamodb", endpoint_url=running, region_name=REGION,
+            aws_access_key_id=CREDENTIALS["access_key"], aws_secret_access_key=CREDENTIALS["secret_key"],
+        )  # fmt: skip
+        client.create_table(
+            TableName="machines",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield running
+
+
+def options(url: str, **more: Any) -> dict[str, Any]:
+    return dict({"table": "machines", "endpoint_url": url, "region": REGION}, **CREDENTIALS, **more)
+
+
+def test_a_table(check: Check, url: str) -> None:
+    result = check("dynamodb", **options(url))
+    assert result["status"] == "ok", result["message"]
+    assert result["message"] == "machines is ACTIVE"
+    assert 0 < result["value"] < 5
+    assert {one["name"] for one in result["metrics"]} == {"items", "size"}
+    assert check("dynamodb", **options(url, deletion_protection=True))["status"] == "critical"
+    assert check("dynamodb", **options(url, crit="0.001ms"))["status"] == "critical"
+
+
+def test_a_table_that_is_not_there(check: Check, url: str) -> None:
+    result = check("dynamodb", **dict(options(url), table="nothing"))
+    assert (result["status"], result["message"]) == ("critical", "there is no table nothing")
+
+
+def test_no_server(check: Check, serve: Serve) -> None:
+    assert check("dynamodb", **options("http://127.0.0.1:1"))["status"] == "critical"
+    began = time.monotonic()
+    result = check(
+        "dynamodb", **options("http://127.0.0.1:%d" % serve(lambda _connection: time.sleep(20))), timeout="1s"
+    )
+    assert time.monotonic() - began < 2.5
+    assert result["message"] == "no answer within 1s while asking DynamoDB for machines"
+
+
+def recovery(serve: Serve, status: str, age: float) -> str:
+    """None of the servers knows of continuous backups: their answer is AWS' own, by the API's reference."""
+
+    def handler(connection: socket.socket) -> None:
+        asked = connection.recv(65536)
+        latest = (datetime.now(timezone.utc) - timedelta(seconds=age)).timestamp()
+        if b"DescribeContinuousBackups" in asked:
+            told = {"PointInTimeRecoveryStatus": status, "LatestRestorableDateTime": latest}
+            answer: Any = {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": told}}
+        else:
+            answer = {"Table": {"TableName": "machines", "TableStatus": "ACTIVE"}}
+        body = json.dumps(answer).encode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    return "http://127.0.0.1:%d" % serve(handler)
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "wanted", "found"),
+    [
+        ("ENABLED", 300, True, "ok"),
+        ("ENABLED", 1000, True, "warning"),
+        ("DISABLED", 0, True, "critical"),
+        ("DISABLED", 0, False, "ok"),
+        ("ENABLED", 0, False, "critical"),
+    ],
+)
+def test_point_in_time_recovery(check: Check, serve: Serve, status: str, age: float, wanted: bool, found: str) -> None:
+    assert check("dynamodb", **options(recovery(serve, status, age), pitr=wanted))["status"] == found
+
+
+def test_secrets_and_a_library_that_is_missing(check: Check, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidRequest, match="go together") as caught:
+        check("dynamodb", table="machines", secret_key="S3cr3t-Word")
+    assert "S3cr3t" not in str(caught.value)
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.setitem(sys.modules, "boto3.session", None)
+    result = check("dynamodb", **options(url))
+    assert result["status"] == "unknown"
+    assert "boto3 is needed to look at DynamoDB" in result["message"]

@@ -1,0 +1,344 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The verb on real files: each tier, check mode beside the run, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest
+from ansible_collections.day2.ops.tests.unit.module_utils._retention.conftest import aged, retain, rule
+
+Tree = Callable[[], dict[str, str]]
+
+
+def both(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Check mode, then the run; they must agree. A second run must change nothing."""
+    predicted = retain(*rules, check=True, **more)
+    done = retain(*rules, **more)
+    again = retain(*rules, **more)
+    for one in (predicted, done, again):
+        one.pop("duration_s")
+        one.pop("msg")
+    assert predicted == done
+    assert not again["changed"]
+    assert again["entries"] == []
+    return done
+
+
+def failing(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The result of a run that ends with problems."""
+    with pytest.raises(Day2Error) as caught:
+        retain(*rules, **more)
+    for one in caught.value.details["problems"]:
+        assert one["path"] in str(caught.value)
+    return dict(caught.value.details)
+
+
+def test_old_files_go(tmp_path: Path, tree: Tree) -> None:
+    aged(tmp_path / "logs" / "old.log", 31)
+    aged(tmp_path / "logs" / "new.log", 29)
+    done = both(rule(tmp_path / "logs" / "*.log", {"tier": "remove", "older_than": "30d"}))
+    assert list(tree()) == ["logs/new.log"]
+    assert [(one["path"], one["why"]) for one in done["entries"]] == [
+        (str(tmp_path / "logs" / "old.log"), "31d old, over 30d")
+    ]
+    assert done["bytes_freed"] == 5000
+    assert done["kept"] == 1
+
+
+def test_the_newest_stay(tmp_path: Path, tree: Tree) -> None:
+    for number in range(10):
+        aged(tmp_path / "runs" / f"run-{number}" / "out", number)
+    both(rule(tmp_path / "runs" / "*", {"tier": "remove"}, type="directory", keep_last=3))
+    assert sorted(os.listdir(tmp_path / "runs")) == ["run-0", "run-1", "run-2"]
+
+
+def test_tiers_of_runs(tmp_path: Path, tree: Tree) -> None:
+    for days in (1, 10, 40):
+        run = tmp_path / "outputs" / f"run-{days}"
+        for name in ("audit.log.json", "profile.json", "metrics.csv", "report.html"):
+            aged(run / name, days, f"{name} of {days} " * 50)
+    archive = tmp_path / "archive"
+    tiers = (
+        {"tier": "hot"},
+        {"tier": "warm", "older_than": "7d", "keep": ["audit.log.json"], "remove": ["*.csv", "report.html"]},
+        {"tier": "cold", "older_than": "30d", "only": ["audit.log.json"], "destination": str(archive)},
+    )
+    done = both(rule(tmp_path / "outputs" / "*", *tiers, type="directory"))
+    assert sorted(tree()) == [
+        "archive/run-40/audit.log.json",
+        "outputs/run-1/audit.log.json",
+        "outputs/run-1/metrics.csv",
+        "outputs/run-1/profile.json",
+        "outputs/run-1/report.html",
+        "outputs/run-10/audit.log.json",
+        "outputs/run-10/profile.json.zst",
+    ]
+    assert tree()["archive/run-40/audit.log.json"] == "audit.log.json of 40 " * 50
+    unpacked = subprocess.run(
+        ["zstd", "-dc", str(tmp_path / "outputs/run-10/profile.json.zst")], capture_output=True, check=True, text=True
+    )
+    assert unpacked.stdout == "profile.json of 10 " * 50
+    assert {one["tier"]: one["removed"] for one in done["entries"]} == {"cold": 4, "warm": 2}
+
+
+def test_a_compressed_file_ages_on(tmp_path: Path, tree: Tree) -> None:
+    aged(tmp_path / "logs" / "a.log", 10)
+    tiers = ({"tier": "warm", "older_than": "7d", "compression": "gzip"}, {"tier": "remove", "older_than": "30d"})
+    both(rule(tmp_path / "logs" / "*.log", *tiers))
+    assert list(tree()) == ["logs/a.log.gz"]
+    then = os.stat(tmp_path / "logs" / "a.log.gz").st_mtime - 25 * 86400
+    os.utime(tmp_path / "logs" / "a.log.gz", (then, then))
+    both(rule(tmp_path / "logs" / "*.log", *tiers))
+    assert list(tree()) == []
+
+
+def test_size_and_total(tmp_path: Path, tree: Tree) -> None:
+    for days in range(1, 6):
+        aged(tmp_path / "cache" / f"{days}", days, "x" * 8192)
+    both(rule(tmp_path / "cache" / "*", {"tier": "remove", "when_total_above": "20K"}))
+    assert list(tree()) == ["cache/1", "cache/2"]
+    aged(tmp_path / "cache" / "large", 0, "x" * 20000)
+    both(rule(tmp_path / "cache" / "*", {"tier": "remove", "larger_than": "10K"}))
+    assert list(tree()) == ["cache/1", "cache/2"]
+
+
+def test_a_full_disk_is_emptied_oldest_first_until_there_is_room(tmp_path: Path) -> None:
+    image, mount = tmp_path / "image", tmp_path / "mount"
+    mount.mkdir()
+    image.write_bytes(b"")
+    os.truncate(image, 16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(mount)], check=True)
+    try:
+        for days in range(1, 15):
+            aged(mount / "cache" / f"{days:02d}", days, "x" * (1 << 20))
+        one = rule(mount / "cache" / "*", {"tier": "remove", "when_disk_above": "60%"})
+        both(one)
+        info = os.statvfs(mount)
+        used = info.f_blocks - info.f_bfree
+        assert 0.5 < used / (used + info.f_bavail) <= 0.6
+        left = sorted(os.listdir(mount / "cache"))
+        assert left == [f"{days:02d}" for days in range(1, len(left) + 1)]
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)
+
+
+def test_what_is_open_for_writing_stays(tmp_path: Path, tree: Tree) -> None:
+    path = aged(tmp_path / "logs" / "a.log", 10)
+    hold = "import sys; f = open(sys.argv[1], 'a'); print('ready', flush=True); sys.stdin.read()"
+    one = rule(tmp_path / "logs" / "*", {"tier": "remove"})
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        done = both(one)
+        assert not done["changed"]
+        assert f"process {holder.pid}" in done["skipped_entries"][0]["why"]
+        holder.communicate(b"")
+    assert retain(one)["changed"]
+
+
+def test_what_changed_since_it_was_looked_at_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.day2.ops.plugins.module_utils._verbs import retention
+
+    for name in ("a", "b"):
+        aged(tmp_path / "runs" / name / "out", 10)
+    perform = retention.perform
+
+    def late(action: Any, *rest: Any) -> Any:
+        if action.entry.name == "a":
+            (tmp_path / "runs" / "a" / "more").write_text("new")
+        return perform(action, *rest)
+
+    monkeypatch.setattr(retention, "perform", late)
+    failed = failing(rule(tmp_path / "runs" / "*", {"tier": "remove"}, type="directory"))
+    assert sorted(os.listdir(tmp_path / "runs")) == ["a"]
+    assert "changed since" in failed["problems"][0]["problem"]
+    assert failed["changed"]
+
+
+def test_what_is_no_file_is_a_problem_and_the_rest_is_done(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    aged(logs / "a.log", 10)
+    (logs / "directory").mkdir()
+    os.mkfifo(logs / "fifo")
+    (logs / "link").symlink_to("/etc/passwd")
+    failed = failing(rule(logs / "*", {"tier": "remove"}))
+    assert {os.path.basename(one["path"]) for one in failed["problems"]} == {"directory", "fifo", "link"}
+    assert sorted(os.listdir(logs)) == ["directory", "fifo", "link"]
+    assert os.path.exists("/etc/passwd")
+
+
+def test_two_rules_for_one_path_are_both_left(tmp_path: Path, tree: Tree) -> None:
+    aged(tmp_path / "logs" / "a.log", 10)
+    aged(tmp_path / "logs" / "b.txt", 10)
+    first = rule(tmp_path / "logs" / "a*", {"tier": "remove"})
+    second = rule(tmp_path / "logs" / "*", {"tier": "remove"}, name="other")
+    failed = failing(first, second)
+    assert [one["path"] for one in failed["problems"]] == [str(tmp_path / "logs" / "a.log")]
+    assert list(tree()) == ["logs/a.log"]
+
+
+def test_a_rule_within_the_directories_of_another(tmp_path: Path, tree: Tree) -> None:
+    aged(tmp_path / "runs" / "a" / "x.csv", 10)
+    aged(tmp_path / "runs" / "b" / "y.txt", 10)
+    first = rule(tmp_path / "runs" / "*", {"tier": "remove"}, type="directory")
+    second = rule(tmp_path / "runs" / "*" / "*.csv", {"tier": "remove"}, name="other")
+    failing(first, second)
+    assert list(tree()) == ["runs/a/x.csv"]
+
+
+def test_an_archive_is_never_overwritten(tmp_path: Path, tree: Tree) -> None:
+    aged(tmp_path / "logs" / "a.log", 10, "mine")
+    aged(tmp_path / "archive" / "a.log", 10, "theirs")
+    one = rule(tmp_path / "logs" / "*", {"tier": "cold", "destination": str(tmp_path / "archive")})
+    failed = failing(one)
+    assert "not overwritten" in failed["problems"][0]["problem"]
+    assert tree() == {"archive/a.log": "theirs", "logs/a.log": "mine"}
+    # what a killed run had put there is taken for done
+    (tmp_path / "archive" / "a.log").write_text("mine")
+    assert retain(one)["changed"]
+    assert tree() == {"archive/a.log": "mine"}
+
+
+def test_links_are_not_followed_and_not_lost(tmp_path: Path) -> None:
+    outside = aged(tmp_path / "outside" / "precious", 10)
+    run = tmp_path / "runs" / "a"
+    aged(run / "out", 10)
+    (run / "link").symlink_to(outside.parent)
+    cold = rule(tmp_path / "runs" / "*", {"tier": "cold", "destination": str(tmp_path / "archive")}, type="directory")
+    failed = failing(cold)
+    assert "link" in failed["problems"][0]["problem"]
+    both(rule(tmp_path / "runs" / "*", {"tier": "remove"}, type="directory"))
+    assert outside.exists()
+    assert not run.exists()
+
+
+def test_a_directory_of_somebody_else_that_becomes_a_link(tmp_path: Path) -> None:
+    """A user who owns the directory above swaps an entry's parent for a link to what only root may remove."""
+    precious = aged(tmp_path / "precious" / "a.log", 10)
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    (home / "logs").symlink_to(tmp_path / "precious")
+    failed = failing(rule(home / "logs" / "*", {"tier": "remove"}))
+    assert "not followed" in failed["problems"][0]["problem"]
+    assert precious.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"larger_than": "10 parsecs"}, "is not a size"),
+        ({"older_than": "soon"}, "is not a duration"),
+        ({"when_disk_above": "180%"}, "is not a percentage"),
+        ({"tier": "cold"}, "no destination"),
+        ({"tier": "cold", "destination": "archive"}, "neither an absolute path"),
+        ({"keep": ["a"]}, "does not belong to the tier remove"),
+        ({"tier": "warm", "keep": ["a"]}, "files of a directory"),
+    ],
+)
+def test_a_rule_that_is_wrong_does_not_stop_the_others(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    aged(tmp_path / "a" / "x", 10)
+    aged(tmp_path / "b" / "x", 10)
+    wrong = rule(tmp_path / "a" / "*", {"tier": "remove", **options}, name="wrong")
+    failed = failing(wrong, rule(tmp_path / "b" / "*", {"tier": "remove"}))
+    assert words in failed["problems"][0]["problem"]
+    assert failed["problems"][0]["rule"] == "wrong"
+    assert (tmp_path / "a" / "x").exists()
+    assert not (tmp_path / "b" / "x").exists()
+
+
+def test_a_missing_directory(tmp_path: Path) -> None:
+    one = rule(tmp_path / "none" / "*", {"tier": "remove"})
+    assert "does not exist" in failing(one)["problems"][0]["problem"]
+    assert not retain({**one, "missing_ok": True})["changed"]
+
+
+def test_a_destination_inside_of_what_goes_there(tmp_path: Path) -> None:
+    aged(tmp_path / "data" / "archive" / "x", 10)
+    one = rule(
+        tmp_path / "data" / "*", {"tier": "cold", "destination": str(tmp_path / "data" / "archive")}, type="directory"
+    )
+    with pytest.raises(InvalidRequest, match="inside"):
+        retain(one)
+
+
+def test_a_clock_set_back(tmp_path: Path, tree: Tree) -> None:
+    aged(tmp_path / "logs" / "a.log", -3)
+    assert not both(rule(tmp_path / "logs" / "*", {"tier": "remove", "older_than": "1s"}))["changed"]
+
+
+def test_leftovers_of_a_killed_run_go(tmp_path: Path) -> None:
+    aged(tmp_path / "logs" / ".day2-a.log.zst.0123abcd", 1)
+    aged(tmp_path / "logs" / ".day2-mine", 1)
+    done = retain(rule(tmp_path / "logs" / "*", {"tier": "remove"}))
+    assert sorted(os.listdir(tmp_path / "logs")) == [".day2-mine"]
+    assert "a killed run" in done["warnings"][0]
+
+
+def test_docker_limits(tmp_path: Path) -> None:
+    path = tmp_path / "daemon.json"
+    path.write_text('{\n    "data-root": "/srv/docker",\n    "log-opts": {\n        "labels": "a"\n    }\n}\n')
+    path.chmod(0o640)
+    docker = {"daemon_json": str(path), "max_size": "10m", "max_file": 3, "compress": None}
+    done = retain(docker=docker, check=True)
+    assert done["changed"]
+    assert "log-driver" not in path.read_text()
+    assert retain(docker=docker)["changed"]
+    assert json.loads(path.read_text()) == {
+        "data-root": "/srv/docker",
+        "log-opts": {"labels": "a", "max-size": "10m", "max-file": "3"},
+        "log-driver": "json-file",
+    }
+    assert path.read_text().startswith('{\n    "data-root"')
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert not retain(docker=docker)["changed"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"log-driver": "journald"}', '{"log-opts": 1}'])
+def test_docker_files_that_are_left(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "daemon.json"
+    path.write_text(text)
+    failing(docker={"daemon_json": str(path), "max_size": "10m", "max_file": None, "compress": None})
+    assert path.read_text() == text
+
+
+def test_two_runs_at_once(tmp_path: Path) -> None:
+    import fcntl
+
+    aged(tmp_path / "logs" / "a.log", 10)
+    fd = os.open(tmp_path / "logs", os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        failed = failing(rule(tmp_path / "logs" / "*", {"tier": "remove"}))
+        assert "Another run" in failed["problems"][0]["problem"]
+    finally:
+        os.close(fd)
+    assert (tmp_path / "logs" / "a.log").exists()
+
+
+def test_nothing_is_written_in_check_mode(tmp_path: Path) -> None:
+    for days in (1, 10, 40):
+        aged(tmp_path / "outputs" / f"run-{days}" / "out", days)
+    copy = tmp_path.with_name(tmp_path.name + "-copy")
+    shutil.copytree(tmp_path, copy)
+    tiers = (
+        {"tier": "warm", "older_than": "7d"},
+        {"tier": "cold", "older_than": "30d", "destination": str(tmp_path / "archive")},
+    )
+    assert retain(rule(tmp_path / "outputs" / "*", *tiers, type="directory"), check=True)["changed"]
+    assert subprocess.run(["diff", "-r", str(tmp_path), str(copy)], check=False).returncode == 0
