@@ -10,7 +10,7 @@ from typing import Any
 
 from .._core.errors import TargetError
 from .dynamodb_store import DynamodbRecords
-from .dynamodb_values import KeyField, Unstorable, encode
+from .dynamodb_values import KeyField, Unstorable, encode, key_values
 from .record_store import BYTES, DECIMAL, INTEGER, REAL, TEXT, Account, Field, Info, Record, Refused, sort_out
 
 _TYPES = {TEXT: "S", INTEGER: "N", REAL: "N", DECIMAL: "N", BYTES: "B"}
@@ -85,7 +85,7 @@ class DynamodbRecordStore:
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `RecordStore`."""
         try:
-            encode(record, self._key(info))
+            _check(record, self._key(info))
         except Unstorable as exc:
             return str(exc)
         return ""
@@ -116,7 +116,7 @@ class DynamodbRecordStore:
 
         def storable(record: Record) -> None:
             try:
-                encode(record, key)
+                _check(record, key)
             except Unstorable as exc:
                 raise Refused(str(exc)) from None
 
@@ -140,3 +140,8 @@ class DynamodbRecordStore:
         """See `RecordStore`."""
         for name in names:
             self._store().forget(name)
+
+
+def _check(record: Mapping[str, Any], key: tuple[KeyField, ...]) -> None:
+    key_values(record, key)
+    encode(record)

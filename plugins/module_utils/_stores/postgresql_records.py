@@ -72,7 +72,7 @@ class PostgresqlRecords:
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = options
         self._schema: str = options.get("schema") or "public"
-        self.location = "postgresql:%s/%s" % (options.get("host") or "", options.get("database") or "")
+        self.location = "postgresql:%s/%s/%s" % (options.get("host") or "", options.get("database") or "", self._schema)
         self.notes: list[str] = []
         self._reader: Any = None
         self._writer: Any = None

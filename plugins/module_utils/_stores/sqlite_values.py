@@ -9,6 +9,7 @@ Their names contain TEXT, so that SQLite leaves the text as it is.
 from __future__ import annotations
 
 import contextlib
+import math
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Callable, Optional
@@ -146,7 +147,7 @@ def _integer(field: Field, value: int) -> int:
 
 
 def _real(field: Field, value: float) -> float:
-    if value != value:
+    if math.isnan(value):
         raise Refused("SQLite keeps no NaN, and the field %s has one" % field.name)
     if field.kind == TEXT:
         raise Refused("SQLite would make text of the number in the field %s" % field.name)
@@ -164,18 +165,18 @@ def _decimal(field: Field, value: Decimal) -> Any:
     raise Refused("the column %s can't hold the number %.40s exactly" % (field.name, value))
 
 
+def _nested(field: Field, value: Any) -> Any:
+    raise Refused(
+        "the column %s of type %s would keep %s as text" % (field.name, field.native, encode_json(value)[:40])
+    )
+
+
 _PLAIN: dict[type, Callable[[Field, Any], Any]] = {
     str: _text,
     int: _integer,
     float: _real,
     Decimal: _decimal,
     bytes: lambda field, value: value,
-    dict: lambda field, value: _nested(field, value),
-    list: lambda field, value: _nested(field, value),
+    dict: _nested,
+    list: _nested,
 }
-
-
-def _nested(field: Field, value: Any) -> Any:
-    raise Refused(
-        "the column %s of type %s would keep %s as text" % (field.name, field.native, encode_json(value)[:40])
-    )

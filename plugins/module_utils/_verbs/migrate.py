@@ -132,7 +132,9 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     request = request_from(params)
     keys = {one["collection"]: one["fields"] for one in params["primary_keys"] or ()}
     with contextlib.ExitStack() as stack:
-        if params["repository"] and not check:
+        # a restore takes the lock itself
+        restores = params["state"] == "reverted" and params["target"].get("path")
+        if params["repository"] and not check and not restores:
             repository = open_repository(params["repository"])
             repository.check_writable()
             stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))
@@ -172,7 +174,9 @@ def plan(request: Request, source: RecordStore, target: RecordStore, scratch: st
     existing = {info.name: info for info in target.collections()}
     positions = target.positions([OVERALL, *[info.name for info in infos]])
     jobs, held = [], 0
-    pairs = [(info, *_surveyed(request, source, target, info, existing, progress)) for info in infos]
+    pairs = [
+        (info, *_surveyed(request, source, target, info=info, existing=existing, progress=progress)) for info in infos
+    ]
     source.check_unchanged()
     target.check_writable([final for _info, final, _loose, _read in pairs])
     _need_room(request)
@@ -218,7 +222,7 @@ def _wanted(request: Request, source: RecordStore) -> list[Info]:
         if not info.key:
             raise SourceError(
                 "The collection %s of %s has no key to tell its records apart." % (info.name, source.location),
-                "Name its fields in primary_keys (JSON lists), give the table a primary key, or leave it out with only.",
+                "Name its fields in primary_keys (lists in JSON), give the table a primary key, or leave it out.",
             )
     return infos
 
@@ -227,6 +231,7 @@ def _surveyed(
     request: Request,
     source: RecordStore,
     target: RecordStore,
+    *,
     info: Info,
     existing: Mapping[str, Info],
     progress: Progress,

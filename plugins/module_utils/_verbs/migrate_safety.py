@@ -98,7 +98,15 @@ def revert(
         diff = result["diff"]
     else:
         with scratch_directory() as scratch:
-            changed, diff = _import(safety, target, backup, entry["created"], check, progress, scratch)
+            changed, diff = _import(
+                safety,
+                target,
+                backup=backup,
+                created=entry["created"],
+                check=check,
+                progress=progress,
+                scratch=scratch,
+            )
     words = ("Would revert" if check else "Reverted") if changed else "Nothing to revert:"
     return {
         "changed": changed,
@@ -111,6 +119,7 @@ def revert(
 def _import(
     safety: Safety,
     target: RecordStore,
+    *,
     backup: str,
     created: Sequence[str],
     check: bool,

@@ -1,0 +1,430 @@
+#!/usr/bin/python
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: migrate
+short_description: Bring the records of one store into another, and verify them
+version_added: 0.1.0
+author:
+  - day2.ops contributors (@day2ops)
+description:
+  - Copies the collections of a store (tables, top-level keys of a JSON document) into a store of the same or another type.
+    The records are read again from the target, and their counts and digests compared with the source's.
+  - The position is committed together with each batch. A run that was killed is continued by the next one; one that finds
+    everything in place is not changed.
+  - Between SQL databases types, keys, defaults, foreign keys, indexes and identity columns are kept. From documents columns are
+    made by what kinds of values the fields have in all records; nested and mixed values become JSON.
+  - Every value arrives exactly as it was, or its record is refused with the reason; nothing is rounded in silence. In columns a
+    missing field and null are the same.
+  - A document is written whole and takes the old one's place at once. SQLite and PostgreSQL are read from one snapshot; a
+    document that is written meanwhile makes the task fail.
+  - Views, triggers, virtual tables, CHECK constraints and defaults that are expressions stay behind, except that a table that is
+    new in SQLite gets the very statement that made it in another SQLite database. Views, triggers and virtual tables are warned of.
+extends_documentation_fragment:
+  - day2.ops.attributes
+  - day2.ops.attributes.verb
+  - day2.ops.repository.compression
+options:
+  source:
+    description: The store to read. Required unless O(state=reverted).
+    type: dict
+    suboptions:
+      type:
+        description:
+          - What kind of store it is.
+          - V(json), a document whose top-level keys are collections.
+          - V(sqlite), a database of SQLite 3; its tables are collections.
+          - V(postgresql), a schema of a PostgreSQL database (13 or newer); needs psycopg 3 on the host.
+          - V(dynamodb), tables of DynamoDB; needs boto3 on the host.
+        type: str
+        choices: [dynamodb, json, postgresql, sqlite]
+        required: true
+      path:
+        description: For V(json) and V(sqlite), the file on the host.
+        type: path
+      database:
+        description: For V(postgresql), the database.
+        type: str
+      host:
+        description: For V(postgresql), the server, or the directory of its socket. libpq's own defaults hold for what is not given.
+        type: str
+      port:
+        description: For V(postgresql), the server's port.
+        type: int
+      user:
+        description: For V(postgresql), the role.
+        type: str
+      password:
+        description: For V(postgresql), its password. A password file (C(~/.pgpass)) on the host does as well.
+        type: str
+      schema:
+        description: For V(postgresql), the schema whose tables are the collections; the default is V(public).
+        type: str
+      sslmode:
+        description: For V(postgresql), whether the connection is encrypted and the server's certificate checked.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      prefix:
+        description: For V(dynamodb), what the names of the tables start with. The rest is the collection's name.
+        type: str
+      tables:
+        description: For V(dynamodb), the table of each collection, instead of O(source.prefix).
+        type: dict
+      region:
+        description: For V(dynamodb), the region.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), another endpoint than Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), a profile of the host's AWS configuration.
+        type: str
+      access_key:
+        description: For V(dynamodb), the access key. Without it, boto3 finds credentials as usual.
+        type: str
+      secret_key:
+        description: For V(dynamodb), the secret key.
+        type: str
+      session_token:
+        description: For V(dynamodb), the session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description: For V(dynamodb), how long to go on when it takes nothing more; the default is V(5m).
+        type: str
+  target:
+    description: The store to write. What it holds besides the migrated collections stays.
+    type: dict
+    required: true
+    suboptions:
+      type:
+        description:
+          - What kind of store it is.
+          - V(json), a document whose top-level keys are collections.
+          - V(sqlite), a database of SQLite 3; its tables are collections.
+          - V(postgresql), a schema of a PostgreSQL database (13 or newer); needs psycopg 3 on the host.
+          - V(dynamodb), tables of DynamoDB; needs boto3 on the host.
+        type: str
+        choices: [dynamodb, json, postgresql, sqlite]
+        required: true
+      path:
+        description: For V(json) and V(sqlite), the file on the host.
+        type: path
+      database:
+        description: For V(postgresql), the database.
+        type: str
+      host:
+        description: For V(postgresql), the server, or the directory of its socket. libpq's own defaults hold for what is not given.
+        type: str
+      port:
+        description: For V(postgresql), the server's port.
+        type: int
+      user:
+        description: For V(postgresql), the role.
+        type: str
+      password:
+        description: For V(postgresql), its password. A password file (C(~/.pgpass)) on the host does as well.
+        type: str
+      schema:
+        description: For V(postgresql), the schema whose tables are the collections; the default is V(public).
+        type: str
+      sslmode:
+        description: For V(postgresql), whether the connection is encrypted and the server's certificate checked.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      prefix:
+        description: For V(dynamodb), what the names of the tables start with. The rest is the collection's name.
+        type: str
+      tables:
+        description: For V(dynamodb), the table of each collection, instead of O(target.prefix).
+        type: dict
+      region:
+        description: For V(dynamodb), the region.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), another endpoint than Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), a profile of the host's AWS configuration.
+        type: str
+      access_key:
+        description: For V(dynamodb), the access key. Without it, boto3 finds credentials as usual.
+        type: str
+      secret_key:
+        description: For V(dynamodb), the secret key.
+        type: str
+      session_token:
+        description: For V(dynamodb), the session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description: For V(dynamodb), how long to go on when it takes nothing more; the default is V(5m).
+        type: str
+  state:
+    description:
+      - V(migrated), the target has the source's records.
+      - V(reverted), the target is brought back to the safety backup of the last migration into it that O(repository) knows of.
+    type: str
+    choices: [migrated, reverted]
+    default: migrated
+  only:
+    description: The collections to migrate; the default is all.
+    type: list
+    elements: str
+  primary_keys:
+    description:
+      - What tells the records of a collection apart, where the store does not say. Lists in JSON documents need it. A mapping's key
+        is the field that equals it in every record, or else kept as C(_key).
+    type: list
+    elements: dict
+    suboptions:
+      collection:
+        description: The collection.
+        type: str
+        required: true
+      fields:
+        description: The fields of its key.
+        type: list
+        elements: str
+        required: true
+  shape:
+    description:
+      - How records become rows of tables that are not there yet.
+      - V(columns), a column a field; V(document), the key, and one column with the whole record as JSON.
+    type: str
+    choices: [columns, document]
+    default: columns
+  on_existing:
+    description:
+      - What to do when the target holds records of a collection that differ from the source's.
+      - V(fail), nothing; V(merge), add and overwrite by key; V(replace), also remove what the source does not have.
+    type: str
+    choices: [fail, merge, replace]
+    default: fail
+  batch_size:
+    description: How many records are committed at a time.
+    type: int
+    default: 5000
+  references:
+    description: Fields that name records of another collection. They are checked in the source before, and in the target after.
+    type: list
+    elements: dict
+    suboptions:
+      from:
+        description: The collection and field that points, for example V(machines.request_id).
+        type: str
+        required: true
+      to:
+        description: The collection and field that it points to, for example V(requests.request_id).
+        type: str
+        required: true
+  rejects:
+    description:
+      - The file that records are added to that the target can't hold, as JSON lines with C(collection), C(key), C(reason) and
+        C(record).
+    type: path
+  max_rejects:
+    description: How many records of a collection may go there before the task fails.
+    type: int
+    default: 0
+  repair:
+    description: When the verification finds records that differ, write them again and verify once more.
+    type: bool
+    default: false
+  safety_backup:
+    description:
+      - Back up a target that holds records before anything is written, into O(repository), with C(kind=safety). It is
+        never removed automatically.
+      - JSON and SQLite are backed up as M(day2.ops.backup) does; PostgreSQL and DynamoDB as JSON lines with their schema.
+    type: bool
+    default: true
+  repository:
+    description: The directory that keeps the backups. Required when a target is backed up, and for O(state=reverted).
+    type: path
+  name:
+    description: The backup set. The default is the name of the target's file or database.
+    type: str
+  lock_timeout:
+    description: How long to wait for another run that works on the same backup set.
+    type: str
+    default: 1m
+seealso:
+  - module: day2.ops.backup
+  - module: day2.ops.restore
+"""
+
+EXAMPLES = r"""
+- name: Bring HostFactory's document into SQLite
+  day2.ops.migrate:
+    source:
+      type: json
+      path: /opt/hostfactory/data/request_database.json
+    target:
+      type: sqlite
+      path: /opt/hostfactory/data/request_database.db
+    references:
+      - from: machines.request_id
+        to: requests.request_id
+
+- name: Bring SQLite into PostgreSQL, over what is there
+  day2.ops.migrate:
+    source:
+      type: sqlite
+      path: /opt/hostfactory/data/request_database.db
+    target:
+      type: postgresql
+      host: db1.example.com
+      database: hostfactory
+      user: hostfactory
+      password: "{{ hostfactory_database_password }}"
+    on_existing: replace
+    repository: /var/backups/day2
+    name: hostfactory
+
+- name: Go back
+  day2.ops.migrate:
+    target:
+      type: postgresql
+      host: db1.example.com
+      database: hostfactory
+      user: hostfactory
+      password: "{{ hostfactory_database_password }}"
+    repository: /var/backups/day2
+    name: hostfactory
+    state: reverted
+"""
+
+RETURN = r"""
+migration:
+  description: What was read and written.
+  type: dict
+  returned: O(state=migrated)
+  contains:
+    source:
+      description: The store that was read.
+      type: str
+      sample: /opt/hostfactory/data/request_database.json
+    target:
+      description: The store that was written.
+      type: str
+      sample: /opt/hostfactory/data/request_database.db
+    resumed:
+      description: Whether an interrupted run was continued.
+      type: bool
+      sample: false
+    total:
+      description: Records of the source.
+      type: int
+      sample: 5100
+    written:
+      description: Records that this run has handled.
+      type: int
+      sample: 5100
+    errors:
+      description: Records that the target can't hold.
+      type: int
+      sample: 0
+    records_per_second:
+      description: Records written per second.
+      type: float
+      sample: 61250.2
+    collections:
+      description: The collections.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: A table, or a top-level key of a document.
+          type: str
+          sample: machines
+        total:
+          description: Records of the source.
+          type: int
+          sample: 3750
+        done:
+          description: Those of them that are in the target.
+          type: int
+          sample: 3750
+        added:
+          description: Records that the target did not have.
+          type: int
+          sample: 3750
+        changed:
+          description: Records that it had otherwise.
+          type: int
+          sample: 0
+        removed:
+          description: Records that only the target had, and lost.
+          type: int
+          sample: 0
+        left:
+          description: Records of the target that stay as they are.
+          type: int
+          sample: 0
+        rejected:
+          description: Records that the target can't hold.
+          type: int
+          sample: 0
+        records_per_second:
+          description: Records written per second.
+          type: float
+          sample: 58300.1
+        digest:
+          description: The digest of the source's records, whatever their order.
+          type: str
+          sample: 3f2a9c1b5be0b7a7a3f9a6d3a1c2c3c4d5e6f708192a3b4c5d6e7f8091a2b3c4
+validation:
+  description: What was compared after writing, one entry for each collection and reference.
+  type: list
+  elements: dict
+  returned: O(state=migrated)
+  contains:
+    name:
+      description: The collection or reference.
+      type: str
+      sample: machines
+    ok:
+      description: Whether it holds.
+      type: bool
+      sample: true
+    message:
+      description: The same in words.
+      type: str
+      sample: "machines: 3750 records, digests are the same."
+report:
+  description: All of it as lines to show.
+  type: list
+  elements: str
+  returned: O(state=migrated)
+  sample: ["Migrating machines: 3,750/3,750 (100%)", "Total records: 5,100", "Errors: 0"]
+safety_backup:
+  description: The id of the backup of what the target held, if one was made (or was gone back to).
+  type: str
+  returned: success
+  sample: 20250630T120000Z-3f2a9c1b
+msg:
+  description: What was done, in words.
+  type: str
+  returned: success
+  sample: Migrated 5100 records from request_database.json to request_database.db, verified.
+duration_s:
+  description: Seconds that the task took on the host.
+  type: float
+  returned: success
+  sample: 2.6
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.day2.ops.plugins.module_utils._module import run
+from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate
+
+
+def main() -> None:
+    run(AnsibleModule(supports_check_mode=True, **migrate.ARGUMENTS), migrate.run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Migrations between real stores."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical
+from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
+from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate
+from tests.services import dynamodb
+from tests.services.dynamodb_fixtures import dynoxide_url
+from tests.services.postgresql import cluster
+
+__all__ = ["dynoxide_url"]
+
+DOCUMENT = {
+    "version": "1.0",
+    "templates": {
+        "t-1": {"template_id": "t-1", "big": 2**70, "price": 1.5, "on": True, "tags": ["a", None], "mixed": 1},
+        "t-2": {"template_id": "t-2", "mixed": "x", "text": "", "nested": {"$time": "2025-01-01", "$ref": {"$$": 1}}},
+    },
+    "requests": {f"req-{n}": {"request_id": f"req-{n}", "status": "running"} for n in range(40)},
+    "Machines": {f"m-{n}": {"name": "ä", "select": f"req-{n % 40}", "order by": n} for n in range(60)},
+}
+Store = dict[str, Any]
+Run = Callable[..., dict[str, Any]]
+
+
+def run(check: bool = False, **params: Any) -> dict[str, Any]:
+    values = {name: one.get("default") for name, one in migrate.ARGUMENTS["argument_spec"].items()}
+    values.update(params)
+    result = migrate.run(values, check, Progress())
+    json.dumps(result)
+    return result
+
+
+def four_steps(source: Store, target: Store, **params: Any) -> dict[str, Any]:
+    """Check, run, check, run."""
+    first = run(True, source=source, target=target, **params)
+    done = run(source=source, target=target, **params)
+    again = [run(check, source=source, target=target, **params) for check in (True, False)]
+    assert [first["changed"], done["changed"], *[one["changed"] for one in again]] == [True, True, False, False]
+    assert first["diff"] == done["diff"]
+    return done
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Store]:
+    with cluster() as options:
+        yield options
+
+
+@pytest.fixture
+def stores(tmp_path: Path, postgresql: Store, dynoxide_url: str) -> Callable[[str], Store]:
+    """An empty store of a type."""
+
+    def make(kind: str) -> Store:
+        name = "s" + uuid.uuid4().hex[:10]
+        if kind == "dynamodb":
+            return {"type": kind, **dynamodb.options(dynoxide_url, name + ".")}
+        if kind == "postgresql":
+            import psycopg
+
+            with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres") as connection:
+                connection.execute(f"CREATE SCHEMA {name}")
+            return {**postgresql, "schema": name}
+        return {"type": kind, "path": str(tmp_path / (name + {"json": ".json", "sqlite": ".db"}[kind]))}
+
+    return make
+
+
+def fill(store: Store, document: Any = None) -> None:
+    Path(store["path"]).write_text(json.dumps(DOCUMENT if document is None else document))
+
+
+def digests(path: str) -> dict[str, str]:
+    found = {}
+    for name, records in json.loads(Path(path).read_text()).items():
+        digest = CollectionDigest()
+        for key, record in records.items() if isinstance(records, dict) else ():
+            digest.add({"key": key, "record": record})
+        found[name] = digest.hexdigest() if isinstance(records, dict) else records
+    return found
+
+
+def test_the_way_through_all_four_stores_ends_where_it_began(stores: Callable[[str], Store]) -> None:
+    chain = [stores(kind) for kind in ("json", "sqlite", "postgresql", "dynamodb", "json")]
+    fill(chain[0])
+    # DynamoDB's table names can't have every character
+    only = ["templates", "requests", "Machines"]
+    for source, target in itertools.pairwise(chain) if hasattr(itertools, "pairwise") else zip(chain, chain[1:]):
+        done = four_steps(source, target, only=only)
+        assert all(one["ok"] for one in done["validation"])
+    wanted = digests(chain[0]["path"])
+    wanted.pop("version")
+    assert digests(chain[-1]["path"]) == wanted
+
+
+@pytest.mark.parametrize("source", ["json", "sqlite", "postgresql", "dynamodb"])
+@pytest.mark.parametrize("target", ["json", "sqlite", "postgresql", "dynamodb"])
+def test_every_pair(stores: Callable[[str], Store], source: str, target: str) -> None:
+    first, second = stores("json"), stores(source)
+    fill(first, {"requests": DOCUMENT["requests"]})
+    if source == "json":
+        second = first
+    else:
+        run(source=first, target=second)
+    done = four_steps(second, stores(target), references=[{"from": "requests.request_id", "to": "requests.request_id"}])
+    assert done["migration"]["total"] == 40
+    assert "Migrating requests: 40/40 (100%)" in done["report"]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=5), st.dictionaries(st.sampled_from("abcd"), VALUES), max_size=5))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("middle", ["sqlite", "postgresql"])
+def test_what_goes_through_a_database_comes_back_or_is_rejected(
+    stores: Callable[[str], Store], middle: str, records: dict[str, Any]
+) -> None:
+    first, last = stores("json"), stores("json")
+    fill(first, {"c": records})
+    between = stores(middle)
+    rejects = first["path"] + ".rejects"
+    run(source=first, target=between, rejects=rejects, max_rejects=1000)
+    run(source=between, target=last)
+    refused = [decode(line) for line in Path(rejects).read_text().splitlines()] if Path(rejects).exists() else []
+    lost = {one["key"][0] for one in refused}
+    assert all(one["reason"] for one in refused)
+    back = decode(Path(last["path"]).read_text())["c"]
+    wanted = {
+        key: {name: value for name, value in record.items() if value is not None}
+        for key, record in records.items()
+        if key not in lost
+    }
+    assert canonical(back) == canonical(wanted)
+
+
+def test_merge_replace_and_the_way_back(stores: Callable[[str], Store], tmp_path: Path) -> None:
+    for kind in ("json", "sqlite", "postgresql", "dynamodb"):
+        first, target = stores("json"), stores(kind)
+        fill(first, {"c": {"a": {"id": "a", "n": 1}, "b": {"id": "b", "n": 1}}})
+        run(source=first, target=target)
+        fill(first, {"c": {"b": {"id": "b", "n": 2}, "d": {"id": "d", "n": 1}}})
+        with pytest.raises(Day2Error, match="on_existing=merge"):
+            run(source=first, target=target)
+        with pytest.raises(Day2Error, match="no repository"):
+            run(source=first, target=target, on_existing="replace")
+        keep = {"repository": str(tmp_path / "backups"), "name": kind}
+        merged = four_steps(first, target, on_existing="merge", **keep)
+        row = merged["migration"]["collections"][0]
+        assert [row[name] for name in ("added", "changed", "removed", "left")] == [1, 1, 0, 1]
+        assert run(target=target, state="reverted", check=True, **keep)["changed"]
+        assert run(target=target, state="reverted", **keep)["changed"]
+        assert not run(target=target, state="reverted", **keep)["changed"]
+        replaced = four_steps(first, target, on_existing="replace", **keep)
+        row = replaced["migration"]["collections"][0]
+        assert [row[name] for name in ("added", "changed", "removed", "left")] == [1, 1, 1, 0]
+
+
+def test_a_schema_survives_the_way_to_postgresql_and_back(stores: Callable[[str], Store]) -> None:
+    source, middle, back = stores("sqlite"), stores("postgresql"), stores("sqlite")
+    with sqlite3.connect(source["path"]) as connection:
+        connection.executescript(
+            """CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, "Name" TEXT NOT NULL DEFAULT 'x' UNIQUE);
+            CREATE TABLE "order" (a TEXT, b INT, p INT REFERENCES parent (id) ON DELETE CASCADE, v BLOB, PRIMARY KEY (a, b));
+            CREATE INDEX by_p ON "order" (p);
+            INSERT INTO parent VALUES (7, 'a'), (9, 'b');
+            INSERT INTO "order" VALUES ('', 1, 9, x'00ff'), ('q', 2, NULL, NULL);"""
+        )
+    four_steps(source, middle)
+    four_steps(middle, back)
+    with sqlite3.connect(back["path"]) as connection:
+        connection.execute("PRAGMA foreign_keys=ON")
+        assert connection.execute("INSERT INTO parent (\"Name\") VALUES ('c') RETURNING id").fetchall() == [(10,)]
+        with pytest.raises(sqlite3.IntegrityError):
+            connection.execute("INSERT INTO \"order\" VALUES ('z', 1, 99, NULL)")
+        with pytest.raises(sqlite3.IntegrityError):
+            connection.execute("INSERT INTO parent (\"Name\") VALUES ('a')")
+        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'by_p'").fetchone() == (1,)
+    import psycopg
+
+    with psycopg.connect(host=middle["host"], user="postgres", dbname="postgres") as server:
+        server.execute(f"SET search_path = {middle['schema']}")
+        assert server.execute('INSERT INTO parent DEFAULT VALUES RETURNING id, "Name"').fetchone() == (10, "x")
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"c": [{"id": 1}]}, "no key"),
+        ({"c": {"a": {"id": "a"}}, "C": {"a": {"id": "a"}}}, "same name"),
+    ],
+)
+def test_bad_sources_are_told_with_their_names(stores: Callable[[str], Store], document: Any, words: str) -> None:
+    source, target = stores("json"), stores("sqlite")
+    fill(source, document)
+    with pytest.raises(Day2Error, match=words):
+        run(source=source, target=target)
+    assert not Path(target["path"]).exists()
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql"])
+def test_a_key_that_is_there_twice_is_an_error_that_names_it(stores: Callable[[str], Store], kind: str) -> None:
+    source = stores("json")
+    fill(source, {"c": [{"id": "a"}, {"id": "twin"}, {"id": "twin"}]})
+    with pytest.raises(Day2Error, match="twin"):
+        run(source=source, target=stores(kind), primary_keys=[{"collection": "c", "fields": ["id"]}])
+
+
+def test_a_reference_to_nothing_stops_it_before_anything_is_written(stores: Callable[[str], Store]) -> None:
+    source, target = stores("json"), stores("sqlite")
+    fill(source, {"m": {"a": {"id": "a", "r": "gone"}}, "r": {}})
+    with pytest.raises(Day2Error, match="gone"):
+        run(source=source, target=target, references=[{"from": "m.r", "to": "r.id"}])
+    assert not Path(target["path"]).exists()
