@@ -127,7 +127,7 @@ integration() {
 }
 
 # Scenarios of roles on hosts of their own: the whole fleet takes minutes, the roles that change data are part of every test.
-MOLECULE_CORE=(store_backup store_restore)
+MOLECULE_CORE=(store_backup store_restore log_rotation)
 
 step_molecule() {
   local files=("$ROOT"/extensions/molecule/*/molecule.yml) scenarios=() file

@@ -217,7 +217,15 @@ def _mark_same(logs: dict[tuple[int, str], Found], matched_by: dict[object, tupl
 
 
 def _folders(folder: str) -> list[str]:
-    return sorted(glob.glob(folder, recursive=True)) if _MAGIC.search(folder) else [folder or os.sep]
+    if _MAGIC.search(folder):
+        return sorted(glob.glob(folder, recursive=True))
+    try:
+        os.stat(folder or os.sep)
+    except FileNotFoundError:
+        return []
+    except OSError:  # what else is wrong with it is told when it is opened
+        pass
+    return [folder or os.sep]
 
 
 def _look(place: Place, name: str) -> Found:

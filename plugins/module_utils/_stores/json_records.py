@@ -228,6 +228,8 @@ class JsonRecords:
                     owner = os.fstat(handle.fileno())
                     os.fchown(out.fileno(), owner.st_uid, owner.st_gid)
                     os.fchmod(out.fileno(), stat.S_IMODE(owner.st_mode))
+                else:
+                    files.give_to_owner_of(os.path.dirname(self.path), out.fileno())
                 out.flush()
                 os.fsync(out.fileno())
 

@@ -71,11 +71,20 @@ class SqliteRecords:
             if self._reader is not None:
                 self._reader.close()
                 self._reader = None
+            if not os.path.lexists(self.path):
+                self._make()
             with sqlite_errors(TargetError, "Can't write the database", self.path):
                 self._writer = connect(self.path, "rwc")
                 self._writer.execute("PRAGMA busy_timeout=60000")
                 self._writer.execute("PRAGMA foreign_keys=OFF")
         return self._writer
+
+    def _make(self) -> None:
+        """SQLite would make it readable for all, and the task's user's; its side files take after it."""
+        with files.os_errors(TargetError, "Can't make", self.path):
+            fd = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+            with contextlib.closing(os.fdopen(fd, "wb")):
+                files.give_to_owner_of(os.path.dirname(self.path), fd)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

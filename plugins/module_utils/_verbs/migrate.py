@@ -15,12 +15,13 @@ from typing import Any, NamedTuple, Optional
 from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.files import need_space, resolve
 from .._core.progress import Progress
+from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
 from .._stores.record_kinds import Kinds
 from .._stores.record_registry import argument_spec, open_records
 from .._stores.record_store import DECIMAL, Field, Info, RecordStore
 from .._stores.sql_schema import shaped
-from .arguments import COMPRESSION, duration, open_repository
+from .arguments import COMPRESSION, duration
 from .backup import scratch_directory
 from .migrate_report import refusal, report
 from .migrate_survey import Comparison, Reference, Survey, compare, dangling, parse_reference, survey

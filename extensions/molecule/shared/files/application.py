@@ -76,10 +76,9 @@ class Database:
         connection = sqlite3.connect(str(self.path), timeout=30)
         connection.executescript(
             "PRAGMA journal_mode = WAL;"
-            "CREATE TABLE IF NOT EXISTS requests"
-            " (request_id INTEGER PRIMARY KEY AUTOINCREMENT, template_id TEXT, payload TEXT);"
+            "CREATE TABLE IF NOT EXISTS requests (request_id TEXT PRIMARY KEY, template_id TEXT);"
             "CREATE TABLE IF NOT EXISTS machines"
-            " (machine_id TEXT PRIMARY KEY, request_id INTEGER REFERENCES requests (request_id));"
+            " (machine_id TEXT PRIMARY KEY, request_id TEXT REFERENCES requests (request_id));"
         )
         return connection
 
@@ -87,11 +86,14 @@ class Database:
         # Open all the time, as servers keep it.
         self.connection = connection = self.connection or self.connect()
         with connection:
-            cursor = connection.execute(
-                "INSERT INTO requests (template_id, payload) VALUES (?, ?)", ("template-1", "x" * 200)
+            number = connection.execute("SELECT count(*) FROM requests").fetchone()[0] + 1
+            connection.execute(
+                "INSERT INTO requests (request_id, template_id) VALUES (?, ?)",
+                (f"req-{number}", f"template-{number % TEMPLATES}"),
             )
-            number = cursor.lastrowid
-            connection.execute("INSERT INTO machines VALUES (?, ?)", (f"machine-{number}", number))
+            connection.execute(
+                "INSERT INTO machines (machine_id, request_id) VALUES (?, ?)", (f"machine-{number}", f"req-{number}")
+            )
 
     def read(self) -> list[Any]:
         connection = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
@@ -99,10 +101,10 @@ class Database:
         if verdict != "ok":
             raise SystemExit(f"{self.path}: {verdict}")
         rows = connection.execute(
-            "SELECT request_id, machine_id FROM requests LEFT JOIN machines USING (request_id) ORDER BY request_id"
+            "SELECT request_id, machine_id FROM requests LEFT JOIN machines USING (request_id)"
         ).fetchall()
         connection.close()
-        return rows
+        return [(int(request.partition("-")[2]), machine) for request, machine in rows]
 
 
 class Runs:
@@ -170,7 +172,7 @@ def run(store: Any, port: int) -> None:
 
 
 def checked(store: Any) -> list[Any]:
-    rows: list[Any] = store.read()
+    rows: list[Any] = sorted(store.read())
     numbers = [row[0] for row in rows]
     if numbers != list(range(1, len(numbers) + 1)):
         raise SystemExit(f"{store.path}: requests are missing or twice there: {numbers}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -235,3 +236,17 @@ def test_a_reference_to_nothing_stops_it_before_anything_is_written(stores: Call
     with pytest.raises(Day2Error, match="gone"):
         run(source=source, target=target, references=[{"from": "m.r", "to": "r.id"}])
     assert not Path(target["path"]).exists()
+
+
+def test_a_new_target_is_for_whom_its_directory_belongs_to_alone(tmp_path: Path) -> None:
+    (tmp_path / "source.json").write_text(json.dumps(DOCUMENT))
+    directory = tmp_path / "application"
+    directory.mkdir()
+    if os.geteuid() == 0:
+        os.chown(directory, 65534, 65534)
+    for kind, source in (("sqlite", tmp_path / "source.json"), ("json", directory / "target.sqlite")):
+        target = directory / f"target.{kind}"
+        run(source={"type": source.suffix[1:], "path": str(source)}, target={"type": kind, "path": str(target)})
+        info = target.stat()
+        assert (info.st_uid, info.st_gid) == (directory.stat().st_uid, directory.stat().st_gid)
+        assert info.st_mode & 0o777 == 0o600
