@@ -158,7 +158,7 @@ def to_postgresql(table: Table, options: dict[str, Any]) -> None:
 
 def from_postgresql(table: Table, source: dict[str, Any], count: int) -> None:
     table.title("and back")
-    url = f"postgresql:///bench?host={source['host']}&user={source['user']}"
+    url = f"postgresql+psycopg2:///bench?host={source['host']}&user={source['user']}"
     one, two = in_turn(
         lambda: ours(lambda: fresh("ours.db"), source, {"type": "sqlite", "path": str(WORK / "ours.db")}),
         lambda: peer(lambda: fresh("peer.db"), f"{PEERS}/bin/db-to-sqlite '{url}' {WORK}/peer.db --all"),

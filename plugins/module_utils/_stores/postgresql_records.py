@@ -35,6 +35,7 @@ from .record_store import (
     Info,
     Record,
     Refused,
+    record_of,
     sort_out,
 )
 
@@ -133,7 +134,7 @@ class PostgresqlRecords:
                     if info.document:
                         yield row[0]
                     else:
-                        yield {name: value for name, value in zip(names, row) if value is not None}
+                        yield record_of(names, row)
 
     def check_unchanged(self) -> None:
         """One transaction shows one state."""
@@ -167,10 +168,12 @@ class PostgresqlRecords:
 
             return document
 
+        converters = [(field.name, _USUAL.get(field.kind, _converted), field) for field in fields]
+
         def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
             if not known.issuperset(record):
                 raise Refused("the target has no column %s" % ", ".join(sorted(set(record) - known)))
-            return tuple([_converted(field, record.get(field.name)) for field in fields])
+            return tuple([convert(field, record.get(name)) for name, convert, field in converters])
 
         return row
 
@@ -302,6 +305,19 @@ def _converted(field: Field, value: Any) -> Any:
     ):
         raise Refused("the number in the field %s is beyond PostgreSQL's" % field.name)
     return value
+
+
+def _usual_integer(field: Field, value: Any) -> Any:
+    return value if type(value) is int and -(2**31) <= value < 2**31 else _converted(field, value)
+
+
+def _usual_text(field: Field, value: Any) -> Any:
+    usual = type(value) is str and value.isascii() and "\0" not in value
+    return value if usual else _converted(field, value)
+
+
+# Most values are these, and need no further look.
+_USUAL = {INTEGER: _usual_integer, TEXT: _usual_text}
 
 
 def _lowest(value: Decimal) -> int:

@@ -175,3 +175,10 @@ def sort_out(
 def key_of(info: Info, record: Mapping[str, Any]) -> tuple[Any, ...]:
     """The values of the key; None for one that is missing."""
     return tuple(record.get(name) for name in info.key)
+
+
+def record_of(names: Sequence[str], row: Sequence[Any]) -> Record:
+    """The record of a row; in columns null is the same as missing."""
+    if None not in row:
+        return dict(zip(names, row))
+    return {name: value for name, value in zip(names, row) if value is not None}

@@ -17,7 +17,7 @@ from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
 from . import sql_schema, sqlite_ddl
-from .record_store import POSITIONS, Account, Info, Record, Refused, key_of, sort_out
+from .record_store import POSITIONS, Account, Info, Record, Refused, key_of, record_of, sort_out
 from .sqlite_ddl import describe
 from .sqlite_file import connect, sqlite3, sqlite_errors
 from .sqlite_schema import fold, identifier
@@ -125,7 +125,7 @@ class SqliteRecords:
             decoders = [(field.name, decode) for field in info.fields for decode in [decoder(field)] if decode]
             query = "SELECT %s FROM %s ORDER BY %s" % (", ".join(map(identifier, names)), table, order)
             for row in connection.execute(query):
-                record = {name: value for name, value in zip(names, row) if value is not None}
+                record = record_of(names, row)
                 for name, decode in decoders:
                     if name in record:
                         record[name] = decode(record[name])
