@@ -10,6 +10,7 @@ last tier whose conditions hold, and is hot (left alone) where none does.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
@@ -91,6 +92,9 @@ def parse_rule(options: Mapping[str, Any]) -> Rule:
     for path in options["paths"]:
         if not path.startswith("/") or ".." in path.split("/"):
             raise InvalidRequest(f"{path} is not an absolute path.", "Start it with / and leave out '..'.")
+        if directories and os.path.dirname(os.path.normpath(path)) in ("/", "//"):
+            # what is left of "{{ directory }}/*" when the variable is empty
+            raise InvalidRequest(f"{path} is about the directories of the system itself.", "Name a directory below /.")
     if options["keep_last"] is not None and options["keep_last"] < 0:
         raise InvalidRequest("keep_last is negative.", "Give the number of newest entries that stay as they are.")
     tiers = tuple(_parse_tier(one, directories) for one in options["tiers"])
