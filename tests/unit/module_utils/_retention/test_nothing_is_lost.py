@@ -65,7 +65,7 @@ def test_what_is_in_the_archive_is_not_archived_again(tmp_path: Path) -> None:
     )
     assert retain(one)["changed"]
     assert "inside" in refused(one)[0]["problem"]
-    assert not retain({**one, "exclude": ["archive/*", "a"]})["changed"]
+    assert not retain({**one, "exclude": ["a"]})["changed"]
 
 
 def test_an_entry_without_what_is_to_be_archived_stays(tmp_path: Path) -> None:
@@ -162,17 +162,15 @@ def test_a_mount_point_is_left(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/*", "//*", "/./*", "/*/"])
 def test_the_directories_of_the_system_are_refused(path: str) -> None:
-    assert (
-        "of the system itself"
-        in refused(rule(path, {"tier": "remove", "older_than": "9000d"}, type="directory"))[0]["problem"]
-    )
+    one = rule(path, {"tier": "remove", "older_than": "9000d"}, type="directory")
+    assert "of the system itself" in refused(one)[0]["problem"]
 
 
 def test_two_entries_for_one_place_in_an_archive(tmp_path: Path) -> None:
     for name in ("a", "b"):
         aged(tmp_path / name / "x", 40, "same")
     cold = {"tier": "cold", "destination": str(tmp_path / "archive")}
-    one = rule("", cold, paths=[str(tmp_path / "a" / "*"), str(tmp_path / "b" / "*")])
+    one = {**rule("", cold), "paths": [str(tmp_path / "a" / "*"), str(tmp_path / "b" / "*")]}
     assert len(refused(one)) == 2
     rules = rule(tmp_path / "a" / "*", cold), rule(tmp_path / "b" / "*", cold, name="other")
     assert len(refused(*rules)) == 2
