@@ -70,8 +70,9 @@ options:
           tier:
             description:
               - V(hot) leaves the entry alone.
-              - V(warm) compresses a file, whose name must stay its own (not C(app.log.1), which somebody else renumbers); of a directory the files that neither O(rules[].tiers[].keep) nor
-                O(rules[].tiers[].remove) name.
+              - V(warm) compresses a file; of a directory the files that neither O(rules[].tiers[].keep) nor
+                O(rules[].tiers[].remove) name. A name that somebody else gives to another file later, like C(app.log.1), does not
+                suit it.
               - V(cold) puts it into O(rules[].tiers[].destination), then removes it.
               - V(remove) removes it.
             type: str
