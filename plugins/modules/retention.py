@@ -17,7 +17,8 @@ description:
     conditions hold.
   - Nothing is removed before its copy was read back and has the same SHA-256, be that a compressed file, a copy in an archive
     directory, or an object in S3. What lies in an archive is never overwritten.
-  - Left alone, and reported in RV(skipped_entries), is what a process has open for writing. What was written to after it was
+  - Left alone, and reported in RV(skipped_entries), is what a process has open for writing; that is looked at again before each
+    entry. What was written to after it was
     looked at, two rules that match the same path, links, and whatever else is not a regular file are problems of that entry. All
     other entries are done, then the task fails and lists each problem.
   - The age of a directory is that of its newest file.
@@ -70,7 +71,8 @@ options:
             description:
               - V(hot) leaves the entry alone.
               - V(warm) compresses a file; of a directory the files that neither O(rules[].tiers[].keep) nor
-                O(rules[].tiers[].remove) name.
+                O(rules[].tiers[].remove) name. A name that somebody else gives to another file later, like C(app.log.1), does not
+                suit it.
               - V(cold) puts it into O(rules[].tiers[].destination), then removes it.
               - V(remove) removes it.
             type: str
@@ -106,6 +108,7 @@ options:
           only:
             description:
               - With tier V(cold) of directories, globs of the files that are archived. The others are removed with the directory.
+              - A directory that has files, and none of these, is a problem, and stays.
               - The default is all.
             type: list
             elements: str
@@ -113,6 +116,7 @@ options:
             description:
               - With tier V(cold), a directory of the host (another disk, a mounted share), or C(s3://bucket/prefix).
               - An entry keeps its path below the first glob there.
+              - It can't be inside an entry, or hold one; with O(rules[].tiers[].when_disk_above) it can't be on the same file system.
             type: str
   s3:
     description: How to reach S3, where a destination is there. What is left out is found the way of the AWS tools.
@@ -196,17 +200,19 @@ EXAMPLES = r"""
             older_than: 1h
             when_disk_above: 80%
 
-- name: Limit the logs of new containers, and compress the rotated ones that are there
+- name: Limit the logs of new containers (Docker compresses what it rotates), and remove old ones of those that are there
   day2.ops.retention:
     docker:
       max_size: 10m
       max_file: 3
+      compress: true
     rules:
       - name: container logs
         paths: [/var/lib/docker/containers/*/*-json.log.*]
         missing_ok: true
         tiers:
-          - tier: warm
+          - tier: remove
+            older_than: 30d
 """
 
 RETURN = r"""

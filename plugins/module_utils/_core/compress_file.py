@@ -194,6 +194,25 @@ def compressed_size(
         os.close(original)
 
 
+def existing_size(
+    source: SecureDirectory, name: str, compression: Compression, target: Optional[SecureDirectory] = None
+) -> Optional[int]:
+    """Bytes of the same copy that is in place already (an earlier run was killed); None: its name is free.
+
+    :raises Day2Error: something else has that name.
+    """
+    place, final = target or source, name + compression.suffix
+    with place.errors("Can't look at", final):
+        if not place.exists(final):
+            return None
+    with source.errors("Can't read", name):
+        original = source.open_file(name)
+    try:
+        return _same_already(original, place, final, compression)
+    finally:
+        os.close(original)
+
+
 def _count(fd: int) -> int:
     total = 0
     while True:

@@ -11,23 +11,20 @@ goes before its copy is proven.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-import re
-import shutil
+import stat
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
-from .._core.compress_file import compress_file, compressed_size
+from .._core.compress_file import compress_file, compressed_size, existing_size
 from .._core.compression import COMPRESSIONS, by_suffix
 from .._core.errors import TargetError
-from .._core.files import PREPARED
 from .._core.secure_directory import SecureDirectory
 from .archive import Archive
 from .choice import Decision
 from .entries import Entry, Member, look_again, matches, same
 from .rules import COLD, REMOVE, Tier
-
-_PREPARED = re.compile(r"(?s)%s.+\.[0-9a-f]{8}" % re.escape(PREPARED))
 
 
 class Action(NamedTuple):
@@ -59,6 +56,12 @@ def action_for(decision: Decision) -> Optional[Action]:
                 "Name the files to archive (only).",
             )
         wanted = tuple(one for one in entry.members if not tier.only or matches(one.plain, tier.only))
+        if entry.members and not wanted:
+            raise TargetError(
+                "%s holds no file that is to be archived (only: %s), and all else would be removed."
+                % (entry.path, ", ".join(tier.only)),
+                "Correct only, or remove such entries by a rule of their own.",
+            )
         return Action(entry, tier, decision.why, whole=True, archived=wanted)
     compressed = []
     removed = []
@@ -74,20 +77,38 @@ def action_for(decision: Decision) -> Optional[Action]:
     return Action(entry, tier, decision.why, whole=False, compressed=tuple(compressed), removed=tuple(removed))
 
 
-def predict(action: Action) -> int:
-    """Bytes that the action will free. Reads what would be compressed; writes nothing."""
+def predict(action: Action, archive: Optional[Archive]) -> int:
+    """Bytes that the action will free. Reads what would be compressed or archived; writes nothing.
+
+    :raises Day2Error: it would be refused.
+    """
+    entry = action.entry
+    if archive is not None:
+        for member in action.archived:
+            with _home(entry, member) as (directory, name):
+                archive.check(directory, name, archive_key(entry, member))
     if action.whole:
-        return action.entry.bytes
+        return entry.bytes
     freed = sum(one.info.st_size for one in action.removed)
+    compression = COMPRESSIONS[action.tier.compression]
     for member in action.compressed:
-        with _home(action.entry, member) as (directory, name):
-            freed += member.info.st_size - compressed_size(directory, name, COMPRESSIONS[action.tier.compression])
+        with _home(entry, member) as (directory, name):
+            size = existing_size(directory, name, compression)
+            freed += member.info.st_size - (compressed_size(directory, name, compression) if size is None else size)
     return freed
 
 
-def perform(action: Action, archive: Optional[Archive], lock_timeout: float) -> Optional[int]:
+def archive_key(entry: Entry, member: Member) -> str:
+    """Where a file of an entry goes in an archive."""
+    return os.path.join(entry.key, member.path).rstrip("/")
+
+
+def perform(
+    action: Action, archive: Optional[Archive], lock_timeout: float, in_use: Callable[[Entry], str]
+) -> Optional[int]:
     """Do it. Returns the bytes freed; None when the entry was gone already.
 
+    :param in_use: who has the entry open for writing; "": nobody.
     :raises Day2Error: it was not done, or not all of it; what is there is whole.
     """
     entry = action.entry
@@ -100,34 +121,70 @@ def perform(action: Action, archive: Optional[Archive], lock_timeout: float) -> 
         if not same(entry, now):
             raise TargetError(f"{entry.path} changed since it was looked at.", "Left alone; the next run looks again.")
         if not action.whole:
-            return _reduce(action)
+            return _reduce(action, in_use)
         if archive is not None:
             for member in action.archived:
                 with _home(entry, member) as (directory, name):
-                    archive.put(directory, name, os.path.join(entry.key, member.path).rstrip("/"))
+                    archive.put(directory, name, archive_key(entry, member))
             with parent.errors("Can't look at", entry.name):
                 now = look_again(entry, parent)
             if now is None or not same(entry, now):
                 raise TargetError(f"{entry.path} changed while it was archived.", "Left alone; move the copy away.")
+            _refuse_used(entry, in_use)
         with parent.errors("Can't remove", entry.name):
             if entry.is_directory:
-                # by the descriptor: whatever path it has by now; rmtree follows no link below it
-                shutil.rmtree("/proc/self/fd/%d/%s" % (parent.fd, entry.name))
+                _remove_directory(action, parent)
             else:
                 parent.unlink(entry.name, only=entry.info)
             parent.sync()
     return entry.bytes
 
 
-def _reduce(action: Action) -> int:
+def _refuse_used(entry: Entry, in_use: Callable[[Entry], str]) -> None:
+    user = in_use(entry)
+    if user:
+        raise TargetError(f"{entry.path}: {user}.", "Left alone; the next run looks again.")
+
+
+def _remove_directory(action: Action, parent: SecureDirectory) -> None:
+    """Remove what was planned for, and nothing else: a directory that something was put into meanwhile stays.
+
+    What was archived goes last, so that a directory that a killed run began with still tells what it is.
+    """
+    entry = action.entry
+    archived = {one.path for one in action.archived}
+    members = sorted(entry.members, key=lambda one: (one.path in archived, one.path))
+    for folder, group in itertools.groupby(members, key=lambda one: os.path.dirname(one.path)):
+        with SecureDirectory(os.path.join(entry.path, folder)) as directory:
+            for member in group:
+                name = os.path.basename(member.path)
+                with directory.errors("Can't remove", name):
+                    directory.unlink(name, only=member.info)
+    for path in entry.links:
+        folder, name = os.path.split(os.path.join(entry.path, path))
+        with SecureDirectory(folder) as directory:
+            with directory.errors("Can't remove", name):
+                if stat.S_ISLNK(directory.stat(name).st_mode):
+                    directory.unlink(name)
+    for path in entry.folders:
+        folder, name = os.path.split(os.path.join(entry.path, path))
+        with SecureDirectory(folder) as directory:
+            with directory.errors("Can't remove", name):
+                os.rmdir(name, dir_fd=directory.fd)
+    os.rmdir(entry.name, dir_fd=parent.fd)
+
+
+def _reduce(action: Action, in_use: Callable[[Entry], str]) -> int:
     freed = 0
     for member in action.removed:
+        _refuse_used(action.entry, in_use)
         with _home(action.entry, member) as (directory, name):
             with directory.errors("Can't remove", name):
                 directory.unlink(name, only=member.info)
                 directory.sync()
         freed += member.info.st_size
     for member in action.compressed:
+        _refuse_used(action.entry, in_use)
         with _home(action.entry, member) as (directory, name):
             done = compress_file(directory, name, COMPRESSIONS[action.tier.compression])
         freed += done.bytes - done.stored_bytes
@@ -148,8 +205,6 @@ def remove_leftovers(paths: Sequence[str], lock_timeout: float) -> list[str]:
     removed = []
     for path in paths:
         folder, name = os.path.split(path)
-        if not _PREPARED.fullmatch(name):
-            continue
         with SecureDirectory(folder) as directory:
             directory.lock(lock_timeout)
             with directory.errors("Can't remove", name):

@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from .._core.compress_file import prepare, publish
+from .._core.compress_file import existing_size, prepare, publish
 from .._core.compression import COMPRESSIONS
 from .._core.errors import TargetError
 from .._core.files import make_private_directory, os_errors, prepared_name, resolve
@@ -30,6 +30,12 @@ class Archive(Protocol):
         """Keep the file `name` under `key` (a relative path), verified and durable. The file itself stays.
 
         :raises Day2Error: it could not be kept, or something else lies there.
+        """
+
+    def check(self, source: SecureDirectory, name: str, key: str) -> None:
+        """Find out whether `put` would be refused; reads only.
+
+        :raises Day2Error: something else lies there.
         """
 
 
@@ -49,6 +55,7 @@ class DirectoryArchive:
         with os_errors(TargetError, "Can't make the archive's directory", folder):
             make_private_directory(folder)
         with SecureDirectory(folder) as place:
+            _refuse_same(source, place)
             place.lock(self._lock_timeout)
             _remove_prepared(place, name)
             # the same name in both: what `prepare` makes is the name and the compression's suffix, here ""
@@ -56,6 +63,22 @@ class DirectoryArchive:
             publish(copy)
             with place.errors("Can't make durable", copy.final):
                 place.sync()
+
+    def check(self, source: SecureDirectory, name: str, key: str) -> None:
+        folder = os.path.join(self._path, os.path.dirname(key))
+        if os.path.lexists(folder):
+            with SecureDirectory(folder) as place:
+                _refuse_same(source, place)
+                existing_size(source, name, COMPRESSIONS["none"], place)
+
+
+def _refuse_same(source: SecureDirectory, place: SecureDirectory) -> None:
+    """A file is no copy of itself, whatever paths (links, bind mounts) lead to it."""
+    if os.path.samestat(os.fstat(source.fd), os.fstat(place.fd)):
+        raise TargetError(
+            f"{source.path} is the same directory as {place.path}, where it would be archived.",
+            "Choose another destination.",
+        )
 
 
 def _remove_prepared(place: SecureDirectory, name: str) -> None:

@@ -70,7 +70,11 @@ def plan_docker(options: Mapping[str, Any]) -> DockerPlan:
         return DockerPlan(path, before, before, mode)
     document["log-driver"] = _DRIVER
     document["log-opts"] = {**had, **wanted}
-    return DockerPlan(path, before, json.dumps(document, indent=_indent(before), ensure_ascii=False) + "\n", mode)
+    check_writable_parent(path)
+    after = json.dumps(document, indent=_indent(before), ensure_ascii=False)
+    if any("\ud800" <= char <= "\udfff" for char in after):  # escaped halves of characters stay escaped
+        after = json.dumps(document, indent=_indent(before))
+    return DockerPlan(path, before, after + "\n", mode)
 
 
 def apply_docker(plan: DockerPlan) -> None:

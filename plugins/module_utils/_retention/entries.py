@@ -11,7 +11,7 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Optional
 
 from .._core.compression import by_suffix
@@ -24,6 +24,7 @@ from .rules import Rule
 _MAGIC = re.compile(r"[*?[]")
 _BLOCK = 512  # the unit of st_blocks, whatever the file system's own
 _MOST_FILES = 1_000_000  # of one entry
+_PREPARED = re.compile(r"(?s)%s(.+)\.[0-9a-f]{8}" % re.escape(PREPARED))
 
 
 class Member(NamedTuple):
@@ -55,6 +56,7 @@ class Entry(NamedTuple):
     mtime: float
     leftovers: tuple[str, ...] = ()  # of a killed run, relative to the entry
     links: tuple[str, ...] = ()  # symbolic ones, relative to the entry
+    folders: tuple[str, ...] = ()  # below it, relative to the entry, a directory after those in it
 
     @property
     def device(self) -> int:
@@ -92,6 +94,12 @@ class Found(NamedTuple):
     problems: list[Problem]
     leftovers: list[str]
     seen: set[str]
+
+
+def _is_leftover(name: str, names: Collection[str]) -> bool:
+    """Is it a compressed copy that a killed run had prepared? Then what it is a copy of is still there."""
+    match = _PREPARED.fullmatch(name)
+    return bool(match and by_suffix(match[1])[0].suffix and by_suffix(match[1])[1] in names)
 
 
 def plain_name(name: str) -> str:
@@ -135,7 +143,8 @@ def _look_into(rule: Rule, path: str, last: str, fixed: str, found: Found) -> No
                 names = directory.names()
             for name in names:
                 if name.startswith(PREPARED):
-                    found.leftovers.append(directory.of(name))
+                    if _is_leftover(name, names):
+                        found.leftovers.append(directory.of(name))
                     continue
                 if not _selects(rule, last, name) or directory.of(name) in found.seen:
                     continue
@@ -179,14 +188,17 @@ def look_again(entry: Entry, directory: SecureDirectory) -> Optional[Entry]:
 
 def same(first: Entry, second: Entry) -> bool:
     """Has nothing been written to, added or taken away?"""
-    return os.path.samestat(first.info, second.info) and [_state(one) for one in first.members] == [
-        _state(one) for one in second.members
-    ]
+    return (
+        os.path.samestat(first.info, second.info)
+        and [_state(one) for one in first.members] == [_state(one) for one in second.members]
+        and (first.links, first.folders) == (second.links, second.folders)
+    )
 
 
 def _state(member: Member) -> tuple[object, ...]:
     info = member.info
-    return member.path, info.st_ino, info.st_size, info.st_mtime_ns
+    # ctime: who writes can set mtime back, but not that
+    return member.path, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
 
 
 def _entry(rule: str, is_directory: bool, directory: SecureDirectory, name: str, key: str) -> Entry:
@@ -197,49 +209,60 @@ def _entry(rule: str, is_directory: bool, directory: SecureDirectory, name: str,
         return Entry(rule, path, key, info, (Member("", info),), info.st_size, info.st_blocks * _BLOCK, info.st_mtime)
     if not stat.S_ISDIR(info.st_mode):
         raise TargetError(f"{path} is no directory.", "Set type=file in a rule of its own, or exclude it.")
-    members: list[Member] = []
-    leftovers: list[str] = []
-    links: list[str] = []
-    blocks = _walk(path, "", info, (members, leftovers, links))
+    if info.st_dev != directory.device:
+        raise TargetError(f"{path} is a mount point.", "Exclude it, or make a rule for what is below it.")
+    below = _Below([], [], [], [])
+    blocks = _walk(path, "", info, below)
     return Entry(
         rule=rule,
         path=path,
         key=key,
         info=info,
-        members=tuple(sorted(members)),
-        bytes=sum(one.info.st_size for one in members),
+        members=tuple(sorted(below.members)),
+        bytes=sum(one.info.st_size for one in below.members),
         blocks=blocks,
         # not the directory's own time: taking files out of it would make it young again
-        mtime=max((one.info.st_mtime for one in members), default=info.st_mtime),
-        leftovers=tuple(leftovers),
-        links=tuple(links),
+        mtime=max((one.info.st_mtime for one in below.members), default=info.st_mtime),
+        leftovers=tuple(below.leftovers),
+        links=tuple(below.links),
+        folders=tuple(below.folders),
     )
 
 
-def _walk(path: str, below: str, expected: os.stat_result, into: tuple[list[Member], list[str], list[str]]) -> int:
-    """Collect members, leftovers and links below a directory; returns what it takes on the disk."""
-    members, leftovers, links = into
+class _Below(NamedTuple):
+    """What lies below an entry, while it is collected."""
+
+    members: list[Member]
+    leftovers: list[str]
+    links: list[str]
+    folders: list[str]
+
+
+def _walk(path: str, below: str, expected: os.stat_result, into: _Below) -> int:
+    """Collect what lies below a directory; returns what it takes on the disk."""
     with SecureDirectory(os.path.join(path, below) if below else path) as directory:
         info = os.fstat(directory.fd)
         if not os.path.samestat(info, expected):
             raise TargetError(f"{directory.path} was replaced while it was looked at.")
         blocks = info.st_blocks * _BLOCK
-        for name in directory.names():
+        names = directory.names()
+        for name in names:
             relative = os.path.join(below, name)
             one = directory.stat(name)
             if one.st_dev != info.st_dev:
                 raise TargetError(f"{directory.of(name)} is on another file system.", "Exclude the entry.")
             if stat.S_ISDIR(one.st_mode):
                 blocks += _walk(path, relative, one, into)
+                into.folders.append(relative)
             elif stat.S_ISLNK(one.st_mode):
-                links.append(relative)
-            elif name.startswith(PREPARED):
-                leftovers.append(relative)
+                into.links.append(relative)
+            elif _is_leftover(name, names):
+                into.leftovers.append(relative)
             elif stat.S_ISREG(one.st_mode):
-                members.append(Member(relative, one))
+                into.members.append(Member(relative, one))
                 blocks += one.st_blocks * _BLOCK
             else:
                 raise TargetError(f"{directory.of(name)} is neither a file, a directory nor a link.")
-        if len(members) > _MOST_FILES:
+        if len(into.members) > _MOST_FILES:
             raise TargetError("%s holds over %d files." % (path, _MOST_FILES), "Make a rule for directories below it.")
     return blocks

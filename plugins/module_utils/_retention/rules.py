@@ -10,6 +10,7 @@ last tier whose conditions hold, and is hot (left alone) where none does.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
@@ -24,7 +25,7 @@ _PERCENT = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?|100)\s*%")
 
 # Which options go with which tier, beside the conditions that go with each.
 _CONDITIONS = ("older_than", "larger_than", "when_disk_above", "when_total_above")
-_OPTIONS = {
+_OPTIONS = {  # from mild to harsh
     HOT: (),
     WARM: ("keep", "remove", "compression"),
     COLD: ("only", "destination"),
@@ -91,16 +92,15 @@ def parse_rule(options: Mapping[str, Any]) -> Rule:
     for path in options["paths"]:
         if not path.startswith("/") or ".." in path.split("/"):
             raise InvalidRequest(f"{path} is not an absolute path.", "Start it with / and leave out '..'.")
+        if directories and os.path.dirname(os.path.normpath(path)) in ("/", "//"):
+            # what is left of "{{ directory }}/*" when the variable is empty
+            raise InvalidRequest(f"{path} is about the directories of the system itself.", "Name a directory below /.")
     if options["keep_last"] is not None and options["keep_last"] < 0:
         raise InvalidRequest("keep_last is negative.", "Give the number of newest entries that stay as they are.")
     tiers = tuple(_parse_tier(one, directories) for one in options["tiers"])
     if not tiers:
         raise InvalidRequest("The rule has no tiers.", "Say what becomes of its entries, for example {tier: remove}.")
-    ages = [one.older_than or 0 for one in tiers]
-    if ages != sorted(ages):
-        raise InvalidRequest(
-            "A tier's older_than is shorter than that of a tier before it.", "List tiers from young to old."
-        )
+    check_order(tiers)
     return Rule(
         name=options["name"],
         paths=tuple(options["paths"]),
@@ -142,6 +142,25 @@ def _parse_tier(options: Mapping[str, Any], directories: bool) -> Tier:
         only=tuple(options["only"] or ()),
         destination=options["destination"] or "",
     )
+
+
+def check_order(tiers: Sequence[Tier]) -> None:
+    """Raise InvalidRequest when a second run would find something to do that the first one had left."""
+    ages = [one.older_than or 0 for one in tiers]
+    if ages != sorted(ages):
+        raise InvalidRequest(
+            "A tier's older_than is shorter than that of a tier before it.", "List tiers from young to old."
+        )
+    harshness = list(_OPTIONS)
+    for index, one in enumerate(tiers):
+        if one.when_disk_above is None and one.when_total_above is None:
+            continue
+        if any(harshness.index(before.tier) > harshness.index(one.tier) for before in tiers[:index]):
+            # what it shelters would go as soon as the run has made room
+            raise InvalidRequest(
+                f"The tier {one.tier} with when_disk_above or when_total_above comes after a harsher tier.",
+                "List it before: hot, warm, cold, remove.",
+            )
 
 
 def parse_percent(text: str) -> float:

@@ -62,15 +62,12 @@ class S3Archive:
             )
 
     def put(self, source: SecureDirectory, name: str, key: str) -> None:
-        key = f"{self._prefix}/{key}" if self._prefix else key
-        where = f"s3://{self._bucket}/{key}"
+        key, where = self._place(key)
         with source.errors("Can't read", name):
             fd = source.open_file(name)
         with os.fdopen(fd, "rb") as handle:
             digest = _digest(handle)
-            with _s3_errors("look at", where):
-                there = self._kept(key)
-            if there is None:
+            if not self._is_kept(key, where, digest):
                 with _s3_errors("upload to", where):
                     self._upload(handle, os.fstat(fd).st_size, key, digest)
                 with _s3_errors("read back", where):
@@ -80,10 +77,27 @@ class S3Archive:
                         f"{where} did not read back as it was uploaded.",
                         "The local copy stays.",
                     )
-            elif there != digest:
-                raise TargetError(
-                    f"{where} exists already, with another content: not overwritten.", "Move it away and run again."
-                )
+
+    def check(self, source: SecureDirectory, name: str, key: str) -> None:
+        key, where = self._place(key)
+        with source.errors("Can't read", name):
+            fd = source.open_file(name)
+        with os.fdopen(fd, "rb") as handle:
+            self._is_kept(key, where, _digest(handle))
+
+    def _place(self, key: str) -> tuple[str, str]:
+        """The key with the prefix, and its address for people."""
+        key = f"{self._prefix}/{key}" if self._prefix else key
+        return key, f"s3://{self._bucket}/{key}"
+
+    def _is_kept(self, key: str, where: str, digest: bytes) -> bool:
+        with _s3_errors("look at", where):
+            there = self._kept(key)
+        if there not in (None, digest):
+            raise TargetError(
+                f"{where} exists already, with another content: not overwritten.", "Move it away and run again."
+            )
+        return there is not None
 
     def _kept(self, key: str) -> Optional[bytes]:
         """SHA-256 of the bytes that are kept under a key, downloaded; None: there are none."""
@@ -142,5 +156,5 @@ def _s3_errors(doing: str, where: str) -> Iterator[None]:
     """Turn what boto3 raises into the family's words."""
     try:
         yield
-    except (BotoCoreError, ClientError) as exc:
+    except (BotoCoreError, ClientError, ValueError) as exc:  # ValueError: an address that is none
         raise TargetError(f"Can't {doing} {where}: {exc}.", "Nothing local was removed.") from exc

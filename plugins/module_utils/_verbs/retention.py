@@ -13,16 +13,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import Day2Error, InvalidRequest, TargetError
-from .._core.files import from_os_error, is_within
-from .._core.open_files import FileId, Writer, writers
+from .._core.files import from_os_error
 from .._core.progress import Progress
 from .._core.units import format_size
 from .._retention.actions import Action, action_for, perform, predict, remove_leftovers
 from .._retention.archive import Archive, open_archive
 from .._retention.choice import Decision, Disk, decide
+from .._retention.destinations import check_destinations, check_keys, frees_nothing
 from .._retention.docker import DOCKER_SPEC, DockerPlan, apply_docker, plan_docker
 from .._retention.entries import Entry, Problem, find
 from .._retention.rules import RULE_SPEC, Rule, destinations, parse_rule
+from .._retention.users import Users
 from .arguments import duration
 
 S3_SPEC: dict[str, Any] = {
@@ -81,6 +82,15 @@ class Done(NamedTuple):
     bytes_freed: int
 
 
+class Outcome(NamedTuple):
+    """What came of a plan, or would."""
+
+    done: list[Done]
+    skipped: list[Skipped]
+    problems: list[Problem]
+    notes: list[str]
+
+
 def request_from(params: Mapping[str, Any]) -> Request:
     """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
     rules: list[Rule] = []
@@ -95,7 +105,14 @@ def request_from(params: Mapping[str, Any]) -> Request:
         except InvalidRequest as exc:
             problems.append(Problem(name, "", str(exc)))
     timeout = duration(params["lock_timeout"])
-    archives = {one: open_archive(one, params["s3"] or {}, timeout) for one in destinations(rules)}
+    archives: dict[str, Archive] = {}
+    for destination in destinations(rules):
+        try:
+            archives[destination] = open_archive(destination, params["s3"] or {}, timeout)
+        except (InvalidRequest, TargetError) as exc:
+            concerned = [rule for rule in rules if destination in destinations([rule])]
+            problems += [Problem(rule.name, destination, str(exc)) for rule in concerned]
+            rules = [rule for rule in rules if rule not in concerned]
     return Request(rules, archives, params["docker"], timeout, problems)
 
 
@@ -106,12 +123,12 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     """
     began = time.monotonic()
     ready = plan(request_from(params), progress)
-    done, problems, notes = _preview(ready) if check else apply(ready, progress)
-    result = _result(ready, check, done, problems, notes)
+    outcome = _preview(ready) if check else apply(ready, progress)
+    result = _result(ready, check, outcome)
     result["duration_s"] = round(time.monotonic() - began, 3)
-    if problems:
+    if outcome.problems:
         details = {name: value for name, value in result.items() if name != "msg"}
-        raise TargetError(_failure(problems), "All else was done.", details)
+        raise TargetError(_failure(outcome.problems), "All else was done.", details)
     return result
 
 
@@ -131,16 +148,23 @@ def plan(request: Request, progress: Progress) -> Plan:
         found = [(rule, [one for one in entries if one.path != path]) for rule, entries in found]
     disks: dict[int, Disk] = {}
     decisions: list[Decision] = []
-    for rule, entries in found:
-        _check_destinations(rule, entries)
+    for rule, matched_entries in found:
+        entries, nearby = check_destinations(rule, matched_entries)
+        pointless = frees_nothing(rule, entries)
+        problems += nearby + pointless
+        if pointless:
+            continue
         for entry in entries:
             if entry.device not in disks:
                 disks[entry.device] = _disk(entry.directory)
         decisions += decide(rule, entries, time.time(), disks)
-    actions = _actions(decisions, problems)
-    busy = writers({one for action in actions for one in action.entry.ids()})
-    skipped = [one for one in (_in_use(action.entry, busy) for action in actions) if one is not None]
-    unused = [action for action in actions if _in_use(action.entry, busy) is None]
+    actions, colliding = check_keys(_actions(decisions, problems))
+    problems += colliding
+    users = Users([action.entry for action in actions])
+    unused: list[Action] = []
+    skipped: list[Skipped] = []
+    for action in actions:
+        _sort_out(action, users, unused, skipped)
     return Plan(
         request=request,
         actions=unused,
@@ -166,16 +190,6 @@ def _contested(entries: Sequence[Entry]) -> list[str]:
     return sorted(contested)
 
 
-def _check_destinations(rule: Rule, entries: Sequence[Entry]) -> None:
-    for destination in destinations([rule]):
-        for entry in entries:
-            if destination.startswith("/") and is_within(os.path.realpath(destination), entry.path):
-                raise InvalidRequest(
-                    f"The destination {destination} is inside {entry.path}, which rule {rule.name} is about.",
-                    "Choose another destination, or exclude that directory (exclude).",
-                )
-
-
 def _disk(directory: str) -> Disk:
     try:
         info = os.statvfs(directory)
@@ -199,12 +213,12 @@ def _actions(decisions: Sequence[Decision], problems: list[Problem]) -> list[Act
     return actions
 
 
-def _in_use(entry: Entry, busy: Mapping[FileId, Sequence[Writer]]) -> Optional[Skipped]:
-    for member in entry.members:
-        for one in busy.get((member.info.st_dev, member.info.st_ino), ()):
-            path = os.path.join(entry.path, member.path).rstrip("/")
-            return Skipped(entry.rule, entry.path, f"{one} has {path} open for writing")
-    return None
+def _sort_out(action: Action, users: Users, unused: list[Action], skipped: list[Skipped]) -> None:
+    user = users.of(action.entry)
+    if user:
+        skipped.append(Skipped(action.entry.rule, action.entry.path, user))
+    else:
+        unused.append(action)
 
 
 def _docker(options: Optional[Mapping[str, Any]], problems: list[Problem]) -> Optional[DockerPlan]:
@@ -217,20 +231,22 @@ def _docker(options: Optional[Mapping[str, Any]], problems: list[Problem]) -> Op
         return None
 
 
-def _preview(ready: Plan) -> tuple[list[Done], list[Problem], list[str]]:
+def _preview(ready: Plan) -> Outcome:
     done, problems = [], list(ready.problems)
     for action in ready.actions:
         try:
-            done.append(Done(action, predict(action)))
+            done.append(Done(action, predict(action, ready.request.archives.get(action.tier.destination))))
         except Day2Error as exc:
             problems.append(Problem(action.entry.rule, action.entry.path, str(exc)))
-    return done, problems, []
+    return Outcome(done, ready.skipped, problems, [])
 
 
-def apply(ready: Plan, progress: Progress) -> tuple[list[Done], list[Problem], list[str]]:
-    """Do what was planned, as far as it still is as it was. Returns what was done, problems, notes."""
+def apply(ready: Plan, progress: Progress) -> Outcome:
+    """Do what was planned, as far as it still is as it was."""
     request = ready.request
-    done, problems, notes = [], list(ready.problems), []
+    done: list[Done] = []
+    skipped, problems, notes = list(ready.skipped), list(ready.problems), []
+    users = Users([action.entry for action in ready.actions])
     try:
         notes = [
             f"Removed what a killed run had left: {one}"
@@ -241,8 +257,13 @@ def apply(ready: Plan, progress: Progress) -> tuple[list[Done], list[Problem], l
     progress.start("Applying tiers", sum(one.entry.bytes for one in ready.actions), "bytes")
     for action in ready.actions:
         entry = action.entry
+        user = users.of(entry)
+        if user:
+            skipped.append(Skipped(entry.rule, entry.path, user))
+            progress.advance(entry.bytes)
+            continue
         try:
-            freed = perform(action, request.archives.get(action.tier.destination), request.lock_timeout)
+            freed = perform(action, request.archives.get(action.tier.destination), request.lock_timeout, users.of)
         except Day2Error as exc:
             problems.append(Problem(entry.rule, entry.path, str(exc)))
             continue
@@ -257,25 +278,24 @@ def apply(ready: Plan, progress: Progress) -> tuple[list[Done], list[Problem], l
             apply_docker(ready.docker)
         except Day2Error as exc:
             problems.append(Problem("docker", ready.docker.path, str(exc)))
-            return done, problems, notes
+            return Outcome(done, skipped, problems, notes)
         notes.append(
             f"{ready.docker.path}: containers take the new limits once Docker was restarted and they were made anew."
         )
-    return done, problems, notes
+    return Outcome(done, skipped, problems, notes)
 
 
-def _result(
-    ready: Plan, check: bool, done: Sequence[Done], problems: Sequence[Problem], notes: Sequence[str]
-) -> dict[str, Any]:
+def _result(ready: Plan, check: bool, outcome: Outcome) -> dict[str, Any]:
+    done, skipped, problems, notes = outcome
     docker_failed = any(one.rule == "docker" for one in problems)
     docker = ready.docker if ready.docker and ready.docker.changed and not docker_failed else None
     freed = sum(one.bytes_freed for one in done)
     return {
         "changed": bool(done or docker),
-        "msg": _message(ready, check, done, freed),
+        "msg": _message(ready, check, outcome, freed),
         "entries": [_describe(one) for one in done],
         "kept": ready.kept,
-        "skipped_entries": [one._asdict() for one in ready.skipped],
+        "skipped_entries": [one._asdict() for one in skipped],
         "problems": [one._asdict() for one in problems],
         "bytes_freed": freed,
         "docker": None if ready.docker is None else {"path": ready.docker.path, "changed": docker is not None},
@@ -300,8 +320,8 @@ def _describe(one: Done) -> dict[str, Any]:
     }
 
 
-def _message(ready: Plan, check: bool, done: Sequence[Done], freed: int) -> str:
-    counts = Counter(one.action.tier.tier for one in done)
+def _message(ready: Plan, check: bool, outcome: Outcome, freed: int) -> str:
+    counts = Counter(one.action.tier.tier for one in outcome.done)
     words = {"warm": "made warm", "cold": "archived", "remove": "removed"}
     parts = ["%d %s" % (counts[tier], word) for tier, word in words.items() if counts[tier]]
     text = "%s of entries: %s, %s freed; %d stay." % (
@@ -312,7 +332,7 @@ def _message(ready: Plan, check: bool, done: Sequence[Done], freed: int) -> str:
     )
     if not parts:
         text = "Nothing is due; %d entries stay." % ready.kept
-    return text + (" %d are in use." % len(ready.skipped) if ready.skipped else "")
+    return text + (" %d are in use." % len(outcome.skipped) if outcome.skipped else "")
 
 
 def _failure(problems: Sequence[Problem]) -> str:

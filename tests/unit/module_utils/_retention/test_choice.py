@@ -12,9 +12,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._retention.choice import Disk, decide
 from ansible_collections.day2.ops.plugins.module_utils._retention.entries import Entry
-from ansible_collections.day2.ops.plugins.module_utils._retention.rules import Rule, Tier
+from ansible_collections.day2.ops.plugins.module_utils._retention.rules import Rule, Tier, check_order
 
 NOW = 1_000_000_000.0
 INFO = os.stat_result((0o100644, 1, 1, 1, 0, 0, 0, 0, 0, 0))
@@ -35,6 +36,25 @@ tiers = st.builds(
     when_disk_above=st.none() | st.floats(0, 100),
     when_total_above=st.none() | st.integers(0, 100_000),
 )
+
+
+def in_order(given_tiers: list[Tier]) -> tuple[Tier, ...]:
+    """From young to old."""
+    ages = sorted(one.older_than or 0.0 for one in given_tiers)
+    return tuple(
+        one._replace(older_than=None if one.older_than is None and not age else age)
+        for one, age in zip(given_tiers, ages)
+    )
+
+
+def accepted(given_tiers: tuple[Tier, ...]) -> bool:
+    try:
+        check_order(given_tiers)
+    except InvalidRequest:
+        return False
+    return True
+
+
 rules = st.builds(
     Rule,
     name=st.just("r"),
@@ -43,7 +63,7 @@ rules = st.builds(
     exclude=st.just(()),
     missing_ok=st.just(False),
     keep_last=st.integers(0, 10),
-    tiers=st.lists(tiers, min_size=1, max_size=4).map(tuple),
+    tiers=st.lists(tiers, min_size=1, max_size=4).map(in_order).filter(accepted),
 )
 
 
@@ -89,3 +109,9 @@ def test_what_stays_would_stay_again(rule: Rule, given_entries: Any, percent: in
     stays = [one.entry for one in decide(rule, given_entries, NOW, before) if one.name not in ("cold", "remove")]
     again = decide(rule, stays, NOW, before)
     assert not [one for one in again if one.name in ("cold", "remove")]
+
+
+def test_a_mild_tier_for_a_full_disk_after_a_harsh_one_is_refused() -> None:
+    for mild in ("hot", "warm", "cold"):
+        assert not accepted((Tier("remove"), Tier(mild, when_total_above=0)))
+    assert accepted((Tier("warm"), Tier("remove", when_disk_above=80.0)))

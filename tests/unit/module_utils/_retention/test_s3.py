@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest, MissingDependency
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, MissingDependency
 from ansible_collections.day2.ops.plugins.module_utils._retention import s3
 from ansible_collections.day2.ops.tests.services.s3 import CREDENTIALS, REGION, damaging_proxy, ministack
 from ansible_collections.day2.ops.tests.unit.module_utils._retention.conftest import aged, retain, rule
@@ -110,5 +110,5 @@ def test_without_boto3_only_s3_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_destination_without_a_bucket(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="names no bucket"):
+    with pytest.raises(Day2Error, match="names no bucket"):
         retain(rule(tmp_path / "*", {"tier": "cold", "destination": "s3://"}))
