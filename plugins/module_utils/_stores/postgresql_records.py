@@ -295,10 +295,10 @@ def _converted(field: Field, value: Any) -> Any:
     if field.kind == JSON:
         return _json(field, value)
     value = fitted(field, value)
-    if type(value) is str and ("\0" in value or not _is_unicode(value)):
+    if value.__class__ is str and ("\0" in value or not _is_unicode(value)):
         raise Refused("PostgreSQL keeps no NUL and no invalid Unicode, and the field %s has some" % field.name)
     if (
-        type(value) is Decimal
+        value.__class__ is Decimal
         and value
         and value.is_finite()
         and not -16_383 <= _lowest(value) <= value.adjusted() < _DIGITS
@@ -308,11 +308,11 @@ def _converted(field: Field, value: Any) -> Any:
 
 
 def _usual_integer(field: Field, value: Any) -> Any:
-    return value if type(value) is int and -(2**31) <= value < 2**31 else _converted(field, value)
+    return value if value.__class__ is int and -(2**31) <= value < 2**31 else _converted(field, value)
 
 
 def _usual_text(field: Field, value: Any) -> Any:
-    usual = type(value) is str and value.isascii() and "\0" not in value
+    usual = value.__class__ is str and value.isascii() and "\0" not in value
     return value if usual else _converted(field, value)
 
 

@@ -91,7 +91,7 @@ def fitted(field: Field, value: Any) -> Any:
     kind = field.kind
     if kind == JSON:
         return encode_json(value)
-    if type(value) is _TYPES[kind] and kind not in (TIMESTAMP, TIMESTAMPTZ, INTEGER):
+    if value.__class__ is _TYPES[kind] and kind not in (TIMESTAMP, TIMESTAMPTZ, INTEGER):
         return value
     number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
     if kind == INTEGER and number and _integral(value) and -_LARGEST <= value < _LARGEST:

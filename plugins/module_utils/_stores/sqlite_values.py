@@ -81,7 +81,7 @@ def _lenient(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 _DECODERS: dict[str, Callable[[Any], Any]] = {
-    BOOLEAN: lambda value: bool(value) if type(value) is int and value in (0, 1) else value,
+    BOOLEAN: lambda value: bool(value) if value.__class__ is int and value in (0, 1) else value,
     DECIMAL: _lenient(Decimal),
     JSON: _lenient(decode_json),
     TIMESTAMP: _lenient(datetime.fromisoformat),

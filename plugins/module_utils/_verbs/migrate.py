@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import time
@@ -195,7 +196,7 @@ def plan(request: Request, source: RecordStore, target: RecordStore, scratch: st
             if (present.records, present.digest) == (read.records, read.digest):
                 comparison = Comparison(left=count)
             elif count:
-                records, refuses = target.read(there), lambda record, final=final: target.refuses(final, record)
+                records, refuses = target.read(there), functools.partial(target.refuses, final)
                 comparison = compare(source.read(info), records, final, loose=loose, refuses=refuses, scratch=scratch)
                 if request.mode == "merge":
                     comparison = comparison._replace(left=comparison.left + comparison.removed, removed=0)
