@@ -169,6 +169,10 @@ def _reopened(log: LogPlan) -> bool:
     return log.reopen and log.error is None
 
 
+# One for all: ten thousand logs have thirty thousand of these.
+_EMPTY: list[Any] = []
+
+
 def _rotation(log: LogPlan) -> dict[str, Any]:
     return {
         "name": log.path,
@@ -177,9 +181,10 @@ def _rotation(log: LogPlan) -> dict[str, Any]:
         "reason": log.reason,
         "bytes": log.rotated_bytes if log.rotated_to else 0,
         "window_bytes": log.window_bytes,
-        "compressed": [one._asdict() for one in log.compressed],
-        "removed": [one._asdict() for one in log.removed],
-        "held_by": [{"name": writer.command, "pid": writer.pid} for some in log.held.values() for writer in some],
+        "compressed": [one._asdict() for one in log.compressed] or _EMPTY,
+        "removed": [one._asdict() for one in log.removed] or _EMPTY,
+        "held_by": [{"name": writer.command, "pid": writer.pid} for some in log.held.values() for writer in some]
+        or _EMPTY,
         "error": None if log.error is None else str(log.error),
     }
 
