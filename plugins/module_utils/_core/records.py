@@ -22,7 +22,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from json.encoder import encode_basestring as _quote
@@ -88,13 +88,31 @@ class _Writers(dict[type, Callable[[Any], str]]):
 _WRITERS = _Writers()
 
 
+def layout_of(names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """The names in the order of canonical JSON, and a mapping of them with a %s for each value."""
+    return _known_layout(names) if len(names) <= _FEW else _layout(names)
+
+
+def written(column: Sequence[Any]) -> Iterable[str]:
+    """Each value of a column in canonical JSON.
+
+    :raises SourceError: as for `canonical`.
+    """
+    kinds = set(map(type, column))
+    if len(kinds) > 1:
+        return [_WRITERS[type(value)](value) for value in column]
+    (kind,) = kinds
+    if kind is int and min(column) > -_SMALL and max(column) < _SMALL:
+        return map(repr, column)
+    return map(_WRITERS[kind], column)
+
+
 def _list(value: Iterable[Any]) -> str:
     return "[%s]" % ",".join([_WRITERS[type(item)](item) for item in value])
 
 
 def _mapping(value: Mapping[Any, Any]) -> str:
-    layout = _known_layout if len(value) <= _FEW else _layout
-    keys, template = layout(tuple(value))
+    keys, template = layout_of(tuple(value))
     return template % tuple([_WRITERS[type(item)](item) for item in map(value.__getitem__, keys)])
 
 

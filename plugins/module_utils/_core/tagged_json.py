@@ -62,6 +62,11 @@ def _write(value: Any) -> str:
     return _encode(value) if isinstance(value, str) else canonical(value).decode()
 
 
+def may_be_tagged(text: str) -> bool:
+    """Can a tag be in this JSON text?"""
+    return '"$' in text or "\\u0024" in text
+
+
 def untag(value: Any) -> Any:
     """The value that tags in a decoded document stand for."""
     if isinstance(value, dict):

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from .._core.errors import TargetError
+from .._core.record_batches import BATCH, Layout, batches, layouts
 from .dynamodb_store import DynamodbRecords
 from .dynamodb_values import KeyField, Unstorable, encode, key_values
+from .record_kinds import Summary
 from .record_store import BYTES, DECIMAL, INTEGER, REAL, TEXT, Account, Field, Info, Record, Refused, sort_out
 
 _TYPES = {TEXT: "S", INTEGER: "N", REAL: "N", DECIMAL: "N", BYTES: "B"}
@@ -60,6 +62,14 @@ class DynamodbRecordStore:
         """See `RecordStore`."""
         for page in self._native.read(info.name):
             yield from page.records
+
+    def scan(self, info: Info) -> Iterator[list[Layout]]:
+        """See `RecordStore`."""
+        return map(layouts, batches(self.read(info), BATCH))
+
+    def summary(self, info: Info) -> Optional[Summary]:
+        """Only reading tells."""
+        return None
 
     def check_unchanged(self) -> None:
         """The verb compares the digests of two readings."""

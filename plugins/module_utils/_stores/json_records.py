@@ -19,12 +19,13 @@ from typing import Any, BinaryIO, Optional
 
 from .._core import files
 from .._core.errors import InvalidRequest, NoSpace, SourceError, TargetError
+from .._core.record_batches import BATCH, Layout, batches, digest_sum, layouts
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
-from .._core.tagged_json import untag
 from . import json_stream
 from .json_read import stem
 from .json_stream import Document, Member
+from .record_kinds import Kinds, Summary
 from .record_store import JSON, TEXT, Account, Field, Info, Record
 from .sql_schema import shaped
 from .sqlite_records import SqliteRecords
@@ -47,6 +48,7 @@ class JsonRecords:
         self.path = self.location = files.resolve(path, InvalidRequest)
         self.notes: list[str] = []
         self._keys = keys
+        self._summaries: dict[str, Summary] = {}  # of what `_open` holds
         directory, name = os.path.split(self.path)
         self._gathered = os.path.join(directory, "%s%s.migration" % (files.PREPARED, name[:200]))
         self._new = self._gathered + ".new"
@@ -77,6 +79,7 @@ class JsonRecords:
             handle = os.fdopen(files.open_regular(path, SourceError), "rb", buffering=0)
             info = os.fstat(handle.fileno())
             document = json_stream.scan(handle.read, path, stem(os.path.basename(self.path))) if info.st_size else None
+            self._summaries = {}
             self.notes = list(document.notes()) if document else []
             self._open = (path, handle, info, document)
         return self._open[1], self._open[3]
@@ -102,19 +105,37 @@ class JsonRecords:
                 return (KEY,)
             return tuple(given or ())
         candidates: Optional[list[str]] = list(given) if given else None
-        for key, record in self._members(handle, member):
-            if not isinstance(record, dict):
+        count, digest, kinds = 0, 0, Kinds()
+        for batch in batches(self._members(handle, member), BATCH):
+            texts = [key for key, record in batch]
+            records = [record for key, record in batch]
+            if set(map(type, records)) != {dict}:
                 return (KEY,)
             if candidates is None:
-                candidates = [name for name, value in record.items() if _text(value) == key]
-            candidates = [name for name in candidates if _text(record.get(name)) == key]
+                candidates = [name for name, value in records[0].items() if _text(value) == texts[0]]
+            candidates = [name for name in candidates if _same([record.get(name) for record in records], texts)]
             if not candidates:
-                break
-        return (candidates[0],) if candidates else (KEY,)
+                return (KEY,)
+            count += len(batch)
+            found = layouts(records)
+            digest += digest_sum(found)
+            kinds.see(found)
+        if not candidates:
+            return (KEY,)
+        self._summaries[member.name] = Summary(count, digest, kinds)
+        return (candidates[0],)
 
     def _members(self, handle: BinaryIO, member: Member) -> Iterator[tuple[Optional[str], Any]]:
         handle.seek(member.start)
         return json_stream.records(handle.read, "%s (%s)" % (self.path, member.name))
+
+    def scan(self, info: Info) -> Iterator[list[Layout]]:
+        """See `RecordStore`."""
+        return map(layouts, batches(self.read(info), BATCH))
+
+    def summary(self, info: Info) -> Optional[Summary]:
+        """The search for the key has read all records."""
+        return self._summaries.get(info.name) if info.key != (KEY,) else None
 
     def read(self, info: Info) -> Iterator[Record]:
         """See `RecordStore`."""
@@ -135,10 +156,9 @@ class JsonRecords:
             if not isinstance(record, dict):
                 if key is None:
                     raise SourceError("%s: the list %s has a member that is no mapping." % (self.path, info.name))
-                yield {KEY: key, VALUE: untag(record)}
-                continue
-            untagged = untag(record)
-            yield {KEY: key, **untagged} if kept and key is not None else untagged
+                yield {KEY: key, VALUE: record}
+            else:
+                yield {KEY: key, **record} if kept and key is not None else record
 
     def check_unchanged(self) -> None:
         """See `RecordStore`."""
@@ -301,6 +321,10 @@ def _text(value: Any) -> Optional[str]:
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _same(values: list[Any], texts: list[Optional[str]]) -> bool:
+    return values == texts or all(_text(value) == text for value, text in zip(values, texts))
 
 
 def _member(key: str, value: Any) -> bytes:

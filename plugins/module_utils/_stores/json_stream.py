@@ -10,6 +10,7 @@ at the start is accepted and kept).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections import Counter
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.collection import Collection
 from .._core.errors import SourceError
-from .._core.tagged_json import integer, real
+from .._core.tagged_json import integer, may_be_tagged, real, untag
 from .json_window import Read, Window
 
 # How much of a document is in memory. Parsing makes up to 50 times as much of it (lists of empty lists).
@@ -47,7 +48,7 @@ _DIGITS = re.compile(r"[0-9]*")
 _STRING = re.compile(r'(?:[^"\\\x00-\x1f]+|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}){0,1000}')
 _NEXT = {
     "]": re.compile(r"[ \t\n\r]*,[ \t\n\r]*"),
-    "}": re.compile(r'[ \t\n\r]*,[ \t\n\r]*"[^"\\\x00-\x1f]*"[ \t\n\r]*:[ \t\n\r]*'),
+    "}": re.compile(r'[ \t\n\r]*,[ \t\n\r]*"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*'),
 }
 
 # Only where a value ends is of interest: `len` spares the conversion, and its limit on digits.
@@ -114,20 +115,23 @@ def scan(read: Read, path: str, name: str, listed: bool = True) -> Document:
     return _Scanner(read, path, WINDOW).document(name, listed)
 
 
-def records(read: Read, path: str) -> Iterator[tuple[Optional[str], Any]]:
-    """The records of one collection in order, each with its key (None in a list).
+def records(read: Read, path: str, inside: str = "") -> Iterator[tuple[Optional[str], Any]]:
+    """The records of one collection in order, each with its key (None in a list). Tags are what they stand for.
 
-    :param read: as for `scan`, starting at the collection's first byte (`Member.start`).
+    :param read: as for `scan`, starting at the collection's first byte (`Member.start`), or behind one of its records.
+    :param inside: behind a record; the bracket that ends the collection.
     :raises SourceError: also for a record that can't be held in memory.
 
     An integer of more than 4300 digits, and a number that a float would round, is a Decimal.
     """
-    return _Scanner(read, path, 8 * WINDOW).records()
+    return _Scanner(read, path, 8 * WINDOW).records(inside)
 
 
 class _Scanner(Window):
     """Reads a document. Methods take a position in `text` and return the one behind what they have read."""
 
+    _seen = ""  # the text that these two are about
+    _ascii = _tags = False
     _wasted = 0  # bytes that failed attempts to parse in one go have looked at
 
     def document(self, name: str, listed: bool) -> Document:
@@ -146,13 +150,17 @@ class _Scanner(Window):
             raise self.error(pos, "the end of the document")
         return Document(root, members)
 
-    def records(self) -> Iterator[tuple[Optional[str], Any]]:
+    def records(self, inside: str) -> Iterator[tuple[Optional[str], Any]]:
         pos = self._begin()
-        closing = _CLOSING.get(self.text[pos])
+        closing = inside or _CLOSING.get(self.text[pos])
         if closing is None:
             raise self.error(pos, "a list or mapping")
-        pos, first, key = pos + 1, True, None
+        first, key = not inside, None
+        pos += 1 if first else 0
         while True:
+            if not first:
+                pos, found = self._several(pos, closing)
+                yield from found
             pos = self._space(pos)
             if self.text[pos : pos + 1] == closing:
                 return
@@ -164,8 +172,35 @@ class _Scanner(Window):
                 key, pos = self._parse(pos)
                 pos = self._colon(pos)
             record, pos = self._parse(pos)
-            yield key, record
+            yield key, untag(record)
             first = False
+
+    def _several(self, pos: int, closing: str) -> tuple[int, list[tuple[Optional[str], Any]]]:
+        """Read on from the end of one record to the end of another. What is unusual is left to others.
+
+        Returns the position and the records with their keys.
+        """
+        if self._seen is not self.text:
+            self._seen = self.text
+            self._ascii, self._tags = self.text.isascii(), may_be_tagged(self.text)
+        text, following, found = self.text, _NEXT[closing].match, []
+        last = len(text) - (0 if self.ended else _LONGEST_CONSTANT)  # what the window cuts may look whole
+        with contextlib.suppress(StopIteration, ValueError, ArithmeticError, RecursionError):
+            while len(found) < _SEVERAL:
+                match = following(text, pos)
+                if match is None:
+                    break
+                start, key = match.end(), match[1] if closing == "}" else None
+                record, end = _scan_record(text, start)
+                if end >= last:
+                    break
+                if not self._ascii:
+                    if not text[start:end].isascii():
+                        record = _RECORD.decode(_utf8(text[start:end]))
+                    key = key and _utf8(key)
+                found.append((key, untag(record) if self._tags else record))
+                pos = end
+        return pos, found
 
     def _begin(self) -> int:
         """Read to the document's first character that counts."""
@@ -403,3 +438,5 @@ def _past(pattern: re.Pattern[str], text: str, pos: int) -> int:
 
 
 _RECORD = json.JSONDecoder(parse_int=integer, parse_float=real)
+_SEVERAL = 1000  # records that are read in one go
+_scan_record = json.JSONDecoder(parse_float=real).scan_once

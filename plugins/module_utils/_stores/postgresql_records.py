@@ -7,17 +7,17 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, Callable
+from typing import Any, Optional
 
 from .._core.errors import SourceError, TargetError
+from .._core.record_batches import BATCH, Layout, batches, layouts, layouts_of_rows
 from .._core.tagged_json import encode as encode_json
 from . import postgresql_ddl, sql_schema
 from .postgresql_client import connect, errors, identifier
 from .postgresql_ddl import describe, listed, qualified
-from .record_kinds import fitted
+from .postgresql_values import converted, converter, lines, usual_lines
+from .record_kinds import Summary
 from .record_store import (
     BOOLEAN,
     BYTES,
@@ -35,6 +35,7 @@ from .record_store import (
     Info,
     Record,
     Refused,
+    Reject,
     record_of,
     sort_out,
 )
@@ -51,8 +52,7 @@ _TYPES = {
     DATE: "date",
     JSON: "jsonb",
 }
-_UNSTORABLE = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])")  # in JSON text: NUL, lone surrogates
-_DIGITS = 131_072
+_PART = 500  # records that are on their way while the next ones are converted
 
 
 def _same(name: str) -> str:
@@ -118,23 +118,33 @@ class PostgresqlRecords:
 
     def read(self, info: Info) -> Iterator[Record]:
         """See `RecordStore`."""
+        names = tuple(field.name for field in info.fields)
+        order = " ORDER BY %s" % (", ".join(map(identifier, info.key)) or "1")
+        for row in self._rows(info, order):
+            yield row[0] if info.document else record_of(names, row)
+
+    def scan(self, info: Info) -> Iterator[list[Layout]]:
+        """See `RecordStore`."""
+        names = tuple(field.name for field in info.fields)
+        for rows in batches(self._rows(info, ""), BATCH):
+            yield layouts([row[0] for row in rows]) if info.document else layouts_of_rows(names, rows)
+
+    def _rows(self, info: Info, order: str) -> Iterator[Sequence[Any]]:
         fields = info.fields[-1:] if info.document else info.fields
-        columns = ", ".join(_selected(field) for field in fields)
-        query = "COPY (SELECT %s FROM %s ORDER BY %s) TO STDOUT" % (
-            columns,
+        query = "COPY (SELECT %s FROM %s%s) TO STDOUT" % (
+            ", ".join(map(_selected, fields)),
             qualified(self._schema, info.name),
-            ", ".join(map(identifier, info.key)) or "1",
+            order,
         )
-        names = [field.name for field in fields]
         connection = self._read()
         with errors(SourceError, "Can't read the table %s" % info.name):
             with connection.cursor() as cursor, cursor.copy(query) as copy:
                 copy.set_types([_TYPES[field.kind] for field in fields])
-                for row in copy.rows():
-                    if info.document:
-                        yield row[0]
-                    else:
-                        yield record_of(names, row)
+                yield from copy.rows()
+
+    def summary(self, info: Info) -> Optional[Summary]:
+        """Only reading tells."""
+        return None
 
     def check_unchanged(self) -> None:
         """One transaction shows one state."""
@@ -157,30 +167,10 @@ class PostgresqlRecords:
                 "The schema %s of %s %s." % (self._schema, self.location, "can't be written" if row else "is not there")
             )
 
-    def _row_of(self, info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-        fields = info.fields
-        known = frozenset(field.name for field in fields)
-        if info.document:
-            key = fields[:-1]
-
-            def document(record: Mapping[str, Any]) -> tuple[Any, ...]:
-                return (*[_converted(field, record.get(field.name)) for field in key], _json(fields[-1], record))
-
-            return document
-
-        converters = [(field.name, _USUAL.get(field.kind, _converted), field) for field in fields]
-
-        def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
-            if not known.issuperset(record):
-                raise Refused("the target has no column %s" % ", ".join(sorted(set(record) - known)))
-            return tuple([convert(field, record.get(name)) for name, convert, field in converters])
-
-        return row
-
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `RecordStore`."""
         try:
-            self._row_of(info)(record)
+            converter(info)(record)
         except Refused as exc:
             return str(exc)
         return ""
@@ -221,8 +211,7 @@ class PostgresqlRecords:
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `RecordStore`."""
-        _taken, rows, rejects = sort_out(info, records, self._row_of(info))
-        position = account(rejects)
+        rejects: list[Reject] = []
         table = qualified(self._schema, info.name)
         names = [field.name for field in info.fields]
         with self._transaction("Can't write the collection %s" % info.name) as connection:
@@ -230,8 +219,14 @@ class PostgresqlRecords:
                 connection.execute("CREATE TEMP TABLE day2_batch ON COMMIT DROP AS SELECT * FROM %s LIMIT 0" % table)
             target = "day2_batch" if upsert else table
             with connection.cursor() as cursor, cursor.copy("COPY %s %s FROM STDIN" % (target, listed(names))) as copy:
-                for row in rows:
-                    copy.write_row(row)
+                for some in batches(records, _PART):
+                    data = usual_lines(info, some)
+                    if data is None:
+                        _taken, rows, refused = sort_out(info, some, converter(info))
+                        rejects += refused
+                        data = lines(rows)
+                    copy.write(data)
+                position = account(rejects)
             if upsert:
                 connection.execute(_upsert(table, info, names))
             self._keep(connection, info.name, position)
@@ -246,7 +241,7 @@ class PostgresqlRecords:
         ):
             cursor.executemany(
                 "DELETE FROM %s WHERE %s" % (qualified(self._schema, info.name), where),
-                [[_converted(fields[name], value) for name, value in zip(info.key, key)] for key in wanted],
+                [[converted(fields[name], value) for name, value in zip(info.key, key)] for key in wanted],
             )
 
     def drop(self, info: Info) -> None:
@@ -287,55 +282,3 @@ def _upsert(table: str, info: Info, names: Sequence[str]) -> str:
         listed(info.key),
         "UPDATE SET " + change if others else "NOTHING",
     )
-
-
-def _converted(field: Field, value: Any) -> Any:
-    if value is None:
-        return None
-    if field.kind == JSON:
-        return _json(field, value)
-    value = fitted(field, value)
-    if value.__class__ is str and ("\0" in value or not _is_unicode(value)):
-        raise Refused("PostgreSQL keeps no NUL and no invalid Unicode, and the field %s has some" % field.name)
-    if (
-        value.__class__ is Decimal
-        and value
-        and value.is_finite()
-        and not -16_383 <= _lowest(value) <= value.adjusted() < _DIGITS
-    ):
-        raise Refused("the number in the field %s is beyond PostgreSQL's" % field.name)
-    return value
-
-
-def _usual_integer(field: Field, value: Any) -> Any:
-    return value if value.__class__ is int and -(2**31) <= value < 2**31 else _converted(field, value)
-
-
-def _usual_text(field: Field, value: Any) -> Any:
-    usual = value.__class__ is str and value.isascii() and "\0" not in value
-    return value if usual else _converted(field, value)
-
-
-# Most values are these, and need no further look.
-_USUAL = {INTEGER: _usual_integer, TEXT: _usual_text}
-
-
-def _lowest(value: Decimal) -> int:
-    """The place of the last digit."""
-    return min(int(value.as_tuple().exponent), value.adjusted())
-
-
-def _json(field: Field, value: Any) -> str:
-    text = encode_json(value)
-    if "\\u" in text and _UNSTORABLE.search(text):
-        raise Refused("PostgreSQL keeps no NUL and no invalid Unicode in JSON, and the field %s has some" % field.name)
-    return text
-
-
-def _is_unicode(text: str) -> bool:
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return False
-    return True

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
+from .._core.record_batches import Layout
 from .._core.tagged_json import encode as encode_json
 from .record_store import (
     BOOLEAN,
@@ -40,18 +41,27 @@ class Kinds:
     def __init__(self) -> None:
         self._seen: dict[str, set[str]] = {}
 
-    def see(self, record: Mapping[str, Any]) -> None:
-        seen = self._seen
-        for name, value in record.items():
-            kind = kind_of(value)
-            if name not in seen:
-                seen[name] = {kind}
-            elif kind not in seen[name]:
-                seen[name].add(kind)
+    def see(self, found: Iterable[Layout]) -> None:
+        for names, columns in found:
+            for name, column in zip(names, columns):
+                self._seen.setdefault(name, set()).update(_kinds_of(column))
+
+    @property
+    def nulls(self) -> bool:
+        """Was there a null?"""
+        return any("" in kinds for kinds in self._seen.values())
 
     def fields(self) -> tuple[Field, ...]:
         """In the order of their first appearance."""
         return tuple(Field(name, _combined(kinds - {""})) for name, kinds in self._seen.items())
+
+
+class Summary(NamedTuple):
+    """What one reading of a whole collection tells. `digest` is the sum of the records' digests."""
+
+    records: int
+    digest: int
+    kinds: Kinds
 
 
 def kind_of(value: Any) -> str:
@@ -68,6 +78,17 @@ def kind_of(value: Any) -> str:
     if kind is datetime:
         return TIMESTAMP if value.tzinfo is None else TIMESTAMPTZ
     return _KINDS.get(kind, JSON)
+
+
+def _kinds_of(column: Sequence[Any]) -> set[str]:
+    types = set(map(type, column))
+    if len(types) == 1:
+        (kind,) = types
+        if kind is int and min(column) >= -_EXACT and max(column) <= _EXACT:
+            return {INTEGER}
+        if kind not in (int, float, datetime):
+            return {kind_of(column[0])}
+    return set(map(kind_of, column))
 
 
 def _combined(kinds: set[str]) -> str:

@@ -11,7 +11,12 @@ to, so that a killed run is continued by the next one and no batch is written tw
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Callable, NamedTuple, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
+
+from .._core.record_batches import Layout, layouts
+
+if TYPE_CHECKING:
+    from .record_kinds import Summary
 
 Record = dict[str, Any]
 
@@ -105,6 +110,12 @@ class RecordStore(Protocol):
         :raises SourceError: naming collection and place.
         """
 
+    def scan(self, info: Info) -> Iterator[list[Layout]]:
+        """All records in any order, some hundreds at a time. Raises as `read`."""
+
+    def summary(self, info: Info) -> Optional[Summary]:
+        """What the store knows of all records by a reading of its own; None: read them."""
+
     def check_unchanged(self) -> None:
         """:raises SourceError: the store was written since it was opened, and has no snapshots."""
 
@@ -170,6 +181,22 @@ def sort_out(
         except Refused as exc:
             rejects.append(Reject(info.name, key_of(info, record), str(exc), record))
     return taken, rows, rejects
+
+
+def columns_by_name(records: Sequence[Record]) -> Optional[dict[str, Sequence[Any]]]:
+    """The columns of records that all have the same fields; None where they have not, or have none."""
+    found = layouts(records)
+    return dict(zip(*found[0])) if len(found) == 1 and found[0][0] else None
+
+
+def is_unicode(text: str) -> bool:
+    """Has it no lone surrogate?"""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
 
 
 def key_of(info: Info, record: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import struct
 import time
@@ -74,8 +75,46 @@ def connect(path: str, mode: str, immutable: bool = False) -> sqlite3.Connection
         uri(path, mode, immutable), uri=True, isolation_level=None, timeout=1.0, check_same_thread=False
     )
     # Names and texts may hold bytes that are no UTF-8.
-    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    connection.text_factory = any_text
     return connection
+
+
+def any_text(data: bytes) -> str:
+    """Text, whatever its bytes are: those that are no UTF-8 become lone surrogates."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def rows_of(connection: sqlite3.Connection, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of a query in a read transaction, so many at a time.
+
+    Decoding is left to the library as far as the texts are UTF-8.
+    """
+    done = 0
+    try:
+        cursor = _with_text(connection, str, lambda: connection.execute(query))
+        while True:
+            rows = _with_text(connection, str, lambda: cursor.fetchmany(size))
+            if rows:
+                yield rows
+            done += len(rows)
+            if len(rows) < size:
+                return
+    except sqlite3.OperationalError as exc:
+        if not str(exc).startswith("Could not decode to UTF-8"):
+            raise
+    cursor = connection.execute(query)
+    for dummy in itertools.islice(cursor, done):
+        pass
+    yield from iter(lambda: cursor.fetchmany(size), [])
+
+
+def _with_text(connection: sqlite3.Connection, factory: Any, action: Callable[[], Result]) -> Result:
+    """Other readings of the connection, between two actions of this one, have their own way with text."""
+    connection.text_factory = factory
+    try:
+        return action()
+    finally:
+        connection.text_factory = any_text
 
 
 def uri(path: str, mode: str, immutable: bool = False) -> str:

@@ -13,15 +13,17 @@ from typing import Any, Callable, Optional
 
 from .._core import files
 from .._core.errors import NoSpace, SourceError, TargetError
+from .._core.record_batches import BATCH, Layout, layouts, layouts_of_rows
 from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
 from . import sql_schema, sqlite_ddl
+from .record_kinds import Summary
 from .record_store import POSITIONS, Account, Info, Record, Refused, key_of, record_of, sort_out
 from .sqlite_ddl import describe
-from .sqlite_file import connect, sqlite3, sqlite_errors
+from .sqlite_file import connect, rows_of, sqlite3, sqlite_errors
 from .sqlite_schema import fold, identifier
-from .sqlite_values import decoder, encoder
+from .sqlite_values import decoder, encoder, usual_rows
 
 
 class SqliteRecords:
@@ -114,22 +116,32 @@ class SqliteRecords:
         if connection is None:
             return
         order = ", ".join(map(identifier, info.key)) if self._ordered and info.key else "rowid"
-        table = identifier(info.name)
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            if info.document:
-                column = identifier(sql_schema.DOCUMENT)
-                for (text,) in connection.execute("SELECT %s FROM %s ORDER BY %s" % (column, table, order)):
-                    yield decode_json(text)
-                return
-            names = [field.name for field in info.fields]
-            decoders = [(field.name, decode) for field in info.fields for decode in [decoder(field)] if decode]
-            query = "SELECT %s FROM %s ORDER BY %s" % (", ".join(map(identifier, names)), table, order)
-            for row in connection.execute(query):
-                record = record_of(names, row)
-                for name, decode in decoders:
-                    if name in record:
-                        record[name] = decode(record[name])
-                yield record
+            names, rows = _rows(connection, info, " ORDER BY " + order)
+            for batch in rows:
+                if info.document:
+                    for (text,) in batch:
+                        yield decode_json(text)
+                else:
+                    for row in batch:
+                        yield record_of(names, row)
+
+    def scan(self, info: Info) -> Iterator[list[Layout]]:
+        """See `RecordStore`."""
+        connection = self._open_reader()
+        if connection is None:
+            return
+        with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
+            names, rows = _rows(connection, info, "")
+            for batch in rows:
+                if info.document:
+                    yield layouts([decode_json(text) for (text,) in batch])
+                else:
+                    yield layouts_of_rows(names, batch)
+
+    def summary(self, info: Info) -> Optional[Summary]:
+        """Only reading tells."""
+        return None
 
     def check_unchanged(self) -> None:
         """One read transaction shows one state."""
@@ -199,7 +211,10 @@ class SqliteRecords:
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `RecordStore`."""
-        taken, rows, rejects = sort_out(info, records, self._row_of(info))
+        taken, rejects = records, []
+        rows = None if info.document else usual_rows(info.fields, records)
+        if rows is None:
+            taken, rows, rejects = sort_out(info, records, self._row_of(info))
         position = account(rejects)
         statement = sqlite_ddl.insert(info, upsert)
         with self._transaction() as connection:
@@ -245,6 +260,23 @@ class SqliteRecords:
         """See `RecordStore`."""
         with self._transaction() as connection:
             connection.execute("DROP TABLE IF EXISTS %s" % POSITIONS)
+
+
+def _rows(
+    connection: sqlite3.Connection, info: Info, order: str
+) -> tuple[tuple[str, ...], Iterator[Sequence[tuple[Any, ...]]]]:
+    """The names of the columns, and the rows with their values as they are in records."""
+    names = (sql_schema.DOCUMENT,) if info.document else tuple(field.name for field in info.fields)
+    query = "SELECT %s FROM %s%s" % (", ".join(map(identifier, names)), identifier(info.name), order)
+    decoders = [] if info.document else [decoder(field) for field in info.fields]
+    if not any(decoders):
+        return names, rows_of(connection, query, BATCH)
+
+    def decoded(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        columns = [map(decode, column) if decode else column for decode, column in zip(decoders, zip(*rows))]
+        return list(zip(*columns))
+
+    return names, map(decoded, rows_of(connection, query, BATCH))
 
 
 def _keep(connection: sqlite3.Connection, collection: str, position: Any) -> None:

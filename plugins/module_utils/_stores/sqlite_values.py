@@ -9,7 +9,9 @@ Their names contain TEXT, so that SQLite leaves the text as it is.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Callable, Optional
@@ -30,7 +32,10 @@ from .record_store import (
     TIMESTAMP,
     TIMESTAMPTZ,
     Field,
+    Record,
     Refused,
+    columns_by_name,
+    is_unicode,
 )
 
 DECLARED = {
@@ -111,6 +116,39 @@ def encoder(field: Field) -> Callable[[Any], Any]:
         return exact(field, value)
 
     return strict if special else plain
+
+
+def usual_rows(fields: Sequence[Field], records: Sequence[Record]) -> Optional[list[tuple[Any, ...]]]:
+    """The rows of records that all have the same fields, with values that need no second look; None otherwise."""
+    given = columns_by_name(records)
+    if given is None or not {field.name for field in fields}.issuperset(given):
+        return None
+    columns: list[Iterable[Any]] = []
+    for field in fields:
+        column = given.get(field.name)
+        if column is None:
+            columns.append(itertools.repeat(None))
+        elif field.kind == BOOLEAN and set(map(type, column)) == {bool}:
+            columns.append(map(int, column))
+        elif _is_usual(field, column):
+            columns.append(column)
+        else:
+            encode = encoder(field)
+            try:
+                columns.append([encode(value) for value in column])
+            except Refused:  # one by one it turns out which of the records that is
+                return None
+    return list(zip(*columns))
+
+
+def _is_usual(field: Field, column: Sequence[Any]) -> bool:
+    """Does SQLite keep all of these as they are?"""
+    types = set(map(type, column))
+    if types == {int}:
+        return field.kind in (INTEGER, _NUMERIC, BYTES) and min(column) >= -(2**63) and max(column) < 2**63
+    if types == {str}:
+        return field.kind in (TEXT, BYTES) and is_unicode("".join(column))
+    return types == {bytes} and field.kind in (TEXT, BYTES, INTEGER, _NUMERIC, REAL)
 
 
 _ENCODERS: dict[str, Callable[[Any], Any]] = {

@@ -8,11 +8,11 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.files import os_errors
+from .._core.record_batches import batches, count_of, digest_sum, without_nulls
 from .._core.records import record_digest
 from .._core.tagged_json import encode as encode_json
 from .._stores.record_store import Info, Record, Reject
@@ -146,7 +146,7 @@ def _write(ready: Plan, job: Job) -> _Written:
     ready.progress.start("Migrating %s" % name, job.survey.records, "records")
     if position["done"] < job.survey.records:
         records = itertools.islice(ready.source.read(job.source), position["done"], None)
-        for batch in _batches(records, ready.request.params["batch_size"]):
+        for batch in batches(records, ready.request.params["batch_size"]):
 
             def account(rejects: list[Reject], size: int = len(batch)) -> dict[str, Any]:
                 _keep_rejects(ready, job, rejects, position["rejected"])
@@ -161,15 +161,6 @@ def _write(ready: Plan, job: Job) -> _Written:
             ready.target.write(info, batch, account, upsert)
             ready.progress.update(position["done"])
     return _Written(job, info, position, time.monotonic() - began, position["done"] - written)
-
-
-def _batches(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
-    iterator = iter(records)
-    while True:
-        batch = list(itertools.islice(iterator, size))
-        if not batch:
-            return
-        yield batch
 
 
 def _digest(job: Job, record: Record) -> int:
@@ -218,11 +209,11 @@ def _differs(ready: Plan, one: _Written) -> Optional[Comparison]:
     ready.progress.start("Verifying %s" % job.source.name, job.survey.records, "records")
     if ready.request.mode != "merge":
         count, total = 0, 0
-        for record in ready.target.read(one.info):
-            total += _digest(job, record)
-            count += 1
-            if count % 1000 == 0:
-                ready.progress.update(count)
+        sparse = job.loose and (one.info.document or not ready.target.columns)
+        for found in ready.target.scan(one.info):
+            total += digest_sum(without_nulls(found) if sparse else found)
+            count += count_of(found)
+            ready.progress.update(count)
         total += int(one.position["digest"], 16)
         if (count + one.position["rejected"], total % MODULUS) == (job.survey.records, job.survey.digest):
             return None

@@ -13,13 +13,13 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, NoSpace, SourceError
 from .._core.progress import Progress
+from .._core.record_batches import Layout, count_of, digest_sum, without_nulls
 from .._core.records import canonical, record_digest
 from .._stores.record_kinds import Kinds
 from .._stores.record_store import Info, Record, RecordStore, key_of
 
 MODULUS = 2**256
 LISTED = 20  # keys in messages and results
-_STEP = 1000
 
 
 class Survey(NamedTuple):
@@ -78,22 +78,41 @@ def survey(store: RecordStore, info: Info, loose: bool, progress: Progress, kind
 
     :raises SourceError: a record has no key.
     """
+    known = store.summary(info)
+    if known is not None and not (loose and known.kinds.nulls):
+        return Survey(known.records, known.digest % MODULUS, known.kinds)
     count, total, seen = 0, 0, Kinds()
     progress.start("Reading %s of %s" % (info.name, store.location), unit="records")
-    for record in store.read(info):
-        for name in info.key:
-            if record.get(name) is None:
-                raise SourceError(
-                    "The record %d of the collection %s has no %s, which is its key." % (count + 1, info.name, name),
-                    "Name another key in primary_keys, or mend the source.",
-                )
+    # in columns there are none
+    sparse = loose and (info.document or not store.columns)
+    for batch in store.scan(info):
+        found = without_nulls(batch) if sparse else batch
+        if not all(_has_key(info, one) for one in found):
+            raise _without_key(store, info)
         if kinds:
-            seen.see(record)
-        total += record_digest(compact(record) if loose else record)
-        count += 1
-        if count % _STEP == 0:
-            progress.update(count)
+            seen.see(found)
+        total += digest_sum(found)
+        count += count_of(found)
+        progress.update(count)
     return Survey(count, total % MODULUS, seen)
+
+
+def _has_key(info: Info, found: Layout) -> bool:
+    names, columns = found
+    return all(name in names and None not in columns[names.index(name)] for name in info.key)
+
+
+def _without_key(store: RecordStore, info: Info) -> SourceError:
+    number, name = next(
+        (number, name)
+        for number, record in enumerate(store.read(info), 1)
+        for name in info.key
+        if record.get(name) is None
+    )
+    return SourceError(
+        "The record %d of the collection %s has no %s, which is its key." % (number, info.name, name),
+        "Name another key in primary_keys, or mend the source.",
+    )
 
 
 @contextlib.contextmanager

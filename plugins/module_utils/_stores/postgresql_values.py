@@ -1,0 +1,139 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Records as the rows of a PostgreSQL table, and as the text that COPY takes."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Optional
+
+from .._core.tagged_json import encode as encode_json
+from .record_kinds import fitted
+from .record_store import (
+    BOOLEAN,
+    INTEGER,
+    JSON,
+    REAL,
+    TEXT,
+    Field,
+    Info,
+    Record,
+    Refused,
+    columns_by_name,
+    is_unicode,
+)
+
+_UNSTORABLE = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])")  # in JSON text: NUL, lone surrogates
+_DIGITS = 131_072
+_NULL = "\\N"
+_ESCAPED = re.compile(r"[\\\t\n\r]")
+_ESCAPES = str.maketrans({"\\": r"\\\\"[:2], "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+def converter(info: Info) -> Callable[[Record], tuple[Any, ...]]:
+    """How a record becomes a row; raises Refused."""
+    fields = info.fields
+    known = frozenset(field.name for field in fields)
+    if info.document:
+        key = fields[:-1]
+
+        def document(record: Mapping[str, Any]) -> tuple[Any, ...]:
+            return (*[converted(field, record.get(field.name)) for field in key], _json(fields[-1], record))
+
+        return document
+
+    def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
+        if not known.issuperset(record):
+            raise Refused("the target has no column %s" % ", ".join(sorted(set(record) - known)))
+        return tuple([converted(field, record.get(field.name)) for field in fields])
+
+    return row
+
+
+def usual_lines(info: Info, records: Sequence[Record]) -> Optional[bytes]:
+    """What COPY takes of records that all have the same fields; None where that takes a look at each record."""
+    given = columns_by_name(records)
+    if given is None or info.document or not {field.name for field in info.fields}.issuperset(given):
+        return None
+    try:
+        columns = [
+            _texts(field, given[field.name]) if field.name in given else itertools.repeat(_NULL)
+            for field in info.fields
+        ]
+    except Refused:  # one by one it turns out which of the records that is
+        return None
+    return _joined(columns)
+
+
+def lines(rows: Sequence[Sequence[Any]]) -> bytes:
+    """What COPY takes of rows that are converted."""
+    return _joined([[_text(value) for value in column] for column in zip(*rows)])
+
+
+def _joined(columns: Sequence[Iterable[str]]) -> bytes:
+    return "".join(["%s\n" % line for line in map("\t".join, zip(*columns))]).encode()
+
+
+def _texts(field: Field, column: Sequence[Any]) -> Iterable[str]:
+    """A column for COPY: as a whole where its values are what the field's kind says."""
+    types = set(map(type, column))
+    if field.kind == INTEGER and types == {int} and min(column) >= -(2**63) and max(column) < 2**63:
+        return map(str, column)
+    if field.kind == REAL and types == {float}:
+        return map(repr, column)
+    if field.kind == BOOLEAN and types == {bool}:
+        return map(str, column)
+    if field.kind == TEXT and types == {str}:
+        text = "".join(column)
+        if "\0" not in text and is_unicode(text):
+            return [_escaped(value) for value in column] if _ESCAPED.search(text) else column
+    return [_text(converted(field, value)) for value in column]
+
+
+def _text(value: Any) -> str:
+    """A converted value for COPY."""
+    if value is None:
+        return _NULL
+    if isinstance(value, str):
+        return _escaped(value)
+    if isinstance(value, bytes):
+        return "\\\\x" + value.hex()
+    return str(value)
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES) if _ESCAPED.search(text) else text
+
+
+def converted(field: Field, value: Any) -> Any:
+    if value is None:
+        return None
+    if field.kind == JSON:
+        return _json(field, value)
+    value = fitted(field, value)
+    if value.__class__ is str and ("\0" in value or not is_unicode(value)):
+        raise Refused("PostgreSQL keeps no NUL and no invalid Unicode, and the field %s has some" % field.name)
+    if (
+        value.__class__ is Decimal
+        and value
+        and value.is_finite()
+        and not -16_383 <= _lowest(value) <= value.adjusted() < _DIGITS
+    ):
+        raise Refused("the number in the field %s is beyond PostgreSQL's" % field.name)
+    return value
+
+
+def _lowest(value: Decimal) -> int:
+    """The place of the last digit."""
+    return min(int(value.as_tuple().exponent), value.adjusted())
+
+
+def _json(field: Field, value: Any) -> str:
+    text = encode_json(value)
+    if "\\u" in text and _UNSTORABLE.search(text):
+        raise Refused("PostgreSQL keeps no NUL and no invalid Unicode in JSON, and the field %s has some" % field.name)
+    return text
