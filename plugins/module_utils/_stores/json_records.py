@@ -135,6 +135,7 @@ class JsonRecords:
 
     def summary(self, info: Info) -> Optional[Summary]:
         """The search for the key has read all records."""
+        self._source()
         return self._summaries.get(info.name) if info.key != (KEY,) else None
 
     def read(self, info: Info) -> Iterator[Record]:

@@ -13,7 +13,7 @@ from typing import Any, Optional
 from .._core.errors import SourceError, TargetError
 from .._core.record_batches import BATCH, Layout, batches, layouts, layouts_of_rows
 from .._core.tagged_json import encode as encode_json
-from . import postgresql_ddl, sql_schema
+from . import postgresql_ddl, postgresql_digest, sql_schema
 from .postgresql_client import connect, errors, identifier
 from .postgresql_ddl import describe, listed, qualified
 from .postgresql_values import converted, converter, lines, usual_lines
@@ -143,8 +143,10 @@ class PostgresqlRecords:
                 yield from copy.rows()
 
     def summary(self, info: Info) -> Optional[Summary]:
-        """Only reading tells."""
-        return None
+        """See `RecordStore`."""
+        connection = self._read()
+        with errors(SourceError, "Can't read the table %s" % info.name):
+            return postgresql_digest.summary(connection, qualified(self._schema, info.name), info)
 
     def check_unchanged(self) -> None:
         """One transaction shows one state."""
