@@ -29,8 +29,72 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
+class Batch(Sequence[dict[str, Any]]):
+    """Records that have the same fields, kept as columns; each is made when it is asked for."""
+
+    def __init__(self, names: tuple[str, ...], columns: Sequence[Sequence[Any]]) -> None:
+        self.names = names
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (dict(zip(self.names, row)) for row in zip(*self.columns))
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return Batch(self.names, [column[place] for column in self.columns])
+        return {name: column[place] for name, column in zip(self.names, self.columns)}
+
+
+def batch(records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """The same records, as columns where they all have the same fields in the same order."""
+    found = layouts(records)
+    return Batch(*found[0]) if len(found) == 1 and found[0][0] else records
+
+
+def batch_of_rows(names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> Sequence[dict[str, Any]]:
+    """The records of a table's rows; a null is no field."""
+    columns = list(zip(*rows))
+    if columns and not any(None in column for column in columns):
+        return Batch(names, columns)
+    return [{name: value for name, value in zip(names, row) if value is not None} for row in rows]
+
+
+def regrouped(parts: Iterable[Sequence[dict[str, Any]]], size: int, skip: int) -> Iterator[Sequence[dict[str, Any]]]:
+    """The records without the first ones, so many at a time; the last time it may be fewer."""
+    kept: list[Sequence[dict[str, Any]]] = []
+    count = 0
+    for part in parts:
+        if skip >= len(part):
+            skip -= len(part)
+            continue
+        kept.append(part[skip:] if skip else part)
+        count += len(part) - skip
+        skip = 0
+        while count >= size:
+            joined = _joined(kept)
+            yield joined[:size]
+            kept = [joined[size:]] if count > size else []
+            count -= size
+    if count:
+        yield _joined(kept)
+
+
+def _joined(parts: Sequence[Sequence[dict[str, Any]]]) -> Sequence[dict[str, Any]]:
+    if len(parts) == 1:
+        return parts[0]
+    if len({part.names if isinstance(part, Batch) else None for part in parts}) == 1 and isinstance(parts[0], Batch):
+        columns = zip(*[part.columns for part in parts if isinstance(part, Batch)])
+        return Batch(parts[0].names, [list(itertools.chain.from_iterable(column)) for column in columns])
+    return list(itertools.chain.from_iterable(parts))
+
+
 def layouts(records: Sequence[Mapping[str, Any]]) -> list[Layout]:
     """The records by their layouts, in the order of the first of each."""
+    if isinstance(records, Batch):
+        return [(records.names, records.columns)]
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for record in records:
         names = tuple(record)
@@ -43,12 +107,6 @@ def layouts(records: Sequence[Mapping[str, Any]]) -> list[Layout]:
         (names, list(zip(*[record.values() for record in group])) if names else [(None,) * len(group)])
         for names, group in groups.items()
     ]
-
-
-def layouts_of_rows(names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> list[Layout]:
-    """The records of a table's rows; a null is no field."""
-    columns = list(zip(*rows))
-    return without_nulls([(names, columns)]) if columns else []
 
 
 def without_nulls(found: list[Layout]) -> list[Layout]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from .._core.errors import TargetError
-from .._core.record_batches import BATCH, Layout, batches, layouts
+from .._core.record_batches import BATCH, batch, batches
 from .dynamodb_store import DynamodbRecords
 from .dynamodb_values import KeyField, Unstorable, encode, key_values
 from .record_kinds import Summary
@@ -63,9 +63,9 @@ class DynamodbRecordStore:
         for page in self._native.read(info.name):
             yield from page.records
 
-    def scan(self, info: Info) -> Iterator[list[Layout]]:
+    def chunks(self, info: Info, ordered: bool = True) -> Iterator[Sequence[Record]]:
         """See `RecordStore`."""
-        return map(layouts, batches(self.read(info), BATCH))
+        return map(batch, batches(self.read(info), BATCH))
 
     def summary(self, info: Info) -> Optional[Summary]:
         """Only reading tells."""

@@ -12,16 +12,19 @@ the place of the old one at once.
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, Optional
+from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
 from .._core import files
 from .._core.errors import InvalidRequest, NoSpace, SourceError, TargetError
-from .._core.record_batches import BATCH, Layout, batches, digest_sum, layouts
+from .._core.record_batches import BATCH, batch, batches, digest_sum, layouts
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
+from .._core.workers import in_order
 from . import json_stream
 from .json_read import stem
 from .json_stream import Document, Member
@@ -30,6 +33,7 @@ from .record_store import JSON, TEXT, Account, Field, Info, Record
 from .sql_schema import shaped
 from .sqlite_records import SqliteRecords
 
+Part = Callable[[], Iterator[list[tuple[Optional[str], Any]]]]  # members and their keys, many at a time
 KEY, VALUE, SCALARS = "_key", "_value", "_document"
 _CHUNK = 1 << 20
 
@@ -44,10 +48,11 @@ class JsonRecords:
     whole = True
     columns = False
 
-    def __init__(self, path: str, keys: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1) -> None:
         self.path = self.location = files.resolve(path, InvalidRequest)
         self.notes: list[str] = []
         self._keys = keys
+        self._workers = workers
         self._summaries: dict[str, Summary] = {}  # of what `_open` holds
         directory, name = os.path.split(self.path)
         self._gathered = os.path.join(directory, "%s%s.migration" % (files.PREPARED, name[:200]))
@@ -93,45 +98,55 @@ class JsonRecords:
         infos = []
         for one in document.collections():
             member = document.find(one.name) or document.root
-            key = self._key(handle, member)
+            key = self._key(member)
             infos.append(Info(one.name, key, (Field(KEY, TEXT, True),) if key == (KEY,) and not member.records else ()))
         scalars = any(member.kind == "value" for member in members)
         return [*infos, Info(SCALARS, (KEY,))] if scalars else infos
 
-    def _key(self, handle: BinaryIO, member: Member) -> tuple[str, ...]:
+    def _key(self, member: Member) -> tuple[str, ...]:
         given = self._keys.get(member.name)
         if member.kind == "list":
             if given is None and member.records == 0:
                 return (KEY,)
             return tuple(given or ())
-        candidates: Optional[list[str]] = list(given) if given else None
-        count, digest, kinds = 0, 0, Kinds()
-        for batch in batches(self._members(handle, member), BATCH):
-            texts = [key for key, record in batch]
-            records = [record for key, record in batch]
-            if set(map(type, records)) != {dict}:
-                return (KEY,)
-            if candidates is None:
-                candidates = [name for name, value in records[0].items() if _text(value) == texts[0]]
-            candidates = [name for name in candidates if _same([record.get(name) for record in records], texts)]
-            if not candidates:
-                return (KEY,)
-            count += len(batch)
-            found = layouts(records)
-            digest += digest_sum(found)
-            kinds.see(found)
+        digest, kinds = 0, Kinds()
+        candidates: Optional[Sequence[str]] = given
+        parts = [functools.partial(_looked_at, part, given) for part in self._parts(member)]
+        with contextlib.closing(in_order(parts, self._workers)) as results:
+            for found, total, seen in results:
+                candidates = found if candidates is None else [name for name in candidates if name in found]
+                if not candidates:
+                    return (KEY,)
+                digest += total
+                kinds.add(seen)
         if not candidates:
             return (KEY,)
-        self._summaries[member.name] = Summary(count, digest, kinds)
+        self._summaries[member.name] = Summary(member.records, digest, kinds)
         return (candidates[0],)
 
-    def _members(self, handle: BinaryIO, member: Member) -> Iterator[tuple[Optional[str], Any]]:
-        handle.seek(member.start)
-        return json_stream.records(handle.read, "%s (%s)" % (self.path, member.name))
+    def _parts(self, member: Member) -> list[Part]:
+        """The members of a collection in parts that follow each other, each to be read by itself."""
+        told = "%s (%s)" % (self.path, member.name)
+        path = self._open[0] if self._open is not None else self.path
+        if self._workers < 2 or len(member.marks) < 2:
+            return [functools.partial(_part, path, told, _Place(member.start, member.end, "", member.records))]
+        bounds = [(member.start, 0), *member.marks, (member.end, member.records)]
+        return [
+            functools.partial(_part, path, told, _Place(start, end, member.kind if done else "", until - done))
+            for (start, done), (end, until) in zip(bounds, bounds[1:])
+            if until > done
+        ]
 
-    def scan(self, info: Info) -> Iterator[list[Layout]]:
+    def chunks(self, info: Info, ordered: bool = True) -> Iterator[Sequence[Record]]:
         """See `RecordStore`."""
-        return map(layouts, batches(self.read(info), BATCH))
+        _handle, document = self._source()
+        found = document.find(info.name) if document is not None else None
+        if found is None or info.name == SCALARS:
+            yield from map(batch, batches(self._scalars(info), BATCH))
+            return
+        parts = [functools.partial(_records_of, part, info, self.path) for part in self._parts(found)]
+        with contextlib.closing(in_order(parts, self._workers)) as results:
+            yield from results
 
     def summary(self, info: Info) -> Optional[Summary]:
         """The search for the key has read all records."""
@@ -140,26 +155,16 @@ class JsonRecords:
 
     def read(self, info: Info) -> Iterator[Record]:
         """See `RecordStore`."""
+        return itertools.chain.from_iterable(self.chunks(info))
+
+    def _scalars(self, info: Info) -> Iterator[Record]:
+        """The top-level values that are no collections."""
         handle, document = self._source()
-        if handle is None or document is None:
-            return
-        if info.name == SCALARS and document.members is not None:
-            for member in document.members:
+        if handle is not None and document is not None and info.name == SCALARS:
+            for member in document.members or ():
                 if member.kind == "value" and document.find(member.name) is member:
                     handle.seek(member.start)
                     yield {KEY: member.name, VALUE: decode_json(handle.read(member.end - member.start))}
-            return
-        found = document.find(info.name)
-        if found is None:
-            return
-        kept = info.key == (KEY,)
-        for key, record in self._members(handle, found):
-            if not isinstance(record, dict):
-                if key is None:
-                    raise SourceError("%s: the list %s has a member that is no mapping." % (self.path, info.name))
-                yield {KEY: key, VALUE: record}
-            else:
-                yield {KEY: key, **record} if kept and key is not None else record
 
     def check_unchanged(self) -> None:
         """See `RecordStore`."""
@@ -311,6 +316,62 @@ class JsonRecords:
             for suffix in ("", "-journal", "-wal", "-shm"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._gathered + suffix)
+
+
+class _Place(NamedTuple):
+    """Some members of a collection: where they are in the document, and how many."""
+
+    start: int
+    end: int
+    inside: str  # see json_stream.records
+    count: int
+
+
+def _part(path: str, told: str, place: _Place) -> Iterator[list[tuple[Optional[str], Any]]]:
+    """The members at a place, with their keys."""
+    with os.fdopen(files.open_regular(path, SourceError), "rb", buffering=0) as handle:
+        handle.seek(place.start)
+
+        def read(size: int) -> bytes:
+            return handle.read(max(0, min(size, place.end - handle.tell())))
+
+        yield from batches(itertools.islice(json_stream.records(read, told, place.inside), place.count), BATCH)
+
+
+def _looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[list[str], int, Kinds]]:
+    """Of some members: the fields that equal the key in each of them, the sum of their digests, and their kinds.
+
+    Nothing more once there is no such field.
+    """
+    candidates = None if given is None else list(given)
+    for members in part():
+        texts = [key for key, record in members]
+        records = [record for key, record in members]
+        if set(map(type, records)) != {dict}:
+            yield [], 0, Kinds()
+            return
+        if candidates is None:
+            candidates = [name for name, value in records[0].items() if _text(value) == texts[0]]
+        candidates = [name for name in candidates if _same([record.get(name) for record in records], texts)]
+        kinds, found = Kinds(), layouts(records)
+        kinds.see(found)
+        yield candidates, digest_sum(found), kinds
+        if not candidates:
+            return
+
+
+def _records_of(part: Part, info: Info, path: str) -> Iterator[Sequence[Record]]:
+    kept = info.key == (KEY,)
+    for members in part():
+        records = []
+        for key, record in members:
+            if not isinstance(record, dict):
+                if key is None:
+                    raise SourceError("%s: the list %s has a member that is no mapping." % (path, info.name))
+                records.append({KEY: key, VALUE: record})
+            else:
+                records.append({KEY: key, **record} if kept and key is not None else record)
+        yield batch(records)
 
 
 def _held(info: Info) -> Info:

@@ -65,6 +65,7 @@ class Member(NamedTuple):
     key: int  # the key's opening quote
     start: int  # the value
     end: int
+    marks: tuple[tuple[int, int], ...] = ()  # behind some of its members: offset, and how many it has before
 
 
 class Document(NamedTuple):
@@ -118,8 +119,8 @@ def scan(read: Read, path: str, name: str, listed: bool = True) -> Document:
 def records(read: Read, path: str, inside: str = "") -> Iterator[tuple[Optional[str], Any]]:
     """The records of one collection in order, each with its key (None in a list). Tags are what they stand for.
 
-    :param read: as for `scan`, starting at the collection's first byte (`Member.start`), or behind one of its records.
-    :param inside: behind a record; the bracket that ends the collection.
+    :param read: as for `scan`, starting at the collection's first byte (`Member.start`), or at one of its marks.
+    :param inside: at a mark: the kind of the collection.
     :raises SourceError: also for a record that can't be held in memory.
 
     An integer of more than 4300 digits, and a number that a float would round, is a Decimal.
@@ -136,6 +137,7 @@ class _Scanner(Window):
 
     def document(self, name: str, listed: bool) -> Document:
         pos = self._begin()
+        self._marks: list[tuple[int, int]] = []
         start = self.offset + pos
         members: Optional[tuple[Member, ...]] = None
         if listed and self.text[pos] == "{":
@@ -152,7 +154,7 @@ class _Scanner(Window):
 
     def records(self, inside: str) -> Iterator[tuple[Optional[str], Any]]:
         pos = self._begin()
-        closing = inside or _CLOSING.get(self.text[pos])
+        closing = {"": _CLOSING.get(self.text[pos]), "list": "]", "mapping": "}"}[inside]
         if closing is None:
             raise self.error(pos, "a list or mapping")
         first, key = not inside, None
@@ -229,12 +231,14 @@ class _Scanner(Window):
             self.within = "" if name is None else ", in key %s" % json.dumps(name[:80])
             pos = self._colon(pos)
             start = self.offset + pos
+            self._marks = []
             kind, count, pos = self._value(pos)
+            marks = tuple(self._marks)
             if name is None or room < 0 or len(members) == MOST_NAMES:
                 self.within = ""
                 more, pos = self._members(pos, "}", first=False)
                 return None, len(members) + 1 + more, pos
-            members.append(Member(name, kind, count, lead, key, start, self.offset + pos))
+            members.append(Member(name, kind, count, lead, key, start, self.offset + pos, marks))
             pos = self._space(pos)
             if self.text[pos : pos + 1] == "}":
                 return tuple(members), len(members), pos + 1
@@ -272,7 +276,10 @@ class _Scanner(Window):
             closing = chr(stack[-1])
             if not first:
                 pos, whole = self._whole_members(pos, closing)
-                count += whole if len(stack) == 1 else 0
+                if len(stack) == 1:
+                    count += whole
+                    if self.offset + pos - (self._marks[-1][0] if self._marks else 0) >= WINDOW // 2:
+                        self._marks.append((self.offset + pos, count))
             pos = self._space(pos)
             if self.text[pos : pos + 1] == closing:
                 pos, first = pos + 1, False

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from .._core.errors import SourceError, TargetError
-from .._core.record_batches import BATCH, Layout, batches, layouts, layouts_of_rows
+from .._core.record_batches import BATCH, batch, batch_of_rows, batches
 from .._core.tagged_json import encode as encode_json
 from . import postgresql_ddl, postgresql_digest, sql_schema
 from .postgresql_client import connect, errors, identifier
@@ -36,7 +37,6 @@ from .record_store import (
     Record,
     Refused,
     Reject,
-    record_of,
     sort_out,
 )
 
@@ -118,16 +118,14 @@ class PostgresqlRecords:
 
     def read(self, info: Info) -> Iterator[Record]:
         """See `RecordStore`."""
-        names = tuple(field.name for field in info.fields)
-        order = " ORDER BY %s" % (", ".join(map(identifier, info.key)) or "1")
-        for row in self._rows(info, order):
-            yield row[0] if info.document else record_of(names, row)
+        return itertools.chain.from_iterable(self.chunks(info))
 
-    def scan(self, info: Info) -> Iterator[list[Layout]]:
+    def chunks(self, info: Info, ordered: bool = True) -> Iterator[Sequence[Record]]:
         """See `RecordStore`."""
         names = tuple(field.name for field in info.fields)
-        for rows in batches(self._rows(info, ""), BATCH):
-            yield layouts([row[0] for row in rows]) if info.document else layouts_of_rows(names, rows)
+        order = " ORDER BY %s" % (", ".join(map(identifier, info.key)) or "1") if ordered else ""
+        for rows in batches(self._rows(info, order), BATCH):
+            yield batch([row[0] for row in rows]) if info.document else batch_of_rows(names, rows)
 
     def _rows(self, info: Info, order: str) -> Iterator[Sequence[Any]]:
         fields = info.fields[-1:] if info.document else info.fields

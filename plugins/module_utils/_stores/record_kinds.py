@@ -46,6 +46,11 @@ class Kinds:
             for name, column in zip(names, columns):
                 self._seen.setdefault(name, set()).update(_kinds_of(column))
 
+    def add(self, other: Kinds) -> None:
+        """What another part of the records had."""
+        for name, kinds in other._seen.items():
+            self._seen.setdefault(name, set()).update(kinds)
+
     @property
     def nulls(self) -> bool:
         """Was there a null?"""

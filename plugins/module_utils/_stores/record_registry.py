@@ -17,25 +17,25 @@ from .record_store import RecordStore
 Keys = Mapping[str, Sequence[str]]
 
 
-def _json(options: Mapping[str, Any], keys: Keys) -> RecordStore:
+def _json(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
     from .json_records import JsonRecords
 
-    return JsonRecords(options["path"], keys)
+    return JsonRecords(options["path"], keys, workers)
 
 
-def _sqlite(options: Mapping[str, Any], keys: Keys) -> RecordStore:
+def _sqlite(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
     from .sqlite_records import SqliteRecords
 
-    return SqliteRecords(files.resolve(options["path"], InvalidRequest))
+    return SqliteRecords(files.resolve(options["path"], InvalidRequest), workers=workers)
 
 
-def _postgresql(options: Mapping[str, Any], keys: Keys) -> RecordStore:
+def _postgresql(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
     from .postgresql_records import PostgresqlRecords
 
     return PostgresqlRecords(options)
 
 
-def _dynamodb(options: Mapping[str, Any], keys: Keys) -> RecordStore:
+def _dynamodb(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
     from .dynamodb_records import DynamodbRecordStore
 
     return DynamodbRecordStore(options)
@@ -44,7 +44,7 @@ def _dynamodb(options: Mapping[str, Any], keys: Keys) -> RecordStore:
 class RecordType(NamedTuple):
     """How to open a store, an Ansible argument spec of its options, and the option that it can't do without."""
 
-    load: Callable[[Mapping[str, Any], Keys], RecordStore]
+    load: Callable[[Mapping[str, Any], Keys, int], RecordStore]
     options: dict[str, dict[str, Any]]
     needs: str = ""
 
@@ -66,9 +66,10 @@ def argument_spec() -> dict[str, Any]:
     return spec
 
 
-def open_records(parameters: Mapping[str, Any], keys: Keys) -> RecordStore:
+def open_records(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> RecordStore:
     """The store that suboptions describe.
 
+    :param workers: how many processes may read at the same time.
     :raises InvalidRequest: an option of another type, or a missing one.
     """
     kind = TYPES[parameters["type"]]
@@ -81,4 +82,4 @@ def open_records(parameters: Mapping[str, Any], keys: Keys) -> RecordStore:
         )
     if kind.needs and kind.needs not in given:
         raise InvalidRequest("A store of type %s needs the option %s." % (parameters["type"], kind.needs))
-    return kind.load(given, keys)
+    return kind.load(given, keys, workers)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
-from .._core.record_batches import Layout, layouts
+from .._core.record_batches import layouts
 
 if TYPE_CHECKING:
     from .record_kinds import Summary
@@ -110,8 +110,8 @@ class RecordStore(Protocol):
         :raises SourceError: naming collection and place.
         """
 
-    def scan(self, info: Info) -> Iterator[list[Layout]]:
-        """All records in any order, some hundreds at a time. Raises as `read`."""
+    def chunks(self, info: Info, ordered: bool = True) -> Iterator[Sequence[Record]]:
+        """As `read`, many records at a time; where their order does not matter there may be a faster one."""
 
     def summary(self, info: Info) -> Optional[Summary]:
         """What the store knows of all records by a reading of its own; None: read them."""

@@ -7,23 +7,24 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
 
 from .._core import files
 from .._core.errors import NoSpace, SourceError, TargetError
-from .._core.record_batches import BATCH, Layout, layouts, layouts_of_rows
 from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
-from . import sql_schema, sqlite_ddl
+from . import sql_schema, sqlite_ddl, sqlite_digest
 from .record_kinds import Summary
-from .record_store import POSITIONS, Account, Info, Record, Refused, key_of, record_of, sort_out
+from .record_store import POSITIONS, Account, Info, Record, Refused, key_of, sort_out
 from .sqlite_ddl import describe
-from .sqlite_file import connect, rows_of, sqlite3, sqlite_errors
+from .sqlite_file import connect, sqlite3, sqlite_errors
+from .sqlite_read import chunks
 from .sqlite_schema import fold, identifier
-from .sqlite_values import decoder, encoder, usual_rows
+from .sqlite_values import encoder, usual_rows
 
 
 class SqliteRecords:
@@ -36,9 +37,10 @@ class SqliteRecords:
     whole = False
     columns = True
 
-    def __init__(self, path: str, ordered: bool = True) -> None:
+    def __init__(self, path: str, ordered: bool = True, workers: int = 1) -> None:
         self.path = self.location = path
         self._ordered = ordered
+        self._workers = workers
         self._reader: Optional[sqlite3.Connection] = None
         self._writer: Optional[sqlite3.Connection] = None
         self.notes: list[str] = []
@@ -112,36 +114,26 @@ class SqliteRecords:
 
     def read(self, info: Info) -> Iterator[Record]:
         """See `RecordStore`."""
-        connection = self._open_reader()
-        if connection is None:
-            return
-        order = ", ".join(map(identifier, info.key)) if self._ordered and info.key else "rowid"
-        with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            names, rows = _rows(connection, info, " ORDER BY " + order)
-            for batch in rows:
-                if info.document:
-                    for (text,) in batch:
-                        yield decode_json(text)
-                else:
-                    for row in batch:
-                        yield record_of(names, row)
+        return itertools.chain.from_iterable(self.chunks(info))
 
-    def scan(self, info: Info) -> Iterator[list[Layout]]:
+    def chunks(self, info: Info, ordered: bool = True) -> Iterator[Sequence[Record]]:
         """See `RecordStore`."""
         connection = self._open_reader()
         if connection is None:
             return
+        order = ""
+        if ordered:
+            order = " ORDER BY %s" % (", ".join(map(identifier, info.key)) if self._ordered and info.key else "rowid")
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            names, rows = _rows(connection, info, "")
-            for batch in rows:
-                if info.document:
-                    yield layouts([decode_json(text) for (text,) in batch])
-                else:
-                    yield layouts_of_rows(names, batch)
+            yield from chunks(connection, info, order)
 
     def summary(self, info: Info) -> Optional[Summary]:
-        """Only reading tells."""
-        return None
+        """See `RecordStore`."""
+        connection = self._open_reader()
+        if connection is None:
+            return None
+        with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
+            return sqlite_digest.summary(connection, self.path, info, self._workers)
 
     def check_unchanged(self) -> None:
         """One read transaction shows one state."""
@@ -260,23 +252,6 @@ class SqliteRecords:
         """See `RecordStore`."""
         with self._transaction() as connection:
             connection.execute("DROP TABLE IF EXISTS %s" % POSITIONS)
-
-
-def _rows(
-    connection: sqlite3.Connection, info: Info, order: str
-) -> tuple[tuple[str, ...], Iterator[Sequence[tuple[Any, ...]]]]:
-    """The names of the columns, and the rows with their values as they are in records."""
-    names = (sql_schema.DOCUMENT,) if info.document else tuple(field.name for field in info.fields)
-    query = "SELECT %s FROM %s%s" % (", ".join(map(identifier, names)), identifier(info.name), order)
-    decoders = [] if info.document else [decoder(field) for field in info.fields]
-    if not any(decoders):
-        return names, rows_of(connection, query, BATCH)
-
-    def decoded(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        columns = [map(decode, column) if decode else column for decode, column in zip(decoders, zip(*rows))]
-        return list(zip(*columns))
-
-    return names, map(decoded, rows_of(connection, query, BATCH))
 
 
 def _keep(connection: sqlite3.Connection, collection: str, position: Any) -> None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Optional
 from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.files import need_space, resolve
 from .._core.progress import Progress
+from .._core.workers import usual_number
 from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
 from .._stores.record_kinds import Kinds
@@ -49,6 +50,7 @@ ARGUMENTS: dict[str, Any] = {
         shape={"type": "str", "choices": ["columns", "document"], "default": "columns"},
         on_existing={"type": "str", "choices": ["fail", "merge", "replace"], "default": "fail"},
         batch_size={"type": "int", "default": 5000},
+        workers={"type": "int"},
         references={
             "type": "list",
             "elements": "dict",
@@ -115,6 +117,8 @@ def request_from(params: Mapping[str, Any]) -> Request:
     """Check the module's arguments. Raises InvalidRequest."""
     if params["batch_size"] < 1:
         raise InvalidRequest("batch_size is %d; it must be at least 1." % params["batch_size"])
+    if params["workers"] is not None and params["workers"] < 1:
+        raise InvalidRequest("workers is %d; it must be at least 1." % params["workers"])
     if params["max_rejects"] and not params["rejects"]:
         raise InvalidRequest("max_rejects lets records be left out.", "Set rejects, the file that they are written to.")
     target = params["target"]
@@ -140,13 +144,14 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             repository = open_repository(params["repository"])
             repository.check_writable()
             stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))
-        target = stack.enter_context(open_records(params["target"], keys))
+        workers = params["workers"] or usual_number()
+        target = stack.enter_context(open_records(params["target"], keys, workers))
         if params["state"] == "reverted":
             from .migrate_safety import revert  # what reads backups is only needed here
 
             result = revert(_safety(request), target, params, check, progress)
         else:
-            source = stack.enter_context(open_records(params["source"], keys))
+            source = stack.enter_context(open_records(params["source"], keys, workers))
             ready = plan(request, source, target, stack.enter_context(scratch_directory()), progress)
             if check or not any(job.changes for job in ready.jobs):
                 result = report(ready, check=check)

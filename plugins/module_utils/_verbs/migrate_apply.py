@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.files import os_errors
-from .._core.record_batches import batches, count_of, digest_sum, without_nulls
+from .._core.record_batches import digest_sum, layouts, regrouped, without_nulls
 from .._core.records import record_digest
 from .._core.tagged_json import encode as encode_json
 from .._stores.record_kinds import Summary
@@ -146,8 +145,8 @@ def _write(ready: Plan, job: Job) -> _Written:
     began, written = time.monotonic(), position["done"]
     ready.progress.start("Migrating %s" % name, job.survey.records, "records")
     if position["done"] < job.survey.records:
-        records = itertools.islice(ready.source.read(job.source), position["done"], None)
-        for batch in batches(records, ready.request.params["batch_size"]):
+        chunks = ready.source.chunks(job.source)
+        for batch in regrouped(chunks, ready.request.params["batch_size"], position["done"]):
 
             def account(rejects: list[Reject], size: int = len(batch)) -> dict[str, Any]:
                 _keep_rejects(ready, job, rejects, position["rejected"])
@@ -213,9 +212,9 @@ def _differs(ready: Plan, one: _Written) -> Optional[Comparison]:
     if ready.request.mode != "merge":
         count, total = 0, 0
         sparse = job.loose and (one.info.document or not ready.target.columns)
-        for found in ready.target.scan(one.info):
-            total += digest_sum(without_nulls(found) if sparse else found)
-            count += count_of(found)
+        for chunk in ready.target.chunks(one.info, ordered=False):
+            total += digest_sum(without_nulls(layouts(chunk)) if sparse else layouts(chunk))
+            count += len(chunk)
             ready.progress.update(count)
         if _equals(one, count, total):
             return None

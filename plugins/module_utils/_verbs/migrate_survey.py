@@ -13,7 +13,7 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, NoSpace, SourceError
 from .._core.progress import Progress
-from .._core.record_batches import Layout, count_of, digest_sum, without_nulls
+from .._core.record_batches import Layout, count_of, digest_sum, layouts, without_nulls
 from .._core.records import canonical, record_digest
 from .._stores.record_kinds import Kinds
 from .._stores.record_store import Info, Record, RecordStore, key_of
@@ -85,8 +85,8 @@ def survey(store: RecordStore, info: Info, loose: bool, progress: Progress, kind
     progress.start("Reading %s of %s" % (info.name, store.location), unit="records")
     # in columns there are none
     sparse = loose and (info.document or not store.columns)
-    for batch in store.scan(info):
-        found = without_nulls(batch) if sparse else batch
+    for chunk in store.chunks(info, ordered=False):
+        found = without_nulls(layouts(chunk)) if sparse else layouts(chunk)
         if not all(_has_key(info, one) for one in found):
             raise _without_key(store, info)
         if kinds:
