@@ -60,7 +60,6 @@ def run_under_strace(options: list[str], verb: str, params: dict[str, Any]) -> V
     It waits for strace, and reports, through a socket, so that no `write` of it is not the verb's.
     """
     ours, theirs = socket.socketpair()
-    gc.collect()
     gc.freeze()  # what this process left to be closed is not the child's to close
     child = os.fork()
     if child == 0:
