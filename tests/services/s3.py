@@ -22,10 +22,15 @@ CREDENTIALS = {"access_key_id": "test", "secret_access_key": "test"}
 
 
 @contextlib.contextmanager
-def ministack(directory: Path) -> Iterator[str]:
-    """The URL of a server while the block runs; its data is in memory."""
+def ministack(directory: Path, services: str = "s3") -> Iterator[str]:
+    """The URL of a server while the block runs; its data is in memory. It has other services of AWS too."""
     (port,) = free_ports(1)
-    settings = [f"GATEWAY_PORT={port}", "MINISTACK_HOST=127.0.0.1", "SERVICES=s3", f"MINISTACK_REGION={REGION}"]
+    settings = [
+        f"GATEWAY_PORT={port}",
+        "MINISTACK_HOST=127.0.0.1",
+        f"SERVICES={services}",
+        f"MINISTACK_REGION={REGION}",
+    ]
     with running(["env", *settings, str(_program())], directory) as process:
         wait_for_port(port, process, 60.0)
         yield "http://127.0.0.1:%d" % port
