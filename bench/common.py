@@ -42,6 +42,9 @@ def shell(command: str) -> float:
     return time.perf_counter() - began
 
 
+CORES = os.sched_getaffinity(0)
+
+
 class Memory(threading.Thread):
     """The peak of the resident memory of a module and its children, in MiB, looked at every 10 ms."""
 
@@ -52,6 +55,8 @@ class Memory(threading.Thread):
         self.peak = 0.0
 
     def run(self) -> None:
+        # What is measured on one core does not share it with who looks on.
+        os.sched_setaffinity(0, CORES)
         while not self._done.wait(0.01):
             self.peak = max(self.peak, self._now())
 

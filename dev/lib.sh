@@ -24,6 +24,8 @@ export LC_ALL=C.UTF-8
 PATH=$PATH:/usr/sbin:/sbin
 # A caller's virtual environment or module path is none of ours.
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# Tests start many short processes: compiling the same modules in each would be most of their work.
+unset PYTHONDONTWRITEBYTECODE
 
 die() {
   printf 'error: %s\n' "$*" >&2

@@ -5,11 +5,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.day2.ops.tests.faults.support import APPLICATIONS, Application
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_core() -> None:
+    """strace and what it stops take turns: on one core, half of the time that is lost between cores."""
+    cores = sorted(os.sched_getaffinity(0))
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    os.sched_setaffinity(0, {cores[int(worker[2:]) % len(cores)]})
 
 
 @pytest.fixture(params=sorted(APPLICATIONS))

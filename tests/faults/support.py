@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -12,11 +13,11 @@ import shutil
 import socket
 import sqlite3
 import subprocess
-import sys
+import traceback
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
@@ -54,20 +55,43 @@ def run(verb: str, params: dict[str, Any]) -> Verb:
 
 
 def run_under_strace(options: list[str], verb: str, params: dict[str, Any]) -> Verb:
-    """Run a verb as a process of its own. It reports through a socket, so that no `write` of it is not the verb's."""
+    """Run a verb as a process of its own, forked from this one: starting Python under strace is most of a run's time.
+
+    It waits for strace, and reports, through a socket, so that no `write` of it is not the verb's.
+    """
     ours, theirs = socket.socketpair()
-    with ours, theirs:
-        program = [sys.executable, "-B", str(Path(__file__).with_name("verb.py")), verb, json.dumps(params)]
-        command = ["strace", "-f", "-qq", *options, *program, str(theirs.fileno())]
-        environment = dict(os.environ, PYTHONPATH=str(COLLECTIONS), LC_ALL="C")
-        with subprocess.Popen(
-            command, env=environment, pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        ) as process:
-            theirs.close()
-            told = b"".join(iter(lambda: ours.recv(65536), b""))
-            _out, said = process.communicate(timeout=120)
-    status, error, result = json.loads(told) if told else (process.returncode, said.decode(), {})
-    return Verb(status, error, result)
+    gc.freeze()  # what this process left to be closed is not the child's to close
+    child = os.fork()
+    if child == 0:
+        ours.close()
+        report_verb(theirs, verb, params)
+    gc.unfreeze()
+    theirs.close()
+    with ours, subprocess.Popen(["strace", "-f", "-p", str(child), *options], stderr=subprocess.PIPE) as tracer:
+        assert tracer.stderr is not None
+        attached = tracer.stderr.readline()
+        ours.sendall(b"go")
+        told = b"".join(iter(lambda: ours.recv(65536), b""))
+        tracer.communicate(timeout=120)
+    _pid, status = os.waitpid(child, 0)
+    assert b"attached" in attached, attached
+    code, error, result = json.loads(told) if told else (os.waitstatus_to_exitcode(status), "", {})
+    return Verb(code, error, result)
+
+
+def report_verb(out: socket.socket, verb: str, params: dict[str, Any]) -> NoReturn:
+    """What the forked process does."""
+    try:
+        out.recv(2)
+        report: tuple[int, str, dict[str, Any]] = (0, "", run_verb(verb, params))
+    except Day2Error as exc:
+        report = (3, str(exc), {})
+    except BaseException:
+        report = (1, traceback.format_exc(), {})
+    try:
+        out.sendall(json.dumps(report).encode())
+    finally:
+        os._exit(0)
 
 
 def steps(verb: str, params: dict[str, Any], log: Path) -> list[str]:
@@ -75,7 +99,8 @@ def steps(verb: str, params: dict[str, Any], log: Path) -> list[str]:
 
     strace counts each kind of call of each process by itself.
     """
-    done = run_under_strace(["-o", str(log), "-e", f"trace={','.join('?' + one for one in CHANGING)}"], verb, params)
+    traced = f"trace={','.join('?' + one for one in CHANGING)}"
+    done = run_under_strace(["-o", str(log), "-e", traced], verb, params)
     if done.status != 0:
         raise AssertionError(done.error)
     counts: Counter[tuple[str, str]] = Counter()

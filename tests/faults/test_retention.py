@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from ansible_collections.day2.ops.plugins.module_utils._retention.rules import RULE_SPEC, TIER_SPEC
 from ansible_collections.day2.ops.tests.faults.support import copy, run, run_with, steps
+from ansible_collections.day2.ops.tests.services.s3 import CREDENTIALS, REGION, ministack
 
 DAY = 86400
 # What no tier removes for good: whatever happens, it is somewhere, whole.
@@ -86,3 +90,47 @@ def test_killed_at_every_step(tmp_path: Path) -> None:
 
 def test_no_space_at_every_step(tmp_path: Path) -> None:
     suffer("error=ENOSPC", tmp_path)
+
+
+def test_killed_on_the_way_to_s3(tmp_path: Path) -> None:
+    root, before = tmp_path / "data", tmp_path / "before"
+    make(before)
+    with ministack(tmp_path) as url:
+        resource = boto3.resource(
+            "s3", endpoint_url=url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+        )
+
+        def fresh(name: str) -> tuple[Any, dict[str, Any]]:
+            copy(before, root)
+            bucket = resource.Bucket(name)
+            bucket.create(CreateBucketConfiguration={"LocationConstraint": REGION})
+            wanted = params(root)
+            wanted["rules"][0]["tiers"][1]["destination"] = f"s3://{name}/archive"
+            wanted["s3"] = {
+                "endpoint_url": url,
+                "region": REGION,
+                "profile": None,
+                "session_token": None,
+                **CREDENTIALS,
+            }
+            return bucket, wanted
+
+        def everything(bucket: Any) -> set[str]:
+            return {*contents(root), *(item.get()["Body"].read().decode() for item in bucket.objects.all())}
+
+        _bucket, dry = fresh("dry")
+        removing = [one for one in steps("retention", dry, tmp_path / "strace") if one.startswith(("unlink", "rmdir"))]
+        done = 0
+        # before and after each object is there, and then at what removes the local copy
+        for step in [f"sendto:{{}}:when={number}" for number in range(1, 8)] + removing[-4:]:
+            bucket, wanted = fresh("b" + re.sub("[^a-z0-9]", "", step))
+            killed = run_with("signal=KILL", step, "retention", wanted)
+            done += killed.killed
+            assert killed.killed or killed.status == 0, (step, killed.error)
+            assert set(PRECIOUS.values()) <= everything(bucket), step
+            again = run("retention", wanted)
+            assert again.status == 0, (step, again.error)
+            assert sorted(one.key for one in bucket.objects.all()) == ["archive/run-40/audit", "archive/run-40/profile"]
+            assert list((root / "outputs" / "run-40").glob("*")) == [], step
+            assert set(PRECIOUS.values()) <= everything(bucket), step
+        assert done > 5

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import http.client
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Callable, Optional
 from urllib.parse import urlsplit
 
 from .local import free_ports, running, wait_for_port
@@ -21,10 +22,15 @@ CREDENTIALS = {"access_key_id": "test", "secret_access_key": "test"}
 
 
 @contextlib.contextmanager
-def ministack(directory: Path) -> Iterator[str]:
-    """The URL of a server while the block runs; its data is in memory."""
+def ministack(directory: Path, services: str = "s3") -> Iterator[str]:
+    """The URL of a server while the block runs; its data is in memory. It has other services of AWS too."""
     (port,) = free_ports(1)
-    settings = [f"GATEWAY_PORT={port}", "MINISTACK_HOST=127.0.0.1", "SERVICES=s3", f"MINISTACK_REGION={REGION}"]
+    settings = [
+        f"GATEWAY_PORT={port}",
+        "MINISTACK_HOST=127.0.0.1",
+        f"SERVICES={services}",
+        f"MINISTACK_REGION={REGION}",
+    ]
     with running(["env", *settings, str(_program())], directory) as process:
         wait_for_port(port, process, 60.0)
         yield "http://127.0.0.1:%d" % port
@@ -40,8 +46,14 @@ def _program() -> Path:
 
 
 @contextlib.contextmanager
-def damaging_proxy(url: str, method: str) -> Iterator[str]:
-    """The URL of a proxy that flips a bit in the bodies of requests ("PUT") or of answers to them ("GET")."""
+def damaging_proxy(
+    url: str, method: str = "", first: Callable[[str, Mapping[str, str]], Optional[int]] = lambda method, headers: None
+) -> Iterator[str]:
+    """The URL of a proxy that flips a bit in the bodies of requests ("PUT") or of answers to them ("GET").
+
+    :param first: called with each request's method and headers before it is passed on; a status that it returns is the
+        answer instead.
+    """
     target = urlsplit(url)
 
     class Handler(BaseHTTPRequestHandler):
@@ -49,6 +61,12 @@ def damaging_proxy(url: str, method: str) -> Iterator[str]:
 
         def pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status = first(self.command, self.headers)
+            if status is not None:
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             if self.command == method == "PUT":
                 body = _flipped(body)
             upstream = http.client.HTTPConnection(str(target.hostname), target.port or 80, timeout=10)

@@ -17,7 +17,7 @@ from .._core.secure_directory import SecureDirectory
 from .compress import Job, compress_all
 from .find import Place, Rotated
 from .identity import Identity
-from .plan import RENAME, Compressed, LogPlan, Plan, Removed
+from .plan import NOBODY, RENAME, Compressed, LogPlan, Plan, Removed
 from .reopen import Tell, run_commands, tell, wait
 from .rotate import NewFile, clean_up, rotate
 from .rules import over_total
@@ -61,11 +61,11 @@ def predict(plan: Plan) -> None:
             continue
         log.mended = bool(log.new_file)
         if log.reopen:
-            log.held = {}
+            log.held = NOBODY
         if log.due:
             log.rotated_to = log.first_place.of(log.new_name)
         for removal in log.removals:
-            log.removed.append(_removed(removal.file, removal.reason))
+            log.removed += (_removed(removal.file, removal.reason),)
         renamed = {new: old for _place, old, new in log.shifts}
         for place, name, size in log.compress:
             source, current, part = place, renamed.get(name, name), None
@@ -81,7 +81,7 @@ def predict(plan: Plan) -> None:
                 log.fail(exc)
                 continue
             final = name + plan.options.compression.suffix
-            log.compressed.append(Compressed(place.of(name), log.target.of(final), size, stored))
+            log.compressed += (Compressed(place.of(name), log.target.of(final), size, stored),)
     if plan.options.max_total_size is not None:
         _limit_total(plan, dry=True)
 
@@ -177,7 +177,7 @@ def _keep_uncompressed(log: LogPlan) -> None:
                 busy.add((place.fd, name))
         except OSError:  # prepare says why
             continue
-    log.compress = [job for job in log.compress if (job[0].fd, job[1]) not in busy]
+    log.compress = tuple(job for job in log.compress if (job[0].fd, job[1]) not in busy)
 
 
 def remove(log: LogPlan, file: Rotated, reason: str) -> None:
@@ -188,7 +188,7 @@ def remove(log: LogPlan, file: Rotated, reason: str) -> None:
     except Day2Error as exc:
         log.fail(exc)
         return
-    log.removed.append(_removed(file, reason))
+    log.removed += (_removed(file, reason),)
 
 
 def _removed(file: Rotated, reason: str) -> Removed:
@@ -211,7 +211,7 @@ def _limit_total(plan: Plan, dry: bool = False) -> None:
                 candidates.append((file.when, size, (log, file, size)))
     for log, file, size in over_total(candidates, others, plan.options.max_total_size or 0):
         if dry:
-            log.removed.append(Removed(file.path, size, "max_total_size"))
+            log.removed += (Removed(file.path, size, "max_total_size"),)
         else:
             remove(log, file, "max_total_size")
 

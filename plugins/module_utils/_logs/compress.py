@@ -127,8 +127,7 @@ def _note(job: Job, outcome: Outcome) -> None:
     if isinstance(outcome, Day2Error):
         job.log.fail(outcome)
         return
-    job.log.compressed.append(
-        Compressed(
-            outcome.source.of(outcome.name), outcome.target.of(outcome.final), outcome.bytes, outcome.stored_bytes
-        )
-    )
+    path = outcome.source.of(outcome.name)
+    if path == job.log.rotated_to:
+        path = job.log.rotated_to  # one string for ten thousand logs' two
+    job.log.compressed += (Compressed(path, outcome.target.of(outcome.final), outcome.bytes, outcome.stored_bytes),)

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
 from .._core.compression.base import Compression
@@ -64,10 +65,13 @@ class Removed(NamedTuple):
     reason: str
 
 
+NOBODY: Mapping[FileId, list[Writer]] = {}
+
+
 class LogPlan:
     """One log: what is there, and what happens to it; apply notes here what has happened."""
 
-    # A run may have ten thousand of them.
+    # A run may have ten thousand of them. (Empty tuples are one object, empty lists are not.)
     __slots__ = (
         *("found", "directory", "target", "name", "path", "info", "error", "history", "leftovers", "new_file"),
         *("interrupted", "due", "reason", "new_name", "shifts", "cut", "lossy", "moves", "held", "reopen", "removals"),
@@ -82,27 +86,27 @@ class LogPlan:
         self.path = found.path
         self.info = found.info
         self.error: Optional[Day2Error] = found.error
-        self.history: list[Rotated] = []  # newest first, as it is before the run
-        self.leftovers: list[tuple[SecureDirectory, str]] = []
+        self.history: tuple[Rotated, ...] = ()  # newest first, as it is before the run
+        self.leftovers: tuple[tuple[SecureDirectory, str], ...] = ()
         self.new_file = ""  # a killed run's, not in place yet
         self.interrupted: Optional[in_place.Interrupted] = None
         self.due = False
         self.reason = ""
         self.new_name = ""
-        self.shifts: list[tuple[SecureDirectory, str, str]] = []
+        self.shifts: tuple[tuple[SecureDirectory, str, str], ...] = ()
         self.cut: Optional[in_place.Cut] = None
         self.lossy = False
         self.moves = False  # the rotated file first stays in the log's directory: old_dir is on another file system
-        self.held: dict[FileId, list[Writer]] = {}  # rotated files that processes still write to
+        self.held: Mapping[FileId, list[Writer]] = NOBODY  # rotated files that processes still write to
         self.reopen = False
-        self.removals: list[Removal] = []
-        self.compress: list[tuple[SecureDirectory, str, int]] = []
+        self.removals: tuple[Removal, ...] = ()
+        self.compress: tuple[tuple[SecureDirectory, str, int], ...] = ()
         # results
         self.rotated_to = ""
         self.rotated_bytes = 0
         self.window_bytes: Optional[int] = None
-        self.compressed: list[Compressed] = []
-        self.removed: list[Removed] = []
+        self.compressed: tuple[Compressed, ...] = ()
+        self.removed: tuple[Removed, ...] = ()
         self.mended = False
 
     @property
@@ -197,17 +201,19 @@ def _check_names(logs: Sequence[LogPlan]) -> None:
 
 
 def _look_at_history(log: LogPlan, options: Options, places: Places) -> None:
+    history: list[Rotated] = []
     kept = [places.open(log.directory.path)]
     if log.target is not log.directory:
         kept.append(places.open(log.target.path))
     for place in kept:
-        log.history += place.history(log.name)
+        history += place.history(log.name)
         for purpose, name in place.prepared:
             _take_leftover(log, place, purpose, name, options.naming)
-    if all(one.parsed.number is not None for one in log.history):
-        log.history.sort(key=lambda one: (one.parsed.number or 0, one.name))
+    if all(one.parsed.number is not None for one in history):
+        history.sort(key=lambda one: (one.parsed.number or 0, one.name))
     else:
-        log.history.sort(key=lambda one: (-one.when, one.parsed.number or 0, one.name))
+        history.sort(key=lambda one: (-one.when, one.parsed.number or 0, one.name))
+    log.history = tuple(history)
 
 
 def _take_leftover(log: LogPlan, place: Place, purpose: str, name: str, naming: Naming) -> None:
@@ -223,7 +229,7 @@ def _take_leftover(log: LogPlan, place: Place, purpose: str, name: str, naming: 
     if purpose == log.name + ".new" and log.info is None and place.directory is log.directory:
         log.new_file = name
     else:
-        log.leftovers.append((place.directory, name))
+        log.leftovers += ((place.directory, name),)
 
 
 def _interesting(logs: Sequence[LogPlan], options: Options) -> set[FileId]:
@@ -236,7 +242,7 @@ def _interesting(logs: Sequence[LogPlan], options: Options) -> set[FileId]:
 def _decide(log: LogPlan, options: Options, held: dict[FileId, list[Writer]], now: float) -> None:
     for one in log.history:
         if not one.compressed and file_id(one.info) in held:
-            log.held[file_id(one.info)] = held[file_id(one.info)]
+            log.held = {**log.held, file_id(one.info): held[file_id(one.info)]}
     log.reopen = bool(log.held) and options.reopens and options.method == RENAME
     _decide_interrupted(log)
     if not log.due and log.info is not None:
@@ -261,7 +267,7 @@ def _decide_interrupted(log: LogPlan) -> None:
     if cut:
         log.due, log.reason = True, "an interrupted rotation is completed"
     else:
-        log.leftovers.append((log.target, log.interrupted.name))
+        log.leftovers += ((log.target, log.interrupted.name),)
         log.interrupted = None
 
 
@@ -272,7 +278,8 @@ def _decide_due(log: LogPlan, options: Options, live: Sequence[Writer], now: flo
     last = max((one.rotated_at for one in log.history), default=None)
     if log.history and all(one.parsed.number is not None for one in log.history):
         last = log.history[0].rotated_at
-    log.due, log.reason = due(options.rules, size, last, now)
+    log.due, reason = due(options.rules, size, last, now)
+    log.reason = sys.intern(reason)  # thousands of logs have few
     if log.due and options.naming.dated and last is not None:
         check_clock(last, now)
     if log.due and options.method == IN_PLACE:
@@ -338,7 +345,7 @@ def _decide_shifts(log: LogPlan) -> None:
     for number in range(highest, 0, -1):
         for one in numbered[number]:
             new = "%s.%d%s" % (log.name, number + 1, one.name[len(one.parsed.stem) :])
-            log.shifts.append((one.place, one.name, new))
+            log.shifts += ((one.place, one.name, new),)
 
 
 class _Entry(NamedTuple):
@@ -376,7 +383,7 @@ def _decide_rest(log: LogPlan, options: Options, held: dict[FileId, list[Writer]
         busy = entry.file is not None and file_id(entry.file.info) in log.held
         if options.keep.removes(index, now - entry.when) and entry.file is not None and not busy:
             file = entry.file._replace(name=entry.name)
-            log.removals.append(Removal(file, _why(options.keep, index)))
+            log.removals += (Removal(file, _why(options.keep, index)),)
             continue
         if entry.file is not None and entry.file.compressed:
             continue
@@ -385,11 +392,11 @@ def _decide_rest(log: LogPlan, options: Options, held: dict[FileId, list[Writer]
         if entry.file is None and options.method == RENAME and not options.reopens:
             live = [] if log.info is None else held.get(file_id(log.info), [])
             if live and log.info is not None:
-                log.held[file_id(log.info)] = live
+                log.held = {**log.held, file_id(log.info): live}
                 continue
         wanted = bool(options.compression.suffix) and not (options.delay_compress and entry.stem == newest)
         if wanted or entry.place is not log.target:
-            log.compress.append((entry.place, entry.name, entry.bytes))
+            log.compress += ((entry.place, entry.name, entry.bytes),)
 
 
 def _why(keep: Keep, index: int) -> str:

@@ -127,7 +127,7 @@ def _shift(log: LogPlan) -> None:
     for place, old, new in log.shifts:
         with place.errors("Can't rename", old):
             place.rename(old, new)
-    log.shifts = []
+    log.shifts = ()
 
 
 def _make_new(log: LogPlan, old: os.stat_result, new_file: NewFile) -> str:

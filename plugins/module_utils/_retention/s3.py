@@ -29,6 +29,8 @@ _ONE_PIECE = 5 << 30
 _PART = 64 << 20
 _PARTS = 10_000
 _MISSING = ("404", "NoSuchKey", "NotFound")
+_UNKNOWN = ("NotImplemented", "501")
+_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
 class S3Archive:
@@ -60,6 +62,14 @@ class S3Archive:
                 endpoint_url=options.get("endpoint_url"),
                 config=Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=10, read_timeout=60),
             )
+        self._conditions = True
+        for call in ("PutObject", "CompleteMultipartUpload"):
+            self._client.meta.events.register(f"before-call.s3.{call}", self._only_if_new)
+
+    def _only_if_new(self, params: dict[str, Any], **_more: Any) -> None:
+        """The server itself is to refuse what exists: between our look and our upload others may write."""
+        if self._conditions:  # a header, as older releases of boto3 have no argument for it
+            params["headers"]["If-None-Match"] = "*"
 
     def put(self, source: SecureDirectory, name: str, key: str) -> None:
         key, where = self._place(key)
@@ -69,7 +79,9 @@ class S3Archive:
             digest = _digest(handle)
             if not self._is_kept(key, where, digest):
                 with _s3_errors("upload to", where):
-                    self._upload(handle, os.fstat(fd).st_size, key, digest)
+                    mine = self._upload_new(handle, os.fstat(fd).st_size, key, digest)
+                if not mine and self._is_kept(key, where, digest):
+                    return
                 with _s3_errors("read back", where):
                     there = self._kept(key)
                 if there != digest:
@@ -111,6 +123,20 @@ class S3Archive:
         for data in body.iter_chunks(BLOCK):
             digest.update(data)
         return digest.digest()
+
+    def _upload_new(self, handle: Any, size: int, key: str, digest: bytes) -> bool:
+        """False: somebody else was first (or this upload, whose answer was lost)."""
+        try:
+            self._upload(handle, size, key, digest)
+        except ClientError as exc:
+            code = exc.response.get("Error", {}).get("Code")
+            if code in _TAKEN:
+                return False
+            if code not in _UNKNOWN or not self._conditions:
+                raise
+            self._conditions = False  # not every server knows conditions
+            self._upload(handle, size, key, digest)
+        return True
 
     def _upload(self, handle: Any, size: int, key: str, digest: bytes) -> None:
         place = {"Bucket": self._bucket, "Key": key}

@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple, Optional
 
 from .._core.compression import by_suffix, choose
@@ -162,7 +162,12 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
             )
             known = _reason(request, history, taken)
         reason, how = known
-        extra = ((_new_id(taken, created), created),) if reason in ("new", "changed", "import") else ()
+        extra: tuple[tuple[str, datetime], ...] = ()
+        if reason in ("new", "changed", "import"):
+            # as `publish` would: what the policy says must be said of the id that it will have
+            while history.get(_new_id(taken, created)):
+                created += timedelta(seconds=1)
+            extra = ((_new_id(taken, created), created),)
         decisions = retained(history, request.keep, extra)
         yield Plan(request, history, leftovers, reason, how, taken, staging, created, started, decisions)
 

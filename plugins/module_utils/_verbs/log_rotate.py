@@ -135,8 +135,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         places.close()
     result = _result(plan, request)
     result["duration_s"] = round(time.monotonic() - began, 3)
-    errors = [str(problem.error) for problem in plan.problems]
-    errors += [str(log.error) for log in plan.logs if log.error is not None]
+    errors = [one["problem"] for one in result["problems"]]
     if errors:
         raise TargetError(
             "%s %d in error: %s" % (result["msg"], len(errors), " | ".join(dict.fromkeys(errors))),
@@ -146,13 +145,14 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _result(plan: Plan, request: Request) -> dict[str, Any]:
-    rotations = [_rotation(log) for log in plan.logs]
+    """The plan is spent: ten thousand logs need not be in memory twice."""
     compressed = [one for log in plan.logs for one in log.compressed]
     removed = [one for log in plan.logs for one in log.removed]
     rotated = [log for log in plan.logs if log.rotated_to]
     freed = sum(one.bytes for one in removed) + sum(one.bytes - one.stored_bytes for one in compressed)
     notes = list(request.notes) + _notes(plan, bool(rotated))
-    return {
+    rotations: list[dict[str, Any]] = []
+    result = {
         "changed": bool(rotated or compressed or removed) or any(log.mended or _reopened(log) for log in plan.logs),
         "msg": "%d of %d logs rotated, %d files compressed, %d removed, %s freed."
         % (len(rotated), len(plan.logs), len(compressed), len(removed), format_size(max(0, freed))),
@@ -163,6 +163,11 @@ def _result(plan: Plan, request: Request) -> dict[str, Any]:
         "diff": _diff(plan),
         "warnings": notes,
     }
+    del compressed, removed, rotated
+    plan.logs.reverse()
+    while plan.logs:
+        rotations.append(_rotation(plan.logs.pop()))
+    return result
 
 
 def _reopened(log: LogPlan) -> bool:

@@ -11,31 +11,40 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, Callable
 
 import boto3
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
-from tests.services.dynamodb import CREDENTIALS, REGION, dynoxide
+from tests.services.dynamodb import CREDENTIALS, REGION, dynamodb_local
+from tests.services.s3 import ministack
 
 Check = Callable[..., dict[str, Any]]
 Serve = Callable[[Callable[[socket.socket], None]], int]
 
 
+def client_of(url: str) -> Any:
+    return boto3.client(
+        "dynamodb", endpoint_url=url, region_name=REGION,
+        aws_access_key_id=CREDENTIALS["access_key"], aws_secret_access_key=CREDENTIALS["secret_key"],
+    )  # fmt: skip
+
+
+def make_table(url: str) -> None:
+    client_of(url).create_table(
+        TableName="machines",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with dynoxide(tmp_path_factory.mktemp("dynoxide")) as running:
-        client = boto3.client(
-            "dynamodb", endpoint_url=running, region_name=REGION,
-            aws_access_key_id=CREDENTIALS["access_key"], aws_secret_access_key=CREDENTIALS["secret_key"],
-        )  # fmt: skip
-        client.create_table(
-            TableName="machines",
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+    with dynamodb_local(tmp_path_factory.mktemp("dynamodb_local")) as running:
+        make_table(running)
         yield running
 
 
@@ -68,35 +77,35 @@ def test_no_server(check: Check, serve: Serve) -> None:
     assert result["message"] == "no answer within 1s while asking DynamoDB for machines"
 
 
-def recovery(serve: Serve, status: str, age: float) -> str:
-    """None of the servers knows of continuous backups: their answer is AWS' own, by the API's reference."""
+def test_point_in_time_recovery(check: Check, tmp_path: Path) -> None:
+    """Amazon's own local server has none."""
+    with ministack(tmp_path, "dynamodb") as url:
+        make_table(url)
+        for enabled in (False, True):
+            client_of(url).update_continuous_backups(
+                TableName="machines", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": enabled}
+            )
+            for wanted in (False, True):
+                result = check("dynamodb", **options(url, pitr=wanted))
+                assert result["status"] == ("ok" if wanted == enabled else "critical"), result["message"]
+
+
+@pytest.mark.parametrize(("age", "found"), [(300, "ok"), (1000, "warning"), (2000, "critical")])
+def test_recovery_that_falls_behind(check: Check, serve: Serve, age: float, found: str) -> None:
+    """No server lets that be made: the answer is AWS' own, by the API's reference."""
 
     def handler(connection: socket.socket) -> None:
         asked = connection.recv(65536)
         latest = (datetime.now(timezone.utc) - timedelta(seconds=age)).timestamp()
         if b"DescribeContinuousBackups" in asked:
-            told = {"PointInTimeRecoveryStatus": status, "LatestRestorableDateTime": latest}
+            told = {"PointInTimeRecoveryStatus": "ENABLED", "LatestRestorableDateTime": latest}
             answer: Any = {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": told}}
         else:
             answer = {"Table": {"TableName": "machines", "TableStatus": "ACTIVE"}}
         body = json.dumps(answer).encode()
         connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
-    return "http://127.0.0.1:%d" % serve(handler)
-
-
-@pytest.mark.parametrize(
-    ("status", "age", "wanted", "found"),
-    [
-        ("ENABLED", 300, True, "ok"),
-        ("ENABLED", 1000, True, "warning"),
-        ("DISABLED", 0, True, "critical"),
-        ("DISABLED", 0, False, "ok"),
-        ("ENABLED", 0, False, "critical"),
-    ],
-)
-def test_point_in_time_recovery(check: Check, serve: Serve, status: str, age: float, wanted: bool, found: str) -> None:
-    assert check("dynamodb", **options(recovery(serve, status, age), pitr=wanted))["status"] == found
+    assert check("dynamodb", **options("http://127.0.0.1:%d" % serve(handler), pitr=True))["status"] == found
 
 
 def test_secrets_and_a_library_that_is_missing(check: Check, url: str, monkeypatch: pytest.MonkeyPatch) -> None:

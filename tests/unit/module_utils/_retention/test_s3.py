@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import boto3
 import pytest
@@ -70,6 +70,44 @@ def test_another_content_is_not_overwritten(tmp_path: Path, server: str, bucket:
     bucket.put_object(Key="runs/a.log", Body=b"mine")
     assert retain(cold(tmp_path / "*.log", bucket), s3=options(server))["changed"]
     assert not (tmp_path / "a.log").exists()
+
+
+@pytest.mark.parametrize("parts", [False, True])
+@pytest.mark.parametrize("theirs", ["theirs", "mine"])
+def test_what_others_write_meanwhile_is_not_overwritten(
+    tmp_path: Path, server: str, bucket: Any, theirs: str, parts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if parts:
+        monkeypatch.setattr(s3, "_ONE_PIECE", 1)
+
+    def be_first(method: str, headers: Mapping[str, str]) -> None:
+        if "If-None-Match" in headers:
+            bucket.put_object(Key="runs/a.log", Body=theirs.encode())
+
+    aged(tmp_path / "a.log", 40, "mine")
+    with damaging_proxy(server, first=be_first) as url:
+        if theirs == "mine":
+            assert retain(cold(tmp_path / "*.log", bucket), s3=options(url))["changed"]
+        else:
+            with pytest.raises(Day2Error, match="not overwritten"):
+                retain(cold(tmp_path / "*.log", bucket), s3=options(url))
+    assert (tmp_path / "a.log").exists() == (theirs != "mine")
+    assert bucket.Object("runs/a.log").get()["Body"].read() == theirs.encode()
+
+
+def test_a_server_that_knows_no_conditions(tmp_path: Path, server: str, bucket: Any) -> None:
+    asked = []
+
+    def refuse(method: str, headers: Mapping[str, str]) -> Optional[int]:
+        asked.append("If-None-Match" in headers)
+        return 501 if asked[-1] else None
+
+    aged(tmp_path / "a.log", 40, "a")
+    aged(tmp_path / "b.log", 40, "b")
+    with damaging_proxy(server, first=refuse) as url:
+        assert retain(cold(tmp_path / "*.log", bucket), s3=options(url))["changed"]
+    assert sorted(item.key for item in bucket.objects.all()) == ["runs/a.log", "runs/b.log"]
+    assert asked.count(True) == 1
 
 
 @pytest.mark.parametrize("method", ["PUT", "GET"])

@@ -145,6 +145,17 @@ def test_keep_removes_what_no_rule_wants_and_check_mode_knows(run: Any, document
     assert run("backup", source=document.store, keep={"last": 1})["removed"] == [ids[3]]
 
 
+def test_content_that_comes_back_within_a_second_is_a_backup_of_its_own(run: Any, document: Any) -> None:
+    for dummy in range(3):  # the clock may reach the next second in between, not three times
+        for records in (1, 2, 1):
+            document.fill(records)
+            done = run("backup", source=document.store, keep={"last": 1} if records == 1 else None)
+            assert len(done["kept"]) == (1 if records == 1 else 0), done
+        assert [one["id"] for one in done["kept"]] == [done["backup"]["id"]]
+        document.fill(3)
+        run("backup", source=document.store)
+
+
 def test_a_backup_that_is_read_stays_until_the_next_run(run: Any, document: Any, tmp_path: Path) -> None:
     document.fill(1)
     first = run("backup", source=document.store)["backup"]["id"]
