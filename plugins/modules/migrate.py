@@ -207,6 +207,15 @@ options:
     description: How many records are committed at a time.
     type: int
     default: 5000
+  workers:
+    description:
+      - How many processes read, parse and digest at the same time. The target still has one writer, except DynamoDB,
+        which is always written by several connections at once.
+      - JSON documents and, as far as nobody else can write meanwhile, SQLite databases are shared out; PostgreSQL computes
+        its digests itself.
+      - The default is the number of cores that the task may use, but not more than 4. With V(1) everything is done by one
+        process, in a little less memory.
+    type: int
   references:
     description: Fields that name records of another collection. They are checked in the source before, and in the target after.
     type: list

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -187,3 +188,51 @@ def test_a_replacement_killed_at_many_steps(
         reverted = run("migrate", {**params, "state": "reverted"})
         assert reverted.status == 0, (step, reverted.error)
         assert content(place) == old, step
+
+
+@pytest.mark.parametrize("victim", ["worker", "parent"])
+@pytest.mark.parametrize("phase", [0.2, 0.8])
+def test_with_workers_nothing_is_short_and_nobody_is_left(make: Make, victim: str, phase: float) -> None:
+    origin, place = make("json"), make("sqlite")
+    machines = {"m-%06d" % number: {"id": "m-%06d" % number, "text": "ä" * 100} for number in range(30_000)}
+    Path(origin["path"]).write_text(json.dumps({"machines": machines}))
+    params = {"source": origin, "target": place, "workers": 2}
+    began = time.monotonic()
+    assert run("migrate", params).status == 0
+    whole = time.monotonic() - began
+    os.unlink(place["path"])
+    while True:
+        process, told = start(params)
+        time.sleep(phase * whole)
+        workers = children(process.pid)
+        while not workers and process.poll() is None:
+            workers = children(process.pid)
+        try:
+            os.kill(workers[0] if victim == "worker" else process.pid, signal.SIGKILL)
+            break
+        except (IndexError, ProcessLookupError):  # it was faster
+            phase *= 0.8
+            process.wait()
+            told.close()
+            Path(place["path"]).unlink(missing_ok=True)
+    if victim == "worker":
+        answer = json.loads(told.recv(1 << 20))
+        # one that had just sent all that it had was not missed
+        assert answer[0] == 0 or (answer[0] == 3 and "was killed by signal 9" in answer[1]), answer
+    process.wait()
+    told.close()
+    deadline = time.monotonic() + 5
+    while any(Path("/proc/%d/exe" % one).exists() for one in workers):
+        assert time.monotonic() < deadline, workers
+        time.sleep(0.01)
+    done = run("migrate", params)
+    assert done.status == 0, done.error
+    assert content(place) == content(origin)
+
+
+def children(process: int) -> list[int]:
+    """Of a process; an ended one has none."""
+    try:
+        return [int(one) for one in Path("/proc/%d/task/%d/children" % (process, process)).read_text().split()]
+    except OSError:
+        return []

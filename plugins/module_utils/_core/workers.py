@@ -155,8 +155,7 @@ class _Crew:
 def _send(handle: BinaryIO, kind: bytes, data: bytes) -> None:
     handle.write(kind + _LENGTH.pack(len(data)))
     handle.write(data)
-    if kind != _ITEM:
-        handle.flush()
+    handle.flush()
 
 
 def _packed(exc: Exception) -> bytes:

@@ -135,17 +135,22 @@ class _Scanner(Window):
     _ascii = _tags = False
     _wasted = 0  # bytes that failed attempts to parse in one go have looked at
 
+    def __init__(self, read: Read, path: str, size: int) -> None:
+        super().__init__(read, path, size)
+        self._marks: list[tuple[int, int]] = []  # see Member
+
     def document(self, name: str, listed: bool) -> Document:
         pos = self._begin()
-        self._marks: list[tuple[int, int]] = []
         start = self.offset + pos
         members: Optional[tuple[Member, ...]] = None
+        marks: tuple[tuple[int, int], ...] = ()
         if listed and self.text[pos] == "{":
             kind = "mapping"
             members, count, pos = self._top_level(pos + 1)
         else:
             kind, count, pos = self._value(pos)
-        root = Member(name, kind, count, start, start, start, self.offset + pos)
+            marks = tuple(self._marks)
+        root = Member(name, kind, count, start, start, start, self.offset + pos, marks)
         self.within = ""
         pos = self._space(pos)
         if pos < len(self.text):

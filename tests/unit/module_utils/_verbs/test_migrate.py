@@ -22,6 +22,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2E
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
+from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_digest
+from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
 from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate
 from tests.services import dynamodb
 from tests.services.dynamodb_fixtures import dynoxide_url
@@ -250,3 +252,82 @@ def test_a_new_target_is_for_whom_its_directory_belongs_to_alone(tmp_path: Path)
         info = target.stat()
         assert (info.st_uid, info.st_gid) == (directory.stat().st_uid, directory.stat().st_gid)
         assert info.st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("source", "target"), [("json", "sqlite"), ("sqlite", "postgresql"), ("sqlite", "json")])
+def test_workers_change_nothing(
+    stores: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch, source: str, target: str
+) -> None:
+    monkeypatch.setattr(sqlite_digest, "_FEW", 100)
+    forked: list[int] = []
+    fork = os.fork
+
+    def counted() -> int:
+        forked.append(1)
+        return fork()
+
+    monkeypatch.setattr(os, "fork", counted)
+    document, origin = stores("json"), stores(source)
+    machines = {
+        f"m-{n}": {
+            "id": f"m-{n}",
+            "text": "ä\n" * 200 if n % 7 else '\\ "',
+            "n": n / 4,
+            **({"odd": n} if n % 2 else {}),
+        }
+        for n in range(4000)
+    }
+    fill(document, {"machines": machines, "few": {"a": {"id": "a"}}, "listed": []})
+    if source == "json":
+        origin = document
+    else:
+        run(source=document, target=origin, workers=1)
+    done = []
+    for workers in (1, 2, 3):
+        assert bool(forked) == (workers > 2)
+        done.append(four_steps(origin, stores(target), workers=workers)["migration"]["collections"])
+    assert [[(one["total"], one["digest"]) for one in each] for each in done[1:]] == [
+        [(one["total"], one["digest"]) for one in done[0]]
+    ] * 2
+
+
+def test_the_server_computes_the_same_digest(stores: Callable[[str], Store]) -> None:
+    import psycopg
+
+    store = stores("postgresql")
+    with psycopg.connect(host=store["host"], user="postgres", dbname="postgres", autocommit=True) as connection:
+        connection.execute("SET search_path = %s" % store["schema"])
+        connection.execute("""CREATE TABLE "$o'dd ""x" (id bigint PRIMARY KEY, "$t" text, "q""\\é%" varchar(9),
+            c char(4), f float8, r real, n numeric, b boolean, y bytea, s smallint, u uuid)""")
+        insert = """INSERT INTO "$o'dd ""x" VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+        texts = [*map(chr, range(1, 0x180)), "\u2028\U0001f600\ufffd", '\\"\\\\', "", " a "]
+        floats = [0.1, -0.0, 5e-324, 1e-5, 1e-7, 123456789012345.6, 999999999999999.9, 1 / 3, 2.5e-310, -7.0]
+        numbers = ["0.00", "-0.0", "1.500", "1e250", "1e-250", "123456789012345678901234567890.123400", "100"]
+        for number, text in enumerate(texts):
+            row = (
+                *(number - 50, text, text if number % 3 else None, text[:4], floats[number % len(floats)], 0.1),
+                *(numbers[number % len(numbers)], number % 2 == 0, bytes(range(number % 256)), number, uuid.uuid4()),
+            )
+            connection.execute(insert, row)
+        connection.execute(
+            "CREATE TABLE many (id int PRIMARY KEY%s)" % "".join(f", c{n} int DEFAULT {n}" for n in range(250))
+        )
+        connection.execute("INSERT INTO many VALUES (1), (2)")
+        connection.execute("CREATE TABLE empty (id int PRIMARY KEY)")
+        unusual = {"NaN": "float8", "1e23": "float8", "1e310": "numeric", "2025-01-01": "date", "infinity": "real"}
+        for value, kind in unusual.items():
+            connection.execute(f'CREATE TABLE "{value}" (id int PRIMARY KEY, value {kind})')
+            connection.execute(f"""INSERT INTO "{value}" VALUES (1, '{value}')""")
+    with open_records(store, {}) as opened:
+        for info in opened.collections():
+            digest = CollectionDigest()
+            for record in opened.read(info):
+                digest.add(record)
+            known = opened.summary(info)
+            if info.name in unusual:
+                assert known is None, info.name
+            else:
+                assert known is not None, info.name
+                assert (known.records, "%064x" % (known.digest % 2**256)) == (digest.count, digest.hexdigest()), (
+                    info.name
+                )
