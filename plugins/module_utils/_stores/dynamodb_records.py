@@ -11,7 +11,8 @@ from typing import Any, Optional
 from .._core.errors import TargetError
 from .._core.record_batches import BATCH, batch, batches
 from .dynamodb_store import DynamodbRecords
-from .dynamodb_values import KeyField, Unstorable, encode, key_values
+from .dynamodb_values import KeyField, Unstorable
+from .dynamodb_write import Request, prepared
 from .record_kinds import Summary
 from .record_store import BYTES, DECIMAL, INTEGER, REAL, TEXT, Account, Field, Info, Record, Refused, sort_out
 
@@ -100,7 +101,7 @@ class DynamodbRecordStore:
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `RecordStore`."""
         try:
-            _check(record, self._key(info))
+            prepared(record, self._key(info))
         except Unstorable as exc:
             return str(exc)
         return ""
@@ -129,15 +130,15 @@ class DynamodbRecordStore:
         """See `RecordStore`. Writing is always by key; a key that is there twice shows in the verification."""
         key = self._key(info)
 
-        def storable(record: Record) -> None:
+        def storable(record: Record) -> Request:
             try:
-                _check(record, key)
+                return prepared(record, key)
             except Unstorable as exc:
                 raise Refused(str(exc)) from None
 
-        taken, _rows, rejects = sort_out(info, records, storable)
+        _taken, requests, rejects = sort_out(info, records, storable)
         position = account(rejects)
-        self._native.write(info.name, taken)
+        self._native.write_prepared(info.name, requests)
         self.keep_position(info.name, position)
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
@@ -155,8 +156,3 @@ class DynamodbRecordStore:
         """See `RecordStore`."""
         for name in names:
             self._store().forget(name)
-
-
-def _check(record: Mapping[str, Any], key: tuple[KeyField, ...]) -> None:
-    key_values(record, key)
-    encode(record)

@@ -18,7 +18,7 @@ from .dynamodb_positions import Positions
 from .dynamodb_read import Page
 from .dynamodb_tables import Table
 from .dynamodb_values import KeyField, KeyValue
-from .dynamodb_write import Reject, Writer
+from .dynamodb_write import Reject, Request, Writer
 
 # A call waits for the network most of its time: more threads than processors.
 _WORKERS = 8
@@ -165,6 +165,13 @@ class DynamodbRecords:
         """
         with self.writer(collection) as writer:
             writer.put(records)
+            writer.flush()
+            return writer.rejects
+
+    def write_prepared(self, collection: str, requests: Sequence[Request]) -> list[Reject]:
+        """As `write`, of what `dynamodb_write.prepared` has made."""
+        with self.writer(collection) as writer:
+            writer.put_prepared(requests)
             writer.flush()
             return writer.rejects
 

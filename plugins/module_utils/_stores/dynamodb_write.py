@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Optional
 from .._core.errors import TargetError
 from .dynamodb_client import Cancelling, Client, Exhausted, Refused, describe_failure
 from .dynamodb_tables import Table
-from .dynamodb_values import KeyValue, Unstorable, decode, encode, key_json, key_values
+from .dynamodb_values import KeyField, KeyValue, Unstorable, decode, encode, key_json, key_values
 
 _ITEMS = 25  # a batch has at most
 _BYTES = 12_000_000  # of JSON text; DynamoDB takes 16 MB
@@ -29,10 +29,21 @@ class Reject(NamedTuple):
     reason: str
 
 
-class _Request(NamedTuple):
+class Request(NamedTuple):
+    """One record of a batch."""
+
     text: bytes  # of a PutRequest or DeleteRequest
     key: tuple[KeyValue, ...]
     record: Optional[Mapping[str, Any]]
+
+
+def prepared(record: Mapping[str, Any], key: Sequence[KeyField]) -> Request:
+    """What is sent to put a record. Raises Unstorable."""
+    return _put_request(key_values(record, key), record)
+
+
+def _put_request(key: tuple[KeyValue, ...], record: Mapping[str, Any]) -> Request:
+    return Request(b'{"PutRequest":{"Item":%s}}' % encode(record), key, record)
 
 
 class Writer:
@@ -47,10 +58,10 @@ class Writer:
         self.written = 0  # records that are safe
         self._client = client
         self._table = table
-        self._batch: list[_Request] = []
+        self._batch: list[Request] = []
         self._bytes = 0
         self._keys: set[tuple[KeyValue, ...]] = set()
-        self._queue: queue.Queue[Optional[list[_Request]]] = queue.Queue(maxsize=workers)
+        self._queue: queue.Queue[Optional[list[Request]]] = queue.Queue(maxsize=workers)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._error: Optional[Exception] = None
@@ -67,11 +78,16 @@ class Writer:
             key = None
             try:
                 key = key_values(record, self._table.key)
-                text = b'{"PutRequest":{"Item":%s}}' % encode(record)
+                request = _put_request(key, record)
             except Unstorable as exc:
                 self._reject(Reject(key, record, str(exc)))
             else:
-                self._add(_Request(text, key, record))
+                self._add(request)
+
+    def put_prepared(self, requests: Sequence[Request]) -> None:
+        """As `put`, of what `prepared` has made."""
+        for request in requests:
+            self._add(request)
 
     def delete(self, keys: Sequence[tuple[KeyValue, ...]]) -> None:
         """Hand in keys (values in the order of the table's key) whose items shall go; an absent one is fine.
@@ -86,7 +102,7 @@ class Writer:
             except Unstorable as exc:
                 self._reject(Reject(None, record, str(exc)))
             else:
-                self._add(_Request(text, key, None))
+                self._add(Request(text, key, None))
 
     def flush(self) -> None:
         """Wait until everything that was handed in is in the table (or rejected).
@@ -112,7 +128,7 @@ class Writer:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _add(self, request: _Request) -> None:
+    def _add(self, request: Request) -> None:
         if request.key in self._keys:
             self._reject(Reject(request.key, request.record, "another record has the same key"))
             return
@@ -155,7 +171,7 @@ class Writer:
             finally:
                 self._queue.task_done()
 
-    def _write(self, batch: list[_Request]) -> None:
+    def _write(self, batch: list[Request]) -> None:
         left = [request.text for request in batch]
         since = time.monotonic()
         try:
@@ -178,7 +194,7 @@ class Writer:
             with self._lock:
                 self.written += len(batch)
 
-    def _narrow(self, batch: list[_Request], exc: Refused) -> None:
+    def _narrow(self, batch: list[Request], exc: Refused) -> None:
         """One bad item fails its whole batch: find it. What was written already is written again, which is the same."""
         if len(batch) == 1:
             self._reject(Reject(batch[0].key, batch[0].record, "DynamoDB refuses it: %s" % exc.message))

@@ -219,7 +219,8 @@ class PostgresqlRecords:
                 connection.execute("CREATE TEMP TABLE day2_batch ON COMMIT DROP AS SELECT * FROM %s LIMIT 0" % table)
             target = "day2_batch" if upsert else table
             with connection.cursor() as cursor, cursor.copy("COPY %s %s FROM STDIN" % (target, listed(names))) as copy:
-                for some in batches(records, _PART):
+                for start in range(0, len(records), _PART):
+                    some = records[start : start + _PART]
                     data = usual_lines(info, some)
                     if data is None:
                         _taken, rows, refused = sort_out(info, some, converter(info))
