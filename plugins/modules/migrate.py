@@ -22,6 +22,8 @@ description:
     missing field and null are the same.
   - A document is written whole and takes the old one's place at once. SQLite and PostgreSQL are read from one snapshot; a
     document that is written meanwhile makes the task fail.
+  - With O(schema) instead of O(source) brings the schema of a database up to the newest of a list of versions, each step and its
+    record in one transaction.
   - Views, triggers, virtual tables, CHECK constraints and defaults that are expressions stay behind, except that a table that is
     new in SQLite gets the very statement that made it in another SQLite database. Views, triggers and virtual tables are warned of.
 extends_documentation_fragment:
@@ -30,7 +32,7 @@ extends_documentation_fragment:
   - day2.ops.repository.compression
 options:
   source:
-    description: The store to read. Required unless O(state=reverted).
+    description: The store to read. Required unless O(schema) is given or O(state=reverted).
     type: dict
     suboptions:
       type:
@@ -229,6 +231,35 @@ options:
         description: The collection and field that it points to, for example V(requests.request_id).
         type: str
         required: true
+  schema:
+    description:
+      - Versions that the schema of O(target) has gone through, in place of a O(source); for C(sqlite) and C(postgresql).
+      - Those that the database has not seen are applied in ascending order, each in one transaction together with its line in
+        the table C(day2_schema_versions). A step that fails, or is killed, is not there at all, and the next run begins with it.
+      - A database that is newer than the list, a version that was edited after it was applied, and one below the newest applied
+        that was not applied are errors. Versions that are applied everywhere may be left out of the list.
+      - A database with tables is backed up before, see O(safety_backup). O(state=reverted) then brings a SQLite database back
+        whole; of PostgreSQL it brings back the records, and leaves the columns as the steps have made them.
+    type: list
+    elements: dict
+    suboptions:
+      version:
+        description: Its number, from 1. There may be gaps.
+        type: int
+        required: true
+      up:
+        description:
+          - The SQL statement that brings the version before to this one, or a list of statements, each one an element.
+          - They can't begin or end a transaction. In SQLite foreign keys are not enforced meanwhile, but what a step leaves
+            dangling makes it fail.
+        type: raw
+        required: true
+  schema_baseline:
+    description:
+      - The version of a database that was made before O(schema) was used with it. Steps up to this one are recorded and not applied
+        to a database that has no record of versions.
+    type: int
+    default: 0
   rejects:
     description:
       - The file that records are added to that the target can't hold, as JSON lines with C(collection), C(key), C(reason) and
@@ -292,6 +323,20 @@ EXAMPLES = r"""
     repository: /var/backups/day2
     name: hostfactory
 
+- name: Bring HawkFish's database to the newest version of its schema
+  day2.ops.migrate:
+    target:
+      type: sqlite
+      path: /var/lib/hawkfish/hawkfish.db
+    schema:
+      - version: 7
+        up:
+          - ALTER TABLE hf_systems ADD COLUMN host_id TEXT
+          - UPDATE hf_systems SET host_id = 'default' WHERE host_id IS NULL
+    schema_baseline: 6
+    repository: /var/backups/day2
+    name: hawkfish
+
 - name: Go back
   day2.ops.migrate:
     target:
@@ -309,7 +354,7 @@ RETURN = r"""
 migration:
   description: What was read and written.
   type: dict
-  returned: O(state=migrated)
+  returned: with O(source)
   contains:
     source:
       description: The store that was read.
@@ -402,11 +447,34 @@ validation:
       description: The same in words.
       type: str
       sample: "machines: 3750 records, digests are the same."
+schema:
+  description: The versions of the target's schema.
+  type: dict
+  returned: with O(schema)
+  contains:
+    before:
+      description: The version that the run found, V(0) for none.
+      type: int
+      sample: 6
+    version:
+      description: The version that the schema has now.
+      type: int
+      sample: 7
+    applied:
+      description: What the run applied, or recorded up to O(schema_baseline).
+      type: list
+      elements: int
+      sample: [7]
+    pending:
+      description: In check mode, what it would.
+      type: list
+      elements: int
+      sample: []
 report:
   description: All of it as lines to show.
   type: list
   elements: str
-  returned: O(state=migrated)
+  returned: with O(source)
   sample: ["Migrating machines: 3,750/3,750 (100%)", "Total records: 5,100", "Errors: 0"]
 safety_backup:
   description: The id of the backup of what the target held, if one was made (or was gone back to).

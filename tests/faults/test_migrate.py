@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import shutil
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,3 +84,31 @@ def test_a_run_that_was_stopped_is_continued(
         assert done.result["migration"]["total"] == RECORDS + RECORDS // 3
         if second != "postgresql":
             assert [one.name for one in (tmp_path / "target").iterdir()] == ["store." + second], step
+
+
+def test_a_schema_that_is_killed_between_two_versions(tmp_path: Path) -> None:
+    path = tmp_path / "hawkfish.db"
+    versions = [
+        {"version": 1, "up": "CREATE TABLE hf_systems (id INTEGER PRIMARY KEY)"},
+        {
+            "version": 2,
+            "up": ["ALTER TABLE hf_systems ADD COLUMN host_id TEXT", "INSERT INTO hf_systems VALUES (1, 'a')"],
+        },
+    ]
+    params = {"target": {"type": "sqlite", "path": str(path)}, "schema": versions}
+    every = steps("migrate", params, tmp_path / "log")
+    found = set()
+    for step in random.Random(1).sample(every, min(KILLS, len(every))):
+        path.unlink()
+        stopped = run_with("signal=KILL", step, "migrate", params)
+        assert stopped.killed or stopped.status == 0, stopped.error
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            columns = [row[1] for row in database.execute("PRAGMA table_info(hf_systems)")]
+            table = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'day2_schema_versions'").fetchone()
+            version = database.execute("SELECT max(version) FROM day2_schema_versions").fetchone()[0] if table else 0
+        assert columns == [[], ["id"], ["id", "host_id"]][version], step
+        found.add(version)
+        again = run("migrate", {**params, "safety_backup": False})
+        assert again.status == 0, (step, again.error)
+        assert again.result["schema"]["version"] == 2
+    assert len(found) > 1

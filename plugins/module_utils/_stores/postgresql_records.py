@@ -18,6 +18,7 @@ from . import postgresql_ddl, postgresql_digest, sql_schema
 from .postgresql_client import connect, errors, identifier
 from .postgresql_ddl import describe, listed, qualified
 from .postgresql_values import converted, converter, lines, usual_lines
+from .postgresql_versions import read_versions, take_step
 from .record_kinds import Summary
 from .record_store import (
     BOOLEAN,
@@ -39,6 +40,7 @@ from .record_store import (
     Reject,
     sort_out,
 )
+from .schema_versions import Step
 
 _TYPES = {
     INTEGER: "int8",
@@ -198,6 +200,16 @@ class PostgresqlRecords:
             % table,
             (collection, encode_json(position)),
         )
+
+    def versions(self) -> dict[int, str]:
+        """See `Versioned`."""
+        with errors(SourceError, "Can't read the versions of the schema"):
+            return read_versions(self._read(), self._schema)
+
+    def take_step(self, step: Step, statements: Sequence[str]) -> bool:
+        """See `Versioned`."""
+        with self._transaction("Can't change the schema %s" % self._schema) as connection:
+            return take_step(connection, self._schema, step, statements)
 
     def ensure(self, info: Info, clear: bool, position: Any) -> None:
         """See `RecordStore`."""

@@ -20,11 +20,13 @@ from .._core.tagged_json import encode as encode_json
 from . import sql_schema, sqlite_ddl, sqlite_digest
 from .record_kinds import Summary
 from .record_store import POSITIONS, Account, Info, Record, Refused, key_of, sort_out
+from .schema_versions import Step
 from .sqlite_ddl import describe
 from .sqlite_file import connect, sqlite3, sqlite_errors
 from .sqlite_read import chunks
 from .sqlite_schema import fold, identifier
 from .sqlite_values import encoder, usual_rows
+from .sqlite_versions import read_versions, take_step
 
 
 class SqliteRecords:
@@ -190,6 +192,19 @@ class SqliteRecords:
         """See `RecordStore`."""
         with self._transaction() as connection:
             _keep(connection, collection, position)
+
+    def versions(self) -> dict[int, str]:
+        """See `Versioned`."""
+        connection = self._open_reader()
+        if connection is None:
+            return {}
+        with sqlite_errors(SourceError, "Can't read the database", self.path):
+            return read_versions(connection)
+
+    def take_step(self, step: Step, statements: Sequence[str]) -> bool:
+        """See `Versioned`."""
+        with self._transaction() as connection:
+            return take_step(connection, self.path, step, statements)
 
     def ensure(self, info: Info, clear: bool, position: Any) -> None:
         """See `RecordStore`."""

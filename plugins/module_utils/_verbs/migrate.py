@@ -56,6 +56,12 @@ ARGUMENTS: dict[str, Any] = {
             "elements": "dict",
             "options": {"from": {"type": "str", "required": True}, "to": {"type": "str", "required": True}},
         },
+        schema={
+            "type": "list",
+            "elements": "dict",
+            "options": {"version": {"type": "int", "required": True}, "up": {"type": "raw", "required": True}},
+        },
+        schema_baseline={"type": "int", "default": 0},
         rejects={"type": "path"},
         max_rejects={"type": "int", "default": 0},
         repair={"type": "bool", "default": False},
@@ -64,7 +70,8 @@ ARGUMENTS: dict[str, Any] = {
         lock_timeout={"type": "str", "default": "1m"},
         **COMPRESSION,
     ),
-    "required_if": [("state", "migrated", ["source"]), ("state", "reverted", ["repository"])],
+    "required_if": [("state", "migrated", ["source", "schema"], True), ("state", "reverted", ["repository"])],
+    "mutually_exclusive": [("source", "schema")],
 }
 
 
@@ -149,7 +156,11 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         if params["state"] == "reverted":
             from .migrate_safety import revert  # what reads backups is only needed here
 
-            result = revert(_safety(request), target, params, check, progress)
+            result = revert(safety_of(request), target, params, check, progress)
+        elif params["schema"] is not None:
+            from .migrate_schema import run_schema
+
+            result = run_schema(request, target, check, progress)
         else:
             source = stack.enter_context(open_records(params["source"], keys, workers))
             ready = plan(request, source, target, stack.enter_context(scratch_directory()), progress)
@@ -163,7 +174,26 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     return result
 
 
-def _safety(request: Request) -> Any:
+def saved(request: Request, target: RecordStore, holds: bool, progress: Progress) -> Optional[str]:
+    """The id of a safety backup of the target, when it holds anything and nobody has declined one."""
+    params = request.params
+    if not (params["safety_backup"] and holds):
+        return None
+    if not params["repository"]:
+        raise InvalidRequest(
+            "%s holds records, and there is no repository for their backup." % target.location,
+            "Set repository, or safety_backup=false if what is there is not worth keeping.",
+        )
+    from .migrate_safety import save
+
+    try:
+        return str(save(safety_of(request), target, params["target"], progress).id)
+    except SourceError as exc:
+        raise TargetError("The safety backup of the target failed: %s" % exc.message, "Nothing was changed.") from exc
+
+
+def safety_of(request: Request) -> Any:
+    """Where the target is saved."""
     from .migrate_safety import Safety
 
     params = request.params

@@ -9,14 +9,14 @@ import os
 import time
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest, SourceError, TargetError
+from .._core.errors import SourceError, TargetError
 from .._core.files import os_errors
 from .._core.record_batches import digest_sum, layouts, regrouped, without_nulls
 from .._core.records import record_digest
 from .._core.tagged_json import encode as encode_json
 from .._stores.record_kinds import Summary
 from .._stores.record_store import Info, Record, Reject
-from .migrate import OVERALL, Job, Plan, _safety, in_target
+from .migrate import OVERALL, Job, Plan, in_target, safety_of, saved
 from .migrate_report import Check, Done, refusal
 from .migrate_survey import MODULUS, Comparison, compact, compare, dangling
 
@@ -62,29 +62,14 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
 
 def _save(ready: Plan) -> Optional[str]:
     """The safety backup, when the target holds anything."""
-    params = ready.request.params
     existing = ready.target.collections()
-    backup = None
-    if params["safety_backup"] and existing and ready.held:
-        if not params["repository"]:
-            raise InvalidRequest(
-                "%s holds records, and there is no repository for their backup." % ready.target.location,
-                "Set repository, or safety_backup=false if what is there is not worth keeping.",
-            )
-        from .migrate_safety import save
-
-        try:
-            backup = save(_safety(ready.request), ready.target, params["target"], ready.progress).id
-        except SourceError as exc:
-            raise TargetError(
-                "The safety backup of the target failed: %s" % exc.message, "Nothing was changed."
-            ) from exc
-    if params["repository"]:
+    backup = saved(ready.request, ready.target, bool(existing and ready.held), ready.progress)
+    if ready.request.params["repository"]:
         from .migrate_safety import remember
 
         names = {info.name for info in existing}
         created = [job.source.name for job in ready.jobs if job.source.name not in names]
-        remember(_safety(ready.request), ready.target.location, backup, created)
+        remember(safety_of(ready.request), ready.target.location, backup, created)
     return backup
 
 

@@ -331,3 +331,128 @@ def test_the_server_computes_the_same_digest(stores: Callable[[str], Store]) -> 
                 assert (known.records, "%064x" % (known.digest % 2**256)) == (digest.count, digest.hexdigest()), (
                     info.name
                 )
+
+
+HAWKFISH = [
+    {"version": 6, "up": ["CREATE TABLE hf_systems (id INTEGER PRIMARY KEY, name TEXT)"]},
+    {
+        "version": 7,
+        "up": [
+            "ALTER TABLE hf_systems ADD COLUMN host_id TEXT",
+            "-- those that were there\nUPDATE hf_systems SET host_id = 'default' WHERE host_id IS NULL;",
+        ],
+    },
+    {"version": 8, "up": "CREATE INDEX by_host ON hf_systems (host_id)"},
+]
+
+
+def sql(store: Store, statement: str) -> list[Any]:
+    if store["type"] == "sqlite":
+        connection = sqlite3.connect(store["path"])
+        with connection:
+            rows = connection.execute(statement).fetchall()
+        connection.close()
+        return rows
+    import psycopg
+
+    with psycopg.connect(host=store["host"], user="postgres", dbname="postgres") as connection:
+        connection.execute("SET search_path TO " + store["schema"])
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, stores: Callable[[str], Store]) -> Store:
+    return stores(request.param)
+
+
+def test_a_schema_is_brought_up_step_by_step(database: Store, tmp_path: Path) -> None:
+    done = run(target=database, schema=HAWKFISH[:1])
+    assert done["schema"] == {"before": 0, "version": 6, "applied": [6], "pending": []}
+    sql(database, "INSERT INTO hf_systems VALUES (1, 'a')")
+    with pytest.raises(Day2Error, match="no repository for their backup"):
+        run(target=database, schema=HAWKFISH)
+    params = {"target": database, "schema": HAWKFISH, "repository": str(tmp_path / "backups")}
+    planned = run(True, **params)
+    assert (planned["changed"], planned["schema"]["pending"], planned["schema"]["version"]) == (True, [7, 8], 6)
+    done = run(**params)
+    assert done["diff"] == planned["diff"]
+    assert done["schema"] == {"before": 6, "version": 8, "applied": [7, 8], "pending": []}
+    assert done["safety_backup"]
+    assert sql(database, "SELECT id, name, host_id FROM hf_systems") == [(1, "a", "default")]
+    for check in (True, False):
+        again = run(check, **params)
+        assert (again["changed"], again["schema"]["version"]) == (False, 8)
+    assert run(target=database, state="reverted", repository=params["repository"])["changed"]
+    assert sql(database, "SELECT id, name FROM hf_systems") == [(1, "a")]
+    if database["type"] == "sqlite":  # a portable export has records, not what happened to their table
+        assert run(True, **params)["schema"]["pending"] == [7, 8]
+
+
+def test_a_step_that_fails_is_not_there_at_all(database: Store) -> None:
+    run(target=database, schema=HAWKFISH[:1])
+    sql(database, "INSERT INTO hf_systems VALUES (1, 'a')")
+    bad = {"version": 7, "up": ["ALTER TABLE hf_systems ADD COLUMN host_id TEXT", "UPDATE hf_system SET host_id = 'x'"]}
+    with pytest.raises(Day2Error, match=r"[Vv]ersion 7 .*hf_system SET") as caught:
+        run(target=database, schema=[HAWKFISH[0], bad, HAWKFISH[2]], safety_backup=False)
+    assert "Traceback" not in str(caught.value)
+    done = run(target=database, schema=HAWKFISH, safety_backup=False)
+    assert done["schema"]["applied"] == [7, 8]
+
+
+def test_what_was_applied_stays_as_it_was(database: Store) -> None:
+    run(target=database, schema=HAWKFISH)
+    with pytest.raises(Day2Error, match="has version 8, and the newest of the list is 7"):
+        run(True, target=database, schema=HAWKFISH[:2])
+    edited = [HAWKFISH[0], {"version": 7, "up": "SELECT 1"}, HAWKFISH[2]]
+    with pytest.raises(Day2Error, match="Version 7 .* was applied with other statements"):
+        run(target=database, schema=edited)
+    with pytest.raises(Day2Error, match="Version 5 .* was never applied, and 8 was"):
+        run(target=database, schema=[{"version": 5, "up": "SELECT 1"}, *HAWKFISH])
+    assert not run(target=database, schema=HAWKFISH[1:])["changed"]  # old steps may be left out
+
+
+def test_a_database_from_before_anybody_kept_count(database: Store) -> None:
+    sql(database, "CREATE TABLE hf_systems (id INTEGER PRIMARY KEY, name TEXT)")
+    done = run(target=database, schema=HAWKFISH, schema_baseline=6, safety_backup=False)
+    assert done["schema"] == {"before": 6, "version": 8, "applied": [6, 7, 8], "pending": []}
+    assert sql(database, "SELECT host_id FROM hf_systems") == []
+    assert not run(target=database, schema=HAWKFISH, schema_baseline=6)["changed"]
+
+
+def test_rows_whose_key_points_nowhere_are_no_step(stores: Callable[[str], Store]) -> None:
+    database = stores("sqlite")
+    steps = [
+        {"version": 1, "up": ["CREATE TABLE a (id INTEGER PRIMARY KEY)", "CREATE TABLE b (a REFERENCES a)"]},
+        {"version": 2, "up": "INSERT INTO b VALUES (1)"},
+    ]
+    with pytest.raises(Day2Error, match="points nowhere"):
+        run(target=database, schema=steps, safety_backup=False)
+    assert run(True, target=database, schema=steps)["schema"]["before"] == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([], "schema is empty"),
+        ([{"version": 0, "up": "SELECT 1"}], "0 is no version"),
+        ([{"version": 1, "up": "SELECT 1"}, {"version": 1, "up": "SELECT 1"}], "1 is there twice"),
+        ([{"version": 1, "up": []}], "up of version 1 is no statement"),
+        ([{"version": 1, "up": [" "]}], "no text"),
+        ([{"version": 1, "up": ["/* now */ -- or\n commit"]}], "has the statement COMMIT"),
+        (
+            [{"version": 1, "up": "CREATE TABLE a (id INTEGER); CREATE TABLE b (id INTEGER)"}],
+            "Version 1 .*at a time|mult",
+        ),
+    ],
+)
+def test_steps_that_are_none(database: Store, steps: Any, words: str) -> None:
+    with pytest.raises(Day2Error, match=words):
+        run(target=database, schema=steps)
+    if database["type"] == "postgresql" or Path(database["path"]).exists():
+        assert run(True, target=database, schema=HAWKFISH)["schema"]["before"] == 0
+
+
+def test_only_databases_have_a_schema(stores: Callable[[str], Store]) -> None:
+    with pytest.raises(Day2Error, match="of type json has no versions"):
+        run(target=stores("json"), schema=HAWKFISH)

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps that a database's schema has taken, and the table in it that remembers them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from .._core.errors import InvalidRequest
+
+TABLE = "day2_schema_versions"
+# Columns: version, digest of its statements, when it was applied (UTC).
+COLUMNS = "version INTEGER PRIMARY KEY, digest TEXT NOT NULL, applied_at TEXT NOT NULL"
+
+_COMMENTS = re.compile(r"(?s)\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*")
+# A step and its record are one transaction: a statement that ends it would part them.
+_ENDS = frozenset(
+    [
+        "ABORT",
+        "BEGIN",
+        "COMMIT",
+        "END",
+        "PREPARE",
+        "RELEASE",
+        "ROLLBACK",
+        "SAVEPOINT",
+        "START",
+        "VACUUM",
+        "ATTACH",
+        "DETACH",
+    ]
+)
+
+
+class Step(NamedTuple):
+    """What brings a schema from the version before it to this one."""
+
+    version: int
+    statements: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the statements: a step that was edited after it was applied is noticed."""
+        return hashlib.sha256("\0".join(self.statements).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A store whose schema has versions."""
+
+    location: str
+
+    def versions(self) -> dict[int, str]:
+        """The digest of each step that was applied, by version; none in a database without the table.
+
+        :raises SourceError: it can't be read.
+        """
+
+    def take_step(self, step: Step, statements: Sequence[str]) -> bool:
+        """Run statements and remember the step, in one transaction. False: another run has taken it meanwhile.
+
+        :raises TargetError: naming version and statement; nothing of the step is done.
+        """
+
+
+def steps_from(given: Sequence[Mapping[str, Any]]) -> list[Step]:
+    """The steps in ascending order.
+
+    :raises InvalidRequest: a version that is no positive number or there twice, or what is not SQL.
+    """
+    steps: dict[int, Step] = {}
+    for one in given:
+        version, up = one["version"], one["up"]
+        if version < 1 or version in steps:
+            what = "is there twice" if version in steps else "is no version: they count from 1"
+            raise InvalidRequest("schema: %d %s." % (version, what))
+        statements = [up] if isinstance(up, str) else up
+        if not isinstance(statements, list) or not statements:
+            raise InvalidRequest(
+                "schema: up of version %d is no statement." % version, "It is one SQL statement, or a list of them."
+            )
+        steps[version] = Step(version, tuple(_statement(version, text) for text in statements))
+    return [steps[version] for version in sorted(steps)]
+
+
+def _statement(version: int, text: object) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidRequest("schema: version %d has a statement that is no text: %r." % (version, text))
+    match = _COMMENTS.match(text)
+    word = re.match(r"\w*", text[match.end() if match else 0 :])
+    if word is not None and word[0].upper() in _ENDS:
+        raise InvalidRequest(
+            "schema: version %d has the statement %s." % (version, word[0].upper()),
+            "A step is one transaction together with its record; it can't end it, nor run outside of it.",
+        )
+    return text.strip().rstrip(";").rstrip()
+
+
+def shown(statement: str) -> str:
+    """The statement as messages name it."""
+    line = " ".join(statement.split())
+    return line if len(line) <= 80 else line[:77] + "..."

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Versions of the schema of a SQLite database."""
+
+# ruff: noqa: S608 the table's name is a constant
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+from .._core.errors import TargetError
+from .._core.units import format_time
+from .schema_versions import COLUMNS, TABLE, Step, shown
+from .sqlite_file import sqlite3
+
+
+def read_versions(connection: sqlite3.Connection) -> dict[int, str]:
+    """See `Versioned.versions`."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (TABLE,)).fetchone():
+        return {}
+    return dict(connection.execute("SELECT version, digest FROM %s" % TABLE))
+
+
+def take_step(connection: sqlite3.Connection, path: str, step: Step, statements: Sequence[str]) -> bool:
+    """See `Versioned.take_step`; the caller has begun the transaction, with foreign keys off."""
+    if step.version in read_versions(connection):
+        return False
+    dangling = _dangling(connection)
+    for statement in statements:
+        try:
+            connection.execute(statement)
+        except (sqlite3.Error, sqlite3.Warning) as exc:  # the latter, before Python 3.12: two statements in one
+            raise TargetError(
+                "Version %d of the schema of %s: %s (%s)." % (step.version, path, exc, shown(statement)),
+                "Nothing of this version was done. Mend the statement and run again.",
+            ) from exc
+    if _dangling(connection) > dangling:
+        raise TargetError(
+            "Version %d of the schema of %s leaves rows whose foreign key points nowhere." % (step.version, path),
+            "Nothing of this version was done. Let it mend them.",
+        )
+    moment = format_time(datetime.now(timezone.utc))
+    connection.execute("CREATE TABLE IF NOT EXISTS %s (%s)" % (TABLE, COLUMNS))
+    connection.execute("INSERT INTO %s VALUES (?, ?, ?)" % TABLE, (step.version, step.digest, moment))
+    return True
+
+
+def _dangling(connection: sqlite3.Connection) -> int:
+    try:
+        return sum(1 for _row in connection.execute("PRAGMA foreign_key_check"))
+    except sqlite3.OperationalError:  # a key that refers to what is no key: SQLite itself can't check it
+        return 0
