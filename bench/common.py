@@ -46,7 +46,10 @@ CORES = os.sched_getaffinity(0)
 
 
 class Memory(threading.Thread):
-    """The peak of the resident memory of a module and its children, in MiB, looked at every 10 ms."""
+    """The peak of the memory of a module and its children, in MiB, looked at every 10 ms.
+
+    What they share with each other (forked workers do) counts once.
+    """
 
     def __init__(self, mark: str) -> None:
         super().__init__(daemon=True)
@@ -66,7 +69,7 @@ class Memory(threading.Thread):
         return self.peak
 
     def _now(self) -> float:
-        parents, resident, marked = {}, {}, set()
+        parents, marked = {}, set()
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
@@ -74,16 +77,25 @@ class Memory(threading.Thread):
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
                 if self._mark in (entry / "cmdline").read_bytes() and fields[0] != "Z":
                     marked.add(entry.name)
-                parents[entry.name], resident[entry.name] = fields[1], int(fields[21])
+                parents[entry.name] = fields[1]
             except OSError:
                 continue
         total = 0
-        for one in resident:
+        for one in parents:
             ancestor: Optional[str] = one
             while ancestor and ancestor not in marked:
                 ancestor = parents.get(ancestor)
-            total += resident[one] if ancestor else 0
-        return total * os.sysconf("SC_PAGESIZE") / 2**20
+            total += proportional(one) if ancestor else 0
+        return total / 1024
+
+
+def proportional(process: str) -> int:
+    """KiB of a process, of shared pages its part; 0 once it has ended."""
+    try:
+        lines = Path("/proc", process, "smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 def module(verb: str, **arguments: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import struct
 import threading
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Callable, TypeVar
 
 from .errors import Day2Error, NoSpace, SourceError, TargetError
@@ -38,7 +38,7 @@ def usual_number() -> int:
     return min(MOST, len(os.sched_getaffinity(0)))
 
 
-def in_order(tasks: Sequence[Task[Item]], workers: int) -> Iterator[Item]:
+def in_order(tasks: Sequence[Task[Item]], workers: int) -> Generator[Item, None, None]:
     """The items that the tasks give, in the order of the tasks. With one worker they run here.
 
     Items are pickled. A worker is ahead by as much as a pipe holds: make tasks small rather than large.

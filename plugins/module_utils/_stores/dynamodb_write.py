@@ -37,7 +37,7 @@ class Request(NamedTuple):
     record: Optional[Mapping[str, Any]]
 
 
-def prepared(record: Mapping[str, Any], key: Sequence[KeyField]) -> Request:
+def prepared(record: Mapping[str, Any], key: tuple[KeyField, ...]) -> Request:
     """What is sent to put a record. Raises Unstorable."""
     return _put_request(key_values(record, key), record)
 

@@ -324,7 +324,7 @@ class _Place(NamedTuple):
     start: int
     end: int
     inside: str  # see json_stream.records
-    count: int
+    members: int
 
 
 def _part(path: str, told: str, place: _Place) -> Iterator[list[tuple[Optional[str], Any]]]:
@@ -335,7 +335,7 @@ def _part(path: str, told: str, place: _Place) -> Iterator[list[tuple[Optional[s
         def read(size: int) -> bytes:
             return handle.read(max(0, min(size, place.end - handle.tell())))
 
-        yield from batches(itertools.islice(json_stream.records(read, told, place.inside), place.count), BATCH)
+        yield from batches(itertools.islice(json_stream.records(read, told, place.inside), place.members), BATCH)
 
 
 def _looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[list[str], int, Kinds]]:

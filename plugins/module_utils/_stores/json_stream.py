@@ -190,7 +190,8 @@ class _Scanner(Window):
         if self._seen is not self.text:
             self._seen = self.text
             self._ascii, self._tags = self.text.isascii(), may_be_tagged(self.text)
-        text, following, found = self.text, _NEXT[closing].match, []
+        text, following = self.text, _NEXT[closing].match
+        found: list[tuple[Optional[str], Any]] = []
         last = len(text) - (0 if self.ended else _LONGEST_CONSTANT)  # what the window cuts may look whole
         with contextlib.suppress(StopIteration, ValueError, ArithmeticError, RecursionError):
             while len(found) < _SEVERAL:
@@ -451,4 +452,4 @@ def _past(pattern: re.Pattern[str], text: str, pos: int) -> int:
 
 _RECORD = json.JSONDecoder(parse_int=integer, parse_float=real)
 _SEVERAL = 1000  # records that are read in one go
-_scan_record = json.JSONDecoder(parse_float=real).scan_once
+_scan_record = json.JSONDecoder(parse_float=real).scan_once  # type: ignore[attr-defined]

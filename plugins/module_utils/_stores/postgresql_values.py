@@ -34,7 +34,7 @@ _ESCAPED = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": r"\\\\"[:2], "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
-def converter(info: Info) -> Callable[[Record], tuple[Any, ...]]:
+def converter(info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
     """How a record becomes a row; raises Refused."""
     fields = info.fields
     known = frozenset(field.name for field in fields)

@@ -6,7 +6,7 @@
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from .._core.record_batches import BATCH, batch, batch_of_rows
@@ -18,7 +18,7 @@ from .sqlite_schema import identifier
 from .sqlite_values import decoder
 
 
-def chunks(connection: sqlite3.Connection, info: Info, rest: str) -> Iterator[Sequence[Record]]:
+def chunks(connection: sqlite3.Connection, info: Info, rest: str) -> Generator[Sequence[Record], None, None]:
     """The records of a table, many at a time.
 
     :param rest: what follows the name of the table in SELECT.

@@ -17,9 +17,9 @@ from .._core.errors import NoSpace, SourceError, TargetError
 from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
-from . import sql_schema, sqlite_ddl, sqlite_digest
+from . import sql_schema, sqlite_ddl, sqlite_shared
 from .record_kinds import Summary
-from .record_store import POSITIONS, Account, Info, Record, Refused, key_of, sort_out
+from .record_store import POSITIONS, Account, Info, Record, Refused, Reject, key_of, sort_out
 from .schema_versions import Step
 from .sqlite_ddl import describe
 from .sqlite_file import connect, sqlite3, sqlite_errors
@@ -127,7 +127,9 @@ class SqliteRecords:
         if ordered:
             order = " ORDER BY %s" % (", ".join(map(identifier, info.key)) if self._ordered and info.key else "rowid")
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            yield from chunks(connection, info, order)
+            shared = sqlite_shared.by_key(connection, self.path, info, self._workers) if ordered else None
+            with contextlib.closing(shared or chunks(connection, info, order)) as found:
+                yield from found
 
     def summary(self, info: Info) -> Optional[Summary]:
         """See `RecordStore`."""
@@ -135,7 +137,7 @@ class SqliteRecords:
         if connection is None:
             return None
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            return sqlite_digest.summary(connection, self.path, info, self._workers)
+            return sqlite_shared.summary(connection, self.path, info, self._workers)
 
     def check_unchanged(self) -> None:
         """One read transaction shows one state."""
@@ -218,7 +220,8 @@ class SqliteRecords:
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `RecordStore`."""
-        taken, rejects = records, []
+        taken = records
+        rejects: list[Reject] = []
         rows = None if info.document else usual_rows(info.fields, records)
         if rows is None:
             taken, rows, rejects = sort_out(info, records, self._row_of(info))

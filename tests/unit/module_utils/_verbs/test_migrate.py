@@ -22,7 +22,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2E
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
-from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_digest
+from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_shared
 from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
 from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate
 from tests.services import dynamodb
@@ -258,7 +258,7 @@ def test_a_new_target_is_for_whom_its_directory_belongs_to_alone(tmp_path: Path)
 def test_workers_change_nothing(
     stores: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch, source: str, target: str
 ) -> None:
-    monkeypatch.setattr(sqlite_digest, "_FEW", 100)
+    monkeypatch.setattr(sqlite_shared, "_FEW", 100)
     forked: list[int] = []
     fork = os.fork
 
