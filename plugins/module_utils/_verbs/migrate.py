@@ -204,9 +204,19 @@ def safety_of(request: Request) -> Any:
 
 def plan(request: Request, source: RecordStore, target: RecordStore, scratch: str, progress: Progress) -> Plan:
     """Read both sides and find out what would change. Raises whatever speaks against it."""
+    ready = look(request, source, target, scratch, progress)
+    target.check_writable([job.target for job in ready.jobs])
+    _need_room(request)
+    _check_allowed(ready)
+    _check_references(ready)
+    return ready
+
+
+def look(request: Request, source: RecordStore, target: RecordStore, scratch: str, progress: Progress) -> Plan:
+    """Read both sides and compare them, whatever may then be done."""
     if source.type == target.type and source.location == target.location:
         raise InvalidRequest("Source and target are the same: %s." % source.location)
-    infos = _wanted(request, source)
+    infos = wanted(request, source)
     progress.start("Looking at %s" % target.location)
     existing = {info.name: info for info in target.collections()}
     positions = target.positions([OVERALL, *[info.name for info in infos]])
@@ -215,8 +225,6 @@ def plan(request: Request, source: RecordStore, target: RecordStore, scratch: st
         (info, *_surveyed(request, source, target, info=info, existing=existing, progress=progress)) for info in infos
     ]
     source.check_unchanged()
-    target.check_writable([final for _info, final, _loose, _read in pairs])
-    _need_room(request)
     for info, final, loose, read in pairs:
         there = existing.get(info.name)
         position = positions.get(info.name)
@@ -237,13 +245,10 @@ def plan(request: Request, source: RecordStore, target: RecordStore, scratch: st
                     comparison = comparison._replace(left=comparison.left + comparison.removed, removed=0)
         held += count
         jobs.append(Job(info, final, read, loose, comparison, there is not None, count, position))
-    ready = Plan(request, source, target, jobs, positions.get(OVERALL), held, scratch, progress)
-    _check_allowed(ready)
-    _check_references(ready)
-    return ready
+    return Plan(request, source, target, jobs, positions.get(OVERALL), held, scratch, progress)
 
 
-def _wanted(request: Request, source: RecordStore) -> list[Info]:
+def wanted(request: Request, source: RecordStore) -> list[Info]:
     """The collections to migrate, each with a key."""
     infos = source.collections()
     only = request.params["only"]

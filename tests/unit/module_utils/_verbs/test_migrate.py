@@ -24,7 +24,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.records import Coll
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
 from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_shared
 from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
-from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_records import SqliteRecords
+from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate, migrate_info
 from tests.services import dynamodb
 from tests.services.dynamodb_fixtures import dynoxide_url
 from tests.services.postgresql import cluster
@@ -456,3 +457,62 @@ def test_steps_that_are_none(database: Store, steps: Any, words: str) -> None:
 def test_only_databases_have_a_schema(stores: Callable[[str], Store]) -> None:
     with pytest.raises(Day2Error, match="of type json has no versions"):
         run(target=stores("json"), schema=HAWKFISH)
+
+
+def look(source: Store, target: Store, **params: Any) -> dict[str, Any]:
+    values = {name: one.get("default") for name, one in migrate_info.ARGUMENTS["argument_spec"].items()}
+    values.update(source=source, target=target, **params)
+    result = migrate_info.run(values, False, Progress())
+    json.dumps(result)
+    return result
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql", "dynamodb"])
+def test_where_a_migration_stands(stores: Callable[[str], Store], kind: str, tmp_path: Path) -> None:
+    source, target = stores("json"), stores(kind)
+    fill(source)
+    only = ["templates", "requests", "Machines"]
+    found = look(source, target, compare=True, only=only)
+    assert (found["same"], found["unfinished"], found["positions"]) == (False, False, [])
+    assert [one["added"] for one in found["comparison"]] == [2, 40, 60]
+    if "path" in target:
+        assert not os.path.exists(target["path"])
+    run(source=source, target=target, only=only)
+    found = look(source, target, compare=True, only=only)
+    assert (found["same"], found["unfinished"]) == (True, False)
+    assert found["msg"].endswith("hold the same records.")
+    assert look(source, target, only=only)["same"] is None
+    changed = {**DOCUMENT, "requests": {"req-0": {"request_id": "req-0", "status": "done"}}}
+    fill(source, changed)
+    found = look(source, target, compare=True, only=["requests"])
+    assert {**found["comparison"][0], "digest": ""} == {
+        "name": "requests",
+        "total": 1,
+        "added": 0,
+        "changed": 1,
+        "removed": 39,
+        "left": 0,
+        "rejected": 0,
+        "digest": "",
+    }
+    repository = str(tmp_path / "backups")
+    done = run(source=source, target=target, only=["requests"], on_existing="replace", repository=repository)
+    assert look(source, target, only=only, repository=repository)["safety_backup"] == done["safety_backup"] is not None
+
+
+def test_a_migration_that_was_interrupted_is_seen(
+    stores: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = stores("json"), stores("sqlite")
+    fill(source)
+
+    def stop(*dummy: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SqliteRecords, "finish", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(source=source, target=target, only=["requests"])
+    found = look(source, target, only=["requests"])
+    assert found["unfinished"] is True
+    assert found["positions"] == [{"name": "requests", "done": 40, "total": 40, "rejected": 0}]
+    assert "is unfinished: 40 of 40 records" in found["msg"]

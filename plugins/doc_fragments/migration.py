@@ -1,0 +1,181 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two stores of a migration, and what of them is migrated."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  source:
+    description: The store that is read. Needed, except where M(day2.ops.migrate) goes back, or changes a schema.
+    type: dict
+    suboptions:
+      type:
+        description:
+          - What kind of store it is.
+          - V(json), a document whose top-level keys are collections.
+          - V(sqlite), a database of SQLite 3; its tables are collections.
+          - V(postgresql), a schema of a PostgreSQL database (13 or newer); needs psycopg 3 on the host.
+          - V(dynamodb), tables of DynamoDB; needs boto3 on the host.
+        type: str
+        choices: [dynamodb, json, postgresql, sqlite]
+        required: true
+      path:
+        description: For V(json) and V(sqlite), the file on the host.
+        type: path
+      database:
+        description: For V(postgresql), the database.
+        type: str
+      host:
+        description: For V(postgresql), the server, or the directory of its socket. libpq's own defaults hold for what is not given.
+        type: str
+      port:
+        description: For V(postgresql), the server's port.
+        type: int
+      user:
+        description: For V(postgresql), the role.
+        type: str
+      password:
+        description: For V(postgresql), its password. A password file (C(~/.pgpass)) on the host does as well.
+        type: str
+      schema:
+        description: For V(postgresql), the schema whose tables are the collections; the default is V(public).
+        type: str
+      sslmode:
+        description: For V(postgresql), whether the connection is encrypted and the server's certificate checked.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      prefix:
+        description: For V(dynamodb), what the names of the tables start with. The rest is the collection's name.
+        type: str
+      tables:
+        description: For V(dynamodb), the table of each collection, instead of O(source.prefix).
+        type: dict
+      region:
+        description: For V(dynamodb), the region.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), another endpoint than Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), a profile of the host's AWS configuration.
+        type: str
+      access_key:
+        description: For V(dynamodb), the access key. Without it, boto3 finds credentials as usual.
+        type: str
+      secret_key:
+        description: For V(dynamodb), the secret key.
+        type: str
+      session_token:
+        description: For V(dynamodb), the session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description: For V(dynamodb), how long to go on when it takes nothing more; the default is V(5m).
+        type: str
+  target:
+    description: The store to write. What it holds besides the migrated collections stays.
+    type: dict
+    required: true
+    suboptions:
+      type:
+        description:
+          - What kind of store it is.
+          - V(json), a document whose top-level keys are collections.
+          - V(sqlite), a database of SQLite 3; its tables are collections.
+          - V(postgresql), a schema of a PostgreSQL database (13 or newer); needs psycopg 3 on the host.
+          - V(dynamodb), tables of DynamoDB; needs boto3 on the host.
+        type: str
+        choices: [dynamodb, json, postgresql, sqlite]
+        required: true
+      path:
+        description: For V(json) and V(sqlite), the file on the host.
+        type: path
+      database:
+        description: For V(postgresql), the database.
+        type: str
+      host:
+        description: For V(postgresql), the server, or the directory of its socket. libpq's own defaults hold for what is not given.
+        type: str
+      port:
+        description: For V(postgresql), the server's port.
+        type: int
+      user:
+        description: For V(postgresql), the role.
+        type: str
+      password:
+        description: For V(postgresql), its password. A password file (C(~/.pgpass)) on the host does as well.
+        type: str
+      schema:
+        description: For V(postgresql), the schema whose tables are the collections; the default is V(public).
+        type: str
+      sslmode:
+        description: For V(postgresql), whether the connection is encrypted and the server's certificate checked.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      prefix:
+        description: For V(dynamodb), what the names of the tables start with. The rest is the collection's name.
+        type: str
+      tables:
+        description: For V(dynamodb), the table of each collection, instead of O(target.prefix).
+        type: dict
+      region:
+        description: For V(dynamodb), the region.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), another endpoint than Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), a profile of the host's AWS configuration.
+        type: str
+      access_key:
+        description: For V(dynamodb), the access key. Without it, boto3 finds credentials as usual.
+        type: str
+      secret_key:
+        description: For V(dynamodb), the secret key.
+        type: str
+      session_token:
+        description: For V(dynamodb), the session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description: For V(dynamodb), how long to go on when it takes nothing more; the default is V(5m).
+        type: str
+  only:
+    description: The collections to migrate; the default is all.
+    type: list
+    elements: str
+  primary_keys:
+    description:
+      - What tells the records of a collection apart, where the store does not say. Lists in JSON documents need it. A mapping's key
+        is the field that equals it in every record, or else kept as C(_key).
+    type: list
+    elements: dict
+    suboptions:
+      collection:
+        description: The collection.
+        type: str
+        required: true
+      fields:
+        description: The fields of its key.
+        type: list
+        elements: str
+        required: true
+  shape:
+    description:
+      - How records become rows of tables that are not there yet.
+      - V(columns), a column a field; V(document), the key, and one column with the whole record as JSON.
+    type: str
+    choices: [columns, document]
+    default: columns
+  workers:
+    description:
+      - How many processes read, parse and digest at the same time. The target still has one writer, except DynamoDB,
+        which is always written by several connections at once.
+      - JSON documents and, as far as nobody else can write meanwhile, SQLite databases are shared out; PostgreSQL computes
+        its digests itself.
+      - The default is the number of cores that the task may use, but not more than 4. With V(1) everything is done by one
+        process, in a little less memory.
+    type: int
+"""

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""migrate_info: where a migration stands, and how its two sides differ."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from .._core.progress import Progress
+from .._core.workers import usual_number
+from .._repository.location import open_repository
+from .._stores.record_registry import open_records
+from .._stores.record_store import RecordStore
+from .._stores.schema_versions import Versioned
+from .backup import scratch_directory
+from .migrate import ARGUMENTS as MIGRATE
+from .migrate import OVERALL, Request, look, request_from, safety_of, wanted
+from .migrate_report import report
+
+_SHARED = ("name", "source", "target", "only", "primary_keys", "shape", "workers", "repository")
+_SHOWN = ("name", "total", "added", "changed", "removed", "left", "rejected", "digest")
+_OPTIONS = MIGRATE["argument_spec"]
+
+ARGUMENTS: dict[str, Any] = {
+    "argument_spec": dict(
+        {option: _OPTIONS[option] for option in _SHARED},
+        compare={"type": "bool", "default": False},
+    ),
+    "required_one_of": [("source",)],
+}
+
+
+def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
+    """Look; nothing is ever written."""
+    began = time.monotonic()
+    # what migrate is asked for beside that; nothing of it is a reason not to look
+    asked = {option: one.get("default") for option, one in _OPTIONS.items()}
+    request = request_from({**asked, "on_existing": "replace", **params})
+    keys = {one["collection"]: one["fields"] for one in params["primary_keys"] or ()}
+    workers = params["workers"] or usual_number()
+    with contextlib.ExitStack() as stack:
+        target = stack.enter_context(open_records(params["target"], keys, workers))
+        source = stack.enter_context(open_records(params["source"], keys, workers))
+        result = _standing(request, source, target)
+        if params["compare"]:
+            ready = look(request, source, target, stack.enter_context(scratch_directory()), progress)
+            told = report(ready, check=True)
+            result["same"] = not told["changed"]
+            result["comparison"] = [
+                {
+                    name: row[name]
+                    for name in ("name", "total", "added", "changed", "removed", "left", "rejected", "digest")
+                }
+                for row in told["migration"]["collections"]
+            ]
+            result["warnings"] = told["warnings"]
+    result["msg"] = _message(result)
+    result["duration_s"] = round(time.monotonic() - began, 3)
+    return result
+
+
+def _standing(request: Request, source: RecordStore, target: RecordStore) -> dict[str, Any]:
+    names = [info.name for info in wanted(request, source)]
+    positions = target.positions([OVERALL, *names])
+    overall = positions.pop(OVERALL, None)
+    return {
+        "changed": False,
+        "source": source.location,
+        "target": target.location,
+        "unfinished": overall is not None,
+        "positions": [
+            {"name": name, "done": one["done"], "total": one["count"], "rejected": one["rejected"]}
+            for name, one in positions.items()
+        ],
+        "same": None,
+        "comparison": [],
+        "safety_backup": _safety_backup(request, target, overall),
+        "schema_version": max(target.versions(), default=None) if isinstance(target, Versioned) else None,
+    }
+
+
+def _safety_backup(request: Request, target: RecordStore, overall: Optional[Mapping[str, Any]]) -> Optional[str]:
+    """What `state=reverted` would go back to."""
+    if not request.params["repository"]:
+        return overall["safety"] if overall is not None else None
+    from .migrate_safety import MIGRATIONS
+
+    safety = safety_of(request)
+    state = open_repository(request.params["repository"]).read_state(safety.name, MIGRATIONS)
+    backup: Optional[str] = state.get(target.location, {}).get("safety")
+    return backup
+
+
+def _message(result: Mapping[str, Any]) -> str:
+    if result["unfinished"]:
+        done = sum(one["done"] for one in result["positions"])
+        total = sum(one["total"] for one in result["positions"])
+        return "The migration of %s to %s is unfinished: %d of %d records of the collections that it has begun." % (
+            result["source"],
+            result["target"],
+            done,
+            total,
+        )
+    if result["same"] is None:
+        return "No migration of %s to %s is under way." % (result["source"], result["target"])
+    return "%s and %s hold %s." % (
+        result["source"],
+        result["target"],
+        "the same records" if result["same"] else "different records",
+    )

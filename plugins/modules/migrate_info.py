@@ -1,0 +1,166 @@
+#!/usr/bin/python
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: migrate_info
+short_description: Where a migration stands, and how its two stores differ
+version_added: 0.1.0
+author:
+  - day2.ops contributors (@day2ops)
+description:
+  - Tells whether a run of M(day2.ops.migrate) was interrupted and how far it has come, which safety backup it would go back to, and
+    which version the schema of a database has.
+  - With O(compare) reads both stores and tells for each collection what a migration would add, change and remove. Nothing is
+    written, and no permission to write is needed.
+extends_documentation_fragment:
+  - day2.ops.attributes
+  - day2.ops.attributes.info
+  - day2.ops.migration
+options:
+  compare:
+    description: Whether to read all records of both stores and compare them.
+    type: bool
+    default: false
+  repository:
+    description: The directory that keeps the safety backups of the target.
+    type: path
+  name:
+    description: The backup set. The default is the name of the target's file or database.
+    type: str
+seealso:
+  - module: day2.ops.migrate
+"""
+
+EXAMPLES = r"""
+- name: See whether HostFactory's database still has what the document has
+  day2.ops.migrate_info:
+    source:
+      type: json
+      path: /opt/hostfactory/data/request_database.json
+    target:
+      type: sqlite
+      path: /opt/hostfactory/data/request_database.db
+    compare: true
+  register: migration
+  failed_when: migration.unfinished or not migration.same
+"""
+
+RETURN = r"""
+source:
+  description: The store that is read.
+  type: str
+  returned: success
+  sample: /opt/hostfactory/data/request_database.json
+target:
+  description: The store that is written.
+  type: str
+  returned: success
+  sample: /opt/hostfactory/data/request_database.db
+unfinished:
+  description: Whether a migration was interrupted. The next run of M(day2.ops.migrate) continues it.
+  type: bool
+  returned: success
+  sample: false
+positions:
+  description: How far an interrupted migration has come, one entry for each collection that it has begun.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: The collection.
+      type: str
+      sample: machines
+    done:
+      description: Records that are committed in the target, or rejected.
+      type: int
+      sample: 2500
+    total:
+      description: Records of the source.
+      type: int
+      sample: 3750
+    rejected:
+      description: Records that the target can't hold.
+      type: int
+      sample: 0
+same:
+  description: With O(compare), whether the target has all records of the source, and no others in these collections.
+  type: bool
+  returned: success
+  sample: true
+comparison:
+  description: With O(compare), what a migration would do with O(day2.ops.migrate#module:on_existing=replace).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: The collection.
+      type: str
+      sample: machines
+    total:
+      description: Records of the source.
+      type: int
+      sample: 3750
+    added:
+      description: Records that the target does not have.
+      type: int
+      sample: 0
+    changed:
+      description: Records that differ.
+      type: int
+      sample: 0
+    removed:
+      description: Records that only the target has.
+      type: int
+      sample: 0
+    left:
+      description: Records that are the same.
+      type: int
+      sample: 3750
+    rejected:
+      description: Records that the target can't hold.
+      type: int
+      sample: 0
+    digest:
+      description: The digest of the source's records, in whatever order.
+      type: str
+      sample: 3f2a9c1b5be0b7a7a3f9a6d3a1c2c3c4d5e6f708192a3b4c5d6e7f8091a2b3c4
+safety_backup:
+  description: The id of the backup that C(state=reverted) would go back to; V(none) where there is none, or O(repository) is not given.
+  type: str
+  returned: success
+  sample: 20250630T120000Z-3f2a9c1b
+schema_version:
+  description: The newest version of the target's schema that M(day2.ops.migrate) has applied; V(none) without any.
+  type: int
+  returned: success
+  sample: 7
+msg:
+  description: The same in words.
+  type: str
+  returned: success
+  sample: request_database.json and request_database.db hold the same records.
+duration_s:
+  description: Seconds that the task took on the host.
+  type: float
+  returned: success
+  sample: 0.4
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.day2.ops.plugins.module_utils._module import run
+from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate_info
+
+
+def main() -> None:
+    run(AnsibleModule(supports_check_mode=True, **migrate_info.ARGUMENTS), migrate_info.run)
+
+
+if __name__ == "__main__":
+    main()
