@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
 from .._core import files
 from .._core.errors import InvalidRequest, NoSpace, SourceError, TargetError
+from .._core.file_lock import FileLock
 from .._core.record_batches import BATCH, batch, batches, digest_sum, layouts
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
@@ -58,6 +59,7 @@ class JsonRecords:
         self._gathered = os.path.join(directory, "%s%s.migration" % (files.PREPARED, name[:200]))
         self._new = self._gathered + ".new"
         self._staging: Optional[SqliteRecords] = None
+        self._lock = FileLock(self.path)
         self._open: Optional[tuple[str, BinaryIO, os.stat_result, Optional[Document]]] = None
 
     def __enter__(self) -> JsonRecords:
@@ -71,6 +73,12 @@ class JsonRecords:
         self._open = self._staging = None
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._new)
+        self._lock.release()
+
+    def claim(self) -> bool:
+        """See `RecordStore`."""
+        with files.os_errors(TargetError, "Can't lock", self.path):
+            return self._lock.take()
 
     def _source(self) -> tuple[Optional[BinaryIO], Optional[Document]]:
         """The document as it is now, or as it will be once the new one is written."""

@@ -113,6 +113,17 @@ class PostgresqlRecords:
         with errors(TargetError, doing), self._writer.transaction():
             yield self._writer
 
+    def claim(self) -> bool:
+        """See `RecordStore`."""
+        if self._writer is None:
+            self._writer = connect(self._options)
+        with errors(TargetError, "Can't lock the schema %s" % self._schema):
+            # the server's, for as long as this connection lasts
+            taken: bool = self._writer.execute(
+                "SELECT pg_try_advisory_lock(hashtext('day2 migration'), hashtext(%s))", (self._schema,)
+            ).fetchone()[0]
+        return taken
+
     def collections(self) -> list[Info]:
         """See `RecordStore`."""
         with errors(SourceError, "Can't read the schema"):

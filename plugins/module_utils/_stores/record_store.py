@@ -98,6 +98,12 @@ class RecordStore(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
+    def claim(self) -> bool:
+        """Keep other migrations from writing here until the block of `with` ends. False: one of them has done so.
+
+        :raises TargetError: it can't be told.
+        """
+
     def collections(self) -> list[Info]:
         """What is there; an empty list also when the store itself is not.
 

@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional
 
 from .._core import files
 from .._core.errors import NoSpace, SourceError, TargetError
+from .._core.file_lock import FileLock
 from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
@@ -46,6 +47,7 @@ class SqliteRecords:
         self._reader: Optional[sqlite3.Connection] = None
         self._writer: Optional[sqlite3.Connection] = None
         self.notes: list[str] = []
+        self._lock = FileLock(path)
 
     def __enter__(self) -> SqliteRecords:
         return self
@@ -55,6 +57,12 @@ class SqliteRecords:
             if connection is not None:
                 connection.close()
         self._reader = self._writer = None
+        self._lock.release()
+
+    def claim(self) -> bool:
+        """See `RecordStore`."""
+        with files.os_errors(TargetError, "Can't lock", self.path):
+            return self._lock.take()
 
     def _open_reader(self) -> Optional[sqlite3.Connection]:
         """A connection with one read transaction; None when there is no database."""

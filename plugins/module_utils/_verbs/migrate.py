@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest, SourceError, TargetError
+from .._core.errors import InvalidRequest, LockTimeout, SourceError, TargetError
 from .._core.files import need_space, resolve
 from .._core.progress import Progress
 from .._core.workers import usual_number
@@ -153,6 +153,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))
         workers = params["workers"] or usual_number()
         target = stack.enter_context(open_records(params["target"], keys, workers))
+        if not check and not restores:
+            _claim(target, duration(params["lock_timeout"]))
         if params["state"] == "reverted":
             from .migrate_safety import revert  # what reads backups is only needed here
 
@@ -172,6 +174,17 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
                 result = report(ready, *apply(ready))
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
+
+
+def _claim(target: RecordStore, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while not target.claim():
+        if time.monotonic() >= deadline:
+            raise LockTimeout(
+                "Another migration writes to %s." % target.location,
+                "Wait for it, or give this one more time (lock_timeout, now %g s)." % timeout,
+            )
+        time.sleep(0.1)
 
 
 def saved(request: Request, target: RecordStore, holds: bool, progress: Progress) -> Optional[str]:

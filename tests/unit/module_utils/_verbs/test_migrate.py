@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, LockTimeout
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
@@ -516,3 +516,18 @@ def test_a_migration_that_was_interrupted_is_seen(
     assert found["unfinished"] is True
     assert found["positions"] == [{"name": "requests", "done": 40, "total": 40, "rejected": 0}]
     assert "is unfinished: 40 of 40 records" in found["msg"]
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql"])
+def test_two_migrations_into_one_store(stores: Callable[[str], Store], kind: str) -> None:
+    source, target = stores("json"), stores(kind)
+    fill(source)
+    wanted = {"source": source, "target": target, "only": ["requests"], "lock_timeout": "0"}
+    with open_records(target, {}) as other:
+        assert other.claim()
+        with pytest.raises(LockTimeout, match="Another migration writes to"):
+            run(**wanted)
+        assert run(True, **wanted)["changed"]
+    assert run(**wanted)["changed"]
+    if "path" in target:
+        assert [one for one in os.listdir(os.path.dirname(target["path"])) if one.startswith(".day2-")] == []
