@@ -55,7 +55,8 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
             {"validation": [check._asdict() for check in checks]},
         )
     ready.source.check_unchanged()
-    ready.target.forget([OVERALL, *[job.source.name for job in ready.jobs]])
+    # the mark of the whole last: a run that is killed in between is continued, not refused
+    ready.target.forget([*[job.source.name for job in ready.jobs], OVERALL])
     done = {one.job.source.name: Done(one.written, one.position["rejected"], one.seconds) for one in written}
     return [done.get(job.source.name, Done(0, 0, 0.0)) for job in ready.jobs], checks, overall["safety"]
 
