@@ -46,7 +46,7 @@ CORES = os.sched_getaffinity(0)
 
 
 class Memory(threading.Thread):
-    """The peak of the memory of a module and its children, in MiB, looked at every 10 ms.
+    """The peak of the memory of a module and its children, in MiB, looked at every 50 ms (looking costs time, too).
 
     What they share with each other (forked workers do) counts once.
     """
@@ -60,7 +60,7 @@ class Memory(threading.Thread):
     def run(self) -> None:
         # What is measured on one core does not share it with who looks on.
         os.sched_setaffinity(0, CORES)
-        while not self._done.wait(0.01):
+        while not self._done.wait(0.05):
             self.peak = max(self.peak, self._now())
 
     def stop(self) -> float:

@@ -260,6 +260,7 @@ def test_workers_change_nothing(
     stores: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch, source: str, target: str
 ) -> None:
     monkeypatch.setattr(sqlite_shared, "_FEW", 100)
+    monkeypatch.setattr(sqlite_shared, "_PART", 500)
     forked: list[int] = []
     fork = os.fork
 
@@ -278,7 +279,8 @@ def test_workers_change_nothing(
         }
         for n in range(4000)
     }
-    fill(document, {"machines": machines, "few": {"a": {"id": "a"}}, "listed": []})
+    numbers = {str(n): {"id": n, "text": f"number {n}"} for n in range(-5, 3000)}
+    fill(document, {"machines": machines, "numbers": numbers, "few": {"a": {"id": "a"}}, "listed": []})
     if source == "json":
         origin = document
     else:
