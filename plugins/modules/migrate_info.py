@@ -21,6 +21,73 @@ extends_documentation_fragment:
   - day2.ops.attributes.info
   - day2.ops.migration
 options:
+  source:
+    description: The store that is read.
+    type: dict
+    required: true
+    suboptions:
+      type:
+        description:
+          - What kind of store it is.
+          - V(json), a document whose top-level keys are collections.
+          - V(sqlite), a database of SQLite 3; its tables are collections.
+          - V(postgresql), a schema of a PostgreSQL database (13 or newer); needs psycopg 3 on the host.
+          - V(dynamodb), tables of DynamoDB; needs boto3 on the host.
+        type: str
+        choices: [dynamodb, json, postgresql, sqlite]
+        required: true
+      path:
+        description: For V(json) and V(sqlite), the file on the host.
+        type: path
+      database:
+        description: For V(postgresql), the database.
+        type: str
+      host:
+        description: For V(postgresql), the server, or the directory of its socket. libpq's own defaults hold for what is not given.
+        type: str
+      port:
+        description: For V(postgresql), the server's port.
+        type: int
+      user:
+        description: For V(postgresql), the role.
+        type: str
+      password:
+        description: For V(postgresql), its password. A password file (C(~/.pgpass)) on the host does as well.
+        type: str
+      schema:
+        description: For V(postgresql), the schema whose tables are the collections; the default is V(public).
+        type: str
+      sslmode:
+        description: For V(postgresql), whether the connection is encrypted and the server's certificate checked.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      prefix:
+        description: For V(dynamodb), what the names of the tables start with. The rest is the collection's name.
+        type: str
+      tables:
+        description: For V(dynamodb), the table of each collection, instead of O(source.prefix).
+        type: dict
+      region:
+        description: For V(dynamodb), the region.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), another endpoint than Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), a profile of the host's AWS configuration.
+        type: str
+      access_key:
+        description: For V(dynamodb), the access key. Without it, boto3 finds credentials as usual.
+        type: str
+      secret_key:
+        description: For V(dynamodb), the secret key.
+        type: str
+      session_token:
+        description: For V(dynamodb), the session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description: For V(dynamodb), how long to go on when it takes nothing more; the default is V(5m).
+        type: str
   compare:
     description: Whether to read all records of both stores and compare them.
     type: bool

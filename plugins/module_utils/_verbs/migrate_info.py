@@ -28,9 +28,9 @@ _OPTIONS = MIGRATE["argument_spec"]
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
         {option: _OPTIONS[option] for option in _SHARED},
+        source=dict(_OPTIONS["source"], required=True),
         compare={"type": "bool", "default": False},
-    ),
-    "required_one_of": [("source",)],
+    )
 }
 
 

@@ -499,7 +499,8 @@ def test_where_a_migration_stands(stores: Callable[[str], Store], kind: str, tmp
     }
     repository = str(tmp_path / "backups")
     done = run(source=source, target=target, only=["requests"], on_existing="replace", repository=repository)
-    assert look(source, target, only=only, repository=repository)["safety_backup"] == done["safety_backup"] is not None
+    assert done["safety_backup"]
+    assert look(source, target, only=only, repository=repository)["safety_backup"] == done["safety_backup"]
 
 
 def test_a_migration_that_was_interrupted_is_seen(
