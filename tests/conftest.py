@@ -10,6 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
+# A machine that has other work to do is no fault of a test's.
+settings.register_profile("day2", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("day2")
+
 ROOT = Path(__file__).resolve().parents[1]
 COLLECTIONS = ROOT / ".cache" / "collections"
 
