@@ -80,13 +80,23 @@ class Memory(threading.Thread):
                 parents[entry.name] = fields[1]
             except OSError:
                 continue
-        total = 0
+        family = []
         for one in parents:
             ancestor: Optional[str] = one
             while ancestor and ancestor not in marked:
                 ancestor = parents.get(ancestor)
-            total += proportional(one) if ancestor else 0
-        return total / 1024
+            if ancestor:
+                family.append(one)
+        # one alone shares nothing that counts, and its exact share can only be told by holding it up
+        return sum(map(proportional if len(family) > 1 else resident, family)) / 1024
+
+
+def resident(process: str) -> int:
+    """KiB of a process; 0 once it has ended."""
+    try:
+        return int(Path("/proc", process, "statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") // 1024
+    except OSError:
+        return 0
 
 
 def proportional(process: str) -> int:
