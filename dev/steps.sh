@@ -106,8 +106,7 @@ pytest_on_node() {
   need_s3_server
   need_npm
   need_collection
-  # Half of a test's time is spent waiting for servers, disks and clocks.
-  "$ROOT/.venv/node-$1/bin/python" -m pytest -n $(($(nproc) * 2)) "$2"
+  "$ROOT/.venv/node-$1/bin/python" -m pytest -n auto "$2"
 }
 
 step_unit_oldest() { oldest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils; }
