@@ -16,7 +16,8 @@ description:
     B(warm) and compressed in place, B(cold) and moved to an archive, or B(removed), by the last of the rule's tiers whose
     conditions hold.
   - Nothing is removed before its copy was read back and has the same SHA-256, be that a compressed file, a copy in an archive
-    directory, or an object in S3. What lies in an archive is never overwritten.
+    directory, or an object in S3. What lies in an archive is never overwritten. (Uploads to S3 are conditional; a server that
+    knows no conditions can be overtaken by somebody who writes the same key between the look and the upload.)
   - Left alone, and reported in RV(skipped_entries), is what a process has open for writing; that is looked at again before each
     entry. What was written to after it was
     looked at, two rules that match the same path, links, and whatever else is not a regular file are problems of that entry. All

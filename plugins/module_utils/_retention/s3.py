@@ -30,7 +30,7 @@ _PART = 64 << 20
 _PARTS = 10_000
 _MISSING = ("404", "NoSuchKey", "NotFound")
 _UNKNOWN = ("NotImplemented", "501")
-_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
+_TAKEN = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
 
 
 class S3Archive:
@@ -80,8 +80,13 @@ class S3Archive:
             if not self._is_kept(key, where, digest):
                 with _s3_errors("upload to", where):
                     mine = self._upload_new(handle, os.fstat(fd).st_size, key, digest)
-                if not mine and self._is_kept(key, where, digest):
-                    return
+                if not mine:
+                    if self._is_kept(key, where, digest):
+                        return
+                    raise TargetError(
+                        f"{where} was refused as one that exists, and then was not there: somebody else works on it.",
+                        "The local copy stays. Run again.",
+                    )
                 with _s3_errors("read back", where):
                     there = self._kept(key)
                 if there != digest:
@@ -163,8 +168,9 @@ class S3Archive:
                 parts.append({"PartNumber": number, "ETag": made["ETag"]})
             self._client.complete_multipart_upload(**place, UploadId=started, MultipartUpload={"Parts": parts})
         except BaseException:
-            # parts that belong to nothing would be paid for
-            self._client.abort_multipart_upload(**place, UploadId=started)
+            # Parts that belong to nothing would be paid for. Why the upload failed is what has to be said.
+            with contextlib.suppress(BotoCoreError, ClientError):
+                self._client.abort_multipart_upload(**place, UploadId=started)
             raise
 
 

@@ -87,7 +87,8 @@ class Pool:
 
     def _grow(self) -> None:
         waiting = sum(1 for job in self._running if job.pausing or job.deadline.elapsed() > _WAITING)
-        wanted = min(self._most, _WORKING + waiting, len(self._running) + len(self._ready))
+        # Twice as many where most wait: a hundred hosts that never answer must not be found sixteen at a time.
+        wanted = min(self._most, waiting + max(_WORKING, waiting), len(self._running) + len(self._ready))
         while self._threads < wanted:
             thread = threading.Thread(target=self._work, name="day2-check", daemon=True)
             try:

@@ -110,6 +110,30 @@ def test_a_server_that_knows_no_conditions(tmp_path: Path, server: str, bucket: 
     assert asked.count(True) == 1
 
 
+@pytest.mark.parametrize(
+    ("parts", "refused", "status", "says"),
+    [(False, "PUT", 409, "then was not there"), (True, "PUT DELETE", 403, "UploadPart")],
+)
+def test_an_upload_that_is_refused(
+    tmp_path: Path,
+    server: str,
+    bucket: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    parts: bool,
+    refused: str,
+    status: int,
+    says: str,
+) -> None:
+    if parts:
+        monkeypatch.setattr(s3, "_ONE_PIECE", 1)
+    aged(tmp_path / "a.log", 40, "mine")
+    with damaging_proxy(server, first=lambda method, headers: status if method in refused else None) as url:
+        with pytest.raises(Day2Error, match=says):
+            retain(cold(tmp_path / "*.log", bucket), s3=options(url))
+    assert (tmp_path / "a.log").read_text() == "mine"
+    assert not list(bucket.objects.all())
+
+
 @pytest.mark.parametrize("method", ["PUT", "GET"])
 def test_damage_on_the_way_is_noticed(tmp_path: Path, server: str, bucket: Any, method: str) -> None:
     aged(tmp_path / "a.log", 40, "line\n" * 1000)
