@@ -175,7 +175,7 @@ def next_delay(elapsed: float, cost: float) -> float:
 
 def parse_record(text: str) -> Optional[dict[str, Any]]:
     """The record in what was read of the candidates, or None. It comes from the target: nothing is believed."""
-    line = next((line for line in text.splitlines() if line.startswith("{") and len(line) <= 4096), "")
+    line = next((line for line in text.split("\n") if line.startswith("{") and len(line) <= 4096), "")
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):

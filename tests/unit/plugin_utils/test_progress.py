@@ -23,7 +23,7 @@ def test_the_controller_reads_what_the_target_writes(tmp_path):
     target = Progress(str(path))
     try:
         assert controller.parse_record(path.read_text()) is None
-        target.start("Copying \u00e4 {{ 1 }}", total=2**40, unit="bytes")
+        target.start("Copying\u2028\u00e4 {{ 1 }}", total=2**40, unit="bytes")
         record = controller.parse_record(path.read_text())
     finally:
         target.close()
