@@ -88,7 +88,7 @@ options:
     description:
       - With O(method=in_place) on a file system that can't cut, copy the file and truncate it, as logrotate's C(copytruncate)
         does. What is written between the two is lost; RV(rotations[].window_bytes) estimates how much that can have been
-        from what was written just before: a burst can cost more.
+        from what was written just before. A burst can cost more.
       - Elsewhere it changes nothing.
     type: bool
     default: false

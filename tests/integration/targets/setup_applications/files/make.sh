@@ -10,5 +10,5 @@ files=$(dirname "$0")
 scratch=$(mktemp -d -t ansible.XXXXXXXX.day2)
 mkdir -m 0750 "$scratch/hostfactory" "$scratch/hawkfish"
 install -m 0640 "$files/request_database.json" "$scratch/hostfactory/"
-sqlite3 -bail "$scratch/hawkfish/hawkfish.db" ".read $files/hawkfish.sql"
+sqlite3 -bail "$scratch/hawkfish/hawkfish.db" ".read $files/hawkfish.sql" >/dev/null
 printf '%s\n' "$scratch"
