@@ -166,7 +166,7 @@ sanity() {
   ! compgen -G "tests/sanity/ignore*" || die "mend what sanity finds instead of ignoring it"
   ansible_test_setup "$name" "$tree"
   # What is published, and what runs it; the rest is ruff's and mypy's.
-  rm -rf "$tree"/{bench,demo,dev} "$tree"/tests/{faults,services,unit}
+  rm -rf "${tree:?}"/{bench,demo,dev} "${tree:?}"/tests/{faults,services,unit}
   "$ROOT/.venv/$name/bin/python" dev/seed_get_pip.py
   ansible_test "$name" "$tree" sanity "$@"
 }

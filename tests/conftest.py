@@ -13,8 +13,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-# A machine that has other work to do is no fault of a test's. CI judges a change by the same examples each time; everybody
-# else's runs look for new ones.
+# A machine that has other work to do is no fault of a test's. CI judges a change by the same examples each time; all
+# other runs look for new ones.
 settings.register_profile(
     "day2", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
 )
