@@ -16,16 +16,18 @@ description:
     The records are read again from the target, and their counts and digests compared with the source's.
   - The position is committed together with each batch. A run that was killed is continued by the next one; one that finds
     everything in place is not changed.
-  - Between SQL databases types, keys, defaults, foreign keys, indexes and identity columns are kept. From documents columns are
-    made by what kinds of values the fields have in all records; nested and mixed values become JSON.
+  - Between SQL databases types, keys, defaults, foreign keys, indexes and identity columns are kept, and a number that was given
+    is not given again. From documents columns are made by what kinds of values the fields have in all records; nested and mixed
+    values become JSON.
   - Every value arrives exactly as it was, or its record is refused with the reason; nothing is rounded in silence. In columns a
     missing field and null are the same.
   - A document is written whole and takes the old one's place at once. SQLite and PostgreSQL are read from one snapshot; a
     document that is written meanwhile makes the task fail.
   - With O(schema) instead of O(source) brings the schema of a database up to the newest of a list of versions, each step and its
     record in one transaction.
-  - Views, triggers, virtual tables, CHECK constraints and defaults that are expressions stay behind, except that a table that is
-    new in SQLite gets the very statement that made it in another SQLite database. Views, triggers and virtual tables are warned of.
+  - Views, triggers and virtual tables stay behind. CHECK constraints, computed columns, defaults that are expressions, and indexes
+    on some rows or on an expression go to a new table in a database of the same type only. All of these are warned of. From
+    SQLite, V(VARCHAR(20)) becomes V(text), as SQLite does not hold anybody to it.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb

@@ -6,6 +6,7 @@
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -55,11 +56,14 @@ _KINDS = {
 _COLUMNS = """
 SELECT c.relname, a.attname, t.typname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
        pg_get_expr(d.adbin, d.adrelid),
-       a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%', false)
+       a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%', false),
+       pg_sequence_last_value(
+         pg_get_serial_sequence(quote_ident(n.nspname) || '.' || quote_ident(c.relname), a.attname)
+       ),
+       a.attgenerated <> ''
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
 JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
-      AND a.attgenerated = ''
 ORDER BY c.relname, a.attnum"""
 _NAMES = (
     "(SELECT array_agg(a.attname::text ORDER BY u.n) FROM unnest({}) WITH ORDINALITY u(num, n)"
@@ -74,23 +78,33 @@ WHERE n.nspname = %%s AND k.contype IN ('p', 'u', 'f') ORDER BY c.relname, k.con
     _NAMES.format("k.confkey", "k.confrelid"),
 )
 _INDEXES = """
-SELECT c.relname, i.relname, x.indisunique, %s
+SELECT c.relname, i.relname, x.indisunique, %s, x.indexprs IS NOT NULL OR x.indpred IS NOT NULL, pg_get_indexdef(i.oid)
 FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %%s AND x.indexprs IS NULL AND x.indpred IS NULL
+WHERE n.nspname = %%s
       AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))
 ORDER BY c.relname, i.relname""" % _NAMES.format("x.indkey::int2[]", "x.indrelid")
+_CHECKS = """
+SELECT c.relname, k.conname, pg_get_constraintdef(k.oid)
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND k.contype IN ('c', 'x') ORDER BY c.relname, k.conname"""
+_OTHERS = """
+SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END, c.relname
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relkind IN ('v', 'm', 'f')
+UNION ALL SELECT 'trigger', t.tgname
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND NOT t.tgisinternal ORDER BY 1, 2"""
+_IDENTIFIER = r'(?:"(?:[^"]|"")*"|[^" .]+)'
+_INDEX = re.compile(f"(CREATE (?:UNIQUE )?INDEX {_IDENTIFIER}) ON (?:ONLY )?(?:{_IDENTIFIER}[.]?)+ USING (.*)", re.S)
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
 
 def describe(connection: Any, schema: str) -> list[Info]:
     """All tables of a schema."""
-    fields: dict[str, list[Field]] = {}
-    for table, name, type_name, native, required, default, identity in connection.execute(_COLUMNS, (schema,)):
-        kind = _KINDS.get(type_name, TEXT)
-        fields.setdefault(table, []).append(
-            Field(name, kind, required, None if identity else portable_default(default, kind), native, identity)
-        )
+    special = _Special()
+    fields = _fields(connection, schema, special)
+    for table, name, definition in connection.execute(_CHECKS, (schema,)):
+        special.add(table, "ADD CONSTRAINT %s %s" % (identifier(name), definition), "the constraint %s" % name)
     keys: dict[str, tuple[str, ...]] = {}
     indexes: dict[str, list[Index]] = {}
     foreign: dict[str, list[ForeignKey]] = {}
@@ -102,8 +116,11 @@ def describe(connection: Any, schema: str) -> list[Info]:
         else:
             one = ForeignKey(tuple(names), to, tuple(to_names), _ACTIONS[on_delete], _ACTIONS[on_update])
             foreign.setdefault(table, []).append(one)
-    for table, name, unique, names in connection.execute(_INDEXES, (schema,)):
-        indexes.setdefault(table, []).append(Index(name, tuple(names), unique))
+    for table, name, unique, names, partly, definition in connection.execute(_INDEXES, (schema,)):
+        if partly:
+            special.add(table, definition, "the index %s on some rows or on an expression" % name)
+        else:
+            indexes.setdefault(table, []).append(Index(name, tuple(names), unique))
     infos = []
     for table, columns in fields.items():
         if table == POSITIONS:
@@ -114,13 +131,54 @@ def describe(connection: Any, schema: str) -> list[Info]:
         key = keys.get(table) or (unique[0] if unique else ())
         document = columns[-1][:3] == (DOCUMENT, JSON, True) and key == tuple(one.name for one in columns[:-1])
         infos.append(
-            Info(table, key, tuple(columns), tuple(own), tuple(foreign.get(table, [])), "postgresql", (), document)
+            Info(
+                *(table, key, tuple(columns), tuple(own), tuple(foreign.get(table, [])), "postgresql"),
+                statements=tuple(special.statements.get(table, ())),
+                document=document,
+                peculiar=tuple(special.words.get(table, ())),
+            )
         )
     return infos
 
 
+def _fields(connection: Any, schema: str, special: _Special) -> dict[str, list[Field]]:
+    """The columns of each table, without those that are computed."""
+    fields: dict[str, list[Field]] = {}
+    for table, name, type_name, native, required, default, identity, counter, computed in connection.execute(
+        _COLUMNS, (schema,)
+    ):
+        kind = _KINDS.get(type_name, TEXT)
+        if computed:
+            column = "ADD COLUMN %s %s GENERATED ALWAYS AS (%s) STORED" % (identifier(name), native, default)
+            special.add(table, column, "the computed column %s" % name)
+            continue
+        literal = None if identity else portable_default(default, kind)
+        if default is not None and literal is None and not identity:
+            change = "ALTER COLUMN %s SET DEFAULT %s" % (identifier(name), default)
+            special.add(table, change, "the default of %s (%s)" % (name, default))
+        fields.setdefault(table, []).append(Field(name, kind, required, literal, native, identity, counter or 0))
+    return fields
+
+
+class _Special:
+    """What only PostgreSQL understands of each table: in its language, and in words."""
+
+    def __init__(self) -> None:
+        self.statements: dict[str, list[str]] = {}
+        self.words: dict[str, list[str]] = {}
+
+    def add(self, table: str, statement: str, words: str) -> None:
+        self.statements.setdefault(table, []).append(statement)
+        self.words.setdefault(table, []).append(words)
+
+
+def others(connection: Any, schema: str) -> list[str]:
+    """Notes on what of a schema is not migrated."""
+    return ["The %s %s is not migrated." % row for row in connection.execute(_OTHERS, (schema, schema))]
+
+
 def create_table(info: Info, schema: str) -> str:
-    """CREATE TABLE with its keys; foreign keys and indexes come after the data."""
+    """CREATE TABLE with its keys and constraints; foreign keys and indexes come after the data."""
     lines = []
     for field in info.fields:
         native = field.native if info.native == "postgresql" else ""
@@ -134,7 +192,20 @@ def create_table(info: Info, schema: str) -> str:
         lines.append(" ".join(words))
     lines.append("PRIMARY KEY %s" % listed(info.key))
     lines += ["UNIQUE %s" % listed(one.fields) for one in info.indexes if one.constraint]
-    return "CREATE TABLE %s (%s)" % (qualified(schema, info.name), ", ".join(lines))
+    table = qualified(schema, info.name)
+    changes = [one for one in _own_statements(info) if not _index(one)]
+    return "; ".join(
+        ["CREATE TABLE %s (%s)" % (table, ", ".join(lines)), *("ALTER TABLE %s %s" % (table, one) for one in changes)]
+    )
+
+
+def _own_statements(info: Info) -> Sequence[str]:
+    return info.statements if info.native == "postgresql" else ()
+
+
+def _index(statement: str) -> Optional[re.Match[str]]:
+    """A CREATE INDEX: what it makes, and on what."""
+    return _INDEX.match(statement)
 
 
 def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence[str]) -> list[str]:
@@ -160,16 +231,22 @@ def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence
                     one.on_update,
                 )
             )
+    for statement in _own_statements(info):
+        parts = _index(statement)
+        if parts and statement.partition(" USING ")[2] not in [one.partition(" USING ")[2] for one in own.statements]:
+            statements.append("%s ON %s USING %s" % (parts[1], table, parts[2]))
+    given = {field.name: field.counter for field in info.fields}
     for field in own.fields:
         if field.identity:
+            counter = max(field.counter, given.get(field.name, 0))
             statements.append(
-                "SELECT setval(pg_get_serial_sequence('%s', '%s'), greatest(max(%s), 1), max(%s) IS NOT NULL) FROM %s"
-                % (
-                    table.replace("'", "''"),
-                    field.name.replace("'", "''"),
-                    identifier(field.name),
-                    identifier(field.name),
-                    table,
+                "SELECT setval(pg_get_serial_sequence('{table}', '{name}'), greatest(max({column}), {counter}, 1),"
+                " max({column}) IS NOT NULL OR {counter} > 0) FROM {of}".format(
+                    table=table.replace("'", "''"),
+                    name=field.name.replace("'", "''"),
+                    column=identifier(field.name),
+                    counter=counter,
+                    of=table,
                 )
             )
     return statements

@@ -127,6 +127,7 @@ class PostgresqlRecords:
     def collections(self) -> list[Info]:
         """See `RecordStore`."""
         with errors(SourceError, "Can't read the schema"):
+            self.notes = postgresql_ddl.others(self._read(), self._schema)
             return describe(self._read(), self._schema)
 
     def read(self, info: Info) -> Iterator[Record]:

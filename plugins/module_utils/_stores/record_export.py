@@ -95,6 +95,7 @@ def exported(details: Mapping[str, Any]) -> list[Info]:
                     indexes=indexes,
                     foreign_keys=foreign,
                     statements=tuple(one["statements"]),
+                    peculiar=tuple(one.get("peculiar", ())),
                 )
             )
         )

@@ -32,7 +32,10 @@ class Refused(Exception):
 
 
 class Field(NamedTuple):
-    """A column. `native` is its type in the words of the store that `Info.native` names; `default` a SQL literal."""
+    """A column. `native` is its type in the words of the store that `Info.native` names; `default` a SQL literal.
+
+    `counter`: the highest number that the store has given to a record, which may be gone; 0: none.
+    """
 
     name: str
     kind: str
@@ -40,6 +43,7 @@ class Field(NamedTuple):
     default: Optional[str] = None
     native: str = ""
     identity: bool = False  # the store numbers new records itself
+    counter: int = 0
 
 
 class Index(NamedTuple):
@@ -60,7 +64,8 @@ class ForeignKey(NamedTuple):
 class Info(NamedTuple):
     """A collection. No `fields`: its records are documents. `native` is the type of store that `statements` are for.
 
-    `document`: each record is kept whole in one JSON column beside its key.
+    `document`: each record is kept whole in one JSON column beside its key. `peculiar`: what of its schema only stores
+    of the type `native` understand, in words.
     """
 
     name: str
@@ -71,6 +76,7 @@ class Info(NamedTuple):
     native: str = ""
     statements: tuple[str, ...] = ()
     document: bool = False
+    peculiar: tuple[str, ...] = ()
 
 
 class Reject(NamedTuple):

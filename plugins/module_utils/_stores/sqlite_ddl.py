@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .record_store import BOOLEAN, INTEGER, Field, ForeignKey, Index, Info
+from .record_store import BOOLEAN, INTEGER, TEXT, Field, ForeignKey, Index, Info
 from .sql_schema import DOCUMENT, portable_default
 from .sqlite_file import sqlite3
 from .sqlite_schema import Table, identifier, tables
 from .sqlite_values import DECLARED, kind
 
-_AUTOINCREMENT = re.compile(r"\bAUTOINCREMENT\b", re.I)
+# What is quoted or a comment, or a word.
+_TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?\*/|(\w+)""", re.S)
 
 
 def describe(connection: sqlite3.Connection) -> tuple[list[Info], list[str]]:
@@ -27,24 +28,29 @@ def describe(connection: sqlite3.Connection) -> tuple[list[Info], list[str]]:
         )
     ]
     infos = []
+    counted = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone()
+    counters = dict(connection.execute("SELECT name, seq FROM sqlite_sequence")) if counted else {}
     for table in tables(connection):
         if table.module:
             notes.append("The virtual table %s (%s) is not migrated." % (table.name, table.module))
         else:
-            infos.append(_info(connection, table))
+            infos.append(_info(connection, table, counters.get(table.name)))
     return infos, notes
 
 
-def _info(connection: sqlite3.Connection, table: Table) -> Info:
+def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
     columns = connection.execute("PRAGMA table_xinfo(%s)" % identifier(table.name)).fetchall()
     key = tuple(column[1] for column in sorted((one for one in columns if one[5]), key=lambda one: int(one[5])))
     # the rowid under a name of its own
     identity = len(key) == 1 and any(column[5] and column[2].upper() == "INTEGER" for column in columns)
-    fields = []
+    fields, peculiar = [], []
     for _cid, name, declared, required, default, is_key, hidden in columns:
-        if hidden:  # computed from other columns
+        if hidden:
+            peculiar.append("the computed column %s" % name)
             continue
         what = kind(declared)
+        if default is not None and portable_default(default, what) is None:
+            peculiar.append("the default of %s (%s)" % (name, default))
         fields.append(
             Field(
                 name,
@@ -53,9 +59,12 @@ def _info(connection: sqlite3.Connection, table: Table) -> Info:
                 portable_default(default, what),
                 declared,
                 bool(is_key and identity),
+                counter if is_key and identity and isinstance(counter, int) else 0,
             )
         )
-    indexes, statements = _indexes(connection, table.name)
+    indexes, statements, special = _indexes(connection, table.name)
+    if "CHECK" in words(table.sql):
+        peculiar.append("its CHECK constraints")
     if not key:
         required_fields = {field.name for field in fields if field.required}
         unique = [one.fields for one in indexes if one.unique and required_fields.issuperset(one.fields)]
@@ -72,11 +81,18 @@ def _info(connection: sqlite3.Connection, table: Table) -> Info:
         "sqlite",
         (table.sql, *statements),
         document,
+        (*peculiar, *special),
     )
 
 
-def _indexes(connection: sqlite3.Connection, table: str) -> tuple[list[Index], list[str]]:
-    indexes, statements = [], []
+def words(sql: str) -> set[str]:
+    """The words of a statement that are neither names in quotes nor text, in upper case."""
+    return {match[1].upper() for match in _TOKEN.finditer(sql) if match[1]}
+
+
+def _indexes(connection: sqlite3.Connection, table: str) -> tuple[list[Index], list[str], list[str]]:
+    """The indexes that mean something elsewhere, the statements of all, and the others in words."""
+    indexes, statements, special = [], [], []
     for _seq, name, unique, origin, partial in connection.execute(
         "PRAGMA index_list(%s)" % identifier(table)
     ).fetchall():
@@ -84,10 +100,11 @@ def _indexes(connection: sqlite3.Connection, table: str) -> tuple[list[Index], l
         if sql and sql[0]:
             statements.append(sql[0])
         columns = [row[2] for row in connection.execute("PRAGMA index_info(%s)" % identifier(name))]
-        # an index on an expression or on some rows means nothing elsewhere
-        if origin != "pk" and not partial and None not in columns:
+        if partial or None in columns:
+            special.append("the index %s on %s" % (name, "some of the rows" if partial else "an expression"))
+        elif origin != "pk":
             indexes.append(Index(name, tuple(columns), bool(unique), origin == "u"))
-    return indexes, statements
+    return indexes, statements, special
 
 
 def _foreign_keys(connection: sqlite3.Connection, table: str) -> list[ForeignKey]:
@@ -112,15 +129,15 @@ def create_table(info: Info) -> str:
     lines = []
     counted = len(info.key) == 1 and not info.document
     for field in info.fields:
-        words = [identifier(field.name), DECLARED[field.kind]]
+        parts = [identifier(field.name), _declared(info, field)]
         if counted and field.name == info.key[0] and field.kind == INTEGER:
-            words.append("PRIMARY KEY" + (" AUTOINCREMENT" if field.identity else ""))
+            parts.append("PRIMARY KEY" + (" AUTOINCREMENT" if field.identity else ""))
             counted = False
         if field.required:
-            words.append("NOT NULL")
+            parts.append("NOT NULL")
         if field.default is not None:
-            words.append("DEFAULT %s" % _default(field))
-        lines.append(" ".join(words))
+            parts.append("DEFAULT %s" % _default(field))
+        lines.append(" ".join(parts))
     if not any("PRIMARY KEY" in line for line in lines):
         lines.append("PRIMARY KEY %s" % _listed(info.key))
     lines += ["UNIQUE %s" % _listed(one.fields) for one in info.indexes if one.constraint]
@@ -130,6 +147,13 @@ def create_table(info: Info) -> str:
             % (_listed(one.fields), identifier(one.to), _listed(one.to_fields), one.on_delete, one.on_update)
         )
     return "CREATE TABLE %s (\n  %s\n)" % (identifier(info.name), ",\n  ".join(lines))
+
+
+def _declared(info: Info, field: Field) -> str:
+    # varchar(20) and character(5) are text to SQLite, too, and come back as what they were
+    if info.native == "postgresql" and field.kind == TEXT and field.native.startswith("character"):
+        return field.native.upper()
+    return DECLARED[field.kind]
 
 
 def _default(field: Field) -> str:
@@ -159,6 +183,21 @@ def _index_name(statement: str) -> str:
     )
     name = match[1] if match else ""
     return name[1:-1].replace('""', '"') if name[:1] in ('"', "[", "`") else name
+
+
+def count_on(connection: sqlite3.Connection, info: Info) -> None:
+    """Let the table's AUTOINCREMENT give no number that the source has given to a record, though that may be gone."""
+    counter = max((field.counter for field in info.fields), default=0)
+    found = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", (info.name,)
+    ).fetchone()
+    if not counter or found is None or "AUTOINCREMENT" not in words(found[1]):
+        return
+    kept = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = ?", found[:1]).fetchone()[0]
+    if kept is None:
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (found[0], counter))
+    elif kept < counter:
+        connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (counter, found[0]))
 
 
 def insert(info: Info, upsert: bool) -> str:

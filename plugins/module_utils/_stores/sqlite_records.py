@@ -261,6 +261,7 @@ class SqliteRecords:
         with self._transaction() as connection:
             present = {fold(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
             for info in infos:
+                sqlite_ddl.count_on(connection, info)
                 for name, statement in sqlite_ddl.indexes(info):
                     if fold(name) not in present:
                         connection.execute(statement)

@@ -34,8 +34,15 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
     jobs = [job for job in ready.jobs if job.changes]
     overall = ready.resumed
     if overall is None:
-        overall = {"safety": _save(ready), "mode": ready.request.mode}
+        overall = {
+            "safety": _save(ready),
+            "mode": ready.request.mode,
+            "rejects": ready.request.rejects,
+            "rejects_end": _rejects_end(ready),
+        }
         ready.target.keep_position(OVERALL, overall)
+    else:
+        _cut_rejects(ready, overall)
     _prepare_tables(ready, jobs)
     written = [_write(ready, job) for job in _parents_first(jobs)]
     infos = [one.info for one in written]
@@ -140,6 +147,7 @@ def _write(ready: Plan, job: Job) -> _Written:
                 position.update(
                     done=position["done"] + size,
                     rejected=position["rejected"] + len(rejects),
+                    rejects_end=_rejects_end(ready),
                     digest="%x" % (total % MODULUS),
                 )
                 return position
@@ -170,6 +178,25 @@ def _keep_rejects(ready: Plan, job: Job, rejects: list[Reject], before: int) -> 
                 handle.write(encode_json(line).encode() + b"\n")
             handle.flush()
             os.fsync(handle.fileno())
+
+
+def _rejects_end(ready: Plan) -> int:
+    """Bytes in the file of rejects: what is committed with a position."""
+    path = ready.request.rejects
+    return os.path.getsize(path) if path and os.path.exists(path) else 0
+
+
+def _cut_rejects(ready: Plan, overall: dict[str, Any]) -> None:
+    """Remove what a killed run has written of a batch that it did not commit: the batch is written again."""
+    path = ready.request.rejects
+    if not path or path != overall.get("rejects") or not os.path.exists(path):
+        return
+    ends = [one.get("rejects_end", 0) for one in (overall, *(job.position for job in ready.jobs if job.position))]
+    with os_errors(TargetError, "Can't write the rejects to", path):
+        fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(fd, "wb") as handle:
+            if max(ends) < os.fstat(fd).st_size:
+                handle.truncate(max(ends))
 
 
 def _verify(ready: Plan, one: _Written) -> Check:

@@ -75,6 +75,12 @@ def report(
 
 def _notes(ready: Plan) -> list[str]:
     notes = list(getattr(ready.source, "notes", ()))
+    for job in ready.jobs:
+        if job.source.peculiar and ready.target.columns and ready.target.type != job.source.native and not job.there:
+            notes.append(
+                "Of the table %s, only %s understands, and so stay behind: %s."
+                % (job.source.name, job.source.native, ", ".join(job.source.peculiar))
+            )
     if not ready.source.consistent and ready.source.type == "dynamodb":
         notes.append(
             "DynamoDB has no snapshots: what is written to it during the migration makes the verification fail."
