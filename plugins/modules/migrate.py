@@ -26,8 +26,9 @@ description:
   - With O(schema) instead of O(source) brings the schema of a database up to the newest of a list of versions, each step and its
     record in one transaction.
   - Views, triggers and virtual tables stay behind. CHECK constraints, computed columns, defaults that are expressions, and indexes
-    on some rows or on an expression go to a new table in a database of the same type only. All of these are warned of. From
-    SQLite, V(VARCHAR(20)) becomes V(text), as SQLite does not hold anybody to it.
+    on some rows or on an expression go to a new table in a database of the same type only, where the functions that they call
+    must be there. Whatever stays behind is warned of. From SQLite, V(VARCHAR(20)) becomes V(text), as SQLite does not hold
+    anybody to it.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb

@@ -94,6 +94,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 
 UNION ALL SELECT 'trigger', t.tgname
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND NOT t.tgisinternal ORDER BY 1, 2"""
+# What an index is called, and (after its table) what it is on.
 _IDENTIFIER = r'(?:"(?:[^"]|"")*"|[^" .]+)'
 _INDEX = re.compile(f"(CREATE (?:UNIQUE )?INDEX {_IDENTIFIER}) ON (?:ONLY )?(?:{_IDENTIFIER}[.]?)+ USING (.*)", re.S)
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
@@ -193,7 +194,7 @@ def create_table(info: Info, schema: str) -> str:
     lines.append("PRIMARY KEY %s" % listed(info.key))
     lines += ["UNIQUE %s" % listed(one.fields) for one in info.indexes if one.constraint]
     table = qualified(schema, info.name)
-    changes = [one for one in _own_statements(info) if not _index(one)]
+    changes = [one for one in _own_statements(info) if not _INDEX.match(one)]
     return "; ".join(
         ["CREATE TABLE %s (%s)" % (table, ", ".join(lines)), *("ALTER TABLE %s %s" % (table, one) for one in changes)]
     )
@@ -201,11 +202,6 @@ def create_table(info: Info, schema: str) -> str:
 
 def _own_statements(info: Info) -> Sequence[str]:
     return info.statements if info.native == "postgresql" else ()
-
-
-def _index(statement: str) -> Optional[re.Match[str]]:
-    """A CREATE INDEX: what it makes, and on what."""
-    return _INDEX.match(statement)
 
 
 def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence[str]) -> list[str]:
@@ -231,9 +227,9 @@ def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence
                     one.on_update,
                 )
             )
-    for statement in _own_statements(info):
-        parts = _index(statement)
-        if parts and statement.partition(" USING ")[2] not in [one.partition(" USING ")[2] for one in own.statements]:
+    have_of = [parts[2] for parts in map(_INDEX.match, own.statements) if parts]
+    for parts in map(_INDEX.match, _own_statements(info)):
+        if parts and parts[2] not in have_of:
             statements.append("%s ON %s USING %s" % (parts[1], table, parts[2]))
     given = {field.name: field.counter for field in info.fields}
     for field in own.fields:

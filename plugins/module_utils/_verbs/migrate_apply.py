@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from typing import Any, NamedTuple, Optional
@@ -34,17 +35,11 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
     jobs = [job for job in ready.jobs if job.changes]
     overall = ready.resumed
     if overall is None:
-        overall = {
-            "safety": _save(ready),
-            "mode": ready.request.mode,
-            "rejects": ready.request.rejects,
-            "rejects_end": _rejects_end(ready),
-        }
+        overall = {"safety": _save(ready), "mode": ready.request.mode}
         ready.target.keep_position(OVERALL, overall)
-    else:
-        _cut_rejects(ready, overall)
     _prepare_tables(ready, jobs)
-    written = [_write(ready, job) for job in _parents_first(jobs)]
+    listed = _listed_rejects(ready)
+    written = [_write(ready, job, listed) for job in _parents_first(jobs)]
     infos = [one.info for one in written]
     if ready.request.mode != "merge":
         for one in reversed(written):
@@ -126,7 +121,7 @@ def _parents_first(jobs: list[Job]) -> list[Job]:
     return ordered
 
 
-def _write(ready: Plan, job: Job) -> _Written:
+def _write(ready: Plan, job: Job, listed: frozenset[bytes]) -> _Written:
     """Write the rest of a collection, batch by batch."""
     name = job.source.name
     position = dict(job.position or ready.target.positions([name])[name])
@@ -142,12 +137,11 @@ def _write(ready: Plan, job: Job) -> _Written:
         for batch in regrouped(chunks, ready.request.params["batch_size"], position["done"]):
 
             def account(rejects: list[Reject], size: int = len(batch)) -> dict[str, Any]:
-                _keep_rejects(ready, job, rejects, position["rejected"])
+                _keep_rejects(ready, job, rejects, position["rejected"], listed)
                 total = int(position["digest"], 16) + sum(_digest(job, one.record) for one in rejects)
                 position.update(
                     done=position["done"] + size,
                     rejected=position["rejected"] + len(rejects),
-                    rejects_end=_rejects_end(ready),
                     digest="%x" % (total % MODULUS),
                 )
                 return position
@@ -161,7 +155,7 @@ def _digest(job: Job, record: Record) -> int:
     return record_digest(compact(record) if job.loose else record)
 
 
-def _keep_rejects(ready: Plan, job: Job, rejects: list[Reject], before: int) -> None:
+def _keep_rejects(ready: Plan, job: Job, rejects: list[Reject], before: int, listed: frozenset[bytes]) -> None:
     """Write the refused records to their file, or give up before anything of the batch is written."""
     if not rejects:
         return
@@ -174,29 +168,37 @@ def _keep_rejects(ready: Plan, job: Job, rejects: list[Reject], before: int) -> 
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "ab") as handle:
             for one in rejects:
-                line = {"collection": one.collection, "key": list(one.key), "reason": one.reason, "record": one.record}
-                handle.write(encode_json(line).encode() + b"\n")
+                told = {"collection": one.collection, "key": list(one.key), "reason": one.reason, "record": one.record}
+                line = encode_json(told).encode() + b"\n"
+                if _mark(line) not in listed:
+                    handle.write(line)
             handle.flush()
             os.fsync(handle.fileno())
 
 
-def _rejects_end(ready: Plan) -> int:
-    """Bytes in the file of rejects: what is committed with a position."""
+def _listed_rejects(ready: Plan) -> frozenset[bytes]:
+    """Marks of the lines in the file of rejects, when a killed run may have written some of a batch that comes again.
+
+    Other migrations may write to the same file: nothing of it is taken back but half a line at its end.
+    """
     path = ready.request.rejects
-    return os.path.getsize(path) if path and os.path.exists(path) else 0
+    if ready.resumed is None or not path or not os.path.exists(path):
+        return frozenset()
+    with os_errors(TargetError, "Can't go on with the rejects in", path):
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(fd, "r+b") as handle:
+            marks, end = set(), 0
+            for line in handle:
+                if line.endswith(b"\n"):
+                    marks.add(_mark(line))
+                    end += len(line)
+            if end < os.fstat(fd).st_size:
+                handle.truncate(end)
+    return frozenset(marks)
 
 
-def _cut_rejects(ready: Plan, overall: dict[str, Any]) -> None:
-    """Remove what a killed run has written of a batch that it did not commit: the batch is written again."""
-    path = ready.request.rejects
-    if not path or path != overall.get("rejects") or not os.path.exists(path):
-        return
-    ends = [one.get("rejects_end", 0) for one in (overall, *(job.position for job in ready.jobs if job.position))]
-    with os_errors(TargetError, "Can't write the rejects to", path):
-        fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(fd, "wb") as handle:
-            if max(ends) < os.fstat(fd).st_size:
-                handle.truncate(max(ends))
+def _mark(line: bytes) -> bytes:
+    return hashlib.blake2b(line, digest_size=16).digest()
 
 
 def _verify(ready: Plan, one: _Written) -> Check:
