@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Running checks side by side: none before those it depends on, none longer than its time, whatever it does.
 
-Each check runs in a thread. A few threads do the work while answers come; for each that waits, another one is started,
-up to the limit, so that hosts that never answer hold up nobody. What does not end by itself is left behind: the
-threads are daemons.
+Each check runs in a thread. There are no more of them than keep the processor busy, as more would only take turns, and
+taking turns costs more than most checks do. For each that waits, another one is started, up to the limit, so that
+hosts that never answer hold up nobody. What does not end by itself is left behind: the threads are daemons.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from .._core.units import format_duration
 from .._probes.base import Deadline, Finding, ProbeFailed, TimeUp
 from .check_specification import Check
 
-_WORKING = 16  # threads that do not wait: more would only take turns
-_WAITING = 0.02  # seconds after which a thread counts as one that waits
+_BUSY = 0.7  # of a processor
+_WORKING = 16  # threads that do not wait, at most: where others have the processor, more would not get it either
+_WAITING = 0.01  # seconds after which a thread counts as one that waits
 _TICK = 0.01
 _GRACE = 0.25  # seconds that a probe has to notice that its time is over
 
@@ -61,6 +62,8 @@ class Pool:
         self._running: set[Job] = set()
         self._outcomes: dict[str, Outcome] = {}
         self._threads = 0
+        self._working = 1  # threads that it takes to keep a processor busy
+        self._used = (time.monotonic(), time.process_time())
         self._ended = threading.Event()
 
     def run(self) -> list[Outcome]:
@@ -87,8 +90,12 @@ class Pool:
 
     def _grow(self) -> None:
         waiting = sum(1 for job in self._running if job.pausing or job.deadline.elapsed() > _WAITING)
-        # Twice as many where most wait: a hundred hosts that never answer must not be found sixteen at a time.
-        wanted = min(self._most, waiting + max(_WORKING, waiting), len(self._running) + len(self._ready))
+        more = self._working
+        if self._threads and self._idle():
+            self._working = min(_WORKING, 2 * self._working)
+            # The faster the more of them wait: a hundred hosts that never answer must not be found a few at a time.
+            more = max(self._working, waiting // 4)
+        wanted = min(self._most, waiting + more, len(self._running) + len(self._ready))
         while self._threads < wanted:
             thread = threading.Thread(target=self._work, name="day2-check", daemon=True)
             try:
@@ -99,6 +106,13 @@ class Pool:
                 self._most = self._threads
                 return
             self._threads += 1
+
+    def _idle(self) -> bool:
+        """Have we left the processor alone since the last time?"""
+        now = (time.monotonic(), time.process_time())
+        passed, used = (new - old for new, old in zip(now, self._used))
+        self._used = now
+        return used < _BUSY * passed
 
     def _end_overdue(self) -> None:
         for job in list(self._running):

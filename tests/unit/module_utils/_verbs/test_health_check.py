@@ -197,6 +197,26 @@ def test_many_that_never_answer_take_no_longer_than_one(black_hole: int) -> None
     assert (result["summary"]["critical"], result["summary"]["ok"]) == (200, 20)
 
 
+def test_as_many_run_as_have_to() -> None:
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            connection.recv(1000)
+            everybody.wait(30)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    everybody = threading.Barrier(60)
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        url = "http://127.0.0.1:%d/" % listener.getsockname()[1]
+
+        def loop() -> None:
+            for _dummy in range(60):
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=loop, daemon=True).start()
+        result = run([{"name": f"h{n}", "type": "http", "url": url, "timeout": "30s"} for n in range(60)])
+    assert result["summary"]["ok"] == 60
+
+
 def test_concurrency_is_a_limit(black_hole: int) -> None:
     url = f"http://127.0.0.1:{black_hole}/"
     checks = [{"name": f"h{n}", "type": "http", "url": url, "timeout": "200ms"} for n in range(8)]
