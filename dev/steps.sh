@@ -21,7 +21,7 @@ TEST_PROGRAMS=(
   git=git zstd=zstd strace=strace sqlite3=sqlite3 pg_ctlcluster=postgresql mkfs.ext4=e2fsprogs mount=mount
   java=default-jre-headless promtool=prometheus
   nginx=nginx rsyslogd=rsyslog openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
-  dockerd=docker.io busybox=busybox-static ping=iputils-ping
+  dockerd=docker.io podman=podman runc=runc busybox=busybox-static ping=iputils-ping
   /usr/lib/nagios/plugins/check_dummy=monitoring-plugins-basic
 )
 

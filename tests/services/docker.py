@@ -58,7 +58,12 @@ def docker(directory: Path) -> Iterator[Docker]:
 
 
 def _load_busybox(engine: Docker) -> None:
-    """Images can't be pulled: it is made of the static program."""
+    command = [engine.client, "--host", f"unix://{engine.socket}", "import", "-", "busybox"]
+    subprocess.run(command, check=True, input=busybox_image(), stdout=subprocess.DEVNULL)
+
+
+def busybox_image() -> bytes:
+    """Images can't be pulled: this one, to be imported, is made of the static program."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         archive.add(program("busybox", "busybox-static"), "bin/busybox")
@@ -66,5 +71,4 @@ def _load_busybox(engine: Docker) -> None:
             link = tarfile.TarInfo("bin/" + name)
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             archive.addfile(link)
-    command = [engine.client, "--host", f"unix://{engine.socket}", "import", "-", "busybox"]
-    subprocess.run(command, check=True, input=buffer.getvalue(), stdout=subprocess.DEVNULL)
+    return buffer.getvalue()

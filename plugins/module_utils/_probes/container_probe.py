@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, ClassVar, Optional
+from urllib.parse import quote
 
 from .._core.errors import InvalidRequest
 from .._core.units import format_duration, parse_time
@@ -63,7 +64,10 @@ class ContainerProbe(BaseProbe):
         finding = self.finding()
         name = self.options["container"]
         if name is None:
-            self._all(_ask(path, "/containers/json?all=1", deadline), path, finding)
+            self._all(_list(path, "", deadline), finding)
+            # Podman's list does not say how they are, as Docker's does.
+            for one in _list(path, "&filters=" + quote('{"health":["unhealthy"]}'), deadline):
+                finding.problem("%s is unhealthy" % _name(one))
             return finding
         found = _ask(path, "/containers/%s/json" % name, deadline)
         if found is None:
@@ -106,17 +110,25 @@ class ContainerProbe(BaseProbe):
         text = "%s is %s" % (name, status) + (": %s" % said if said else "")
         finding.problem(text, WARNING if status == "starting" else "critical")
 
-    def _all(self, found: Any, path: str, finding: Finding) -> None:
-        if not isinstance(found, list):
-            raise ProbeFailed("%s: the answer is not that of an engine" % path, UNKNOWN)
+    def _all(self, found: Sequence[Mapping[str, Any]], finding: Finding) -> None:
         running = [one for one in found if one.get("State") == "running"]
-        unhealthy = [one for one in found if "(unhealthy)" in str(one.get("Status"))]
-        restarting = [one for one in found if one.get("State") == "restarting"]
         finding.good = "the engine answers, %s" % plural(len(running), "running container")
-        for one in unhealthy + restarting:
-            finding.problem("%s is %s" % (str((one.get("Names") or ["?"])[0]).lstrip("/"), one.get("Status")))
+        for one in found:
+            if one.get("State") == "restarting":
+                finding.problem("%s is %s" % (_name(one), one.get("Status")))
         finding.metric("containers", len(found), "count")
         finding.metric("running", len(running), "count")
+
+
+def _name(listed: Mapping[str, Any]) -> str:
+    return str((listed.get("Names") or ["?"])[0]).lstrip("/")
+
+
+def _list(path: str, condition: str, deadline: Deadline) -> Sequence[Mapping[str, Any]]:
+    found = _ask(path, "/containers/json?all=1" + condition, deadline)
+    if not isinstance(found, list):
+        raise ProbeFailed("%s: the answer is not that of an engine" % path, UNKNOWN)
+    return found
 
 
 def _ask(path: str, target: str, deadline: Deadline) -> Any:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""container against a real Docker engine."""
+"""container against real engines, Docker and Podman."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from tests.services.docker import Docker, docker
+from tests.services.podman import podman
 
 Check = Callable[..., dict[str, Any]]
 
@@ -75,8 +76,31 @@ def test_restarts(check: Check, engine: Docker) -> None:
 
 def test_the_whole_engine(check: Check, engine: Docker) -> None:
     result = wait_for(check, {"socket": str(engine.socket)}, lambda found: found["status"] == "critical")
-    assert "unhealthy is Up" in result["message"]
+    assert "unhealthy is unhealthy" in result["message"]
     assert {one["name"]: one["value"] for one in result["metrics"]}["containers"] == 5
+
+
+def test_podman(check: Check, tmp_path: Path) -> None:
+    with podman(tmp_path) as engine:
+        where = {"socket": str(engine.socket)}
+        engine.run("web", "sleep 300")
+        engine.run("ended", "exit 3")
+        # Its own intervals need systemd.
+        health = ("--health-interval", "disable", "--health-retries", "1")
+        engine.run("sick", "sleep 300", "--health-cmd", "cat /none", *health)
+        engine("healthcheck", "run", "sick", check=False)
+
+        assert check("container", container="web", image="busybox", **where)["status"] == "ok"
+        assert check("container", container="web", health="required", **where)["message"] == "web has no health check"
+        ended = wait_for(check, dict(where, container="ended"), lambda found: "exited" in found["message"])
+        assert ended["message"] == "ended is exited with 3: see its logs"
+        assert check("container", container="none", **where)["message"] == "there is no container none"
+        sick = check("container", container="sick", **where)
+        assert (sick["status"], "sick is unhealthy" in sick["message"]) == ("critical", True)
+        # Its list of containers, unlike Docker's, does not say how they are.
+        everything = check("container", **where)
+        assert (everything["status"], everything["message"]) == ("critical", "sick is unhealthy")
+        assert {one["name"]: one["value"] for one in everything["metrics"]} == {"containers": 3, "running": 2}
 
 
 def test_no_engine(check: Check, tmp_path: Path) -> None:
