@@ -133,7 +133,6 @@ def digest_sum(found: Iterable[Layout]) -> int:
     :raises SourceError: as for `records.canonical`.
     """
     total = 0
-    sha256, number = hashlib.sha256, int.from_bytes
     try:
         for names, columns in found:
             ordered, template = layout_of(names)
@@ -142,8 +141,16 @@ def digest_sum(found: Iterable[Layout]) -> int:
                 lines: Iterable[str] = map(template.__mod__, zip(*[written(given[name]) for name in ordered]))
             else:
                 lines = itertools.repeat(template, len(columns[0]))
-            for line in lines:
-                total += number(sha256(line.encode("utf-8", "backslashreplace")).digest(), "big")
+            total += digest_of(lines)
     except RecursionError:
         raise SourceError("A record is nested too deeply to be compared.") from None
+    return total
+
+
+def digest_of(lines: Iterable[str]) -> int:
+    """The sum of the digests of records whose canonical JSON these are, not yet modulo anything."""
+    total = 0
+    sha256, number = hashlib.sha256, int.from_bytes
+    for line in lines:
+        total += number(sha256(line.encode("utf-8", "backslashreplace")).digest(), "big")
     return total

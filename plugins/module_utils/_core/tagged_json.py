@@ -116,8 +116,11 @@ _decoder = json.JSONDecoder(parse_int=integer, parse_float=real)
 
 
 def decode(text: Union[str, bytes]) -> Any:
-    """The value that `encode` has written. Raises ValueError."""
+    """The value that `encode` has written. Raises ValueError; SourceError when it is nested too deeply."""
     if isinstance(text, bytes):
         text = text.decode()
-    value = _decoder.decode(text)
-    return untag(value) if '"$' in text else value
+    try:
+        value = _decoder.decode(text)
+        return untag(value) if '"$' in text else value
+    except RecursionError:
+        raise SourceError("A record is nested too deeply.") from None

@@ -12,8 +12,8 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Optional
 
 from .._core.errors import SourceError
-from .._core.record_batches import digest_sum, layouts
 from .._core.workers import in_order
+from . import sqlite_digest
 from .record_kinds import Kinds, Summary
 from .record_store import Info, Record
 from .sqlite_file import connect, is_wal, sqlite3, sqlite_errors
@@ -26,16 +26,17 @@ _PARTS = 4  # of a summary, for each worker, as they are not all of the same siz
 _PART = 5_000  # row numbers of records that go through a pipe
 _MOST = 10_000  # parts
 _FEW = 20_000  # records that are not worth a process
+_WHERE = " WHERE rowid >= %d AND rowid < %d"
 
 
 def summary(connection: sqlite3.Connection, path: str, info: Info, workers: int) -> Optional[Summary]:
-    """What reading all rows tells; None where the table can't be shared out.
+    """What reading all rows tells; None where a key is null.
 
     :param connection: keeps others from writing, or has just written what is to be read.
     """
     numbers = _numbers(connection, path, info, workers)
     if numbers is None:
-        return None
+        return sqlite_digest.summary(connection, info)
     tasks = [functools.partial(_summary, path, info, part) for part in _parts(numbers, workers * _PARTS)]
     records, digest, kinds = 0, 0, Kinds()
     with contextlib.closing(in_order(tasks, workers)) as results:
@@ -87,17 +88,12 @@ def _rows(path: str, info: Info, part: tuple[int, int]) -> Iterator[Sequence[Rec
         sqlite_errors(SourceError, "Can't read the table %s of" % info.name, path),
         contextlib.closing(connect(path, "ro")) as connection,
     ):
-        yield from chunks(connection, info, " WHERE rowid >= %d AND rowid < %d ORDER BY rowid" % part)
+        yield from chunks(connection, info, _WHERE % part + " ORDER BY rowid")
 
 
 def _summary(path: str, info: Info, part: tuple[int, int]) -> Iterator[Optional[Summary]]:
-    """None where a key is null, which is told elsewhere."""
-    records, digest, kinds = 0, 0, Kinds()
-    for chunk in _rows(path, info, part):
-        found = layouts(chunk)
-        if not all(set(info.key).issubset(names) for names, _columns in found):
-            yield None
-        records += len(chunk)
-        digest += digest_sum(found)
-        kinds.see(found)
-    yield Summary(records, digest, kinds)
+    with (
+        sqlite_errors(SourceError, "Can't read the table %s of" % info.name, path),
+        contextlib.closing(connect(path, "ro")) as connection,
+    ):
+        yield sqlite_digest.summary(connection, info, _WHERE % part)
