@@ -102,7 +102,8 @@ def rows_of(connection: sqlite3.Connection, query: str, size: int) -> Iterator[l
     except sqlite3.OperationalError as exc:
         if not str(exc).startswith("Could not decode to UTF-8"):
             raise
-    cursor = connection.execute(query)
+    # Python 3.9 has the failed statement still in use, and would give one of its rows once more.
+    cursor = connection.execute(query + " ")
     for dummy in itertools.islice(cursor, done):
         pass
     yield from iter(lambda: cursor.fetchmany(size), [])
