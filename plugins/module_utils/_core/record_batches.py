@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -46,6 +47,31 @@ class Batch(Sequence[dict[str, Any]]):
         if isinstance(place, slice):
             return Batch(self.names, [column[place] for column in self.columns])
         return {name: column[place] for name, column in zip(self.names, self.columns)}
+
+
+class Written(Sequence[dict[str, Any]]):
+    """Records that are still text: of each its values as a JSON array, in the order of the names. A null is no field.
+
+    :param kinds: by name, of all values: "text", "integer" (of at most 64 bits), or "" where there are none.
+    """
+
+    def __init__(self, kinds: Mapping[str, str], lines: Sequence[str]) -> None:
+        self.kinds = kinds
+        self.lines = lines
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self._record, self.lines)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return Written(self.kinds, self.lines[place])
+        return self._record(self.lines[place])
+
+    def _record(self, line: str) -> dict[str, Any]:
+        return {name: value for name, value in zip(self.kinds, json.loads(line)) if value is not None}
 
 
 def batch(records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
@@ -88,6 +114,9 @@ def _joined(parts: Sequence[Sequence[dict[str, Any]]]) -> Sequence[dict[str, Any
     if len({part.names if isinstance(part, Batch) else None for part in parts}) == 1 and isinstance(parts[0], Batch):
         columns = zip(*[part.columns for part in parts if isinstance(part, Batch)])
         return Batch(parts[0].names, [list(itertools.chain.from_iterable(column)) for column in columns])
+    if isinstance(parts[0], Written) and all(isinstance(part, Written) for part in parts):
+        lines = itertools.chain.from_iterable([part.lines for part in parts if isinstance(part, Written)])
+        return Written(parts[0].kinds, list(lines))
     return list(itertools.chain.from_iterable(parts))
 
 

@@ -30,6 +30,7 @@ class DynamodbRecordStore:
     stable = False
     whole = False
     columns = False
+    takes_text = False
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._native = DynamodbRecords(options)
@@ -68,7 +69,7 @@ class DynamodbRecordStore:
         for page in self._native.read(info.name):
             yield from page.records
 
-    def chunks(self, info: Info, ordered: bool = True) -> Iterator[Sequence[Record]]:
+    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
         """See `RecordStore`."""
         return map(batch, batches(self.read(info), BATCH))
 

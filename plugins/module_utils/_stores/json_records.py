@@ -48,6 +48,7 @@ class JsonRecords:
     stable = True
     whole = True
     columns = False
+    takes_text = False
 
     def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1) -> None:
         self.path = self.location = files.resolve(path, InvalidRequest)
@@ -145,7 +146,7 @@ class JsonRecords:
             if until > done
         ]
 
-    def chunks(self, info: Info, ordered: bool = True) -> Iterator[Sequence[Record]]:
+    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
         """See `RecordStore`."""
         _handle, document = self._source()
         found = document.find(info.name) if document is not None else None

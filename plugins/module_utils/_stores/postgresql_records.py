@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from .._core.errors import SourceError, TargetError
-from .._core.record_batches import BATCH, batch, batch_of_rows, batches
+from .._core.record_batches import BATCH, Written, batch, batch_of_rows, batches
 from .._core.tagged_json import encode as encode_json
 from . import postgresql_ddl, postgresql_digest, sql_schema
 from .postgresql_client import connect, errors, identifier
 from .postgresql_ddl import describe, listed, qualified
-from .postgresql_values import converted, converter, lines, usual_lines
+from .postgresql_values import converted, converter, csv_lines, lines, usual_lines
 from .postgresql_versions import read_versions, take_step
 from .record_kinds import Summary
 from .record_store import (
@@ -71,6 +71,7 @@ class PostgresqlRecords:
     stable = True
     whole = False
     columns = True
+    takes_text = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = options
@@ -134,7 +135,7 @@ class PostgresqlRecords:
         """See `RecordStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
-    def chunks(self, info: Info, ordered: bool = True) -> Iterator[Sequence[Record]]:
+    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
         """See `RecordStore`."""
         names = tuple(field.name for field in info.fields)
         order = " ORDER BY %s" % (", ".join(map(identifier, info.key)) or "1") if ordered else ""
@@ -241,17 +242,13 @@ class PostgresqlRecords:
         with self._transaction("Can't write the collection %s" % info.name) as connection:
             if upsert:
                 connection.execute("CREATE TEMP TABLE day2_batch ON COMMIT DROP AS SELECT * FROM %s LIMIT 0" % table)
-            target = "day2_batch" if upsert else table
-            with connection.cursor() as cursor, cursor.copy("COPY %s %s FROM STDIN" % (target, listed(names))) as copy:
-                for start in range(0, len(records), _PART):
-                    some = records[start : start + _PART]
-                    data = usual_lines(info, some)
-                    if data is None:
-                        _taken, rows, refused = sort_out(info, some, converter(info))
-                        rejects += refused
-                        data = lines(rows)
-                    copy.write(data)
-                position = account(rejects)
+            parts = (_part(info, records[start : start + _PART], rejects) for start in range(0, len(records), _PART))
+            for form, same in itertools.groupby(parts, lambda part: part[0]):
+                copying = "COPY %s %s" % ("day2_batch" if upsert else table, form)
+                with connection.cursor() as cursor, cursor.copy(copying) as copy:
+                    for _form, data in same:
+                        copy.write(data)
+            position = account(rejects)
             if upsert:
                 connection.execute(_upsert(table, info, names))
             self._keep(connection, info.name, position)
@@ -287,6 +284,20 @@ class PostgresqlRecords:
         with self._transaction("Can't remove the positions") as connection:
             connection.execute("SET LOCAL client_min_messages = warning")
             connection.execute("DROP TABLE IF EXISTS %s" % qualified(self._schema, POSITIONS))
+
+
+def _part(info: Info, records: Sequence[Record], rejects: list[Reject]) -> tuple[str, bytes]:
+    """How COPY takes records (its columns and options), and the data; what is refused is added to the rejects."""
+    if isinstance(records, Written):
+        csv = csv_lines(info, records)
+        if csv is not None:
+            return "%s FROM STDIN WITH (FORMAT csv, NULL 'null')" % listed(list(records.kinds)), csv
+    data = usual_lines(info, records)
+    if data is None:
+        _taken, rows, refused = sort_out(info, records, converter(info))
+        rejects += refused
+        data = lines(rows)
+    return "%s FROM STDIN" % listed([field.name for field in info.fields]), data
 
 
 def _selected(field: Field) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Optional
 
+from .._core.record_batches import Written
 from .._core.tagged_json import encode as encode_json
 from .record_kinds import fitted
 from .record_store import (
@@ -67,6 +68,20 @@ def usual_lines(info: Info, records: Sequence[Record]) -> Optional[bytes]:
     except Refused:  # one by one it turns out which of the records that is
         return None
     return _joined(columns)
+
+
+def csv_lines(info: Info, records: Written) -> Optional[bytes]:
+    """The same records as CSV in which null is a null; None where that is not what they are already.
+
+    An array of JSON without escapes is a line of CSV: text in quotes, numbers without.
+    """
+    kinds = {field.name: field.kind for field in info.fields}
+    if info.document or kinds.keys() != records.kinds.keys():
+        return None
+    if any(kind not in ("", kinds[name]) for name, kind in records.kinds.items()):
+        return None
+    text = "".join(["%s\n" % line[1:-1] for line in records.lines])
+    return text.encode() if "\\" not in text and is_unicode(text) else None
 
 
 def lines(rows: Sequence[Sequence[Any]]) -> bytes:

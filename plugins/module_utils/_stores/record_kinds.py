@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from .._core.record_batches import Layout
 from .._core.tagged_json import encode as encode_json
@@ -55,6 +55,15 @@ class Kinds:
     def nulls(self) -> bool:
         """Was there a null?"""
         return any("" in kinds for kinds in self._seen.values())
+
+    def sole(self, name: str) -> Optional[str]:
+        """The kind of all values of a field: text, or integer of at most 64 bits; "" without any; None of others."""
+        kinds = self._seen.get(name, set()) - {""}
+        if not kinds:
+            return ""
+        if kinds <= {INTEGER, _WIDE}:
+            return INTEGER
+        return TEXT if kinds == {TEXT} else None
 
     def fields(self) -> tuple[Field, ...]:
         """In the order of their first appearance."""

@@ -99,6 +99,7 @@ class RecordStore(Protocol):
     stable: bool  # `read` has the same order in each run
     whole: bool  # the new content takes the place of the old one at once, in `forget`
     columns: bool  # a missing field and null are the same
+    takes_text: bool  # `write` is faster with records that are `Written`
 
     def __enter__(self) -> RecordStore: ...
 
@@ -122,8 +123,11 @@ class RecordStore(Protocol):
         :raises SourceError: naming collection and place.
         """
 
-    def chunks(self, info: Info, ordered: bool = True) -> Iterator[Sequence[Record]]:
-        """As `read`, many records at a time; where their order does not matter there may be a faster one."""
+    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
+        """As `read`, many records at a time; where their order does not matter there may be a faster one.
+
+        :param text: they may be `Written`.
+        """
 
     def summary(self, info: Info) -> Optional[Summary]:
         """What the store knows of all records by a reading of its own; None: read them."""

@@ -20,7 +20,7 @@ from .._core.records import canonical, written
 from .record_kinds import Kinds, Summary
 from .record_store import INTEGER, TEXT, Field, Info
 from .sqlite_file import rows_of, sqlite3
-from .sqlite_read import chunks
+from .sqlite_read import chunks, writes_as_we_do
 from .sqlite_schema import identifier
 from .sqlite_values import decoder
 
@@ -28,13 +28,12 @@ _TOGETHER = 40  # columns in one call; a function of SQLite takes at least 100 a
 _MOST = 1000  # columns of a query; there may be 2,000
 _NAME = re.compile(r"\w+", re.ASCII)  # one that is in JSON what it is, and can't be taken for anything else
 _NULL = re.compile(r',"\w+":null', re.ASCII)
-_CHARACTERS = "".join(map(chr, range(1, 0x180))) + "\u2028\ufffd\U0001f600"
 
 
 def summary(connection: sqlite3.Connection, info: Info, where: str = "") -> Optional[Summary]:
     """Of the rows that `where` (with its keyword) selects; None where a key is null, which is told elsewhere."""
     rows = "%s%s" % (identifier(info.name), where)
-    if info.document or len(info.fields) > _MOST or not _writes_as_we_do(connection):
+    if info.document or len(info.fields) > _MOST or not writes_as_we_do(connection):
         return _by_values(connection, info, where)
     missing = " OR ".join("%s IS NULL" % identifier(name) for name in info.key)
     if missing and connection.execute("SELECT 1 FROM (SELECT * FROM %s) WHERE %s" % (rows, missing)).fetchone():
@@ -64,17 +63,6 @@ def _by_values(connection: sqlite3.Connection, info: Info, where: str) -> Option
         digest += digest_sum(found)
         kinds.see(found)
     return Summary(records, digest, kinds)
-
-
-def _writes_as_we_do(connection: sqlite3.Connection) -> bool:
-    """Has it JSON, and the same idea of how text is written?"""
-    given = _CHARACTERS.encode() + b"\0\xff end"
-    try:
-        (found,) = connection.execute("SELECT json_object('k', CAST(? AS TEXT))", (given,)).fetchone()
-    except sqlite3.OperationalError:  # built without
-        return False
-    wanted: bytes = canonical({"k": given.decode("utf-8", "surrogateescape")})
-    return bool(found.encode("utf-8", "backslashreplace") == wanted)
 
 
 def _plain(connection: sqlite3.Connection, fields: Sequence[Field], rows: str, kinds: Kinds) -> set[str]:

@@ -7,15 +7,20 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any
+from typing import Any, Optional
 
-from .._core.record_batches import BATCH, batch, batch_of_rows
+from .._core.record_batches import BATCH, Written, batch, batch_of_rows
+from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
+from .record_kinds import Kinds
 from .record_store import Info, Record
 from .sql_schema import DOCUMENT
 from .sqlite_file import rows_of, sqlite3
 from .sqlite_schema import identifier
 from .sqlite_values import decoder
+
+_MOST = 100  # arguments that a function takes, whatever the version
+_CHARACTERS = "".join(map(chr, range(1, 0x180))) + "\u2028\ufffd\U0001f600"
 
 
 def chunks(connection: sqlite3.Connection, info: Info, rest: str) -> Generator[Sequence[Record], None, None]:
@@ -26,6 +31,36 @@ def chunks(connection: sqlite3.Connection, info: Info, rest: str) -> Generator[S
     names, found = _rows(connection, info, rest)
     for rows in found:
         yield batch([decode_json(text) for (text,) in rows]) if info.document else batch_of_rows(names, rows)
+
+
+def text_chunks(
+    connection: sqlite3.Connection, info: Info, rest: str, kinds: Optional[Kinds]
+) -> Optional[Generator[Sequence[Record], None, None]]:
+    """The same with records that SQLite writes as text; None where it can't, or where a column is not plain.
+
+    :param kinds: of all records, if they are known.
+    """
+    fields = info.fields
+    if kinds is None or info.document or len(fields) > _MOST or any(map(decoder, fields)):
+        return None
+    by_name = {field.name: kinds.sole(field.name) for field in fields}
+    held = {name: kind for name, kind in by_name.items() if kind is not None}
+    if len(held) < len(fields) or not writes_as_we_do(connection):
+        return None
+    listed = ", ".join([identifier(field.name) for field in fields])
+    query = "SELECT json_array(%s) FROM %s%s" % (listed, identifier(info.name), rest)
+    return (Written(held, [line for (line,) in rows]) for rows in rows_of(connection, query, BATCH))
+
+
+def writes_as_we_do(connection: sqlite3.Connection) -> bool:
+    """Has SQLite JSON, and the same idea of how text is written?"""
+    given = _CHARACTERS.encode() + b"\0\xff end"
+    try:
+        (found,) = connection.execute("SELECT json_object('k', CAST(? AS TEXT))", (given,)).fetchone()
+    except sqlite3.OperationalError:  # built without
+        return False
+    wanted: bytes = canonical({"k": given.decode("utf-8", "surrogateescape")})
+    return bool(found.encode("utf-8", "backslashreplace") == wanted)
 
 
 def _rows(

@@ -19,12 +19,12 @@ from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
 from . import sql_schema, sqlite_ddl, sqlite_shared
-from .record_kinds import Summary
+from .record_kinds import Kinds, Summary
 from .record_store import POSITIONS, Account, Info, Record, Refused, Reject, key_of, sort_out
 from .schema_versions import Step
 from .sqlite_ddl import describe
 from .sqlite_file import connect, sqlite3, sqlite_errors
-from .sqlite_read import chunks
+from .sqlite_read import chunks, text_chunks
 from .sqlite_schema import fold, identifier
 from .sqlite_values import encoder, usual_rows
 from .sqlite_versions import read_versions, take_step
@@ -39,6 +39,7 @@ class SqliteRecords:
     stable = True
     whole = False
     columns = True
+    takes_text = False
 
     def __init__(self, path: str, ordered: bool = True, workers: int = 1) -> None:
         self.path = self.location = path
@@ -48,6 +49,7 @@ class SqliteRecords:
         self._writer: Optional[sqlite3.Connection] = None
         self.notes: list[str] = []
         self._lock = FileLock(path)
+        self._kinds: dict[str, Kinds] = {}  # of tables that were read whole in the reader's transaction
 
     def __enter__(self) -> SqliteRecords:
         return self
@@ -126,7 +128,7 @@ class SqliteRecords:
         """See `RecordStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
-    def chunks(self, info: Info, ordered: bool = True) -> Iterator[Sequence[Record]]:
+    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
         """See `RecordStore`."""
         connection = self._open_reader()
         if connection is None:
@@ -135,9 +137,11 @@ class SqliteRecords:
         if ordered:
             order = " ORDER BY %s" % (", ".join(map(identifier, info.key)) if self._ordered and info.key else "rowid")
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            shared = sqlite_shared.by_key(connection, self.path, info, self._workers) if ordered else None
-            with contextlib.closing(shared or chunks(connection, info, order)) as found:
-                yield from found
+            found = text_chunks(connection, info, order, self._kinds.get(info.name)) if text else None
+            if found is None and ordered:
+                found = sqlite_shared.by_key(connection, self.path, info, self._workers)
+            with contextlib.closing(found or chunks(connection, info, order)) as some:
+                yield from some
 
     def summary(self, info: Info) -> Optional[Summary]:
         """See `RecordStore`."""
@@ -145,7 +149,10 @@ class SqliteRecords:
         if connection is None:
             return None
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            return sqlite_shared.summary(connection, self.path, info, self._workers)
+            known = sqlite_shared.summary(connection, self.path, info, self._workers)
+        if known is not None and connection is self._reader:
+            self._kinds[info.name] = known.kinds
+        return known
 
     def check_unchanged(self) -> None:
         """One read transaction shows one state."""

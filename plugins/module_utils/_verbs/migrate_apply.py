@@ -133,7 +133,7 @@ def _write(ready: Plan, job: Job, listed: frozenset[bytes]) -> _Written:
     began, written = time.monotonic(), position["done"]
     ready.progress.start("Migrating %s" % name, job.survey.records, "records")
     if position["done"] < job.survey.records:
-        chunks = ready.source.chunks(job.source)
+        chunks = ready.source.chunks(job.source, text=ready.target.takes_text)
         for batch in regrouped(chunks, ready.request.params["batch_size"], position["done"]):
 
             def account(rejects: list[Reject], size: int = len(batch)) -> dict[str, Any]:

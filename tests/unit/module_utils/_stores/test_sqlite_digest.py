@@ -112,7 +112,7 @@ def test_many_columns(tmp_path: Path) -> None:
 def test_without_the_json_of_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / "some.db", [("a", "TEXT"), ("n", "INTEGER")], [["x\0", 1], [None, 2]])
     # There is no SQLite here that was built without, or that writes text in another way.
-    monkeypatch.setattr(sqlite_digest, "_writes_as_we_do", lambda _connection: False)
+    monkeypatch.setattr(sqlite_digest, "writes_as_we_do", lambda _connection: False)
     monkeypatch.setattr(sqlite_digest, "_plain", None)  # not called
     found, wanted = look(tmp_path / "some.db")
     assert found == wanted

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -161,6 +162,43 @@ def test_what_goes_through_a_database_comes_back_or_is_rejected(
         if key not in lost
     }
     assert canonical(back) == canonical(wanted)
+
+
+def test_text_of_sqlite_is_the_same_in_postgresql(stores: Callable[[str], Store], tmp_path: Path) -> None:
+    usual = [None, "", "null", "NULL", " ", ",", "'", "a, b", "ä\u2028\U0001f600", "[]", "{}", "$x", "1", "-"]
+    unusual = ['"', '","', "\\", "\\.", "\\N", "a\tb", "a\nb", "\r", "\x7f\x1f", "end\\"]
+    refused = ["\0", "a\0b"]
+    numbers = [None, 0, -1, 2**63 - 1, -(2**63)]
+    source, target = stores("sqlite"), stores("postgresql")
+    with contextlib.closing(sqlite3.connect(source["path"])) as connection, connection:
+        connection.execute('CREATE TABLE it ("Id" INTEGER PRIMARY KEY, "te""xt" TEXT, n INTEGER, none TEXT)')
+        for number in range(2400):  # some of what is copied at once has nothing unusual, some has
+            texts = usual if number < 1200 else [*usual, *unusual, *(refused if number > 2300 else [])]
+            row = (number, texts[number % len(texts)], numbers[number % len(numbers)])
+            connection.execute("INSERT INTO it VALUES (?, ?, ?, NULL)", row)
+        connection.execute("CREATE TABLE bad (id INTEGER PRIMARY KEY, t TEXT)")
+        connection.execute("INSERT INTO bad VALUES (1, 'good'), (2, CAST(x'61ff' AS TEXT))")
+    done = four_steps(source, target, max_rejects=20, rejects=str(tmp_path / "rejects"))
+    lines = list(map(decode, (tmp_path / "rejects").read_bytes().splitlines()))
+    rejected = {(one["collection"], *one["key"]) for one in lines}
+    assert sum(one["rejected"] for one in done["migration"]["collections"]) == len(rejected) > 5
+    with open_records(source, {}) as old, open_records(target, {}) as new:
+        for info in old.collections():
+            there = next(one for one in new.collections() if one.name == info.name)
+            assert [field.kind for field in there.fields] == [field.kind for field in info.fields]
+            wanted = [one for one in old.read(info) if (info.name, *[one[name] for name in info.key]) not in rejected]
+            assert list(new.read(there)) == wanted
+
+
+def test_a_number_does_not_become_text(stores: Callable[[str], Store]) -> None:
+    source, target = stores("sqlite"), stores("postgresql")
+    with contextlib.closing(sqlite3.connect(source["path"])) as connection, connection:
+        connection.execute("CREATE TABLE it (id INTEGER PRIMARY KEY, n INTEGER)")
+        connection.execute("INSERT INTO it VALUES (1, 2)")
+    sql(target, "CREATE TABLE it (id int8 PRIMARY KEY, n text)")
+    with pytest.raises(Day2Error, match="the field n is of kind text, and the value is a int"):
+        run(source=source, target=target)
+    assert sql(target, "SELECT * FROM it") == []
 
 
 def test_merge_replace_and_the_way_back(stores: Callable[[str], Store], tmp_path: Path) -> None:
