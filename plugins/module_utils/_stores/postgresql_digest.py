@@ -31,11 +31,18 @@ def summary(connection: Any, table: str, info: Info) -> Optional[Summary]:
     values = [_value(field, connection.info.server_version) for field in info.fields]
     if info.document or None in values or not info.key or _encoding(connection) != "UTF8":
         return None
-    names = sorted(zip([field.name for field in info.fields], values))
-    members = ["%s || %s" % (_literal(",%s:" % _name(name)), value) for name, value in names]
-    joined = " || ".join(
-        "concat(%s)" % ", ".join(members[start : start + _ARGUMENTS]) for start in range(0, len(members), _ARGUMENTS)
-    )
+    fields = sorted(zip([field.name for field in info.fields], info.fields, values))
+    joined = _concat(["%s || %s" % (_literal(",%s:" % _name(name)), value) for name, _field, value in fields])
+    texts = [_text(field) for field in info.fields if field.kind == TEXT]
+    if texts:  # most need no escapes, and are quoted several times as fast
+        quoted = [
+            "%s || %s || '\"'" % (_literal(',%s:"' % _name(name)), _text(field))
+            if field.kind == TEXT
+            else "%s || %s" % (_literal(",%s:" % _name(name)), value)
+            for name, field, value in fields
+        ]
+        escapes = """(%s COLLATE "C") ~ '[\\x01-\\x1f"\\\\]'""" % _concat(texts)
+        joined = "CASE WHEN %s THEN %s ELSE %s END" % (escapes, joined, _concat(quoted))
     sums = ["sum(substring(digest FROM %d FOR %d)::bigint)" % part for part in _PARTS]
     query = (
         "SELECT count(*), coalesce(bool_or(unusual), false), %s FROM (SELECT ('x' || encode(sha256(convert_to("
@@ -50,6 +57,12 @@ def summary(connection: Any, table: str, info: Info) -> Optional[Summary]:
     return Summary(count, total, Kinds())
 
 
+def _concat(values: Sequence[str]) -> str:
+    """All values that are not null, one after another."""
+    parts = [values[start : start + _ARGUMENTS] for start in range(0, len(values), _ARGUMENTS)]
+    return "(%s)" % " || ".join("concat(%s)" % ", ".join(part) for part in parts)
+
+
 def _encoding(connection: Any) -> str:
     encoding: str = connection.info.parameter_status("server_encoding") or ""
     return encoding
@@ -61,12 +74,16 @@ def _value(field: Field, version: int) -> Optional[str]:
     if field.kind in (INTEGER, BOOLEAN):
         return column + "::text"
     if field.kind == TEXT:
-        return "to_json(%s::text)::text" % column
+        return "to_json(%s)::text" % _text(field)
     if field.kind in (REAL, DECIMAL) and version >= _NUMBERS:
         return "CASE WHEN %s THEN '' ELSE trim_scale(%s)::text END" % (_beyond(field), _number(field))
     if field.kind == BYTES:
         return """'{"$bytes":"' || translate(encode(%s, 'base64'), E'\\n', '') || '"}'""" % column
     return None
+
+
+def _text(field: Field) -> str:
+    return "%s::text" % identifier(field.name)
 
 
 def _number(field: Field) -> str:

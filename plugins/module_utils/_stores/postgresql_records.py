@@ -249,6 +249,8 @@ class PostgresqlRecords:
                     for _form, data in same:
                         copy.write(data)
             position = account(rejects)
+            # What a crash of the server takes of the last batches it takes with their position: they come again.
+            connection.execute("SET LOCAL synchronous_commit = off")
             if upsert:
                 connection.execute(_upsert(table, info, names))
             self._keep(connection, info.name, position)

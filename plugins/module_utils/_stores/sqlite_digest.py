@@ -25,8 +25,11 @@ from .sqlite_schema import identifier
 from .sqlite_values import decoder
 
 _TOGETHER = 40  # columns in one call; a function of SQLite takes at least 100 arguments
-_MOST = 1000  # columns of a query; there may be 2,000
+_MOST = 300  # columns; conditions of more would be too deep for SQLite
 _NAME = re.compile(r"\w+", re.ASCII)  # one that is in JSON what it is, and can't be taken for anything else
+_NO_INTEGER = "(typeof({0}) <> 'integer' AND {0} IS NOT NULL)"
+_NOT_EXACT = "{0} NOT BETWEEN -9007199254740992 AND 9007199254740992"  # as a float
+_EXACT, _LARGE = 0, 2**53 + 1  # stand for the integers of a column
 _NULL = re.compile(r',"\w+":null', re.ASCII)
 
 
@@ -36,7 +39,7 @@ def summary(connection: sqlite3.Connection, info: Info, where: str = "") -> Opti
     if info.document or len(info.fields) > _MOST or not writes_as_we_do(connection):
         return _by_values(connection, info, where)
     missing = " OR ".join("%s IS NULL" % identifier(name) for name in info.key)
-    if missing and connection.execute("SELECT 1 FROM (SELECT * FROM %s) WHERE %s" % (rows, missing)).fetchone():
+    if missing and _any(connection, rows, missing):
         return None
     kinds = Kinds()
     plain = _plain(connection, info.fields, rows, kinds)
@@ -45,10 +48,13 @@ def summary(connection: sqlite3.Connection, info: Info, where: str = "") -> Opti
     records, digest = 0, 0
     try:
         for some in rows_of(connection, query, BATCH):
-            members = [piece.members(column, kinds) for piece, column in zip(pieces, zip(*some))]
-            digest += digest_of(["{%s}" % "".join(one)[1:] for one in zip(*members)])
+            digest += digest_of(_lines(pieces, list(zip(*some)), kinds))
             records += len(some)
     except RecursionError:  # which is told there
+        return _by_values(connection, info, where)
+    except sqlite3.OperationalError as exc:
+        if "BLOB" not in str(exc):
+            raise
         return _by_values(connection, info, where)
     return Summary(records, digest, kinds)
 
@@ -66,33 +72,37 @@ def _by_values(connection: sqlite3.Connection, info: Info, where: str) -> Option
 
 
 def _plain(connection: sqlite3.Connection, fields: Sequence[Field], rows: str, kinds: Kinds) -> set[str]:
-    """The names of columns that hold, beside nulls, either nothing but text or nothing but integers."""
-    candidates = [
-        field
-        for field in fields
-        if field.kind in (TEXT, INTEGER) and decoder(field) is None and _NAME.fullmatch(field.name)
-    ]
-    if not candidates:
-        return set()
-    # Whatever else is in such a column makes another row.
-    types = ", ".join(
-        "typeof(ifnull(%s, %s))" % (identifier(one.name), "0" if one.kind == INTEGER else "''") for one in candidates
-    )
-    seen = [set(column) for column in zip(*connection.execute("SELECT DISTINCT %s FROM %s" % (types, rows)))]
-    wanted = {INTEGER: {"integer"}, TEXT: {"text"}}
-    found = [field for field, held in zip(candidates, seen) if held == wanted[field.kind]]
-    if found:
-        bounds = ", ".join(
-            "min(%s), max(%s)" % (identifier(one.name), identifier(one.name))
-            if one.kind == INTEGER
-            else "CASE WHEN count(%s) THEN '' END, ''" % identifier(one.name)
-            for one in found
-        )
-        values = connection.execute("SELECT %s FROM %s" % (bounds, rows)).fetchone()
-        for field, column in zip(found, zip(values[::2], values[1::2])):
-            if None not in column:
-                kinds.see([((field.name,), [column])])
-    return {field.name for field in found}
+    """The names of columns that hold, beside nulls, either nothing but text or nothing but integers.
+
+    Text is what a column for text holds in any case, but for blobs, which JSON refuses.
+    """
+    candidates = [field for field in fields if decoder(field) is None and _NAME.fullmatch(field.name)]
+    found: dict[str, list[Any]] = {field.name: [""] for field in candidates if field.kind == TEXT}
+    integers = [field.name for field in candidates if field.kind == INTEGER]
+    found.update(_integers(connection, integers, rows))
+    for name, values in found.items():
+        if _any(connection, rows, "%s IS NOT NULL" % identifier(name)):
+            kinds.see([((name,), [values])])
+    return set(found)
+
+
+def _integers(connection: sqlite3.Connection, names: Sequence[str], rows: str) -> dict[str, list[Any]]:
+    """Those of the columns that hold nothing but integers, and what stands for them."""
+    quoted = {name: identifier(name) for name in names}
+    unusual = " OR ".join(test.format(name) for name in quoted.values() for test in (_NO_INTEGER, _NOT_EXACT))
+    if not names or not _any(connection, rows, unusual):  # mostly one reading suffices
+        return {name: [_EXACT] for name in names}
+    return {
+        name: [_EXACT, _LARGE] if _any(connection, rows, _NOT_EXACT.format(one)) else [_EXACT]
+        for name, one in quoted.items()
+        if not _any(connection, rows, _NO_INTEGER.format(one))
+    }
+
+
+def _any(connection: sqlite3.Connection, rows: str, condition: str) -> bool:
+    """Is there such a row?"""
+    query = "SELECT 1 FROM (SELECT * FROM %s) WHERE %s LIMIT 1" % (rows, condition)
+    return connection.execute(query).fetchone() is not None
 
 
 class _Together(NamedTuple):
@@ -104,9 +114,13 @@ class _Together(NamedTuple):
     def selected(self) -> str:
         return "json_object(%s)" % ", ".join("'%s', %s" % (one.name, identifier(one.name)) for one in self.fields)
 
-    def members(self, column: Sequence[str], _kinds: Kinds) -> Iterable[str]:
+    def objects(self, column: Sequence[str]) -> Iterable[str]:
+        """The column without nulls."""
         # A quote within text is escaped: what looks like a member is one.
-        return [_NULL.sub("", "," + text[1:-1]) if ":null" in text else "," + text[1:-1] for text in column]
+        return ["{%s}" % _NULL.sub("", "," + text[1:-1])[1:] if ":null" in text else text for text in column]
+
+    def members(self, column: Sequence[str], _kinds: Kinds) -> Iterable[str]:
+        return ["," + text[1:-1] if text != "{}" else "" for text in self.objects(column)]
 
 
 class _Alone(NamedTuple):
@@ -138,3 +152,11 @@ def _pieces(fields: Sequence[Field], plain: set[str]) -> Iterator[Piece]:
             yield from map(_Together, batches(group, _TOGETHER))
         else:
             yield from map(_Alone, group)
+
+
+def _lines(pieces: Sequence[Piece], columns: Sequence[Sequence[Any]], kinds: Kinds) -> Iterable[str]:
+    """The canonical JSON of rows."""
+    if len(pieces) == 1 and isinstance(pieces[0], _Together):
+        return pieces[0].objects(columns[0])
+    members = [piece.members(column, kinds) for piece, column in zip(pieces, columns)]
+    return ["{%s}" % "".join(one)[1:] for one in zip(*members)]

@@ -23,33 +23,32 @@ _MOST = 100  # arguments that a function takes, whatever the version
 _CHARACTERS = "".join(map(chr, range(1, 0x180))) + "\u2028\ufffd\U0001f600"
 
 
-def chunks(connection: sqlite3.Connection, info: Info, rest: str) -> Generator[Sequence[Record], None, None]:
+def chunks(
+    connection: sqlite3.Connection, info: Info, rest: str, kinds: Optional[Kinds] = None
+) -> Generator[Sequence[Record], None, None]:
     """The records of a table, many at a time.
 
     :param rest: what follows the name of the table in SELECT.
+    :param kinds: of all records, if they may be `Written`.
     """
+    held = _plain(connection, info, kinds) if kinds is not None else None
+    if held is not None:
+        query = "SELECT json_array(%s) FROM %s%s" % (", ".join(map(identifier, held)), identifier(info.name), rest)
+        yield from (Written(held, [line for (line,) in lines]) for lines in rows_of(connection, query, BATCH))
+        return
     names, found = _rows(connection, info, rest)
     for rows in found:
         yield batch([decode_json(text) for (text,) in rows]) if info.document else batch_of_rows(names, rows)
 
 
-def text_chunks(
-    connection: sqlite3.Connection, info: Info, rest: str, kinds: Optional[Kinds]
-) -> Optional[Generator[Sequence[Record], None, None]]:
-    """The same with records that SQLite writes as text; None where it can't, or where a column is not plain.
-
-    :param kinds: of all records, if they are known.
-    """
+def _plain(connection: sqlite3.Connection, info: Info, kinds: Kinds) -> Optional[dict[str, str]]:
+    """The kinds of all columns; None where SQLite can't write one of them as text that means the same."""
     fields = info.fields
-    if kinds is None or info.document or len(fields) > _MOST or any(map(decoder, fields)):
+    if info.document or len(fields) > _MOST or any(map(decoder, fields)):
         return None
     by_name = {field.name: kinds.sole(field.name) for field in fields}
     held = {name: kind for name, kind in by_name.items() if kind is not None}
-    if len(held) < len(fields) or not writes_as_we_do(connection):
-        return None
-    listed = ", ".join([identifier(field.name) for field in fields])
-    query = "SELECT json_array(%s) FROM %s%s" % (listed, identifier(info.name), rest)
-    return (Written(held, [line for (line,) in rows]) for rows in rows_of(connection, query, BATCH))
+    return held if len(held) == len(fields) and writes_as_we_do(connection) else None
 
 
 def writes_as_we_do(connection: sqlite3.Connection) -> bool:

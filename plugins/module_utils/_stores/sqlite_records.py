@@ -24,7 +24,7 @@ from .record_store import POSITIONS, Account, Info, Record, Refused, Reject, key
 from .schema_versions import Step
 from .sqlite_ddl import describe
 from .sqlite_file import connect, sqlite3, sqlite_errors
-from .sqlite_read import chunks, text_chunks
+from .sqlite_read import chunks
 from .sqlite_schema import fold, identifier
 from .sqlite_values import encoder, usual_rows
 from .sqlite_versions import read_versions, take_step
@@ -137,11 +137,10 @@ class SqliteRecords:
         if ordered:
             order = " ORDER BY %s" % (", ".join(map(identifier, info.key)) if self._ordered and info.key else "rowid")
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            found = text_chunks(connection, info, order, self._kinds.get(info.name)) if text else None
-            if found is None and ordered:
-                found = sqlite_shared.by_key(connection, self.path, info, self._workers)
-            with contextlib.closing(found or chunks(connection, info, order)) as some:
-                yield from some
+            kinds = self._kinds.get(info.name) if text else None
+            shared = sqlite_shared.by_key(connection, self.path, info, self._workers, kinds) if ordered else None
+            with contextlib.closing(shared or chunks(connection, info, order, kinds)) as found:
+                yield from found
 
     def summary(self, info: Info) -> Optional[Summary]:
         """See `RecordStore`."""

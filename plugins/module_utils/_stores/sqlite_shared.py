@@ -51,8 +51,13 @@ def summary(connection: sqlite3.Connection, path: str, info: Info, workers: int)
     return Summary(records, digest, kinds) if records == counted else None
 
 
-def by_key(connection: sqlite3.Connection, path: str, info: Info, workers: int) -> Optional[Chunks]:
-    """The records in the order of their key, where it is the number of the row; None where it is not, or as above."""
+def by_key(
+    connection: sqlite3.Connection, path: str, info: Info, workers: int, kinds: Optional[Kinds] = None
+) -> Optional[Chunks]:
+    """The records in the order of their key, where it is the number of the row; None where it is not, or as above.
+
+    :param kinds: of all records, if they may be `Written`.
+    """
     numbers = _numbers(connection, path, info, workers)
     if numbers is None or len(info.key) != 1:
         return None
@@ -60,7 +65,7 @@ def by_key(connection: sqlite3.Connection, path: str, info: Info, workers: int) 
     if connection.execute(other).fetchone():
         return None
     count = min(_MOST, (numbers.stop - numbers.start) // _PART + 1)
-    return in_order([functools.partial(_rows, path, info, part) for part in _parts(numbers, count)], workers)
+    return in_order([functools.partial(_rows, path, info, kinds, part) for part in _parts(numbers, count)], workers)
 
 
 def _numbers(connection: sqlite3.Connection, path: str, info: Info, workers: int) -> Optional[range]:
@@ -83,12 +88,12 @@ def _parts(numbers: range, count: int) -> list[tuple[int, int]]:
     return list(zip(bounds, bounds[1:]))
 
 
-def _rows(path: str, info: Info, part: tuple[int, int]) -> Iterator[Sequence[Record]]:
+def _rows(path: str, info: Info, kinds: Optional[Kinds], part: tuple[int, int]) -> Iterator[Sequence[Record]]:
     with (
         sqlite_errors(SourceError, "Can't read the table %s of" % info.name, path),
         contextlib.closing(connect(path, "ro")) as connection,
     ):
-        yield from chunks(connection, info, _WHERE % part + " ORDER BY rowid")
+        yield from chunks(connection, info, _WHERE % part + " ORDER BY rowid", kinds)
 
 
 def _summary(path: str, info: Info, part: tuple[int, int]) -> Iterator[Optional[Summary]]:

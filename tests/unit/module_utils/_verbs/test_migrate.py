@@ -423,7 +423,7 @@ def test_the_server_computes_the_same_digest(stores: Callable[[str], Store]) -> 
     with psycopg.connect(host=store["host"], user="postgres", dbname="postgres", autocommit=True) as connection:
         connection.execute("SET search_path = %s" % store["schema"])
         connection.execute("""CREATE TABLE "$o'dd ""x" (id bigint PRIMARY KEY, "$t" text, "q""\\é%" varchar(9),
-            c char(4), f float8, r real, n numeric, b boolean, y bytea, s smallint, u uuid)""")
+            c char(4) COLLATE "POSIX", f float8, r real, n numeric, b boolean, y bytea, s smallint, u uuid)""")
         insert = """INSERT INTO "$o'dd ""x" VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
         texts = [*map(chr, range(1, 0x180)), "\u2028\U0001f600\ufffd", '\\"\\\\', "", " a "]
         floats = [0.1, -0.0, 5e-324, 1e-5, 1e-7, 123456789012345.6, 999999999999999.9, 1 / 3, 2.5e-310, -7.0]
@@ -438,6 +438,10 @@ def test_the_server_computes_the_same_digest(stores: Callable[[str], Store]) -> 
             "CREATE TABLE many (id int PRIMARY KEY%s)" % "".join(f", c{n} int DEFAULT {n}" for n in range(250))
         )
         connection.execute("INSERT INTO many VALUES (1), (2)")
+        connection.execute(
+            "CREATE TABLE texts (id text PRIMARY KEY%s)" % "".join(f", c{n} text DEFAULT 'v{n}'" for n in range(150))
+        )
+        connection.execute("INSERT INTO texts VALUES ('a', '\"', NULL), ('b\\', 'x', 'y'), ('c', ' ', NULL)")
         connection.execute("CREATE TABLE empty (id int PRIMARY KEY)")
         unusual = {"NaN": "float8", "1e23": "float8", "1e310": "numeric", "2025-01-01": "date", "infinity": "real"}
         for value, kind in unusual.items():
