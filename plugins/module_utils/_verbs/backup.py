@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
@@ -18,6 +17,7 @@ from .._core.compression.base import BLOCK, Compression, CorruptStream
 from .._core.errors import Day2Error, RepositoryError, SourceError
 from .._core.files import open_regular, os_errors, resolve
 from .._core.progress import Progress
+from .._core.scratch import scratch_directory
 from .._core.units import format_duration, format_size, format_time
 from .._repository.base import Repository, Staging
 from .._repository.history import CONFIRMED, History, read_history, remember_verified, retained
@@ -170,14 +170,6 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
             extra = ((_new_id(taken, created), created),)
         decisions = retained(history, request.keep, extra)
         yield Plan(request, history, leftovers, reason, how, taken, staging, created, started, decisions)
-
-
-@contextlib.contextmanager
-def scratch_directory() -> Iterator[str]:
-    """A private directory on a disk (/tmp is memory on many hosts) for a native copy."""
-    base = os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else None)  # noqa: S108
-    with tempfile.TemporaryDirectory(prefix="day2-", dir=base) as path:
-        yield path
 
 
 def _reason_not_to_read(request: Request, history: History, now: datetime) -> Optional[tuple[str, str]]:

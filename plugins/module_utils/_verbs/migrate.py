@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Optional
 from .._core.errors import InvalidRequest, LockTimeout, SourceError, TargetError
 from .._core.files import need_space, resolve
 from .._core.progress import Progress
+from .._core.scratch import scratch_directory
 from .._core.workers import usual_number
 from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
@@ -24,7 +25,6 @@ from .._stores.record_registry import argument_spec, open_records
 from .._stores.record_store import DECIMAL, Field, Info, RecordStore
 from .._stores.sql_schema import shaped
 from .arguments import COMPRESSION, duration
-from .backup import scratch_directory
 from .migrate_report import refusal, report
 from .migrate_survey import Comparison, Reference, Survey, compare, dangling, parse_reference, survey
 

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from .._core.progress import Progress
+from .._core.scratch import scratch_directory
 from .._core.workers import usual_number
 from .._repository.location import open_repository
 from .._stores.record_registry import open_records
 from .._stores.record_store import RecordStore
 from .._stores.schema_versions import Versioned
-from .backup import scratch_directory
 from .migrate import ARGUMENTS as MIGRATE
 from .migrate import OVERALL, Request, look, request_from, safety_of, wanted
 from .migrate_report import report

@@ -14,6 +14,7 @@ from .._core.compression import choose
 from .._core.errors import TargetError
 from .._core.progress import Progress
 from .._core.records import record_digest
+from .._core.scratch import scratch_directory
 from .._repository.base import Repository
 from .._repository.manifest import SAFETY, Manifest
 from .._repository.reading import BackupCopy, load
@@ -23,7 +24,6 @@ from .._stores.record_store import Info, RecordStore
 from .._stores.registry import STORES, open_store
 from . import restore
 from .arguments import NamedStore
-from .backup import scratch_directory
 from .migrate_survey import MODULUS, compare
 from .writing import check_apart, publish, take
 

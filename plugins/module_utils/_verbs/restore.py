@@ -17,6 +17,7 @@ from .._core.compression.base import Compression
 from .._core.errors import Cancelled, DamagedBackup, InvalidRequest, RepositoryError, SourceError, TargetError
 from .._core.files import os_errors, resolve
 from .._core.progress import Progress
+from .._core.scratch import scratch_directory
 from .._core.units import format_time, parse_time
 from .._repository.base import Repository, Staging
 from .._repository.directory import DirectoryRepository
@@ -34,7 +35,6 @@ from .arguments import (
     optional,
     store_argument,
 )
-from .backup import scratch_directory
 from .writing import check_apart, describe, publish, take
 
 ARGUMENTS: dict[str, Any] = {

@@ -422,8 +422,9 @@ def test_the_server_computes_the_same_digest(stores: Callable[[str], Store]) -> 
     store = stores("postgresql")
     with psycopg.connect(host=store["host"], user="postgres", dbname="postgres", autocommit=True) as connection:
         connection.execute("SET search_path = %s" % store["schema"])
-        connection.execute("""CREATE TABLE "$o'dd ""x" (id bigint PRIMARY KEY, "$t" text, "q""\\é%" varchar(9) COLLATE "C",
-            c char(4) COLLATE "POSIX", f float8, r real, n numeric, b boolean, y bytea, s smallint, u uuid)""")
+        connection.execute("""CREATE TABLE "$o'dd ""x" (id bigint PRIMARY KEY, "$t" text,
+            "q""\\é%" varchar(9) COLLATE "C", c char(4) COLLATE "POSIX", f float8, r real, n numeric, b boolean,
+            y bytea, s smallint, u uuid)""")
         insert = """INSERT INTO "$o'dd ""x" VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
         texts = [*map(chr, range(1, 0x180)), "\u2028\U0001f600\ufffd", '\\"\\\\', "", " a "]
         floats = [0.1, -0.0, 5e-324, 1e-5, 1e-7, 123456789012345.6, 999999999999999.9, 1 / 3, 2.5e-310, -7.0]

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Room for what does not fit in memory and nobody else may see."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+from .errors import Day2Error, TargetError
+from .files import os_errors
+
+
+@contextlib.contextmanager
+def scratch_directory() -> Iterator[str]:
+    """A private directory on a disk (/tmp is memory on many hosts); it goes with the block.
+
+    :raises TargetError: it can't be made; Day2Error: it can't be removed.
+    """
+    base = os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir())  # noqa: S108
+    with os_errors(TargetError, "Can't make a scratch directory in", base):
+        path = tempfile.mkdtemp(prefix="day2-", dir=base)
+    try:
+        yield path
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)  # what went wrong before is what has to be told
+        raise
+    try:
+        shutil.rmtree(path)
+    except OSError as exc:
+        raise Day2Error(
+            "Can't remove the scratch directory %s: %s." % (path, exc.strerror),
+            "Remove it, as it may hold a copy of the data. All else was done.",
+        ) from exc

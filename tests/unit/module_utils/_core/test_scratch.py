@@ -1,0 +1,51 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scratch directory, and what is said when it can't be made or removed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._core.scratch import scratch_directory
+
+
+@pytest.fixture(autouse=True)
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+def test_it_is_private_and_goes_with_the_block(base: Path) -> None:
+    with scratch_directory() as path:
+        assert os.path.dirname(path) == str(base)
+        assert os.stat(path).st_mode & 0o777 == 0o700
+        Path(path, "copy").write_text("data")
+    assert list(base.iterdir()) == []
+
+
+def test_what_went_wrong_in_the_block_is_told(base: Path) -> None:
+    with pytest.raises(ZeroDivisionError), scratch_directory() as path:
+        shutil.rmtree(path)
+        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), scratch_directory():
+        raise ZeroDivisionError
+    assert list(base.iterdir()) == []
+
+
+def test_one_that_can_t_be_removed(base: Path) -> None:
+    with pytest.raises(Day2Error, match=f"Can't remove the scratch directory {base}/day2-.*: No such file"):
+        with scratch_directory() as path:
+            shutil.rmtree(path)
+
+
+def test_one_that_can_t_be_made(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(base / "none"))
+    with pytest.raises(TargetError, match="Can't make a scratch directory in .*/none/day2-.*: No such file"):
+        with scratch_directory():
+            raise AssertionError
