@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,8 +36,15 @@ class Podman(NamedTuple):
 
 
 @contextlib.contextmanager
-def podman(directory: Path) -> Iterator[Podman]:
+def podman() -> Iterator[Podman]:
     """One whose API answers while the block runs. All its containers end with it."""
+    # The path of its runtime directory must not have more than 50 characters.
+    with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp") as name, _podman(Path(name)) as engine:  # noqa: S108
+        yield engine
+
+
+@contextlib.contextmanager
+def _podman(directory: Path) -> Iterator[Podman]:
     command = (
         program("podman", "podman"),
         *("--root", str(directory / "data"), "--runroot", str(directory / "run"), "--storage-driver", "vfs"),

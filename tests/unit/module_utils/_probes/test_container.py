@@ -80,8 +80,8 @@ def test_the_whole_engine(check: Check, engine: Docker) -> None:
     assert {one["name"]: one["value"] for one in result["metrics"]}["containers"] == 5
 
 
-def test_podman(check: Check, tmp_path: Path) -> None:
-    with podman(tmp_path) as engine:
+def test_podman(check: Check) -> None:
+    with podman() as engine:
         where = {"socket": str(engine.socket)}
         engine.run("web", "sleep 300")
         engine.run("ended", "exit 3")
