@@ -39,8 +39,23 @@ class Podman(NamedTuple):
 def podman() -> Iterator[Podman]:
     """One whose API answers while the block runs. All its containers end with it."""
     # The path of its runtime directory must not have more than 50 characters.
-    with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp") as name, _podman(Path(name)) as engine:  # noqa: S108
-        yield engine
+    with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp") as name:
+        try:
+            with _podman(Path(name)) as engine:
+                yield engine
+        finally:
+            # Each container has somebody who cleans up after it, and who may still be at it.
+            until = time.monotonic() + 20
+            while _used(name) and time.monotonic() < until:
+                time.sleep(0.05)
+
+
+def _used(directory: str) -> bool:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            if directory.encode() in path.read_bytes():
+                return True
+    return False
 
 
 @contextlib.contextmanager
