@@ -27,6 +27,7 @@ from .sqlite_values import decoder
 _TOGETHER = 40  # columns in one call; a function of SQLite takes at least 100 arguments
 _MOST = 300  # columns; conditions of more would be too deep for SQLite
 _NAME = re.compile(r"\w+", re.ASCII)  # one that is in JSON what it is, and can't be taken for anything else
+_BLOB = "{0} >= x''"  # no text is
 _NO_INTEGER = "(typeof({0}) <> 'integer' AND {0} IS NOT NULL)"
 _NOT_EXACT = "{0} NOT BETWEEN -9007199254740992 AND 9007199254740992"  # as a float
 _EXACT, _LARGE = 0, 2**53 + 1  # stand for the integers of a column
@@ -52,10 +53,6 @@ def summary(connection: sqlite3.Connection, info: Info, where: str = "") -> Opti
             records += len(some)
     except RecursionError:  # which is told there
         return _by_values(connection, info, where)
-    except sqlite3.OperationalError as exc:
-        if "BLOB" not in str(exc):
-            raise
-        return _by_values(connection, info, where)
     return Summary(records, digest, kinds)
 
 
@@ -74,10 +71,14 @@ def _by_values(connection: sqlite3.Connection, info: Info, where: str) -> Option
 def _plain(connection: sqlite3.Connection, fields: Sequence[Field], rows: str, kinds: Kinds) -> set[str]:
     """The names of columns that hold, beside nulls, either nothing but text or nothing but integers.
 
-    Text is what a column for text holds in any case, but for blobs, which JSON refuses.
+    What a column for text holds is text or a blob. SQLite's JSON refuses blobs, or (from 3.45 on) takes them for JSON.
     """
     candidates = [field for field in fields if decoder(field) is None and _NAME.fullmatch(field.name)]
-    found: dict[str, list[Any]] = {field.name: [""] for field in candidates if field.kind == TEXT}
+    texts = [field.name for field in candidates if field.kind == TEXT]
+    blobs = " OR ".join(_BLOB.format(identifier(name)) for name in texts)
+    if texts and _any(connection, rows, blobs):
+        texts = [name for name in texts if not _any(connection, rows, _BLOB.format(identifier(name)))]
+    found: dict[str, list[Any]] = {name: [""] for name in texts}
     integers = [field.name for field in candidates if field.kind == INTEGER]
     found.update(_integers(connection, integers, rows))
     for name, values in found.items():
