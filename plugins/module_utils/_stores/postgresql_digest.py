@@ -31,18 +31,14 @@ def summary(connection: Any, table: str, info: Info) -> Optional[Summary]:
     values = [_value(field, connection.info.server_version) for field in info.fields]
     if info.document or None in values or not info.key or _encoding(connection) != "UTF8":
         return None
-    fields = sorted(zip([field.name for field in info.fields], info.fields, values))
-    joined = _concat(["%s || %s" % (_literal(",%s:" % _name(name)), value) for name, _field, value in fields])
+    joined = _members(info.fields, values)
     texts = [_text(field) for field in info.fields if field.kind == TEXT]
-    if texts:  # most need no escapes, and are quoted several times as fast
-        quoted = [
-            "%s || %s || '\"'" % (_literal(',%s:"' % _name(name)), _text(field))
-            if field.kind == TEXT
-            else "%s || %s" % (_literal(",%s:" % _name(name)), value)
-            for name, field, value in fields
-        ]
+    if texts:  # most need no escapes: to see that, and to quote them, takes less than to_json
         escapes = """(%s COLLATE "C") ~ '[\\x01-\\x1f"\\\\]'""" % _concat(texts)
-        joined = "CASE WHEN %s THEN %s ELSE %s END" % (escapes, joined, _concat(quoted))
+        quoted = [
+            "'\"' || %s || '\"'" % _text(one) if one.kind == TEXT else value for one, value in zip(info.fields, values)
+        ]
+        joined = "CASE WHEN %s THEN %s ELSE %s END" % (escapes, joined, _members(info.fields, quoted))
     sums = ["sum(substring(digest FROM %d FOR %d)::bigint)" % part for part in _PARTS]
     query = (
         "SELECT count(*), coalesce(bool_or(unusual), false), %s FROM (SELECT ('x' || encode(sha256(convert_to("
@@ -55,6 +51,12 @@ def summary(connection: Any, table: str, info: Info) -> Optional[Summary]:
         return None
     total = sum(int(part or 0) << (257 - start - length) for (start, length), part in zip(_PARTS, parts))
     return Summary(count, total, Kinds())
+
+
+def _members(fields: Sequence[Field], values: Sequence[Optional[str]]) -> str:
+    """Name and value of each that is not null, in the order of canonical JSON, behind commas."""
+    by_name = sorted(zip([field.name for field in fields], values))
+    return _concat(["%s || %s" % (_literal(",%s:" % _name(name)), value) for name, value in by_name])
 
 
 def _concat(values: Sequence[str]) -> str:

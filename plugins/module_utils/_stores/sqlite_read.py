@@ -31,7 +31,7 @@ def chunks(
     :param rest: what follows the name of the table in SELECT.
     :param kinds: of all records, if they may be `Written`.
     """
-    held = _plain(connection, info, kinds) if kinds is not None else None
+    held = _as_text(connection, info, kinds) if kinds is not None else None
     if held is not None:
         query = "SELECT json_array(%s) FROM %s%s" % (", ".join(map(identifier, held)), identifier(info.name), rest)
         yield from (Written(held, [line for (line,) in lines]) for lines in rows_of(connection, query, BATCH))
@@ -41,7 +41,7 @@ def chunks(
         yield batch([decode_json(text) for (text,) in rows]) if info.document else batch_of_rows(names, rows)
 
 
-def _plain(connection: sqlite3.Connection, info: Info, kinds: Kinds) -> Optional[dict[str, str]]:
+def _as_text(connection: sqlite3.Connection, info: Info, kinds: Kinds) -> Optional[dict[str, str]]:
     """The kinds of all columns; None where SQLite can't write one of them as text that means the same."""
     fields = info.fields
     if info.document or len(fields) > _MOST or any(map(decoder, fields)):

@@ -54,7 +54,8 @@ def summary(connection: sqlite3.Connection, path: str, info: Info, workers: int)
 def by_key(
     connection: sqlite3.Connection, path: str, info: Info, workers: int, kinds: Optional[Kinds] = None
 ) -> Optional[Chunks]:
-    """The records in the order of their key, where it is the number of the row; None where it is not, or as above.
+    """The records in the order of their key, where it is the number of the row; None where it is not, or where the
+    table can't be shared out.
 
     :param kinds: of all records, if they may be `Written`.
     """
@@ -89,16 +90,20 @@ def _parts(numbers: range, count: int) -> list[tuple[int, int]]:
 
 
 def _rows(path: str, info: Info, kinds: Optional[Kinds], part: tuple[int, int]) -> Iterator[Sequence[Record]]:
-    with (
-        sqlite_errors(SourceError, "Can't read the table %s of" % info.name, path),
-        contextlib.closing(connect(path, "ro")) as connection,
-    ):
+    with _connected(path, info) as connection:
         yield from chunks(connection, info, _WHERE % part + " ORDER BY rowid", kinds)
 
 
 def _summary(path: str, info: Info, part: tuple[int, int]) -> Iterator[Optional[Summary]]:
+    with _connected(path, info) as connection:
+        yield sqlite_digest.summary(connection, info, _WHERE % part)
+
+
+@contextlib.contextmanager
+def _connected(path: str, info: Info) -> Iterator[sqlite3.Connection]:
+    """A connection of a worker's own."""
     with (
         sqlite_errors(SourceError, "Can't read the table %s of" % info.name, path),
         contextlib.closing(connect(path, "ro")) as connection,
     ):
-        yield sqlite_digest.summary(connection, info, _WHERE % part)
+        yield connection
