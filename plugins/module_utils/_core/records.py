@@ -88,8 +88,8 @@ class _Writers(dict[type, Callable[[Any], str]]):
 _WRITERS = _Writers()
 
 
-def layout_of(names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """The names in the order of canonical JSON, and a mapping of them with a %s for each value."""
+def layout_of(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names in the order of canonical JSON, and what a mapping of them has before each value and at its end."""
     return _known_layout(names) if len(names) <= _FEW else _layout(names)
 
 
@@ -104,7 +104,15 @@ def written(column: Sequence[Any]) -> Iterable[str]:
     (kind,) = kinds
     if kind is int and min(column) > -_SMALL and max(column) < _SMALL:
         return map(repr, column)
-    return map(_WRITERS[kind], column)
+    return _floats(column) if kind is float else map(_WRITERS[kind], column)
+
+
+def _floats(column: Sequence[float]) -> Iterable[str]:
+    texts = list(map(repr, column))
+    together = "".join(texts)
+    if "e" in together or "n" in together or 0.0 in column:
+        return map(_float, column)
+    return [text[:-2] if text.endswith(".0") else text for text in texts]
 
 
 def _list(value: Iterable[Any]) -> str:
@@ -112,18 +120,20 @@ def _list(value: Iterable[Any]) -> str:
 
 
 def _mapping(value: Mapping[Any, Any]) -> str:
-    keys, template = layout_of(tuple(value))
-    return template % tuple([_WRITERS[type(item)](item) for item in map(value.__getitem__, keys)])
+    keys, around = layout_of(tuple(value))
+    items = zip(around, map(value.__getitem__, keys))
+    return "".join([before + _WRITERS[type(item)](item) for before, item in items]) + around[-1]
 
 
-def _layout(keys: tuple[Any, ...]) -> tuple[tuple[str, ...], str]:
-    """The keys in order, and the mapping with a %s for each value."""
+def _layout(keys: tuple[Any, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for key in keys:
         if not isinstance(key, str):
             raise SourceError("The keys of a mapping in a record are text, not %s." % type(key).__name__)
     ordered = tuple(sorted(keys))
-    quoted = [_quote("$" + key if key.startswith("$") else key).replace("%", "%%") for key in ordered]
-    return ordered, "{%s}" % ",".join([key + ":%s" for key in quoted])
+    if not ordered:
+        return (), ("{}",)
+    quoted = [_quote("$" + key if key.startswith("$") else key) for key in ordered]
+    return ordered, ("{%s:" % quoted[0], *[",%s:" % name for name in quoted[1:]], "}")
 
 
 # The records of a collection mostly have the same fields: sorting and quoting them once makes it twice as fast.

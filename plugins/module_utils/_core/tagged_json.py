@@ -64,7 +64,8 @@ def _write(value: Any) -> str:
 
 def may_be_tagged(text: str) -> bool:
     """Can a tag be in this JSON text?"""
-    return '"$' in text or "\\u0024" in text
+    # one character is found many times as fast as two
+    return ("$" in text and '"$' in text) or ("\\" in text and "\\u0024" in text)
 
 
 def untag(value: Any) -> Any:

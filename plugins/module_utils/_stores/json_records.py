@@ -28,13 +28,13 @@ from .._core.tagged_json import encode as encode_json
 from .._core.workers import in_order
 from . import json_stream
 from .json_read import stem
-from .json_stream import Document, Member
+from .json_stream import Document, Found, Member
 from .record_kinds import Kinds, Summary
 from .record_store import JSON, TEXT, Account, Field, Info, Record
 from .sql_schema import shaped
 from .sqlite_records import SqliteRecords
 
-Part = Callable[[], Iterator[list[tuple[Optional[str], Any]]]]  # members and their keys, many at a time
+Part = Callable[[], Iterator[Found]]  # members and their keys, many at a time
 KEY, VALUE, SCALARS = "_key", "_value", "_document"
 _CHUNK = 1 << 20
 
@@ -137,11 +137,11 @@ class JsonRecords:
         """The members of a collection in parts that follow each other, each to be read by itself."""
         told = "%s (%s)" % (self.path, member.name)
         path = self._open[0] if self._open is not None else self.path
-        if self._workers < 2 or len(member.marks) < 2:
-            return [functools.partial(_part, path, told, _Place(member.start, member.end, "", member.records))]
         bounds = [(member.start, 0), *member.marks, (member.end, member.records)]
         return [
-            functools.partial(_part, path, told, _Place(start, end, member.kind if done else "", until - done))
+            functools.partial(
+                _part, path, told, _Place(start, end, member.kind, until - done, not done, end == member.end)
+            )
             for (start, done), (end, until) in zip(bounds, bounds[1:])
             if until > done
         ]
@@ -332,19 +332,31 @@ class _Place(NamedTuple):
 
     start: int
     end: int
-    inside: str  # see json_stream.records
+    kind: str
     members: int
+    first: bool
+    last: bool
 
 
-def _part(path: str, told: str, place: _Place) -> Iterator[list[tuple[Optional[str], Any]]]:
+def _part(path: str, told: str, place: _Place) -> Iterator[Found]:
     """The members at a place, with their keys."""
     with os.fdopen(files.open_regular(path, SourceError), "rb", buffering=0) as handle:
         handle.seek(place.start)
+        if place.end - place.start <= json_stream.WINDOW:
+            found = json_stream.whole(handle.read(place.end - place.start), *place[2:])
+            if found is not None:
+                keys, records = found
+                for start in range(0, len(records), BATCH):
+                    yield keys[start : start + BATCH], records[start : start + BATCH]
+                return
+            handle.seek(place.start)
 
         def read(size: int) -> bytes:
             return handle.read(max(0, min(size, place.end - handle.tell())))
 
-        yield from batches(itertools.islice(json_stream.records(read, told, place.inside), place.members), BATCH)
+        members = json_stream.records(read, told, "" if place.first else place.kind)
+        for some in batches(itertools.islice(members, place.members), BATCH):
+            yield [key for key, record in some], [record for key, record in some]
 
 
 def _looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[list[str], int, Kinds]]:
@@ -353,9 +365,7 @@ def _looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[lis
     Nothing more once there is no such field.
     """
     candidates = None if given is None else list(given)
-    for members in part():
-        texts = [key for key, record in members]
-        records = [record for key, record in members]
+    for texts, records in part():
         if set(map(type, records)) != {dict}:
             yield [], 0, Kinds()
             return
@@ -371,9 +381,12 @@ def _looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[lis
 
 def _records_of(part: Part, info: Info, path: str) -> Iterator[Sequence[Record]]:
     kept = info.key == (KEY,)
-    for members in part():
+    for keys, members in part():
+        if not kept and set(map(type, members)) == {dict}:
+            yield batch(members)
+            continue
         records = []
-        for key, record in members:
+        for key, record in zip(keys, members):
             if not isinstance(record, dict):
                 if key is None:
                     raise SourceError("%s: the list %s has a member that is no mapping." % (path, info.name))
@@ -394,7 +407,7 @@ def _text(value: Any) -> Optional[str]:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _same(values: list[Any], texts: list[Optional[str]]) -> bool:
+def _same(values: list[Any], texts: Sequence[Optional[str]]) -> bool:
     return values == texts or all(_text(value) == text for value, text in zip(values, texts))
 
 

@@ -14,7 +14,7 @@ import contextlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
 from .._core.collection import Collection
@@ -35,10 +35,14 @@ DEEPEST = 1_000_000
 # Failed attempts to parse in one go may look at this many times the bytes that were read. Going token by token is
 # about this much slower, so that the worst document costs about as much as one that never parses in one go.
 _PATIENCE = 16
+_ATTEMPTS = 3
+_MANY = 1000  # a collection of more members is worth attempts to read a window of them in one go
 
 _LONGEST_CONSTANT = len("-Infinity")
 _CLOSING = {"[": "]", "{": "}"}
 _KINDS = {"[": "list", "{": "mapping"}
+_BRACKETS = {"list": "[", "mapping": "{"}
+Found = tuple[Sequence[Optional[str]], list[Any]]  # keys (None in a list), and their values
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _AFTER = re.compile(r"[ \t\n\r]*[,\]}]")
@@ -52,7 +56,9 @@ _NEXT = {
 }
 
 # Only where a value ends is of interest: `len` spares the conversion, and its limit on digits.
-_decode = json.JSONDecoder(parse_int=len, parse_float=len).raw_decode
+_decode = json.JSONDecoder(parse_int=len, parse_float=len).scan_once  # type: ignore[attr-defined]
+# A mapping is then how many members it has, equal keys included.
+_count = json.JSONDecoder(object_pairs_hook=len, parse_int=len, parse_float=len).decode
 
 
 class Member(NamedTuple):
@@ -116,6 +122,26 @@ def scan(read: Read, path: str, name: str, listed: bool = True) -> Document:
     return _Scanner(read, path, WINDOW).document(name, listed)
 
 
+def whole(data: bytes, kind: str, members: int, first: bool, last: bool) -> Optional[Found]:
+    """The keys and records between two marks in one go, as `records` gives them; None: that takes `records`.
+
+    :param first: the collection begins here.
+    :param last: it ends here.
+    """
+    try:
+        start, opening = (0, b"") if first else (data.index(b",") + 1, _BRACKETS[kind].encode())
+        closing = b"" if last else _CLOSING[_BRACKETS[kind]].encode()
+        text = b"".join((opening, memoryview(data)[start:], closing)).decode()
+        found = _fast(text)
+    except (ValueError, ArithmeticError, RecursionError):
+        return None
+    # of equal keys a mapping has only the last
+    if len(found) != members:
+        return None
+    keys, values = (list(found), list(found.values())) if kind == "mapping" else ([None] * members, found)
+    return keys, list(map(untag, values)) if may_be_tagged(text) else values
+
+
 def records(read: Read, path: str, inside: str = "") -> Iterator[tuple[Optional[str], Any]]:
     """The records of one collection in order, each with its key (None in a list). Tags are what they stand for.
 
@@ -134,6 +160,7 @@ class _Scanner(Window):
     _seen = ""  # the text that these two are about
     _ascii = _tags = False
     _wasted = 0  # bytes that failed attempts to parse in one go have looked at
+    _clear = _ATTEMPTS  # how often it may be unclear where the members of a collection end
 
     def __init__(self, read: Read, path: str, size: int) -> None:
         super().__init__(read, path, size)
@@ -237,7 +264,7 @@ class _Scanner(Window):
             self.within = "" if name is None else ", in key %s" % json.dumps(name[:80])
             pos = self._colon(pos)
             start = self.offset + pos
-            self._marks = []
+            self._marks, self._clear = [], _ATTEMPTS
             kind, count, pos = self._value(pos)
             marks = tuple(self._marks)
             if name is None or room < 0 or len(members) == MOST_NAMES:
@@ -281,7 +308,10 @@ class _Scanner(Window):
         while stack:
             closing = chr(stack[-1])
             if not first:
-                pos, whole = self._whole_members(pos, closing)
+                if len(stack) > 1 or count < _MANY or not self._clear:
+                    pos, whole = self._whole_members(pos, closing)
+                else:
+                    pos, whole = self._window_of_members(pos, closing)
                 if len(stack) == 1:
                     count += whole
                     if self.offset + pos - (self._marks[-1][0] if self._marks else 0) >= WINDOW // 2:
@@ -327,17 +357,37 @@ class _Scanner(Window):
             known = pos
             try:
                 pos = _decode(text, match.end())[1]
-            except (ValueError, RecursionError):
+            except (StopIteration, ValueError, RecursionError):
                 self._wasted += len(text) - match.end()
                 return known, count
             count += 1
+
+    def _window_of_members(self, pos: int, closing: str) -> tuple[int, int]:
+        """As `_whole_members`, for many in one go: up to the last place that looks like the one between two of them.
+
+        It is such a place if what is before it is valid.
+        """
+        text = self.text
+        match = _NEXT[closing].match(text, pos)
+        start = (match.start(1) - 1 if closing == "}" else match.end()) if match else 0
+        cut = text.rfind(text[pos - 1 : start + 1], start) if match and text[pos - 1 : pos] in ("}", "]") else 0
+        if cut > start:
+            opening = "{" if closing == "}" else "["
+            try:
+                found = _count("".join((opening, text[start : cut + 1], closing)))
+            except (ValueError, RecursionError) as exc:
+                self._wasted += getattr(exc, "pos", cut - start)
+                self._clear -= 1
+            else:
+                return cut + 1, found if closing == "}" else len(found)
+        return self._whole_members(pos, closing)
 
     def _whole(self, pos: int) -> tuple[int, bool]:
         """Read a list or mapping in one go, if it is valid and fits into the window; else stay before it."""
         while not self._impatient(pos):
             try:
                 return _decode(self.text, pos)[1], True
-            except (ValueError, RecursionError):
+            except (StopIteration, ValueError, RecursionError):
                 self._wasted += len(self.text) - pos
             if pos == 0 or self.ended:
                 break
@@ -452,4 +502,5 @@ def _past(pattern: re.Pattern[str], text: str, pos: int) -> int:
 
 _RECORD = json.JSONDecoder(parse_int=integer, parse_float=real)
 _SEVERAL = 1000  # records that are read in one go
+_fast = json.JSONDecoder(parse_float=real).decode
 _scan_record = json.JSONDecoder(parse_float=real).scan_once  # type: ignore[attr-defined]

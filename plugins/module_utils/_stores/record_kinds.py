@@ -100,6 +100,8 @@ def _kinds_of(column: Sequence[Any]) -> set[str]:
         (kind,) = types
         if kind is int and min(column) >= -_EXACT and max(column) <= _EXACT:
             return {INTEGER}
+        if kind is float and math.isfinite(sum(column)):
+            return {REAL}
         if kind not in (int, float, datetime):
             return {kind_of(column[0])}
     return set(map(kind_of, column))

@@ -115,13 +115,16 @@ class _Together(NamedTuple):
     def selected(self) -> str:
         return "json_object(%s)" % ", ".join("'%s', %s" % (one.name, identifier(one.name)) for one in self.fields)
 
-    def objects(self, column: Sequence[str]) -> Iterable[str]:
+    def objects(self, column: Sequence[str]) -> Sequence[str]:
         """The column without nulls."""
         # A quote within text is escaped: what looks like a member is one.
+        if ":null" not in "".join(column):
+            return column
         return ["{%s}" % _NULL.sub("", "," + text[1:-1])[1:] if ":null" in text else text for text in column]
 
-    def members(self, column: Sequence[str], _kinds: Kinds) -> Iterable[str]:
-        return ["," + text[1:-1] if text != "{}" else "" for text in self.objects(column)]
+    def members(self, column: Sequence[str], _kinds: Kinds) -> list[str]:
+        """What is between the braces; "" where all is null."""
+        return [text[1:-1] for text in self.objects(column)]
 
 
 class _Alone(NamedTuple):
@@ -133,14 +136,18 @@ class _Alone(NamedTuple):
     def selected(self) -> str:
         return identifier(self.field.name)
 
-    def members(self, column: Sequence[Any], kinds: Kinds) -> Iterable[str]:
+    def members(self, column: Sequence[Any], kinds: Kinds) -> list[str]:
+        """The name and the value; "" where that is null."""
         decode = decoder(self.field)
         values = column if decode is None else list(map(decode, column))
-        there = [value for value in values if value is not None]
+        there = [value for value in values if value is not None] if None in values else values
         kinds.see([((self.field.name,), [there])] if there else [])
-        name = "," + canonical({self.field.name: None})[1:-6].decode() + ":"
-        texts = iter(written(there) if there else ())
-        return ["" if value is None else name + next(texts) for value in values]
+        name = canonical({self.field.name: None})[1:-5].decode()
+        texts = [name + text for text in written(there)] if there else []
+        if len(there) == len(values):
+            return texts
+        following = iter(texts)
+        return ["" if value is None else next(following) for value in values]
 
 
 Piece = Union[_Together, _Alone]
@@ -160,4 +167,6 @@ def _lines(pieces: Sequence[Piece], columns: Sequence[Sequence[Any]], kinds: Kin
     if len(pieces) == 1 and isinstance(pieces[0], _Together):
         return pieces[0].objects(columns[0])
     members = [piece.members(column, kinds) for piece, column in zip(pieces, columns)]
-    return ["{%s}" % "".join(one)[1:] for one in zip(*members)]
+    if not any("" in column for column in members):
+        return map("{%s}".__mod__, map(",".join, zip(*members)))
+    return ["{%s}" % ",".join(filter(None, one)) for one in zip(*members)]

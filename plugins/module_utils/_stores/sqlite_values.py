@@ -146,6 +146,8 @@ def _is_usual(field: Field, column: Sequence[Any]) -> bool:
     types = set(map(type, column))
     if types == {int}:
         return field.kind in (INTEGER, _NUMERIC, BYTES) and min(column) >= -(2**63) and max(column) < 2**63
+    if types == {float}:
+        return field.kind == REAL and math.isfinite(sum(column))
     if types == {str}:
         return field.kind in (TEXT, BYTES) and is_unicode("".join(column))
     return types == {bytes} and field.kind in (TEXT, BYTES, INTEGER, _NUMERIC, REAL)

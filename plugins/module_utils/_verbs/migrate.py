@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Optional
 from .._core.errors import InvalidRequest, LockTimeout, SourceError, TargetError
 from .._core.files import need_space, resolve
 from .._core.progress import Progress
+from .._core.record_batches import seldom_collected
 from .._core.scratch import scratch_directory
 from .._core.workers import usual_number
 from .._repository.location import open_repository
@@ -145,6 +146,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     request = request_from(params)
     keys = {one["collection"]: one["fields"] for one in params["primary_keys"] or ()}
     with contextlib.ExitStack() as stack:
+        stack.enter_context(seldom_collected())
         # a restore takes the lock itself
         restores = params["state"] == "reverted" and params["target"].get("path")
         if params["repository"] and not check and not restores:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -48,6 +49,8 @@ def test_digests_are_those_of_the_records(records: list[dict[str, Any]]) -> None
     compact = [{name: value for name, value in one.items() if value is not None} for one in records]
     assert digest_sum(without_nulls(found)) == sum(map(record_digest, compact))
     assert [repr(one) for one in batch(records)] == [repr(one) for one in records]
+    sent = pickle.loads(pickle.dumps(batch(records), pickle.HIGHEST_PROTOCOL))
+    assert [repr(one) for one in sent] == [repr(one) for one in records]
 
 
 @given(st.lists(RECORDS, max_size=5), st.integers(1, 5), st.integers(0, 9))

@@ -47,6 +47,8 @@ def scan_bytes(data: bytes, window: int = json_stream.WINDOW, step: int = 1 << 3
     stream = io.BytesIO(data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_stream, "WINDOW", window)
+        if window < 1000:
+            patch.setattr(json_stream, "_MANY", 1)
         return scan(lambda size: stream.read(min(size, step)), "/data/doc.json", "doc")
 
 
@@ -115,6 +117,44 @@ def test_damaged_documents_get_the_verdict_of_json_loads(value: Any, options: An
     except SourceError:
         verdict = False
     assert verdict == is_valid(bytes(document))
+
+
+# Members that look alike, and hold what looks like the place between two of them.
+ALIKE = st.sampled_from([{"a": 1}, {"$number": "NaN"}, [{}, {"b": {}}], "}, {", '},"a'])
+RECORDS = st.lists(
+    st.dictionaries(st.sampled_from("abc"), SCALARS | ALIKE),
+    min_size=2,
+    max_size=30,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(RECORDS, st.booleans(), FORMATS, st.sampled_from([64, 150, 300]), st.data())
+def test_windows_of_records_are_read_as_they_are(
+    members: Any, keyed: bool, options: Any, window: int, data: Any
+) -> None:
+    keys = data.draw(st.lists(st.sampled_from("xyz"), min_size=len(members), max_size=len(members))) if keyed else []
+    separator, colon = options.get("separators", (", ", ": "))
+    texts = [json.dumps(member, **options) for member in members]
+    texts = [json.dumps(key) + colon + text for key, text in zip(keys, texts)] if keyed else texts
+    written = ("{%s}" if keyed else "[%s]") % separator.join(texts)
+    document = ('{"first": %s, "second": [{}, {}, {"a": 1}]}' % written).encode("utf-8", "replace")
+    found = scan_bytes(document, window)
+    first, second = found.members or ()
+    assert (first.kind, first.records) == ("mapping" if keyed else "list", len(members))
+    assert (second.kind, second.records) == ("list", 3)
+    assert document[second.start : second.end] == b'[{}, {}, {"a": 1}]'
+
+    expected = list(records(io.BytesIO(document[first.start : first.end]).read, "/data/doc.json"))
+    bounds = [(first.start, 0), *first.marks, (first.end, first.records)]
+    seen: list[Any] = []
+    for (start, done), (end, until) in zip(bounds, bounds[1:]):
+        part = document[start:end]
+        some = json_stream.whole(part, first.kind, until - done, start == first.start, end == first.end)
+        here = keys[done:until]
+        assert (some is None) == (until == done or len(set(here)) < len(here))
+        seen += zip(*some) if some is not None else expected[done:until]
+    assert repr(seen) == repr(expected)
 
 
 NUMBERS = ["0", "-0", "1.5", "1e5", "1E-05", "-1.25e+10", "NaN", "-Infinity", "01", "1.", ".5", "1e", "1e+", "-", "+1"]
