@@ -37,11 +37,11 @@ say() {
   printf -- '--- %s\n' "$*" >&2
 }
 
-# need_programs PROGRAM=PACKAGE...
+# need_programs PROGRAM-OR-FILE=PACKAGE...
 need_programs() {
   local pair packages=()
   for pair in "$@"; do
-    command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}")
+    command -v "${pair%%=*}" >/dev/null || [[ -e ${pair%%=*} ]] || packages+=("${pair#*=}")
   done
   [[ ${#packages[@]} -eq 0 ]] || install_packages "${packages[@]}"
 }

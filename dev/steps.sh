@@ -23,6 +23,7 @@ TEST_PROGRAMS=(
   nginx=nginx rsyslogd=rsyslog openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
   dockerd=docker.io podman=podman runc=runc busybox=busybox-static ping=iputils-ping
   /usr/lib/nagios/plugins/check_dummy=monitoring-plugins-basic
+  /usr/share/proj/proj.db=proj-data /usr/share/iso-codes/json=iso-codes
 )
 
 step_setup() {

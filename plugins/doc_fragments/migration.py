@@ -148,8 +148,10 @@ options:
     elements: str
   primary_keys:
     description:
-      - What tells the records of a collection apart, where the store does not say. Lists in JSON documents need it. A mapping's key
-        is the field that equals it in every record, or else kept as C(_key).
+      - What tells the records of a collection apart, where the store does not say. Lists in JSON documents need it, and tables without a
+        primary key, or whose key may be null. In a database these fields are unique after the migration, and what was the primary key
+        stays unique.
+      - A mapping's key is the field that equals it in every record, or else kept as C(_key). The key of a DynamoDB table is what it is.
     type: list
     elements: dict
     suboptions:

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
 from tests.faults.support import run, run_with, steps
 from tests.services.postgresql import cluster
 
@@ -49,6 +50,26 @@ def store(kind: str, directory: Path, postgresql: dict[str, Any]) -> dict[str, A
     return {**postgresql, "schema": schema}
 
 
+def add_schema(store: dict[str, Any]) -> None:
+    """What is added to tables only after their records: indexes, and foreign keys where they can be."""
+    index = "CREATE INDEX by_request ON machines (request_id)"
+    if store["type"] == "sqlite":
+        with contextlib.closing(sqlite3.connect(store["path"])) as database:
+            database.execute(index)
+        return
+    import psycopg
+
+    with psycopg.connect(host=store["host"], user="postgres", dbname="postgres") as connection:
+        connection.execute(f"SET search_path = {store['schema']}")
+        connection.execute(index)
+        connection.execute("ALTER TABLE machines ADD FOREIGN KEY (request_id) REFERENCES requests (request_id)")
+
+
+def schema_of(store: dict[str, Any]) -> list[Any]:
+    with open_records(store, {}) as records:
+        return [(one.name, one.key, one.indexes, one.foreign_keys) for one in records.collections()]
+
+
 def migration(source: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
     return {"source": source, "target": target, "batch_size": 100}
 
@@ -69,13 +90,17 @@ def test_a_run_that_was_stopped_is_continued(
     source = document if first == "json" else store(first, tmp_path / "source", postgresql)
     if first != "json":
         assert run("migrate", migration(document, source)).status == 0
+        add_schema(source)
 
     def fresh(name: str) -> dict[str, Any]:
         shutil.rmtree(tmp_path / name, ignore_errors=True)
         (tmp_path / name).mkdir()
         return store(second, tmp_path / name, postgresql)
 
-    every = steps("migrate", migration(source, fresh("dry")), tmp_path / "log")
+    dry = fresh("dry")
+    every = steps("migrate", migration(source, dry), tmp_path / "log")
+    wanted = schema_of(dry)
+    assert ("by_request" in str(wanted)) == ("json" not in (first, second))
     # PostgreSQL is written through a socket: there are few other calls
     for step in random.Random(1).sample(every, min(KILLS if fault == "signal=KILL" else KILLS // 2, len(every))):
         target = fresh("target")
@@ -86,6 +111,7 @@ def test_a_run_that_was_stopped_is_continued(
         done = run("migrate", migration(source, target))
         assert (done.status, done.result.get("changed")) == (0, False), (step, done.error)
         assert done.result["migration"]["total"] == RECORDS + RECORDS // 3
+        assert schema_of(target) == wanted, step
         if second != "postgresql":
             assert [one.name for one in (tmp_path / "target").iterdir()] == ["store." + second], step
 

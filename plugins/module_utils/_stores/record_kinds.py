@@ -67,7 +67,7 @@ class Kinds:
 
     def fields(self) -> tuple[Field, ...]:
         """In the order of their first appearance."""
-        return tuple(Field(name, _combined(kinds - {""})) for name, kinds in self._seen.items())
+        return tuple(Field(name, combined(kinds - {""})) for name, kinds in self._seen.items())
 
 
 class Summary(NamedTuple):
@@ -107,7 +107,8 @@ def _kinds_of(column: Sequence[Any]) -> set[str]:
     return set(map(kind_of, column))
 
 
-def _combined(kinds: set[str]) -> str:
+def combined(kinds: set[str]) -> str:
+    """The kind that holds values of all these."""
     if not kinds:
         return TEXT
     if len(kinds) == 1 and not kinds & {_BIG, _WIDE}:

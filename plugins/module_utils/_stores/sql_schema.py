@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Optional
 
 from .._core.errors import TargetError
+from .record_kinds import combined
 from .record_store import BOOLEAN, JSON, Field, Info
 
 DOCUMENT = "document"  # the column that holds a whole record
@@ -42,13 +43,35 @@ def shaped(info: Info, document: bool) -> Info:
     return Info(info.name, info.key, (*key, whole), document=True)
 
 
+def alike(infos: Mapping[str, Info]) -> dict[str, Info]:
+    """The tables with fields of the same kind where one refers to another: a database compares no text with numbers."""
+    kinds = {(info.name, field.name): field.kind for info in infos.values() for field in info.fields}
+    pairs = [
+        ((info.name, field), (key.to, other))
+        for info in infos.values()
+        for key in info.foreign_keys
+        for field, other in zip(key.fields, key.to_fields)
+        if {(info.name, field), (key.to, other)} <= kinds.keys()
+    ]
+    while any(kinds[one] != kinds[other] for one, other in pairs):
+        for one, other in pairs:
+            if kinds[one] != kinds[other]:
+                kinds[one] = kinds[other] = combined({kinds[one], kinds[other]})
+    return {
+        name: info._replace(fields=tuple(one._replace(kind=kinds[name, one.name]) for one in info.fields))
+        for name, info in infos.items()
+    }
+
+
 def check_fits(info: Info, there: Info, fold: Callable[[str], str]) -> Info:
     """The collection with the fields of the table that is there.
 
     :raises TargetError: the key differs, a field is missing, or the table wants one that the collection lacks.
     """
     columns = {fold(field.name): field for field in there.fields}
-    if [fold(name) for name in info.key] != [fold(name) for name in there.key]:
+    key = [fold(name) for name in info.key]
+    unique = [[fold(name) for name in one.fields] for one in there.indexes if one.unique]
+    if key not in [[fold(name) for name in there.key], *unique]:
         raise TargetError(
             "The collection %s has the key (%s), and in the target (%s)."
             % (info.name, ", ".join(info.key), ", ".join(there.key) or "none"),

@@ -55,7 +55,8 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
             Field(
                 name,
                 what,
-                bool(required or is_key),
+                # SQLite lets other keys be null
+                bool(required or (is_key and identity)),
                 portable_default(default, what),
                 declared,
                 bool(is_key and identity),
@@ -122,10 +123,14 @@ def _foreign_keys(connection: sqlite3.Connection, table: str) -> list[ForeignKey
     return keys
 
 
-def create_table(info: Info) -> str:
-    """CREATE TABLE; the source's own statement when that is a SQLite database."""
-    if info.native == "sqlite" and info.statements:
-        return info.statements[0]
+def create(info: Info) -> list[str]:
+    """The table, by the source's own statement when that is a SQLite database, and its key if that has it not."""
+    if info.native != "sqlite" or not info.statements:
+        return [_create_table(info)]
+    return [info.statements[0], *(statement for _name, statement in indexes(info) if statement not in info.statements)]
+
+
+def _create_table(info: Info) -> str:
     lines = []
     counted = len(info.key) == 1 and not info.document
     for field in info.fields:
@@ -133,7 +138,7 @@ def create_table(info: Info) -> str:
         if counted and field.name == info.key[0] and field.kind == INTEGER:
             parts.append("PRIMARY KEY" + (" AUTOINCREMENT" if field.identity else ""))
             counted = False
-        if field.required:
+        if field.required or field.name in info.key:
             parts.append("NOT NULL")
         if field.default is not None:
             parts.append("DEFAULT %s" % _default(field))
@@ -163,16 +168,17 @@ def _default(field: Field) -> str:
 
 def indexes(info: Info) -> list[tuple[str, str]]:
     """Names and statements of the indexes."""
-    if info.native == "sqlite":
-        return [(_index_name(statement), statement) for statement in info.statements[1:]]
-    return [
+    own = [(_index_name(statement), statement) for statement in info.statements[1:] if info.native == "sqlite"]
+    names = {name for name, _statement in own}
+    keyed = info.native != "sqlite"  # by the statement of the table
+    return own + [
         (
             one.name,
             "CREATE %sINDEX %s ON %s %s"
             % ("UNIQUE " if one.unique else "", identifier(one.name), identifier(info.name), _listed(one.fields)),
         )
         for one in info.indexes
-        if not one.constraint
+        if not one.constraint and one.name not in names and not (keyed and one.fields == info.key)
     ]
 
 

@@ -229,7 +229,8 @@ class SqliteRecords:
             if found:
                 sql_schema.check_fits(info, found[0], fold)
             else:
-                connection.execute(sqlite_ddl.create_table(info))
+                for statement in sqlite_ddl.create(info):
+                    connection.execute(statement)
             _keep(connection, info.name, position)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:

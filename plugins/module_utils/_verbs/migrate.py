@@ -23,8 +23,8 @@ from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
 from .._stores.record_kinds import Kinds
 from .._stores.record_registry import argument_spec, open_records
-from .._stores.record_store import DECIMAL, Field, Info, RecordStore
-from .._stores.sql_schema import shaped
+from .._stores.record_store import DECIMAL, Field, Index, Info, RecordStore
+from .._stores.sql_schema import alike, shaped
 from .arguments import COMPRESSION, duration
 from .migrate_report import refusal, report
 from .migrate_survey import Comparison, Reference, Survey, compare, dangling, parse_reference, survey
@@ -98,6 +98,7 @@ class Job(NamedTuple):
     loose: bool
     comparison: Comparison
     there: bool
+    made: bool  # by this migration, if it is there
     held: int  # records in the target
     position: Optional[dict[str, Any]]
 
@@ -236,12 +237,20 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
     existing = {info.name: info for info in target.collections()}
     positions = target.positions([OVERALL, *[info.name for info in infos]])
     jobs, held = [], 0
-    pairs = [
-        (info, *_surveyed(request, source, target, info=info, existing=existing, progress=progress)) for info in infos
-    ]
+    found = [_surveyed(request, source, target, info=info, existing=existing, progress=progress) for info in infos]
     source.check_unchanged()
-    for info, final, loose, read in pairs:
+    # a table that a killed run has made may still lack its indexes and foreign keys
+    made = {info.name for info in infos if info.name not in existing or positions.get(info.name, {}).get("made")}
+    finals = {info.name: final for info, (final, _loose, _read) in zip(infos, found)}
+    if target.columns:
+        new = {name: finals[name] for name in made}
+        finals.update(new if source.type == target.type else alike(new))
+        finals.update({name: in_target(finals[name], existing[name]) for name in finals.keys() - made})
+    for info, (_final, loose, read) in zip(infos, found):
+        final = finals[info.name]
         there = existing.get(info.name)
+        if there is not None and target.columns:
+            there = there._replace(key=final.key)
         position = positions.get(info.name)
         if position is not None and not (position["source"] == read.hexdigest() and position["count"] == read.records):
             position = None  # the source has changed since: this collection starts over
@@ -259,7 +268,7 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
                 if request.mode == "merge":
                     comparison = comparison._replace(left=comparison.left + comparison.removed, removed=0)
         held += count
-        jobs.append(Job(info, final, read, loose, comparison, there is not None, count, position))
+        jobs.append(Job(info, final, read, loose, comparison, there is not None, info.name in made, count, position))
     return Plan(request, source, target, jobs, positions.get(OVERALL), held, scratch, progress)
 
 
@@ -274,14 +283,33 @@ def wanted(request: Request, source: RecordStore) -> list[Info]:
             "%s holds %s." % (source.location, what),
             "It has: %s." % ", ".join(info.name for info in infos) if infos else "Check its path or connection.",
         )
-    infos = [info for info in infos if not only or info.name in only]
+    given = {one["collection"]: one["fields"] for one in request.params["primary_keys"] or ()}
+    infos = [_with_key(info, given.get(info.name, ())) for info in infos if not only or info.name in only]
     for info in infos:
         if not info.key:
             raise SourceError(
                 "The collection %s of %s has no key to tell its records apart." % (info.name, source.location),
-                "Name its fields in primary_keys (lists in JSON), give the table a primary key, or leave it out.",
+                "Name the fields of one in primary_keys, or name the other collections in only.",
             )
     return infos
+
+
+def _with_key(info: Info, given: Sequence[str]) -> Info:
+    """A collection with the key that was given, which will be unique in the target. What was its key stays unique."""
+    key = tuple(given) or info.key
+    if key == info.key:
+        return info
+    names = [field.name for field in info.fields]
+    if not info.native or not set(key).issubset(names):
+        raise InvalidRequest(
+            "primary_keys: the key of the collection %s can't be (%s)." % (info.name, ", ".join(key)),
+            "It is (%s); the fields: %s." % (", ".join(info.key), ", ".join(names)),
+        )
+    fields = tuple(field._replace(required=field.required or field.name in key) for field in info.fields)
+    unique = [Index("%s_key" % info.name, key, True)]
+    if info.key:
+        unique.append(Index("%s_former_key" % info.name, info.key, True, constraint=True))
+    return info._replace(key=key, fields=fields, indexes=(*info.indexes, *unique))
 
 
 def _surveyed(
@@ -305,8 +333,6 @@ def _surveyed(
         final = shaped(final, document) if not (document and info.document) else final
     if info.document and not document:
         final = final._replace(native="", statements=(), document=False)
-    if there is not None and there.fields and target.columns:
-        final = in_target(final, there)
     return final, loose, read
 
 

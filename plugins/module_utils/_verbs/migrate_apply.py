@@ -98,6 +98,7 @@ def _start(job: Job, fresh: bool) -> dict[str, Any]:
         "rejected": 0,
         "digest": "0",
         "fresh": fresh,
+        "made": job.made,
     }
 
 

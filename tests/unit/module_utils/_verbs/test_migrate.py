@@ -11,9 +11,8 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -26,12 +25,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import 
 from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_records, sqlite_shared
 from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_records import SqliteRecords
-from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate, migrate_info
-from tests.services import dynamodb
-from tests.services.dynamodb_fixtures import dynoxide_url
-from tests.services.postgresql import cluster
-
-__all__ = ["dynoxide_url"]
+from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate_info
+from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, four_steps, run, sql
 
 DOCUMENT = {
     "version": "1.0",
@@ -42,51 +37,6 @@ DOCUMENT = {
     "requests": {f"req-{n}": {"request_id": f"req-{n}", "status": "running"} for n in range(40)},
     "Machines": {f"m-{n}": {"name": "ä", "select": f"req-{n % 40}", "order by": n} for n in range(60)},
 }
-Store = dict[str, Any]
-Run = Callable[..., dict[str, Any]]
-
-
-def run(check: bool = False, **params: Any) -> dict[str, Any]:
-    values = {name: one.get("default") for name, one in migrate.ARGUMENTS["argument_spec"].items()}
-    values.update(params)
-    result = migrate.run(values, check, Progress())
-    json.dumps(result)
-    return result
-
-
-def four_steps(source: Store, target: Store, **params: Any) -> dict[str, Any]:
-    """Check, run, check, run."""
-    first = run(True, source=source, target=target, **params)
-    done = run(source=source, target=target, **params)
-    again = [run(check, source=source, target=target, **params) for check in (True, False)]
-    assert [first["changed"], done["changed"], *[one["changed"] for one in again]] == [True, True, False, False]
-    assert first["diff"] == done["diff"]
-    return done
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Store]:
-    with cluster() as options:
-        yield options
-
-
-@pytest.fixture
-def stores(tmp_path: Path, postgresql: Store, dynoxide_url: str) -> Callable[[str], Store]:
-    """An empty store of a type."""
-
-    def make(kind: str) -> Store:
-        name = "s" + uuid.uuid4().hex[:10]
-        if kind == "dynamodb":
-            return {"type": kind, **dynamodb.options(dynoxide_url, name + ".")}
-        if kind == "postgresql":
-            import psycopg
-
-            with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres") as connection:
-                connection.execute(f"CREATE SCHEMA {name}")
-            return {**postgresql, "schema": name}
-        return {"type": kind, "path": str(tmp_path / (name + {"json": ".json", "sqlite": ".db"}[kind]))}
-
-    return make
 
 
 def fill(store: Store, document: Any = None) -> None:
@@ -103,7 +53,7 @@ def digests(path: str) -> dict[str, str]:
     return found
 
 
-def test_the_way_through_all_four_stores_ends_where_it_began(stores: Callable[[str], Store]) -> None:
+def test_the_way_through_all_four_stores_ends_where_it_began(stores: Stores) -> None:
     chain = [stores(kind) for kind in ("json", "sqlite", "postgresql", "dynamodb", "json")]
     fill(chain[0])
     # DynamoDB's table names can't have every character
@@ -118,7 +68,7 @@ def test_the_way_through_all_four_stores_ends_where_it_began(stores: Callable[[s
 
 @pytest.mark.parametrize("source", ["json", "sqlite", "postgresql", "dynamodb"])
 @pytest.mark.parametrize("target", ["json", "sqlite", "postgresql", "dynamodb"])
-def test_every_pair(stores: Callable[[str], Store], source: str, target: str) -> None:
+def test_every_pair(stores: Stores, source: str, target: str) -> None:
     first, second = stores("json"), stores(source)
     fill(first, {"requests": DOCUMENT["requests"]})
     if source == "json":
@@ -142,7 +92,7 @@ VALUES = st.recursive(
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @pytest.mark.parametrize("middle", ["sqlite", "postgresql"])
 def test_what_goes_through_a_database_comes_back_or_is_rejected(
-    stores: Callable[[str], Store], middle: str, records: dict[str, Any]
+    stores: Stores, middle: str, records: dict[str, Any]
 ) -> None:
     first, last = stores("json"), stores("json")
     fill(first, {"c": records})
@@ -164,7 +114,7 @@ def test_what_goes_through_a_database_comes_back_or_is_rejected(
     assert canonical(back) == canonical(wanted)
 
 
-def test_text_of_sqlite_is_the_same_in_postgresql(stores: Callable[[str], Store], tmp_path: Path) -> None:
+def test_text_of_sqlite_is_the_same_in_postgresql(stores: Stores, tmp_path: Path) -> None:
     usual = [None, "", "null", "NULL", " ", ",", "'", "a, b", "ä\u2028\U0001f600", "[]", "{}", "$x", "1", "-"]
     unusual = ['"', '","', "\\", "\\.", "\\N", "a\tb", "a\nb", "\r", "\x7f\x1f", "end\\"]
     refused = ["\0", "a\0b"]
@@ -190,7 +140,7 @@ def test_text_of_sqlite_is_the_same_in_postgresql(stores: Callable[[str], Store]
             assert list(new.read(there)) == wanted
 
 
-def test_a_number_does_not_become_text(stores: Callable[[str], Store]) -> None:
+def test_a_number_does_not_become_text(stores: Stores) -> None:
     source, target = stores("sqlite"), stores("postgresql")
     with contextlib.closing(sqlite3.connect(source["path"])) as connection, connection:
         connection.execute("CREATE TABLE it (id INTEGER PRIMARY KEY, n INTEGER)")
@@ -201,7 +151,7 @@ def test_a_number_does_not_become_text(stores: Callable[[str], Store]) -> None:
     assert sql(target, "SELECT * FROM it") == []
 
 
-def test_merge_replace_and_the_way_back(stores: Callable[[str], Store], tmp_path: Path) -> None:
+def test_merge_replace_and_the_way_back(stores: Stores, tmp_path: Path) -> None:
     for kind in ("json", "sqlite", "postgresql", "dynamodb"):
         first, target = stores("json"), stores(kind)
         fill(first, {"c": {"a": {"id": "a", "n": 1}, "b": {"id": "b", "n": 1}}})
@@ -223,7 +173,7 @@ def test_merge_replace_and_the_way_back(stores: Callable[[str], Store], tmp_path
         assert [row[name] for name in ("added", "changed", "removed", "left")] == [1, 1, 1, 0]
 
 
-def test_a_schema_survives_the_way_to_postgresql_and_back(stores: Callable[[str], Store]) -> None:
+def test_a_schema_survives_the_way_to_postgresql_and_back(stores: Stores) -> None:
     source, middle, back = stores("sqlite"), stores("postgresql"), stores("sqlite")
     with sqlite3.connect(source["path"]) as connection:
         connection.executescript(
@@ -248,16 +198,7 @@ def test_a_schema_survives_the_way_to_postgresql_and_back(stores: Callable[[str]
         assert server.execute('INSERT INTO parent DEFAULT VALUES RETURNING id, "Name"').fetchone() == (10, "x")
 
 
-def connected(store: Store) -> Any:
-    """A connection to a PostgreSQL store, in its schema."""
-    import psycopg
-
-    server = psycopg.connect(host=store["host"], user="postgres", dbname="postgres", autocommit=True)
-    server.execute(f"SET search_path = {store['schema']}")
-    return server
-
-
-def test_numbers_that_were_given_are_not_given_again(stores: Callable[[str], Store]) -> None:
+def test_numbers_that_were_given_are_not_given_again(stores: Stores) -> None:
     first, middle, last, back = stores("sqlite"), stores("postgresql"), stores("postgresql"), stores("sqlite")
     with sqlite3.connect(first["path"]) as connection:
         connection.execute("CREATE TABLE ticket (id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT)")
@@ -277,7 +218,7 @@ def test_numbers_that_were_given_are_not_given_again(stores: Callable[[str], Sto
         assert connection.execute("INSERT INTO empty DEFAULT VALUES RETURNING id").fetchone() == (31,)
 
 
-def test_what_only_postgresql_understands_goes_to_postgresql(stores: Callable[[str], Store]) -> None:
+def test_what_only_postgresql_understands_goes_to_postgresql(stores: Stores) -> None:
     first, second, other = stores("postgresql"), stores("postgresql"), stores("sqlite")
     with connected(first) as server:
         server.execute(
@@ -339,7 +280,7 @@ def test_what_only_postgresql_understands_goes_to_postgresql(stores: Callable[[s
         ({"c": {"a": {"id": "a"}}, "C": {"a": {"id": "a"}}}, "same name"),
     ],
 )
-def test_bad_sources_are_told_with_their_names(stores: Callable[[str], Store], document: Any, words: str) -> None:
+def test_bad_sources_are_told_with_their_names(stores: Stores, document: Any, words: str) -> None:
     source, target = stores("json"), stores("sqlite")
     fill(source, document)
     with pytest.raises(Day2Error, match=words):
@@ -348,14 +289,14 @@ def test_bad_sources_are_told_with_their_names(stores: Callable[[str], Store], d
 
 
 @pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql"])
-def test_a_key_that_is_there_twice_is_an_error_that_names_it(stores: Callable[[str], Store], kind: str) -> None:
+def test_a_key_that_is_there_twice_is_an_error_that_names_it(stores: Stores, kind: str) -> None:
     source = stores("json")
     fill(source, {"c": [{"id": "a"}, {"id": "twin"}, {"id": "twin"}]})
     with pytest.raises(Day2Error, match="twin"):
         run(source=source, target=stores(kind), primary_keys=[{"collection": "c", "fields": ["id"]}])
 
 
-def test_a_reference_to_nothing_stops_it_before_anything_is_written(stores: Callable[[str], Store]) -> None:
+def test_a_reference_to_nothing_stops_it_before_anything_is_written(stores: Stores) -> None:
     source, target = stores("json"), stores("sqlite")
     fill(source, {"m": {"a": {"id": "a", "r": "gone"}}, "r": {}})
     with pytest.raises(Day2Error, match="gone"):
@@ -378,9 +319,7 @@ def test_a_new_target_is_for_whom_its_directory_belongs_to_alone(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("source", "target"), [("json", "sqlite"), ("sqlite", "postgresql"), ("sqlite", "json")])
-def test_workers_change_nothing(
-    stores: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch, source: str, target: str
-) -> None:
+def test_workers_change_nothing(stores: Stores, monkeypatch: pytest.MonkeyPatch, source: str, target: str) -> None:
     monkeypatch.setattr(sqlite_shared, "_FEW", 100)
     monkeypatch.setattr(sqlite_shared, "_PART", 500)
     forked: list[int] = []
@@ -416,7 +355,7 @@ def test_workers_change_nothing(
     ] * 2
 
 
-def test_the_server_computes_the_same_digest(stores: Callable[[str], Store]) -> None:
+def test_the_server_computes_the_same_digest(stores: Stores) -> None:
     import psycopg
 
     store = stores("postgresql")
@@ -476,23 +415,8 @@ HAWKFISH = [
 ]
 
 
-def sql(store: Store, statement: str) -> list[Any]:
-    if store["type"] == "sqlite":
-        connection = sqlite3.connect(store["path"])
-        with connection:
-            rows = connection.execute(statement).fetchall()
-        connection.close()
-        return rows
-    import psycopg
-
-    with psycopg.connect(host=store["host"], user="postgres", dbname="postgres") as connection:
-        connection.execute("SET search_path TO " + store["schema"])
-        cursor = connection.execute(statement)
-        return cursor.fetchall() if cursor.description else []
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, stores: Callable[[str], Store]) -> Store:
+def database(request: pytest.FixtureRequest, stores: Stores) -> Store:
     return stores(request.param)
 
 
@@ -550,7 +474,7 @@ def test_a_database_from_before_anybody_kept_count(database: Store) -> None:
     assert not run(target=database, schema=HAWKFISH, schema_baseline=6)["changed"]
 
 
-def test_rows_whose_key_points_nowhere_are_no_step(stores: Callable[[str], Store]) -> None:
+def test_rows_whose_key_points_nowhere_are_no_step(stores: Stores) -> None:
     database = stores("sqlite")
     steps = [
         {"version": 1, "up": ["CREATE TABLE a (id INTEGER PRIMARY KEY)", "CREATE TABLE b (a REFERENCES a)"]},
@@ -583,7 +507,7 @@ def test_steps_that_are_none(database: Store, steps: Any, words: str) -> None:
         assert run(True, target=database, schema=HAWKFISH)["schema"]["before"] == 0
 
 
-def test_only_databases_have_a_schema(stores: Callable[[str], Store]) -> None:
+def test_only_databases_have_a_schema(stores: Stores) -> None:
     with pytest.raises(Day2Error, match="of type json has no versions"):
         run(target=stores("json"), schema=HAWKFISH)
 
@@ -597,7 +521,7 @@ def look(source: Store, target: Store, **params: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql", "dynamodb"])
-def test_where_a_migration_stands(stores: Callable[[str], Store], kind: str, tmp_path: Path) -> None:
+def test_where_a_migration_stands(stores: Stores, kind: str, tmp_path: Path) -> None:
     source, target = stores("json"), stores(kind)
     fill(source)
     only = ["templates", "requests", "Machines"]
@@ -630,9 +554,7 @@ def test_where_a_migration_stands(stores: Callable[[str], Store], kind: str, tmp
     assert look(source, target, only=only, repository=repository)["safety_backup"] == done["safety_backup"]
 
 
-def test_a_migration_that_was_interrupted_is_seen(
-    stores: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_migration_that_was_interrupted_is_seen(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = stores("json"), stores("sqlite")
     fill(source)
 
@@ -648,9 +570,7 @@ def test_a_migration_that_was_interrupted_is_seen(
     assert "is unfinished: 40 of 40 records" in found["msg"]
 
 
-def test_a_killed_batch_leaves_no_rejects(
-    stores: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_killed_batch_leaves_no_rejects(stores: Stores, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     source, target, rejects = stores("json"), stores("sqlite"), tmp_path / "rejects.jsonl"
     fill(source, {"c": {key: {"text": "\ud800" if key in "be" else "x"} for key in "abcdef"}})
     rejects.write_text("of another migration\n")
@@ -675,7 +595,7 @@ def test_a_killed_batch_leaves_no_rejects(
 
 
 @pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql"])
-def test_two_migrations_into_one_store(stores: Callable[[str], Store], kind: str) -> None:
+def test_two_migrations_into_one_store(stores: Stores, kind: str) -> None:
     source, target = stores("json"), stores(kind)
     fill(source)
     wanted = {"source": source, "target": target, "only": ["requests"], "lock_timeout": "0"}

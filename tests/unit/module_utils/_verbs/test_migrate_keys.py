@@ -1,0 +1,113 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables that do not say what tells their rows apart, and columns that refer to others."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.record_store import ForeignKey, Info
+from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
+
+ALIAS = {"collection": "alias", "fields": ["of", "name"]}
+USE = {"collection": "use", "fields": ["what"]}
+
+
+def made(store: Store, *statements: str) -> Store:
+    with contextlib.closing(sqlite3.connect(store["path"])) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+    return store
+
+
+def described(store: Store, name: str) -> Info:
+    with open_records(store, {}) as records:
+        return next(one for one in records.collections() if one.name == name)
+
+
+@pytest.fixture
+def without_keys(stores: Stores) -> Store:
+    """A table without a key, and one whose key is null, which SQLite allows."""
+    return made(
+        stores("sqlite"),
+        "CREATE TABLE alias (of INTEGER, name TEXT NOT NULL, CHECK (name <> ''))",
+        "INSERT INTO alias VALUES (1, 'a'), (1, 'b'), (2, 'a')",
+        "CREATE TABLE use (source TEXT, id INTEGER, what TEXT NOT NULL, PRIMARY KEY (source, id))",
+        "INSERT INTO use VALUES (NULL, NULL, 'x'), (NULL, NULL, 'y'), ('s', 1, 'z')",
+    )
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "json", "dynamodb"])
+def test_a_key_that_is_given_is_one_in_the_target(stores: Stores, without_keys: Store, kind: str) -> None:
+    target = stores(kind)
+    four_steps(without_keys, target, primary_keys=[ALIAS, USE])
+    if kind in ("sqlite", "postgresql"):
+        assert sorted(sql(target, "SELECT of, name FROM alias")) == [(1, "a"), (1, "b"), (2, "a")]
+        assert sorted(sql(target, "SELECT what FROM use WHERE source IS NULL")) == [("x",), ("y",)]
+        for row in ("alias VALUES (1, 'a')", "use VALUES ('s', 1, 'other')"):
+            with pytest.raises(Exception, match=r"(?i)unique"):
+                sql(target, "INSERT INTO " + row)
+    # records that changed are found and written by it
+    made(without_keys, "INSERT INTO alias VALUES (3, 'c')", "UPDATE use SET source = 't' WHERE what = 'x'")
+    more = {"primary_keys": [ALIAS, USE], "safety_backup": False}
+    done = run(source=without_keys, target=target, on_existing="merge", **more)
+    assert [row["added"] + row["changed"] for row in done["migration"]["collections"]] == [1, 1]
+    assert not run(source=without_keys, target=target, on_existing="merge", **more)["changed"]
+
+
+def test_a_table_of_sqlite_keeps_what_only_sqlite_understands(stores: Stores, without_keys: Store) -> None:
+    target = stores("sqlite")
+    run(source=without_keys, target=target, primary_keys=[ALIAS, USE])
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        sql(target, "INSERT INTO alias VALUES (1, '')")
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ([], "The collection alias of .* has no key to tell its records apart"),
+        ([ALIAS], "The record 1 of the collection use has no source, which is its key"),
+        ([ALIAS, {"collection": "use", "fields": ["id"]}], "The record 1 of the collection use has no id"),
+        (
+            [ALIAS, {"collection": "use", "fields": ["what", "no"]}],
+            r"the key of the collection use can't be \(what, no\)",
+        ),
+        ([{"collection": "alias", "fields": ["name"]}, USE], r"collection alias: duplicate key .*\(name\)=\(a\)"),
+    ],
+)
+def test_keys_that_are_none(stores: Stores, without_keys: Store, keys: Any, words: str) -> None:
+    with pytest.raises(Day2Error, match=words):
+        run(source=without_keys, target=stores("postgresql"), primary_keys=keys)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_columns_that_refer_to_each_other_are_of_one_kind(stores: Stores, kind: str) -> None:
+    """SQLite takes any value into any column; the other compares no numbers with texts."""
+    source = made(
+        stores("sqlite"),
+        "CREATE TABLE unit (code INTEGER_OR_TEXT PRIMARY KEY)",
+        "CREATE TABLE axis (id INTEGER PRIMARY KEY, unit INTEGER_OR_TEXT REFERENCES unit (code))",
+        "CREATE TABLE tick (id INTEGER PRIMARY KEY, axis INTEGER REFERENCES axis (id))",
+        "INSERT INTO unit VALUES (9001), ('metre')",
+        "INSERT INTO axis VALUES (1, 9001), (2, NULL)",
+        "INSERT INTO tick VALUES (1, 2)",
+    )
+    target = stores(kind)
+    four_steps(source, target)
+    assert described(target, "axis").foreign_keys == (ForeignKey(("unit",), "unit", ("code",)),)
+    if kind == "postgresql":
+        kinds = {field.name: field.kind for field in described(target, "axis").fields}
+        assert kinds == {"id": "integer", "unit": "json"}
+    back = stores("json")
+    four_steps(target, back)
+    with open_records(source, {}) as old, open_records(back, {}) as new:
+        for info in old.collections():
+            there = next(one for one in new.collections() if one.name == info.name)
+            assert sorted(map(repr, new.read(there))) == sorted(map(repr, old.read(info)))
