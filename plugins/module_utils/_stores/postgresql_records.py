@@ -161,6 +161,10 @@ class PostgresqlRecords:
         with errors(SourceError, "Can't read the table %s" % info.name):
             return postgresql_digest.summary(connection, qualified(self._schema, info.name), info)
 
+    def sized(self, info: Info) -> Info:
+        """The server lets no value be larger."""
+        return info
+
     def check_unchanged(self) -> None:
         """One transaction shows one state."""
 

@@ -80,7 +80,7 @@ def exported(details: Mapping[str, Any]) -> list[Info]:
     """The collections of an export."""
     infos = []
     for one in details["schema"]:
-        fields = tuple(Field(**field) for field in one["fields"])
+        fields = tuple(Field(**dict(field, size=tuple(field.get("size", ())))) for field in one["fields"])
         indexes = tuple(Index(**dict(index, fields=tuple(index["fields"]))) for index in one["indexes"])
         foreign = tuple(
             ForeignKey(**dict(key, fields=tuple(key["fields"]), to_fields=tuple(key["to_fields"])))

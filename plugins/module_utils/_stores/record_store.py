@@ -35,6 +35,7 @@ class Field(NamedTuple):
     """A column. `native` is its type in the words of the store that `Info.native` names; `default` a SQL literal.
 
     `counter`: the highest number that the store has given to a record, which may be gone; 0: none.
+    `size`: how many characters a text has at most; or digits, and how many of them behind the point; (): no limit.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Field(NamedTuple):
     native: str = ""
     identity: bool = False  # the store numbers new records itself
     counter: int = 0
+    size: tuple[int, ...] = ()
 
 
 class Index(NamedTuple):
@@ -131,6 +133,9 @@ class RecordStore(Protocol):
 
     def summary(self, info: Info) -> Optional[Summary]:
         """What the store knows of all records by a reading of its own; None: read them."""
+
+    def sized(self, info: Info) -> Info:
+        """The collection without sizes that not all values have; and numbers that have one are decimals."""
 
     def check_unchanged(self) -> None:
         """:raises SourceError: the store was written since it was opened, and has no snapshots."""

@@ -17,6 +17,9 @@ DOCUMENT = "document"  # the column that holds a whole record
 _LITERAL = re.compile(
     r"\(?('(?:[^']|'')*'|[-+]?[0-9][0-9.eE+-]*|NULL|true|false|CURRENT_(?:TIMESTAMP|DATE|TIME))\)?", re.I
 )
+_SIZE = re.compile(r"([A-Z_ ]*CHAR[A-Z_ ]*|NUMERIC|DEC|DECIMAL|DECIMAL_TEXT)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", re.I)
+_LONGEST = 10_485_760  # characters of a text, and
+_MOST_DIGITS = 1000  # digits: what PostgreSQL takes
 _CAST = re.compile(r"::[a-z_ ]+(?:\([0-9, ]+\))?$", re.I)
 
 
@@ -29,6 +32,22 @@ def portable_default(text: Optional[str], kind: str) -> Optional[str]:
     if kind == BOOLEAN:
         return {"1": "true", "0": "false"}.get(literal, literal)
     return literal
+
+
+def size_of(declared: str) -> tuple[int, ...]:
+    """What a type's declaration says of `Field.size`; () where that is nothing."""
+    match = _SIZE.fullmatch(declared.strip())
+    if match is None:
+        return ()
+    number, behind = int(match[2]), int(match[3] or 0)
+    if "CHAR" in match[1].upper():
+        return (number,) if match[3] is None and 0 < number <= _LONGEST else ()
+    return (number, behind) if 0 < number <= _MOST_DIGITS and behind <= number else ()
+
+
+def declared_size(field: Field) -> str:
+    """The size in parentheses, "" without one."""
+    return "(%s)" % ", ".join(map(str, field.size)) if field.size else ""
 
 
 def shaped(info: Info, document: bool) -> Info:

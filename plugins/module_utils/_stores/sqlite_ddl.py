@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .record_store import BOOLEAN, INTEGER, TEXT, Field, ForeignKey, Index, Info
-from .sql_schema import DOCUMENT, portable_default
+from .record_store import BOOLEAN, DECIMAL, INTEGER, TEXT, Field, ForeignKey, Index, Info
+from .sql_schema import DOCUMENT, declared_size, portable_default, size_of
 from .sqlite_file import sqlite3
 from .sqlite_schema import Table, identifier, tables
 from .sqlite_values import DECLARED, kind
@@ -61,6 +61,7 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
                 declared,
                 bool(is_key and identity),
                 counter if is_key and identity and isinstance(counter, int) else 0,
+                size_of(declared),
             )
         )
     indexes, statements, special = _indexes(connection, table.name)
@@ -158,7 +159,8 @@ def _declared(info: Info, field: Field) -> str:
     # varchar(20) and character(5) are text to SQLite, too, and come back as what they were
     if info.native == "postgresql" and field.kind == TEXT and field.native.startswith("character"):
         return field.native.upper()
-    return DECLARED[field.kind]
+    declared = "VARCHAR" if field.kind == TEXT and field.size else DECLARED[field.kind]
+    return declared + declared_size(field) if field.kind in (TEXT, DECIMAL) else declared
 
 
 def _default(field: Field) -> str:

@@ -18,7 +18,7 @@ from .._core.file_lock import FileLock
 from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
-from . import sql_schema, sqlite_ddl, sqlite_shared
+from . import sql_schema, sqlite_ddl, sqlite_shared, sqlite_sizes
 from .record_kinds import Kinds, Summary
 from .record_store import POSITIONS, Account, Info, Record, Refused, Reject, key_of, sort_out
 from .schema_versions import Step
@@ -152,6 +152,14 @@ class SqliteRecords:
         if known is not None and connection is self._reader:
             self._kinds[info.name] = known.kinds
         return known
+
+    def sized(self, info: Info) -> Info:
+        """See `RecordStore`. To SQLite a size is a remark."""
+        connection = self._open_reader()
+        if connection is None:
+            return info
+        with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
+            return sqlite_sizes.sized(connection, info)
 
     def check_unchanged(self) -> None:
         """One read transaction shows one state."""

@@ -56,7 +56,7 @@ _NUMERIC = "numeric"  # an affinity without a kind of its own
 
 def kind(declared: str) -> str:
     """The kind of a column by its declared type: one of ours, or what SQLite's affinity comes to."""
-    words = declared.upper()
+    words = declared.upper().partition("(")[0].strip()
     if words in _OURS or words == "BOOL":
         return _OURS.get(words, BOOLEAN)
     if "INT" in words:

@@ -329,6 +329,8 @@ def _surveyed(
     final = info
     if not source.typed or info.document:
         final = info._replace(fields=_fields(info, read.kinds, source.type == target.type))
+    if target.columns and source.type != target.type and not info.document:
+        final = source.sized(final)
     if target.columns:
         final = shaped(final, document) if not (document and info.document) else final
     if info.document and not document:

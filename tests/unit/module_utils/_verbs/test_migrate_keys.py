@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables that do not say what tells their rows apart, and columns that refer to others."""
+"""Tables that do not say what tells their rows apart, columns that refer to others, and sizes of columns."""
 
 from __future__ import annotations
 
@@ -111,3 +111,38 @@ def test_columns_that_refer_to_each_other_are_of_one_kind(stores: Stores, kind: 
         for info in old.collections():
             there = next(one for one in new.collections() if one.name == info.name)
             assert sorted(map(repr, new.read(there))) == sorted(map(repr, old.read(info)))
+
+
+def test_sizes_that_all_values_have_go_with_their_columns(stores: Stores) -> None:
+    source = made(
+        stores("sqlite"),
+        """CREATE TABLE track (
+          id INTEGER PRIMARY KEY, name NVARCHAR(5) NOT NULL, code CHAR(2), long VARCHAR(3), price NUMERIC(10,2),
+          rate DECIMAL(4, 1), fine NUMERIC(5, 2), large NUMERIC(3), most NUMERIC(20, 2), none NUMERIC(9),
+          free NUMERIC)""",
+        "INSERT INTO track VALUES (1, 'a', 'x', 'abcd', 0.99, 1, 0.125, 1000, 12345678901234567, NULL, 1.5)",
+        "INSERT INTO track VALUES (2, '\u00e4\u00f6\u00fc\u00df ', NULL, '', -99999999.99, -999.9, 1, 5, 7, NULL, 2)",
+    )
+    middle, back, again = stores("postgresql"), stores("sqlite"), stores("postgresql")
+    for one, other in ((source, middle), (middle, back), (back, again)):
+        four_steps(one, other)
+    query = """SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale
+      FROM information_schema.columns WHERE table_name = 'track' AND table_schema = current_schema"""
+    for store in (middle, again):
+        assert {row[0]: tuple(one for one in row[1:] if one is not None) for row in sql(store, query)} == {
+            "id": ("bigint", 64, 0),
+            "name": ("character varying", 5),
+            "code": ("character varying", 2),
+            "long": ("text",),
+            "price": ("numeric", 10, 2),
+            "rate": ("numeric", 4, 1),
+            "fine": ("double precision", 53),
+            "large": ("bigint", 64, 0),
+            "most": ("numeric", 20, 2),
+            "none": ("numeric", 9, 0),
+            "free": ("double precision", 53),
+        }
+    declared = {field.name: field.native for field in described(back, "track").fields}
+    assert (declared["name"], declared["price"]) == ("CHARACTER VARYING(5)", "DECIMAL_TEXT(10, 2)")
+    with pytest.raises(Exception, match="too long"):
+        sql(middle, "INSERT INTO track VALUES (3, 'longer')")
