@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.records import Coll
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_store import DynamodbRecords
 from ansible_collections.day2.ops.tests.faults import dynamodb_load
 from ansible_collections.day2.ops.tests.faults.dynamodb_load import STEP, load, records
+from ansible_collections.day2.ops.tests.faults.support import run
 from tests.services import throttle_proxy as faults
 from tests.services.dynamodb import dynoxide, options
 from tests.services.local import free_ports
@@ -119,6 +121,28 @@ def test_reading_that_is_throttled_for_ever_ends_with_an_error(server: Proxy) ->
     with pytest.raises(SourceError, match="f_data"):
         store_at(server.url, "1s").describe()
     assert threading.active_count() < 20
+
+
+@pytest.mark.parametrize("fault", [faults.THROTTLE, faults.ALL_UNPROCESSED])
+def test_a_migration_that_is_throttled_for_ever_ends_and_is_continued(
+    server: Proxy, tmp_path: Path, fault: str
+) -> None:
+    document = {record["id"]: record for record in records(0, COUNT)}
+    (tmp_path / "data.json").write_text(json.dumps({"data": document}))
+    source = {"type": "json", "path": str(tmp_path / "data.json")}
+    target = {"type": "dynamodb", **options(server.url, "f_"), "throttle_timeout": "1s"}
+    migration = {"source": source, "target": target, "batch_size": 100}
+    server.fault = lambda operation, call: fault if operation == "BatchWriteItem" and call > 10 else faults.NOTHING
+    stopped = run("migrate", migration)
+    told = r"the DynamoDB table f_data \(\d+ records from the key id=r\d+\): .*(throttled|unprocessed)"
+    assert re.search(told, stopped.error), stopped.error
+    done = run("migrate_info", {"source": source, "target": target}).result["positions"][0]["done"]
+    assert done == 200
+    server.fault = lambda operation, call: faults.NOTHING
+    again = run("migrate", migration)
+    assert (again.status, again.result["migration"]["written"]) == (0, COUNT - done), again.error
+    assert not run("migrate", migration).result["changed"]
+    assert store_at(server.url).digest("data").hexdigest() == expected(COUNT)
 
 
 def test_a_server_that_restarts_is_waited_for(tmp_path: Path) -> None:
