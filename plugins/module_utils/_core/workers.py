@@ -97,6 +97,7 @@ class _Crew:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             os.close(self._alive)
+            os.nice(10)  # who waits for the results, and a server that they go to, come first
             for results in self._results:
                 os.close(results.fileno())
             threading.Thread(target=self._watch, daemon=True).start()

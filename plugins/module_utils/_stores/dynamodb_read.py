@@ -22,7 +22,7 @@ from .dynamodb_tables import Table
 from .dynamodb_values import KeyValue, decode, key_values
 
 # Records of a page: pages of all segments wait in memory, as Python objects some ten times as large as on the wire.
-_PAGE = 1000
+_PAGE = 2500
 # Of each segment: None before its first page, then the last key that was read, False after its last page.
 _After = Union[None, bool, Mapping[str, Any]]
 
@@ -38,7 +38,7 @@ class Page(NamedTuple):
 
 
 def scan(client: Client, table: Table, segments: int, after: Optional[Mapping[str, Any]] = None) -> Iterator[Page]:
-    """All records of a table, page by page (of at most 1000 records and 1 MB), from a position on or from the start.
+    """All records of a table, page by page (of at most 2500 records and 1 MB), from a position on or from the start.
 
     Strongly consistent. The segments are read at the same time and handed out in turns, so that the order is always the
     same while the content and the number of segments are. A position keeps that number.

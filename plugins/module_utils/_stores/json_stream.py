@@ -22,8 +22,9 @@ from .._core.errors import SourceError
 from .._core.tagged_json import integer, may_be_tagged, real, untag
 from .json_window import Read, Window
 
-# How much of a document is in memory. Parsing makes up to 50 times as much of it (lists of empty lists).
-WINDOW = 512 * 1024
+# How much of a document is in memory: as much as a processor's caches hold with what is made of it, which may be up to
+# 50 times as much (lists of empty lists).
+WINDOW = 256 * 1024
 
 # A document with more top-level keys, or longer names, is one collection whose records these keys are.
 MOST_NAMES = 10_000
@@ -151,7 +152,7 @@ def records(read: Read, path: str, inside: str = "") -> Iterator[tuple[Optional[
 
     An integer of more than 4300 digits, and a number that a float would round, is a Decimal.
     """
-    return _Scanner(read, path, 8 * WINDOW).records(inside)
+    return _Scanner(read, path, 16 * WINDOW).records(inside)
 
 
 class _Scanner(Window):

@@ -31,26 +31,33 @@ def summary(connection: Any, table: str, info: Info) -> Optional[Summary]:
     values = [_value(field, connection.info.server_version) for field in info.fields]
     if info.document or None in values or not info.key or _encoding(connection) != "UTF8":
         return None
-    joined = _members(info.fields, values)
-    texts = [_text(field) for field in info.fields if field.kind == TEXT]
-    if texts:  # most need no escapes: to see that, and to quote them, takes less than to_json
-        escapes = """(%s COLLATE "C") ~ '[\\x01-\\x1f"\\\\]'""" % _concat(texts)
-        quoted = [
-            "'\"' || %s || '\"'" % _text(one) if one.kind == TEXT else value for one, value in zip(info.fields, values)
-        ]
-        joined = "CASE WHEN %s THEN %s ELSE %s END" % (escapes, joined, _members(info.fields, quoted))
+    line = "coalesce(%s, '{' || substr(%s, 2) || '}')" % (_plain(info.fields, values), _members(info.fields, values))
     sums = ["sum(substring(digest FROM %d FOR %d)::bigint)" % part for part in _PARTS]
     query = (
         "SELECT count(*), coalesce(bool_or(unusual), false), %s FROM (SELECT ('x' || encode(sha256(convert_to("
-        "'{' || substr(%s, 2) || '}', 'UTF8')), 'hex'))::bit(256) AS digest, %s AS unusual FROM %s"
-        # not to be computed once for each part
-        " OFFSET 0) AS rows" % (", ".join(sums), joined, _unusual(info.fields), table)
+        "%s, 'UTF8')), 'hex'))::bit(256) AS digest, %s AS unusual FROM %s"
+        # not to be computed once for each part; 0 as a number would keep it from being shared out to processes
+        " OFFSET '0') AS rows" % (", ".join(sums), line, _unusual(info.fields), table)
     )
     count, unusual, *parts = connection.execute(query).fetchone()
     if unusual:
         return None
     total = sum(int(part or 0) << (257 - start - length) for (start, length), part in zip(_PARTS, parts))
     return Summary(count, total, Kinds())
+
+
+def _plain(fields: Sequence[Field], values: Sequence[Optional[str]]) -> str:
+    """The canonical JSON of a row without nulls, whose texts need no escapes; null for others. Most rows are so."""
+    before, parts = "{", []
+    for field, value in sorted(zip(fields, values)):
+        quote = '"' if field.kind == TEXT else ""
+        parts += [_literal(before + _name(field.name) + ":" + quote), _text(field) if quote else str(value)]
+        before = quote + ","
+    line = " || ".join([*parts, _literal(before[:-1] + "}")])
+    texts = [_text(field) for field in fields if field.kind == TEXT]
+    if not texts:
+        return line
+    return """CASE WHEN (%s) COLLATE "C" !~ '[\\x01-\\x1f"\\\\]' THEN %s END""" % (" || ".join(texts), line)
 
 
 def _members(fields: Sequence[Field], values: Sequence[Optional[str]]) -> str:

@@ -240,7 +240,8 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
     found = [_surveyed(request, source, target, info=info, existing=existing, progress=progress) for info in infos]
     source.check_unchanged()
     # a table that a killed run has made may still lack its indexes and foreign keys
-    made = {info.name for info in infos if info.name not in existing or positions.get(info.name, {}).get("made")}
+    ours = {name for name, position in positions.items() if position and position.get("made")}
+    made = {info.name for info in infos if info.name not in existing or info.name in ours}
     finals = {info.name: final for info, (final, _loose, _read) in zip(infos, found)}
     if target.columns:
         new = {name: finals[name] for name in made}

@@ -322,7 +322,7 @@ def test_numbers_and_records_cut_by_the_window(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b'[1, "%s"]' % (b"x" * 8 * json_stream.WINDOW), "the record at line 1, column 5 (byte 4) can't be held"),
+        (b'[1, "%s"]' % (b"x" * 16 * json_stream.WINDOW), "the record at line 1, column 5 (byte 4) can't be held"),
         (b"[1, " + b"[" * 40000 + b"]" * 40000 + b"]", "can't be held"),
         (b"[1, 1e99999999999999999999999]", "can't be held"),
         (b'[1, {"a": ]}]', "expected a value, found ']'"),
