@@ -17,7 +17,7 @@ from .._core.tagged_json import encode as encode_json
 from . import postgresql_ddl, postgresql_digest, sql_schema
 from .postgresql_client import connect, errors, identifier
 from .postgresql_ddl import describe, listed, qualified
-from .postgresql_values import converted, converter, csv_lines, lines, usual_lines
+from .postgresql_values import converted, converter, lines, usual_lines, written_lines
 from .postgresql_versions import read_versions, take_step
 from .record_kinds import Summary
 from .record_store import (
@@ -295,9 +295,9 @@ class PostgresqlRecords:
 def _part(info: Info, records: Sequence[Record], rejects: list[Reject]) -> tuple[str, bytes]:
     """How COPY takes records (its columns and options), and the data; what is refused is added to the rejects."""
     if isinstance(records, Written):
-        csv = csv_lines(info, records)
-        if csv is not None:
-            return "%s FROM STDIN WITH (FORMAT csv, NULL 'null')" % listed(list(records.kinds)), csv
+        text = written_lines(info, records)
+        if text is not None:
+            return "%s FROM STDIN" % listed(list(records.kinds)), text
     data = usual_lines(info, records)
     if data is None:
         _taken, rows, refused = sort_out(info, records, converter(info))

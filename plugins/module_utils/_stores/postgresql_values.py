@@ -70,18 +70,15 @@ def usual_lines(info: Info, records: Sequence[Record]) -> Optional[bytes]:
     return _joined(columns)
 
 
-def csv_lines(info: Info, records: Written) -> Optional[bytes]:
-    """The same records as CSV in which null is a null; None where that is not what they are already.
-
-    An array of JSON without escapes is a line of CSV: text in quotes, numbers without.
-    """
+def written_lines(info: Info, records: Written) -> Optional[bytes]:
+    """What COPY takes of records that are text already; None where that is not what the table holds."""
     kinds = {field.name: field.kind for field in info.fields}
     if info.document or kinds.keys() != records.kinds.keys():
         return None
     if any(kind not in ("", kinds[name]) for name, kind in records.kinds.items()):
         return None
-    text = "".join(["%s\n" % line[1:-1] for line in records.lines])
-    return text.encode() if "\\" not in text and is_unicode(text) else None
+    text = "\n".join(records.lines) + "\n"
+    return text.encode() if is_unicode(text) else None
 
 
 def lines(rows: Sequence[Sequence[Any]]) -> bytes:

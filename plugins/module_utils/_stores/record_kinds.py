@@ -71,11 +71,16 @@ class Kinds:
 
 
 class Summary(NamedTuple):
-    """What one reading of a whole collection tells. `digest` is the sum of the records' digests."""
+    """What one reading of a whole collection tells.
+
+    :param digest: the sum of the records' digests.
+    :param plain: it is known that no text has a tab, a line end, a backslash or a NUL.
+    """
 
     records: int
     digest: int
     kinds: Kinds
+    plain: bool = False
 
 
 def kind_of(value: Any) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from .._core.record_batches import BATCH, batches, digest_of, digest_sum, layouts
@@ -30,6 +30,7 @@ _NAME = re.compile(r"\w+", re.ASCII)  # one that is in JSON what it is, and can'
 _BLOB = "{0} >= x''"  # no text is
 _NO_INTEGER = "(typeof({0}) <> 'integer' AND {0} IS NOT NULL)"
 _NOT_EXACT = "{0} NOT BETWEEN -9007199254740992 AND 9007199254740992"  # as a float
+_TESTS = {TEXT: (_BLOB,), INTEGER: (_NO_INTEGER, _NOT_EXACT)}  # of what is not plain; and of what is large
 _EXACT, _LARGE = 0, 2**53 + 1  # stand for the integers of a column
 _NULL = re.compile(r',"\w+":null', re.ASCII)
 
@@ -43,17 +44,24 @@ def summary(connection: sqlite3.Connection, info: Info, where: str = "") -> Opti
     if missing and _any(connection, rows, missing):
         return None
     kinds = Kinds()
-    plain = _plain(connection, info.fields, rows, kinds)
-    pieces = list(_pieces(info.fields, plain))
+    pieces = list(_pieces(info.fields, _plain(connection, info.fields, rows, kinds)))
     query = "SELECT %s FROM %s" % (", ".join([piece.selected for piece in pieces]), rows)
-    records, digest = 0, 0
+    records, digest, plain = 0, 0, True
     try:
         for some in rows_of(connection, query, BATCH):
-            digest += digest_of(_lines(pieces, list(zip(*some)), kinds))
+            lines = _lines(pieces, list(zip(*some)), kinds)
+            plain = plain and _without_escapes(lines)
+            digest += digest_of(lines)
             records += len(some)
     except RecursionError:  # which is told there
         return _by_values(connection, info, where)
-    return Summary(records, digest, kinds)
+    return Summary(records, digest, kinds, plain)
+
+
+def _without_escapes(lines: Sequence[str]) -> bool:
+    """Has JSON no escapes but those of quotes?"""
+    text = "".join(lines)
+    return "\\" not in text or text.count("\\") == text.count('\\"')
 
 
 def _by_values(connection: sqlite3.Connection, info: Info, where: str) -> Optional[Summary]:
@@ -73,31 +81,30 @@ def _plain(connection: sqlite3.Connection, fields: Sequence[Field], rows: str, k
 
     What a column for text holds is text or a blob. SQLite's JSON refuses blobs, or (from 3.45 on) takes them for JSON.
     """
-    candidates = [field for field in fields if decoder(field) is None and _NAME.fullmatch(field.name)]
-    texts = [field.name for field in candidates if field.kind == TEXT]
-    blobs = " OR ".join(_BLOB.format(identifier(name)) for name in texts)
-    if texts and _any(connection, rows, blobs):
-        texts = [name for name in texts if not _any(connection, rows, _BLOB.format(identifier(name)))]
-    found: dict[str, list[Any]] = {name: [""] for name in texts}
-    integers = [field.name for field in candidates if field.kind == INTEGER]
-    found.update(_integers(connection, integers, rows))
-    for name, values in found.items():
-        if _any(connection, rows, "%s IS NOT NULL" % identifier(name)):
-            kinds.see([((name,), [values])])
-    return set(found)
-
-
-def _integers(connection: sqlite3.Connection, names: Sequence[str], rows: str) -> dict[str, list[Any]]:
-    """Those of the columns that hold nothing but integers, and what stands for them."""
-    quoted = {name: identifier(name) for name in names}
-    unusual = " OR ".join(test.format(name) for name in quoted.values() for test in (_NO_INTEGER, _NOT_EXACT))
-    if not names or not _any(connection, rows, unusual):  # mostly one reading suffices
-        return {name: [_EXACT] for name in names}
-    return {
-        name: [_EXACT, _LARGE] if _any(connection, rows, _NOT_EXACT.format(one)) else [_EXACT]
-        for name, one in quoted.items()
-        if not _any(connection, rows, _NO_INTEGER.format(one))
+    candidates = {
+        field.name: field.kind
+        for field in fields
+        if field.kind in _TESTS and decoder(field) is None and _NAME.fullmatch(field.name)
     }
+    # Mostly one reading suffices. SQLite takes longer for the same tests in the order of the columns.
+    every = [
+        test.format(identifier(name))
+        for kind, tests in _TESTS.items()
+        for test in tests
+        for name in candidates
+        if candidates[name] == kind
+    ]
+    doubtful = bool(every) and _any(connection, rows, " OR ".join(every))
+    found = set()
+    for name, kind in candidates.items():
+        column = identifier(name)
+        other, *large = [doubtful and _any(connection, rows, test.format(column)) for test in _TESTS[kind]]
+        if other:
+            continue
+        found.add(name)
+        if _any(connection, rows, "%s IS NOT NULL" % column):
+            kinds.see([((name,), [[""] if kind == TEXT else [_EXACT, _LARGE] if any(large) else [_EXACT]])])
+    return found
 
 
 def _any(connection: sqlite3.Connection, rows: str, condition: str) -> bool:
@@ -162,11 +169,11 @@ def _pieces(fields: Sequence[Field], plain: set[str]) -> Iterator[Piece]:
             yield from map(_Alone, group)
 
 
-def _lines(pieces: Sequence[Piece], columns: Sequence[Sequence[Any]], kinds: Kinds) -> Iterable[str]:
+def _lines(pieces: Sequence[Piece], columns: Sequence[Sequence[Any]], kinds: Kinds) -> Sequence[str]:
     """The canonical JSON of rows."""
     if len(pieces) == 1 and isinstance(pieces[0], _Together):
         return pieces[0].objects(columns[0])
     members = [piece.members(column, kinds) for piece, column in zip(pieces, columns)]
     if not any("" in column for column in members):
-        return map("{%s}".__mod__, map(",".join, zip(*members)))
+        return list(map("{%s}".__mod__, map(",".join, zip(*members))))
     return ["{%s}" % ",".join(filter(None, one)) for one in zip(*members)]

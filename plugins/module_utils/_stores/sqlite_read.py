@@ -19,7 +19,7 @@ from .sqlite_file import rows_of, sqlite3
 from .sqlite_schema import identifier
 from .sqlite_values import decoder
 
-_MOST = 100  # arguments that a function takes, whatever the version
+_MOST = 99  # columns; with the format, as many arguments as a function takes, whatever the version
 _CHARACTERS = "".join(map(chr, range(1, 0x180))) + "\u2028\ufffd\U0001f600"
 
 
@@ -33,7 +33,9 @@ def chunks(
     """
     held = _as_text(connection, info, kinds) if kinds is not None else None
     if held is not None:
-        query = "SELECT json_array(%s) FROM %s%s" % (", ".join(map(identifier, held)), identifier(info.name), rest)
+        values = ["coalesce(%s, '\\N')" % identifier(name) for name in held]
+        form = "printf('%s', %s)" % ("\t".join(["%s"] * len(held)), ", ".join(values))
+        query = "SELECT %s FROM %s%s" % (form, identifier(info.name), rest)
         yield from (Written(held, [line for (line,) in lines]) for lines in rows_of(connection, query, BATCH))
         return
     names, found = _rows(connection, info, rest)
@@ -42,13 +44,13 @@ def chunks(
 
 
 def _as_text(connection: sqlite3.Connection, info: Info, kinds: Kinds) -> Optional[dict[str, str]]:
-    """The kinds of all columns; None where SQLite can't write one of them as text that means the same."""
+    """The kinds of all columns; None where one of them is not what SQLite writes as text."""
     fields = info.fields
     if info.document or len(fields) > _MOST or any(map(decoder, fields)):
         return None
     by_name = {field.name: kinds.sole(field.name) for field in fields}
     held = {name: kind for name, kind in by_name.items() if kind is not None}
-    return held if len(held) == len(fields) and writes_as_we_do(connection) else None
+    return held if len(held) == len(fields) else None
 
 
 def writes_as_we_do(connection: sqlite3.Connection) -> bool:

@@ -49,7 +49,8 @@ class SqliteRecords:
         self._writer: Optional[sqlite3.Connection] = None
         self.notes: list[str] = []
         self._lock = FileLock(path)
-        self._kinds: dict[str, Kinds] = {}  # of tables that were read whole in the reader's transaction
+        # Of tables that were read whole in the reader's transaction, and can be read again as text.
+        self._kinds: dict[str, Kinds] = {}
 
     def __enter__(self) -> SqliteRecords:
         return self
@@ -149,7 +150,7 @@ class SqliteRecords:
             return None
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
             known = sqlite_shared.summary(connection, self.path, info, self._workers)
-        if known is not None and connection is self._reader:
+        if known is not None and known.plain and connection is self._reader:
             self._kinds[info.name] = known.kinds
         return known
 

@@ -38,7 +38,7 @@ def summary(connection: sqlite3.Connection, path: str, info: Info, workers: int)
     if numbers is None:
         return sqlite_digest.summary(connection, info)
     tasks = [functools.partial(_summary, path, info, part) for part in _parts(numbers, workers * _PARTS)]
-    records, digest, kinds = 0, 0, Kinds()
+    records, digest, kinds, plain = 0, 0, Kinds(), True
     with contextlib.closing(in_order(tasks, workers)) as results:
         for one in results:
             if one is None:
@@ -46,9 +46,10 @@ def summary(connection: sqlite3.Connection, path: str, info: Info, workers: int)
             records += one.records
             digest += one.digest
             kinds.add(one.kinds)
+            plain = plain and one.plain
     counted = connection.execute("SELECT count(*) FROM %s" % identifier(info.name)).fetchone()[0]
     # who reads alone has the last word
-    return Summary(records, digest, kinds) if records == counted else None
+    return Summary(records, digest, kinds, plain) if records == counted else None
 
 
 def by_key(

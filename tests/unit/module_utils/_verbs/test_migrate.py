@@ -115,25 +115,49 @@ def test_what_goes_through_a_database_comes_back_or_is_rejected(
 
 
 def test_text_of_sqlite_is_the_same_in_postgresql(stores: Stores, tmp_path: Path) -> None:
-    usual = [None, "", "null", "NULL", " ", ",", "'", "a, b", "ä\u2028\U0001f600", "[]", "{}", "$x", "1", "-"]
-    unusual = ['"', '","', "\\", "\\.", "\\N", "a\tb", "a\nb", "\r", "\x7f\x1f", "end\\"]
+    usual = [
+        None,
+        "",
+        "null",
+        "NULL",
+        " ",
+        ",",
+        "'",
+        "a, b",
+        "ä\u2028\U0001f600",
+        "[]",
+        "{}",
+        "$x",
+        "1",
+        "-",
+        '"',
+        '","',
+    ]
+    unusual = ["\\", "\\.", "\\N", "a\tb", "a\nb", "\r", "\x7f\x1f", "end\\", '\\"']
     refused = ["\0", "a\0b"]
     numbers = [None, 0, -1, 2**63 - 1, -(2**63)]
     source, target = stores("sqlite"), stores("postgresql")
     with contextlib.closing(sqlite3.connect(source["path"])) as connection, connection:
         connection.execute('CREATE TABLE it ("Id" INTEGER PRIMARY KEY, "te""xt" TEXT, n INTEGER, none TEXT)')
-        for number in range(2400):  # some of what is copied at once has nothing unusual, some has
-            texts = usual if number < 1200 else [*usual, *unusual, *(refused if number > 2300 else [])]
-            row = (number, texts[number % len(texts)], numbers[number % len(numbers)])
-            connection.execute("INSERT INTO it VALUES (?, ?, ?, NULL)", row)
+        connection.execute("CREATE TABLE plain AS SELECT * FROM it")
+        for table, texts in (("it", [*usual, *unusual, *refused]), ("plain", usual)):
+            connection.executemany(
+                f"INSERT INTO {table} VALUES (?, ?, ?, NULL)",
+                ((one, texts[one % len(texts)], numbers[one % len(numbers)]) for one in range(2400)),
+            )
         connection.execute("CREATE TABLE bad (id INTEGER PRIMARY KEY, t TEXT)")
         connection.execute("INSERT INTO bad VALUES (1, 'good'), (2, CAST(x'61ff' AS TEXT))")
-    done = four_steps(source, target, max_rejects=20, rejects=str(tmp_path / "rejects"))
+        for number, one in enumerate((*unusual, *refused)):
+            connection.execute(f"CREATE TABLE only{number} (id INTEGER PRIMARY KEY, t TEXT)")
+            connection.execute(f"INSERT INTO only{number} VALUES (1, 'x'), (2, ?)", (one,))
+    keys = [{"collection": "plain", "fields": ["Id"]}]
+    options = {"max_rejects": 300, "rejects": str(tmp_path / "rejects"), "primary_keys": keys}
+    done = four_steps(source, target, **options)
     lines = list(map(decode, (tmp_path / "rejects").read_bytes().splitlines()))
     rejected = {(one["collection"], *one["key"]) for one in lines}
     assert sum(one["rejected"] for one in done["migration"]["collections"]) == len(rejected) > 5
     with open_records(source, {}) as old, open_records(target, {}) as new:
-        for info in old.collections():
+        for info in [one._replace(key=one.key or ("Id",)) for one in old.collections()]:
             there = next(one for one in new.collections() if one.name == info.name)
             assert [field.kind for field in there.fields] == [field.kind for field in info.fields]
             wanted = [one for one in old.read(info) if (info.name, *[one[name] for name in info.key]) not in rejected]
