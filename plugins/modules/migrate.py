@@ -27,8 +27,9 @@ description:
     record in one transaction.
   - Views, triggers and virtual tables stay behind. CHECK constraints, computed columns, defaults that are expressions, and indexes
     on some rows or on an expression go to a new table in a database of the same type only, where the functions that they call
-    must be there. Whatever stays behind is warned of. From SQLite, V(VARCHAR(20)) becomes V(text), as SQLite does not hold
-    anybody to it.
+    must be there. Whatever stays behind is warned of.
+  - Sizes like V(VARCHAR(20)) and V(NUMERIC(10,2)) go from SQLite to PostgreSQL where all values have them. Where not, as SQLite
+    holds nobody to them, the column has no size. Columns that refer to each other get the same type.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb

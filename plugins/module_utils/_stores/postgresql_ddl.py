@@ -215,11 +215,12 @@ def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence
     """What is still missing of a collection's indexes, foreign keys and counters."""
     table = qualified(schema, info.name)
     own = there or info
+    have_on = [(info.key, True), *((one.fields, one.unique) for one in own.indexes)]
     statements = [
         "CREATE %sINDEX %s ON %s %s"
         % ("UNIQUE " if one.unique else "", identifier(one.name), table, listed(one.fields))
         for one in info.indexes
-        if not one.constraint and (one.fields, one.unique) not in [(have.fields, have.unique) for have in own.indexes]
+        if not one.constraint and (one.fields, one.unique) not in have_on
     ]
     for one in info.foreign_keys:
         if one.to in present and (one.fields, one.to) not in [(have.fields, have.to) for have in own.foreign_keys]:

@@ -172,7 +172,7 @@ def indexes(info: Info) -> list[tuple[str, str]]:
     """Names and statements of the indexes."""
     own = [(_index_name(statement), statement) for statement in info.statements[1:] if info.native == "sqlite"]
     names = {name for name, _statement in own}
-    keyed = info.native != "sqlite"  # by the statement of the table
+    keyed = [(info.key, True)] if info.native != "sqlite" else []  # by the statement of the table
     return own + [
         (
             one.name,
@@ -180,7 +180,7 @@ def indexes(info: Info) -> list[tuple[str, str]]:
             % ("UNIQUE " if one.unique else "", identifier(one.name), identifier(info.name), _listed(one.fields)),
         )
         for one in info.indexes
-        if not one.constraint and one.name not in names and not (keyed and one.fields == info.key)
+        if not one.constraint and one.name not in names and (one.fields, one.unique) not in keyed
     ]
 
 

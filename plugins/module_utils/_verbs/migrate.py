@@ -307,9 +307,9 @@ def _with_key(info: Info, given: Sequence[str]) -> Info:
             "It is (%s); the fields: %s." % (", ".join(info.key), ", ".join(names)),
         )
     fields = tuple(field._replace(required=field.required or field.name in key) for field in info.fields)
-    unique = [Index("%s_key" % info.name, key, True)]
+    unique = [Index("day2_%s_key" % info.name, key, True)]
     if info.key:
-        unique.append(Index("%s_former_key" % info.name, info.key, True, constraint=True))
+        unique.append(Index("day2_%s_former_key" % info.name, info.key, True, constraint=True))
     return info._replace(key=key, fields=fields, indexes=(*info.indexes, *unique))
 
 
