@@ -43,7 +43,10 @@ def connect(options: Mapping[str, Any]) -> Any:
             "Check host, port, database, user and password.",
         ) from exc
     with errors(SourceError, "Can't set up the connection"):
-        for setting in ("TimeZone = 'UTC'", "DateStyle = 'ISO'", "extra_float_digits = 1", "client_encoding = 'UTF8'"):
+        settings = ["TimeZone = 'UTC'", "DateStyle = 'ISO'", "extra_float_digits = 1", "client_encoding = 'UTF8'"]
+        if connection.info.server_version >= 110_000:  # compiling queries takes longer than it saves
+            settings.append("jit = off")
+        for setting in settings:
             connection.execute("SET " + setting)
         psycopg.types.json.set_json_loads(decode_json, connection)
     return connection
