@@ -14,7 +14,6 @@ import os
 import random
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
 from tests.faults.support import run, run_with, steps
 from tests.services.postgresql import cluster
+from tests.services.stores import schema
 
 RECORDS = 900
 DOCUMENT = {
@@ -40,14 +40,7 @@ def postgresql() -> Iterator[dict[str, Any]]:
 
 
 def store(kind: str, directory: Path, postgresql: dict[str, Any]) -> dict[str, Any]:
-    if kind != "postgresql":
-        return {"type": kind, "path": str(directory / ("store." + kind))}
-    import psycopg
-
-    schema = "s" + uuid.uuid4().hex[:10]
-    with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres") as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-    return {**postgresql, "schema": schema}
+    return schema(postgresql) if kind == "postgresql" else {"type": kind, "path": str(directory / ("store." + kind))}
 
 
 def add_schema(store: dict[str, Any]) -> None:

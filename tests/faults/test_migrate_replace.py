@@ -22,15 +22,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
-import psycopg
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.records import record_digest
 from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
 from ansible_collections.day2.ops.tests.faults.support import COLLECTIONS, backups, copy, run, run_with, steps
-from tests.services import dynamodb
 from tests.services.dynamodb_fixtures import dynoxide_url
 from tests.services.postgresql import cluster
+from tests.services.stores import Store, empty
 
 __all__ = ["dynoxide_url"]
 
@@ -39,7 +38,6 @@ KILLS = int(os.environ.get("DAY2_KILLS", "3"))
 BATCH = 50
 STEP = 11  # of strace's steps, one of so many is taken
 
-Store = dict[str, Any]
 Make = Callable[[str], Store]
 
 
@@ -53,17 +51,7 @@ def postgresql() -> Iterator[Store]:
 def make(tmp_path: Path, postgresql: Store, dynoxide_url: str) -> Make:
     """An empty store of a type."""
 
-    def one(kind: str) -> Store:
-        name = "s" + uuid.uuid4().hex[:10]
-        if kind == "dynamodb":
-            return {"type": kind, **dynamodb.options(dynoxide_url, name + ".")}
-        if kind == "postgresql":
-            with psycopg.connect(host=postgresql["host"], user=postgresql["user"], dbname="postgres") as connection:
-                connection.execute("CREATE SCHEMA %s" % name)
-            return {**postgresql, "schema": name}
-        return {"type": kind, "path": str(tmp_path / name)}
-
-    return one
+    return lambda kind: empty(kind, tmp_path, postgresql, dynoxide_url)
 
 
 def fill(store: Store, version: int = 1) -> None:

@@ -346,7 +346,7 @@ def _part(path: str, told: str, place: _Place) -> Iterator[Found]:
     """The members at a place, with their keys."""
     with os.fdopen(files.open_regular(path, SourceError), "rb", buffering=0) as handle:
         handle.seek(place.start)
-        if place.end - place.start <= json_stream.WINDOW:
+        if place.end - place.start <= 2 * json_stream.WINDOW:  # a window, and what led to its first whole member
             found = json_stream.whole(handle.read(place.end - place.start), *place[2:])
             if found is not None:
                 keys, records = found

@@ -10,7 +10,7 @@ import functools
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, LockTimeout, SourceError, TargetError
@@ -244,8 +244,8 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
     made = {info.name for info in infos if info.name not in existing or info.name in ours}
     finals = {info.name: final for info, (final, _loose, _read) in zip(infos, found)}
     if target.columns:
-        new = {name: finals[name] for name in made}
-        finals.update(new if source.type == target.type else alike(new))
+        if source.type != target.type:
+            finals.update(alike({name: source.sized(finals[name]) for name in made}))
         finals.update({name: in_target(finals[name], existing[name]) for name in finals.keys() - made})
     for info, (_final, loose, read) in zip(infos, found):
         final = finals[info.name]
@@ -330,8 +330,6 @@ def _surveyed(
     final = info
     if not source.typed or info.document:
         final = info._replace(fields=_fields(info, read.kinds, source.type == target.type))
-    if target.columns and source.type != target.type and not info.document:
-        final = source.sized(final)
     if target.columns:
         final = shaped(final, document) if not (document and info.document) else final
     if info.document and not document:
@@ -403,8 +401,3 @@ def _check_references(ready: Plan) -> None:
                 "%d records of the source point nowhere (%s): %s." % (count, reference, ", ".join(listed)),
                 "Mend the source, or leave the reference out of references.",
             )
-
-
-def read_again(ready: Plan, job: Job) -> Iterator[Any]:
-    """The source's records once more, to be written."""
-    return ready.source.read(job.source)

@@ -9,7 +9,6 @@ import json
 import os
 import sqlite3
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -18,10 +17,10 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_info, restore
-from tests.services import dynamodb
 from tests.services.dynamodb_fixtures import dynoxide_url
 from tests.services.postgresql import cluster
-from tests.unit.module_utils._verbs.migrations import Store, Stores
+from tests.services.stores import Store, empty
+from tests.unit.module_utils._verbs.migrations import Stores
 
 __all__ = ["dynoxide_url"]
 
@@ -121,16 +120,4 @@ def postgresql() -> Iterator[Store]:
 def stores(tmp_path: Path, postgresql: Store, dynoxide_url: str) -> Stores:
     """An empty store of a type."""
 
-    def make(kind: str) -> Store:
-        name = "s" + uuid.uuid4().hex[:10]
-        if kind == "dynamodb":
-            return {"type": kind, **dynamodb.options(dynoxide_url, name + ".")}
-        if kind == "postgresql":
-            import psycopg
-
-            with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres") as connection:
-                connection.execute(f"CREATE SCHEMA {name}")
-            return {**postgresql, "schema": name}
-        return {"type": kind, "path": str(tmp_path / (name + {"json": ".json", "sqlite": ".db"}[kind]))}
-
-    return make
+    return lambda kind: empty(kind, tmp_path, postgresql, dynoxide_url)

@@ -11,8 +11,8 @@ from typing import Any, Callable
 
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate
+from tests.services.stores import Store
 
-Store = dict[str, Any]
 Stores = Callable[[str], Store]
 
 
