@@ -197,26 +197,51 @@ def digest_sum(found: Iterable[Layout]) -> int:
 
     :raises SourceError: as for `records.canonical`.
     """
-    total = 0
     try:
-        for names, columns in found:
-            ordered, around = layout_of(names)
-            given = dict(zip(names, columns))
-            parts: list[Iterable[str]] = []
-            for before, name in zip(around, ordered):
-                parts += itertools.repeat(before), written(given[name])
-            # the number of records is all that an empty one's column tells
-            ends = itertools.repeat(around[-1], len(columns[0]))
-            total += digest_of(map("".join, zip(*parts, ends)))
+        return sum(digest_of(_lines(names, columns)) for names, columns in found)
     except RecursionError:
         raise SourceError("A record is nested too deeply to be compared.") from None
-    return total
+
+
+def keyed_digests(found: Layout, key: Sequence[str]) -> Iterator[tuple[bytes, int]]:
+    """Of each record its key, as the canonical JSON of a list (null for a field that is missing), and its digest.
+
+    :raises SourceError: as for `records.canonical`.
+    """
+    try:
+        yield from zip(keys_of(found, key), _digests(_lines(*found)))
+    except RecursionError:
+        raise SourceError("A record is nested too deeply to be compared.") from None
+
+
+def keys_of(found: Layout, key: Sequence[str]) -> Iterator[bytes]:
+    """Of each record its key, as the canonical JSON of a list (null for a field that is missing)."""
+    names, columns = found
+    given = dict(zip(names, columns))
+    nulls = itertools.repeat("null", len(columns[0]))
+    fields = [written(given[name]) if name in given else nulls for name in key]
+    for texts in zip(*fields):
+        yield ("[%s]" % ",".join(texts)).encode("utf-8", "backslashreplace")
+
+
+def _lines(names: tuple[str, ...], columns: Sequence[Sequence[Any]]) -> Iterator[str]:
+    """The canonical JSON of each record."""
+    ordered, around = layout_of(names)
+    given = dict(zip(names, columns))
+    parts: list[Iterable[str]] = []
+    for before, name in zip(around, ordered):
+        parts += itertools.repeat(before), written(given[name])
+    # the number of records is all that an empty one's column tells
+    ends = itertools.repeat(around[-1], len(columns[0]))
+    return map("".join, zip(*parts, ends))
 
 
 def digest_of(lines: Iterable[str]) -> int:
     """The sum of the digests of records whose canonical JSON these are, not yet modulo anything."""
-    total = 0
+    return sum(_digests(lines))
+
+
+def _digests(lines: Iterable[str]) -> Iterator[int]:
     sha256, number = hashlib.sha256, int.from_bytes
     for line in lines:
-        total += number(sha256(line.encode("utf-8", "backslashreplace")).digest(), "big")
-    return total
+        yield number(sha256(line.encode("utf-8", "backslashreplace")).digest(), "big")

@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 
-from .errors import Day2Error, TargetError
+from .errors import Day2Error, NoSpace, TargetError
 from .files import os_errors
 
 
@@ -36,3 +37,19 @@ def scratch_directory() -> Iterator[str]:
             "Can't remove the scratch directory %s: %s." % (path, exc.strerror),
             "Remove it, as it may hold a copy of the data. All else was done.",
         ) from exc
+
+
+@contextlib.contextmanager
+def scratch_database(directory: str) -> Iterator[sqlite3.Connection]:
+    """A database for what may not fit in memory."""
+    path = os.path.join(directory, "keys.db")
+    try:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            for statement in ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "BEGIN"):
+                connection.execute(statement)
+            yield connection
+    except sqlite3.Error as exc:
+        raise NoSpace("The scratch file %s can't be kept: %s." % (path, exc), "Set TMPDIR to another disk.") from exc
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)

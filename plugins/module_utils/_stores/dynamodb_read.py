@@ -16,10 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from .._core.errors import Day2Error, InvalidRequest, SourceError
-from .._core.records import CollectionDigest
 from .dynamodb_client import Cancelling, Client, Exhausted, Refused, describe_failure
 from .dynamodb_tables import Table
-from .dynamodb_values import KeyValue, decode, key_values
+from .dynamodb_values import decode
 
 # Records of a page: pages of all segments wait in memory, as Python objects some ten times as large as on the wire.
 _PAGE = 2500
@@ -146,31 +145,3 @@ def count(client: Client, table: Table) -> int:
     except (Refused, Exhausted) as exc:
         raise _failure(table, exc) from None
     return total
-
-
-def digests(
-    client: Client, table: Table, segments: int, bounds: Sequence[tuple[KeyValue, ...]] = ()
-) -> list[CollectionDigest]:
-    """Counts and digests of the key ranges that the bounds (ascending, each the first key of a range) cut, in one scan.
-
-    Without bounds that is one range: the whole table.
-
-    :raises SourceError: as for `scan`.
-    """
-    ranges = [CollectionDigest() for dummy in range(len(bounds) + 1)]
-    for page in scan(client, table, segments):
-        for record in page.records:
-            number = _bisect(bounds, key_values(record, table.key)) if bounds else 0
-            ranges[number].add(record)
-    return ranges
-
-
-def _bisect(bounds: Sequence[Any], key: Any) -> int:
-    low, high = 0, len(bounds)
-    while low < high:
-        middle = (low + high) // 2
-        if key < bounds[middle]:
-            high = middle
-        else:
-            low = middle + 1
-    return low

@@ -119,18 +119,16 @@ class DynamodbRecords:
         """
         return dynamodb_read.scan(self.client, self._table(collection), self._workers, after)
 
-    def digests(self, collection: str, bounds: Sequence[tuple[KeyValue, ...]] = ()) -> list[CollectionDigest]:
-        """Counts and digests of the key ranges between the bounds (ascending first keys), in one reading.
-
-        Bisection over DynamoDB is by many ranges at once: a scan costs the same, whatever it is asked.
+    def digest(self, collection: str) -> CollectionDigest:
+        """Count and digest, in one reading.
 
         :raises SourceError: as for `read`.
         """
-        return dynamodb_read.digests(self.client, self._table(collection), self._workers, bounds)
-
-    def digest(self, collection: str) -> CollectionDigest:
-        """:raises SourceError: as for `read`."""
-        return self.digests(collection)[0]
+        found = CollectionDigest()
+        for page in self.read(collection):
+            for record in page.records:
+                found.add(record)
+        return found
 
     def ensure(self, collection: str, key: Sequence[KeyField]) -> None:
         """Make the collection's table with that key, unless it is there.

@@ -26,8 +26,9 @@ from .._stores.record_registry import argument_spec, open_records
 from .._stores.record_store import DECIMAL, Field, Index, Info, RecordStore
 from .._stores.sql_schema import alike, shaped
 from .arguments import COMPRESSION, duration
+from .migrate_compare import Comparison, compare
 from .migrate_report import refusal, report
-from .migrate_survey import Comparison, Reference, Survey, compare, dangling, parse_reference, survey
+from .migrate_survey import Reference, Survey, dangling, parse_reference, survey
 
 OVERALL = "*"  # the position of the migration as a whole
 _STORE = {"type": "dict", "options": argument_spec()}
@@ -264,8 +265,16 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
             if (present.records, present.digest) == (read.records, read.digest):
                 comparison = Comparison(left=count)
             elif count:
-                records, refuses = target.read(there), functools.partial(target.refuses, final)
-                comparison = compare(source.read(info), records, final, loose=loose, refuses=refuses, scratch=scratch)
+                progress.start("Comparing %s" % info.name, unit="records")
+                comparison = compare(
+                    functools.partial(source.chunks, info),
+                    functools.partial(target.chunks, there),
+                    final.key,
+                    loose=loose,
+                    refuses=functools.partial(target.refuses, final),
+                    scratch=scratch,
+                    progress=progress,
+                )
                 if request.mode == "merge":
                     comparison = comparison._replace(left=comparison.left + comparison.removed, removed=0)
         held += count

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import time
@@ -18,8 +19,9 @@ from .._core.tagged_json import encode as encode_json
 from .._stores.record_kinds import Summary
 from .._stores.record_store import Info, Record, Reject
 from .migrate import OVERALL, Job, Plan, in_target, safety_of, saved
+from .migrate_compare import Comparison, compact, compare
 from .migrate_report import Check, Done, refusal
-from .migrate_survey import MODULUS, Comparison, compact, compare, dangling
+from .migrate_survey import MODULUS, dangling
 
 
 class _Written(NamedTuple):
@@ -262,12 +264,13 @@ def _equals(one: _Written, count: int, total: int) -> bool:
 
 def _compare(ready: Plan, one: _Written, **listeners: Any) -> Comparison:
     return compare(
-        ready.source.read(one.job.source),
-        ready.target.read(one.info),
-        one.info,
+        functools.partial(ready.source.chunks, one.job.source),
+        functools.partial(ready.target.chunks, one.info),
+        one.info.key,
         loose=one.job.loose,
-        refuses=lambda record: ready.target.refuses(one.info, record),
+        refuses=functools.partial(ready.target.refuses, one.info),
         scratch=ready.scratch,
+        progress=ready.progress,
         **listeners,
     )
 
@@ -284,7 +287,7 @@ def _repair(ready: Plan, one: _Written) -> None:
             differing.clear()
 
     # What is written while it is compared would be read again.
-    _compare(ready, one, differing=lambda _what, record: differing.append(record), extra=extra.append)
+    _compare(ready, one, differing=differing.append, extra=extra.append)
     flush(1)
     if ready.request.mode != "merge":
         for start in range(0, len(extra), size):

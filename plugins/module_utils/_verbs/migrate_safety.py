@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from .._core.compression import choose
 from .._core.errors import TargetError
 from .._core.progress import Progress
+from .._core.record_batches import batches
 from .._core.records import record_digest
 from .._core.scratch import scratch_directory
 from .._repository.base import Repository
@@ -20,11 +22,12 @@ from .._repository.manifest import SAFETY, Manifest
 from .._repository.reading import BackupCopy, load
 from .._stores.base import Copy, Store
 from .._stores.record_export import ExportStore, exported, lines
-from .._stores.record_store import Info, RecordStore
+from .._stores.record_store import Info, Record, RecordStore
 from .._stores.registry import STORES, open_store
 from . import restore
 from .arguments import NamedStore
-from .migrate_survey import MODULUS, compare
+from .migrate_compare import compare
+from .migrate_survey import MODULUS
 from .writing import check_apart, publish, take
 
 MIGRATIONS = "migrations"  # the state document: {location of the target: {"safety": id, "created": [names]}}
@@ -162,19 +165,24 @@ def _put_back(target: RecordStore, copy: Copy, parts: Sequence[tuple[int, Info]]
         _fill(target, info, copy, number)
     for number, info in reversed(parts):
         extra: list[tuple[Any, ...]] = []
-        with copy.open("%d.jsonl" % number) as reader:
-            compare(
-                lines(reader),
-                target.read(info),
-                info,
-                loose=False,
-                refuses=lambda record: "",
-                scratch=scratch,
-                extra=extra.append,
-            )
+        compare(
+            functools.partial(_chunks, copy, number),
+            functools.partial(target.chunks, info),
+            info.key,
+            loose=False,
+            refuses=lambda record: "",
+            scratch=scratch,
+            progress=copy.progress,
+            extra=extra.append,
+        )
         target.delete(info, extra)
     target.finish([info for _number, info in parts])
     target.forget([info.name for _number, info in parts])
+
+
+def _chunks(copy: Copy, number: int, ordered: bool) -> Iterator[Sequence[Record]]:
+    with copy.open("%d.jsonl" % number) as reader:
+        yield from batches(lines(reader), 1000)
 
 
 def _fill(target: RecordStore, info: Info, copy: Copy, number: int) -> None:

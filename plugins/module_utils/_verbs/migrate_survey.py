@@ -1,25 +1,22 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading both sides of a migration: digests, kinds, differences by key, references."""
+"""Reading both sides of a migration: digests, kinds, references."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
-from collections.abc import Iterable, Iterator
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, NamedTuple
 
-from .._core.errors import InvalidRequest, NoSpace, SourceError
+from .._core.errors import InvalidRequest, SourceError
 from .._core.progress import Progress
 from .._core.record_batches import Layout, count_of, digest_sum, layouts, without_nulls
-from .._core.records import canonical, record_digest
+from .._core.records import canonical
+from .._core.scratch import scratch_database
 from .._stores.record_kinds import Kinds
-from .._stores.record_store import Info, Record, RecordStore, key_of
+from .._stores.record_store import Info, RecordStore
 
 MODULUS = 2**256
-LISTED = 20  # keys in messages and results
+_LISTED = 20  # values in messages
 
 
 class Survey(NamedTuple):
@@ -32,17 +29,6 @@ class Survey(NamedTuple):
     def hexdigest(self) -> str:
         """64 hex digits."""
         return "%064x" % self.digest
-
-
-class Comparison(NamedTuple):
-    """How a target's collection differs from the source's. `keys`: the first that differ, as JSON, and how."""
-
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-    left: int = 0
-    rejected: int = 0
-    keys: tuple[tuple[str, str], ...] = ()
 
 
 class Reference(NamedTuple):
@@ -66,11 +52,6 @@ def parse_reference(value: dict[str, Any]) -> Reference:
             % (value["from"], value["to"])
         )
     return Reference(*parts)
-
-
-def compact(record: Record) -> Record:
-    """In columns a missing field and null are the same."""
-    return {name: value for name, value in record.items() if value is not None} if None in record.values() else record
 
 
 def survey(store: RecordStore, info: Info, loose: bool, progress: Progress, kinds: bool = True) -> Survey:
@@ -115,82 +96,6 @@ def _without_key(store: RecordStore, info: Info) -> SourceError:
     )
 
 
-@contextlib.contextmanager
-def scratch_database(directory: str) -> Iterator[sqlite3.Connection]:
-    """A database for what may not fit in memory."""
-    path = os.path.join(directory, "keys.db")
-    try:
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            for statement in ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "BEGIN"):
-                connection.execute(statement)
-            yield connection
-    except sqlite3.Error as exc:
-        raise NoSpace("The scratch file %s can't be kept: %s." % (path, exc), "Set TMPDIR to another disk.") from exc
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-
-
-def compare(
-    source: Iterable[Record],
-    target: Iterable[Record],
-    info: Info,
-    *,
-    loose: bool,
-    refuses: Callable[[Record], str],
-    scratch: str,
-    differing: Optional[Callable[[str, Record], None]] = None,
-    extra: Optional[Callable[[tuple[Any, ...]], None]] = None,
-) -> Comparison:
-    """Find the keys whose records differ.
-
-    :param differing: told of each record of the source that the target lacks or has otherwise.
-    :param extra: told of each key that only the target has.
-    """
-    counts = {"added": 0, "changed": 0, "left": 0, "rejected": 0, "removed": 0}
-    listed: list[tuple[str, str]] = []
-
-    def digest(record: Record) -> bytes:
-        return record_digest(compact(record) if loose else record).to_bytes(32, "big")
-
-    def tell(key: bytes, what: str) -> None:
-        counts[what] += 1
-        if len(listed) < LISTED:
-            listed.append((key.decode(), what))
-
-    with scratch_database(scratch) as connection:
-        connection.execute("CREATE TABLE record (key BLOB PRIMARY KEY, digest BLOB) WITHOUT ROWID")
-        connection.executemany(
-            "INSERT OR REPLACE INTO record VALUES (?, ?)",
-            ((canonical(list(key_of(info, record))), digest(record)) for record in target),
-        )
-        for record in source:
-            key = canonical(list(key_of(info, record)))
-            row = connection.execute("SELECT digest FROM record WHERE key = ?", (key,)).fetchone()
-            if row is not None:
-                connection.execute("DELETE FROM record WHERE key = ?", (key,))
-            if row is not None and row[0] == digest(record):
-                counts["left"] += 1
-            elif refuses(record):
-                counts["rejected"] += 1
-            else:
-                tell(key, "added" if row is None else "changed")
-                if differing is not None:
-                    differing("added" if row is None else "changed", record)
-        for (key,) in connection.execute("SELECT key FROM record"):
-            tell(bytes(key), "removed")
-            if extra is not None:
-                extra(tuple(_decoded(bytes(key))))
-    return Comparison(keys=tuple(listed), **counts)
-
-
-def _decoded(key: bytes) -> list[Any]:
-    from .._core.tagged_json import decode
-
-    value: list[Any] = decode(key)
-    return value
-
-
 def dangling(store: RecordStore, infos: dict[str, Info], reference: Reference, scratch: str) -> tuple[int, list[str]]:
     """How many records point to one that is not there, and the first of the values.
 
@@ -214,6 +119,6 @@ def dangling(store: RecordStore, infos: dict[str, Info], reference: Reference, s
             text = canonical(value)
             if not connection.execute("SELECT 1 FROM there WHERE value = ?", (text,)).fetchone():
                 count += 1
-                if len(listed) < LISTED:
+                if len(listed) < _LISTED:
                     listed.append(text.decode())
     return count, listed

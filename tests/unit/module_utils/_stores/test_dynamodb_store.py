@@ -104,17 +104,6 @@ def test_a_position_of_something_else_is_refused(store: DynamodbRecords) -> None
         list(store.read("machines", {"offset": 3}))
 
 
-def test_key_ranges_are_digested_in_one_reading(store: DynamodbRecords) -> None:
-    key = [KeyField("group", "S"), KeyField("n", "N")]
-    records = [{"group": "ab"[number % 2], "n": number} for number in range(100)]
-    store.ensure("pairs", key)
-    assert store.write("pairs", records) == []
-    ranges = store.digests("pairs", [("a", 50), ("b", Decimal("10.5"))])
-    ordered = sorted(records, key=lambda one: (str(one["group"]), int(str(one["n"]))))
-    parts = [ordered[:25], ordered[25:55], ordered[55:]]
-    assert [(one.count, one.hexdigest()) for one in ranges] == [(len(part), digest_of(part)) for part in parts]
-
-
 def test_deleted_keys_are_gone_and_others_are_not(store: DynamodbRecords) -> None:
     store.ensure("machines", ID)
     store.write("machines", RECORDS)
