@@ -13,7 +13,10 @@ import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,3 +138,59 @@ def test_a_schema_that_is_killed_between_two_versions(tmp_path: Path) -> None:
         assert again.status == 0, (step, again.error)
         assert again.result["schema"]["version"] == 2
     assert len(found) > 1
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_crash_of_the_server_is_told_and_the_next_run_carries_on(
+    side: str, tmp_path: Path, postgresql: dict[str, Any]
+) -> None:
+    document = {"type": "json", "path": str(tmp_path / "document.json")}
+    Path(document["path"]).write_text(json.dumps(DOCUMENT))
+    full = schema(postgresql)
+    began = time.monotonic()
+    assert run("migrate", migration(document, full)).status == 0
+    usual = time.monotonic() - began
+    failed = 0
+    for number in range(KILLS):
+        source, target = (document, schema(postgresql)) if side == "target" else (full, json_store(tmp_path, number))
+        crash = threading.Timer(usual * (number + 1) / (KILLS + 1), crash_server, [postgresql])
+        crash.start()
+        stopped = run("migrate", migration(source, target))
+        crash.join()
+        assert stopped.status in (0, 3), stopped.error
+        failed += stopped.status == 3
+        again = run("migrate", migration(source, target))
+        assert again.status == 0, (stopped.error, again.error)
+        done = run("migrate", migration(source, target))
+        assert (done.status, done.result.get("changed")) == (0, False), done.error
+        assert done.result["migration"]["total"] == RECORDS + RECORDS // 3
+    assert failed
+
+
+def json_store(directory: Path, number: int) -> dict[str, Any]:
+    return {"type": "json", "path": str(directory / ("%d.json" % number))}
+
+
+def crash_server(postgresql: dict[str, Any]) -> None:
+    """PostgreSQL takes the sudden end of a process of its own for what it is: all of them end, and it starts anew."""
+    import psycopg
+
+    def connection() -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            host=postgresql["host"], user=postgresql["user"], dbname="postgres", autocommit=True, connect_timeout=20
+        )
+
+    until = time.monotonic() + 20
+    with connection() as witness:
+        with connection() as victim:
+            os.kill(victim.info.backend_pid, signal.SIGKILL)
+        with contextlib.suppress(psycopg.OperationalError):
+            while time.monotonic() < until:
+                witness.execute("SELECT pg_sleep(0.01)")
+    while True:
+        try:
+            connection().close()
+            return
+        except psycopg.OperationalError:
+            assert time.monotonic() < until
+            time.sleep(0.05)
