@@ -32,7 +32,9 @@ def reading(records: Sequence[Record]) -> migrate_compare.Reading:
 class Found:
     """What a comparison says, and whom it told."""
 
-    def __init__(self, source: Sequence[Record], target: Sequence[Record], directory: Path, loose: bool = False) -> None:
+    def __init__(
+        self, source: Sequence[Record], target: Sequence[Record], directory: Path, loose: bool = False
+    ) -> None:
         self.differing: list[Record] = []
         self.extra: list[tuple[Any, ...]] = []
         self.comparison = migrate_compare.compare(
@@ -84,7 +86,8 @@ def test_only_ranges_that_differ_are_put_into_the_scratch_file(tmp_path: Path, m
     assert Found(source, source[:-2], tmp_path).comparison.added == 2
     assert Found(source, source, tmp_path).comparison == Comparison(left=200_000)
     # a range has three of these records; each is put in, and taken out again
-    assert len(rows) == 1 and rows[0] < 50
+    assert len(rows) == 1
+    assert rows[0] < 50
 
 
 def test_null_is_no_field_where_a_side_has_columns(tmp_path: Path) -> None:
@@ -98,7 +101,9 @@ def test_a_key_that_the_source_has_twice_is_told(tmp_path: Path) -> None:
     assert Found([*source, source[1]], source, tmp_path).comparison.added == 1
 
 
-VALUES = st.one_of(st.none(), st.integers(), st.text(max_size=3), st.just("refused"), st.lists(st.booleans(), max_size=2))
+VALUES = st.one_of(
+    st.none(), st.integers(), st.text(max_size=3), st.just("refused"), st.lists(st.booleans(), max_size=2)
+)
 KEYS = st.tuples(st.sampled_from(["eu", "us", "Übersee", "\ud800"]), st.integers(0, 40))
 
 
