@@ -212,6 +212,9 @@ def free_bytes(directory: str) -> int:
     return info.f_bavail * info.f_frsize
 
 
+LEAST = 1 << 20  # of free bytes, for whatever there is to be written
+
+
 def need_space(directory: str, wanted: int, purpose: str) -> None:
     """Raise NoSpace before the work rather than in the middle of it."""
     available = free_bytes(directory)

@@ -81,10 +81,14 @@ class DynamodbRecordStore:
         """There are no sizes."""
         return info
 
+    def bytes_of(self, info: Info) -> int:
+        """See `RecordStore`."""
+        return self._native.size(info.name)
+
     def check_unchanged(self) -> None:
         """The verb compares the digests of two readings."""
 
-    def check_writable(self, infos: Sequence[Info]) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int) -> None:
         """See `RecordStore`."""
         for info in infos:
             self._key(info)

@@ -130,6 +130,13 @@ class DynamodbRecords:
                 found.add(record)
         return found
 
+    def size(self, collection: str) -> int:
+        """Bytes of the collection's records, as the table's own figure has it, which is hours old.
+
+        :raises SourceError: as for `key`.
+        """
+        return self._table(collection).size
+
     def ensure(self, collection: str, key: Sequence[KeyField]) -> None:
         """Make the collection's table with that key, unless it is there.
 

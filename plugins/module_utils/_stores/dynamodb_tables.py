@@ -18,12 +18,13 @@ _MAKING = 300.0  # seconds that a table may take to become active
 
 
 class Table(NamedTuple):
-    """A table as DescribeTable has it. Its counts are hours old, and therefore not here."""
+    """A table as DescribeTable has it. Its figures are hours old: the size is here as something to go by."""
 
     name: str
     key: tuple[KeyField, ...]
     status: str
     indexes: tuple[str, ...]  # names of its secondary indexes
+    size: int  # bytes
 
 
 def table_names(client: Client, prefix: str) -> list[str]:
@@ -71,6 +72,7 @@ def _table(document: Mapping[str, Any]) -> Table:
         tuple(KeyField(one["AttributeName"], types[one["AttributeName"]]) for one in schema),
         document["TableStatus"],
         tuple(sorted(one["IndexName"] for one in indexes)),
+        int(document.get("TableSizeBytes") or 0),
     )
 
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
 from .._core import files
-from .._core.errors import InvalidRequest, NoSpace, SourceError, TargetError
+from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.file_lock import FileLock
 from .._core.record_batches import BATCH, batch, batches, digest_sum, layouts
 from .._core.tagged_json import decode as decode_json
@@ -179,6 +179,12 @@ class JsonRecords:
         """There are no sizes."""
         return info
 
+    def bytes_of(self, info: Info) -> int:
+        """See `RecordStore`."""
+        _handle, document = self._source()
+        member = document.find(info.name) if document is not None else None
+        return member.end - member.start if member is not None else 0
+
     def check_unchanged(self) -> None:
         """See `RecordStore`."""
         if self._open is not None:
@@ -188,13 +194,12 @@ class JsonRecords:
                     "%s was written while it was read." % self.path, "Stop its writer, and run again to continue."
                 )
 
-    def check_writable(self, infos: Sequence[Info]) -> None:
-        """See `RecordStore`."""
+    def check_writable(self, infos: Sequence[Info], size: int) -> None:
+        """See `RecordStore`. What is new is gathered, and then the document is written beside the old one."""
         files.check_writable_parent(self.path)
         if os.path.lexists(self.path) and not stat.S_ISREG(os.lstat(self.path).st_mode):
             raise TargetError("%s is not a regular file." % self.path)
-        if files.free_bytes(os.path.dirname(self.path)) < 1 << 20:
-            raise NoSpace("The file system of %s is full." % self.path, "Nothing was changed. Free some space.")
+        files.need_space(os.path.dirname(self.path), max(2 * size, files.LEAST), "Migrating to %s" % self.path)
 
     def _stage(self) -> SqliteRecords:
         if self._staging is None:

@@ -165,11 +165,18 @@ class PostgresqlRecords:
         """The server lets no value be larger."""
         return info
 
+    def bytes_of(self, info: Info) -> int:
+        """See `RecordStore`."""
+        name = qualified(self._schema, info.name)
+        with errors(SourceError, "Can't look at the table %s" % info.name):
+            row = self._read().execute("SELECT pg_table_size(%s::regclass)", (name,)).fetchone()
+        return int(row[0]) if row else 0
+
     def check_unchanged(self) -> None:
         """One transaction shows one state."""
 
-    def check_writable(self, infos: Sequence[Info]) -> None:
-        """See `RecordStore`."""
+    def check_writable(self, infos: Sequence[Info], size: int) -> None:
+        """See `RecordStore`. How much room a server has is not for its users to know."""
         sql_schema.check_collisions(infos, _same, 63)
         with errors(TargetError, "Can't look at the schema %s" % self._schema):
             row = (

@@ -137,12 +137,16 @@ class RecordStore(Protocol):
     def sized(self, info: Info) -> Info:
         """The collection without sizes that not all values have; and numbers that have one are decimals."""
 
+    def bytes_of(self, info: Info) -> int:
+        """About how many bytes the records take; 0 where that is not known."""
+
     def check_unchanged(self) -> None:
         """:raises SourceError: the store was written since it was opened, and has no snapshots."""
 
-    def check_writable(self, infos: Sequence[Info]) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int) -> None:
         """Whether these could be written; nothing is.
 
+        :param size: about how many bytes there will be more.
         :raises TargetError, NoSpace: no.
         """
 

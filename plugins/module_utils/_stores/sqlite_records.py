@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
 
 from .._core import files
-from .._core.errors import NoSpace, SourceError, TargetError
+from .._core.errors import SourceError, TargetError
 from .._core.file_lock import FileLock
 from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
@@ -162,16 +162,26 @@ class SqliteRecords:
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
             return sqlite_sizes.sized(connection, info)
 
+    def bytes_of(self, info: Info) -> int:
+        """See `RecordStore`."""
+        connection = self._open_reader()
+        if connection is None:
+            return 0
+        try:
+            row = connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ?", (info.name,)).fetchone()
+        except sqlite3.OperationalError:  # not every SQLite has this table
+            return 0
+        return int(row[0] or 0)
+
     def check_unchanged(self) -> None:
         """One read transaction shows one state."""
 
-    def check_writable(self, infos: Sequence[Info]) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int) -> None:
         """See `RecordStore`."""
         files.check_writable_parent(self.path)
         if os.path.exists(self.path) and not os.access(self.path, os.W_OK):
             raise TargetError("%s can't be written." % self.path)
-        if files.free_bytes(os.path.dirname(self.path)) < 1 << 20:
-            raise NoSpace("The file system of %s is full." % self.path, "Nothing was changed. Free some space.")
+        files.need_space(os.path.dirname(self.path), max(size, files.LEAST), "Migrating to %s" % self.path)
         sql_schema.check_collisions(infos, fold)
 
     def _row_of(self, info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:

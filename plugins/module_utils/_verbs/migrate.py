@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, LockTimeout, SourceError, TargetError
-from .._core.files import need_space, resolve
+from .._core.files import resolve
 from .._core.progress import Progress
 from .._core.record_batches import seldom_collected
 from .._core.scratch import scratch_directory
@@ -222,8 +222,8 @@ def safety_of(request: Request) -> Any:
 def plan(request: Request, source: RecordStore, target: RecordStore, scratch: str, progress: Progress) -> Plan:
     """Read both sides and find out what would change. Raises whatever speaks against it."""
     ready = look(request, source, target, scratch, progress)
-    target.check_writable([job.target for job in ready.jobs])
-    _need_room(request)
+    if any(job.changes for job in ready.jobs):
+        target.check_writable([job.target for job in ready.jobs], _needed(ready))
     _check_allowed(ready)
     _check_references(ready)
     return ready
@@ -374,10 +374,16 @@ def in_target(info: Info, there: Info) -> Info:
     return there._replace(fields=tuple(field for field in there.fields if field.name in given), key=info.key)
 
 
-def _need_room(request: Request) -> None:
-    source, target = request.params["source"].get("path"), request.params["target"].get("path")
-    if source and target and os.path.isfile(source):
-        need_space(os.path.dirname(os.path.abspath(target)), os.path.getsize(source), "The migration")
+def _needed(ready: Plan) -> int:
+    """About how many bytes of records are to be written."""
+    total = 0
+    for job in ready.jobs:
+        if job.changes and job.survey.records:
+            # a document is made anew with all there is
+            again = job.comparison.left if ready.target.whole and job.position is None else 0
+            wanted = job.comparison.added + job.comparison.changed + again
+            total += ready.source.bytes_of(job.source) * wanted // job.survey.records
+    return total
 
 
 def _check_allowed(ready: Plan) -> None:

@@ -17,12 +17,12 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_info, restore
-from tests.services.dynamodb_fixtures import dynoxide_url
+from tests.services.dynamodb_fixtures import dynamodb_local_url, dynoxide_url
 from tests.services.postgresql import cluster
 from tests.services.stores import Store, empty
 from tests.unit.module_utils._verbs.migrations import Stores
 
-__all__ = ["dynoxide_url"]
+__all__ = ["dynamodb_local_url", "dynoxide_url"]
 
 VERBS: dict[str, Any] = {"backup": backup, "restore": restore, "backup_info": backup_info}
 SETTLED = 0.15  # seconds after which a fingerprint is trusted

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Room for a migration is looked at before anything is written, as far as it is needed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import NoSpace
+from tests.services.dynamodb import options
+from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run
+
+MEGABYTES = 4
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system with little room."""
+    directory = tmp_path / "small"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm" % MEGABYTES, "tmpfs", str(directory)], check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", str(directory)], check=True)
+
+
+@pytest.fixture(params=["json", "sqlite", "postgresql", "dynamodb"])
+def source(request: pytest.FixtureRequest, stores: Stores) -> Store:
+    """A large collection and a small one."""
+    records = {
+        "runs": {"run-%d" % n: {"id": "run-%d" % n, "log": "%064d" % n * 20} for n in range(MEGABYTES * 1000)},
+        "hosts": {"host-%d" % n: {"id": "host-%d" % n} for n in range(20)},
+    }
+    document = stores("json")
+    Path(document["path"]).write_text(json.dumps(records))
+    if request.param == "json":
+        return document
+    # dynoxide does not tell the size of a table
+    url = request.getfixturevalue("dynamodb_local_url") if request.param == "dynamodb" else ""
+    store = {"type": "dynamodb", **options(url, "space.")} if url else stores(request.param)
+    run(source=document, target=store)
+    return store
+
+
+@pytest.mark.parametrize("target", ["json", "sqlite"])
+def test_what_does_not_fit_is_told_before_anything_is_written(source: Store, small: Path, target: str) -> None:
+    wanted = {"type": target, "path": str(small / "target")}
+    for check in (True, False):
+        with pytest.raises(NoSpace, match="Migrating to .* needs [0-9]+ bytes in .*Nothing was changed"):
+            run(check, source=source, target=wanted)
+    assert list(small.iterdir()) == []
+    four_steps(source, wanted, only=["hosts"])
+
+
+@pytest.mark.parametrize("target", ["json", "sqlite"])
+def test_who_has_all_records_needs_no_room(stores: Stores, small: Path, target: str) -> None:
+    source = stores("json")
+    Path(source["path"]).write_text(json.dumps({"hosts": {"host-1": {"id": "host-1"}}}))
+    wanted = {"type": target, "path": str(small / "target")}
+    run(source=source, target=wanted)
+    with pytest.raises(OSError, match="No space left"), open(small / "rest", "wb", buffering=0) as rest:
+        while True:
+            rest.write(bytes(4096))
+    assert not run(source=source, target=wanted)["changed"]
+    Path(source["path"]).write_text(json.dumps({"hosts": {"host-2": {"id": "host-2"}}}))
+    with pytest.raises(NoSpace):
+        run(source=source, target=wanted, on_existing="replace", safety_backup=False)
