@@ -21,13 +21,15 @@ description:
     values become JSON.
   - Every value arrives exactly as it was, or its record is refused with the reason; nothing is rounded in silence. In columns a
     missing field and null are the same.
+  - Room is looked at before anything is written, for what is still to be written; a document needs twice as much, as its records are
+    gathered beside it first. Of the room of PostgreSQL and DynamoDB nothing is known.
   - A document is written whole and takes the old one's place at once. SQLite and PostgreSQL are read from one snapshot; a
     document that is written meanwhile makes the task fail.
   - With O(schema) instead of O(source) brings the schema of a database up to the newest of a list of versions, each step and its
     record in one transaction.
-  - Views, triggers and virtual tables stay behind. CHECK constraints, computed columns, defaults that are expressions, and indexes
-    on some rows or on an expression go to a new table in a database of the same type only, where the functions that they call
-    must be there. Whatever stays behind is warned of.
+  - Views, triggers and virtual tables stay behind. CHECK constraints, computed columns, defaults that are expressions (but not
+    the time of writing, which every database has), and indexes on some rows or on an expression go to a new table in a database of
+    the same type only, where the functions that they call must be there. Whatever stays behind is warned of.
   - Sizes like V(VARCHAR(20)) and V(NUMERIC(10,2)) go from SQLite to PostgreSQL where all values have them. Where not, as SQLite
     holds nobody to them, the column has no size. Columns that refer to each other get the same type.
 extends_documentation_fragment:

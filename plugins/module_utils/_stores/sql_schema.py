@@ -1,37 +1,21 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the SQL stores share about schemas: portable defaults, and whether a collection fits a table that is there."""
+"""What the SQL stores share about schemas: sizes of columns, and whether a collection fits a table that is there."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Optional
 
 from .._core.errors import TargetError
 from .record_kinds import combined
-from .record_store import BOOLEAN, JSON, Field, Info
+from .record_store import JSON, Field, Info
 
 DOCUMENT = "document"  # the column that holds a whole record
-_LITERAL = re.compile(
-    r"\(?('(?:[^']|'')*'|[-+]?[0-9][0-9.eE+-]*|NULL|true|false|CURRENT_(?:TIMESTAMP|DATE|TIME))\)?", re.I
-)
 _SIZE = re.compile(r"([A-Z_ ]*CHAR[A-Z_ ]*|NUMERIC|DEC|DECIMAL|DECIMAL_TEXT)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", re.I)
 _LONGEST = 10_485_760  # characters of a text, and
 _MOST_DIGITS = 1000  # digits: what PostgreSQL takes
-_CAST = re.compile(r"::[a-z_ ]+(?:\([0-9, ]+\))?$", re.I)
-
-
-def portable_default(text: Optional[str], kind: str) -> Optional[str]:
-    """A default that every SQL store understands; None for an expression of one of them."""
-    match = _LITERAL.fullmatch(_CAST.sub("", (text or "").strip()))
-    if match is None:
-        return None
-    literal = match[1]
-    if kind == BOOLEAN:
-        return {"1": "true", "0": "false"}.get(literal, literal)
-    return literal
 
 
 def size_of(declared: str) -> tuple[int, ...]:

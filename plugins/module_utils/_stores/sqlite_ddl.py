@@ -10,11 +10,13 @@ import re
 from typing import Any
 
 from .record_store import BOOLEAN, DECIMAL, INTEGER, TEXT, Field, ForeignKey, Index, Info
-from .sql_schema import DOCUMENT, declared_size, portable_default, size_of
+from .sql_defaults import CLOCK, NOW, TODAY, portable_default
+from .sql_schema import DOCUMENT, declared_size, size_of
 from .sqlite_file import sqlite3
 from .sqlite_schema import Table, identifier, tables
 from .sqlite_values import DECLARED, kind
 
+_TIMES = {"datetime('now')": NOW, "date('now')": TODAY, "time('now')": CLOCK}
 # What is quoted or a comment, or a word.
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?\*/|(\w+)""", re.S)
 
@@ -49,7 +51,8 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
             peculiar.append("the computed column %s" % name)
             continue
         what = kind(declared)
-        if default is not None and portable_default(default, what) is None:
+        portable = portable_default(default, what, _TIMES)
+        if default is not None and portable is None:
             peculiar.append("the default of %s (%s)" % (name, default))
         fields.append(
             Field(
@@ -57,7 +60,7 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
                 what,
                 # SQLite lets other keys be null
                 bool(required or (is_key and identity)),
-                portable_default(default, what),
+                portable,
                 declared,
                 bool(is_key and identity),
                 counter if is_key and identity and isinstance(counter, int) else 0,

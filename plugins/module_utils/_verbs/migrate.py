@@ -23,7 +23,8 @@ from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
 from .._stores.record_kinds import Kinds
 from .._stores.record_registry import argument_spec, open_records
-from .._stores.record_store import DECIMAL, Field, Index, Info, RecordStore
+from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStore
+from .._stores.sql_defaults import fitting
 from .._stores.sql_schema import alike, shaped
 from .arguments import COMPRESSION, duration
 from .migrate_compare import Comparison, compare
@@ -237,49 +238,68 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
     progress.start("Looking at %s" % target.location)
     existing = {info.name: info for info in target.collections()}
     positions = target.positions([OVERALL, *[info.name for info in infos]])
-    jobs, held = [], 0
     found = [_surveyed(request, source, target, info=info, existing=existing, progress=progress) for info in infos]
     source.check_unchanged()
     # a table that a killed run has made may still lack its indexes and foreign keys
     ours = {name for name, position in positions.items() if position and position.get("made")}
     made = {info.name for info in infos if info.name not in existing or info.name in ours}
-    finals = {info.name: final for info, (final, _loose, _read) in zip(infos, found)}
+    finals, lost = _fitted(source, target, existing, {info.name: one[0] for info, one in zip(infos, found)}, made)
+    ready = Plan(request, source, target, (), positions.get(OVERALL), 0, scratch, progress)
+    jobs = []
+    for info, (_final, loose, read) in zip(infos, found):
+        name, there = info.name, existing.get(info.name)
+        position = positions.get(name)
+        if position is not None and not (position["source"] == read.hexdigest() and position["count"] == read.records):
+            position = None  # the source has changed since: this collection starts over
+        told = info._replace(peculiar=info.peculiar + lost.get(name, ()))
+        every = Comparison(added=read.records)
+        job = Job(told, finals[name], read, loose, every, there is not None, name in made, 0, position)
+        jobs.append(_compared(ready, job, there))
+    return ready._replace(jobs=jobs, held=sum(job.held for job in jobs))
+
+
+def _fitted(
+    source: RecordStore, target: RecordStore, existing: Mapping[str, Info], finals: dict[str, Info], made: set[str]
+) -> tuple[dict[str, Info], dict[str, tuple[str, ...]]]:
+    """The collections as they fit each other, or the tables that are there; and of each what it loses, in words."""
+    lost: dict[str, tuple[str, ...]] = {}
     if target.columns:
         if source.type != target.type:
             finals.update(alike({name: source.sized(finals[name]) for name in made}))
+            for name in made:
+                finals[name], lost[name] = fitting(finals[name])
         finals.update({name: in_target(finals[name], existing[name]) for name in finals.keys() - made})
-    for info, (_final, loose, read) in zip(infos, found):
-        final = finals[info.name]
-        there = existing.get(info.name)
-        if there is not None and target.columns:
-            there = there._replace(key=final.key)
-        position = positions.get(info.name)
-        if position is not None and not (position["source"] == read.hexdigest() and position["count"] == read.records):
-            position = None  # the source has changed since: this collection starts over
-        comparison, count = Comparison(added=read.records), 0
-        if position is not None:
-            comparison = Comparison(added=read.records - position["done"], left=position["done"])
-        elif there is not None:
-            present = survey(target, there, loose, progress, kinds=False)
-            count = present.records
-            if (present.records, present.digest) == (read.records, read.digest):
-                comparison = Comparison(left=count)
-            elif count:
-                progress.start("Comparing %s" % info.name, unit="records")
-                comparison = compare(
-                    functools.partial(source.chunks, info),
-                    functools.partial(target.chunks, there),
-                    final.key,
-                    loose=loose,
-                    refuses=functools.partial(target.refuses, final),
-                    scratch=scratch,
-                    progress=progress,
-                )
-                if request.mode == "merge":
-                    comparison = comparison._replace(left=comparison.left + comparison.removed, removed=0)
-        held += count
-        jobs.append(Job(info, final, read, loose, comparison, there is not None, info.name in made, count, position))
-    return Plan(request, source, target, jobs, positions.get(OVERALL), held, scratch, progress)
+    return finals, lost
+
+
+def _compared(ready: Plan, job: Job, there: Optional[Info]) -> Job:
+    """The collection, compared with what the target has of it."""
+    read, source, target = job.survey, ready.source, ready.target
+    if job.position is not None:
+        done = job.position["done"]
+        return job._replace(comparison=Comparison(added=read.records - done, left=done))
+    if there is None:
+        return job
+    if target.columns:
+        there = there._replace(key=job.target.key)
+    present = survey(target, there, job.loose, ready.progress, kinds=False)
+    if (present.records, present.digest) == (read.records, read.digest):
+        return job._replace(comparison=Comparison(left=present.records), held=present.records)
+    if not present.records:
+        return job
+    ready.progress.start("Comparing %s" % job.source.name, unit="records")
+    found = compare(
+        functools.partial(source.chunks, job.source),
+        functools.partial(target.chunks, there),
+        job.target.key,
+        loose=job.loose,
+        refuses=functools.partial(target.refuses, job.target),
+        scratch=ready.scratch,
+        progress=ready.progress,
+    )
+    if ready.request.mode == "merge":
+        found = found._replace(left=found.left + found.removed, removed=0)
+    return job._replace(comparison=found, held=present.records)
 
 
 def wanted(request: Request, source: RecordStore) -> list[Info]:
@@ -353,7 +373,7 @@ def _fields(info: Info, kinds: Kinds, same_type: bool) -> tuple[Field, ...]:
         return info.fields
     if info.fields and info.native and not info.document:
         return tuple(
-            field._replace(kind=seen[field.name].kind if field.name in seen else _KINDS.get(field.kind, field.kind))
+            field._replace(kind=seen[field.name].kind if field.name in seen else _unseen(field))
             for field in info.fields
         )
     for field in info.fields:  # keys that are known without records
@@ -362,7 +382,11 @@ def _fields(info: Info, kinds: Kinds, same_type: bool) -> tuple[Field, ...]:
     return tuple(field._replace(required=field.name in info.key) for field in seen.values())
 
 
-_KINDS = {"numeric": DECIMAL}  # an affinity of SQLite's without values
+def _unseen(field: Field) -> str:
+    """The kind of a column without values. To SQLite a time is one of numbers, and yet what it writes there is text."""
+    if field.kind != "numeric":
+        return field.kind
+    return TEXT if re.search("DATE|TIME", field.native.upper()) else DECIMAL
 
 
 def in_target(info: Info, there: Info) -> Info:
