@@ -27,9 +27,11 @@ description:
     document that is written meanwhile makes the task fail.
   - With O(schema) instead of O(source) brings the schema of a database up to the newest of a list of versions, each step and its
     record in one transaction.
-  - Views, triggers and virtual tables stay behind. CHECK constraints, computed columns, defaults that are expressions (but not
-    the time of writing, which every database has), and indexes on some rows or on an expression go to a new table in a database of
-    the same type only, where the functions that they call must be there. Whatever stays behind is warned of.
+  - Views, triggers, virtual tables, partitioning, row security, and sequences that no column owns stay behind. CHECK constraints,
+    computed columns, defaults that are expressions (but not the time of writing, which every database has), indexes on some rows,
+    on an expression or like GIN, enumerations, domains and collations go to a new table in a database of the same type only, where
+    the functions and extensions that they need must be there. Whatever of these stays behind is warned of. Comments and privileges
+    stay behind, too.
   - Sizes like V(VARCHAR(20)) and V(NUMERIC(10,2)) go from SQLite to PostgreSQL where all values have them. Where not, as SQLite
     holds nobody to them, the column has no size. Columns that refer to each other get the same type.
 extends_documentation_fragment:

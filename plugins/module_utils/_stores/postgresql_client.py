@@ -46,6 +46,8 @@ def connect(options: Mapping[str, Any]) -> Any:
         settings = ["TimeZone = 'UTC'", "DateStyle = 'ISO'", "extra_float_digits = 1", "client_encoding = 'UTF8'"]
         if connection.info.server_version >= 110_000:  # compiling queries takes longer than it saves
             settings.append("jit = off")
+        # what is in the schema is called by its name alone, in what the server tells as in what it is told
+        settings.append("search_path = %s" % identifier(options.get("schema") or "public"))
         for setting in settings:
             connection.execute("SET " + setting)
         psycopg.types.json.set_json_loads(decode_json, connection)

@@ -15,8 +15,9 @@ from .._core.errors import SourceError, TargetError
 from .._core.record_batches import BATCH, Written, batch, batch_of_rows, batches
 from .._core.tagged_json import encode as encode_json
 from . import postgresql_ddl, postgresql_digest, sql_schema
+from .postgresql_catalog import describe, others
 from .postgresql_client import connect, errors, identifier
-from .postgresql_ddl import describe, listed, qualified
+from .postgresql_ddl import listed, qualified
 from .postgresql_values import converted, converter, lines, usual_lines, written_lines
 from .postgresql_versions import read_versions, take_step
 from .record_kinds import Summary
@@ -128,7 +129,7 @@ class PostgresqlRecords:
     def collections(self) -> list[Info]:
         """See `RecordStore`."""
         with errors(SourceError, "Can't read the schema"):
-            self.notes = postgresql_ddl.others(self._read(), self._schema)
+            self.notes = others(self._read(), self._schema)
             return describe(self._read(), self._schema)
 
     def read(self, info: Info) -> Iterator[Record]:

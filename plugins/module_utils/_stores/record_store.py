@@ -49,25 +49,34 @@ class Field(NamedTuple):
 
 
 class Index(NamedTuple):
+    """`definition`: all of it but the name, in the language of the store that `Info.native` names."""
+
     name: str
     fields: tuple[str, ...]
     unique: bool = False
     constraint: bool = False  # declared as UNIQUE in the table
+    definition: str = ""
 
 
 class ForeignKey(NamedTuple):
+    """`deferrable`: "", or how it is, in SQL's words."""
+
     fields: tuple[str, ...]
     to: str
     to_fields: tuple[str, ...]
     on_delete: str = "NO ACTION"
     on_update: str = "NO ACTION"
+    name: str = ""
+    deferrable: str = ""
+    full: bool = False  # MATCH FULL
+    valid: bool = True  # False: not all rows may keep to it
 
 
 class Info(NamedTuple):
     """A collection. No `fields`: its records are documents. `native` is the type of store that `statements` are for.
 
     `document`: each record is kept whole in one JSON column beside its key. `peculiar`: what of its schema only stores
-    of the type `native` understand, in words.
+    of the type `native` understand, in words. `key_definition`: of its primary key, in the language of `native`.
     """
 
     name: str
@@ -79,6 +88,7 @@ class Info(NamedTuple):
     statements: tuple[str, ...] = ()
     document: bool = False
     peculiar: tuple[str, ...] = ()
+    key_definition: str = ""
 
 
 class Reject(NamedTuple):

@@ -68,8 +68,18 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
             )
         )
     indexes, statements, special = _indexes(connection, table.name)
-    if "CHECK" in words(table.sql):
+    said = words(table.sql)
+    if "CHECK" in said:
         peculiar.append("its CHECK constraints")
+    peculiar += ["the collation %s" % one for one in _collations(table.sql, *statements)]
+    foreign_keys = _foreign_keys(connection, table.name)
+    times = _deferrable(said)
+    if times:
+        # SQLite does not tell which of them it is
+        if len(times) == len(foreign_keys) and len(set(times)) == 1:
+            foreign_keys = [one._replace(deferrable=times[0]) for one in foreign_keys]
+        else:
+            peculiar.append("which of its foreign keys are deferrable")
     if not key:
         required_fields = {field.name for field in fields if field.required}
         unique = [one.fields for one in indexes if one.unique and required_fields.issuperset(one.fields)]
@@ -82,7 +92,7 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
         key,
         tuple(fields),
         tuple(indexes),
-        tuple(_foreign_keys(connection, table.name)),
+        tuple(foreign_keys),
         "sqlite",
         (table.sql, *statements),
         document,
@@ -90,9 +100,27 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
     )
 
 
-def words(sql: str) -> set[str]:
+def words(sql: str) -> list[str]:
     """The words of a statement that are neither names in quotes nor text, in upper case."""
-    return {match[1].upper() for match in _TOKEN.finditer(sql) if match[1]}
+    return [match[1].upper() for match in _TOKEN.finditer(sql) if match[1]]
+
+
+def _collations(*statements: str) -> list[str]:
+    """Those that are not the order that other databases have."""
+    found: set[str] = set()
+    for statement in statements:
+        said = words(statement)
+        found.update(name for word, name in zip(said, said[1:]) if word == "COLLATE" and name != "BINARY")
+    return sorted(found)
+
+
+def _deferrable(said: list[str]) -> list[str]:
+    """How each of the foreign keys is that is deferrable."""
+    return [
+        "DEFERRABLE INITIALLY DEFERRED" if said[at + 1 : at + 3] == ["INITIALLY", "DEFERRED"] else "DEFERRABLE"
+        for at, word in enumerate(said)
+        if word == "DEFERRABLE" and (at == 0 or said[at - 1] != "NOT")
+    ]
 
 
 def _indexes(connection: sqlite3.Connection, table: str) -> tuple[list[Index], list[str], list[str]]:
@@ -152,8 +180,11 @@ def _create_table(info: Info) -> str:
     lines += ["UNIQUE %s" % _listed(one.fields) for one in info.indexes if one.constraint]
     for one in info.foreign_keys:
         lines.append(
-            "FOREIGN KEY %s REFERENCES %s %s ON DELETE %s ON UPDATE %s"
-            % (_listed(one.fields), identifier(one.to), _listed(one.to_fields), one.on_delete, one.on_update)
+            "FOREIGN KEY %s REFERENCES %s %s ON DELETE %s ON UPDATE %s %s"
+            % (
+                *(_listed(one.fields), identifier(one.to), _listed(one.to_fields)),
+                *(one.on_delete, one.on_update, one.deferrable),
+            )
         )
     return "CREATE TABLE %s (\n  %s\n)" % (identifier(info.name), ",\n  ".join(lines))
 

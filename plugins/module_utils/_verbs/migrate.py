@@ -339,7 +339,7 @@ def _with_key(info: Info, given: Sequence[str]) -> Info:
     unique = [Index("day2_%s_key" % info.name, key, True)]
     if info.key:
         unique.append(Index("day2_%s_former_key" % info.name, info.key, True, constraint=True))
-    return info._replace(key=key, fields=fields, indexes=(*info.indexes, *unique))
+    return info._replace(key=key, fields=fields, indexes=(*info.indexes, *unique), key_definition="")
 
 
 def _surveyed(

@@ -101,7 +101,8 @@ def test_columns_that_refer_to_each_other_are_of_one_kind(stores: Stores, kind: 
     )
     target = stores(kind)
     four_steps(source, target)
-    assert described(target, "axis").foreign_keys == (ForeignKey(("unit",), "unit", ("code",)),)
+    (reference,) = described(target, "axis").foreign_keys
+    assert reference._replace(name="") == ForeignKey(("unit",), "unit", ("code",))
     if kind == "postgresql":
         kinds = {field.name: field.kind for field in described(target, "axis").fields}
         assert kinds == {"id": "integer", "unit": "json"}

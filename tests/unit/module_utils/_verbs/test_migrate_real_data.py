@@ -50,7 +50,9 @@ def contents(store: Store, keys: dict[str, tuple[str, ...]]) -> dict[str, tuple[
 
 def references(store: Store) -> dict[str, Any]:
     with open_records(store, {}) as records:
-        return {one.name: sorted(one.foreign_keys) for one in records.collections()}
+        infos = records.collections()
+    # only PostgreSQL gives them names
+    return {info.name: sorted(one._replace(name="") for one in info.foreign_keys) for info in infos}
 
 
 def test_a_database_with_the_quirks_of_a_real_one(stores: Stores) -> None:

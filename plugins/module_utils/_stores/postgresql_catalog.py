@@ -1,0 +1,244 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a schema of PostgreSQL has: its tables, and what of them only another PostgreSQL understands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .postgresql_client import identifier
+from .postgresql_ddl import INDEX, TIMES
+from .record_store import (
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DECIMAL,
+    INTEGER,
+    JSON,
+    POSITIONS,
+    REAL,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Field,
+    ForeignKey,
+    Index,
+    Info,
+)
+from .sql_defaults import MOMENTS, portable_default
+from .sql_schema import DOCUMENT, size_of
+
+_KINDS = {
+    **dict.fromkeys(("int2", "int4", "int8"), INTEGER),
+    **dict.fromkeys(("float4", "float8"), REAL),
+    **dict.fromkeys(("json", "jsonb"), JSON),
+    "numeric": DECIMAL,
+    "bytea": BYTES,
+    "bool": BOOLEAN,
+    "timestamp": TIMESTAMP,
+    "timestamptz": TIMESTAMPTZ,
+    "date": DATE,
+}
+_COLUMNS = """
+SELECT c.relname, a.attname, coalesce(b.typname, t.typname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
+       pg_get_expr(d.adbin, d.adrelid),
+       a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%', false),
+       pg_sequence_last_value(s.seqrelid),
+       a.attgenerated <> '',
+       CASE WHEN a.attcollation <> t.typcollation THEN l.collname END,
+       CASE WHEN a.attidentity = 'a' THEN ' SET GENERATED ALWAYS' ELSE '' END
+         || CASE WHEN (s.seqincrement, s.seqstart, s.seqmin, s.seqcycle, s.seqcache) <> (1, 1, 1, false, 1) THEN format(
+           ' SET INCREMENT BY %%s SET MINVALUE %%s SET MAXVALUE %%s SET START WITH %%s SET CACHE %%s SET %%s RESTART',
+           s.seqincrement, s.seqmin, s.seqmax, s.seqstart, s.seqcache,
+           CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END
+         ) ELSE '' END
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype LEFT JOIN pg_collation l ON l.oid = a.attcollation
+LEFT JOIN pg_sequence s ON s.seqrelid = coalesce(
+  pg_get_serial_sequence(quote_ident(n.nspname) || '.' || quote_ident(c.relname), a.attname)::regclass,
+  -- one that is not the column's own
+  (SELECT o.refobjid FROM pg_depend o JOIN pg_class q ON q.oid = o.refobjid AND q.relkind = 'S'
+   WHERE o.classid = 'pg_attrdef'::regclass AND o.objid = d.oid AND o.refclassid = 'pg_class'::regclass LIMIT 1)
+)
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.relname, a.attnum"""
+# The types that a schema has for the columns of its tables, or for what is in their arrays.
+_OWN_TYPES = """
+SELECT DISTINCT c.relname, t.typname, CASE t.typtype WHEN 'e' THEN
+  format('TYPE %%I AS ENUM (%%s)', t.typname, (
+    SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
+    FROM pg_enum e WHERE e.enumtypid = t.oid
+  ))
+ELSE
+  format('DOMAIN %%I AS %%s%%s%%s%%s', t.typname, format_type(t.typbasetype, t.typtypmod),
+    coalesce(' DEFAULT ' || t.typdefault, ''), CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END, (
+    SELECT coalesce(string_agg(format(' CONSTRAINT %%I %%s', k.conname, pg_get_constraintdef(k.oid)), ''), '')
+    FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'
+  ))
+END
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+JOIN pg_type own ON own.oid = a.atttypid
+JOIN pg_type t ON t.oid IN (own.oid, own.typelem) AND t.typnamespace = n.oid AND t.typtype IN ('e', 'd')
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY 1, 2"""
+_NAMES = (
+    "(SELECT array_agg(a.attname::text ORDER BY u.n) FROM unnest({}) WITH ORDINALITY u(num, n)"
+    " JOIN pg_attribute a ON a.attrelid = {} AND a.attnum = u.num)"
+)
+_CONSTRAINTS = """
+SELECT c.relname, k.contype::text, k.conname, %s, pg_get_constraintdef(k.oid),
+       f.relname, %s, k.confdeltype::text, k.confupdtype::text, f.relnamespace <> c.relnamespace,
+       k.condeferrable, k.condeferred, k.confmatchtype = 'f', k.convalidated
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_class f ON f.oid = k.confrelid
+WHERE n.nspname = %%s AND k.contype IN ('p', 'u', 'f') ORDER BY c.relname, k.conname""" % (
+    _NAMES.format("k.conkey", "k.conrelid"),
+    _NAMES.format("k.confkey", "k.confrelid"),
+)
+_INDEXES = """
+SELECT c.relname, i.relname, x.indisunique, %s, CASE
+         WHEN x.indexprs IS NOT NULL OR x.indpred IS NOT NULL THEN 'on some rows or on an expression'
+         WHEN m.amname NOT IN ('btree', 'hash', 'brin') THEN 'by ' || m.amname
+       END, pg_get_indexdef(i.oid)
+FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_am m ON m.oid = i.relam
+WHERE n.nspname = %%s AND x.indisvalid
+      AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))
+ORDER BY c.relname, i.relname""" % _NAMES.format("(x.indkey::int2[])[0 : x.indnkeyatts - 1]", "x.indrelid")
+_CHECKS = """
+SELECT c.relname, k.conname, pg_get_constraintdef(k.oid)
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND k.contype IN ('c', 'x') ORDER BY c.relname, k.conname"""
+_OTHERS = """
+SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END, c.relname
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relkind IN ('v', 'm', 'f')
+UNION ALL SELECT 'trigger', t.tgname
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND NOT t.tgisinternal
+UNION ALL SELECT 'partitioning of the table', c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relkind = 'p' AND NOT c.relispartition
+UNION ALL SELECT 'row security of the table', c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relrowsecurity AND NOT c.relispartition
+-- of its own: each column that it numbers gets a counter, which goes on from where it is
+UNION ALL SELECT 'sequence', c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relkind = 'S'
+  AND NOT EXISTS (SELECT FROM pg_depend o WHERE o.objid = c.oid AND o.deptype IN ('a', 'i') AND o.refobjsubid > 0)
+ORDER BY 1, 2"""
+_ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+
+
+def describe(connection: Any, schema: str) -> list[Info]:
+    """All tables of a schema."""
+    special = _Special()
+    fields = _fields(connection, schema, special)
+    for table, name, definition in connection.execute(_OWN_TYPES, (schema,)):
+        special.add(table, "CREATE " + definition, "the type %s" % name)
+    for table, name, definition in connection.execute(_CHECKS, (schema,)):
+        special.add(table, "ADD CONSTRAINT %s %s" % (identifier(name), definition), "the constraint %s" % name)
+    keys: dict[str, tuple[tuple[str, ...], str]] = {}
+    indexes: dict[str, list[Index]] = {}
+    foreign: dict[str, list[ForeignKey]] = {}
+    for table, kind, name, names, definition, *reference in connection.execute(_CONSTRAINTS, (schema,)):
+        if kind == "p":
+            keys[table] = (tuple(names), "CONSTRAINT %s %s" % (identifier(name), definition))
+        elif kind == "u":
+            indexes.setdefault(table, []).append(Index(name, tuple(names), True, True, definition))
+            special.nulls(table, name, definition)
+        elif reference[4]:
+            change = "ADD CONSTRAINT %s %s" % (identifier(name), definition)
+            special.add(table, change, "the foreign key %s to another schema" % name)
+        else:
+            foreign.setdefault(table, []).append(_foreign_key(name, names, *reference))
+    for table, name, unique, names, beyond, definition in connection.execute(_INDEXES, (schema,)):
+        if beyond:
+            special.add(table, definition, "the index %s %s" % (name, beyond))
+        else:
+            parts = INDEX.match(definition)
+            using = "USING " + parts[2] if parts else ""
+            indexes.setdefault(table, []).append(Index(name, tuple(names), unique, definition=using))
+            special.nulls(table, name, definition)
+    infos = []
+    for table, columns in fields.items():
+        if table == POSITIONS:
+            continue
+        own = indexes.get(table, [])
+        required = {field.name for field in columns if field.required}
+        unique = [one.fields for one in own if one.unique and required.issuperset(one.fields)]
+        key, key_definition = keys.get(table, (unique[0] if unique else (), ""))
+        document = columns[-1][:3] == (DOCUMENT, JSON, True) and key == tuple(one.name for one in columns[:-1])
+        infos.append(
+            Info(
+                *(table, key, tuple(columns), tuple(own), tuple(foreign.get(table, [])), "postgresql"),
+                statements=tuple(special.statements.get(table, ())),
+                document=document,
+                peculiar=tuple(special.words.get(table, ())),
+                key_definition=key_definition,
+            )
+        )
+    return infos
+
+
+def _foreign_key(name: str, names: Sequence[str], *reference: Any) -> ForeignKey:
+    """From what _CONSTRAINTS has of it."""
+    to, to_names, on_delete, on_update, _elsewhere, deferrable, deferred, full, valid = reference
+    return ForeignKey(
+        *(tuple(names), to, tuple(to_names), _ACTIONS[on_delete], _ACTIONS[on_update], name),
+        deferrable="DEFERRABLE" + " INITIALLY DEFERRED" * deferred if deferrable else "",
+        full=full,
+        valid=valid,
+    )
+
+
+def _fields(connection: Any, schema: str, special: _Special) -> dict[str, list[Field]]:
+    """The columns of each table, without those that are computed."""
+    fields: dict[str, list[Field]] = {}
+    for table, name, type_name, native, required, default, identity, counter, computed, *more in connection.execute(
+        _COLUMNS, (schema,)
+    ):
+        collation, numbering = more
+        kind = _KINDS.get(type_name, TEXT)
+        if computed:
+            column = "ADD COLUMN %s %s GENERATED ALWAYS AS (%s) STORED" % (identifier(name), native, default)
+            special.add(table, column, "the computed column %s" % name)
+            continue
+        literal = None if identity else portable_default(default, kind, TIMES)
+        if default is not None and not identity and (literal is None or literal in MOMENTS):
+            change = "ALTER COLUMN %s SET DEFAULT %s" % (identifier(name), default)
+            special.add(table, change, "" if literal else "the default of %s (%s)" % (name, default))
+        if collation:
+            change = "ALTER COLUMN %s TYPE %s COLLATE %s" % (identifier(name), native, identifier(collation))
+            # these are the order that other databases have
+            special.add(table, change, "" if collation in ("C", "POSIX") else "the collation %s" % collation)
+        if identity and numbering:
+            special.add(table, "ALTER COLUMN %s%s" % (identifier(name), numbering), "")
+        fields.setdefault(table, []).append(
+            Field(name, kind, required, literal, native, identity, counter or 0, size_of(native))
+        )
+    return fields
+
+
+class _Special:
+    """What only PostgreSQL understands of each table: in its language, and in words."""
+
+    def __init__(self) -> None:
+        self.statements: dict[str, list[str]] = {}
+        self.words: dict[str, list[str]] = {}
+
+    def add(self, table: str, statement: str, words: str) -> None:
+        """`words`: "" for what others understand, if not to the letter."""
+        self.statements.setdefault(table, []).append(statement)
+        if words:
+            self.words.setdefault(table, []).append(words)
+
+    def nulls(self, table: str, name: str, definition: str) -> None:
+        """Elsewhere nulls are never the same."""
+        if "NULLS NOT DISTINCT" in definition:
+            self.words.setdefault(table, []).append("that %s takes nulls for the same" % name)
+
+
+def others(connection: Any, schema: str) -> list[str]:
+    """Notes on what of a schema is not migrated."""
+    return ["The %s %s is not migrated." % row for row in connection.execute(_OTHERS, [schema] * 5)]
