@@ -51,7 +51,28 @@ def connect(options: Mapping[str, Any]) -> Any:
         for setting in settings:
             connection.execute("SET " + setting)
         psycopg.types.json.set_json_loads(decode_json, connection)
+        for name in ("timestamp", "timestamptz", "date"):
+            _take_any_time(connection, name)
     return connection
+
+
+def _take_any_time(connection: Any, name: str) -> None:
+    """Let times that Python has no object for be read as their text."""
+    kind = psycopg.adapters.types[name].oid
+    usual = connection.adapters.get_loader(kind, psycopg.pq.Format.TEXT)
+
+    class AnyTime(psycopg.adapt.Loader):
+        def __init__(self, oid: int, context: Any = None) -> None:
+            super().__init__(oid, context)
+            self._load = usual(oid, context).load
+
+        def load(self, data: Any) -> Any:
+            try:
+                return self._load(data)
+            except psycopg.DataError:
+                return bytes(data).decode().strip()
+
+    connection.adapters.register_loader(kind, AnyTime)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 from .._core.record_batches import Written
 from .._core.tagged_json import encode as encode_json
-from .record_kinds import fitted
+from .record_kinds import absent, fitted
 from .record_store import (
     BOOLEAN,
     INTEGER,
@@ -62,7 +62,7 @@ def usual_lines(info: Info, records: Sequence[Record]) -> Optional[bytes]:
         return None
     try:
         columns = [
-            _texts(field, given[field.name]) if field.name in given else itertools.repeat(_NULL)
+            _texts(field, given[field.name]) if field.name in given else itertools.repeat(_text(absent(field)))
             for field in info.fields
         ]
     except Refused:  # one by one it turns out which of the records that is
@@ -123,7 +123,7 @@ def _escaped(text: str) -> str:
 
 def converted(field: Field, value: Any) -> Any:
     if value is None:
-        return None
+        return absent(field)
     if field.kind == JSON:
         return _json(field, value)
     value = fitted(field, value)

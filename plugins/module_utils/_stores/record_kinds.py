@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -32,6 +33,13 @@ _EXACT = 2**53  # integers up to here are exact in a float
 _LARGEST = 2**63
 _BIG = "big"  # an integer that only a decimal holds
 _WIDE = "wide"  # an integer that a float would round
+_ENDLESS = "endless"  # text that may be a time
+_TIMES = (TIMESTAMP, TIMESTAMPTZ, DATE)
+# The times that Python has no object for, in PostgreSQL's words: infinite, before the year 1, after 9999.
+_BEYOND = re.compile(
+    r"-?infinity|(?:\d{5,}-\d\d-\d\d%s|\d{4,}-\d\d-\d\d%s BC)"
+    % ((r"(?: \d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d(?::\d\d){0,2})?)?",) * 2)
+)
 _KINDS: dict[Any, str] = {bool: BOOLEAN, str: TEXT, bytes: BYTES, Decimal: DECIMAL, date: DATE}
 
 
@@ -94,6 +102,8 @@ def kind_of(value: Any) -> str:
         return _WIDE if -_LARGEST <= value < _LARGEST else _BIG
     if kind is float:
         return REAL if math.isfinite(value) else DECIMAL
+    if kind is str and _BEYOND.fullmatch(value):
+        return _ENDLESS
     if kind is datetime:
         return TIMESTAMP if value.tzinfo is None else TIMESTAMPTZ
     return _KINDS.get(kind, JSON)
@@ -107,13 +117,16 @@ def _kinds_of(column: Sequence[Any]) -> set[str]:
             return {INTEGER}
         if kind is float and math.isfinite(sum(column)):
             return {REAL}
-        if kind not in (int, float, datetime):
+        if kind not in (int, float, datetime) and kind_of(column[0]) != _ENDLESS:
             return {kind_of(column[0])}
     return set(map(kind_of, column))
 
 
 def combined(kinds: set[str]) -> str:
     """The kind that holds values of all these."""
+    if _ENDLESS in kinds:
+        others = kinds - {_ENDLESS}
+        return next(iter(others)) if len(others) == 1 and others <= {*_TIMES} else combined(others | {TEXT})
     if not kinds:
         return TEXT
     if len(kinds) == 1 and not kinds & {_BIG, _WIDE}:
@@ -125,9 +138,14 @@ def combined(kinds: set[str]) -> str:
     return DECIMAL if kinds <= {INTEGER, REAL, _BIG, _WIDE, DECIMAL} else JSON
 
 
+def absent(field: Field) -> Optional[str]:
+    """What a column holds where a record has no value: nothing, or JSON's null where the column must hold something."""
+    return "null" if field.kind == JSON and field.required else None
+
+
 def fitted(field: Field, value: Any) -> Any:
-    """The value as its kind has it, equal to what it was: int, float, Decimal, str, bytes, bool, datetime, date; JSON
-    text for the kind `json`.
+    """The value as its kind has it, equal to what it was: int, float, Decimal, str, bytes, bool, datetime, date (or the
+    text of one that Python does not know); JSON text for the kind `json`.
 
     :raises Refused: it is not of that kind.
     """
@@ -144,6 +162,8 @@ def fitted(field: Field, value: Any) -> Any:
     if kind == REAL and number and _exact(value):
         return float(value)
     if isinstance(value, datetime) and kind == (TIMESTAMP if value.tzinfo is None else TIMESTAMPTZ):
+        return value
+    if kind in _TIMES and isinstance(value, str) and _BEYOND.fullmatch(value):
         return value
     raise Refused("the field %s is of kind %s, and the value is %s" % (field.name, kind, _described(value)))
 

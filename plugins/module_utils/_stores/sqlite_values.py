@@ -16,6 +16,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Callable, Optional
 
+from .._core.errors import Day2Error
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
 from .._core.units import format_time, parse_time
@@ -78,7 +79,7 @@ def _lenient(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def attempt(value: Any) -> Any:
         if isinstance(value, str):
-            with contextlib.suppress(ValueError, ArithmeticError):
+            with contextlib.suppress(ValueError, ArithmeticError, Day2Error):
                 return decode(value)
         return value
 
@@ -101,7 +102,7 @@ def encoder(field: Field) -> Callable[[Any], Any]:
 
     def strict(value: Any) -> Any:
         if value is None:
-            return None
+            return record_kinds.absent(field)
         return special(record_kinds.fitted(field, value))  # type: ignore[misc]
 
     def plain(value: Any) -> Any:
@@ -127,7 +128,7 @@ def usual_rows(fields: Sequence[Field], records: Sequence[Record]) -> Optional[l
     for field in fields:
         column = given.get(field.name)
         if column is None:
-            columns.append(itertools.repeat(None))
+            columns.append(itertools.repeat(record_kinds.absent(field)))
         elif field.kind == BOOLEAN and set(map(type, column)) == {bool}:
             columns.append(map(int, column))
         elif _is_usual(field, column):
@@ -157,9 +158,9 @@ _ENCODERS: dict[str, Callable[[Any], Any]] = {
     BOOLEAN: int,
     DECIMAL: str,
     JSON: str,
-    TIMESTAMP: lambda value: value.isoformat(),
-    TIMESTAMPTZ: format_time,
-    DATE: lambda value: value.isoformat(),
+    TIMESTAMP: lambda value: value if isinstance(value, str) else value.isoformat(),
+    TIMESTAMPTZ: lambda value: value if isinstance(value, str) else format_time(value),
+    DATE: lambda value: value if isinstance(value, str) else value.isoformat(),
 }
 
 

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values of PostgreSQL that Python or another store has no type for, through another store and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._stores.record_kinds import combined, kind_of
+from ansible_collections.day2.ops.plugins.module_utils._stores.record_store import DATE, JSON, TEXT, TIMESTAMPTZ
+from tests.unit.module_utils._verbs.migrations import Stores, run, sql
+
+VALUES = {
+    "at timestamptz": ("infinity", "-infinity", "0044-03-15 11:30:00.5 BC", "12025-01-01 00:00", "2025-01-01 12:00+05"),
+    "clock timestamp NOT NULL": ("infinity", "0001-01-01 BC", "2025-01-01", "99999-12-31 23:59:59.999999"),
+    "day date": ("infinity", "-infinity", "4713-01-01 BC", "10000-01-01", "2025-06-30"),
+    "json jsonb NOT NULL": ("null", '"text"', "{}", "[1, null]"),
+    "span interval": ("1 year -2 days 03:04:05.6",),
+    "net inet": ("10.0.0.1/8",),
+    "list int[]": ("{{1,2},{3,NULL}}",),
+    "bits bit(3)": ("101",),
+    "cost money": ("12.34",),
+    "word char(5)": ("ab",),
+    "range int4range": ("[1,5)", "empty"),
+    "time timetz": ("10:00+02", "24:00+00"),
+}
+
+
+@pytest.mark.parametrize("through", ["postgresql", "sqlite", "json", "dynamodb"])
+def test_they_come_back(stores: Stores, through: str) -> None:
+    first, other, last = stores("postgresql"), stores(through), stores("postgresql")
+    for number, (column, values) in enumerate(VALUES.items()):
+        name, type_ = column.split(" ", 1)
+        sql(first, f"CREATE TABLE t{number} (id integer PRIMARY KEY, {name} {type_})")
+        for key, value in enumerate(values):
+            sql(first, f"INSERT INTO t{number} VALUES ({key}, '{value}')")
+    assert run(source=first, target=other)["changed"]
+    assert not run(source=first, target=other)["changed"]
+    if through in ("json", "dynamodb"):  # which have no types: the columns are the first one's
+        for number, column in enumerate(VALUES):
+            sql(last, f"CREATE TABLE t{number} (id integer PRIMARY KEY, {column})")
+    run(source=other, target=last)
+    for number, column in enumerate(VALUES):
+        query = f"SELECT id, {column.split()[0]}::text FROM t{number} ORDER BY id"
+        assert sql(last, query) == sql(first, query), column
+
+
+def test_a_column_of_times_stays_one_with_those_that_are_beyond() -> None:
+    assert kind_of("infinity") == kind_of("0044-03-15 00:00:00+00 BC") == kind_of("12025-01-01")
+    assert kind_of("0044-03-15") == kind_of("to infinity") == TEXT
+    assert combined({kind_of("infinity"), TIMESTAMPTZ}) == TIMESTAMPTZ
+    assert combined({kind_of("infinity"), DATE}) == DATE
+    assert combined({kind_of("infinity")}) == combined({kind_of("infinity"), TEXT}) == TEXT
+    assert combined({kind_of("infinity"), TEXT, DATE}) == combined({kind_of("infinity"), TIMESTAMPTZ, DATE}) == JSON
