@@ -77,8 +77,8 @@ class DynamodbRecordStore:
         """Only reading tells."""
         return None
 
-    def sized(self, info: Info) -> Info:
-        """There are no sizes."""
+    def kept(self, info: Info) -> Info:
+        """There is nothing to keep to."""
         return info
 
     def bytes_of(self, info: Info) -> int:

@@ -30,7 +30,7 @@ from . import json_stream
 from .json_read import stem
 from .json_stream import Document, Found, Member
 from .record_kinds import Kinds, Summary
-from .record_store import JSON, TEXT, Account, Field, Info, Record
+from .record_store import DECIMAL, INTEGER, JSON, TEXT, Account, Field, Info, Record
 from .sql_schema import shaped
 from .sqlite_records import SqliteRecords
 
@@ -175,8 +175,8 @@ class JsonRecords:
                     handle.seek(member.start)
                     yield {KEY: member.name, VALUE: decode_json(handle.read(member.end - member.start))}
 
-    def sized(self, info: Info) -> Info:
-        """There are no sizes."""
+    def kept(self, info: Info) -> Info:
+        """There is nothing to keep to."""
         return info
 
     def bytes_of(self, info: Info) -> int:
@@ -303,7 +303,7 @@ class JsonRecords:
         out.write(b"\n}\n" if separator != b"{" else b"{}\n")
 
     def _write_collection(self, out: BinaryIO, info: Info) -> None:
-        as_list = info.name in self._keys or len(info.key) != 1
+        as_list = info.name in self._keys or not self._is_named(info)
         separator = b"[\n" if as_list else b"{\n"
         empty = True
         for record in self._stage().read(_held(info)):
@@ -318,6 +318,15 @@ class JsonRecords:
             separator, empty = b",\n", False
         opening, closing = (b"[", b"]") if as_list else (b"{", b"}")
         out.write(opening + closing if empty else b"\n" + closing)
+
+    def _is_named(self, info: Info) -> bool:
+        """Can the key be the name of a member, by which it is found again?"""
+        if len(info.key) != 1:
+            return False
+        kind = {field.name: field.kind for field in info.fields}.get(info.key[0], TEXT)
+        if kind == DECIMAL:  # which most integers of others are
+            return all(_text(record[info.key[0]]) is not None for record in self._stage().read(_held(info)))
+        return kind in (TEXT, INTEGER)
 
     def forget(self, names: Sequence[str]) -> None:
         """Put the new document in place, then remove what it was gathered in."""

@@ -239,6 +239,12 @@ class _Special:
             self.words.setdefault(table, []).append("that %s takes nulls for the same" % name)
 
 
+def names_in(connection: Any, schema: str) -> set[str]:
+    """What tables, indexes and the like are called."""
+    query = "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s"
+    return {name for (name,) in connection.execute(query, (schema,))}
+
+
 def others(connection: Any, schema: str) -> list[str]:
     """Notes on what of a schema is not migrated."""
     return ["The %s %s is not migrated." % row for row in connection.execute(_OTHERS, [schema] * 5)]

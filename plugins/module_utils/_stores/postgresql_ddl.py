@@ -106,8 +106,30 @@ def _own_statements(info: Info) -> Sequence[str]:
     return info.statements if info.native == "postgresql" else ()
 
 
-def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence[str]) -> list[str]:
-    """What is still missing of a collection's indexes, foreign keys and counters."""
+_LONGEST_NAME = 63  # bytes
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """A name for an index as much like the wanted one as can be, which is then taken."""
+    name, number = _cut(wanted, ""), 1
+    while name in taken:
+        number += 1
+        name = _cut(wanted, "_%d" % number)
+    taken.add(name)
+    return name
+
+
+def _cut(name: str, end: str) -> str:
+    """As the server cuts it, but for the end."""
+    return name.encode()[: _LONGEST_NAME - len(end)].decode(errors="ignore") + end
+
+
+def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence[str], taken: set[str]) -> list[str]:
+    """What is still missing of a collection's indexes, foreign keys and counters.
+
+    :param present: the tables that are there.
+    :param taken: the names of tables and indexes.
+    """
     table = qualified(schema, info.name)
     own = there or info
     have_on = [(info.key, True), *((one.fields, one.unique) for one in own.indexes)]
@@ -116,7 +138,7 @@ def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence
         "CREATE %sINDEX %s ON %s %s"
         % (
             "UNIQUE " if one.unique else "",
-            identifier(one.name),
+            identifier(free_name(one.name, taken)),
             table,
             one.definition if ours and one.definition else listed(one.fields),
         )

@@ -15,7 +15,7 @@ from .._core.errors import SourceError, TargetError
 from .._core.record_batches import BATCH, Written, batch, batch_of_rows, batches
 from .._core.tagged_json import encode as encode_json
 from . import postgresql_ddl, postgresql_digest, sql_schema
-from .postgresql_catalog import describe, others
+from .postgresql_catalog import describe, names_in, others
 from .postgresql_client import connect, errors, identifier
 from .postgresql_ddl import listed, qualified
 from .postgresql_values import converted, converter, lines, usual_lines, written_lines
@@ -162,8 +162,8 @@ class PostgresqlRecords:
         with errors(SourceError, "Can't read the table %s" % info.name):
             return postgresql_digest.summary(connection, qualified(self._schema, info.name), info)
 
-    def sized(self, info: Info) -> Info:
-        """The server lets no value be larger."""
+    def kept(self, info: Info) -> Info:
+        """The server sees to it."""
         return info
 
     def bytes_of(self, info: Info) -> int:
@@ -289,8 +289,10 @@ class PostgresqlRecords:
         """See `RecordStore`."""
         with self._transaction("Can't complete the schema") as connection:
             there = {one.name: one for one in describe(connection, self._schema)}
+            taken = names_in(connection, self._schema)
             for info in infos:
-                for statement in postgresql_ddl.after_data(info, self._schema, there.get(info.name), list(there)):
+                found = there.get(info.name)
+                for statement in postgresql_ddl.after_data(info, self._schema, found, list(there), taken):
                     connection.execute(statement)
 
     def forget(self, names: Sequence[str]) -> None:

@@ -101,7 +101,7 @@ def kind_of(value: Any) -> str:
             return INTEGER
         return _WIDE if -_LARGEST <= value < _LARGEST else _BIG
     if kind is float:
-        return REAL if math.isfinite(value) else DECIMAL
+        return DECIMAL if math.isnan(value) else REAL
     if kind is str and _BEYOND.fullmatch(value):
         return _ENDLESS
     if kind is datetime:

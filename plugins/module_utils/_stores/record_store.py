@@ -144,8 +144,9 @@ class RecordStore(Protocol):
     def summary(self, info: Info) -> Optional[Summary]:
         """What the store knows of all records by a reading of its own; None: read them."""
 
-    def sized(self, info: Info) -> Info:
-        """The collection without sizes that not all values have; and numbers that have one are decimals."""
+    def kept(self, info: Info) -> Info:
+        """The collection as its records keep to it: without sizes that not all values have (numbers that have one are
+        decimals), and with foreign keys marked that point to nothing."""
 
     def bytes_of(self, info: Info) -> int:
         """About how many bytes the records take; 0 where that is not known."""

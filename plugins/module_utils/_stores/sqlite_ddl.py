@@ -13,7 +13,7 @@ from .record_store import BOOLEAN, DECIMAL, INTEGER, TEXT, Field, ForeignKey, In
 from .sql_defaults import CLOCK, NOW, TODAY, portable_default
 from .sql_schema import DOCUMENT, declared_size, size_of
 from .sqlite_file import sqlite3
-from .sqlite_schema import Table, identifier, tables
+from .sqlite_schema import Table, fold, identifier, tables
 from .sqlite_values import DECLARED, kind
 
 _TIMES = {"datetime('now')": NOW, "date('now')": TODAY, "time('now')": CLOCK}
@@ -147,12 +147,33 @@ def _foreign_keys(connection: sqlite3.Connection, table: str) -> list[ForeignKey
     keys = []
     for parts in rows.values():
         parts.sort(key=lambda row: int(row[1]))
-        to = tuple(row[4] for row in parts)
-        if None in to:  # the primary key of the other table
-            info = connection.execute("PRAGMA table_info(%s)" % identifier(parts[0][2])).fetchall()
-            to = tuple(column[1] for column in sorted((one for one in info if one[5]), key=lambda one: int(one[5])))
-        keys.append(ForeignKey(tuple(row[3] for row in parts), parts[0][2], to, parts[0][6], parts[0][5]))
+        # as the other table spells itself, which SQLite does not insist on
+        row = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", (parts[0][2],)
+        ).fetchone()
+        other = str(row[0]) if row else parts[0][2]
+        columns = connection.execute("PRAGMA table_info(%s)" % identifier(other)).fetchall()
+        if None in [row[4] for row in parts]:  # its primary key
+            to = tuple(one[1] for one in sorted((one for one in columns if one[5]), key=lambda one: int(one[5])))
+        else:
+            spelled = {fold(one[1]): one[1] for one in columns}
+            to = tuple(spelled.get(fold(row[4]), row[4]) for row in parts)
+        keys.append(ForeignKey(tuple(row[3] for row in parts), other, to, parts[0][6], parts[0][5]))
     return keys
+
+
+def checked(connection: sqlite3.Connection, info: Info) -> Info:
+    """The table with those foreign keys marked that point to nothing in some of its rows."""
+    if not info.foreign_keys:
+        return info
+    table = identifier(info.name)
+    numbers = dict.fromkeys(row[0] for row in connection.execute("PRAGMA foreign_key_list(%s)" % table))
+    try:
+        broken = {row[3] for row in connection.execute("PRAGMA foreign_key_check(%s)" % table)}
+    except sqlite3.OperationalError:  # what it points to is no table, or has no such key
+        return info
+    keys = [one._replace(valid=number not in broken) for number, one in zip(numbers, info.foreign_keys)]
+    return info._replace(foreign_keys=tuple(keys))
 
 
 def create(info: Info) -> list[str]:

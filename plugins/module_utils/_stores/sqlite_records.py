@@ -154,13 +154,13 @@ class SqliteRecords:
             self._kinds[info.name] = known.kinds
         return known
 
-    def sized(self, info: Info) -> Info:
-        """See `RecordStore`. To SQLite a size is a remark."""
+    def kept(self, info: Info) -> Info:
+        """See `RecordStore`. To SQLite a size is a remark, and foreign keys are looked at only if asked to."""
         connection = self._open_reader()
         if connection is None:
             return info
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            return sqlite_sizes.sized(connection, info)
+            return sqlite_ddl.checked(connection, sqlite_sizes.sized(connection, info))
 
     def bytes_of(self, info: Info) -> int:
         """See `RecordStore`."""

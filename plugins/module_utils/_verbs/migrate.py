@@ -265,9 +265,14 @@ def _fitted(
     lost: dict[str, tuple[str, ...]] = {}
     if target.columns:
         if source.type != target.type:
-            finals.update(alike({name: source.sized(finals[name]) for name in made}))
+            finals.update(alike({name: source.kept(finals[name]) for name in made}))
             for name in made:
                 finals[name], lost[name] = fitting(finals[name])
+        if not source.type == target.type == "sqlite":  # which takes tables with whatever they refer to
+            present = finals.keys() | existing.keys()
+            for name in made:
+                keys = tuple(one for one in finals[name].foreign_keys if one.to in present)
+                finals[name] = finals[name]._replace(foreign_keys=keys)
         finals.update({name: in_target(finals[name], existing[name]) for name in finals.keys() - made})
     return finals, lost
 

@@ -81,11 +81,30 @@ def _notes(ready: Plan) -> list[str]:
                 "Of the table %s, only %s understands, and so stay behind: %s."
                 % (job.source.name, job.source.native, ", ".join(job.source.peculiar))
             )
+        if ready.target.columns and not job.there:
+            notes += _unkept(job)
     if not ready.source.consistent and ready.source.type == "dynamodb":
         notes.append(
             "DynamoDB has no snapshots: what is written to it during the migration makes the verification fail."
         )
     return notes
+
+
+def _unkept(job: Job) -> list[str]:
+    """The foreign keys that the target can't have, or not for all records."""
+    had = {(one.fields, one.to): one for one in job.source.foreign_keys}
+    has = {(one.fields, one.to): one for one in job.target.foreign_keys}
+    notes = [
+        "The foreign key (%s) of %s stays behind, as the target has no %s." % (", ".join(fields), job.source.name, to)
+        for fields, to in had
+        if (fields, to) not in has
+    ]
+    return notes + [
+        "Some records of %s point to none of %s by (%s): the target's foreign key is for new ones alone."
+        % (job.source.name, to, ", ".join(fields))
+        for (fields, to), one in has.items()
+        if not one.valid and had.get((fields, to), one).valid
+    ]
 
 
 def _row(job: Job, done: Optional[Done], check: bool) -> dict[str, Any]:

@@ -161,3 +161,41 @@ def test_what_stays_behind_of_postgresql_is_told(stores: Stores) -> None:
     assert done["migration"]["total"] == 3
     sql(second, "INSERT INTO ticket (t) VALUES ('d')")
     assert sql(second, "SELECT id FROM ticket WHERE t = 'd'") == [(4,)]
+
+
+def test_foreign_keys_that_point_to_nothing_do_not_stop_a_migration_at_its_end(stores: Stores) -> None:
+    source, target = stores("sqlite"), stores("postgresql")
+    for statement in (
+        "CREATE TABLE Host (Id INTEGER PRIMARY KEY)",
+        """CREATE TABLE vm (id INTEGER PRIMARY KEY, host INTEGER REFERENCES HOST (ID), host2 INTEGER REFERENCES host,
+          rack INTEGER REFERENCES nowhere (id))""",
+        "INSERT INTO Host VALUES (1)",
+        "INSERT INTO vm VALUES (1, 1, 1, 9), (2, 77, NULL, NULL)",
+    ):
+        sql(source, statement)
+    done = four_steps(source, target)
+    assert done["warnings"] == [
+        "The foreign key (rack) of vm stays behind, as the target has no nowhere.",
+        "Some records of vm point to none of Host by (host): the target's foreign key is for new ones alone.",
+    ]
+    query = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'vm'::regclass AND contype = 'f'"
+    assert sorted(sql(target, query)) == [
+        ('FOREIGN KEY (host) REFERENCES "Host"("Id") NOT VALID',),
+        ('FOREIGN KEY (host2) REFERENCES "Host"("Id")',),
+    ]
+    with pytest.raises(Exception, match="violates foreign key"):
+        sql(target, "INSERT INTO vm VALUES (3, 77, NULL, NULL)")
+
+
+def test_names_of_indexes_that_are_taken_or_too_long(stores: Stores) -> None:
+    source, target = stores("sqlite"), stores("postgresql")
+    long = "x" * 62 + "é"
+    sql(target, "CREATE TABLE other (id integer PRIMARY KEY, name text)")
+    sql(target, "CREATE INDEX by_name ON other (name)")
+    sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, a TEXT, b TEXT)")
+    for name, column in (("by_name", "name"), (long + "1", "a"), (long + "2", "b")):
+        sql(source, 'CREATE INDEX "%s" ON t (%s)' % (name, column))
+    four_steps(source, target)
+    query = "SELECT indexname FROM pg_indexes WHERE tablename = 't' AND schemaname = '%s' ORDER BY 1"
+    found = sql(target, query % target["schema"])
+    assert [name for (name,) in found] == ["by_name_2", "t_pkey", "x" * 61 + "_2", "x" * 62]

@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sqlite3
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._stores.record_kinds import combined, kind_of
 from ansible_collections.day2.ops.plugins.module_utils._stores.record_store import DATE, JSON, TEXT, TIMESTAMPTZ
-from tests.unit.module_utils._verbs.migrations import Stores, run, sql
+from tests.unit.module_utils._verbs.migrations import Stores, four_steps, run, sql
 
 VALUES = {
     "at timestamptz": ("infinity", "-infinity", "0044-03-15 11:30:00.5 BC", "12025-01-01 00:00", "2025-01-01 12:00+05"),
@@ -53,3 +58,23 @@ def test_a_column_of_times_stays_one_with_those_that_are_beyond() -> None:
     assert combined({kind_of("infinity"), DATE}) == DATE
     assert combined({kind_of("infinity")}) == combined({kind_of("infinity"), TEXT}) == TEXT
     assert combined({kind_of("infinity"), TEXT, DATE}) == combined({kind_of("infinity"), TIMESTAMPTZ, DATE}) == JSON
+
+
+def test_an_infinite_number_makes_no_other_column_of_one_of_reals(stores: Stores) -> None:
+    first, second, last = stores("sqlite"), stores("postgresql"), stores("sqlite")
+    sql(first, "CREATE TABLE t (id INTEGER PRIMARY KEY, r REAL)")
+    sql(first, "INSERT INTO t VALUES (1, 9e999), (2, -9e999), (3, 1.5)")
+    run(source=first, target=second)
+    run(source=second, target=last)
+    assert sql(second, "SELECT pg_typeof(r)::text FROM t WHERE id = 1") == [("double precision",)]
+    assert sql(last, "SELECT * FROM t") == sql(first, "SELECT * FROM t")
+
+
+@pytest.mark.parametrize("keys", [[b"\x00\xff", b"\x01"], [1, "1", 1.5, b"1"], [1.5, 2.5]])
+def test_keys_that_can_be_no_names_of_members(stores: Stores, keys: list[object]) -> None:
+    source, target = stores("sqlite"), stores("json")
+    with contextlib.closing(sqlite3.connect(source["path"])) as database, database:
+        database.execute("CREATE TABLE t (k PRIMARY KEY NOT NULL, v TEXT)")
+        database.executemany("INSERT INTO t VALUES (?, 'x')", [(key,) for key in keys])
+    four_steps(source, target)
+    assert len(json.loads(Path(target["path"]).read_text())["t"]) == len(keys)
