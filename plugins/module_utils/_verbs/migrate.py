@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from .._core.errors import InvalidRequest, LockTimeout, SourceError, TargetError
 from .._core.files import resolve
@@ -21,17 +20,13 @@ from .._core.scratch import scratch_directory
 from .._core.workers import usual_number
 from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
-from .._stores.record_kinds import Kinds
 from .._stores.record_registry import argument_spec, open_records
-from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStore
-from .._stores.sql_defaults import fitting
-from .._stores.sql_schema import alike, shaped
+from .._stores.record_store import RecordStore
 from .arguments import COMPRESSION, duration
-from .migrate_compare import Comparison, compare
+from .migrate_plan import Plan, Request, look
 from .migrate_report import refusal, report
-from .migrate_survey import Reference, Survey, dangling, parse_reference, survey
+from .migrate_survey import dangling, parse_reference
 
-OVERALL = "*"  # the position of the migration as a whole
 _STORE = {"type": "dict", "options": argument_spec()}
 
 ARGUMENTS: dict[str, Any] = {
@@ -76,52 +71,6 @@ ARGUMENTS: dict[str, Any] = {
     "required_if": [("state", "migrated", ["source", "schema"], True), ("state", "reverted", ["repository"])],
     "mutually_exclusive": [("source", "schema")],
 }
-
-
-class Request(NamedTuple):
-    """What a migration is asked for."""
-
-    params: Mapping[str, Any]
-    name: str
-    references: Sequence[Reference]
-    mode: str  # on_existing
-    rejects: Optional[str]
-
-
-class Job(NamedTuple):
-    """One collection: how it is in the source and will be in the target, and what is to be done.
-
-    `position` is where an interrupted run has come to; `there` whether the target has the collection.
-    """
-
-    source: Info
-    target: Info
-    survey: Survey
-    loose: bool
-    comparison: Comparison
-    there: bool
-    made: bool  # by this migration, if it is there
-    held: int  # records in the target
-    position: Optional[dict[str, Any]]
-
-    @property
-    def changes(self) -> bool:
-        """Is anything to be written?"""
-        one = self.comparison
-        return bool(one.added or one.changed or one.removed or not self.there or self.position)
-
-
-class Plan(NamedTuple):
-    """What was read and found out; nothing is written."""
-
-    request: Request
-    source: RecordStore
-    target: RecordStore
-    jobs: Sequence[Job]
-    resumed: Optional[dict[str, Any]]
-    held: int  # records that the target's collections hold
-    scratch: str
-    progress: Progress
 
 
 def request_from(params: Mapping[str, Any]) -> Request:
@@ -228,179 +177,6 @@ def plan(request: Request, source: RecordStore, target: RecordStore, scratch: st
     _check_allowed(ready)
     _check_references(ready)
     return ready
-
-
-def look(request: Request, source: RecordStore, target: RecordStore, scratch: str, progress: Progress) -> Plan:
-    """Read both sides and compare them, whatever may then be done."""
-    if source.type == target.type and source.location == target.location:
-        raise InvalidRequest("Source and target are the same: %s." % source.location)
-    infos = wanted(request, source)
-    progress.start("Looking at %s" % target.location)
-    existing = {info.name: info for info in target.collections()}
-    positions = target.positions([OVERALL, *[info.name for info in infos]])
-    found = [_surveyed(request, source, target, info=info, existing=existing, progress=progress) for info in infos]
-    source.check_unchanged()
-    # a table that a killed run has made may still lack its indexes and foreign keys
-    ours = {name for name, position in positions.items() if position and position.get("made")}
-    made = {info.name for info in infos if info.name not in existing or info.name in ours}
-    finals, lost = _fitted(source, target, existing, {info.name: one[0] for info, one in zip(infos, found)}, made)
-    ready = Plan(request, source, target, (), positions.get(OVERALL), 0, scratch, progress)
-    jobs = []
-    for info, (_final, loose, read) in zip(infos, found):
-        name, there = info.name, existing.get(info.name)
-        position = positions.get(name)
-        if position is not None and not (position["source"] == read.hexdigest() and position["count"] == read.records):
-            position = None  # the source has changed since: this collection starts over
-        told = info._replace(peculiar=info.peculiar + lost.get(name, ()))
-        every = Comparison(added=read.records)
-        job = Job(told, finals[name], read, loose, every, there is not None, name in made, 0, position)
-        jobs.append(_compared(ready, job, there))
-    return ready._replace(jobs=jobs, held=sum(job.held for job in jobs))
-
-
-def _fitted(
-    source: RecordStore, target: RecordStore, existing: Mapping[str, Info], finals: dict[str, Info], made: set[str]
-) -> tuple[dict[str, Info], dict[str, tuple[str, ...]]]:
-    """The collections as they fit each other, or the tables that are there; and of each what it loses, in words."""
-    lost: dict[str, tuple[str, ...]] = {}
-    if target.columns:
-        if source.type != target.type:
-            finals.update(alike({name: source.kept(finals[name]) for name in made}))
-            for name in made:
-                finals[name], lost[name] = fitting(finals[name])
-        if not source.type == target.type == "sqlite":  # which takes tables with whatever they refer to
-            present = finals.keys() | existing.keys()
-            for name in made:
-                keys = tuple(one for one in finals[name].foreign_keys if one.to in present)
-                finals[name] = finals[name]._replace(foreign_keys=keys)
-        finals.update({name: in_target(finals[name], existing[name]) for name in finals.keys() - made})
-    return finals, lost
-
-
-def _compared(ready: Plan, job: Job, there: Optional[Info]) -> Job:
-    """The collection, compared with what the target has of it."""
-    read, source, target = job.survey, ready.source, ready.target
-    if job.position is not None:
-        done = job.position["done"]
-        return job._replace(comparison=Comparison(added=read.records - done, left=done))
-    if there is None:
-        return job
-    if target.columns:
-        there = there._replace(key=job.target.key)
-    present = survey(target, there, job.loose, ready.progress, kinds=False)
-    if (present.records, present.digest) == (read.records, read.digest):
-        return job._replace(comparison=Comparison(left=present.records), held=present.records)
-    if not present.records:
-        return job
-    ready.progress.start("Comparing %s" % job.source.name, unit="records")
-    found = compare(
-        functools.partial(source.chunks, job.source),
-        functools.partial(target.chunks, there),
-        job.target.key,
-        loose=job.loose,
-        refuses=functools.partial(target.refuses, job.target),
-        scratch=ready.scratch,
-        progress=ready.progress,
-    )
-    if ready.request.mode == "merge":
-        found = found._replace(left=found.left + found.removed, removed=0)
-    return job._replace(comparison=found, held=present.records)
-
-
-def wanted(request: Request, source: RecordStore) -> list[Info]:
-    """The collections to migrate, each with a key."""
-    infos = source.collections()
-    only = request.params["only"]
-    unknown = sorted(set(only or ()) - {info.name for info in infos})
-    if unknown or not infos:
-        what = "no collection %s" % ", ".join(unknown) if unknown else "no collections"
-        raise SourceError(
-            "%s holds %s." % (source.location, what),
-            "It has: %s." % ", ".join(info.name for info in infos) if infos else "Check its path or connection.",
-        )
-    given = {one["collection"]: one["fields"] for one in request.params["primary_keys"] or ()}
-    infos = [_with_key(info, given.get(info.name, ())) for info in infos if not only or info.name in only]
-    for info in infos:
-        if not info.key:
-            raise SourceError(
-                "The collection %s of %s has no key to tell its records apart." % (info.name, source.location),
-                "Name the fields of one in primary_keys, or name the other collections in only.",
-            )
-    return infos
-
-
-def _with_key(info: Info, given: Sequence[str]) -> Info:
-    """A collection with the key that was given, which will be unique in the target. What was its key stays unique."""
-    key = tuple(given) or info.key
-    if key == info.key:
-        return info
-    names = [field.name for field in info.fields]
-    if not info.native or not set(key).issubset(names):
-        raise InvalidRequest(
-            "primary_keys: the key of the collection %s can't be (%s)." % (info.name, ", ".join(key)),
-            "It is (%s); the fields: %s." % (", ".join(info.key), ", ".join(names)),
-        )
-    fields = tuple(field._replace(required=field.required or field.name in key) for field in info.fields)
-    unique = [Index("day2_%s_key" % info.name, key, True)]
-    if info.key:
-        unique.append(Index("day2_%s_former_key" % info.name, info.key, True, constraint=True))
-    return info._replace(key=key, fields=fields, indexes=(*info.indexes, *unique), key_definition="")
-
-
-def _surveyed(
-    request: Request,
-    source: RecordStore,
-    target: RecordStore,
-    *,
-    info: Info,
-    existing: Mapping[str, Info],
-    progress: Progress,
-) -> tuple[Info, bool, Survey]:
-    """How the collection will be in the target, whether null is the same as missing, and what was read."""
-    there = existing.get(info.name)
-    document = target.columns and (there.document if there else request.params["shape"] == "document")
-    loose = (source.columns and not info.document) or (target.columns and not document)
-    read = survey(source, info, loose, progress, kinds=not source.typed or info.document)
-    final = info
-    if not source.typed or info.document:
-        final = info._replace(fields=_fields(info, read.kinds, source.type == target.type))
-    if target.columns:
-        final = shaped(final, document) if not (document and info.document) else final
-    if info.document and not document:
-        final = final._replace(native="", statements=(), document=False)
-    return final, loose, read
-
-
-def _fields(info: Info, kinds: Kinds, same_type: bool) -> tuple[Field, ...]:
-    """The declared fields with the kinds that their values have; of documents those that were seen."""
-    seen = {field.name: field for field in kinds.fields()}
-    if info.fields and same_type and not info.document:
-        return info.fields
-    if info.fields and info.native and not info.document:
-        return tuple(
-            field._replace(kind=seen[field.name].kind if field.name in seen else _unseen(field))
-            for field in info.fields
-        )
-    for field in info.fields:  # keys that are known without records
-        if field.name in info.key:
-            seen.setdefault(field.name, field)
-    return tuple(field._replace(required=field.name in info.key) for field in seen.values())
-
-
-def _unseen(field: Field) -> str:
-    """The kind of a column without values. To SQLite a time is one of numbers, and yet what it writes there is text."""
-    if field.kind != "numeric":
-        return field.kind
-    return TEXT if re.search("DATE|TIME", field.native.upper()) else DECIMAL
-
-
-def in_target(info: Info, there: Info) -> Info:
-    """The collection with the columns of the table that is there, as far as the source has them."""
-    from .._stores.sql_schema import check_fits
-
-    check_fits(info, there, str)
-    given = {field.name for field in info.fields}
-    return there._replace(fields=tuple(field for field in there.fields if field.name in given), key=info.key)
 
 
 def _needed(ready: Plan) -> int:

@@ -18,8 +18,9 @@ from .._core.records import record_digest
 from .._core.tagged_json import encode as encode_json
 from .._stores.record_kinds import Summary
 from .._stores.record_store import Info, Record, Reject
-from .migrate import OVERALL, Job, Plan, in_target, safety_of, saved
+from .migrate import safety_of, saved
 from .migrate_compare import Comparison, compact, compare
+from .migrate_plan import OVERALL, Job, Plan, in_target
 from .migrate_report import Check, Done, refusal
 from .migrate_survey import MODULUS, dangling
 

@@ -18,7 +18,8 @@ from .._stores.record_registry import open_records
 from .._stores.record_store import RecordStore
 from .._stores.schema_versions import Versioned
 from .migrate import ARGUMENTS as MIGRATE
-from .migrate import OVERALL, Request, look, request_from, safety_of, wanted
+from .migrate import request_from, safety_of
+from .migrate_plan import OVERALL, Request, look, wanted
 from .migrate_report import report
 
 _SHARED = ("name", "source", "target", "only", "primary_keys", "shape", "workers", "repository")

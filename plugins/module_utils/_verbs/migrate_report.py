@@ -12,7 +12,7 @@ from .._core.errors import TargetError
 from .._core.units import format_duration
 
 if TYPE_CHECKING:
-    from .migrate import Job, Plan
+    from .migrate_plan import Job, Plan
 
 
 class Done(NamedTuple):

@@ -11,7 +11,8 @@ from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.progress import Progress
 from .._stores.record_store import RecordStore
 from .._stores.schema_versions import TABLE, Step, Versioned, shown, steps_from
-from .migrate import Request, safety_of, saved
+from .migrate import safety_of, saved
+from .migrate_plan import Request
 
 
 def run_schema(request: Request, target: RecordStore, check: bool, progress: Progress) -> dict[str, Any]:
