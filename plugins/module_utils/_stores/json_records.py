@@ -15,6 +15,7 @@ import contextlib
 import functools
 import itertools
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Callable, NamedTuple, Optional
@@ -30,13 +31,15 @@ from . import json_stream
 from .json_read import stem
 from .json_stream import Document, Found, Member
 from .record_kinds import Kinds, Summary
-from .record_store import DECIMAL, INTEGER, JSON, TEXT, Account, Field, Info, Record
+from .record_store import DECIMAL, INTEGER, JSON, POSITIONS, TEXT, Account, Field, Info, Record
 from .sql_schema import shaped
 from .sqlite_records import SqliteRecords
 
 Part = Callable[[], Iterator[Found]]  # members and their keys, many at a time
 KEY, VALUE, SCALARS = "_key", "_value", "_document"
 _CHUNK = 1 << 20
+# Of a name that can be a table's: SQLite keeps some for itself, and does not tell capitals from others.
+_TABLE, _CAPITAL = re.compile(r"(?!sqlite_|\^)[^A-Z]*", re.S), re.compile(r"[A-Z^]")
 
 
 class JsonRecords:
@@ -313,7 +316,8 @@ class JsonRecords:
                 key = record.pop(KEY)
                 data = _member(str(key), record[VALUE] if list(record) == [VALUE] else record)
             else:
-                data = _member(_text(record[info.key[0]]) or encode_json(record[info.key[0]]), record)
+                key = _text(record[info.key[0]])
+                data = _member(encode_json(record[info.key[0]]) if key is None else key, record)
             out.write(separator + b"  " + data)
             separator, empty = b",\n", False
         opening, closing = (b"[", b"]") if as_list else (b"{", b"}")
@@ -416,7 +420,10 @@ def _records_of(part: Part, info: Info, path: str) -> Iterator[Sequence[Record]]
 
 def _held(info: Info) -> Info:
     """How the records are gathered: by their keys, whatever kinds these have."""
-    return shaped(Info(info.name, info.key, tuple(Field(name, JSON) for name in info.key)), True)
+    name = info.name
+    if not _TABLE.fullmatch(name) or name == POSITIONS:
+        name = "^" + _CAPITAL.sub(lambda match: "^" + match[0].lower(), name)
+    return shaped(Info(name, info.key, tuple(Field(name, JSON) for name in info.key)), True)
 
 
 def _text(value: Any) -> Optional[str]:

@@ -78,3 +78,12 @@ def test_keys_that_can_be_no_names_of_members(stores: Stores, keys: list[object]
         database.executemany("INSERT INTO t VALUES (?, 'x')", [(key,) for key in keys])
     four_steps(source, target)
     assert len(json.loads(Path(target["path"]).read_text())["t"]) == len(keys)
+
+
+def test_a_document_takes_whatever_names_there_are(stores: Stores) -> None:
+    source, target = stores("json"), stores("json")
+    names = ["Hosts", "hosts", "HOSTS", "^hosts", "sqlite_sequence", "SQLITE_x", "day2_migration", 'a "b"', "", "ä"]
+    document = {name: {key: {"id": key, "of": name} for key in ("", "b", "B")} for name in names}
+    Path(source["path"]).write_text(json.dumps(document))
+    four_steps(source, target)
+    assert json.loads(Path(target["path"]).read_text()) == document
