@@ -16,7 +16,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Callable, Optional
 
-from .._core.errors import Day2Error
+from .._core.errors import InvalidRequest
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
 from .._core.units import format_time, parse_time
@@ -79,11 +79,18 @@ def _lenient(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def attempt(value: Any) -> Any:
         if isinstance(value, str):
-            with contextlib.suppress(ValueError, ArithmeticError, Day2Error):
+            with contextlib.suppress(ValueError, ArithmeticError):
                 return decode(value)
         return value
 
     return attempt
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except InvalidRequest as exc:
+        raise ValueError(exc.message) from exc
 
 
 _DECODERS: dict[str, Callable[[Any], Any]] = {
@@ -91,7 +98,7 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     DECIMAL: _lenient(Decimal),
     JSON: _lenient(decode_json),
     TIMESTAMP: _lenient(datetime.fromisoformat),
-    TIMESTAMPTZ: _lenient(parse_time),
+    TIMESTAMPTZ: _lenient(_instant),
     DATE: _lenient(date.fromisoformat),
 }
 

@@ -36,7 +36,7 @@ def test_a_server_that_keeps_up(check: Check, web: Nginx) -> None:
 
 def test_a_tls_server(check: Check, web: Nginx) -> None:
     url = f"https://localhost:{web.tls}/n/1"
-    assert check("load_test", url=url, ca=web.ca, rate=20, duration="500ms", crit="2s")["status"] == "ok"
+    assert check("load_test", url=url, ca=web.ca, rate=10, duration="2s", crit="5s")["status"] == "ok"
 
 
 def test_errors(check: Check, web: Nginx) -> None:
