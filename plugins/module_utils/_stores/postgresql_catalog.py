@@ -94,7 +94,7 @@ SELECT c.relname, k.contype::text, k.conname, %s, pg_get_constraintdef(k.oid),
        k.condeferrable, k.condeferred, k.confmatchtype = 'f', k.convalidated
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class f ON f.oid = k.confrelid
-WHERE n.nspname = %%s AND k.contype IN ('p', 'u', 'f') ORDER BY c.relname, k.conname""" % (
+WHERE n.nspname = %%s AND k.contype IN ('p', 'u', 'f') AND k.conparentid = 0 ORDER BY c.relname, k.conname""" % (
     _NAMES.format("k.conkey", "k.conrelid"),
     _NAMES.format("k.confkey", "k.confrelid"),
 )
@@ -111,7 +111,7 @@ ORDER BY c.relname, i.relname""" % _NAMES.format("(x.indkey::int2[])[0 : x.indnk
 _CHECKS = """
 SELECT c.relname, k.conname, pg_get_constraintdef(k.oid)
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND k.contype IN ('c', 'x') ORDER BY c.relname, k.conname"""
+WHERE n.nspname = %s AND k.contype IN ('c', 'x') AND k.conparentid = 0 ORDER BY c.relname, k.conname"""
 _OTHERS = """
 SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END, c.relname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relkind IN ('v', 'm', 'f')

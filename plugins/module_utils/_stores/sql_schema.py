@@ -46,6 +46,26 @@ def shaped(info: Info, document: bool) -> Info:
     return Info(info.name, info.key, (*key, whole), document=True)
 
 
+def parents_first(infos: Sequence[Info]) -> list[Info]:
+    """What others point to comes before them; in a circle the order stays."""
+    by_name = {info.name: info for info in infos}
+    ordered: dict[str, Info] = {}
+    seen: set[str] = set()
+
+    def visit(info: Info) -> None:
+        if info.name in seen:
+            return
+        seen.add(info.name)
+        for key in info.foreign_keys:
+            if key.to in by_name:
+                visit(by_name[key.to])
+        ordered[info.name] = info
+
+    for info in infos:
+        visit(info)
+    return list(ordered.values())
+
+
 def alike(infos: Mapping[str, Info]) -> dict[str, Info]:
     """The tables with fields of the same kind where one refers to another: a database compares no text with numbers."""
     kinds = {(info.name, field.name): field.kind for info in infos.values() for field in info.fields}

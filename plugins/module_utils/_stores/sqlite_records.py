@@ -295,6 +295,8 @@ class SqliteRecords:
                 for _table, rowid, parent, _fk in connection.execute(
                     "PRAGMA foreign_key_check(%s)" % identifier(info.name)
                 ):
+                    if fold(parent) not in present:  # which was not to be migrated
+                        continue
                     raise TargetError(
                         "The row %s of the table %s points to a record of %s that is not there."
                         % (rowid, info.name, parent),
@@ -331,6 +333,7 @@ def _violation(
             key = canonical(list(key_of(info, record))).decode()
             return TargetError(
                 "The record %s of the collection %s can't be written: %s." % (key, info.name, failure),
-                "Is the key there twice? The batches before it are in the target; run again to continue.",
+                "Is the key there twice, or a unique value that of another record of the target? The batches before it"
+                " are in the target; run again to continue.",
             )
     return TargetError("The collection %s can't be written: %s." % (info.name, exc))

@@ -18,6 +18,7 @@ from .._core.records import record_digest
 from .._core.tagged_json import encode as encode_json
 from .._stores.record_kinds import Summary
 from .._stores.record_store import Info, Record, Reject
+from .._stores.sql_schema import parents_first
 from .migrate import safety_of, saved
 from .migrate_compare import Comparison, compact, compare
 from .migrate_plan import OVERALL, Job, Plan, in_target
@@ -42,7 +43,9 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
         ready.target.keep_position(OVERALL, overall)
     _prepare_tables(ready, jobs)
     listed = _listed_rejects(ready)
-    written = [_write(ready, job, listed) for job in _parents_first(jobs)]
+    by_name = {job.source.name: job for job in jobs}
+    order = parents_first([job.target for job in jobs])
+    written = [_write(ready, by_name[info.name], listed) for info in order]
     infos = [one.info for one in written]
     if ready.request.mode != "merge":
         for one in reversed(written):
@@ -103,26 +106,6 @@ def _start(job: Job, fresh: bool) -> dict[str, Any]:
         "fresh": fresh,
         "made": job.made,
     }
-
-
-def _parents_first(jobs: list[Job]) -> list[Job]:
-    """What others point to comes before them; in a circle the order stays."""
-    by_name = {job.source.name: job for job in jobs}
-    ordered: list[Job] = []
-    seen: set[str] = set()
-
-    def visit(job: Job) -> None:
-        if job.source.name in seen:
-            return
-        seen.add(job.source.name)
-        for key in job.target.foreign_keys:
-            if key.to in by_name:
-                visit(by_name[key.to])
-        ordered.append(job)
-
-    for job in jobs:
-        visit(job)
-    return ordered
 
 
 def _write(ready: Plan, job: Job, listed: frozenset[bytes]) -> _Written:

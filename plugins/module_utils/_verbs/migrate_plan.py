@@ -123,8 +123,8 @@ def _compared(ready: Plan, job: Job, there: Optional[Info]) -> Job:
         return job._replace(comparison=Comparison(added=read.records - done, left=done))
     if there is None:
         return job
-    if target.columns:
-        there = there._replace(key=job.target.key)
+    if target.columns:  # columns that the source does not have are the target's own
+        there = in_target(job.target, there)
     present = survey(target, there, job.loose, ready.progress, kinds=False)
     if (present.records, present.digest) == (read.records, read.digest):
         return job._replace(comparison=Comparison(left=present.records), held=present.records)

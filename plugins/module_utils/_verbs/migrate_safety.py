@@ -24,6 +24,7 @@ from .._stores.base import Copy, Store
 from .._stores.record_export import ExportStore, exported, lines
 from .._stores.record_store import Info, Record, RecordStore
 from .._stores.registry import STORES, open_store
+from .._stores.sql_schema import parents_first
 from . import restore
 from .arguments import NamedStore
 from .migrate_compare import compare
@@ -136,7 +137,9 @@ def _import(
     before = {info.name: info for info in target.collections()}
     dropped = [before[name] for name in created if name in before and name not in [info.name for info in infos]]
     differing = []
-    for number, info in enumerate(infos):
+    numbers = {info.name: number for number, info in enumerate(infos)}
+    for info in parents_first(infos):
+        number = numbers[info.name]
         wanted = _digest_of_file(copy, number)
         have = _digest(target, before[info.name]) if info.name in before else None
         if have != wanted:
