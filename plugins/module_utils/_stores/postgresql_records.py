@@ -298,8 +298,12 @@ class PostgresqlRecords:
     def forget(self, names: Sequence[str]) -> None:
         """See `RecordStore`."""
         with self._transaction("Can't remove the positions") as connection:
-            connection.execute("SET LOCAL client_min_messages = warning")
-            connection.execute("DROP TABLE IF EXISTS %s" % qualified(self._schema, POSITIONS))
+            table = qualified(self._schema, POSITIONS)
+            if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0] is None:
+                return
+            connection.execute("DELETE FROM %s WHERE collection = ANY (%%s)" % table, (list(names),))
+            if not connection.execute("SELECT 1 FROM %s LIMIT 1" % table).fetchone():
+                connection.execute("DROP TABLE %s" % table)
 
 
 def _part(info: Info, records: Sequence[Record], rejects: list[Reject]) -> tuple[str, bytes]:

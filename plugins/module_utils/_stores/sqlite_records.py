@@ -305,8 +305,12 @@ class SqliteRecords:
 
     def forget(self, names: Sequence[str]) -> None:
         """See `RecordStore`."""
+        if not self.positions(names):
+            return
         with self._transaction() as connection:
-            connection.execute("DROP TABLE IF EXISTS %s" % POSITIONS)
+            connection.executemany("DELETE FROM %s WHERE collection = ?" % POSITIONS, [(name,) for name in names])
+            if not connection.execute("SELECT 1 FROM %s LIMIT 1" % POSITIONS).fetchone():
+                connection.execute("DROP TABLE %s" % POSITIONS)
 
 
 def _keep(connection: sqlite3.Connection, collection: str, position: Any) -> None:

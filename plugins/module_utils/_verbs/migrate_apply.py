@@ -64,7 +64,10 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
         )
     ready.source.check_unchanged()
     # the mark of the whole last: a run that is killed in between is continued, not refused
-    ready.target.forget([*[job.source.name for job in ready.jobs], OVERALL])
+    names = [job.source.name for job in ready.jobs]
+    others = [] if ready.target.whole else [one.name for one in ready.target.collections() if one.name not in names]
+    # collections that this run was not asked for (`only`) may wait to be continued, too
+    ready.target.forget(names if ready.target.positions(others) else [*names, OVERALL])
     done = {one.job.source.name: Done(one.written, one.position["rejected"], one.seconds) for one in written}
     return [done.get(job.source.name, Done(0, 0, 0.0)) for job in ready.jobs], checks, overall["safety"]
 

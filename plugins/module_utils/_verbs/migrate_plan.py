@@ -89,6 +89,8 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
         position = positions.get(name)
         if position is not None and not (position["source"] == read.hexdigest() and position["count"] == read.records):
             position = None  # the source has changed since: this collection starts over
+        if there is None and not target.whole:
+            position = None  # somebody has removed it
         told = info._replace(peculiar=info.peculiar + lost.get(name, ()))
         every = Comparison(added=read.records)
         job = Job(told, finals[name], read, loose, every, there is not None, name in made, 0, position)

@@ -28,6 +28,7 @@ from .._stores.sql_schema import parents_first
 from . import restore
 from .arguments import NamedStore
 from .migrate_compare import compare
+from .migrate_plan import OVERALL
 from .migrate_survey import MODULUS
 from .writing import check_apart, publish, take
 
@@ -153,7 +154,11 @@ def _import(
     if not check:
         for info in dropped:
             target.drop(info)
+        # an interrupted migration has left some; there is nothing to go on with any more
+        names = [OVERALL, *created, *numbers]
+        target.positions(names)
         _put_back(target, copy, [(number, info) for number, info, _wanted in differing], scratch)
+        target.forget(names)
         for number, info in enumerate(infos):
             if _digest(target, info) != _digest_of_file(copy, number):
                 raise TargetError("The collection %s differs from backup %s after all." % (info.name, backup))
@@ -180,7 +185,6 @@ def _put_back(target: RecordStore, copy: Copy, parts: Sequence[tuple[int, Info]]
         )
         target.delete(info, extra)
     target.finish([info for _number, info in parts])
-    target.forget([info.name for _number, info in parts])
 
 
 def _chunks(copy: Copy, number: int, ordered: bool) -> Iterator[Sequence[Record]]:

@@ -5,12 +5,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_records import DynamodbRecordStore
+from ansible_collections.day2.ops.plugins.module_utils._stores.json_records import JsonRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql_records import PostgresqlRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_records import SqliteRecords
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 
+STORES: dict[str, Any] = {
+    "json": JsonRecords,
+    "sqlite": SqliteRecords,
+    "postgresql": PostgresqlRecords,
+    "dynamodb": DynamodbRecordStore,
+}
 # By name the child comes first.
 PARENT = "CREATE TABLE parent (id INTEGER PRIMARY KEY, v TEXT)"
 CHILD = "CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (id))"
@@ -78,3 +93,76 @@ def test_a_unique_value_of_another_record_is_named(stores: Stores, kind: str) ->
     with pytest.raises(Exception, match=r"unique value that of another record|Key \(v\)=\(a\) already exists"):
         run(source=source, target=target, on_existing="merge", safety_backup=False)
     assert sql(target, "SELECT * FROM parent") == [(50, "a")]
+
+
+class Stopped(Exception):
+    """Here a run ends."""
+
+
+def stop(kind: str, source: Store, target: Store, batches: int, **params: Any) -> None:
+    """A migration that ends after so many batches."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
+        write, count = STORES[kind].write, itertools.count()
+
+        def few(self: Any, *arguments: Any) -> None:
+            if next(count) == batches:
+                raise Stopped
+            write(self, *arguments)
+
+        patch.setattr(STORES[kind], "write", few)
+        run(source=source, target=target, batch_size=100, **params)
+
+
+def two_tables(stores: Stores, text: str) -> Store:
+    source = made(stores("sqlite"), "CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT)", "CREATE INDEX by_v ON a (v)")
+    made(source, "CREATE TABLE b (id INTEGER PRIMARY KEY, v TEXT)", "CREATE INDEX b_by_v ON b (v)")
+    with contextlib.closing(sqlite3.connect(source["path"])) as database, database:
+        for name in "ab":
+            database.executemany(f"INSERT INTO {name} VALUES (?, ?)", [(n, text + str(n)) for n in range(500)])
+    return source
+
+
+def contents(store: Store) -> list[Any]:
+    with open_records(store, {}) as records:
+        return [sorted(one["v"] for one in records.read(info)) for info in records.collections()]
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql", "dynamodb"])
+def test_a_run_for_some_leaves_the_others_to_be_continued(stores: Stores, kind: str) -> None:
+    source, target = two_tables(stores, "x"), stores(kind)
+    stop(kind, source, target, 7)
+    assert run(source=source, target=target, only=["a"])["changed"]
+    done = run(source=source, target=target, safety_backup=False)
+    assert done["changed"]
+    if kind != "json":  # which is in place as a whole
+        assert done["migration"]["resumed"]
+        assert done["migration"]["written"] == 300
+    assert contents(target) == contents(source)
+    if kind in ("sqlite", "postgresql"):
+        with open_records(target, {}) as records:
+            assert [[index.name for index in info.indexes] for info in records.collections()] == [["by_v"], ["b_by_v"]]
+    assert not run(source=source, target=target)["changed"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_table_that_was_removed_meanwhile_is_made_again(stores: Stores, kind: str) -> None:
+    source, target = two_tables(stores, "x"), stores(kind)
+    stop(kind, source, target, 7)
+    sql(target, "DROP TABLE b")
+    assert run(source=source, target=target)["changed"]
+    assert contents(target) == contents(source)
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql", "dynamodb"])
+def test_a_replacement_that_was_interrupted_can_be_reverted(stores: Stores, kind: str, tmp_path: Path) -> None:
+    old, source, target = two_tables(stores, "old"), two_tables(stores, "new"), stores(kind)
+    more = {"repository": str(tmp_path / "backups"), "name": "two"}
+    run(source=old, target=target)
+    stop(kind, source, target, 7, on_existing="replace", **more)
+    run(target=target, state="reverted", **more)
+    assert contents(target) == contents(old)
+    # and nothing is taken for having been done
+    assert run(source=source, target=target, on_existing="replace", **more)["changed"]
+    assert contents(target) == contents(source)
+    run(target=target, state="reverted", **more)
+    assert contents(target) == contents(old)
