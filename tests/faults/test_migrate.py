@@ -181,9 +181,8 @@ def crash_server(postgresql: dict[str, Any]) -> None:
         )
 
     until = time.monotonic() + 20
-    with connection() as witness:
-        with connection() as victim:
-            os.kill(victim.info.backend_pid, signal.SIGKILL)
+    with contextlib.closing(connection()) as witness, contextlib.closing(connection()) as victim:
+        os.kill(victim.info.backend_pid, signal.SIGKILL)
         with contextlib.suppress(psycopg.OperationalError):
             while time.monotonic() < until:
                 witness.execute("SELECT pg_sleep(0.01)")

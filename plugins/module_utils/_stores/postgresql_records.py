@@ -99,7 +99,8 @@ class PostgresqlRecords:
             self._fresh = False
         if not self._fresh:
             with errors(SourceError, "Can't read from PostgreSQL"):
-                self._reader.execute("ROLLBACK")
+                if self._reader.info.transaction_status.name != "IDLE":
+                    self._reader.execute("ROLLBACK")
                 self._reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 self._reader.execute("SELECT 1")
             self._fresh = True
@@ -109,11 +110,12 @@ class PostgresqlRecords:
     def _transaction(self, doing: str) -> Iterator[Any]:
         if self._writer is None:
             self._writer = connect(self._options)
-        if self._fresh:  # its locks would hold up our own changes of tables
-            self._reader.execute("ROLLBACK")
-            self._fresh = False
-        with errors(TargetError, doing), self._writer.transaction():
-            yield self._writer
+        with errors(TargetError, doing):
+            if self._fresh:  # its locks would hold up our own changes of tables
+                self._reader.execute("ROLLBACK")
+                self._fresh = False
+            with self._writer.transaction():
+                yield self._writer
 
     def claim(self) -> bool:
         """See `RecordStore`."""
