@@ -50,7 +50,11 @@ options:
   on_existing:
     description:
       - What to do when the target holds records of a collection that differ from the source's.
-      - V(fail), nothing; V(merge), add and overwrite by key; V(replace), also remove what the source does not have.
+      - V(fail), nothing; V(merge), add and overwrite by key; V(replace), also remove what the source does not have. Columns that
+        only the target has are left to it.
+      - In databases records are put over those of the same key, and what is too much is removed in the end. They refuse a unique
+        value that moves from one record to another, and PostgreSQL a record that points to one of its own table in a later batch.
+        Where that is so, migrate into an empty target.
     type: str
     choices: [fail, merge, replace]
     default: fail
