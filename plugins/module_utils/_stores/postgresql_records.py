@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from .._core.errors import SourceError, TargetError
 from .._core.record_batches import BATCH, Written, batch, batch_of_rows, batches
@@ -81,6 +81,7 @@ class PostgresqlRecords:
         self.notes: list[str] = []
         self._reader: Any = None
         self._writer: Any = None
+        self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
         self._fresh = False  # the reader sees what was written
 
     def __enter__(self) -> PostgresqlRecords:
@@ -198,8 +199,10 @@ class PostgresqlRecords:
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `RecordStore`."""
+        if self._fitting is None or self._fitting[0] is not info:
+            self._fitting = (info, converter(info))
         try:
-            converter(info)(record)
+            self._fitting[1](record)
         except Refused as exc:
             return str(exc)
         return ""
@@ -241,7 +244,9 @@ class PostgresqlRecords:
     def ensure(self, info: Info, clear: bool, position: Any) -> None:
         """See `RecordStore`."""
         with self._transaction("Can't make the table %s" % info.name) as connection:
-            found = [one for one in describe(connection, self._schema) if one.name == info.name]
+            table = qualified(self._schema, info.name)
+            taken = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0] is not None
+            found = [one for one in describe(connection, self._schema) if one.name == info.name] if taken else []
             if found:
                 sql_schema.check_fits(info, found[0], _same)
             else:

@@ -162,7 +162,7 @@ class RecordStore(Protocol):
         """
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
-        """Why the target can't hold the record, "" when it can. `info` is what `ensure` was given."""
+        """Why the target can't hold the record, "" when it can. `info` is what `ensure` is given, for many records."""
 
     def positions(self, names: Sequence[str]) -> dict[str, Any]:
         """The positions of an unfinished migration, of those of these names that have one."""

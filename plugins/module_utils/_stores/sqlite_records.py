@@ -51,6 +51,7 @@ class SqliteRecords:
         self._lock = FileLock(path)
         # Of tables that were read whole in the reader's transaction, and can be read again as text.
         self._kinds: dict[str, Kinds] = {}
+        self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
 
     def __enter__(self) -> SqliteRecords:
         return self
@@ -206,8 +207,10 @@ class SqliteRecords:
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `RecordStore`."""
+        if self._fitting is None or self._fitting[0] is not info:
+            self._fitting = (info, self._row_of(info))
         try:
-            self._row_of(info)(record)
+            self._fitting[1](record)
         except Refused as exc:
             return str(exc)
         return ""

@@ -23,7 +23,7 @@ from .._repository.manifest import check_set_name
 from .._stores.record_registry import argument_spec, open_records
 from .._stores.record_store import RecordStore
 from .arguments import COMPRESSION, duration
-from .migrate_plan import Plan, Request, look
+from .migrate_plan import Plan, Request, foreseen, look
 from .migrate_report import refusal, report
 from .migrate_survey import dangling, parse_reference
 
@@ -119,7 +119,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             result = run_schema(request, target, check, progress)
         else:
             source = stack.enter_context(open_records(params["source"], keys, workers))
-            ready = plan(request, source, target, stack.enter_context(scratch_directory()), progress)
+            scratch = stack.enter_context(scratch_directory())
+            ready = plan(request, source, target, check=check, scratch=scratch, progress=progress)
             if check or not any(job.changes for job in ready.jobs):
                 result = report(ready, check=check)
             else:
@@ -169,9 +170,13 @@ def safety_of(request: Request) -> Any:
     )
 
 
-def plan(request: Request, source: RecordStore, target: RecordStore, scratch: str, progress: Progress) -> Plan:
+def plan(
+    request: Request, source: RecordStore, target: RecordStore, *, check: bool, scratch: str, progress: Progress
+) -> Plan:
     """Read both sides and find out what would change. Raises whatever speaks against it."""
     ready = look(request, source, target, scratch, progress)
+    if check:
+        ready = foreseen(ready)
     if any(job.changes for job in ready.jobs):
         target.check_writable([job.target for job in ready.jobs], _needed(ready))
     _check_allowed(ready)

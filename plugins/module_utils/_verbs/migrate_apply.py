@@ -45,7 +45,8 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
     listed = _listed_rejects(ready)
     by_name = {job.source.name: job for job in jobs}
     order = parents_first([job.target for job in jobs])
-    written = [_write(ready, by_name[info.name], listed) for info in order]
+    found = {info.name: info for info in ready.target.collections()} if ready.target.columns else {}
+    written = [_write(ready, by_name[info.name], found.get(info.name), listed) for info in order]
     infos = [one.info for one in written]
     if ready.request.mode != "merge":
         for one in reversed(written):
@@ -111,15 +112,17 @@ def _start(job: Job, fresh: bool) -> dict[str, Any]:
     }
 
 
-def _write(ready: Plan, job: Job, listed: frozenset[bytes]) -> _Written:
-    """Write the rest of a collection, batch by batch."""
+def _write(ready: Plan, job: Job, there: Optional[Info], listed: frozenset[bytes]) -> _Written:
+    """Write the rest of a collection, batch by batch.
+
+    :param there: the table as the target has it.
+    """
     name = job.source.name
     position = dict(job.position or ready.target.positions([name])[name])
     if position["done"] and not ready.source.stable:  # the order is another one now
         position = _start(job, False)
     upsert = ready.request.mode == "merge" or not position["fresh"]
-    found = {info.name: info for info in ready.target.collections()} if ready.target.columns else {}
-    info = in_target(job.target, found[name]) if name in found else job.target
+    info = in_target(job.target, there) if there is not None else job.target
     began, written = time.monotonic(), position["done"]
     ready.progress.start("Migrating %s" % name, job.survey.records, "records")
     if position["done"] < job.survey.records:

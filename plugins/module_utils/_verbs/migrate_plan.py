@@ -147,6 +147,23 @@ def _compared(ready: Plan, job: Job, there: Optional[Info]) -> Job:
     return job._replace(comparison=found, held=present.records)
 
 
+def foreseen(ready: Plan) -> Plan:
+    """With what the target will refuse of new collections, too; a run finds that out as it writes."""
+    return ready._replace(jobs=[_foreseen(ready, job) for job in ready.jobs])
+
+
+def _foreseen(ready: Plan, job: Job) -> Job:
+    if ready.target.whole or job.held or job.position is not None:  # takes all; was looked at; is under way
+        return job
+    ready.progress.start("Looking what %s can hold of %s" % (ready.target.location, job.source.name), unit="records")
+    count, rejected = 0, 0
+    for chunk in ready.source.chunks(job.source, ordered=False):
+        rejected += sum(1 for record in chunk if ready.target.refuses(job.target, record))
+        count += len(chunk)
+        ready.progress.update(count)
+    return job._replace(comparison=job.comparison._replace(added=count - rejected, rejected=rejected))
+
+
 def wanted(request: Request, source: RecordStore) -> list[Info]:
     """The collections to migrate, each with a key."""
     infos = source.collections()

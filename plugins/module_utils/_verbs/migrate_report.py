@@ -47,6 +47,8 @@ def report(
     check: bool = False,
 ) -> dict[str, Any]:
     """The result of the module."""
+    if done:
+        ready = ready._replace(jobs=[_as_done(job, one) for job, one in zip(ready.jobs, done)])
     changed = any(job.changes for job in ready.jobs)
     rows = [_row(job, done[number] if done else None, check) for number, job in enumerate(ready.jobs)]
     seconds = sum(one.seconds for one in done)
@@ -107,6 +109,14 @@ def _unkept(job: Job) -> list[str]:
     ]
 
 
+def _as_done(job: Job, done: Done) -> Job:
+    """With what the target has refused of new records, which the plan did not know."""
+    one = job.comparison
+    before = job.position["rejected"] if job.position is not None else one.rejected
+    refused = max(done.rejected - before, 0) if job.changes else 0
+    return job._replace(comparison=one._replace(added=one.added - refused, rejected=one.rejected + refused))
+
+
 def _row(job: Job, done: Optional[Done], check: bool) -> dict[str, Any]:
     one = job.comparison
     return {
@@ -128,13 +138,16 @@ def _rate(count: int, seconds: float) -> float:
 
 
 def _message(ready: Plan, migration: dict[str, Any], changed: bool, seconds: float, check: bool) -> str:
+    refused = ", without %d that it can't hold" % migration["errors"] if migration["errors"] else ""
     if not changed:
-        return "Nothing to migrate: %s has all %d records." % (ready.target.location, migration["total"])
-    return "%s %d records from %s to %s%s." % (
+        held = migration["total"] - migration["errors"]
+        return "Nothing to migrate: %s has all %d records%s." % (ready.target.location, held, refused)
+    return "%s %d records from %s to %s%s%s." % (
         "Would migrate" if check else "Migrated",
         sum(row["added"] + row["changed"] for row in migration["collections"]),
         ready.source.location,
         ready.target.location,
+        refused,
         "" if check else ", verified",
     )
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_records import DynamodbRecordStore
 from ansible_collections.day2.ops.plugins.module_utils._stores.json_records import JsonRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql_records import PostgresqlRecords
@@ -166,3 +168,25 @@ def test_a_replacement_that_was_interrupted_can_be_reverted(stores: Stores, kind
     assert contents(target) == contents(source)
     run(target=target, state="reverted", **more)
     assert contents(target) == contents(old)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "dynamodb"])
+def test_check_mode_tells_what_will_be_rejected_and_nobody_says_all(stores: Stores, kind: str, tmp_path: Path) -> None:
+    source, target = stores("json"), stores(kind)
+    records: dict[str, Any] = {"host-%d" % n: {"id": "host-%d" % n, "text": "x"} for n in range(250)}
+    records["bad"] = {"id": "bad", "text": "\ud800"}
+    Path(source["path"]).write_text(json.dumps({"hosts": records}))
+    more = {"source": source, "target": target, "rejects": str(tmp_path / "rejects")}
+    with pytest.raises(TargetError, match="can't hold 1 records of hosts"):
+        run(True, **more)
+    first, done = run(True, **more, max_rejects=1), run(**more, max_rejects=1)
+    assert first["diff"] == done["diff"]
+    for result in (first, done):
+        (row,) = result["migration"]["collections"]
+        assert (row["added"], row["rejected"], row["total"]) == (250, 1, 251)
+        assert "igrate 250 records" in result["msg"].replace("Migrated", "migrate")
+        assert ", without 1 that it can't hold" in result["msg"]
+    again = run(**more, max_rejects=1)
+    assert not again["changed"]
+    assert "has all 250 records, without 1 that it can't hold." in again["msg"]
+    assert len((tmp_path / "rejects").read_text().splitlines()) == 1

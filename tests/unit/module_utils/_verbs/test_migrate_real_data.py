@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
 from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
-from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run
+from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
 
 PROJ = "/usr/share/proj/proj.db"
 ISO = Path("/usr/share/iso-codes/json")
@@ -57,12 +58,15 @@ def references(store: Store) -> dict[str, Any]:
 
 def test_a_database_with_the_quirks_of_a_real_one(stores: Stores) -> None:
     """36 tables with keys of several columns that hold numbers or text, and foreign keys between them."""
-    chain = [{"type": "sqlite", "path": installed(PROJ, "proj-data")}, *map(stores, ("postgresql", "sqlite", "json"))]
+    chain = list(map(stores, ("sqlite", "postgresql", "sqlite", "json")))
+    shutil.copy(installed(PROJ, "proj-data"), chain[0]["path"])
+    for name in ("usage", "alias_name"):  # half of all rows are theirs
+        sql(chain[0], "DELETE FROM %s WHERE rowid %% 5" % name)
     keys = [{"collection": name, "fields": fields.split()} for name, fields in KEYS.items()]
     for source, target in zip(chain, chain[1:]):
         done = run(source=source, target=target, primary_keys=keys)
         assert all(one["ok"] for one in done["validation"])
-        assert done["migration"]["total"] > 60_000
+        assert done["migration"]["total"] > 35_000
     given = {name: tuple(fields.split()) for name, fields in KEYS.items()}
     with open_records(chain[1], {}) as records:
         given.update({info.name: info.key for info in records.collections()})
