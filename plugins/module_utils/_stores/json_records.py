@@ -18,25 +18,25 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, Callable, NamedTuple, Optional
+from typing import Any, BinaryIO, Optional
 
 from .._core import files
 from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.file_lock import FileLock
-from .._core.record_batches import BATCH, batch, batches, digest_sum, layouts
+from .._core.record_batches import BATCH, batch, batches
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
 from .._core.workers import in_order
 from . import json_stream
+from .json_parts import KEY, VALUE, Part, Place, looked_at, read_part, records_of, text_of
 from .json_read import stem
-from .json_stream import Document, Found, Member
+from .json_stream import Document, Member
 from .record_kinds import Kinds, Summary
 from .record_store import DECIMAL, INTEGER, JSON, POSITIONS, TEXT, Account, Field, Info, Record
 from .sql_schema import shaped
 from .sqlite_records import SqliteRecords
 
-Part = Callable[[], Iterator[Found]]  # members and their keys, many at a time
-KEY, VALUE, SCALARS = "_key", "_value", "_document"
+SCALARS = "_document"
 _CHUNK = 1 << 20
 # Of a name that can be a table's: SQLite keeps some for itself, and does not tell capitals from others.
 _TABLE, _CAPITAL = re.compile(r"(?!sqlite_|\^)[^A-Z]*", re.S), re.compile(r"[A-Z^]")
@@ -123,7 +123,7 @@ class JsonRecords:
             return tuple(given or ())
         digest, kinds = 0, Kinds()
         candidates: Optional[Sequence[str]] = given
-        parts = [functools.partial(_looked_at, part, given) for part in self._parts(member)]
+        parts = [functools.partial(looked_at, part, given) for part in self._parts(member)]
         with contextlib.closing(in_order(parts, self._workers)) as results:
             for found, total, seen in results:
                 candidates = found if candidates is None else [name for name in candidates if name in found]
@@ -143,7 +143,7 @@ class JsonRecords:
         bounds = [(member.start, 0), *member.marks, (member.end, member.records)]
         return [
             functools.partial(
-                _part, path, told, _Place(start, end, member.kind, until - done, not done, end == member.end)
+                read_part, path, told, Place(start, end, member.kind, until - done, not done, end == member.end)
             )
             for (start, done), (end, until) in zip(bounds, bounds[1:])
             if until > done
@@ -156,7 +156,7 @@ class JsonRecords:
         if found is None or info.name == SCALARS:
             yield from map(batch, batches(self._scalars(info), BATCH))
             return
-        parts = [functools.partial(_records_of, part, info, self.path) for part in self._parts(found)]
+        parts = [functools.partial(records_of, part, info, self.path) for part in self._parts(found)]
         with contextlib.closing(in_order(parts, self._workers)) as results:
             yield from results
 
@@ -316,7 +316,7 @@ class JsonRecords:
                 key = record.pop(KEY)
                 data = _member(str(key), record[VALUE] if list(record) == [VALUE] else record)
             else:
-                key = _text(record[info.key[0]])
+                key = text_of(record[info.key[0]])
                 data = _member(encode_json(record[info.key[0]]) if key is None else key, record)
             out.write(separator + b"  " + data)
             separator, empty = b",\n", False
@@ -329,7 +329,7 @@ class JsonRecords:
             return False
         kind = {field.name: field.kind for field in info.fields}.get(info.key[0], TEXT)
         if kind == DECIMAL:  # which most integers of others are
-            return all(_text(record[info.key[0]]) is not None for record in self._stage().read(_held(info)))
+            return all(text_of(record[info.key[0]]) is not None for record in self._stage().read(_held(info)))
         return kind in (TEXT, INTEGER)
 
     def forget(self, names: Sequence[str]) -> None:
@@ -349,91 +349,12 @@ class JsonRecords:
                     os.unlink(self._gathered + suffix)
 
 
-class _Place(NamedTuple):
-    """Some members of a collection: where they are in the document, and how many."""
-
-    start: int
-    end: int
-    kind: str
-    members: int
-    first: bool
-    last: bool
-
-
-def _part(path: str, told: str, place: _Place) -> Iterator[Found]:
-    """The members at a place, with their keys."""
-    with os.fdopen(files.open_regular(path, SourceError), "rb", buffering=0) as handle:
-        handle.seek(place.start)
-        if place.end - place.start <= 2 * json_stream.WINDOW:  # a window, and what led to its first whole member
-            found = json_stream.whole(handle.read(place.end - place.start), *place[2:])
-            if found is not None:
-                keys, records = found
-                for start in range(0, len(records), BATCH):
-                    yield keys[start : start + BATCH], records[start : start + BATCH]
-                return
-            handle.seek(place.start)
-
-        def read(size: int) -> bytes:
-            return handle.read(max(0, min(size, place.end - handle.tell())))
-
-        members = json_stream.records(read, told, "" if place.first else place.kind)
-        for some in batches(itertools.islice(members, place.members), BATCH):
-            yield [key for key, record in some], [record for key, record in some]
-
-
-def _looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[list[str], int, Kinds]]:
-    """Of some members: the fields that equal the key in each of them, the sum of their digests, and their kinds.
-
-    Nothing more once there is no such field.
-    """
-    candidates = None if given is None else list(given)
-    for texts, records in part():
-        if set(map(type, records)) != {dict}:
-            yield [], 0, Kinds()
-            return
-        if candidates is None:
-            candidates = [name for name, value in records[0].items() if _text(value) == texts[0]]
-        candidates = [name for name in candidates if _same([record.get(name) for record in records], texts)]
-        kinds, found = Kinds(), layouts(records)
-        kinds.see(found)
-        yield candidates, digest_sum(found), kinds
-        if not candidates:
-            return
-
-
-def _records_of(part: Part, info: Info, path: str) -> Iterator[Sequence[Record]]:
-    kept = info.key == (KEY,)
-    for keys, members in part():
-        if not kept and set(map(type, members)) == {dict}:
-            yield batch(members)
-            continue
-        records = []
-        for key, record in zip(keys, members):
-            if not isinstance(record, dict):
-                if key is None:
-                    raise SourceError("%s: the list %s has a member that is no mapping." % (path, info.name))
-                records.append({KEY: key, VALUE: record})
-            else:
-                records.append({KEY: key, **record} if kept and key is not None else record)
-        yield batch(records)
-
-
 def _held(info: Info) -> Info:
     """How the records are gathered: by their keys, whatever kinds these have."""
     name = info.name
     if not _TABLE.fullmatch(name) or name == POSITIONS:
         name = "^" + _CAPITAL.sub(lambda match: "^" + match[0].lower(), name)
     return shaped(Info(name, info.key, tuple(Field(name, JSON) for name in info.key)), True)
-
-
-def _text(value: Any) -> Optional[str]:
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _same(values: list[Any], texts: Sequence[Optional[str]]) -> bool:
-    return values == texts or all(_text(value) == text for value, text in zip(values, texts))
 
 
 def _member(key: str, value: Any) -> bytes:

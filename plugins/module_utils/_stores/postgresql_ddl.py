@@ -109,7 +109,7 @@ def _own_statements(info: Info) -> Sequence[str]:
 _LONGEST_NAME = 63  # bytes
 
 
-def free_name(wanted: str, taken: set[str]) -> str:
+def _free_name(wanted: str, taken: set[str]) -> str:
     """A name for an index as much like the wanted one as can be, which is then taken."""
     name, number = _cut(wanted, ""), 1
     while name in taken:
@@ -138,7 +138,7 @@ def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence
         "CREATE %sINDEX %s ON %s %s"
         % (
             "UNIQUE " if one.unique else "",
-            identifier(free_name(one.name, taken)),
+            identifier(_free_name(one.name, taken)),
             table,
             one.definition if ours and one.definition else listed(one.fields),
         )

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from .._core.compression import choose
 from .._core.errors import TargetError
 from .._core.progress import Progress
-from .._core.record_batches import batches
-from .._core.records import record_digest
+from .._core.record_batches import batches, digest_sum, layouts
 from .._core.scratch import scratch_directory
 from .._repository.base import Repository
 from .._repository.manifest import SAFETY, Manifest
@@ -137,19 +136,18 @@ def _import(
     infos = exported(part.details)
     before = {info.name: info for info in target.collections()}
     dropped = [before[name] for name in created if name in before and name not in [info.name for info in infos]]
-    differing = []
     numbers = {info.name: number for number, info in enumerate(infos)}
-    for info in parents_first(infos):
-        number = numbers[info.name]
-        wanted = _digest_of_file(copy, number)
-        have = _digest(target, before[info.name]) if info.name in before else None
-        if have != wanted:
-            differing.append((number, info, wanted))
+    wanted = {name: _digest_of(_chunks(copy, number, True)) for name, number in numbers.items()}
+    differing = [
+        info
+        for info in parents_first(infos)
+        if info.name not in before or _digest(target, before[info.name]) != wanted[info.name]
+    ]
     diff = {
         "before_header": "now",
         "after_header": "backup %s" % backup,
-        "before": "".join("%s\n" % info.name for info in [*dropped, *(info for _number, info, _digest in differing)]),
-        "after": "".join("%s (from the backup)\n" % info.name for _number, info, _digest in differing),
+        "before": "".join("%s\n" % info.name for info in [*dropped, *differing]),
+        "after": "".join("%s (from the backup)\n" % info.name for info in differing),
     }
     if not check:
         for info in dropped:
@@ -157,10 +155,10 @@ def _import(
         # an interrupted migration has left some; there is nothing to go on with any more
         names = [OVERALL, *created, *numbers]
         target.positions(names)
-        _put_back(target, copy, [(number, info) for number, info, _wanted in differing], scratch)
+        _put_back(target, copy, [(numbers[info.name], info) for info in differing], scratch)
         target.forget(names)
-        for number, info in enumerate(infos):
-            if _digest(target, info) != _digest_of_file(copy, number):
+        for info in infos:
+            if _digest(target, info) != wanted[info.name]:
                 raise TargetError("The collection %s differs from backup %s after all." % (info.name, backup))
     return bool(differing or dropped), diff
 
@@ -189,7 +187,7 @@ def _put_back(target: RecordStore, copy: Copy, parts: Sequence[tuple[int, Info]]
 
 def _chunks(copy: Copy, number: int, ordered: bool) -> Iterator[Sequence[Record]]:
     with copy.open("%d.jsonl" % number) as reader:
-        yield from batches(lines(reader), 1000)
+        yield from batches(lines(reader), 5000)
 
 
 def _fill(target: RecordStore, info: Info, copy: Copy, number: int) -> None:
@@ -197,20 +195,13 @@ def _fill(target: RecordStore, info: Info, copy: Copy, number: int) -> None:
         if rejects:
             raise TargetError("%s: a record of the backup can't be written: %s." % (info.name, rejects[0].reason))
 
-    with copy.open("%d.jsonl" % number) as reader:
-        batch = []
-        for record in lines(reader):
-            batch.append(record)
-            if len(batch) == 5000:
-                target.write(info, batch, refused, True)
-                batch = []
-        target.write(info, batch, refused, True)
+    for chunk in _chunks(copy, number, True):
+        target.write(info, chunk, refused, True)
 
 
-def _digest_of_file(copy: Copy, number: int) -> int:
-    with copy.open("%d.jsonl" % number) as reader:
-        return sum(record_digest(record) for record in lines(reader)) % MODULUS
+def _digest_of(chunks: Iterable[Sequence[Record]]) -> int:
+    return sum(digest_sum(layouts(chunk)) for chunk in chunks) % MODULUS
 
 
 def _digest(target: RecordStore, info: Info) -> int:
-    return sum(record_digest(record) for record in target.read(info)) % MODULUS
+    return _digest_of(target.chunks(info, ordered=False))

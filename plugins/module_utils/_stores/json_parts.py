@@ -1,0 +1,101 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The members of a collection in a JSON document, part by part: what a worker process reads of them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable, NamedTuple, Optional
+
+from .._core import files
+from .._core.errors import SourceError
+from .._core.record_batches import BATCH, batch, batches, digest_sum, layouts
+from . import json_stream
+from .json_stream import Found
+from .record_kinds import Kinds
+from .record_store import Info, Record
+
+Part = Callable[[], Iterator[Found]]  # members and their keys, many at a time
+KEY, VALUE = "_key", "_value"
+
+
+class Place(NamedTuple):
+    """Some members of a collection: where they are in the document, and how many."""
+
+    start: int
+    end: int
+    kind: str
+    members: int
+    first: bool
+    last: bool
+
+
+def read_part(path: str, told: str, place: Place) -> Iterator[Found]:
+    """The members at a place, with their keys."""
+    with os.fdopen(files.open_regular(path, SourceError), "rb", buffering=0) as handle:
+        handle.seek(place.start)
+        if place.end - place.start <= 2 * json_stream.WINDOW:  # a window, and what led to its first whole member
+            found = json_stream.whole(handle.read(place.end - place.start), *place[2:])
+            if found is not None:
+                keys, records = found
+                for start in range(0, len(records), BATCH):
+                    yield keys[start : start + BATCH], records[start : start + BATCH]
+                return
+            handle.seek(place.start)
+
+        def read(size: int) -> bytes:
+            return handle.read(max(0, min(size, place.end - handle.tell())))
+
+        members = json_stream.records(read, told, "" if place.first else place.kind)
+        for some in batches(itertools.islice(members, place.members), BATCH):
+            yield [key for key, record in some], [record for key, record in some]
+
+
+def looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[list[str], int, Kinds]]:
+    """Of some members: the fields that equal the key in each of them, the sum of their digests, and their kinds.
+
+    Nothing more once there is no such field.
+    """
+    candidates = None if given is None else list(given)
+    for texts, records in part():
+        if set(map(type, records)) != {dict}:
+            yield [], 0, Kinds()
+            return
+        if candidates is None:
+            candidates = [name for name, value in records[0].items() if text_of(value) == texts[0]]
+        candidates = [name for name in candidates if _same([record.get(name) for record in records], texts)]
+        kinds, found = Kinds(), layouts(records)
+        kinds.see(found)
+        yield candidates, digest_sum(found), kinds
+        if not candidates:
+            return
+
+
+def records_of(part: Part, info: Info, path: str) -> Iterator[Sequence[Record]]:
+    kept = info.key == (KEY,)
+    for keys, members in part():
+        if not kept and set(map(type, members)) == {dict}:
+            yield batch(members)
+            continue
+        records = []
+        for key, record in zip(keys, members):
+            if not isinstance(record, dict):
+                if key is None:
+                    raise SourceError("%s: the list %s has a member that is no mapping." % (path, info.name))
+                records.append({KEY: key, VALUE: record})
+            else:
+                records.append({KEY: key, **record} if kept and key is not None else record)
+        yield batch(records)
+
+
+def text_of(value: Any) -> Optional[str]:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _same(values: list[Any], texts: Sequence[Optional[str]]) -> bool:
+    return values == texts or all(text_of(value) == text for value, text in zip(values, texts))
