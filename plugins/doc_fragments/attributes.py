@@ -33,6 +33,8 @@ attributes:
     support: full
   idempotent:
     support: full
+notes:
+  - A byte of a file name that is not part of valid UTF-8 is shown as C(\xNN), two hexadecimal digits, in results, messages and diffs.
 """
 
     INFO = r"""

@@ -14,6 +14,7 @@ from ansible.module_utils.common.parameters import remove_values
 
 from ._core.errors import Day2Error, MissingDependency
 from ._core.progress import VARIABLE, Progress
+from ._core.shown import shown, shown_text
 
 Verb = Callable[[Mapping[str, Any], bool, Progress], dict[str, Any]]
 
@@ -32,11 +33,12 @@ def run(
     try:
         result = verb(params, module.check_mode, progress)
     except MissingDependency as exc:
-        module.fail_json(msg=f"{missing_required_lib(exc.name, reason=exc.reason)} {exc.hint}")
+        module.fail_json(msg=shown_text(f"{missing_required_lib(exc.name, reason=exc.reason)} {exc.hint}"))
     except Day2Error as exc:
-        module.fail_json(msg=str(exc), **exc.details)
+        module.fail_json(msg=shown_text(str(exc)), **shown(exc.details))
     finally:
         progress.close()
+    result = shown(result)
     for warning in result.pop("warnings", []):
         module.warn(warning)
     if result.pop("failed", False):

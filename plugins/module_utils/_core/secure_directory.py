@@ -12,17 +12,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
 import functools
 import os
 import stat
-import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Callable, Optional
 
-from .errors import Day2Error, LockTimeout, TargetError
+from .errors import Day2Error, TargetError
 from .files import from_os_error
+from .run_lock import RunLock
 
 _RENAME_NOREPLACE = 1
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -41,6 +40,7 @@ class SecureDirectory:
     def __init__(self, path: str, kind: type[Day2Error] = TargetError) -> None:
         self.path = os.path.abspath(path)
         self._kind = kind
+        self._lock: Optional[RunLock] = None
         with self.errors("Can't open the directory", self.path):
             self.fd = _open_directory(self.path, kind)
         info = os.fstat(self.fd)
@@ -63,6 +63,8 @@ class SecureDirectory:
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
+        if self._lock is not None:
+            self._lock.release()
 
     def of(self, name: str) -> str:
         """The path of an entry, for people."""
@@ -167,22 +169,15 @@ class SecureDirectory:
             raise OSError(code, os.strerror(code), self.path)
 
     def lock(self, timeout: float) -> None:
-        """Keep other runs out of this directory until it is closed (a kill releases it, too).
+        """Keep other runs of this user out of the directory until it is closed (a kill releases it, too).
 
         :param timeout: seconds to wait.
-        :raises LockTimeout:
+        :raises LockTimeout: another run works there; TargetError: there is nowhere to keep the lock.
         """
-        end = time.monotonic() + timeout
-        while True:
-            try:
-                fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    raise LockTimeout(
-                        f"Another run works in {self.path}.", "Wait for it to end, or give it longer (lock_timeout)."
-                    ) from None
-                time.sleep(0.05)
+        info = os.fstat(self.fd)
+        lock = RunLock(self.path, info.st_dev, info.st_ino)
+        lock.take(timeout)
+        self._lock = lock
 
 
 def copy_attributes(source: int, target: int, info: os.stat_result) -> list[str]:

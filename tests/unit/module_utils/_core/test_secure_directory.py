@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 from pathlib import Path
@@ -138,6 +139,14 @@ def test_only_one_run_at_a_time(tmp_path: Path) -> None:
             second.lock(0.1)
     with SecureDirectory(str(tmp_path)) as third:
         third.lock(0)
+
+
+def test_who_can_read_a_directory_can_not_keep_a_run_out(tmp_path: Path) -> None:
+    fd = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    with SecureDirectory(str(tmp_path)) as directory:
+        directory.lock(0)
+    os.close(fd)
 
 
 def test_attributes_are_carried_over(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.secure_directory import SecureDirectory
 from ansible_collections.day2.ops.tests.unit.module_utils._retention.conftest import aged, retain, rule
 
 Tree = Callable[[], dict[str, str]]
@@ -318,16 +319,11 @@ def test_docker_files_that_are_left(tmp_path: Path, text: str) -> None:
 
 
 def test_two_runs_at_once(tmp_path: Path) -> None:
-    import fcntl
-
     aged(tmp_path / "logs" / "a.log", 10)
-    fd = os.open(tmp_path / "logs", os.O_RDONLY)
-    fcntl.flock(fd, fcntl.LOCK_EX)
-    try:
+    with SecureDirectory(str(tmp_path / "logs")) as other:
+        other.lock(0)
         failed = failing(rule(tmp_path / "logs" / "*", {"tier": "remove"}))
-        assert "Another run" in failed["problems"][0]["problem"]
-    finally:
-        os.close(fd)
+    assert "Another run" in failed["problems"][0]["problem"]
     assert (tmp_path / "logs" / "a.log").exists()
 
 
