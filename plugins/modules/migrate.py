@@ -27,6 +27,8 @@ description:
     document that is written meanwhile makes the task fail.
   - With O(schema) instead of O(source) brings the schema of a database up to the newest of a list of versions, each step and its
     record in one transaction.
+  - PostgreSQL is read with C(row_security=off). Where policies would hide rows from the role, the task fails with the server's
+    message. Tables that inherit from others are migrated as tables of their own, and a warning names what their parents lose.
   - Views, triggers, virtual tables, partitioning, row security, and sequences that no column owns stay behind. CHECK constraints,
     computed columns, defaults that are expressions (but not the time of writing, which every database has), indexes on some rows,
     on an expression or like GIN, enumerations, domains and collations go to a new table in a database of the same type only, where

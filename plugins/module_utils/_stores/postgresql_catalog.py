@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 from .postgresql_client import identifier
 from .postgresql_ddl import INDEX, TIMES
@@ -127,6 +127,17 @@ UNION ALL SELECT 'sequence', c.relname FROM pg_class c JOIN pg_namespace n ON n.
 WHERE n.nspname = %s AND c.relkind = 'S'
   AND NOT EXISTS (SELECT FROM pg_depend o WHERE o.objid = c.oid AND o.deptype IN ('a', 'i') AND o.refobjsubid > 0)
 ORDER BY 1, 2"""
+# Tables of a schema that inherit (partitions do not count), or from which tables do; with the schema of each child.
+_INHERITED = """
+SELECT c.relname, p.relname, CASE WHEN cn.nspname <> %(schema)s THEN cn.nspname END,
+       CASE WHEN pn.nspname <> %(schema)s THEN pn.nspname END
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
+JOIN pg_namespace cn ON cn.oid = c.relnamespace JOIN pg_namespace pn ON pn.oid = p.relnamespace
+WHERE c.relkind = 'r' AND NOT c.relispartition AND %(schema)s IN (cn.nspname, pn.nspname)
+ORDER BY 1, 2"""
+_PARTITIONED = """
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relkind = 'p' AND NOT c.relispartition"""
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
 
@@ -247,4 +258,21 @@ def names_in(connection: Any, schema: str) -> set[str]:
 
 def others(connection: Any, schema: str) -> list[str]:
     """Notes on what of a schema is not migrated."""
-    return ["The %s %s is not migrated." % row for row in connection.execute(_OTHERS, [schema] * 5)]
+    notes = ["The %s %s is not migrated." % row for row in connection.execute(_OTHERS, [schema] * 5)]
+    return notes + [_inheritance(*row) for row in connection.execute(_INHERITED, {"schema": schema})]
+
+
+def _inheritance(child: str, parent: str, child_schema: Optional[str], parent_schema: Optional[str]) -> str:
+    if child_schema is not None:
+        child = f"{child_schema}.{child}"
+        return f"The table {child}, which inherits from {parent}, is in another schema and is not migrated."
+    parent = "%s.%s" % (parent_schema, parent) if parent_schema is not None else parent
+    return (
+        f"That the table {child} inherits from {parent} is not migrated: in the target it is a table of its own, and a"
+        f" query of {parent} no longer returns its records."
+    )
+
+
+def partitioned(connection: Any, schema: str) -> set[str]:
+    """The tables whose records are in their partitions alone."""
+    return {name for (name,) in connection.execute(_PARTITIONED, (schema,))}

@@ -46,6 +46,8 @@ def connect(options: Mapping[str, Any]) -> Any:
         settings = ["TimeZone = 'UTC'", "DateStyle = 'ISO'", "extra_float_digits = 1", "client_encoding = 'UTF8'"]
         if connection.info.server_version >= 110_000:  # compiling queries takes longer than it saves
             settings.append("jit = off")
+        # Rows that a policy hides would be missing without a word: with this the server refuses to read at all.
+        settings.append("row_security = off")
         # what is in the schema is called by its name alone, in what the server tells as in what it is told
         settings.append("search_path = %s" % identifier(options.get("schema") or "public"))
         for setting in settings:
@@ -87,7 +89,15 @@ def errors(kind: type[Day2Error], doing: str) -> Iterator[None]:
         message = "%s: %s." % (doing, "; ".join(word.strip(". ") for word in words if word))
         if exc.sqlstate == "53100":
             raise NoSpace(message, "What was committed stays. Free some space, and run again.") from exc
+        if exc.sqlstate == "42501" and "row-level security" in message:
+            raise kind(message, _HIDDEN_ROWS) from exc
         raise kind(message) from exc
+
+
+_HIDDEN_ROWS = (
+    "Its policies would hide rows from this role. Connect as the owner of the table (without FORCE ROW LEVEL SECURITY),"
+    " as a superuser, or as a role with BYPASSRLS."
+)
 
 
 def identifier(name: str) -> str:

@@ -15,7 +15,7 @@ from .._core.errors import SourceError, TargetError
 from .._core.record_batches import BATCH, Written, batch, batch_of_rows, batches
 from .._core.tagged_json import encode as encode_json
 from . import postgresql_ddl, postgresql_digest, sql_schema
-from .postgresql_catalog import describe, names_in, others
+from .postgresql_catalog import describe, names_in, others, partitioned
 from .postgresql_client import connect, errors, identifier
 from .postgresql_ddl import listed, qualified
 from .postgresql_values import converted, converter, lines, usual_lines, written_lines
@@ -83,6 +83,7 @@ class PostgresqlRecords:
         self._writer: Any = None
         self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
         self._fresh = False  # the reader sees what was written
+        self._partitioned: set[str] = set()  # of the tables that were described
 
     def __enter__(self) -> PostgresqlRecords:
         return self
@@ -133,6 +134,7 @@ class PostgresqlRecords:
         """See `RecordStore`."""
         with errors(SourceError, "Can't read the schema"):
             self.notes = others(self._read(), self._schema)
+            self._partitioned = partitioned(self._read(), self._schema)
             return describe(self._read(), self._schema)
 
     def read(self, info: Info) -> Iterator[Record]:
@@ -150,7 +152,7 @@ class PostgresqlRecords:
         fields = info.fields[-1:] if info.document else info.fields
         query = "COPY (SELECT %s FROM %s%s) TO STDOUT" % (
             ", ".join(map(_selected, fields)),
-            qualified(self._schema, info.name),
+            self._own_rows(info),
             order,
         )
         connection = self._read()
@@ -163,7 +165,12 @@ class PostgresqlRecords:
         """See `RecordStore`."""
         connection = self._read()
         with errors(SourceError, "Can't read the table %s" % info.name):
-            return postgresql_digest.summary(connection, qualified(self._schema, info.name), info)
+            return postgresql_digest.summary(connection, self._own_rows(info), info)
+
+    def _own_rows(self, info: Info) -> str:
+        """The table in SQL, without the rows of tables that inherit from it: they are collections of their own."""
+        table = qualified(self._schema, info.name)
+        return table if info.name in self._partitioned else "ONLY " + table
 
     def kept(self, info: Info) -> Info:
         """The server sees to it."""
@@ -283,7 +290,7 @@ class PostgresqlRecords:
             connection.cursor() as cursor,
         ):
             cursor.executemany(
-                "DELETE FROM %s WHERE %s" % (qualified(self._schema, info.name), where),
+                "DELETE FROM %s WHERE %s" % (self._own_rows(info), where),
                 [[converted(fields[name], value) for name, value in zip(info.key, key)] for key in wanted],
             )
 

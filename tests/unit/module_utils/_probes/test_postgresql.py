@@ -192,3 +192,19 @@ def test_references(check: Check, servers: Servers, there: dict[str, Any]) -> No
     assert check("references", store="postgresql", references=references, **there)["status"] == "ok"
     missing = [{"from": "nothing.a", "to": "requests.request_id"}]
     assert check("references", store="postgresql", references=missing, **there)["status"] == "unknown"
+
+
+def test_references_that_a_policy_hides_are_unknown(check: Check, servers: Servers, there: dict[str, Any]) -> None:
+    execute(
+        servers,
+        "CREATE TABLE secret (id int, of int)",
+        "INSERT INTO secret VALUES (1, 2)",
+        "ALTER TABLE secret ENABLE ROW LEVEL SECURITY",
+        "CREATE ROLE watcher LOGIN",
+        "GRANT SELECT ON secret TO watcher",
+    )
+    references = [{"from": "secret.of", "to": "secret.id"}]
+    assert check("references", store="postgresql", references=references, **there)["value"] == 1
+    result = check("references", store="postgresql", references=references, **{**there, "username": "watcher"})
+    assert result["status"] == "unknown"
+    assert "row-level security policy" in result["message"]
