@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
@@ -12,7 +13,10 @@ from typing import Any, Callable, Optional
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
 
+# First: an older Python can't import the others.
+from . import _node_python  # noqa: F401
 from ._core.errors import Day2Error, MissingDependency
+from ._core.paths import check_paths
 from ._core.progress import VARIABLE, Progress
 from ._core.shown import shown, shown_text
 
@@ -31,16 +35,32 @@ def run(
         module.params = echo(params)
     progress = Progress(os.environ.get(VARIABLE, ""), lambda text: str(remove_values(text, module.no_log_values)))
     try:
+        check_paths(module.argument_spec, params)
         result = verb(params, module.check_mode, progress)
     except MissingDependency as exc:
         module.fail_json(msg=shown_text(f"{missing_required_lib(exc.name, reason=exc.reason)} {exc.hint}"))
     except Day2Error as exc:
-        module.fail_json(msg=shown_text(str(exc)), **shown(exc.details))
+        details = shown(exc.details)
+        _warn(module, details)
+        module.fail_json(msg=shown_text(str(exc)) + _become_hint(exc), **details)
     finally:
         progress.close()
     result = shown(result)
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
+    _warn(module, result)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def _warn(module: AnsibleModule, result: dict[str, Any]) -> None:
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
+
+
+def _become_hint(exc: Day2Error) -> str:
+    """What to do about a lack of permission, where the error does not say so itself."""
+    cause = exc.__cause__
+    denied = isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM)
+    if not denied or os.geteuid() == 0 or "become" in exc.hint:
+        return ""
+    return " Run as a user with permission (become: true)."

@@ -203,7 +203,7 @@ def check_writable_parent(path: str) -> None:
             f"The directory {parent} does not exist.", "Create it with the owner and mode that the application needs."
         )
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise TargetError(f"The directory {parent} can't be written.", "Run as a user who may (become: true).")
+        raise TargetError(f"The directory {parent} can't be written.", "Run as a user with permission (become: true).")
 
 
 def free_bytes(directory: str) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional
 
 from .._core.errors import InvalidRequest
+from .._core.paths import complaint, expand
 from .._core.units import format_duration, format_size, parse_duration, parse_size, parse_time
 from .base import ABOVE, Limit, Option
 
@@ -93,10 +94,10 @@ def _patterns(value: Any) -> dict[str, re.Pattern[str]]:
 
 
 def _path(value: Any) -> str:
-    text = _text(value)
-    if not text.startswith("/"):
-        raise _Wrong("is an absolute path")
-    return text
+    path = expand(_text(value))
+    if complaint(path):
+        raise _Wrong("is an absolute path (a relative one would start in the connection's directory)")
+    return path
 
 
 def _port(value: Any) -> int:

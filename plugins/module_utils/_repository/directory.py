@@ -110,7 +110,7 @@ class DirectoryRepository:
             raise RepositoryError(f"The repository can't be {self.location}: {existing} is not a directory.")
         if not os.access(existing, os.W_OK | os.X_OK):
             raise RepositoryError(
-                f"The repository {self.location} can't be written.", "Run as a user who may (become: true)."
+                f"The repository {self.location} can't be written.", "Run as a user with permission (become: true)."
             )
 
     def sets(self) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.compression import COMPRESSIONS, choose
 from .._core.errors import InvalidRequest
+from .._core.paths import complaint, expand
 from .._core.units import parse_duration, parse_size
 
 HOT, WARM, COLD, REMOVE = "hot", "warm", "cold", "remove"
@@ -89,9 +90,13 @@ class Rule(NamedTuple):
 def parse_rule(options: Mapping[str, Any]) -> Rule:
     """A rule from the module's suboptions (RULE_SPEC). Raises InvalidRequest, MissingDependency."""
     directories = options["type"] == "directory"
-    for path in options["paths"]:
-        if not path.startswith("/") or ".." in path.split("/"):
-            raise InvalidRequest(f"{path} is not an absolute path.", "Start it with / and leave out '..'.")
+    paths = tuple(expand(path) for path in options["paths"])
+    for path in paths:
+        wrong = complaint(path)
+        if wrong:
+            raise InvalidRequest(f"An entry of paths {wrong}.")
+        if ".." in path.split("/"):
+            raise InvalidRequest(f"{path} has '..' in it.", "Write the path without it.")
         if directories and os.path.dirname(os.path.normpath(path)) in ("/", "//"):
             # what is left of "{{ directory }}/*" when the variable is empty
             raise InvalidRequest(f"{path} is about the directories of the system itself.", "Name a directory below /.")
@@ -103,7 +108,7 @@ def parse_rule(options: Mapping[str, Any]) -> Rule:
     check_order(tiers)
     return Rule(
         name=options["name"],
-        paths=tuple(options["paths"]),
+        paths=paths,
         directories=directories,
         exclude=tuple(options["exclude"] or ()),
         missing_ok=options["missing_ok"],

@@ -132,6 +132,11 @@ class Client:
                 ),
             )
             self._credentials = session.get_credentials()
+        except botocore.exceptions.NoRegionError:
+            raise InvalidRequest(
+                "No AWS region is set for DynamoDB.",
+                "Set region, or AWS_DEFAULT_REGION in the task's environment, or region in the profile.",
+            ) from None
         except (botocore.exceptions.BotoCoreError, ValueError) as exc:
             raise InvalidRequest("DynamoDB can't be used: %s" % exc, _CREDENTIALS_HINT) from None
         if self._credentials is None:

@@ -16,6 +16,7 @@ from .._core.compression import choose
 from .._core.compression.base import Compression
 from .._core.errors import Cancelled, DamagedBackup, InvalidRequest, RepositoryError, SourceError, TargetError
 from .._core.files import os_errors, resolve
+from .._core.paths import complaint, expand
 from .._core.progress import Progress
 from .._core.scratch import scratch_directory
 from .._core.units import format_time, parse_time
@@ -164,7 +165,11 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
 def _find(request: Request) -> tuple[Repository, str, Manifest]:
     """The backup, wherever it lies."""
     if os.sep in request.backup:
-        path = resolve(request.backup, RepositoryError)
+        given = expand(request.backup)
+        wrong = complaint(given)
+        if wrong:
+            raise InvalidRequest(f"backup {wrong}.")
+        path = resolve(given, RepositoryError)
         parent, backup = os.path.split(path)
         if not ID.fullmatch(backup) or not os.path.isdir(path):
             raise RepositoryError(f"{path} is not a backup.", "Name the directory that holds its manifest.json.")

@@ -128,4 +128,4 @@ def test_a_user_who_may_not_write_is_told(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert "can't be written. Run as a user who may" in done.stdout
+    assert "can't be written. Run as a user with permission" in done.stdout

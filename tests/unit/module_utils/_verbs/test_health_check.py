@@ -100,7 +100,10 @@ def test_every_mistake_is_said_with_the_check_s_name_before_anything_runs(tmp_pa
         ("first: there are two checks of this name", ""),
         ("check 12: name is required", ""),
         ("check 13: is a mapping with name and type", ""),
-        ("relative: path is an absolute path, not 'motd'", ""),
+        (
+            "relative: path is an absolute path (a relative one would start in the connection's directory), not 'motd'",
+            "",
+        ),
         ("window: maintenance[0].start and end are two times", ""),
         ("path: json[0].equal is not an option", ""),
     ]:

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one rule for paths in arguments: `~` is expanded, and a relative path is refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import InvalidRequest
+
+
+def expand(path: str) -> str:
+    """The path with a leading `~` or `~user` replaced by that user's home directory, if the user exists."""
+    return os.path.expanduser(path)
+
+
+def complaint(path: str) -> str:
+    """What is wrong with an expanded path, as the end of a sentence that begins with its option; "" if nothing is."""
+    if path.startswith("/"):
+        return ""
+    if not path:
+        return "is empty; write an absolute path, or leave the option out"
+    if path.startswith("~"):
+        user = path[1:].partition("/")[0] or "this user"
+        return f"is {path}, and {user} has no home directory here; write an absolute path"
+    return (
+        f"is the relative path {path}; write an absolute path, "
+        "as a relative one would start in whichever directory the connection begins in"
+    )
+
+
+def check_paths(spec: Mapping[str, Any], values: Mapping[str, Any], prefix: str = "") -> None:
+    """Check every option of type path in an argument spec, suboptions included; addresses (with "://") are not paths.
+
+    :raises InvalidRequest: an option, by its full name, holds something else than an absolute path.
+    """
+    for name, option in spec.items():
+        value = values.get(name)
+        if value is None:
+            continue
+        entries = value if isinstance(value, list) else [value]
+        for number, entry in enumerate(entries):
+            where = f"{prefix}{name}[{number}]" if isinstance(value, list) else prefix + name
+            if "path" in (option.get("type"), option.get("elements")) and "://" not in entry:
+                wrong = complaint(expand(entry))
+                if wrong:
+                    raise InvalidRequest(f"{where} {wrong}.")
+            elif option.get("options") and isinstance(entry, Mapping):
+                check_paths(option["options"], entry, where + ".")

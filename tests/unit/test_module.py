@@ -1,0 +1,99 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole module in a process of its own: what AnsibleModule prints for what a verb raises or returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+COLLECTIONS = Path(__file__).resolve().parents[2] / ".cache" / "collections"
+NOBODY = 65534
+PACKAGE = "ansible_collections.day2.ops.plugins.module_utils"
+
+VERB = """
+import os, sys
+from ansible.module_utils import basic
+try:
+    from ansible.module_utils.testing import patch_module_args
+except ImportError:
+    import contextlib, json
+    @contextlib.contextmanager
+    def patch_module_args(arguments):
+        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+        yield
+from ansible_collections.day2.ops.plugins.module_utils import _module
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._core.files import os_errors
+
+def verb(params, check, progress):
+    %s
+
+with patch_module_args({"repository": sys.argv[1]}):
+    _module.run(basic.AnsibleModule({"repository": {"type": "path"}}), verb)
+"""
+
+
+def run(body: str, repository: str = "/r") -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", VERB % body, repository],
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.stdout.strip().startswith(b"{"), done.stderr.decode()
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def test_warnings_of_a_failure_are_warnings() -> None:
+    result = run('raise Day2Error("No.", details={"warnings": ["look at this"], "removed": []})')
+    assert result["failed"]
+    assert result["msg"] == "No."
+    assert "look at this" in str(result["warnings"])
+    assert not [one for one in result.get("deprecations", []) if "warnings" in str(one)]
+
+
+def test_a_relative_path_is_refused_before_the_verb_runs() -> None:
+    result = run("raise Day2Error('the verb ran')", "backups")
+    assert result["msg"].startswith("repository is the relative path backups; write an absolute path")
+
+
+def test_who_lacks_permission_is_told_how_to_get_it(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir(mode=0o700)
+    body = f"os.setuid({NOBODY}) if os.geteuid() == 0 else None\n    "
+    body += f'with os_errors(TargetError, "Can\'t read", {str(secret)!r}): os.listdir({str(secret)!r})'
+    result = run(body)
+    assert result["msg"].endswith("Permission denied. Run as a user with permission (become: true).")
+
+
+def test_root_is_not_told_to_become_root(tmp_path: Path) -> None:
+    result = run("raise TargetError('x') from PermissionError(1, 'Operation not permitted')")
+    assert ("become" in result["msg"]) == (os.geteuid() != 0)
+
+
+def test_an_old_python_is_named() -> None:
+    program = "import sys; sys.version_info = (3, 8, 20); import " + PACKAGE + "._node_python"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    result = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert result["failed"]
+    assert result["msg"].startswith("day2.ops needs Python 3.9 or newer on the managed node, and ")
+    assert "is Python 3.8.20" in result["msg"]
+
+
+def test_the_python_is_looked_at_before_anything_else_of_ours_is_imported() -> None:
+    text = (COLLECTIONS / PACKAGE.replace(".", "/") / "_module.py").read_text(encoding="utf-8")
+    ours = [line for line in text.splitlines() if line.startswith("from .")]
+    assert ours[0].startswith("from . import _node_python")
