@@ -23,7 +23,7 @@ description:
     looked at, two rules that match the same path, links, and whatever else is not a regular file are problems of that entry. All
     other entries are done, then the task fails and lists each problem.
   - The age of a directory is that of its newest file.
-  - It can also set the limits of Docker's C(json-file) logs.
+  - It can also limit the logs that Docker keeps of containers.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
@@ -143,22 +143,35 @@ options:
         type: str
   docker:
     description:
-      - Limits of the logs that Docker keeps of containers (log driver C(json-file)). All else in the file stays as it is.
-      - Docker takes them when it is restarted, for containers that are made from then on. That is left to you.
+      - Limits the logs that Docker keeps of containers, in its configuration file. Everything else in that file stays as it is.
+      - Docker checks some log options only when it creates a container. All are checked before the file is written, including those
+        that it already has; a file with which Docker or new containers would not start is refused.
+      - The limits apply to containers created after Docker is restarted. The restart is left to you.
     type: dict
     suboptions:
       daemon_json:
-        description: Docker's configuration.
+        description: Docker's configuration file.
         type: path
         default: /etc/docker/daemon.json
+      log_driver:
+        description:
+          - The log driver to set. The default is the one that the file sets, or C(json-file) if it sets none.
+          - A file that sets any other driver is left as it is unless this option is set.
+        type: str
+        choices: [json-file, local]
       max_size:
-        description: Of one log file, for example V(10m).
+        description:
+          - Maximum size of a log file, for example V(10m).
+          - C(json-file) does not limit logs without it; C(local) uses 20 MB.
         type: str
       max_file:
-        description: How many log files there are of a container.
+        description:
+          - Maximum number of log files per container. Docker's default is 1 for C(json-file) and 5 for C(local).
         type: int
       compress:
-        description: Whether rotated ones are compressed.
+        description:
+          - Whether rotated files are compressed. This requires at least two files (O(docker.max_file)).
+          - Docker's default is V(false) for C(json-file) and V(true) for C(local).
         type: bool
   lock_timeout:
     description: How long to wait for another run in the same directory.

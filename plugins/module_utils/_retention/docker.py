@@ -7,23 +7,25 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import stat
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, Optional
 
 from .._core.errors import InvalidRequest, TargetError
 from .._core.files import check_writable_parent, open_regular, os_errors, resolve, write_atomically
+from .docker_rules import DRIVERS, JSON_FILE, check_log_options, is_size
 
 DOCKER_SPEC: dict[str, Any] = {
     "daemon_json": {"type": "path", "default": "/etc/docker/daemon.json"},
+    "log_driver": {"type": "str", "choices": list(DRIVERS)},
     "max_size": {"type": "str"},
     "max_file": {"type": "int"},
     "compress": {"type": "bool"},
 }
 _SIZE = re.compile(r"[1-9][0-9]*[kmg]?")
-_DRIVER = "json-file"
 
 
 class DockerPlan(NamedTuple):
@@ -42,39 +44,83 @@ class DockerPlan(NamedTuple):
 def plan_docker(options: Mapping[str, Any]) -> DockerPlan:
     """What daemon.json should say.
 
-    :raises InvalidRequest: an option that Docker would not take.
-    :raises TargetError: the file can't be read, is no JSON object, or uses another log driver.
+    Raises InvalidRequest for an option that Docker would not take, TargetError when the file can't be read, is not what
+    Docker expects, or sets another log driver.
     """
     wanted = _log_opts(options)
     path = resolve(options["daemon_json"], TargetError)
     before, mode = _read(path)
+    document = _parse(path, before)
+    driver = options["log_driver"] or _driver(path, document)
+    had = document.get("log-opts", {})
+    check_log_options(path, driver, {**had, **wanted})
+    if {**had, **wanted} == had and document.get("log-driver") == driver:
+        return DockerPlan(path, before, before, mode)
+    document["log-driver"] = driver
+    document["log-opts"] = {**had, **wanted}
+    check_writable_parent(path)
+    return DockerPlan(path, before, _text(path, document, _indent(before)), mode)
+
+
+def _parse(path: str, text: str) -> dict[str, Any]:
+    """The document. What Go's parser rejects is an error, and so is what would not survive being written again."""
     try:
-        document = json.loads(before) if before.strip() else {}
-    except ValueError as exc:
+        document = (
+            json.loads(text, parse_constant=_no_number, parse_float=_number, object_pairs_hook=_object)
+            if text.strip()
+            else {}
+        )
+    except (ValueError, RecursionError) as exc:
+        reason = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
         raise TargetError(
-            f"{path} is not JSON: {exc}.", "Nothing was changed. Docker can't read it either: mend it."
+            f"{path} is not valid JSON: {reason}.", "Nothing was changed. Docker can't read it either: correct it."
         ) from exc
     if not isinstance(document, dict) or not isinstance(document.get("log-opts", {}), dict):
         raise TargetError(
-            f"{path} is not what Docker expects: an object with an object log-opts.", "Nothing was changed."
+            f"{path} is not an object with an object log-opts, as Docker expects.", "Nothing was changed."
         )
-    driver = document.get("log-driver", _DRIVER)
-    if driver != _DRIVER:
+    return document
+
+
+def _text(path: str, document: Mapping[str, Any], indent: int) -> str:
+    try:
+        text = json.dumps(document, indent=indent, ensure_ascii=False)
+        if any("\ud800" <= char <= "\udfff" for char in text):  # escaped halves of characters stay escaped
+            text = json.dumps(document, indent=indent)
+    except RecursionError as exc:
+        raise TargetError(f"{path} is nested too deeply to be written again.", "Nothing was changed.") from exc
+    return text + "\n"
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a number in JSON")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text} is too large")
+    return value
+
+
+def _object(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in members:
+        if name in found:
+            raise ValueError(f"{name} is set twice")
+        found[name] = value
+    return found
+
+
+def _driver(path: str, document: Mapping[str, Any]) -> str:
+    """The log driver that the file sets, when it is one that has limits."""
+    driver = document.get("log-driver", JSON_FILE)
+    if not isinstance(driver, str) or driver not in DRIVERS:
         raise TargetError(
-            f"{path} sets the log driver {driver}: these limits are those of {_DRIVER}.", "Nothing was changed."
+            f"{path} sets the log driver {driver!r}, which these limits are not for ({', '.join(DRIVERS)}).",
+            "Nothing was changed. Set log_driver to change it.",
         )
-    had = document.get("log-opts", {})
-    if "max-size" not in {**had, **wanted}:
-        raise InvalidRequest("Docker rotates no log without max_size.", "Set max_size, for example to 10m.")
-    if {**had, **wanted} == had and "log-driver" in document:
-        return DockerPlan(path, before, before, mode)
-    document["log-driver"] = _DRIVER
-    document["log-opts"] = {**had, **wanted}
-    check_writable_parent(path)
-    after = json.dumps(document, indent=_indent(before), ensure_ascii=False)
-    if any("\ud800" <= char <= "\udfff" for char in after):  # escaped halves of characters stay escaped
-        after = json.dumps(document, indent=_indent(before))
-    return DockerPlan(path, before, after + "\n", mode)
+    return driver
 
 
 def apply_docker(plan: DockerPlan) -> None:
@@ -88,8 +134,8 @@ def apply_docker(plan: DockerPlan) -> None:
 
 def _log_opts(options: Mapping[str, Any]) -> dict[str, str]:
     size: Optional[str] = options["max_size"]
-    if size is not None and not _SIZE.fullmatch(size.lower()):
-        raise InvalidRequest(f"Docker does not take the size {size!r}.", "Write a whole number with k, m or g: 10m.")
+    if size is not None and not (_SIZE.fullmatch(size.lower()) and is_size(size)):
+        raise InvalidRequest(f"max_size is {size!r}.", "Write a whole number with k, m or g, for example 10m.")
     count = options["max_file"]
     if count is not None and count < 1:
         raise InvalidRequest("max_file is less than 1.")
@@ -100,8 +146,8 @@ def _log_opts(options: Mapping[str, Any]) -> dict[str, str]:
         opts["max-file"] = str(count)
     if options["compress"] is not None:
         opts["compress"] = "true" if options["compress"] else "false"
-    if not opts:
-        raise InvalidRequest("docker sets nothing.", "Set max_size, max_file or compress.")
+    if not opts and options["log_driver"] is None:
+        raise InvalidRequest("docker sets nothing.", "Set max_size, max_file, compress or log_driver.")
     return opts
 
 

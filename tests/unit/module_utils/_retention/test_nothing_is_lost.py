@@ -205,7 +205,13 @@ def test_an_address_that_is_none_stops_only_its_rule(tmp_path: Path) -> None:
 
 
 def test_docker_refusals_and_odd_characters(tmp_path: Path) -> None:
-    docker = {"daemon_json": str(tmp_path / "none" / "daemon.json"), "max_size": "10m", "max_file": 3, "compress": True}
+    docker = {
+        "daemon_json": str(tmp_path / "none" / "daemon.json"),
+        "max_size": "10m",
+        "max_file": 3,
+        "compress": True,
+        "log_driver": None,
+    }
     assert "does not exist" in refused(docker=docker)[0]["problem"]
     path = tmp_path / "daemon.json"
     path.write_text('{"labels": ["\\ud800", "ä"]}')

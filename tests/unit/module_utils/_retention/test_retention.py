@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -289,33 +288,6 @@ def test_leftovers_of_a_killed_run_go(tmp_path: Path) -> None:
     # what may be the last copy of something, or another verb's, stays
     assert sorted(os.listdir(tmp_path / "logs")) == [".day2-a.log.0123abcd", ".day2-gone.zst.0123abcd", ".day2-mine"]
     assert "a killed run" in done["warnings"][0]
-
-
-def test_docker_limits(tmp_path: Path) -> None:
-    path = tmp_path / "daemon.json"
-    path.write_text('{\n    "data-root": "/srv/docker",\n    "log-opts": {\n        "labels": "a"\n    }\n}\n')
-    path.chmod(0o640)
-    docker = {"daemon_json": str(path), "max_size": "10m", "max_file": 3, "compress": None}
-    done = retain(docker=docker, check=True)
-    assert done["changed"]
-    assert "log-driver" not in path.read_text()
-    assert retain(docker=docker)["changed"]
-    assert json.loads(path.read_text()) == {
-        "data-root": "/srv/docker",
-        "log-opts": {"labels": "a", "max-size": "10m", "max-file": "3"},
-        "log-driver": "json-file",
-    }
-    assert path.read_text().startswith('{\n    "data-root"')
-    assert path.stat().st_mode & 0o777 == 0o640
-    assert not retain(docker=docker)["changed"]
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"log-driver": "journald"}', '{"log-opts": 1}'])
-def test_docker_files_that_are_left(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "daemon.json"
-    path.write_text(text)
-    failing(docker={"daemon_json": str(path), "max_size": "10m", "max_file": None, "compress": None})
-    assert path.read_text() == text
 
 
 def test_two_runs_at_once(tmp_path: Path) -> None:
