@@ -134,7 +134,7 @@ def test_what_is_no_json_for_docker_stays(path: Path, text: str) -> None:
 
 def test_what_can_be_read_but_not_written_again(path: Path) -> None:
     """How deep Python's parser and writer go differs by version: what is written holds all that was there."""
-    for depth in (100, 500, 900, 990):
+    for depth in (100, 500, 800):
         text = '{"x": %s1%s}' % ("[" * depth, "]" * depth)
         path.write_text(text)
         docker = {**dict.fromkeys(DOCKER_SPEC), "daemon_json": str(path), "max_size": "10m"}
