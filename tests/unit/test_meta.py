@@ -1,0 +1,25 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def read(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+def test_module_defaults_reach_every_module() -> None:
+    modules = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+    assert read("meta/runtime.yml")["action_groups"]["all"] == modules
+
+
+def test_an_execution_environment_is_described() -> None:
+    files = read("meta/execution-environment.yml")["dependencies"].values()
+    assert all((ROOT / path).read_text(encoding="utf-8").strip() for path in files)
