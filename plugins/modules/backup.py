@@ -38,7 +38,8 @@ options:
       - Take a copy that was made by hand instead of the store's current content, and make it a backup of the set.
       - The name tells what it is, C(*.json), C(*.db), C(*.sql) (a dump of SQLite) or C(*.tar), with C(.gz), C(.xz), C(.zst) or
         nothing behind it. It must fit O(source.type), is checked as a store would be, and is left as it is.
-      - The backup's time is the file's modification time.
+      - The backup's time is the file's modification time. A file that is dated in the future is refused, and so is one that is
+        older than all that O(keep) retains.
     type: path
 seealso:
   - module: day2.ops.restore

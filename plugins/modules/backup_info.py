@@ -15,6 +15,8 @@ description:
   - Returns the backup sets of a repository and their backups, with ages, sizes and counts, and what is wrong with them.
   - With O(verify=full) every byte is read, decompressed and compared with the manifest. What was verified and when is remembered
     beside the backups, so that a nightly run with O(reverify_after) reads only what is new or was last read too long ago.
+  - A backup that is dated in the future (a clock was wrong, or is) is a problem. It does not count until then, is not removed by
+    O(keep), and can be restored by its id.
   - Problems do not fail the task; look at RV(ok).
 extends_documentation_fragment:
   - day2.ops.attributes

@@ -31,13 +31,13 @@ options:
   backup:
     description:
       - Which backup to restore, V(latest) for the newest good one, an id, or the path of a backup's directory anywhere on the host.
-      - A safety backup is restored by its id.
+      - Safety backups, and backups that are dated in the future, are restored by their id only.
     type: str
     default: latest
   at:
     description:
-      - Restore the newest good backup that is not younger than this moment, for example V(2025-06-30T10:00:00Z). Without an offset
-        it is UTC.
+      - Restore the newest good backup that was made at this time or earlier, for example V(2025-06-30T10:00:00Z) or, as the ids of
+        backups have it, V(20250630T100000Z). Without an offset it is UTC.
     type: str
   only:
     description:

@@ -13,6 +13,7 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Iterable
@@ -250,3 +251,25 @@ def copy(source: Path, target: Path) -> None:
 
 def files_below(path: Path) -> Iterable[Path]:
     return (one for one in sorted(path.rglob("*")) if one.is_file())
+
+
+def run_at(moment: str, verb: str, params: dict[str, Any]) -> Verb:
+    """Run a verb as a process of its own, for which the clock says `moment` ("2040-01-01 12:00:00", UTC)."""
+    ours, theirs = socket.socketpair()
+    program = [sys.executable, "-B", str(Path(__file__).with_name("verb.py")), verb, json.dumps(params)]
+    # the files' own times are those of the kernel, as they are when a clock is set
+    environment = dict(os.environ, PYTHONPATH=str(COLLECTIONS), TZ="UTC", NO_FAKE_STAT="1", DONT_FAKE_MONOTONIC="1")
+    with ours, theirs:
+        done = subprocess.run(
+            ["faketime", "-f", f"@{moment}", *program, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        theirs.close()
+        told = b"".join(iter(lambda: ours.recv(65536), b""))
+    if not told:
+        raise AssertionError(f"{verb} at {moment} ended with {done.returncode}: {done.stderr}")
+    return Verb(*json.loads(told))

@@ -53,26 +53,26 @@ class BackupProbe(BaseProbe):
         if name not in self._repository.sets():
             finding.problem("%s has no set %s" % (self._repository.location, name))
             return finding
-        history = read_history(self._repository, name)
         now = datetime.now(timezone.utc)
+        history = read_history(self._repository, name, now)
         damaged = [entry for entry in history.entries if entry.problems]
         if damaged:
-            first = damaged[-1]
+            problem = damaged[-1].problems[0]
             finding.problem(
-                "%s of %s damaged, the newest %s: %s: %s"
-                % (
-                    plural(len(damaged), "backup"), name, first.id,
-                    first.problems[0]["path"], first.problems[0]["problem"],
-                ),
+                f"{plural(len(damaged), 'backup')} of {name} damaged, the newest {damaged[-1].id}:"
+                f" {problem['path']}: {problem['problem']}",
                 WARNING,
-            )  # fmt: skip
+            )
+        future = [entry.id for entry in history.entries if entry.future]
+        if future:
+            finding.problem(f"{plural(len(future), 'backup')} of {name} dated in the future: {future[-1]}", WARNING)
         finding.metric("backups", len(history.good), "count")
         finding.metric("damaged", len(damaged), "count")
         newest = history.newest
         if newest is None:
             finding.problem("%s has no good backup" % name)
             return finding
-        age = max(0.0, (now - history.current_until(newest)).total_seconds())
+        age = history.age(newest, now)
         finding.good = "the newest good backup of %s is %s, %s old" % (name, newest.id, format_duration(age))
         finding.measure(round(age, 3), what="the age of the newest good backup of %s, %s," % (name, newest.id))
         entry = history.get(newest.id)

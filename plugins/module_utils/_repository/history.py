@@ -5,39 +5,54 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import DamagedBackup, RepositoryError
+from .._core.errors import DamagedBackup, InvalidRequest, RepositoryError
 from .._core.units import format_time, parse_time
 from .base import Repository
-from .manifest import BACKUP, Manifest
+from .manifest import BACKUP, MANIFEST, Manifest
 from .reading import Problem, load, quick_problems
 from .retention import Decision, Keep, decide
 
 CONFIRMED = "confirmed"  # {"id", "at"}: when the newest backup was last found to hold the current data
 VERIFIED = "verified"  # {id: {"at", "problems"}}: the last reading of every byte
 
+# How far the clocks of hosts that share a repository may differ. What is dated later than that is not believed.
+CLOCK_SKEW = timedelta(minutes=1)
+
 
 class Entry(NamedTuple):
-    """One backup. `manifest` is None when it can't be believed; then `problems` says why."""
+    """One backup. `manifest` is None when it can't be believed; then `problems` says why.
+
+    `future`: its date is later than the present, so that a clock was wrong when it was made, or is wrong now.
+    """
 
     id: str
     manifest: Optional[Manifest]
     problems: tuple[Problem, ...]
     verified_at: Optional[datetime]
+    future: bool = False
 
     @property
     def counts(self) -> bool:
-        """Does it count for latest, ages and keep? Damaged ones and safety backups don't."""
-        return self.manifest is not None and not self.problems and self.manifest.kind == BACKUP
+        """Whether it counts for latest, ages and keep. Damaged and safety backups and those of the future do not."""
+        return self.manifest is not None and not self.problems and self.manifest.kind == BACKUP and not self.future
+
+    @property
+    def complaints(self) -> list[Problem]:
+        """Its problems, and that it is dated in the future: such a backup can be restored by its id."""
+        if self.future and self.manifest is not None:
+            late = f"it is dated in the future ({format_time(self.manifest.created)}) and does not count until then"
+            return [*self.problems, {"path": MANIFEST, "problem": late}]
+        return list(self.problems)
 
 
 class History(NamedTuple):
     """All backups of a set, oldest first by the time of their data."""
 
     entries: tuple[Entry, ...]
-    confirmed: dict[str, Any]
+    confirmed: dict[str, datetime]
 
     @property
     def good(self) -> list[Manifest]:
@@ -51,33 +66,49 @@ class History(NamedTuple):
 
     def current_until(self, manifest: Manifest) -> datetime:
         """The last moment at which this backup was known to hold the current data; ages count from here."""
-        if self.confirmed.get("id") == manifest.id:
-            return max(manifest.created, parse_time(self.confirmed["at"]))
-        return manifest.created
+        return max(manifest.created, self.confirmed.get(manifest.id, manifest.created))
+
+    def age(self, manifest: Manifest, now: datetime) -> float:
+        """Seconds since this backup was last known to hold the current data, at least 0."""
+        return max(0.0, (now - self.current_until(manifest)).total_seconds())
 
     def get(self, backup_id: str) -> Optional[Entry]:
         """The backup with this id."""
         return next((entry for entry in self.entries if entry.id == backup_id), None)
 
 
-def read_history(repository: Repository, name: str) -> History:
-    """Look at every backup of a set, as far as names and sizes tell."""
+def read_history(repository: Repository, name: str, now: Optional[datetime] = None) -> History:
+    """Look at every backup of a set, as far as names and sizes tell. State that is dated in the future is ignored."""
+    latest = (now or datetime.now(timezone.utc)) + CLOCK_SKEW
     ledger = repository.read_state(name, VERIFIED)
-    entries = []
-    for backup_id in repository.ids(name):
-        known = ledger.get(backup_id, {})
-        problems: list[Problem] = []
-        manifest: Optional[Manifest] = None
-        try:
-            manifest = load(repository, name, backup_id)
-            problems = quick_problems(repository, name, manifest) or known.get("problems", [])
-        except DamagedBackup as exc:
-            problems = exc.problems
-        verified_at = parse_time(known["at"]) if known.get("at") else None
-        entries.append(Entry(backup_id, manifest, tuple(problems), verified_at))
+    entries = [_entry(repository, name, backup_id, ledger.get(backup_id), latest) for backup_id in repository.ids(name)]
     # ids sort by the second; the manifest knows the time more exactly
     entries.sort(key=lambda one: (format_time(one.manifest.created) if one.manifest else one.id, one.id))
-    return History(tuple(entries), repository.read_state(name, CONFIRMED))
+    noted = repository.read_state(name, CONFIRMED)
+    confirmed_at = _moment(noted.get("at"), latest)
+    return History(tuple(entries), {} if confirmed_at is None else {str(noted.get("id")): confirmed_at})
+
+
+def _entry(repository: Repository, name: str, backup_id: str, noted: Any, latest: datetime) -> Entry:
+    known = noted if isinstance(noted, dict) else {}
+    problems: list[Problem] = []
+    manifest: Optional[Manifest] = None
+    try:
+        manifest = load(repository, name, backup_id)
+        problems = quick_problems(repository, name, manifest) or known.get("problems", [])
+    except DamagedBackup as exc:
+        problems = exc.problems
+    future = manifest is not None and manifest.created > latest
+    return Entry(backup_id, manifest, tuple(problems), _moment(known.get("at"), latest), future)
+
+
+def _moment(noted: Any, latest: datetime) -> Optional[datetime]:
+    """A time out of the state; None where there is none that can be believed."""
+    try:
+        moment = parse_time(noted) if noted else None
+    except InvalidRequest:
+        return None
+    return moment if moment is None or moment <= latest else None
 
 
 def retained(history: History, keep: Optional[Keep], extra: tuple[tuple[str, datetime], ...] = ()) -> list[Decision]:
@@ -99,12 +130,16 @@ def remember_verified(repository: Repository, name: str, found: dict[str, list[P
 
 
 def select(history: History, wanted: str, at: Optional[datetime], name: str) -> Manifest:
-    """The backup to restore: "latest", an id, or the newest not after a moment.
+    """The backup to restore: "latest", an id, or the newest not after a moment (or second).
 
     :raises RepositoryError: there is none; the message says what there is.
     """
     if at is not None:
-        candidates = [one for one in history.good if one.created <= at]
+        # ids tell the second alone: a time without a fraction includes all of its second
+        whole = at.microsecond == 0
+        candidates = [
+            one for one in history.good if (one.created.replace(microsecond=0) if whole else one.created) <= at
+        ]
         if not candidates:
             oldest = history.good[0].id if history.good else "none at all"
             raise RepositoryError(
@@ -114,9 +149,12 @@ def select(history: History, wanted: str, at: Optional[datetime], name: str) -> 
         return candidates[-1]
     if wanted == "latest":
         if history.newest is None:
+            late = [entry.id for entry in history.entries if entry.future and not entry.problems]
             raise RepositoryError(
                 f"The set {name} has no good backup.",
-                "Check the name and the repository; backup_info lists sets and what is wrong with their backups.",
+                f"{late[-1]} is dated in the future: correct the clock, or restore it by its id."
+                if late
+                else "Check the name and the repository; backup_info lists sets and what is wrong with their backups.",
             )
         return history.newest
     entry = history.get(wanted)

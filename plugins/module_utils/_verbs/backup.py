@@ -14,13 +14,13 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.compression import by_suffix, choose
 from .._core.compression.base import BLOCK, Compression, CorruptStream
-from .._core.errors import Day2Error, RepositoryError, SourceError
+from .._core.errors import Day2Error, InvalidRequest, RepositoryError, SourceError
 from .._core.files import open_regular, os_errors, resolve
 from .._core.progress import Progress
 from .._core.scratch import scratch_directory
 from .._core.units import format_duration, format_size, format_time
 from .._repository.base import Repository, Staging
-from .._repository.history import CONFIRMED, History, read_history, remember_verified, retained
+from .._repository.history import CLOCK_SKEW, CONFIRMED, History, read_history, remember_verified, retained
 from .._repository.location import open_repository
 from .._repository.manifest import Manifest, check_set_name, content_digest
 from .._repository.retention import Decision, Keep
@@ -139,8 +139,8 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
         if not check:
             lock = request.repository.lock(request.name, "backup", request.lock_timeout)
             leftovers = stack.enter_context(lock)
-        history = read_history(request.repository, request.name)
         started = datetime.now(timezone.utc)
+        history = read_history(request.repository, request.name, started)
         known = _reason_not_to_read(request, history, started)
         taken: list[Taken] = []
         created = started
@@ -149,8 +149,7 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
                 scratch = stack.enter_context(scratch_directory())
             else:
                 staging = stack.enter_context(request.repository.stage(request.name))
-            if request.imported:
-                created = _time_of(request.imported)
+            created = _created(request, history, started)
             read = _convert(request.imported) if request.imported else take_snapshot
             taken = take(
                 request.stores,
@@ -162,13 +161,13 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
             )
             known = _reason(request, history, taken)
         reason, how = known
-        extra: tuple[tuple[str, datetime], ...] = ()
+        decisions = retained(history, request.keep)
         if reason in ("new", "changed", "import"):
             # as `publish` would: what the policy says must be said of the id that it will have
             while history.get(_new_id(taken, created)):
                 created += timedelta(seconds=1)
-            extra = ((_new_id(taken, created), created),)
-        decisions = retained(history, request.keep, extra)
+            decisions = retained(history, request.keep, ((_new_id(taken, created), created),))
+            _check_kept(request, _new_id(taken, created), decisions)
         yield Plan(request, history, leftovers, reason, how, taken, staging, created, started, decisions)
 
 
@@ -177,8 +176,8 @@ def _reason_not_to_read(request: Request, history: History, now: datetime) -> Op
     if newest is None or request.imported:
         return None
     if request.max_age is not None:
-        age = (now - history.current_until(newest)).total_seconds()
-        if 0 <= age <= request.max_age:
+        age = history.age(newest, now)
+        if age <= request.max_age:
             return (
                 "recent",
                 f"the newest backup is {format_duration(age)} old, and max_age is {format_duration(request.max_age)}",
@@ -331,11 +330,14 @@ def _message(ready: Plan, check: bool, removed: Sequence[str]) -> str:
 
 def _damage_notes(history: History) -> list[str]:
     return [
-        "Backup {} is damaged and does not count: {}: {}.".format(
-            entry.id, entry.problems[0]["path"], entry.problems[0]["problem"]
+        "Backup {} {}: {}: {}.".format(
+            entry.id,
+            "is damaged and does not count" if entry.problems else "does not count",
+            entry.complaints[0]["path"],
+            entry.complaints[0]["problem"],
         )
         for entry in history.entries
-        if entry.problems
+        if entry.complaints
     ]
 
 
@@ -356,9 +358,34 @@ def _count_lines(name: str, part: Any) -> list[str]:
     return [*lines, f"{name} content {part.content_digest[:16]}\n"]
 
 
-def _time_of(path: str) -> datetime:
+def _created(request: Request, history: History, now: datetime) -> datetime:
+    """The date of the backup that may be written: of a snapshot later than all that count, whatever the clock did."""
+    if request.imported:
+        return _time_of(request.imported, now)
+    newest = history.newest
+    return now if newest is None else max(now, newest.created + timedelta(microseconds=1))
+
+
+def _time_of(path: str, now: datetime) -> datetime:
     with os_errors(SourceError, "Can't read", path):
-        return datetime.fromtimestamp(os.stat(path).st_mtime, timezone.utc)
+        modified = os.stat(path).st_mtime
+    hint = "It is the date that the backup would get: correct it (touch), or the clock."
+    try:
+        moment = datetime.fromtimestamp(modified, timezone.utc)
+    except (ValueError, OverflowError, OSError) as exc:
+        raise SourceError(f"The modification time of {path}, {modified:.0f}, is not a date.", hint) from exc
+    if moment > now + CLOCK_SKEW:
+        raise SourceError(f"{path} is dated in the future ({format_time(moment)}).", hint)
+    return moment
+
+
+def _check_kept(request: Request, new: str, decisions: Sequence[Decision]) -> None:
+    """What this run writes is not for this run to remove. Only an import can be as old as that."""
+    if any(one.id == new and not one.reasons for one in decisions):
+        raise InvalidRequest(
+            f"{request.imported} is older than everything that keep retains: its backup would be removed at once.",
+            "Nothing was written. Widen keep, or import without it.",
+        )
 
 
 def _convert(path: str) -> Any:

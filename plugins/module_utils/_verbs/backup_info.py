@@ -84,7 +84,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 def _look(request: Request, name: str, check: bool, progress: Progress, now: datetime) -> dict[str, Any]:
     repository = request.repository
-    history = read_history(repository, name)
+    history = read_history(repository, name, now)
     notes: list[str] = []
     if request.verify == "full":
         found = _read_all(request, name, history, progress, now)
@@ -96,13 +96,13 @@ def _look(request: Request, name: str, check: bool, progress: Progress, now: dat
                 notes.append(f"What was verified in {name} can't be remembered: {exc}")
         history = _with(history, found, now)
     newest = history.newest
-    age = (now - history.current_until(newest)).total_seconds() if newest else None
+    age = history.age(newest, now) if newest else None
     reasons = {one.id: list(one.reasons) for one in retained(history, request.keep)}
     backups = [_backup(repository, name, entry, reasons, now) for entry in reversed(history.entries)]
     problems = [
         dict(problem, backup=entry.id)
         for entry in history.entries
-        for problem in entry.problems
+        for problem in entry.complaints
         if request.verify != "none"
     ]
     within = None
@@ -156,15 +156,15 @@ def _backup(
     repository: Repository, name: str, entry: Entry, reasons: Mapping[str, list[str]], now: datetime
 ) -> dict[str, Any]:
     common = {
-        "good": not entry.problems,
-        "problems": list(entry.problems),
+        "good": not entry.complaints,
+        "problems": entry.complaints,
         "verified": format_time(entry.verified_at) if entry.verified_at else None,
         "reasons": reasons.get(entry.id, []),
     }
     path = repository.path(name, entry.id)
     if entry.manifest is None:
         return dict(common, id=entry.id, path=path)
-    age = (now - entry.manifest.created).total_seconds()
+    age = max(0.0, (now - entry.manifest.created).total_seconds())
     return dict(describe(entry.manifest, path), age_s=round(age, 3), **common)
 
 
