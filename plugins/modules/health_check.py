@@ -33,7 +33,8 @@ options:
         belong to the type is an error. The tables in C(docs/HEALTH.md) have all of them.
       - Each may have C(warn) and C(crit), thresholds in the unit of its value. A value that is beyond a threshold is a
         V(warning), or V(critical); the threshold itself is still good.
-      - Each may have C(timeout), C(retries), C(interval), C(quiet_until), C(maintenance) and C(cooldown) of its own, and
+      - Each may have C(timeout), C(retries), C(interval), C(quiet_until), C(maintenance), C(cooldown) and C(failures) of its
+        own, and
         C(depends_on), a list of names of checks. When one of those is V(critical), V(unknown) or V(skipped), it is V(skipped).
       - Each may have a C(weight) in the score, by default V(1).
     type: list
@@ -67,9 +68,17 @@ options:
     default: []
   cooldown:
     description:
-      - For how long the alarm of a check is not repeated, unless it has become worse, for example V(300s). It needs O(history),
-        where the last alarm is looked up.
+      - For how long the alarm of a check is not repeated, for example V(300s). It requires O(history).
+      - An alarm that is worse than the last one is raised at once (V(warning), V(unknown), V(critical), from harmless to worst),
+        and so is the first alarm after the check was V(ok) again.
     type: str
+  failures:
+    description:
+      - How many runs in a row must find a check V(warning), V(unknown) or V(critical) before it raises an alarm. Until then it is
+        quiet. It requires O(history) if it is more than V(1).
+      - A run in which the check is V(skipped) neither counts nor interrupts the row. For more tries within one run see O(retries).
+    type: int
+    default: 1
   fail_on:
     description:
       - The status that fails the task. V(critical) fails for V(unknown), too, as what could not be looked at was not found healthy.
@@ -155,6 +164,7 @@ EXAMPLES = r"""
     checks: "{{ endpoints | map('combine', {'type': 'http'}) }}"
     timeout: 5s
     retries: 2
+    failures: 3
     cooldown: 300s
     fail_on: never
     history:
@@ -206,7 +216,7 @@ checks:
       type: float
       sample: 5.0
     quiet:
-      description: Whether the alarm is held back, by maintenance or by O(cooldown).
+      description: Whether the alarm is held back, by maintenance, O(cooldown) or O(failures).
       type: bool
       sample: false
     weight:
@@ -232,19 +242,26 @@ alarms:
   elements: str
   returned: when the specification is right
   sample: []
+recovered:
+  description:
+    - Names of the checks that are V(ok) again after an alarm. Known from O(history); empty without one.
+  type: list
+  elements: str
+  returned: when the specification is right
+  sample: [api]
 summary:
   description: All checks together.
   type: dict
   returned: when the specification is right
   contains:
     status:
-      description: The worst status, from V(ok) over V(skipped), V(unknown) and V(warning) to V(critical).
+      description: The worst status, from V(ok) over V(skipped), V(warning) and V(unknown) to V(critical).
       type: str
       sample: ok
     score:
       description:
         - From 0 to 100. The mean of 100 for V(ok), 50 for V(warning), 0 for V(critical) and V(unknown), by weight. What is
-          V(skipped) does not count.
+          V(skipped) does not count. If all weights are V(0), all checks count alike.
       type: float
       sample: 100.0
     total:

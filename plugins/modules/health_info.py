@@ -15,7 +15,8 @@ description:
   - Reads the file that the option C(history) of the module health_check keeps.
   - For each check returns its last status and since when it has had it, and for each window its availability, the 50th and 95th
     percentile of its duration and of its value, and how these differ between the window's two halves.
-  - A history that does not exist yet has no checks. One that is damaged, or another file, fails the task.
+  - A history that does not exist, is damaged, or is another file fails the task.
+  - Outcomes that are dated later than now, because the clock was ahead, count as of now, and a warning says how many there are.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.info

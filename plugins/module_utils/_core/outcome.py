@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, Optional
 
 OK = "ok"
@@ -13,8 +14,9 @@ WARNING = "warning"
 CRITICAL = "critical"
 UNKNOWN = "unknown"  # it could not be found out
 SKIPPED = "skipped"  # what it depends on failed
-# From harmless to worst; a summary is as bad as its worst member.
-STATUSES = (OK, SKIPPED, UNKNOWN, WARNING, CRITICAL)
+# From harmless to worst; a summary is as bad as its worst member. What cannot be seen may be critical.
+_POINTS = {OK: 1.0, WARNING: 0.5, UNKNOWN: 0.0, CRITICAL: 0.0}
+STATUSES = (OK, SKIPPED, WARNING, UNKNOWN, CRITICAL)
 
 
 class Metric(NamedTuple):
@@ -49,3 +51,15 @@ class Outcome(NamedTuple):
     weight: float = 1.0
     quiet: bool = False
     metrics: tuple[Metric, ...] = ()
+
+
+def score(outcomes: Iterable[Outcome]) -> float:
+    """0 to 100: the mean of 100 for ok, 50 for warning, 0 for unknown and critical, by weight.
+
+    What was skipped does not count: what it depends on does. Where all weights are 0, all count alike.
+    """
+    counted = [(one.weight, _POINTS[one.status]) for one in outcomes if one.status != SKIPPED]
+    if not any(weight for weight, _points in counted):
+        counted = [(1.0, points) for _weight, points in counted]
+    weights = sum(weight for weight, _points in counted)
+    return round(100 * sum(weight * points for weight, points in counted) / weights, 1) if weights else 100.0

@@ -14,18 +14,20 @@ import math
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 from urllib.parse import quote
 
 from .._core.errors import Day2Error, NoSpace, SourceError, TargetError
 from .._core.files import make_private_directory, os_errors, others_can_write, resolve
-from .._core.outcome import Outcome
+from .._core.outcome import OK, SKIPPED, Outcome
 from .._core.units import format_duration
 
 APPLICATION_ID = 0x64327368  # "d2sh"; bytes 68 to 71 of the file
 VERSION = 1
 TIMEOUT = 30.0  # seconds to wait for another writer
+AHEAD = 60.0  # seconds; outcomes of a run that ends while another one waits for the lock are less ahead than this
 
 _SCHEMA = (
     """CREATE TABLE checks (
@@ -83,11 +85,13 @@ class Kept(NamedTuple):
     value: Optional[float]
 
 
-def append(path: str, outcomes: Sequence[Outcome], keep_within: float, now: float) -> None:
+def append(path: str, outcomes: Sequence[Outcome], keep_within: float, now: float) -> int:
     """Keep outcomes, and forget those that are older than `keep_within` seconds. All or nothing.
 
-    A check that has no outcome left is forgotten whole.
+    A check that has no outcome left is forgotten whole. Earlier outcomes that are dated later than now were written
+    while the clock was ahead: they keep their order, and get times just before these outcomes.
 
+    :returns: how many earlier outcomes were dated later than now.
     :raises TargetError: not a history, damaged, in a directory where others could plant files, locked for too long.
     :raises NoSpace: the disk is full; nothing was changed.
     """
@@ -100,6 +104,7 @@ def append(path: str, outcomes: Sequence[Outcome], keep_within: float, now: floa
     with _open(location, "rwc", TargetError) as connection:
         connection.execute("BEGIN IMMEDIATE")
         _check(connection, location, TargetError, create=True)
+        ahead = _bring_back(connection, now, min([now, *(one.checked_at for one in outcomes)]))
         connection.executemany(_LAST, rows)
         connection.executemany(_OUTCOME, rows)
         for (check_id,) in connection.execute("SELECT id FROM checks").fetchall():
@@ -108,6 +113,27 @@ def append(path: str, outcomes: Sequence[Outcome], keep_within: float, now: floa
             )
         connection.execute("DELETE FROM checks WHERE NOT EXISTS (SELECT 1 FROM outcomes WHERE check_id = checks.id)")
         connection.execute("COMMIT")
+    return ahead
+
+
+def _bring_back(connection: sqlite3.Connection, now: float, before: float) -> int:
+    """Give outcomes that are dated later than now times just before `before`. Returns how many there were."""
+    ahead = connection.execute(
+        "SELECT check_id, checked_at FROM outcomes WHERE checked_at > ? ORDER BY check_id, checked_at DESC",
+        (now + AHEAD,),
+    ).fetchall()
+    place: dict[int, float] = {}
+    for key in ahead:
+        place[key[0]] = place.get(key[0], before) - 0.001
+        connection.execute(
+            "UPDATE OR REPLACE outcomes SET checked_at = ? WHERE check_id = ? AND checked_at = ?",
+            (place[key[0]], *key),
+        )
+    connection.execute(
+        "UPDATE checks SET since = min(since, ?1), checked_at = min(checked_at, ?1) WHERE max(since, checked_at) > ?2",
+        (before, now + AHEAD),
+    )
+    return len(ahead)
 
 
 def check_history(path: str) -> None:
@@ -124,11 +150,14 @@ def check_history(path: str) -> None:
 class History:
     """A history that is read, as of one moment. Nothing is written, but a killed writer's transaction is taken back.
 
+    No time that it returns is later than `now`, by default the host's clock.
+
     :raises SourceError: not a history, or damaged.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, now: Optional[float] = None) -> None:
         self.path = path
+        self._now = time.time() if now is None else now
         self._stack = contextlib.ExitStack()
         self._connection: Optional[sqlite3.Connection] = None
 
@@ -155,8 +184,17 @@ class History:
 
     def checks(self) -> list[Check]:
         """All checks, by name."""
-        rows = self._rows("SELECT id, name, type, unit, status, message, since, checked_at FROM checks ORDER BY name")
+        rows = self._rows(
+            "SELECT id, name, type, unit, status, message, min(since, ?1), min(checked_at, ?1) FROM checks"
+            " ORDER BY name",
+            (self._now,),
+        )
         return [Check(*row) for row in rows]
+
+    def ahead(self) -> int:
+        """How many outcomes are dated later than now, because the clock was ahead."""
+        (row,) = self._rows("SELECT count(*) FROM outcomes WHERE checked_at > ?", (self._now + AHEAD,))
+        return int(row[0])
 
     def kept(self, check: Check, after: float) -> list[Kept]:
         """The outcomes of one check since a moment, oldest first."""
@@ -165,7 +203,22 @@ class History:
             " WHERE check_id = ? AND checked_at >= ? ORDER BY checked_at",
             (check.id, after),
         )
-        return [Kept(row[0], row[1], bool(row[2]), row[3], row[4]) for row in rows]
+        return [Kept(min(row[0], self._now), row[1], bool(row[2]), row[3], row[4]) for row in rows]
+
+    def bad_runs(self, check: Check) -> Iterator[Kept]:
+        """The outcomes since the check was last ok, newest first, without those that were skipped.
+
+        An outcome that is dated later than now has its own time here: it is no alarm of a moment ago.
+        """
+        rows = self._rows(
+            "SELECT checked_at, status, quiet, duration_s, value FROM outcomes"
+            " WHERE check_id = ? AND status != ? ORDER BY checked_at DESC",
+            (check.id, SKIPPED),
+        )
+        for row in rows:
+            if row[1] == OK:
+                return
+            yield Kept(row[0], row[1], bool(row[2]), row[3], row[4])
 
     def _rows(self, sql: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         if self._connection is None:
@@ -258,3 +311,9 @@ def _check(connection: sqlite3.Connection, location: str, kind: type[Day2Error],
 
 def _finite(value: Optional[float]) -> Optional[float]:
     return value if value is not None and math.isfinite(value) else None
+
+
+def ahead_warning(path: str, count: int) -> str:
+    """What to say of outcomes that are dated later than now."""
+    many = "1 outcome is" if count == 1 else f"{count} outcomes are"
+    return f"{path}: {many} dated later than now, because the clock was ahead. Their times count as now."

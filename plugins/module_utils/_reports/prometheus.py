@@ -13,7 +13,7 @@ import math
 import re
 from typing import NamedTuple, Optional
 
-from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, WARNING
+from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, WARNING, score
 from .base import Report, plain
 
 # Nagios's numbers, which dashboards and people know; 4 is its "dependent".
@@ -38,9 +38,10 @@ CRIT = Family("day2_health_check_critical_threshold", "The value that is critica
 METRIC = Family("day2_health_check_metric", "A further number that the check measured, in the unit of its label.")
 OVERALL = Family("day2_health_status", "The worst status of the report's checks, as day2_health_check_status.")
 SCORE = Family("day2_health_score", "The health of all checks by weight, 0 to 100.")
+LOUD = Family("day2_health_loud_score", "The health of the checks that are not quiet, 0 to 100.")
 MADE = Family("day2_health_report_timestamp_seconds", "When the report was made, in seconds since the epoch.")
 RUN = Family("day2_health_report_duration_seconds", "How long all checks took.")
-FAMILIES = (STATUS, QUIET, CHECKED, DURATION, VALUE, WARN, CRIT, METRIC, OVERALL, SCORE, MADE, RUN)
+FAMILIES = (STATUS, QUIET, CHECKED, DURATION, VALUE, WARN, CRIT, METRIC, OVERALL, SCORE, LOUD, MADE, RUN)
 
 _SERIES = re.compile(r'^day2_health_check_status\{check="((?:[^"\\]|\\.)*)",[^\n]*\} (\d)$', re.MULTILINE)
 _ESCAPED = re.compile(r"\\(.)")
@@ -66,6 +67,7 @@ class Prometheus:
         key = _labels({"report": name})
         series[OVERALL][key] = CODES[report.status]
         series[SCORE][key] = report.score
+        series[LOUD][key] = score(one for one in report.outcomes if not one.quiet)
         series[MADE][key] = report.made_at
         series[RUN][key] = report.duration_s
         lines = []

@@ -1,35 +1,41 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When an alarm is held back: in a time of maintenance, and while it was raised only a moment ago."""
+"""When an alarm is held back: during maintenance, within the cooldown, and before enough bad runs in a row."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from typing import Any
 
-from .._core.outcome import CRITICAL, STATUSES, UNKNOWN, WARNING, Outcome
+from .._core.outcome import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Outcome
 from .check_specification import Check
 
 ALARMING = (WARNING, CRITICAL, UNKNOWN)
 
 
-def quieted(outcomes: Sequence[Outcome], checks: Sequence[Check], history: str, now: float) -> list[Outcome]:
-    """The outcomes, marked as quiet where their alarm is held back.
+def quieted(
+    outcomes: Sequence[Outcome], checks: Sequence[Check], history: str, now: float
+) -> tuple[list[Outcome], list[str]]:
+    """The outcomes, marked as quiet where their alarm is held back; and the names of the checks that have recovered.
+
+    A check has recovered when it is ok, and an alarm was raised since it was last ok.
 
     :param history: the file that knows the alarms of earlier runs, or "".
     """
     moment = datetime.fromtimestamp(now, timezone.utc)
-    wanted = [
-        (one, check)
-        for one, check in zip(outcomes, checks)
-        if one.status in ALARMING and not _maintained(check, moment)
-    ]
-    cooling = [(one, check.cooldown) for one, check in wanted if check.cooldown]
-    raised = _alarms(history, cooling, now) if cooling else {}
-    loud = {one.name for one, _check in wanted if STATUSES.index(one.status) > raised.get(one.name, -1)}
-    return [one._replace(quiet=True) if one.status in ALARMING and one.name not in loud else one for one in outcomes]
+    past = _Past(history, now)
+    with past:
+        judged = [
+            one._replace(quiet=True)
+            if one.status in ALARMING and (_maintained(check, moment) or past.holds_back(one, check))
+            else one
+            for one, check in zip(outcomes, checks)
+        ]
+        return judged, [one.name for one in outcomes if one.status == OK and past.alarmed(one)]
 
 
 def _maintained(check: Check, moment: datetime) -> bool:
@@ -38,19 +44,41 @@ def _maintained(check: Check, moment: datetime) -> bool:
     return any(window.holds(moment) for window in check.maintenance)
 
 
-def _alarms(path: str, cooling: Sequence[tuple[Outcome, float]], now: float) -> dict[str, int]:
-    """How bad the worst alarm of each check was that was raised within its cooldown: an index in STATUSES."""
-    from .._history.database import History
+class _Past:
+    """What earlier runs found, as far as it decides over alarms."""
 
-    if not os.path.exists(path) or not os.path.getsize(path):
-        return {}
-    worst: dict[str, int] = {}
-    with History(path) as history:
-        known = {check.name: check for check in history.checks()}
-        for one, cooldown in cooling:
-            if one.name in known:
-                kept = history.kept(known[one.name], now - cooldown)
-                raised = [STATUSES.index(old.status) for old in kept if old.status in ALARMING and not old.quiet]
-                if raised:
-                    worst[one.name] = max(raised)
-    return worst
+    def __init__(self, path: str, now: float) -> None:
+        self._path, self._now = path, now
+        self._stack = contextlib.ExitStack()
+        self._history: Any = None
+        self._known: dict[str, Any] = {}
+
+    def __enter__(self) -> None:
+        from .._history.database import History
+
+        if self._path and os.path.exists(self._path) and os.path.getsize(self._path):
+            self._history = self._stack.enter_context(History(self._path, self._now))
+            self._known = {check.name: check for check in self._history.checks()}
+
+    def __exit__(self, *raised: object) -> None:
+        self._stack.close()
+
+    def holds_back(self, outcome: Outcome, check: Check) -> bool:
+        """Are there too few bad runs in a row, or was an alarm as bad as this raised within the cooldown?"""
+        runs, raised = 1, -1
+        since = self._now - check.cooldown
+        rows = self._history.bad_runs(self._known[outcome.name]) if outcome.name in self._known else ()
+        for row in rows:
+            if runs >= check.failures and row.checked_at < since:
+                break
+            runs += 1
+            if check.cooldown and not row.quiet and since <= row.checked_at <= self._now:
+                raised = max(raised, STATUSES.index(row.status))
+        return runs < check.failures or STATUSES.index(outcome.status) <= raised
+
+    def alarmed(self, outcome: Outcome) -> bool:
+        """Was an alarm raised since this check was last ok?"""
+        last = self._known.get(outcome.name)
+        if last is None or last.status == OK:
+            return False
+        return any(not row.quiet for row in self._history.bad_runs(last))

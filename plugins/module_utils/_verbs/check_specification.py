@@ -31,6 +31,7 @@ COMMON: dict[str, Option] = {
     "quiet_until": Option("time", "Until then it raises no alarm. The default is the task's."),
     "maintenance": Option("list of mappings", "Windows in which it raises no alarm, beside the task's."),
     "cooldown": Option("duration", "For how long an alarm is not repeated. The default is the task's."),
+    "failures": Option("count", "How many bad runs in a row raise an alarm. The default is the task's."),
 }
 _WINDOW = {
     "start": Option("text", "", required=True),
@@ -77,13 +78,15 @@ class Check(NamedTuple):
     quiet_until: Optional[datetime]
     maintenance: tuple[Window, ...]
     cooldown: float
+    failures: int
     secrets: tuple[str, ...]
 
 
 def read_checks(given: Sequence[Any], defaults: Mapping[str, Any]) -> list[Check]:
     """All checks of a task.
 
-    :param defaults: the task's own timeout, retries, interval, quiet_until, maintenance, cooldown, as they are written.
+    :param defaults: the task's own timeout, retries, interval, quiet_until, maintenance, cooldown, failures, as they
+        are written.
     :raises InvalidRequest: with everything that is wrong, by the check's name.
     """
     problems: list[str] = []
@@ -118,7 +121,7 @@ def read_checks(given: Sequence[Any], defaults: Mapping[str, Any]) -> list[Check
 
 
 def _common(defaults: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
-    names = ("timeout", "retries", "interval", "quiet_until", "maintenance", "cooldown")
+    names = ("timeout", "retries", "interval", "quiet_until", "maintenance", "cooldown", "failures")
     common = parse({name: COMMON[name] for name in names}, defaults, problems)
     common["maintenance"] = _windows(common["maintenance"], problems)
     if common["timeout"] == 0:
@@ -168,6 +171,7 @@ def _read(given: Mapping[str, Any], defaults: Mapping[str, Any], problems: list[
         quiet_until=own("quiet_until"),
         maintenance=(*windows, *defaults["maintenance"]),
         cooldown=own("cooldown") or 0.0,
+        failures=own("failures") or 1,
         secrets=tuple(sorted({one for one in probe.secrets() if len(one) > 3}, key=len, reverse=True)),
     )
 

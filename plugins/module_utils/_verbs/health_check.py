@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from .._core.errors import InvalidRequest
-from .._core.outcome import CRITICAL, OK, SKIPPED, STATUSES, UNKNOWN, WARNING, Metric, Outcome
+from .._core.outcome import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Metric, Outcome, score
 from .._core.progress import Progress
 from .._core.units import format_time, parse_duration
 from .._history.arguments import HISTORY
@@ -33,6 +33,7 @@ ARGUMENTS: dict[str, Any] = {
         "quiet_until": {"type": "str"},
         "maintenance": {"type": "list", "elements": "dict", "default": []},
         "cooldown": {"type": "str"},
+        "failures": {"type": "int", "default": 1},
         "fail_on": {"type": "str", "choices": ["critical", "warning", "never"], "default": "critical"},
         **REPORT,
         **HISTORY,
@@ -43,7 +44,6 @@ ARGUMENTS: dict[str, Any] = {
 
 # What could not be looked at has not been found healthy.
 _FAILING = {"critical": (CRITICAL, UNKNOWN), "warning": (CRITICAL, UNKNOWN, WARNING), "never": ()}
-_POINTS = {OK: 1.0, WARNING: 0.5, CRITICAL: 0.0, UNKNOWN: 0.0}
 _NAMED = 10  # alarms in the message
 _MOST_THREADS = 4096
 
@@ -70,10 +70,12 @@ def request_from(params: Mapping[str, Any]) -> Request:
         raise InvalidRequest("concurrency is %d." % params["concurrency"], "Set it to 1 to %d." % _MOST_THREADS)
     checks = read_checks(params["checks"], params)
     history = params["history"] or {}
-    if not history and any(check.cooldown for check in checks):
-        raise InvalidRequest(
-            "cooldown needs a history.", "Set history: the last alarm of each check is looked up there."
-        )
+    for name, needed in (
+        ("cooldown", any(one.cooldown for one in checks)),
+        ("failures", any(one.failures > 1 for one in checks)),
+    ):
+        if needed and not history:
+            raise InvalidRequest(f"{name} needs a history.", "Set history: earlier runs are looked up there.")
     request = Request(
         checks=checks,
         concurrency=params["concurrency"],
@@ -95,15 +97,16 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     began, now = time.monotonic(), time.time()
     request = request_from(params)
     outcomes = Pool(request.checks, request.concurrency, progress).run()
-    outcomes = quieted(outcomes, request.checks, request.history, now)
+    outcomes, recovered = quieted(outcomes, request.checks, request.history, now)
     alarms = [one for one in outcomes if one.status in ALARMING and not one.quiet]
     summary = summarise(outcomes)
     result: dict[str, Any] = {
         "changed": False,
         "failed": any(one.status in _FAILING[request.fail_on] for one in alarms),
-        "msg": message(outcomes, summary, alarms),
+        "msg": message(outcomes, summary, alarms, recovered),
         "checks": [as_result(one) for one in outcomes],
         "alarms": [one.name for one in alarms],
+        "recovered": recovered,
         "summary": summary,
         "duration_s": round(time.monotonic() - began, 3),
     }
@@ -111,36 +114,34 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         result["reports"] = write(request.report, _report(outcomes, result, now), check)
         result["changed"] = any(one["changed"] for one in result["reports"])
         if request.history and not check:
-            from .._history.database import append
+            from .._history.database import ahead_warning, append
 
-            append(request.history, outcomes, request.keep_within, time.time())
+            ahead = append(request.history, outcomes, request.keep_within, time.time())
+            if ahead:
+                result["warnings"] = [ahead_warning(request.history, ahead)]
     return result
 
 
 def _report(outcomes: Sequence[Outcome], result: Mapping[str, Any], now: float) -> Report:
-    told = {name: result[name] for name in ("msg", "checks", "alarms", "summary")}
+    told = {name: result[name] for name in ("msg", "checks", "alarms", "recovered", "summary")}
     return Report(outcomes, told, now, result["duration_s"], socket.gethostname())
 
 
 def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Counts by status, the worst status, and the score.
-
-    The score is 100 times the mean of 1 for ok, 0.5 for warning, 0 for critical and unknown, by weight; skipped checks
-    do not count: what they depend on does.
-    """
+    """Counts by status, the worst status, and the score."""
     counts = {status: sum(1 for one in outcomes if one.status == status) for status in STATUSES}
-    weights = sum(one.weight for one in outcomes if one.status != SKIPPED)
-    points = sum(one.weight * _POINTS[one.status] for one in outcomes if one.status != SKIPPED)
     return {
         "status": max((one.status for one in outcomes), key=STATUSES.index, default=OK),
-        "score": round(100 * points / weights, 1) if weights else 100.0,
+        "score": score(outcomes),
         "total": len(outcomes),
         "quiet": sum(1 for one in outcomes if one.quiet),
         **counts,
     }
 
 
-def message(outcomes: Sequence[Outcome], summary: Mapping[str, Any], alarms: Sequence[Outcome]) -> str:
+def message(
+    outcomes: Sequence[Outcome], summary: Mapping[str, Any], alarms: Sequence[Outcome], recovered: Sequence[str] = ()
+) -> str:
     """The result in words, the worst first."""
     counted = ", ".join("%d %s" % (summary[status], status) for status in reversed(STATUSES) if summary[status])
     text = "%d of %d checks ok, score %g" % (summary[OK], len(outcomes), summary["score"])
@@ -150,6 +151,9 @@ def message(outcomes: Sequence[Outcome], summary: Mapping[str, Any], alarms: Seq
     listed = ["%s is %s: %s" % (one.name, one.status, one.message) for one in worst[:_NAMED]]
     if len(worst) > _NAMED:
         listed.append("and %d more" % (len(worst) - _NAMED))
+    if recovered:
+        more = len(recovered) - _NAMED
+        listed.append("recovered: " + ", ".join(recovered[:_NAMED]) + (" and %d more" % more if more > 0 else ""))
     return "; ".join([text, *listed])
 
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from .._core.errors import InvalidRequest
+from .._core.errors import InvalidRequest, SourceError
 from .._core.outcome import OK, SKIPPED
 from .._core.progress import Progress
 from .._core.units import format_duration, format_time, parse_duration
-from .._history.database import Check, History
+from .._history.database import Check, History, ahead_warning
 from .._history.windows import summarise
 
 ARGUMENTS: dict[str, Any] = {
@@ -45,11 +45,16 @@ def request_from(params: Mapping[str, Any]) -> Request:
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """Read the history; nothing is ever changed. A history that is not there yet has no checks."""
+    """Read the history; nothing is ever changed. Raises SourceError for one that does not exist."""
     began = time.monotonic()
     request = request_from(params)
     now = time.time()
-    checks = _read(request, now, progress) if os.path.lexists(request.path) else []
+    if not os.path.lexists(request.path):
+        raise SourceError(
+            f"The history {request.path} does not exist.",
+            "health_check creates it on its first run with history: look at the path there.",
+        )
+    checks, ahead = _read(request, now, progress)
     missing = sorted(set(request.checks) - {one["name"] for one in checks})
     if missing:
         raise InvalidRequest(
@@ -62,12 +67,14 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         "checks": checks,
         "msg": _message(request, checks, bad),
         "duration_s": round(time.monotonic() - began, 3),
+        "warnings": [ahead_warning(request.path, ahead)] if ahead else [],
     }
 
 
-def _read(request: Request, now: float, progress: Progress) -> list[dict[str, Any]]:
+def _read(request: Request, now: float, progress: Progress) -> tuple[list[dict[str, Any]], int]:
+    """The checks, and how many of their outcomes are dated later than now."""
     longest = max((seconds for _name, seconds in request.windows), default=0.0)
-    with History(request.path) as history:
+    with History(request.path, now) as history:
         known = [one for one in history.checks() if not request.checks or one.name in request.checks]
         progress.start(f"Reading {request.path}", len(known), "checks")
         found = []
@@ -76,7 +83,7 @@ def _read(request: Request, now: float, progress: Progress) -> list[dict[str, An
             windows = [{"name": name, **summarise(kept, now - seconds, now)} for name, seconds in request.windows]
             found.append({**_check(one, now), "windows": windows})
             progress.advance(1)
-        return found
+        return found, history.ahead()
 
 
 def _check(check: Check, now: float) -> dict[str, Any]:

@@ -78,6 +78,29 @@ def test_a_status_is_known_since_it_began(path: Path) -> None:
     assert (check.status, check.since, check.checked_at, check.message) == ("ok", 40, 50, "at 50")
 
 
+def test_the_newest_run_is_the_last_one_although_the_clock_was_ahead(path: Path) -> None:
+    for at, status in ((10, "ok"), (5000, "critical"), (5010, "critical"), (5020, "warning")):
+        assert append(str(path), [outcome(at, status)], 9000, at) == 0
+    assert append(str(path), [outcome(20, "ok"), outcome(20.5, "ok", "db")], 9000, 21) == 3
+    with History(str(path), 30) as history:
+        api = history.checks()[0]
+        assert (api.status, api.since, api.checked_at) == ("ok", 20, 20)
+        kept = history.kept(api, 0)
+        assert [one.status for one in kept] == ["ok", "critical", "critical", "warning", "ok"]
+        assert all(19 < one.checked_at <= 20 for one in kept[1:])
+        assert history.ahead() == 0
+    append(str(path), [outcome(9500)], 9000, 9500)
+    assert [one.checked_at for one in contents(path)["api"]] == [9500]  # they are pruned as others are
+
+
+def test_nothing_that_is_read_is_later_than_now(path: Path) -> None:
+    append(str(path), [outcome(5000, "critical")], DAY, 5000)
+    with History(str(path), 30) as history:
+        (check,) = history.checks()
+        assert (check.since, check.checked_at, history.ahead()) == (30, 30, 1)
+        assert history.kept(check, 0)[0].checked_at == 30
+
+
 def test_a_beginning_outlives_pruning(path: Path) -> None:
     for at in range(0, 1000, 100):
         append(str(path), [outcome(at, "critical")], 250, at)

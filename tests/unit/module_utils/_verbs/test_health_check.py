@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._core.outcome import Outcome
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._history.database import append
 from ansible_collections.day2.ops.plugins.module_utils._probes.registry import PROBES
 from ansible_collections.day2.ops.plugins.module_utils._verbs import health_check
 from ansible_collections.day2.ops.plugins.module_utils._verbs.check_specification import read_checks
@@ -308,6 +310,11 @@ def test_score_and_summary() -> None:
     assert result["msg"].startswith("1 of 4 checks ok, score 60 (1 critical, 1 warning, 1 skipped, 1 ok); critical is ")
 
 
+def test_a_score_without_weights() -> None:
+    result = run([command("c", "exit 2", weight=0), command("d", "true", weight=0)], fail_on="never")
+    assert result["summary"]["score"] == 50
+
+
 def around(now: datetime, before: int, after: int) -> dict[str, str]:
     return {
         "start": (now - timedelta(minutes=before)).strftime("%H:%M"),
@@ -382,6 +389,68 @@ def test_cooldown_holds_back_an_alarm_that_was_raised_a_moment_ago(tmp_path: Pat
     assert alarms("exit 1") == []
     time.sleep(0.3)
     assert alarms("exit 1", "200ms") == ["c"]
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Any:
+    """`past(status, …)`: the result of runs with these statuses, one after another, the last of them."""
+    codes = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
+
+    def call(*statuses: str, **params: Any) -> Result:
+        params.setdefault("history", {"path": str(tmp_path / "history.db"), "keep_within": "8d"})
+        for status in statuses:
+            result = run([command("c", f"exit {codes[status]}")], **params)
+        return result
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("statuses", "alarms"),
+    [
+        (["warning", "unknown"], ["c"]),  # worse
+        (["unknown", "warning"], []),
+        (["critical", "unknown"], []),
+        (["critical", "ok", "critical"], ["c"]),  # another outage
+        (["critical", "ok", "critical", "critical"], []),
+        (["critical", "warning", "critical"], []),
+    ],
+)
+def test_cooldown_holds_back_neither_what_is_worse_nor_another_outage(
+    past: Any, statuses: list[str], alarms: list[str]
+) -> None:
+    assert past(*statuses, cooldown="1h")["alarms"] == alarms
+
+
+def test_a_clock_that_was_ahead_silences_nothing(past: Any, tmp_path: Path) -> None:
+    ahead = time.time() + 86400
+    append(str(tmp_path / "history.db"), [Outcome("c", "command", "critical", "", ahead, 0.1)], 1e6, ahead)
+    first = past("critical", cooldown="1h")
+    assert first["alarms"] == ["c"]
+    assert "1 outcome is dated later than now" in first["warnings"][0]
+    second = past("critical", cooldown="1h")
+    assert (second["alarms"], "warnings" in second) == ([], False)
+    assert past("critical", cooldown="0s")["alarms"] == ["c"]
+
+
+def test_so_many_bad_runs_in_a_row_raise_an_alarm(past: Any) -> None:
+    assert past("critical", "warning", failures=3)["alarms"] == []
+    last = past("critical", failures=3)
+    assert (last["alarms"], last["failed"]) == (["c"], True)
+    assert past("critical", failures=3)["alarms"] == ["c"]
+    assert past("ok", "critical", "critical", failures=3)["checks"][0]["quiet"] is True
+    with pytest.raises(InvalidRequest, match="failures needs a history"):
+        run([command("c", "true", failures=2)])
+
+
+def test_recovered_is_who_is_ok_after_an_alarm(past: Any) -> None:
+    assert past("critical")["recovered"] == []
+    assert past("warning")["recovered"] == []
+    back = past("ok")
+    assert back["recovered"] == ["c"]
+    assert back["msg"].endswith("; recovered: c")
+    assert past("ok")["recovered"] == []
+    assert past("critical", "ok", failures=2)["recovered"] == []  # no alarm was raised
 
 
 def test_cooldown_needs_a_history() -> None:

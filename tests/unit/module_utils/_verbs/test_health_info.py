@@ -53,11 +53,23 @@ def test_what_a_history_tells(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_no_history_yet(tmp_path: Path) -> None:
-    found = info(tmp_path / "health.db")
-    assert found["checks"] == []
-    assert "no checks yet" in found["msg"]
+def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        info(tmp_path / "health.db")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_outcomes_of_a_clock_that_was_ahead_count_as_of_now(tmp_path: Path) -> None:
+    now = time.time()
+    path = tmp_path / "health.db"
+    for at, status in ((now - 60, "ok"), (now + 86400, "critical")):
+        append(str(path), [Outcome("api", "http", status, "", at, 0.1)], 8 * 86400, at)
+    found = info(path, windows=["1h"])
+    (api,) = found["checks"]
+    assert (api["status"], api["windows"][0]["checks"]) == ("critical", 2)
+    assert api["since_s"] == api["age_s"] == 0
+    assert "critical for 0s" in found["msg"]
+    assert "1 outcome is dated later than now" in found["warnings"][0]
 
 
 def test_errors(tmp_path: Path) -> None:
