@@ -235,9 +235,9 @@ def format_value(value: float, unit: str) -> str:
     return number if unit in ("", "count") else "%s %s" % (number, unit)
 
 
-def plural(count: int, singular: str) -> str:
+def plural(count: int, singular: str, several: str = "") -> str:
     """ "1 record", "2 records"."""
-    return "%d %s%s" % (count, singular, "" if count == 1 else "s")
+    return "%d %s" % (count, singular if count == 1 else several or singular + "s")
 
 
 __all__ = [

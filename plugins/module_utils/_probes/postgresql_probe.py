@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from .._core.errors import MissingDependency
 from .base import CRITICAL, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
+from .postgresql_state import age, replication, row, sessions
 
 # Where and as whom to connect; what is not given, libpq takes from its environment.
 CONNECTION: Mapping[str, Option] = {
@@ -29,31 +30,12 @@ CONNECTION: Mapping[str, Option] = {
 }
 _LIBPQ = {"database": "dbname", "username": "user", "ca": "sslrootcert"}
 
-# Who has replayed all that it received lags only when nobody sends it anything.
-_STANDBY = """
-SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
-                 AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
-            ELSE EXTRACT(EPOCH FROM clock_timestamp() -
-                         COALESCE(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())) END::float"""
-_PRIMARY = """
-SELECT count(*), COALESCE(max(EXTRACT(EPOCH FROM replay_lag)), 0)::float FROM pg_stat_replication"""
-_STATE = """
-SELECT (SELECT COALESCE(max(EXTRACT(EPOCH FROM clock_timestamp() - xact_start)), 0)::float FROM pg_stat_activity
-        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND xact_start IS NOT NULL),
-       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
-       current_setting('max_connections')::int,
-       (SELECT max(age(datfrozenxid)) FROM pg_database)::bigint,
-       pg_database_size(current_database())"""
-_DEAD = """
-SELECT schemaname || '.' || relname, n_dead_tup, round(100.0 * n_dead_tup / (n_live_tup + n_dead_tup), 2)::float
-FROM pg_stat_user_tables WHERE n_dead_tup >= 1000 ORDER BY 3 DESC LIMIT 1"""
-
 
 class PostgresqlProbe(BaseProbe):
     SUMMARY = (
-        "Connects to a PostgreSQL database, and looks at replication, transactions, dead rows and connections;"
-        " what the user may"
-        " not see is left out. Needs psycopg 3.1 or later."
+        "Connects to a PostgreSQL database, and looks at replication, replication slots, transactions, dead rows and"
+        " connections. A primary that is read-only is critical. What the user may not see is unknown, and the message"
+        " has the GRANT that helps (pg_monitor). Requires psycopg 3.1 or later."
     )
     OPTIONS: ClassVar[Mapping[str, Option]] = dict(
         CONNECTION,
@@ -71,9 +53,17 @@ class PostgresqlProbe(BaseProbe):
             crit=300,
             name="lag",
         ),
+        Limit("bytes", "Of a primary: WAL that the worst standby has not replayed.", name="lag_bytes"),
+        Limit("bytes", "WAL that an inactive replication slot retains.", warn=2**30, crit=10 * 2**30, name="slot_wal"),
         Limit("s", "Age of the oldest transaction of a client.", warn=600, crit=3600, name="transaction"),
         Limit("percent", "Dead rows of the worst table that has at least 1000.", warn=30, crit=60, name="dead_rows"),
-        Limit("percent", "Used connections of `max_connections`.", warn=80, crit=95, name="connections"),
+        Limit(
+            "percent",
+            "Used connections of those that are not reserved (`max_connections` less the reserved ones).",
+            warn=80,
+            crit=95,
+            name="connections",
+        ),
         Limit(
             "percent",
             "Used transaction ids of those that are left before wraparound.",
@@ -89,45 +79,24 @@ class PostgresqlProbe(BaseProbe):
             finding.measure(round(deadline.elapsed(), 6), "connect", "the time of connecting")
             deadline.doing = "asking the database"
             version = connection.info.server_version
-            standby = bool(_row(connection, "SELECT pg_is_in_recovery()")[0])
+            standby = bool(row(connection, "SELECT pg_is_in_recovery()")[0])
             role = "standby" if standby else "primary"
             finding.good = "%s answers (PostgreSQL %d, %s)" % (_where(connection), version // 10000, role)
             if self.options["role"] and self.options["role"] != role:
                 finding.problem("%s is a %s" % (_where(connection), role))
-            self._replication(connection, standby, finding)
-            self._state(connection, finding)
+            replication(connection, standby, self.options, finding)
+            sessions(connection, finding)
+            age(connection, finding)
             if self.options["query"]:
                 self._query(connection, finding)
         return finding
-
-    def _replication(self, connection: Any, standby: bool, finding: Finding) -> None:
-        if standby:
-            finding.measure(_row(connection, _STANDBY)[0], "lag", "the replication lag")
-            return
-        replicas, lag = _row(connection, _PRIMARY)
-        ranges = self.options["replicas"]
-        if ranges is not None and not any(low <= replicas <= high for low, high in ranges):
-            finding.problem("there are %d standbys" % replicas)
-        finding.metric("replicas", replicas, "count")
-        if replicas:
-            finding.measure(lag, "lag", "the replication lag of the worst standby")
-
-    def _state(self, connection: Any, finding: Finding) -> None:
-        transaction, clients, most, age, size = _row(connection, _STATE)
-        finding.measure(round(transaction, 3), "transaction", "the age of the oldest transaction")
-        finding.measure(round(100.0 * clients / most, 2), "connections", "the share of used connections")
-        finding.measure(round(100.0 * age / 2**31, 2), "wraparound", "the share of used transaction ids")
-        finding.metric("size", size, "bytes")
-        worst = _row(connection, _DEAD)
-        if worst:
-            finding.measure(worst[2], "dead_rows", "the share of dead rows in %s (%d)" % (worst[0], worst[1]))
 
     def _query(self, connection: Any, finding: Finding) -> None:
         import psycopg
 
         try:
-            row = _row(connection, self.options["query"])
-            value = float(row[0]) if row else math.nan
+            found = row(connection, self.options["query"])
+            value = float(found[0]) if found else math.nan
         except (psycopg.errors.QueryCanceled, psycopg.OperationalError):
             raise
         except (psycopg.Error, TypeError, ValueError) as exc:
@@ -173,10 +142,6 @@ def opened(options: Mapping[str, Any], deadline: Deadline) -> Iterator[Any]:
         raise ProbeFailed("PostgreSQL: %s" % _first_line(exc), CRITICAL) from None
     except psycopg.Error as exc:
         raise ProbeFailed("PostgreSQL: %s" % _first_line(exc), UNKNOWN) from None
-
-
-def _row(connection: Any, query: str) -> Any:
-    return connection.execute(query).fetchone()
 
 
 def _where(connection: Any) -> str:

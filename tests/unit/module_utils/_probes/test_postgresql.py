@@ -95,11 +95,11 @@ def test_a_primary(check: Check, there: dict[str, Any]) -> None:
     assert result["message"].endswith(", primary), the query says 42")
     assert result["value"] == 42
     assert {one["name"] for one in result["metrics"]} == {
-        "connect", "replicas", "lag", "transaction", "connections", "wraparound", "size",
+        "connect", "replicas", "lag", "lag_bytes", "transaction", "connections", "wraparound", "size",
     }  # fmt: skip
     assert 0 < metric(result, "connections") < 50
     assert check("postgresql", query="SELECT 1", crit=0, **there)["status"] == "critical"
-    assert "there are 1 standbys" in check("postgresql", replicas=2, **there)["message"]
+    assert "there are 1 standby" in check("postgresql", replicas=2, **there)["message"]
     assert check("postgresql", connections_crit=0, **there)["status"] == "critical"
 
 
@@ -116,10 +116,77 @@ def test_a_standby_that_lags(check: Check, servers: Servers, there: dict[str, An
         connection.execute("SELECT pg_wal_replay_pause()")
         execute(servers, "CREATE TABLE lagging (id int)", "INSERT INTO lagging VALUES (1)")
         time.sleep(1)
+        execute(servers, "INSERT INTO lagging VALUES (2)")  # the standby answers to what it receives
+        time.sleep(0.2)
         result = check("postgresql", lag_crit="500ms", **standby)
+        primary = check("postgresql", lag_crit="500ms", lag_bytes_warn=1, **there)
         connection.execute("SELECT pg_wal_replay_resume()")
-    assert result["status"] == "critical"
+    assert result["status"] == primary["status"] == "critical"
     assert "the replication lag is" in result["message"]
+    assert "replay is paused" in result["message"]
+    assert "the replication lag of the worst standby is" in primary["message"]
+    assert "the WAL that the worst standby has not replayed is" in primary["message"]
+
+
+@pytest.fixture
+def watcher(servers: Servers) -> Iterator[dict[str, Any]]:
+    """A role that may connect, and nothing else."""
+    execute(servers, "CREATE ROLE watcher LOGIN")
+    yield {"host": servers.primary, "username": "watcher", "database": "postgres"}
+    execute(servers, "DROP OWNED BY watcher", "DROP ROLE watcher")
+
+
+def test_what_a_role_may_not_see_is_unknown(check: Check, servers: Servers, watcher: dict[str, Any]) -> None:
+    with psycopg.connect(host=servers.primary, user="day2", dbname="postgres") as session:
+        session.execute("SELECT 1")
+        result = check("postgresql", connections_crit="1%", transaction_crit="1ms", **watcher)
+        assert result["status"] == "critical"
+        assert "the share of used connections is" in result["message"]
+        result = check("postgresql", transaction_crit="1ms", lag_crit="1ms", **watcher)
+    assert result["status"] == "unknown"
+    assert "the transactions of 1 session cannot be seen: GRANT pg_monitor TO watcher" in result["message"]
+    assert "the replication lag of 1 standby cannot be seen" in result["message"]
+    assert not {"lag", "lag_bytes", "transaction"} & {one["name"] for one in result["metrics"]}
+    execute(servers, "GRANT pg_monitor TO watcher")
+    result = check("postgresql", **watcher)
+    assert result["status"] == "ok", result["message"]
+    assert {"lag", "lag_bytes", "transaction"} <= {one["name"] for one in result["metrics"]}
+
+
+def test_connections_are_counted_against_those_that_are_not_reserved(
+    check: Check, servers: Servers, there: dict[str, Any], watcher: dict[str, Any]
+) -> None:
+    with contextlib.ExitStack() as stack:
+        for dummy in range(19):
+            stack.enter_context(psycopg.connect(host=servers.primary, user="day2", dbname="postgres"))
+        for who in (there, watcher):
+            found = metric(check("postgresql", **who), "connections")
+            assert found == pytest.approx(100 * 20 / 97, abs=3), who
+
+
+def test_an_inactive_slot_that_retains_wal(check: Check, servers: Servers, there: dict[str, Any]) -> None:
+    execute(servers, "SELECT pg_create_physical_replication_slot('orphan', true)", "SELECT pg_switch_wal()")
+    try:
+        execute(servers, "CREATE TABLE retained AS SELECT generate_series(1, 1000)")
+        assert check("postgresql", **there)["status"] == "ok"
+        result = check("postgresql", slot_wal_warn="1K", **there)
+        assert result["status"] == "warning"
+        assert "the WAL that the inactive replication slot orphan retains is" in result["message"]
+    finally:
+        execute(servers, "SELECT pg_drop_replication_slot('orphan')", "DROP TABLE retained")
+
+
+def test_a_primary_that_is_read_only(check: Check, servers: Servers, there: dict[str, Any]) -> None:
+    execute(servers, "CREATE ROLE reader LOGIN IN ROLE pg_monitor")
+    reader = dict(there, username="reader")
+    execute(servers, "ALTER ROLE reader SET default_transaction_read_only = on")
+    assert check("postgresql", **reader)["status"] == "ok"  # its own business
+    execute(servers, "ALTER ROLE reader RESET ALL", "ALTER DATABASE postgres SET default_transaction_read_only = on")
+    result = check("postgresql", **reader)
+    execute(servers, "SET default_transaction_read_only = off", "ALTER DATABASE postgres RESET ALL", "DROP ROLE reader")
+    assert result["status"] == "critical"
+    assert "it is read-only" in result["message"]
+    assert check("postgresql", **there)["status"] == "ok"
 
 
 def test_an_old_transaction(check: Check, there: dict[str, Any]) -> None:
@@ -200,11 +267,11 @@ def test_references_that_a_policy_hides_are_unknown(check: Check, servers: Serve
         "CREATE TABLE secret (id int, of int)",
         "INSERT INTO secret VALUES (1, 2)",
         "ALTER TABLE secret ENABLE ROW LEVEL SECURITY",
-        "CREATE ROLE watcher LOGIN",
-        "GRANT SELECT ON secret TO watcher",
+        "CREATE ROLE policed LOGIN",
+        "GRANT SELECT ON secret TO policed",
     )
     references = [{"from": "secret.of", "to": "secret.id"}]
     assert check("references", store="postgresql", references=references, **there)["value"] == 1
-    result = check("references", store="postgresql", references=references, **{**there, "username": "watcher"})
+    result = check("references", store="postgresql", references=references, **{**there, "username": "policed"})
     assert result["status"] == "unknown"
     assert "row-level security policy" in result["message"]
