@@ -64,6 +64,10 @@ class DynamodbRecordStore:
         """It has no locks; who writes a position that somebody else has moved finds out."""
         return True
 
+    def let_go(self) -> bool:
+        """Nothing stays open."""
+        return False
+
     def read(self, info: Info) -> Iterator[Record]:
         """See `RecordStore`."""
         for page in self._native.read(info.name):

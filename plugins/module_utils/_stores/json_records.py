@@ -84,6 +84,10 @@ class JsonRecords:
         with files.os_errors(TargetError, "Can't lock", self.path):
             return self._lock.take()
 
+    def let_go(self) -> bool:
+        """It reads through one descriptor, which holds no lock."""
+        return False
+
     def _source(self) -> tuple[Optional[BinaryIO], Optional[Document]]:
         """The document as it is now, or as it will be once the new one is written."""
         path = self._new if os.path.exists(self._new) else self.path

@@ -130,6 +130,10 @@ class PostgresqlRecords:
             ).fetchone()[0]
         return taken
 
+    def let_go(self) -> bool:
+        """Its snapshot is the server's."""
+        return False
+
     def collections(self) -> list[Info]:
         """See `RecordStore`."""
         with errors(SourceError, "Can't read the schema"):

@@ -123,6 +123,11 @@ class RecordStore(Protocol):
         :raises TargetError: it can't be told.
         """
 
+    def let_go(self) -> bool:
+        """End all readings, so that others in this process may open the store's files. Returns whether what is read
+        from now on may differ from what was read before.
+        """
+
     def collections(self) -> list[Info]:
         """What is there; an empty list also when the store itself is not.
 

@@ -68,6 +68,15 @@ class SqliteRecords:
         with files.os_errors(TargetError, "Can't lock", self.path):
             return self._lock.take()
 
+    def let_go(self) -> bool:
+        """See `RecordStore`."""
+        if self._reader is None:
+            return False
+        self._reader.close()
+        self._reader = None
+        self._kinds = {}
+        return True
+
     def _open_reader(self) -> Optional[sqlite3.Connection]:
         """A connection with one read transaction; None when there is no database."""
         if self._writer is not None:
@@ -86,9 +95,7 @@ class SqliteRecords:
 
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer is None:
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
+            self.let_go()
             if not os.path.lexists(self.path):
                 self._make()
             with sqlite_errors(TargetError, "Can't write the database", self.path):
@@ -140,8 +147,7 @@ class SqliteRecords:
             order = " ORDER BY %s" % (", ".join(map(identifier, info.key)) if self._ordered and info.key else "rowid")
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
             kinds = self._kinds.get(info.name) if text else None
-            shared = sqlite_shared.by_key(connection, self.path, info, self._workers, kinds) if ordered else None
-            with contextlib.closing(shared or chunks(connection, info, order, kinds)) as found:
+            with contextlib.closing(chunks(connection, info, order, kinds)) as found:
                 yield from found
 
     def summary(self, info: Info) -> Optional[Summary]:

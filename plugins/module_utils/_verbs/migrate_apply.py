@@ -21,7 +21,7 @@ from .._stores.record_store import Info, Record, Reject
 from .._stores.sql_schema import parents_first
 from .migrate import safety_of, saved
 from .migrate_compare import Comparison, compact, compare
-from .migrate_plan import OVERALL, Job, Plan, in_target
+from .migrate_plan import OVERALL, Job, Plan, check_as_planned, in_target
 from .migrate_report import Check, Done, refusal
 from .migrate_survey import MODULUS, dangling
 
@@ -77,6 +77,8 @@ def _save(ready: Plan) -> Optional[str]:
     """The safety backup, when the target holds anything."""
     existing = ready.target.collections()
     backup = saved(ready.request, ready.target, bool(existing and ready.held), ready.progress)
+    if backup is not None and ready.target.type == "sqlite":  # whose snapshot ended for the backup
+        check_as_planned(ready)
     if ready.request.params["repository"]:
         from .migrate_safety import remember
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest, SourceError
+from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.progress import Progress
 from .._stores.record_kinds import Kinds
 from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStore
@@ -45,8 +45,13 @@ class Job(NamedTuple):
     comparison: Comparison
     there: bool
     made: bool  # by this migration, if it is there
-    held: int  # records in the target
+    present: Optional[Survey]  # the records in the target, where it was read
     position: Optional[dict[str, Any]]
+
+    @property
+    def held(self) -> int:
+        """The number of records in the target before this run."""
+        return self.present.records if self.present is not None else 0
 
     @property
     def changes(self) -> bool:
@@ -93,7 +98,7 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
             position = None  # somebody has removed it
         told = info._replace(peculiar=info.peculiar + lost.get(name, ()))
         every = Comparison(added=read.records)
-        job = Job(told, finals[name], read, loose, every, there is not None, name in made, 0, position)
+        job = Job(told, finals[name], read, loose, every, there is not None, name in made, None, position)
         jobs.append(_compared(ready, job, there))
     return ready._replace(jobs=jobs, held=sum(job.held for job in jobs))
 
@@ -125,13 +130,12 @@ def _compared(ready: Plan, job: Job, there: Optional[Info]) -> Job:
         return job._replace(comparison=Comparison(added=read.records - done, left=done))
     if there is None:
         return job
-    if target.columns:  # columns that the source does not have are the target's own
-        there = in_target(job.target, there)
+    there = _of_both(ready, job, there)
     present = survey(target, there, job.loose, ready.progress, kinds=False)
     if (present.records, present.digest) == (read.records, read.digest):
-        return job._replace(comparison=Comparison(left=present.records), held=present.records)
+        return job._replace(comparison=Comparison(left=present.records), present=present)
     if not present.records:
-        return job
+        return job._replace(present=present)
     ready.progress.start("Comparing %s" % job.source.name, unit="records")
     found = compare(
         functools.partial(source.chunks, job.source),
@@ -144,7 +148,28 @@ def _compared(ready: Plan, job: Job, there: Optional[Info]) -> Job:
     )
     if ready.request.mode == "merge":
         found = found._replace(left=found.left + found.removed, removed=0)
-    return job._replace(comparison=found, held=present.records)
+    return job._replace(comparison=found, present=present)
+
+
+def _of_both(ready: Plan, job: Job, there: Info) -> Info:
+    """The target's collection without the columns that are its own."""
+    return in_target(job.target, there) if ready.target.columns else there
+
+
+def check_as_planned(ready: Plan) -> None:
+    """Raises TargetError when the target was written since the plan was made."""
+    existing = {info.name: info for info in ready.target.collections()}
+    for job in ready.jobs:
+        there = existing.get(job.source.name)
+        if job.present is None or not job.changes or there is None:
+            continue
+        now = survey(ready.target, _of_both(ready, job, there), job.loose, ready.progress, kinds=False)
+        if (now.records, now.digest) != (job.present.records, job.present.digest):
+            raise TargetError(
+                "%s was written while it was backed up: %s is not as it was before."
+                % (ready.target.location, there.name),
+                "Nothing was changed. Stop the application that writes to it, and run again.",
+            )
 
 
 def foreseen(ready: Plan) -> Plan:

@@ -52,6 +52,8 @@ def store_of(target: RecordStore, options: Mapping[str, Any]) -> Store:
 
 def save(safety: Safety, target: RecordStore, options: Mapping[str, Any], progress: Progress) -> Manifest:
     """Back up what the target holds, as a safety backup."""
+    if options["type"] in STORES:
+        target.let_go()  # its store opens the same file
     entry = NamedStore(options.get("path") or target.type, store_of(target, options))
     entry = entry._replace(name=os.path.basename(entry.name))
     check_apart(safety.repository, [entry] if options.get("path") else [])

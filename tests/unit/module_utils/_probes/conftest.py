@@ -17,6 +17,9 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs import health_check
 from tests.services.nginx import Nginx, nginx
+from tests.services.nobody_opens import locks_are_kept
+
+__all__ = ["locks_are_kept"]
 
 Result = dict[str, Any]
 

@@ -350,7 +350,6 @@ def test_a_new_target_is_for_whom_its_directory_belongs_to_alone(tmp_path: Path)
 @pytest.mark.parametrize(("source", "target"), [("json", "sqlite"), ("sqlite", "postgresql"), ("sqlite", "json")])
 def test_workers_change_nothing(stores: Stores, monkeypatch: pytest.MonkeyPatch, source: str, target: str) -> None:
     monkeypatch.setattr(sqlite_shared, "_FEW", 100)
-    monkeypatch.setattr(sqlite_shared, "_PART", 500)
     forked: list[int] = []
     fork = os.fork
 

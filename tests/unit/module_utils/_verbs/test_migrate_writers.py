@@ -1,0 +1,149 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Migrations of stores that an application writes meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_shared
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_file import connect
+from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate_safety
+from tests.services import nobody_opens
+from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
+
+ROWS = 3000
+# Commits pairs of rows, one in each table, as fast as it can; with an argument, so many.
+WRITER = """
+import itertools, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0)
+connection.execute("PRAGMA synchronous=off")
+refused = 0
+for n in itertools.count() if sys.argv[2] == "all" else range(int(sys.argv[2])):
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for table in "ab":
+            connection.execute("INSERT INTO %s (v) VALUES ('written')" % table)
+            connection.execute("UPDATE %s SET v = 'pair %d' WHERE id = %d" % (table, n, n % 3000))
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError as exc:
+        refused += 1
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    if n == 0:
+        print("first commit", "refused" if refused else "done", flush=True)
+"""
+
+
+def pairs(stores: Stores, mode: str) -> Store:
+    source = stores("sqlite")
+    with contextlib.closing(sqlite3.connect(source["path"])) as connection, connection:
+        connection.execute("PRAGMA journal_mode=%s" % mode)
+        for table in "ab":
+            connection.execute("CREATE TABLE %s (id INTEGER PRIMARY KEY, v TEXT)" % table)
+            connection.executemany("INSERT INTO %s VALUES (?, ?)" % table, ((n, "x" * 60) for n in range(ROWS)))
+    return source
+
+
+def writer(store: Store, count: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, store["path"], str(count)], stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture(autouse=True)
+def _shared_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_shared, "_FEW", 100)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("mode", ["delete", "truncate", "wal"])
+def test_pairs_that_are_committed_during_a_reading_arrive_as_pairs(stores: Stores, mode: str, workers: int) -> None:
+    source = pairs(stores, mode)
+    application = writer(source, "all")
+    try:
+        assert application.stdout is not None
+        application.stdout.readline()
+        for _round in range(2):
+            target = stores("json")
+            run(source=source, target=target, workers=workers)
+            document = json.loads(Path(target["path"]).read_text())
+            assert document["a"] == document["b"]
+    finally:
+        application.kill()
+        application.communicate()
+    assert sql(source, "PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.mark.parametrize(("mode", "answer"), [("delete", "refused"), ("wal", "done")])
+def test_a_commit_in_the_middle_of_a_shared_reading(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, mode: str, answer: str
+) -> None:
+    source, target = pairs(stores, mode), stores("sqlite")
+    answers = []
+    digest = sqlite_shared.sqlite_digest.summary
+
+    def interrupted(*args: Any) -> Any:
+        answers.append(writer(source, 1).communicate()[0])
+        return digest(*args)
+
+    in_order = sqlite_shared.in_order
+
+    def watched(*args: Any) -> Iterator[Any]:
+        for item in in_order(*args):
+            answers.append(writer(source, 1).communicate()[0])
+            yield item
+
+    monkeypatch.setattr(sqlite_shared, "in_order", watched)
+    if mode == "wal":  # read by one process
+        monkeypatch.setattr(sqlite_shared.sqlite_digest, "summary", interrupted)
+    run(source=source, target=target, workers=2, only=["a"])
+    assert "first commit %s\n" % answer in answers
+    assert sql(target, "SELECT count(*) FROM a WHERE v = 'written'") == [(0,)]
+
+
+def test_a_target_that_is_written_while_it_is_backed_up(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source, target = stores("json"), pairs(stores, "delete")
+    Path(source["path"]).write_text(json.dumps({"a": {"1": {"id": 1, "v": "new"}}}))
+    take = migrate_safety.take
+
+    def written(*args: Any, **named: Any) -> Any:
+        taken = take(*args, **named)
+        sql(target, "INSERT INTO a VALUES (5000, 'of the application')")
+        return taken
+
+    monkeypatch.setattr(migrate_safety, "take", written)
+    before = [*sql(target, "SELECT * FROM a"), (5000, "of the application")]
+    with pytest.raises(Day2Error, match="was written while it was backed up: a is not as it was before") as failure:
+        run(source=source, target=target, on_existing="replace", repository=str(tmp_path / "backups"))
+    assert "Nothing was changed" in failure.value.hint
+    assert sql(target, "SELECT * FROM a") == before
+    assert sql(target, "SELECT name FROM sqlite_master ORDER BY 1") == [("a",), ("b",)]
+
+
+def test_the_guard_of_the_tests_finds_who_opens_a_file_beside_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "x.db")
+    with contextlib.closing(connect(path, "rwc")) as connection:
+        connection.execute("CREATE TABLE t (a)")
+        connection.execute("BEGIN")
+        connection.execute("SELECT * FROM t").fetchall()
+        monkeypatch.setattr(nobody_opens, "_PLUGINS", "test_migrate_writers")
+        with open(path, "rb"):
+            pass
+    assert len(nobody_opens.found()) == 1
+    nobody_opens.found().clear()
