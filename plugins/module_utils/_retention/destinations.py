@@ -12,30 +12,66 @@ from collections.abc import Sequence
 
 from .._core.files import is_within
 from .actions import Action, archive_key
-from .entries import Entry, Problem
+from .entries import Entry, Problem, pattern_for
 from .rules import COLD, Rule, destinations
 
 
+def inside_own_globs(rule: Rule) -> list[Problem]:
+    """A problem for each destination that would itself be an entry of the rule as soon as it exists."""
+    problems = []
+    for destination, place in _places(rule).items():
+        above = place
+        while above != "/":
+            pattern = pattern_for(rule, above)
+            if pattern:
+                problems.append(Problem(rule.name, destination, _matched(destination, above, pattern)))
+                break
+            above = os.path.dirname(above)
+    return problems
+
+
 def check_destinations(rule: Rule, entries: Sequence[Entry]) -> tuple[list[Entry], list[Problem]]:
-    """The entries that the rule's directories for archives have nothing to do with, and problems with the others."""
-    places = {one: os.path.realpath(one) for one in destinations([rule]) if one.startswith("/")}
+    """The entries that can go to the rule's archive directories, and problems with the others."""
+    places = _places(rule)
     fine: list[Entry] = []
     problems: list[Problem] = []
     for entry in entries:
-        path = os.path.join(os.path.realpath(entry.directory), entry.name)
-        near = [one for one, place in places.items() if is_within(place, path) or is_within(path, place)]
-        if near:
-            problems.append(
-                Problem(
-                    rule.name,
-                    entry.path,
-                    f"{entry.path} holds the destination {near[0]}, or lies inside it. Choose another destination, or "
-                    "exclude that entry (exclude).",
-                )
-            )
+        reasons = [_unfit(rule, entry, destination, place) for destination, place in places.items()]
+        reason = next(filter(None, reasons), "")
+        if reason:
+            problems.append(Problem(rule.name, entry.path, reason))
         else:
             fine.append(entry)
     return fine, problems
+
+
+def _unfit(rule: Rule, entry: Entry, destination: str, place: str) -> str:
+    """Why the entry can't be archived there; "" when it can."""
+    path = os.path.join(os.path.realpath(entry.directory), entry.name)
+    if is_within(place, path) or is_within(path, place):
+        return (
+            f"{entry.path} holds the destination {destination}, or lies inside it. Choose another destination, or "
+            "exclude that entry (exclude)."
+        )
+    archived = os.path.join(place, entry.key)
+    while archived != place:
+        pattern = pattern_for(rule, archived)
+        if pattern:
+            return _matched(destination, archived, pattern)
+        archived = os.path.dirname(archived)
+    return ""
+
+
+def _places(rule: Rule) -> dict[str, str]:
+    """The rule's archive directories, and their real paths."""
+    return {one: os.path.realpath(one) for one in destinations([rule]) if one.startswith("/")}
+
+
+def _matched(destination: str, path: str, pattern: str) -> str:
+    return (
+        f"The destination {destination} lies inside this rule's own paths: {path} would become an entry ({pattern}). "
+        "Choose another destination, or exclude it (exclude)."
+    )
 
 
 def frees_nothing(rule: Rule, entries: Sequence[Entry]) -> list[Problem]:

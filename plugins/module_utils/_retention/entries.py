@@ -171,11 +171,28 @@ def _words(exc: Exception) -> str:
 
 def _selects(rule: Rule, pattern: str, name: str) -> bool:
     names = {name} if rule.directories else {name, plain_name(name)}
-    if name.startswith(".") and not pattern.startswith("."):
+    if not _is_shown(name, pattern):
         return False
     return any(fnmatch.fnmatchcase(one, pattern) for one in names) and not any(
         matches(one, rule.exclude) for one in names
     )
+
+
+def pattern_for(rule: Rule, path: str) -> str:
+    """The first of the rule's patterns that an entry of this (resolved) path would match; "" when none does."""
+    for pattern in rule.paths:
+        fixed = _fixed(pattern)
+        globs = os.path.relpath(pattern, fixed).split("/")
+        parts = os.path.relpath(path, os.path.realpath(fixed)).split("/")
+        if len(parts) != len(globs) or ".." in parts or not _selects(rule, globs[-1], parts[-1]):
+            continue
+        if all(fnmatch.fnmatchcase(*pair) and _is_shown(*pair) for pair in zip(parts[:-1], globs[:-1])):
+            return pattern
+    return ""
+
+
+def _is_shown(name: str, pattern: str) -> bool:
+    return not name.startswith(".") or pattern.startswith(".")
 
 
 def look_again(entry: Entry, directory: SecureDirectory) -> Optional[Entry]:

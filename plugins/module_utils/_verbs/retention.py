@@ -19,7 +19,7 @@ from .._core.units import format_size
 from .._retention.actions import Action, action_for, perform, predict, remove_leftovers
 from .._retention.archive import Archive, open_archive
 from .._retention.choice import Decision, Disk, decide
-from .._retention.destinations import check_destinations, check_keys, frees_nothing
+from .._retention.destinations import check_destinations, check_keys, frees_nothing, inside_own_globs
 from .._retention.docker import DOCKER_SPEC, DockerPlan, apply_docker, plan_docker
 from .._retention.entries import Entry, Problem, find
 from .._retention.rules import RULE_SPEC, Rule, destinations, parse_rule
@@ -150,8 +150,8 @@ def plan(request: Request, progress: Progress) -> Plan:
     decisions: list[Decision] = []
     for rule, matched_entries in found:
         entries, nearby = check_destinations(rule, matched_entries)
-        pointless = frees_nothing(rule, entries)
-        problems += nearby + pointless
+        pointless = inside_own_globs(rule) + frees_nothing(rule, entries)
+        problems += pointless or nearby
         if pointless:
             continue
         for entry in entries:

@@ -58,14 +58,39 @@ def test_a_file_is_no_copy_of_itself(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_what_is_in_the_archive_is_not_archived_again(tmp_path: Path) -> None:
-    aged(tmp_path / "d" / "a" / "run" / "x", 40)
-    one = rule(
-        tmp_path / "d" / "*" / "*", {"tier": "cold", "destination": str(tmp_path / "d" / "archive")}, type="directory"
-    )
-    assert retain(one)["changed"]
+@pytest.mark.parametrize(
+    ("paths", "destination", "exclude"),
+    [
+        ("out/*", "out/archive", "archive"),
+        ("out/*", "out/deep/archive", "deep"),
+        ("out/*/*", "out/archive", "run"),
+        ("out/*/*", "out/run/archive", "archive"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_a_destination_inside_of_the_rules_own_paths(
+    tmp_path: Path, kind: str, paths: str, destination: str, exclude: str
+) -> None:
+    """It would work once: what has been archived would be an entry of the next run."""
+    one = rule(tmp_path / paths, {"tier": "cold", "destination": str(tmp_path / destination)}, type=kind, keep_last=100)
+    levels = ["run", "x", "y"][: paths.count("*") + (kind == "directory")]
+    path = aged(tmp_path.joinpath("out", *levels), 40)
     assert "inside" in refused(one)[0]["problem"]
+    assert path.exists()
+    if exclude != "run":
+        assert not retain({**one, "exclude": [exclude]})["changed"]
+
+
+def test_what_is_in_the_archive_is_not_archived_again(tmp_path: Path) -> None:
+    path = aged(tmp_path / "d" / "a" / "run" / "x", 40)
+    cold = {"tier": "cold", "destination": str(tmp_path / "d" / "archive")}
+    one = rule(tmp_path / "d" / "*" / "*", cold, type="directory")
+    assert "inside" in refused(one)[0]["problem"]
+    assert path.exists()
+    # what is archived there is called "a", and excluded
+    assert retain({**one, "exclude": ["a"]})["changed"]
     assert not retain({**one, "exclude": ["a"]})["changed"]
+    assert not path.exists()
 
 
 def test_an_entry_without_what_is_to_be_archived_stays(tmp_path: Path) -> None:
