@@ -7,22 +7,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: retention
-short_description: Keep, compress, archive and remove files and directories by age, number, size and room
+short_description: Keep, compress, archive and remove files and directories by age, number, size and free space
 version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Applies tiers to what a rule's globs match. An entry (a file, or a directory with all below it) is B(hot) and left alone,
-    B(warm) and compressed in place, B(cold) and moved to an archive, or B(removed), by the last of the rule's tiers whose
-    conditions hold.
-  - Nothing is removed before its copy was read back and has the same SHA-256, be that a compressed file, a copy in an archive
-    directory, or an object in S3. What lies in an archive is never overwritten. (Uploads to S3 are conditional; a server that
-    knows no conditions can be overtaken by somebody who writes the same key between the look and the upload.)
-  - Left alone, and reported in RV(skipped_entries), is what a process has open for writing; that is looked at again before each
-    entry. What was written to after it was
-    looked at, two rules that match the same path, links, and whatever else is not a regular file are problems of that entry. All
-    other entries are done, then the task fails and lists each problem.
+  - Applies tiers to the files or directories that a rule's globs match, its entries. An entry (a directory is one entry with
+    everything below it) is B(hot) and left alone, B(warm) and compressed in place, B(cold) and moved to an archive, or
+    B(removed). The last of the rule's tiers whose conditions hold applies.
+  - Nothing is removed until its copy has been verified by SHA-256, whether that is a compressed file, a copy in an archive
+    directory, or an object in S3. Existing files in an archive are never overwritten. (Uploads to S3 are conditional. On a server
+    without conditional writes, somebody else can write the same key between the check and the upload.)
+  - Entries that a process has open for writing are skipped and listed in RV(skipped_entries); this is checked again before each
+    entry.
+  - Symbolic links that a glob matches are not followed; they are listed in RV(skipped_entries), too.
+  - Entries that changed after they were examined, paths that two rules match, and anything else that is not what O(rules[].type)
+    says are problems. All other entries are processed, then the task fails and lists the problems.
+  - A directory can also contain links, FIFOs, sockets and device files. They are removed with it, but cannot be archived. A socket
+    that a process uses keeps its directory.
   - The age of a directory is that of its newest file.
+  - All sizes are space on disk, as C(du) counts it. A sparse file counts only what it occupies, and a file with several names (hard
+    links) frees its space with the last one.
   - It can also limit the logs that Docker keeps of containers.
 extends_documentation_fragment:
   - day2.ops.attributes
@@ -39,29 +44,41 @@ options:
         required: true
       paths:
         description:
-          - Absolute paths with globs (V(*), V(?), V([...])) of the entries. Hidden entries are matched only by a glob that starts
+          - Absolute paths of the entries, with globs (V(*), V(?), V([...])). Hidden entries are matched only by a glob that starts
             with a dot.
-          - A file is matched with and without the suffix of a compression, so that V(*.log) goes on to match what became
-            C(app.log.zst).
+          - A file is matched with and without a compression suffix, so that V(*.log) also matches C(app.log.zst).
+          - An entry that is reached by several paths is one entry.
         type: list
         elements: str
         required: true
       type:
-        description: What the entries are. Anything else that O(rules[].paths) match is a problem.
+        description: Type of the entries. Anything else that O(rules[].paths) matches is a problem.
         type: str
         choices: [file, directory]
         default: file
       exclude:
-        description: Globs of names that are no entries.
+        description: Globs of names to leave out.
         type: list
         elements: str
       missing_ok:
-        description: Whether the directory above the first glob, or a path without globs, may be missing.
+        description:
+          - Whether O(rules[].paths) may match nothing.
+          - If V(false), a missing path without globs, or a missing directory above the first glob, is a problem. A glob that matches
+            nothing is only a warning, as retention itself may have removed everything.
         type: bool
         default: false
       keep_last:
-        description: The newest so many entries of the rule stay as they are.
+        description: This many of the newest entries stay as they are, per O(rules[].group_by).
         type: int
+      group_by:
+        description:
+          - Which entries share O(rules[].keep_last) and O(rules[].tiers[].when_total_above).
+          - With V(directory), each directory that contains entries has the limits for itself, so that an application that fills its
+            own directory does not cause the files of another to be removed.
+          - With V(rule), all entries of the rule share them, for example for a cache that is spread over many directories.
+        type: str
+        choices: [directory, rule]
+        default: directory
       tiers:
         description: From young to old. The last one whose conditions all hold applies; without any condition it always holds.
         type: list
@@ -83,16 +100,19 @@ options:
             description: Holds for entries of at least this age, for example V(7d).
             type: str
           larger_than:
-            description: Holds for entries that are larger, for example V(100M).
+            description: Holds for entries that take more space on disk, for example V(100M).
             type: str
           when_disk_above:
             description:
-              - Holds, for the oldest entries first, while their file system is fuller than this, for example V(80%), after what the
-                earlier ones free.
-              - What a compression will free is not known beforehand and counts as nothing.
+              - Holds for the oldest entries first, while their file system is fuller than this, for example V(80%). Space freed by
+                earlier entries is taken into account, except that of compression, which is not known beforehand.
+              - The oldest entries of the rule are removed whoever filled the file system. Give applications that must not affect each
+                other file systems or quotas of their own.
             type: str
           when_total_above:
-            description: Holds, for the oldest entries first, while all entries of the rule take more than this, for example V(10G).
+            description:
+              - Holds for the oldest entries first, while the entries of their O(rules[].group_by) together take more space on disk than
+                this, for example V(10G).
             type: str
           keep:
             description: With tier V(warm) of directories, globs of the files that stay as they are.
@@ -116,8 +136,10 @@ options:
           destination:
             description:
               - With tier V(cold), a directory of the host (another disk, a mounted share), or C(s3://bucket/prefix).
-              - An entry keeps its path below the first glob there.
-              - It can't be inside an entry, or hold one; with O(rules[].tiers[].when_disk_above) it can't be on the same file system.
+              - An entry keeps its path below the first glob.
+              - The destination can neither be inside an entry nor contain one, and what is archived there must not match
+                O(rules[].paths) unless O(rules[].exclude) names it. With O(rules[].tiers[].when_disk_above) it must be on another file
+                system.
             type: str
   s3:
     description: How to reach S3, where a destination is there. What is left out is found the way of the AWS tools.
@@ -253,13 +275,15 @@ entries:
       type: str
       sample: 31d old, over 30d
     bytes:
-      description: Size of its files before.
+      description: Space that it took on disk.
       type: int
-      sample: 1048576
+      sample: 1052672
     bytes_freed:
-      description: How much smaller they are now.
+      description:
+        - Space on disk that was freed. What a compressed file takes is rounded up to whole blocks.
+        - A file that has other names (hard links) frees nothing.
       type: int
-      sample: 1048576
+      sample: 1052672
     destination:
       description: Where it was archived; V(none) if it was not.
       type: str
@@ -282,7 +306,7 @@ kept:
   returned: success
   sample: 100
 skipped_entries:
-  description: Entries whose time had come, and that somebody has open for writing.
+  description: Entries that were due but are open for writing, and symbolic links that globs matched.
   type: list
   elements: dict
   returned: success
@@ -296,7 +320,7 @@ skipped_entries:
       type: str
       sample: /data/outputs/run-18
     why:
-      description: Who has which file open.
+      description: Why it was skipped.
       type: str
       sample: python3 (process 4711) has /data/outputs/run-18/audit.log.json open for writing
 problems:
@@ -318,10 +342,15 @@ problems:
       type: str
       sample: /data/outputs/latest is no directory.
 bytes_freed:
-  description: By all entries.
+  description: Space on disk that all entries freed.
   type: int
   returned: success
-  sample: 1048576
+  sample: 1052672
+msg:
+  description: The result in one line.
+  type: str
+  returned: always
+  sample: 2 entries archived, 1 entry removed, 3.0 MiB freed; 100 entries kept.
 docker:
   description: Docker's configuration; V(none) without O(docker).
   type: dict

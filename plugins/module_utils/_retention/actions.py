@@ -25,6 +25,7 @@ from .archive import Archive
 from .choice import Decision
 from .entries import Entry, Member, look_again, matches, same
 from .rules import COLD, REMOVE, Tier
+from .space import Names, allocation
 
 
 class Action(NamedTuple):
@@ -50,10 +51,11 @@ def action_for(decision: Decision) -> Optional[Action]:
     if tier.tier == REMOVE:
         return Action(entry, tier, decision.why, whole=True)
     if tier.tier == COLD:
-        if entry.links and not tier.only:
+        strange = [*(f"the symbolic link {one}" for one in entry.links), *(one.path for one in entry.specials)]
+        if strange and not tier.only:
             raise TargetError(
-                f"{entry.path} holds the symbolic link {entry.links[0]}, which an archive of files can't keep.",
-                "Name the files to archive (only).",
+                f"{entry.path} holds {strange[0]}, which is not a regular file and can't be archived.",
+                "List the files to archive (only); everything else is removed.",
             )
         wanted = tuple(one for one in entry.members if not tier.only or matches(one.plain, tier.only))
         if entry.members and not wanted:
@@ -77,9 +79,10 @@ def action_for(decision: Decision) -> Optional[Action]:
     return Action(entry, tier, decision.why, whole=False, compressed=tuple(compressed), removed=tuple(removed))
 
 
-def predict(action: Action, archive: Optional[Archive]) -> int:
-    """Bytes that the action will free. Reads what would be compressed or archived; writes nothing.
+def predict(action: Action, archive: Optional[Archive], names: Names) -> int:
+    """Bytes on disk that the action will free. Reads what would be compressed or archived; writes nothing.
 
+    :param names: of what the actions before this one would have removed.
     :raises Day2Error: it would be refused.
     """
     entry = action.entry
@@ -88,14 +91,19 @@ def predict(action: Action, archive: Optional[Archive]) -> int:
             with _home(entry, member) as (directory, name):
                 archive.check(directory, name, archive_key(entry, member))
     if action.whole:
-        return entry.bytes
-    freed = sum(one.info.st_size for one in action.removed)
+        return _free_whole(entry, names)
+    freed = names.remove(one.info for one in action.removed)
     compression = COMPRESSIONS[action.tier.compression]
     for member in action.compressed:
         with _home(entry, member) as (directory, name):
             size = existing_size(directory, name, compression)
-            freed += member.info.st_size - (compressed_size(directory, name, compression) if size is None else size)
+            stored = compressed_size(directory, name, compression) if size is None else size
+            freed += names.remove([member.info]) - allocation(stored, directory)
     return freed
+
+
+def _free_whole(entry: Entry, names: Names) -> int:
+    return entry.own + names.remove(one.info for one in entry.files())
 
 
 def archive_key(entry: Entry, member: Member) -> str:
@@ -104,10 +112,11 @@ def archive_key(entry: Entry, member: Member) -> str:
 
 
 def perform(
-    action: Action, archive: Optional[Archive], lock_timeout: float, in_use: Callable[[Entry], str]
+    action: Action, archive: Optional[Archive], lock_timeout: float, in_use: Callable[[Entry], str], names: Names
 ) -> Optional[int]:
-    """Do it. Returns the bytes freed; None when the entry was gone already.
+    """Do it. Returns the bytes freed on disk; None when the entry was gone already.
 
+    :param names: of what the actions before this one have removed.
     :param in_use: who has the entry open for writing; "": nobody.
     :raises Day2Error: it was not done, or not all of it; what is there is whole.
     """
@@ -118,18 +127,20 @@ def perform(
             now = look_again(entry, parent)
         if now is None:
             return None
-        if not same(entry, now):
-            raise TargetError(f"{entry.path} changed since it was looked at.", "Left alone; the next run looks again.")
+        if not same(entry, now, names):
+            raise TargetError(f"{entry.path} changed since it was looked at.", "Skipped; the next run will retry.")
         if not action.whole:
-            return _reduce(action, in_use)
+            return _reduce(action, in_use, names)
         if archive is not None:
             for member in action.archived:
                 with _home(entry, member) as (directory, name):
                     archive.put(directory, name, archive_key(entry, member))
             with parent.errors("Can't look at", entry.name):
                 now = look_again(entry, parent)
-            if now is None or not same(entry, now):
-                raise TargetError(f"{entry.path} changed while it was archived.", "Left alone; move the copy away.")
+            if now is None or not same(entry, now, names):
+                raise TargetError(
+                    f"{entry.path} changed while it was archived.", "The entry stays; move the copy away."
+                )
             _refuse_used(entry, in_use)
         with parent.errors("Can't remove", entry.name):
             if entry.is_directory:
@@ -137,13 +148,13 @@ def perform(
             else:
                 parent.unlink(entry.name, only=entry.info)
             parent.sync()
-    return entry.bytes
+    return _free_whole(entry, names)
 
 
 def _refuse_used(entry: Entry, in_use: Callable[[Entry], str]) -> None:
     user = in_use(entry)
     if user:
-        raise TargetError(f"{entry.path}: {user}.", "Left alone; the next run looks again.")
+        raise TargetError(f"{entry.path}: {user}.", "Skipped; the next run will retry.")
 
 
 def _remove_directory(action: Action, parent: SecureDirectory) -> None:
@@ -153,7 +164,7 @@ def _remove_directory(action: Action, parent: SecureDirectory) -> None:
     """
     entry = action.entry
     archived = {one.path for one in action.archived}
-    members = sorted(entry.members, key=lambda one: (one.path in archived, one.path))
+    members = sorted(entry.files(), key=lambda one: (one.path in archived, one.path))
     for folder, group in itertools.groupby(members, key=lambda one: os.path.dirname(one.path)):
         with SecureDirectory(os.path.join(entry.path, folder)) as directory:
             for member in group:
@@ -174,7 +185,7 @@ def _remove_directory(action: Action, parent: SecureDirectory) -> None:
     os.rmdir(entry.name, dir_fd=parent.fd)
 
 
-def _reduce(action: Action, in_use: Callable[[Entry], str]) -> int:
+def _reduce(action: Action, in_use: Callable[[Entry], str], names: Names) -> int:
     freed = 0
     for member in action.removed:
         _refuse_used(action.entry, in_use)
@@ -182,12 +193,12 @@ def _reduce(action: Action, in_use: Callable[[Entry], str]) -> int:
             with directory.errors("Can't remove", name):
                 directory.unlink(name, only=member.info)
                 directory.sync()
-        freed += member.info.st_size
+        freed += names.remove([member.info])
     for member in action.compressed:
         _refuse_used(action.entry, in_use)
         with _home(action.entry, member) as (directory, name):
             done = compress_file(directory, name, COMPRESSIONS[action.tier.compression])
-        freed += done.bytes - done.stored_bytes
+            freed += names.remove([member.info]) - allocation(done.stored_bytes, directory)
     return freed
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple, Optional
 
 from .._core.units import format_duration, format_size
 from .entries import Entry
-from .rules import COLD, HOT, REMOVE, Rule, Tier
+from .rules import COLD, DIRECTORY, HOT, REMOVE, Rule, Tier
+from .space import Names, Total
 
 
 class Disk:
@@ -20,10 +21,35 @@ class Disk:
     def __init__(self, used: int, size: int) -> None:
         self.used = used
         self.size = size
+        self._names = Names()
 
     @property
     def percent(self) -> float:
         return 100 * self.used / self.size if self.size else 0.0
+
+    def free(self, entry: Entry) -> None:
+        """Count an entry as removed."""
+        self.used -= entry.own + self._names.remove(one.info for one in entry.files())
+
+
+class _Group:
+    """The entries that share limits: the newest of them stay, and so much may they take in all."""
+
+    def __init__(self, where: str, oldest_first: Sequence[Entry], keep_last: int) -> None:
+        self.where = where
+        self.newest = {one.path for one in oldest_first[-keep_last:]} if keep_last else set()
+        self._own = sum(one.own for one in oldest_first)
+        self._files = Total(file.info for one in oldest_first for file in one.files())
+
+    @property
+    def total(self) -> int:
+        """Bytes that they take on the disk."""
+        return self._own + self._files.bytes
+
+    def free(self, entry: Entry) -> None:
+        """Count an entry as removed."""
+        self._own -= entry.own
+        self._files.remove(one.info for one in entry.files())
 
 
 class Decision(NamedTuple):
@@ -44,31 +70,42 @@ def decide(rule: Rule, entries: Sequence[Entry], now: float, disks: Mapping[int,
     What a compression will free is not known before it is done and counts as nothing.
     """
     oldest_first = sorted(entries, key=lambda one: (one.mtime, one.path))
-    newest = {one.path for one in oldest_first[-rule.keep_last :]} if rule.keep_last else set()
-    total = sum(one.blocks for one in entries)
+    groups = _groups(rule, oldest_first)
     decisions = []
     for entry in oldest_first:
-        if entry.path in newest:
-            decisions.append(Decision(entry, None, "one of the newest %d" % rule.keep_last))
+        group = groups[_group_of(rule, entry)]
+        if entry.path in group.newest:
+            decisions.append(Decision(entry, None, f"one of the newest {rule.keep_last}"))
             continue
         disk = disks[entry.device]
-        decision = _decide(rule, entry, now, disk, total)
+        decision = _decide(rule, entry, now, disk, group)
         if decision.name in (COLD, REMOVE):
-            disk.used -= entry.blocks
-            total -= entry.blocks
+            disk.free(entry)
+            group.free(entry)
         decisions.append(decision)
     return decisions
 
 
-def _decide(rule: Rule, entry: Entry, now: float, disk: Disk, total: int) -> Decision:
+def _groups(rule: Rule, oldest_first: Sequence[Entry]) -> dict[str, _Group]:
+    members: dict[str, list[Entry]] = {}
+    for entry in oldest_first:
+        members.setdefault(_group_of(rule, entry), []).append(entry)
+    return {where: _Group(where, some, rule.keep_last) for where, some in members.items()}
+
+
+def _group_of(rule: Rule, entry: Entry) -> str:
+    return entry.directory if rule.group_by == DIRECTORY else ""
+
+
+def _decide(rule: Rule, entry: Entry, now: float, disk: Disk, group: _Group) -> Decision:
     for tier in reversed(rule.tiers):
-        reasons = _reasons(tier, entry, now, disk, total)
+        reasons = _reasons(tier, entry, now, disk, group)
         if reasons is not None:
             return Decision(entry, None if tier.tier == HOT else tier, ", ".join(reasons) or "no condition")
     return Decision(entry, None, "no tier's conditions hold")
 
 
-def _reasons(tier: Tier, entry: Entry, now: float, disk: Disk, total: int) -> Optional[list[str]]:
+def _reasons(tier: Tier, entry: Entry, now: float, disk: Disk, group: _Group) -> Optional[list[str]]:
     """Why the tier's conditions hold; None when one does not."""
     reasons = []
     if tier.older_than is not None:
@@ -77,15 +114,16 @@ def _reasons(tier: Tier, entry: Entry, now: float, disk: Disk, total: int) -> Op
             return None
         reasons.append(f"{format_duration(age)} old, over {format_duration(tier.older_than)}")
     if tier.larger_than is not None:
-        if entry.bytes <= tier.larger_than:
+        if entry.blocks <= tier.larger_than:
             return None
-        reasons.append(f"{format_size(entry.bytes)}, over {format_size(tier.larger_than)}")
+        reasons.append(f"{format_size(entry.blocks)}, over {format_size(tier.larger_than)}")
     if tier.when_disk_above is not None:
         if disk.percent <= tier.when_disk_above:
             return None
         reasons.append("the disk is %.1f%% full, over %g%%" % (disk.percent, tier.when_disk_above))
     if tier.when_total_above is not None:
-        if total <= tier.when_total_above:
+        if group.total <= tier.when_total_above:
             return None
-        reasons.append(f"{format_size(total)} in all, over {format_size(tier.when_total_above)}")
+        where = f"in {group.where}" if group.where else "in all"
+        reasons.append(f"{format_size(group.total)} {where}, over {format_size(tier.when_total_above)}")
     return reasons

@@ -20,9 +20,9 @@ from .._core.files import PREPARED
 from .._core.open_files import FileId, file_id
 from .._core.secure_directory import SecureDirectory
 from .rules import Rule
+from .space import Names, allocated, allocated_once
 
 _MAGIC = re.compile(r"[*?[]")
-_BLOCK = 512  # the unit of st_blocks, whatever the file system's own
 _MOST_FILES = 1_000_000  # of one entry
 _PREPARED = re.compile(r"(?s)%s(.+)\.[0-9a-f]{8}" % re.escape(PREPARED))
 
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
     """A file or a directory that a rule is about.
 
     `key` is its path below the fixed part of the glob, which tells it apart in an archive. `bytes` are those of its
-    files, `blocks` what it takes on the disk (in bytes), `mtime` when the newest of its files was written.
+    files, `own` what its directories take on the disk (in bytes), `mtime` when the newest of its files was written.
     """
 
     rule: str
@@ -52,10 +52,11 @@ class Entry(NamedTuple):
     info: os.stat_result
     members: tuple[Member, ...]
     bytes: int
-    blocks: int
+    own: int
     mtime: float
     leftovers: tuple[str, ...] = ()  # of a killed run, relative to the entry
     links: tuple[str, ...] = ()  # symbolic ones, relative to the entry
+    specials: tuple[Member, ...] = ()  # FIFOs, sockets, devices
     folders: tuple[str, ...] = ()  # below it, relative to the entry, a directory after those in it
 
     @property
@@ -76,7 +77,16 @@ class Entry(NamedTuple):
 
     def ids(self) -> list[FileId]:
         """Its files, as the kernel tells them apart."""
-        return [file_id(one.info) for one in self.members]
+        return [file_id(one.info) for one in self.files()]
+
+    def files(self) -> list[Member]:
+        """All that is no directory and no link."""
+        return [*self.members, *self.specials]
+
+    @property
+    def blocks(self) -> int:
+        """Bytes that it takes on the disk."""
+        return self.own + allocated_once(one.info for one in self.files())
 
 
 class Problem(NamedTuple):
@@ -88,12 +98,18 @@ class Problem(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All that a rule matches. `leftovers` are paths that killed runs left beside files, `seen` those of entries."""
+    """All that a rule matches.
+
+    `leftovers` are paths that killed runs left beside files, `links` symbolic links that globs matched, `unmatched`
+    globs that matched nothing; `seen` tells entries apart by directory and name, whatever path leads there.
+    """
 
     entries: list[Entry]
     problems: list[Problem]
     leftovers: list[str]
-    seen: set[str]
+    links: list[str]
+    unmatched: list[str]
+    seen: set[tuple[FileId, str]]
 
 
 def _is_leftover(name: str, names: Collection[str]) -> bool:
@@ -114,16 +130,24 @@ def matches(name: str, globs: Sequence[str]) -> bool:
 
 def find(rule: Rule) -> Found:
     """Look for the rule's entries."""
-    found = Found([], [], [], set())
+    found = Found([], [], [], [], [], set())
     for pattern in rule.paths:
         fixed = _fixed(pattern)
         parent, last = os.path.split(pattern.rstrip("/"))
         parents = sorted(glob.glob(parent)) if _MAGIC.search(parent) else [parent]
-        if not os.path.isdir(fixed) and not rule.missing_ok:
-            found.problems.append(Problem(rule.name, pattern, f"the directory {fixed} does not exist (missing_ok)"))
-        for directory in parents:
-            if os.path.isdir(directory):
-                _look_into(rule, directory, last, fixed, found)
+        if not os.path.isdir(fixed):
+            if not rule.missing_ok:
+                problem = f"the directory {fixed} does not exist (missing_ok)"
+                found.problems.append(Problem(rule.name, pattern, problem))
+            continue
+        where = _Pattern(rule, fixed, last)
+        matched = sum(_look_into(where, one, found) for one in parents if os.path.isdir(one))
+        if matched or rule.missing_ok:
+            continue
+        if _MAGIC.search(pattern):
+            found.unmatched.append(pattern)
+        else:
+            found.problems.append(Problem(rule.name, pattern, f"{pattern} does not exist (missing_ok)"))
     return found
 
 
@@ -136,46 +160,75 @@ def _fixed(pattern: str) -> str:
     return "/".join(parts) or "/"
 
 
-def _look_into(rule: Rule, path: str, last: str, fixed: str, found: Found) -> None:
+class _Pattern(NamedTuple):
+    """One of a rule's paths: the directory above its first glob, and its last part."""
+
+    rule: Rule
+    fixed: str
+    last: str
+
+
+def _look_into(pattern: _Pattern, path: str, found: Found) -> bool:
+    """Add the entries of a directory. Returns whether anything in it matched, excluded entries included."""
+    rule = pattern.rule
     try:
         with SecureDirectory(path) as directory:
             with directory.errors("Can't list", ""):
                 names = directory.names()
-            for name in names:
-                if name.startswith(PREPARED):
-                    if _is_leftover(name, names):
-                        found.leftovers.append(directory.of(name))
-                    continue
-                if not _selects(rule, last, name) or directory.of(name) in found.seen:
-                    continue
-                found.seen.add(directory.of(name))
-                try:
-                    key = os.path.relpath(directory.of(name), fixed)
-                    found.entries.append(_entry(rule.name, rule.directories, directory, name, key))
-                except (Day2Error, OSError) as exc:
-                    found.problems.append(Problem(rule.name, directory.of(name), _words(exc)))
-            if (
-                not _MAGIC.search(last)
-                and not rule.missing_ok
-                and last not in map(plain_name, names)
-                and last not in names
-            ):
-                found.problems.append(Problem(rule.name, directory.of(last), "it does not exist (missing_ok)"))
+            matched = [name for name in names if not name.startswith(PREPARED) and _fits(rule, pattern.last, name)]
+            found.leftovers.extend(
+                directory.of(name) for name in names if name.startswith(PREPARED) and _is_leftover(name, names)
+            )
+            where = file_id(os.fstat(directory.fd))
+            for name in matched:
+                if (where, name) not in found.seen and not _is_excluded(rule, name):
+                    found.seen.add((where, name))
+                    _look_at(pattern, directory, name, found)
+            return bool(matched)
     except Day2Error as exc:
-        found.problems.append(Problem(rule.name, path, exc.message))
+        if _leads_over_a_link(path, pattern.fixed):
+            found.links.append(path)
+        else:
+            found.problems.append(Problem(rule.name, path, exc.message))
+        return True
+
+
+def _look_at(pattern: _Pattern, directory: SecureDirectory, name: str, found: Found) -> None:
+    path, rule = directory.of(name), pattern.rule
+    try:
+        if _MAGIC.search(pattern.last) and stat.S_ISLNK(directory.stat(name).st_mode):
+            found.links.append(path)
+        else:
+            key = os.path.relpath(path, pattern.fixed)
+            found.entries.append(_entry(rule.name, rule.directories, directory, name, key))
+    except (Day2Error, OSError) as exc:
+        found.problems.append(Problem(rule.name, path, _words(exc)))
+
+
+def _leads_over_a_link(path: str, fixed: str) -> bool:
+    """Is there a link between the fixed part of a glob and a directory that it matches?"""
+    while path not in (fixed, "/"):
+        if os.path.islink(path):
+            return True
+        path = os.path.dirname(path)
+    return False
 
 
 def _words(exc: Exception) -> str:
     return exc.strerror or str(exc) if isinstance(exc, OSError) else str(exc)
 
 
-def _selects(rule: Rule, pattern: str, name: str) -> bool:
-    names = {name} if rule.directories else {name, plain_name(name)}
-    if not _is_shown(name, pattern):
-        return False
-    return any(fnmatch.fnmatchcase(one, pattern) for one in names) and not any(
-        matches(one, rule.exclude) for one in names
-    )
+def _fits(rule: Rule, pattern: str, name: str) -> bool:
+    """Does the last part of a pattern match the name?"""
+    return _is_shown(name, pattern) and any(fnmatch.fnmatchcase(one, pattern) for one in _names_of(rule, name))
+
+
+def _is_excluded(rule: Rule, name: str) -> bool:
+    return any(matches(one, rule.exclude) for one in _names_of(rule, name))
+
+
+def _names_of(rule: Rule, name: str) -> set[str]:
+    return {name} if rule.directories else {name, plain_name(name)}
 
 
 def pattern_for(rule: Rule, path: str) -> str:
@@ -184,7 +237,9 @@ def pattern_for(rule: Rule, path: str) -> str:
         fixed = _fixed(pattern)
         globs = os.path.relpath(pattern, fixed).split("/")
         parts = os.path.relpath(path, os.path.realpath(fixed)).split("/")
-        if len(parts) != len(globs) or ".." in parts or not _selects(rule, globs[-1], parts[-1]):
+        if len(parts) != len(globs) or ".." in parts or not _fits(rule, globs[-1], parts[-1]):
+            continue
+        if _is_excluded(rule, parts[-1]):
             continue
         if all(fnmatch.fnmatchcase(*pair) and _is_shown(*pair) for pair in zip(parts[:-1], globs[:-1])):
             return pattern
@@ -203,19 +258,23 @@ def look_again(entry: Entry, directory: SecureDirectory) -> Optional[Entry]:
         return None
 
 
-def same(first: Entry, second: Entry) -> bool:
-    """Has nothing been written to, added or taken away?"""
+def same(first: Entry, second: Entry, unlinked: Names) -> bool:
+    """Has nothing been written to, added or taken away?
+
+    :param unlinked: what this run has taken other names from, which sets ctime.
+    """
     return (
         os.path.samestat(first.info, second.info)
-        and [_state(one) for one in first.members] == [_state(one) for one in second.members]
+        and [_state(one, unlinked) for one in first.files()] == [_state(one, unlinked) for one in second.files()]
         and (first.links, first.folders) == (second.links, second.folders)
     )
 
 
-def _state(member: Member) -> tuple[object, ...]:
+def _state(member: Member, unlinked: Names) -> tuple[object, ...]:
     info = member.info
     # ctime: who writes can set mtime back, but not that
-    return member.path, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+    changed = 0 if info in unlinked else info.st_ctime_ns
+    return member.path, info.st_ino, info.st_size, info.st_mtime_ns, changed
 
 
 def _entry(rule: str, is_directory: bool, directory: SecureDirectory, name: str, key: str) -> Entry:
@@ -223,13 +282,13 @@ def _entry(rule: str, is_directory: bool, directory: SecureDirectory, name: str,
     path = directory.of(name)
     if not is_directory:
         directory.check_regular(name, info)
-        return Entry(rule, path, key, info, (Member("", info),), info.st_size, info.st_blocks * _BLOCK, info.st_mtime)
+        return Entry(rule, path, key, info, (Member("", info),), info.st_size, 0, info.st_mtime)
     if not stat.S_ISDIR(info.st_mode):
         raise TargetError(f"{path} is no directory.", "Set type=file in a rule of its own, or exclude it.")
     if info.st_dev != directory.device:
         raise TargetError(f"{path} is a mount point.", "Exclude it, or make a rule for what is below it.")
-    below = _Below([], [], [], [])
-    blocks = _walk(path, "", info, below)
+    below = _Below([], [], [], [], [])
+    own = _walk(path, "", info, below)
     return Entry(
         rule=rule,
         path=path,
@@ -237,11 +296,12 @@ def _entry(rule: str, is_directory: bool, directory: SecureDirectory, name: str,
         info=info,
         members=tuple(sorted(below.members)),
         bytes=sum(one.info.st_size for one in below.members),
-        blocks=blocks,
+        own=own,
         # not the directory's own time: taking files out of it would make it young again
-        mtime=max((one.info.st_mtime for one in below.members), default=info.st_mtime),
+        mtime=max((one.info.st_mtime for one in below.members + below.specials), default=info.st_mtime),
         leftovers=tuple(below.leftovers),
         links=tuple(below.links),
+        specials=tuple(sorted(below.specials)),
         folders=tuple(below.folders),
     )
 
@@ -252,16 +312,17 @@ class _Below(NamedTuple):
     members: list[Member]
     leftovers: list[str]
     links: list[str]
+    specials: list[Member]
     folders: list[str]
 
 
 def _walk(path: str, below: str, expected: os.stat_result, into: _Below) -> int:
-    """Collect what lies below a directory; returns what it takes on the disk."""
+    """Collect what lies below a directory. Returns what this and the directories in it take on the disk."""
     with SecureDirectory(os.path.join(path, below) if below else path) as directory:
         info = os.fstat(directory.fd)
         if not os.path.samestat(info, expected):
             raise TargetError(f"{directory.path} was replaced while it was looked at.")
-        blocks = info.st_blocks * _BLOCK
+        own = allocated(info)
         names = directory.names()
         for name in names:
             relative = os.path.join(below, name)
@@ -269,7 +330,7 @@ def _walk(path: str, below: str, expected: os.stat_result, into: _Below) -> int:
             if one.st_dev != info.st_dev:
                 raise TargetError(f"{directory.of(name)} is on another file system.", "Exclude the entry.")
             if stat.S_ISDIR(one.st_mode):
-                blocks += _walk(path, relative, one, into)
+                own += _walk(path, relative, one, into)
                 into.folders.append(relative)
             elif stat.S_ISLNK(one.st_mode):
                 into.links.append(relative)
@@ -277,9 +338,8 @@ def _walk(path: str, below: str, expected: os.stat_result, into: _Below) -> int:
                 into.leftovers.append(relative)
             elif stat.S_ISREG(one.st_mode):
                 into.members.append(Member(relative, one))
-                blocks += one.st_blocks * _BLOCK
             else:
-                raise TargetError(f"{directory.of(name)} is neither a file, a directory nor a link.")
+                into.specials.append(Member(relative, one))
         if len(into.members) > _MOST_FILES:
             raise TargetError("%s holds over %d files." % (path, _MOST_FILES), "Make a rule for directories below it.")
-    return blocks
+    return own

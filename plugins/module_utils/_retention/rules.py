@@ -21,6 +21,7 @@ from .._core.paths import complaint, expand
 from .._core.units import parse_duration, parse_size
 
 HOT, WARM, COLD, REMOVE = "hot", "warm", "cold", "remove"
+DIRECTORY, RULE = "directory", "rule"  # what shares the limits of a rule
 
 _PERCENT = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?|100)\s*%")
 
@@ -52,6 +53,7 @@ RULE_SPEC: dict[str, Any] = {
     "exclude": {"type": "list", "elements": "str"},
     "missing_ok": {"type": "bool", "default": False},
     "keep_last": {"type": "int"},
+    "group_by": {"type": "str", "choices": [DIRECTORY, RULE], "default": DIRECTORY},
     "tiers": {"type": "list", "elements": "dict", "required": True, "options": TIER_SPEC},
 }
 
@@ -60,7 +62,7 @@ class Tier(NamedTuple):
     """What becomes of an entry, and the conditions, all of which must hold. Globs match names without a
     compression's suffix.
 
-    `older_than` is in seconds, `larger_than` and `when_total_above` in bytes on disk, `when_disk_above` in percent.
+    `older_than` is in seconds, `larger_than` and `when_total_above` are in bytes on disk, `when_disk_above` in percent.
     """
 
     tier: str
@@ -76,7 +78,7 @@ class Tier(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """Entries, and their tiers."""
+    """Entries, and their tiers. `group_by`: which entries `keep_last` and `when_total_above` are about together."""
 
     name: str
     paths: tuple[str, ...]
@@ -85,6 +87,7 @@ class Rule(NamedTuple):
     missing_ok: bool
     keep_last: int
     tiers: tuple[Tier, ...]
+    group_by: str = DIRECTORY
 
 
 def parse_rule(options: Mapping[str, Any]) -> Rule:
@@ -114,6 +117,7 @@ def parse_rule(options: Mapping[str, Any]) -> Rule:
         missing_ok=options["missing_ok"],
         keep_last=options["keep_last"] or 0,
         tiers=tiers,
+        group_by=options["group_by"],
     )
 
 

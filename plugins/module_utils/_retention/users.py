@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Mapping, Sequence
 
@@ -34,8 +35,18 @@ class Users:
             self._found = writers(self._wanted)
             now = time.monotonic()
             self._until = now + 10 * (now - began)
-        for member, one in zip(entry.members, entry.ids()):
+        for member, one in zip(entry.files(), entry.ids()):
             for writer in self._found.get(one, ()):
                 path = os.path.join(entry.path, member.path).rstrip("/")
                 return f"{writer} has {path} open for writing"
+        return _bound(entry)
+
+
+def _bound(entry: Entry) -> str:
+    """Which of the entry's sockets a process still has, in words; "" for none."""
+    sockets = {os.path.join(entry.path, one.path) for one in entry.specials if stat.S_ISSOCK(one.info.st_mode)}
+    if not sockets:
         return ""
+    with open("/proc/net/unix", "rb") as handle:
+        in_use = {os.fsdecode(line.rstrip(b"\n").split(maxsplit=7)[-1]) for line in handle}
+    return next((f"a process uses the socket {one}" for one in sorted(sockets & in_use)), "")

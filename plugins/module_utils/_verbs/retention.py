@@ -22,7 +22,8 @@ from .._retention.choice import Decision, Disk, decide
 from .._retention.destinations import check_destinations, check_keys, frees_nothing, inside_own_globs
 from .._retention.docker import DOCKER_SPEC, DockerPlan, apply_docker, plan_docker
 from .._retention.entries import Entry, Problem, find
-from .._retention.rules import RULE_SPEC, Rule, destinations, parse_rule
+from .._retention.rules import COLD, REMOVE, RULE_SPEC, WARM, Rule, destinations, parse_rule
+from .._retention.space import Names
 from .._retention.users import Users
 from .arguments import duration
 
@@ -73,6 +74,7 @@ class Plan(NamedTuple):
     problems: list[Problem]
     leftovers: list[str]
     docker: Optional[DockerPlan]
+    notes: list[str]
 
 
 class Done(NamedTuple):
@@ -83,9 +85,10 @@ class Done(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a plan, or would."""
+    """What came of a plan, or would. `cleaned`: leftovers of killed runs, which are removed."""
 
     done: list[Done]
+    cleaned: list[str]
     skipped: list[Skipped]
     problems: list[Problem]
     notes: list[str]
@@ -128,7 +131,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     result["duration_s"] = round(time.monotonic() - began, 3)
     if outcome.problems:
         details = {name: value for name, value in result.items() if name != "msg"}
-        raise TargetError(_failure(outcome.problems), "All else was done.", details)
+        rest = "Everything else would be done." if check else "Everything else was done."
+        raise TargetError(_failure(outcome.problems), rest, details)
     return result
 
 
@@ -137,11 +141,15 @@ def plan(request: Request, progress: Progress) -> Plan:
     problems = list(request.problems)
     found: list[tuple[Rule, list[Entry]]] = []
     leftovers: list[str] = []
+    notes: list[str] = []
+    skipped: list[Skipped] = []
     for rule in request.rules:
         progress.start(f"Looking for the entries of {rule.name}")
         matched = find(rule)
         problems += matched.problems
         leftovers += matched.leftovers
+        notes += [f"{rule.name}: {one} matches nothing (missing_ok)." for one in matched.unmatched]
+        skipped += [Skipped(rule.name, one, "a symbolic link is not followed") for one in matched.links]
         found.append((rule, matched.entries))
     for path in _contested([entry for _rule, entries in found for entry in entries]):
         problems.append(Problem("", path, "two rules match it, or a directory that holds it: neither is applied"))
@@ -162,7 +170,6 @@ def plan(request: Request, progress: Progress) -> Plan:
     problems += colliding
     users = Users([action.entry for action in actions])
     unused: list[Action] = []
-    skipped: list[Skipped] = []
     for action in actions:
         _sort_out(action, users, unused, skipped)
     return Plan(
@@ -173,21 +180,25 @@ def plan(request: Request, progress: Progress) -> Plan:
         problems=problems,
         leftovers=leftovers + [os.path.join(one.entry.path, name) for one in unused for name in one.entry.leftovers],
         docker=_docker(request.docker, problems),
+        notes=notes,
     )
 
 
 def _contested(entries: Sequence[Entry]) -> list[str]:
-    """Paths that two rules are about."""
-    count = Counter(one.path for one in entries)
-    directories = {one.path for one in entries if one.is_directory}
-    contested = {path for path, number in count.items() if number > 1}
+    """Paths of entries that two rules match, whatever links lead there."""
+    real = {folder: os.path.realpath(folder) for folder in {one.directory for one in entries}}
+    by_path: dict[str, list[Entry]] = {}
     for entry in entries:
-        above = os.path.dirname(entry.path)
+        by_path.setdefault(os.path.join(real[entry.directory], entry.name), []).append(entry)
+    contested = {path for path, some in by_path.items() if len(some) > 1}
+    directories = {path for path, some in by_path.items() if some[0].is_directory}
+    for path in by_path:
+        above = os.path.dirname(path)
         while above != "/":
             if above in directories:
-                contested |= {entry.path, above}
+                contested |= {path, above}
             above = os.path.dirname(above)
-    return sorted(contested)
+    return sorted({entry.path for path in contested for entry in by_path[path]})
 
 
 def _disk(directory: str) -> Disk:
@@ -232,26 +243,26 @@ def _docker(options: Optional[Mapping[str, Any]], problems: list[Problem]) -> Op
 
 
 def _preview(ready: Plan) -> Outcome:
-    done, problems = [], list(ready.problems)
+    done, problems, names = [], list(ready.problems), Names()
     for action in ready.actions:
         try:
-            done.append(Done(action, predict(action, ready.request.archives.get(action.tier.destination))))
+            done.append(Done(action, predict(action, ready.request.archives.get(action.tier.destination), names)))
         except Day2Error as exc:
             problems.append(Problem(action.entry.rule, action.entry.path, str(exc)))
-    return Outcome(done, ready.skipped, problems, [])
+    notes = [f"{one}, a leftover of a killed run, would be removed." for one in ready.leftovers]
+    return Outcome(done, ready.leftovers, ready.skipped, problems, ready.notes + notes)
 
 
 def apply(ready: Plan, progress: Progress) -> Outcome:
     """Do what was planned, as far as it still is as it was."""
     request = ready.request
     done: list[Done] = []
-    skipped, problems, notes = list(ready.skipped), list(ready.problems), []
-    users = Users([action.entry for action in ready.actions])
+    skipped, problems, notes = list(ready.skipped), list(ready.problems), list(ready.notes)
+    cleaned: list[str] = []
+    users, names = Users([action.entry for action in ready.actions]), Names()
     try:
-        notes = [
-            f"Removed what a killed run had left: {one}"
-            for one in remove_leftovers(ready.leftovers, request.lock_timeout)
-        ]
+        cleaned = remove_leftovers(ready.leftovers, request.lock_timeout)
+        notes += [f"{one}, a leftover of a killed run, was removed." for one in cleaned]
     except Day2Error as exc:
         problems.append(Problem("", "", str(exc)))
     progress.start("Applying tiers", sum(one.entry.bytes for one in ready.actions), "bytes")
@@ -263,7 +274,8 @@ def apply(ready: Plan, progress: Progress) -> Outcome:
             progress.advance(entry.bytes)
             continue
         try:
-            freed = perform(action, request.archives.get(action.tier.destination), request.lock_timeout, users.of)
+            archive = request.archives.get(action.tier.destination)
+            freed = perform(action, archive, request.lock_timeout, users.of, names)
         except Day2Error as exc:
             problems.append(Problem(entry.rule, entry.path, str(exc)))
             continue
@@ -278,21 +290,21 @@ def apply(ready: Plan, progress: Progress) -> Outcome:
             apply_docker(ready.docker)
         except Day2Error as exc:
             problems.append(Problem("docker", ready.docker.path, str(exc)))
-            return Outcome(done, skipped, problems, notes)
+            return Outcome(done, cleaned, skipped, problems, notes)
         notes.append(
-            f"{ready.docker.path}: containers take the new limits once Docker was restarted and they were made anew."
+            f"{ready.docker.path}: the limits take effect once Docker is restarted and the containers are recreated."
         )
-    return Outcome(done, skipped, problems, notes)
+    return Outcome(done, cleaned, skipped, problems, notes)
 
 
 def _result(ready: Plan, check: bool, outcome: Outcome) -> dict[str, Any]:
-    done, skipped, problems, notes = outcome
+    done, cleaned, skipped, problems, notes = outcome
     docker_failed = any(one.rule == "docker" for one in problems)
     docker = ready.docker if ready.docker and ready.docker.changed and not docker_failed else None
     freed = sum(one.bytes_freed for one in done)
     return {
-        "changed": bool(done or docker),
-        "msg": _message(ready, check, outcome, freed),
+        "changed": bool(done or cleaned or docker),
+        "msg": _message(ready, check, outcome, docker),
         "entries": [_describe(one) for one in done],
         "kept": ready.kept,
         "skipped_entries": [one._asdict() for one in skipped],
@@ -311,7 +323,7 @@ def _describe(one: Done) -> dict[str, Any]:
         "path": action.entry.path,
         "tier": action.tier.tier,
         "why": action.why,
-        "bytes": action.entry.bytes,
+        "bytes": action.entry.blocks,
         "bytes_freed": one.bytes_freed,
         "destination": action.tier.destination or None,
         "archived": len(action.archived),
@@ -320,19 +332,25 @@ def _describe(one: Done) -> dict[str, Any]:
     }
 
 
-def _message(ready: Plan, check: bool, outcome: Outcome, freed: int) -> str:
+_DONE = {WARM: "compressed", COLD: "archived", REMOVE: "removed"}
+
+
+def _message(ready: Plan, check: bool, outcome: Outcome, docker: Optional[DockerPlan]) -> str:
+    verb = "would be " if check else ""
     counts = Counter(one.action.tier.tier for one in outcome.done)
-    words = {"warm": "made warm", "cold": "archived", "remove": "removed"}
-    parts = ["%d %s" % (counts[tier], word) for tier, word in words.items() if counts[tier]]
-    text = "%s of entries: %s, %s freed; %d stay." % (
-        "Would change" if check else "Changed",
-        ", ".join(parts),
-        format_size(max(freed, 0)),
-        ready.kept,
-    )
-    if not parts:
-        text = "Nothing is due; %d entries stay." % ready.kept
-    return text + (" %d are in use." % len(outcome.skipped) if outcome.skipped else "")
+    parts = [f"{_entries(counts[tier])} {verb}{word}" for tier, word in _DONE.items() if counts[tier]]
+    if parts:
+        parts.append(f"{format_size(max(sum(one.bytes_freed for one in outcome.done), 0))} {verb}freed")
+    if outcome.cleaned:
+        parts.append(f"{len(outcome.cleaned)} leftovers of killed runs {verb}removed")
+    if docker is not None:
+        parts.append(f"{docker.path} {verb}updated")
+    stay = [f"{_entries(ready.kept)} kept"] + ([f"{len(outcome.skipped)} skipped"] if outcome.skipped else [])
+    return f"{', '.join(parts) or 'Nothing to do'}; {', '.join(stay)}."
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"
 
 
 def _failure(problems: Sequence[Problem]) -> str:
@@ -340,7 +358,7 @@ def _failure(problems: Sequence[Problem]) -> str:
     for one in problems:
         path = "" if one.path in one.problem else one.path
         listed.append(": ".join(part for part in (one.rule, path, one.problem.rstrip(".")) if part))
-    return "%d problem(s): %s." % (len(problems), "; ".join(listed))
+    return f"{len(problems)} problem{'s' if len(problems) > 1 else ''}: {'; '.join(listed)}."
 
 
 def _diff(done: Sequence[Done], docker: Optional[DockerPlan]) -> list[dict[str, str]]:

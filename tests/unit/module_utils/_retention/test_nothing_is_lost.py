@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -164,6 +165,39 @@ def test_a_whole_tree_with_links_and_empty_directories_goes(tmp_path: Path) -> N
         os.utime(one, (0, 0))
     assert retain(rule(tmp_path / "out" / "*", {"tier": "remove", "older_than": "1d"}, type="directory"))["changed"]
     assert os.listdir(tmp_path / "out") == []
+
+
+def test_a_run_with_a_fifo_and_a_socket_goes(tmp_path: Path) -> None:
+    run = tmp_path / "out" / "run"
+    aged(run / "audit", 40)
+    os.mkfifo(run / "fifo")
+    os.utime(run / "fifo", (0, 0))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(run / "socket"))
+        os.utime(run / "socket", (0, 0))
+        remove = rule(tmp_path / "out" / "*", {"tier": "remove", "older_than": "1d"}, type="directory")
+        for check in (True, False):
+            assert "uses the socket" in retain(remove, check=check)["skipped_entries"][0]["why"]
+    cold = {"tier": "cold", "older_than": "1d", "destination": str(tmp_path / "archive")}
+    one = rule(tmp_path / "out" / "*", cold, type="directory")
+    assert "not a regular file" in refused(one)[0]["problem"]
+    assert retain({**one, "tiers": [{**one["tiers"][0], "only": ["audit"]}]})["changed"]
+    assert os.listdir(tmp_path / "out") == []
+    assert os.listdir(tmp_path / "archive" / "run") == ["audit"]
+
+
+def test_a_fifo_that_somebody_writes_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "out" / "run").mkdir(parents=True)
+    os.mkfifo(tmp_path / "out" / "run" / "fifo")
+    hold = "import os, sys; os.open(sys.argv[1], os.O_RDWR); print('ready', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", hold, str(tmp_path / "out" / "run" / "fifo")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        done = retain(rule(tmp_path / "out" / "*", {"tier": "remove"}, type="directory"))
+        holder.communicate(b"")
+    assert "open for writing" in done["skipped_entries"][0]["why"]
+    assert not done["changed"]
 
 
 def test_hidden_files_of_others_are_archived(tmp_path: Path) -> None:

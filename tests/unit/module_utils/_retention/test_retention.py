@@ -46,14 +46,14 @@ def failing(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def test_old_files_go(tmp_path: Path, tree: Tree) -> None:
-    aged(tmp_path / "logs" / "old.log", 31)
+    taken = aged(tmp_path / "logs" / "old.log", 31).stat().st_blocks * 512
     aged(tmp_path / "logs" / "new.log", 29)
     done = both(rule(tmp_path / "logs" / "*.log", {"tier": "remove", "older_than": "30d"}))
     assert list(tree()) == ["logs/new.log"]
     assert [(one["path"], one["why"]) for one in done["entries"]] == [
         (str(tmp_path / "logs" / "old.log"), "31d old, over 30d")
     ]
-    assert done["bytes_freed"] == 5000
+    assert done["bytes_freed"] == done["entries"][0]["bytes"] == taken
     assert done["kept"] == 1
 
 
@@ -177,7 +177,8 @@ def test_what_is_no_file_is_a_problem_and_the_rest_is_done(tmp_path: Path) -> No
     os.mkfifo(logs / "fifo")
     (logs / "link").symlink_to("/etc/passwd")
     failed = failing(rule(logs / "*", {"tier": "remove"}))
-    assert {os.path.basename(one["path"]) for one in failed["problems"]} == {"directory", "fifo", "link"}
+    assert {os.path.basename(one["path"]) for one in failed["problems"]} == {"directory", "fifo"}
+    assert [os.path.basename(one["path"]) for one in failed["skipped_entries"]] == ["link"]
     assert sorted(os.listdir(logs)) == ["directory", "fifo", "link"]
     assert os.path.exists("/etc/passwd")
 
@@ -268,6 +269,74 @@ def test_a_missing_directory(tmp_path: Path) -> None:
     assert not retain({**one, "missing_ok": True})["changed"]
 
 
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_a_path_that_is_gone_and_a_glob_that_matches_nothing(tmp_path: Path, kind: str) -> None:
+    aged(tmp_path / "logs" / "app" / "x.gz", 10)
+    for path in ("logs/gone", "logs/app/gone", "logs/app/x" if kind == "directory" else "gone"):
+        one = rule(tmp_path / path, {"tier": "remove"}, type=kind)
+        assert [problem["path"] for problem in failing(one)["problems"]] == [str(tmp_path / path)]
+        assert retain({**one, "missing_ok": True})["warnings"] == []
+    for path in ("logs/*/*.txt", "logs/*/none", "l*/none"):
+        one = rule(tmp_path / path, {"tier": "remove"}, type=kind)
+        assert retain(one)["warnings"] == [f"r: {tmp_path / path} matches nothing (missing_ok)."]
+        assert retain({**one, "missing_ok": True})["warnings"] == []
+    one = rule(tmp_path / "logs" / "*", {"tier": "remove"}, type="directory", exclude=["app"])
+    assert retain(one)["warnings"] == []
+
+
+def test_a_directory_that_a_glob_reaches_twice(tmp_path: Path, tree: Tree) -> None:
+    aged(tmp_path / "apps" / "real" / "x", 10)
+    aged(tmp_path / "apps" / "real" / "y", 1)
+    (tmp_path / "apps" / "cur").symlink_to("real")
+    one = rule(tmp_path / "apps" / "*" / "*", {"tier": "remove", "older_than": "7d"})
+    assert [Path(entry["path"]).name for entry in both(one)["entries"]] == ["x"]
+    other = rule(tmp_path / "apps" / "real" / "*", {"tier": "remove"}, name="other")
+    failed = failing(rule(tmp_path / "apps" / "cur" / "*", {"tier": "remove"}), other)
+    assert len(failed["problems"]) == 2
+    assert list(tree()) == ["apps/real/y"]
+
+
+def test_links_that_globs_match_are_passed_over(tmp_path: Path) -> None:
+    aged(tmp_path / "runs" / "a" / "x", 10)
+    (tmp_path / "runs" / "latest").symlink_to("a")
+    os.chmod(tmp_path / "runs", 0o777)
+    done = both(rule(tmp_path / "runs" / "*", {"tier": "remove", "older_than": "30d"}, type="directory"))
+    assert [one["path"] for one in done["skipped_entries"]] == [str(tmp_path / "runs" / "latest")]
+    done = both(rule(tmp_path / "runs" / "*" / "x", {"tier": "remove", "older_than": "30d"}))
+    assert [one["path"] for one in done["skipped_entries"]] == [str(tmp_path / "runs" / "latest")]
+    assert done["kept"] == 1
+    failed = failing(rule(tmp_path / "runs" / "latest", {"tier": "remove"}, type="directory"))
+    assert "no directory" in failed["problems"][0]["problem"]
+
+
+def test_what_is_said(tmp_path: Path) -> None:
+    for days in (1, 10, 20, 40):
+        aged(tmp_path / "logs" / f"{days}.log", days)
+    tiers = (
+        {"tier": "warm", "older_than": "7d", "compression": "gzip"},
+        {"tier": "cold", "older_than": "15d", "destination": str(tmp_path / "archive")},
+        {"tier": "remove", "older_than": "30d"},
+    )
+    one = rule(tmp_path / "logs" / "*", *tiers)
+    docker = {"daemon_json": str(tmp_path / "daemon.json"), "log_driver": "local"}
+    docker.update(dict.fromkeys(("max_size", "max_file", "compress")))
+    assert retain(one, docker=docker, check=True)["msg"] == (
+        "1 entry would be compressed, 1 entry would be archived, 1 entry would be removed, 20.0 KiB would be freed, "
+        f"{tmp_path}/daemon.json would be updated; 1 entry kept."
+    )
+    assert retain(one, docker=docker)["msg"] == (
+        f"1 entry compressed, 1 entry archived, 1 entry removed, 20.0 KiB freed, {tmp_path}/daemon.json updated; "
+        "1 entry kept."
+    )
+    assert retain(one, docker=docker)["msg"] == "Nothing to do; 2 entries kept."
+    (tmp_path / "daemon.json").unlink()
+    assert retain(docker=docker)["msg"] == f"{tmp_path}/daemon.json updated; 0 entries kept."
+    os.mkfifo(tmp_path / "logs" / "fifo")
+    for check, words in ((True, "Everything else would be done."), (False, "Everything else was done.")):
+        with pytest.raises(Day2Error, match=words):
+            retain(one, check=check)
+
+
 def test_a_destination_inside_of_what_goes_there(tmp_path: Path) -> None:
     aged(tmp_path / "data" / "archive" / "x", 10)
     one = rule(
@@ -284,7 +353,10 @@ def test_a_clock_set_back(tmp_path: Path, tree: Tree) -> None:
 def test_leftovers_of_a_killed_run_go(tmp_path: Path) -> None:
     for name in ("a.log", ".day2-a.log.zst.0123abcd", ".day2-mine", ".day2-gone.zst.0123abcd", ".day2-a.log.0123abcd"):
         aged(tmp_path / "logs" / name, 1)
-    done = retain(rule(tmp_path / "logs" / "*", {"tier": "remove"}))
+    one = rule(tmp_path / "logs" / "*", {"tier": "remove"})
+    predicted = retain(one, check=True)
+    assert "would be removed" in predicted["warnings"][0]
+    done = retain(one)
     # what may be the last copy of something, or another verb's, stays
     assert sorted(os.listdir(tmp_path / "logs")) == [".day2-a.log.0123abcd", ".day2-gone.zst.0123abcd", ".day2-mine"]
     assert "a killed run" in done["warnings"][0]
