@@ -42,8 +42,9 @@ def _locked_here(info: os.stat_result) -> bool:
     """Has this process a lock on SQLite's bytes of the file?"""
     pid, inode = str(os.getpid()), ":%d" % info.st_ino
     fd = os.open("/proc/locks", os.O_RDONLY)
-    with os.fdopen(fd) as lines:
-        fields = [line.split() for line in lines]
+    # As bytes: text has a codec, which would be imported by an import that this hook is called from.
+    with os.fdopen(fd, "rb") as lines:
+        fields = [line.decode().split() for line in lines]
     return any(
         one[1] == "POSIX" and one[4] == pid and one[5].endswith(inode) and 0 <= int(one[6]) - _FIRST_BYTE < 512
         for one in fields
