@@ -10,6 +10,7 @@ the business of _verbs/health_check.py.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -135,8 +136,14 @@ class Finding:
         self._problems.append((status, text))
 
     def measure(self, value: float, name: str = "", what: str = "") -> None:
-        """A number for the limit of that name; beyond a threshold it is a problem. `what`: its name in words."""
+        """A number for the limit of that name; beyond a threshold it is a problem. `what`: its name in words.
+
+        What is not finite is beyond no threshold, and unknown.
+        """
         limit = self._limits[name]
+        if not math.isfinite(value):
+            self.problem("%s is %s, which is not a finite number" % (what or name or "the value", value), UNKNOWN)
+            return
         if name:
             self.metrics.append(Metric(name, value, limit.unit, limit.warn, limit.crit))
         else:
@@ -157,8 +164,9 @@ class Finding:
             )
 
     def metric(self, name: str, value: float, unit: str = "") -> None:
-        """A number that has no thresholds."""
-        self.metrics.append(Metric(name, value, unit))
+        """A number that has no thresholds. One that is not finite is left out."""
+        if math.isfinite(value):
+            self.metrics.append(Metric(name, value, unit))
 
     @property
     def status(self) -> str:

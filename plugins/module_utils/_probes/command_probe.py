@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -71,10 +72,8 @@ class CommandProbe(BaseProbe):
         status, output, errors = execute(self._argv, deadline, self.options["chdir"], self.options["environment"] or {})
         taken = deadline.elapsed()
         finding = self.finding()
-        text, _bar, performance = output.partition("|")
-        # Performance data may go on after the first line, behind another bar.
-        more = "\n".join(text.splitlines()[1:]) + performance
-        first = (text.strip().splitlines() or errors.strip().splitlines()[-1:] or [""])[0].strip()[:500]
+        text, performance = split_output(output)
+        first = (text.splitlines() or errors.strip().splitlines()[-1:] or [""])[0].strip()[:500]
         finding.good = first or "%s ended with %d" % (program, status)
         good = self.options["exit_codes"]
         if good is not None:
@@ -85,7 +84,7 @@ class CommandProbe(BaseProbe):
             if status < 0:
                 first = "%s was ended by signal %d" % (program, -status)
             finding.problem(first or "%s ended with %d" % (program, status), meaning)
-        self._measure(parse_performance(more), finding)
+        self._measure(parse_performance(performance), finding)
         finding.measure(taken, "time", "the time of %s" % program)
         return finding
 
@@ -100,6 +99,14 @@ class CommandProbe(BaseProbe):
             finding.problem("the output has no performance data called %s" % wanted, UNKNOWN)
 
 
+def split_output(output: str) -> tuple[str, str]:
+    """The text and the performance data of a monitoring plugin: "TEXT | DATA", then lines "MORE TEXT | MORE DATA"."""
+    lines = output.strip().splitlines() or [""]
+    text, _bar, data = lines[0].partition("|")
+    long_text, _bar, more = "\n".join(lines[1:]).partition("|")
+    return (text + "\n" + long_text).strip(), data + "\n" + more
+
+
 def parse_performance(text: str) -> list[Metric]:
     """The performance data of a monitoring plugin; what is not a number is left out."""
     metrics = []
@@ -108,6 +115,8 @@ def parse_performance(text: str) -> list[Metric]:
         try:
             value = float(number) * factor
         except ValueError:
+            continue
+        if not math.isfinite(value):
             continue
         metrics.append(
             Metric(quoted.replace("''", "'") or plain, value, name, _upper(warn, factor), _upper(crit, factor))

@@ -1,11 +1,12 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""disk: how full is a file system, in bytes and in inodes?"""
+"""disk: how full is a file system, in bytes and in inodes, is it mounted, and can it be written?"""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -19,7 +20,19 @@ class DiskProbe(BaseProbe):
         " thresholds for what"
         " is free and none for what is used, the defaults for what is used do not count."
     )
-    OPTIONS: ClassVar[Mapping[str, Option]] = {"path": Option("path", "Any path on the file system.", required=True)}
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "path": Option("path", "Any path on the file system.", required=True),
+        "mounted": Option(
+            "boolean",
+            "Whether `path` must be (or must not be) a mount point. Without it, the path of a file system that is not"
+            " mounted reports the one that it lies on.",
+        ),
+        "writable": Option(
+            "boolean",
+            "Whether the file system must be writable (or read-only). By default one that was mounted writable and that"
+            " the kernel has made read-only, as it does after errors, is critical.",
+        ),
+    }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("percent", "Used space.", warn=80, crit=90),
         Limit("bytes", "Free space.", BELOW, name="free"),
@@ -43,6 +56,7 @@ class DiskProbe(BaseProbe):
         except OSError as exc:
             raise ProbeFailed("%s: %s" % (path, exc.strerror)) from None
         finding = self.finding()
+        self._mount(path, bool(info.f_flag & os.ST_RDONLY), finding)
         # Blocks that only root may use are neither used nor free for anybody else.
         used = info.f_blocks - info.f_bfree
         total = used + info.f_bavail
@@ -56,3 +70,35 @@ class DiskProbe(BaseProbe):
             finding.measure(round(inodes, 2), "inodes", "the used inodes of %s" % path)
             finding.measure(info.f_favail, "inodes_free", "the number of free inodes of %s" % path)
         return finding
+
+    def _mount(self, path: str, read_only: bool, finding: Finding) -> None:
+        mounted, writable = self.options["mounted"], self.options["writable"]
+        if mounted is not None and os.path.ismount(path) != mounted:
+            finding.problem("%s is %s" % (path, "not mounted" if mounted else "a mount point"))
+        if writable is not None:
+            if read_only == writable:
+                finding.problem("%s is %s" % (path, "read-only" if read_only else "writable"))
+        elif read_only and made_read_only(os.path.realpath(path), _mounts()):
+            finding.problem("%s was made read-only by the kernel: look at its log (dmesg) for errors" % path)
+
+
+def _mounts() -> str:
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as handle:
+            return handle.read()
+    except OSError:
+        return ""
+
+
+def made_read_only(path: str, mounts: str) -> bool:
+    """Is the file system read-only although its mount is not? `mounts`: the content of /proc/self/mountinfo."""
+    options: tuple[int, str, str] = (0, "", "")
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 10 or "-" not in fields:
+            continue
+        place = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
+        holds = path == place or path.startswith(place.rstrip("/") + "/")
+        if holds and len(place) >= options[0]:  # a later mount hides an earlier one
+            options = (len(place), fields[5], fields[-1])
+    return "rw" in options[1].split(",") and "ro" in options[2].split(",")

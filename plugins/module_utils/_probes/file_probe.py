@@ -16,8 +16,9 @@ from typing import Any, ClassVar
 
 from .._core.errors import InvalidRequest
 from .._core.units import format_duration, format_size
-from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
 
+_SKEW = 60.0  # seconds that the clock of a file server may differ
 _ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 
 
@@ -43,7 +44,12 @@ class FileProbe(BaseProbe):
         "contains": Option("regular expression", "Of a file: what must be found in a line of it."),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("s", "Age of the newest file, by its modification time."),
+        Limit(
+            "s",
+            "Age of the newest file, by its modification time; of one that is dated in the future, by the time of its"
+            " last change as the host counts it (ctime).",
+        ),
+        Limit("s", "Age of the oldest file, for queues that are stuck.", name="oldest"),
         Limit("bytes", "Size of all files together.", name="size"),
         Limit("count", "Number of files.", name="files"),
     )
@@ -106,9 +112,7 @@ class FileProbe(BaseProbe):
         finding.measure(len(infos), "files", "the number of files in %s" % path)
         finding.good = "%s: %s, %s" % (path, plural(len(infos), "file"), format_size(size))
         if infos:
-            age = time.time() - max(info.st_mtime for info in infos)
-            finding.good += ", %s old" % format_duration(max(0.0, age))
-            finding.measure(round(age, 3), what="the age of %s" % path)
+            _ages(path, infos, finding)
 
     def _content(self, path: str, deadline: Deadline, finding: Finding) -> None:
         checksum, pattern = self.options["checksum"], self.options["contains"]
@@ -134,3 +138,20 @@ class FileProbe(BaseProbe):
             finding.problem("%s has the checksum %s, not %s" % (path, digest.hexdigest(), checksum.lower()))
         if pattern and not found:
             finding.problem("%s has no line that matches %s" % (path, pattern.pattern))
+
+
+def _ages(path: str, infos: list[os.stat_result], finding: Finding) -> None:
+    now = time.time()
+    ahead = max(info.st_mtime for info in infos) - now
+    if ahead > _SKEW:
+        finding.problem("%s is dated %s in the future: a clock was ahead" % (path, format_duration(ahead)), WARNING)
+    # A program may set the modification time to anything, the time of the last change only with the clock.
+    stamps = [min(info.st_mtime, info.st_ctime) for info in infos]
+    known = [stamp for stamp in stamps if stamp <= now + _SKEW]
+    if not known:
+        finding.problem("the age of %s is not known" % path, UNKNOWN)
+        return
+    newest, oldest = (max(0.0, now - stamp) for stamp in (max(known), min(known)))
+    finding.good += ", %s old" % format_duration(newest)
+    finding.measure(round(newest, 3), what="the age of %s" % path)
+    finding.measure(round(oldest, 3), "oldest", "the age of the oldest file in %s" % path)

@@ -9,6 +9,7 @@ A path is what JSONPath has in common with everything else: `$.a.b`, `$["a b"]`,
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Union
@@ -25,6 +26,7 @@ _STEP = re.compile(
     """,
     re.VERBOSE,
 )
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 _ALL = object()
 
 ASSERTION = {
@@ -37,7 +39,7 @@ ASSERTION = {
 }
 ASSERTION_HELP = (
     "Each has a `path`, and what must hold for every value there: `equals`, `matches` (a regular expression),"
-    " `min`, `max`;"
+    " `min`, `max` (a number may arrive as text);"
     " or for how many there are: `count`, for example `1-10`. With a path alone, something must be there."
 )
 RATIO = {"part": Option("text", "", required=True), "whole": Option("text", "", required=True)}
@@ -125,11 +127,12 @@ class Assertion(NamedTuple):
             return "which does not match %s" % expected["matches"].pattern
         if expected["min"] is None and expected["max"] is None:
             return ""
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return "which is not a number"
-        if expected["min"] is not None and value < expected["min"]:
+        found = number(value)
+        if found is None:
+            return "which is not a finite number"
+        if expected["min"] is not None and found < expected["min"]:
             return "less than %g" % expected["min"]
-        if expected["max"] is not None and value > expected["max"]:
+        if expected["max"] is not None and found > expected["max"]:
             return "more than %g" % expected["max"]
         return ""
 
@@ -149,11 +152,12 @@ class Ratio(NamedTuple):
                 % (self.part.text, plural(len(parts), "value"), self.whole.text, plural(len(wholes), "value"))
             )
         ratios = []
-        for (place, part), (_place, whole) in zip(parts, wholes):
-            if any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in (part, whole)):
-                raise ProbeFailed("%s is %s of %s: no numbers" % (place, brief(part), brief(whole)))
+        for (place, first), (_place, second) in zip(parts, wholes):
+            part, whole = number(first), number(second)
+            if part is None or whole is None:
+                raise ProbeFailed("%s is %s of %s: no finite numbers" % (place, brief(first), brief(second)))
             # Nothing out of nothing is no failure; something out of nothing is one.
-            ratios.append((100.0 * part / whole if whole else (100.0 if part else 0.0), place))
+            ratios.append((100.0 * float(part) / whole if whole else (100.0 if part else 0.0), place))
         worst, place = max(ratios)
         finding.measure(worst, "ratio", "%s of %s" % (place, self.whole.text))
 
@@ -196,10 +200,25 @@ def _raise(problems: list[str]) -> None:
 
 
 def same(value: Any, expected: Any) -> bool:
-    """Equal, also where a template made text of a number or of a boolean."""
+    """Equal, also where one of both is the text of a number, or the expected one that of a boolean."""
     if isinstance(value, bool) or isinstance(expected, bool) or value is None:
         return value is expected or (isinstance(expected, str) and expected.lower() == _as_text(value))
-    return bool(value == expected) or (isinstance(expected, str) and _as_text(value) == expected)
+    if isinstance(value, str) != isinstance(expected, str):
+        one, other = number(value), number(expected)
+        return (one is not None and one == other) or _as_text(value) == expected
+    return bool(value == expected)
+
+
+def number(value: Any) -> Union[int, float, None]:
+    """A finite number, also one that arrived as text ("12", " 0.5"); else None."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = int(value) if value.strip().lstrip("+-").isdigit() and len(value) < 300 else float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return value if math.isfinite(value) else None
+    except OverflowError:  # an integer that is larger than any float
+        return None
 
 
 def _as_text(value: Any) -> str:

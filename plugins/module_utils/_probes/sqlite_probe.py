@@ -68,7 +68,9 @@ class SqliteProbe(BaseProbe):
         finding.metric("size", pages * _number(connection, "PRAGMA page_size"), "bytes")
         with contextlib.suppress(OSError):
             finding.measure(os.stat(path + "-wal").st_size, "wal", "the write-ahead log of %s" % path)
-        if pages:
+        if not pages:
+            finding.problem("%s is empty: it has no tables" % path)
+        else:
             finding.measure(round(100.0 * free / pages, 2), "free_pages", "the free space in %s" % path)
         if self.options["query"]:
             self._query(connection, finding)

@@ -41,6 +41,51 @@ def test_a_sound_database(check: Check, database: Path) -> None:
     assert result["message"] == f"{database} is sound, the query says 2000"
 
 
+def test_an_empty_file_is_no_sound_database(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    for kind in ("quick", "none"):
+        result = check("sqlite", path=str(tmp_path / "empty.db"), check=kind)
+        assert (result["status"], result["message"]) == ("critical", f"{tmp_path}/empty.db is empty: it has no tables")
+
+
+@pytest.mark.parametrize(
+    "written", ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400, '"NaN"', '"1e999"', "true"]
+)
+def test_no_threshold_lets_through_what_is_no_finite_number(check: Check, tmp_path: Path, written: str) -> None:
+    path = tmp_path / "status.json"
+    path.write_text('{"part": %s, "whole": 10}' % written)
+    result = check("json", path=str(path), json=[{"path": "part", "min": -1, "max": 1}])
+    assert result["status"] == "critical"
+    assert "which is not a finite number" in result["message"]
+    result = check("json", path=str(path), ratio={"part": "part", "whole": "whole"})
+    assert result["status"] == "critical"
+    assert "no finite numbers" in result["message"]
+
+
+@pytest.mark.parametrize(
+    ("written", "condition", "good"),
+    [
+        ('"12"', {"min": 10, "max": 12}, True),
+        ('"12"', {"max": 11}, False),
+        ('" -0.5 "', {"max": 0}, True),
+        ('"12 apples"', {"min": 1}, False),
+        ('"12"', {"equals": 12}, True),
+        ('"12.0"', {"equals": 12}, True),
+        ("12", {"equals": "12.0"}, True),
+        ('"13"', {"equals": 12}, False),
+        ('"012"', {"equals": "12"}, False),  # two texts
+        ('"9007199254740993"', {"equals": 9007199254740992}, False),
+    ],
+)
+def test_numbers_that_arrive_as_text(
+    check: Check, tmp_path: Path, written: str, condition: dict[str, Any], good: bool
+) -> None:
+    path = tmp_path / "status.json"
+    path.write_text('{"value": %s}' % written)
+    result = check("json", path=str(path), json=[{"path": "value", **condition}])
+    assert (result["status"] == "ok") is good, result["message"]
+
+
 def test_a_database_beside_its_writer(check: Check, database: Path) -> None:
     writer = sqlite3.connect(database, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")

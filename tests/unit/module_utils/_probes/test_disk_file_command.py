@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._probes.disk_probe import made_read_only
 
 Check = Callable[..., dict[str, Any]]
 
@@ -43,6 +46,67 @@ def test_disk_thresholds(check: Check, tmp_path: Path) -> None:
 def test_disk_that_is_not_there(check: Check, tmp_path: Path) -> None:
     result = check("disk", path=str(tmp_path / "none"))
     assert (result["status"], result["message"]) == ("critical", f"{tmp_path}/none: No such file or directory")
+
+
+MOUNTS = """\
+21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+22 21 8:2 / /data rw,relatime shared:2 - ext4 /dev/sdb1 ro,errors=remount-ro
+23 21 8:3 / /image ro,relatime - squashfs /dev/loop1 ro
+24 22 8:4 / /data/a\\040b rw - xfs /dev/sdc1 rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/", False), ("/etc", False), ("/data", True), ("/data/x", True), ("/database", False), ("/image/x", False),
+     ("/data/a b/c", False)],
+)  # fmt: skip
+def test_a_file_system_that_the_kernel_made_read_only(path: str, expected: bool) -> None:
+    assert made_read_only(path, MOUNTS) is expected
+
+
+def test_disk_is_writable_or_not(check: Check, tmp_path: Path) -> None:
+    assert check("disk", path=str(tmp_path), writable=True, crit=100)["status"] == "ok"
+    result = check("disk", path=str(tmp_path), writable=False)
+    assert (result["status"], result["message"]) == ("critical", f"{tmp_path} is writable")
+    place = tmp_path / "place"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", place], check=True)
+    try:
+        assert check("disk", path=str(place), mounted=True)["status"] == "ok"
+        assert check("disk", path=str(place), writable=True)["message"] == f"{place} is read-only"
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def test_disk_that_is_not_mounted(check: Check, tmp_path: Path) -> None:
+    result = check("disk", path=str(tmp_path), mounted=True)
+    assert (result["status"], result["message"]) == ("critical", f"{tmp_path} is not mounted")
+    assert check("disk", path="/proc", mounted=True)["status"] == "ok"
+    assert check("disk", path="/proc", mounted=False)["message"] == "/proc is a mount point"
+
+
+def test_a_file_that_is_dated_in_the_future_becomes_stale(check: Check, tmp_path: Path) -> None:
+    path = tmp_path / "heartbeat"
+    path.touch()
+    year = time.time() + 365 * 86400
+    os.utime(path, (year, year))
+    time.sleep(0.3)
+    result = check("file", path=str(path), crit="200ms")
+    assert result["status"] == "critical"
+    assert 0.2 < result["value"] < 5
+    assert "in the future: a clock was ahead" in result["message"]
+    assert check("file", path=str(path), crit="1h")["status"] == "warning"
+
+
+def test_the_oldest_file_of_a_queue(check: Check, tmp_path: Path) -> None:
+    for ago in (10, 7200):
+        (tmp_path / f"job-{ago}").touch()
+        os.utime(tmp_path / f"job-{ago}", (time.time() - ago, time.time() - ago))
+    result = check("file", path=str(tmp_path), oldest_warn="1h", crit="1m")
+    assert result["status"] == "warning"
+    assert "the age of the oldest file in" in result["message"]
+    assert metric(result, "oldest") == pytest.approx(7200, abs=60)
 
 
 def test_file_age_size_and_count(check: Check, tmp_path: Path) -> None:
@@ -112,6 +176,18 @@ def test_command_performance_data(check: Check) -> None:
     assert (found["more"]["value"], found["more"]["unit"]) == (1, "count")
     assert "bad" not in found
     assert check("command", argv=["echo", text], value="none")["status"] == "unknown"
+
+
+def test_output_without_a_bar_has_no_performance_data(check: Check) -> None:
+    result = check("command", argv=["echo", "fine\nload=99 x=1\nmore text | real=1"])
+    assert [one["name"] for one in result["metrics"]] == ["real", "time"]
+    assert [one["name"] for one in check("command", argv=["echo", "a=1\nb=2"])["metrics"]] == ["time"]
+
+
+def test_performance_data_that_is_no_finite_number(check: Check) -> None:
+    result = check("command", argv=["echo", "fine | x=1e999 y=1"], value="x", crit=5)
+    assert result["status"] == "unknown"
+    assert [one["name"] for one in result["metrics"]] == ["y", "time"]
 
 
 def test_a_real_monitoring_plugin(check: Check) -> None:
