@@ -29,6 +29,20 @@ options:
     description: The backup set, by convention the application's name. Letters, digits, dots, dashes and underscores.
     type: str
     required: true
+  host:
+    description:
+      - The host whose data this is, in the backup's manifest. The default is the host's own name.
+      - Set it where that name changes, as in containers, or to go on under the old name after a host was renamed.
+    type: str
+  take_over:
+    description:
+      - A set belongs to a host and the paths of its stores. The module refuses to write into a set that has backups of others,
+        unless this is V(true).
+      - The host's own history then begins in the set. The backups of others stay; O(keep), O(max_age) and the comparison with the
+        newest backup leave them out. Once a host has backups of its own in the set, this is not needed any more.
+      - A store that is added to O(sources) needs no V(true); a store that was moved, or is left out of them, does.
+    type: bool
+    default: false
   max_age:
     description:
       - A good backup that was made or confirmed within this time is enough, for example V(1h). The data is then not looked at.
@@ -187,6 +201,29 @@ msg:
   type: str
   returned: success
   sample: "Nothing to back up: no file has changed since it was last compared with the newest backup."
+other_owners:
+  description: The hosts and paths that have backups in the set, too. They are not counted.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    host:
+      description: The host.
+      type: str
+      sample: hawkfish0
+    paths:
+      description: Where its stores were.
+      type: list
+      elements: str
+      sample: [/var/lib/hawkfish/hawkfish.db]
+    backups:
+      description: Number of its good backups and of those that are damaged.
+      type: int
+      sample: 14
+    newest:
+      description: The id of the newest of them.
+      type: str
+      sample: 20250530T120000Z-90ab12cd
 kept:
   description: With O(keep), the backups that stay and every reason for it.
   type: list

@@ -27,6 +27,9 @@ options:
   name:
     description: The backup set to look at. The default is all sets of the repository.
     type: str
+  host:
+    description: Look only at the backups of this host. The default is all backups in the set.
+    type: str
   verify:
     description:
       - How closely to look. V(none) reports no problems; V(quick) compares names, sizes and the manifest's own digest;
@@ -88,6 +91,32 @@ sets:
       description: Whether that is within O(max_age); V(none) without it.
       type: bool
       sample: true
+    foreign:
+      description: Whether that backup is of another host than O(host), or without it than this one.
+      type: bool
+      sample: false
+    owners:
+      description: The hosts and paths that the good backups are of; O(keep) counts those of each separately.
+      type: list
+      elements: dict
+      contains:
+        host:
+          description: The host.
+          type: str
+          sample: hawkfish1
+        paths:
+          description: Where its stores were.
+          type: list
+          elements: str
+          sample: [/var/lib/hawkfish/hawkfish.db]
+        backups:
+          description: Number of its good backups.
+          type: int
+          sample: 30
+        newest:
+          description: The id of the newest of them.
+          type: str
+          sample: 20250630T120000Z-3f2a9c1b
     bytes:
       description: Size of all its backups as they are stored.
       type: int

@@ -39,6 +39,12 @@ options:
       - Restore the newest good backup that was made at this time or earlier, for example V(2025-06-30T10:00:00Z) or, as the ids of
         backups have it, V(20250630T100000Z). Without an offset it is UTC.
     type: str
+  host:
+    description:
+      - The host whose backup to restore.
+      - By default, V(latest) and O(at) look at the backups of this host, and of these at those of the target's path if there are
+        any. A set that has none of this host, and those of one other host only, is restored with a warning.
+    type: str
   only:
     description:
       - Restore only these collections (tables, top-level keys), or for files only these paths or globs. All else stays as it is.
@@ -101,6 +107,11 @@ backup:
   sample:
     id: 20250630T120000Z-3f2a9c1b
     created: "2025-06-30T12:00:00Z"
+foreign:
+  description: Whether the backup is of another host than O(host), or without it than this one.
+  type: bool
+  returned: success
+  sample: false
 safety_backup:
   description: The backup of what was replaced, described in the same way; V(none) when nothing was, and in check mode.
   type: dict

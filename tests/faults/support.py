@@ -255,15 +255,25 @@ def files_below(path: Path) -> Iterable[Path]:
 
 def run_at(moment: str, verb: str, params: dict[str, Any]) -> Verb:
     """Run a verb as a process of its own, for which the clock says `moment` ("2040-01-01 12:00:00", UTC)."""
+    # the files' own times are those of the kernel, as they are when a clock is set
+    environment = dict(os.environ, TZ="UTC", NO_FAKE_STAT="1", DONT_FAKE_MONOTONIC="1")
+    return _run_behind(["faketime", "-f", f"@{moment}"], environment, verb, params)
+
+
+def run_on(host: str, verb: str, params: dict[str, Any]) -> Verb:
+    """Run a verb as a process of its own, on a host of this name."""
+    named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', host]
+    return _run_behind(named, dict(os.environ), verb, params)
+
+
+def _run_behind(command: list[str], environment: dict[str, str], verb: str, params: dict[str, Any]) -> Verb:
     ours, theirs = socket.socketpair()
     program = [sys.executable, "-B", str(Path(__file__).with_name("verb.py")), verb, json.dumps(params)]
-    # the files' own times are those of the kernel, as they are when a clock is set
-    environment = dict(os.environ, PYTHONPATH=str(COLLECTIONS), TZ="UTC", NO_FAKE_STAT="1", DONT_FAKE_MONOTONIC="1")
     with ours, theirs:
         done = subprocess.run(
-            ["faketime", "-f", f"@{moment}", *program, str(theirs.fileno())],
+            [*command, *program, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env=environment,
+            env=dict(environment, PYTHONPATH=str(COLLECTIONS)),
             capture_output=True,
             text=True,
             check=False,
@@ -271,5 +281,5 @@ def run_at(moment: str, verb: str, params: dict[str, Any]) -> Verb:
         theirs.close()
         told = b"".join(iter(lambda: ours.recv(65536), b""))
     if not told:
-        raise AssertionError(f"{verb} at {moment} ended with {done.returncode}: {done.stderr}")
+        raise AssertionError(f"{' '.join(command)} {verb} ended with {done.returncode}: {done.stderr}")
     return Verb(*json.loads(told))

@@ -14,6 +14,7 @@ from .._core.units import format_duration
 from .._repository.history import read_history
 from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
+from .._repository.owner import this_host
 from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, plural
 
 
@@ -22,6 +23,9 @@ class BackupProbe(BaseProbe):
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "repository": Option("text", "The repository.", required=True),
         "backup_set": Option("text", "Name of the set.", required=True),
+        "host": Option(
+            "text", "Look only at the backups of this host. Without it those of all hosts in the set count."
+        ),
         "max_age": Option("duration", "The objective: the same as `crit`."),
         "verified_within": Option(
             "duration",
@@ -55,6 +59,9 @@ class BackupProbe(BaseProbe):
             return finding
         now = datetime.now(timezone.utc)
         history = read_history(self._repository, name, now)
+        host = self.options["host"]
+        if host is not None:
+            history = history.of_host(host)
         damaged = [entry for entry in history.entries if entry.problems]
         if damaged:
             problem = damaged[-1].problems[0]
@@ -70,10 +77,11 @@ class BackupProbe(BaseProbe):
         finding.metric("damaged", len(damaged), "count")
         newest = history.newest
         if newest is None:
-            finding.problem("%s has no good backup" % name)
+            finding.problem(f"{name} has no good backup" + ("" if host is None else f" of host {host}"))
             return finding
         age = history.age(newest, now)
-        finding.good = "the newest good backup of %s is %s, %s old" % (name, newest.id, format_duration(age))
+        whose = "" if newest.host == this_host() else f" (of host {newest.host})"
+        finding.good = f"the newest good backup of {name} is {newest.id}{whose}, {format_duration(age)} old"
         finding.measure(round(age, 3), what="the age of the newest good backup of %s, %s," % (name, newest.id))
         entry = history.get(newest.id)
         verified = (now - entry.verified_at).total_seconds() if entry and entry.verified_at else None

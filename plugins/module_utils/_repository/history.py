@@ -12,10 +12,11 @@ from .._core.errors import DamagedBackup, InvalidRequest, RepositoryError
 from .._core.units import format_time, parse_time
 from .base import Repository
 from .manifest import BACKUP, MANIFEST, Manifest
+from .owner import Owner, owners_of
 from .reading import Problem, load, quick_problems
 from .retention import Decision, Keep, decide
 
-CONFIRMED = "confirmed"  # {"id", "at"}: when the newest backup was last found to hold the current data
+CONFIRMED = "confirmed"  # {id: time}: when the newest backup of an owner was last found to hold its data
 VERIFIED = "verified"  # {id: {"at", "problems"}}: the last reading of every byte
 
 # How far the clocks of hosts that share a repository may differ. What is dated later than that is not believed.
@@ -64,6 +65,22 @@ class History(NamedTuple):
         """The newest good backup."""
         return self.good[-1] if self.good else None
 
+    def of(self, owner: Owner) -> History:
+        """What an owner may count: its own backups, and those whose manifest says nothing that can be believed."""
+        own = tuple(one for one in self.entries if one.manifest is None or owner.owns(one.manifest))
+        return self._replace(entries=own)
+
+    def of_host(self, host: str) -> History:
+        """The backups of one host, and those whose manifest says nothing that can be believed."""
+        name = host.casefold()
+        own = tuple(one for one in self.entries if one.manifest is None or one.manifest.host.casefold() == name)
+        return self._replace(entries=own)
+
+    def others(self, owner: Owner) -> list[tuple[Owner, list[Manifest]]]:
+        """The other owners in the set, and their backups; safety backups make nobody an owner."""
+        own = [one.manifest for one in self.entries if one.manifest is not None and one.manifest.kind == BACKUP]
+        return owners_of(one for one in own if not owner.owns(one))
+
     def current_until(self, manifest: Manifest) -> datetime:
         """The last moment at which this backup was known to hold the current data; ages count from here."""
         return max(manifest.created, self.confirmed.get(manifest.id, manifest.created))
@@ -84,9 +101,8 @@ def read_history(repository: Repository, name: str, now: Optional[datetime] = No
     entries = [_entry(repository, name, backup_id, ledger.get(backup_id), latest) for backup_id in repository.ids(name)]
     # ids sort by the second; the manifest knows the time more exactly
     entries.sort(key=lambda one: (format_time(one.manifest.created) if one.manifest else one.id, one.id))
-    noted = repository.read_state(name, CONFIRMED)
-    confirmed_at = _moment(noted.get("at"), latest)
-    return History(tuple(entries), {} if confirmed_at is None else {str(noted.get("id")): confirmed_at})
+    noted = {one: _moment(at, latest) for one, at in repository.read_state(name, CONFIRMED).items()}
+    return History(tuple(entries), {one: at for one, at in noted.items() if at is not None})
 
 
 def _entry(repository: Repository, name: str, backup_id: str, noted: Any, latest: datetime) -> Entry:
@@ -112,13 +128,20 @@ def _moment(noted: Any, latest: datetime) -> Optional[datetime]:
 
 
 def retained(history: History, keep: Optional[Keep], extra: tuple[tuple[str, datetime], ...] = ()) -> list[Decision]:
-    """What a policy says of each backup that counts, newest first; without a policy, nothing.
+    """What a policy says of each backup of one owner that counts, newest first; without a policy, nothing.
 
     :param extra: (id, created) of a backup that is about to be made.
     """
     if keep is None:
         return []
     return decide([(one.id, one.created) for one in history.good] + list(extra), keep)
+
+
+def remember_confirmed(repository: Repository, name: str, backup_id: str, at: datetime) -> None:
+    """Note that a backup was found to hold the current data. The caller holds the lock."""
+    existing = set(repository.ids(name))
+    noted = dict(repository.read_state(name, CONFIRMED), **{backup_id: format_time(at)})
+    repository.write_state(name, CONFIRMED, {one: noted[one] for one in sorted(noted) if one in existing})
 
 
 def remember_verified(repository: Repository, name: str, found: dict[str, list[Problem]], now: datetime) -> None:

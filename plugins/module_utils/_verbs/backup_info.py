@@ -17,14 +17,16 @@ from .._repository.base import Repository
 from .._repository.history import Entry, History, read_history, remember_verified, retained
 from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
+from .._repository.owner import owners_of, this_host
 from .._repository.reading import Problem, full_problems
 from .._repository.retention import Keep
 from .arguments import KEEP, REPOSITORY, duration, keep_policy, optional
-from .writing import describe
+from .writing import describe, describe_owners
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
         name={"type": "str"},
+        host={"type": "str"},
         verify={"type": "str", "choices": ["none", "quick", "full"], "default": "quick"},
         reverify_after={"type": "str"},
         max_age={"type": "str"},
@@ -38,6 +40,7 @@ class Request(NamedTuple):
     """What is asked. `reverify_after`: seconds for which an earlier full verification is enough."""
 
     name: Optional[str]
+    host: Optional[str]
     repository: Repository
     verify: str
     reverify_after: Optional[float]
@@ -50,6 +53,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
     """Check the module's arguments. Raises InvalidRequest."""
     return Request(
         name=optional(params["name"], check_set_name),
+        host=optional(params["host"], this_host),
         repository=open_repository(params["repository"]),
         verify=params["verify"],
         reverify_after=optional(params["reverify_after"], duration),
@@ -85,6 +89,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 def _look(request: Request, name: str, check: bool, progress: Progress, now: datetime) -> dict[str, Any]:
     repository = request.repository
     history = read_history(repository, name, now)
+    if request.host is not None:
+        history = history.of_host(request.host)
     notes: list[str] = []
     if request.verify == "full":
         found = _read_all(request, name, history, progress, now)
@@ -97,7 +103,14 @@ def _look(request: Request, name: str, check: bool, progress: Progress, now: dat
         history = _with(history, found, now)
     newest = history.newest
     age = history.age(newest, now) if newest else None
-    reasons = {one.id: list(one.reasons) for one in retained(history, request.keep)}
+    owners = owners_of(history.good)
+    reasons = {
+        one.id: list(one.reasons)
+        for owner, _backups in owners
+        for one in retained(history.of(owner), request.keep)
+        if one.reasons
+    }
+    foreign = newest is not None and newest.host.casefold() != this_host(request.host).casefold()
     backups = [_backup(repository, name, entry, reasons, now) for entry in reversed(history.entries)]
     problems = [
         dict(problem, backup=entry.id)
@@ -113,7 +126,11 @@ def _look(request: Request, name: str, check: bool, progress: Progress, now: dat
         "newest": newest.id if newest else None,
         "age_s": None if age is None else round(age, 3),
         "within_max_age": within,
-        "msg": _message(name, age, request.max_age, len(problems)),
+        "foreign": foreign,
+        "owners": describe_owners(owners),
+        "msg": _message(
+            name + (f" (of host {newest.host})" if newest and foreign else ""), age, request.max_age, len(problems)
+        ),
         "backups": backups,
         "bytes": sum(entry.manifest.stored_size for entry in history.entries if entry.manifest),
         "problems": problems,

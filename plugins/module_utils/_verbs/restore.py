@@ -22,9 +22,10 @@ from .._core.scratch import scratch_directory
 from .._core.units import format_time, parse_time
 from .._repository.base import Repository, Staging
 from .._repository.directory import DirectoryRepository
-from .._repository.history import read_history, select
+from .._repository.history import History, read_history, select
 from .._repository.location import open_repository
 from .._repository.manifest import ID, SAFETY, Manifest, SourcePart, check_set_name
+from .._repository.owner import make_owner, names_of, owner_of, owners_of, this_host
 from .._repository.reading import BackupCopy, load, quick_problems
 from .._stores.base import Restoration
 from .arguments import (
@@ -45,6 +46,7 @@ ARGUMENTS: dict[str, Any] = {
         targets=store_argument(type="list", elements="dict"),
         backup={"type": "str", "default": "latest"},
         at={"type": "str"},
+        host={"type": "str"},
         only={"type": "list", "elements": "str"},
         on_existing={"type": "str", "choices": ["fail", "replace"], "default": "fail"},
         safety_backup={"type": "bool", "default": True},
@@ -64,6 +66,7 @@ class Request(NamedTuple):
     stores: Sequence[NamedStore]
     backup: str
     at: Optional[datetime]
+    host: Optional[str]
     only: Sequence[str]
     replace: bool
     safety_backup: bool
@@ -110,6 +113,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
         stores=stores,
         backup=params["backup"],
         at=optional(params["at"], parse_time),
+        host=optional(params["host"], this_host),
         only=params["only"] or (),
         replace=params["on_existing"] == "replace",
         safety_backup=params["safety_backup"],
@@ -176,7 +180,37 @@ def _find(request: Request) -> tuple[Repository, str, Manifest]:
         elsewhere = DirectoryRepository(os.path.dirname(parent))
         return elsewhere, os.path.basename(parent), load(elsewhere, os.path.basename(parent), backup)
     history = read_history(request.repository, request.name)
-    return request.repository, request.name, select(history, request.backup, request.at, request.name)
+    if request.backup == "latest":
+        history = _own(request, history)
+    manifest = select(history, request.backup, request.at, request.name)
+    if request.host is not None and request.host.casefold() != manifest.host.casefold():
+        raise RepositoryError(
+            f"Backup {manifest.id} is not of host {request.host}: it is of {owner_of(manifest)}.",
+            "Leave out host to restore it all the same.",
+        )
+    return request.repository, request.name, manifest
+
+
+def _own(request: Request, history: History) -> History:
+    """Of several owners' backups in one set those of this host, and of these rather those of the target's path.
+
+    A set that has backups of one other host only is restored, with a warning: the host may have taken that one's place.
+    """
+    host = this_host(request.host)
+    own = history.of_host(host)
+    paths = make_owner(host, [entry.store.path for entry in request.stores]).paths
+    of_paths = [entry for entry in own.entries if entry.manifest and set(paths) <= set(owner_of(entry.manifest).paths)]
+    if any(entry.counts for entry in of_paths):
+        return history._replace(entries=tuple(of_paths))
+    if own.good or request.host is not None:
+        return own
+    owners = [owner for owner, _backups in owners_of(history.good)]
+    if len({owner.host for owner in owners}) > 1:
+        raise RepositoryError(
+            f"The set {request.name} has backups of several hosts, none of them this one, {host}: {names_of(owners)}.",
+            "Set host to the one whose backup is to be restored.",
+        )
+    return history
 
 
 def _match(request: Request, manifest: Manifest) -> list[tuple[NamedStore, SourcePart]]:
@@ -268,11 +302,16 @@ def _cannot_save(why: str) -> TargetError:
 def _result(ready: Plan, check: bool, safety: Optional[Manifest]) -> dict[str, Any]:
     request = ready.request
     warnings = [note for step in ready.steps for note in step.restoration.notes]
+    if _is_foreign(ready):
+        warnings.append(
+            f"Backup {ready.manifest.id} is of {owner_of(ready.manifest)}, not of this host, {this_host(request.host)}."
+        )
     warnings += [f"Removed what a killed run had left: {path}" for path in ready.leftovers]
     return {
         "changed": bool(ready.changes),
         "msg": _message(ready, check),
         "backup": describe(ready.manifest, ready.path),
+        "foreign": _is_foreign(ready),
         "safety_backup": None if safety is None else describe(safety, request.repository.path(request.name, safety.id)),
         "targets": [
             {
@@ -289,13 +328,21 @@ def _result(ready: Plan, check: bool, safety: Optional[Manifest]) -> dict[str, A
     }
 
 
+def _is_foreign(ready: Plan) -> bool:
+    return this_host(ready.request.host).casefold() != ready.manifest.host.casefold()
+
+
 def _message(ready: Plan, check: bool) -> str:
+    whose = f" of host {ready.manifest.host}" if _is_foreign(ready) else ""
     if not ready.changes:
-        return f"Nothing to restore: the target equals backup {ready.manifest.id}."
-    return "{} {} from backup {} of {}.".format(
+        return f"Nothing to restore: the target equals backup {ready.manifest.id}{whose}."
+    moved = sorted({step.part.path for step in ready.changes if step.part.path != step.entry.store.path})
+    return "{} {} from backup {}{}{}, made {}.".format(
         "Would restore" if check else "Restored",
         " and ".join(step.entry.store.path for step in ready.changes),
         ready.manifest.id,
+        f" of {' and '.join(moved)}" if moved else "",
+        whose,
         format_time(ready.manifest.created),
     )
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import socket
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Callable, NamedTuple, Optional
@@ -20,6 +19,7 @@ from .._core.units import format_time
 from .._core.version import VERSION
 from .._repository.base import Repository, Staging
 from .._repository.manifest import BACKUP, Manifest, SourcePart, content_digest, sums_of
+from .._repository.owner import Owner, this_host
 from .._repository.sink import DigestSink, StagingSink
 from .._stores.base import Sink, Snapshot
 from .arguments import NamedStore
@@ -94,8 +94,9 @@ def publish(
     started: datetime,
     kind: str = BACKUP,
     imported_from: Optional[str] = None,
+    host: Optional[str] = None,
 ) -> Manifest:
-    """Make the staged files a backup."""
+    """Make the staged files a backup, of this host unless another name is given for it."""
     parts = tuple(one.part for one in taken)
     while True:
         manifest = Manifest(
@@ -103,7 +104,7 @@ def publish(
             set=name,
             kind=kind,
             created=created,
-            host=socket.gethostname(),
+            host=this_host(host),
             tools=_tools(),
             compression=compression.name,
             duration_s=round((datetime.now(timezone.utc) - started).total_seconds(), 3),
@@ -159,6 +160,14 @@ def describe(manifest: Manifest, path: str) -> dict[str, object]:
         "imported_from": manifest.imported_from,
         "sources": [describe_part(part, part.size) for part in manifest.sources],
     }
+
+
+def describe_owners(owners: Sequence[tuple[Owner, Sequence[Manifest]]]) -> list[dict[str, object]]:
+    """Owners of backups as results show them."""
+    return [
+        {"host": owner.host, "paths": list(owner.paths), "backups": len(own), "newest": own[-1].id}
+        for owner, own in owners
+    ]
 
 
 def describe_part(part: SourcePart, size: int) -> dict[str, object]:

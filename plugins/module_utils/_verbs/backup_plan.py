@@ -1,0 +1,226 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a backup would do: whose the set is, whether anything has changed, and what the policy says."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any, NamedTuple, Optional
+
+from .._core.compression.base import Compression
+from .._core.errors import InvalidRequest
+from .._core.progress import Progress
+from .._core.scratch import scratch_directory
+from .._core.units import format_duration
+from .._repository.base import Repository, Staging
+from .._repository.history import History, read_history, retained
+from .._repository.manifest import BACKUP, Manifest, content_digest
+from .._repository.owner import Owner, names_of
+from .._repository.retention import Decision, Keep
+from .arguments import NamedStore
+from .backup_import import convert, time_of
+from .writing import Taken, backup_id, describe_owners, take, take_snapshot
+
+# What a store was like when it was last found equal to a backup: {host: {name: {key, fingerprint, content_digest}}}.
+FINGERPRINTS = "fingerprints"
+
+
+class BackupRequest(NamedTuple):
+    """What a backup is asked for. `imported` is the path of a copy made by hand, to be used instead of the store."""
+
+    name: str
+    repository: Repository
+    stores: Sequence[NamedStore]
+    compression: Compression
+    compression_note: str
+    keep: Optional[Keep]
+    max_age: Optional[float]
+    lock_timeout: float
+    imported: Optional[str]
+    owner: Owner
+    take_over: bool
+
+
+class BackupPlan(NamedTuple):
+    """What a run would do, and all that it has read for it.
+
+    `history` is that of the request's owner; `others` are the owners that have backups in the set, too.
+    `reason` is one of new, changed, import (a backup is written); unchanged, recent (none is).
+    """
+
+    request: BackupRequest
+    history: History
+    others: list[tuple[Owner, list[Manifest]]]
+    leftovers: list[str]
+    reason: str
+    how: str  # for people
+    taken: Sequence[Taken]
+    staging: Optional[Staging]
+    created: datetime
+    started: datetime
+    decisions: list[Decision]
+
+    @property
+    def writes(self) -> bool:
+        """Is a backup written?"""
+        return self.reason in ("new", "changed", "import")
+
+    @property
+    def removals(self) -> list[str]:
+        """The ids that the policy does not keep."""
+        return [one.id for one in self.decisions if not one.reasons]
+
+
+@contextlib.contextmanager
+def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[BackupPlan]:
+    """Find out what to do. Outside check mode the set stays locked while the block runs, and what was read is
+    staged in the repository, so that `apply` need not read it again; in check mode nothing is written there."""
+    request.repository.check_writable()
+    with contextlib.ExitStack() as stack:
+        leftovers: list[str] = []
+        staging: Optional[Staging] = None
+        scratch = ""
+        if not check:
+            lock = request.repository.lock(request.name, "backup", request.lock_timeout)
+            leftovers = stack.enter_context(lock)
+        started = datetime.now(timezone.utc)
+        everything = read_history(request.repository, request.name, started)
+        others = everything.others(request.owner)
+        history = everything.of(request.owner)
+        _check_owner(request, history, others)
+        known = _reason_not_to_read(request, history, started)
+        taken: list[Taken] = []
+        created = started
+        if known is None:
+            if check:
+                scratch = stack.enter_context(scratch_directory())
+            else:
+                staging = stack.enter_context(request.repository.stage(request.name))
+            created = _created(request, history, started)
+            read = convert(request.imported) if request.imported else take_snapshot
+            taken = take(
+                request.stores,
+                staging=staging,
+                scratch=scratch,
+                compression=request.compression,
+                progress=progress,
+                read=read,
+            )
+            known = _reason(request, history, taken)
+        reason, how = known
+        decisions = retained(history, request.keep)
+        if reason in ("new", "changed", "import"):
+            # as `publish` would: what the policy says must be said of the id that it will have
+            while everything.get(_new_id(taken, created)):
+                created += timedelta(seconds=1)
+            decisions = retained(history, request.keep, ((_new_id(taken, created), created),))
+            _check_kept(request, _new_id(taken, created), decisions)
+        yield BackupPlan(request, history, others, leftovers, reason, how, taken, staging, created, started, decisions)
+
+
+def _check_owner(request: BackupRequest, history: History, others: Sequence[tuple[Owner, Sequence[Manifest]]]) -> None:
+    """A set belongs to a host and its stores: refuse to begin in one that others have made."""
+    if (
+        not others
+        or request.take_over
+        or any(entry.manifest and entry.manifest.kind == BACKUP for entry in history.entries)
+    ):
+        return
+    where = f"The set {request.name} in {request.repository.location}"
+    owners = [owner for owner, _backups in others]
+    hosts = {owner.host for owner in owners}
+    if request.owner.host in hosts:
+        hint = "If the data was moved, set take_over=true once: a history of its own begins, and the old backups stay."
+    else:
+        hint = (
+            f"If the host was renamed, or has a new name at each start as containers do, set host={sorted(hosts)[0]};"
+            " take_over=true begins a history of its own in this set, and leaves the others' backups alone."
+        )
+    raise InvalidRequest(
+        f"{where} belongs to {names_of(owners)}, not to {request.owner}.",
+        f"Give each host and each application a set of its own. {hint}",
+        {"other_owners": describe_owners(others)},
+    )
+
+
+def _reason_not_to_read(request: BackupRequest, history: History, now: datetime) -> Optional[tuple[str, str]]:
+    newest = history.newest
+    if newest is None or request.imported:
+        return None
+    if request.max_age is not None:
+        age = history.age(newest, now)
+        if age <= request.max_age:
+            return (
+                "recent",
+                f"the newest backup is {format_duration(age)} old, and max_age is {format_duration(request.max_age)}",
+            )
+    state = request.repository.read_state(request.name, FINGERPRINTS).get(request.owner.host, {})
+    parts = {part.name: part for part in newest.sources}
+    if set(parts) != {entry.name for entry in request.stores}:
+        return None
+    for entry in request.stores:
+        saved = state.get(entry.name, {})
+        if saved.get("content_digest") != parts[entry.name].content_digest or saved.get("key") != _key(entry):
+            return None
+        fingerprint = entry.store.fingerprint()
+        if fingerprint is None or fingerprint != saved.get("fingerprint"):
+            return None
+    return "unchanged", "no file has changed since it was last compared with the newest backup"
+
+
+def _key(entry: NamedStore) -> list[Any]:
+    """Fingerprints of different stores, or of one with other options, are not compared."""
+    return [entry.store.type, entry.store.path, entry.store.parameters()]
+
+
+def _reason(request: BackupRequest, history: History, taken: Sequence[Taken]) -> tuple[str, str]:
+    identity = [one.part.identity() for one in taken]
+    if request.imported:
+        for manifest in history.good:
+            if [part.identity() for part in manifest.sources] == identity:
+                return "unchanged", f"backup {manifest.id} has the same content"
+        return "import", "no backup has this content"
+    if history.newest is None:
+        return "new", "the set has no good backup"
+    if [part.identity() for part in history.newest.sources] == identity:
+        return "unchanged", "the data was read and equals the newest backup"
+    return "changed", "the data differs from the newest backup"
+
+
+def _new_id(taken: Sequence[Taken], created: datetime) -> str:
+    return backup_id(created, content_digest([one.part for one in taken]))
+
+
+def _created(request: BackupRequest, history: History, now: datetime) -> datetime:
+    """The date of the backup that may be written: of a snapshot later than all that count, whatever the clock did."""
+    if request.imported:
+        return time_of(request.imported, now)
+    newest = history.newest
+    return now if newest is None else max(now, newest.created + timedelta(microseconds=1))
+
+
+def _check_kept(request: BackupRequest, new: str, decisions: Sequence[Decision]) -> None:
+    """What this run writes is not for this run to remove. Only an import can be as old as that."""
+    if any(one.id == new and not one.reasons for one in decisions):
+        raise InvalidRequest(
+            f"{request.imported} is older than everything that keep retains: its backup would be removed at once.",
+            "Nothing was written. Widen keep, or import without it.",
+        )
+
+
+def remember_fingerprints(request: BackupRequest, taken: Sequence[Taken]) -> None:
+    """Let the next run see at a glance that nothing has changed."""
+    keys = {entry.name: _key(entry) for entry in request.stores}
+    value = {
+        one.part.name: {
+            "key": keys[one.part.name],
+            "fingerprint": one.fingerprint,
+            "content_digest": one.part.content_digest,
+        }
+        for one in taken
+    }
+    state = request.repository.read_state(request.name, FINGERPRINTS)
+    request.repository.write_state(request.name, FINGERPRINTS, dict(state, **{request.owner.host: value}))

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a backup returns, in check mode and outside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from .._core.units import format_size, format_time
+from .._repository.history import History
+from .._repository.manifest import Manifest
+from .backup_plan import BackupPlan
+from .writing import describe, describe_owners, describe_part
+
+
+def preview(ready: BackupPlan) -> dict[str, Any]:
+    """The result of check mode: the same shape, without what can't be known yet."""
+    return result_of(ready, None if ready.writes else ready.history.newest, ready.removals, check=True)
+
+
+def result_of(
+    ready: BackupPlan, current: Optional[Manifest], removed: Sequence[str], check: bool = False
+) -> dict[str, Any]:
+    """The result of a run that has made `current` the newest backup, or left it that, and removed these."""
+    request = ready.request
+    if current is not None:
+        backup = describe(current, request.repository.path(request.name, current.id))
+    else:
+        backup = {
+            "id": None,
+            "path": None,
+            "kind": "backup",
+            "created": None,
+            "bytes": sum(one.bytes for one in ready.taken),
+            "sources": [describe_part(one.part, one.bytes) for one in ready.taken],
+            "compression": request.compression.name,
+            "host": request.owner.host,
+        }
+    created = {one.id: one.created for one in [*ready.history.good, *([current] if current else [])]}
+    warnings = [note for one in ready.taken for note in one.notes]
+    warnings += [f"Removed what a killed run had left: {path}" for path in ready.leftovers]
+    warnings += _damage_notes(ready.history)
+    return {
+        "changed": ready.writes or bool(removed),
+        "reason": ready.reason,
+        "msg": message_of(ready, check, removed),
+        "backup": backup,
+        "removed": list(removed),
+        "kept": [
+            {"id": one.id, "created": format_time(created[one.id]), "reasons": list(one.reasons)}
+            for one in ready.decisions
+            if one.reasons and one.id in created
+        ],
+        "other_owners": describe_owners(ready.others),
+        "diff": _diff(ready, removed),
+        "warnings": warnings,
+        "notes": _notes(ready),
+    }
+
+
+def _notes(ready: BackupPlan) -> list[str]:
+    notes = [ready.request.compression_note] if ready.request.compression_note and ready.writes else []
+    notes += [
+        f"The set also has {len(own)} backup{'s' * (len(own) > 1)} of {owner}, which keep neither counts nor removes."
+        for owner, own in ready.others
+    ]
+    return notes
+
+
+def message_of(ready: BackupPlan, check: bool, removed: Sequence[str]) -> str:
+    """What was done, or would be, in words."""
+    if ready.writes:
+        size = format_size(sum(one.bytes for one in ready.taken))
+        text = f"{'Would back up' if check else 'Backed up'} {size}: {ready.how}."
+    else:
+        text = f"Nothing to back up: {ready.how}."
+    return text + (" Removed %d by the policy." % len(removed) if removed else "")
+
+
+def _damage_notes(history: History) -> list[str]:
+    return [
+        "Backup {} {}: {}: {}.".format(
+            entry.id,
+            "is damaged and does not count" if entry.problems else "does not count",
+            entry.complaints[0]["path"],
+            entry.complaints[0]["problem"],
+        )
+        for entry in history.entries
+        if entry.complaints
+    ]
+
+
+def _diff(ready: BackupPlan, removed: Sequence[str]) -> dict[str, str]:
+    newest = ready.history.newest
+    before = [line for part in newest.sources for line in _count_lines(part.name, part)] if newest else []
+    after = [line for one in ready.taken for line in _count_lines(one.part.name, one.part)] if ready.writes else before
+    return {
+        "before_header": f"newest backup of {ready.request.name}",
+        "after_header": f"newest backup of {ready.request.name}",
+        "before": "".join(before) + "".join(f"backup {one}\n" for one in removed),
+        "after": "".join(after),
+    }
+
+
+def _count_lines(name: str, part: Any) -> list[str]:
+    lines = ["%s %s: %d\n" % (name, one.name, one.records) for one in part.collections]
+    return [*lines, f"{name} content {part.content_digest[:16]}\n"]
