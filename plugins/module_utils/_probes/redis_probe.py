@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """redis: does it answer, has it room, does it replicate, does it save?
 
-It speaks Redis' own protocol (RESP) over a socket: four commands need no library.
+It speaks Redis' own protocol (RESP) over a socket: five commands need no library.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from .base import CRITICAL, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limi
 from .sockets import Stream, address, connect, connect_unix, reason, tls_context, wrap_tls
 
 _MOST = 1 << 20  # bytes of one answer
+_MOST_ELEMENTS = 100  # of a list
 
 
 class RedisProbe(BaseProbe):
-    SUMMARY = "Pings a Redis (or Valkey) server, and looks at its memory, replication and persistence."
+    SUMMARY = (
+        "Pings a Redis (or Valkey) server, and looks at its memory, clients, cluster, replication and persistence."
+    )
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "host": Option("text", "Name or address.", "127.0.0.1"),
         "port": Option("port", "Port.", 6379),
@@ -47,6 +50,9 @@ class RedisProbe(BaseProbe):
         ),
         Limit("s", "Of a replica: time since it last heard of its primary.", warn=10, crit=60, name="lag"),
         Limit("count", "Connected clients.", name="clients"),
+        Limit(
+            "percent", "Connections of `maxclients`, those of replicas included.", warn=80, crit=95, name="clients_used"
+        ),
     )
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
@@ -69,6 +75,12 @@ class RedisProbe(BaseProbe):
                 redis.ask("PING")
                 taken = deadline.elapsed() - began
                 info = _parse(redis.ask("INFO"))
+                if info.get("cluster_enabled") == "1":
+                    info.update(_parse(redis.ask("CLUSTER", "INFO")))
+                if "min_slaves_good_slaves" in info:
+                    info["least_replicas"] = redis.setting("min-replicas-to-write")
+                if "maxclients" not in info:  # before Redis 7
+                    info["maxclients"] = redis.setting("maxclients")
         except OSError as exc:
             raise ProbeFailed("%s: %s" % (where, reason(exc))) from None
         finding = self.finding()
@@ -77,7 +89,8 @@ class RedisProbe(BaseProbe):
         self._memory(info, where, finding)
         self._replication(info, where, finding)
         _persistence(info, where, finding)
-        finding.measure(_number(info, "connected_clients"), "clients", "the number of clients of %s" % where)
+        _writes(info, where, finding)
+        _clients(info, where, finding)
         return finding
 
     def _connect(self, deadline: Deadline) -> socket.socket:
@@ -136,6 +149,34 @@ def _persistence(info: Mapping[str, str], where: str, finding: Finding) -> None:
     finding.metric("unsaved_changes", _number(info, "rdb_changes_since_last_save"), "count")
 
 
+def _writes(info: Mapping[str, str], where: str, finding: Finding) -> None:
+    """Does it refuse all writes?"""
+    if info.get("cluster_state", "ok") != "ok":
+        finding.problem(
+            "%s: the cluster is down, %s of 16384 slots are served: see CLUSTER INFO"
+            % (where, info.get("cluster_slots_ok", "?"))
+        )
+    if "least_replicas" in info and _role(info) == "primary":
+        good, least = int(_number(info, "min_slaves_good_slaves")), info["least_replicas"]
+        if not good or (least.isdigit() and good < int(least)):
+            wanted = least or "at least 1"
+            finding.problem(
+                "%s refuses writes: it has %s in good state, min-replicas-to-write is %s"
+                % (where, plural(good, "replica"), wanted)
+            )
+        elif not least:
+            finding.problem("%s: min-replicas-to-write cannot be read: permit CONFIG GET" % where, UNKNOWN)
+
+
+def _clients(info: Mapping[str, str], where: str, finding: Finding) -> None:
+    clients = _number(info, "connected_clients")
+    finding.measure(clients, "clients", "the number of clients of %s" % where)
+    most = _number(info, "maxclients")
+    if most:
+        used = clients + _number(info, "connected_slaves") + _number(info, "cluster_connections")
+        finding.measure(round(100.0 * used / most, 2), "clients_used", "the share of used connections of %s" % where)
+
+
 class _Redis:
     """One connection."""
 
@@ -144,21 +185,34 @@ class _Redis:
         self._reader = stream.makefile()
 
     def ask(self, *words: str) -> str:
-        """The answer to a command. Raises ProbeFailed for an error."""
+        """The answer to a command; of a list a line for each element. Raises ProbeFailed for an error."""
         parts = [word.encode() for word in words]
         self._stream.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
+        return self._answer(words[0])
+
+    def _answer(self, command: str) -> str:
         line = self._line()
         kind, rest = line[:1], line[1:].decode("utf-8", "replace")
         if kind == b"-":
             status = UNKNOWN if rest.startswith("NOPERM") else CRITICAL
-            raise ProbeFailed("%s answers to %s: %s" % (self._where, words[0], rest), status)
+            raise ProbeFailed("%s answers to %s: %s" % (self._where, command, rest), status)
         if kind == b"$" and rest.isdigit() and int(rest) <= _MOST:
             data = self._reader.read(int(rest) + 2)
             if len(data) == int(rest) + 2:
                 return data[:-2].decode("utf-8", "replace")
         elif kind == b"+":
             return rest
+        elif kind == b"*" and rest.isdigit() and int(rest) <= _MOST_ELEMENTS:
+            return "\n".join(self._answer(command) for dummy in range(int(rest)))
         raise ProbeFailed("%s: the answer is not Redis'" % self._where)
+
+    def setting(self, name: str) -> str:
+        """The value of a setting, "" where this user may not read it."""
+        try:
+            answer = self.ask("CONFIG", "GET", name).splitlines()
+        except ProbeFailed:
+            return ""
+        return answer[1] if len(answer) == 2 else ""
 
     def _line(self) -> bytes:
         line: bytes = self._reader.readline(_MOST)

@@ -14,6 +14,7 @@ import threading
 from typing import Any, Optional
 
 from .base import Deadline, ProbeFailed, TimeUp
+from .certificates import keep_chains
 
 _REASONS = {
     errno.ECONNREFUSED: "nothing listens there (connection refused)",
@@ -96,16 +97,24 @@ _CONTEXTS_LOCK = threading.Lock()
 
 
 def tls_context(
-    validate: bool = True, ca: Optional[str] = None, certificate: Optional[str] = None, key: Optional[str] = None
+    validate: bool = True,
+    ca: Optional[str] = None,
+    certificate: Optional[str] = None,
+    key: Optional[str] = None,
+    chains: bool = False,
 ) -> ssl.SSLContext:
     """A client's TLS settings. Raises ProbeFailed when a file can't be used.
 
+    `chains`: for certificates.py:sent_chain.
     Shared by all checks that want the same: reading the system's certificates takes longer than most checks.
     """
-    wanted = (validate, ca, certificate, key)
+    wanted = (validate, ca, certificate, key, chains)
     with _CONTEXTS_LOCK:
         if wanted not in _CONTEXTS:
-            _CONTEXTS[wanted] = _tls_context(validate, ca, certificate, key)
+            context = _tls_context(validate, ca, certificate, key)
+            if chains:
+                keep_chains(context)
+            _CONTEXTS[wanted] = context
         return _CONTEXTS[wanted]
 
 

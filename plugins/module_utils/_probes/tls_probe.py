@@ -9,9 +9,10 @@ import contextlib
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from .base import BELOW, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .certificates import sent_chain
 from .sockets import Stream, address, connect, reason, tls_context, wrap_tls
 
 # What to say before TLS begins, and what to wait for; the last line of each answer ends the wait.
@@ -23,11 +24,19 @@ _STARTTLS = {
 
 
 class TlsProbe(BaseProbe):
-    SUMMARY = "Looks at a server's certificate: its chain, its name, and the days until it expires."
+    SUMMARY = (
+        "Looks at the certificates that a server sends: whether the first is trusted and for the name, and the days"
+        " until the first of all of them expires."
+    )
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "host": Option("text", "Name or address.", required=True),
         "port": Option("port", "Port.", 443),
         "server_name": Option("text", "The name that it must be for, if that is not `host`."),
+        "validate_certs": Option(
+            "boolean",
+            "Whether the certificate must be trusted, and for the name. Without it, only the days are looked at.",
+            True,
+        ),
         "ca": Option(
             "path", "A file with the certificates of those who may have signed it; the default is the system's."
         ),
@@ -36,13 +45,17 @@ class TlsProbe(BaseProbe):
         "starttls": Option("text", "The protocol that TLS is started from.", choices=tuple(sorted(_STARTTLS))),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("days", "Days until the certificate expires.", BELOW, 21, 7),
+        Limit(
+            "days", "Days until the certificate expires, or an intermediate one that the server sends.", BELOW, 21, 7
+        ),
         Limit("s", "Time of connection and handshake.", name="time"),
     )
 
     def run(self, deadline: Deadline) -> Finding:
         options = self.options
-        context = tls_context(True, options["ca"], options["client_certificate"], options["client_key"])
+        context = tls_context(
+            options["validate_certs"], options["ca"], options["client_certificate"], options["client_key"], chains=True
+        )
         where = address(options["host"], options["port"])
         name = options["server_name"] or options["host"]
         connection = connect(options["host"], options["port"], deadline)
@@ -51,16 +64,21 @@ class TlsProbe(BaseProbe):
                 if options["starttls"]:
                     _start(Stream(connection, deadline), _STARTTLS[options["starttls"]], where, deadline)
                 with contextlib.closing(wrap_tls(connection, context, name, deadline)) as secured:
-                    certificate: dict[str, Any] = secured.getpeercert() or {}
+                    chain = sent_chain(secured)
                     version = secured.version() or "TLS"
         except ssl.SSLCertVerificationError as exc:
             raise ProbeFailed("%s: %s" % (where, _untrusted(exc, name))) from None
         except OSError as exc:
             raise ProbeFailed("%s: %s" % (where, reason(exc))) from None
         finding = self.finding()
-        days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / 86400
-        finding.good = "%s has a trusted certificate for %s, good for %d days (%s)" % (where, name, days, version)
-        finding.measure(round(days, 3), what="the rest of the life of %s's certificate" % where)
+        first = min(chain, key=lambda one: one.expires)
+        days = (first.expires - time.time()) / 86400
+        trusted = "a trusted certificate for %s" % name if options["validate_certs"] else "a certificate"
+        finding.good = "%s has %s, good for %d days (%s)" % (where, trusted, days, version)
+        whose = "%s's certificate" % where
+        if first != chain[0]:
+            whose = "the intermediate certificate %s that %s sends" % (first.name or "without a name", where)
+        finding.measure(round(days, 3), what="the rest of the life of %s" % whose)
         finding.measure(deadline.elapsed(), "time", "the time of the handshake")
         return finding
 

@@ -110,6 +110,43 @@ def test_a_replica(check: Check, port: int, tmp_path: Path) -> None:
         assert "has lost its primary 127.0.0.1" in check("redis", port=replica)["message"]
 
 
+def test_a_cluster_without_slots_refuses_everything(check: Check, tmp_path: Path) -> None:
+    with redis(tmp_path, "--cluster-enabled", "yes") as port:
+        result = check("redis", port=port)
+        assert result["status"] == "critical"
+        assert "the cluster is down, 0 of 16384 slots are served" in result["message"]
+        command = ["redis-cli", "-p", str(port), "cluster", "addslotsrange", "0", "16383"]
+        subprocess.run(command, check=True, capture_output=True)
+        until = time.monotonic() + 20
+        while check("redis", port=port)["status"] != "ok" and time.monotonic() < until:
+            time.sleep(0.2)
+        assert check("redis", port=port)["status"] == "ok"
+
+
+def test_too_few_replicas_for_writes(check: Check, port: int, tmp_path: Path) -> None:
+    cli(port, "config", "set", "min-replicas-to-write", "2")
+    result = check("redis", port=port, password="geheim")
+    assert result["status"] == "critical"
+    assert "refuses writes: it has 0 replicas in good state, min-replicas-to-write is 2" in result["message"]
+    cli(port, "acl", "setuser", "watcher", "on", ">geheim", "+info", "+ping")
+    watcher = {"username": "watcher", "password": "geheim"}
+    assert "refuses writes" in check("redis", port=port, **watcher)["message"]
+    cli(port, "config", "set", "min-replicas-to-write", "0")
+    assert check("redis", port=port, **watcher)["status"] == "ok"
+
+
+def test_near_maxclients(check: Check, port: int) -> None:
+    cli(port, "config", "set", "maxclients", "10")
+    clients = [socket.create_connection(("127.0.0.1", port)) for dummy in range(8)]
+    result = check("redis", port=port, password="geheim")
+    for client in clients:
+        client.close()
+    cli(port, "config", "set", "maxclients", "10000")
+    assert result["status"] == "warning"
+    assert metric(result, "clients_used") == 90
+    assert "the share of used connections of" in result["message"]
+
+
 def test_tls(check: Check, web: Nginx, tmp_path: Path) -> None:
     files = [f"{web.directory}/{name}" for name in ("server.pem", "server.key", "ca.pem")]
     options = [

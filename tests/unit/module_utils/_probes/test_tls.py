@@ -5,10 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
+import subprocess
+from pathlib import Path
 from typing import Any, Callable
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.day2.ops.plugins.module_utils._probes.certificates import parse_certificate
 from tests.services.nginx import Nginx
 
 Check = Callable[..., dict[str, Any]]
@@ -51,6 +59,65 @@ def test_a_chain_that_nobody_trusts(check: Check, web: Nginx) -> None:
 
 def test_a_port_without_tls(check: Check, web: Nginx) -> None:
     assert "TLS failed" in check("tls", host="localhost", port=web.http)["message"]
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with root.pem (100 days), an intermediate of 3 days, and chain.pem of a server (50 days)."""
+    directory = tmp_path_factory.mktemp("chain")
+
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=directory)
+
+    (directory / "ca").write_text("basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign,cRLSign\n")
+    (directory / "leaf").write_text("subjectAltName=DNS:localhost\n")
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+    openssl("req", "-x509", *new, "-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=root", "-days", "99", *usage)
+    for name, issuer, days, extensions in (("middle", "root", "3", "ca"), ("server", "middle", "50", "leaf")):
+        openssl("req", *new, "-keyout", name + ".key", "-out", name + ".csr", "-subj", f"/O=test/CN={name}")
+        openssl(
+            *("x509", "-req", "-in", name + ".csr", "-CA", issuer + ".pem", "-CAkey", issuer + ".key"),
+            *("-CAcreateserial", "-out", name + ".pem", "-days", days, "-extfile", extensions),
+        )
+    parts = [(directory / name).read_text() for name in ("server.pem", "middle.pem")]
+    (directory / "chain.pem").write_text("".join(parts))
+    return directory
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_an_intermediate_certificate_that_expires_first(
+    check: Check, serve: Serve, chain: Path, version: ssl.TLSVersion
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain / "chain.pem", chain / "server.key")
+    context.minimum_version = context.maximum_version = version
+
+    def handler(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(1)
+
+    port = serve(handler)
+    result = check("tls", host="localhost", port=port, ca=str(chain / "root.pem"))
+    assert result["status"] == "critical"
+    assert 2.9 < result["value"] < 3.01
+    assert f"the intermediate certificate middle that localhost:{port} sends is" in result["message"]
+    assert check("tls", host="localhost", port=port, ca=str(chain / "root.pem"), warn=4, crit=2)["status"] == "warning"
+
+
+def test_days_of_a_certificate_that_nobody_trusts(check: Check, web: Nginx) -> None:
+    result = check("tls", host="127.0.0.1", port=web.tls, validate_certs=False)
+    assert result["status"] == "ok", result["message"]
+    assert 49 < result["value"] < 50.1
+    result = check("tls", host="127.0.0.1", port=web.expired, validate_certs=False)
+    assert result["status"] == "critical"
+    assert result["value"] < -1000
+
+
+@given(st.binary(max_size=300))
+def test_whatever_is_no_certificate_is_an_error(data: bytes) -> None:
+    with contextlib.suppress(ValueError, IndexError):
+        parse_certificate(data)
 
 
 def test_starttls(check: Check, serve: Serve, web: Nginx) -> None:
