@@ -171,6 +171,40 @@ options:
     type: str
     choices: [columns, document]
     default: columns
+  target_tables:
+    description:
+      - Whether the tables of a C(postgresql) target were made by the application.
+      - V(create), missing tables are created. Existing ones must have columns of the same kind, and are written in batches.
+      - V(existing), the application has made them, for example with the migrations of Django, Rails or Alembic. Nothing is created.
+        Values are converted to the types of the columns, columns that only the target has keep their values or get their
+        defaults, and everything is written in one transaction as the owner of the tables, no superuser. User triggers do not
+        fire; foreign keys are dropped and added again, which checks them; sequences continue behind the highest number. What
+        stands in the way is reported at once, before anything is written.
+      - With V(existing), tables that record the version of the schema (C(django_migrations), C(schema_migrations),
+        C(alembic_version), C(flyway_schema_history), C(knex_migrations), C(_prisma_migrations), C(__EFMigrationsHistory),
+        C(goose_db_version)) are compared and never written, and C(ar_internal_metadata) is left alone.
+      - As it is one transaction, a killed run leaves the target as it was and is simply run again. The other sessions of the
+        application wait while its tables are written, up to their own timeouts, and the server needs space for the old rows, the
+        new ones and a temporary copy of them until the end. Check mode needs the right to create temporary tables and
+        tries all constraints on copies; it takes about as long as the run.
+      - V(auto), V(existing) if source and target have one of these tables and the target has all selected collections;
+        V(create) otherwise.
+    type: str
+    choices: [auto, create, existing]
+    default: auto
+  types:
+    description:
+      - The types of columns, as a mapping from C(COLLECTION.FIELD) to a type, or to a type and the unit of numbers that are times
+        (C(s), C(ms) or C(us)), for example V(timestamptz from ms).
+      - With O(target_tables=existing), only the unit matters, as the types are the target's.
+    type: dict
+  time_zone:
+    description:
+      - The time zone of times without an offset that go into a column of type C(timestamptz), for example V(UTC) or
+        V(Europe/Berlin). Required if there are such times. Django stores UTC if its setting C(USE_TZ) is true, otherwise the
+        time of C(TIME_ZONE); Rails stores UTC.
+      - A time that the zone skipped or had twice is rejected, never guessed.
+    type: str
   workers:
     description:
       - How many processes read, parse and digest at the same time. The target still has one writer, except DynamoDB,

@@ -56,7 +56,8 @@ options:
         only the target has are left to it.
       - In databases records are put over those of the same key, and what is too much is removed in the end. They refuse a unique
         value that moves from one record to another, and PostgreSQL a record that points to one of its own table in a later batch.
-        Where that is so, migrate into an empty target.
+        Where that is so, migrate into an empty target, or into the application's tables (O(target_tables=existing)), which has
+        neither limit.
     type: str
     choices: [fail, merge, replace]
     default: fail
@@ -169,6 +170,25 @@ EXAMPLES = r"""
     repository: /var/backups/day2
     name: hostfactory
 
+- name: Move a Django application from SQLite to PostgreSQL, into the tables that "manage.py migrate" has made
+  day2.ops.migrate:
+    source:
+      type: sqlite
+      path: /srv/shop/db.sqlite3
+    target:
+      type: postgresql
+      host: db1.example.com
+      database: shop
+      user: shop
+    target_tables: existing
+    time_zone: UTC
+    types:
+      shop_product.warranty: interval from us
+    # content types and permissions, which the migrations have filled in
+    on_existing: replace
+    repository: /var/backups/day2
+    name: shop
+
 - name: Bring HawkFish's database to the newest version of its schema
   day2.ops.migrate:
     target:
@@ -275,6 +295,30 @@ migration:
           description: The digest of the source's records, whatever their order.
           type: str
           sample: 3f2a9c1b5be0b7a7a3f9a6d3a1c2c3c4d5e6f708192a3b4c5d6e7f8091a2b3c4
+application_schema:
+  description: What was done to the application's own tables.
+  type: dict
+  returned: with O(target_tables=existing), or where V(auto) means that
+  contains:
+    compared:
+      description: Tables with the version of the schema. They were equal, and were not written.
+      type: list
+      elements: str
+      sample: [django_migrations]
+    foreign_keys:
+      description: Foreign keys that were dropped and added again.
+      type: list
+      elements: str
+      sample: [shop_order.shop_order_user_id_00b3a5d4_fk_auth_user_id]
+    triggers_disabled:
+      description: Triggers that did not fire.
+      type: list
+      elements: str
+      sample: [shop_order.touch]
+    counters:
+      description: The columns with a sequence, and the highest number that is taken.
+      type: dict
+      sample: {"shop_order.id": 500}
 validation:
   description: What was compared after writing, one entry for each collection and reference.
   type: list

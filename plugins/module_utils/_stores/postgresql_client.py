@@ -43,7 +43,8 @@ def connect(options: Mapping[str, Any]) -> Any:
             "Check host, port, database, user and password.",
         ) from exc
     with errors(SourceError, "Can't set up the connection"):
-        settings = ["TimeZone = 'UTC'", "DateStyle = 'ISO'", "extra_float_digits = 1", "client_encoding = 'UTF8'"]
+        settings = ["TimeZone = 'UTC'", "DateStyle = 'ISO'", "extra_float_digits = 1"]
+        settings += ["IntervalStyle = 'postgres'", "client_encoding = 'UTF8'"]
         if connection.info.server_version >= 110_000:  # compiling queries takes longer than it saves
             settings.append("jit = off")
         # Rows that a policy hides would be missing without a word: with this the server refuses to read at all.
@@ -53,7 +54,7 @@ def connect(options: Mapping[str, Any]) -> Any:
         for setting in settings:
             connection.execute("SET " + setting)
         psycopg.types.json.set_json_loads(decode_json, connection)
-        for name in ("timestamp", "timestamptz", "date"):
+        for name in ("timestamp", "timestamptz", "date", "interval"):
             _take_any_time(connection, name)
     return connection
 

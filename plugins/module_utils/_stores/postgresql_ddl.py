@@ -156,17 +156,21 @@ def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence
     for field in own.fields:
         if field.identity:
             counters = [one for one in (field.counter, given.get(field.name, 0)) if one]
-            statements.append(
-                _COUNT_ON.format(
-                    table=table.replace("'", "''"),
-                    name=field.name.replace("'", "''"),
-                    column=identifier(field.name),
-                    highest=max(counters, default="NULL"),
-                    lowest=min(counters, default="NULL"),
-                    of=table,
-                )
-            )
+            statements.append(count_on(schema, info.name, field.name, counters))
     return statements
+
+
+def count_on(schema: str, table: str, column: str, counters: Sequence[int]) -> str:
+    """Lets a column's sequence go on behind what is in the table and what it was given: returns no row without one."""
+    name = qualified(schema, table)
+    return _COUNT_ON.format(
+        table=name.replace("'", "''"),
+        name=column.replace("'", "''"),
+        column=identifier(column),
+        highest=max(counters, default="NULL"),
+        lowest=min(counters, default="NULL"),
+        of=name,
+    )
 
 
 # Lets a sequence, which may count down, give no number that is in the table or was given to a record before.

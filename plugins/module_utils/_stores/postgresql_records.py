@@ -18,6 +18,7 @@ from . import postgresql_ddl, postgresql_digest, sql_schema
 from .postgresql_catalog import describe, names_in, others, partitioned
 from .postgresql_client import connect, errors, identifier
 from .postgresql_ddl import listed, qualified
+from .postgresql_schema import SchemaTransaction
 from .postgresql_values import converted, converter, lines, usual_lines, written_lines
 from .postgresql_versions import read_versions, take_step
 from .record_kinds import Summary
@@ -113,11 +114,20 @@ class PostgresqlRecords:
         if self._writer is None:
             self._writer = connect(self._options)
         with errors(TargetError, doing):
-            if self._fresh:  # its locks would hold up our own changes of tables
-                self._reader.execute("ROLLBACK")
-                self._fresh = False
+            self.release()  # its locks would hold up our own changes of tables
             with self._writer.transaction():
                 yield self._writer
+
+    def release(self) -> None:
+        """Let go of the locks that reading has taken."""
+        if self._fresh:
+            with errors(SourceError, "Can't read from PostgreSQL"):
+                self._reader.execute("ROLLBACK")
+            self._fresh = False
+
+    def schema_transaction(self, *, rehearsal: bool, merge: bool) -> SchemaTransaction:
+        """For writing into the tables that are there; see there."""
+        return SchemaTransaction(self._options, self._schema, rehearsal=rehearsal, merge=merge)
 
     def claim(self) -> bool:
         """See `RecordStore`."""

@@ -28,7 +28,7 @@ from .record_store import (
     is_unicode,
 )
 
-_UNSTORABLE = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])")  # in JSON text: NUL, lone surrogates
+UNSTORABLE_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])")  # in JSON text: NUL, lone surrogates
 _DIGITS = 131_072
 _NULL = "\\N"
 _ESCAPED = re.compile(r"[\\\t\n\r]")
@@ -62,7 +62,7 @@ def usual_lines(info: Info, records: Sequence[Record]) -> Optional[bytes]:
         return None
     try:
         columns = [
-            _texts(field, given[field.name]) if field.name in given else itertools.repeat(_text(absent(field)))
+            _texts(field, given[field.name]) if field.name in given else itertools.repeat(copy_text(absent(field)))
             for field in info.fields
         ]
     except Refused:  # one by one it turns out which of the records that is
@@ -83,7 +83,7 @@ def written_lines(info: Info, records: Written) -> Optional[bytes]:
 
 def lines(rows: Sequence[Sequence[Any]]) -> bytes:
     """What COPY takes of rows that are converted."""
-    return _joined([[_text(value) for value in column] for column in zip(*rows)])
+    return _joined([[copy_text(value) for value in column] for column in zip(*rows)])
 
 
 def _joined(columns: Sequence[Iterable[str]]) -> bytes:
@@ -103,10 +103,10 @@ def _texts(field: Field, column: Sequence[Any]) -> Iterable[str]:
         text = "".join(column)
         if "\0" not in text and is_unicode(text):
             return [_escaped(value) for value in column] if _ESCAPED.search(text) else column
-    return [_text(converted(field, value)) for value in column]
+    return [copy_text(converted(field, value)) for value in column]
 
 
-def _text(value: Any) -> str:
+def copy_text(value: Any) -> str:
     """A converted value for COPY."""
     if value is None:
         return _NULL
@@ -146,6 +146,6 @@ def _lowest(value: Decimal) -> int:
 
 def _json(field: Field, value: Any) -> str:
     text = encode_json(value)
-    if "\\u" in text and _UNSTORABLE.search(text):
+    if "\\u" in text and UNSTORABLE_JSON.search(text):
         raise Refused("PostgreSQL keeps no NUL and no invalid Unicode in JSON, and the field %s has some" % field.name)
     return text

@@ -109,6 +109,11 @@ def kind_of(value: Any) -> str:
     return _KINDS.get(kind, JSON)
 
 
+def is_beyond(text: str) -> bool:
+    """Is it a time that Python has no object for, in PostgreSQL's words?"""
+    return _BEYOND.fullmatch(text) is not None
+
+
 def _kinds_of(column: Sequence[Any]) -> set[str]:
     types = set(map(type, column))
     if len(types) == 1:

@@ -98,6 +98,14 @@ class Reject(NamedTuple):
     record: Record
 
 
+class Odd(NamedTuple):
+    """A value that its column can't hold."""
+
+    column: str
+    reason: str
+    value: Any
+
+
 Account = Callable[[list[Reject]], Any]
 
 

@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from .._core.errors import InvalidRequest, LockTimeout, SourceError, TargetError
@@ -25,7 +25,7 @@ from .._stores.record_store import RecordStore
 from .arguments import COMPRESSION, duration
 from .migrate_plan import Plan, Request, foreseen, look
 from .migrate_report import refusal, report
-from .migrate_survey import dangling, parse_reference
+from .migrate_survey import Reference, dangling, parse_reference
 
 _STORE = {"type": "dict", "options": argument_spec()}
 
@@ -47,6 +47,9 @@ ARGUMENTS: dict[str, Any] = {
         },
         shape={"type": "str", "choices": ["columns", "document"], "default": "columns"},
         on_existing={"type": "str", "choices": ["fail", "merge", "replace"], "default": "fail"},
+        target_tables={"type": "str", "choices": ["auto", "create", "existing"], "default": "auto"},
+        types={"type": "dict"},
+        time_zone={"type": "str"},
         batch_size={"type": "int", "default": 5000},
         workers={"type": "int"},
         references={
@@ -120,15 +123,28 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         else:
             source = stack.enter_context(open_records(params["source"], keys, workers))
             scratch = stack.enter_context(scratch_directory())
-            ready = plan(request, source, target, check=check, scratch=scratch, progress=progress)
-            if check or not any(job.changes for job in ready.jobs):
-                result = report(ready, check=check)
-            else:
-                from .migrate_apply import apply
-
-                result = report(ready, *apply(ready))
+            result = _migrate(request, source, target, check=check, scratch=scratch, progress=progress)
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
+
+
+def _migrate(
+    request: Request, source: RecordStore, target: RecordStore, *, check: bool, scratch: str, progress: Progress
+) -> dict[str, Any]:
+    if target.type == "postgresql" and request.params["target_tables"] != "create":
+        from .migrate_existing import existing_tables, run_existing
+
+        tables = existing_tables(request, source, target)
+        if tables is not None:
+            return run_existing(request, source, tables, check=check, scratch=scratch, progress=progress)
+    elif request.params["target_tables"] == "existing":
+        raise InvalidRequest("target_tables=existing is for a target of type postgresql.")
+    ready = plan(request, source, target, check=check, scratch=scratch, progress=progress)
+    if check or not any(job.changes for job in ready.jobs):
+        return report(ready, check=check)
+    from .migrate_apply import apply
+
+    return report(ready, *apply(ready))
 
 
 def _claim(target: RecordStore, timeout: float) -> None:
@@ -147,17 +163,22 @@ def saved(request: Request, target: RecordStore, holds: bool, progress: Progress
     params = request.params
     if not (params["safety_backup"] and holds):
         return None
-    if not params["repository"]:
-        raise InvalidRequest(
-            "%s holds records, and there is no repository for their backup." % target.location,
-            "Set repository, or safety_backup=false if what is there is not worth keeping.",
-        )
+    check_repository(request, target)
     from .migrate_safety import save
 
     try:
         return str(save(safety_of(request), target, params["target"], progress).id)
     except SourceError as exc:
         raise TargetError("The safety backup of the target failed: %s" % exc.message, "Nothing was changed.") from exc
+
+
+def check_repository(request: Request, target: RecordStore) -> None:
+    """:raises InvalidRequest: there is none for a safety backup that is wanted."""
+    if request.params["safety_backup"] and not request.params["repository"]:
+        raise InvalidRequest(
+            "%s holds records, and there is no repository for their backup." % target.location,
+            "Set repository, or safety_backup=false if what is there is not worth keeping.",
+        )
 
 
 def safety_of(request: Request) -> Any:
@@ -222,7 +243,12 @@ def _check_references(ready: Plan) -> None:
     for reference in ready.request.references:
         count, listed = dangling(ready.source, infos, reference, ready.scratch)
         if count:
-            raise SourceError(
-                "%d records of the source point nowhere (%s): %s." % (count, reference, ", ".join(listed)),
-                "Mend the source, or leave the reference out of references.",
-            )
+            raise dangles(reference, count, listed)
+
+
+def dangles(reference: Reference, count: int, listed: Sequence[str]) -> SourceError:
+    """The error of records that refer to none."""
+    return SourceError(
+        "%d records of the source point nowhere (%s): %s." % (count, reference, ", ".join(listed)),
+        "Mend the source, or leave the reference out of references.",
+    )

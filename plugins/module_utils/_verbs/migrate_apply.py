@@ -9,6 +9,7 @@ import functools
 import hashlib
 import os
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import SourceError, TargetError
@@ -21,7 +22,7 @@ from .._stores.record_store import Info, Record, Reject
 from .._stores.sql_schema import parents_first
 from .migrate import safety_of, saved
 from .migrate_compare import Comparison, compact, compare
-from .migrate_plan import OVERALL, Job, Plan, check_as_planned, in_target
+from .migrate_plan import OVERALL, Job, Plan, Request, check_as_planned, in_target
 from .migrate_report import Check, Done, refusal
 from .migrate_survey import MODULUS, dangling
 
@@ -158,7 +159,14 @@ def _keep_rejects(ready: Plan, job: Job, rejects: list[Reject], before: int, lis
     first = "%s: %s" % (encode_json(list(rejects[0].key)), rejects[0].reason)
     if before + len(rejects) > params["max_rejects"]:
         raise refusal(job.source.name, before + len(rejects), params["max_rejects"], first)
-    path = ready.request.rejects or ""
+    add_rejects(ready.request, rejects, listed)
+
+
+def add_rejects(request: Request, rejects: Sequence[Reject], listed: frozenset[bytes] = frozenset()) -> None:
+    """Write refused records to their file, but those that are listed there."""
+    path = request.rejects or ""
+    if not rejects or not path:
+        return
     with os_errors(TargetError, "Can't write the rejects to", path):
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "ab") as handle:

@@ -22,7 +22,19 @@ from .migrate import request_from, safety_of
 from .migrate_plan import OVERALL, Request, look, wanted
 from .migrate_report import report
 
-_SHARED = ("name", "source", "target", "only", "primary_keys", "shape", "workers", "repository")
+_SHARED = (
+    "name",
+    "source",
+    "target",
+    "only",
+    "primary_keys",
+    "shape",
+    "target_tables",
+    "types",
+    "time_zone",
+    "workers",
+    "repository",
+)
 _SHOWN = ("name", "total", "added", "changed", "removed", "left", "rejected", "digest")
 _OPTIONS = MIGRATE["argument_spec"]
 
@@ -48,8 +60,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         source = stack.enter_context(open_records(params["source"], keys, workers))
         result = _standing(request, source, target)
         if params["compare"]:
-            ready = look(request, source, target, stack.enter_context(scratch_directory()), progress)
-            told = report(ready, check=True)
+            told = _compared(request, source, target, stack.enter_context(scratch_directory()), progress)
             result["same"] = not told["changed"]
             result["comparison"] = [
                 {
@@ -62,6 +73,18 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     result["msg"] = _message(result)
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
+
+
+def _compared(
+    request: Request, source: RecordStore, target: RecordStore, scratch: str, progress: Progress
+) -> dict[str, Any]:
+    if target.type == "postgresql":
+        from .migrate_existing import compare_existing, existing_tables
+
+        tables = existing_tables(request, source, target)
+        if tables is not None:
+            return compare_existing(request, source, tables, scratch, progress)
+    return report(look(request, source, target, scratch, progress), check=True)
 
 
 def _standing(request: Request, source: RecordStore, target: RecordStore) -> dict[str, Any]:

@@ -189,8 +189,8 @@ def _foreseen(ready: Plan, job: Job) -> Job:
     return job._replace(comparison=job.comparison._replace(added=count - rejected, rejected=rejected))
 
 
-def wanted(request: Request, source: RecordStore) -> list[Info]:
-    """The collections to migrate, each with a key."""
+def selected(request: Request, source: RecordStore) -> list[Info]:
+    """The collections to migrate."""
     infos = source.collections()
     only = request.params["only"]
     unknown = sorted(set(only or ()) - {info.name for info in infos})
@@ -200,8 +200,13 @@ def wanted(request: Request, source: RecordStore) -> list[Info]:
             "%s holds %s." % (source.location, what),
             "It has: %s." % ", ".join(info.name for info in infos) if infos else "Check its path or connection.",
         )
+    return [info for info in infos if not only or info.name in only]
+
+
+def wanted(request: Request, source: RecordStore) -> list[Info]:
+    """The collections to migrate, each with a key."""
     given = {one["collection"]: one["fields"] for one in request.params["primary_keys"] or ()}
-    infos = [_with_key(info, given.get(info.name, ())) for info in infos if not only or info.name in only]
+    infos = [_with_key(info, given.get(info.name, ())) for info in selected(request, source)]
     for info in infos:
         if not info.key:
             raise SourceError(

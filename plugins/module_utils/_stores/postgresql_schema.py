@@ -1,0 +1,243 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing into the tables that an application has made in PostgreSQL, all in one transaction.
+
+Foreign keys are dropped and added again, which checks each by one join: a seventh of the time that checking each row
+takes, and in any order of tables and rows. User triggers do not fire. Nothing of this needs a superuser, but all of it
+the owner of the tables.
+"""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, NamedTuple
+
+from .._core.errors import LockTimeout, TargetError
+from . import postgresql_client, postgresql_staging
+from .postgresql_application import VERSION_TABLES, Reference, Table, references, tables, versions
+from .postgresql_client import connect, errors, identifier
+from .postgresql_ddl import count_on
+from .postgresql_staging import Difference, Staged
+from .postgresql_types import Codec, Column
+from .record_store import Odd, Record
+
+_LOCK_TIMEOUT, _NOT_NULL, _CHECK = "55P03", "23502", "23514"
+
+
+class Put(NamedTuple):
+    """What was done to put rows in place, and what the constraints say against it (then nothing may be committed)."""
+
+    foreign_keys: tuple[str, ...] = ()  # dropped and added again
+    triggers: tuple[str, ...] = ()  # that did not fire
+    problems: tuple[str, ...] = ()
+
+
+class SchemaTransaction:
+    """One transaction on the tables of a schema; leaving the block without `commit` changes nothing.
+
+    :param rehearsal: rows are put into temporary copies of the tables, and nothing is ever committed.
+    :param merge: rows whose key is not staged stay.
+    """
+
+    def __init__(self, options: Mapping[str, Any], schema: str, *, rehearsal: bool, merge: bool) -> None:
+        self._options = options
+        self._schema = schema
+        self._connection: Any = None
+        self._rehearsal = rehearsal
+        self._merge = merge
+        self._staged: dict[str, Staged] = {}
+        self.tables: Mapping[str, Table] = {}
+        self.references: Sequence[Reference] = ()
+
+    def __enter__(self) -> SchemaTransaction:
+        self._connection = connect(self._options)
+        with errors(TargetError, "Can't read the schema %s" % self._schema):
+            self._connection.execute("BEGIN")
+            self._connection.execute("SET LOCAL row_security = off")
+            self.tables = tables(self._connection, self._schema)
+            self.references = references(self._connection, self._schema)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._connection.close()  # which rolls back what is not committed
+
+    def versions(self, name: str) -> set[tuple[str, ...]]:
+        """What the table, one of VERSION_TABLES, says of the schema's version."""
+        with errors(TargetError, "Can't read the table %s" % name):
+            return versions(self._connection, self.tables[name], VERSION_TABLES[name])
+
+    def stage(
+        self,
+        table: Table,
+        columns: Sequence[tuple[Column, Codec, Codec]],
+        chunks: Iterable[Sequence[Record]],
+        odd: Callable[[Record, Sequence[Odd]], None],
+    ) -> Staged:
+        """Convert records into a temporary table.
+
+        :param columns: each with how it is written and how it is read.
+        :param odd: told of each record that the table can't hold, which is left out.
+        """
+        names = {column.name for column, _write, _read in columns}
+        key = next((one for one in table.keys if names.issuperset(one)), ())
+        staged = Staged(
+            *(table, len(self._staged), tuple(one[0] for one in columns)),
+            *(tuple(one[1] for one in columns), tuple(one[2] for one in columns), key),
+        )
+        with errors(TargetError, "Can't convert the records of %s" % table.name):
+            postgresql_staging.create_stage(self._connection, staged)
+            with self._connection.cursor() as cursor, cursor.copy("COPY %s FROM STDIN" % staged.stage) as copy:
+                for chunk in chunks:
+                    rows, lines = postgresql_staging.split(staged, chunk, odd)
+                    copy.write(lines)
+                    total = staged.digest + postgresql_staging.digest(staged, rows)
+                    staged = staged._replace(records=staged.records + len(rows), digest=total)
+            self._connection.execute("ANALYZE %s" % staged.stage)
+        self._staged[table.name] = staged
+        return staged
+
+    def difference(self, name: str) -> Difference:
+        """How the table differs from what is staged for it."""
+        with errors(TargetError, "Can't compare the table %s" % name):
+            found = postgresql_staging.difference(self._connection, self._staged[name])
+        return found._replace(left=found.left + found.removed, removed=0) if self._merge else found
+
+    def referring(self, name: str) -> list[str]:
+        """The tables that are not staged and have rows that refer to this one."""
+        found = []
+        with errors(TargetError, "Can't read the tables that refer to %s" % name):
+            for one in self.references:
+                if one.parent == name and one.child not in self._staged:
+                    given = " AND ".join("%s IS NOT NULL" % identifier(field) for field in one.fields)
+                    query = "SELECT 1 FROM %s WHERE %s LIMIT 1" % (one.table, given)
+                    if self._connection.execute(query).fetchone():
+                        found.append(one.child)
+        return found
+
+    def lock(self, names: Sequence[str], timeout: float) -> None:
+        """Let nobody else write these tables until the transaction ends; reading goes on.
+
+        :raises LockTimeout: somebody does so for longer than `timeout` seconds.
+        """
+        with self._waiting(timeout):
+            self._connection.execute("SET LOCAL lock_timeout = %d" % max(int(timeout * 1000), 1))
+            listed = ", ".join(self.tables[name].sql for name in sorted(names))
+            self._connection.execute("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE" % listed)
+
+    @contextlib.contextmanager
+    def _waiting(self, timeout: float) -> Iterator[None]:
+        try:
+            with errors(TargetError, "Can't write the tables of the schema %s" % self._schema):
+                yield
+        except TargetError as exc:
+            if getattr(exc.__cause__, "sqlstate", None) != _LOCK_TIMEOUT:
+                raise
+            raise LockTimeout(
+                "Others use the tables of the schema %s." % self._schema,
+                "Stop the application, or give this more time (lock_timeout, now %g s)." % timeout,
+            ) from exc
+
+    def put(self, names: Sequence[str], timeout: float) -> Put:
+        """Put what is staged of these tables in place, foreign keys included."""
+        concerned = [one for one in self.references if one.child in names or one.parent in names]
+        with self._waiting(timeout):
+            disabled = [] if self._rehearsal else self._prepare(names, concerned)
+            problems = [*self._write(names)]
+            if not problems:
+                problems = [*self._refer(concerned, names)]
+            if not problems and not self._rehearsal:
+                self._enable(names)
+        return Put(tuple("%s.%s" % (one.child, one.name) for one in concerned), tuple(disabled), tuple(problems))
+
+    def _prepare(self, names: Sequence[str], concerned: Sequence[Reference]) -> list[str]:
+        self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for one in concerned:
+            self._connection.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (one.table, identifier(one.name)))
+        disabled = []
+        for name in names:
+            for trigger in self.tables[name].triggers:
+                self._connection.execute("ALTER TABLE %s %s" % (self.tables[name].sql, trigger.disable))
+                disabled.append("%s.%s" % (name, trigger.name))
+        return disabled
+
+    def _enable(self, names: Sequence[str]) -> None:
+        for name in names:
+            for trigger in self.tables[name].triggers:
+                self._connection.execute("ALTER TABLE %s %s" % (self.tables[name].sql, trigger.enable))
+
+    def _write(self, names: Sequence[str]) -> Iterator[str]:
+        """What constraints of single tables say against it."""
+        for name in names:
+            staged = self._staged[name]
+            if self._rehearsal:
+                postgresql_staging.make_copy(self._connection, staged)
+            try:
+                with self._connection.transaction():
+                    postgresql_staging.put(self._connection, staged, self._rehearsal, self._merge)
+            except postgresql_client.psycopg.errors.IntegrityError as exc:
+                yield _violation(name, exc.diag)
+
+    def _refer(self, concerned: Sequence[Reference], names: Sequence[str]) -> Iterator[str]:
+        """What foreign keys say against it."""
+        for one in concerned:
+            if one.valid and (self._rehearsal or not self._add(one)):
+                child = self._place(one.child, names) or one.table
+                parent = self._place(one.parent, names) or one.to
+                count, value = postgresql_staging.dangling(self._connection, one, child, parent)
+                if count:
+                    yield "%s: %d records refer to records of %s that do not exist (%s = %s)" % (
+                        *(one.child, count, one.parent, ", ".join(one.fields), value),
+                    )
+            elif not self._rehearsal and not one.valid:
+                self._add(one)
+
+    def _place(self, name: str, names: Sequence[str]) -> str:
+        return self._staged[name].copy if self._rehearsal and name in names else ""
+
+    def _add(self, one: Reference) -> bool:
+        """Add a foreign key again. False: some rows do not keep to it."""
+        name = identifier(one.name)
+        try:
+            with self._connection.transaction():
+                self._connection.execute("ALTER TABLE %s ADD CONSTRAINT %s %s" % (one.table, name, one.definition))
+        except postgresql_client.psycopg.errors.ForeignKeyViolation:
+            return False
+        if one.comment:
+            text = one.comment.replace("'", "''")
+            self._connection.execute("COMMENT ON CONSTRAINT %s ON %s IS '%s'" % (name, one.table, text))
+        return True
+
+    def differs(self, name: str) -> bool:
+        """Read the table back: does it hold anything else than what was staged for it?"""
+        staged = self._staged[name]
+        with errors(TargetError, "Can't read the table %s back" % name):
+            count, total = postgresql_staging.read_back(self._connection, staged, self._rehearsal, self._merge)
+        return (count, total) != (staged.records, staged.digest)
+
+    def commit(self, counters: Mapping[tuple[str, str], int]) -> dict[str, int]:
+        """Let sequences go on behind the highest number, and commit.
+
+        :param counters: by table and column, the highest number that the source has ever given (0: not known).
+        :return: by "table.column", the highest number that is taken.
+        """
+        result: dict[str, int] = {}
+        with errors(TargetError, "Can't commit to the schema %s" % self._schema):
+            for (table, column), highest in counters.items():
+                statement = count_on(self._schema, table, column, [highest] if highest else [])
+                row = self._connection.execute(statement).fetchone()
+                if row is not None:
+                    result["%s.%s" % (table, column)] = row[0]
+            self._connection.execute("COMMIT")
+        return result
+
+
+def _violation(table: str, diag: Any) -> str:
+    """In words that are the same for the table and its copy, and without the other columns of the row."""
+    if diag.sqlstate == _NOT_NULL:
+        return "%s.%s is null in some records, and must have a value" % (table, diag.column_name)
+    if diag.sqlstate == _CHECK:
+        return "%s: some records violate the constraint %s" % (table, diag.constraint_name)
+    return "%s: %s" % (table, (diag.message_detail or diag.message_primary or "").strip(". "))

@@ -1,0 +1,253 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rows for a table that an application has made: converted into a temporary table, compared there, and put in place.
+
+What is put in place can be a temporary copy of the table, too: so check mode meets every constraint without a lock on
+the application's tables, and without a row in them.
+"""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Optional
+
+from .._core.record_batches import BATCH, batches, digest_sum
+from .postgresql_application import Reference, Table
+from .postgresql_client import identifier
+from .postgresql_ddl import listed
+from .postgresql_types import Codec, Column
+from .record_store import Odd, Record, Refused
+
+# Types whose equality is that of their text. Others are compared as text: 'a' may equal 'A', and json equals nothing.
+_COMPARABLE = frozenset(
+    {"int2", "int4", "int8", "float4", "float8", "numeric", "bool", "bytea", "uuid"}
+    | {"date", "time", "timestamp", "timestamptz", "interval"}
+)
+
+
+class Staged(NamedTuple):
+    """The rows of one table, converted.
+
+    :param number: of its temporary tables.
+    :param key: what tells its rows apart; () where nothing does.
+    """
+
+    table: Table
+    number: int
+    columns: tuple[Column, ...]
+    codecs: tuple[Codec, ...]
+    readers: tuple[Codec, ...]
+    key: tuple[str, ...]
+    records: int = 0
+    digest: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        """Of the columns that are given."""
+        return [column.name for column in self.columns]
+
+    @property
+    def extra(self) -> list[str]:
+        """The columns that only the target has, and that can be written."""
+        given = set(self.names)
+        return [one.name for one in self.table.columns.values() if one.name not in given and not one.generated]
+
+    @property
+    def stage(self) -> str:
+        return "pg_temp.day2_stage_%d" % self.number
+
+    @property
+    def copy(self) -> str:
+        return "pg_temp.day2_copy_%d" % self.number
+
+    @property
+    def kept(self) -> str:
+        return "pg_temp.day2_kept_%d" % self.number
+
+    def place(self, rehearsal: bool) -> str:
+        """The table that is written, for FROM."""
+        if rehearsal:
+            return self.copy
+        return "ONLY %s" % self.table.sql if self.table.plain else self.table.sql
+
+
+class Difference(NamedTuple):
+    """How a table differs from what is staged, in rows."""
+
+    added: int
+    changed: int
+    removed: int
+    left: int
+
+
+def split(
+    staged: Staged, records: Sequence[Record], odd: Callable[[Record, Sequence[Odd]], None]
+) -> tuple[list[list[Any]], bytes]:
+    """The values of records as the digest takes them, and as COPY does; without those that the table can't hold."""
+    rows, lines = [], []
+    for record in records:
+        values, texts, wrong = _converted(staged, record)
+        if wrong:
+            odd(record, wrong)
+        else:
+            rows.append(values)
+            lines.append("\t".join(texts) + "\n")
+    return rows, "".join(lines).encode()
+
+
+def _converted(staged: Staged, record: Record) -> tuple[list[Any], list[str], list[Odd]]:
+    values: list[Any] = []
+    texts: list[str] = []
+    odd: list[Odd] = []
+    for column, codec in zip(staged.columns, staged.codecs):
+        value = record.get(column.name)
+        try:
+            model = None if value is None else codec.model(value)
+            texts.append("\\N" if value is None else codec.text(value, model))
+            values.append(model)
+        except Refused as exc:
+            odd.append(Odd(column.name, str(exc), value))
+    return values, texts, odd
+
+
+def create_stage(connection: Any, staged: Staged) -> None:
+    """An empty temporary table with the columns that are given."""
+    selected = ", ".join(map(identifier, staged.names)) or "1"
+    connection.execute(
+        "CREATE TEMP TABLE day2_stage_%d ON COMMIT DROP AS SELECT %s FROM %s WITH NO DATA"
+        % (staged.number, selected, staged.table.sql)
+    )
+
+
+def digest(staged: Staged, rows: Sequence[Sequence[Any]]) -> int:
+    """The sum of the digests of rows as `converted` has their values."""
+    return digest_sum([(tuple(staged.names), list(zip(*rows)))]) if rows else 0
+
+
+def difference(connection: Any, staged: Staged, rehearsal: bool = False) -> Difference:
+    """How the table differs from what is staged."""
+    place = staged.place(rehearsal)
+    if not staged.key:
+        return _by_rows(connection, staged, place)
+    query = (
+        "SELECT count(*) FILTER (WHERE t.here IS NULL), count(*) FILTER (WHERE t.here AND s.here AND NOT (%s)),"
+        " count(*) FILTER (WHERE s.here IS NULL), count(*) FILTER (WHERE t.here AND s.here AND (%s))"
+        " FROM (SELECT *, true AS here FROM %s) s FULL JOIN (SELECT %s, true AS here FROM %s) t ON %s"
+    )
+    same, keys = _same(staged), _keys(staged)
+    names = ", ".join(map(identifier, staged.names))
+    row = connection.execute(query % (same, same, staged.stage, names, place, keys)).fetchone()
+    return Difference(*row)
+
+
+def _by_rows(connection: Any, staged: Staged, place: str) -> Difference:
+    values = ", ".join(_compared("", column) for column in staged.columns)
+    rows = "SELECT count(*) FROM (SELECT %s FROM %s EXCEPT ALL SELECT %s FROM %s) d"
+    (added,) = connection.execute(rows % (values, staged.stage, values, place)).fetchone()
+    (removed,) = connection.execute(rows % (values, place, values, staged.stage)).fetchone()
+    return Difference(added, 0, removed, staged.records - added)
+
+
+def _compared(table: str, column: Column) -> str:
+    name = table + identifier(column.name)
+    return name if column.type in _COMPARABLE and column.labels is None else '%s::text COLLATE "C"' % name
+
+
+def _same(staged: Staged) -> str:
+    """That a row `s` of the stage and a row `t` of the table have the same values."""
+    parts = [
+        "%s IS NOT DISTINCT FROM %s" % (_compared("s.", column), _compared("t.", column)) for column in staged.columns
+    ]
+    return " AND ".join(parts)
+
+
+def _keys(staged: Staged) -> str:
+    return " AND ".join("s.{0} = t.{0}".format(identifier(name)) for name in staged.key)
+
+
+def make_copy(connection: Any, staged: Staged) -> None:
+    """The table with its rows, constraints and indexes, as a temporary one."""
+    connection.execute(
+        "CREATE TEMP TABLE day2_copy_%d (LIKE %s INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED)"
+        " ON COMMIT DROP" % (staged.number, staged.table.sql)
+    )
+    names = listed([*staged.names, *staged.extra])
+    connection.execute("INSERT INTO %s %s SELECT %s FROM %s" % (staged.copy, names, names[1:-1], staged.place(False)))
+    for name in staged.extra:  # their defaults may be expressions, or take numbers from a sequence
+        if not any(name in key for key in staged.table.keys):
+            connection.execute("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL" % (staged.copy, identifier(name)))
+
+
+def put(connection: Any, staged: Staged, rehearsal: bool, merge: bool) -> None:
+    """Make the table hold what is staged.
+
+    Rows that are right stay. The others are removed, then written: a unique value may move from one row to another.
+    """
+    place = staged.place(rehearsal)
+    into = staged.copy if rehearsal else staged.table.sql
+    if not staged.key:
+        connection.execute("DELETE FROM %s" % place)
+        connection.execute(_insert(into, staged, staged.names, "SELECT * FROM %s" % staged.stage))
+        return
+    same, keys = _same(staged), _keys(staged)
+    extra = [identifier(name) for name in staged.extra]
+    if extra:
+        selected = ", ".join("t.%s" % name for name in dict.fromkeys([*map(identifier, staged.key), *extra]))
+        connection.execute(
+            "CREATE TEMP TABLE day2_kept_%d ON COMMIT DROP AS SELECT %s FROM %s t JOIN %s s ON %s WHERE NOT (%s)"
+            % (staged.number, selected, place, staged.stage, keys, same)
+        )
+    if merge:
+        connection.execute("DELETE FROM %s t USING %s s WHERE %s AND NOT (%s)" % (place, staged.stage, keys, same))
+    else:
+        wrong = "NOT EXISTS (SELECT FROM %s s WHERE %s AND %s)" % (staged.stage, keys, same)
+        connection.execute("DELETE FROM %s t WHERE %s" % (place, wrong))
+    if extra:
+        values = ", ".join(["s.%s" % identifier(name) for name in staged.names] + ["t.%s" % name for name in extra])
+        rows = "SELECT %s FROM %s s JOIN %s t ON %s" % (values, staged.stage, staged.kept, keys)
+        connection.execute(_insert(into, staged, [*staged.names, *staged.extra], rows))
+    missing = "SELECT * FROM %s s WHERE NOT EXISTS (SELECT FROM %s t WHERE %s)" % (staged.stage, place, keys)
+    connection.execute(_insert(into, staged, staged.names, missing))
+
+
+def _insert(into: str, staged: Staged, names: Sequence[str], rows: str) -> str:
+    return "INSERT INTO %s %s OVERRIDING SYSTEM VALUE %s" % (into, listed(names), rows)
+
+
+def read_back(connection: Any, staged: Staged, rehearsal: bool, merge: bool) -> tuple[int, int]:
+    """Number and digest of the rows, read from the table; with `merge` of those that are staged."""
+    selected = ", ".join(
+        "t.%s%s" % (identifier(column.name), "::text" if reader.as_text else "")
+        for column, reader in zip(staged.columns, staged.readers)
+    )
+    query = "COPY (SELECT %s FROM %s t" % (selected, staged.place(rehearsal))
+    if merge and staged.key:
+        query += " JOIN %s s ON %s" % (staged.stage, _keys(staged))
+    types = ["text" if one.as_text else column.type for column, one in zip(staged.columns, staged.readers)]
+    count, total = 0, 0
+    with connection.cursor() as cursor, cursor.copy(query + ") TO STDOUT") as copy:
+        copy.set_types(types)
+        for rows in batches(copy.rows(), BATCH):
+            columns = [
+                [None if value is None else reader.model(value) for value in column]
+                for reader, column in zip(staged.readers, zip(*rows))
+            ]
+            count += len(rows)
+            total += digest_sum([(tuple(staged.names), columns)])
+    return count, total
+
+
+def dangling(connection: Any, one: Reference, child: str, parent: str) -> tuple[int, Optional[str]]:
+    """How many rows have no parent by a foreign key, and one of their values.
+
+    :param child: what its table is called where the rows are; `parent` likewise.
+    """
+    given = " AND ".join("c.%s IS NOT NULL" % identifier(name) for name in one.fields)
+    pairs = zip(one.fields, one.to_fields)
+    keys = " AND ".join("c.%s = p.%s" % (identifier(field), identifier(other)) for field, other in pairs)
+    value = "concat_ws(', ', %s)" % ", ".join("c.%s" % identifier(name) for name in one.fields)
+    query = "SELECT count(*), min(%s) FROM %s c WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s)"
+    count, sample = connection.execute(query % (value, child, given, parent, keys)).fetchone()
+    return count, sample

@@ -1,0 +1,363 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""migrate into the tables that an application has made: nothing is created, and all is one transaction.
+
+Check mode does everything on temporary copies of the tables, so that it meets each constraint that the run would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest, TargetError
+from .._core.progress import Progress
+from .._stores.postgresql_application import LEFT_ALONE, VERSION_TABLES, Table
+from .._stores.postgresql_records import PostgresqlRecords
+from .._stores.postgresql_schema import Put, SchemaTransaction
+from .._stores.postgresql_staging import Staged
+from .._stores.postgresql_types import Codec, Column, Given, codec
+from .._stores.record_kinds import Kinds
+from .._stores.record_store import JSON, Field, Info, RecordStore, Reject
+from .._stores.value_times import TimeOptions, zone_named
+from .arguments import duration
+from .migrate import check_repository, dangles, safety_of, saved
+from .migrate_apply import add_rejects
+from .migrate_compare import Comparison
+from .migrate_odd import Oddities
+from .migrate_plan import OVERALL, Job, Plan, Request, selected
+from .migrate_report import Check, Done, report
+from .migrate_survey import MODULUS, Survey, dangling, survey
+from .migrate_types import Types, types_from
+
+_LISTED = 20  # problems in a message; the details have all
+
+
+_NOT_WRITTEN = frozenset([*VERSION_TABLES, *LEFT_ALONE])
+
+
+_NOTHING: tuple[Put, Optional[str], dict[str, int]] = (Put(), None, {})
+
+
+class _Move(NamedTuple):
+    """What goes where."""
+
+    request: Request
+    source: RecordStore
+    target: PostgresqlRecords
+    into: SchemaTransaction
+    infos: Sequence[Info]
+    types: Types
+    zone: Optional[tzinfo]
+    scratch: str
+    progress: Progress
+
+
+class _Found(NamedTuple):
+    """One table, staged and compared."""
+
+    info: Info
+    staged: Staged
+    comparison: Comparison
+    rejects: Sequence[Reject]
+
+    @property
+    def changes(self) -> bool:
+        one = self.comparison
+        return bool(one.added or one.changed or one.removed)
+
+
+def existing_tables(request: Request, source: RecordStore, target: RecordStore) -> Optional[PostgresqlRecords]:
+    """The target, if its tables are the application's own.
+
+    :raises TargetError: they should be, and hold an unfinished migration.
+    """
+    if not isinstance(target, PostgresqlRecords):
+        return None
+    names = {info.name for info in selected(request, source)}
+    present = {info.name for info in target.collections()}
+    under_way = target.positions([OVERALL, *names])
+    if request.params["target_tables"] == "existing":
+        if under_way:
+            raise TargetError(
+                "%s has an unfinished migration." % target.location,
+                "Complete it with target_tables=create, or take it back with state=reverted.",
+            )
+        return target
+    known = names & present & VERSION_TABLES.keys()
+    return target if known and not under_way and names - _NOT_WRITTEN <= present else None
+
+
+def run_existing(
+    request: Request,
+    source: RecordStore,
+    target: PostgresqlRecords,
+    *,
+    check: bool,
+    scratch: str,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Move the records into the tables that are there.
+
+    :raises TargetError: with everything that stands in the way.
+    """
+    with _opened(request, source, target, check=check, scratch=scratch, progress=progress) as move:
+        compared, found = _looked(move)
+        _check_references(move)
+        put, safety, counters = _NOTHING
+        if any(one.changes for one in found):
+            if not check:
+                move.into.lock([one.info.name for one in found], duration(request.params["lock_timeout"]))
+                found = [_compared(move, one) for one in found]
+            _refuse(move, list(_conflicts(move, found)))
+            put, safety, counters = _written(move, found, check)
+        return _result(move, found, put, compared=compared, counters=counters, safety=safety, check=check)
+
+
+def compare_existing(
+    request: Request, source: RecordStore, target: PostgresqlRecords, scratch: str, progress: Progress
+) -> dict[str, Any]:
+    """What `run_existing` would find to do, whatever may then be done."""
+    with _opened(request, source, target, check=True, scratch=scratch, progress=progress) as move:
+        compared, found = _looked(move)
+        return _result(move, found, Put(), compared=compared, counters={}, safety=None, check=True)
+
+
+@contextlib.contextmanager
+def _opened(
+    request: Request,
+    source: RecordStore,
+    target: PostgresqlRecords,
+    *,
+    check: bool,
+    scratch: str,
+    progress: Progress,
+) -> Iterator[_Move]:
+    zone = zone_named(request.params["time_zone"]) if request.params["time_zone"] else None
+    types = types_from(request.params)
+    target.release()
+    with target.schema_transaction(rehearsal=check, merge=request.mode == "merge") as into:
+        yield _Move(request, source, target, into, selected(request, source), types, zone, scratch, progress)
+
+
+def _looked(move: _Move) -> tuple[list[str], list[_Found]]:
+    """The tables of schema versions that were compared, and all others with their rows converted."""
+    compared, problems = _versions(move)
+    wanted = [info for info in move.infos if info.name not in _NOT_WRITTEN]
+    found = [one for info in wanted for one in _staged(move, info, problems)]
+    _refuse(move, problems)
+    return compared, found
+
+
+def _refuse(move: _Move, problems: Sequence[str]) -> None:
+    if not problems:
+        return
+    listed = "; ".join(problems[:_LISTED])
+    if len(problems) > _LISTED:
+        listed += "; and %d more" % (len(problems) - _LISTED)
+    raise TargetError(
+        "The tables of %s can't take the records as they are: %s." % (move.target.location, listed),
+        "Nothing was changed.",
+        {"problems": list(problems)},
+    )
+
+
+def _versions(move: _Move) -> tuple[list[str], list[str]]:
+    """The tables of schema versions that were compared, and how they differ."""
+    compared, problems = [], []
+    for info in move.source.collections():
+        if info.name not in VERSION_TABLES or info.name not in move.into.tables:
+            continue
+        names = VERSION_TABLES[info.name]
+        ours = {tuple(str(record.get(name)) for name in names) for record in move.source.read(info)}
+        theirs = {tuple(map(str, row)) for row in move.into.versions(info.name)}
+        compared.append(info.name)
+        for side, more in (("source", ours - theirs), ("target", theirs - ours)):
+            if more:
+                listed = ", ".join(" ".join(one) for one in sorted(more)[:5])
+                problems.append(
+                    "%s: only the %s has %s%s; bring both to one version of the schema"
+                    % (info.name, side, listed, ", …" if len(more) > 5 else "")
+                )
+    return compared, problems
+
+
+def _staged(move: _Move, info: Info, problems: list[str]) -> Iterator[_Found]:
+    """The table with its rows converted, unless there are problems, which are added to the others."""
+    table = move.into.tables.get(info.name)
+    if table is None:
+        problems.append("%s: the target has no such table" % info.name)
+        return
+    pairs, against = _columns(move, info, table)
+    problems += against
+    if against:
+        return
+    most = move.request.params["max_rejects"]
+    oddities = Oddities(info, most)
+    move.progress.start("Converting %s" % info.name, unit="records")
+    staged = move.into.stage(table, pairs, move.source.chunks(info, ordered=False), oddities.add)
+    if oddities.count > most:
+        problems += oddities.problems()
+    yield _compared(move, _Found(info, staged, Comparison(), oddities.rejects))
+
+
+def _columns(move: _Move, info: Info, table: Table) -> tuple[list[tuple[Column, Codec, Codec]], list[str]]:
+    """How each field gets into its column and back, and what speaks against it."""
+    fields = {field.name: field for field in _fields(move, info)}
+    problems = [] if table.owned else ["%s belongs to the role %s, which alone may do this" % (table.name, table.owner)]
+    problems += ["%s has rewrite rules" % table.name] * table.rules
+    missing = [name for name in fields if name not in table.columns]
+    problems += ["%s.%s: the target has no such column" % (table.name, name) for name in missing]
+    pairs = []
+    for name, column in table.columns.items():
+        if name not in fields:
+            if not column.optional:
+                problems.append("%s.%s: only the target has this column, and it needs a value" % (table.name, name))
+        elif not column.generated:
+            times = TimeOptions(_unit(move, table, column), move.zone)
+            given = Given(fields[name].kind == JSON, fields[name].kind == "numeric", move.source.type == "postgresql")
+            write, read = codec(column, times, given), codec(column, times, Given(same_type=True))
+            if write is None or read is None:
+                problems.append("%s.%s: values of type %s can't be written" % (table.name, name, column.native))
+            else:
+                pairs.append((column, write, read))
+    return pairs, problems
+
+
+def _fields(move: _Move, info: Info) -> Sequence[Field]:
+    if info.fields and not info.document:
+        return info.fields
+    return survey(move.source, info, True, move.progress).kinds.fields()
+
+
+def _unit(move: _Move, table: Table, column: Column) -> str:
+    """:raises InvalidRequest: `types` gives the column another type than it has."""
+    wanted = move.types.get((table.name, column.name))
+    if wanted is None:
+        return ""
+    known = {column.type, column.native, {"bool": "boolean", "int8": "bigint", "int4": "integer"}.get(column.type)}
+    if wanted.kind not in known:
+        raise InvalidRequest(
+            "types: %s.%s is of type %s in the target." % (table.name, column.name, column.native),
+            "Only the unit of numbers can be set for it, as in '%s from ms'." % column.type,
+        )
+    return wanted.unit
+
+
+def _compared(move: _Move, one: _Found) -> _Found:
+    added, changed, removed, left = move.into.difference(one.info.name)
+    return one._replace(comparison=Comparison(added, changed, removed, left, len(one.rejects)))
+
+
+def _check_references(move: _Move) -> None:
+    infos = {info.name: info for info in move.infos}
+    for reference in move.request.references:
+        count, listed = dangling(move.source, infos, reference, move.scratch)
+        if count:
+            raise dangles(reference, count, listed)
+
+
+def _conflicts(move: _Move, found: Sequence[_Found]) -> Iterator[str]:
+    """What speaks against writing these tables."""
+    changing = [one for one in found if one.changes]
+    for one in changing:
+        name, counts = one.info.name, one.comparison
+        if move.request.mode == "fail" and counts.left + counts.changed + counts.removed:
+            yield "%s already holds other records (set on_existing=replace to replace them)" % name
+        elif counts.changed or counts.removed:
+            for other in move.into.referring(name):
+                yield "%s is not migrated, and has records that refer to %s" % (other, name)
+        if move.request.mode == "merge" and not one.staged.key:
+            yield "%s has no key by which records could be merged" % name
+    if any(one.comparison.changed or one.comparison.removed for one in changing):
+        check_repository(move.request, move.target)
+    names = [one.info.name for one in changing]
+    for reference in move.into.references:
+        if not reference.owned and (reference.child in names or reference.parent in names):
+            yield "the foreign key %s of %s belongs to another role" % (reference.name, reference.child)
+
+
+def _written(move: _Move, found: Sequence[_Found], check: bool) -> tuple[Put, Optional[str], dict[str, int]]:
+    """Put the rows in place and verify them; commit, or in check mode throw it all away."""
+    names = [one.info.name for one in found if one.changes]
+    safety = None
+    if not check:
+        safety = _saved(move, found)
+    move.progress.start("Writing %s" % move.target.location)
+    put = move.into.put(names, duration(move.request.params["lock_timeout"]))
+    _refuse(move, put.problems)
+    differing = [name for name in names if move.into.differs(name)]
+    if differing:
+        raise TargetError(
+            "What was written differs from the source in %s." % ", ".join(differing), "Nothing was changed."
+        )
+    move.source.check_unchanged()
+    if check:
+        return put, None, {}
+    for one in found:
+        add_rejects(move.request, one.rejects)
+    return put, safety, move.into.commit(_counters(found))
+
+
+def _saved(move: _Move, found: Sequence[_Found]) -> Optional[str]:
+    """The safety backup of what the tables hold."""
+    from .migrate_safety import remember
+
+    counts = [one.comparison for one in found]
+    holds = any(one.left or one.changed or one.removed for one in counts)
+    safety = saved(move.request, move.target, holds, move.progress)
+    if move.request.params["repository"]:
+        remember(safety_of(move.request), move.target.location, safety, [])
+    move.target.release()  # its locks would hold up ours
+    return safety
+
+
+def _counters(found: Sequence[_Found]) -> dict[tuple[str, str], int]:
+    """The columns that may have a sequence, with the highest number that the source has given."""
+    given = {(one.info.name, field.name): field.counter for one in found for field in one.info.fields}
+    return {
+        (one.info.name, column.name): given.get((one.info.name, column.name), 0)
+        for one in found
+        if one.changes
+        for column in one.staged.columns
+        if column.type in ("int2", "int4", "int8") and column.required and column.optional
+    }
+
+
+def _result(
+    move: _Move,
+    found: Sequence[_Found],
+    put: Put,
+    *,
+    compared: Sequence[str],
+    counters: Mapping[str, int],
+    safety: Optional[str],
+    check: bool,
+) -> dict[str, Any]:
+    jobs = [_job(one) for one in found]
+    ready = Plan(move.request, move.source, move.target, jobs, None, 0, move.scratch, move.progress)
+    changes = any(one.changes for one in found)
+    if check or not changes:
+        result = report(ready, check=check)
+    else:
+        done = [Done(one.comparison.added + one.comparison.changed, len(one.rejects), 0.0) for one in found]
+        words = "%s: %d records, digests are the same."
+        checks = [
+            Check(one.info.name, True, words % (one.info.name, one.staged.records)) for one in found if one.changes
+        ]
+        result = report(ready, done, checks, safety)
+    result["application_schema"] = {
+        "compared": list(compared),
+        "foreign_keys": list(put.foreign_keys),
+        "triggers_disabled": list(put.triggers),
+        "counters": dict(counters),
+    }
+    return result
+
+
+def _job(one: _Found) -> Job:
+    read = Survey(one.staged.records + len(one.rejects), one.staged.digest % MODULUS, Kinds())
+    return Job(one.info, one.info, read, False, one.comparison, True, False, None, None)

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values that the column they should go to can't hold: how many, of what kind, and the first of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._core.tagged_json import encode as encode_json
+from .._stores.record_store import Info, Odd, Record, Reject, key_of
+
+_SHOWN = 40  # characters of a value
+
+
+class Oddities:
+    """The values of one table that its columns can't hold."""
+
+    def __init__(self, info: Info, most: int) -> None:
+        self._info = info
+        self._most = most
+        self._seen: dict[tuple[str, str], int] = {}
+        self._first: dict[tuple[str, str], str] = {}
+        self.rejects: list[Reject] = []
+        self.count = 0
+
+    def add(self, record: Record, wrong: Sequence[Odd]) -> None:
+        """Take note of a record."""
+        self.count += 1
+        key = key_of(self._info, record)
+        for one in wrong:
+            place = one.column, one.reason
+            self._seen[place] = self._seen.get(place, 0) + 1
+            self._first.setdefault(place, "%s, key %s" % (_shown(one.value), _shown(key)))
+        if self.count <= self._most:
+            reason = "; ".join("%s %s" % (one.column, one.reason) for one in wrong)
+            self.rejects.append(Reject(self._info.name, key, reason, record))
+
+    def problems(self) -> list[str]:
+        """In words, each kind once."""
+        return [
+            "%s.%s %s in %d records (%s)" % (self._info.name, *place, count, self._first[place])
+            for place, count in self._seen.items()
+        ]
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = encode_json(list(value) if isinstance(value, tuple) else value)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

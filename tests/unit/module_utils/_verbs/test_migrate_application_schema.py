@@ -1,0 +1,297 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Into tables that an application has made in PostgreSQL: a schema as Rails makes it, with all that is awkward."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, LockTimeout, TargetError
+from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
+
+TARGET = """
+CREATE TABLE schema_migrations (version varchar PRIMARY KEY);
+CREATE TABLE ar_internal_metadata (key varchar PRIMARY KEY, value varchar);
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE TABLE users (id bigserial PRIMARY KEY, email varchar NOT NULL UNIQUE, admin boolean DEFAULT false NOT NULL,
+  last_post_id bigint, created_at timestamp(6) NOT NULL, settings jsonb, balance numeric(10,2),
+  locale varchar NOT NULL DEFAULT 'en', changed int NOT NULL DEFAULT 0, mood mood);
+CREATE TABLE posts (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id bigint NOT NULL, parent_id bigint,
+  body text, published boolean, at timestamptz, words int GENERATED ALWAYS AS (length(body)) STORED,
+  state int CHECK (state >= 0));
+CREATE TABLE posts_tags (post_id bigint NOT NULL, tag varchar(8) NOT NULL);
+ALTER TABLE posts ADD CONSTRAINT fk_user FOREIGN KEY (user_id) REFERENCES users ON DELETE CASCADE,
+  ADD CONSTRAINT fk_parent FOREIGN KEY (parent_id) REFERENCES posts;
+ALTER TABLE users ADD CONSTRAINT fk_last FOREIGN KEY (last_post_id) REFERENCES posts;
+ALTER TABLE posts_tags ADD CONSTRAINT fk_tagged FOREIGN KEY (post_id) REFERENCES posts;
+COMMENT ON CONSTRAINT fk_last ON users IS 'the newest';
+CREATE FUNCTION touched() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN NEW.changed := NEW.changed + 1; NEW.email := lower(NEW.email); RETURN NEW; END $$;
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touched();
+CREATE TRIGGER never BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION touched();
+ALTER TABLE users DISABLE TRIGGER never;
+INSERT INTO schema_migrations VALUES ('1'), ('2');
+INSERT INTO ar_internal_metadata VALUES ('environment', 'production');
+"""
+SOURCE = """
+CREATE TABLE schema_migrations (version varchar PRIMARY KEY);
+CREATE TABLE ar_internal_metadata (key varchar PRIMARY KEY, value varchar);
+CREATE TABLE users (id integer PRIMARY KEY AUTOINCREMENT NOT NULL, email varchar NOT NULL, admin boolean DEFAULT 'f',
+  last_post_id integer, created_at datetime NOT NULL, settings json, balance decimal(10,2), mood varchar);
+CREATE TABLE posts (id integer PRIMARY KEY AUTOINCREMENT NOT NULL, user_id integer NOT NULL, parent_id integer,
+  body text, published boolean, at datetime, state integer);
+CREATE TABLE posts_tags (post_id integer NOT NULL, tag varchar);
+INSERT INTO schema_migrations VALUES ('1'), ('2');
+INSERT INTO ar_internal_metadata VALUES ('environment', 'development');
+"""
+MS = {"posts.at": "timestamptz from ms"}
+
+
+def source_of(store: Store, users: int = 20) -> Store:
+    for statement in SOURCE.strip().split(";\n"):
+        sql(store, statement)
+    people, posts = [], []
+    for number in range(1, users + 1):
+        text = "'U%d@example.org', '%s'" % (number, "t" if number % 3 else "f")
+        when = "2024-03-31 02:30:%02d.%06d" % (number % 60, number)
+        people.append(
+            "(%d, %s, %d, '%s', '{\"a\": %d}', %d.1, 'bad')" % (number, text, 2 * number, when, number, number)
+        )
+        for post in (2 * number - 1, 2 * number):
+            parent = 2 * users + 1 - post
+            published = ("NULL", "1", "'f'")[post % 3]
+            moment = 1711846800000 + post
+            posts.append("(%d, %d, %d, 'x\t\\%d', %s, %d, %d)" % (post, number, parent, post, published, moment, post))
+    sql(store, "INSERT INTO users VALUES " + ", ".join(people))
+    sql(store, "INSERT INTO posts VALUES " + ", ".join(posts))
+    sql(store, "INSERT INTO posts_tags VALUES (1, 'a'), (1, 'a'), (2, 'b')")
+    sql(store, "INSERT INTO posts VALUES (500, 1, 1, 'gone', 1, 0, 1)")
+    sql(store, "DELETE FROM posts WHERE id = 500")
+    return store
+
+
+@pytest.fixture
+def source(stores: Stores) -> Store:
+    return source_of(stores("sqlite"))
+
+
+@pytest.fixture
+def target(postgresql: Store) -> Iterator[Store]:
+    """A database whose owner is no superuser."""
+    name = "rails_%s" % uuid.uuid4().hex[:10]
+    with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres", autocommit=True) as server:
+        server.execute("CREATE ROLE %s LOGIN" % name)
+        server.execute("CREATE DATABASE %s OWNER %s" % (name, name))
+    store = {**postgresql, "database": name, "user": name}
+    with psycopg.connect(host=postgresql["host"], user="postgres", dbname=name, autocommit=True) as server:
+        server.execute("GRANT ALL ON SCHEMA public TO %s" % name)
+    ask(store, TARGET)
+    yield store
+    with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres", autocommit=True) as server:
+        server.execute("DROP DATABASE %s WITH (FORCE)" % name)
+
+
+def ask(store: Store, query: str) -> list[Any]:
+    with psycopg.connect(host=store["host"], user=store["user"], dbname=store["database"]) as connection:
+        cursor = connection.execute(query)
+        return cursor.fetchall() if cursor.description else []
+
+
+def schema_of(store: Store) -> list[Any]:
+    return [
+        ask(store, "SELECT conname, pg_get_constraintdef(oid), obj_description(oid) FROM pg_constraint ORDER BY 1"),
+        ask(store, "SELECT tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1"),
+    ]
+
+
+def state_of(store: Store) -> list[Any]:
+    rows = [ask(store, "SELECT t::text FROM %s t ORDER BY 1" % name) for name in ("users", "posts", "posts_tags")]
+    return [*rows, *schema_of(store)]
+
+
+def test_an_application_moves_as_the_owner_of_its_tables(source: Store, target: Store) -> None:
+    schema = schema_of(target)
+    done = four_steps(source, target, types=MS)
+    assert done["application_schema"] == {
+        "compared": ["schema_migrations"],
+        "foreign_keys": ["posts.fk_parent", "posts.fk_user", "posts_tags.fk_tagged", "users.fk_last"],
+        "triggers_disabled": ["users.touch"],
+        "counters": {"posts.id": 500, "users.id": 20},
+    }
+    assert schema_of(target) == schema
+    query = "SELECT email, admin, created_at, settings, balance, locale, changed, mood FROM users WHERE id = 3"
+    when = datetime(2024, 3, 31, 2, 30, 3, 3)
+    expected = ("U3@example.org", False, when, {"a": 3}, Decimal("3.10"), "en", 0, "bad")
+    assert ask(target, query) == [expected]
+    when = datetime(2024, 3, 31, 1, 0, 0, 5000, tzinfo=timezone.utc)
+    assert ask(target, "SELECT at, words, published, body FROM posts WHERE id = 5") == [(when, 4, False, "x\t\\5")]
+    assert ask(target, "SELECT * FROM posts_tags ORDER BY 1") == [(1, "a"), (1, "a"), (2, "b")]
+    assert ask(target, "SELECT value FROM ar_internal_metadata") == [("production",)]
+    assert ask(target, "INSERT INTO posts (user_id) VALUES (1) RETURNING id") == [(501,)]
+    more = "INSERT INTO users (email, created_at) VALUES ('X', now()) RETURNING id, email, changed"
+    assert ask(target, more) == [(21, "x", 1)]
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        ask(target, "INSERT INTO posts_tags VALUES (999, 'x')")
+
+
+def test_what_was_there_is_replaced_and_columns_of_the_target_alone_are_kept(
+    source: Store, target: Store, tmp_path: Path
+) -> None:
+    # the address moves from one user to another, and posts go on their own
+    ask(target, "INSERT INTO users (id, email, created_at, locale) VALUES (1, 'U2@example.org', now(), 'de')")
+    ask(target, "INSERT INTO users (id, email, created_at) VALUES (700, 'U1@example.org', now())")
+    ask(target, "INSERT INTO posts (id, user_id) OVERRIDING SYSTEM VALUE VALUES (900, 700)")
+    before = state_of(target)
+    more = {"types": MS, "repository": str(tmp_path / "backups"), "name": "rails"}
+    with pytest.raises(TargetError, match="posts already holds other records.*users already holds other records"):
+        run(True, source=source, target=target, **more)
+    done = four_steps(source, target, on_existing="replace", **more)
+    rows = {row["name"]: (row["added"], row["changed"], row["removed"]) for row in done["migration"]["collections"]}
+    assert rows == {"users": (19, 1, 1), "posts": (40, 0, 1), "posts_tags": (3, 0, 0)}
+    assert ask(target, "SELECT id, email, locale FROM users WHERE id IN (1, 2, 700) ORDER BY 1") == [
+        (1, "U1@example.org", "de"),
+        (2, "U2@example.org", "en"),
+    ]
+    assert done["safety_backup"]
+    assert schema_of(target) == before[3:]
+
+
+def test_everything_in_the_way_is_named_at_once(source: Store, target: Store) -> None:
+    sql(source, "UPDATE users SET admin = 2, created_at = '' WHERE id = 9")
+    sql(source, "UPDATE users SET balance = 1.005, mood = 'soso' WHERE id = 10")
+    sql(source, "INSERT INTO schema_migrations VALUES ('3')")
+    sql(source, "UPDATE posts_tags SET tag = 'much too long'")
+    ask(target, "ALTER TABLE posts DROP COLUMN state")
+    ask(target, "ALTER TABLE posts ADD COLUMN must int NOT NULL")
+    before = state_of(target)
+    wanted = [
+        "posts.state: the target has no such column",
+        "posts.must: only the target has this column, and it needs a value",
+        'posts_tags.tag is longer than 8 characters in 3 records ("much too long", key [])',
+        "schema_migrations: only the source has 3; bring both to one version of the schema",
+        "users.admin is not a boolean in 1 records (2, key [9])",
+        "users.balance has more than 2 digits behind the point in 1 records (1.005, key [10])",
+        'users.created_at is not a time in 1 records ("", key [9])',
+        'users.mood is none of the labels in 1 records ("soso", key [10])',
+    ]
+    for check in (True, False):
+        with pytest.raises(TargetError) as caught:
+            run(check, source=source, target=target, types=MS)
+        assert sorted(caught.value.details["problems"]) == sorted(wanted)
+    assert state_of(target) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("UPDATE posts SET user_id = 99 WHERE id = 7", r"posts: 1 records refer to records of users.*user_id = 99"),
+        ("UPDATE posts SET state = -1 WHERE id = 7", "posts: some records violate the constraint posts_state_check"),
+        ("UPDATE posts_tags SET tag = NULL", "posts_tags.tag is null in some records"),
+        ("UPDATE users SET email = 'U1@example.org' WHERE id = 7", r"users: Key \(email\)=\(U1@example.org\)"),
+    ],
+)
+def test_check_mode_meets_the_constraints_that_the_run_meets(
+    source: Store, target: Store, change: str, message: str
+) -> None:
+    sql(source, change)
+    before = state_of(target)
+    told = []
+    for check in (True, False):
+        with pytest.raises(TargetError, match=message) as caught:
+            run(check, source=source, target=target, types=MS)
+        told.append(str(caught.value))
+    assert told[0] == told[1]
+    assert state_of(target) == before
+
+
+def test_a_number_is_a_time_only_with_its_unit_and_a_clock_only_with_its_zone(source: Store, target: Store) -> None:
+    with pytest.raises(TargetError, match=r"posts.at is a number without a unit.*in 40 records"):
+        run(True, source=source, target=target)
+    with pytest.raises(InvalidRequest, match="posts.at is of type timestamp with time zone in the target"):
+        run(True, source=source, target=target, types={"posts.at": "date"})
+    sql(source, "UPDATE posts SET at = '2024-03-31 02:30:00'")
+    with pytest.raises(TargetError, match=r"posts.at has no time zone \(set time_zone\) in 40 records"):
+        run(True, source=source, target=target)
+    with pytest.raises(TargetError, match=r"posts.at is a time that Europe/Berlin skipped in 40 records"):
+        run(True, source=source, target=target, time_zone="Europe/Berlin")
+    with pytest.raises(InvalidRequest, match="there is no time zone Mars/Olympus"):
+        run(True, source=source, target=target, time_zone="Mars/Olympus")
+    assert run(source=source, target=target, time_zone="America/New_York")["changed"]
+    assert ask(target, "SELECT DISTINCT at FROM posts") == [(datetime(2024, 3, 31, 6, 30, tzinfo=timezone.utc),)]
+
+
+def test_a_table_that_is_not_migrated_and_refers_to_one_that_is_stops_the_migration(
+    source: Store, target: Store, tmp_path: Path
+) -> None:
+    ask(target, "CREATE TABLE likes (user_id bigint REFERENCES users)")
+    ask(target, "INSERT INTO users (id, email, created_at) VALUES (700, 'old', now())")
+    ask(target, "INSERT INTO likes VALUES (700)")
+    more = {"types": MS, "on_existing": "replace", "repository": str(tmp_path / "backups"), "name": "rails"}
+    with pytest.raises(TargetError, match="likes is not migrated, and has records that refer to users"):
+        run(True, source=source, target=target, **more)
+    ask(target, "DELETE FROM likes")
+    assert run(source=source, target=target, **more)["changed"]
+
+
+def test_merging_leaves_records_of_other_keys(source: Store, target: Store, tmp_path: Path) -> None:
+    ask(target, "INSERT INTO users (id, email, created_at) VALUES (700, 'old', now()), (1, 'U1', now())")
+    sql(source, "DROP TABLE posts_tags")
+    more = {"types": MS, "on_existing": "merge", "repository": str(tmp_path / "backups"), "name": "rails"}
+    four_steps(source, target, **more)
+    assert ask(target, "SELECT count(*), max(id) FROM users") == [(21, 700)]
+
+
+def test_records_that_the_tables_cannot_hold_go_to_the_rejects(source: Store, target: Store, tmp_path: Path) -> None:
+    sql(source, "UPDATE posts SET published = 'perhaps' WHERE id = 7")
+    sql(source, "UPDATE users SET last_post_id = NULL")
+    sql(source, "UPDATE posts SET parent_id = NULL")
+    path = tmp_path / "rejects"
+    done = four_steps(source, target, types=MS, rejects=str(path), max_rejects=1)
+    assert done["migration"]["errors"] == 1
+    (line,) = path.read_text().splitlines()
+    told = json.loads(line)
+    assert (told["collection"], told["key"], told["reason"]) == ("posts", [7], "published is not a boolean")
+
+
+def test_who_is_not_the_owner_is_told_so(source: Store, target: Store, postgresql: Store) -> None:
+    ask({**target, "user": "postgres"}, "GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC")
+    ask({**target, "user": "postgres"}, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO PUBLIC")
+    ask({**target, "user": "postgres"}, "ALTER TABLE users OWNER TO postgres")
+    with pytest.raises(TargetError, match="users belongs to the role postgres, which alone may do this"):
+        run(True, source=source, target=target, types=MS)
+
+
+def test_an_application_that_is_writing_is_waited_for(source: Store, target: Store) -> None:
+    with psycopg.connect(host=target["host"], user=target["user"], dbname=target["database"]) as application:
+        application.execute("INSERT INTO posts_tags SELECT id, 'x' FROM posts")
+        application.execute("UPDATE users SET locale = 'de'")
+        assert run(True, source=source, target=target, types=MS)["changed"]
+        with pytest.raises(LockTimeout, match=re.escape("Stop the application")):
+            run(source=source, target=target, types=MS, lock_timeout="1s")
+    assert run(source=source, target=target, types=MS)["changed"]
+
+
+def test_a_document_goes_into_the_tables_too(source: Store, target: Store, stores: Stores) -> None:
+    document = stores("json")
+    tag = {"post_id": 1, "tag": "a"}
+    Path(document["path"]).write_text(json.dumps({"posts_tags": [tag, tag]}))
+    ask(target, "ALTER TABLE posts_tags DROP CONSTRAINT fk_tagged")
+    keys = [{"collection": "posts_tags", "fields": ["post_id"]}]
+    four_steps(document, target, target_tables="existing", primary_keys=keys)
+    assert ask(target, "SELECT * FROM posts_tags") == [(1, "a"), (1, "a")]
+
+
+def test_existing_tables_are_for_postgresql(source: Store, stores: Stores) -> None:
+    with pytest.raises(InvalidRequest, match="target_tables=existing is for a target of type postgresql"):
+        run(True, source=source, target=stores("sqlite"), target_tables="existing")
