@@ -64,6 +64,9 @@ class DynamodbRecordStore:
         """It has no locks; who writes a position that somebody else has moved finds out."""
         return True
 
+    def recover(self) -> None:
+        """Batches that were written without their position are written again."""
+
     def let_go(self) -> bool:
         """Nothing stays open."""
         return False

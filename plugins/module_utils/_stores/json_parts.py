@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
-from .._core import files
 from .._core.errors import SourceError
 from .._core.record_batches import BATCH, batch, batches, digest_sum, layouts
 from . import json_stream
@@ -33,25 +32,36 @@ class Place(NamedTuple):
     last: bool
 
 
-def read_part(path: str, told: str, place: Place) -> Iterator[Found]:
-    """The members at a place, with their keys."""
-    with os.fdopen(files.open_regular(path, SourceError), "rb", buffering=0) as handle:
-        handle.seek(place.start)
-        if place.end - place.start <= 2 * json_stream.WINDOW:  # a window, and what led to its first whole member
-            found = json_stream.whole(handle.read(place.end - place.start), *place[2:])
-            if found is not None:
-                keys, records = found
-                for start in range(0, len(records), BATCH):
-                    yield keys[start : start + BATCH], records[start : start + BATCH]
-                return
-            handle.seek(place.start)
+def read_part(fd: int, label: str, place: Place) -> Iterator[Found]:
+    """The members at a place of an open file, with their keys."""
+    if place.end - place.start <= 2 * json_stream.WINDOW:  # a window, and what led to its first whole member
+        found = json_stream.whole(_all_of(fd, place), *place[2:])
+        if found is not None:
+            keys, records = found
+            for start in range(0, len(records), BATCH):
+                yield keys[start : start + BATCH], records[start : start + BATCH]
+            return
+    at = place.start
 
-        def read(size: int) -> bytes:
-            return handle.read(max(0, min(size, place.end - handle.tell())))
+    def read(size: int) -> bytes:
+        nonlocal at
+        data = os.pread(fd, max(0, min(size, place.end - at)), at)
+        at += len(data)
+        return data
 
-        members = json_stream.records(read, told, "" if place.first else place.kind)
-        for some in batches(itertools.islice(members, place.members), BATCH):
-            yield [key for key, record in some], [record for key, record in some]
+    members = json_stream.records(read, label, "" if place.first else place.kind)
+    for some in batches(itertools.islice(members, place.members), BATCH):
+        yield [key for key, record in some], [record for key, record in some]
+
+
+def _all_of(fd: int, place: Place) -> bytes:
+    data = os.pread(fd, place.end - place.start, place.start)
+    while len(data) < place.end - place.start:
+        more = os.pread(fd, place.end - place.start - len(data), place.start + len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[list[str], int, Kinds]]:

@@ -140,6 +140,9 @@ class PostgresqlRecords:
             ).fetchone()[0]
         return taken
 
+    def recover(self) -> None:
+        """What was not committed is gone."""
+
     def let_go(self) -> bool:
         """Its snapshot is the server's."""
         return False

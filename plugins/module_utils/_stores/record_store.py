@@ -131,6 +131,12 @@ class RecordStore(Protocol):
         :raises TargetError: it can't be told.
         """
 
+    def recover(self) -> None:
+        """Bring what a killed run left into a state to go on from. Only by the holder of the lock, before it reads.
+
+        :raises TargetError: it can't be done.
+        """
+
     def let_go(self) -> bool:
         """End all readings, so that others in this process may open the store's files. Returns whether what is read
         from now on may differ from what was read before.

@@ -68,6 +68,9 @@ class SqliteRecords:
         with files.os_errors(TargetError, "Can't lock", self.path):
             return self._lock.take()
 
+    def recover(self) -> None:
+        """SQLite rolls back by itself what was not committed."""
+
     def let_go(self) -> bool:
         """See `RecordStore`."""
         if self._reader is None:

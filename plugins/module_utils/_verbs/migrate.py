@@ -112,6 +112,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         target = stack.enter_context(open_records(params["target"], keys, workers))
         if not check and not restores:
             _claim(target, duration(params["lock_timeout"]))
+            target.recover()
         if params["state"] == "reverted":
             from .migrate_safety import revert  # what reads backups is only needed here
 

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A JSON document that is opened once: all reading goes through one descriptor, which worker processes inherit."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from typing import Optional
+
+from .._core import files
+from .._core.errors import SourceError
+from .._core.fingerprint import attributes
+from . import json_stream
+from .json_parts import Part, Place, read_part
+from .json_read import settled_stat, stem
+from .json_stream import Document, Member
+
+_CHUNK = 1 << 20
+
+
+class OpenDocument:
+    """What was at `path` when it was opened, whatever takes its place."""
+
+    def __init__(self, path: str, fd: int, name: str) -> None:
+        """:param name: of the document, whose stem names a collection that is a top-level list."""
+        self.fd = fd
+        self._path = path
+        self._seen = attributes(settled_stat(fd))
+        self.document: Optional[Document] = None
+        if os.fstat(fd).st_size:
+            place = _Reading(fd)
+            self.document = json_stream.scan(place.read, path, stem(name))
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def changed(self) -> bool:
+        """Is what is at the path now another file, or another content?"""
+        try:
+            return attributes(os.stat(self._path)) != self._seen
+        except FileNotFoundError:
+            return True
+
+    def content(self, member: Member) -> Iterator[bytes]:
+        """The text of a member, in pieces."""
+        place = _Reading(self.fd, member.start)
+        while place.at < member.end:
+            data = place.read(min(_CHUNK, member.end - place.at))
+            if not data:
+                raise SourceError("%s became shorter while it was read." % self._path)
+            yield data
+
+    def parts(self, member: Member) -> list[Part]:
+        """The members of a collection in parts that follow each other, each to be read by itself."""
+        label = "%s (%s)" % (self._path, member.name)
+        bounds = [(member.start, 0), *member.marks, (member.end, member.records)]
+        return [
+            functools.partial(
+                read_part, self.fd, label, Place(start, end, member.kind, until - done, not done, end == member.end)
+            )
+            for (start, done), (end, until) in zip(bounds, bounds[1:])
+            if until > done
+        ]
+
+
+class _Reading:
+    """A place in a file, of its own: workers share the descriptor."""
+
+    def __init__(self, fd: int, at: int = 0) -> None:
+        self.at = at
+        self._fd = fd
+
+    def read(self, size: int) -> bytes:
+        data = os.pread(self._fd, size, self.at)
+        self.at += len(data)
+        return data
+
+
+def open_document(path: str, name: str) -> Optional[OpenDocument]:
+    """The document at the path; None where there is none."""
+    if not os.path.lexists(path):
+        return None
+    fd = files.open_regular(path, SourceError)
+    try:
+        return OpenDocument(path, fd, name)
+    except BaseException:
+        os.close(fd)
+        raise
