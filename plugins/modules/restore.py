@@ -17,6 +17,10 @@ description:
     is replaced in one atomic step. When anything fails, the target is as it was.
   - SQLite databases are restored while applications have them open; their connections see the restored data.
   - A target that already equals the backup is left alone and the task is not changed.
+  - In a restored tree, entries of the backup replace whatever has their name, of any kind. What O(target.include) and
+    O(target.exclude) leave out is kept; if it is in the way of an entry of the backup, the task fails, in check mode as well.
+    Sockets stay where nothing is in their way and are otherwise removed with a warning.
+  - A target that is itself something else (a FIFO, a socket, a device, a file instead of a directory) is never replaced.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb

@@ -228,8 +228,30 @@ def need_space(directory: str, wanted: int, purpose: str) -> None:
 def open_regular(path: str, kind: type[Day2Error]) -> int:
     """Open a regular file for reading, never through a link, never waiting on a FIFO. Returns the descriptor."""
     with os_errors(kind, "Can't read", path):
+        info = os.lstat(path)
+        if not stat.S_ISREG(info.st_mode):  # opening a device may do something
+            raise _irregular(path, info, kind)
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode):
             os.close(fd)
-            raise kind(f"{path} is not a regular file.")
+            raise _irregular(path, info, kind)
         return fd
+
+
+def _irregular(path: str, info: os.stat_result, kind: type[Day2Error]) -> Day2Error:
+    return kind(f"{path} is {kind_of(info)}, not a regular file.")
+
+
+_KINDS = {
+    stat.S_IFREG: "a regular file",
+    stat.S_IFDIR: "a directory",
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def kind_of(info: os.stat_result) -> str:
+    """What something is, in words: "a directory"."""
+    return _KINDS.get(stat.S_IFMT(info.st_mode), "a device")

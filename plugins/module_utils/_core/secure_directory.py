@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Callable, Optional
 
 from .errors import Day2Error, TargetError
-from .files import from_os_error
+from .files import from_os_error, kind_of
 from .run_lock import RunLock
 
 _RENAME_NOREPLACE = 1
@@ -119,7 +119,7 @@ class SecureDirectory:
         if stat.S_ISLNK(info.st_mode):
             raise self._kind(f"{self.of(name)} is a symbolic link: not followed.", "Name the file itself.")
         if not stat.S_ISREG(info.st_mode):
-            raise self._kind(f"{self.of(name)} is {_type_name(info.st_mode)}, not a regular file.")
+            raise self._kind(f"{self.of(name)} is {kind_of(info)}, not a regular file.")
         if self.others_write and info.st_nlink > 1:
             raise self._kind(
                 "%s has %d names, and other users can write its directory: not touched."
@@ -219,18 +219,6 @@ def _owner(fd: int) -> tuple[int, int]:
 
 def _others_can_write(info: os.stat_result) -> bool:
     return bool(info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)) or info.st_uid not in (0, os.geteuid())
-
-
-def _type_name(mode: int) -> str:
-    for test, name in (
-        (stat.S_ISDIR, "a directory"),
-        (stat.S_ISFIFO, "a FIFO"),
-        (stat.S_ISSOCK, "a socket"),
-        (stat.S_ISLNK, "a symbolic link"),
-    ):
-        if test(mode):
-            return name
-    return "a device"
 
 
 @functools.lru_cache(maxsize=1)

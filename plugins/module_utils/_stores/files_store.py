@@ -16,11 +16,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Optional
 
-from .._core.errors import Day2Error, RepositoryError, SourceError
+from .._core.errors import Day2Error, InvalidRequest, RepositoryError, SourceError
 from .._core.files import os_errors, resolve
 from .base import Copy, Reader, Restoration, Sink, Snapshot
 from .tree_archive import CHUNK, ArchiveWriter
 from .tree_index import ARCHIVE, INDEX, Index, collections_of, listed
+from .tree_read import kind_of
 from .tree_walk import Identity, Selection, identify, walk
 from .tree_write import Guarded, TreeWriter
 
@@ -37,10 +38,10 @@ class FilesStore:
         self._selection = Selection(self._include, self._exclude)
 
     def exists(self) -> bool:
-        """Is there anything at the path? (An empty directory is nothing.)"""
+        """Is there anything at the path that a backup would hold? (An empty directory is nothing, nor are sockets.)"""
         try:
-            with os.scandir(self.path) as entries:
-                return any(True for _entry in entries)
+            found = walk(self.path, self._selection, _ignore)
+            return any(one.selected and one.path and kind_of(one.info) for one in found)
         except FileNotFoundError:
             return os.path.lexists(self.path)
         except OSError:
@@ -98,7 +99,17 @@ class FilesStore:
         """Build the new tree beside the old one, verified, to be exchanged with it."""
         from .tree_restore import TreeRestoration  # only here: see registry.py
 
+        self._refuse_another_selection(copy.details)
         return TreeRestoration(self.path, copy, only=only, scratch=scratch, dry=dry)
+
+    def _refuse_another_selection(self, recorded: Mapping[str, Any]) -> None:
+        """What is replaced is what the backup selects: a safety backup of less would lose the rest."""
+        wanted = {"include": recorded.get("include") or [], "exclude": recorded.get("exclude") or []}
+        if (self._include or self._exclude) and self.parameters() != wanted:
+            raise InvalidRequest(
+                f"The include and exclude of the target are not those of the backup: {json.dumps(wanted)}.",
+                "Leave them out, as a restore takes them from the backup, or restore only some paths (only).",
+            )
 
     def _description(self) -> str:
         return json.dumps(self.parameters(), sort_keys=True)
@@ -111,6 +122,10 @@ class FilesStore:
     def _told(self, archive: ArchiveWriter, index: Index, fingerprint: Optional[str], notes: Sequence[str]) -> Snapshot:
         details = {"bytes": index.bytes, "archive_bytes": archive.bytes, **self.parameters()}
         return Snapshot(index.content_digest, collections_of(index.counts), details, fingerprint, tuple(notes))
+
+
+def _ignore(_path: bytes, _exc: OSError) -> None:
+    """A directory that can't be read is something all the same."""
 
 
 def _existing(path: str) -> str:

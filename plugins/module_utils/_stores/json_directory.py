@@ -12,17 +12,18 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any, BinaryIO, Optional
+from typing import IO, Any, BinaryIO, Callable, Optional
 
 from .._core import files
 from .._core.errors import Day2Error, SourceError, TargetError
+from .._core.files import kind_of
 from .._core.fingerprint import attributes, settled, trusted_file_system
 from .._core.progress import Progress
 from .base import Change, Copy, Reader, Restoration, Sink, Snapshot
 from .json_build import Build, state
 from .json_index import Index, Row, index_errors
 from .json_layout import OPEN_DIRECTORY, OPEN_FILE, Layout, any_order, listing, opened
-from .json_place import Owner, Swap, kind_of, look, ready
+from .json_place import Owner, Swap, look, ready
 from .json_read import WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat
 from .json_tar import ERRORS, import_tar, read_tar, write_tar
 from .json_window import Read
@@ -114,6 +115,8 @@ class Directory:
                 stack.enter_context(files.os_errors(TargetError, "Can't prepare", new))
                 build = stack.enter_context(self._build(copy, new, present)) if building else None
                 self._unpack(copy, only, backup, build)
+                if present:
+                    self._respect_others(target, backup, replaced)
                 changed = not present or target.digest(only) != backup.digest(only)
                 if build is not None and changed:
                     build.carry_over(replaced)
@@ -309,6 +312,25 @@ class Directory:
         if not stat.S_ISDIR(info.st_mode):
             raise TargetError("%s is %s, not a directory." % (self.path, kind_of(info)), "Set layout, or move it away.")
         return True
+
+    def _respect_others(self, target: Index, backup: Index, replaced: Callable[[str], bool]) -> None:
+        """What is not the store's stays. A directory that stays for that alone does not make another store.
+
+        :raises TargetError: it is in the way of a directory of the backup.
+        """
+        for row in backup.rows():
+            info = look(os.path.join(self.path, row.name[:-1]), TargetError) if row.name.endswith("/") else None
+            if info is not None and not stat.S_ISDIR(info.st_mode) and replaced(row.name):
+                raise TargetError(
+                    "%s is %s, where the backup has a directory."
+                    % (os.path.join(self.path, row.name[:-1]), kind_of(info)),
+                    "Nothing was changed. Move it away and run again.",
+                )
+        for row in list(target.rows()):
+            if row.name.endswith("/") and backup.get(row.name) is None:
+                names = os.listdir(os.path.join(self.path, row.name))
+                if any(not replaced(row.name + name) for name in names):
+                    target.forget(row.name)
 
     def _survey(self, target: Index, progress: Progress) -> str:
         """List and read what is there. Returns what of it is not valid."""

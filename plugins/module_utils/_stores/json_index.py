@@ -92,6 +92,10 @@ class Index:
         row = self._db.execute("SELECT * FROM file WHERE name = ?", (name,)).fetchone()
         return None if row is None else Row(*row)
 
+    def forget(self, name: str) -> None:
+        """Take one out."""
+        self._db.execute("DELETE FROM file WHERE name = ?", (name,))
+
     def rows(self, only: Sequence[str] = ()) -> Iterator[Row]:
         """All, or those of some collections, in the order of their names."""
         wanted = frozenset(only)

@@ -17,14 +17,6 @@ from .._core.owners import group_id, group_name, user_id, user_name
 from .._core.progress import Progress
 from .base import Change
 
-_KINDS = {
-    stat.S_IFDIR: "a directory",
-    stat.S_IFLNK: "a symbolic link",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 _NO_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV)
 
 
@@ -35,11 +27,6 @@ def look(path: str, kind: type[Day2Error]) -> Optional[os.stat_result]:
             return os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-
-
-def kind_of(info: os.stat_result) -> str:
-    """What it is, in words."""
-    return _KINDS.get(stat.S_IFMT(info.st_mode), "a regular file")
 
 
 def ready(path: str, dry: bool) -> list[str]:

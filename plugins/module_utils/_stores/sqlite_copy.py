@@ -37,6 +37,7 @@ from .sqlite_file import (
     TryAgain,
     Unreadable,
     check_magic,
+    check_side_files,
     connect,
     is_busy,
     is_wal,
@@ -124,6 +125,7 @@ class _Copier:
         """
         for name in ("", *SIDE_FILES):
             files.remove(self._destination + name)
+        check_side_files(self._path, SourceError)
         self._tries += 1
         # Closing any descriptor of the file drops the locks of all our connections to it: this one is closed last.
         fd = files.open_regular(self._path, SourceError)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
 import struct
 import time
 from collections.abc import Iterator
@@ -285,3 +286,17 @@ def lstat(path: str) -> Optional[os.stat_result]:
         return os.lstat(path)
     except FileNotFoundError:
         return None
+
+
+def check_side_files(path: str, kind: type[Day2Error]) -> None:
+    """Raise `kind` when a name that SQLite uses beside a database is taken by something that is no regular file.
+
+    SQLite would wait for ever for the other end of a FIFO, and a directory is nobody's journal.
+    """
+    for name in (path + side for side in SIDE_FILES):
+        with files.os_errors(kind, "Can't look at", name):
+            info = lstat(name)
+        if info is not None and not stat.S_ISREG(info.st_mode):
+            raise kind(
+                f"{name} is {files.kind_of(info)}, where SQLite keeps a file of {path}.", "Move it away and run again."
+            )

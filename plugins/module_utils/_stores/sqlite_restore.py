@@ -14,7 +14,7 @@ from .._core.collection import Collection
 from .._core.errors import DamagedBackup, TargetError
 from .base import Change, Copy, Restoration
 from .sqlite_copy import digest_of
-from .sqlite_file import SIDE_FILES, Header, holders, lstat, normalise, open_in
+from .sqlite_file import SIDE_FILES, Header, check_side_files, holders, lstat, normalise, open_in
 from .sqlite_live import LiveRestoration, Present, find_present, put_whole
 from .sqlite_new_file import NewFileRestoration, dress
 
@@ -28,6 +28,7 @@ Written = Callable[[int, int, int], None]
 def prepare_whole(path: str, copy: Copy, scratch: str, dry: bool, patience: float) -> Restoration:
     """See `Store.prepare`."""
     files.check_writable_parent(path)
+    check_side_files(path, TargetError)
     if not dry:
         remove_leftovers(path)
     present = find_present(path, scratch, copy.progress, patience)

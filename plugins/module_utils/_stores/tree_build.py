@@ -1,19 +1,17 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Building a tree in a directory of our own: from entries and their content, and from what an old tree keeps."""
+"""Building a tree in a directory of our own, from entries and their content."""
 
 from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
-from collections.abc import Iterable, Iterator
-from typing import Optional
+from collections.abc import Iterable
 
-from .._core.errors import Day2Error, TargetError
-from .._core.files import PREPARED, os_errors
+from .._core.errors import TargetError
+from .._core.files import os_errors
 from .tree_compare import as_here
 from .tree_index import (
     BLOCK_DEVICE,
@@ -26,8 +24,8 @@ from .tree_index import (
     Entry,
     shown,
 )
-from .tree_read import Describer, SparseHash, kind_of
-from .tree_walk import LEFT_OUT, OPEN_DIRECTORY, Found, Selection, names_in
+from .tree_read import SparseHash
+from .tree_walk import OPEN_DIRECTORY
 
 Content = Iterable[tuple[int, bytes]]  # offsets and bytes, without the holes
 
@@ -195,153 +193,3 @@ def _write_all(fd: int, data: bytes, offset: int) -> None:
     while data:
         written = os.pwrite(fd, data, offset)
         data, offset = data[written:], offset + written
-
-
-class _Pair:
-    """A directory of the old tree, and the one of that name in the new tree (where there is one)."""
-
-    def __init__(self, path: bytes, state: int, old: int, new: Optional[int]) -> None:
-        self.path = path
-        self.state = state
-        self.old = old
-        self.new = new
-        self.names: Iterator[bytes] = iter(names_in(old))
-        self.finally_as: Optional[Entry] = None  # what the new directory's attributes shall be
-
-
-class CarryOver:
-    """Takes into a new tree, by hard links, what of the old tree is not to be replaced.
-
-    :param replaced: selects what is replaced. Sockets never are: no backup has them.
-    :param old_wins: of directories in both trees that are not replaced, the old one's attributes count.
-    """
-
-    def __init__(self, replaced: Selection, old_wins: bool, attributes: Attributes) -> None:
-        self._replaced = replaced
-        self._old_wins = old_wins
-        self._attributes = attributes
-        self._describer = Describer()
-        self._pairs: list[_Pair] = []
-        self._made = 0
-
-    def run(self, old_root: str, new_root: str) -> int:
-        """May be repeated: it then takes over what has changed since. Returns how much it made.
-
-        :raises TargetError: something would be lost.
-        """
-        with os_errors(TargetError, f"Can't keep what {old_root} holds beside the backup", old_root):
-            old = os.open(old_root, OPEN_DIRECTORY)
-            try:
-                new = os.open(new_root, OPEN_DIRECTORY)
-            except BaseException:
-                os.close(old)
-                raise
-            self._made = 0
-            self._pairs = [_Pair(b"", 0, old, None)]
-            self._open_new(self._pairs[0], new, self._old_wins)
-            try:
-                while self._pairs:
-                    self._next()
-            finally:
-                for pair in self._pairs:
-                    os.close(pair.old)
-                    if pair.new is not None:
-                        os.close(pair.new)
-        return self._made
-
-    def _next(self) -> None:
-        pair = self._pairs[-1]
-        name = next(pair.names, None)
-        if name is None:
-            self._leave(self._pairs.pop())
-            return
-        path = pair.path + b"/" + name if pair.path else name
-        state = self._replaced.enter(path, pair.state)
-        kept = state == LEFT_OUT or not self._replaced.selects(state)
-        try:
-            info = os.stat(name, dir_fd=pair.old, follow_symlinks=False)
-            old = os.open(name, OPEN_DIRECTORY, dir_fd=pair.old) if stat.S_ISDIR(info.st_mode) else -1
-        except FileNotFoundError:
-            return
-        if old >= 0:
-            self._pairs.append(_Pair(path, state, old, None))
-            if kept:
-                self._materialize(len(self._pairs) - 1, self._old_wins)
-        elif kept or kind_of(info) is None:
-            self._materialize(len(self._pairs) - 1, False)
-            self._link(pair, name, path, info)
-
-    def _materialize(self, depth: int, old_wins: bool) -> int:
-        """The new tree's directory at a level, made where it is missing."""
-        pair = self._pairs[depth]
-        if pair.new is not None:
-            return pair.new
-        above = self._materialize(depth - 1, False)
-        name = pair.path.rpartition(b"/")[2]
-        try:
-            os.mkdir(name, 0o700, dir_fd=above)
-            self._made += 1
-            old_wins = True
-        except FileExistsError:
-            pass
-        try:
-            new = os.open(name, OPEN_DIRECTORY, dir_fd=above)
-        except OSError as exc:
-            if exc.errno not in (errno.ENOTDIR, errno.ELOOP):
-                raise
-            raise _in_the_way(pair.path) from exc
-        return self._open_new(pair, new, old_wins)
-
-    def _open_new(self, pair: _Pair, new: int, old_wins: bool) -> int:
-        pair.new = new
-        source = pair.old if old_wins else new
-        found = Found(pair.path, os.fstat(source), source, b".", True)
-        pair.finally_as = self._describer.entry(found, found.info, source)
-        if not self._attributes.privileged:
-            os.fchmod(new, 0o700)
-        return new
-
-    def _leave(self, pair: _Pair) -> None:
-        os.close(pair.old)
-        if pair.new is None:
-            return
-        try:
-            if pair.finally_as is not None:
-                self._attributes.set(pair.new, pair.finally_as)
-        finally:
-            os.close(pair.new)
-
-    def _link(self, pair: _Pair, name: bytes, path: bytes, info: os.stat_result) -> None:
-        new = pair.new if pair.new is not None else -1
-        try:
-            os.link(name, name, src_dir_fd=pair.old, dst_dir_fd=new, follow_symlinks=False)
-            self._made += 1
-            return
-        except FileNotFoundError:
-            return
-        except FileExistsError:
-            there = os.stat(name, dir_fd=new, follow_symlinks=False)
-        except OSError as exc:
-            raise _kept_out(path, exc) from exc
-        if stat.S_ISDIR(there.st_mode):
-            raise _in_the_way(path)
-        if os.path.samestat(there, info):
-            return
-        temporary = os.fsencode(f"{PREPARED}{secrets.token_hex(8)}")
-        os.link(name, temporary, src_dir_fd=pair.old, dst_dir_fd=new, follow_symlinks=False)
-        os.rename(temporary, name, src_dir_fd=new, dst_dir_fd=new)
-        self._made += 1
-
-
-def _in_the_way(path: bytes) -> Day2Error:
-    return TargetError(
-        "%s is to be kept beside what the backup replaces, but in the way of what it holds." % shown(path),
-        "Nothing was changed. Move it away and run again.",
-    )
-
-
-def _kept_out(path: bytes, exc: OSError) -> Day2Error:
-    return TargetError(
-        "%s is to be kept beside what the backup replaces, and can't be linked to: %s." % (shown(path), exc.strerror),
-        "Nothing was changed. Run as the owner of the tree or as root.",
-    )

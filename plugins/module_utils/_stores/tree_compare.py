@@ -13,6 +13,7 @@ from typing import Callable, NamedTuple, Optional
 from .._core.errors import InvalidRequest
 from .._core.owners import group_id, user_id
 from .tree_index import DIRECTORY, FILE, HARDLINK, KINDS, SYMLINK, Entry, order, shown
+from .tree_keep import Kept
 from .tree_read import Describer, content_digest, kind_of, open_file
 from .tree_walk import LEFT_OUT, Found, Selection, matcher, walk
 
@@ -134,16 +135,19 @@ def compare(
     *,
     leading: bool,
     privileged: bool,
+    kept: Kept,
     failed: Callable[[bytes, OSError], None],
 ) -> Comparison:
     """Compare what is wanted with what is there, attributes first, then content.
 
     :param root: None: nothing is there.
     :param leading: do directories count that only lead to something selected?
+    :param kept: is asked about whatever differs.
+    :raises TargetError: something that is kept is in the way.
     """
     result = Comparison()
     found = walk(root, selection, failed) if root is not None else iter(())
-    there = (one for one in found if kind_of(one.info) and (leading or (one.selected and one.path)))
+    there = (one for one in found if leading or (one.selected and one.path))
     describer = Describer()
     current = next(there, None)
     for entry in wanted:
@@ -151,20 +155,27 @@ def compare(
             result.after[entry.kind] += 1
         key = order(entry.path)
         while current is not None and order(current.path) < key:
-            _describe(current, describer, result)
-            result.add(current.path, "removed")
+            _removed(current, describer, result, kept)
             current = next(there, None)
         if current is None or current.path != entry.path:
+            kept.check_free(entry)
             result.add(entry.path, "added")
             continue
         if not _is_same(as_here(entry, privileged), current, describer, result, privileged):
+            kept.make_way(entry, current)
             result.add(entry.path, "changed")
         current = next(there, None)
     while current is not None:
-        _describe(current, describer, result)
-        result.add(current.path, "removed")
+        _removed(current, describer, result, kept)
         current = next(there, None)
     return result
+
+
+def _removed(found: Found, describer: Describer, result: Comparison, kept: Kept) -> None:
+    """The backup does not have it."""
+    if not kept.stays(found):
+        _describe(found, describer, result)
+        result.add(found.path, "removed")
 
 
 def _describe(found: Found, describer: Describer, result: Comparison) -> None:
@@ -177,7 +188,9 @@ def _describe(found: Found, describer: Describer, result: Comparison) -> None:
 
 
 def _is_same(entry: Entry, found: Found, describer: Describer, result: Comparison, privileged: bool) -> bool:
-    kind = kind_of(found.info) or ""
+    kind = kind_of(found.info)
+    if kind is None:
+        return False
     link = describer.link(found.path, found.info)
     if found.path:
         result.before[HARDLINK if link else kind] += 1

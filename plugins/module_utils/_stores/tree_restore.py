@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import re
+import stat
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
 
@@ -18,7 +19,7 @@ from .._core.errors import DamagedBackup, RepositoryError, TargetError
 from .._core.files import os_errors
 from .base import Change, Copy
 from .tree_archive import CHUNK, ArchiveReader
-from .tree_build import Attributes, Builder, CarryOver, write_file
+from .tree_build import Attributes, Builder, write_file
 from .tree_compare import Comparison, Partial, Step, as_here, check_only, compare, whole
 from .tree_index import (
     ARCHIVE,
@@ -32,6 +33,7 @@ from .tree_index import (
     read_index,
     shown,
 )
+from .tree_keep import CarryOver, Kept
 from .tree_walk import OPEN_DIRECTORY, Selection
 
 _MOUNTS = "/proc/self/mountinfo"
@@ -137,10 +139,15 @@ class TreeRestoration:
 
     def _exists(self) -> bool:
         """Is there a directory? Raises TargetError when there is something else."""
-        if not os.path.lexists(self._target):
-            return False
-        if os.path.islink(self._target) or not os.path.isdir(self._target):
-            raise TargetError(f"{self._target} is not a directory.", "Move it away and run again.")
+        with os_errors(TargetError, "Can't look at", self._target):
+            try:
+                info = os.lstat(self._target)
+            except FileNotFoundError:
+                return False
+        if not stat.S_ISDIR(info.st_mode):
+            raise TargetError(
+                f"{self._target} is {files.kind_of(info)}, not a directory.", "Move it away and run again."
+            )
         return True
 
     def _check_exchangeable(self) -> None:
@@ -182,16 +189,28 @@ class TreeRestoration:
         return self._partial.steps() if self._partial is not None else whole(self._entries())
 
     def _compare(self) -> Comparison:
-        wanted = (step.wanted for step in self._steps() if step.wanted is not None and not step.leads)
+        root = self._target if self._existed else None
+        kept = Kept(root, self._replaced)
         with os_errors(TargetError, "Can't read", self._target):
-            return compare(
-                self._considered(wanted),
-                self._target if self._existed else None,
+            comparison = compare(
+                self._considered(self._wanted(kept)),
+                root,
                 self._replaced,
                 leading=self._partial is None,
                 privileged=self._attributes.privileged,
+                kept=kept,
                 failed=_raise,
             )
+        self._notes += kept.notes()
+        return comparison
+
+    def _wanted(self, kept: Kept) -> Iterator[Entry]:
+        """What is to be compared. Directories that only lead to it keep what they are, but must be possible."""
+        for step in self._steps():
+            if step.wanted is not None and step.leads:
+                kept.check_free(step.wanted)
+            elif step.wanted is not None:
+                yield step.wanted
 
     def _considered(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Pass the entries on; find out what can't be done."""

@@ -73,13 +73,17 @@ class Selection:
         """Is an entry of this state meant itself, rather than as the way to something?"""
         return state == (1 << len(self._includes)) - 1
 
-    def selects_path(self, path: bytes) -> bool:
-        """As `selects`, for a path out of order."""
+    def state_of(self, path: bytes) -> int:
+        """As `enter`, for a path out of order."""
         state = 0
-        parts = path.split(b"/")
+        parts = path.split(b"/") if path else []
         for depth in range(1, len(parts) + 1):
             state = self.enter(b"/".join(parts[:depth]), state)
-        return self.selects(state)
+        return state
+
+    def selects_path(self, path: bytes) -> bool:
+        """As `selects`, for a path out of order."""
+        return self.selects(self.state_of(path))
 
 
 def matcher(pattern: str) -> re.Pattern[str]:

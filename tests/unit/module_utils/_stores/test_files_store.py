@@ -631,7 +631,7 @@ def test_leftovers_are_removed(tmp_path: Path, backup: Any, restore: Any) -> Non
 def test_targets_that_can_not_be_exchanged(tmp_path: Path, backup: Any, restore: Any) -> None:
     copy = backup(make(tmp_path / "s", "a"))
     (tmp_path / "file").write_text("x")
-    with pytest.raises(TargetError, match="is not a directory"):
+    with pytest.raises(TargetError, match="is a regular file, not a directory"):
         restore(copy, tmp_path / "file")
     with pytest.raises(TargetError, match="does not exist"):
         restore(copy, tmp_path / "no" / "parent")
