@@ -16,7 +16,7 @@ from urllib.parse import quote
 from .._core.errors import InvalidRequest
 from .._core.units import format_duration, parse_time
 from .base import BELOW, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
-from .http_client import Connection, Request, parse_url
+from .http_client import Connection, Request, Route, parse_url
 
 _SOCKETS = ("/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock")
 _LARGEST = 16 << 20
@@ -133,7 +133,7 @@ def _list(path: str, condition: str, deadline: Deadline) -> Sequence[Mapping[str
 
 def _ask(path: str, target: str, deadline: Deadline) -> Any:
     """The answer, None for 404. Raises ProbeFailed, TimeUp."""
-    connection = Connection(parse_url("http://localhost" + target), unix=path)
+    connection = Connection(parse_url("http://localhost" + target), route=Route(unix=path))
     try:
         answer = connection.exchange(Request(headers={"Connection": "close"}), deadline, True, _LARGEST)
     except ProbeFailed as exc:
@@ -143,7 +143,7 @@ def _ask(path: str, target: str, deadline: Deadline) -> Any:
     if answer.status == 404:
         return None
     try:
-        document = json.loads(answer.body)
+        document = json.loads(answer.body.data)
     except ValueError:
         document = None
     if answer.status != 200 or document is None:

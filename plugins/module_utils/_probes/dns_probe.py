@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from .._core.errors import InvalidRequest
 from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp, plural
-from .sockets import address, connect, reason
+from .sockets import address, connect, failure
 
 _TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33}
 _CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
@@ -81,7 +81,7 @@ class DnsProbe(BaseProbe):
             if packet[2] & 2:  # truncated
                 packet = self._over_tcp(server, query, deadline)
         except OSError as exc:
-            raise ProbeFailed("%s: %s" % (where, reason(exc))) from None
+            raise failure(where, exc) from None
         try:
             return _parse(packet, self._question, _TYPES[self.options["record"]])
         except (IndexError, struct.error, ValueError):

@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import http.client
 import re
 import ssl
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Optional
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from .._core.errors import InvalidRequest
 from .base import Deadline, ProbeFailed
-from .sockets import Stream, address, connect, connect_unix, reason, tls_context, wrap_tls
+from .http_cookies import Cookies
+from .http_response import Body, Response, decoded, read_head
+from .sockets import Stream, address, connect, connect_unix, failure, tls_context, wrap_tls
 
 _CHUNK = 65536
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -39,6 +42,21 @@ class Url(NamedTuple):
     def origin(self) -> tuple[str, str, int]:
         return self.scheme, self.host, self.port
 
+    @property
+    def text(self) -> str:
+        """All of it but user and password. It may hold secrets."""
+        default = self.port == (443 if self.scheme == "https" else 80)
+        host = "[%s]" % self.host if ":" in self.host else self.host
+        return "%s://%s%s" % (self.scheme, host if default else "%s:%d" % (host, self.port), self.target)
+
+
+class Route(NamedTuple):
+    """How to come to a URL's host: over a Unix socket, through a proxy, with addresses of one family; or as usual."""
+
+    unix: str = ""
+    proxy: Optional[Url] = None
+    family: Optional[str] = None
+
 
 class Request(NamedTuple):
     """What is sent, beside the URL."""
@@ -49,14 +67,13 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back. `body` is b"" where nobody wants it; `ended`: it ended within the limit."""
+    """What came back. Of `body`, which is decoded, nothing is there where nobody wants it."""
 
     url: Url
     status: int
     reason: str
     headers: Any
-    body: bytes
-    ended: bool
+    body: Body
 
 
 @functools.lru_cache(maxsize=64)  # what is asked for is looked at by several, one after another
@@ -100,26 +117,52 @@ def basic_authorization(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(("%s:%s" % (user, password)).encode()).decode("ascii")
 
 
-class Connection(http.client.HTTPConnection):
-    """One connection to a host, or to a Unix socket; may be used for several requests, each under its own deadline."""
+_DIRECT = Route()
 
-    def __init__(self, url: Url, context: Optional[ssl.SSLContext] = None, unix: str = "", name: str = "") -> None:
+
+class Connection(http.client.HTTPConnection):
+    """One connection to a host; may be used for several requests, each under its own deadline."""
+
+    response_class = Response
+
+    def __init__(
+        self, url: Url, context: Optional[ssl.SSLContext] = None, route: Route = _DIRECT, name: str = ""
+    ) -> None:
         super().__init__(url.host, url.port)
-        self._url, self._context, self._unix, self._name = url, context, unix, name or url.host
+        self._url, self._context, self._route, self._name = url, context, route, name or url.host
         self._connected: Any = None
         self.deadline = Deadline(0)
 
     def connect(self) -> None:
-        if self._unix:
-            connection = connect_unix(self._unix, self.deadline)
+        route = self._route
+        if route.unix:
+            connection = connect_unix(route.unix, self.deadline)
         else:
-            connection = connect(self._url.host, self._url.port, self.deadline)
-        if self._context is not None:
-            connection = wrap_tls(connection, self._context, self._name, self.deadline)
+            place = route.proxy or self._url
+            connection = connect(place.host, place.port, self.deadline, route.family)
         if self._connected is not None:
             self._connected.close()
         self._connected = connection
+        if self._context is not None:
+            if route.proxy is not None:
+                self._tunnel_through(route.proxy)
+            self._connected = connection = wrap_tls(connection, self._context, self._name, self.deadline)
         self.sock = Stream(connection, self.deadline)
+
+    def _tunnel_through(self, proxy: Url) -> None:
+        place = address(self._url.host, self._url.port)
+        words = "CONNECT %s HTTP/1.1\r\nHost: %s\r\n" % (place, place)
+        if proxy.user:
+            words += "Proxy-Authorization: %s\r\n" % proxy_authorization(proxy)
+        stream = Stream(self._connected, self.deadline)
+        self.deadline.doing = "waiting for the proxy %s" % proxy.shown
+        try:
+            stream.sendall((words + "\r\n").encode("ascii", "replace"))
+            said = read_head(stream).decode("ascii", "replace").splitlines()[0]
+        except ProbeFailed as exc:
+            raise ProbeFailed("%s: %s" % (proxy.shown, exc)) from None
+        if not re.match(r"HTTP/1\.[01] 2[0-9][0-9]", said):
+            raise ProbeFailed("the proxy %s refuses to connect to %s: %s" % (proxy.shown, place, said[:80]))
 
     def hang_up(self) -> None:
         """Close the connection. (http.client's own `close` leaves that to whoever reads the answer.)"""
@@ -131,23 +174,37 @@ class Connection(http.client.HTTPConnection):
         """Send a request and read the answer. Raises ProbeFailed, TimeUp.
 
         :param wanted: keep the body.
-        :param limit: bytes of it that are read at most.
+        :param limit: bytes of it that are read at most, before and after it is decoded.
         """
         self.deadline = deadline
         if self.sock is not None:
             self.sock = Stream(self._connected, deadline)
         try:
-            self.request(request.method, self._url.target, request.body, dict(request.headers))
+            self._send(request)
             deadline.doing = "waiting for the answer of %s" % self._url.shown
             response = self.getresponse()
             deadline.doing = "reading the body of %s" % self._url.shown
             with response:  # else the connection can't be used again
-                body, ended = _read(response, wanted, limit)
-            return Answer(self._url, response.status, response.reason, response.headers, body, ended)
+                data, ended = _read(response, wanted, limit)
+            body = decoded(data, response.headers, ended, limit) if wanted else Body(b"", ended)
+            return Answer(self._url, response.status, response.reason, response.headers, body)
         except http.client.HTTPException as exc:
             raise ProbeFailed("%s: %s" % (self._url.shown, _protocol_error(exc))) from None
         except (OSError, ssl.SSLError) as exc:
-            raise ProbeFailed("%s: %s" % (self._url.shown, reason(exc))) from None
+            raise failure(self._url.shown, exc) from None
+
+    def _send(self, request: Request) -> None:
+        target, headers = self._url.target, dict(request.headers)
+        if self._route.proxy is not None and self._context is None:
+            target = self._url.text
+            if self._route.proxy.user:
+                headers["Proxy-Authorization"] = proxy_authorization(self._route.proxy)
+        self.request(request.method, target, request.body, headers)
+
+
+def proxy_authorization(proxy: Url) -> str:
+    """The value of the header Proxy-Authorization, "" where the proxy's URL has no user."""
+    return basic_authorization(unquote(proxy.user), unquote(proxy.password or "")) if proxy.user else ""
 
 
 def _read(response: http.client.HTTPResponse, wanted: bool, limit: int) -> tuple[bytes, bool]:
@@ -176,41 +233,74 @@ def _protocol_error(exc: http.client.HTTPException) -> str:
 
 
 class Client(NamedTuple):
-    """How to ask: how to come by TLS settings, and how many redirects to follow."""
+    """How to ask: how to come by TLS settings, how many redirects to follow, and how to come to the host."""
 
     context: Callable[[], ssl.SSLContext] = tls_context
     redirects: int = 5
     limit: int = 1 << 20
     name: str = ""
+    route: Route = _DIRECT
 
     def ask(self, url: Url, request: Request, deadline: Deadline, wanted: bool) -> Answer:
         """The answer after all redirects, or the last redirect where none is to be followed."""
-        seen: list[Url] = []
+        seen: list[tuple[Url, str]] = []
+        cookies = Cookies()
         while True:
-            # The name goes with the URL that it was given for.
-            context = self.context() if url.scheme == "https" else None
-            connection = Connection(url, context, name=self.name if not seen else "")
-            try:
-                answer = connection.exchange(request, deadline, wanted, self.limit)
-            finally:
-                connection.hang_up()
+            answer = self._ask_once(url, request, deadline, wanted, not seen)
             location = answer.headers.get("Location") if answer.status in _REDIRECTS else None
             if not location or not self.redirects:
                 return answer
-            seen.append(url)
-            try:
-                following = parse_url(
-                    urljoin("%s://%s%s" % (url.scheme, address(url.host, url.port), url.target), location)
-                )
-            except InvalidRequest:
-                raise ProbeFailed("%s redirects to something that is not http or https" % url.shown) from None
-            if any(following[:4] == one[:4] for one in seen):
-                chain = " → ".join(one.shown for one in [*seen, following])
-                raise ProbeFailed("redirect loop: %s" % chain)
-            if len(seen) > self.redirects:
-                raise ProbeFailed("more than %d redirects, the last to %s" % (self.redirects, following.shown))
+            cookies.keep(url.text, answer.headers)
+            seen.append((url, request.headers.get("Cookie", "")))
+            following = _following(url, location)
             request = _redirected(request, answer.status, following.origin == url.origin)
+            request = _with_cookies(request, cookies.header(following.text))
+            self._check(seen, following, request)
             url = following
+
+    def _ask_once(self, url: Url, request: Request, deadline: Deadline, wanted: bool, first: bool) -> Answer:
+        # The name, and the Unix socket, go with the URL that they were given for.
+        context = self.context() if url.scheme == "https" else None
+        route = self.route if first or not self.route.unix else self.route._replace(unix="")
+        connection = Connection(url, context, route, self.name if first else "")
+        try:
+            return connection.exchange(request, deadline, wanted, self.limit)
+        finally:
+            connection.hang_up()
+
+    def _check(self, seen: list[tuple[Url, str]], following: Url, request: Request) -> None:
+        # A page that sets a cookie and sends to itself is no loop.
+        state = (following[:4], request.headers.get("Cookie", ""))
+        if any(state == (one[:4], cookie) for one, cookie in seen):
+            chain = " → ".join(one.shown for one in [*(one for one, _cookie in seen), following])
+            raise ProbeFailed("redirect loop: %s" % chain)
+        if len(seen) > self.redirects:
+            raise ProbeFailed("more than %d redirects, the last to %s" % (self.redirects, following.shown))
+
+
+def _following(url: Url, location: str) -> Url:
+    """Where a redirect leads. Servers send spaces and UTF-8 as they are. Raises ProbeFailed."""
+    with contextlib.suppress(UnicodeError):
+        location = location.encode("iso-8859-1").decode("utf-8")
+    try:
+        parts = urlsplit(urljoin(url.text, location.strip()))
+        host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode("ascii")
+        path, query = (re.sub(r"[^\x21-\x7e]", _percent, one) for one in (parts.path, parts.query))
+        return parse_url(urlunsplit((parts.scheme, host, path, query, "")))
+    except (InvalidRequest, ValueError):
+        raise ProbeFailed("%s redirects to something that is not http or https" % url.shown) from None
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join("%%%02X" % byte for byte in match[0].encode("utf-8", "replace"))
+
+
+def _with_cookies(request: Request, cookies: str) -> Request:
+    if not cookies:
+        return request
+    given = request.headers.get("Cookie", "")
+    kept = [one for one in given.split("; ") if one and one.partition("=")[0] + "=" not in cookies]
+    return request._replace(headers={**request.headers, "Cookie": "; ".join([*kept, cookies])})
 
 
 def _redirected(request: Request, status: int, same_origin: bool) -> Request:

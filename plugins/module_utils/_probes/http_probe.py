@@ -13,9 +13,19 @@ from urllib.parse import unquote
 
 from .._core.errors import InvalidRequest
 from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
-from .http_client import Answer, Client, Request, basic_authorization, check_headers, parse_url
+from .http_client import (
+    Answer,
+    Client,
+    Request,
+    Route,
+    basic_authorization,
+    check_headers,
+    parse_url,
+    proxy_authorization,
+)
+from .http_response import text_of
 from .json_path import ASSERTION_HELP, RATIO_HELP, brief, parse_assertions, parse_ratio
-from .sockets import tls_context
+from .sockets import FAMILY, tls_context
 
 AGENT = "day2.ops health_check"
 
@@ -34,6 +44,9 @@ REQUEST_OPTIONS = {
     "ca": Option("path", "A file with the certificates of those who may have signed it; the default is the system's."),
     "client_certificate": Option("path", "A file with our own certificate (PEM)."),
     "client_key": Option("path", "A file with its private key, if it is not in the same."),
+    "socket": Option("path", "A Unix socket to send the request to. Redirects do not go there."),
+    "proxy": Option("url", "A proxy, `http://[USER:PASSWORD@]HOST:PORT`. Those of the environment are not used."),
+    "family": FAMILY,
     "server_name": Option("text", "The name to ask for and to expect in the certificate, if it is not the URL's."),
 }
 
@@ -64,7 +77,21 @@ def request_secrets(options: Mapping[str, Any], request: Request) -> list[str]:
     """What of a request may show nowhere, beside the options that are secret."""
     url = parse_url(options["url"])
     authorization = request.headers.get("Authorization", "")
-    return [*url.secrets, *map(unquote, url.secrets), authorization, authorization.rpartition(" ")[2]]
+    secrets = list(url.secrets)
+    if options["proxy"]:
+        proxy = parse_url(options["proxy"])
+        secrets += [*proxy.secrets, proxy_authorization(proxy).rpartition(" ")[2]]
+    return [*secrets, *map(unquote, secrets), authorization, authorization.rpartition(" ")[2]]
+
+
+def route_from(options: Mapping[str, Any]) -> Route:
+    """How to come to the host. Raises InvalidRequest."""
+    proxy = parse_url(options["proxy"]) if options["proxy"] else None
+    if proxy is not None and proxy.scheme != "http":
+        raise InvalidRequest("the proxy is not http.", "Write it as http://HOST:PORT.")
+    if options["socket"] and (proxy is not None or options["family"]):
+        raise InvalidRequest("socket goes with neither proxy nor family.")
+    return Route(options["socket"] or "", proxy, options["family"])
 
 
 class HttpProbe(BaseProbe):
@@ -79,10 +106,21 @@ class HttpProbe(BaseProbe):
         body_not_matches=Option("regular expression", "What must not be found in the body."),
         json=Option("list of mappings", "What must hold for the body as JSON. " + ASSERTION_HELP),
         ratio=Option("list of mappings", "Two numbers in the body as JSON. " + RATIO_HELP),
-        response_headers=Option(
-            "mapping of regular expressions", "Headers that the answer must have, and what must be found in each."
+        final_url=Option(
+            "regular expression", "What must be found in the URL that answered in the end, after all redirects."
         ),
-        max_body=Option("size", "A body that is longer is critical. Only what is looked at is kept in memory.", "1M"),
+        response_headers=Option(
+            "mapping of regular expressions",
+            "Headers that the answer must have, and what must be found in each (in one of those of that name).",
+        ),
+        response_headers_not_match=Option(
+            "mapping of regular expressions", "What must not be found in headers of the answer."
+        ),
+        max_body=Option(
+            "size",
+            "A body that is longer is critical. Only what is looked at is kept in memory, and decoded (gzip, deflate).",
+            "1M",
+        ),
     )
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("s", "Time from the beginning to the end of the body, redirects included."),
@@ -115,22 +153,38 @@ class HttpProbe(BaseProbe):
         options = self.options
         if not any(low <= answer.status <= high for low, high in options["status"]):
             finding.problem("%s answered %d %s" % (answer.url.shown, answer.status, answer.reason))
-        if not answer.ended:
+        if not answer.body.ended:
             finding.problem("the body does not end within max_body")
-        for name, pattern in (options["response_headers"] or {}).items():
-            value = answer.headers.get(name)
-            if value is None:
+        if options["final_url"] and not options["final_url"].search(answer.url.text):
+            finding.problem(
+                "it leads to %s, which does not match %s" % (answer.url.shown, options["final_url"].pattern)
+            )
+        self._judge_headers(answer, finding)
+        if answer.body.problem:
+            finding.problem(answer.body.problem, answer.body.status)
+        elif self._wanted:
+            self._judge_body(text_of(answer.body.data, answer.headers), answer.body.ended, finding)
+
+    def _judge_headers(self, answer: Answer, finding: Finding) -> None:
+        for name, pattern in (self.options["response_headers"] or {}).items():
+            values = answer.headers.get_all(name, [])
+            if not values:
                 finding.problem("the header %s is missing" % name)
-            elif not pattern.search(value):
-                finding.problem("the header %s is %s, which does not match %s" % (name, brief(value), pattern.pattern))
-        if not self._wanted:
-            return
-        text = answer.body.decode("utf-8", "replace")
+            elif not any(pattern.search(value) for value in values):
+                told = (name, brief(", ".join(values)), pattern.pattern)
+                finding.problem("the header %s is %s, which does not match %s" % told)
+        for name, pattern in (self.options["response_headers_not_match"] or {}).items():
+            for value in answer.headers.get_all(name, []):
+                if pattern.search(value):
+                    finding.problem("the header %s is %s, which matches %s" % (name, brief(value), pattern.pattern))
+
+    def _judge_body(self, text: str, ended: bool, finding: Finding) -> None:
+        options = self.options
         if options["body_matches"] and not options["body_matches"].search(text):
             finding.problem("the body does not match %s" % options["body_matches"].pattern)
         if options["body_not_matches"] and options["body_not_matches"].search(text):
             finding.problem("the body matches %s" % options["body_not_matches"].pattern)
-        if (self._assertions or self._ratio) and answer.ended:
+        if (self._assertions or self._ratio) and ended:
             self._judge_json(text, finding)
 
     def _judge_json(self, text: str, finding: Finding) -> None:
@@ -171,5 +225,9 @@ def make_client(options: Mapping[str, Any]) -> Client:
         )
 
     return Client(
-        context, options.get("redirects", 0), options.get("max_body") or 1 << 20, options["server_name"] or ""
+        context,
+        options.get("redirects", 0),
+        options.get("max_body") or 1 << 20,
+        options["server_name"] or "",
+        route_from(options),
     )

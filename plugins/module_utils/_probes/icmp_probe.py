@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Optional
 
 from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
-from .sockets import reason
+from .sockets import failure
 
 _REQUEST = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}  # type of the request, and of its answer
 _PAUSE = 0.2  # seconds between two pings: nobody may flood
@@ -40,14 +40,14 @@ class IcmpProbe(BaseProbe):
         try:
             family, _kind, _protocol, _name, target = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0]
         except OSError as exc:
-            raise ProbeFailed("%s: %s" % (host, reason(exc))) from None
+            raise failure(host, exc) from None
         deadline.doing = "waiting for %s" % host
         count = min(20, max(1, self.options["packets"]))
         with _open(socket.AddressFamily(family)) as sock:
             try:
                 times = self._exchange(sock, target, count, deadline)
             except OSError as exc:
-                raise ProbeFailed("%s: %s" % (host, reason(exc))) from None
+                raise failure(host, exc) from None
         finding = self.finding()
         if not times:
             raise ProbeFailed("%s does not answer to %s" % (host, plural(count, "ping")))
@@ -64,6 +64,8 @@ class IcmpProbe(BaseProbe):
         times: dict[int, float] = {}
         # The last answer may take what is left, but not quite all: what came so far is to be told.
         end = deadline.elapsed() + deadline.left() * 0.9
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
         while len(times) < count and deadline.elapsed() < end:
             number = len(sent)
             if number < count and number * _PAUSE <= deadline.elapsed():
@@ -71,7 +73,7 @@ class IcmpProbe(BaseProbe):
                 sent[number] = time.monotonic()
                 continue
             wait = end - deadline.elapsed() if number == count else number * _PAUSE - deadline.elapsed()
-            if not select.select([sock], [], [], max(0.0, wait))[0]:
+            if not poll.poll(max(0.0, wait) * 1000):
                 continue
             found = _number(sock.recv(2048), sock, answer, token)
             if found is not None and found in sent and found not in times:

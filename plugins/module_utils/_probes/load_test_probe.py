@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Optional
 from .._core.errors import InvalidRequest
 from .base import BELOW, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
 from .http_client import Connection, Url, parse_url
-from .http_probe import REQUEST_OPTIONS, make_client, request_from, request_secrets
+from .http_probe import REQUEST_OPTIONS, make_client, request_from, request_secrets, route_from
 
 _LONGEST = 60.0  # seconds
 _FASTEST = 1000.0  # requests a second
@@ -59,6 +59,7 @@ class LoadTestProbe(BaseProbe):
         request = request_from(options)
         self._request = request._replace(headers={**request.headers, "Connection": "keep-alive"})
         self._url = parse_url(options["url"])
+        route_from(options)
         self.duration = options["duration"]
 
     def secrets(self) -> Sequence[str]:
@@ -99,7 +100,7 @@ class LoadTestProbe(BaseProbe):
         answer = connection.exchange(self._request, deadline, False, 16 << 20)
         if not any(low <= answer.status <= high for low, high in self.options["status"]):
             return "it answers %d" % answer.status
-        return None if answer.ended else "the body is too long"
+        return None if answer.body.ended else "the body is too long"
 
 
 class _Load:
@@ -133,7 +134,9 @@ class _Load:
         self.taken = max(self.taken, self._probe.duration - 1 / self._probe.options["rate"])
 
     def _work(self) -> None:
-        connection = Connection(self._url, self._context, name=self._probe.options["server_name"] or "")
+        connection = Connection(
+            self._url, self._context, route_from(self._probe.options), self._probe.options["server_name"] or ""
+        )
         try:
             while True:
                 with self._lock:

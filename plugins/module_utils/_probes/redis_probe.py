@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Union
 
 from .._core.errors import InvalidRequest
 from .base import CRITICAL, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
-from .sockets import Stream, address, connect, connect_unix, reason, tls_context, wrap_tls
+from .sockets import Stream, address, connect, connect_unix, failure, tls_context, wrap_tls
 
 _MOST = 1 << 20  # bytes of one answer
 _MOST_ELEMENTS = 100  # of a list
@@ -82,7 +82,7 @@ class RedisProbe(BaseProbe):
                 if "maxclients" not in info:  # before Redis 7
                     info["maxclients"] = redis.setting("maxclients")
         except OSError as exc:
-            raise ProbeFailed("%s: %s" % (where, reason(exc))) from None
+            raise failure(where, exc) from None
         finding = self.finding()
         finding.good = "%s answers (Redis %s, %s)" % (where, info.get("redis_version", "?"), _role(info))
         finding.measure(round(taken, 6), what="the time of a PING to %s" % where)

@@ -13,7 +13,7 @@ import ssl
 import threading
 from typing import Any, Optional
 
-from .base import Deadline, ProbeFailed, TimeUp
+from .base import Deadline, Option, ProbeFailed, TimeUp
 from .certificates import keep_chains
 
 _REASONS = {
@@ -37,24 +37,56 @@ def reason(exc: OSError) -> str:
     return _REASONS.get(exc.errno or 0, "") or exc.strerror or str(exc) or type(exc).__name__
 
 
+# What this host lacks says nothing of the other side.
+_OURS = {
+    errno.EMFILE: "this process has no file descriptor left: raise its limit (ulimit -n) or lower concurrency",
+    errno.ENFILE: "this host has no file descriptor left",
+    errno.ENOMEM: "this host has no memory left",
+    errno.ENOBUFS: "this host has no buffer space left",
+    errno.EADDRNOTAVAIL: "this host has no free port or no such address",
+}
+
+
+def failure(where: str, exc: OSError) -> ProbeFailed:
+    """What an error of a connection says of its other side: critical, unless the reason is this host's own."""
+    if exc.errno in _OURS and not isinstance(exc, (ssl.SSLError, socket.gaierror)):
+        return ProbeFailed("%s: %s" % (where, _OURS[exc.errno]), "unknown")
+    ours = isinstance(exc, socket.gaierror) and exc.errno in (socket.EAI_SYSTEM, socket.EAI_MEMORY)
+    return ProbeFailed("%s: %s" % (where, reason(exc)), "unknown" if ours else "critical")
+
+
 def address(host: str, port: int) -> str:
     """ "example.com:443", "[::1]:443"."""
     return "[%s]:%d" % (host, port) if ":" in host else "%s:%d" % (host, port)
 
 
-def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """A TCP connection to the first of the host's addresses that takes one. Raises ProbeFailed, TimeUp."""
+FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
+FAMILY = Option(
+    "text", "The only kind of addresses to use. By default all of the name's are tried.", choices=("ipv4", "ipv6")
+)
+
+
+def connect(host: str, port: int, deadline: Deadline, family: Optional[str] = None) -> socket.socket:
+    """A TCP connection to the first of the host's addresses that takes one. Raises ProbeFailed, TimeUp.
+
+    `family`: a key of FAMILIES, to which addresses are limited.
+    """
     where = address(host, port)
     deadline.doing = "resolving %s" % host
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as exc:
-        text = reason(exc) if isinstance(exc, OSError) else "the name is not valid"
-        raise ProbeFailed("%s: %s" % (where, text)) from None
+        found = socket.getaddrinfo(host, port, FAMILIES.get(family or "", 0), socket.SOCK_STREAM)
+    except OSError as exc:
+        raise failure(where, exc) from None
+    except UnicodeError:
+        raise ProbeFailed("%s: the name is not valid" % where) from None
     deadline.doing = "connecting to %s" % where
-    failure = ""
-    for place, (family, kind, protocol, _name, target) in enumerate(found):
-        connection = socket.socket(family, kind, protocol)
+    problem: Optional[ProbeFailed] = None
+    for place, (number, kind, protocol, _name, target) in enumerate(found):
+        try:
+            connection = socket.socket(number, kind, protocol)
+        except OSError as exc:
+            problem = failure(where, exc)
+            continue
         try:
             # One address that does not answer must not take the time of the others.
             connection.settimeout(deadline.left() / (len(found) - place))
@@ -63,22 +95,23 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
             return connection
         except OSError as exc:
             connection.close()
-            if isinstance(exc, (TimeoutError, socket.timeout)):
-                failure = failure or "no answer"
-            else:
-                failure = reason(exc)
+            if not isinstance(exc, (TimeoutError, socket.timeout)):
+                problem = failure(where, exc)
         except BaseException:
             connection.close()
             raise
-    if failure == "no answer":
+    if problem is None:
         raise TimeUp
-    raise ProbeFailed("%s: %s" % (where, failure))
+    raise problem
 
 
 def connect_unix(path: str, deadline: Deadline) -> socket.socket:
     """A connection to a Unix socket. Raises ProbeFailed, TimeUp."""
     deadline.doing = "connecting to %s" % path
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as exc:
+        raise failure(path, exc) from None
     try:
         connection.settimeout(deadline.left())
         connection.connect(path)
@@ -87,7 +120,7 @@ def connect_unix(path: str, deadline: Deadline) -> socket.socket:
         if isinstance(exc, (TimeoutError, socket.timeout)):
             raise TimeUp from None
         if isinstance(exc, OSError):
-            raise ProbeFailed("%s: %s" % (path, reason(exc))) from None
+            raise failure(path, exc) from None
         raise
     return connection
 

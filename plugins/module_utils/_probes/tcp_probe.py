@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from .._core.errors import InvalidRequest
 from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
 from .json_path import brief
-from .sockets import Stream, address, connect, reason, tls_context, wrap_tls
+from .sockets import FAMILY, Stream, address, connect, failure, tls_context, wrap_tls
 
 _MOST = 65536  # bytes of an answer that are looked at
 
@@ -22,6 +22,7 @@ class TcpProbe(BaseProbe):
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "host": Option("text", "Name or address.", required=True),
         "port": Option("port", "Port.", required=True),
+        "family": FAMILY,
         "send": Option("text", "Text to send; `\\n` and the like in double quotes, as YAML has it.", secret=True),
         "expect": Option("regular expression", "What must be found in what the other side says; it is waited for."),
         "tls": Option("boolean", "Whether to speak TLS.", False),
@@ -42,7 +43,7 @@ class TcpProbe(BaseProbe):
         where = address(options["host"], options["port"])
         finding = self.finding()
         finding.good = "%s takes connections" % where
-        connection = connect(options["host"], options["port"], deadline)
+        connection = connect(options["host"], options["port"], deadline, options["family"])
         with contextlib.closing(connection):
             try:
                 if options["tls"]:
@@ -56,7 +57,7 @@ class TcpProbe(BaseProbe):
                     self._expect(stream, where, deadline)
                     finding.good = "%s says what is expected" % where
             except OSError as exc:
-                raise ProbeFailed("%s: %s" % (where, reason(exc))) from None
+                raise failure(where, exc) from None
             finally:
                 connection.close()
         finding.measure(deadline.elapsed(), what="the time of %s" % where)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, format_value
-from .sockets import address, reason
+from .sockets import address, failure
 
 _EPOCH = 2208988800  # 1970 in seconds since 1900
 _AGAIN = 1.0
@@ -42,7 +42,7 @@ class TimeProbe(BaseProbe):
                 sock.connect(target)
                 sent, packet, received = self._ask(sock, deadline)
         except OSError as exc:
-            raise ProbeFailed("%s: %s" % (where, reason(exc))) from None
+            raise failure(where, exc) from None
         leap, stratum = packet[0] >> 6, packet[1]
         if leap == 3 or not 0 < stratum < 16:
             raise ProbeFailed("%s does not know the time itself (stratum %d)" % (where, stratum))

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from .base import BELOW, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .certificates import sent_chain
-from .sockets import Stream, address, connect, reason, tls_context, wrap_tls
+from .sockets import FAMILY, Stream, address, connect, failure, tls_context, wrap_tls
 
 # What to say before TLS begins, and what to wait for; the last line of each answer ends the wait.
 _STARTTLS = {
@@ -31,6 +31,7 @@ class TlsProbe(BaseProbe):
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "host": Option("text", "Name or address.", required=True),
         "port": Option("port", "Port.", 443),
+        "family": FAMILY,
         "server_name": Option("text", "The name that it must be for, if that is not `host`."),
         "validate_certs": Option(
             "boolean",
@@ -58,7 +59,7 @@ class TlsProbe(BaseProbe):
         )
         where = address(options["host"], options["port"])
         name = options["server_name"] or options["host"]
-        connection = connect(options["host"], options["port"], deadline)
+        connection = connect(options["host"], options["port"], deadline, options["family"])
         try:
             with contextlib.closing(connection):
                 if options["starttls"]:
@@ -69,7 +70,7 @@ class TlsProbe(BaseProbe):
         except ssl.SSLCertVerificationError as exc:
             raise ProbeFailed("%s: %s" % (where, _untrusted(exc, name))) from None
         except OSError as exc:
-            raise ProbeFailed("%s: %s" % (where, reason(exc))) from None
+            raise failure(where, exc) from None
         finding = self.finding()
         first = min(chain, key=lambda one: one.expires)
         days = (first.expires - time.time()) / 86400

@@ -308,9 +308,11 @@ def test_a_large_body_that_is_allowed(check: Check, web: Nginx) -> None:
         (b"SSH-2.0-OpenSSH\r\n", "the answer is not HTTP"),
         (b"", "closed the connection without an answer"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "the body ended too early"),
-        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n", "not valid HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50000 + b"\r\n", "not valid HTTP"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 200, "not valid HTTP"),
         (b"HTTP/1.1 302 Found\r\nLocation: gopher://x/\r\n\r\n", "not http or https"),
     ],
+    ids=["ssh", "nothing", "short", "headers", "interim", "gopher"],
 )
 def test_answers_that_are_none(check: Check, serve: Serve, answer: bytes, problem: str) -> None:
     def handler(connection: socket.socket) -> None:
