@@ -33,7 +33,7 @@ class Response(http.client.HTTPResponse):
     """http.client's takes the interim answers 102 and 103 for the answer, and refuses more than 100 headers."""
 
     def begin(self) -> None:
-        if self.headers is not None:
+        if hasattr(self, "code"):  # called before
             return
         version, status, reason = self._read_status()  # type: ignore[attr-defined]
         interim = 0
