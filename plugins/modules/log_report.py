@@ -7,15 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: log_report
-short_description: Performance and errors out of an application's logs
+short_description: Report performance and errors from an application's logs
 version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Reads logs in one pass and in bounded memory, rotated and compressed ones (C(.gz), C(.zst), C(.xz)) too, and returns how many
-    operations there were, how fast, how slow, and with which errors.
-  - A line is an error when its level is one of O(error_levels), its status is O(error_status) or more, or it has an error code.
+  - Reads logs in one pass and in bounded memory, including rotated and compressed ones (C(.gz), C(.zst), C(.xz)), and returns how
+    many operations there were, how long they took, and how many failed.
+  - A line is an error if its level is one of O(error_levels), its status is O(error_status) or more, or it has an error code. Codes
+    that stand for success, such as V(00000), are not errors.
   - Percentiles are nearest ranks, within 1 % of the exact value. Counts, means and maxima are exact.
+  - A warning is shown if most lines have no readable time, or no known level, status or error code, or are not in the O(format),
+    as the report would otherwise look like that of a quiet log.
   - Nothing of a line is returned but names of operations (without what follows a C(?)) and codes of errors.
 extends_documentation_fragment:
   - day2.ops.attributes
@@ -32,63 +35,97 @@ options:
   format:
     description:
       - V(json) is one JSON object a line.
-      - V(combined) is the access log of nginx and Apache, with nginx's C($request_time) at the end if it has one.
+      - V(combined) is the access log of nginx and Apache, common or combined, with nginx's C($request_time) at the end if it has one.
+        Requests that are not HTTP are the operation V((invalid request\)).
       - V(regex) takes lines apart by O(pattern).
     type: str
     choices: [json, combined, regex]
     default: json
   pattern:
     description:
-      - For O(format=regex), a regular expression of Python that is searched for in each line, with groups named for what they
-        hold, of V(time), V(operation), V(duration), V(status), V(level) and V(code).
+      - For O(format=regex), a Python regular expression that is searched for in each line, with named groups V(time),
+        V(operation), V(duration), V(status), V(level) and V(code), any of which can be left out.
     type: str
+  multiline:
+    description:
+      - A Python regular expression that the first line of each record matches, for example V(^[0-9]{4}-). Other lines, such as those
+        of a stack trace, belong to the record before them.
+      - With O(format=regex), O(pattern) is searched for in the whole record, whose lines end in C(\\n). With O(format=json), a record
+        is one object over several lines, or an object in one line, in which case further lines are left out.
+    type: str
+  unwrap:
+    description:
+      - Whether to read the application's own lines out of those of Docker (C(json-file)), containerd (CRI), CloudWatch Logs, and
+        C(journalctl -o json), and JSON out of what follows a time and a name.
+      - If a line of JSON has no time of its own, that of the wrapper is used.
+    type: bool
+    default: true
   since:
-    description: Only lines from this time on. A time in ISO 8601, or a duration before now such as V(24h).
+    description:
+      - Only lines from this time on. A time in ISO 8601, in O(timezone) if it has no offset, or a duration before now such as V(24h).
     type: str
   until:
     description: Only lines before this time. A time, or a duration before now.
     type: str
   fields:
     description:
-      - For O(format=json), the names of the fields, where they are not the common ones. V(a.b) is the member C(b) of C(a).
-      - By default the first that a line has and that is not null is taken.
+      - For O(format=json), the names of the fields, if they are not the common ones. V(a.b) is the member C(b) of C(a).
+      - By default the first one that a line has and that is not null is used.
     type: dict
     default: {}
     suboptions:
       time:
-        description: When. The common names are C(timestamp), C(@timestamp), C(time), C(ts), C(datetime), C(asctime).
+        description: >-
+          Time of the line. The common names are C(timestamp), C(@timestamp), C(time), C(ts), C(datetime), C(asctime),
+          C(__REALTIME_TIMESTAMP).
         type: str
       operation:
-        description: What was done. The common names are C(operation), C(op), C(action), C(event), C(route), C(endpoint), C(path).
+        description: Name of the operation. The common names are C(operation), C(op), C(action), C(event), C(route), C(endpoint), C(path).
         type: str
       duration:
         description:
-          - How long it took. The common names are C(duration_s), C(duration_ms), C(duration_us), C(duration_ns), C(duration),
+          - Duration of the operation. The common names are C(duration_s), C(duration_ms), C(duration_us), C(duration_ns), C(duration),
             C(processing_time_seconds), C(response_time_ms), C(response_time), C(elapsed_ms), C(elapsed), C(latency_ms), C(latency),
             C(request_time).
-          - A number, in O(duration_unit), or a text such as V(12ms).
+          - A number in O(duration_unit), or text such as V(12ms), V(340µs), V(1m2.5s), V(00:00:01.25) or V(PT0.5S).
         type: str
       status:
-        description: The status of HTTP. The common names are C(status), C(status_code), C(http_status).
+        description:
+          - HTTP status. The common names are C(status), C(status_code), C(http_status), C(statusCode), C(http.status_code),
+            C(res.statusCode). Of these, the first that holds three digits is used, as C(status) is often a word.
+          - A field that is named here can hold any number, for example an exit status together with O(error_status=1).
         type: str
       level:
-        description: The level of the line. The common names are C(level), C(levelname), C(severity), C(log.level).
+        description: >-
+          Level of the line. The common names are C(level), C(levelname), C(severity), C(log.level), C(log_level), C(loglevel), C(lvl),
+          C(error_severity), C(severity_text), C(@l), C(PRIORITY).
         type: str
       code:
-        description: The code of an error. The common names are C(error_code), C(error.code), C(err_code).
+        description: Error code. The common names are C(error_code), C(error.code), C(err_code).
         type: str
   time_format:
     description:
-      - How times are written, as for C(strptime) of Python, for example V(%Y/%m/%d %H:%M:%S).
-      - By default ISO 8601, or a number since the epoch, whose size tells seconds, milliseconds, microseconds or nanoseconds.
-      - A time without an offset is UTC.
+      - Format of times, as for Python's C(strptime), for example V(%Y/%m/%d %H:%M:%S).
+      - By default ISO 8601 (also without separators), the forms of syslog, Apache, nginx, HTTP and C(asctime), and numbers since the
+        epoch, whose size tells seconds, milliseconds, microseconds or nanoseconds, are recognized.
+      - A time without a year is in the last year in which it is not later than the file's last change.
     type: str
+  timezone:
+    description:
+      - Time zone of times without an offset, in logs and in O(since) and O(until). A name such as V(Europe/Berlin), which requires
+        the time zone database on the host, or an offset such as V(+02:00).
+    type: str
+    default: UTC
   duration_unit:
     description: The unit of durations. The default is what the name of the field ends in, such as C(_ms), else seconds.
     type: str
     choices: [s, ms, us, ns]
   error_levels:
-    description: Levels that make a line an error, in upper or lower case.
+    description:
+      - Levels that make a line an error, in upper or lower case.
+      - Each includes its other spellings, such as C(err), C(SEVERE) and C(E) for V(error), C(crit), C(emerg), C(dpanic), and numbers.
+        Numbers from 0 to 7 are those of syslog and journald, numbers from 10 those of bunyan and pino, where 50 is V(error) and 60
+        V(fatal).
     type: list
     elements: str
     default: [error, critical, fatal, alert, emergency, panic]
@@ -101,7 +138,7 @@ options:
     type: int
     default: 10
   show_unparsable:
-    description: Return the beginnings of the first lines that can't be read. They may hold secrets.
+    description: Return the beginnings of the first unreadable lines. They may contain secrets.
     type: bool
     default: false
 seealso:
@@ -271,7 +308,17 @@ outside_window:
   returned: success
   sample: 0
 without_time:
-  description: Lines left out as they have no time that can be read, while a window was asked for.
+  description: Lines without a readable time. They are left out if O(since) or O(until) is set.
+  type: int
+  returned: success
+  sample: 0
+without_level:
+  description: Lines without a known level, status or error code. Errors among them are not counted.
+  type: int
+  returned: success
+  sample: 0
+continuation_lines:
+  description: Lines that belong to the one before them, according to O(multiline).
   type: int
   returned: success
   sample: 0

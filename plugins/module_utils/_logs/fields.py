@@ -5,24 +5,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
+# Of the line that a log driver or collector has put around the application's own.
+WRAPPER_TIME = "@wrapper.time"
+
 Column = Optional[Sequence[Optional[bytes]]]
 
-# What loggers call them, the most telling first. Of several that a line has, the first that is not null counts.
+# What loggers call them, the most telling first. Of several that a line has, the first that is not null counts; of
+# statuses the first that is one of HTTP, as "status" is "ok" for many.
 COMMON: dict[str, tuple[str, ...]] = {
-    "time": ("timestamp", "@timestamp", "time", "ts", "datetime", "asctime"),
+    "time": (
+        *("timestamp", "@timestamp", "time", "ts", "datetime", "asctime", "__REALTIME_TIMESTAMP"),
+        WRAPPER_TIME,
+    ),
     "operation": ("operation", "op", "action", "event", "route", "endpoint", "path"),
     "duration": (
         *("duration_s", "duration_ms", "duration_us", "duration_ns", "duration", "processing_time_seconds"),
         *("response_time_ms", "response_time", "elapsed_ms", "elapsed", "latency_ms", "latency", "request_time"),
     ),
-    "status": ("status", "status_code", "http_status"),
-    "level": ("level", "levelname", "severity", "log.level"),
+    "status": ("status", "status_code", "http_status", "statusCode", "http.status_code", "res.statusCode"),
+    "level": (
+        *("level", "levelname", "severity", "log.level", "log_level", "loglevel", "lvl", "error_severity"),
+        *("severity_text", "@l", "PRIORITY"),
+    ),
     "code": ("error_code", "error.code", "err_code"),
 }
 ROLES = tuple(COMMON)
+HTTP_STATUS = re.compile("[1-9][0-9]{2}")
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
@@ -56,7 +68,18 @@ class Fields:
         for role, common in COMMON.items():
             name = chosen.get(role)
             self.names[role] = (name,) if name else common
+        if chosen.get("time"):
+            self.names["time"] += (WRAPPER_TIME,)
         self._unit = unit
+
+    def takes(self, role: str, kind: str, text: str) -> bool:
+        """Whether a value is taken for the role, or the next of its names is looked for.
+
+        :param kind: "string", "number", "true" or "false".
+        """
+        if role != "status" or len(self.names[role]) == 1:
+            return True
+        return kind in ("string", "number") and bool(HTTP_STATUS.fullmatch(text))
 
     def unit(self, name: str) -> float:
         """Seconds in one unit of the field."""
@@ -71,10 +94,17 @@ class Fields:
         for role, names in self.names.items():
             for name in names:
                 value = lookup(line, name)
-                if value is not None and not isinstance(value, (dict, list)):
+                if value is not None and not isinstance(value, (dict, list)) and self.takes(role, *_written(value)):
                     found[role] = (name, value)
                     break
         return found
+
+
+def _written(value: Any) -> tuple[str, str]:
+    """Kind and text of a value."""
+    if isinstance(value, bool):
+        return ("true" if value else "false"), ""
+    return "string", str(value)  # numbers are kept as they are written
 
 
 def lookup(line: Mapping[str, Any], name: str) -> Any:

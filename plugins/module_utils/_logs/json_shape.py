@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple, Optional
 
-from .fields import ROLES, Columns, Fields
+from .fields import HTTP_STATUS, ROLES, Columns, Fields
 from .times import ISO_MOMENT, iso_shape
 
 _PLAIN = rb'[^"\\\x00-\x1f]*'
@@ -22,6 +22,8 @@ _ESCAPES = rb'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1
 _INTEGER = rb"-?(?!0[0-9])[0-9]+"
 _DECIMAL = _INTEGER + rb"(?:\.[0-9]+)?"
 _NUMBER = _DECIMAL + rb"(?:[eE][+-]?[0-9]+)?"
+_HTTP_STATUS = HTTP_STATUS.pattern.encode("ascii")
+_NO_STATUS = {"string": b'(?!"' + _HTTP_STATUS + b'")', "number": b"(?!" + _HTTP_STATUS + rb"[\s,}])"}
 _SPACE = rb"[ \t\r]*"
 _LITERAL = rb"(?:true|false|null)"
 _ANY = b"(?:" + b"|".join((_STRING, _NUMBER, _LITERAL)) + b")"
@@ -92,6 +94,7 @@ class _Reader:
         self._at = 0
         self._pieces: list[bytes] = []
         self._members: list[_Member] = []
+        self._refused: list[_Member] = []  # values that are no status; a line in which one is has another shape
 
     def shape(self) -> Shape:
         kind, _text = self._next()
@@ -103,10 +106,13 @@ class _Reader:
         found = self._pick()
         iso, unit = False, 1.0
         for role, member in found.items():
-            self._pieces[member.place], is_iso = _group(role, member)
+            only_http = role == "status" and len(self._fields.names[role]) > 1
+            self._pieces[member.place], is_iso = _status(member) if only_http else _group(role, member)
             iso = iso or is_iso
             if role == "duration":
                 unit = self._fields.unit(member.path)
+        for member in self._refused:
+            self._pieces[member.place] = _NO_STATUS.get(member.kind, b"") + self._pieces[member.place]
         places = sorted(found, key=lambda role: found[role].place)
         # The newline before a line is the literal that the search for the next one looks for.
         expression = b"\\n" + b"".join(self._pieces) + _SPACE + b"(?=\\n)"
@@ -123,13 +129,22 @@ class _Reader:
         for role in ROLES:
             for name in self._fields.names[role]:
                 wanted = by_path.get(name)
-                if wanted is not None and wanted.kind not in ("null", "container"):
+                if wanted is None or wanted.kind in ("null", "container"):
+                    continue
+                if self._takes(role, wanted):
                     found[role] = wanted
                     break
+                if b"\\" in wanted.text:
+                    raise _NoShape
+                self._refused.append(wanted)
         places = [member.place for member in found.values()]
         if len(set(places)) != len(places):
             raise _NoShape  # one field for two roles
         return found
+
+    def _takes(self, role: str, member: _Member) -> bool:
+        text = member.text[1:-1] if member.kind == "string" else member.text
+        return self._fields.takes(role, member.kind, text.decode("utf-8", "replace"))
 
     def _next(self) -> tuple[str, bytes]:
         match = _TOKEN.match(self._line, self._at)
@@ -226,6 +241,11 @@ def _group(role: str, member: _Member) -> tuple[bytes, bool]:
             return f'"({ISO_MOMENT % separator}{digits}{offset})"'.encode("ascii"), True
         return b'"(' + _PLAIN + b')"', False
     return b"(" + (_number(member.text) if member.kind == "number" else b"true|false") + b")", False
+
+
+def _status(member: _Member) -> tuple[bytes, bool]:
+    quote = b'"' if member.kind == "string" else b""
+    return quote + b"(" + _HTTP_STATUS + b")" + quote, False
 
 
 def _number(text: bytes) -> bytes:

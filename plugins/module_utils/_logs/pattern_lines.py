@@ -11,13 +11,7 @@ from typing import Any, Callable
 from .._core.errors import InvalidRequest
 from .fields import ROLES, Columns, Fields
 from .tally import Tally
-
-# Apache's and nginx's "combined" (and "common"); nginx's $request_time may follow.
-COMBINED = (
-    r'\S+ \S+ \S+ \[(?P<time>[^\]]+)\] "(?P<operation>[A-Z]+ [^ "?]*)[^"]*" (?P<status>[0-9]{3}) \S+'
-    r'(?: "[^"]*" "[^"]*"(?: "?(?P<duration>[0-9]+\.[0-9]+)"?)?)?'
-)
-COMBINED_TIME = "%d/%b/%Y:%H:%M:%S %z"
+from .unwrap import NEWLINE
 
 
 def compile_pattern(pattern: str) -> re.Pattern[bytes]:
@@ -55,7 +49,7 @@ class PatternLines:
         for line in lines:
             if not line.strip():
                 continue
-            match = self._search(line)
+            match = self._search(line.rstrip(b"\r").replace(NEWLINE, b"\n"))
             if match is None:
                 self._bad(line)
             else:

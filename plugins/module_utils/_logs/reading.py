@@ -22,11 +22,15 @@ _LONGEST_LINE = 4 << 20  # bytes; what is longer is skipped, as one line that ca
 
 
 class LogFile(NamedTuple):
-    """A file that is open: it stays the same when it is rotated meanwhile. `size` is as it is stored."""
+    """A file that is open: it stays the same when it is rotated meanwhile. `size` is as it is stored.
+
+    `mtime` is when it was last written, in seconds since the epoch.
+    """
 
     path: str
     fd: int
     size: int
+    mtime: float
 
 
 class Block(NamedTuple):
@@ -72,7 +76,7 @@ def opened(paths: Sequence[str], since: Optional[float]) -> Iterator[tuple[list[
             if since is not None and info.st_mtime < since:
                 old.append(path)
             else:
-                files.append(LogFile(path, fd, info.st_size))
+                files.append(LogFile(path, fd, info.st_size, info.st_mtime))
         yield files, old
 
 

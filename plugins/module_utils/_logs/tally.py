@@ -11,20 +11,24 @@ from collections.abc import Sequence
 from itertools import compress, repeat
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest
 from .._core.percentiles import LARGEST, Histogram
-from .._core.units import parse_duration
+from .durations import written_duration
 from .fields import Columns
-from .times import Clock, iso_seconds
+from .levels import common_name
+from .times import Clock
 
 MOST_NAMES = 500  # operations, and codes, that are told apart; a histogram is 17 KB
 OTHER = "(other)"
 _PENDING = 1 << 14  # durations that are kept until they are counted
 _LONGEST_NAME = 200
+_SUCCESS = (b"", b"false", b"none", b"null", b"-", b"ok", b"success")
 
 
 class Rules(NamedTuple):
-    """What counts. `since` and `until` are in seconds since the epoch: since <= time < until."""
+    """What counts. `since` and `until` are in seconds since the epoch: since <= time < until.
+
+    `error_levels` are in lower case; each stands for the other ways in which loggers write it, too.
+    """
 
     since: Optional[float]
     until: Optional[float]
@@ -52,6 +56,7 @@ class Tally:
         self.errors = 0
         self.outside = 0
         self.without_time = 0
+        self.without_level = 0  # nor status, nor code: whether they are errors can't be told
         self.bad_durations = 0
         self.first = math.inf
         self.last = -math.inf
@@ -59,7 +64,7 @@ class Tally:
         self._operations: dict[Optional[str], Operation] = {}
         self._pending: defaultdict[Optional[bytes], list[float]] = defaultdict(list)
         self._pending_count = 0
-        self._judged: dict[tuple[Optional[bytes], ...], Optional[str]] = {}
+        self._judged: dict[tuple[Optional[bytes], ...], tuple[Optional[str], bool]] = {}
 
     def add(self, columns: Columns) -> None:
         """Add lines that have the same fields."""
@@ -75,34 +80,33 @@ class Tally:
         self._measure(columns)
 
     def _within(self, columns: Columns) -> Optional[list[bool]]:
-        """Which lines are in the window; None for all. Tells the first and last moment of those on the way."""
+        """Which lines are in the window; None for all. Notes the first and last moment of those."""
         since = -math.inf if self.rules.since is None else self.rules.since
         until = math.inf if self.rules.until is None else self.rules.until
         everything = since == -math.inf and until == math.inf
         times = columns.time
         if times is None:
-            if everything:
-                return None
             self.without_time += columns.lines
-            return [False] * columns.lines
+            return None if everything else [False] * columns.lines
         if columns.iso and self.clock.auto:
             # The same second sorts wrongly ("00.5Z" before "00Z"), so that only whole seconds are told this way.
-            low = math.floor(iso_seconds(min(times)))  # type: ignore[type-var,arg-type]
-            high = math.floor(iso_seconds(max(times)))  # type: ignore[type-var,arg-type]
-            if since <= low and high + 1 <= until:
-                self._seen(low, high)
-                return None
-            if high + 1 <= since or low >= until:
-                self.outside += columns.lines
-                return [False] * columns.lines
+            first, last = (self.clock.seconds(one(times)) for one in (min, max))  # type: ignore[type-var]
+            if first is not None and last is not None:
+                low, high = math.floor(first), math.floor(last)
+                if since <= low and high + 1 <= until:
+                    self._seen(low, high)
+                    return None
+                if high + 1 <= since or low >= until:
+                    self.outside += columns.lines
+                    return [False] * columns.lines
         seconds = [self.clock.seconds(one) for one in times]
         known = [one for one in seconds if one is not None and since <= one < until]
         if known:
             self._seen(math.floor(min(known)), math.floor(max(known)))
-        if everything:
-            return None
         lost = sum(1 for one in seconds if one is None)
         self.without_time += lost
+        if everything:
+            return None
         self.outside += columns.lines - lost - len(known)
         return [one is not None and since <= one < until for one in seconds]
 
@@ -116,30 +120,41 @@ class Tally:
         for kind, count in kinds.items():
             operation = self._operation(kind[0])
             operation.count += count
-            if kind[1:] in self._judged:
-                code = self._judged[kind[1:]]
-            else:
-                if len(self._judged) > 10 * MOST_NAMES:
-                    self._judged.clear()
-                code = self._judged[kind[1:]] = self._error(*kind[1:])
+            code = self._judge(kind[1:], count)
             if code is not None:
                 operation.errors += count
                 self.errors += count
                 full = len(self.errors_by_code) >= MOST_NAMES and code not in self.errors_by_code
                 self.errors_by_code[OTHER if full else code] += count
 
+    def _judge(self, kind: tuple[Optional[bytes], ...], count: int) -> Optional[str]:
+        """What lines with this status, level and code are known by as errors; None for no errors."""
+        if kind not in self._judged:
+            if len(self._judged) > 10 * MOST_NAMES:
+                self._judged.clear()
+            self._judged[kind] = (self._error(*kind), self._tells(*kind))
+        code, tells = self._judged[kind]
+        if not tells:
+            self.without_level += count
+        return code
+
+    def _tells(self, status: Optional[bytes], level: Optional[bytes], code: Optional[bytes]) -> bool:
+        """Can it be told whether the line is an error?"""
+        name = (_text(level) or "").lower()
+        return bool(code or _status(status) is not None or name in self.rules.error_levels or common_name(name))
+
     def _error(self, status: Optional[bytes], level: Optional[bytes], code: Optional[bytes]) -> Optional[str]:
         """What an error is known by; None for no error."""
-        named = _text(code)
         number = _status(status)
-        bad_status = number is not None and number >= self.rules.error_status
-        bad_level = level is not None and (_text(level) or "").lower() in self.rules.error_levels
-        has_code = named not in (None, "", "0", "false")
-        if not (bad_status or bad_level or has_code):
-            return None
-        if has_code:
-            return named
-        return (_text(status) if bad_status else _text(level)) or OTHER
+        if code is not None and not _is_success(code):
+            return _text(code)
+        if number is not None and number >= self.rules.error_status:
+            return _text(status) or OTHER
+        name = _text(level) or ""
+        common = common_name(name)
+        if name.lower() in self.rules.error_levels or common in self.rules.error_levels:
+            return common if name.isdecimal() and common else name or OTHER
+        return None
 
     def _measure(self, columns: Columns) -> None:
         texts = columns.duration
@@ -215,6 +230,11 @@ def _status(value: Optional[bytes]) -> Optional[float]:
         return None
 
 
+def _is_success(code: bytes) -> bool:
+    """A code that says that there was no error, such as PostgreSQL's 00000."""
+    return not code.strip(b"0") or code.lower() in _SUCCESS
+
+
 def _duration(text: Optional[bytes], unit: float) -> Optional[float]:
     """Seconds of "12.5" (in the unit) or "12ms"; None when it is no duration."""
     if text is None:
@@ -222,8 +242,8 @@ def _duration(text: Optional[bytes], unit: float) -> Optional[float]:
     try:
         value = float(text) * unit
     except ValueError:
-        try:
-            value = parse_duration(text.decode("utf-8", "replace"))
-        except InvalidRequest:
+        written = written_duration(text.decode("utf-8", "replace"))
+        if written is None:
             return None
+        value = written
     return value if 0 <= value <= LARGEST else None

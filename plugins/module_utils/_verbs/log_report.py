@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timezone, tzinfo
 from typing import Any, Callable, NamedTuple, Optional, Protocol
 
 from .._core.errors import InvalidRequest
@@ -16,11 +17,16 @@ from .._core.percentiles import Histogram
 from .._core.progress import Progress
 from .._core.units import format_duration, format_time, parse_duration, parse_time
 from .._logs.fields import ROLES, UNITS, Fields
+from .._logs.levels import common_name
+from .._logs.multiline import Records, compile_first
 from .._logs.reading import LogFile, blocks, find, opened
 from .._logs.tally import Operation, Rules, Tally
-from .._logs.times import Clock
+from .._logs.times import Clock, zone
+from .._logs.unwrap import Unwrapper
 
 FORMATS = ("json", "combined", "regex")
+_HAS_OFFSET = re.compile(r"[0-9][Tt ].*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$")
+_BYTE_ORDER_MARK = b"\n\xef\xbb\xbf"  # at the beginning of a line; files that were joined have several
 _SHOWN = 5  # lines that can't be read, by their positions
 _SHOWN_BYTES = 200
 
@@ -33,6 +39,9 @@ ARGUMENTS: dict[str, Any] = {
         "until": {"type": "str"},
         "fields": {"type": "dict", "default": {}, "options": {role: {"type": "str"} for role in ROLES}},
         "time_format": {"type": "str"},
+        "timezone": {"type": "str", "default": "UTC"},
+        "multiline": {"type": "str"},
+        "unwrap": {"type": "bool", "default": True},
         "duration_unit": {"type": "str", "choices": list(UNITS)},
         "error_levels": {
             "type": "list",
@@ -56,6 +65,9 @@ class Request(NamedTuple):
     rules: Rules
     fields: Fields
     time_format: str
+    timezone: tzinfo
+    multiline: Optional[re.Pattern[bytes]]
+    unwrap: bool
     slowest: int
     show_unparsable: bool
     now: float
@@ -65,14 +77,18 @@ class _Lines(Protocol):
     def block(self, data: bytes) -> int: ...
 
 
-def moment(text: str, now: float) -> float:
-    """Seconds since the epoch, of a time or of a duration before now. Raises InvalidRequest."""
+def moment(text: str, now: float, naive: tzinfo = timezone.utc) -> float:
+    """Seconds since the epoch, of a time (in the zone `naive` if it has no offset) or of a duration before now.
+
+    Raises InvalidRequest.
+    """
     try:
         return now - parse_duration(text)
     except InvalidRequest:
         pass
     try:
-        return parse_time(text).timestamp()
+        found = parse_time(text)
+        return (found if _HAS_OFFSET.search(text) else found.replace(tzinfo=naive)).timestamp()
     except InvalidRequest:
         raise InvalidRequest(
             f"{text!r} is neither a time nor a duration.",
@@ -83,7 +99,8 @@ def moment(text: str, now: float) -> float:
 def request_from(params: Mapping[str, Any]) -> Request:
     """Check the module's arguments. Raises InvalidRequest."""
     now = time.time()
-    since, until = (None if params[name] is None else moment(params[name], now) for name in ("since", "until"))
+    naive = timezone.utc if params["timezone"] == "UTC" else zone(params["timezone"])
+    since, until = (None if params[name] is None else moment(params[name], now, naive) for name in ("since", "until"))
     if since is not None and since >= (now if until is None else until):
         raise InvalidRequest("The window ends before it begins.", "Set since to an earlier time than until.")
     chosen = {role: name for role, name in (params["fields"] or {}).items() if name}
@@ -97,13 +114,21 @@ def request_from(params: Mapping[str, Any]) -> Request:
         paths=params["paths"],
         format=params["format"],
         pattern=params["pattern"],
-        rules=Rules(since, until, frozenset(level.lower() for level in params["error_levels"]), params["error_status"]),
+        rules=Rules(since, until, _levels(params["error_levels"]), params["error_status"]),
         fields=Fields(chosen, params["duration_unit"]),
         time_format=params["time_format"] or "auto",
+        timezone=naive,
+        multiline=compile_first(params["multiline"]) if params["multiline"] else None,
+        unwrap=params["unwrap"],
         slowest=params["slowest"],
         show_unparsable=params["show_unparsable"],
         now=now,
     )
+
+
+def _levels(names: Sequence[str]) -> frozenset[str]:
+    """The levels and their common names, in lower case."""
+    return frozenset(name.lower() for name in names) | frozenset(filter(None, map(common_name, names)))
 
 
 class Unparsable:
@@ -137,26 +162,22 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     """Read the logs; nothing is ever changed."""
     began = time.monotonic()
     request = request_from(params)
-    tally = Tally(request.rules, _clock(request))
+    clock = Clock(request.time_format, request.timezone)
+    tally = Tally(request.rules, clock)
     bad = Unparsable(request.show_unparsable)
     lines = _reader(request, tally, bad.add)
+    joined = 0
     with opened(find(request.paths), request.rules.since) as (files, old):
         progress.start("Reading %d log files" % len(files), sum(one.size for one in files), "bytes")
         for file in files:
-            _read(file, lines, bad, progress)
+            clock.look_from(min(file.mtime, request.now))
+            joined += _read(request, file, lines, bad, progress)
     result = _result(request, tally, bad)
+    result["continuation_lines"] = joined
     result["files"] = [{"path": one.path, "bytes": one.size} for one in files]
     result["older_files"] = old
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
-
-
-def _clock(request: Request) -> Clock:
-    if request.format == "combined" and request.time_format == "auto":
-        from .._logs.pattern_lines import COMBINED_TIME
-
-        return Clock(COMBINED_TIME)
-    return Clock(request.time_format)
 
 
 def _reader(request: Request, tally: Tally, bad: Callable[[bytes], None]) -> _Lines:
@@ -164,22 +185,56 @@ def _reader(request: Request, tally: Tally, bad: Callable[[bytes], None]) -> _Li
         from .._logs.json_lines import JsonLines
 
         return JsonLines(request.fields, tally, bad)
-    from .._logs.pattern_lines import COMBINED, PatternLines, compile_pattern
+    if request.format == "combined":
+        from .._logs.combined_lines import CombinedLines
 
-    pattern = request.pattern if request.format == "regex" and request.pattern else COMBINED
-    return PatternLines(compile_pattern(pattern), request.fields, tally, bad)
+        return CombinedLines(request.fields, tally, bad)
+    from .._logs.pattern_lines import PatternLines, compile_pattern
+
+    return PatternLines(compile_pattern(request.pattern or ""), request.fields, tally, bad)
 
 
-def _read(file: LogFile, lines: _Lines, bad: Unparsable, progress: Progress) -> None:
-    number = 1
+class _Position:
+    """Gives lines to a reader, and knows which numbers they have in their file."""
+
+    def __init__(self, path: str, lines: _Lines, bad: Unparsable) -> None:
+        self._path = path
+        self._lines = lines
+        self._bad = bad
+        self._number = 1
+
+    def take(self, data: bytes) -> None:
+        """Read lines, each with a newline before it, and one after the last; b"" are none."""
+        if data:
+            count = self._lines.block(data)
+            self._bad.locate(self._path, data, self._number)
+            self._number += count
+
+    def skip(self, data: bytes) -> None:
+        """Count the beginning of a line that is too long to be read."""
+        self._bad.add(data.strip(b"\n"))
+        self._bad.locate(self._path, data, self._number)
+        self._number += 1
+
+
+def _read(request: Request, file: LogFile, lines: _Lines, bad: Unparsable, progress: Progress) -> int:
+    """Read a file. Returns how many lines were joined to the one before."""
+    for_json = request.format == "json"
+    position = _Position(file.path, lines, bad)
+    unwrapper = Unwrapper(for_json) if request.unwrap else None
+    records = Records(request.multiline, for_json) if request.multiline else None
     for block in blocks(file, progress):
-        count = 1
-        if block.whole:
-            count = lines.block(block.data)
-        else:
-            bad.add(block.data.strip(b"\n"))
-        bad.locate(file.path, block.data, number)
-        number += count
+        if not block.whole:
+            position.take(records.flush() if records else b"")
+            position.skip(block.data)
+            continue
+        data = block.data.replace(_BYTE_ORDER_MARK, b"\n")
+        if unwrapper:
+            data = unwrapper.block(data)
+        position.take(records.block(data) if records else data)
+    rest = unwrapper.flush() if unwrapper else b""
+    position.take(records.block(rest) + records.flush() if records else rest)
+    return records.joined if records else 0
 
 
 def _result(request: Request, tally: Tally, bad: Unparsable) -> dict[str, Any]:
@@ -206,30 +261,50 @@ def _result(request: Request, tally: Tally, bad: Unparsable) -> dict[str, Any]:
         ],
         "outside_window": tally.outside,
         "without_time": tally.without_time,
+        "without_level": tally.without_level,
         "bad_durations": tally.bad_durations,
         "unparsable": {"count": bad.count, "first": bad.first},
     }
-    result["msg"] = _message(result, named)
+    result["msg"] = _message(result, named, _has_window(request))
     result["warnings"] = _warnings(request, result)
     return result
 
 
 def _warnings(request: Request, result: Mapping[str, Any]) -> list[str]:
-    """A wrong name would otherwise look like a quiet log."""
-    if request.format != "json":
-        return []
+    """What a wrong option would make look like a quiet log."""
+    window = _has_window(request)
+    total, timeless = result["total"], result["without_time"]
+    read = total + result["outside_window"] + (timeless if window else 0)
     notes = []
-    if result["total"] and not result["latency"]["count"]:
+    bad = result["unparsable"]["count"]
+    if 2 * bad > read + bad:
         notes.append(
-            "No line has a duration. Looked for {}; name the field in fields.".format(_names(request, "duration"))
+            f"{bad} of {read + bad} lines cannot be read as {request.format}. Set format, pattern or multiline."
         )
-    if result["without_time"] and not result["total"] and not result["outside_window"]:
-        notes.append("No line has a time. Looked for {}; name the field in fields.".format(_names(request, "time")))
+    if 2 * timeless > read:
+        left_out = " and are left out" if window else ""
+        notes.append(f"{timeless} of {read} lines have no time that can be read{left_out}. {_hint(request, 'time')}")
+    if 2 * result["without_level"] > total:
+        notes.append(
+            f"{result['without_level']} of {total} lines have no known level, status or error code: errors among them "
+            f"are not counted. {_hint(request, 'level')}"
+        )
+    if request.format == "json" and total and not result["latency"]["count"]:
+        notes.append(f"No line has a duration. {_hint(request, 'duration')}")
     return notes
 
 
-def _names(request: Request, role: str) -> str:
-    return ", ".join(request.fields.names[role])
+def _has_window(request: Request) -> bool:
+    return request.rules.since is not None or request.rules.until is not None
+
+
+def _hint(request: Request, role: str) -> str:
+    further = {"time": ", or time_format", "level": ", or error_levels"}.get(role, "")
+    if request.format == "json":
+        return f"Looked for {', '.join(request.fields.names[role])}. Set fields.{role}{further}."
+    if request.format == "regex" and f"(?P<{role}>" not in (request.pattern or ""):
+        return f"The pattern has no group named {role}."
+    return f"Set {further[5:] or 'format'}."
 
 
 def _rate(request: Request, tally: Tally) -> Optional[float]:
@@ -277,7 +352,7 @@ def _operation(one: Operation) -> dict[str, Any]:
     }
 
 
-def _message(result: Mapping[str, Any], slowest: Sequence[Operation]) -> str:
+def _message(result: Mapping[str, Any], slowest: Sequence[Operation], windowed: bool) -> str:
     text = "%d lines, %d errors (%g %%)" % (result["total"], result["errors"], result["error_rate"])
     latency = result["latency"]
     if latency["count"]:
@@ -286,6 +361,8 @@ def _message(result: Mapping[str, Any], slowest: Sequence[Operation]) -> str:
         )
     if slowest:
         text += f", slowest {slowest[0].name} (p95 {format_duration(slowest[0].durations.percentile(95) or 0.0)})"
+    if result["without_time"] and windowed:
+        text += f", {result['without_time']} lines have no time that can be read"
     if result["unparsable"]["count"]:
         text += ", %d lines can't be read" % result["unparsable"]["count"]
     return text

@@ -46,10 +46,10 @@ class Reference:
             self.bad += 1
             return
         found = {role: self.find(values, role) for role in COMMON}
+        moment = Clock().seconds(None if found["time"] is None else found["time"].encode("utf-8"))
+        self.without_time += moment is None
         if self.since is not None and self.until is not None:
-            moment = Clock().seconds(None if found["time"] is None else found["time"].encode("utf-8"))
             if moment is None:
-                self.without_time += 1
                 return
             if not self.since <= moment < self.until:
                 self.outside += 1
@@ -83,6 +83,8 @@ class Reference:
                 value = values[outer].get(inner) if isinstance(values.get(outer), dict) else None
             if value is not None and not isinstance(value, (dict, list)):
                 text = str(value).lower() if isinstance(value, bool) else str(value)
+                if role == "status" and not (len(text) == 3 and text.isascii() and text.isdecimal() and text[0] != "0"):
+                    continue
                 return text.encode("utf-8", "backslashreplace").decode("utf-8")
         return None
 
@@ -97,14 +99,14 @@ class Reference:
 
     @staticmethod
     def error(status: Optional[str], level: Optional[str], code: Optional[str]) -> Optional[str]:
-        if code not in (None, "", "0", "false"):
+        if code is not None and code.strip("0") and code.lower() not in ("false", "-", "ok", "none", "null", "success"):
             return code
         try:
             if status is not None and float(status) >= 500:
                 return status
         except ValueError:
             pass
-        return level if level is not None and level.lower() in LEVELS else None
+        return level if level is not None and level.lower() in (*LEVELS, "err") else None
 
 
 class Number(str):
@@ -165,11 +167,12 @@ LINE = st.fixed_dictionaries(
     {},
     optional={
         "timestamp": TIME,
-        "level": st.sampled_from(["INFO", "ERROR", "critical", None]),
+        "level": st.sampled_from(["INFO", "ERROR", "critical", "err", None]),
         "message": VALUE,
         "operation": TEXT | st.none(),
         "op": TEXT,
-        "status": st.sampled_from([200, 404, 500, "503", 5.5e2, None]),
+        "status": st.sampled_from([200, 404, 500, "503", 5.5e2, 1, "ok", "0503", "503 x", "\\u0035", True, None]),
+        "status_code": st.sampled_from([200, 503, "500", -500, None]),
         "duration_ms": NUMBER | st.sampled_from(["12", "x", None]),
         "duration": NUMBER,
         "error": VALUE,

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Takes an application's lines out of what log drivers and collectors put around them, line for line.
+
+Known are Docker's json-file, containerd's files (CRI), events of CloudWatch Logs and its exports, journalctl -o json,
+and JSON after a time of syslog. A line of JSON gets the time that is around it, for when it has none of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from .fields import WRAPPER_TIME
+
+NEWLINE = b"\r"  # within a line that was several: white space for JSON, too
+
+_LOOKED_AT = 5  # lines of a block
+_PART = 16384  # bytes: Docker splits lines that are longer
+_ISO = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+_SYSLOG = rb"[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}"
+_CRI = re.compile(b"(" + _ISO + rb") (stdout|stderr) ([FP])(?::\S*)? (.*)", re.DOTALL)
+_STAMPED = re.compile(rb"(?:<[0-9]+>(?:1 )?)?(" + _ISO + b"|" + _SYSLOG + rb") [^{]{0,300}(\{.*\})\s*", re.DOTALL)
+_CLOUDWATCH = ("ingestionTime", "eventId", "id", "logStreamName")
+
+
+class _Wrapped(NamedTuple):
+    """What was around: `partial` when the line goes on in the next one of that stream."""
+
+    text: bytes
+    time: Any
+    stream: Any = None
+    partial: bool = False
+    priority: Any = None
+
+
+class Unwrapper:
+    """Keeps the beginnings of lines that were split, until they end.
+
+    :param for_json: whether lines are read as JSON; those that hold none then stay as they are.
+    """
+
+    def __init__(self, for_json: bool) -> None:
+        self._for_json = for_json
+        self._parts: dict[Any, list[bytes]] = {}
+
+    def block(self, data: bytes) -> bytes:
+        """Lines, each with a newline before it, and one after the last; as many are returned."""
+        lines = data.split(b"\n")[1:-1]
+        first = [line for line in lines[: 4 * _LOOKED_AT] if line.strip()][:_LOOKED_AT]
+        if not self._parts and all(self._open(line) is None for line in first):
+            return data
+        return b"\n" + b"\n".join([self._line(line) for line in lines]) + b"\n"
+
+    def flush(self) -> bytes:
+        """What began and did not end, at the end of a file."""
+        lines = [b"".join(parts).rstrip(b"\r\n").replace(b"\n", NEWLINE) for parts in self._parts.values()]
+        self._parts.clear()
+        return b"\n" + b"\n".join(lines) + b"\n" if lines else b""
+
+    def _line(self, line: bytes) -> bytes:
+        wrapped = self._open(line)
+        if wrapped is None:
+            return line
+        if wrapped.partial:
+            self._parts.setdefault(wrapped.stream, []).append(wrapped.text)
+            return b""
+        text = b"".join([*self._parts.pop(wrapped.stream, ()), wrapped.text])
+        text = text.rstrip(b"\r\n").replace(b"\n", NEWLINE)
+        if not self._for_json:
+            return text
+        return _with_time(text, wrapped) if text.lstrip().startswith(b"{") else line
+
+    def _open(self, line: bytes) -> Optional[_Wrapped]:
+        if line[:1] == b"{":
+            return _object(line)
+        match = _CRI.match(line)
+        if match:
+            return _Wrapped(match[4], match[1].decode("ascii"), match[2], match[3] == b"P")
+        match = _STAMPED.fullmatch(line) if self._for_json else None
+        return _Wrapped(match[2], match[1].decode("ascii")) if match else None
+
+
+def _object(line: bytes) -> Optional[_Wrapped]:
+    try:
+        values = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(values.get("log"), str) and ("stream" in values or "time" in values):
+        text = _bytes(values["log"])
+        split = len(text) >= _PART and not text.endswith(b"\n")
+        return _Wrapped(text, values.get("time"), str(values.get("stream")), split)
+    if isinstance(values.get("message"), str) and "timestamp" in values and _has(values, _CLOUDWATCH):
+        return _Wrapped(_bytes(values["message"]), values["timestamp"])
+    if isinstance(values.get("MESSAGE"), str) and "__REALTIME_TIMESTAMP" in values:
+        return _Wrapped(_bytes(values["MESSAGE"]), values["__REALTIME_TIMESTAMP"], priority=values.get("PRIORITY"))
+    return None
+
+
+def _has(values: Mapping[str, Any], names: Sequence[str]) -> bool:
+    return any(name in values for name in names)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _with_time(text: bytes, wrapped: _Wrapped) -> bytes:
+    """A JSON object with one member more. What is no valid object stays none."""
+    around = {WRAPPER_TIME: wrapped.time, "PRIORITY": wrapped.priority}
+    members = json.dumps({name: value for name, value in around.items() if value is not None})[1:-1].encode("ascii")
+    head = text.rstrip()
+    if not members or not head.endswith(b"}"):
+        return text
+    head = head[:-1].rstrip()
+    return head + (b"" if head.endswith(b"{") else b", ") + members + b"}"
