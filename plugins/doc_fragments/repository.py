@@ -64,6 +64,28 @@ options:
         description: For the newest this many years that have backups, the newest backup of each.
         type: int
       within:
-        description: All backups made within this time before the newest backup, for example V(30d).
+        description:
+          - All backups made within this time before the newest backup, for example V(30d) or V(1y6mo).
+          - Units are V(y), V(mo), V(w), V(d), V(h), V(min) and V(s), largest first; months and years are those of the calendar.
+          - V(m) is refused where it could mean months, as in restic, or minutes. In V(1y5m7d) it means months.
         type: str
+      within_hourly:
+        description: Within this time before the newest backup, the newest backup of each hour.
+        type: str
+      within_daily:
+        description: Within this time before the newest backup, the newest backup of each day.
+        type: str
+      within_weekly:
+        description: Within this time before the newest backup, the newest backup of each week.
+        type: str
+      within_monthly:
+        description: Within this time before the newest backup, the newest backup of each month.
+        type: str
+      within_yearly:
+        description: Within this time before the newest backup, the newest backup of each year.
+        type: str
+      tags:
+        description: All backups with any of these tags; V(a,b) means those with both.
+        type: list
+        elements: str
 """

@@ -34,6 +34,12 @@ options:
       - The host whose data this is, in the backup's manifest. The default is the host's own name.
       - Set it where that name changes, as in containers, or to go on under the old name after a host was renamed.
     type: str
+  tags:
+    description:
+      - Tags of the backup, such as V(before-upgrade). They are shown, chosen by and kept by (O(keep.tags)).
+      - When the data equals the newest backup, and no backup of it has all of these tags, a further one is written.
+    type: list
+    elements: str
   take_over:
     description:
       - A set belongs to a host and the paths of its stores. The module refuses to write into a set that has backups of others,
@@ -94,6 +100,18 @@ EXAMPLES = r"""
         exclude: ["*.bak"]
     repository: /var/backups/day2
 
+- name: Back up before an upgrade, in a backup that stays
+  day2.ops.backup:
+    name: hawkfish-upgrades
+    source:
+      type: sqlite
+      path: /var/lib/hawkfish/hawkfish.db
+    repository: /var/backups/day2
+    tags: [before-upgrade]
+    keep:
+      within: 30d
+      tags: [before-upgrade]
+
 - name: Bring in the backup that a cron job made
   day2.ops.backup:
     name: hawkfish
@@ -148,6 +166,11 @@ backup:
       description: The host whose data it is.
       type: str
       sample: hawkfish1
+    tags:
+      description: Its tags.
+      type: list
+      elements: str
+      sample: [before-upgrade]
     imported_from:
       description: The copy made by hand that it was made from, if any.
       type: str
@@ -192,7 +215,7 @@ backup:
               sample: 1250
 reason:
   description:
-    - Why a backup was written (V(new), V(changed), V(import)) or not (V(unchanged), V(recent)).
+    - Why a backup was written (V(new), V(changed), V(tags), V(import)) or not (V(unchanged), V(recent)).
   type: str
   returned: success
   sample: unchanged

@@ -30,6 +30,10 @@ options:
   host:
     description: Look only at the backups of this host. The default is all backups in the set.
     type: str
+  tags:
+    description: Look only at the backups that have all of these tags.
+    type: list
+    elements: str
   verify:
     description:
       - How closely to look. V(none) reports no problems; V(quick) compares names, sizes and the manifest's own digest;

@@ -49,6 +49,10 @@ options:
       - By default, V(latest) and O(at) look at the backups of this host, and of these at those of the target's path if there are
         any. A set that has none of this host, and those of one other host only, is restored with a warning.
     type: str
+  tags:
+    description: Restore the newest good backup that has all of these tags, with O(at) the newest of that time or earlier.
+    type: list
+    elements: str
   only:
     description:
       - Restore only these collections (tables, top-level keys), or for files only these paths or globs. All else stays as it is.

@@ -17,10 +17,11 @@ _LARGEST_SIZE = 2**63 - 1
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:([KMGTPE])i?)?B?", re.IGNORECASE)
 _POWERS = "KMGTPE"
 
-# In descending order, as in "1h30m"; "ms" and "mo" before "m" for the expression below.
+# In descending order, as in "1h30m"; "ms", "mo" and "min" before "m" for the expression below.
 _DURATIONS = {"y": 365 * 86400, "mo": 30 * 86400, "w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+_DURATIONS["min"] = _DURATIONS["m"]
 _LONGEST_DURATION = 1000 * 365 * 86400
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|mo|[ywdhms])\s*")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|mo|min|[ywdhms])\s*")
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 _TIME = re.compile(
@@ -60,7 +61,7 @@ def format_size(size: int) -> str:
 def parse_duration(value: Union[str, float]) -> float:
     """Seconds, from "1h", "1h30m", "500ms", "2d", "90" or a number.
 
-    Units are ms, s, m, h, d, w, mo (30 days) and y (365 days), largest first.
+    Units are ms, s, m or min, h, d, w, mo (30 days) and y (365 days), largest first.
 
     :raises InvalidRequest: not a duration, negative, or more than 1000y.
     """

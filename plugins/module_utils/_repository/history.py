@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple, Optional
 
@@ -76,6 +77,11 @@ class History(NamedTuple):
         own = tuple(one for one in self.entries if one.manifest is None or one.manifest.host.casefold() == name)
         return self._replace(entries=own)
 
+    def tagged(self, tags: Collection[str]) -> History:
+        """The backups that have all of these tags, and those whose manifest says nothing that can be believed."""
+        own = tuple(one for one in self.entries if one.manifest is None or set(tags) <= set(one.manifest.tags))
+        return self._replace(entries=own)
+
     def others(self, owner: Owner) -> list[tuple[Owner, list[Manifest]]]:
         """The other owners in the set, and their backups; safety backups make nobody an owner."""
         own = [one.manifest for one in self.entries if one.manifest is not None and one.manifest.kind == BACKUP]
@@ -127,14 +133,21 @@ def _moment(noted: Any, latest: datetime) -> Optional[datetime]:
     return moment if moment is None or moment <= latest else None
 
 
-def retained(history: History, keep: Optional[Keep], extra: tuple[tuple[str, datetime], ...] = ()) -> list[Decision]:
+def retained(
+    history: History, keep: Optional[Keep], extra: tuple[tuple[str, datetime, Collection[str]], ...] = ()
+) -> list[Decision]:
     """What a policy says of each backup of one owner that counts, newest first; without a policy, nothing.
 
-    :param extra: (id, created) of a backup that is about to be made.
+    :param extra: (id, created, tags) of a backup that is about to be made.
     """
     if keep is None:
         return []
-    return decide([(one.id, one.created) for one in history.good] + list(extra), keep)
+    backups = [*((one.id, one.created, one.tags) for one in history.good), *extra]
+    return decide(
+        [(backup, created) for backup, created, _tags in backups],
+        keep,
+        tags={backup: tags for backup, _created, tags in backups},
+    )
 
 
 def remember_confirmed(repository: Repository, name: str, backup_id: str, at: datetime) -> None:

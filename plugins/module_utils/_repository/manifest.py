@@ -78,6 +78,7 @@ class Manifest(NamedTuple):
     sources: tuple[SourcePart, ...]
     imported_from: Optional[str] = None
     encryption: Optional[str] = None
+    tags: tuple[str, ...] = ()
 
     @property
     def content_digest(self) -> str:
@@ -194,8 +195,9 @@ def _from_document(document: Mapping[str, Any]) -> Manifest:
             _check_file(one)
         collections = tuple(Collection(**one) for one in part["collections"])
         parts.append(SourcePart(**dict(part, files=files, collections=collections)))
-    fields = {name: document[name] for name in Manifest._fields}
-    return Manifest(**dict(fields, sources=tuple(parts), created=parse_time(document["created"])))
+    fields = {name: document[name] for name in Manifest._fields if name != "tags"}
+    tags = tuple(document.get("tags", ()))  # version 1 began without
+    return Manifest(**dict(fields, sources=tuple(parts), created=parse_time(document["created"]), tags=tags))
 
 
 def _check_file(one: DataFile) -> None:

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+import re
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
-from .._core.units import format_duration, parse_duration
+from .._core.spans import Span, parse_span
 
 ALL = -1
+TAG = re.compile(r"[^\s,\x00-\x20\x7f]{1,128}")
 
 
 class Keep(NamedTuple):
@@ -20,7 +22,8 @@ class Keep(NamedTuple):
 
     `last` keeps so many of the newest. The others keep the newest backup of each hour, day, ISO week, month or year
     (UTC), for so many of those that have backups at all. -1 is "all of them". `within` keeps what is younger than
-    so many seconds, counted back from the newest backup.
+    a span of the calendar, counted back from the newest backup, and `within_hourly` to `within_yearly` the newest of
+    each period in that span. `tags` keeps what has all tags of any of these.
     """
 
     last: int = 0
@@ -29,20 +32,28 @@ class Keep(NamedTuple):
     weekly: int = 0
     monthly: int = 0
     yearly: int = 0
-    within: Optional[float] = None
+    within: Optional[Span] = None
+    within_hourly: Optional[Span] = None
+    within_daily: Optional[Span] = None
+    within_weekly: Optional[Span] = None
+    within_monthly: Optional[Span] = None
+    within_yearly: Optional[Span] = None
+    tags: tuple[frozenset[str], ...] = ()
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Keep:
         """A policy from the suboptions of `keep`; None means not given.
 
-        :raises InvalidRequest: an unknown word, not a count, not a duration, or nothing would be kept.
+        :raises InvalidRequest: an unknown word, not a count, not a span, or nothing would be kept.
         """
         given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         for name, value in given.items():
             if name not in cls._fields:
                 raise InvalidRequest("keep: %s is unknown." % name, "Choose from %s." % ", ".join(cls._fields))
-            if name == "within":
-                given[name] = parse_duration(value)
+            if name == "tags":
+                given[name] = tuple(frozenset(check_tags(one.split(","))) for one in value)
+            elif name.startswith("within"):
+                given[name] = _span(name, value)
             elif isinstance(value, bool) or not isinstance(value, int) or value < ALL:
                 raise InvalidRequest("keep: %s is %r." % (name, value), "It is a count, for example 7, or -1 for all.")
         if not any(given.values()):
@@ -50,14 +61,24 @@ class Keep(NamedTuple):
         return cls(**given)
 
 
+def _span(name: str, value: Any) -> Optional[Span]:
+    try:
+        span = parse_span(value)
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"keep: {name}: {exc.message}", exc.hint) from exc
+    return span if span.months or span.seconds else None
+
+
 class Decision(NamedTuple):
-    """Why a backup is kept ("newest", "last", "daily", "oldest yearly", "within 30d"); no reason: it may go."""
+    """Why a backup is kept ("newest", "last", "daily", "oldest yearly", "within 30d", "daily within 1y"); no reason:
+    it may go."""
 
     id: str
     reasons: tuple[str, ...]
 
 
-_PERIODS: tuple[tuple[str, Callable[[datetime], tuple[int, ...]]], ...] = (
+_Period = Callable[[datetime], tuple[int, ...]]
+_PERIODS: tuple[tuple[str, _Period], ...] = (
     ("hourly", lambda when: (when.year, when.month, when.day, when.hour)),
     ("daily", lambda when: (when.year, when.month, when.day)),
     ("weekly", lambda when: tuple(when.isocalendar())[:2]),
@@ -66,7 +87,22 @@ _PERIODS: tuple[tuple[str, Callable[[datetime], tuple[int, ...]]], ...] = (
 )
 
 
-def decide(created: Sequence[tuple[str, datetime]], keep: Keep, now: Optional[datetime] = None) -> list[Decision]:
+def check_tags(tags: Sequence[str]) -> list[str]:
+    """Tags in order, each once. Raises InvalidRequest for one that could not be asked for again."""
+    for tag in tags:
+        if not TAG.fullmatch(tag):
+            raise InvalidRequest(
+                f"{tag!r} can't be a tag.", "Write up to 128 printable characters without spaces and commas."
+            )
+    return sorted(set(tags))
+
+
+def decide(
+    created: Sequence[tuple[str, datetime]],
+    keep: Keep,
+    now: Optional[datetime] = None,
+    tags: Optional[Mapping[str, Collection[str]]] = None,
+) -> list[Decision]:
     """Apply a policy to the good backups of a set.
 
     The newest is always kept. While a period has counts left, the oldest backup is kept too ("oldest yearly"), so
@@ -75,6 +111,7 @@ def decide(created: Sequence[tuple[str, datetime]], keep: Keep, now: Optional[da
 
     :param created: id and (aware) time of each backup, in any order.
     :param now: the present, unless it is the real one.
+    :param tags: of backups that have any.
     :returns: a decision for each, newest first.
     """
     newest_first = sorted(
@@ -85,24 +122,45 @@ def decide(created: Sequence[tuple[str, datetime]], keep: Keep, now: Optional[da
         reasons[backup].append("newest")
     for _when, backup in newest_first[: None if keep.last == ALL else keep.last]:
         reasons[backup].append("last")
+    for wanted in keep.tags:
+        for _when, backup in newest_first:
+            if wanted <= set((tags or {}).get(backup, ())):
+                reasons[backup].append(f"tag {','.join(sorted(wanted))}")
     for name, period in _PERIODS:
-        _keep_periods(newest_first, name, period, getattr(keep, name), reasons)
+        _keep_periods(newest_first, (name, period), getattr(keep, name), reasons)
+    present = now or datetime.now(timezone.utc)
+    latest = next((when for when, _backup in newest_first if when < present), None)
     if keep.within:
-        present = now or datetime.now(timezone.utc)
-        latest = next((when for when, _backup in newest_first if when < present), None)
-        for when, backup in newest_first:
-            if latest is None or latest - when < timedelta(seconds=keep.within):
-                reasons[backup].append("within " + format_duration(keep.within))
+        for _when, backup in _younger(newest_first, latest, keep.within):
+            reasons[backup].append(f"within {keep.within}")
+    for name, period in _PERIODS:
+        span = getattr(keep, f"within_{name}")
+        if span:
+            younger = _younger(newest_first, latest, span)
+            complete = len(younger) == len(newest_first)
+            _keep_periods(younger, (f"{name} within {span}", period), ALL, reasons, complete)
     return [Decision(backup, tuple(reasons[backup])) for _when, backup in newest_first]
+
+
+def _younger(
+    newest_first: Sequence[tuple[datetime, str]], latest: Optional[datetime], span: Span
+) -> Sequence[tuple[datetime, str]]:
+    """Those within a span before the latest; all, where no date can be believed."""
+    if latest is None:
+        return newest_first
+    since = span.before(latest)
+    return [(when, backup) for when, backup in newest_first if when > since]
 
 
 def _keep_periods(
     newest_first: Sequence[tuple[datetime, str]],
-    name: str,
-    period: Callable[[datetime], tuple[int, ...]],
+    rule: tuple[str, _Period],
     count: int,
     reasons: dict[str, list[str]],
+    complete: bool = True,
 ) -> None:
+    """Keep the newest of each period, and the oldest of all if these are all (`complete`)."""
+    name, period = rule
     previous: Optional[tuple[int, ...]] = None
     for position, (when, backup) in enumerate(newest_first, start=1):
         if count == 0:
@@ -110,7 +168,7 @@ def _keep_periods(
         current = period(when)
         if current != previous:
             reasons[backup].append(name)
-        elif position == len(newest_first):
+        elif complete and position == len(newest_first):
             reasons[backup].append("oldest " + name)
         else:
             continue

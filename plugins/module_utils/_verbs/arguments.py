@@ -35,6 +35,12 @@ KEEP: dict[str, Any] = {
             "monthly": {"type": "int"},
             "yearly": {"type": "int"},
             "within": {"type": "str"},
+            "within_hourly": {"type": "str"},
+            "within_daily": {"type": "str"},
+            "within_weekly": {"type": "str"},
+            "within_monthly": {"type": "str"},
+            "within_yearly": {"type": "str"},
+            "tags": {"type": "list", "elements": "str"},
         },
     },
 }

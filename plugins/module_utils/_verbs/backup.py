@@ -18,6 +18,7 @@ from .._repository.history import remember_confirmed, remember_verified
 from .._repository.location import open_repository
 from .._repository.manifest import Manifest, check_set_name
 from .._repository.owner import make_owner, this_host
+from .._repository.retention import check_tags
 from .arguments import (
     COMPRESSION,
     KEEP,
@@ -39,6 +40,7 @@ ARGUMENTS: dict[str, Any] = {
         sources=store_argument(type="list", elements="dict"),
         host={"type": "str"},
         take_over={"type": "bool", "default": False},
+        tags={"type": "list", "elements": "str"},
         max_age={"type": "str"},
         **{"import": {"type": "path"}},
         **REPOSITORY,
@@ -68,6 +70,7 @@ def request_from(params: Mapping[str, Any]) -> BackupRequest:
         imported=optional(params["import"], lambda path: resolve(path, SourceError)),
         owner=make_owner(this_host(params["host"]), [entry.store.path for entry in stores]),
         take_over=params["take_over"],
+        tags=check_tags(params["tags"] or ()),
     )
 
 
@@ -94,6 +97,7 @@ def apply(ready: BackupPlan) -> dict[str, Any]:
             started=ready.started,
             imported_from=request.imported,
             host=request.owner.host,
+            tags=request.tags,
         )
     warnings = note(lambda: _remember(ready, current))
     removed: list[str] = []

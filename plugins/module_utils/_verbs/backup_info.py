@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
@@ -19,7 +19,7 @@ from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
 from .._repository.owner import owners_of, this_host
 from .._repository.reading import Problem, full_problems
-from .._repository.retention import Keep
+from .._repository.retention import Keep, check_tags
 from .arguments import KEEP, REPOSITORY, duration, keep_policy, optional
 from .writing import describe, describe_owners
 
@@ -27,6 +27,7 @@ ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
         name={"type": "str"},
         host={"type": "str"},
+        tags={"type": "list", "elements": "str"},
         verify={"type": "str", "choices": ["none", "quick", "full"], "default": "quick"},
         reverify_after={"type": "str"},
         max_age={"type": "str"},
@@ -41,6 +42,7 @@ class Request(NamedTuple):
 
     name: Optional[str]
     host: Optional[str]
+    tags: Sequence[str]
     repository: Repository
     verify: str
     reverify_after: Optional[float]
@@ -54,6 +56,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
     return Request(
         name=optional(params["name"], check_set_name),
         host=optional(params["host"], this_host),
+        tags=check_tags(params["tags"] or ()),
         repository=open_repository(params["repository"]),
         verify=params["verify"],
         reverify_after=optional(params["reverify_after"], duration),
@@ -101,8 +104,6 @@ def _look(request: Request, name: str, check: bool, progress: Progress, now: dat
             except Day2Error as exc:
                 notes.append(f"What was verified in {name} can't be remembered: {exc}")
         history = _with(history, found, now)
-    newest = history.newest
-    age = history.age(newest, now) if newest else None
     owners = owners_of(history.good)
     reasons = {
         one.id: list(one.reasons)
@@ -110,6 +111,9 @@ def _look(request: Request, name: str, check: bool, progress: Progress, now: dat
         for one in retained(history.of(owner), request.keep)
         if one.reasons
     }
+    history = history.tagged(request.tags)
+    newest = history.newest
+    age = history.age(newest, now) if newest else None
     foreign = newest is not None and newest.host.casefold() != this_host(request.host).casefold()
     backups = [_backup(repository, name, entry, reasons, now) for entry in reversed(history.entries)]
     problems = [

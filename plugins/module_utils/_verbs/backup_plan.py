@@ -24,6 +24,8 @@ from .arguments import NamedStore
 from .backup_import import convert, time_of
 from .writing import Taken, backup_id, describe_owners, take, take_snapshot
 
+WRITES = ("new", "changed", "tags", "import")  # reasons for which a backup is written
+
 # What a store was like when it was last found equal to a backup: {host: {name: {key, fingerprint, content_digest}}}.
 FINGERPRINTS = "fingerprints"
 
@@ -42,13 +44,14 @@ class BackupRequest(NamedTuple):
     imported: Optional[str]
     owner: Owner
     take_over: bool
+    tags: Sequence[str]
 
 
 class BackupPlan(NamedTuple):
     """What a run would do, and all that it has read for it.
 
     `history` is that of the request's owner; `others` are the owners that have backups in the set, too.
-    `reason` is one of new, changed, import (a backup is written); unchanged, recent (none is).
+    `reason` is one of new, changed, tags, import (a backup is written); unchanged, recent (none is).
     """
 
     request: BackupRequest
@@ -66,7 +69,7 @@ class BackupPlan(NamedTuple):
     @property
     def writes(self) -> bool:
         """Is a backup written?"""
-        return self.reason in ("new", "changed", "import")
+        return self.reason in WRITES
 
     @property
     def removals(self) -> list[str]:
@@ -112,11 +115,11 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
             known = _reason(request, history, taken)
         reason, how = known
         decisions = retained(history, request.keep)
-        if reason in ("new", "changed", "import"):
+        if reason in WRITES:
             # as `publish` would: what the policy says must be said of the id that it will have
             while everything.get(_new_id(taken, created)):
                 created += timedelta(seconds=1)
-            decisions = retained(history, request.keep, ((_new_id(taken, created), created),))
+            decisions = retained(history, request.keep, ((_new_id(taken, created), created, request.tags),))
             _check_kept(request, _new_id(taken, created), decisions)
         yield BackupPlan(request, history, others, leftovers, reason, how, taken, staging, created, started, decisions)
 
@@ -148,7 +151,7 @@ def _check_owner(request: BackupRequest, history: History, others: Sequence[tupl
 
 def _reason_not_to_read(request: BackupRequest, history: History, now: datetime) -> Optional[tuple[str, str]]:
     newest = history.newest
-    if newest is None or request.imported:
+    if newest is None or request.imported or not _has_tags(request, history):
         return None
     if request.max_age is not None:
         age = history.age(newest, now)
@@ -180,14 +183,27 @@ def _reason(request: BackupRequest, history: History, taken: Sequence[Taken]) ->
     identity = [one.part.identity() for one in taken]
     if request.imported:
         for manifest in history.good:
-            if [part.identity() for part in manifest.sources] == identity:
+            same = [part.identity() for part in manifest.sources] == identity
+            if same and set(request.tags) <= set(manifest.tags):
                 return "unchanged", f"backup {manifest.id} has the same content"
-        return "import", "no backup has this content"
+        return "import", f"no backup has this content{' and these tags' if request.tags else ''}"
     if history.newest is None:
         return "new", "the set has no good backup"
     if [part.identity() for part in history.newest.sources] == identity:
+        if not _has_tags(request, history):
+            return "tags", f"no backup of the current data is tagged {','.join(request.tags)}"
         return "unchanged", "the data was read and equals the newest backup"
     return "changed", "the data differs from the newest backup"
+
+
+def _has_tags(request: BackupRequest, history: History) -> bool:
+    """Whether a backup of the newest one's data, made since that data was last another, has the tags asked for."""
+    for manifest in reversed(history.good):
+        if history.newest is None or manifest.content_digest != history.newest.content_digest:
+            return False
+        if set(request.tags) <= set(manifest.tags):
+            return True
+    return False
 
 
 def _new_id(taken: Sequence[Taken], created: datetime) -> str:

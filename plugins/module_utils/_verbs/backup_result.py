@@ -37,6 +37,7 @@ def result_of(
             "sources": [describe_part(one.part, one.bytes) for one in ready.taken],
             "compression": request.compression.name,
             "host": request.owner.host,
+            "tags": list(request.tags),
         }
     created = {one.id: one.created for one in [*ready.history.good, *([current] if current else [])]}
     warnings = [note for one in ready.taken for note in one.notes]

@@ -15,18 +15,15 @@ from typing import Any, NamedTuple, Optional
 from .._core.compression import choose
 from .._core.compression.base import Compression
 from .._core.errors import Cancelled, DamagedBackup, InvalidRequest, RepositoryError, SourceError, TargetError
-from .._core.files import os_errors, resolve
-from .._core.paths import complaint, expand
+from .._core.files import os_errors
 from .._core.progress import Progress
 from .._core.scratch import scratch_directory
-from .._core.units import format_time, parse_time
+from .._core.units import format_time
 from .._repository.base import Repository, Staging
-from .._repository.directory import DirectoryRepository
-from .._repository.history import History, read_history, select
 from .._repository.location import open_repository
-from .._repository.manifest import ID, SAFETY, Manifest, SourcePart, check_set_name
-from .._repository.owner import make_owner, names_of, owner_of, owners_of, this_host
-from .._repository.reading import BackupCopy, load, quick_problems
+from .._repository.manifest import SAFETY, Manifest, SourcePart, check_set_name
+from .._repository.owner import owner_of, this_host
+from .._repository.reading import BackupCopy, quick_problems
 from .._stores.base import Restoration
 from .arguments import (
     COMPRESSION,
@@ -34,9 +31,9 @@ from .arguments import (
     NamedStore,
     duration,
     named_stores,
-    optional,
     store_argument,
 )
+from .restore_choice import Choice, choice_from, find
 from .writing import check_apart, describe, publish, take
 
 ARGUMENTS: dict[str, Any] = {
@@ -47,6 +44,7 @@ ARGUMENTS: dict[str, Any] = {
         backup={"type": "str", "default": "latest"},
         at={"type": "str"},
         host={"type": "str"},
+        tags={"type": "list", "elements": "str"},
         only={"type": "list", "elements": "str"},
         on_existing={"type": "str", "choices": ["fail", "replace"], "default": "fail"},
         safety_backup={"type": "bool", "default": True},
@@ -59,14 +57,12 @@ ARGUMENTS: dict[str, Any] = {
 
 
 class Request(NamedTuple):
-    """What a restore is asked for. `backup` is "latest", an id, or a path of a backup that lies anywhere."""
+    """What a restore is asked for."""
 
     name: str
     repository: Repository
     stores: Sequence[NamedStore]
-    backup: str
-    at: Optional[datetime]
-    host: Optional[str]
+    choice: Choice
     only: Sequence[str]
     replace: bool
     safety_backup: bool
@@ -102,8 +98,6 @@ class Plan(NamedTuple):
 
 def request_from(params: Mapping[str, Any]) -> Request:
     """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
-    if params["at"] and params["backup"] != "latest":
-        raise InvalidRequest("at and backup both say which backup to take.", "Give one of them.")
     repository = open_repository(params["repository"])
     stores = named_stores(params["target"], params["targets"])
     check_apart(repository, stores)
@@ -111,9 +105,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
         name=check_set_name(params["name"]),
         repository=repository,
         stores=stores,
-        backup=params["backup"],
-        at=optional(params["at"], parse_time),
-        host=optional(params["host"], this_host),
+        choice=choice_from(params),
         only=params["only"] or (),
         replace=params["on_existing"] == "replace",
         safety_backup=params["safety_backup"],
@@ -138,7 +130,7 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
     started = datetime.now(timezone.utc)
     with contextlib.ExitStack() as stack:
         leftovers: list[str] = []
-        source, name, manifest = _find(request)
+        source, name, manifest = find(request.repository, request.name, request.choice, request.stores)
         stack.enter_context(source.hold(name, manifest.id))
         problems = quick_problems(source, name, manifest)
         if problems:
@@ -164,53 +156,6 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
         ready = Plan(request, manifest, source.path(name, manifest.id), leftovers, steps, started, progress)
         _check_allowed(ready)
         yield ready
-
-
-def _find(request: Request) -> tuple[Repository, str, Manifest]:
-    """The backup, wherever it lies."""
-    if os.sep in request.backup:
-        given = expand(request.backup)
-        wrong = complaint(given)
-        if wrong:
-            raise InvalidRequest(f"backup {wrong}.")
-        path = resolve(given, RepositoryError)
-        parent, backup = os.path.split(path)
-        if not ID.fullmatch(backup) or not os.path.isdir(path):
-            raise RepositoryError(f"{path} is not a backup.", "Name the directory that holds its manifest.json.")
-        elsewhere = DirectoryRepository(os.path.dirname(parent))
-        return elsewhere, os.path.basename(parent), load(elsewhere, os.path.basename(parent), backup)
-    history = read_history(request.repository, request.name)
-    if request.backup == "latest":
-        history = _own(request, history)
-    manifest = select(history, request.backup, request.at, request.name)
-    if request.host is not None and request.host.casefold() != manifest.host.casefold():
-        raise RepositoryError(
-            f"Backup {manifest.id} is not of host {request.host}: it is of {owner_of(manifest)}.",
-            "Leave out host to restore it all the same.",
-        )
-    return request.repository, request.name, manifest
-
-
-def _own(request: Request, history: History) -> History:
-    """Of several owners' backups in one set those of this host, and of these rather those of the target's path.
-
-    A set that has backups of one other host only is restored, with a warning: the host may have taken that one's place.
-    """
-    host = this_host(request.host)
-    own = history.of_host(host)
-    paths = make_owner(host, [entry.store.path for entry in request.stores]).paths
-    of_paths = [entry for entry in own.entries if entry.manifest and set(paths) <= set(owner_of(entry.manifest).paths)]
-    if any(entry.counts for entry in of_paths):
-        return history._replace(entries=tuple(of_paths))
-    if own.good or request.host is not None:
-        return own
-    owners = [owner for owner, _backups in owners_of(history.good)]
-    if len({owner.host for owner in owners}) > 1:
-        raise RepositoryError(
-            f"The set {request.name} has backups of several hosts, none of them this one, {host}: {names_of(owners)}.",
-            "Set host to the one whose backup is to be restored.",
-        )
-    return history
 
 
 def _match(request: Request, manifest: Manifest) -> list[tuple[NamedStore, SourcePart]]:
@@ -304,7 +249,8 @@ def _result(ready: Plan, check: bool, safety: Optional[Manifest]) -> dict[str, A
     warnings = [note for step in ready.steps for note in step.restoration.notes]
     if _is_foreign(ready):
         warnings.append(
-            f"Backup {ready.manifest.id} is of {owner_of(ready.manifest)}, not of this host, {this_host(request.host)}."
+            f"Backup {ready.manifest.id} is of {owner_of(ready.manifest)}, not of this host,"
+            f" {this_host(request.choice.host)}."
         )
     warnings += [f"Removed what a killed run had left: {path}" for path in ready.leftovers]
     return {
@@ -329,7 +275,7 @@ def _result(ready: Plan, check: bool, safety: Optional[Manifest]) -> dict[str, A
 
 
 def _is_foreign(ready: Plan) -> bool:
-    return this_host(ready.request.host).casefold() != ready.manifest.host.casefold()
+    return this_host(ready.request.choice.host).casefold() != ready.manifest.host.casefold()
 
 
 def _message(ready: Plan, check: bool) -> str:

@@ -95,6 +95,7 @@ def publish(
     kind: str = BACKUP,
     imported_from: Optional[str] = None,
     host: Optional[str] = None,
+    tags: Sequence[str] = (),
 ) -> Manifest:
     """Make the staged files a backup, of this host unless another name is given for it."""
     parts = tuple(one.part for one in taken)
@@ -110,6 +111,7 @@ def publish(
             duration_s=round((datetime.now(timezone.utc) - started).total_seconds(), 3),
             sources=parts,
             imported_from=imported_from,
+            tags=tuple(tags),
         )
         document = manifest.to_json()
         if staging.publish(manifest.id, document, sums_of(manifest, document)):
@@ -158,6 +160,7 @@ def describe(manifest: Manifest, path: str) -> dict[str, object]:
         "content_digest": manifest.content_digest,
         "host": manifest.host,
         "imported_from": manifest.imported_from,
+        "tags": list(manifest.tags),
         "sources": [describe_part(part, part.size) for part in manifest.sources],
     }
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._core.spans import Span, parse_span
 from ansible_collections.day2.ops.plugins.module_utils._repository.retention import Decision, Keep, decide
 
 UTC = timezone.utc
@@ -108,7 +109,7 @@ def test_periods_are_of_utc():
 
 def test_within_counts_back_from_the_newest_backup():
     times = ["2020-01-31T12:00", "2020-01-02T12:00", "2020-01-01T12:00:01", "2020-01-01T12:00", "2019-12-31T12:00"]
-    assert reasons(times, within=30 * DAY) == {
+    assert reasons(times, within=parse_span("30d")) == {
         "2020-01-31T12:00": ["within 30d"],
         "2020-01-02T12:00": ["within 30d"],
         "2020-01-01T12:00:01": ["within 30d"],
@@ -119,13 +120,13 @@ def test_within_counts_back_from_the_newest_backup():
 
 def test_a_backup_from_the_future_does_not_move_within():
     times = ["2030-01-01T00:00", "2025-06-02T00:00", "2025-06-01T00:00", "2025-01-01T00:00"]
-    assert reasons(times, within=2 * DAY) == {
+    assert reasons(times, within=parse_span("2d")) == {
         "2030-01-01T00:00": ["within 2d"],
         "2025-06-02T00:00": ["within 2d"],
         "2025-06-01T00:00": ["within 2d"],
         "2025-01-01T00:00": [],
     }
-    assert reasons(["2031-01-01T00:00", "2030-01-01T00:00"], within=1) == {  # unknown: keep
+    assert reasons(["2031-01-01T00:00", "2030-01-01T00:00"], within=parse_span("1s")) == {  # unknown: keep
         "2031-01-01T00:00": ["within 1s"],
         "2030-01-01T00:00": ["within 1s"],
     }
@@ -151,7 +152,7 @@ SNAPSHOTS = [
 
 
 def test_many_rules_at_once():
-    found = reasons(SNAPSHOTS, last=2, hourly=3, daily=4, weekly=3, monthly=3, yearly=5, within=5 * 3600)
+    found = reasons(SNAPSHOTS, last=2, hourly=3, daily=4, weekly=3, monthly=3, yearly=5, within=parse_span("5h"))
     assert {when: why for when, why in found.items() if why} == {
         "2024-01-01T23:08:40": ["last", "hourly", "daily", "weekly", "monthly", "yearly", "within 5h"],
         "2024-01-01T20:51:13": ["last", "hourly", "within 5h"],
@@ -171,8 +172,10 @@ def test_many_rules_at_once():
     [
         ({"last": 3}, Keep(last=3)),
         ({"last": None, "daily": -1, "yearly": 0, "within": None}, Keep(daily=-1)),
-        ({"within": "30d"}, Keep(within=30 * DAY)),
-        ({"within": 90, "hourly": 1, "weekly": 2, "monthly": 3, "yearly": 4}, Keep(0, 1, 0, 2, 3, 4, 90)),
+        ({"within": "30d"}, Keep(within=parse_span("30d"))),
+        ({"within": "90s", "hourly": 1, "weekly": 2}, Keep(0, 1, 0, 2, within=Span(0, 90, "90s"))),
+        ({"within_daily": "1y", "within_hourly": "0d"}, Keep(within_daily=Span(12, 0, "1y"))),
+        ({"tags": ["b,a", "c"]}, Keep(tags=(frozenset({"a", "b"}), frozenset({"c"})))),
     ],
 )
 def test_policies_from_options(options, keep):
@@ -184,7 +187,11 @@ def test_policies_from_options(options, keep):
     [
         ({}, "nothing"),
         ({"last": 0, "daily": None}, "nothing"),
-        ({"within": 0}, "nothing"),
+        ({"within": "0d"}, "nothing"),
+        ({"within": 30}, "30 is not a span"),
+        ({"within": "1m"}, "keep: within: In '1m' m could be months"),
+        ({"tags": ["a b"]}, "'a b' can't be a tag"),
+        ({"tags": ["a,"]}, "'' can't be a tag"),
         ({"last": -2}, "-2"),
         ({"last": True}, "True"),
         ({"daily": "7"}, "'7'"),
@@ -200,7 +207,9 @@ def test_bad_policies(options, word):
 
 
 COUNTS = st.integers(-1, 6)
-KEEPS = st.builds(Keep, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, st.none() | st.floats(1, 800 * DAY))
+SPANS = st.none() | st.builds(lambda seconds: Span(0, seconds, f"{seconds}s"), st.integers(1, 800 * DAY))
+NO_TAGS = st.just(())
+KEEPS = st.builds(Keep, *[COUNTS] * 6, *[SPANS] * 6, NO_TAGS)
 # Close together as well as years apart, and some at the very same second.
 AGES = st.lists(st.integers(0, 40) | st.integers(0, 4 * DAY) | st.integers(0, 1500 * DAY), max_size=25)
 
@@ -222,9 +231,18 @@ def reference(created, keep):
             chosen += [ordered[0][0]] if ordered else []
             count = len(chosen)
         stay.update(chosen[:count])
+        span = getattr(keep, f"within_{word}")
+        if span:
+            young = [
+                (when, backup) for backup, when in ordered if ordered[-1][1] - when < timedelta(seconds=span.seconds)
+            ]
+            stay.update({when.strftime(form): backup for when, backup in young}.values())
+            stay.update(backup for backup, _when in ordered[: len(young) == len(ordered)])
     stay.update(backup for backup, _when in (ordered[::-1][: keep.last] if keep.last >= 0 else ordered))
     if keep.within:
-        stay.update(backup for backup, when in ordered if ordered[-1][1] - when < timedelta(seconds=keep.within))
+        stay.update(
+            backup for backup, when in ordered if ordered[-1][1] - when < timedelta(seconds=keep.within.seconds)
+        )
     return stay
 
 
@@ -250,7 +268,7 @@ def test_every_backup_is_decided_newest_first(ages, keep):
 
 
 @settings(deadline=None)
-@given(AGES, KEEPS, st.sampled_from(Keep._fields[:-1]), st.integers(1, 5))
+@given(AGES, KEEPS, st.sampled_from(Keep._fields[:6]), st.integers(1, 5))
 def test_a_higher_count_keeps_no_less(ages, keep, word, more):
     count = getattr(keep, word)
     higher = keep._replace(**{word: -1 if count == -1 else count + more})
