@@ -28,22 +28,38 @@ notes:
   - Use either this module or logrotate for a log, not both. Rotated files that logrotate made are taken over, with numbers as
     with dates in the format of O(date_format).
   - Times are those of UTC.
-  - Only root sees which processes write to a file. Processes of another host, or of another container that is not below
-    this host's process tree, are not seen by anybody.
+  - Only root of the host itself, with the capability C(CAP_SYS_PTRACE), can see all processes that write to a file. Elsewhere (in a
+    container, in a sandboxed unit, as another user) the kernel is asked about each file by a read lease, which needs
+    the file's owner or root. What is not proven to have no writer is neither compressed nor removed, and not cut by
+    O(method=in_place). Processes of another host are not seen by anybody.
+  - Runs of one user exclude each other in a directory. Runs of different users, or in different containers, do not.
+  - A rotated file is only removed if its log exists or is named exactly in O(paths), and if it was not written to since it was
+    rotated. Where an application numbers its files itself, in a ring (C(gc.log.0) to C(gc.log.4)) or one for each process
+    (C(worker.1)), or dates them (C(app-2025-06-30T10-00-00.000.log)), keep and compress them with M(day2.ops.retention).
 options:
   paths:
     description:
-      - The logs; absolute paths or globs. Rotated files of what they match, hidden files and what this collection prepares are no
-        logs.
-      - Directories, FIFOs, sockets, devices and links are errors, and so is a file that two entries match.
+      - The logs; absolute paths or globs. A glob passes over rotated files, compressed files, hidden files, directories, and, with a
+        warning, symbolic links.
+      - Where a glob matches C(app.1) and C(app), and there is no C(app), C(app.1) could be a log or a rotated file. It is left alone,
+        with a warning. Name C(app), or use a glob that does not match it, such as C(app.[0-9]).
+      - FIFOs, sockets and devices are errors, and so are links and directories that are named exactly, and a file that two entries
+        match.
     type: list
     elements: path
     required: true
+  exclude:
+    description:
+      - Globs of logs to leave out of what O(paths) matches. A glob with a slash is compared with the whole path, any other with the
+        name.
+    type: list
+    elements: str
+    default: []
   size:
     description:
       - Rotate a log that has reached this size, for example V(100M), whatever O(rotate_after) and O(frequency) say. An empty log
         has reached no size.
-      - At least one of O(size), O(rotate_after) and O(frequency) is required.
+      - At least one of O(size), O(rotate_after), O(frequency) and O(force) is required.
     type: str
   min_size:
     description: Do not rotate a log that is smaller, whatever the other rules say.
@@ -60,8 +76,18 @@ options:
       - A rotation in the future is an error; the clock was set back.
     type: str
     choices: [hourly, daily, weekly, monthly, yearly]
+  min_age:
+    description:
+      - Do not rotate a log again within this time of its last rotation, for example V(1h), whatever the other rules say.
+    type: str
+  force:
+    description:
+      - Rotate every log now, whatever the other rules say. Empty logs still need O(if_empty).
+      - Every run then rotates again; this is for a task that is run by hand.
+    type: bool
+    default: false
   if_empty:
-    description: Rotate empty logs, too, when O(rotate_after) or O(frequency) says so.
+    description: Rotate empty logs, too, when O(rotate_after), O(frequency) or O(force) says so.
     type: bool
     default: false
   missing_ok:
@@ -102,28 +128,48 @@ options:
     default: numbered
   date_format:
     description:
-      - The end of dated names, with C(%Y), C(%m), C(%d), C(%H), C(%M) and C(%S), or C(%s), the seconds since 1970. The default is V(-%Y%m%d-%H%M%S).
-      - A name that exists already is an error, so a format that tells only the day allows one rotation a day.
+      - The end of dated names, with C(%Y), C(%m), C(%d), C(%H), C(%M) and C(%S), with C(%G) and C(%V), the ISO week, or with C(%s), the
+        seconds since 1970. The default is V(-%Y%m%d-%H%M%S).
+      - A name that exists already is an error, so a format with only the day allows one rotation a day, one with only C(%Y) and C(%m) one a
+        month.
+    type: str
+  extension:
+    description:
+      - An ending that logs keep when they are rotated, for example V(.log); C(app.log) is then rotated to C(app.1.log) or, with
+        O(names=dated), C(app-20250630-120000.log), followed by the compression's suffix.
+      - Logs with another ending, and rotated files that do not have their number or date before it, are treated as without this
+        option.
     type: str
   old_dir:
     description:
-      - The directory for rotated files, which must exist; a relative path starts at the directory of each log.
+      - The directory for rotated files, which must exist unless O(create_old_dir) is set; a relative path starts at the directory of each log.
+      - Two logs of one name need an old_dir each, also when they are rotated by different tasks. Rotated files in it are marked with
+        the path of their log (the extended attribute C(user.day2.log)), and those of another log are refused.
       - When it is on another file system, rotated files are moved there once nobody writes to them, compared before the original
         goes.
     type: path
+  create_old_dir:
+    description:
+      - Create O(old_dir), and what is missing above it, when the first file is moved into it. It gets the owner, group and
+        permissions of the log's directory.
+    type: bool
+    default: false
   keep:
     description: Which rotated files to keep; those that any of these wants. Without it all are kept.
     type: dict
     suboptions:
       last:
-        description: The newest this many.
+        description:
+          - The newest this many. V(0) keeps none; a log is then rotated and, once no process writes to it any more, removed.
         type: int
       within:
         description: Those whose last line was written (or that were rotated, if their names are dated) within this time, for example V(30d).
         type: str
   max_total_size:
     description:
-      - Remove the oldest rotated files of all logs of the task until they and the logs take no more than this together.
+      - Remove the oldest rotated files until they and their logs fit into this size. The limit holds for the logs of each
+        directory by itself (with their rotated files in O(old_dir)), so no directory can use up the limit of another.
+      - What counts is the space on the disk, not the size that a sparse file claims.
     type: str
   compression:
     description:
@@ -166,6 +212,13 @@ options:
     default: []
   after_each:
     description: Commands to run for each log after all were rotated, with the same words as in O(before_each).
+    type: list
+    elements: list
+    default: []
+  before_remove:
+    description:
+      - Commands to run before each rotated file that is removed, with the same words as in O(before_each). When one fails, the
+        file is kept, and the task fails in the end.
     type: list
     elements: list
     default: []
@@ -242,7 +295,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was done, in words.
+  description: What was done, or in check mode would be done, in words.
   type: str
   returned: always
   sample: 2 of 3 logs rotated, 2 files compressed, 1 removed, 190.7 MiB freed.
@@ -307,7 +360,7 @@ rotations:
           type: str
           sample: /var/log/nginx/access.log.15.zst
         bytes:
-          description: Its size.
+          description: The space that it took on the disk.
           type: int
           sample: 5242880
         reason:
@@ -332,7 +385,7 @@ rotations:
       type: str
       sample: null
 bytes_freed:
-  description: By compressing and removing.
+  description: Space on the disk that was freed by compressing and removing.
   type: int
   returned: always
   sample: 199229440

@@ -19,14 +19,19 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Optional
 
-from .compression import for_size
-from .compression.base import BLOCK, Compression, CorruptStream, Readable
+from .compression import COMPRESSIONS, for_size
+from .compression.base import BLOCK, Compression, CorruptStream, Readable, TruncatedStream
 from .errors import Day2Error, TargetError
 from .files import prepared_name
 from .progress import Progress
 from .secure_directory import SecureDirectory, copy_attributes
+from .sparse import data_ranges, has_holes, same_content
 
 NICENESS = 10
+
+# What a file that has the copy's name already is: the same copy; the beginning of it (its writer was killed); or
+# something else.
+SAME, PART, OTHER = 1, 2, 3
 
 
 class Prepared(NamedTuple):
@@ -79,14 +84,16 @@ def compress_file(
     *,
     target: Optional[SecureDirectory] = None,
     progress: Optional[Progress] = None,
+    replace_part: bool = False,
 ) -> Prepared:
     """Replace a file by its compressed copy, `name` and the compression's suffix.
 
     :param target: where the copy goes, unless beside the file.
+    :param replace_part: as in `prepare`.
     :raises Day2Error: it can't be read, or the copy not be written or verified, or its name is taken by something
         else; NoSpace. The file is still there, and no half copy.
     """
-    prepared = prepare(source, name, compression, target=target, progress=progress, durable=True)
+    prepared = prepare(source, name, compression, target=target, progress=progress, replace_part=replace_part)
     publish(prepared)
     with prepared.target.errors("Can't make durable", prepared.final):
         prepared.target.sync()
@@ -104,8 +111,13 @@ def prepare(
     target: Optional[SecureDirectory] = None,
     progress: Optional[Progress] = None,
     durable: bool = True,
+    replace_part: bool = False,
 ) -> Prepared:
-    """Make and verify the copy. When a killed run put the same copy in place already, that is taken instead."""
+    """Make and verify the copy. When a killed run put the same copy in place already, that is taken instead.
+
+    :param replace_part: remove what has the copy's name if it holds nothing but the beginning of the file, as a
+        compressor leaves it that was killed.
+    """
     place = target or source
     final = name + compression.suffix
     with contextlib.ExitStack() as stack:
@@ -114,17 +126,20 @@ def prepare(
         stack.callback(os.close, original)
         info = os.fstat(original)
         if place.exists(final):
-            stored = _same_already(original, place, final, compression)
-            return Prepared(source, name, info, place, final, "", stored)
+            stored = _same_already(original, place, final, compression, replace_part)
+            if stored is not None:
+                return Prepared(source, name, info, place, final, "", stored)
         temporary = prepared_name(final)
         with place.errors("Can't write", final):
             copy = place.create(temporary)
         stack.callback(os.close, copy)
         try:
             with place.errors("Can't write", final):
-                suited = for_size(compression, info.st_size)
-                digest = _write(original, copy, suited, progress)
-                if _digest(suited, copy) != digest:
+                if not compression.suffix:
+                    good = _copy(original, copy, info, progress)
+                else:
+                    good = _compress(original, copy, for_size(compression, info.st_size), progress)
+                if not good:
                     raise TargetError(
                         f"{place.of(final)} did not read back as it was written.",
                         "Check the disk; nothing was removed.",
@@ -242,6 +257,38 @@ def _write(
                 progress.advance(len(data))
 
 
+def _compress(original: int, copy: int, compression: Compression, progress: Optional[Progress]) -> bool:
+    """Write the copy and read it back: is it the same?"""
+    digest = _write(original, copy, compression, progress)
+    return _digest(compression, copy) == digest
+
+
+def _copy(original: int, copy: int, info: os.stat_result, progress: Optional[Progress]) -> bool:
+    """The same for a copy that is not compressed; holes stay holes."""
+    if not has_holes(info):
+        return _compress(original, copy, COMPRESSIONS["none"], progress)
+    for first, end in data_ranges(original, 0, info.st_size):
+        part = _Descriptor(original, first, end)
+        at = first
+        while at < end:
+            data = part.read(BLOCK)
+            if not data:
+                return False
+            _write_at(copy, data, at)
+            at += len(data)
+            if progress is not None:
+                progress.advance(len(data))
+    os.ftruncate(copy, info.st_size)
+    return same_content(original, copy, 0, info.st_size)
+
+
+def _write_at(fd: int, data: bytes, at: int) -> None:
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(fd, view, at)
+        view, at = view[count:], at + count
+
+
 def _digest(compression: Compression, fd: int) -> str:
     try:
         with compression.reader(_Descriptor(fd)) as reader:
@@ -259,14 +306,56 @@ def _digest_of(stream: Readable) -> str:
         digest.update(data)
 
 
-def _same_already(original: int, place: SecureDirectory, final: str, compression: Compression) -> int:
+def compare(
+    source: SecureDirectory, name: str, place: SecureDirectory, final: str, compression: Compression
+) -> tuple[int, int]:
+    """What is `final`, as a compressed copy of `name`? SAME, PART or OTHER; and its size.
+
+    :raises Day2Error: one of them can't be read.
+    """
+    with contextlib.ExitStack() as stack:
+        with source.errors("Can't read", name):
+            original = source.open_file(name)
+        stack.callback(os.close, original)
+        with place.errors("Can't read", final):
+            existing = place.open_file(final)
+        stack.callback(os.close, existing)
+        return _compare(original, existing, compression), os.fstat(existing).st_size
+
+
+def _compare(original: int, existing: int, compression: Compression) -> int:
+    at, size = 0, os.fstat(original).st_size
+    try:
+        with compression.reader(_Descriptor(existing)) as reader:
+            while True:
+                data = reader.read(BLOCK)
+                if not data:
+                    return SAME if at == size else PART
+                # a small file may decompress to terabytes: the first difference ends it
+                if data != os.pread(original, len(data), at):
+                    return OTHER
+                at += len(data)
+    except TruncatedStream:
+        return PART
+    except CorruptStream:
+        return OTHER
+
+
+def _same_already(
+    original: int, place: SecureDirectory, final: str, compression: Compression, replace_part: bool = False
+) -> Optional[int]:
     try:
         with place.errors("Can't read", final):
             existing = place.open_file(final)
     except Day2Error as exc:
         raise TargetError(f"{place.of(final)} exists already: not overwritten. {exc}") from exc
     try:
-        if _digest(compression, existing) != _digest_of(_Descriptor(original)):
+        kind = _compare(original, existing, compression)
+        if kind == PART and replace_part:
+            with place.errors("Can't remove", final):
+                place.unlink(final, only=os.fstat(existing))
+            return None
+        if kind != SAME:
             raise TargetError(
                 f"{place.of(final)} exists already, with another content: not overwritten.",
                 "Move it away and run again.",

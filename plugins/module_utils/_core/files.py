@@ -37,7 +37,7 @@ def from_os_error(exc: OSError, kind: type[Day2Error], doing: str, path: str) ->
     where = exc.filename if isinstance(exc.filename, str) else path
     message = f"{doing} {where}: {exc.strerror or exc}."
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace(message, "Nothing was changed. Free some space on that file system and run again.")
+        return NoSpace(message, "Free some space on that file system and run again.")
     return kind(message)
 
 

@@ -20,11 +20,14 @@ from types import TracebackType
 from typing import Any, Callable, Optional
 
 from .errors import Day2Error, TargetError
+from .file_attributes import APPEND_ONLY, IMMUTABLE, MOUNT_POINT, attributes
 from .files import from_os_error, kind_of
 from .run_lock import RunLock
 
 _RENAME_NOREPLACE = 1
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Attributes of ours that are about this very file, and not about its content.
+_OF_THE_FILE = ("user.day2.filled",)
 _O_PATH = getattr(os, "O_PATH", 0o10000000)
 
 
@@ -43,6 +46,10 @@ class SecureDirectory:
         self._lock: Optional[RunLock] = None
         with self.errors("Can't open the directory", self.path):
             self.fd = _open_directory(self.path, kind)
+        self.look()
+
+    def look(self) -> None:
+        """Look at what the directory is like."""
         info = os.fstat(self.fd)
         self.device = info.st_dev
         self.owner = info.st_uid
@@ -127,6 +134,36 @@ class SecureDirectory:
                 "Remove the other hard links, or take the write permission of the directory away.",
             )
 
+    def check_writable(self) -> None:
+        """Raise the directory's kind of error when we can't put entries into it, or take some out."""
+        with self.errors("Can't write to", ""):
+            if os.fstatvfs(self.fd).f_flag & os.ST_RDONLY:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd, effective_ids=True):
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    def check_movable(self, name: str) -> None:
+        """Raise the directory's kind of error when the system would not let us rename or remove an entry of it."""
+        marks = attributes(self.fd, name)
+        if marks & (IMMUTABLE | APPEND_ONLY):
+            what, flag = ("immutable", "i") if marks & IMMUTABLE else ("append-only", "a")
+            raise self._kind(
+                f"{self.of(name)} is {what}: it can't be renamed or removed.", f"Take that away (chattr -{flag})."
+            )
+        if marks & MOUNT_POINT:
+            raise self._kind(
+                f"{self.of(name)} is a mount point of its own: it can't be renamed or removed.",
+                "Use method=in_place, or mount its directory instead.",
+            )
+        info = os.fstat(self.fd)
+        if attributes(self.fd, "") & APPEND_ONLY:
+            raise self._kind(f"{self.path} is append-only: nothing in it can be renamed.", "Use chattr -a.")
+        if info.st_mode & stat.S_ISVTX and os.geteuid() not in (0, info.st_uid, self.stat(name).st_uid):
+            raise self._kind(
+                f"{self.of(name)} belongs to another user, and {self.path} is sticky: it can't be renamed or removed.",
+                "Run as its owner, or as root (become: true).",
+            )
+
     def create(self, name: str, mode: int = 0o600) -> int:
         """Make a new file. Returns a descriptor to read and write it; FileExistsError for any entry of that name."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -201,7 +238,7 @@ def copy_attributes(source: int, target: int, info: os.stat_result) -> list[str]
     except OSError:  # the file system has none
         names = []
     for name in names:
-        if name.startswith("user.day2."):
+        if name in _OF_THE_FILE:
             continue
         try:
             os.setxattr(target, name, os.getxattr(source, name))

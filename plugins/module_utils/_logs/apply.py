@@ -5,25 +5,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Callable
 
-from .._core.compress_file import compressed_size
 from .._core.errors import Cancelled, Day2Error, TargetError
 from .._core.open_files import FileId, file_id
 from .._core.progress import Progress
 from .._core.secure_directory import SecureDirectory
 from .compress import Job, compress_all
-from .find import Place, Rotated
+from .held import wait_for_nobody
 from .identity import Identity
-from .plan import NOBODY, RENAME, Compressed, LogPlan, Plan, Removed
-from .reopen import Tell, run_commands, tell, wait
-from .rotate import NewFile, clean_up, rotate
-from .rules import over_total
+from .log_plan import RENAME, LogPlan, Plan
+from .removal import Remover
+from .reopen import Tell, run_commands, tell
+from .rotate import clean_up, rotate
+from .total import over_limit
 
 
-def apply(plan: Plan, identity: Identity, how: Tell, new_file: NewFile, progress: Progress) -> None:
+def apply(plan: Plan, identity: Identity, how: Tell, progress: Progress) -> None:
     """Do it. Errors are noted in the log that they belong to.
 
     :raises Day2Error: `before` failed, so that nothing was done; or Cancelled.
@@ -34,13 +33,12 @@ def apply(plan: Plan, identity: Identity, how: Tell, new_file: NewFile, progress
         for log in plan.logs:
             if log.error is None:
                 _noting(log, clean_up, log)
-    _rotate_all(plan, identity, how, new_file, progress)
+    _rotate_all(plan, identity, how, progress)
     _tell(plan, how, progress)
+    remover = Remover(identity, how.before_remove)
+    for log in plan.logs:
+        _remove_old(log, remover)
     with identity.taken():
-        for log in plan.logs:
-            for removal in log.removals:
-                if log.rotated_to or not log.due:  # what stays when it could not be rotated has no successor
-                    remove(log, removal.file, removal.reason)
         jobs = [
             Job(log, place, name, size)
             for log in plan.logs
@@ -49,44 +47,30 @@ def apply(plan: Plan, identity: Identity, how: Tell, new_file: NewFile, progress
         ]
         progress.start("Compressing rotated logs", sum(job.bytes for job in jobs), "bytes")
         compress_all(jobs, plan.options.compression, progress)
-        if plan.options.max_total_size is not None:
-            _limit_total(plan)
-        _sync_all(plan, [log.directory for log in plan.logs if log.removed])
+        over = [] if plan.options.max_total_size is None else over_limit(plan)
+    for log, file in over:
+        remover.remove(log, file.place, file.name, file.info, "max_total_size")
+    with identity.taken():
+        _sync_all(plan, [place for log in plan.logs if log.removed for place in log.places])
 
 
-def predict(plan: Plan) -> None:
-    """Note in the logs what `apply` would: the same decisions, with the sizes that the compressed files would have."""
-    for log in plan.logs:
-        if log.error is not None:
-            continue
-        log.mended = bool(log.new_file)
-        if log.reopen:
-            log.held = NOBODY
-        if log.due:
-            log.rotated_to = log.first_place.of(log.new_name)
-        for removal in log.removals:
-            log.removed += (_removed(removal.file, removal.reason),)
-        renamed = {new: old for _place, old, new in log.shifts}
-        for place, name, size in log.compress:
-            source, current, part = place, renamed.get(name, name), None
-            if log.due and name == log.new_name:
-                source, current = log.directory, log.name
-                if log.cut is not None:
-                    part = (log.cut.skip, log.cut.end)
-                if log.interrupted is not None:
-                    source, current = log.target, log.interrupted.name
-            try:
-                stored = compressed_size(source, current, plan.options.compression, part)
-            except Day2Error as exc:
-                log.fail(exc)
-                continue
-            final = name + plan.options.compression.suffix
-            log.compressed += (Compressed(place.of(name), log.target.of(final), size, stored),)
-    if plan.options.max_total_size is not None:
-        _limit_total(plan, dry=True)
+def _remove_old(log: LogPlan, remover: Remover) -> None:
+    if log.due and not log.rotated_to:  # what stays when it could not be rotated has no successor
+        return
+    for removal in log.removals:
+        remover.remove(log, removal.file.place, removal.file.name, removal.file.info, removal.reason)
+    if not log.remove_new or log.error is not None:
+        return
+    try:
+        info = log.first_place.stat(log.new_name)
+    except OSError as exc:
+        log.catch(exc)
+        return
+    if file_id(info) not in log.held:
+        remover.remove(log, log.first_place, log.new_name, info, log.remove_new)
 
 
-def _rotate_all(plan: Plan, identity: Identity, how: Tell, new_file: NewFile, progress: Progress) -> None:
+def _rotate_all(plan: Plan, identity: Identity, how: Tell, progress: Progress) -> None:
     rotating = plan.rotating
     progress.start("Rotating logs", len(rotating), "files")
     for log in rotating:
@@ -94,7 +78,7 @@ def _rotate_all(plan: Plan, identity: Identity, how: Tell, new_file: NewFile, pr
         _noting(log, run_commands, how.before_each, words)
         if log.error is None:
             with identity.taken():
-                _noting(log, rotate, log, plan.options.method, new_file, progress)
+                _noting(log, rotate, log, plan.options.method, plan.options.new_file, progress)
     with identity.taken():
         _sync_all(plan, [place for log in rotating for place in (log.directory, log.target)])
     for log in rotating:
@@ -106,12 +90,9 @@ def _rotate_all(plan: Plan, identity: Identity, how: Tell, new_file: NewFile, pr
 def _noting(log: LogPlan, work: Callable[..., None], *arguments: Any) -> None:
     try:
         work(*arguments)
-    except Cancelled:
-        raise
-    except Day2Error as exc:
-        log.fail(exc)
-    except OSError as exc:
-        log.fail(TargetError(f"{log.path}: {exc.strerror or exc}."))
+    except Exception as exc:  # of this log alone
+        if not log.catch(exc):
+            raise
 
 
 def _sync_all(plan: Plan, places: Sequence[SecureDirectory]) -> None:
@@ -145,15 +126,14 @@ def _tell(plan: Plan, how: Tell, progress: Progress) -> None:
 
 
 def _wait(plan: Plan, telling: Sequence[LogPlan], timeout: float, told: bool, progress: Progress) -> None:
+    files: dict[FileId, tuple[SecureDirectory, str]] = {}
     wanted: dict[FileId, list[LogPlan]] = {}
     for log in telling:
-        ids = set(log.held)
-        if log.info is not None and log.rotated_to:
-            ids.add(file_id(log.info))
-        for one in ids:
+        for one, where in _rotated_files(log):
+            files[one] = where
             wanted.setdefault(one, []).append(log)
     progress.start("Waiting for the logs to be opened again")
-    held = wait(wanted, timeout, progress)
+    held = wait_for_nobody(files, timeout, progress)
     for log in telling:
         log.held = {one: held[one] for one in held if log in wanted[one]}
         if not log.held:
@@ -169,6 +149,19 @@ def _wait(plan: Plan, telling: Sequence[LogPlan], timeout: float, told: bool, pr
             )
 
 
+def _rotated_files(log: LogPlan) -> list[tuple[FileId, tuple[SecureDirectory, str]]]:
+    """What was rotated now, and what processes still wrote to before, under their names of now."""
+    moved = log.moved_up() if log.shifted else {}
+    found = []
+    for one in log.history:
+        if file_id(one.info) in log.held:
+            name = moved.get((one.place.fd, one.name), one.name)
+            found.append((file_id(one.info), (one.place, name)))
+    if log.info is not None and log.rotated_to:
+        found.append((file_id(log.info), (log.first_place, log.new_name)))
+    return found
+
+
 def _keep_uncompressed(log: LogPlan) -> None:
     busy = set()
     for place, name, _size in log.compress:
@@ -178,82 +171,3 @@ def _keep_uncompressed(log: LogPlan) -> None:
         except OSError:  # prepare says why
             continue
     log.compress = tuple(job for job in log.compress if (job[0].fd, job[1]) not in busy)
-
-
-def remove(log: LogPlan, file: Rotated, reason: str) -> None:
-    """Remove a rotated file, unless it is another one by now."""
-    try:
-        with file.place.errors("Can't remove", file.name):
-            file.place.unlink(file.name, only=file.info)
-    except Day2Error as exc:
-        log.fail(exc)
-        return
-    log.removed += (_removed(file, reason),)
-
-
-def _removed(file: Rotated, reason: str) -> Removed:
-    return Removed(file.path, file.info.st_size, reason)
-
-
-def _limit_total(plan: Plan, dry: bool = False) -> None:
-    """Remove the oldest rotated files of all logs until everything fits. What is still written to stays."""
-    others = 0
-    candidates: list[tuple[float, int, tuple[LogPlan, Rotated, int]]] = []
-    fresh: dict[int, Place] = {}
-    for log in plan.logs:
-        if log.found.error is not None:
-            continue
-        others += _live_size(log, dry)
-        for file, size in _would_be_there(plan, log) if dry else _is_there(plan, log, fresh):
-            if file_id(file.info) in log.held:
-                others += size
-            else:
-                candidates.append((file.when, size, (log, file, size)))
-    for log, file, size in over_total(candidates, others, plan.options.max_total_size or 0):
-        if dry:
-            log.removed += (Removed(file.path, size, "max_total_size"),)
-        else:
-            remove(log, file, "max_total_size")
-
-
-def _live_size(log: LogPlan, dry: bool) -> int:
-    if not dry:
-        try:
-            return log.directory.stat(log.name).st_size
-        except OSError:
-            return 0
-    if log.info is None:
-        return 0
-    if not log.due or log.interrupted is not None:
-        return log.info.st_size
-    return 0 if log.cut is None or log.lossy else log.info.st_size - log.cut.length
-
-
-def _would_be_there(plan: Plan, log: LogPlan) -> Iterator[tuple[Rotated, int]]:
-    """The rotated files, and their sizes, after what is predicted so far."""
-    renamed = {(place.fd, old): new for place, old, new in log.shifts}
-    files = [one._replace(name=renamed.get((one.place.fd, one.name), one.name)) for one in log.history]
-    parsed = plan.options.naming.parse(log.new_name) if log.due else None
-    if parsed is not None:
-        info = log.info if log.interrupted is None else log.target.stat(log.interrupted.name)
-        if info is not None:
-            files.append(Rotated(log.first_place, log.new_name, parsed, info))
-    gone = {one.name for one in log.removed}
-    compressed_to = {one.name: one for one in log.compressed}
-    for file in files:
-        if file.path in gone:
-            continue
-        size = log.rotated_bytes if log.due and file.name == log.new_name else file.info.st_size
-        if file.path in compressed_to:
-            one = compressed_to[file.path]
-            yield file._replace(place=log.target, name=os.path.basename(one.to)), one.stored_bytes
-        else:
-            yield file, size
-
-
-def _is_there(plan: Plan, log: LogPlan, fresh: dict[int, Place]) -> Iterator[tuple[Rotated, int]]:
-    for directory in {log.directory.fd: log.directory, log.target.fd: log.target}.values():
-        if directory.fd not in fresh:
-            fresh[directory.fd] = Place(directory, plan.options.naming)
-        for file in fresh[directory.fd].history(log.name):
-            yield file, file.info.st_size

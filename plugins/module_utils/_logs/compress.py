@@ -15,7 +15,9 @@ from .._core.compression.base import Compression
 from .._core.errors import Cancelled, Day2Error
 from .._core.progress import Progress
 from .._core.secure_directory import SecureDirectory
-from .plan import Compressed, LogPlan
+from .._core.sparse import allocated
+from .log_plan import Compressed, LogPlan
+from .new_directory import NewDirectory
 
 _LARGE = 4 << 20  # bytes from which a file is worth all cores
 _BATCH = 500  # small files for which one sync serves
@@ -31,11 +33,14 @@ class Job(NamedTuple):
     bytes: int
 
 
-Outcome = Union[Prepared, Day2Error]
+Outcome = Union[Prepared, Exception]
 
 
 def compress_all(jobs: Sequence[Job], compression: Compression, progress: Progress) -> None:
     """Compress (or, with `none`, move), and note each result or error in its log."""
+    for target in {id(job.log.target): job.log.target for job in jobs}.values():
+        if isinstance(target, NewDirectory):
+            target.make()
     small = [job for job in jobs if job.bytes < _LARGE]
     large = [job for job in jobs if job.bytes >= _LARGE]
     # xz takes much memory, and one core
@@ -62,8 +67,8 @@ def _compress_small(
     for job, outcome in zip(jobs, pool.map(lambda job: _prepared(job, compression, progress), jobs)):
         if isinstance(outcome, Prepared):
             done.append((job, outcome))
-        else:
-            job.log.fail(outcome)
+        elif not isinstance(outcome, Cancelled):  # told by the check that follows
+            job.log.catch(outcome)
     try:
         progress.check()
         _sync({one.target.fd: one.target for _job, one in done}, everything=True)
@@ -75,16 +80,20 @@ def _compress_small(
             raise
         return
     with progress.critical():
-        published = [(job, one) for job, one in done if _step(job, publish, one)]
-        try:
-            _sync({one.target.fd: one.target for _job, one in published}, everything=False)
-        except Day2Error as exc:  # the originals stay; the next run goes on
-            for job, _one_done in published:
-                job.log.fail(exc)
-            return
-        for job, one in published:
-            if _step(job, finish, one):
-                _note(job, one)
+        _put_in_place(done)
+
+
+def _put_in_place(done: Sequence[tuple[Job, Prepared]]) -> None:
+    published = [(job, one) for job, one in done if _step(job, publish, one)]
+    try:
+        _sync({one.target.fd: one.target for _job, one in published}, everything=False)
+    except Day2Error as exc:  # the originals stay; the next run goes on
+        for job, _one_done in published:
+            job.log.fail(exc)
+        return
+    for job, one in published:
+        if _step(job, finish, one):
+            _note(job, one)
 
 
 def _sync(directories: dict[int, SecureDirectory], everything: bool) -> None:
@@ -109,25 +118,36 @@ def _step(job: Job, step: Callable[[Prepared], None], prepared: Prepared) -> boo
 
 def _one(job: Job, compression: Compression, progress: Progress) -> Outcome:
     try:
-        return compress_file(job.place, job.name, compression, target=job.log.target, progress=progress)
-    except Day2Error as exc:
+        return compress_file(
+            job.place, job.name, compression, target=job.log.target, progress=progress, replace_part=True
+        )
+    except Exception as exc:  # of this file alone
         return exc
 
 
 def _prepared(job: Job, compression: Compression, progress: Progress) -> Outcome:
     try:
-        return prepare(job.place, job.name, compression, target=job.log.target, progress=progress, durable=False)
-    except Day2Error as exc:
+        return prepare(
+            job.place,
+            job.name,
+            compression,
+            target=job.log.target,
+            progress=progress,
+            durable=False,
+            replace_part=True,
+        )
+    except Exception as exc:  # of this file alone
         return exc
 
 
 def _note(job: Job, outcome: Outcome) -> None:
-    if isinstance(outcome, Cancelled):
-        raise outcome
-    if isinstance(outcome, Day2Error):
-        job.log.fail(outcome)
+    if not isinstance(outcome, Prepared):
+        if not job.log.catch(outcome):
+            raise outcome
         return
     path = outcome.source.of(outcome.name)
     if path == job.log.rotated_to:
         path = job.log.rotated_to  # one string for ten thousand logs' two
+    taken = allocated(outcome.info)
+    job.log.freed += taken - (taken if outcome.stored_bytes == outcome.bytes else outcome.stored_bytes)
     job.log.compressed += (Compressed(path, outcome.target.of(outcome.final), outcome.bytes, outcome.stored_bytes),)

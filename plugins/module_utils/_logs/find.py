@@ -1,15 +1,21 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding logs: globs to directories that are open, and in them to logs with their rotated files."""
+"""Finding logs: globs to directories that are open, and in them to logs with their rotated files.
+
+A glob takes for rotated only what has its log beside it. An application may write app.1, app.2 … itself, as a ring or
+one a process: where there is no "app", such files are left alone, with a note.
+"""
 
 from __future__ import annotations
 
+import bisect
 import fnmatch
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from .._core.errors import Day2Error, TargetError
@@ -17,14 +23,16 @@ from .._core.files import PREPARED
 from .._core.open_files import file_id
 from .._core.owners import user_name
 from .._core.secure_directory import SecureDirectory
+from .in_place import parse_interrupted
 from .names import Naming, Parsed, is_compressed
+from .new_directory import NewDirectory
 
 _PREPARED = re.compile(r"(?s)%s(.+)\.[0-9a-f]{8}" % re.escape(PREPARED))
 _MAGIC = re.compile(r"[*?[]")
 
 
 class Rotated(NamedTuple):
-    """A rotated file. `when`: of its rotation by its name, else when its last line was written."""
+    """A rotated file."""
 
     place: SecureDirectory
     name: str
@@ -33,12 +41,13 @@ class Rotated(NamedTuple):
 
     @property
     def when(self) -> float:
-        return self.info.st_mtime if self.parsed.when is None else self.parsed.when
+        """When its last line was written, as far as a date in its name allows."""
+        return self.parsed.within(self.info.st_mtime)
 
     @property
     def rotated_at(self) -> float:
-        """By its name; else when its inode last changed: it was renamed or written by then."""
-        return self.info.st_ctime if self.parsed.when is None else self.parsed.when
+        """When its inode last changed, as far as its name allows: it was renamed or written by then."""
+        return self.parsed.within(self.info.st_ctime)
 
     @property
     def path(self) -> str:
@@ -47,6 +56,11 @@ class Rotated(NamedTuple):
     @property
     def compressed(self) -> bool:
         return is_compressed(self.name)
+
+    @property
+    def written_since(self) -> bool:
+        """Was it written to after it got its name? (A rename changes the inode, and comes after the last line.)"""
+        return not self.compressed and self.info.st_mtime_ns >= self.info.st_ctime_ns
 
 
 class Found(NamedTuple):
@@ -67,45 +81,66 @@ class Place:
 
     def __init__(self, directory: SecureDirectory, naming: Naming) -> None:
         self.directory = directory
+        self.naming = naming
         self.names = directory.names()
         self.rotated: dict[str, list[tuple[str, Parsed]]] = {}
         self.prepared: list[tuple[str, str]] = []  # what for, name
         self.parsed: dict[str, Parsed] = {}
+        self._unfinished: set[str] = set()  # logs that a killed run had renamed or cut
         for name in self.names:
             if name.startswith(PREPARED):
-                match = _PREPARED.fullmatch(name)
-                purpose = match[1] if match else name[len(PREPARED) :]
-                self.prepared.append((purpose, name))
-                if purpose.endswith(".new"):  # of a log that was renamed when the run was killed
-                    self.rotated.setdefault(purpose[: -len(".new")], [])
+                self._note_prepared(name)
                 continue
             parsed = naming.parse(name)
             if parsed is not None:
                 self.parsed[name] = parsed
                 self.rotated.setdefault(parsed.base, []).append((name, parsed))
 
-    def matching(self, pattern: str) -> Iterator[str]:
-        """The logs that a pattern for names matches: entries, and what only rotated files are left of."""
+    def _note_prepared(self, name: str) -> None:
+        purpose = purpose_of(name)
+        self.prepared.append((purpose, name))
+        interrupted = parse_interrupted(name)
+        if interrupted is not None:
+            self._unfinished.add(interrupted[0])
+        elif purpose.endswith(".new"):
+            self._unfinished.add(purpose[: -len(".new")])
+
+    def has(self, name: str) -> bool:
+        """Is there an entry of that name?"""
+        at = bisect.bisect_left(self.names, name)
+        return at < len(self.names) and self.names[at] == name
+
+    def matching(self, pattern: str) -> tuple[list[str], list[str]]:
+        """The logs that a pattern for names matches, and what could as well be rotated files of a missing log."""
         if not _MAGIC.search(pattern):
-            if pattern in self.names or pattern in self.rotated:
-                yield pattern
-            return
+            there = self.has(pattern) or pattern in self.rotated or pattern in self._unfinished
+            return [pattern] if there else [], []
         expression = re.compile(fnmatch.translate(pattern))
 
         def matches(name: str) -> bool:
             return expression.match(name) is not None and (not name.startswith(".") or pattern.startswith("."))
 
-        bases = {base for base in self.rotated if matches(base)}
-        # a rotated file of something that the pattern matches is no log
-        entries = {
-            name
-            for name in self.names
-            if matches(name)
-            and not name.startswith(PREPARED)
-            and not (name in self.parsed and (self.parsed[name].base in bases or self.parsed[name].base in self.names))
-        }
-        # "app.log.1" matches "*", and so does its base's "app"
-        yield from sorted(entries | {base for base in bases if base not in self.parsed})
+        logs: list[str] = []
+        unclear: list[str] = []
+        for name in self.names:
+            if not matches(name) or name.startswith(PREPARED) or is_compressed(name):
+                continue
+            base = self._log_of(name)
+            if not base:
+                logs.append(name)
+            elif self.has(base) or base in self._unfinished:
+                continue  # its rotated file
+            else:
+                (unclear if matches(base) else logs).append(name)
+        logs += [base for base in self._unfinished if matches(base) and not self.has(base)]
+        return sorted(logs), unclear
+
+    def _log_of(self, name: str) -> str:
+        """The log that this may be a rotated file of; ""."""
+        if name in self.parsed:
+            return self.parsed[name].base
+        usual = self.naming.usual_base(name)
+        return usual if usual and self.has(usual) else ""
 
     def history(self, base: str) -> list[Rotated]:
         """The rotated files of a log, regular ones. (A link of such a name is not ours.)"""
@@ -150,12 +185,17 @@ class Places:
         self._by_path[path] = self._opened[one] = place
         return place
 
-    def all(self) -> list[Place]:
-        """Every directory that was opened."""
-        return list(self._opened.values())
+    def open_or_plan(self, path: str, like: SecureDirectory) -> Place:
+        """The same, for a directory that may be missing: it is made, as `like` is, when something is put there."""
+        path = os.path.normpath(path)
+        if path in self._by_path or os.path.lexists(path):
+            return self.open(path)
+        directory = NewDirectory(path, like, self._lock_timeout)
+        self._by_path[path] = place = Place(directory, self._naming)
+        return place
 
     def close(self) -> None:
-        for place in self._opened.values():
+        for place in {id(one): one for one in [*self._opened.values(), *self._by_path.values()]}.values():
             place.directory.close()
 
 
@@ -166,59 +206,121 @@ class Problem(NamedTuple):
     error: Day2Error
 
 
-def find_logs(places: Places, patterns: Sequence[str], missing_ok: bool) -> tuple[list[Found], list[Problem]]:
-    """The logs that the patterns match, in their order, and what is wrong with patterns."""
-    logs: dict[tuple[int, str], Found] = {}
-    matched_by: dict[object, tuple[str, str]] = {}
-    problems = []
-    for pattern in patterns:
+class Search:
+    """The logs that patterns match, in their order; what is wrong with patterns; and notes."""
+
+    def __init__(self, places: Places, exclude: Sequence[str] = ()) -> None:
+        self._places = places
+        self._exclude = exclude
+        self._logs: dict[tuple[int, str], Found] = {}
+        self._matched_by: dict[object, tuple[str, str]] = {}
+        self._noted: set[str] = set()
+        self.problems: list[Problem] = []
+        self.notes: list[str] = []
+
+    @property
+    def logs(self) -> list[Found]:
+        return list(self._logs.values())
+
+    def look(self, patterns: Sequence[str], missing_ok: bool) -> None:
+        """Find what they match."""
+        for pattern in patterns:
+            if not self._look(pattern) and not missing_ok:
+                error = TargetError(f"{pattern} matches no log.", "Set missing_ok when that is no error.")
+                self.problems.append(Problem(pattern, error))
+        self._mark_same()
+
+    def _look(self, pattern: str) -> int:
+        """How much it matches."""
         count = 0
         folder, name_pattern = os.path.split(pattern)
+        seen = set()
         for path in _folders(folder):
             try:
-                place = places.open(path)
+                place = self._places.open(path)
             except Day2Error as exc:
-                problems.append(Problem(pattern, exc))
+                if _MAGIC.search(folder) and os.path.islink(path):
+                    self._note(f"{path} is a symbolic link in a directory that other users can write: passed over.")
+                    continue
+                self.problems.append(Problem(pattern, exc))
                 count += 1
                 continue
-            for name in place.matching(name_pattern):
-                count += 1
-                found = _look(place, name)
-                # by its inode, to tell two names of one file as well
-                key: object = file_id(found.info) if found.info else (place.directory.fd, name)
-                if key in matched_by:
-                    first, path_of_first = matched_by[key]
-                    error = TargetError(
-                        f"{found.path} is matched by two entries of paths ({first}, {pattern}): not touched."
-                        if path_of_first == found.path
-                        else f"{found.path} and {path_of_first} are the same file: not touched.",
-                        "Let one entry match it.",
-                    )
-                    logs[place.directory.fd, name] = found._replace(error=error)
-                    continue
-                matched_by[key] = (pattern, found.path)
-                logs[place.directory.fd, name] = found
-        if not count and not missing_ok:
-            problems.append(
-                Problem(pattern, TargetError(f"{pattern} matches no log.", "Set missing_ok when that is no error."))
+            if id(place) in seen:  # by a link beside the directory itself
+                continue
+            seen.add(id(place))
+            names, unclear = place.matching(name_pattern)
+            count += len(unclear)
+            self._note_unclear(place, [one for one in unclear if not self._excluded(place, one)])
+            for name in names:
+                if self._excluded(place, name):
+                    count += 1
+                else:
+                    count += self._take(place, name, pattern, bool(_MAGIC.search(name_pattern)))
+        return count
+
+    def _take(self, place: Place, name: str, pattern: str, by_glob: bool) -> bool:
+        found = _look(place, name)
+        if by_glob and found.info is not None:
+            if stat.S_ISLNK(found.info.st_mode):
+                self._note(f"{found.path} is a symbolic link: passed over.")
+                return False
+            if stat.S_ISDIR(found.info.st_mode):
+                return False
+        # by its inode, to tell two names of one file as well
+        key: object = file_id(found.info) if found.info else (place.directory.fd, name)
+        if key in self._matched_by:
+            first, path_of_first = self._matched_by[key]
+            error = TargetError(
+                f"{found.path} is matched by two entries of paths ({first}, {pattern}): not touched."
+                if path_of_first == found.path
+                else f"{found.path} and {path_of_first} are the same file: not touched.",
+                "Let one entry match it.",
             )
-    _mark_same(logs, matched_by)
-    return list(logs.values()), problems
+            found = found._replace(error=error)
+        else:
+            self._matched_by[key] = (pattern, found.path)
+        self._logs[place.directory.fd, name] = found
+        return True
+
+    def _mark_same(self) -> None:
+        """The first of two names for one file is in error, too."""
+        wrong = {
+            file_id(one.info) for one in self._logs.values() if one.error and one.info and "same file" in str(one.error)
+        }
+        for key, one in self._logs.items():
+            if one.info and not one.error and file_id(one.info) in wrong:
+                error = TargetError(f"{one.path} has another name that is matched, too: not touched.", "Let one match.")
+                self._logs[key] = one._replace(error=error)
+
+    def _excluded(self, place: Place, name: str) -> bool:
+        return any(fnmatch.fnmatchcase(place.directory.of(name) if "/" in one else name, one) for one in self._exclude)
+
+    def _note_unclear(self, place: Place, names: Sequence[str]) -> None:
+        if not names:
+            return
+        some = ", ".join(names[:3]) + (" and %d more" % (len(names) - 3) if len(names) > 3 else "")
+        self._note(
+            f"{place.directory.path}: {some} can be logs, or rotated files of a log that is missing: not touched. Name "
+            "the log, use a glob that matches only these files, or exclude them; for files that the application "
+            "numbers or dates itself there is day2.ops.retention."
+        )
+
+    def _note(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            self.notes.append(text)
 
 
-def _mark_same(logs: dict[tuple[int, str], Found], matched_by: dict[object, tuple[str, str]]) -> None:
-    """The first of two names for one file is in error, too."""
-    wrong = {file_id(one.info) for one in logs.values() if one.error and one.info and "same file" in one.error.message}
-    for key, one in logs.items():
-        if one.info and not one.error and file_id(one.info) in wrong:
-            logs[key] = one._replace(
-                error=TargetError(f"{one.path} has another name that is matched, too: not touched.", "Let one match.")
-            )
+def purpose_of(name: str) -> str:
+    """What a prepared name was made for."""
+    match = _PREPARED.fullmatch(name)
+    return match[1] if match else name[len(PREPARED) :]
 
 
 def _folders(folder: str) -> list[str]:
     if _MAGIC.search(folder):
-        return sorted(glob.glob(folder, recursive=True))
+        # of two ways to one directory, the one without a link counts
+        return sorted(glob.glob(folder, recursive=True), key=lambda path: (os.path.realpath(path) != path, path))
     try:
         os.stat(folder or os.sep)
     except FileNotFoundError:
@@ -238,6 +340,8 @@ def _look(place: Place, name: str) -> Found:
         return Found(directory, name, None, TargetError(f"Can't look at {directory.of(name)}: {exc.strerror}."))
     try:
         directory.check_regular(name, info)
+        if is_compressed(name):
+            raise TargetError(f"{directory.of(name)} is a compressed file, not a log.", "Name the log itself.")
         if directory.all_write and info.st_uid not in (0, os.geteuid(), directory.owner):
             raise TargetError(
                 f"{directory.of(name)} belongs to {user_name(info.st_uid) or info.st_uid}, and everybody can write "

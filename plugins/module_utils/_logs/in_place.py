@@ -29,6 +29,7 @@ from .._core.errors import TargetError
 from .._core.files import PREPARED, from_os_error, prepared_name
 from .._core.progress import Progress
 from .._core.secure_directory import SecureDirectory, copy_attributes
+from .._core.sparse import data_ranges, has_holes, same_content
 
 _COLLAPSE = 0x08  # FALLOC_FL_COLLAPSE_RANGE
 _FIEMAP = 0xC020660B  # FS_IOC_FIEMAP
@@ -37,7 +38,10 @@ _FIEMAP_EXTENT = "=QQQQQLLLL"
 _FILLED = "user.day2.filled"
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY)
 
-_CUT = re.compile(r"(?s)%s(.+)\.cut-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)" % re.escape(PREPARED))
+_CUT = re.compile(r"(?s)%s(.+)\.cut%s" % (re.escape(PREPARED), "-([0-9a-f]{1,16})" * 5))
+_LONGEST_NAME = 255 - len(PREPARED + ".cut") - 5 * 17  # bytes that leave enough for the numbers of a cut
+# More than a cut ever leaves of a line: a marker that says more is not ours.
+_MOST_REST = 16 << 20
 
 
 class Cut(NamedTuple):
@@ -75,6 +79,15 @@ class Taken(NamedTuple):
     window_bytes: int = 0
 
 
+def check_name(path: str, name: str) -> None:
+    """Raise TargetError when there would be no name for what is cut out."""
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        raise TargetError(
+            "The name of %s is too long for method=in_place, which takes at most %d bytes." % (path, _LONGEST_NAME),
+            "Use method=rename, or choose a shorter name for the log.",
+        )
+
+
 def can_collapse(fd: int) -> bool:
     """Can this file's file system do it? Changes nothing: the length is one that no file system takes."""
     try:
@@ -88,7 +101,7 @@ def find_cut(fd: int) -> Optional[Cut]:
     """Where to cut: behind as many whole lines as blocks allow. None when there is no line that ends behind a block."""
     size = os.fstat(fd).st_size
     block = max(os.fstatvfs(fd).f_bsize, 512)
-    lines = _behind_last_newline(fd, size)
+    lines = _behind_last_newline(fd)
     length = lines // block * block
     if length >= size:
         length -= block
@@ -158,8 +171,21 @@ def parse_interrupted(name: str) -> Optional[tuple[str, Interrupted]]:
     return match[1], Interrupted(name, Cut(skip, length, rest), physical, inode)
 
 
+def is_plausible(target: SecureDirectory, left: Interrupted) -> bool:
+    """Is this copy what its name says? Who can write the directory can put anything there, of any size."""
+    cut = left.cut
+    copy = target.open_file(left.name)
+    try:
+        size = os.fstat(copy).st_size
+    finally:
+        os.close(copy)
+    expected = cut.end - cut.skip
+    fits = size == expected if cut.length else size >= expected
+    return fits and expected >= 0 and cut.rest <= (_MOST_REST if cut.length else cut.end) and cut.skip <= _MOST_REST
+
+
 def was_cut(fd: int, target: SecureDirectory, left: Interrupted) -> bool:
-    """Are the lines of this copy no longer in the log? In doubt they are: rather twice than not at all.
+    """Are the lines of this (plausible) copy no longer in the log? In doubt they are: rather twice than not at all.
 
     :param fd: of the log, open to read; -1 when it is missing.
     """
@@ -170,15 +196,7 @@ def was_cut(fd: int, target: SecureDirectory, left: Interrupted) -> bool:
         return True  # another block is the first one now
     copy = target.open_file(left.name)
     try:
-        if os.fstat(copy).st_size < cut.end - cut.skip:
-            return True
-        at = cut.skip
-        while at < cut.end:
-            data = os.pread(fd, min(BLOCK, cut.end - at), at)
-            if not data or data != os.pread(copy, len(data), at - cut.skip):
-                return True
-            at += len(data)
-        return False
+        return not same_content(fd, copy, cut.skip, cut.end)
     finally:
         os.close(copy)
 
@@ -226,13 +244,22 @@ def _first_block(fd: int) -> int:
 
 
 def _copy(fd: int, copy: int, start: int, end: int, progress: Progress) -> None:
-    at = start
-    while at < end:
-        count = _copy_some(fd, copy, at, min(16 * BLOCK, end - at))
-        if not count:
-            raise OSError(errno.EIO, "the log became shorter while it was read")
-        at += count
-        progress.advance(count)
+    """Copy a part; holes stay holes. The position of the copy is at its end afterwards."""
+    done = start
+    for first, last in data_ranges(fd, start, end) if has_holes(os.fstat(fd)) else [(start, end)]:
+        os.lseek(copy, first - start, os.SEEK_SET)
+        at = first
+        while at < last:
+            count = _copy_some(fd, copy, at, min(16 * BLOCK, last - at))
+            if not count:
+                raise OSError(errno.EIO, "the log became shorter while it was read")
+            at += count
+            progress.advance(at - done)
+            done = at
+    if os.fstat(fd).st_size < end:
+        raise OSError(errno.EIO, "the log became shorter while it was read")
+    os.ftruncate(copy, end - start)
+    os.lseek(copy, 0, os.SEEK_END)
 
 
 def _copy_some(fd: int, copy: int, at: int, count: int) -> int:
@@ -289,21 +316,28 @@ def _fill(fd: int, length: int) -> None:
 
 
 def _filled(fd: int) -> int:
+    """Bytes at the front that an earlier cut left blank; 0 unless the file says the same as its attribute."""
     try:
-        length = int(os.getxattr(fd, _FILLED))
-    except (OSError, ValueError):
+        text = os.getxattr(fd, _FILLED)
+    except OSError:
         return 0
-    return length if length > 0 and os.pread(fd, length, 0) == _blank(length) else 0
+    length = int(text) if text.isdigit() and len(text) < 10 else 0
+    if not 0 < length <= min(_MOST_REST, os.fstat(fd).st_size):
+        return 0
+    return length if os.pread(fd, length, 0) == _blank(length) else 0
 
 
-def _behind_last_newline(fd: int, size: int) -> int:
-    end = size
-    while end > 0:
-        start = max(0, end - 65536)
-        found = os.pread(fd, end - start, start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
+def _behind_last_newline(fd: int) -> int:
+    info = os.fstat(fd)
+    parts = list(data_ranges(fd, 0, info.st_size)) if has_holes(info) else [(0, info.st_size)]
+    for first, last in reversed(parts):
+        end = last
+        while end > first:
+            start = max(first, end - 65536)
+            found = os.pread(fd, end - start, start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
     return 0
 
 

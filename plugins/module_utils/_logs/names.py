@@ -1,12 +1,12 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The names of rotated files: app.log.1, app.log.2.zst; or dated: app.log-20250630-120000.zst."""
+"""The names of rotated files: app.log.1, app.log.2.zst; or dated: app.log-20250630-120000.zst; or app.1.log."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
@@ -14,8 +14,10 @@ from .._core.errors import InvalidRequest
 DATE_FORMAT = "-%Y%m%d-%H%M%S"
 
 # What others (logrotate) compress with counts, too.
-_COMPRESSED = re.compile(r"\.(?:zst|gz|xz|bz2|lz4|Z)$")
+_COMPRESSED = re.compile(r"\.(?:zst|zstd|gz|xz|bz2|lz4|lzma|Z)$")
 _NUMBERED = re.compile(r"(?s)(.+)\.([1-9][0-9]{0,5})")
+# Dates of logrotate's kind (dateext), which are recognised as no log's whatever date_format is.
+_USUAL_DATE = re.compile(r"(?s)(.+)[-._](?:19|20)[0-9]{6}(?:[-_T]?[0-9]{2}(?:[0-9]{2}){0,2})?")
 _DIRECTIVES = {
     "Y": r"(?P<Y>[0-9]{4})",
     "m": r"(?P<m>[0-9]{2})",
@@ -23,51 +25,82 @@ _DIRECTIVES = {
     "H": r"(?P<H>[0-9]{2})",
     "M": r"(?P<M>[0-9]{2})",
     "S": r"(?P<S>[0-9]{2})",
+    "G": r"(?P<G>[0-9]{4})",
+    "V": r"(?P<V>[0-9]{2})",
     "s": r"(?P<s>[0-9]{1,11})",
 }
+_SECONDS = {"S": 1, "M": 60, "H": 3600, "d": 86400}
 
 
 class Parsed(NamedTuple):
     """A rotated file's name. Either `number` (1 is the newest) or `when` (seconds since 1970) is set.
 
-    `stem` is the name without the suffix of a compression.
+    `stem` is the name without the suffix of a compression. A date names a time, a day or a month that begins at
+    `when` and has `length` seconds.
     """
 
     base: str
     stem: str
     number: Optional[int]
     when: Optional[float]
+    length: float = 1.0
 
-    @property
-    def suffix(self) -> str:
-        """Of its number or date."""
-        return self.stem[len(self.base) :]
+    def within(self, when: float) -> float:
+        """The time nearest to `when` that the name allows."""
+        return when if self.when is None else min(max(when, self.when), self.when + self.length - 1)
 
 
 class Naming:
     """How rotated files are called. Both kinds are recognised, whichever is used for new ones.
 
     :param dated: by the time of the rotation (UTC), instead of by numbers that move up.
-    :param date_format: with %Y %m %d %H %M %S, or %s (seconds since 1970).
-    :raises InvalidRequest: a format that does not tell a day.
+    :param date_format: with %Y %m %d %H %M %S, %G %V (ISO week), or %s (seconds since 1970).
+    :param extension: that stays at the end: with ".log", app.log becomes app.1.log. Other logs get no such name.
+    :raises InvalidRequest: a format that names neither a month, a week nor a time; no extension.
     """
 
-    def __init__(self, dated: bool, date_format: str = DATE_FORMAT) -> None:
+    def __init__(self, dated: bool, date_format: str = DATE_FORMAT, extension: str = "") -> None:
         self.dated = dated
         self._format = date_format
         self._dates = re.compile("(?s)(.+)" + _expression(date_format))
+        self._extension = extension
+        if extension and (not re.fullmatch(r"\.[^/]*[^/0-9][^/]*", extension) or is_compressed("x" + extension)):
+            raise InvalidRequest(f"extension: {extension!r} can't be used.", "Write for example .log.")
 
     def new_name(self, base: str, now: float) -> str:
         """What a log rotated now is called, without a compression's suffix."""
         if not self.dated:
-            return base + ".1"
+            return self.numbered(base, 1)
         # %s is local time's in strftime
         text = self._format.replace("%s", str(int(now)))
-        return base + datetime.fromtimestamp(now, timezone.utc).strftime(text)
+        return self._with(base, datetime.fromtimestamp(now, timezone.utc).strftime(text))
+
+    def numbered(self, base: str, number: int) -> str:
+        """The name with a number, without a compression's suffix."""
+        return self._with(base, f".{number}")
 
     def parse(self, name: str) -> Optional[Parsed]:
         """What a name tells, or None when it is no rotated file's."""
-        stem = _COMPRESSED.sub("", name)
+        stem = without_compression(name)
+        extension = self._extension
+        if extension and stem.endswith(extension) and len(stem) > len(extension):
+            inner = self._parse(stem[: -len(extension)])
+            if inner is not None:
+                return inner._replace(base=inner.base + extension, stem=stem)
+        return self._parse(stem)
+
+    def usual_base(self, name: str) -> str:
+        """The log that a name with a date of the usual form would belong to; "" for another name."""
+        match = _USUAL_DATE.fullmatch(without_compression(name))
+        return match[1] if match else ""
+
+    def _with(self, base: str, what: str) -> str:
+        extension = self._extension
+        if extension and base.endswith(extension) and len(base) > len(extension):
+            return base[: -len(extension)] + what + extension
+        return base + what
+
+    def _parse(self, stem: str) -> Optional[Parsed]:
         # a date may end like a number (app.log.30.06.2025)
         return (self._dated(stem) or _numbered(stem)) if self.dated else (_numbered(stem) or self._dated(stem))
 
@@ -76,9 +109,10 @@ class Naming:
         if match is None:
             return None
         try:
-            return Parsed(match[1], stem, None, _when(match.groupdict()))
+            start, end = _period(match.groupdict())
         except (ValueError, OverflowError):  # the 31st of February is no date
             return None
+        return Parsed(match[1], stem, None, start, end - start)
 
 
 def _numbered(stem: str) -> Optional[Parsed]:
@@ -91,28 +125,42 @@ def is_compressed(name: str) -> bool:
     return _COMPRESSED.search(name) is not None
 
 
-def _when(fields: dict[str, str]) -> float:
+def without_compression(name: str) -> str:
+    """The name without the suffix of a compression."""
+    return _COMPRESSED.sub("", name)
+
+
+def _period(fields: dict[str, str]) -> tuple[float, float]:
+    """Seconds since 1970 at which the named time begins and ends."""
     if "s" in fields:
-        return float(fields["s"])
-    day = [int(fields[one]) for one in "Ymd"]
+        return float(fields["s"]), float(fields["s"]) + 1
+    if "V" in fields:
+        monday = datetime.fromisocalendar(int(fields["G"]), int(fields["V"]), 1).replace(tzinfo=timezone.utc)
+        return monday.timestamp(), (monday + timedelta(days=7)).timestamp()
+    year, month = int(fields["Y"]), int(fields["m"])
+    if "d" not in fields:
+        after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=timezone.utc)
+        return datetime(year, month, 1, tzinfo=timezone.utc).timestamp(), after.timestamp()
     time = [int(fields.get(one, 0)) for one in "HMS"]
-    return datetime(day[0], day[1], day[2], time[0], time[1], time[2], tzinfo=timezone.utc).timestamp()
+    start = datetime(year, month, int(fields["d"]), time[0], time[1], time[2], tzinfo=timezone.utc).timestamp()
+    return start, start + next(length for one, length in _SECONDS.items() if one in fields)
 
 
 def _expression(date_format: str) -> str:
     parts = re.split(r"%(.)", date_format)
-    used = parts[1::2]
+    used = set(parts[1::2])
     if (
         "/" in date_format
+        or "\0" in date_format
         or date_format.endswith("%")
-        or len(set(used)) != len(used)
-        or not set(used) <= set(_DIRECTIVES)
-        or not (set(used) == {"s"} or {"Y", "m", "d"} <= set(used) - {"s"} == set(used))
+        or len(used) != len(parts[1::2])
+        or not used <= set(_DIRECTIVES)
+        or not (used in ({"s"}, {"G", "V"}, {"Y", "m"}) or {"Y", "m", "d"} <= used <= set("YmdHMS"))
     ):
         raise InvalidRequest(
             f"date_format: {date_format!r} can't be used.",
-            "It consists of %Y, %m and %d, of %H, %M and %S where a day is not enough, or of %s alone; for example "
-            f"{DATE_FORMAT}.",
+            "It consists of %Y and %m, of %d, %H, %M and %S where a month is not enough, of %G and %V for an ISO week, "
+            f"or of %s alone; for example {DATE_FORMAT}.",
         )
     text = "".join(re.escape(part) if index % 2 == 0 else _DIRECTIVES[part] for index, part in enumerate(parts))
     if not parts[0]:

@@ -8,153 +8,44 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Optional
 
-from .._core.compression.base import Compression
-from .._core.errors import Day2Error, TargetError
-from .._core.open_files import FileId, Writer, file_id, writers
+from .._core.compress_file import OTHER
+from .._core.errors import TargetError
+from .._core.files import prepared_name
+from .._core.open_files import FileId, Writer, file_id
 from .._core.secure_directory import SecureDirectory
-from . import in_place
-from .find import Found, Place, Places, Problem, Rotated, find_logs
+from . import in_place, marks
+from .find import Found, Place, Places, Rotated, Search, purpose_of
+from .held import find_writers
 from .identity import Identity
-from .names import Naming
-from .rules import Keep, Rules, check_clock, due
+from .log_plan import IN_PLACE, RENAME, LogPlan, Options, Plan, Removal
+from .names import Naming, without_compression
+from .numbering import Entry, after_rotation, decide_names, find_pairs, is_hollow, ranks, why
+from .rights import check_rest, check_rotation
+from .rules import check_clock, due
 
-RENAME = "rename"
-IN_PLACE = "in_place"
-
-
-class Options(NamedTuple):
-    """What is asked, without what tells other processes."""
-
-    paths: tuple[str, ...]
-    rules: Rules
-    method: str
-    allow_loss: bool
-    naming: Naming
-    old_dir: Optional[str]
-    keep: Keep
-    max_total_size: Optional[int]
-    compression: Compression
-    delay_compress: bool
-    missing_ok: bool
-    reopens: bool  # something is told to open its log again
-
-
-class Removal(NamedTuple):
-    """A rotated file that goes, and why."""
-
-    file: Rotated
-    reason: str
-
-
-class Compressed(NamedTuple):
-    """A rotated file and the compressed (or moved) one that took its place, as results show them."""
-
-    name: str
-    to: str
-    bytes: int
-    stored_bytes: int
-
-
-class Removed(NamedTuple):
-    """A rotated file that was removed, as results show it."""
-
-    name: str
-    bytes: int
-    reason: str
-
-
-NOBODY: Mapping[FileId, list[Writer]] = {}
-
-
-class LogPlan:
-    """One log: what is there, and what happens to it; apply notes here what has happened."""
-
-    # A run may have ten thousand of them. (Empty tuples are one object, empty lists are not.)
-    __slots__ = (
-        *("found", "directory", "target", "name", "path", "info", "error", "history", "leftovers", "new_file"),
-        *("interrupted", "due", "reason", "new_name", "shifts", "cut", "lossy", "moves", "held", "reopen", "removals"),
-        *("compress", "rotated_to", "rotated_bytes", "window_bytes", "compressed", "removed", "mended"),
-    )
-
-    def __init__(self, found: Found, place: Place, target: Place) -> None:
-        self.found = found
-        self.directory = place.directory
-        self.target = target.directory
-        self.name = found.name
-        self.path = found.path
-        self.info = found.info
-        self.error: Optional[Day2Error] = found.error
-        self.history: tuple[Rotated, ...] = ()  # newest first, as it is before the run
-        self.leftovers: tuple[tuple[SecureDirectory, str], ...] = ()
-        self.new_file = ""  # a killed run's, not in place yet
-        self.interrupted: Optional[in_place.Interrupted] = None
-        self.due = False
-        self.reason = ""
-        self.new_name = ""
-        self.shifts: tuple[tuple[SecureDirectory, str, str], ...] = ()
-        self.cut: Optional[in_place.Cut] = None
-        self.lossy = False
-        self.moves = False  # the rotated file first stays in the log's directory: old_dir is on another file system
-        self.held: Mapping[FileId, list[Writer]] = NOBODY  # rotated files that processes still write to
-        self.reopen = False
-        self.removals: tuple[Removal, ...] = ()
-        self.compress: tuple[tuple[SecureDirectory, str, int], ...] = ()
-        # results
-        self.rotated_to = ""
-        self.rotated_bytes = 0
-        self.window_bytes: Optional[int] = None
-        self.compressed: tuple[Compressed, ...] = ()
-        self.removed: tuple[Removed, ...] = ()
-        self.mended = False
-
-    @property
-    def first_place(self) -> SecureDirectory:
-        """Where a rotated file is first."""
-        return self.directory if self.moves else self.target
-
-    def fail(self, error: Day2Error) -> None:
-        """The first error is the one that is told."""
-        self.error = self.error or error
-
-
-class Plan:
-    """A run."""
-
-    def __init__(self, options: Options, logs: list[LogPlan], problems: list[Problem], now: float) -> None:
-        self.options = options
-        self.logs = logs
-        self.problems = problems
-        self.now = now
-        self.notes: list[str] = []
-
-    @property
-    def rotating(self) -> list[LogPlan]:
-        return [log for log in self.logs if log.due and log.error is None]
-
-    @property
-    def telling(self) -> bool:
-        """Will processes be told to open their logs again?"""
-        return any(log.due or log.reopen for log in self.logs if log.error is None)
+Held = Mapping[FileId, list[Writer]]
 
 
 def make_plan(options: Options, places: Places, identity: Identity, now: float) -> Plan:
     """Find the logs and what is due. Raises Day2Error only for what concerns all of them."""
     with identity.taken():
-        found, problems = find_logs(places, options.paths, options.missing_ok)
-        logs = [_open(options, places, one) for one in found]
+        search = Search(places, options.exclude)
+        search.look(options.paths, options.missing_ok)
+        logs = [_open(options, places, one) for one in search.logs]
         _check_names(logs)
         for log in logs:
             with _failing(log):
                 _look_at_history(log, options, places)
-    held = writers(_interesting(logs, options))  # as ourselves, to see all processes
+    held = find_writers(_interesting(logs))  # as ourselves, to see all processes
     with identity.taken():
         for log in logs:
             if log.error is None:
                 with _failing(log):
                     _decide(log, options, held, now)
-    return Plan(options, logs, problems, now)
+    plan = Plan(options, logs, search.problems, now)
+    plan.notes += search.notes
+    return plan
 
 
 class _failing:
@@ -166,11 +57,9 @@ class _failing:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: object, error: Optional[BaseException], where: object) -> bool:
-        if isinstance(error, OSError):
-            error = TargetError(f"Can't look at {self._log.path}: {error.strerror or error}.")
-        if isinstance(error, Day2Error):
-            self._log.fail(error)
+    def __exit__(self, kind: object, error: object, where: object) -> bool:
+        if isinstance(error, BaseException) and self._log.catch(error):
+            self._log.leave_alone()
             return True
         return False
 
@@ -180,7 +69,9 @@ def _open(options: Options, places: Places, found: Found) -> LogPlan:
     log = LogPlan(found, place, place)
     if options.old_dir and log.error is None:
         with _failing(log):
-            log.target = places.open(os.path.join(found.place.path, options.old_dir)).directory
+            path = os.path.join(found.place.path, options.old_dir)
+            target = places.open_or_plan(path, place.directory) if options.create_old_dir else places.open(path)
+            log.target = target.directory
             log.moves = log.target.device != log.directory.device and options.method == RENAME
     return log
 
@@ -195,18 +86,18 @@ def _check_names(logs: Sequence[LogPlan]) -> None:
                 one.fail(
                     TargetError(
                         f"{one.path} and {path} would have the same rotated names in {log.target.path}: not touched.",
-                        "Choose a relative old_dir, or two tasks.",
+                        "Give each an old_dir of its own, for example by a relative path.",
                     )
                 )
 
 
 def _look_at_history(log: LogPlan, options: Options, places: Places) -> None:
     history: list[Rotated] = []
-    kept = [places.open(log.directory.path)]
-    if log.target is not log.directory:
-        kept.append(places.open(log.target.path))
-    for place in kept:
-        history += place.history(log.name)
+    for place in _places_of(log, places):
+        found = place.history(log.name)
+        if place.directory is not log.directory:
+            _check_ours(log, found)
+        history += found
         for purpose, name in place.prepared:
             _take_leftover(log, place, purpose, name, options.naming)
     if all(one.parsed.number is not None for one in history):
@@ -214,6 +105,27 @@ def _look_at_history(log: LogPlan, options: Options, places: Places) -> None:
     else:
         history.sort(key=lambda one: (-one.when, one.parsed.number or 0, one.name))
     log.history = tuple(history)
+    if len({one.parsed.stem for one in history}) < len(history):
+        log.pairs = find_pairs(history)
+
+
+def _places_of(log: LogPlan, places: Places) -> list[Place]:
+    found = [places.open(log.directory.path)]
+    if log.target is not log.directory:
+        found.append(places.open(log.target.path))
+    return found
+
+
+def _check_ours(log: LogPlan, found: Sequence[Rotated]) -> None:
+    """Rotated files in an old_dir carry the name of their log: another task's log may be called like this one."""
+    for one in found:
+        owner = marks.log_of(one.place, one.name)
+        if owner and owner != marks.real_path(log.directory, log.name):
+            raise TargetError(
+                f"{one.path} is a rotated file of {owner}, not of {log.path}: not touched.",
+                "Give each log an old_dir of its own. If the log was moved, remove the mark "
+                f"(setfattr -x {marks.LOG} FILE) from its rotated files.",
+            )
 
 
 def _take_leftover(log: LogPlan, place: Place, purpose: str, name: str, naming: Naming) -> None:
@@ -223,23 +135,30 @@ def _take_leftover(log: LogPlan, place: Place, purpose: str, name: str, naming: 
             log.interrupted = interrupted[1]
         return
     parsed = naming.parse(purpose)
-    ours = purpose in (log.name + ".new", log.name + ".copy") or (parsed is not None and parsed.base == log.name)
-    if not ours:
+    new, copy = (purpose_of(prepared_name(log.name + end)) for end in (".new", ".copy"))  # long names are cut
+    if purpose not in (new, copy) and (parsed is None or parsed.base != log.name):
         return
-    if purpose == log.name + ".new" and log.info is None and place.directory is log.directory:
+    if purpose == new and new != copy and log.info is None and place.directory is log.directory:
         log.new_file = name
     else:
         log.leftovers += ((place.directory, name),)
 
 
-def _interesting(logs: Sequence[LogPlan], options: Options) -> set[FileId]:
+def _interesting(logs: Sequence[LogPlan]) -> dict[FileId, tuple[SecureDirectory, str]]:
     """The files whose writers matter."""
-    wanted = {file_id(one.info) for log in logs for one in log.history if not one.compressed}
-    wanted |= {file_id(log.info) for log in logs if log.info is not None and log.error is None}
+    wanted = {}
+    for log in logs:
+        if log.error is not None:
+            continue
+        for one in log.history:
+            if not one.compressed:
+                wanted[file_id(one.info)] = (one.place, one.name)
+        if log.info is not None:
+            wanted[file_id(log.info)] = (log.directory, log.name)
     return wanted
 
 
-def _decide(log: LogPlan, options: Options, held: dict[FileId, list[Writer]], now: float) -> None:
+def _decide(log: LogPlan, options: Options, held: Held, now: float) -> None:
     for one in log.history:
         if not one.compressed and file_id(one.info) in held:
             log.held = {**log.held, file_id(one.info): held[file_id(one.info)]}
@@ -250,13 +169,34 @@ def _decide(log: LogPlan, options: Options, held: dict[FileId, list[Writer]], no
     elif log.info is None and not log.due:
         log.reason = "it is missing" if not log.new_file else "an interrupted rotation is completed"
     if log.due:
-        _decide_names(log, options, now)
+        with _not_due(log):
+            decide_names(log, options, now)
+            check_rotation(log, options)
     _decide_rest(log, options, held, now)
+    check_rest(log, options.compression.suffix)
+
+
+class _not_due:
+    """After an error of the block the log is not rotated."""
+
+    def __init__(self, log: LogPlan) -> None:
+        self._log = log
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: object, where: object) -> None:
+        if error is not None:
+            self._log.due, self._log.shifts = False, ()
 
 
 def _decide_interrupted(log: LogPlan) -> None:
     """Was a run killed between the cut and the end?"""
     if log.interrupted is None:
+        return
+    if not in_place.is_plausible(log.target, log.interrupted):
+        log.notes += (f"{log.target.of(log.interrupted.name)} is not what a killed run leaves: not touched.",)
+        log.interrupted = None
         return
     fd = -1 if log.info is None else log.directory.open_file(log.name)
     try:
@@ -280,22 +220,28 @@ def _decide_due(log: LogPlan, options: Options, live: Sequence[Writer], now: flo
         last = log.history[0].rotated_at
     log.due, reason = due(options.rules, size, last, now)
     log.reason = sys.intern(reason)  # thousands of logs have few
-    if log.due and options.naming.dated and last is not None:
-        check_clock(last, now)
-    if log.due and options.method == IN_PLACE:
-        _decide_in_place(log, options, live)
+    with _not_due(log):
+        if log.due and options.naming.dated and last is not None:
+            check_clock(last, now)
+        if log.due and options.method == IN_PLACE:
+            _decide_in_place(log, options, live)
     log.rotated_bytes = size if options.method == RENAME else log.rotated_bytes
 
 
 def _decide_in_place(log: LogPlan, options: Options, live: Sequence[Writer]) -> None:
     blind = [writer for writer in live if not writer.appends]
+    if blind and not blind[0].pid:
+        raise TargetError(
+            f"{log.path} is written by {blind[0]}, and whether it appends can't be told.",
+            "Run where all processes can be seen (as root of the host, with CAP_SYS_PTRACE), or use method=rename.",
+        )
     if blind:
-        log.due = False
         raise TargetError(
             "%s is written by %s without O_APPEND: cutting the file would leave a hole at its old position."
             % (log.path, ", ".join(map(str, blind))),
             "Let it append, or use method=rename.",
         )
+    in_place.check_name(log.path, log.name)
     fd = log.directory.open_file(log.name, os.O_RDWR)
     try:
         if in_place.can_collapse(fd):
@@ -306,7 +252,6 @@ def _decide_in_place(log: LogPlan, options: Options, live: Sequence[Writer]) -> 
         elif options.allow_loss:
             log.cut, log.lossy = in_place.whole(fd), True
         else:
-            log.due = False
             raise TargetError(
                 f"The file system of {log.path} can't cut out the front of a file, so lines could be lost.",
                 "Use method=rename, or set allow_loss to copy and truncate the file all the same.",
@@ -316,90 +261,49 @@ def _decide_in_place(log: LogPlan, options: Options, live: Sequence[Writer]) -> 
         os.close(fd)
 
 
-def _decide_names(log: LogPlan, options: Options, now: float) -> None:
-    log.new_name = options.naming.new_name(log.name, now)
-    if not options.naming.dated:
-        _decide_shifts(log)
-    leaving = {(place.fd, old) for place, old, _new in log.shifts}
-    for place in {log.directory.fd: log.directory, log.target.fd: log.target}.values():
-        for name in (log.new_name, log.new_name + options.compression.suffix):
-            if place.exists(name) and (place.fd, name) not in leaving:
-                log.due = False
-                raise TargetError(
-                    f"{place.of(name)} exists already: not overwritten, and {log.path} not rotated.",
-                    "Move it away, or choose a date_format that tells the seconds."
-                    if options.naming.dated
-                    else "Move it away.",
-                )
-
-
-def _decide_shifts(log: LogPlan) -> None:
-    """Every number up to the first free one moves up by one, the highest first."""
-    numbered: dict[int, list[Rotated]] = {}
-    for one in log.history:
-        if one.parsed.number is not None:
-            numbered.setdefault(one.parsed.number, []).append(one)
-    highest = 0
-    while highest + 1 in numbered:
-        highest += 1
-    for number in range(highest, 0, -1):
-        for one in numbered[number]:
-            new = "%s.%d%s" % (log.name, number + 1, one.name[len(one.parsed.stem) :])
-            log.shifts += ((one.place, one.name, new),)
-
-
-class _Entry(NamedTuple):
-    """A rotated file as it will be called after the rotation."""
-
-    place: SecureDirectory
-    name: str
-    stem: str
-    when: float
-    bytes: int
-    file: Optional[Rotated]  # None: the one that is made by this run
-
-
-def _after_rotation(log: LogPlan, now: float) -> list[_Entry]:
-    renamed = {(place.fd, old): new for place, old, new in log.shifts}
-    entries = []
-    if log.due:
-        when = now if log.info is None else log.info.st_mtime
-        entries.append(_Entry(log.first_place, log.new_name, log.new_name, when, log.rotated_bytes, None))
-    for one in log.history:
-        name = renamed.get((one.place.fd, one.name), one.name)
-        stem = name[: len(name) - (len(one.name) - len(one.parsed.stem))]
-        entries.append(_Entry(one.place, name, stem, one.when, one.info.st_size, one))
-    return entries
-
-
-def _decide_rest(log: LogPlan, options: Options, held: dict[FileId, list[Writer]], now: float) -> None:
+def _decide_rest(log: LogPlan, options: Options, held: Held, now: float) -> None:
     """What is removed, and what is compressed."""
-    index, previous = -1, ""
-    newest = ""
-    for entry in _after_rotation(log, now):
-        if entry.stem != previous:  # app.log.1 and app.log.1.zst are one, of a run that was killed
-            index, previous = index + 1, entry.stem
-        newest = newest or entry.stem
-        busy = entry.file is not None and file_id(entry.file.info) in log.held
-        if options.keep.removes(index, now - entry.when) and entry.file is not None and not busy:
-            file = entry.file._replace(name=entry.name)
-            log.removals += (Removal(file, _why(options.keep, index)),)
-            continue
-        if entry.file is not None and entry.file.compressed:
-            continue
-        if busy and not log.reopen:
-            continue
-        if entry.file is None and options.method == RENAME and not options.reopens:
-            live = [] if log.info is None else held.get(file_id(log.info), [])
-            if live and log.info is not None:
-                log.held = {**log.held, file_id(log.info): live}
+    entries = after_rotation(log, now)
+    for index, rank in enumerate(ranks(entries)):
+        for entry in entries[index]:
+            if entry.file is None:
+                _decide_new(log, options, held, rank, now)
                 continue
-        wanted = bool(options.compression.suffix) and not (options.delay_compress and entry.stem == newest)
-        if wanted or entry.place is not log.target:
-            log.compress += ((entry.place, entry.name, entry.bytes),)
+            busy = file_id(entry.file.info) in log.held
+            if entry.file.written_since:
+                log.written += (without_compression(entry.name),)
+            elif options.keep.removes(rank, now - entry.when) and not busy:
+                log.removals += (Removal(entry.file._replace(name=entry.name), why(options.keep, rank)),)
+                continue
+            if not entry.file.compressed and (not busy or log.reopen):
+                _decide_compression(log, options, entry, newest=index == 0)
 
 
-def _why(keep: Keep, index: int) -> str:
-    if keep.last is not None and index >= keep.last:
-        return "keep.last is %d" % keep.last
-    return "it is older than keep.within"
+def _decide_new(log: LogPlan, options: Options, held: Held, rank: int, now: float) -> None:
+    """What becomes of the file that this run makes."""
+    if options.method == RENAME and not options.reopens and log.info is not None:
+        live = held.get(file_id(log.info), [])
+        if live:
+            log.held = {**log.held, file_id(log.info): live}
+            return
+    when = now if log.info is None else log.info.st_mtime
+    if options.keep.removes(rank, now - when) and options.keep.last == 0:
+        log.remove_new = why(options.keep, rank)
+        return
+    entry = Entry(log.first_place, log.new_name, when, log.rotated_bytes, None)
+    _decide_compression(log, options, entry, newest=True)
+
+
+def _decide_compression(log: LogPlan, options: Options, entry: Entry, newest: bool) -> None:
+    suffix = options.compression.suffix
+    if not (suffix and not (options.delay_compress and newest)) and entry.place is log.target:
+        return
+    final = entry.name + suffix
+    if log.pairs.get(final) == OTHER and (log.target.fd, final) not in log.moved_up():
+        log.notes += (f"{log.target.of(final)} is not a copy of {entry.place.of(entry.name)}: both stay as they are.",)
+        return
+    info = entry.file.info if entry.file is not None else log.info
+    if suffix and info is not None and is_hollow(info) and (entry.file is not None or options.method == RENAME):
+        log.notes += (f"{entry.place.of(entry.name)} consists of holes and hardly any data: not compressed.",)
+        return
+    log.compress += ((entry.place, entry.name, entry.bytes),)

@@ -6,17 +6,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
+import stat
 import subprocess
-import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, MissingDependency, TargetError
-from .._core.open_files import FileId, Writer, writers
 from .._core.process import environment
-from .._core.progress import Progress
 
 _OUTPUT = 500  # characters of a command's output that a message has
 
@@ -29,6 +28,7 @@ class Tell(NamedTuple):
     before: tuple[Command, ...] = ()
     before_each: tuple[Command, ...] = ()
     after_each: tuple[Command, ...] = ()
+    before_remove: tuple[Command, ...] = ()
     after: tuple[Command, ...] = ()
     signal: Optional[tuple[str, signal.Signals]] = None  # PID file, signal
     service: Optional[str] = None
@@ -52,7 +52,7 @@ def run_commands(commands: Sequence[Command], words: Optional[Mapping[str, str]]
     """Run commands, the next only when the one before has succeeded.
 
     :param words: what {path} and {rotated} stand for.
-    :raises TargetError: with the exit status and the end of what it said.
+    :raises TargetError: with the log, the exit status and the end of what it said.
     """
     for command in commands:
         argv = [_filled(word, words or {}) for word in command]
@@ -65,11 +65,15 @@ def run_commands(commands: Sequence[Command], words: Optional[Mapping[str, str]]
                 stderr=subprocess.STDOUT,
                 check=False,
             )
-        except OSError as exc:
-            raise TargetError(f"Can't run {argv[0]}: {exc.strerror or exc}.") from exc
+        except (OSError, ValueError) as exc:  # a NUL in a word
+            raise TargetError(f"Can't run {argv[0]}: {getattr(exc, 'strerror', '') or exc}.") from exc
         if done.returncode != 0:
             said = done.stdout.decode(errors="replace").strip()[-_OUTPUT:]
-            raise TargetError("The command %s failed with exit status %d: %s" % (argv[0], done.returncode, said))
+            log = f"{words['path']}: the" if words else "The"
+            raise TargetError(
+                "%s command %s failed with exit status %d%s"
+                % (log, argv[0], done.returncode, f": {said}" if said else ".")
+            )
 
 
 def tell(how: Tell) -> None:
@@ -81,26 +85,20 @@ def tell(how: Tell) -> None:
         _reload(how.service)
 
 
-def wait(wanted: Collection[FileId], timeout: float, progress: Progress) -> dict[FileId, list[Writer]]:
-    """Wait until nobody writes to some files. Returns who still does, after so many seconds."""
-    end = time.monotonic() + timeout
-    delay = 0.02
-    while True:
-        held = writers(wanted)
-        if not held or time.monotonic() >= end:
-            return held
-        progress.check()
-        time.sleep(delay)
-        delay = min(0.5, delay * 1.5)
-
-
 def _filled(word: str, words: Mapping[str, str]) -> str:
-    for name, value in words.items():
-        word = word.replace("{%s}" % name, value)
-    return word
+    """In one go: a log may be called {rotated}.log."""
+    return re.sub(r"\{(%s)\}" % "|".join(words), lambda match: words[match[1]], word) if words else word
 
 
-def _signal(pid_file: str, number: signal.Signals) -> None:
+def check_tell(how: Tell) -> None:
+    """Raise Day2Error for what `tell` can be seen to fail at; sends nothing."""
+    if how.signal is not None:
+        _signal(how.signal[0], 0)
+    if how.service is not None:
+        _reloader(how.service)
+
+
+def _signal(pid_file: str, number: int) -> None:
     pid = _read_pid(pid_file)
     try:
         os.kill(pid, number)
@@ -122,10 +120,12 @@ def _read_pid(pid_file: str) -> int:
         ) from exc
     try:
         info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode):
+            raise TargetError(f"The PID file {pid_file} is not a regular file.", "Name the file with the number.")
         text = os.read(fd, 64).decode("ascii", "replace").strip()
     finally:
         os.close(fd)
-    if not text.isdigit() or int(text) < 2:
+    if not text.isdigit() or not 2 <= int(text) < 1 << 31:
         raise TargetError(f"The PID file {pid_file} has no process number in it: {text!r}.")
     trusted = info.st_uid in (0, os.geteuid()) and not info.st_mode & 0o022
     if not trusted:
@@ -142,14 +142,17 @@ def _read_pid(pid_file: str) -> int:
 
 
 def _reload(service: str) -> None:
+    run_commands([_reloader(service)])
+
+
+def _reloader(service: str) -> Command:
     path = environment()["PATH"]
     if os.path.isdir("/run/systemd/system") and shutil.which("systemctl", path=path):
-        run_commands([("systemctl", "reload", service)])
-    elif shutil.which("service", path=path):
-        run_commands([("service", service, "reload")])
-    elif shutil.which("rc-service", path=path):
-        run_commands([("rc-service", service, "reload")])
-    else:
-        raise MissingDependency(
-            "The program systemctl or service", f"to reload {service}", "Use signal with the PID file, or after."
-        )
+        return "systemctl", "reload", service
+    if shutil.which("service", path=path):
+        return "service", service, "reload"
+    if shutil.which("rc-service", path=path):
+        return "rc-service", service, "reload"
+    raise MissingDependency(
+        "The program systemctl or service", f"to reload {service}", "Use signal with the PID file, or after."
+    )

@@ -9,29 +9,22 @@ import contextlib
 import errno
 import os
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
 
 from .._core.errors import TargetError
 from .._core.files import prepared_name
 from .._core.progress import Progress
 from .._core.secure_directory import SecureDirectory
-from . import in_place
-from .plan import IN_PLACE, LogPlan
+from . import in_place, marks
+from .log_plan import IN_PLACE, LogPlan, NewFile
+from .new_directory import NewDirectory
 
 _ACL = "system.posix_acl_access"
 
 
-class NewFile(NamedTuple):
-    """The empty log that takes the old one's place. What is None is as it was."""
-
-    create: bool = True
-    mode: Optional[int] = None
-    owner: Optional[int] = None
-    group: Optional[int] = None
-
-
 def rotate(log: LogPlan, method: str, new_file: NewFile, progress: Progress) -> None:
     """Do what was planned for one log, and note it there. Raises Day2Error."""
+    if isinstance(log.target, NewDirectory):
+        log.target.make()
     if log.interrupted is not None:
         _complete(log)
     elif method == IN_PLACE:
@@ -92,7 +85,13 @@ def _publish(log: LogPlan, marked: str) -> None:
     _shift(log)
     with log.target.errors("Can't put in place", log.new_name):
         log.target.rename(marked, log.new_name)
-    log.rotated_to = log.target.of(log.new_name)
+    _note_rotated(log, log.target)
+
+
+def _note_rotated(log: LogPlan, place: SecureDirectory) -> None:
+    log.rotated_to = place.of(log.new_name)
+    if log.target is not log.directory:
+        marks.mark(place, log.new_name, marks.real_path(log.directory, log.name))
 
 
 def _rename(log: LogPlan, new_file: NewFile) -> None:
@@ -110,7 +109,7 @@ def _rename(log: LogPlan, new_file: NewFile) -> None:
             with contextlib.suppress(OSError):
                 log.directory.unlink(temporary)
         raise
-    log.rotated_to = log.first_place.of(log.new_name)
+    _note_rotated(log, log.first_place)
     if temporary:
         with log.directory.errors("Can't put in place", log.name):
             _place_new(log.directory, temporary, log.name)
@@ -124,10 +123,12 @@ def _check_same(log: LogPlan, info: os.stat_result) -> None:
 
 
 def _shift(log: LogPlan) -> None:
+    if log.shifted:
+        return
+    log.shifted = True
     for place, old, new in log.shifts:
         with place.errors("Can't rename", old):
             place.rename(old, new)
-    log.shifts = ()
 
 
 def _make_new(log: LogPlan, old: os.stat_result, new_file: NewFile) -> str:

@@ -25,13 +25,16 @@ FREQUENCIES: dict[str, Callable[[datetime], tuple[int, ...]]] = {
 
 
 class Rules(NamedTuple):
-    """When to rotate: when any of the first three wants it, but nothing smaller than `min_size`."""
+    """When to rotate: when any of the first three wants it, but nothing smaller than `min_size`, and nothing that was
+    rotated less than `min_age` seconds ago. `force` overrules them all, except that an empty log needs `if_empty`."""
 
     size: Optional[int] = None
     rotate_after: Optional[float] = None
     frequency: Optional[str] = None
     min_size: int = 0
     if_empty: bool = False
+    min_age: float = 0.0
+    force: bool = False
 
 
 class Due(NamedTuple):
@@ -50,6 +53,12 @@ def due(rules: Rules, size: int, rotated: Optional[float], now: float) -> Due:
     """
     if size == 0 and not rules.if_empty:
         return Due(False, "it is empty")
+    if rules.force:
+        return Due(True, "force is set")
+    if rules.min_age and rotated is not None:
+        check_clock(rotated, now)
+        if now - rotated < rules.min_age:
+            return Due(False, f"min_age is {format_duration(rules.min_age)}, and its last rotation was less ago")
     if size < rules.min_size:
         return Due(False, f"it is smaller than min_size ({format_size(rules.min_size)})")
     if rules.size is not None and size and size >= rules.size:
@@ -85,9 +94,14 @@ class Keep(NamedTuple):
     last: Optional[int] = None
     within: Optional[float] = None
 
+    @property
+    def limits(self) -> bool:
+        """Does anything ever go?"""
+        return self.last is not None or self.within is not None
+
     def removes(self, index: int, age: float) -> bool:
         """May the rotated file at this index (0 is the newest) and of this age in seconds go?"""
-        if self.last is None and self.within is None:
+        if not self.limits:
             return False
         return not ((self.last is not None and index < self.last) or (self.within is not None and age < self.within))
 

@@ -14,17 +14,17 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.compression import COMPRESSIONS, choose
 from .._core.errors import InvalidRequest, TargetError
-from .._core.open_files import sees_all
 from .._core.owners import group_id, user_id
 from .._core.progress import Progress
 from .._core.units import format_size, parse_duration, parse_size
-from .._logs.apply import apply, predict
+from .._logs.apply import apply
 from .._logs.find import Places
 from .._logs.identity import Identity
+from .._logs.log_plan import IN_PLACE, RENAME, LogPlan, NewFile, Options, Plan
 from .._logs.names import DATE_FORMAT, Naming
-from .._logs.plan import IN_PLACE, RENAME, LogPlan, Options, Plan, make_plan
+from .._logs.plan import make_plan
+from .._logs.predict import predict
 from .._logs.reopen import Command, Tell, signal_number
-from .._logs.rotate import NewFile
 from .._logs.rules import FREQUENCIES, Keep, Rules
 
 _COMMANDS: dict[str, Any] = {"type": "list", "elements": "list", "default": []}
@@ -32,17 +32,22 @@ _COMMANDS: dict[str, Any] = {"type": "list", "elements": "list", "default": []}
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
         "paths": {"type": "list", "elements": "path", "required": True},
+        "exclude": {"type": "list", "elements": "str", "default": []},
         "size": {"type": "str"},
         "min_size": {"type": "str"},
         "rotate_after": {"type": "str"},
         "frequency": {"type": "str", "choices": list(FREQUENCIES)},
+        "min_age": {"type": "str"},
+        "force": {"type": "bool", "default": False},
         "if_empty": {"type": "bool", "default": False},
         "missing_ok": {"type": "bool", "default": False},
         "method": {"type": "str", "choices": [RENAME, IN_PLACE], "default": RENAME},
         "allow_loss": {"type": "bool", "default": False},
         "names": {"type": "str", "choices": ["numbered", "dated"], "default": "numbered"},
         "date_format": {"type": "str"},
+        "extension": {"type": "str"},
         "old_dir": {"type": "path"},
+        "create_old_dir": {"type": "bool", "default": False},
         "keep": {"type": "dict", "options": {"last": {"type": "int"}, "within": {"type": "str"}}},
         "max_total_size": {"type": "str"},
         "compression": {"type": "str", "choices": sorted(COMPRESSIONS)},
@@ -54,6 +59,7 @@ ARGUMENTS: dict[str, Any] = {
         "before": _COMMANDS,
         "before_each": _COMMANDS,
         "after_each": _COMMANDS,
+        "before_remove": _COMMANDS,
         "after": _COMMANDS,
         "signal": {
             "type": "dict",
@@ -64,8 +70,11 @@ ARGUMENTS: dict[str, Any] = {
         "run_as": {"type": "str"},
         "lock_timeout": {"type": "str", "default": "1m"},
     },
-    "required_one_of": [("size", "rotate_after", "frequency")],
+    "required_one_of": [("size", "rotate_after", "frequency", "force")],
 }
+
+
+_DONE = "%d of %d logs rotated, %d files compressed, %d removed, %s freed."
 
 
 class Request(NamedTuple):
@@ -73,7 +82,6 @@ class Request(NamedTuple):
 
     options: Options
     how: Tell
-    new_file: NewFile
     identity: Identity
     lock_timeout: float
     notes: tuple[str, ...]
@@ -87,17 +95,18 @@ def request_from(params: Mapping[str, Any]) -> Request:
         before=_commands(params, "before"),
         before_each=_commands(params, "before_each"),
         after_each=_commands(params, "after_each"),
+        before_remove=_commands(params, "before_remove"),
         after=_commands(params, "after"),
         signal=_signal(params["signal"]),
         service=params["service"],
-        timeout=parse_duration(params["reopen_timeout"]),
+        timeout=_duration(params, "reopen_timeout"),
     )
     options = Options(
         paths=tuple(_absolute(path) for path in params["paths"]),
         rules=_rules(params),
         method=params["method"],
         allow_loss=params["allow_loss"],
-        naming=Naming(params["names"] == "dated", params["date_format"] or DATE_FORMAT),
+        naming=Naming(params["names"] == "dated", params["date_format"] or DATE_FORMAT, params["extension"] or ""),
         old_dir=params["old_dir"],
         keep=_keep(params["keep"]),
         max_total_size=_size(params, "max_total_size"),
@@ -105,13 +114,15 @@ def request_from(params: Mapping[str, Any]) -> Request:
         delay_compress=params["delay_compress"],
         missing_ok=params["missing_ok"],
         reopens=how.reopens,
+        new_file=_new_file(params),
+        exclude=tuple(params["exclude"] or ()),
+        create_old_dir=params["create_old_dir"],
     )
     return Request(
         options=options,
         how=how,
-        new_file=_new_file(params),
         identity=Identity(params["run_as"]),
-        lock_timeout=parse_duration(params["lock_timeout"]),
+        lock_timeout=_duration(params, "lock_timeout"),
         notes=(note,) if note else (),
     )
 
@@ -127,13 +138,12 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     try:
         plan = make_plan(request.options, places, request.identity, time.time())
         if check:
-            with request.identity.taken():
-                predict(plan)
+            predict(plan, request.identity, request.how)
         else:
-            apply(plan, request.identity, request.how, request.new_file, progress)
+            apply(plan, request.identity, request.how, progress)
     finally:
         places.close()
-    result = _result(plan, request)
+    result = _result(plan, request, check)
     result["duration_s"] = round(time.monotonic() - began, 3)
     errors = [one["problem"] for one in result["problems"]]
     if errors:
@@ -144,17 +154,17 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     return result
 
 
-def _result(plan: Plan, request: Request) -> dict[str, Any]:
+def _result(plan: Plan, request: Request, check: bool) -> dict[str, Any]:
     """The plan is spent: ten thousand logs need not be in memory twice."""
     compressed = [one for log in plan.logs for one in log.compressed]
     removed = [one for log in plan.logs for one in log.removed]
     rotated = [log for log in plan.logs if log.rotated_to]
-    freed = sum(one.bytes for one in removed) + sum(one.bytes - one.stored_bytes for one in compressed)
-    notes = list(request.notes) + _notes(plan, bool(rotated))
+    freed = sum(log.freed for log in plan.logs)
+    notes = list(request.notes) + plan.notes + _notes(plan)
     rotations: list[dict[str, Any]] = []
     result = {
         "changed": bool(rotated or compressed or removed) or any(log.mended or _reopened(log) for log in plan.logs),
-        "msg": "%d of %d logs rotated, %d files compressed, %d removed, %s freed."
+        "msg": ("%d of %d logs would be rotated, %d files compressed, %d removed, %s freed." if check else _DONE)
         % (len(rotated), len(plan.logs), len(compressed), len(removed), format_size(max(0, freed))),
         "rotations": rotations,
         "bytes_freed": freed,
@@ -194,11 +204,10 @@ def _rotation(log: LogPlan) -> dict[str, Any]:
     }
 
 
-def _notes(plan: Plan, rotated: bool) -> list[str]:
-    notes = []
-    if rotated and not sees_all():
-        notes.append("Only root sees the processes of all users: others may still write to what was rotated.")
+def _notes(plan: Plan) -> list[str]:
+    notes: list[str] = []
     for log in plan.logs:
+        notes += log.notes
         if log.window_bytes is not None:
             notes.append(
                 "%s was copied and truncated: in between, writers can have lost about %d bytes."
@@ -209,6 +218,11 @@ def _notes(plan: Plan, rotated: bool) -> list[str]:
             notes.append(
                 f"{', '.join(names)} still writes to a rotated file of {log.path}, and nothing tells it to open its "
                 "log again (signal, service, after). That file is compressed when nobody writes to it any more."
+            )
+        if log.written and plan.options.keep.limits:
+            notes.append(
+                f"{', '.join(log.written)} in {log.target.path} was written to since {log.path} was last rotated, and "
+                "is therefore not removed. Is it a log of its own? Then exclude it, or name its log exactly."
             )
     return notes
 
@@ -238,6 +252,8 @@ def _check_together(params: Mapping[str, Any]) -> None:
                 raise InvalidRequest(
                     f"{name} belongs to method=rename.", "With method=in_place the log stays the file that it is."
                 )
+    if params["create_old_dir"] and not params["old_dir"]:
+        raise InvalidRequest("create_old_dir needs old_dir.", "Name the directory for rotated files.")
     if not params["create"] and any(params[name] for name in ("mode", "owner", "group")):
         raise InvalidRequest("mode, owner and group are those of the new log.", "Set create, or leave them out.")
     if params["delay_compress"] and params["compression"] == "none":
@@ -247,11 +263,20 @@ def _check_together(params: Mapping[str, Any]) -> None:
 def _rules(params: Mapping[str, Any]) -> Rules:
     return Rules(
         size=_size(params, "size"),
-        rotate_after=None if params["rotate_after"] is None else parse_duration(params["rotate_after"]),
+        rotate_after=None if params["rotate_after"] is None else _duration(params, "rotate_after"),
         frequency=params["frequency"],
         min_size=_size(params, "min_size") or 0,
         if_empty=params["if_empty"],
+        min_age=0.0 if params["min_age"] is None else _duration(params, "min_age"),
+        force=params["force"],
     )
+
+
+def _duration(params: Mapping[str, Any], name: str) -> float:
+    try:
+        return parse_duration(params[name])
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"{name}: {exc.message}", exc.hint) from exc
 
 
 def _size(params: Mapping[str, Any], name: str) -> Optional[int]:
@@ -268,8 +293,8 @@ def _keep(options: Optional[Mapping[str, Any]]) -> Keep:
         return Keep()
     last, within = options.get("last"), options.get("within")
     keep = Keep(last, None if within is None else parse_duration(within))
-    if last is not None and last < 1:
-        raise InvalidRequest("keep: last is %d." % last, "It is a count of rotated files, at least 1.")
+    if last is not None and last < 0:
+        raise InvalidRequest("keep: last is %d." % last, "It is a count of rotated files, 0 for none.")
     return keep
 
 
@@ -319,7 +344,7 @@ def _mode(text: Optional[str]) -> Optional[int]:
 def _id(text: Optional[str], option: str, look_up: Any) -> Optional[int]:
     if text is None:
         return None
-    number: int = int(text) if text.isdigit() else look_up(text, -1)
-    if number < 0:
-        raise InvalidRequest(f"{option}: there is no {option} {text}.")
+    number: int = int(text) if re.fullmatch("[0-9]{1,10}", text) else look_up(text, -1)
+    if not 0 <= number < 2**32 - 1:
+        raise InvalidRequest(f"{option}: there is no {option} {text}.", "Name one, or write its number.")
     return number

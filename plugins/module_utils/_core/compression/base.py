@@ -17,6 +17,10 @@ class CorruptStream(Day2Error):
     """Compressed data that can't be decompressed; whoever knows the file says which."""
 
 
+class TruncatedStream(CorruptStream):
+    """Compressed data that ends too early, and is sound up to there: whoever wrote it was stopped."""
+
+
 class Readable(Protocol):
     """Anything that gives at most `size` bytes, and b"" at its end."""
 

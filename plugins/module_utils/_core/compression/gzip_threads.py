@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Optional
 
-from .base import BLOCK, CorruptStream, Readable, Writable
+from .base import BLOCK, CorruptStream, Readable, TruncatedStream, Writable
 from .plain import Plain
 
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # deflate, no name, no time: the same input gives the same file
@@ -83,7 +83,7 @@ class _Reader:
                 else:
                     rest = self._member.unconsumed_tail or self._source.read(BLOCK)
                     if not rest:
-                        raise CorruptStream("it ends in the middle of its gzip data")
+                        raise TruncatedStream("it ends in the middle of its gzip data")
                 data = self._member.decompress(rest, size)
                 if data:
                     return data

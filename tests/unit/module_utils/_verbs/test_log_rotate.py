@@ -9,109 +9,22 @@ import gzip
 import os
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest
-from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.secure_directory import SecureDirectory
-from ansible_collections.day2.ops.plugins.module_utils._verbs import log_rotate
-
-# Opens the log again on SIGHUP, as nginx does on SIGUSR1. argv: log, what to open it with, stay ("stay": never reopen).
-WRITER = """
-import os, signal, sys, time
-path, mode, stay = sys.argv[1:]
-def reopen(*dummy):
-    global fd
-    if stay != "stay":
-        os.close(fd)
-        fd = opened()
-def opened():
-    return os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if mode == "append" else 0), 0o644)
-fd = opened()
-signal.signal(signal.SIGHUP, reopen)
-os.write(fd, b"started\\n")
-print("ready", flush=True)
-while True:
-    time.sleep(60)
-"""
-
-
-def rotate(check: bool = False, **params: Any) -> dict[str, Any]:
-    spec = log_rotate.ARGUMENTS["argument_spec"]
-    values = {option: one.get("default") for option, one in spec.items()}
-    values.update({"compression": "gzip", "size": "1"}, **params)
-    values["paths"] = [str(path) for path in values["paths"]]
-    return log_rotate.run(values, check, Progress())
-
-
-def both(**params: Any) -> dict[str, Any]:
-    """Check mode says what the run then does, and changes nothing."""
-    folders = {Path(str(path)).parent for path in params["paths"]}
-    before = {folder: tree(folder) for folder in folders}
-    predicted = rotate(True, **params)
-    assert {folder: tree(folder) for folder in folders} == before
-    done = rotate(**params)
-    for result in (predicted, done):
-        result.pop("duration_s")
-    assert predicted == done
-    return done
-
-
-def tree(folder: Path) -> dict[str, Any]:
-    return {one.name: one.read_bytes() if one.is_file() else None for one in folder.iterdir()}
-
-
-def failing(**params: Any) -> Day2Error:
-    with pytest.raises(Day2Error) as caught:
-        rotate(**params)
-    return caught.value
-
-
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def log(logs: Path) -> Path:
-    path = logs / "app.log"
-    path.write_text("one\n")
-    path.chmod(0o640)
-    return path
-
-
-Writer = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def writer() -> Iterator[Writer]:
-    started = []
-
-    def start(path: Path, mode: str = "append", stay: str = "") -> subprocess.Popen[bytes]:
-        process = subprocess.Popen([sys.executable, "-c", WRITER, str(path), mode, stay], stdout=subprocess.PIPE)
-        started.append(process)
-        assert process.stdout is not None
-        process.stdout.readline()
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(os.listdir(folder))
+from ansible_collections.day2.ops.tests.unit.module_utils._logs.conftest import (
+    Writer,
+    both,
+    failing,
+    names,
+    rotate,
+    tree,
+)
 
 
 def test_a_log_is_rotated_and_compressed(log: Path, logs: Path) -> None:
@@ -331,16 +244,14 @@ def test_what_is_no_log_is_told_and_the_others_are_done(log: Path, logs: Path) -
     server.bind(str(logs / "socket.log"))
     with server:
         error = failing(paths=[logs / "*.log"])
-    for words in (
-        "directory.log is a directory",
-        "fifo.log is a FIFO",
-        "link.log is a symbolic",
-        "socket.log is a socket",
-    ):
+    for words in ("fifo.log is a FIFO", "socket.log is a socket"):
         assert words in str(error)
     assert error.details["changed"]
-    assert len(error.details["problems"]) == 4
-    assert (logs / "app.log.1.gz").exists()
+    assert len(error.details["problems"]) == 2
+    assert [one["name"] for one in error.details["rotations"] if one["rotated"]] == [str(log)]
+    assert error.details["warnings"] == [f"{logs}/link.log is a symbolic link: passed over."]
+    for name, words in (("directory.log", "is a directory"), ("link.log", "is a symbolic link: not followed")):
+        assert words in str(failing(paths=[logs / name]))
 
 
 def test_two_entries_that_match_one_file(log: Path, logs: Path) -> None:
@@ -509,7 +420,14 @@ def test_pid_files(log: Path, tmp_path: Path) -> None:
         ({"method": "in_place", "service": "nginx"}, "service belongs to method=rename"),
         ({"create": False, "mode": "0600"}, "those of the new log"),
         ({"compression": "none", "delay_compress": True}, "delay_compress"),
-        ({"keep": {"last": 0}}, "at least 1"),
+        ({"keep": {"last": -1}}, "0 for none"),
+        ({"create_old_dir": True}, "needs old_dir"),
+        ({"extension": "log"}, "Write for example .log"),
+        ({"extension": ".gz"}, "can't be used"),
+        ({"min_age": "long"}, "min_age: 'long' is not a duration"),
+        ({"owner": "99999999999"}, "there is no owner 99999999999"),
+        ({"group": "4294967295"}, "there is no group"),
+        ({"owner": "\u00b2"}, "there is no owner"),
         ({"run_as": "nobody-here"}, "no user nobody-here"),
         ({"paths": ["relative.log"]}, "not absolute"),
     ],
@@ -542,7 +460,7 @@ def test_a_hostile_directory(log: Path, logs: Path, tmp_path: Path) -> None:
     (logs / "app.log.1").symlink_to(secret)
     for method in ("rename", "in_place"):
         error = failing(paths=[logs / "*.log"], method=method, keep={"last": 1})
-        assert "link.log is a symbolic link" in str(error)
+        assert f"{logs}/link.log is a symbolic link: passed over." in error.details["warnings"]
         assert "hard.log has 2 names" in str(error)
         assert "theirs.log belongs to nobody" in str(error)
     assert secret.read_text() == "root's\n"

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What rotated files are called after the run, and which of them stay."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Optional
+
+from .._core.compress_file import OTHER, PART, SAME, compare
+from .._core.compression import COMPRESSIONS
+from .._core.errors import TargetError
+from .._core.secure_directory import SecureDirectory
+from .._core.sparse import allocated
+from .find import Rotated
+from .log_plan import NO_PAIRS, LogPlan, Options
+from .names import Naming
+from .rules import Keep
+
+_LONGEST_NAME = 255  # bytes
+_HOLES = 64 << 30  # a file with more bytes of holes, and hardly any data, is not read from end to end
+
+
+class Entry(NamedTuple):
+    """A rotated file as it will be called after the rotation. `file` is None for the one that is made by this run."""
+
+    place: SecureDirectory
+    name: str
+    when: float
+    bytes: int
+    file: Optional[Rotated]
+
+
+def is_hollow(info: os.stat_result) -> bool:
+    """Is a file nothing but holes, for practical purposes? Reading 8 TiB of them takes hours."""
+    return info.st_size - allocated(info) > max(_HOLES, 16 * allocated(info))
+
+
+def find_pairs(history: Sequence[Rotated]) -> Mapping[str, int]:
+    """By name, what compressed files are that have their plain file beside them: SAME, PART or OTHER.
+
+    A run or a compressor that was killed leaves both; then they are one. Reads both, which is seldom needed.
+    """
+    plain = {one.parsed.stem: one for one in history if not one.compressed}
+    pairs = {}
+    for one in history:
+        beside = plain.get(one.parsed.stem)
+        if beside is None or not one.compressed:
+            continue
+        suffix = one.name[len(one.parsed.stem) :]
+        compression = next((each for each in COMPRESSIONS.values() if each.suffix == suffix), None)
+        if compression is None or compression.missing() or is_hollow(beside.info):
+            pairs[one.name] = OTHER
+        else:
+            pairs[one.name] = compare(beside.place, beside.name, one.place, one.name, compression)[0]
+    return pairs or NO_PAIRS
+
+
+def groups(log: LogPlan) -> list[list[Rotated]]:
+    """The rotated files, newest first; those that are copies of one another together."""
+    copies = [one for one in log.history if one.compressed and log.pairs.get(one.name) in (SAME, PART)]
+    if not copies:
+        return [[one] for one in log.history]
+    result = [[one] for one in log.history if one not in copies]
+    plain = {group[0].parsed.stem: group for group in result if not group[0].compressed}
+    for one in copies:
+        plain[one.parsed.stem].append(one)
+    return result
+
+
+def decide_names(log: LogPlan, options: Options, now: float) -> None:
+    """Under what name the log is rotated, and which numbers move up.
+
+    :raises TargetError: the name is taken, or too long.
+    """
+    log.new_name = options.naming.new_name(log.name, now)
+    final = log.new_name + options.compression.suffix
+    length = len(os.fsencode(final))
+    if length > _LONGEST_NAME:
+        raise TargetError(
+            "The name of %s is too long to be rotated: %s would have %d bytes, and %d is the most."
+            % (log.path, final, length, _LONGEST_NAME),
+            "Choose a shorter name for the log.",
+        )
+    if not options.naming.dated:
+        log.shifts = _shifts(log, options.naming)
+    leaving = {(place.fd, old) for place, old, _new in log.shifts}
+    for place in log.places:
+        for name in (log.new_name, final):
+            if place.exists(name) and (place.fd, name) not in leaving:
+                raise TargetError(
+                    f"{place.of(name)} exists already: not overwritten, and {log.path} not rotated.",
+                    "Move it away, or choose a date_format that tells the seconds."
+                    if options.naming.dated
+                    else "Move it away.",
+                )
+
+
+def _shifts(log: LogPlan, naming: Naming) -> tuple[tuple[SecureDirectory, str, str], ...]:
+    """Every number up to the first free one moves up, the highest first; two files of one number get one each."""
+    numbered: dict[int, list[list[Rotated]]] = {}
+    for group in groups(log):
+        number = group[0].parsed.number
+        if number is not None:
+            numbered.setdefault(number, []).append(group)
+    shifts = []
+    number, following = 1, 2
+    while number < following:
+        for group in numbered.get(number, ()):
+            for one in group:
+                suffix = one.name[len(one.parsed.stem) :]
+                shifts.append((one.place, one.name, naming.numbered(log.name, following) + suffix))
+            following += 1
+        number += 1
+    return tuple(reversed(shifts))
+
+
+def after_rotation(log: LogPlan, now: float) -> list[list[Entry]]:
+    """The rotated files as they will be, newest first; those that are copies of one another together."""
+    moved = log.moved_up()
+    entries = []
+    if log.due:
+        when = now if log.info is None else log.info.st_mtime
+        entries.append([Entry(log.first_place, log.new_name, when, log.rotated_bytes, None)])
+    for group in groups(log):
+        entries.append(
+            [
+                Entry(one.place, moved.get((one.place.fd, one.name), one.name), one.when, one.info.st_size, one)
+                for one in group
+            ]
+        )
+    return entries
+
+
+def ranks(entries: Sequence[Sequence[Entry]]) -> list[int]:
+    """How new each group is (0 is the newest), by its order or its age, whichever makes it newer.
+
+    Where an application numbers its files in a ring, a high number is not an old file.
+    """
+    by_age = sorted(range(len(entries)), key=lambda index: -max(one.when for one in entries[index]))
+    age = {index: rank for rank, index in enumerate(by_age)}
+    return [min(index, age[index]) for index in range(len(entries))]
+
+
+def why(keep: Keep, rank: int) -> str:
+    """The rule that lets a file go."""
+    if keep.last is not None and rank >= keep.last:
+        return "keep.last is %d" % keep.last
+    return "it is older than keep.within"

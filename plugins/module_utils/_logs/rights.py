@@ -1,0 +1,66 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the system would refuse: found before anything is done, and in check mode."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from .._core.errors import TargetError
+from .._core.owners import group_name, user_name
+from .log_plan import IN_PLACE, LogPlan, Options
+
+
+def check_rotation(log: LogPlan, options: Options) -> None:
+    """Raise Day2Error when the log that is due could not be rotated."""
+    for place in log.places:
+        place.check_writable()
+    for place, old, _new in log.shifts:
+        place.check_movable(old)
+    if log.interrupted is not None or log.info is None or options.method == IN_PLACE:
+        return
+    log.directory.check_movable(log.name)
+    if options.new_file.create:
+        _check_owner(log, options)
+
+
+def check_rest(log: LogPlan, suffix: str) -> None:
+    """Raise Day2Error when older rotated files could not be removed or compressed."""
+    leaving = log.moved_up()
+    moved = {(place.fd, new): old for place, old, new in log.shifts}
+    files = [(one.file.place, one.file.name) for one in log.removals]
+    files += [(place, name) for place, name, _size in log.compress if not (log.due and name == log.new_name)]
+    for place in {place.fd: place for place, _name in files}.values():
+        place.check_writable()
+    if log.compress:
+        log.target.check_writable()
+    for place, name in files:
+        place.check_movable(moved.get((place.fd, name), name))
+    for _place, name, _size in log.compress:
+        final = name + suffix
+        if (log.target.fd, final) not in leaving and final not in log.pairs and log.target.exists(final) and suffix:
+            raise TargetError(f"{log.target.of(final)} exists already: not overwritten.", "Move it away.")
+
+
+def _check_owner(log: LogPlan, options: Options) -> None:
+    """May we give the new log its owner and group?"""
+    new, old = options.new_file, log.info
+    if old is None or os.geteuid() == 0:
+        return
+    owner = old.st_uid if new.owner is None else new.owner
+    group = old.st_gid if new.group is None else new.group
+    directory = os.fstat(log.directory.fd)
+    made_with = directory.st_gid if directory.st_mode & stat.S_ISGID else os.getegid()
+    us = user_name(os.geteuid()) or str(os.geteuid())
+    if owner != os.geteuid():
+        raise TargetError(
+            f"{us} may not give the new {log.path} to {user_name(owner) or owner}, its owner.",
+            f"Set owner to {us}, or work as another user (run_as).",
+        )
+    if group not in (made_with, os.getegid(), *os.getgroups()):
+        raise TargetError(
+            f"{us} may not give the new {log.path} its group {group_name(group) or group}, and is no member of it.",
+            f"Set group to one of {us}'s groups, or make {us} a member.",
+        )
