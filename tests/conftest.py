@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A machine that has other work to do is no fault of a test's. CI judges a change by the same examples each time; all
@@ -51,3 +54,10 @@ def pytest_sessionfinish(session: Any, exitstatus: int) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
     if skipped(config):
         terminalreporter.write_line("Skipped tests count as failures here: install what they miss.", red=True)
+
+
+@pytest.fixture
+def immutable(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
+    """`immutable(path)`: nobody can change or remove it (chattr +i), wherever it is moved, until the test has ended."""
+    yield lambda path: subprocess.run(["chattr", "+i", path], check=True) and None
+    subprocess.run(["chattr", "-R", "-f", "-i", tmp_path], check=False)

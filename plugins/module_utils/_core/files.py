@@ -10,9 +10,10 @@ import ctypes
 import errno
 import os
 import secrets
-import shutil
 import stat
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from .errors import Day2Error, NoSpace, TargetError
 
@@ -20,7 +21,11 @@ from .errors import Day2Error, NoSpace, TargetError
 PREPARED = ".day2-"
 
 _AT_FDCWD = -100
+_AT_SYMLINK_NOFOLLOW = 0x100
+_IMMUTABLE, _APPEND_ONLY = 0x10, 0x20  # STATX_ATTR_IMMUTABLE, STATX_ATTR_APPEND
 _RENAME_EXCHANGE = 2
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_O_PATH = getattr(os, "O_PATH", 0o10000000)
 
 
 @contextlib.contextmanager
@@ -140,44 +145,102 @@ def prepared_name(name: str) -> str:
 
 
 def remove_prepared(directory: str, name: str) -> list[str]:
-    """Remove what killed runs prepared beside `name`; the caller holds the lock. Returns what was removed."""
+    """Remove what earlier runs left beside `name`; the caller holds the lock. Returns what was and what can't be."""
     prefix = prepared_name(name)[:-8]
-    removed = []
-    for entry in sorted(os.listdir(directory)):
-        if entry.startswith(prefix) and len(entry) == len(prefix) + 8:
-            remove(os.path.join(directory, entry))
-            removed.append(os.path.join(directory, entry))
-    return removed
+    paths = [os.path.join(directory, entry) for entry in sorted(os.listdir(directory)) if entry.startswith(prefix)]
+    return remove_leftovers(path for path in paths if len(os.path.basename(path)) == len(prefix) + 8)
+
+
+def remove_leftovers(paths: Iterable[str]) -> list[str]:
+    """Remove what earlier runs left. Returns a sentence for each: nothing that stays keeps a run from its work."""
+    notes = []
+    for path in paths:
+        left = discard(path)
+        notes += left or [f"Removed what an earlier run left: {path}."]
+    return notes
+
+
+class Left(NamedTuple):
+    """Something that can't be removed."""
+
+    path: str
+    error: OSError
 
 
 def remove(path: str) -> None:
-    """Remove a file, a link (never what it points to) or a tree, also with read-only directories; it may be gone."""
+    """Remove a file, a link (never what it points to) or a tree, also with read-only directories; it may be gone.
+
+    :raises OSError: something could not be removed; all else was.
+    """
+    left = _remove(path)
+    if left:
+        raise OSError(left[0].error.errno, left[0].error.strerror, left[0].path)
+
+
+def discard(path: str) -> list[str]:
+    """Remove what is no longer needed, as far as that is possible. Returns a sentence with what stays."""
+    left = _remove(path)
+    if not left:
+        return []
+    shown = "; ".join(f"{one.path} ({one.error.strerror})" for one in left[:_SHOWN])
+    more = "; and %d more" % (len(left) - _SHOWN) if len(left) > _SHOWN else ""
+    return [f"{path} is no longer needed, and can't be removed: {shown}{more}."]
+
+
+_SHOWN = 10
+
+
+def _remove(path: str) -> list[Left]:
+    directory, name = os.path.split(path)
     try:
-        if not stat.S_ISDIR(os.lstat(path).st_mode):
-            os.unlink(path)
+        fd = os.open(directory or ".", _DIRECTORY & ~os.O_NOFOLLOW)
+    except OSError as exc:
+        return [] if exc.errno == errno.ENOENT else [Left(path, exc)]
+    try:
+        return list(_removing(fd, name, path))
+    finally:
+        os.close(fd)
+
+
+def _removing(directory: int, name: str, path: str) -> Iterator[Left]:
+    """Remove an entry with everything below it, and give what stays."""
+    try:
+        if not stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+            os.unlink(name, dir_fd=directory)
             return
-        try:
-            shutil.rmtree(path)
-        except PermissionError:
-            _unlock(path)
-            shutil.rmtree(path)
+        fd = _open_to_empty(directory, name)
     except FileNotFoundError:
         return
+    except OSError as exc:
+        yield Left(path, exc)
+        return
+    stays = False
+    try:
+        for inner in os.listdir(fd):
+            for one in _removing(fd, inner, os.path.join(path, inner)):
+                stays = True
+                yield one
+    finally:
+        os.close(fd)
+    if not stays:
+        try:
+            os.rmdir(name, dir_fd=directory)
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            yield Left(path, exc)
 
 
-def _unlock(directory: str) -> None:
-    """Let the owner of a tree remove it."""
-    os.chmod(directory, 0o700)
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                _unlock(entry.path)
-
-
-def discard(path: str) -> None:
-    """Remove what is no longer needed, as far as that is possible: the next run removes what is left."""
-    with contextlib.suppress(OSError):
-        remove(path)
+def _open_to_empty(directory: int, name: str) -> int:
+    """Open a directory, and let its owner take entries out of it."""
+    handle = os.open(name, _O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        if os.geteuid() != 0:
+            with contextlib.suppress(OSError):
+                os.chmod(f"/proc/self/fd/{handle}", 0o700)
+        return os.open(".", _DIRECTORY, dir_fd=handle)
+    finally:
+        os.close(handle)
 
 
 def exchange(first: str, second: str) -> None:
@@ -204,6 +267,21 @@ def check_writable_parent(path: str) -> None:
         )
     if not os.access(parent, os.W_OK | os.X_OK):
         raise TargetError(f"The directory {parent} can't be written.", "Run as a user with permission (become: true).")
+
+
+def check_changeable(path: str) -> None:
+    """Raise TargetError when what is at the path may neither be replaced nor written, whoever we are (chattr +i)."""
+    answer = ctypes.create_string_buffer(256)  # struct statx; opening the file would drop SQLite's locks
+    try:
+        statx = ctypes.CDLL(None, use_errno=True).statx
+    except AttributeError:  # glibc before 2.28, musl before 1.2.0
+        return
+    if statx(_AT_FDCWD, os.fsencode(path), _AT_SYMLINK_NOFOLLOW, 0, answer) != 0:
+        return
+    (attributes,) = struct.unpack_from("Q", answer, 8)
+    word = "immutable" if attributes & _IMMUTABLE else "append-only" if attributes & _APPEND_ONLY else ""
+    if word:
+        raise TargetError(f"{path} is {word}.", f"Allow changes (chattr -ia {path}) and run again.")
 
 
 def free_bytes(directory: str) -> int:

@@ -68,7 +68,7 @@ class Repository(Protocol):
         """Remove a backup in one visible step. False: somebody is reading it. The caller holds the lock."""
 
     def lock(self, name: str, verb: str, timeout: float) -> AbstractContextManager[list[str]]:
-        """The only writer of a set while the block runs. Gives what killed runs left behind and was removed.
+        """The only writer of a set while the block runs. Gives notes on what earlier runs left.
 
         Raises LockTimeout, naming the holder.
         """

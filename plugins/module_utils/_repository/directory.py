@@ -21,11 +21,13 @@ from typing import Any, BinaryIO, Optional
 
 from .._core.errors import LockTimeout, RepositoryError
 from .._core.files import (
+    discard,
     fsync_directory,
     make_private_directory,
     open_regular,
     os_errors,
     remove,
+    remove_leftovers,
     resolve,
     write_atomically,
 )
@@ -54,8 +56,7 @@ class DirectoryStaging:
 
     def __exit__(self, *exc: object) -> None:
         if not self._published:
-            with contextlib.suppress(OSError):  # the work is done or has failed; the next run removes what is left
-                remove(self._path)
+            discard(self._path)  # the work is done or has failed; the next run tells what is left
 
     def create(self, path: str) -> BinaryIO:
         full = os.path.join(self._path, path)
@@ -173,10 +174,11 @@ class DirectoryRepository:
             try:
                 if fd >= 0:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                gone = os.path.join(self._set(name), _REMOVING + backup_id)
+                # a name of its own: what could not be removed entirely may lie beside it
+                gone = os.path.join(self._set(name), f"{_REMOVING}{backup_id}-{secrets.token_hex(4)}")
                 os.rename(path, gone)
                 fsync_directory(self._set(name))
-                remove(gone)
+                discard(gone)  # it is no backup any more; what stays is told by each run
             except BlockingIOError:
                 return False
             finally:
@@ -207,16 +209,13 @@ class DirectoryRepository:
             os.close(fd)
 
     def _clean(self, name: str) -> list[str]:
-        """Remove what killed runs left: never published, or already taken out of sight by a removal."""
-        removed = []
-        for directory in (self._set(name), os.path.join(self._set(name), _STATE)):
-            for entry in _names(directory):
-                if entry.startswith((_STAGING, _REMOVING, ".day2-")):
-                    path = os.path.join(directory, entry)
-                    with os_errors(RepositoryError, "Can't remove what a killed run left,", path):
-                        remove(path)
-                    removed.append(path)
-        return removed
+        """Remove what earlier runs left: never published, or already taken out of sight by a removal."""
+        return remove_leftovers(
+            os.path.join(directory, entry)
+            for directory in (self._set(name), os.path.join(self._set(name), _STATE))
+            for entry in _names(directory)
+            if entry.startswith((_STAGING, _REMOVING, ".day2-"))
+        )
 
     def read_state(self, name: str, document: str) -> dict[str, Any]:
         try:

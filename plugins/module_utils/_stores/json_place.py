@@ -36,8 +36,7 @@ def ready(path: str, dry: bool) -> list[str]:
         return []
     directory, name = os.path.split(path)
     with files.os_errors(TargetError, "Can't clean up", directory):
-        removed = files.remove_prepared(directory, name)
-    return ["Removed %s, left behind by a run that was killed." % one for one in removed]
+        return files.remove_prepared(directory, name)
 
 
 class Owner(NamedTuple):
@@ -112,6 +111,7 @@ class Swap:
     :param prepared: its path; "" when nothing is to be changed, or only to be told.
     :param present: there is a target.
     :param damage: why it is not valid JSON, if it is not.
+    :raises TargetError: the target may not be changed by anybody.
     :param check: raises TargetError when the target is no longer what it was when it was read.
     """
 
@@ -128,6 +128,8 @@ class Swap:
         notes: Sequence[str],
         damage: str,
     ) -> None:
+        if changed:
+            _check_changeable(target, prepared)
         self.changed = changed
         self.damage = damage
         self.changes = tuple(changes)
@@ -142,7 +144,7 @@ class Swap:
 
     def __exit__(self, *exc: object) -> None:
         if self._prepared:
-            files.discard(self._prepared)
+            self.notes += tuple(files.discard(self._prepared))
 
     def apply(self) -> None:
         """Let them change places; what was replaced is kept until the context ends."""
@@ -172,6 +174,14 @@ class Swap:
                 os.rename(self._target, self._prepared)
             self._applied = False
             files.fsync_directory(os.path.dirname(self._target))
+
+
+def _check_changeable(target: str, prepared: str) -> None:
+    try:
+        files.check_changeable(target)
+    except TargetError:
+        files.discard(prepared)
+        raise
 
 
 def _exchange(prepared: str, target: str) -> None:

@@ -87,6 +87,8 @@ class LiveRestoration:
     def __init__(
         self, present: Present, new: str, put: Put, *, changed: bool, changes: Iterable[Change], notes: Iterable[str]
     ) -> None:
+        if changed:
+            files.check_changeable(present.path)
         self.changed = changed
         self.damage = ""
         self.changes = tuple(changes)

@@ -95,7 +95,7 @@ class NewFileRestoration:
 
     def __exit__(self, *exc: object) -> None:
         for name in (self._prepared, self._aside, *self._side.values()):
-            files.discard(name)
+            self.notes += tuple(files.discard(name))
 
 
 def dress(fd: int, directory: str, details: Mapping[str, Any], old: Optional[os.stat_result]) -> tuple[str, ...]:

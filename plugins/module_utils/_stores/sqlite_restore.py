@@ -29,16 +29,15 @@ def prepare_whole(path: str, copy: Copy, scratch: str, dry: bool, patience: floa
     """See `Store.prepare`."""
     files.check_writable_parent(path)
     check_side_files(path, TargetError)
-    if not dry:
-        remove_leftovers(path)
+    left = [] if dry else remove_leftovers(path)
     present = find_present(path, scratch, copy.progress, patience)
     if present is None:
-        return _prepare_new_file(path, copy, scratch, dry)
-    return _prepare_live(present, copy, scratch)
+        return _prepare_new_file(path, copy, scratch, dry, left)
+    return _prepare_live(present, copy, scratch, left)
 
 
-def _prepare_live(present: Present, copy: Copy, scratch: str) -> Restoration:
-    path, new, notes = present.path, os.path.join(scratch, "new.db"), []
+def _prepare_live(present: Present, copy: Copy, scratch: str, left: list[str]) -> Restoration:
+    path, new, notes = present.path, os.path.join(scratch, "new.db"), list(left)
     copy.progress.start(f"Comparing {path}", present.header.bytes, "bytes")
     same = digest_of(present.native, copy.progress) == copy.content_digest
     before = copy.collections if same else present.counts()
@@ -47,7 +46,7 @@ def _prepare_live(present: Present, copy: Copy, scratch: str) -> Restoration:
         # what SQLite needs beside the database until the transaction has ended: the new pages, or the old ones
         need = max(header.bytes, present.header.bytes)
         files.need_space(os.path.dirname(path), need, f"Restoring {path}")
-        notes = _warnings(present, header)
+        notes += _warnings(present, header)
 
     def put(source: str) -> Sequence[str]:
         return put_whole(path, source, copy.progress, present.patience)
@@ -68,11 +67,12 @@ def _warnings(present: Present, new: Header) -> list[str]:
     return notes
 
 
-def _prepare_new_file(path: str, copy: Copy, scratch: str, dry: bool) -> Restoration:
+def _prepare_new_file(path: str, copy: Copy, scratch: str, dry: bool, left: list[str]) -> Restoration:
     """Without `dry` the new file is complete and durable beside the target afterwards."""
+    files.check_changeable(path)
     old = lstat(path)
     directory, name = os.path.split(path)
-    notes = _stale(path, old)
+    notes = (*left, *_stale(path, old))
     prepared = os.path.join(scratch, "new.db") if dry else os.path.join(directory, files.prepared_name(name))
     try:
         with files.os_errors(TargetError, "Can't write", prepared), _create(prepared) as handle:
@@ -102,12 +102,12 @@ def _write_back(fd: int, start: int, end: int) -> None:
         os.posix_fadvise(fd, (end // _WINDOW - 1) * _WINDOW, _WINDOW, os.POSIX_FADV_DONTNEED)
 
 
-def remove_leftovers(path: str) -> None:
-    """Remove what killed runs left beside the target."""
+def remove_leftovers(path: str) -> list[str]:
+    """Remove what earlier runs left beside the target. Returns notes."""
     directory, name = os.path.split(path)
-    with files.os_errors(TargetError, "Can't remove what a killed run left in", directory):
-        for one in (name, *(name + side for side in SIDE_FILES)):
-            files.remove_prepared(directory, one)
+    names = (name, *(name + side for side in SIDE_FILES))
+    with files.os_errors(TargetError, "Can't look for what earlier runs left in", directory):
+        return [note for one in names for note in files.remove_prepared(directory, one)]
 
 
 def unpack(copy: Copy, destination: str) -> Header:

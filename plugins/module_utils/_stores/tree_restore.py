@@ -93,7 +93,7 @@ class TreeRestoration:
 
     def __exit__(self, *exc: object) -> None:
         if self._prepared:
-            files.discard(self._prepared)
+            self.notes += tuple(files.discard(self._prepared))
 
     def apply(self) -> None:
         """Let the new tree and the old one change places."""
@@ -158,6 +158,7 @@ class TreeRestoration:
                     "Unmount it, or restore to a directory beside and copy from there.",
                 )
         files.check_writable_parent(self._target)
+        files.check_changeable(self._target)
 
     def _names(self) -> tuple[str, str]:
         names = {suffix: [name for name in self._copy.names() if name.endswith(suffix)] for suffix in (ARCHIVE, INDEX)}
@@ -227,9 +228,8 @@ class TreeRestoration:
             self._notes.append("The owners of %d entries are not restored: only root may do that." % others)
 
     def _remove_leftovers(self) -> None:
-        with os_errors(TargetError, "Can't remove what a killed run left in", self._parent):
-            for path in files.remove_prepared(self._parent, self._name):
-                self._notes.append(f"Removed what a killed run left: {path}.")
+        with os_errors(TargetError, "Can't look for what earlier runs left in", self._parent):
+            self._notes += files.remove_prepared(self._parent, self._name)
 
     def _prepare(self) -> None:
         try:

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from .._core.compression import choose
-from .._core.errors import Day2Error, RepositoryError, SourceError
+from .._core.errors import Day2Error, SourceError
 from .._core.files import resolve
 from .._core.progress import Progress
 from .._repository.history import remember_confirmed, remember_verified
@@ -30,7 +30,7 @@ from .arguments import (
     store_argument,
 )
 from .backup_plan import BackupPlan, BackupRequest, plan, remember_fingerprints
-from .backup_result import message_of, preview, result_of
+from .backup_result import preview, result_of
 from .writing import check_apart, note, publish
 
 ARGUMENTS: dict[str, Any] = {
@@ -103,15 +103,12 @@ def apply(ready: BackupPlan) -> dict[str, Any]:
     removed: list[str] = []
     for backup in ready.removals:
         try:
-            gone = request.repository.remove(request.name, backup)
-        except Day2Error as exc:
-            raise RepositoryError(
-                f"{message_of(ready, False, removed)} Then: {exc.message}", details={"removed": removed}
-            ) from exc
-        if gone:
-            removed.append(backup)
-        else:
-            warnings.append(f"Backup {backup} is being read by another process: it stays until the next run.")
+            if request.repository.remove(request.name, backup):
+                removed.append(backup)
+            else:
+                warnings.append(f"Backup {backup} is being read by another process: it stays until the next run.")
+        except Day2Error as exc:  # protected, perhaps: it must not keep the others
+            warnings.append(f"Backup {backup}, which the policy does not keep, stays: {exc.message}")
     result = result_of(ready, current, removed)
     result["warnings"] += warnings
     return result

@@ -41,7 +41,7 @@ def result_of(
         }
     created = {one.id: one.created for one in [*ready.history.good, *([current] if current else [])]}
     warnings = [note for one in ready.taken for note in one.notes]
-    warnings += [f"Removed what a killed run had left: {path}" for path in ready.leftovers]
+    warnings += ready.leftovers
     warnings += _damage_notes(ready.history)
     return {
         "changed": ready.writes or bool(removed),

@@ -252,7 +252,7 @@ def _result(ready: Plan, check: bool, safety: Optional[Manifest]) -> dict[str, A
             f"Backup {ready.manifest.id} is of {owner_of(ready.manifest)}, not of this host,"
             f" {this_host(request.choice.host)}."
         )
-    warnings += [f"Removed what a killed run had left: {path}" for path in ready.leftovers]
+    warnings += ready.leftovers
     return {
         "changed": bool(ready.changes),
         "msg": _message(ready, check),

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -68,7 +69,8 @@ def test_leftovers_of_one_name_only(tmp_path: Path) -> None:
     (tmp_path / mine / "file").write_text("x")
     (tmp_path / other).write_text("x")
     (tmp_path / ".day2-app.db.notes.txt").write_text("x")
-    assert files.remove_prepared(str(tmp_path), "app.db") == [str(tmp_path / mine)]
+    (note,) = files.remove_prepared(str(tmp_path), "app.db")
+    assert str(tmp_path / mine) in note
     assert sorted(one.name for one in tmp_path.iterdir()) == sorted([other, ".day2-app.db.notes.txt"])
 
 
@@ -79,6 +81,20 @@ def test_removing_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
     files.remove(str(tmp_path / "link"))
     files.remove(str(tmp_path / "gone"))
     assert (tmp_path / "tree" / "file").read_text() == "x"
+
+
+def test_what_can_not_be_removed_keeps_nothing_else(tmp_path: Path, immutable: Callable[[Path], None]) -> None:
+    for name in ("tree/a/1", "tree/b/2", "tree/c/3"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("x")
+    immutable(tmp_path / "tree" / "b" / "2")
+    with pytest.raises(PermissionError) as caught:
+        files.remove(str(tmp_path / "tree"))
+    assert caught.value.filename == str(tmp_path / "tree" / "b" / "2")
+    assert sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*")) == ["tree", "tree/b", "tree/b/2"]
+    (note,) = files.discard(str(tmp_path / "tree"))
+    assert f"{tmp_path}/tree/b/2 (Operation not permitted)" in note
+    assert files.discard(str(tmp_path / "nothing")) == []
 
 
 def test_a_name_of_255_bytes_can_be_prepared(tmp_path: Path) -> None:
