@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.secure_directory import SecureDirectory
+from ansible_collections.day2.ops.plugins.module_utils._core.sparse import allocated
 from ansible_collections.day2.ops.plugins.module_utils._logs import in_place
 from ansible_collections.day2.ops.plugins.module_utils._verbs import log_rotate
 
@@ -233,3 +235,64 @@ def test_an_interrupted_cut_of_lines_that_are_all_the_same(disk: Path) -> None:
         for one in disk.glob("app.log*"):
             one.unlink()
         assert not list(disk.glob(".day2-*"))
+
+
+@pytest.mark.parametrize("value", [b"9" * 14, b"9" * 30, b"9" * 60000, b"-1", b"4096", b"x", "٣".encode()])
+def test_a_planted_attribute_is_not_believed(disk: Path, value: bytes) -> None:
+    log = disk / "app.log"
+    write(log, 0, 1000, 50)
+    with contextlib.suppress(OSError):  # too large for the file system
+        os.setxattr(log, "user.day2.filled", value)
+    assert rotate(log)["rotations"][0]["rotated"]
+    assert [int(line.split()[0]) for line in lines(disk)] == list(range(1000))
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        "0-20000000000-0-0-{inode:x}",
+        "0-20000000000-ffffffffffffffff-0-{inode:x}",
+        "ffffffffffffffff-1000-0-0-{inode:x}",
+        "0-0-20000000000-0-{inode:x}",
+        "0-1000-20000000000-1-1",
+        "0-fffff000-0-0-" + "f" * 16,
+    ],
+)
+def test_a_planted_marker_is_not_believed(disk: Path, numbers: str) -> None:
+    log = disk / "app.log"
+    write(log, 0, 1000, 50)
+    write(disk / "b.log", 0, 1000, 50)
+    planted = disk / (".day2-app.log.cut-" + numbers.format(inode=log.stat().st_ino))
+    with planted.open("wb") as handle:
+        handle.truncate(2 << 40)
+    began = time.process_time()
+    for path in (log, disk / "b.log"):
+        done = rotate(path)
+        assert done["rotations"][0]["rotated"]
+    assert time.process_time() - began < 2
+    for one in disk.glob("app.log.*"):  # what looks like a cut that was made is completed
+        if one.stat().st_size == 2 << 40:
+            one.unlink()
+    assert [int(line.split()[0]) for line in lines(disk)] == list(range(1000))
+
+
+def test_a_marker_that_is_too_long_is_none(disk: Path) -> None:
+    assert in_place.parse_interrupted(".day2-a.cut-0-1000-0-0-" + "f" * 17) is None
+    assert in_place.parse_interrupted(".day2-a.cut-0-1000-0-0-ff") is not None
+
+
+def test_holes_stay_holes(disk: Path) -> None:
+    log = disk / "app.log"
+    log.write_bytes(b"first\n")
+    os.truncate(log, 3 << 30)
+    with log.open("ab") as handle:
+        handle.write(b"\nlast\n" + b"x\n" * 5000)
+    assert allocated(log.stat()) < 65536
+    done = rotate(log)
+    (rotated,) = disk.glob("app.log.1")
+    assert done["rotations"][0]["bytes"] == rotated.stat().st_size > 3 << 30
+    assert allocated(rotated.stat()) < 65536
+    with rotated.open("rb") as handle:
+        assert handle.read(6) == b"first\n"
+        handle.seek(3 << 30)
+        assert handle.read(6) == b"\nlast\n"
