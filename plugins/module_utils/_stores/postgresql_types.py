@@ -30,6 +30,7 @@ _INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
 _DIGITS = Context(prec=200_000, Emin=-400_000, Emax=400_000)
 _TEXTS = ("text", "varchar", "bpchar", "citext", "name")
 _TIMES = ("timestamp", "timestamptz")
+_SPELLED = ("time", "interval", "uuid", "inet")  # as text in the record model
 
 
 class Column(NamedTuple):
@@ -89,6 +90,8 @@ def codec(column: Column, times: TimeOptions, given: Given) -> Optional[Codec]:
         return Codec(_document(structured), lambda value, _model: copy_text(_json_text(value, structured)))
     if column.type == "json":
         return Codec(_json(structured))
+    if given.same_type and column.type in _SPELLED:
+        return Codec(_as_is)
     known = _codecs(column, times, given).get(column.type)
     return known or (Codec(_as_is) if given.same_type else None)
 

@@ -219,7 +219,7 @@ def _columns(move: _Move, info: Info, table: Table) -> tuple[list[tuple[Column, 
         elif not column.generated:
             times = TimeOptions(_unit(move, table, column), move.zone)
             given = Given(fields[name].kind == JSON, fields[name].kind == "numeric", move.source.type == "postgresql")
-            write, read = codec(column, times, given), codec(column, times, Given(same_type=True))
+            write, read = codec(column, times, given), codec(column, times, Given(same_type=given.same_type))
             if write is None or read is None:
                 problems.append("%s.%s: values of type %s can't be written" % (table.name, name, column.native))
             else:

@@ -25,7 +25,7 @@ from .._stores.record_store import Info, Record, RecordStore
 from .._stores.registry import STORES, open_store
 from .._stores.sql_schema import parents_first
 from . import restore
-from .arguments import NamedStore
+from .arguments import NamedStore, duration
 from .migrate_compare import compare
 from .migrate_plan import OVERALL
 from .migrate_survey import MODULUS
@@ -157,12 +157,25 @@ def _import(
         # an interrupted migration has left some; there is nothing to go on with any more
         names = [OVERALL, *created, *numbers]
         target.positions(names)
-        _put_back(target, copy, [(numbers[info.name], info) for info in differing], scratch)
+        timeout = duration(safety.lock_timeout)
+        chunks = functools.partial(_chunks_of, copy, numbers)
+        if target.type != "postgresql" or not _at_once(target, differing, chunks, timeout, copy.progress):
+            _put_back(target, copy, [(numbers[info.name], info) for info in differing], scratch)
         target.forget(names)
         for info in infos:
             if _digest(target, info) != wanted[info.name]:
                 raise TargetError("The collection %s differs from backup %s after all." % (info.name, backup))
     return bool(differing or dropped), diff
+
+
+def _at_once(*arguments: Any) -> bool:
+    from .migrate_put_back import put_back  # which needs what only PostgreSQL needs
+
+    return put_back(*arguments)
+
+
+def _chunks_of(copy: Copy, numbers: Mapping[str, int], info: Info) -> Iterator[Sequence[Record]]:
+    return _chunks(copy, numbers[info.name], True)
 
 
 def _put_back(target: RecordStore, copy: Copy, parts: Sequence[tuple[int, Info]], scratch: str) -> None:

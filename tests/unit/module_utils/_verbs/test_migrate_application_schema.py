@@ -165,6 +165,9 @@ def test_what_was_there_is_replaced_and_columns_of_the_target_alone_are_kept(
     ]
     assert done["safety_backup"]
     assert schema_of(target) == before[3:]
+    for check in (True, False):
+        assert run(check, target=target, state="reverted", **more)["changed"]
+    assert state_of(target) == before
 
 
 def test_everything_in_the_way_is_named_at_once(source: Store, target: Store) -> None:
@@ -295,3 +298,21 @@ def test_a_document_goes_into_the_tables_too(source: Store, target: Store, store
 def test_existing_tables_are_for_postgresql(source: Store, stores: Stores) -> None:
     with pytest.raises(InvalidRequest, match="target_tables=existing is for a target of type postgresql"):
         run(True, source=source, target=stores("sqlite"), target_tables="existing")
+
+
+def test_what_only_postgresql_has_goes_there_and_back(stores: Stores, target: Store, tmp_path: Path) -> None:
+    table = """CREATE TABLE kinds (id int PRIMARY KEY, i interval, t time, u uuid, a inet, r int4range, l int[], j json,
+      b jsonb, m money, s real, z timestamptz, d date)"""
+    row = """INSERT INTO kinds VALUES (1, '1 mon -3 days 00:00:01', '24:00:00', gen_random_uuid(), '::1/64', '[1,5)',
+      '{1,NULL}', '{"a": 1.0}', '{"$time": "soonZ", "n": 1.00}', '1.50', 0.1, 'infinity', '0044-03-15 BC')"""
+    source = stores("postgresql")
+    sql(source, table)
+    sql(source, row)
+    ask(target, table)
+    ask(target, "INSERT INTO kinds (id, i, s) VALUES (1, '4 years', 1e20)")
+    before = ask(target, "SELECT k::text FROM kinds k")
+    more = {"on_existing": "replace", "repository": str(tmp_path / "backups"), "name": "kinds"}
+    four_steps(source, target, target_tables="existing", **more)
+    assert ask(target, "SELECT k::text FROM kinds k") == sql(source, "SELECT k::text FROM kinds k")
+    assert run(target=target, state="reverted", **more)["changed"]
+    assert ask(target, "SELECT k::text FROM kinds k") == before

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Putting records back into existing tables of PostgreSQL in one transaction, whatever refers to what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Optional
+
+from .._core.errors import TargetError
+from .._core.progress import Progress
+from .._stores.postgresql_application import Table
+from .._stores.postgresql_records import PostgresqlRecords
+from .._stores.postgresql_schema import SchemaTransaction
+from .._stores.postgresql_types import Codec, Column, Given, codec
+from .._stores.record_store import JSON, Info, Odd, Record, RecordStore
+from .._stores.value_times import TimeOptions
+
+Chunks = Callable[[Info], Iterable[Sequence[Record]]]
+
+
+def put_back(target: RecordStore, infos: Sequence[Info], chunks: Chunks, timeout: float, progress: Progress) -> bool:
+    """Make the tables hold these records and no others. False: they are not such tables, and nothing was done.
+
+    :raises TargetError: a constraint is against it; nothing was changed.
+    """
+    if not isinstance(target, PostgresqlRecords) or not infos:
+        return False
+    target.release()
+    with target.schema_transaction(rehearsal=False, merge=False) as into:
+        columns = {info.name: _columns(into.tables.get(info.name), info) for info in infos}
+        if not all(columns.values()) or not _owned(into, columns):
+            return False
+        into.lock(list(columns), timeout)
+        for info in infos:
+            progress.start("Putting back %s" % info.name, unit="records")
+            into.stage(into.tables[info.name], columns[info.name] or [], chunks(info), _refused(info))
+        differences = {name: into.difference(name) for name in columns}
+        names = [name for name, one in differences.items() if one.added or one.changed or one.removed]
+        done = into.put(names, timeout)
+        differing = [name for name in names if into.differs(name)]
+        if done.problems or differing:
+            raise TargetError(
+                "%s can't take its records back: %s." % (target.location, "; ".join([*done.problems, *differing])),
+                "Nothing was changed.",
+            )
+        into.commit({})
+    return True
+
+
+def _columns(table: Optional[Table], info: Info) -> Optional[list[tuple[Column, Codec, Codec]]]:
+    """How each field gets back; None where the table is another one than it was."""
+    if table is None or info.document or table.rules:
+        return None
+    pairs = []
+    for field in info.fields:
+        column = table.columns.get(field.name)
+        if column is None or column.generated:
+            return None
+        write = codec(column, TimeOptions(), Given(field.kind == JSON, same_type=True))
+        read = codec(column, TimeOptions(), Given(same_type=True))
+        if write is None or read is None:
+            return None
+        pairs.append((column, write, read))
+    return pairs
+
+
+def _owned(into: SchemaTransaction, names: Mapping[str, object]) -> bool:
+    concerned = [one for one in into.references if one.child in names or one.parent in names]
+    return all(into.tables[name].owned for name in names) and all(one.owned for one in concerned)
+
+
+def _refused(info: Info) -> Callable[[Record, Sequence[Odd]], None]:
+    def refused(_record: Record, wrong: Sequence[Odd]) -> None:
+        raise TargetError(
+            "%s: a record of the backup can't be written: %s %s." % (info.name, wrong[0].column, wrong[0].reason),
+            "Nothing was changed.",
+        )
+
+    return refused
