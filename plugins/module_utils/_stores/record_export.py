@@ -13,6 +13,7 @@ from typing import Any, Optional
 from .._core.collection import Collection
 from .._core.errors import InvalidRequest
 from .._core.tagged_json import decode, encode
+from .as_stored import as_stored
 from .base import Copy, Reader, Restoration, Sink, Snapshot
 from .record_store import Field, ForeignKey, Index, Info, Record, RecordStore
 
@@ -41,7 +42,7 @@ class ExportStore:
 
     def snapshot(self, sink: Sink) -> Snapshot:
         """One file of JSON lines a collection."""
-        infos = self._records.collections()
+        infos = [as_stored(info) for info in self._records.collections()]
         total = hashlib.sha256()
         counts = []
         sink.progress.start("Exporting %s" % self.path, unit="records")

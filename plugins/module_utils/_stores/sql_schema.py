@@ -86,6 +86,13 @@ def alike(infos: Mapping[str, Info]) -> dict[str, Info]:
     }
 
 
+def marked(info: Info, kept: Info) -> Info:
+    """The table with those foreign keys marked that some rows of the other do not keep to."""
+    broken = [(one.fields, one.to) for one in kept.foreign_keys if not one.valid]
+    keys = tuple(one._replace(valid=one.valid and (one.fields, one.to) not in broken) for one in info.foreign_keys)
+    return info._replace(foreign_keys=keys)
+
+
 def check_fits(info: Info, there: Info, fold: Callable[[str], str]) -> Info:
     """The collection with the fields of the table that is there.
 

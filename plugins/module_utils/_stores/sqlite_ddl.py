@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from .record_store import BOOLEAN, DECIMAL, INTEGER, TEXT, Field, ForeignKey, Index, Info
@@ -160,6 +161,25 @@ def _foreign_keys(connection: sqlite3.Connection, table: str) -> list[ForeignKey
             to = tuple(spelled.get(fold(row[4]), row[4]) for row in parts)
         keys.append(ForeignKey(tuple(row[3] for row in parts), other, to, parts[0][6], parts[0][5]))
     return keys
+
+
+def dangling(connection: sqlite3.Connection, info: Info) -> Iterator[tuple[Any, str]]:
+    """The rows that refer to nothing, with the other table; without those of foreign keys that are marked so."""
+    table = identifier(info.name)
+    broken = {(one.fields, fold(one.to)) for one in info.foreign_keys if not one.valid}
+    numbers = dict.fromkeys(row[0] for row in connection.execute("PRAGMA foreign_key_list(%s)" % table))
+    known = {
+        number
+        for number, one in zip(numbers, _foreign_keys(connection, info.name))
+        if (one.fields, fold(one.to)) in broken
+    }
+    try:
+        rows = connection.execute("PRAGMA foreign_key_check(%s)" % table).fetchall()
+    except sqlite3.OperationalError as exc:  # a key that SQLite itself can't hold to
+        if "foreign key mismatch" not in str(exc):
+            raise
+        return
+    yield from ((rowid, parent) for _table, rowid, parent, number in rows if number not in known)
 
 
 def checked(connection: sqlite3.Connection, info: Info) -> Info:

@@ -304,9 +304,7 @@ class SqliteRecords:
                     if fold(name) not in present:
                         connection.execute(statement)
             for info in infos:
-                for _table, rowid, parent, _fk in connection.execute(
-                    "PRAGMA foreign_key_check(%s)" % identifier(info.name)
-                ):
+                for rowid, parent in sqlite_ddl.dangling(connection, info):
                     if fold(parent) not in present:  # which was not to be migrated
                         continue
                     raise TargetError(

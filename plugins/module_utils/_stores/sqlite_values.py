@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -53,6 +54,7 @@ DECLARED = {
 }
 _OURS = {name: kind for kind, name in DECLARED.items() if kind not in (INTEGER, REAL, TEXT, BYTES)}
 _NUMERIC = "numeric"  # an affinity without a kind of its own
+_NUMBER = re.compile(r"[ \t\n\v\f\r]*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[ \t\n\v\f\r]*")  # to SQLite
 
 
 def kind(declared: str) -> str:
@@ -177,10 +179,8 @@ def _text(field: Field, value: str) -> str:
             value.encode()
         except UnicodeEncodeError:
             raise Refused("the field %s has text that is not valid UTF-8" % field.name) from None
-    if field.kind in (INTEGER, REAL, _NUMERIC):
-        with contextlib.suppress(ValueError):
-            float(value)
-            raise Refused("SQLite would make a number of the text in the field %s" % field.name)
+    if field.kind in (INTEGER, REAL, _NUMERIC) and _NUMBER.fullmatch(value):
+        raise Refused("SQLite would make a number of the text in the field %s" % field.name)
     return value
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, TargetError
 from .._core.progress import Progress
+from .._stores.as_stored import as_stored
 from .._stores.postgresql_application import LEFT_ALONE, VERSION_TABLES, Table
 from .._stores.postgresql_records import PostgresqlRecords
 from .._stores.postgresql_schema import Put, SchemaTransaction
@@ -147,6 +148,8 @@ def _looked(move: _Move) -> tuple[list[str], list[_Found]]:
     """The tables of schema versions that were compared, and all others with their rows converted."""
     compared, problems = _versions(move)
     wanted = [info for info in move.infos if info.name not in _NOT_WRITTEN]
+    if move.source.type == "postgresql":
+        wanted = [as_stored(info) for info in wanted]
     found = [one for info in wanted for one in _staged(move, info, problems)]
     _refuse(move, problems)
     return compared, found

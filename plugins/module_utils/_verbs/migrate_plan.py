@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.progress import Progress
+from .._stores.as_stored import beside, for_same_type
 from .._stores.record_kinds import Kinds
 from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStore
 from .._stores.sql_defaults import fitting
-from .._stores.sql_schema import alike, shaped
+from .._stores.sql_schema import alike, marked, shaped
 from .migrate_compare import Comparison, compare
 from .migrate_survey import Reference, Survey, survey
 
@@ -80,6 +81,8 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
     infos = wanted(request, source)
     progress.start("Looking at %s" % target.location)
     existing = {info.name: info for info in target.collections()}
+    if source.type == target.type:
+        infos = [for_same_type(info, existing.get(info.name, info)) for info in infos]
     positions = target.positions([OVERALL, *[info.name for info in infos]])
     found = [_surveyed(request, source, target, info=info, existing=existing, progress=progress) for info in infos]
     source.check_unchanged()
@@ -119,6 +122,8 @@ def _fitted(
                 keys = tuple(one for one in finals[name].foreign_keys if one.to in present)
                 finals[name] = finals[name]._replace(foreign_keys=keys)
         finals.update({name: in_target(finals[name], existing[name]) for name in finals.keys() - made})
+        if source.type == target.type == "sqlite":  # where rows may refer to nothing
+            finals = {name: marked(one, source.kept(one)) for name, one in finals.items()}
     return finals, lost
 
 
@@ -286,5 +291,6 @@ def in_target(info: Info, there: Info) -> Info:
     from .._stores.sql_schema import check_fits
 
     check_fits(info, there, str)
+    there = beside(info, there)
     given = {field.name for field in info.fields}
     return there._replace(fields=tuple(field for field in there.fields if field.name in given), key=info.key)

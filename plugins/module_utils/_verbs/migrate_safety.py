@@ -19,6 +19,7 @@ from .._core.scratch import scratch_directory
 from .._repository.base import Repository
 from .._repository.manifest import SAFETY, Manifest
 from .._repository.reading import BackupCopy, load
+from .._stores.as_stored import as_stored
 from .._stores.base import Copy, Store
 from .._stores.record_export import ExportStore, exported, lines
 from .._stores.record_store import Info, Record, RecordStore
@@ -136,7 +137,7 @@ def _import(
     part = manifest.sources[0]
     copy = BackupCopy(safety.repository, safety.name, manifest, part, progress)
     infos = exported(part.details)
-    before = {info.name: info for info in target.collections()}
+    before = {info.name: as_stored(info) for info in target.collections()}
     dropped = [before[name] for name in created if name in before and name not in [info.name for info in infos]]
     numbers = {info.name: number for number, info in enumerate(infos)}
     wanted = {name: _digest_of(_chunks(copy, number, True)) for name, number in numbers.items()}

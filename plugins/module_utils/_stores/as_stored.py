@@ -1,0 +1,51 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values as a database has them, for another database of the same type: exact, whatever they are.
+
+In SQLite a column that was declared as BOOLEAN may hold 2 or 't'. In PostgreSQL a json may have a name twice, a jsonb
+tells 1.00 from 1.0, and the JSON value null is not NULL. Once a value was converted, none of that is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .record_store import BOOLEAN, DATE, DECIMAL, JSON, TEXT, TIMESTAMP, TIMESTAMPTZ, Field, Info
+
+NUMERIC = "numeric"  # SQLite's affinity without a kind of its own
+_KINDS = {
+    "sqlite": {BOOLEAN: NUMERIC, **dict.fromkeys((DECIMAL, JSON, TIMESTAMP, TIMESTAMPTZ, DATE), TEXT)},
+    "postgresql": {JSON: TEXT},
+}
+
+
+def as_stored(info: Info) -> Info:
+    """The collection with the kinds that its values have in the database itself."""
+    kinds = _KINDS.get(info.native)
+    if kinds is None or info.document:
+        return info
+    return info._replace(fields=tuple(field._replace(kind=kinds.get(field.kind, field.kind)) for field in info.fields))
+
+
+def for_same_type(info: Info, there: Info) -> Info:
+    """The source's collection for a database of the same type, in which this table exists."""
+    natives = {field.name: field.native for field in there.fields}
+    return _stored_where(
+        info, lambda old, _new: info.native == "sqlite" or natives.get(old.name, old.native) == old.native
+    )
+
+
+def beside(info: Info, there: Info) -> Info:
+    """The existing table as it takes the values of `info`, which may be of the same type of database."""
+    if info.native != there.native or info.document:
+        return there
+    known = {field.name: (field.native, field.kind) for field in info.fields}
+    stored = info.native == "sqlite" and as_stored(info) == info
+    return _stored_where(there, lambda old, new: stored or known.get(old.name) == (old.native, new.kind))
+
+
+def _stored_where(info: Info, alike: Callable[[Field, Field], bool]) -> Info:
+    """`alike`: does text mean the same in both databases? Between json and jsonb it does not."""
+    pairs = zip(info.fields, as_stored(info).fields)
+    return info._replace(fields=tuple(new if alike(old, new) else old for old, new in pairs))
