@@ -16,6 +16,7 @@ from .._core.collection import Collection
 from .._core.compression import COMPRESSIONS
 from .._core.errors import DamagedBackup, InvalidRequest
 from .._core.units import format_time, parse_time
+from .schema import decode, manifest_rule, mapping, text, whole
 
 FORMAT = "day2.ops backup"
 VERSION = 1
@@ -28,8 +29,8 @@ SAFETY = "safety"  # what a restore replaced: restored by its id only
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_SUM = re.compile(r"([0-9a-f]{64})  (.+)")
+_SUM = re.compile(rb"(\\?)([0-9a-f]{64})  (.+)", re.DOTALL)
+_RULE = manifest_rule((BACKUP, SAFETY), COMPRESSIONS)
 
 
 class DataFile(NamedTuple):
@@ -134,9 +135,16 @@ def check_set_name(name: str) -> str:
 
 def sums_of(manifest: Manifest, manifest_bytes: bytes) -> bytes:
     """The bytes of SHA256SUMS: what `sha256sum -c` checks, the manifest included."""
-    lines = [f"{one.sha256}  {one.path}" for one in manifest.files]
-    lines.append(f"{hashlib.sha256(manifest_bytes).hexdigest()}  {MANIFEST}")
-    return ("\n".join(lines) + "\n").encode("utf-8")
+    sums = [(one.sha256, one.path) for one in manifest.files]
+    sums.append((hashlib.sha256(manifest_bytes).hexdigest(), MANIFEST))
+    return b"".join(_sum_line(digest, path) for digest, path in sums)
+
+
+def _sum_line(digest: str, path: str) -> bytes:
+    """As sha256sum itself writes it: a name with a backslash or a line's end is escaped, after a backslash."""
+    name = path.encode("utf-8", "surrogateescape")
+    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return (b"\\" if escaped != name else b"") + digest.encode("ascii") + b"  " + escaped + b"\n"
 
 
 def parse(backup_id: str, manifest_bytes: bytes, sums_bytes: bytes) -> Manifest:
@@ -148,69 +156,66 @@ def parse(backup_id: str, manifest_bytes: bytes, sums_bytes: bytes) -> Manifest:
     if sums.pop(MANIFEST, None) != hashlib.sha256(manifest_bytes).hexdigest():
         raise _damaged(backup_id, MANIFEST, f"its digest is not the one in {SUMS}")
     try:
-        document = json.loads(manifest_bytes)
+        document = decode(manifest_bytes)
+        mapping({"format": text, "version": whole()})(document, "")
         if document["format"] != FORMAT or document["version"] != VERSION:
-            raise DamagedBackup(
-                backup_id,
-                [
-                    {
-                        "path": MANIFEST,
-                        "problem": "format {!r} version {!r} is not known here".format(
-                            document["format"], document["version"]
-                        ),
-                    }
-                ],
-                "It was probably written by a newer version of day2.ops: upgrade the collection.",
-            )
-        manifest = _from_document(document)
-    except (ValueError, TypeError, KeyError, AttributeError, InvalidRequest) as exc:
-        raise _damaged(backup_id, MANIFEST, f"it does not follow the format ({type(exc).__name__}: {exc})") from exc
+            raise _unknown_format(backup_id, document)
+        _RULE(document, "")
+    except ValueError as exc:
+        raise _damaged(backup_id, MANIFEST, f"it does not follow the format: {exc}") from exc
+    manifest = _from_document(document)
     problems = _contradictions(backup_id, document, manifest, sums)
     if problems:
         raise DamagedBackup(backup_id, problems)
     return manifest
 
 
+def _unknown_format(backup_id: str, document: Mapping[str, Any]) -> DamagedBackup:
+    problem = f"format {document['format']!r} version {document['version']!r} is not known here"
+    hint = "It was probably written by a newer version of day2.ops: upgrade the collection."
+    return DamagedBackup(backup_id, [{"path": MANIFEST, "problem": problem}], hint)
+
+
 def _parse_sums(backup_id: str, sums_bytes: bytes) -> dict[str, str]:
     sums: dict[str, str] = {}
-    try:
-        lines = sums_bytes.decode("utf-8").split("\n")
-    except UnicodeDecodeError as exc:
-        raise _damaged(backup_id, SUMS, "it is not text") from exc
-    if lines.pop() != "":
+    lines = sums_bytes.split(b"\n")
+    if lines.pop() != b"":
         raise _damaged(backup_id, SUMS, "its last line is cut off")
     for line in lines:
         match = _SUM.fullmatch(line)
-        if not match or match.group(2) in sums:
-            raise _damaged(backup_id, SUMS, f"{line[:100]!r} is not a line of sha256sum")
-        sums[match.group(2)] = match.group(1)
+        name = None if match is None else _unescaped(match[3]) if match[1] else match[3]
+        path = (name or b"").decode("utf-8", "surrogateescape")
+        if match is None or not path or path in sums:
+            raise _damaged(backup_id, SUMS, f"{ascii(line[:100])[1:]} is not a line of sha256sum")
+        sums[path] = match[2].decode("ascii")
     return sums
 
 
+def _unescaped(name: bytes) -> Optional[bytes]:
+    """A name out of an escaped line; None if it could not be one."""
+    if not re.fullmatch(rb"(?:[^\\]|\\[\\nr])+", name):
+        return None
+    return re.sub(rb"\\(.)", lambda match: {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}[match[1]], name)
+
+
 def _from_document(document: Mapping[str, Any]) -> Manifest:
-    parts = []
-    for part in document["sources"]:
-        files = tuple(DataFile(**one) for one in part["files"])
-        for one in files:
-            _check_file(one)
-        collections = tuple(Collection(**one) for one in part["collections"])
-        parts.append(SourcePart(**dict(part, files=files, collections=collections)))
-    fields = {name: document[name] for name in Manifest._fields if name != "tags"}
+    """The manifest in a document that follows the schema. Keys that version 1 does not have are left out."""
+    parts = tuple(
+        _make(
+            SourcePart,
+            part,
+            files=tuple(_make(DataFile, one) for one in part["files"]),
+            collections=tuple(_make(Collection, one) for one in part["collections"]),
+        )
+        for part in document["sources"]
+    )
     tags = tuple(document.get("tags", ()))  # version 1 began without
-    return Manifest(**dict(fields, sources=tuple(parts), created=parse_time(document["created"]), tags=tags))
+    made: Manifest = _make(Manifest, document, sources=parts, created=parse_time(document["created"]), tags=tags)
+    return made
 
 
-def _check_file(one: DataFile) -> None:
-    """A manifest must not make us read (or, restoring by hand, write) outside its own data directory."""
-    steps = one.path.split("/")
-    if steps[0] != DATA or len(steps) < 2 or any(step in ("", ".", "..") for step in steps) or "\0" in one.path:
-        raise ValueError(f"the path {one.path!r} leaves the backup")
-    for number in (one.bytes, one.content_bytes):
-        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-            raise ValueError(f"{number!r} is not a size")
-    for digest in (one.sha256, one.content_sha256):
-        if not _DIGEST.fullmatch(digest):
-            raise ValueError(f"{digest!r} is not a digest")
+def _make(kind: Any, document: Mapping[str, Any], **replaced: Any) -> Any:
+    return kind(**{name: replaced[name] if name in replaced else document[name] for name in kind._fields})
 
 
 def _contradictions(
@@ -221,8 +226,12 @@ def _contradictions(
         problems.append({"path": MANIFEST, "problem": f"it is the manifest of {manifest.id}"})
     if document["content_digest"] != manifest.content_digest:
         problems.append({"path": MANIFEST, "problem": "its content digest is not that of its sources"})
-    if manifest.compression not in COMPRESSIONS:
-        problems.append({"path": MANIFEST, "problem": f"compression {manifest.compression!r} is not known"})
+    names = [part.name for part in manifest.sources]
+    if len(set(names)) < len(names):
+        problems.append({"path": MANIFEST, "problem": "two of its sources have the same name"})
+    paths = [one.path for one in manifest.files]
+    if len(set(paths)) < len(paths):
+        problems.append({"path": MANIFEST, "problem": "it lists a file twice"})
     if {one.path: one.sha256 for one in manifest.files} != dict(sums):
         problems.append({"path": SUMS, "problem": f"it does not list the same files and digests as {MANIFEST}"})
     return problems

@@ -20,11 +20,16 @@ from .sink import HashingReader
 
 Problem = dict[str, str]  # path, problem
 
+_LARGEST = 64 << 20  # of a manifest, which is read into memory: some hundred thousand files or collections
+
 
 def load(repository: Repository, name: str, backup_id: str) -> Manifest:
     """The manifest of a backup. Raises DamagedBackup."""
     parts = []
     for path in (MANIFEST, SUMS):
+        size = repository.size(name, backup_id, path)
+        if size is not None and size > _LARGEST:
+            raise DamagedBackup(backup_id, [{"path": path, "problem": f"it has {size} bytes, too many for one"}])
         try:
             parts.append(repository.read(name, backup_id, path))
         except RepositoryError as exc:

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Callable, NamedTuple, Optional
 
 from .._core.compression.base import Compression
-from .._core.errors import InvalidRequest, NoSpace, RepositoryError
+from .._core.errors import DamagedBackup, InvalidRequest, NoSpace, RepositoryError
 from .._core.files import is_within, os_errors
 from .._core.progress import Progress
 from .._core.units import format_time
 from .._core.version import VERSION
 from .._repository.base import Repository, Staging
-from .._repository.manifest import BACKUP, Manifest, SourcePart, content_digest, sums_of
+from .._repository.manifest import BACKUP, Manifest, SourcePart, content_digest, parse, sums_of
 from .._repository.owner import Owner, this_host
 from .._repository.sink import DigestSink, StagingSink
 from .._stores.base import Sink, Snapshot
@@ -114,9 +114,25 @@ def publish(
             tags=tuple(tags),
         )
         document = manifest.to_json()
-        if staging.publish(manifest.id, document, sums_of(manifest, document)):
+        sums = sums_of(manifest, document)
+        _read_back(manifest, document, sums)
+        if staging.publish(manifest.id, document, sums):
             return manifest
         created += timedelta(seconds=1)  # the same content within the same second: a safety backup right after a backup
+
+
+def _read_back(manifest: Manifest, document: bytes, sums: bytes) -> None:
+    """A backup is one only when it can be read: the manifest and sums, too, before they are published."""
+    try:
+        whole = parse(manifest.id, document, sums).to_json() == document
+        problem = "" if whole else "it reads differently"
+    except DamagedBackup as exc:
+        problem = exc.message
+    if problem:
+        raise RepositoryError(
+            f"The manifest of backup {manifest.id} was written and can't be read back: {problem}",
+            "Nothing was published. This is a bug of day2.ops: please report it.",
+        )
 
 
 def note(write: Callable[[], None]) -> list[str]:

@@ -1,0 +1,250 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a manifest of format version 1 must be. Nothing of one is used before it was held against this.
+
+A manifest may have been written by anybody: its digest only says that it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Optional
+
+from .._core.errors import InvalidRequest
+from .._core.units import parse_time
+
+_Rule = Callable[[Any, str], None]  # raises ValueError, which names the place
+
+_DEEPEST = 64
+_MOST = 2**63 - 1
+_DIGITS = len(str(_MOST)) + 1
+
+
+def decode(data: bytes) -> Any:
+    """The JSON document in a manifest. Raises ValueError for what could overwhelm whoever reads it."""
+    try:
+        document = json.loads(data, parse_int=_whole_number, parse_constant=_no_number)
+    except RecursionError as exc:
+        raise ValueError("it is nested too deeply") from exc
+    if _is_deeper(document, _DEEPEST):
+        raise ValueError("it is nested too deeply")
+    return document
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError("a number in it is too large")
+    return int(text)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _is_deeper(document: Any, limit: int) -> bool:
+    level = [document]
+    for _depth in range(limit):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, (dict, list))
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def text(value: Any, where: str) -> None:
+    """Any string."""
+    if not isinstance(value, str):
+        raise ValueError(f"{where} is {_short(value)}, not a text")
+
+
+def matching(pattern: str, what: str) -> _Rule:
+    """A string that is, as a whole, like a pattern."""
+    compiled = re.compile(pattern)
+
+    def rule(value: Any, where: str) -> None:
+        text(value, where)
+        if not compiled.fullmatch(value):
+            raise ValueError(f"{where} is {_short(value)}, not {what}")
+
+    return rule
+
+
+def whole(low: int = 0, high: int = _MOST) -> _Rule:
+    """A whole number within bounds."""
+
+    def rule(value: Any, where: str) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"{where} is {_short(value)}, not a whole number from {low} to {high}")
+
+    return rule
+
+
+def seconds(value: Any, where: str) -> None:
+    """A duration, which a clock that was set back can make negative."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{where} is {_short(value)}, not a number")
+
+
+def moment(value: Any, where: str) -> None:
+    """A time as parse_time reads it."""
+    text(value, where)
+    try:
+        parse_time(value)
+    except InvalidRequest as exc:
+        raise ValueError(f"{where} is {_short(value)}, not a time") from exc
+
+
+def one_of(*values: Optional[str]) -> _Rule:
+    """One of some strings, or None."""
+
+    def rule(value: Any, where: str) -> None:
+        if not isinstance(value, (str, type(None))) or value not in values:
+            raise ValueError(f"{where} is {_short(value)}, which is not known")
+
+    return rule
+
+
+def maybe(inner: _Rule) -> _Rule:
+    """None, or what another rule says."""
+
+    def rule(value: Any, where: str) -> None:
+        if value is not None:
+            inner(value, where)
+
+    return rule
+
+
+def listed(inner: _Rule, least: int = 0) -> _Rule:
+    """A list of which each element follows a rule."""
+
+    def rule(value: Any, where: str) -> None:
+        if not isinstance(value, list) or len(value) < least:
+            raise ValueError(f"{where} is {_short(value)}, not a list{' of one or more' * bool(least)}")
+        for number, element in enumerate(value):
+            inner(element, f"{where}[{number}]")
+
+    return rule
+
+
+def mapping(required: Mapping[str, _Rule], optional: Optional[Mapping[str, _Rule]] = None) -> _Rule:
+    """A mapping with some keys; others are left alone."""
+
+    def rule(value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            raise ValueError(f"{where or 'it'} is {_short(value)}, not a mapping")
+        prefix = f"{where}." if where else ""
+        for key, inner in required.items():
+            if key not in value:
+                raise ValueError(f"{prefix}{key} is missing")
+            inner(value[key], prefix + key)
+        for key, inner in (optional or {}).items():
+            if key in value:
+                inner(value[key], prefix + key)
+
+    return rule
+
+
+def texts(value: Any, where: str) -> None:
+    """A mapping of strings to strings."""
+    mapping({})(value, where)
+    for key, one in value.items():
+        text(one, f"{where}.{key}")
+
+
+def data_path(value: Any, where: str) -> None:
+    """A manifest must not make us read (or, restoring by hand, write) outside its own data directory."""
+    text(value, where)
+    steps = value.split("/")
+    if steps[0] != "data" or len(steps) < 2 or any(step in ("", ".", "..") for step in steps) or "\0" in value:
+        raise ValueError(f"{where}, {_short(value)}, leaves the backup")
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as exc:
+        raise ValueError(f"{where}, {_short(value)}, can't be a file's name") from exc
+
+
+def _short(value: Any) -> str:
+    try:
+        shown = ascii(value)
+    except (ValueError, RecursionError):
+        shown = type(value).__name__
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+DIGEST = matching("[0-9a-f]{64}", "a SHA-256")
+_MODE = matching("[0-7]{1,5}", "an octal mode")
+_ACCOUNT = whole(0, 2**32 - 1)
+_SIZE = whole()
+
+_OWNERSHIP: Mapping[str, _Rule] = {
+    "mode": _MODE,
+    "uid": _ACCOUNT,
+    "gid": _ACCOUNT,
+    "user": maybe(text),
+    "group": maybe(text),
+}
+_SELECTION: Mapping[str, _Rule] = {"include": maybe(listed(text)), "exclude": maybe(listed(text))}
+_DETAILS = mapping(
+    {},
+    {
+        **_OWNERSHIP,
+        **_SELECTION,
+        "layout": maybe(text),
+        "journal_mode": maybe(text),
+        "page_size": maybe(whole(0, 65536)),
+        "page_count": maybe(whole(0, 2**32)),
+        "bytes": maybe(_SIZE),
+        "archive_bytes": maybe(_SIZE),
+        "files": maybe(_SIZE),
+    },
+)
+
+
+def _details(value: Any, where: str) -> None:
+    _DETAILS(value, where)
+    if any(key in value for key in _OWNERSHIP):  # of an owner all is used, or nothing
+        mapping(_OWNERSHIP)(value, where)
+
+
+_FILE = mapping({"path": data_path, "bytes": _SIZE, "sha256": DIGEST, "content_bytes": _SIZE, "content_sha256": DIGEST})
+_SOURCE = mapping(
+    {
+        "name": text,
+        "type": text,
+        "path": text,
+        "parameters": mapping({}, {**_SELECTION, "layout": maybe(text)}),
+        "content_digest": DIGEST,
+        "collections": listed(mapping({"name": text, "records": _SIZE})),
+        "details": _details,
+        "files": listed(_FILE, least=1),
+    }
+)
+
+
+def manifest_rule(kinds: Collection[str], compressions: Collection[str]) -> _Rule:
+    """The rule for a whole manifest."""
+    return mapping(
+        {
+            "id": text,
+            "set": text,
+            "kind": one_of(*kinds),
+            "created": moment,
+            "host": text,
+            "tools": texts,
+            "compression": one_of(*compressions),
+            "duration_s": seconds,
+            "content_digest": DIGEST,
+            "sources": listed(_SOURCE, least=1),
+            "imported_from": maybe(text),
+            "encryption": one_of(None),
+        },
+        {"tags": listed(text)},
+    )
