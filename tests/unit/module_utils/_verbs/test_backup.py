@@ -330,5 +330,5 @@ def test_the_manifest_has_no_more_than_it_tells(run: Any, document: Any) -> None
             "encryption",
             "duration_s",
         ),
-        *("imported_from", "content_digest", "sources"),
+        *("imported_from", "tags", "content_digest", "sources"),
     }
