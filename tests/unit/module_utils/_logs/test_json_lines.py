@@ -269,6 +269,17 @@ def test_a_field_of_somebody_elses_name_is_not_taken() -> None:
     assert tally.errors == 0
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [('"ok"', '"503"'), ('"503"', '"ok"'), ("1", "503"), ("503", "1"), ("true", "503")]
+)
+def test_the_first_status_of_http_counts(first: str, second: str) -> None:
+    """Lines with the same members, in which one or another is taken."""
+    line = b'{"status": %s, "status_code": 200}'
+    lines = [line % one.encode() for one in (*[first] * 10, *[second] * 10, *[first] * 10)]
+    tally = check(b"\n".join(lines), size=5)
+    assert tally.errors in (10, 20)
+
+
 def test_more_shapes_than_are_kept() -> None:
     lines = [b'{"field%d": 1, "operation": "op", "duration": %d}' % (number % 40, number) for number in range(2000)]
     tally = check(b"\n".join(lines), size=500)
