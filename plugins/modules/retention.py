@@ -142,26 +142,28 @@ options:
                 system.
             type: str
   s3:
-    description: How to reach S3, where a destination is there. What is left out is found the way of the AWS tools.
+    description:
+      - How to reach S3, for destinations there. What is not set is looked up as the AWS tools do, from the environment, C(~/.aws) and
+        the instance's role.
     type: dict
     suboptions:
       endpoint_url:
-        description: For a server that is not Amazon's.
+        description: URL of a server that is not Amazon's.
         type: str
       region:
-        description: The region.
+        description: AWS region.
         type: str
       profile:
-        description: A profile of C(~/.aws/config).
+        description: Profile in C(~/.aws/config). It cannot be combined with O(s3.access_key_id).
         type: str
       access_key_id:
-        description: The access key.
+        description: Access key. It requires O(s3.secret_access_key).
         type: str
       secret_access_key:
-        description: Its secret.
+        description: Secret of the access key.
         type: str
       session_token:
-        description: Of temporary credentials.
+        description: Session token of temporary credentials. It requires O(s3.access_key_id) and O(s3.secret_access_key).
         type: str
   docker:
     description:
@@ -196,13 +198,14 @@ options:
           - Docker's default is V(false) for C(json-file) and V(true) for C(local).
         type: bool
   lock_timeout:
-    description: How long to wait for another run in the same directory.
+    description: How long to wait for another run of the same user in the same directory, for example V(5m).
     type: str
     default: 1m
 requirements:
   - boto3, for a destination in S3
 notes:
-  - To see who has a file of another user open takes root.
+  - Only root sees the open files of all users, and in a container or a sandboxed unit not even root sees those of all processes.
+    There, the kernel is asked whether a file is open for writing. If it does not tell, the entry is skipped.
 seealso:
   - module: day2.ops.log_rotate
   - module: day2.ops.backup

@@ -19,6 +19,8 @@ def expand(path: str) -> str:
 
 def complaint(path: str) -> str:
     """What is wrong with an expanded path, as the end of a sentence that begins with its option; "" if nothing is."""
+    if "\0" in path:
+        return "has a null byte in it, which no path can have"
     if path.startswith("/"):
         return ""
     if not path:

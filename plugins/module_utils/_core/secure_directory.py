@@ -142,8 +142,13 @@ class SecureDirectory:
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd, effective_ids=True):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
-    def check_movable(self, name: str) -> None:
-        """Raise the directory's kind of error when the system would not let us rename or remove an entry of it."""
+    def check_movable(
+        self, name: str, if_mounted: str = "Use method=in_place, or mount its directory instead."
+    ) -> None:
+        """Raise the directory's kind of error when the system would not let us rename or remove an entry of it.
+
+        :param if_mounted: the hint for an entry that is a mount point.
+        """
         marks = attributes(self.fd, name)
         if marks & (IMMUTABLE | APPEND_ONLY):
             what, flag = ("immutable", "i") if marks & IMMUTABLE else ("append-only", "a")
@@ -152,8 +157,7 @@ class SecureDirectory:
             )
         if marks & MOUNT_POINT:
             raise self._kind(
-                f"{self.of(name)} is a mount point of its own: it can't be renamed or removed.",
-                "Use method=in_place, or mount its directory instead.",
+                f"{self.of(name)} is a mount point of its own: it can't be renamed or removed.", if_mounted
             )
         info = os.fstat(self.fd)
         if attributes(self.fd, "") & APPEND_ONLY:

@@ -17,8 +17,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Callable, NamedTuple, Optional
 
-from .._core.compress_file import compress_file, compressed_size, existing_size
+from .._core.compress_file import PART, compare, compress_file, compressed_size, existing_size
 from .._core.compression import COMPRESSIONS, by_suffix
+from .._core.compression.base import Compression
 from .._core.errors import TargetError
 from .._core.secure_directory import SecureDirectory
 from .archive import Archive
@@ -26,6 +27,8 @@ from .choice import Decision
 from .entries import Entry, Member, look_again, matches, same
 from .rules import COLD, REMOVE, Tier
 from .space import Names, allocation
+
+_UNMOUNT = "Unmount it, or leave it out (exclude)."
 
 
 class Action(NamedTuple):
@@ -86,6 +89,7 @@ def predict(action: Action, archive: Optional[Archive], names: Names) -> int:
     :raises Day2Error: it would be refused.
     """
     entry = action.entry
+    check_rights(action)
     if archive is not None:
         for member in action.archived:
             with _home(entry, member) as (directory, name):
@@ -96,14 +100,42 @@ def predict(action: Action, archive: Optional[Archive], names: Names) -> int:
     compression = COMPRESSIONS[action.tier.compression]
     for member in action.compressed:
         with _home(entry, member) as (directory, name):
-            size = existing_size(directory, name, compression)
+            size = _existing(directory, name, compression)
             stored = compressed_size(directory, name, compression) if size is None else size
             freed += names.remove([member.info]) - allocation(stored, directory)
     return freed
 
 
+def _existing(directory: SecureDirectory, name: str, compression: Compression) -> Optional[int]:
+    """Bytes of a copy that is in place already; None: there is none, or one that was not finished and is replaced."""
+    final = name + compression.suffix
+    if directory.exists(final) and compare(directory, name, directory, final, compression)[0] == PART:
+        return None
+    return existing_size(directory, name, compression)
+
+
 def _free_whole(entry: Entry, names: Names) -> int:
     return entry.own + names.remove(one.info for one in entry.files())
+
+
+def check_rights(action: Action) -> None:
+    """Raise Day2Error when the system would not let us do it, as far as that can be seen. Changes nothing."""
+    entry, compressed = action.entry, set(action.compressed)
+    if action.whole and entry.is_directory:
+        with SecureDirectory(entry.directory) as parent:
+            parent.check_writable()
+            parent.check_movable(entry.name, _UNMOUNT)
+    leaving = entry.files() if action.whole else [*action.removed, *action.compressed]
+    for folder, group in itertools.groupby(leaving, key=lambda one: os.path.dirname(_path(entry, one))):
+        with SecureDirectory(folder) as directory:
+            directory.check_writable()
+            for member in group:
+                name = os.path.basename(_path(entry, member))
+                directory.check_movable(name, _UNMOUNT)
+                if member in compressed:
+                    final = name + COMPRESSIONS[action.tier.compression].suffix
+                    with directory.errors("Can't look at", final):  # a name that is too long, for instance
+                        directory.exists(final)
 
 
 def archive_key(entry: Entry, member: Member) -> str:
@@ -129,6 +161,7 @@ def perform(
             return None
         if not same(entry, now, names):
             raise TargetError(f"{entry.path} changed since it was looked at.", "Skipped; the next run will retry.")
+        check_rights(action)
         if not action.whole:
             return _reduce(action, in_use, names)
         if archive is not None:
@@ -197,7 +230,7 @@ def _reduce(action: Action, in_use: Callable[[Entry], str], names: Names) -> int
     for member in action.compressed:
         _refuse_used(action.entry, in_use)
         with _home(action.entry, member) as (directory, name):
-            done = compress_file(directory, name, COMPRESSIONS[action.tier.compression])
+            done = compress_file(directory, name, COMPRESSIONS[action.tier.compression], replace_part=True)
             freed += names.remove([member.info]) - allocation(done.stored_bytes, directory)
     return freed
 
@@ -205,10 +238,13 @@ def _reduce(action: Action, in_use: Callable[[Entry], str], names: Names) -> int
 @contextlib.contextmanager
 def _home(entry: Entry, member: Member) -> Iterator[tuple[SecureDirectory, str]]:
     """The open directory of a member, and its name there."""
-    path = os.path.join(entry.path, member.path) if member.path else entry.path
-    folder, name = os.path.split(path)
+    folder, name = os.path.split(_path(entry, member))
     with SecureDirectory(folder) as directory:
         yield directory, name
+
+
+def _path(entry: Entry, member: Member) -> str:
+    return os.path.join(entry.path, member.path) if member.path else entry.path
 
 
 def remove_leftovers(paths: Sequence[str], lock_timeout: float) -> list[str]:

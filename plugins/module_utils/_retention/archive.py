@@ -52,6 +52,7 @@ class DirectoryArchive:
 
     def put(self, source: SecureDirectory, name: str, key: str) -> None:
         folder = os.path.join(self._path, os.path.dirname(key))
+        _check_writable(folder, name)
         with os_errors(TargetError, "Can't make the archive's directory", folder):
             make_private_directory(folder)
         with SecureDirectory(folder) as place:
@@ -70,6 +71,22 @@ class DirectoryArchive:
             with SecureDirectory(folder) as place:
                 _refuse_same(source, place)
                 existing_size(source, name, COMPRESSIONS["none"], place)
+        _check_writable(folder, name)
+
+
+def _check_writable(folder: str, name: str) -> None:
+    """Raise Day2Error when the file does not exist and could not be made."""
+    exists = os.path.lexists(folder)
+    with SecureDirectory(folder if exists else _existing_above(folder)) as place:
+        if not exists or not place.exists(name):
+            place.check_writable()
+
+
+def _existing_above(path: str) -> str:
+    """The nearest directory above that exists: the others are made in it."""
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def _refuse_same(source: SecureDirectory, place: SecureDirectory) -> None:

@@ -135,7 +135,7 @@ def _parse_tier(options: Mapping[str, Any], directories: bool) -> Tier:
             raise InvalidRequest(f"{name} chooses among the files of a directory.", "Set type=directory.")
     if kind == COLD and not options["destination"]:
         raise InvalidRequest("The tier cold has no destination.", "Name a directory, or s3://bucket/prefix.")
-    if kind == COLD and not options["destination"].startswith(("/", "s3://")):
+    if kind == COLD and (not options["destination"].startswith(("/", "s3://")) or "\0" in options["destination"]):
         raise InvalidRequest(
             "The destination {} is neither an absolute path nor s3://bucket/prefix.".format(options["destination"])
         )

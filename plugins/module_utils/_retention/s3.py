@@ -39,10 +39,13 @@ class S3Archive:
     :param destination: s3://bucket/prefix
     :param options: endpoint_url, region, profile, access_key_id, secret_access_key, session_token; what is None is
         found by boto3 the usual ways (environment, ~/.aws, instance profile).
+    :raises InvalidRequest: credentials are incomplete.
     :raises MissingDependency: boto3 is not installed.
     """
 
     def __init__(self, destination: str, options: Mapping[str, Any]) -> None:
+        options = {name: value or None for name, value in options.items()}
+        _check_credentials(options)
         if boto3 is None:
             raise MissingDependency("boto3", "for a destination in S3")
         self._bucket, _slash, prefix = destination[len("s3://") :].partition("/")
@@ -172,6 +175,20 @@ class S3Archive:
             with contextlib.suppress(BotoCoreError, ClientError):
                 self._client.abort_multipart_upload(**place, UploadId=started)
             raise
+
+
+def _check_credentials(options: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest for half of them: the rest would be taken from elsewhere, and not belong to it."""
+    key, secret = options.get("access_key_id"), options.get("secret_access_key")
+    if bool(key) != bool(secret):
+        given, missing = ("access_key_id", "secret_access_key") if key else ("secret_access_key", "access_key_id")
+        raise InvalidRequest(f"s3 has {given} without {missing}.", "Set both, or neither.")
+    if options.get("session_token") and not key:
+        raise InvalidRequest(
+            "s3 has session_token without access_key_id and secret_access_key.", "Set all three, or none of them."
+        )
+    if key and options.get("profile"):
+        raise InvalidRequest("s3 has both profile and access_key_id.", "Set one of them.")
 
 
 def _digest(handle: Any) -> bytes:

@@ -11,7 +11,9 @@ import stat
 import time
 from collections.abc import Mapping, Sequence
 
-from .._core.open_files import FileId, Writer, writers
+from .._core.errors import Day2Error
+from .._core.open_files import PERHAPS, UNSEEN, FileId, Writer, has_writer, sees_all, writers
+from .._core.secure_directory import SecureDirectory
 from .entries import Entry
 
 
@@ -27,6 +29,7 @@ class Users:
         self._wanted = {one for entry in entries for one in entry.ids()}
         self._found: Mapping[FileId, Sequence[Writer]] = {}
         self._until = float("-inf")
+        self._sees_all = sees_all()
 
     def of(self, entry: Entry) -> str:
         """Who has what of the entry open, in words; "" when nobody has."""
@@ -39,7 +42,25 @@ class Users:
             for writer in self._found.get(one, ()):
                 path = os.path.join(entry.path, member.path).rstrip("/")
                 return f"{writer} has {path} open for writing"
-        return _bound(entry)
+        return _bound(entry) or ("" if self._sees_all else _unseen_writer(entry))
+
+
+def _unseen_writer(entry: Entry) -> str:
+    """What of the entry a process that is not visible from here writes to, or may write to; "" for nothing."""
+    for member in entry.members:
+        path = os.path.join(entry.path, member.path).rstrip("/")
+        try:
+            with SecureDirectory(os.path.dirname(path)) as directory:
+                fd = directory.open_file(os.path.basename(path))
+            try:
+                answer = has_writer(fd)
+            finally:
+                os.close(fd)
+        except (OSError, Day2Error):
+            answer = None
+        if answer is not False:
+            return f"{UNSEEN if answer else PERHAPS} has {path} open for writing"
+    return ""
 
 
 def _bound(entry: Entry) -> str:
@@ -47,6 +68,9 @@ def _bound(entry: Entry) -> str:
     sockets = {os.path.join(entry.path, one.path) for one in entry.specials if stat.S_ISSOCK(one.info.st_mode)}
     if not sockets:
         return ""
-    with open("/proc/net/unix", "rb") as handle:
-        in_use = {os.fsdecode(line.rstrip(b"\n").split(maxsplit=7)[-1]) for line in handle}
+    try:
+        with open("/proc/net/unix", "rb") as handle:
+            in_use = {os.fsdecode(line.rstrip(b"\n").split(maxsplit=7)[-1]) for line in handle}
+    except OSError:
+        in_use = sockets  # it can't be told
     return next((f"a process uses the socket {one}" for one in sorted(sockets & in_use)), "")

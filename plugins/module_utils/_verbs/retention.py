@@ -31,7 +31,7 @@ S3_SPEC: dict[str, Any] = {
     "endpoint_url": {"type": "str"},
     "region": {"type": "str"},
     "profile": {"type": "str"},
-    "access_key_id": {"type": "str"},
+    "access_key_id": {"type": "str", "no_log": True},
     "secret_access_key": {"type": "str", "no_log": True},
     "session_token": {"type": "str", "no_log": True},
 }
@@ -162,9 +162,7 @@ def plan(request: Request, progress: Progress) -> Plan:
         problems += pointless or nearby
         if pointless:
             continue
-        for entry in entries:
-            if entry.device not in disks:
-                disks[entry.device] = _disk(entry.directory)
+        _look_at_disks(entries, disks)
         decisions += decide(rule, entries, time.time(), disks)
     actions, colliding = check_keys(_actions(decisions, problems))
     problems += colliding
@@ -201,14 +199,17 @@ def _contested(entries: Sequence[Entry]) -> list[str]:
     return sorted({entry.path for path in contested for entry in by_path[path]})
 
 
-def _disk(directory: str) -> Disk:
-    try:
-        info = os.statvfs(directory)
-    except OSError as exc:
-        raise from_os_error(exc, TargetError, "Can't look at the file system of", directory) from exc
-    used = (info.f_blocks - info.f_bfree) * info.f_frsize
-    # as df counts: what is reserved for root is neither used nor to be had
-    return Disk(used, used + info.f_bavail * info.f_frsize)
+def _look_at_disks(entries: Sequence[Entry], disks: dict[int, Disk]) -> None:
+    for entry in entries:
+        if entry.device in disks:
+            continue
+        try:
+            info = os.statvfs(entry.directory)
+        except OSError as exc:
+            raise from_os_error(exc, TargetError, "Can't look at the file system of", entry.directory) from exc
+        used = (info.f_blocks - info.f_bfree) * info.f_frsize
+        # as df counts: what is reserved for root is neither used nor to be had
+        disks[entry.device] = Disk(used, used + info.f_bavail * info.f_frsize)
 
 
 def _actions(decisions: Sequence[Decision], problems: list[Problem]) -> list[Action]:
@@ -247,10 +248,16 @@ def _preview(ready: Plan) -> Outcome:
     for action in ready.actions:
         try:
             done.append(Done(action, predict(action, ready.request.archives.get(action.tier.destination), names)))
-        except Day2Error as exc:
-            problems.append(Problem(action.entry.rule, action.entry.path, str(exc)))
+        except (Day2Error, OSError) as exc:
+            problems.append(_problem_of(action.entry, exc))
     notes = [f"{one}, a leftover of a killed run, would be removed." for one in ready.leftovers]
     return Outcome(done, ready.leftovers, ready.skipped, problems, ready.notes + notes)
+
+
+def _problem_of(entry: Entry, exc: Exception) -> Problem:
+    if isinstance(exc, OSError):
+        exc = from_os_error(exc, TargetError, "Can't work on", entry.path)
+    return Problem(entry.rule, entry.path, str(exc))
 
 
 def apply(ready: Plan, progress: Progress) -> Outcome:
@@ -276,8 +283,8 @@ def apply(ready: Plan, progress: Progress) -> Outcome:
         try:
             archive = request.archives.get(action.tier.destination)
             freed = perform(action, archive, request.lock_timeout, users.of, names)
-        except Day2Error as exc:
-            problems.append(Problem(entry.rule, entry.path, str(exc)))
+        except (Day2Error, OSError) as exc:
+            problems.append(_problem_of(entry, exc))
             continue
         finally:
             progress.advance(entry.bytes)
