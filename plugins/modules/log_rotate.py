@@ -128,8 +128,10 @@ options:
     default: numbered
   date_format:
     description:
-      - The end of dated names, with C(%Y), C(%m), C(%d), C(%H), C(%M) and C(%S), with C(%G) and C(%V), the ISO week, or with C(%s), the
-        seconds since 1970. The default is V(-%Y%m%d-%H%M%S).
+      - The end of dated names, with C(%Y), C(%m), C(%d), C(%H), C(%M), C(%S) and C(%f) (the fraction, three to six digits), with C(%G)
+        and C(%V) (the ISO week), or with C(%s) (the seconds since 1970). The default is V(-%Y%m%d-%H%M%S).
+      - Rotated files with the dates of another program, such as lumberjack's C(app-2025-06-30T10-00-00.000.log), are recognised
+        by V(-%Y-%m-%dT%H-%M-%S.%f) and O(extension=.log).
       - A name that exists already is an error, so a format with only the day allows one rotation a day, one with only C(%Y) and C(%m) one a
         month.
     type: str

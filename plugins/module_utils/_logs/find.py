@@ -28,6 +28,9 @@ from .names import Naming, Parsed, is_compressed
 from .new_directory import NewDirectory
 
 _PREPARED = re.compile(r"(?s)%s(.+)\.[0-9a-f]{8}" % re.escape(PREPARED))
+# What a killed run left: a copy of lines that may be cut out, a log that is not in place yet, or what is of no use.
+CUT, NEW, REST = "cut", "new", "rest"
+_CUT_AT = 196  # bytes of a log's name that are in every prepared name
 _MAGIC = re.compile(r"[*?[]")
 
 
@@ -84,7 +87,7 @@ class Place:
         self.naming = naming
         self.names = directory.names()
         self.rotated: dict[str, list[tuple[str, Parsed]]] = {}
-        self.prepared: list[tuple[str, str]] = []  # what for, name
+        self._leftovers: dict[str, list[tuple[str, str]]] = {}
         self.parsed: dict[str, Parsed] = {}
         self._unfinished: set[str] = set()  # logs that a killed run had renamed or cut
         for name in self.names:
@@ -98,12 +101,29 @@ class Place:
 
     def _note_prepared(self, name: str) -> None:
         purpose = purpose_of(name)
-        self.prepared.append((purpose, name))
         interrupted = parse_interrupted(name)
+        parsed = self.naming.parse(purpose)
         if interrupted is not None:
-            self._unfinished.add(interrupted[0])
+            base, kind = interrupted[0], CUT
         elif purpose.endswith(".new"):
-            self._unfinished.add(purpose[: -len(".new")])
+            base, kind = purpose[: -len(".new")], NEW
+        elif purpose.endswith(".copy"):
+            base, kind = purpose[: -len(".copy")], REST
+        else:
+            base, kind = parsed.base if parsed is not None else purpose, REST
+        self._leftovers.setdefault(base, []).append((kind, name))
+        if kind != REST:
+            self._unfinished.add(base)
+
+    def leftovers(self, base: str) -> list[tuple[str, str]]:
+        """What a killed run prepared for a log: CUT, NEW or REST, and the name."""
+        found = self._leftovers.get(base, [])
+        shortened = os.fsdecode(os.fsencode(base)[:_CUT_AT])
+        if shortened == base:
+            return found
+        # prepared names of long ones are cut off
+        others = [one for name, some in self._leftovers.items() if name.startswith(shortened) for one in some]
+        return found + [(REST, name) for kind, name in others if kind == REST and (kind, name) not in found]
 
     def has(self, name: str) -> bool:
         """Is there an entry of that name?"""

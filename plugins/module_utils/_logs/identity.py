@@ -11,7 +11,7 @@ import pwd
 from collections.abc import Iterator
 from typing import Optional
 
-from .._core.errors import InvalidRequest
+from .._core.errors import InvalidRequest, TargetError
 
 
 class Identity:
@@ -40,12 +40,16 @@ class Identity:
             yield
             return
         groups, group = os.getgroups(), os.getegid()
-        os.initgroups(self._user.pw_name, self._user.pw_gid)
-        os.setegid(self._user.pw_gid)
-        os.seteuid(self._user.pw_uid)
         try:
+            try:
+                os.initgroups(self._user.pw_name, self._user.pw_gid)
+                os.setegid(self._user.pw_gid)
+                os.seteuid(self._user.pw_uid)
+            except OSError as exc:  # root of a container may lack the capability
+                raise TargetError(f"Can't work as {self._user.pw_name}: {exc.strerror}.", "Leave run_as out.") from exc
             yield
         finally:
             os.seteuid(0)
-            os.setegid(group)
-            os.setgroups(groups)
+            with contextlib.suppress(PermissionError):
+                os.setegid(group)
+                os.setgroups(groups)

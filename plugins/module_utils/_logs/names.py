@@ -25,6 +25,7 @@ _DIRECTIVES = {
     "H": r"(?P<H>[0-9]{2})",
     "M": r"(?P<M>[0-9]{2})",
     "S": r"(?P<S>[0-9]{2})",
+    "f": r"(?P<f>[0-9]{3,6})",
     "G": r"(?P<G>[0-9]{4})",
     "V": r"(?P<V>[0-9]{2})",
     "s": r"(?P<s>[0-9]{1,11})",
@@ -54,7 +55,7 @@ class Naming:
     """How rotated files are called. Both kinds are recognised, whichever is used for new ones.
 
     :param dated: by the time of the rotation (UTC), instead of by numbers that move up.
-    :param date_format: with %Y %m %d %H %M %S, %G %V (ISO week), or %s (seconds since 1970).
+    :param date_format: with %Y %m %d %H %M %S %f, %G %V (ISO week), or %s (seconds since 1970).
     :param extension: that stays at the end: with ".log", app.log becomes app.1.log. Other logs get no such name.
     :raises InvalidRequest: a format that names neither a month, a week nor a time; no extension.
     """
@@ -155,12 +156,12 @@ def _expression(date_format: str) -> str:
         or date_format.endswith("%")
         or len(used) != len(parts[1::2])
         or not used <= set(_DIRECTIVES)
-        or not (used in ({"s"}, {"G", "V"}, {"Y", "m"}) or {"Y", "m", "d"} <= used <= set("YmdHMS"))
+        or not (used in ({"s"}, {"G", "V"}, {"Y", "m"}) or {"Y", "m", "d"} <= used <= set("YmdHMSf"))
     ):
         raise InvalidRequest(
             f"date_format: {date_format!r} can't be used.",
-            "It consists of %Y and %m, of %d, %H, %M and %S where a month is not enough, of %G and %V for an ISO week, "
-            f"or of %s alone; for example {DATE_FORMAT}.",
+            "It consists of %Y and %m, of %d, %H, %M, %S and %f where a month is not enough; of %G and %V for an ISO "
+            f"week; or of %s alone; for example {DATE_FORMAT}.",
         )
     text = "".join(re.escape(part) if index % 2 == 0 else _DIRECTIVES[part] for index, part in enumerate(parts))
     if not parts[0]:

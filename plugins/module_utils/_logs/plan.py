@@ -11,15 +11,14 @@ from collections.abc import Mapping, Sequence
 
 from .._core.compress_file import OTHER
 from .._core.errors import TargetError
-from .._core.files import prepared_name
 from .._core.open_files import FileId, Writer, file_id
 from .._core.secure_directory import SecureDirectory
 from . import in_place, marks
-from .find import Found, Place, Places, Rotated, Search, purpose_of
+from .find import CUT, NEW, Found, Place, Places, Rotated, Search
 from .held import find_writers
 from .identity import Identity
 from .log_plan import IN_PLACE, RENAME, LogPlan, Options, Plan, Removal
-from .names import Naming, without_compression
+from .names import without_compression
 from .numbering import Entry, after_rotation, decide_names, find_pairs, is_hollow, ranks, why
 from .rights import check_rest, check_rotation
 from .rules import check_clock, due
@@ -98,8 +97,8 @@ def _look_at_history(log: LogPlan, options: Options, places: Places) -> None:
         if place.directory is not log.directory:
             _check_ours(log, found)
         history += found
-        for purpose, name in place.prepared:
-            _take_leftover(log, place, purpose, name, options.naming)
+        for kind, name in place.leftovers(log.name):
+            _take_leftover(log, place, kind, name)
     if all(one.parsed.number is not None for one in history):
         history.sort(key=lambda one: (one.parsed.number or 0, one.name))
     else:
@@ -128,17 +127,11 @@ def _check_ours(log: LogPlan, found: Sequence[Rotated]) -> None:
             )
 
 
-def _take_leftover(log: LogPlan, place: Place, purpose: str, name: str, naming: Naming) -> None:
-    interrupted = in_place.parse_interrupted(name)
+def _take_leftover(log: LogPlan, place: Place, kind: str, name: str) -> None:
+    interrupted = in_place.parse_interrupted(name) if kind == CUT else None
     if interrupted is not None:
-        if interrupted[0] == log.name:
-            log.interrupted = interrupted[1]
-        return
-    parsed = naming.parse(purpose)
-    new, copy = (purpose_of(prepared_name(log.name + end)) for end in (".new", ".copy"))  # long names are cut
-    if purpose not in (new, copy) and (parsed is None or parsed.base != log.name):
-        return
-    if purpose == new and new != copy and log.info is None and place.directory is log.directory:
+        log.interrupted = interrupted[1]
+    elif kind == NEW and log.info is None and place.directory is log.directory:
         log.new_file = name
     else:
         log.leftovers += ((place.directory, name),)

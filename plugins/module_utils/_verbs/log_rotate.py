@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 from .._core.compression import COMPRESSIONS, choose
-from .._core.errors import InvalidRequest, TargetError
+from .._core.errors import Day2Error, InvalidRequest, TargetError
 from .._core.owners import group_id, user_id
 from .._core.progress import Progress
 from .._core.units import format_size, parse_duration, parse_size
@@ -70,7 +70,6 @@ ARGUMENTS: dict[str, Any] = {
         "run_as": {"type": "str"},
         "lock_timeout": {"type": "str", "default": "1m"},
     },
-    "required_one_of": [("size", "rotate_after", "frequency", "force")],
 }
 
 
@@ -90,6 +89,9 @@ class Request(NamedTuple):
 def request_from(params: Mapping[str, Any]) -> Request:
     """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
     _check_together(params)
+    for name, value in (*params.items(), ("pid_file", (params["signal"] or {}).get("pid_file"))):
+        if "\0" in "".join(map(str, value) if isinstance(value, list) else [str(value)]):
+            raise InvalidRequest(f"{name} contains a NUL character.")
     compression, note = choose(params["compression"] or "")
     how = Tell(
         before=_commands(params, "before"),
@@ -137,10 +139,15 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     places = Places(request.options.naming, None if check else request.lock_timeout)
     try:
         plan = make_plan(request.options, places, request.identity, time.time())
-        if check:
-            predict(plan, request.identity, request.how)
-        else:
-            apply(plan, request.identity, request.how, progress)
+        try:
+            if check:
+                predict(plan, request.identity, request.how)
+            else:
+                apply(plan, request.identity, request.how, progress)
+        except Day2Error as exc:  # a command before all, or a cancellation: say what was done until then
+            result = _result(plan, request, check)
+            exc.details = {**{name: value for name, value in result.items() if name != "msg"}, **exc.details}
+            raise
     finally:
         places.close()
     result = _result(plan, request, check)
@@ -242,6 +249,11 @@ def _diff(plan: Plan) -> dict[str, str]:
 
 
 def _check_together(params: Mapping[str, Any]) -> None:
+    if not any(params[name] for name in ("size", "rotate_after", "frequency", "force")):
+        raise InvalidRequest(
+            "One of size, rotate_after, frequency and force is required.",
+            "Say when to rotate, for example frequency=daily.",
+        )
     if params["date_format"] and params["names"] != "dated":
         raise InvalidRequest("date_format belongs to names=dated.", "Set names=dated, or leave date_format out.")
     if params["allow_loss"] and params["method"] != IN_PLACE:

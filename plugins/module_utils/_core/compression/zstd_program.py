@@ -51,9 +51,7 @@ class _Writer:
         if self._process.wait() == 0:
             return
         if "No space left" in said or "quota" in said:
-            raise NoSpace(
-                f"Can't write the compressed data: {said}.", "Nothing was changed. Free some space and run again."
-            )
+            raise NoSpace(f"Can't write the compressed data: {said}.", "Free some space and run again.")
         raise Day2Error("zstd failed with exit status %d: %s" % (self._process.returncode, said))
 
 

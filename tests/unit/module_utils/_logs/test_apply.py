@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled
+from ansible_collections.day2.ops.plugins.module_utils._logs import apply as apply_module
 from ansible_collections.day2.ops.plugins.module_utils._logs import rotate as rotate_module
 from ansible_collections.day2.ops.tests.unit.module_utils._logs.conftest import (
     Writer,
@@ -153,3 +155,40 @@ def test_a_directory_spends_its_own_limit(tmp_path: Path) -> None:
 
 def test_check_mode_speaks_of_what_would_be(log: Path) -> None:
     assert rotate(True, paths=[log])["msg"].startswith("1 of 1 logs would be rotated, 1 files")
+
+
+def test_a_run_that_is_stopped_tells_what_it_did(log: Path, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*dummy: object) -> None:
+        raise Cancelled("Stopped: it received SIGTERM.")
+
+    monkeypatch.setattr(apply_module, "compress_all", stopped)
+    error = failing(paths=[log])
+    assert isinstance(error, Cancelled)
+    assert error.details["changed"]
+    assert error.details["rotations"][0]["rotated_to"] == str(logs / "app.log.1")
+
+
+def test_a_command_before_all_that_fails(log: Path) -> None:
+    error = failing(paths=[log], before=[["false"]])
+    assert str(error) == "The command false failed with exit status 1."
+    assert error.details["changed"] is False
+    assert error.details["rotations"][0]["rotated"] is False
+
+
+@pytest.mark.parametrize("wrong", [{"paths": ["/d/a\0b"]}, {"old_dir": "a\0"}, {"exclude": ["\0"]}])
+def test_nul_characters(log: Path, wrong: dict[str, Any]) -> None:
+    assert "contains a NUL character" in str(failing(**{"paths": [log], **wrong}))
+
+
+def test_many_planted_leftovers_take_no_time(logs: Path) -> None:
+    for number in range(300):
+        (logs / f"{number}.log").write_text("x\n")
+        for other in range(20):
+            (logs / f".day2-{number}.log.copy.{other:08x}").touch()
+    (logs / f".day2-{'x' * 200}.00000000").touch()
+    long = logs / ("x" * 210)
+    long.write_text("x\n")
+    began = time.process_time()
+    rotate(paths=[logs / "*"], compression="none")
+    assert time.process_time() - began < 3
+    assert not [name for name in names(logs) if name.startswith(".day2")]

@@ -117,11 +117,17 @@ def test_the_date_before_the_extension(log: Path, logs: Path) -> None:
     both_names = rotate(paths=[log], **options)["rotations"][0]["rotated_to"]
     assert re.fullmatch(r"app-\d{8}-\d{6}\.log", os.path.basename(both_names))
     assert not both(paths=[logs / "*"], **options)["changed"]
-    # lumberjack's own, by an explicit format
-    (logs / "app-2025-06-30T10-00-00.000.log").write_text("lumberjack\n")
-    done = both(paths=[log], extension=".log", names="dated", date_format="-%Y-%m-%dT%H-%M-%S.000", keep={"last": 0})
-    assert [os.path.basename(one["name"]) for one in done["rotations"][0]["removed"]] == []
-    assert "app-2025-06-30T10-00-00.000.log.gz" in names(logs)
+
+
+def test_lumberjacks_dates_by_an_explicit_format(log: Path, logs: Path) -> None:
+    for number in range(3):
+        name = logs / f"app-2025-06-2{number}T10-00-00.{number}37.log"
+        name.write_text("lumberjack\n")
+        os.utime(name, (0, 0))
+    options: dict[str, Any] = {"extension": ".log", "names": "dated", "keep": {"last": 2}}
+    assert len(rotate(paths=[logs / "*.log"], size="1G")["rotations"]) == 4  # without it they are logs
+    rotate(paths=[logs / "*.log"], date_format="-%Y-%m-%dT%H-%M-%S.%f", size="1G", **options)
+    assert names(logs) == [*(f"app-2025-06-2{n}T10-00-00.{n}37.log.gz" for n in (1, 2)), "app.log"]
 
 
 @pytest.mark.parametrize(

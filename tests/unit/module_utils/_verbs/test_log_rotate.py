@@ -413,6 +413,7 @@ def test_pid_files(log: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
+        ({"size": None}, "One of size, rotate_after, frequency and force is required"),
         ({"size": "huge"}, "size: 'huge' is not a size"),
         ({"min_size": "-1"}, "min_size"),
         ({"date_format": "-%Y%m%d"}, "names=dated"),
