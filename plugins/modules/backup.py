@@ -61,6 +61,12 @@ options:
       - The backup's time is the file's modification time. A file that is dated in the future is refused, and so is one that is
         older than all that O(keep) retains.
     type: path
+  strict:
+    description:
+      - A file of a tree that changes each time it is read, such as a log that is written all the time, is kept as it was read
+        last, named in a warning and in the manifest. With V(true) such files make the task fail.
+    type: bool
+    default: false
 seealso:
   - module: day2.ops.restore
   - module: day2.ops.backup_info

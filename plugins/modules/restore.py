@@ -72,6 +72,12 @@ options:
         in check mode as well, until this is V(false).
     type: bool
     default: true
+  strict:
+    description:
+      - Owners, modes, times, access lists and extended attributes that the target's file system or the user's rights do not allow
+        are left out and named in a warning. With V(true) they make the task fail before anything is changed.
+    type: bool
+    default: false
 seealso:
   - module: day2.ops.backup
   - module: day2.ops.backup_info

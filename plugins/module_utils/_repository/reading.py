@@ -137,6 +137,7 @@ class BackupCopy:
         self.collections: tuple[Collection, ...] = part.collections
         self.details: Mapping[str, Any] = part.details
         self.progress = progress
+        self.strict = False
         self._where = (repository, name, manifest)
         folder = "" if len(manifest.sources) == 1 else part.name
         self._files = {self._name_of(one, folder, manifest.compression): one for one in part.files}

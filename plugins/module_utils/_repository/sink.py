@@ -55,6 +55,7 @@ class DigestSink:
     def __init__(self, scratch: str, progress: Progress) -> None:
         self.scratch = scratch
         self.progress = progress
+        self.strict = False
         self.bytes = 0
 
     @contextlib.contextmanager
@@ -70,6 +71,7 @@ class StagingSink:
     def __init__(self, staging: Staging, folder: str, compression: Compression, progress: Progress) -> None:
         self.scratch = os.path.join(staging.scratch, folder or DATA)
         self.progress = progress
+        self.strict = False
         self.files: list[DataFile] = []
         self._staging = staging
         self._folder = DATA if not folder else f"{DATA}/{folder}"

@@ -62,10 +62,12 @@ class Sink(Protocol):
     """Where a snapshot goes: a backup in the making, or (in check mode) only a digest.
 
     `scratch` is an empty private directory with room for a native copy; it is removed with everything in it.
+    With `strict`, what can't be taken exactly is an error instead of a note.
     """
 
     scratch: str
     progress: Progress
+    strict: bool
 
     def file(self, name: str) -> AbstractContextManager[HashedWriter]:
         """Open the next file. `name` is relative, without a compression's suffix ("hawkfish.db").
@@ -75,12 +77,16 @@ class Sink(Protocol):
 
 
 class Copy(Protocol):
-    """One store's part of a backup, as a restore sees it."""
+    """One store's part of a backup, as a restore sees it.
+
+    With `strict`, what can't be restored exactly is an error instead of a note.
+    """
 
     content_digest: str
     collections: tuple[Collection, ...]
     details: Mapping[str, Any]
     progress: Progress
+    strict: bool
 
     def names(self) -> Sequence[str]:
         """The names that the store gave its files in `snapshot`."""

@@ -20,10 +20,12 @@ from .._core.errors import Day2Error, InvalidRequest, RepositoryError, SourceErr
 from .._core.files import os_errors, resolve
 from .base import Copy, Reader, Restoration, Sink, Snapshot
 from .tree_archive import CHUNK, ArchiveWriter
-from .tree_index import ARCHIVE, INDEX, Index, collections_of, listed
+from .tree_index import ARCHIVE, INDEX, Index, collections_of, listed, shown
 from .tree_read import kind_of
 from .tree_walk import Identity, Selection, identify, walk
 from .tree_write import Guarded, TreeWriter
+
+_MOST_MARKED = 1000  # in a manifest
 
 
 class FilesStore:
@@ -66,7 +68,7 @@ class FilesStore:
         identity = Identity(root, self._description())
         sink.progress.start(f"Reading {root}", None, "bytes")
         with sink.file(name + ARCHIVE) as out, _spooled(spool) as index:
-            writer = TreeWriter(Guarded(out), Guarded(index), identity, sink.progress)
+            writer = TreeWriter(Guarded(out), Guarded(index), identity, sink.progress, sink.strict)
             with os_errors(SourceError, "Can't read", root):
                 for found in walk(root, self._selection, writer.failed):
                     writer.add(found)
@@ -78,7 +80,8 @@ class FilesStore:
         notes = []
         if writer.sockets:
             notes.append(f"Sockets are not kept: {listed(writer.sockets)}.")
-        return self._told(writer.archive, writer.index, before if unchanged else None, notes)
+        snapshot = self._told(writer.archive, writer.index, before if unchanged else None, notes)
+        return _marked(snapshot, writer.changed) if writer.changed else snapshot
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
         """Take over a tar file made by hand. Names stay as they are: a leading directory is not taken away."""
@@ -122,6 +125,13 @@ class FilesStore:
     def _told(self, archive: ArchiveWriter, index: Index, fingerprint: Optional[str], notes: Sequence[str]) -> Snapshot:
         details = {"bytes": index.bytes, "archive_bytes": archive.bytes, **self.parameters()}
         return Snapshot(index.content_digest, collections_of(index.counts), details, fingerprint, tuple(notes))
+
+
+def _marked(snapshot: Snapshot, changed: Sequence[bytes]) -> Snapshot:
+    """Say which files changed each time they were read."""
+    details = {**snapshot.details, "changed_while_read": [shown(path) for path in changed[:_MOST_MARKED]]}
+    note = f"Changed while they were read, and kept as they were read: {listed(changed)}. (strict=true refuses that.)"
+    return snapshot._replace(details=details, notes=(*snapshot.notes, note))
 
 
 def _ignore(_path: bytes, _exc: OSError) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from .._core.errors import TargetError
 from .._core.files import os_errors
-from .tree_compare import as_here
+from .tree_attributes import Attributes, Target
 from .tree_index import (
     BLOCK_DEVICE,
     CHARACTER_DEVICE,
@@ -34,49 +34,12 @@ _INHERITED = ("system.posix_acl_access", "system.posix_acl_default")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Attributes:
-    """Sets owners, modes, times and extended attributes; `refused` are the attributes that could not be set."""
-
-    def __init__(self, privileged: bool) -> None:
-        self.privileged = privileged
-        self.refused: list[tuple[bytes, bytes]] = []  # path, attribute
-
-    def set(self, fd: int, entry: Entry) -> None:
-        """Of a file or directory. The order matters: the mode may forbid to set attributes, changing the owner takes
-        bits and capabilities away, and access lists are more than the mode."""
-        for name, value in entry.xattrs:
-            if name.startswith(b"user."):
-                self._set_xattr(fd, entry, name, value)
-        if self.privileged:
-            os.fchown(fd, entry.uid, entry.gid)
-        os.fchmod(fd, entry.mode)
-        for name, value in entry.xattrs:
-            if not name.startswith(b"user."):
-                self._set_xattr(fd, entry, name, value)
-        os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
-
-    def _set_xattr(self, fd: int, entry: Entry, name: bytes, value: bytes) -> None:
-        try:
-            os.setxattr(fd, name, value)
-        except OSError as exc:
-            if exc.errno not in (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL):
-                raise
-            self.refused.append((entry.path, name))
-
-    def set_by_name(self, directory: int, name: bytes, entry: Entry) -> None:
-        """Of anything else, which is not opened."""
-        if self.privileged:
-            os.chown(name, entry.uid, entry.gid, dir_fd=directory, follow_symlinks=False)
-        if entry.kind != SYMLINK:
-            os.chmod(name, entry.mode, dir_fd=directory)
-        os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=directory, follow_symlinks=False)
-
-
 class Builder:
     """Creates entries below an empty directory that nobody else can enter, in the order of an index."""
 
-    def __init__(self, root: str, attributes: Attributes) -> None:
-        self._attributes = attributes
+    def __init__(self, root: str, target: Target) -> None:
+        self._target = target
+        self._attributes = target.attributes
         self._levels: list[tuple[Entry, int]] = []  # directories that are not finished, with descriptors
         self._root = os.open(root, OPEN_DIRECTORY)
         for name in _INHERITED:  # from the directory above, and on to everything below
@@ -92,7 +55,7 @@ class Builder:
         :raises TargetError: the system refuses.
         """
         with os_errors(TargetError, "Can't restore", shown(entry.path)):
-            return self._add(as_here(entry, self._attributes.privileged), content)
+            return self._add(self._target(entry), content)
 
     def adopt(self, entry: Entry, path: str) -> None:
         """Create an entry as another name of a finished file outside of the tree."""

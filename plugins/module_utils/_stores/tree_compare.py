@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from typing import Callable, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
-from .._core.owners import group_id, user_id
+from .tree_attributes import Target, as_here
 from .tree_index import DIRECTORY, FILE, HARDLINK, KINDS, SYMLINK, Entry, order, shown
 from .tree_keep import Kept
 from .tree_read import Describer, content_digest, kind_of, open_file
@@ -101,17 +100,6 @@ def check_only(only: Iterable[str], entries: Iterable[Entry], backup: str) -> No
         raise InvalidRequest(f"Nothing in {backup} matches only={names}.", "The archive's index lists its paths.")
 
 
-def as_here(entry: Entry, privileged: bool) -> Entry:
-    """The entry as a restore by us would make it on this host."""
-    if privileged:
-        return entry._replace(uid=user_id(entry.user, entry.uid), gid=group_id(entry.group, entry.gid))
-    mode = entry.mode
-    if entry.kind != DIRECTORY:
-        mode &= ~(stat.S_ISUID | stat.S_ISGID)  # somebody else's programs must not run as us
-    kept = tuple(one for one in entry.xattrs if one[0].startswith((b"user.", b"system.")))
-    return entry._replace(mode=mode, xattrs=kept)
-
-
 class Comparison:
     """The outcome: entries of each kind before and after (without the root), and what differs."""
 
@@ -134,7 +122,7 @@ def compare(
     selection: Selection,
     *,
     leading: bool,
-    privileged: bool,
+    target: Target,
     kept: Kept,
     failed: Callable[[bytes, OSError], None],
 ) -> Comparison:
@@ -142,6 +130,7 @@ def compare(
 
     :param root: None: nothing is there.
     :param leading: do directories count that only lead to something selected?
+    :param target: makes of entries what they will be there.
     :param kept: is asked about whatever differs.
     :raises TargetError: something that is kept is in the way.
     """
@@ -153,6 +142,7 @@ def compare(
     for entry in wanted:
         if entry.path:
             result.after[entry.kind] += 1
+        here = target.look(entry)
         key = order(entry.path)
         while current is not None and order(current.path) < key:
             _removed(current, describer, result, kept)
@@ -161,7 +151,7 @@ def compare(
             kept.check_free(entry)
             result.add(entry.path, "added")
             continue
-        if not _is_same(as_here(entry, privileged), current, describer, result, privileged):
+        if not _is_same(here, current, describer, result, target.privileged):
             kept.make_way(entry, current)
             result.add(entry.path, "changed")
         current = next(there, None)

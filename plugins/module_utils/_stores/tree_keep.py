@@ -15,16 +15,14 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
 from .._core.errors import Day2Error, TargetError
 from .._core.files import PREPARED, os_errors
+from .tree_attributes import Attributes
 from .tree_index import DIRECTORY, Entry, listed, shown
 from .tree_read import Describer, kind_of
 from .tree_walk import OPEN_DIRECTORY, Found, Selection, names_in
-
-if TYPE_CHECKING:
-    from .tree_build import Attributes
 
 
 class Kept:

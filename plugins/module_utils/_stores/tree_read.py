@@ -83,8 +83,11 @@ def read_xattrs(fd: int) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _is_data(name: str) -> bool:
-    """Others of system.* are views that a file system makes of what it keeps elsewhere."""
-    return not name.startswith("system.") or name.startswith("system.posix_acl_")
+    """Others of system.* are views that a file system makes of what it keeps elsewhere.
+
+    Those of trusted.* are seen with CAP_SYS_ADMIN alone: what a backup holds must not depend on who made it.
+    """
+    return not name.startswith(("system.", "trusted.")) or name.startswith("system.posix_acl_")
 
 
 class Describer:

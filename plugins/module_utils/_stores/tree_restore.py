@@ -19,8 +19,9 @@ from .._core.errors import DamagedBackup, RepositoryError, TargetError
 from .._core.files import os_errors
 from .base import Change, Copy
 from .tree_archive import CHUNK, ArchiveReader
-from .tree_build import Attributes, Builder, write_file
-from .tree_compare import Comparison, Partial, Step, as_here, check_only, compare, whole
+from .tree_attributes import Target
+from .tree_build import Builder, write_file
+from .tree_compare import Comparison, Partial, Step, check_only, compare, whole
 from .tree_index import (
     ARCHIVE,
     BLOCK_DEVICE,
@@ -57,12 +58,12 @@ class TreeRestoration:
     ) -> None:
         self._copy = copy
         self._only = tuple(only)
-        self._attributes = Attributes(os.geteuid() == 0)
         self._notes: list[str] = []
         self.damage = ""
         self._data_bytes = 0
         self._target = files.resolve(path, TargetError)
         self._parent, self._name = os.path.split(self._target)
+        self._here = Target(self._parent, os.geteuid() == 0, copy.strict)
         self._prepared = ""
         self._applied = False
         self._existed = self._exists()
@@ -86,6 +87,8 @@ class TreeRestoration:
             self._remove_leftovers()
             if self.changed:
                 self._prepare()
+        if self.changed:
+            self._notes += self._lost()
         self.notes: tuple[str, ...] = tuple(self._notes)
 
     def __enter__(self) -> TreeRestoration:
@@ -198,7 +201,7 @@ class TreeRestoration:
                 root,
                 self._replaced,
                 leading=self._partial is None,
-                privileged=self._attributes.privileged,
+                target=self._here,
                 kept=kept,
                 failed=_raise,
             )
@@ -215,17 +218,12 @@ class TreeRestoration:
 
     def _considered(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Pass the entries on; find out what can't be done."""
-        own = os.geteuid()
-        others = 0
         for entry in entries:
             self._copy.progress.check()
             self._data_bytes += entry.size
-            if entry.kind in (BLOCK_DEVICE, CHARACTER_DEVICE) and not self._attributes.privileged:
+            if entry.kind in (BLOCK_DEVICE, CHARACTER_DEVICE) and not self._here.privileged:
                 raise TargetError(f"Only root can restore the device {shown(entry.path)}.", "Run with become: true.")
-            others += as_here(entry, True).uid != own
             yield entry
-        if others and not self._attributes.privileged:
-            self._notes.append("The owners of %d entries are not restored: only root may do that." % others)
 
     def _remove_leftovers(self) -> None:
         with os_errors(TargetError, "Can't look for what earlier runs left in", self._parent):
@@ -246,12 +244,14 @@ class TreeRestoration:
             if self._prepared:
                 files.discard(self._prepared)
             raise
-        if self._attributes.refused:
-            path, name = self._attributes.refused[0]
-            self._notes.append(
-                "%d extended attributes could not be set, the first is %s of %s."
-                % (len(self._attributes.refused), os.fsdecode(name), shown(path))
-            )
+
+    def _lost(self) -> list[str]:
+        try:
+            return self._here.notes()
+        except TargetError:
+            if self._prepared:
+                files.discard(self._prepared)
+            raise
 
     def _needed(self) -> int:
         """Bytes to be written: sizes count holes, and the archive has what is not wanted."""
@@ -280,12 +280,12 @@ class TreeRestoration:
 
     def _extract(self) -> None:
         with os_errors(TargetError, "Can't write", self._prepared):
-            builder = Builder(self._prepared, self._attributes)
+            builder = Builder(self._prepared, self._here)
         try:
             with self._copy.open(self._archive) as reader, contextlib.ExitStack() as stack:
                 hidden: Optional[_Hidden] = None
                 if self._partial is not None:
-                    hidden = _Hidden(self._make_directory(), self._partial.hidden, self._attributes)
+                    hidden = _Hidden(self._make_directory(), self._partial.hidden, self._here)
                     stack.callback(hidden.remove)
                 archive = ArchiveReader(reader)
                 for step in self._steps():
@@ -317,7 +317,7 @@ class TreeRestoration:
             raise ValueError(f"the content of {shown(wanted.path)} is not what the index says")
 
     def _carry_over(self) -> None:
-        keeper = CarryOver(self._replaced, bool(self._only), self._attributes)
+        keeper = CarryOver(self._replaced, bool(self._only), self._here.attributes)
         if keeper.run(self._target, self._prepared):
             with os_errors(TargetError, "Can't write", self._prepared):
                 _sync_file_system(self._prepared)
@@ -326,10 +326,10 @@ class TreeRestoration:
 class _Hidden:
     """Files that are wanted under another name than the archive's, until that name comes."""
 
-    def __init__(self, directory: str, wanted: Container[bytes], attributes: Attributes) -> None:
+    def __init__(self, directory: str, wanted: Container[bytes], here: Target) -> None:
         self._directory = directory
         self._wanted = wanted
-        self._attributes = attributes
+        self._here = here
         self._numbers: dict[bytes, int] = {}
 
     def wants(self, entry: Entry) -> bool:
@@ -342,8 +342,8 @@ class _Hidden:
         with os_errors(TargetError, "Can't restore", shown(entry.path)):
             fd = os.open(self._directory, OPEN_DIRECTORY)
             try:
-                here = as_here(entry, self._attributes.privileged)
-                return write_file(fd, b"%d" % self._numbers[entry.path], here, content, self._attributes)
+                name = b"%d" % self._numbers[entry.path]
+                return write_file(fd, name, self._here(entry), content, self._here.attributes)
             finally:
                 os.close(fd)
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 import stat
 import time
+from collections.abc import Sequence
 from typing import Optional
 
 from .._core.errors import RepositoryError, SourceError
@@ -20,8 +21,11 @@ from .tree_index import FILE, Entry, Index, listed, shown
 from .tree_read import Describer, SparseHash, data_segments, kind_of, open_file, read_range
 from .tree_walk import Found, Identity
 
-# Seconds before each further try to read something that does not hold still.
+# Seconds before each further try to read something that does not hold still: where it must, and where it is taken as it
+# was read at last. Each try of a large file is as much again to read and to keep.
 _WAITS = (0.01, 0.05, 0.1, 0.2, 0.4, 0.8)
+_FEW_WAITS = (0.01, 0.05, 0.1)
+_ONE_WAIT = (0.05,)
 
 # Two changes within one tick of the kernel's clock leave the same ctime.
 _TICK_NS = 20_000_000
@@ -42,12 +46,20 @@ class Guarded:
 
 
 class TreeWriter:
-    """Writes entries of a live tree, one after the other as a walk finds them."""
+    """Writes entries of a live tree, one after the other as a walk finds them.
 
-    def __init__(self, out: Writer, index: Writer, identity: Identity, progress: Progress) -> None:
+    `changed` are the files that changed each time they were read, and are kept as they were read at last.
+
+    :param strict: there may be none.
+    """
+
+    def __init__(self, out: Writer, index: Writer, identity: Identity, progress: Progress, strict: bool) -> None:
         self.index = Index(index)
         self.archive = ArchiveWriter(out)
         self.sockets: list[bytes] = []
+        self.changed: list[bytes] = []
+        self._strict = strict
+        self._as_read = False  # is the next reading the last?
         self._describer = Describer()
         self._identity = identity
         self._progress = progress
@@ -60,10 +72,12 @@ class TreeWriter:
         try:
             if self._written(found, found.info):
                 return
-            for wait in _WAITS:
+            waits = self._waits(found.info)
+            for number, wait in enumerate(waits, 1):
                 self._progress.check()
                 time.sleep(wait)
                 info = os.stat(found.name, dir_fd=found.directory, follow_symlinks=False)
+                self._as_read = number == len(waits) and not self._strict
                 if self._written(found, info):
                     return
         except FileNotFoundError:
@@ -71,7 +85,14 @@ class TreeWriter:
         except OSError as exc:
             self.failed(found.path, exc)
             return
+        finally:
+            self._as_read = False
         self._unstable.append(found.path)
+
+    def _waits(self, info: os.stat_result) -> Sequence[float]:
+        if self._strict:
+            return _WAITS
+        return _FEW_WAITS if info.st_size <= CHUNK else _ONE_WAIT
 
     def failed(self, path: bytes, exc: OSError) -> None:
         """Remember what can't be read."""
@@ -87,7 +108,7 @@ class TreeWriter:
         if self._unstable:
             problems.append("changed each time it was read: " + listed(self._unstable))
         if problems:
-            hint = "Exclude what is not needed; run as a user who may read the rest, or stop whoever writes it."
+            hint = "Exclude what is not needed, run as a user with permission (become: true), or stop what writes it."
             details = {
                 "unreadable": [shown(path) for path, _why in self._unreadable],
                 "unstable": [shown(path) for path in self._unstable],
@@ -149,11 +170,14 @@ class TreeWriter:
     def _small(self, entry: Entry, info: os.stat_result, fd: int) -> Optional[Entry]:
         """A file that is read before anything of it is written."""
         data = _read_all(fd, info.st_size)
-        if data is None or (_is_young(info) and data != _read_all(fd, info.st_size)):
-            return None
-        if not _held_still(fd, info):
-            return None
-        entry = entry._replace(sha256=hashlib.sha256(data).hexdigest())
+        complete = data is not None and not (_is_young(info) and data != _read_all(fd, info.st_size))
+        if not (complete and _held_still(fd, info)):
+            if not self._as_read:
+                return None
+            self._take_changed(entry)
+        if data is None:
+            data = os.pread(fd, info.st_size, 0)
+        entry = entry._replace(size=len(data), sha256=hashlib.sha256(data).hexdigest())
         self.archive.begin(entry)
         if data:
             self.archive.put(data)
@@ -166,7 +190,7 @@ class TreeWriter:
         """A file that is written while it is read. If it changed, it is superseded by the next try."""
         if _is_young(info):
             time.sleep(_TICK_NS / 1e9)
-            if not _held_still(fd, info):
+            if not (self._as_read or _held_still(fd, info)):
                 return None
         chart = b"" if segments is None else sparse_map(segments, info.st_size)
         ranges = [(0, info.st_size)] if segments is None else segments
@@ -187,11 +211,18 @@ class TreeWriter:
                 position += min(CHUNK, end - position)
         self.archive.pad(stored)
         if not _held_still(fd, info):
-            self.index.add(entry._replace(superseded=True))
-            return None
+            if not self._as_read:
+                self.index.add(entry._replace(superseded=True))
+                return None
+            self._take_changed(entry)
         entry = entry._replace(sha256=digest.hexdigest(info.st_size))
         self.index.add(entry)
         return entry
+
+    def _take_changed(self, entry: Entry) -> None:
+        """Keep a file as it was read; the tree as it is has not been seen."""
+        self.changed.append(entry.path)
+        self._identity.distrust()
 
     def _advance(self, count: int) -> None:
         self._done += count

@@ -41,6 +41,7 @@ ARGUMENTS: dict[str, Any] = {
         host={"type": "str"},
         take_over={"type": "bool", "default": False},
         tags={"type": "list", "elements": "str"},
+        strict={"type": "bool", "default": False},
         max_age={"type": "str"},
         **{"import": {"type": "path"}},
         **REPOSITORY,
@@ -71,6 +72,7 @@ def request_from(params: Mapping[str, Any]) -> BackupRequest:
         owner=make_owner(this_host(params["host"]), [entry.store.path for entry in stores]),
         take_over=params["take_over"],
         tags=check_tags(params["tags"] or ()),
+        strict=params["strict"],
     )
 
 

@@ -45,6 +45,7 @@ class BackupRequest(NamedTuple):
     owner: Owner
     take_over: bool
     tags: Sequence[str]
+    strict: bool
 
 
 class BackupPlan(NamedTuple):
@@ -111,6 +112,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
                 compression=request.compression,
                 progress=progress,
                 read=read,
+                strict=request.strict,
             )
             known = _reason(request, history, taken)
         reason, how = known

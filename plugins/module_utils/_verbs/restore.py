@@ -45,6 +45,7 @@ ARGUMENTS: dict[str, Any] = {
         at={"type": "str"},
         host={"type": "str"},
         tags={"type": "list", "elements": "str"},
+        strict={"type": "bool", "default": False},
         only={"type": "list", "elements": "str"},
         on_existing={"type": "str", "choices": ["fail", "replace"], "default": "fail"},
         safety_backup={"type": "bool", "default": True},
@@ -66,6 +67,7 @@ class Request(NamedTuple):
     only: Sequence[str]
     replace: bool
     safety_backup: bool
+    strict: bool
     compression: Compression
     lock_timeout: float
 
@@ -109,6 +111,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
         only=params["only"] or (),
         replace=params["on_existing"] == "replace",
         safety_backup=params["safety_backup"],
+        strict=params["strict"],
         compression=choose(params["compression"] or "")[0],
         lock_timeout=duration(params["lock_timeout"]),
     )
@@ -150,6 +153,7 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
             with os_errors(RepositoryError, "Can't make", own):
                 os.mkdir(own, 0o700)
             copy = BackupCopy(source, name, manifest, part, progress)
+            copy.strict = request.strict
             existed = entry.store.exists()
             restoration = stack.enter_context(entry.store.prepare(copy, request.only, own, check))
             steps.append(Step(entry, part, existed, restoration))

@@ -50,10 +50,12 @@ def take(
     compression: Compression,
     progress: Progress,
     read: Read = take_snapshot,
+    strict: bool = False,
 ) -> list[Taken]:
     """Read every store: into the staging, or without one only to know counts and digests.
 
     :param scratch: an empty directory, used when there is no staging.
+    :param strict: a store that can't be read exactly is an error, not a note.
     """
     taken = []
     for index, entry in enumerate(stores):
@@ -64,6 +66,7 @@ def take(
             sink = DigestSink(os.path.join(scratch, str(index)), progress)
             with os_errors(NoSpace, "Can't make", sink.scratch):
                 os.mkdir(sink.scratch, 0o700)
+        sink.strict = strict
         taken.append(_taken(entry, read(entry, sink), sink))
     return taken
 

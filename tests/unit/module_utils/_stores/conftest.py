@@ -36,6 +36,7 @@ class MemorySink:
         directory.mkdir(mode=0o700)
         self.scratch = str(directory)
         self.progress = Progress()
+        self.strict = False
         self.files: dict[str, bytes] = {}
 
     @contextlib.contextmanager
@@ -72,7 +73,9 @@ class MemoryCopy:
         self.content_digest = snapshot.content_digest
         self.collections = snapshot.collections
         self.details = snapshot.details
+        self.fingerprint, self.notes = snapshot.fingerprint, snapshot.notes
         self.progress = Progress()
+        self.strict = False
         self._damaged: set[str] = set()
 
     def names(self) -> Sequence[str]:
