@@ -8,7 +8,7 @@ STEPS := setup ruff mypy imports shellcheck reuse docs changelog ansible-lint \
 	unit-node-oldest unit-node-newest unit-oldest unit-newest faults \
 	integration-oldest integration-newest lab molecule-core sanity sanity-oldest galaxy
 
-.PHONY: help demo test bench lint unit integration molecule format clean $(STEPS)
+.PHONY: help check demo test bench lint unit integration molecule format clean $(STEPS)
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -16,6 +16,9 @@ help: ## Show what there is to make
 
 demo: ## Back up and restore the data of two example applications on this machine
 	@dev/with ansible-playbook demo/demo.yml
+
+check: ## What to run all the time: lint, types, and the unit tests that a change touches (BASE=main: since then)
+	@dev/run ruff mypy imports affected
 
 test: ## Everything that CI runs
 	@dev/run all

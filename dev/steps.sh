@@ -94,6 +94,17 @@ step_ansible_lint() {
   newest ansible-lint
 }
 
+# Not part of "make test", which runs all of them: the unit tests that are affected by what differs from BASE, which is by
+# default the last commit, or without uncommitted changes the one before it.
+step_affected() {
+  local base=${BASE:-HEAD}
+  [[ -n ${BASE:-} || -n $(git status --porcelain) ]] || base=HEAD~1
+  need_programs "${TEST_PROGRAMS[@]}"
+  need_s3_server
+  need_npm
+  newest python dev/affected_tests.py "$base" 100 -q -n auto
+}
+
 step_unit_node_oldest() { pytest_on_node "$OLDEST_NODE" tests/unit/module_utils; }
 step_unit_node_newest() { pytest_on_node "$NEWEST_NODE" tests/unit/module_utils; }
 
