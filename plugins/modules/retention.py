@@ -28,7 +28,7 @@ description:
   - The age of a directory is that of its newest file.
   - All sizes are space on disk, as C(du) counts it. A sparse file counts only what it occupies, and a file with several names (hard
     links) frees its space with the last one.
-  - It can also limit the logs that Docker keeps of containers.
+  - It can also limit the logs that Docker keeps of containers, and the journal of systemd.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
@@ -197,6 +197,49 @@ options:
           - Whether rotated files are compressed. This requires at least two files (O(docker.max_file)).
           - Docker's default is V(false) for C(json-file) and V(true) for C(local).
         type: bool
+  journald:
+    description:
+      - Limits the journal of systemd, in a drop-in file of its own (C(journald.conf(5\))). Suboptions have the names of journald's
+        settings; what is not set keeps journald's default.
+      - C(system_*) is about the persistent journal in C(/var/log/journal), C(runtime_*) about the one in C(/run/log/journal).
+      - Limits take effect once C(systemd-journald) is restarted, which is safe at any time. The role C(day2.ops.retention) does it.
+      - Drop-ins that journald reads later and that set the same are named in a warning.
+    type: dict
+    suboptions:
+      conf:
+        description: The drop-in file. A file that this module has not made is not overwritten.
+        type: path
+        default: /etc/systemd/journald.conf.d/60-day2-retention.conf
+      system_max_use:
+        description: Maximum space that the persistent journal takes on disk, for example V(1G).
+        type: str
+      system_keep_free:
+        description: Space that the persistent journal leaves free on its file system.
+        type: str
+      system_max_file_size:
+        description: Maximum size of one file of the persistent journal.
+        type: str
+      system_max_files:
+        description: Maximum number of archived files of the persistent journal.
+        type: int
+      runtime_max_use:
+        description: Maximum space that the volatile journal takes on disk, for example V(1G).
+        type: str
+      runtime_keep_free:
+        description: Space that the volatile journal leaves free on its file system.
+        type: str
+      runtime_max_file_size:
+        description: Maximum size of one file of the volatile journal.
+        type: str
+      runtime_max_files:
+        description: Maximum number of archived files of the volatile journal.
+        type: int
+      max_retention_sec:
+        description: Maximum age of entries, for example V(30d).
+        type: str
+      max_file_sec:
+        description: Maximum time span of one journal file, for example V(1w). It sets how exactly O(journald.max_retention_sec) holds.
+        type: str
   lock_timeout:
     description: How long to wait for another run of the same user in the same directory, for example V(5m).
     type: str
@@ -229,7 +272,7 @@ EXAMPLES = r"""
             only: [audit.log.json]
             destination: s3://data-profiler-archive/runs
 
-- name: Empty a cache, oldest first, as long as the disk is fuller than 80 %
+- name: Empty a cache, oldest first, while the file system is fuller than 80 %
   day2.ops.retention:
     rules:
       - name: cache
@@ -252,6 +295,19 @@ EXAMPLES = r"""
         tiers:
           - tier: remove
             older_than: 30d
+
+- name: Limit the journal of systemd
+  day2.ops.retention:
+    journald:
+      system_max_use: 1G
+      max_retention_sec: 30d
+  register: journal
+
+- name: Let the new limits take effect
+  ansible.builtin.systemd_service:
+    name: systemd-journald
+    state: restarted
+  when: journal.journald.changed
 """
 
 RETURN = r"""
@@ -363,6 +419,19 @@ docker:
       description: The file.
       type: str
       sample: /etc/docker/daemon.json
+    changed:
+      description: Whether it was changed.
+      type: bool
+      sample: true
+journald:
+  description: The drop-in file of journald; V(none) without O(journald).
+  type: dict
+  returned: success
+  contains:
+    path:
+      description: The file.
+      type: str
+      sample: /etc/systemd/journald.conf.d/60-day2-retention.conf
     changed:
       description: Whether it was changed.
       type: bool

@@ -10,12 +10,12 @@ import json
 import math
 import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn, Optional
+from typing import Any, NoReturn, Optional
 
 from .._core.errors import InvalidRequest, TargetError
-from .._core.files import check_writable_parent, open_regular, os_errors, resolve, write_atomically
+from .._core.files import check_writable_parent, resolve
+from .config_file import ConfigPlan, read_config
 from .docker_rules import DRIVERS, JSON_FILE, check_log_options, is_size
 
 DOCKER_SPEC: dict[str, Any] = {
@@ -28,20 +28,10 @@ DOCKER_SPEC: dict[str, Any] = {
 _SIZE = re.compile(r"[1-9][0-9]*[kmg]?")
 
 
-class DockerPlan(NamedTuple):
-    """The file as it is ("" when missing) and as it should be."""
-
-    path: str
-    before: str
-    after: str
-    mode: int
-
-    @property
-    def changed(self) -> bool:
-        return self.before != self.after
+_EFFECT = "the limits take effect once Docker is restarted and the containers are recreated."
 
 
-def plan_docker(options: Mapping[str, Any]) -> DockerPlan:
+def plan_docker(options: Mapping[str, Any]) -> ConfigPlan:
     """What daemon.json should say.
 
     Raises InvalidRequest for an option that Docker would not take, TargetError when the file can't be read, is not what
@@ -49,17 +39,18 @@ def plan_docker(options: Mapping[str, Any]) -> DockerPlan:
     """
     wanted = _log_opts(options)
     path = resolve(options["daemon_json"], TargetError)
-    before, mode = _read(path)
+    before, mode = read_config(path)
     document = _parse(path, before)
     driver = options["log_driver"] or _driver(path, document)
     had = document.get("log-opts", {})
     check_log_options(path, driver, {**had, **wanted})
     if {**had, **wanted} == had and document.get("log-driver") == driver:
-        return DockerPlan(path, before, before, mode)
+        return ConfigPlan(path, before, before, mode, _EFFECT)
     document["log-driver"] = driver
     document["log-opts"] = {**had, **wanted}
     check_writable_parent(path)
-    return DockerPlan(path, before, _text(path, document, _indent(before)), mode)
+    check_arguments(path)
+    return ConfigPlan(path, before, _text(path, document, _indent(before)), mode, _EFFECT)
 
 
 def _parse(path: str, text: str) -> dict[str, Any]:
@@ -123,13 +114,22 @@ def _driver(path: str, document: Mapping[str, Any]) -> str:
     return driver
 
 
-def apply_docker(plan: DockerPlan) -> None:
-    """Write it: readers see the old or the new file. Raises Day2Error."""
-    check_writable_parent(plan.path)
-    if _read(plan.path)[0] != plan.before:
-        raise TargetError(f"{plan.path} changed since it was read.", "Nothing was changed; run again.")
-    with os_errors(TargetError, "Can't write", plan.path):
-        write_atomically(plan.path, plan.after.encode(), plan.mode)
+def check_arguments(path: str, proc: str = "/proc") -> None:
+    """Raise TargetError when Docker runs with arguments that it does not take beside the same in the file."""
+    for entry in os.listdir(proc):
+        try:
+            if not entry.isdigit() or os.stat(f"{proc}/{entry}").st_uid not in (0, os.geteuid()):
+                continue
+            with open(f"{proc}/{entry}/cmdline", "rb") as handle:
+                words = os.fsdecode(handle.read()).split("\0")
+        except OSError:  # it ended
+            continue
+        given = [one.partition("=")[0] for one in words if one.startswith(("--log-driver", "--log-opt"))]
+        if given and os.path.basename(words[0]) == "dockerd":
+            raise TargetError(
+                f"Docker was started with {given[0]} (process {entry}); it does not start when {path} sets the same.",
+                "Nothing was changed. Remove that argument first.",
+            )
 
 
 def _log_opts(options: Mapping[str, Any]) -> dict[str, str]:
@@ -149,17 +149,6 @@ def _log_opts(options: Mapping[str, Any]) -> dict[str, str]:
     if not opts and options["log_driver"] is None:
         raise InvalidRequest("docker sets nothing.", "Set max_size, max_file, compress or log_driver.")
     return opts
-
-
-def _read(path: str) -> tuple[str, int]:
-    if not os.path.lexists(path):
-        return "", 0o644
-    fd = open_regular(path, TargetError)
-    with os.fdopen(fd, encoding="utf-8") as handle, os_errors(TargetError, "Can't read", path):
-        try:
-            return handle.read(), stat.S_IMODE(os.fstat(fd).st_mode)
-        except ValueError as exc:
-            raise TargetError(f"{path} is not UTF-8 text.", "Nothing was changed.") from exc
 
 
 def _indent(text: str) -> int:

@@ -10,22 +10,24 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 from .._core.errors import Day2Error, InvalidRequest, TargetError
 from .._core.files import from_os_error
 from .._core.progress import Progress
-from .._core.units import format_size
 from .._retention.actions import Action, action_for, perform, predict, remove_leftovers
 from .._retention.archive import Archive, open_archive
 from .._retention.choice import Decision, Disk, decide
+from .._retention.config_file import ConfigPlan, apply_config
 from .._retention.destinations import check_destinations, check_keys, frees_nothing, inside_own_globs
-from .._retention.docker import DOCKER_SPEC, DockerPlan, apply_docker, plan_docker
+from .._retention.docker import DOCKER_SPEC, plan_docker
 from .._retention.entries import Entry, Problem, find
-from .._retention.rules import COLD, REMOVE, RULE_SPEC, WARM, Rule, destinations, parse_rule
+from .._retention.journald import JOURNALD_SPEC, plan_journald
+from .._retention.rules import RULE_SPEC, Rule, destinations, parse_rule
 from .._retention.space import Names
 from .._retention.users import Users
 from .arguments import duration
+from .retention_result import Done, Outcome, Skipped, failure, result_of
 
 S3_SPEC: dict[str, Any] = {
     "endpoint_url": {"type": "str"},
@@ -35,66 +37,44 @@ S3_SPEC: dict[str, Any] = {
     "secret_access_key": {"type": "str", "no_log": True},
     "session_token": {"type": "str", "no_log": True},
 }
+# Programs that limit their logs themselves, by the option that is about them.
+_CONFIGS: dict[str, Callable[[Mapping[str, Any]], ConfigPlan]] = {"docker": plan_docker, "journald": plan_journald}
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
         "rules": {"type": "list", "elements": "dict", "options": RULE_SPEC},
         "s3": {"type": "dict", "options": S3_SPEC},
         "docker": {"type": "dict", "options": DOCKER_SPEC},
+        "journald": {"type": "dict", "options": JOURNALD_SPEC},
         "lock_timeout": {"type": "str", "default": "1m"},
     },
-    "required_one_of": [("rules", "docker")],
+    "required_one_of": [("rules", "docker", "journald")],
 }
 
 
-class Request(NamedTuple):
+class RetentionRequest(NamedTuple):
     """What is asked for. A rule that can't be understood is a problem of that rule alone."""
 
     rules: list[Rule]
     archives: Mapping[str, Archive]
-    docker: Optional[Mapping[str, Any]]
+    configs: Mapping[str, Mapping[str, Any]]
     lock_timeout: float
     problems: list[Problem]
 
 
-class Skipped(NamedTuple):
-    """An entry whose time has come, and that is left alone."""
-
-    rule: str
-    path: str
-    why: str
-
-
-class Plan(NamedTuple):
+class RetentionPlan(NamedTuple):
     """What a run would do. `kept` counts the entries that nothing becomes of."""
 
-    request: Request
+    request: RetentionRequest
     actions: list[Action]
     kept: int
     skipped: list[Skipped]
     problems: list[Problem]
     leftovers: list[str]
-    docker: Optional[DockerPlan]
+    configs: dict[str, ConfigPlan]
     notes: list[str]
 
 
-class Done(NamedTuple):
-    """An action, and the bytes that it frees (predicted or counted)."""
-
-    action: Action
-    bytes_freed: int
-
-
-class Outcome(NamedTuple):
-    """What came of a plan, or would. `cleaned`: leftovers of killed runs, which are removed."""
-
-    done: list[Done]
-    cleaned: list[str]
-    skipped: list[Skipped]
-    problems: list[Problem]
-    notes: list[str]
-
-
-def request_from(params: Mapping[str, Any]) -> Request:
+def request_from(params: Mapping[str, Any]) -> RetentionRequest:
     """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
     rules: list[Rule] = []
     problems: list[Problem] = []
@@ -116,7 +96,8 @@ def request_from(params: Mapping[str, Any]) -> Request:
             concerned = [rule for rule in rules if destination in destinations([rule])]
             problems += [Problem(rule.name, destination, str(exc)) for rule in concerned]
             rules = [rule for rule in rules if rule not in concerned]
-    return Request(rules, archives, params["docker"], timeout, problems)
+    configs = {name: params[name] for name in _CONFIGS if params[name] is not None}
+    return RetentionRequest(rules, archives, configs, timeout, problems)
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
@@ -127,16 +108,16 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     began = time.monotonic()
     ready = plan(request_from(params), progress)
     outcome = _preview(ready) if check else apply(ready, progress)
-    result = _result(ready, check, outcome)
+    result = result_of(outcome, check, ready.kept, {name: ready.configs.get(name) for name in _CONFIGS})
     result["duration_s"] = round(time.monotonic() - began, 3)
     if outcome.problems:
         details = {name: value for name, value in result.items() if name != "msg"}
         rest = "Everything else would be done." if check else "Everything else was done."
-        raise TargetError(_failure(outcome.problems), rest, details)
+        raise TargetError(failure(outcome.problems), rest, details)
     return result
 
 
-def plan(request: Request, progress: Progress) -> Plan:
+def plan(request: RetentionRequest, progress: Progress) -> RetentionPlan:
     """Find the entries, and decide what becomes of each. Read only."""
     problems = list(request.problems)
     found: list[tuple[Rule, list[Entry]]] = []
@@ -170,15 +151,16 @@ def plan(request: Request, progress: Progress) -> Plan:
     unused: list[Action] = []
     for action in actions:
         _sort_out(action, users, unused, skipped)
-    return Plan(
+    configs = _plan_configs(request, problems)
+    return RetentionPlan(
         request=request,
         actions=unused,
         kept=len(decisions) - len(actions),
         skipped=skipped,
         problems=problems,
         leftovers=leftovers + [os.path.join(one.entry.path, name) for one in unused for name in one.entry.leftovers],
-        docker=_docker(request.docker, problems),
-        notes=notes,
+        configs=configs,
+        notes=notes + [note for one in configs.values() for note in one.warnings],
     )
 
 
@@ -233,17 +215,17 @@ def _sort_out(action: Action, users: Users, unused: list[Action], skipped: list[
         unused.append(action)
 
 
-def _docker(options: Optional[Mapping[str, Any]], problems: list[Problem]) -> Optional[DockerPlan]:
-    if options is None:
-        return None
-    try:
-        return plan_docker(options)
-    except Day2Error as exc:
-        problems.append(Problem("docker", options["daemon_json"], str(exc)))
-        return None
+def _plan_configs(request: RetentionRequest, problems: list[Problem]) -> dict[str, ConfigPlan]:
+    configs = {}
+    for name, options in request.configs.items():
+        try:
+            configs[name] = _CONFIGS[name](options)
+        except Day2Error as exc:
+            problems.append(Problem(name, str(next(iter(options.values()))), str(exc)))
+    return configs
 
 
-def _preview(ready: Plan) -> Outcome:
+def _preview(ready: RetentionPlan) -> Outcome:
     done, problems, names = [], list(ready.problems), Names()
     for action in ready.actions:
         try:
@@ -251,7 +233,8 @@ def _preview(ready: Plan) -> Outcome:
         except (Day2Error, OSError) as exc:
             problems.append(_problem_of(action.entry, exc))
     notes = [f"{one}, a leftover of a killed run, would be removed." for one in ready.leftovers]
-    return Outcome(done, ready.leftovers, ready.skipped, problems, ready.notes + notes)
+    written = [one for one in ready.configs.values() if one.changed]
+    return Outcome(done, written, ready.leftovers, ready.skipped, problems, ready.notes + notes)
 
 
 def _problem_of(entry: Entry, exc: Exception) -> Problem:
@@ -260,7 +243,7 @@ def _problem_of(entry: Entry, exc: Exception) -> Problem:
     return Problem(entry.rule, entry.path, str(exc))
 
 
-def apply(ready: Plan, progress: Progress) -> Outcome:
+def apply(ready: RetentionPlan, progress: Progress) -> Outcome:
     """Do what was planned, as far as it still is as it was."""
     request = ready.request
     done: list[Done] = []
@@ -292,94 +275,19 @@ def apply(ready: Plan, progress: Progress) -> Outcome:
             notes.append(f"{entry.path} was gone before its turn came.")
         else:
             done.append(Done(action, freed))
-    if ready.docker is not None and ready.docker.changed:
+    written = _write_configs(ready, problems)
+    notes += [f"{one.path}: {one.effect}" for one in written]
+    return Outcome(done, written, cleaned, skipped, problems, notes)
+
+
+def _write_configs(ready: RetentionPlan, problems: list[Problem]) -> list[ConfigPlan]:
+    written = []
+    for name, config in ready.configs.items():
+        if not config.changed:
+            continue
         try:
-            apply_docker(ready.docker)
+            apply_config(config)
+            written.append(config)
         except Day2Error as exc:
-            problems.append(Problem("docker", ready.docker.path, str(exc)))
-            return Outcome(done, cleaned, skipped, problems, notes)
-        notes.append(
-            f"{ready.docker.path}: the limits take effect once Docker is restarted and the containers are recreated."
-        )
-    return Outcome(done, cleaned, skipped, problems, notes)
-
-
-def _result(ready: Plan, check: bool, outcome: Outcome) -> dict[str, Any]:
-    done, cleaned, skipped, problems, notes = outcome
-    docker_failed = any(one.rule == "docker" for one in problems)
-    docker = ready.docker if ready.docker and ready.docker.changed and not docker_failed else None
-    freed = sum(one.bytes_freed for one in done)
-    return {
-        "changed": bool(done or cleaned or docker),
-        "msg": _message(ready, check, outcome, docker),
-        "entries": [_describe(one) for one in done],
-        "kept": ready.kept,
-        "skipped_entries": [one._asdict() for one in skipped],
-        "problems": [one._asdict() for one in problems],
-        "bytes_freed": freed,
-        "docker": None if ready.docker is None else {"path": ready.docker.path, "changed": docker is not None},
-        "diff": _diff(done, docker),
-        "warnings": list(notes),
-    }
-
-
-def _describe(one: Done) -> dict[str, Any]:
-    action = one.action
-    return {
-        "rule": action.entry.rule,
-        "path": action.entry.path,
-        "tier": action.tier.tier,
-        "why": action.why,
-        "bytes": action.entry.blocks,
-        "bytes_freed": one.bytes_freed,
-        "destination": action.tier.destination or None,
-        "archived": len(action.archived),
-        "compressed": len(action.compressed),
-        "removed": len(action.entry.members) if action.whole else len(action.removed),
-    }
-
-
-_DONE = {WARM: "compressed", COLD: "archived", REMOVE: "removed"}
-
-
-def _message(ready: Plan, check: bool, outcome: Outcome, docker: Optional[DockerPlan]) -> str:
-    verb = "would be " if check else ""
-    counts = Counter(one.action.tier.tier for one in outcome.done)
-    parts = [f"{_entries(counts[tier])} {verb}{word}" for tier, word in _DONE.items() if counts[tier]]
-    if parts:
-        parts.append(f"{format_size(max(sum(one.bytes_freed for one in outcome.done), 0))} {verb}freed")
-    if outcome.cleaned:
-        parts.append(f"{len(outcome.cleaned)} leftovers of killed runs {verb}removed")
-    if docker is not None:
-        parts.append(f"{docker.path} {verb}updated")
-    stay = [f"{_entries(ready.kept)} kept"] + ([f"{len(outcome.skipped)} skipped"] if outcome.skipped else [])
-    return f"{', '.join(parts) or 'Nothing to do'}; {', '.join(stay)}."
-
-
-def _entries(number: int) -> str:
-    return "1 entry" if number == 1 else f"{number} entries"
-
-
-def _failure(problems: Sequence[Problem]) -> str:
-    listed = []
-    for one in problems:
-        path = "" if one.path in one.problem else one.path
-        listed.append(": ".join(part for part in (one.rule, path, one.problem.rstrip(".")) if part))
-    return f"{len(problems)} problem{'s' if len(problems) > 1 else ''}: {'; '.join(listed)}."
-
-
-def _diff(done: Sequence[Done], docker: Optional[DockerPlan]) -> list[dict[str, str]]:
-    before, after = [], []
-    for one in done:
-        action = one.action
-        before.append(f"{action.entry.path}\n")
-        if not action.whole:
-            after.append(f"{action.entry.path} ({action.tier.tier})\n")
-        elif action.archived:
-            after.append(f"{action.tier.destination}/{action.entry.key}\n")
-    diffs = [{"before_header": "now", "after_header": "afterwards", "before": "".join(before), "after": "".join(after)}]
-    if docker is not None:
-        diffs.append(
-            {"before_header": docker.path, "after_header": docker.path, "before": docker.before, "after": docker.after}
-        )
-    return diffs
+            problems.append(Problem(name, config.path, str(exc)))
+    return written

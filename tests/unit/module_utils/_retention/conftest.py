@@ -29,7 +29,7 @@ def rule(paths: Any, *tiers: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def retain(*rules: dict[str, Any], check: bool = False, **more: Any) -> dict[str, Any]:
-    params = {"rules": list(rules), "s3": None, "docker": None, "lock_timeout": "0", **more}
+    params = {"rules": list(rules), "s3": None, "docker": None, "journald": None, "lock_timeout": "0", **more}
     return retention.run(params, check, Progress())
 
 

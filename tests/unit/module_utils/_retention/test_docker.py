@@ -14,7 +14,7 @@ from typing import Any, Optional
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, TargetError
-from ansible_collections.day2.ops.plugins.module_utils._retention.docker import DOCKER_SPEC
+from ansible_collections.day2.ops.plugins.module_utils._retention.docker import DOCKER_SPEC, check_arguments
 from ansible_collections.day2.ops.plugins.module_utils._retention.docker_rules import is_size
 from ansible_collections.day2.ops.tests.unit.module_utils._retention.conftest import retain
 
@@ -164,6 +164,19 @@ def test_options_that_are_wrong(path: Path) -> None:
     assert "less than 1" in refused(path, "", max_size="1m", max_file=0)
     assert "sets nothing" in refused(path, "{}")
     assert "does not limit" in refused(path, "{}", max_file=2)
+
+
+@pytest.mark.parametrize("argument", ["--log-driver=json-file", "--log-opt"])
+def test_arguments_that_docker_runs_with(tmp_path: Path, argument: str) -> None:
+    """Docker does not start with both; here /proc is made up, as a dockerd by that name would disturb other tests."""
+    words = ["/usr/bin/dockerd", "-H", "fd://", argument, "max-size=1m"]
+    for number, command in (("17", words), ("18", ["vim", argument]), ("19", words[:3])):
+        (tmp_path / number).mkdir()
+        (tmp_path / number / "cmdline").write_bytes("\0".join(command).encode())
+    with pytest.raises(TargetError, match="process 17"):
+        check_arguments("/etc/docker/daemon.json", str(tmp_path))
+    (tmp_path / "17" / "cmdline").unlink()
+    check_arguments("/etc/docker/daemon.json", str(tmp_path))
 
 
 @pytest.mark.parametrize(
