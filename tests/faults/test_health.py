@@ -5,15 +5,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import json
+import os
+import select
 import shutil
 import sqlite3
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._history.database import History
-from ansible_collections.day2.ops.tests.faults.support import run, run_with, steps
+from ansible_collections.day2.ops.tests.faults.support import COLLECTIONS, run, run_with, steps
 
 
 @pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC"])
@@ -47,3 +57,76 @@ def test_a_report_and_a_history_are_old_or_new(fault: str, tmp_path: Path) -> No
         assert sqlite3.connect(history).execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         if fault != "signal=KILL":
             assert sorted(one.name for one in state.iterdir()) == ["app.txt", "health.db"], step
+
+
+_FUSE_INIT = 26
+
+
+def answer_only_init(fd: int, ended: threading.Event) -> None:
+    """A FUSE file system whose server takes every request, and answers to the first alone."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    with contextlib.suppress(OSError):
+        while not ended.is_set():
+            if not poll.poll(50):
+                continue
+            request = os.read(fd, 1 << 17)
+            _length, opcode, unique = struct.unpack("=IIQ", request[:16])
+            if opcode == _FUSE_INIT:
+                os.write(fd, struct.pack("=IiQIIIIII", 40, 0, unique, 7, 22, 65536, 0, 0, 65536))
+
+
+@pytest.fixture
+def hanging(tmp_path: Path) -> Iterator[Path]:
+    """A mount point whose file system never answers: whoever looks at it can't even be killed."""
+    place = tmp_path / "hanging"
+    place.mkdir()
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    options = f"fd={fd},rootmode=40000,user_id=0,group_id=0"
+    if libc.mount(b"hanging", os.fsencode(place), b"fuse", 0, options.encode()):
+        raise OSError(ctypes.get_errno(), "mount")
+    ended = threading.Event()
+    thread = threading.Thread(target=answer_only_init, args=(fd, ended), daemon=True)
+    thread.start()
+    try:
+        yield place
+    finally:
+        libc.umount2(os.fsencode(place), 2)  # MNT_DETACH
+        ended.set()
+        thread.join(5)
+        os.close(fd)
+
+
+PROGRAM = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._verbs import health_check
+values = {name: one.get("default") for name, one in health_check.ARGUMENTS["argument_spec"].items()}
+print(json.dumps(health_check.run({**values, **json.loads(sys.argv[2])}, False, Progress())["checks"]))
+"""
+
+
+def test_a_file_system_that_hangs_keeps_neither_the_other_checks_nor_the_task(hanging: Path, tmp_path: Path) -> None:
+    (tmp_path / "there").touch()
+    path = str(hanging)
+    checks: list[dict[str, Any]] = [
+        {"name": "disk", "type": "disk", "path": path},
+        {"name": "file", "type": "file", "path": f"{path}/x"},
+        {"name": "json", "type": "json", "path": f"{path}/x"},
+        {"name": "sqlite", "type": "sqlite", "path": f"{path}/x"},
+        {"name": "backup", "type": "backup", "repository": path, "backup_set": "app"},
+        {"name": "program", "type": "command", "argv": [f"{path}/x"]},
+        {"name": "directory", "type": "command", "argv": ["true"], "chdir": path},
+        {"name": "good", "type": "file", "path": f"{tmp_path}/there"},
+    ]
+    params = json.dumps({"checks": checks, "timeout": "500ms"})
+    command = [sys.executable, "-c", PROGRAM, str(COLLECTIONS), params]
+    # That its pipes are closed is what Ansible waits for, too.
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    found = {one["name"]: (one["status"], one["message"]) for one in json.loads(done.stdout)}
+    assert found.pop("good")[0] == "ok"
+    for name, (status, message) in found.items():
+        assert status != "ok", name
+        assert message.startswith("no answer within 500ms while "), (name, message)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, ClassVar
 
@@ -49,6 +49,9 @@ class BackupProbe(BaseProbe):
         super().__init__(options, held)
         self._repository = open_repository(options["repository"])
         check_set_name(options["backup_set"])
+
+    def paths(self) -> Sequence[str]:
+        return [self._repository.location]
 
     def run(self, deadline: Deadline) -> Finding:
         name = self.options["backup_set"]

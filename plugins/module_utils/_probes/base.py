@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,7 @@ class Deadline:
         self.seconds = seconds
         self.began = time.monotonic()
         self.doing = ""
+        self.apart: Any = None  # apart.py:Apart, where there is one
         self._stop: Optional[Callable[[], object]] = None
         self._stopped = False
         self._lock = threading.Lock()
@@ -194,8 +196,15 @@ class Probe(Protocol):
     ON_TIMEOUT: ClassVar[str]
     limits: Mapping[str, Limit]
     duration: float  # seconds that it takes by design: its timeout begins behind them
+    searches: bool  # it searches many texts, and runs in another process if its patterns have repetitions
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None: ...
+
+    def patterns(self) -> Sequence[re.Pattern[str]]:
+        """The regular expressions that it searches for in texts from outside."""
+
+    def paths(self) -> Sequence[str]:
+        """What it looks at in this host's file systems: it runs in another process where that may hang."""
 
     def secrets(self) -> Sequence[str]:
         """What may show nowhere, whoever says it."""
@@ -212,10 +221,22 @@ class BaseProbe:
     # UNKNOWN where being slow says nothing about what is looked at.
     ON_TIMEOUT: ClassVar[str] = CRITICAL
     duration = 0.0
+    searches = False
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         self.options = options
         self.limits = limits
+
+    def patterns(self) -> Sequence[re.Pattern[str]]:
+        """The regular expressions among its options."""
+        found: list[re.Pattern[str]] = []
+        for value in self.options.values():
+            found.extend(one for one in (value.values() if isinstance(value, dict) else [value]) if _is_pattern(one))
+        return found
+
+    def paths(self) -> Sequence[str]:
+        """The paths among its options."""
+        return [self.options[name] for name, one in self.OPTIONS.items() if one.kind == "path" and self.options[name]]
 
     def secrets(self) -> Sequence[str]:
         """What may show nowhere, whoever says it: the values of the options that are secret."""
@@ -229,6 +250,10 @@ class BaseProbe:
     def finding(self) -> Finding:
         """An empty one."""
         return Finding(self.limits)
+
+
+def _is_pattern(value: Any) -> bool:
+    return isinstance(value, re.Pattern)
 
 
 def format_value(value: float, unit: str) -> str:

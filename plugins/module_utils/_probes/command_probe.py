@@ -9,7 +9,7 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Optional
 
 from .._core.errors import InvalidRequest
@@ -65,6 +65,9 @@ class CommandProbe(BaseProbe):
         main = limits[""]
         if (main.warn is not None or main.crit is not None) and not options["value"]:
             raise InvalidRequest("warn and crit need value, the label in the performance data.")
+
+    def paths(self) -> Sequence[str]:
+        return []  # the program is a process of its own, and ended as such
 
     def run(self, deadline: Deadline) -> Finding:
         program = os.path.basename(self._argv[0])

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from .._core.errors import InvalidRequest
 from .._core.units import format_duration, parse_time
+from .apart import search
 from .base import BELOW, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
 from .http_client import Connection, Request, Route, parse_url
 
@@ -72,10 +73,10 @@ class ContainerProbe(BaseProbe):
         found = _ask(path, "/containers/%s/json" % name, deadline)
         if found is None:
             raise ProbeFailed("there is no container %s" % name)
-        self._judge(name, found, finding)
+        self._judge(name, found, finding, deadline)
         return finding
 
-    def _judge(self, name: str, found: Mapping[str, Any], finding: Finding) -> None:
+    def _judge(self, name: str, found: Mapping[str, Any], finding: Finding, deadline: Deadline) -> None:
         state = found.get("State") or {}
         status = state.get("Status", "unknown")
         image = str((found.get("Config") or {}).get("Image", ""))
@@ -87,7 +88,7 @@ class ContainerProbe(BaseProbe):
             finding.problem(text + ": see its logs")
         self._health(name, state.get("Health") or state.get("Healthcheck") or {}, finding)
         pattern = self.options["image"]
-        if pattern and not pattern.search(image):
+        if pattern and not search(pattern, image, deadline):
             finding.problem("%s runs %s, which does not match %s" % (name, image, pattern.pattern))
         finding.measure(int(found.get("RestartCount") or 0), what="the number of restarts of %s" % name)
         started = _started(state)

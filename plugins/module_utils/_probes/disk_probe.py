@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .._core.units import format_size
 from .base import BELOW, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .mounts import Mounts
 
 
 class DiskProbe(BaseProbe):
@@ -78,27 +78,5 @@ class DiskProbe(BaseProbe):
         if writable is not None:
             if read_only == writable:
                 finding.problem("%s is %s" % (path, "read-only" if read_only else "writable"))
-        elif read_only and made_read_only(os.path.realpath(path), _mounts()):
+        elif read_only and Mounts().made_read_only(os.path.realpath(path)):
             finding.problem("%s was made read-only by the kernel: look at its log (dmesg) for errors" % path)
-
-
-def _mounts() -> str:
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as handle:
-            return handle.read()
-    except OSError:
-        return ""
-
-
-def made_read_only(path: str, mounts: str) -> bool:
-    """Is the file system read-only although its mount is not? `mounts`: the content of /proc/self/mountinfo."""
-    options: tuple[int, str, str] = (0, "", "")
-    for line in mounts.splitlines():
-        fields = line.split(" ")
-        if len(fields) < 10 or "-" not in fields:
-            continue
-        place = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
-        holds = path == place or path.startswith(place.rstrip("/") + "/")
-        if holds and len(place) >= options[0]:  # a later mount hides an earlier one
-            options = (len(place), fields[5], fields[-1])
-    return "rw" in options[1].split(",") and "ro" in options[2].split(",")

@@ -53,6 +53,7 @@ class FileProbe(BaseProbe):
         Limit("bytes", "Size of all files together.", name="size"),
         Limit("count", "Number of files.", name="files"),
     )
+    searches = True
     ON_TIMEOUT = UNKNOWN
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from .._core.errors import InvalidRequest
+from .apart import search
 from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .http_client import (
     Answer,
@@ -136,6 +138,10 @@ class HttpProbe(BaseProbe):
         self._wanted = bool(self._assertions or self._ratio or options["body_matches"] or options["body_not_matches"])
         self._client = make_client(options)
 
+    def patterns(self) -> Sequence[re.Pattern[str]]:
+        matches = (one.expected["matches"] for one in self._assertions)
+        return [*super().patterns(), *(one for one in matches if one is not None)]
+
     def secrets(self) -> list[str]:
         return [*super().secrets(), *request_secrets(self.options, self._request)]
 
@@ -144,57 +150,57 @@ class HttpProbe(BaseProbe):
         taken = deadline.elapsed()
         finding = self.finding()
         finding.good = "%s answered %d" % (answer.url.shown, answer.status)
-        self._judge(answer, finding)
+        self._judge(answer, finding, deadline)
         finding.measure(taken, what="the time of %s" % self._url.shown)
         finding.metric("status", answer.status)
         return finding
 
-    def _judge(self, answer: Answer, finding: Finding) -> None:
+    def _judge(self, answer: Answer, finding: Finding, deadline: Deadline) -> None:
         options = self.options
         if not any(low <= answer.status <= high for low, high in options["status"]):
             finding.problem("%s answered %d %s" % (answer.url.shown, answer.status, answer.reason))
         if not answer.body.ended:
             finding.problem("the body does not end within max_body")
-        if options["final_url"] and not options["final_url"].search(answer.url.text):
+        if options["final_url"] and not search(options["final_url"], answer.url.text, deadline):
             finding.problem(
                 "it leads to %s, which does not match %s" % (answer.url.shown, options["final_url"].pattern)
             )
-        self._judge_headers(answer, finding)
+        self._judge_headers(answer, finding, deadline)
         if answer.body.problem:
             finding.problem(answer.body.problem, answer.body.status)
         elif self._wanted:
-            self._judge_body(text_of(answer.body.data, answer.headers), answer.body.ended, finding)
+            self._judge_body(text_of(answer.body.data, answer.headers), answer.body.ended, finding, deadline)
 
-    def _judge_headers(self, answer: Answer, finding: Finding) -> None:
+    def _judge_headers(self, answer: Answer, finding: Finding, deadline: Deadline) -> None:
         for name, pattern in (self.options["response_headers"] or {}).items():
             values = answer.headers.get_all(name, [])
             if not values:
                 finding.problem("the header %s is missing" % name)
-            elif not any(pattern.search(value) for value in values):
+            elif not any(search(pattern, value, deadline) for value in values):
                 told = (name, brief(", ".join(values)), pattern.pattern)
                 finding.problem("the header %s is %s, which does not match %s" % told)
         for name, pattern in (self.options["response_headers_not_match"] or {}).items():
             for value in answer.headers.get_all(name, []):
-                if pattern.search(value):
+                if search(pattern, value, deadline):
                     finding.problem("the header %s is %s, which matches %s" % (name, brief(value), pattern.pattern))
 
-    def _judge_body(self, text: str, ended: bool, finding: Finding) -> None:
+    def _judge_body(self, text: str, ended: bool, finding: Finding, deadline: Deadline) -> None:
         options = self.options
-        if options["body_matches"] and not options["body_matches"].search(text):
+        if options["body_matches"] and not search(options["body_matches"], text, deadline):
             finding.problem("the body does not match %s" % options["body_matches"].pattern)
-        if options["body_not_matches"] and options["body_not_matches"].search(text):
+        if options["body_not_matches"] and search(options["body_not_matches"], text, deadline):
             finding.problem("the body matches %s" % options["body_not_matches"].pattern)
         if (self._assertions or self._ratio) and ended:
-            self._judge_json(text, finding)
+            self._judge_json(text, finding, deadline)
 
-    def _judge_json(self, text: str, finding: Finding) -> None:
+    def _judge_json(self, text: str, finding: Finding, deadline: Deadline) -> None:
         try:
             document = json.loads(text)
         except (ValueError, RecursionError):
             finding.problem("the body is not JSON")
             return
         for assertion in self._assertions:
-            assertion.check(document, finding)
+            assertion.check(document, finding, deadline)
         if self._ratio:
             try:
                 self._ratio.measure(document, finding)
@@ -210,10 +216,10 @@ class HttpsProbe(HttpProbe):
         if self._url.scheme != "https":
             raise InvalidRequest("the URL is not https.", "Take type http for it.")
 
-    def _judge(self, answer: Answer, finding: Finding) -> None:
+    def _judge(self, answer: Answer, finding: Finding, deadline: Deadline) -> None:
         if answer.url.scheme != "https":
             finding.problem("%s leads to %s, which is not https" % (self._url.shown, answer.url.shown))
-        super()._judge(answer, finding)
+        super()._judge(answer, finding, deadline)
 
 
 def make_client(options: Mapping[str, Any]) -> Client:

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Union
 
 from .._core.errors import InvalidRequest
-from .base import Finding, Option, ProbeFailed, plural
+from .apart import search
+from .base import Deadline, Finding, Option, ProbeFailed, plural
 from .options import parse
 
 _STEP = re.compile(
@@ -104,7 +105,7 @@ class Assertion(NamedTuple):
     expected: Mapping[str, Any]
     has_equals: bool
 
-    def check(self, document: Any, finding: Finding) -> None:
+    def check(self, document: Any, finding: Finding, deadline: Deadline) -> None:
         """Add what does not hold to the finding."""
         found = self.path.find(document)
         counts = self.expected["count"]
@@ -114,16 +115,16 @@ class Assertion(NamedTuple):
         elif not found:
             finding.problem("%s is not there" % self.path.text)
         for place, value in found:
-            problem = self._problem(value)
+            problem = self._problem(value, deadline)
             if problem:
                 finding.problem("%s is %s, %s" % (place, brief(value), problem))
                 return  # one is enough to act on
 
-    def _problem(self, value: Any) -> str:
+    def _problem(self, value: Any, deadline: Deadline) -> str:
         expected = self.expected
         if self.has_equals and not same(value, expected["equals"]):
             return "not " + brief(expected["equals"])
-        if expected["matches"] is not None and not expected["matches"].search(_as_text(value)):
+        if expected["matches"] is not None and not search(expected["matches"], _as_text(value), deadline):
             return "which does not match %s" % expected["matches"].pattern
         if expected["min"] is None and expected["max"] is None:
             return ""

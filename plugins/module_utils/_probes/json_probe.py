@@ -62,7 +62,7 @@ class JsonProbe(BaseProbe):
             finding.metric("records_" + name, found[name], "count")
         finding.measure(total, what="the number of records in %s" % path)
         if self._assertions or self._ratio:
-            self._assert(path, finding)
+            self._assert(path, finding, deadline)
         return finding
 
     def _scan(self, path: str, deadline: Deadline) -> Document:
@@ -88,7 +88,7 @@ class JsonProbe(BaseProbe):
                 time.sleep(min(wait, deadline.left()))
         raise ProbeFailed("%s can't be read" % path, UNKNOWN)
 
-    def _assert(self, path: str, finding: Finding) -> None:
+    def _assert(self, path: str, finding: Finding, deadline: Deadline) -> None:
         with open(path, "rb") as handle:
             data = handle.read(self.options["max_size"] + 1)
         if len(data) > self.options["max_size"]:
@@ -100,7 +100,7 @@ class JsonProbe(BaseProbe):
             finding.problem("%s can't be held in memory: %s" % (path, exc), UNKNOWN)
             return
         for assertion in self._assertions:
-            assertion.check(document, finding)
+            assertion.check(document, finding, deadline)
         if self._ratio:
             try:
                 self._ratio.measure(document, finding)

@@ -33,6 +33,7 @@ class ProcessProbe(BaseProbe):
         Limit("percent", "Open file descriptors of the one that is nearest to its limit.", name="descriptors_used"),
         Limit("s", "Time since the youngest was started.", BELOW, name="age"),
     )
+    searches = True
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         super().__init__(options, limits)

@@ -7,54 +7,83 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
-from typing import IO, Optional
+from typing import Optional
 
 from .._core.process import environment
 from .base import UNKNOWN, Deadline, ProbeFailed
 
-_MOST = 1 << 20  # bytes of output that are looked at
+_MOST = 1 << 20  # bytes of output; who prints more is ended
+_TICK = 0.05  # seconds between two looks at a program that is silent: what it left behind may keep its pipes
+
+# vfork holds the interpreter until the program runs, which it never does where its file system hangs.
+subprocess._USE_VFORK = False  # type: ignore[attr-defined]
 
 
 def execute(
     argv: Sequence[str], deadline: Deadline, chdir: Optional[str] = None, variables: Optional[Mapping[str, str]] = None
 ) -> tuple[int, str, str]:
-    """The exit status, the output and the errors of a program. Raises TimeUp; ProbeFailed when it can't be run."""
-    # Files, not pipes: a child that is left behind with our pipe in its hands would keep us waiting.
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        try:
-            process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                cwd=chdir,
-                env=environment(**(variables or {})),
-                start_new_session=True,
-            )
-        except OSError as exc:
-            raise ProbeFailed("%s can't be run: %s" % (argv[0], exc.strerror), UNKNOWN) from None
-        try:
-            with deadline.stop_with(lambda: _end(process)):
-                process.wait(deadline.left())
-        except subprocess.TimeoutExpired:
-            deadline.stop()
-            deadline.left()
-        finally:
-            _end(process)
-            process.wait()
-        return process.returncode, _head(out), _head(err)
+    """The exit status, the output and the errors of a program.
+
+    Raises TimeUp; ProbeFailed when it can't be run, or prints too much.
+    """
+    try:
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=chdir,
+            env=environment(**(variables or {})),
+            start_new_session=True,
+        )
+    except OSError as exc:
+        raise ProbeFailed("%s can't be run: %s" % (argv[0], exc.strerror), UNKNOWN) from None
+    try:
+        with deadline.stop_with(lambda: _end(process)):
+            output, errors = _gather(process, deadline)
+            process.wait(deadline.left())
+    except subprocess.TimeoutExpired:
+        deadline.stop()
+        deadline.left()
+    finally:
+        _end(process)
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+    return process.returncode, output, errors
+
+
+def _gather(process: subprocess.Popen[bytes], deadline: Deadline) -> tuple[str, str]:
+    """Its output and errors, until it closes both or has ended. Raises TimeUp, ProbeFailed."""
+    streams = [one for one in (process.stdout, process.stderr) if one is not None]
+    said = {stream.fileno(): bytearray() for stream in streams}
+    still = set(said)
+    poll = select.poll()
+    for fd in said:
+        os.set_blocking(fd, False)
+        poll.register(fd, select.POLLIN)
+    while still:
+        ready = poll.poll(min(_TICK, deadline.left()) * 1000)
+        if not ready and process.poll() is not None:
+            break
+        for fd, _event in ready:
+            data = os.read(fd, 65536)
+            said[fd] += data
+            if not data:
+                poll.unregister(fd)
+                still.discard(fd)
+        if sum(map(len, said.values())) > _MOST:
+            raise ProbeFailed("it printed more than 1 MiB, and was ended", UNKNOWN)
+    output, errors = (bytes(said[stream.fileno()]).decode("utf-8", "replace") for stream in streams)
+    return output, errors
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End the program and all that it started, at once: a probe has nothing to clean up."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def _head(handle: IO[bytes]) -> str:
-    handle.seek(0)
-    return handle.read(_MOST).decode("utf-8", "replace")

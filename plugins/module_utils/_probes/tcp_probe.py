@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .._core.errors import InvalidRequest
+from .apart import search
 from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
 from .json_path import brief
 from .sockets import FAMILY, Stream, address, connect, failure, tls_context, wrap_tls
@@ -68,7 +69,7 @@ class TcpProbe(BaseProbe):
         deadline.doing = "waiting for %s to say %s" % (where, pattern.pattern)
         said = b""
         while True:
-            if pattern.search(said.decode("utf-8", "replace")):
+            if search(pattern, said.decode("utf-8", "replace"), deadline):
                 return
             if len(said) > _MOST:
                 break

@@ -5,22 +5,26 @@
 
 Each check runs in a thread. There are no more of them than keep the processor busy, as more would only take turns, and
 taking turns costs more than most checks do. For each that waits, another one is started, up to the limit, so that
-hosts that never answer hold up nobody. What does not end by itself is left behind: the threads are daemons.
+hosts that never answer hold up nobody. What does not end by itself is left behind: the threads are daemons, and what
+would keep the whole process runs in another one (_probes/apart.py).
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Optional
+from typing import NamedTuple, Optional
 
-from .._core.errors import Day2Error, MissingDependency, SourceError
-from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, WARNING, Outcome
+from .._core.errors import Day2Error, SourceError
+from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, WARNING, Metric, Outcome
 from .._core.progress import Progress
 from .._core.units import format_duration
-from .._probes.base import Deadline, Finding, ProbeFailed, TimeUp
+from .._probes.apart import Apart, needs_workers
+from .._probes.base import Deadline, Probe, ProbeFailed, TimeUp
+from .._probes.mounts import Mounts
 from .check_specification import Check
 
 _BUSY = 0.7  # of a processor
@@ -33,16 +37,23 @@ _GRACE = 0.25  # seconds that a probe has to notice that its time is over
 class Job:
     """A check that is running."""
 
-    def __init__(self, check: Check) -> None:
+    def __init__(self, check: Check, apart: Optional[Apart] = None, number: Optional[int] = None) -> None:
         self.check = check
-        self.deadline = Deadline(check.timeout)
+        self.apart = apart
+        self.number = number  # of its task in `apart`, if it runs there as a whole
+        self.deadline = self._begin()
         self.checked_at = time.time()
         self.tries = 1
         self.pausing = False
         self.over = False  # somebody has answered for it
 
+    def _begin(self) -> Deadline:
+        deadline = Deadline(self.check.timeout)
+        deadline.apart = self.apart
+        return deadline
+
     def start_again(self) -> None:
-        self.deadline = Deadline(self.check.timeout)
+        self.deadline = self._begin()
         self.checked_at = time.time()
         self.tries += 1
         self.pausing = False
@@ -65,6 +76,8 @@ class Pool:
         self._working = 1  # threads that it takes to keep a processor busy
         self._used = (time.monotonic(), time.process_time())
         self._ended = threading.Event()
+        self._apart: Optional[Apart] = None
+        self._numbers: dict[str, int] = {}  # of those that run there as a whole
 
     def run(self) -> list[Outcome]:
         """The outcomes, in the order of the checks."""
@@ -73,6 +86,8 @@ class Pool:
             for other in set(check.depends_on):
                 self._dependents.setdefault(other, []).append(check)
         self._ready.extend(check for check in self._checks if not check.depends_on)
+        self._apart, whole = _start_apart([check.probe for check in self._checks])
+        self._numbers = {check.name: number for number, check in enumerate(self._checks) if number in whole}
         try:
             with self._changed:
                 while len(self._outcomes) < len(self._checks):
@@ -86,6 +101,8 @@ class Pool:
                 for job in self._running:
                     job.deadline.stop()
                 self._changed.notify_all()
+            if self._apart is not None:
+                self._apart.close()
         return [self._outcomes[check.name] for check in self._checks]
 
     def _grow(self) -> None:
@@ -122,7 +139,7 @@ class Pool:
             job.deadline.stop()
             if late > _GRACE:
                 # Its thread hangs in the system, in a resolver or a file system that does not answer.
-                self._finish(job, _outcome(job, *_timed_out(job)))
+                self._finish(job, _outcome(job, Judged(*_timed_out(job))))
                 self._threads -= 1
 
     def _work(self) -> None:
@@ -132,7 +149,8 @@ class Pool:
                     if self._ended.is_set():
                         return
                     self._changed.wait()
-                job = Job(self._ready.popleft())
+                check = self._ready.popleft()
+                job = Job(check, self._apart, self._numbers.get(check.name))
                 self._running.add(job)
             outcome = self._look(job)
             with self._changed:
@@ -182,28 +200,64 @@ class Pool:
         )
 
 
+def _start_apart(probes: Sequence[Probe]) -> tuple[Optional[Apart], set[int]]:
+    """Processes for what cannot be interrupted, if there is any; and the numbers of the probes that run there."""
+    mounts = Mounts()
+    searching = [needs_workers(probe.patterns()) for probe in probes]
+    whole = {
+        number
+        for number, probe in enumerate(probes)
+        if (probe.searches and searching[number]) or any(map(mounts.may_hang, probe.paths()))
+    }
+    if not whole and not any(searching):
+        return None, whole
+    try:
+        return Apart([functools.partial(judge, probe) for probe in probes], searching), whole
+    except OSError:  # the host allows no more processes: then it is done here
+        return None, set()
+
+
 def look_once(job: Job) -> Outcome:
     """One try. Whatever goes wrong is this check's answer and nobody else's."""
-    finding: Optional[Finding] = None
     try:
-        finding = job.check.probe.run(job.deadline)
-        status, message = finding.status, finding.message
+        if job.apart is not None and job.number is not None:
+            judged: Judged = job.apart.run(job.number, job.deadline)
+        else:
+            judged = judge(job.check.probe, job.deadline)
     except TimeUp:
-        status, message = _timed_out(job)
+        judged = Judged(*_timed_out(job))
     except ProbeFailed as exc:
-        status, message = exc.status, str(exc)
-    except MissingDependency as exc:
-        status, message = UNKNOWN, str(exc)
+        judged = Judged(exc.status, str(exc))
+    return _outcome(job, judged)
+
+
+class Judged(NamedTuple):
+    """What one try found."""
+
+    status: str
+    message: str
+    value: Optional[float] = None
+    metrics: tuple[Metric, ...] = ()
+
+
+def judge(probe: Probe, deadline: Deadline) -> Judged:
+    """Run a probe once. Raises TimeUp."""
+    try:
+        finding = probe.run(deadline)
+        return Judged(finding.status, finding.message, finding.value, tuple(finding.metrics))
+    except TimeUp:
+        raise
+    except ProbeFailed as exc:
+        return Judged(exc.status, str(exc))
     except SourceError as exc:
-        status, message = CRITICAL, str(exc)
+        return Judged(CRITICAL, str(exc))
     except Day2Error as exc:
-        status, message = UNKNOWN, str(exc)
+        return Judged(UNKNOWN, str(exc))
     except OSError as exc:
         where = " (%s)" % exc.filename if exc.filename else ""
-        status, message = UNKNOWN, "%s%s" % (exc.strerror or type(exc).__name__, where)
+        return Judged(UNKNOWN, "%s%s" % (exc.strerror or type(exc).__name__, where))
     except Exception as exc:  # a bug in one probe must not take the others' answers away
-        status, message = UNKNOWN, "the probe failed: %s: %s" % (type(exc).__name__, exc)
-    return _outcome(job, status, message, finding)
+        return Judged(UNKNOWN, "the probe failed: %s: %s" % (type(exc).__name__, exc))
 
 
 def _timed_out(job: Job) -> tuple[str, str]:
@@ -211,25 +265,25 @@ def _timed_out(job: Job) -> tuple[str, str]:
     return job.check.probe.ON_TIMEOUT, "no answer within %s%s" % (format_duration(job.deadline.seconds), doing)
 
 
-def _outcome(job: Job, status: str, message: str, finding: Optional[Finding] = None) -> Outcome:
+def _outcome(job: Job, judged: Judged) -> Outcome:
     check = job.check
-    if status != OK and job.tries > 1:
+    message = judged.message
+    if judged.status != OK and job.tries > 1:
         message += " (tried %d times)" % job.tries
     main = check.probe.limits.get("")
-    value = finding.value if finding is not None else None
     return Outcome(
         name=check.name,
         type=check.type,
-        status=status,
+        status=judged.status,
         message=_clean(message, check.secrets),
         checked_at=job.checked_at,
         duration_s=job.deadline.elapsed(),
-        value=value,
+        value=judged.value,
         unit=main.unit if main is not None else "",
         warn=main.warn if main is not None else None,
         crit=main.crit if main is not None else None,
         weight=check.weight,
-        metrics=tuple(finding.metrics) if finding is not None else (),
+        metrics=judged.metrics,
     )
 
 

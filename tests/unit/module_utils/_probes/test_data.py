@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -86,14 +88,31 @@ def test_numbers_that_arrive_as_text(
     assert (result["status"] == "ok") is good, result["message"]
 
 
+WRITER = """
+import sqlite3, sys
+writer = sqlite3.connect(sys.argv[1], isolation_level=None)
+for statement in sys.stdin:
+    writer.execute(statement)
+    print("done", flush=True)
+"""
+
+
 def test_a_database_beside_its_writer(check: Check, database: Path) -> None:
-    writer = sqlite3.connect(database, isolation_level=None)
-    writer.execute("BEGIN IMMEDIATE")
-    writer.execute("INSERT INTO tasks (text) VALUES ('y')")
-    assert check("sqlite", path=str(database), query="SELECT count(*) FROM tasks")["value"] == 2000
-    writer.execute("COMMIT")
-    assert check("sqlite", path=str(database), query="SELECT count(*) FROM tasks")["value"] == 2001
-    writer.close()
+    command = [sys.executable, "-c", WRITER, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as writer:
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+
+        def write(statement: str) -> None:
+            writer.stdin.write(statement + "\n")
+            assert writer.stdout.readline() == "done\n"
+
+        write("BEGIN IMMEDIATE")
+        write("INSERT INTO tasks (text) VALUES ('y')")
+        assert check("sqlite", path=str(database), query="SELECT count(*) FROM tasks")["value"] == 2000
+        write("COMMIT")
+        assert check("sqlite", path=str(database), query="SELECT count(*) FROM tasks")["value"] == 2001
+        writer.stdin.close()
 
 
 def test_sqlite_thresholds(check: Check, database: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._probes.disk_probe import made_read_only
+from ansible_collections.day2.ops.plugins.module_utils._probes.mounts import Mounts
 
 Check = Callable[..., dict[str, Any]]
 
@@ -62,7 +62,21 @@ MOUNTS = """\
      ("/data/a b/c", False)],
 )  # fmt: skip
 def test_a_file_system_that_the_kernel_made_read_only(path: str, expected: bool) -> None:
-    assert made_read_only(path, MOUNTS) is expected
+    assert Mounts(MOUNTS).made_read_only(path) is expected
+
+
+def test_paths_that_may_hang(tmp_path: Path) -> None:
+    (tmp_path / "inside").symlink_to(tmp_path / "nfs" / "x")
+    (tmp_path / "relative").symlink_to("a/../nfs")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "local").symlink_to("/etc")
+    mounts = Mounts(f"{MOUNTS}25 21 0:40 / {tmp_path}/nfs rw - nfs4 host:/x rw\n")
+    expected = {
+        "nfs": True, "nfs/a/b": True, "nfsx": False, "inside": True, "relative/x": True, "circle": False,
+        "local/passwd": False, "none/x": False,
+    }  # fmt: skip
+    assert {name: mounts.may_hang(f"{tmp_path}/{name}") for name in expected} == expected
+    assert Mounts(MOUNTS).may_hang("/data/x") is False
 
 
 def test_disk_is_writable_or_not(check: Check, tmp_path: Path) -> None:
@@ -213,9 +227,17 @@ def test_command_that_leaves_a_child_behind(check: Check) -> None:
 
 
 def test_command_that_says_too_much(check: Check) -> None:
-    result = check("command", argv=[sys.executable, "-c", "print('x' * 50_000_000)"])
+    result = check("command", argv=[sys.executable, "-c", "print('x' * 900_000)"])
     assert result["status"] == "ok"
     assert len(result["message"]) <= 500
+    for script in ("yes", "yes >&2", "yes & exit 0"):
+        result = check("command", argv=["sh", "-c", script])
+        assert (result["status"], result["message"]) == ("unknown", "it printed more than 1 MiB, and was ended")
+
+
+def test_command_that_closes_its_output_before_it_ends(check: Check) -> None:
+    result = check("command", argv=["sh", "-c", "echo fine; exec >&- 2>&-; sleep 0.2; exit 2"])
+    assert (result["status"], result["message"]) == ("critical", "fine")
 
 
 def test_command_that_is_not_there(check: Check) -> None:

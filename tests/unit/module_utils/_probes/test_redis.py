@@ -15,6 +15,7 @@ from typing import Any, Callable
 
 import pytest
 
+from tests.services.local import free_ports
 from tests.services.nginx import Nginx
 from tests.services.redis import redis
 
@@ -111,7 +112,8 @@ def test_a_replica(check: Check, port: int, tmp_path: Path) -> None:
 
 
 def test_a_cluster_without_slots_refuses_everything(check: Check, tmp_path: Path) -> None:
-    with redis(tmp_path, "--cluster-enabled", "yes") as port:
+    (bus,) = free_ports(1)
+    with redis(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(bus)) as port:
         result = check("redis", port=port)
         assert result["status"] == "critical"
         assert "the cluster is down, 0 of 16384 slots are served" in result["message"]

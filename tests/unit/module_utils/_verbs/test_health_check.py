@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -256,6 +257,85 @@ def test_a_bug_in_a_probe_is_that_check_s_answer_alone(monkeypatch: pytest.Monke
     result = run([{"name": "d", "type": "disk", "path": "/"}, command("c", "true")], fail_on="never")
     assert statuses(result) == {"d": "unknown", "c": "ok"}
     assert result["checks"][0]["message"] == "the probe failed: ZeroDivisionError: oops"
+
+
+EVIL, ENDLESS = "^(a+)+$", "a" * 40 + "!"
+
+
+def test_a_search_that_does_not_end_holds_up_nobody(tmp_path: Path) -> None:
+    (tmp_path / "evil.json").write_text('{"text": "%s"}' % ENDLESS)
+    (tmp_path / "evil.txt").write_text(ENDLESS)
+    (tmp_path / "good.txt").write_text("aaa")
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _address = listener.accept()
+                head = b"" if connection.recv(65536) == b"x" else b"HTTP/1.0 200 OK\r\nX-Said: aaa\r\n\r\n"
+                connection.sendall(head + ENDLESS.encode())
+                connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    port = listener.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/"
+    result = run(
+        [
+            {"name": "body", "type": "http", "url": url, "body_matches": EVIL},
+            {"name": "header", "type": "http", "url": url, "response_headers": {"X-Said": EVIL}},
+            {"name": "tcp", "type": "tcp", "host": "127.0.0.1", "port": port, "send": "x", "expect": EVIL},
+            {
+                "name": "json",
+                "type": "json",
+                "path": f"{tmp_path}/evil.json",
+                "json": [{"path": "text", "matches": EVIL}],
+            },
+            {"name": "file", "type": "file", "path": f"{tmp_path}/evil.txt", "contains": EVIL},
+            {"name": "good", "type": "file", "path": f"{tmp_path}/good.txt", "contains": EVIL},
+            {"name": "process", "type": "process", "pattern": ".+", "count": "0-100000"},
+            *({"name": f"disk {n}", "type": "disk", "path": "/", "crit": 100, "warn": 100} for n in range(40)),
+        ],
+        timeout="2s",
+        fail_on="never",
+    )
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    found = statuses(result)
+    assert [found.pop(name) for name in ("body", "tcp", "json", "file")] == ["unknown"] * 4
+    assert set(found.values()) == {"ok"}, [one for one in result["checks"] if one["status"] != "ok"]
+    said = {one["name"]: one["message"] for one in result["checks"]}
+    assert said["body"] == f"the search for {EVIL} does not end in time: write it without nested repetitions"
+    assert said["file"] == f"no answer within 2s while reading {tmp_path}/evil.txt"
+
+
+def test_processes_for_checks_are_used_again_and_go(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    before = children()
+    checks = [{"name": f"f{n}", "type": "file", "path": f"{tmp_path}/f", "contains": "x+"} for n in range(100)]
+    assert set(statuses(run(checks)).values()) == {"critical"}
+    until = time.monotonic() + 10
+    while children() != before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert children() == before
+
+
+def children() -> set[str]:
+    """The processes that come from this one, by session or parent."""
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == str(os.getpid()):
+                found.add(pid)
+    return found
+
+
+def test_a_host_that_allows_no_more_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise BlockingIOError("fork")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    check = {"name": "f", "type": "file", "path": "/etc/passwd", "contains": "^root:.+"}
+    assert statuses(run([check])) == {"f": "ok"}
 
 
 def test_when_it_is_cancelled_its_programs_end(tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is mounted where, from the kernel's list: a look at a file system that hangs would hang, too."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple, Optional
+
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+_LINKS = 40  # as many as the kernel follows
+
+# File systems that answer or fail: everything else goes over a network, or asks a program.
+_LOCAL = {
+    *("aufs", "bcachefs", "binfmt_misc", "bpf", "btrfs", "cgroup", "cgroup2", "configfs", "debugfs", "devpts"),
+    *(
+        "devtmpfs",
+        "efivarfs",
+        "erofs",
+        "exfat",
+        "ext2",
+        "ext3",
+        "ext4",
+        "f2fs",
+        "hugetlbfs",
+        "iso9660",
+        "jfs",
+        "mqueue",
+    ),
+    *("msdos", "nilfs2", "nsfs", "ntfs3", "overlay", "proc", "pstore", "ramfs", "reiserfs", "rootfs", "securityfs"),
+    *("squashfs", "sysfs", "tmpfs", "tracefs", "ubifs", "udf", "vfat", "xfs", "zfs"),
+}
+
+
+class Mount(NamedTuple):
+    """One line of the list. `options` are those of the mount, `own` those of the file system itself."""
+
+    place: str
+    kind: str
+    options: tuple[str, ...]
+    own: tuple[str, ...]
+
+
+class Mounts:
+    """All of them, as they are now."""
+
+    def __init__(self, text: Optional[str] = None) -> None:
+        """`text`: the content of /proc/self/mountinfo."""
+        found = (_parse(line) for line in (_read() if text is None else text).splitlines())
+        self._by_place = {one.place: one for one in found if one is not None}  # a later mount hides an earlier one
+        self._any_hangs = any(one.kind not in _LOCAL for one in self._by_place.values())
+
+    def find(self, path: str) -> Optional[Mount]:
+        """The one that holds an absolute path without links."""
+        while path not in self._by_place and path != "/":
+            path = os.path.dirname(path)
+        return self._by_place.get(path)
+
+    def may_hang(self, path: str) -> bool:
+        """May a look at this absolute path wait for ever? Links are followed only where the look at them may not."""
+        if not self._any_hangs:
+            return False
+        place, rest, links = "/", path.split("/"), 0
+        while rest:
+            name = rest.pop(0)
+            if name == "..":
+                place = os.path.dirname(place)
+            elif name not in ("", "."):
+                place = os.path.join(place, name)
+            mount = self.find(place)
+            if mount is not None and mount.kind not in _LOCAL:
+                return True
+            try:
+                target = os.readlink(place)
+            except OSError:  # no link, or not there
+                continue
+            links += 1
+            if links > _LINKS:
+                return False
+            place = "/" if target.startswith("/") else os.path.dirname(place)
+            rest = target.split("/") + rest
+        return False
+
+    def made_read_only(self, path: str) -> bool:
+        """Is the file system of an absolute path without links read-only although it was mounted writable?"""
+        mount = self.find(path)
+        return mount is not None and "rw" in mount.options and "ro" in mount.own
+
+
+def _read() -> str:
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as handle:
+            return handle.read()
+    except OSError:
+        return ""
+
+
+def _parse(line: str) -> Optional[Mount]:
+    fields = line.split(" ")
+    if "-" not in fields[6:]:
+        return None
+    kind = fields[fields.index("-", 6) + 1]
+    place = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[4])
+    return Mount(place, kind, tuple(fields[5].split(",")), tuple(fields[-1].split(",")))
