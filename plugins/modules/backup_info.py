@@ -17,7 +17,7 @@ description:
     beside the backups, so that a nightly run with O(reverify_after) reads only what is new or was last read too long ago.
   - A backup that is dated in the future (a clock was wrong, or is) is a problem. It does not count until then, is not removed by
     O(keep), and can be restored by its id.
-  - Problems do not fail the task; look at RV(ok).
+  - Problems do not fail the task; look at RV(ok). A repository that does not exist or has no backup is a problem, too.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.info
@@ -69,7 +69,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ok:
-  description: Whether there are no problems, and every set has a good backup that is within O(max_age).
+  description:
+    - Whether there are no problems, and every set has a good backup that is within O(max_age).
+    - Sets that have only safety backups, of restores or migrations, count only when one is named with O(name).
   type: bool
   returned: success
   sample: true
@@ -174,15 +176,15 @@ problems:
   returned: success
   contains:
     set:
-      description: The backup set.
+      description: The backup set; V(none) if the whole repository is meant.
       type: str
       sample: hawkfish
     backup:
-      description: The backup.
+      description: The backup; V(none) if the whole set or repository is meant.
       type: str
       sample: 20250630T120000Z-3f2a9c1b
     path:
-      description: The file within the backup.
+      description: The file within the backup; of a set its name, of a repository its path.
       type: str
       sample: data/hawkfish.db.zst
     problem:

@@ -172,11 +172,15 @@ def _member(document: Document, path: str, collection: str) -> Member:
 
 
 def _values(handle: Any, document: Document, path: str, collection: str, field: str) -> Iterator[str]:
-    """The field of each record that has it, as JSON."""
+    """The field of each record that has it, as JSON. One that no record has, not even empty, is a mistake."""
     handle.seek(_member(document, path, collection).start)
+    empty, known = True, field == "_key"
     for key, record in records(handle.read, path):
+        empty, known = False, known or (isinstance(record, Mapping) and field in record)
         value = record.get(field) if isinstance(record, Mapping) else None
         if field == "_key" and value is None:
             value = key
         if value is not None:
             yield json.dumps(value, sort_keys=True, default=str)
+    if not (known or empty):
+        raise ProbeFailed(f"{path}: no record of {collection} has a field {field}")

@@ -37,8 +37,11 @@ class Repository(Protocol):
     def check_writable(self) -> None:
         """Raise RepositoryError when a backup could not be written; create nothing."""
 
+    def trouble(self) -> str:
+        """Why there is nothing to look at, as the end of a sentence that begins with the location; "" if there is."""
+
     def sets(self) -> list[str]:
-        """The names of all sets."""
+        """The names of all sets that have backups, or that can't be looked at."""
 
     def ids(self, name: str) -> list[str]:
         """The ids of a set's backups, oldest first. Names that are no ids are ignored."""
@@ -69,6 +72,7 @@ class Repository(Protocol):
 
     def lock(self, name: str, verb: str, timeout: float) -> AbstractContextManager[list[str]]:
         """The only writer of a set while the block runs. Gives notes on what earlier runs left.
+        Leaving the block without a backup in the set leaves no set.
 
         Raises LockTimeout, naming the holder.
         """

@@ -35,6 +35,7 @@ from .._core.units import format_time
 from .manifest import ID, MANIFEST, SET, SUMS
 
 _STATE = ".state"
+_LOCK = "lock"
 _STAGING = ".staging-"
 _REMOVING = ".removing-"
 
@@ -114,8 +115,21 @@ class DirectoryRepository:
                 f"The repository {self.location} can't be written.", "Run as a user with permission (become: true)."
             )
 
+    def trouble(self) -> str:
+        if not os.path.lexists(self.location):
+            return "does not exist; is its file system mounted?"
+        if not os.path.isdir(self.location):
+            return "is not a directory"
+        return ""
+
     def sets(self) -> list[str]:
-        return [name for name in _names(self.location) if SET.fullmatch(name) and os.path.isdir(self._set(name))]
+        return [name for name in _names(self.location) if SET.fullmatch(name) and self._has_backups(name)]
+
+    def _has_backups(self, name: str) -> bool:
+        try:
+            return os.path.isdir(self._set(name)) and bool(self.ids(name))
+        except RepositoryError:
+            return True  # whoever looks at it will be told
 
     def ids(self, name: str) -> list[str]:
         return [entry for entry in _names(self._set(name)) if ID.fullmatch(entry)]
@@ -188,12 +202,9 @@ class DirectoryRepository:
 
     @contextlib.contextmanager
     def lock(self, name: str, verb: str, timeout: float) -> Iterator[list[str]]:
-        state = os.path.join(self._set(name), _STATE)
-        with os_errors(RepositoryError, "Can't write to the repository", state):
-            make_private_directory(state)
-            fd = os.open(os.path.join(state, "lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        new = not os.path.lexists(self.location)
+        fd = self._acquire(name, timeout)
         try:
-            _wait_for_lock(fd, os.path.join(state, "lock"), timeout)
             holder = {
                 "verb": verb,
                 "pid": os.getpid(),
@@ -206,7 +217,42 @@ class DirectoryRepository:
                 os.pwrite(fd, json.dumps(holder).encode(), 0)
             yield self._clean(name)
         finally:
+            self._leave(name, new)
             os.close(fd)
+
+    def _acquire(self, name: str, timeout: float) -> int:
+        """The locked file, which is still the one at its path: a run that leaves a set empty removes it."""
+        deadline = time.monotonic() + timeout
+        state = os.path.join(self._set(name), _STATE)
+        path = os.path.join(state, _LOCK)
+        while True:
+            with os_errors(RepositoryError, "Can't write to the repository", state):
+                make_private_directory(state)
+                try:
+                    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+                except FileNotFoundError:
+                    continue
+            try:
+                _wait_for_lock(fd, path, deadline, timeout)
+                if os.path.samestat(os.fstat(fd), os.lstat(path)):
+                    return fd
+            except FileNotFoundError:
+                pass
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)
+
+    def _leave(self, name: str, new: bool) -> None:
+        """A set without a backup is none: leave nothing of it, nor of a repository that this run has made."""
+        folder, state = self._set(name), os.path.join(self._set(name), _STATE)
+        with contextlib.suppress(OSError, RepositoryError):
+            if os.listdir(folder) == [_STATE] and os.listdir(state) == [_LOCK]:
+                os.unlink(os.path.join(state, _LOCK))
+                os.rmdir(state)
+                os.rmdir(folder)
+                if new:
+                    os.rmdir(self.location)
 
     def _clean(self, name: str) -> list[str]:
         """Remove what earlier runs left: never published, or already taken out of sight by a removal."""
@@ -251,8 +297,7 @@ def _names(directory: str) -> list[str]:
         raise RepositoryError(f"Can't list {directory}: {exc.strerror}.") from exc
 
 
-def _wait_for_lock(fd: int, path: str, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
+def _wait_for_lock(fd: int, path: str, deadline: float, timeout: float) -> None:
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

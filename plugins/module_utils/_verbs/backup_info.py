@@ -16,7 +16,7 @@ from .._core.units import format_duration, format_time
 from .._repository.base import Repository
 from .._repository.history import Entry, History, read_history, remember_verified, retained
 from .._repository.location import open_repository
-from .._repository.manifest import check_set_name
+from .._repository.manifest import MANIFEST, SAFETY, check_set_name
 from .._repository.owner import owners_of, this_host
 from .._repository.reading import Problem, full_problems
 from .._repository.retention import Keep, check_tags
@@ -71,22 +71,53 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     began = time.monotonic()
     request = request_from(params)
     now = datetime.now(timezone.utc)
-    existing = request.repository.sets()
+    trouble = request.repository.trouble()
+    if trouble and request.name is not None:
+        raise RepositoryError(f"The repository {request.repository.location} {trouble}")
+    existing = [] if trouble else request.repository.sets()
     if request.name is not None and request.name not in existing:
         raise RepositoryError(
             f"The repository {request.repository.location} has no set {request.name}.",
             "Its sets are: %s." % (", ".join(existing) or "none"),
         )
-    sets = [_look(request, name, check, progress, now) for name in existing if request.name in (None, name)]
+    sets = [_try(request, name, check, progress, now) for name in existing if request.name in (None, name)]
     problems = [dict(problem, set=one["name"]) for one in sets for problem in one["problems"]]
+    if not existing:
+        problems.append(_nothing_there(request.repository.location, trouble or "has no backup"))
+    current = [one.pop("current") for one in sets]
     return {
         "changed": False,
         "sets": sets,
         "problems": problems,
-        "ok": not problems and all(one["newest"] and one["within_max_age"] is not False for one in sets),
+        "ok": not problems and all(current),
         "warnings": [note for one in sets for note in one.pop("notes")],
         "duration_s": round(time.monotonic() - began, 3),
     }
+
+
+def _nothing_there(path: str, problem: str) -> dict[str, Any]:
+    return {"set": None, "backup": None, "path": path, "problem": problem}
+
+
+def _try(request: Request, name: str, check: bool, progress: Progress, now: datetime) -> dict[str, Any]:
+    """What there is to say of a set. One that can't be read does not hide the others."""
+    try:
+        return _look(request, name, check, progress, now)
+    except RepositoryError as exc:
+        return {
+            "name": name,
+            "newest": None,
+            "age_s": None,
+            "within_max_age": None if request.max_age is None else False,
+            "foreign": False,
+            "owners": [],
+            "msg": f"{name} can't be read: {exc.message}",
+            "backups": [],
+            "bytes": 0,
+            "problems": [{"backup": None, "path": name, "problem": exc.message}],
+            "notes": [],
+            "current": False,
+        }
 
 
 def _look(request: Request, name: str, check: bool, progress: Progress, now: datetime) -> dict[str, Any]:
@@ -122,8 +153,12 @@ def _look(request: Request, name: str, check: bool, progress: Progress, now: dat
         for problem in entry.complaints
         if request.verify != "none"
     ]
+    # what a restore or a migration into this set has replaced makes no set that must have a backup of its own
+    only_safety = bool(history.entries) and all(
+        entry.manifest is not None and entry.manifest.kind == SAFETY for entry in history.entries
+    )
     within = None
-    if request.max_age is not None:
+    if request.max_age is not None and not (only_safety and request.name is None):
         within = age is not None and age <= request.max_age
     return {
         "name": name,
@@ -133,12 +168,17 @@ def _look(request: Request, name: str, check: bool, progress: Progress, now: dat
         "foreign": foreign,
         "owners": describe_owners(owners),
         "msg": _message(
-            name + (f" (of host {newest.host})" if newest and foreign else ""), age, request.max_age, len(problems)
+            name + (f" (of host {newest.host})" if newest and foreign else ""),
+            age,
+            request.max_age,
+            len(problems),
+            "only safety backups" if only_safety else "no good backup",
         ),
         "backups": backups,
         "bytes": sum(entry.manifest.stored_size for entry in history.entries if entry.manifest),
         "problems": problems,
         "notes": notes,
+        "current": within is not False and (newest is not None or (only_safety and request.name is None)),
     }
 
 
@@ -160,8 +200,9 @@ def _read_all(
         try:
             with request.repository.hold(name, entry.id):
                 found[entry.id] = full_problems(request.repository, name, entry.manifest, progress)
-        except RepositoryError:  # removed meanwhile, as another run's policy wanted
-            continue
+        except RepositoryError as exc:
+            if entry.id in request.repository.ids(name):  # else removed meanwhile, as another run's policy wanted
+                found[entry.id] = [{"path": MANIFEST, "problem": exc.message}]
     return found
 
 
@@ -189,9 +230,9 @@ def _backup(
     return dict(describe(entry.manifest, path), age_s=round(age, 3), **common)
 
 
-def _message(name: str, age: Optional[float], limit: Optional[float], problems: int) -> str:
+def _message(name: str, age: Optional[float], limit: Optional[float], problems: int, nothing: str) -> str:
     if age is None:
-        text = f"{name} has no good backup"
+        text = f"{name} has {nothing}"
     else:
         text = f"the newest good backup of {name} is {format_duration(age)} old"
         if limit is not None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .._core.errors import InvalidRequest, SourceError
@@ -96,10 +97,23 @@ def _without_key(store: RecordStore, info: Info) -> SourceError:
     )
 
 
-def dangling(store: RecordStore, infos: dict[str, Info], reference: Reference, scratch: str) -> tuple[int, list[str]]:
+def _values(store: RecordStore, info: Info, field: str, must_exist: bool) -> Iterator[Any]:
+    """The field of each record. Raises InvalidRequest at the end for one that none of them has, not even empty."""
+    empty = known = True
+    for record in store.read(info):
+        known = field in record or (known and not empty)
+        empty = False
+        yield record.get(field)
+    if must_exist and not known:
+        raise InvalidRequest(f"references: no record of {info.name} has a field {field}.")
+
+
+def dangling(
+    store: RecordStore, infos: dict[str, Info], reference: Reference, scratch: str, must_exist: bool = True
+) -> tuple[int, list[str]]:
     """How many records point to one that is not there, and the first of the values.
 
-    :raises InvalidRequest: a collection is not there.
+    :raises InvalidRequest: a collection is not there, or (`must_exist`) none of its records has the field.
     """
     for name in (reference.collection, reference.to):
         if name not in infos:
@@ -110,10 +124,9 @@ def dangling(store: RecordStore, infos: dict[str, Info], reference: Reference, s
         connection.execute("CREATE TABLE there (value BLOB PRIMARY KEY) WITHOUT ROWID")
         connection.executemany(
             "INSERT OR IGNORE INTO there VALUES (?)",
-            ((canonical(record.get(reference.to_field)),) for record in store.read(infos[reference.to])),
+            ((canonical(value),) for value in _values(store, infos[reference.to], reference.to_field, must_exist)),
         )
-        for record in store.read(infos[reference.collection]):
-            value = record.get(reference.field)
+        for value in _values(store, infos[reference.collection], reference.field, must_exist):
             if value is None:
                 continue
             text = canonical(value)

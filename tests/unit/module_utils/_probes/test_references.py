@@ -40,6 +40,25 @@ def test_json(check: Check, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({"from": "machines.requestid", "to": "requests.request_id"}, "no record of machines has a field requestid"),
+        ({"from": "machines.request_id", "to": "requests.id"}, "no record of requests has a field id"),
+        ({"from": "machines.unset", "to": "requests.request_id"}, ""),
+        ({"from": "none_yet.a", "to": "none_yet.b"}, ""),
+        ({"from": "requests.request_id", "to": "requests._key"}, ""),
+    ],
+)
+def test_a_field_that_no_record_has(check: Check, tmp_path: Path, given: dict[str, str], wrong: str) -> None:
+    path = tmp_path / "db.json"
+    machines = {"m1": {"request_id": "req-1"}, "m2": {"request_id": "req-1", "unset": None}}
+    path.write_text(json.dumps({"requests": {"req-1": {"request_id": "req-1"}}, "machines": machines, "none_yet": {}}))
+    result = check("references", references=[given], store="json", path=str(path))
+    assert result["status"] == ("critical" if wrong else "ok"), result["message"]
+    assert wrong in result["message"]
+
+
 def test_sqlite(check: Check, tmp_path: Path) -> None:
     path = tmp_path / "db.sqlite"
     connection = sqlite3.connect(path)

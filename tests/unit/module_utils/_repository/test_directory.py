@@ -57,7 +57,7 @@ def test_what_is_not_published_leaves_nothing(repository: DirectoryRepository) -
     with repository.lock("app", "test", 0), pytest.raises(KeyError), repository.stage("app") as staging:
         staging.create("data/file").close()
         raise KeyError
-    assert names(repository) == [".state"]
+    assert not os.path.exists(repository.path("app", ""))
 
 
 def test_an_id_that_is_taken_is_not_overwritten(repository: DirectoryRepository) -> None:
@@ -131,6 +131,29 @@ def test_the_lock_of_a_killed_run_is_free(repository: DirectoryRepository) -> No
         pass
 
 
+def test_a_run_that_waited_for_one_that_left_nothing_is_alone_all_the_same(repository: DirectoryRepository) -> None:
+    entered, leave, second, end = (threading.Event() for dummy in range(4))
+
+    def run(inside: threading.Event, until: threading.Event) -> None:
+        with repository.lock("app", "backup", 20):
+            inside.set()
+            until.wait(20)
+
+    threads = [threading.Thread(target=run, args=(entered, leave)), threading.Thread(target=run, args=(second, end))]
+    threads[0].start()
+    assert entered.wait(10)
+    threads[1].start()
+    time.sleep(0.2)  # it waits for the lock's file, which the first removes
+    leave.set()
+    assert second.wait(10)
+    with pytest.raises(LockTimeout):
+        repository.lock("app", "backup", 0).__enter__()
+    end.set()
+    for thread in threads:
+        thread.join()
+    assert not os.path.exists(repository.path("app", ""))
+
+
 def test_a_backup_that_is_being_read_is_not_removed(repository: DirectoryRepository) -> None:
     publish(repository)
     with repository.hold("app", ID):
@@ -139,7 +162,7 @@ def test_a_backup_that_is_being_read_is_not_removed(repository: DirectoryReposit
         assert repository.ids("app") == [ID]
     with repository.lock("app", "backup", 0):
         assert repository.remove("app", ID)
-    assert names(repository) == [".state"]
+    assert not os.path.exists(repository.path("app", ""))
     with pytest.raises(RepositoryError), repository.hold("app", ID):
         pass
 

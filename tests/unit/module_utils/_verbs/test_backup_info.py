@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,28 @@ def reads(run: Any, path: Path, **params: Any) -> bool:
 
 
 def test_an_empty_repository(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / "empty").mkdir()
     info = run("backup_info", name=None)
-    assert (info["sets"], info["ok"], info["changed"]) == ([], True, False)
-    assert not (tmp_path / "backups").exists()
+    assert (info["sets"], info["ok"], info["changed"]) == ([], False, False)
+    assert info["problems"] == [
+        {"set": None, "backup": None, "path": str(tmp_path / "backups"), "problem": "has no backup"}
+    ]
     with pytest.raises(RepositoryError, match="no set app. Its sets are: none"):
         run("backup_info")
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_what_is_no_repository(run: Any, tmp_path: Path, kind: str) -> None:
+    if kind == "file":
+        (tmp_path / "backups").write_text("x")
+    info = run("backup_info", name=None)
+    assert (info["sets"], info["ok"]) == ([], False)
+    why = {"missing": "does not exist; is its file system mounted?", "file": "is not a directory"}[kind]
+    assert info["problems"][0]["problem"] == why
+    with pytest.raises(RepositoryError, match=why.replace("?", "[?]")):
+        run("backup_info")
+    assert (tmp_path / "backups").exists() is (kind == "file")
 
 
 def test_sets_ages_counts_and_reasons(run: Any, application: Any) -> None:
@@ -91,11 +109,56 @@ def test_problems_are_listed_one_by_one(run: Any, document: Any) -> None:
 
 def test_a_set_without_a_good_backup_is_not_ok(run: Any, document: Any) -> None:
     document.fill(5)
+    made = run("backup", source=document.store)["backup"]
+    next(Path(made["path"], "data").iterdir()).unlink()
+    info = run("backup_info")
+    assert (info["ok"], info["sets"][0]["msg"]) == (False, "app has no good backup, 1 problems")
+
+
+def test_a_refused_run_makes_no_set(run: Any, document: Any, tmp_path: Path) -> None:
+    document.fill(5)
+    run("backup", name="other", source=document.store)
     document.path.write_text("no JSON")
     with pytest.raises(SourceError):
         run("backup", source=document.store)
-    info = run("backup_info")
-    assert (info["ok"], info["sets"][0]["msg"]) == (False, "app has no good backup")
+    assert os.listdir(tmp_path / "backups") == ["other"]
+    with pytest.raises(SourceError):
+        run("backup", source=document.store, repository=str(tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
+    info = run("backup_info", name=None)
+    assert (info["ok"], [one["name"] for one in info["sets"]]) == (True, ["other"])
+
+
+def test_a_set_of_safety_backups_alone_needs_no_backup_unless_it_is_named(
+    run: Any, document: Any, tmp_path: Path
+) -> None:
+    document.fill(5)
+    made = run("backup", name="other", source=document.store)["backup"]
+    document.fill(6)
+    run("restore", target=document.store, backup=made["path"], on_existing="replace")
+    assert sorted(os.listdir(tmp_path / "backups")) == ["app", "other"]
+    info = run("backup_info", name=None, max_age="1d")
+    assert (info["ok"], info["sets"][0]["msg"]) == (True, "app has only safety backups")
+    assert (info["sets"][0]["newest"], info["sets"][0]["within_max_age"]) == (None, None)
+    assert run("backup_info")["ok"] is False
+
+
+def test_a_set_that_can_not_be_read_hides_no_other(run: Any, document: Any) -> None:
+    document.fill(5)
+    with tempfile.TemporaryDirectory() as repository:
+        for name in ("app", "other"):
+            run("backup", name=name, source=document.store, repository=repository)
+        for one in (Path(repository), Path(repository, "other"), *Path(repository, "other").rglob("*")):
+            one.chmod(0o755)
+        os.seteuid(65534)  # root may read everything
+        try:
+            info = run("backup_info", name=None, repository=repository)
+        finally:
+            os.seteuid(0)
+    assert (info["ok"], [one["name"] for one in info["sets"]]) == (False, ["app", "other"])
+    assert info["sets"][0]["msg"].startswith("app can't be read: Can't list")
+    assert [(one["set"], one["backup"]) for one in info["problems"]] == [("app", None)]
+    assert info["sets"][1]["newest"] is not None
 
 
 def test_check_mode_remembers_nothing(run: Any, document: Any) -> None:

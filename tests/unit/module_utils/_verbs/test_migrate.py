@@ -333,6 +333,16 @@ def test_a_reference_to_nothing_stops_it_before_anything_is_written(stores: Stor
     assert not Path(target["path"]).exists()
 
 
+@pytest.mark.parametrize(("origin", "field"), [("m.request", "m has a field request"), ("m.r", "r has a field id")])
+def test_a_reference_of_a_field_that_no_record_has_is_a_mistake(stores: Stores, origin: str, field: str) -> None:
+    source, target = stores("json"), stores("sqlite")
+    fill(source, {"m": {"a": {"id": "a", "r": "x"}}, "r": {"x": {"name": "x"}}})
+    with pytest.raises(Day2Error, match=f"no record of {field}"):
+        run(source=source, target=target, references=[{"from": origin, "to": "r.id"}])
+    assert not Path(target["path"]).exists()
+    assert run(source=source, target=target, references=[{"from": "m.r", "to": "r.name"}])["changed"]
+
+
 def test_a_new_target_is_for_whom_its_directory_belongs_to_alone(tmp_path: Path) -> None:
     (tmp_path / "source.json").write_text(json.dumps(DOCUMENT))
     directory = tmp_path / "application"
