@@ -333,12 +333,20 @@ def test_a_reference_to_nothing_stops_it_before_anything_is_written(stores: Stor
     assert not Path(target["path"]).exists()
 
 
-@pytest.mark.parametrize(("origin", "field"), [("m.request", "m has a field request"), ("m.r", "r has a field id")])
-def test_a_reference_of_a_field_that_no_record_has_is_a_mistake(stores: Stores, origin: str, field: str) -> None:
+@pytest.mark.parametrize(
+    ("reference", "field"),
+    [
+        ({"from": "m.request", "to": "r.name"}, "m has a field request"),
+        ({"from": "m.r", "to": "r.id"}, "r has a field id"),
+    ],
+)
+def test_a_reference_of_a_field_that_no_record_has_is_a_mistake(
+    stores: Stores, reference: dict[str, str], field: str
+) -> None:
     source, target = stores("json"), stores("sqlite")
     fill(source, {"m": {"a": {"id": "a", "r": "x"}}, "r": {"x": {"name": "x"}}})
     with pytest.raises(Day2Error, match=f"no record of {field}"):
-        run(source=source, target=target, references=[{"from": origin, "to": "r.id"}])
+        run(source=source, target=target, references=[reference])
     assert not Path(target["path"]).exists()
     assert run(source=source, target=target, references=[{"from": "m.r", "to": "r.name"}])["changed"]
 
