@@ -54,7 +54,8 @@ options:
     default: 1s
   concurrency:
     description:
-      - How many checks may be waited for at the same time. There are never more threads than are of use.
+      - How many checks may run at the same time. Fewer do where no more are of use, or where the process may not open as many
+        files (C(ulimit -n)); its soft limit is raised first.
     type: int
     default: 256
   quiet_until:

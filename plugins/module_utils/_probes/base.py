@@ -196,6 +196,7 @@ class Probe(Protocol):
     ON_TIMEOUT: ClassVar[str]
     limits: Mapping[str, Limit]
     duration: float  # seconds that it takes by design: its timeout begins behind them
+    descriptors: int  # files and sockets that it has open at the same time, at most
     searches: bool  # it searches many texts, and runs in another process if its patterns have repetitions
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None: ...
@@ -221,6 +222,7 @@ class BaseProbe:
     # UNKNOWN where being slow says nothing about what is looked at.
     ON_TIMEOUT: ClassVar[str] = CRITICAL
     duration = 0.0
+    descriptors = 4
     searches = False
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:

@@ -66,6 +66,8 @@ class CommandProbe(BaseProbe):
         if (main.warn is not None or main.crit is not None) and not options["value"]:
             raise InvalidRequest("warn and crit need value, the label in the performance data.")
 
+    descriptors = 8
+
     def paths(self) -> Sequence[str]:
         return []  # the program is a process of its own, and ended as such
 

@@ -61,6 +61,7 @@ class LoadTestProbe(BaseProbe):
         self._url = parse_url(options["url"])
         route_from(options)
         self.duration = options["duration"]
+        self.descriptors += options["connections"]
 
     def secrets(self) -> Sequence[str]:
         return [*super().secrets(), *request_secrets(self.options, self._request)]

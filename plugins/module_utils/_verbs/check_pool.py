@@ -11,7 +11,10 @@ would keep the whole process runs in another one (_probes/apart.py).
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
+import resource
 import threading
 import time
 from collections import deque
@@ -31,6 +34,7 @@ _BUSY = 0.7  # of a processor
 _WORKING = 16  # threads that do not wait, at most: where others have the processor, more would not get it either
 _WAITING = 0.01  # seconds after which a thread counts as one that waits
 _TICK = 0.01
+_RESERVED = 32  # descriptors for everything but checks: modules, the history, reports
 _GRACE = 0.25  # seconds that a probe has to notice that its time is over
 
 
@@ -64,7 +68,7 @@ class Pool:
 
     def __init__(self, checks: Sequence[Check], concurrency: int, progress: Progress) -> None:
         self._checks = checks
-        self._most = concurrency
+        self._most = min(concurrency, _affordable([check.probe.descriptors for check in checks], concurrency))
         self._progress = progress
         self._changed = threading.Condition()
         self._ready: deque[Check] = deque()
@@ -198,6 +202,30 @@ class Pool:
         return Outcome(
             check.name, check.type, SKIPPED, "it depends on %s" % reasons, time.time(), 0.0, weight=check.weight
         )
+
+
+def _affordable(descriptors: Sequence[int], concurrency: int) -> int:
+    """How many checks may run side by side with the descriptors of this process, whose limit is raised if need be.
+
+    :param descriptors: how many each check needs.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(os.listdir("/proc/self/fd")) + _RESERVED
+    largest = sorted(descriptors, reverse=True)[:concurrency]
+    needed = used + sum(largest)
+    if soft == resource.RLIM_INFINITY or needed <= soft:
+        return max(1, len(largest))
+    soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    left = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - used
+    count = 0
+    for one in largest:
+        left -= one
+        if left < 0:
+            break
+        count += 1
+    return max(1, count)
 
 
 def _start_apart(probes: Sequence[Probe]) -> tuple[Optional[Apart], set[int]]:

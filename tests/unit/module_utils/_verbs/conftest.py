@@ -22,9 +22,10 @@ from tests.services.nobody_opens import locks_are_kept
 from tests.services.postgresql import cluster
 from tests.services.stores import Store, empty
 from tests.unit.module_utils._logs.conftest import log, logs, writer
+from tests.unit.module_utils._verbs.checks import black_hole
 from tests.unit.module_utils._verbs.migrations import Stores
 
-__all__ = ["dynamodb_local_url", "dynoxide_url", "locks_are_kept", "log", "logs", "writer"]
+__all__ = ["black_hole", "dynamodb_local_url", "dynoxide_url", "locks_are_kept", "log", "logs", "writer"]
 
 VERBS: dict[str, Any] = {"backup": backup, "restore": restore, "backup_info": backup_info}
 SETTLED = 0.15  # seconds after which a fingerprint is trusted
