@@ -23,6 +23,11 @@ from .numbering import Entry, after_rotation, decide_names, find_pairs, is_hollo
 from .rights import check_rest, check_rotation
 from .rules import check_clock, due
 
+_SPARED = (
+    "was written to since {} was last rotated, and is therefore not removed. Is it a log of its own? Then exclude it, "
+    "or name its log exactly."
+)
+
 Held = Mapping[FileId, list[Writer]]
 
 
@@ -263,9 +268,12 @@ def _decide_rest(log: LogPlan, options: Options, held: Held, now: float) -> None
                 _decide_new(log, options, held, rank, now)
                 continue
             busy = file_id(entry.file.info) in log.held
+            removes = options.keep.removes(rank, now - entry.when) and not busy
             if entry.file.written_since:
                 log.written += (without_compression(entry.name),)
-            elif options.keep.removes(rank, now - entry.when) and not busy:
+                if removes:
+                    log.notes += (f"{entry.file.path} {_SPARED.format(log.path)}",)
+            elif removes:
                 log.removals += (Removal(entry.file._replace(name=entry.name), why(options.keep, rank)),)
                 continue
             if not entry.file.compressed and (not busy or log.reopen):

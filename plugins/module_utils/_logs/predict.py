@@ -35,7 +35,7 @@ def predict(plan: Plan, identity: Identity, how: Tell) -> None:
 
 def _predict_tell(plan: Plan, how: Tell) -> None:
     telling = [log for log in plan.logs if log.error is None and (log.due or log.reopen)]
-    if not telling or how.before:  # which may start what is to be told
+    if not telling or how.has_commands:  # which may start what is to be told
         return
     try:
         check_tell(how)

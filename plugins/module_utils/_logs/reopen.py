@@ -35,7 +35,13 @@ class Tell(NamedTuple):
     timeout: float = 10.0
 
     @property
+    def has_commands(self) -> bool:
+        """Is anything run before the signal is sent or the service reloaded?"""
+        return bool(self.before or self.before_each or self.after_each or self.after)
+
+    @property
     def reopens(self) -> bool:
+        """Is anything told to open its log again?"""
         return bool(self.signal or self.service or self.after or self.after_each)
 
 

@@ -226,11 +226,6 @@ def _notes(plan: Plan) -> list[str]:
                 f"{', '.join(names)} still writes to a rotated file of {log.path}, and nothing tells it to open its "
                 "log again (signal, service, after). That file is compressed when nobody writes to it any more."
             )
-        if log.written and plan.options.keep.limits:
-            notes.append(
-                f"{', '.join(log.written)} in {log.target.path} was written to since {log.path} was last rotated, and "
-                "is therefore not removed. Is it a log of its own? Then exclude it, or name its log exactly."
-            )
     return notes
 
 

@@ -4,17 +4,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import io
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import compress_file as module
-from ansible_collections.day2.ops.plugins.module_utils._core.compress_file import compress_file, compressed_size
+from ansible_collections.day2.ops.plugins.module_utils._core.compress_file import (
+    OTHER,
+    PART,
+    SAME,
+    compare,
+    compress_file,
+    compressed_size,
+)
 from ansible_collections.day2.ops.plugins.module_utils._core.compression import COMPRESSIONS, for_size, zstd_library
 from ansible_collections.day2.ops.plugins.module_utils._core.compression.base import CorruptStream
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import NoSpace, TargetError
@@ -141,3 +150,42 @@ def test_a_full_disk_leaves_the_file(directory: SecureDirectory, tmp_path: Path,
         assert (tmp_path / "random").stat().st_size == 3 << 20
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+class Endless:
+    """What a small file may decompress to."""
+
+    name, suffix = "gzip", ".gz"
+    reads = 0
+
+    def read(self, size: int) -> bytes:
+        self.reads += 1
+        assert self.reads < 3
+        return bytes(size)
+
+    @contextlib.contextmanager
+    def reader(self, source: object) -> Iterator[Endless]:
+        yield self
+
+
+def test_a_bomb_is_unpacked_no_further_than_it_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_bytes(bytes(1 << 20))
+    (tmp_path / "app.log.gz").touch()
+    with SecureDirectory(str(tmp_path)) as folder:
+        kind, _size = compare(folder, "app.log", folder, "app.log.gz", Endless())  # type: ignore[arg-type]
+    assert kind == OTHER
+
+
+@pytest.mark.parametrize(("length", "kind"), [(0, PART), (5, PART), (-1, PART), (None, SAME)])
+def test_a_killed_gzip_leaves_a_part(tmp_path: Path, length: Optional[int], kind: int) -> None:
+    (tmp_path / "app.log").write_bytes(b"".join(b"line %d\n" % number for number in range(1000)))
+    (tmp_path / "app.log.gz").write_bytes(gzip.compress((tmp_path / "app.log").read_bytes())[:length])
+    with SecureDirectory(str(tmp_path)) as folder:
+        gz = COMPRESSIONS["gzip"]
+        assert compare(folder, "app.log", folder, "app.log.gz", gz)[0] == kind
+        if kind == PART:
+            with pytest.raises(TargetError, match="with another content"):
+                compress_file(folder, "app.log", gz)
+        compress_file(folder, "app.log", gz, replace_part=True)
+    assert [one.name for one in tmp_path.iterdir()] == ["app.log.gz"]
+    assert gzip.decompress((tmp_path / "app.log.gz").read_bytes()).endswith(b"line 999\n")

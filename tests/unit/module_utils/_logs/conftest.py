@@ -109,3 +109,11 @@ def writer() -> Iterator[Writer]:
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+@pytest.fixture
+def say(tmp_path: Path) -> list[str]:
+    script = tmp_path / "say"
+    script.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/said\ncase $2 in *keep*) exit 1;; esac\n')
+    script.chmod(0o755)
+    return [str(script)]

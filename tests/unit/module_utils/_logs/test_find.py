@@ -50,20 +50,30 @@ def test_numbered_logs_that_are_named_are_logs(logs: Path) -> None:
 
 
 def test_what_was_written_since_the_log_was_rotated_is_not_removed(log: Path, logs: Path) -> None:
-    """app.log.2 is written by the application itself."""
+    """app.log.2 and app.log.3 are written by the application itself."""
     both(paths=[log], compression="none")
-    fill(logs, "app.log.2")
+    fill(logs, "app.log.3", "app.log.2")
     for _run in range(2):
-        done = both(paths=[logs / "*"], keep={"last": 1}, max_total_size="0", compression="none")
-        assert "app.log.2" in names(logs)
-        assert "app.log.2 in" in done["warnings"][0]
-        assert "was written to since" in done["warnings"][0]
-    # a rotation moves it up: from then on it is older than that
+        done = both(paths=[logs / "*"], keep={"within": "0s"}, max_total_size="0", compression="none")
+        assert names(logs) == ["app.log", "app.log.2", "app.log.3"]
+        assert len(done["warnings"]) == 2
+        assert f"{logs}/app.log.2 was written to since {log} was last rotated" in done["warnings"][0]
+    # a rotation moves them up: from then on they are older than that
     for text in ("two\n", "three\n"):
         log.write_text(text)
         both(paths=[log], keep={"last": 1}, compression="none")
     both(paths=[log], keep={"last": 1}, compression="none")
     assert tree(logs) == {"app.log": b"", "app.log.1": b"three\n"}
+
+
+def test_a_line_that_came_late_is_no_news(log: Path, logs: Path) -> None:
+    """A process that was slow to open its log again has written to the rotated file."""
+    both(paths=[log], compression="none", keep={"last": 5})
+    with (logs / "app.log.1").open("a") as late:
+        late.write("late\n")
+    assert both(paths=[log], compression="none", keep={"last": 5})["warnings"] == []
+    assert both(paths=[log], keep={"last": 5})["changed"]
+    assert names(logs) == ["app.log", "app.log.1.gz"]
 
 
 def test_a_ring_is_kept_by_age(log: Path, logs: Path) -> None:

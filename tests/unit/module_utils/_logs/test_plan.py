@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import os
 import subprocess
-import time
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,9 @@ def test_it_is_done_without_a_rotation_as_well(log: Path, logs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [gzip.compress(b"another\n"), gzip.compress(LONG + b"more\n"), b"\x1f\x8bdamaged" + bytes(100)]
+    "other",
+    [gzip.compress(b"another\n"), gzip.compress(LONG + b"more\n"), b"\x1f\x8bdamaged" + bytes(100)],
+    ids=["other", "longer", "damaged"],
 )
 def test_another_compressed_file_gets_a_number_of_its_own(log: Path, logs: Path, other: bytes) -> None:
     (logs / "app.log.1").write_bytes(LONG)
@@ -86,16 +88,6 @@ def test_two_compressions_of_one_number_are_two_files(log: Path, logs: Path) -> 
     options: dict[str, Any] = {"names": "dated", "date_format": "-%Y%m%d"}
     assert not both(paths=[log], keep={"last": 2}, **options)["changed"]
     assert len(both(paths=[log], keep={"last": 1}, **options)["rotations"][0]["removed"]) == 1
-
-
-def test_a_bomb_is_not_unpacked(log: Path, logs: Path) -> None:
-    (logs / "app.log.1").write_text("x\n")
-    subprocess.run(f"head -c 2G /dev/zero | gzip -1 >{logs}/bomb", shell=True, check=True)
-    (logs / "bomb").rename(logs / "app.log.1.gz")
-    began = time.process_time()
-    rotate(paths=[log], compression="none")
-    assert time.process_time() - began < 1  # unpacked it takes 5 s
-    assert names(logs) == ["app.log", "app.log.1", "app.log.2", "app.log.3.gz"]
 
 
 @pytest.mark.parametrize(
@@ -161,15 +153,16 @@ def test_a_read_only_mount(log: Path, logs: Path, read_only: None) -> None:
 
 
 @pytest.fixture
-def theirs(tmp_path: Path) -> Path:
-    folder = tmp_path / "theirs"
-    folder.mkdir()
-    for path in list(folder.parents)[:-2]:
-        path.chmod(path.stat().st_mode | 0o055)
-    (folder / "app.log").write_text("x\n")
-    os.chown(folder, 65534, 65534)
-    os.chown(folder / "app.log", 65534, 65534)
-    return folder
+def theirs() -> Iterator[Path]:
+    """A directory of nobody's. (Another pytest that starts makes the base of tmp_path private again.)"""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as base:
+        os.chmod(base, 0o755)
+        folder = Path(base) / "theirs"
+        folder.mkdir()
+        (folder / "app.log").write_text("x\n")
+        os.chown(folder, 65534, 65534)
+        os.chown(folder / "app.log", 65534, 65534)
+        yield folder
 
 
 def test_the_owner_and_group_of_the_new_log(theirs: Path) -> None:
@@ -209,8 +202,8 @@ def test_min_age_and_force(log: Path, logs: Path) -> None:
 
 
 def test_a_file_of_holes_is_not_read(log: Path, logs: Path) -> None:
+    """It would take hours."""
     os.truncate(log, 8 << 40)
-    began = time.process_time()
     for check in (True, False):
         done = rotate(check=check, paths=[log])
         assert f"{log}.1 consists of holes and hardly any data: not compressed." in done["warnings"]
@@ -219,4 +212,3 @@ def test_a_file_of_holes_is_not_read(log: Path, logs: Path) -> None:
     done = rotate(paths=[log], max_total_size="0")
     assert len(done["rotations"][0]["removed"]) == 1
     assert done["bytes_freed"] <= 65536
-    assert time.process_time() - began < 5
