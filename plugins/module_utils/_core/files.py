@@ -13,7 +13,7 @@ import secrets
 import stat
 import struct
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from .errors import Day2Error, NoSpace, TargetError
 
@@ -76,6 +76,18 @@ def resolve(path: str, kind: type[Day2Error]) -> str:
         if target.startswith(os.sep):
             done = os.sep
     return done
+
+
+def look(path: str, kind: type[Day2Error]) -> Optional[os.stat_result]:
+    """The path's attributes, no link followed; None: there is nothing.
+
+    :raises kind: that can't be told, as a directory on the way may not be entered.
+    """
+    with os_errors(kind, "Can't look at", path):
+        try:
+            return os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def others_can_write(directory: str) -> bool:
@@ -261,10 +273,13 @@ def exchange(first: str, second: str) -> None:
 def check_writable_parent(path: str) -> None:
     """Raise TargetError when the directory above `path` is missing or can't be written."""
     parent = os.path.dirname(path)
-    if not os.path.isdir(parent):
+    info = look(parent, TargetError)
+    if info is None:
         raise TargetError(
             f"The directory {parent} does not exist.", "Create it with the owner and mode that the application needs."
         )
+    if not stat.S_ISDIR(info.st_mode):
+        raise TargetError(f"{parent} is {kind_of(info)}, not a directory.", "Check the path.")
     if not os.access(parent, os.W_OK | os.X_OK):
         raise TargetError(f"The directory {parent} can't be written.", "Run as a user with permission (become: true).")
 

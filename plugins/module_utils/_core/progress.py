@@ -25,7 +25,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any, Callable, Optional
 
@@ -36,13 +37,35 @@ RECORD_SIZE = 1024
 
 _INTERVAL = 0.25  # seconds between two records
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_DEADLY = (signal.SIGTERM, signal.SIGHUP)
+
+
+class _Handler:
+    """Tells a `Progress` of signals, as long as there is one."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = weakref.ref(progress)
+
+    def __call__(self, number: int, frame: Optional[FrameType]) -> None:
+        progress = self._progress()
+        if progress is not None:
+            progress.told_by(number)
+
+
+def _unhook(handlers: dict[signal.Signals, tuple[_Handler, Any]]) -> None:
+    """Put back what was there, unless somebody else has come meanwhile."""
+    for number, (handler, before) in handlers.items():
+        with contextlib.suppress(ValueError):  # not in the main thread
+            if signal.getsignal(number) is handler:
+                signal.signal(number, before)
 
 
 class Progress:
     """Reports progress, and raises `Cancelled` where the work may stop.
 
     :param paths: candidates for the progress file, joined with ":"; the first that can be created is used. Empty: no
-        controller looks or listens; nothing is written, watched or hooked.
+        controller looks or listens; nothing is written or watched, and of the signals only those are caught that would
+        end the program on the spot (SIGTERM and SIGHUP, unless the program has a way of its own with them).
     :param clean: takes secrets out of a label.
 
     A cancellation is raised once in the main thread (what undoes the work may report progress too), out of
@@ -65,12 +88,14 @@ class Progress:
         self._path = ""
         self._sequence = 0
         self._written: object = None
-        self._handlers: dict[signal.Signals, Any] = {}
+        self._handlers: dict[signal.Signals, tuple[_Handler, Any]] = {}
         if paths:
             self._create(paths)
-            self._hook()
+            self._hook(_SIGNALS)
             atexit.register(self.close)
             self._watch()
+        else:
+            self._hook(number for number in _DEADLY if signal.getsignal(number) is signal.SIG_DFL)
 
     def start(self, label: str, total: Optional[int] = None, unit: str = "") -> None:
         """Begin a phase.
@@ -125,9 +150,9 @@ class Progress:
             self._closed = True
             self._remove()
         # One event can bring several signals: once told to stop, the program is left to end in peace.
-        for number, handler in () if self._reason else self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
+        if not self._reason:
+            _unhook(self._handlers)
+        self._handlers.clear()
         atexit.unregister(self.close)
 
     def _create(self, paths: str) -> None:
@@ -167,11 +192,16 @@ class Progress:
                 os.unlink(self._path)
         os.close(fd)
 
-    def _hook(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+    def _hook(self, numbers: Iterable[signal.Signals]) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        handler = _Handler(self)
+        for number in numbers:
+            self._handlers[number] = (handler, signal.signal(number, handler))
+        weakref.finalize(self, _unhook, self._handlers)  # of who never closes it
 
-    def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
+    def told_by(self, number: int) -> None:
+        """A signal says to stop."""
         self._reason = self._reason or "it received %s" % signal.Signals(number).name
         self.check()
 

@@ -23,6 +23,7 @@ from .._core.errors import LockTimeout, RepositoryError
 from .._core.files import (
     discard,
     fsync_directory,
+    look,
     make_private_directory,
     open_regular,
     os_errors,
@@ -106,7 +107,7 @@ class DirectoryRepository:
 
     def check_writable(self) -> None:
         existing = self.location
-        while not os.path.lexists(existing):
+        while look(existing, RepositoryError) is None:
             existing = os.path.dirname(existing)
         if not os.path.isdir(existing):
             raise RepositoryError(f"The repository can't be {self.location}: {existing} is not a directory.")
@@ -116,7 +117,7 @@ class DirectoryRepository:
             )
 
     def trouble(self) -> str:
-        if not os.path.lexists(self.location):
+        if look(self.location, RepositoryError) is None:
             return "does not exist; is its file system mounted?"
         if not os.path.isdir(self.location):
             return "is not a directory"

@@ -17,6 +17,7 @@ from typing import NamedTuple, Optional
 from .._core.compression import by_suffix
 from .._core.errors import Day2Error, TargetError
 from .._core.files import PREPARED
+from .._core.mounts import is_mounted
 from .._core.open_files import FileId, file_id
 from .._core.secure_directory import SecureDirectory
 from .rules import Rule
@@ -58,10 +59,12 @@ class Entry(NamedTuple):
     links: tuple[str, ...] = ()  # symbolic ones, relative to the entry
     specials: tuple[Member, ...] = ()  # FIFOs, sockets, devices
     folders: tuple[str, ...] = ()  # below it, relative to the entry, a directory after those in it
+    home: Optional[int] = None  # the device of the directory that it is in
 
     @property
     def device(self) -> int:
-        return self.info.st_dev
+        """Of the file system: on an overlay, a file itself has the number of its layer."""
+        return self.info.st_dev if self.home is None else self.home
 
     @property
     def name(self) -> str:
@@ -282,10 +285,10 @@ def _entry(rule: str, is_directory: bool, directory: SecureDirectory, name: str,
     path = directory.of(name)
     if not is_directory:
         directory.check_regular(name, info)
-        return Entry(rule, path, key, info, (Member("", info),), info.st_size, 0, info.st_mtime)
+        return Entry(rule, path, key, info, (Member("", info),), info.st_size, 0, info.st_mtime, home=directory.device)
     if not stat.S_ISDIR(info.st_mode):
         raise TargetError(f"{path} is no directory.", "Set type=file in a rule of its own, or exclude it.")
-    if info.st_dev != directory.device:
+    if is_mounted(path, info, directory.device):
         raise TargetError(f"{path} is a mount point.", "Exclude it, or make a rule for what is below it.")
     below = _Below([], [], [], [], [])
     own = _walk(path, "", info, below)
@@ -303,6 +306,7 @@ def _entry(rule: str, is_directory: bool, directory: SecureDirectory, name: str,
         links=tuple(below.links),
         specials=tuple(sorted(below.specials)),
         folders=tuple(below.folders),
+        home=directory.device,
     )
 
 
@@ -327,7 +331,7 @@ def _walk(path: str, below: str, expected: os.stat_result, into: _Below) -> int:
         for name in names:
             relative = os.path.join(below, name)
             one = directory.stat(name)
-            if one.st_dev != info.st_dev:
+            if is_mounted(directory.of(name), one, info.st_dev):
                 raise TargetError(f"{directory.of(name)} is on another file system.", "Exclude the entry.")
             if stat.S_ISDIR(one.st_mode):
                 own += _walk(path, relative, one, into)

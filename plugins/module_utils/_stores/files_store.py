@@ -13,11 +13,13 @@ import contextlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Optional
 
 from .._core.errors import Day2Error, InvalidRequest, RepositoryError, SourceError
-from .._core.files import os_errors, resolve
+from .._core.files import kind_of as kind_in_words
+from .._core.files import look, os_errors, resolve
 from .base import Copy, Reader, Restoration, Sink, Snapshot
 from .tree_archive import CHUNK, ArchiveWriter
 from .tree_index import ARCHIVE, INDEX, Index, collections_of, listed, shown
@@ -141,8 +143,11 @@ def _ignore(_path: bytes, _exc: OSError) -> None:
 def _existing(path: str) -> str:
     """The real path of the directory. Raises SourceError."""
     root = resolve(path, SourceError)
-    if not os.path.isdir(root):
-        raise SourceError("{} {}.".format(root, "is not a directory" if os.path.lexists(root) else "does not exist"))
+    info = look(root, SourceError)
+    if info is None:
+        raise SourceError(f"{root} does not exist.", "Check the path.")
+    if not stat.S_ISDIR(info.st_mode):
+        raise SourceError(f"{root} is {kind_in_words(info)}, not a directory.", "Check the path and the type.")
     return root
 
 

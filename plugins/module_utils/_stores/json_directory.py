@@ -16,14 +16,14 @@ from typing import IO, Any, BinaryIO, Callable, Optional
 
 from .._core import files
 from .._core.errors import Day2Error, SourceError, TargetError
-from .._core.files import kind_of
+from .._core.files import kind_of, look
 from .._core.fingerprint import attributes, settled, trusted_file_system
 from .._core.progress import Progress
 from .base import Change, Copy, Reader, Restoration, Sink, Snapshot
 from .json_build import Build, state
 from .json_index import Index, Row, index_errors
 from .json_layout import OPEN_DIRECTORY, OPEN_FILE, Layout, any_order, listing, opened
-from .json_place import Owner, Swap, look, ready
+from .json_place import Owner, Swap, ready
 from .json_read import WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat
 from .json_tar import ERRORS, import_tar, read_tar, write_tar
 from .json_window import Read
@@ -54,10 +54,14 @@ class Directory:
     def _identities(self) -> Iterator[str]:
         """A line for each file and directory. Raises SourceError where the attributes can't be trusted."""
         now = time.time_ns()
-        device = os.lstat(self.path).st_dev
+        trusted = {os.lstat(self.path).st_dev}
         for name, info in listing(self.path, self._layout, SourceError):
-            if info.st_dev != device or not (name.endswith("/") or settled([info], now)):
-                raise SourceError("%s is on another file system, or was just written." % name)
+            # a file on a layer of an overlay has another device than its directory
+            if info.st_dev not in trusted and not trusted_file_system(os.path.join(self.path, name)):
+                raise SourceError("%s is on a file system whose times can't be trusted." % name)
+            trusted.add(info.st_dev)
+            if not (name.endswith("/") or settled([info], now)):
+                raise SourceError("%s was just written." % name)
             yield name if name.endswith("/") else "%s %s" % (name, attributes(info))
 
     def snapshot(self, sink: Sink) -> Snapshot:

@@ -81,7 +81,7 @@ class _Reading:
 
 def open_document(path: str, name: str) -> Optional[OpenDocument]:
     """The document at the path; None where there is none."""
-    if not os.path.lexists(path):
+    if files.look(path, SourceError) is None:
         return None
     fd = files.open_regular(path, SourceError)
     try:

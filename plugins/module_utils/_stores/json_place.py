@@ -9,24 +9,15 @@ import errno
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 from .._core import files
-from .._core.errors import Day2Error, TargetError
+from .._core.errors import TargetError
 from .._core.owners import group_id, group_name, user_id, user_name
 from .._core.progress import Progress
 from .base import Change
 
 _NO_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV)
-
-
-def look(path: str, kind: type[Day2Error]) -> Optional[os.stat_result]:
-    """The path's attributes, no link followed; None: there is nothing."""
-    with files.os_errors(kind, "Can't read", path):
-        try:
-            return os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
 
 
 def ready(path: str, dry: bool) -> list[str]:

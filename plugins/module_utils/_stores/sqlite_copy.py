@@ -36,6 +36,7 @@ from .sqlite_file import (
     SIDE_FILES,
     TryAgain,
     Unreadable,
+    check_log_of_empty,
     check_magic,
     check_side_files,
     connect,
@@ -135,6 +136,7 @@ class _Copier:
             os.close(fd)
 
     def _copy(self, fd: int) -> str:
+        check_log_of_empty(self._path)
         header = check_magic(fd, self._path)
         wal, shm = lstat(self._path + "-wal"), lstat(self._path + "-shm")
         wal_bytes = wal.st_size if wal else 0

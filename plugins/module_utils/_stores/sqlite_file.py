@@ -71,7 +71,10 @@ def connect(path: str, mode: str, immutable: bool = False) -> sqlite3.Connection
 
     :param mode: "ro", "rw" or "rwc", as in SQLite's URIs.
     :param immutable: nobody writes this file (a copy of ours): no locks, no side files.
+    :raises Unreadable: SQLite would remove a write-ahead log that nobody has read.
     """
+    if not immutable:
+        check_log_of_empty(path)
     connection = sqlite3.connect(
         uri(path, mode, immutable), uri=True, isolation_level=None, timeout=1.0, check_same_thread=False
     )
@@ -205,6 +208,21 @@ def _has_open(directory: str, name: str, wanted: os.stat_result) -> bool:
     return False
 
 
+def check_log_of_empty(path: str) -> None:
+    """Raise Unreadable for an empty file with a write-ahead log.
+
+    SQLite takes that for an empty database, whatever was committed into the log, and removes the log even when it opens
+    the database only to read it.
+    """
+    info, log = lstat(path), lstat(path + "-wal")
+    if info is not None and stat.S_ISREG(info.st_mode) and not info.st_size and log is not None and log.st_size:
+        raise Unreadable(
+            "%s is empty, beside a write-ahead log of %d bytes: SQLite takes that for an empty database, and removes"
+            " the log when it opens it." % (path, log.st_size),
+            "The log may hold all that was committed. Copy both files away, and restore the database from a backup.",
+        )
+
+
 def check_magic(fd: int, path: str) -> bytes:
     """The header's 100 bytes.
 
@@ -284,7 +302,7 @@ def lstat(path: str) -> Optional[os.stat_result]:
     """Attributes of what is there, or None."""
     try:
         return os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -85,7 +85,8 @@ class SqliteRecords:
         if self._writer is not None:
             return self._writer
         if self._reader is None:
-            if not os.path.exists(self.path) or os.path.getsize(self.path) == 0:
+            info = files.look(self.path, SourceError)
+            if info is None or (not info.st_size and files.look(self.path + "-wal", SourceError) is None):
                 return None
             with sqlite_errors(SourceError, "Can't read the database", self.path):
                 # The journal of a killed writer must be rolled back, as every reader does that may.
@@ -99,7 +100,7 @@ class SqliteRecords:
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer is None:
             self.let_go()
-            if not os.path.lexists(self.path):
+            if files.look(self.path, TargetError) is None:
                 self._make()
             with sqlite_errors(TargetError, "Can't write the database", self.path):
                 self._writer = connect(self.path, "rwc")

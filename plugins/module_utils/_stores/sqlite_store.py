@@ -15,7 +15,7 @@ from .._core.errors import MissingDependency, SourceError
 from .base import Copy, Reader, Restoration, Sink, Snapshot
 from .sqlite_check import inspecting
 from .sqlite_copy import copy_database, fingerprint, stream
-from .sqlite_file import PATIENCE, check_magic, is_wal, lstat, normalise_file, sqlite3
+from .sqlite_file import PATIENCE, check_magic, is_wal, normalise_file, sqlite3
 from .sqlite_new_file import ownership
 
 _CHUNK = 1 << 20
@@ -40,8 +40,9 @@ class SqliteStore:
         self._patience = patience
 
     def exists(self) -> bool:
-        info = lstat(self.path)
-        return info is not None and (info.st_size > 0 or not stat.S_ISREG(info.st_mode))
+        info, log = files.look(self.path, SourceError), files.look(self.path + "-wal", SourceError)
+        # beside an empty file, a log may hold everything
+        return info is not None and bool(info.st_size or not stat.S_ISREG(info.st_mode) or (log and log.st_size))
 
     def parameters(self) -> dict[str, Any]:
         return {}

@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import errno
 import os
-import re
 import stat
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
@@ -17,6 +16,7 @@ from typing import Any, Callable, Optional
 from .._core import files
 from .._core.errors import DamagedBackup, RepositoryError, TargetError
 from .._core.files import os_errors
+from .._core.mounts import mount_points
 from .base import Change, Copy
 from .tree_archive import CHUNK, ArchiveReader
 from .tree_attributes import Target
@@ -36,8 +36,6 @@ from .tree_index import (
 )
 from .tree_keep import CarryOver, Kept
 from .tree_walk import OPEN_DIRECTORY, Selection
-
-_MOUNTS = "/proc/self/mountinfo"
 
 
 class TreeRestoration:
@@ -154,7 +152,7 @@ class TreeRestoration:
         return True
 
     def _check_exchangeable(self) -> None:
-        for point in _mount_points():
+        for point in mount_points():
             if files.is_within(point, self._target):
                 raise TargetError(
                     f"{point} is a mount point, so that {self._target} can't be exchanged as a whole.",
@@ -374,16 +372,6 @@ def _changes(comparison: Comparison, existed: bool) -> tuple[Change, ...]:
 
 def _raise(_path: bytes, exc: OSError) -> None:
     raise exc
-
-
-def _mount_points() -> list[str]:
-    try:
-        with open(_MOUNTS, "rb") as handle:
-            lines = handle.read().splitlines()
-    except OSError:
-        return []
-    points = [line.split()[4] for line in lines if line.count(b" ") > 4]
-    return [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), one)) for one in points]
 
 
 def _sync_file_system(path: str) -> None:

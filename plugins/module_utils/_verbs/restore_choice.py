@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, RepositoryError
-from .._core.files import resolve
+from .._core.files import look, resolve
 from .._core.paths import complaint, expand
 from .._core.units import parse_time
 from .._repository.base import Repository
@@ -57,7 +58,8 @@ def find(
             raise InvalidRequest(f"backup {wrong}.")
         path = resolve(given, RepositoryError)
         parent, backup = os.path.split(path)
-        if not ID.fullmatch(backup) or not os.path.isdir(path):
+        info = look(path, RepositoryError)
+        if not ID.fullmatch(backup) or info is None or not stat.S_ISDIR(info.st_mode):
             raise RepositoryError(f"{path} is not a backup.", "Name the directory that holds its manifest.json.")
         elsewhere = DirectoryRepository(os.path.dirname(parent))
         return elsewhere, os.path.basename(parent), load(elsewhere, os.path.basename(parent), backup)

@@ -84,8 +84,11 @@ SLEEPER = """
 """
 
 
-def test_without_a_file_nothing_is_hooked_or_written(tmp_path):
-    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+ALL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def test_without_a_file_nothing_is_watched_or_written(tmp_path):
+    handlers = [signal.getsignal(number) for number in ALL]
     threads = threading.active_count()
     progress = Progress()
     progress.start("Copying", total=3, unit="bytes")
@@ -93,9 +96,42 @@ def test_without_a_file_nothing_is_hooked_or_written(tmp_path):
     progress.advance(2)
     with progress.critical():
         progress.check()
-    progress.close()
-    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)] == handlers
     assert threading.active_count() == threads
+    progress.close()
+    assert [signal.getsignal(number) for number in ALL] == handlers
+
+
+def test_who_never_closes_it_gets_the_signals_back(tmp_path):
+    handlers = [signal.getsignal(number) for number in ALL]
+    progress = Progress()
+    assert [signal.getsignal(number) for number in ALL] != handlers
+    del progress
+    assert [signal.getsignal(number) for number in ALL] == handlers
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_outside_of_ansible_a_signal_stops_the_work_too(number):
+    child = Child("", SLEEPER)
+    assert child.wait_for_line() == "ready"
+    child.process.send_signal(number)
+    _out, err = child.rest()
+    assert (err, child.process.returncode) == ("Stopped: it received %s.\n" % number.name, 3)
+
+
+def test_outside_of_ansible_a_program_has_its_own_way_with_signals():
+    code = """
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(7))
+        progress = Progress()
+        progress.start("Waiting")
+        print("ready", flush=True)
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(30)
+    """
+    child = Child("", code)
+    assert child.wait_for_line() == "ready"
+    child.process.send_signal(signal.SIGTERM)
+    assert (child.rest()[1], child.process.returncode) == ("", 7)
 
 
 def test_a_record_says_how_far_the_work_is(progress, path):

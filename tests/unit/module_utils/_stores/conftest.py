@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Callable, Optional
@@ -91,6 +93,29 @@ class MemoryCopy:
         if name in self._damaged:
             damage = DamagedBackup("20250630T120000Z-3f2a9c1b", [{"path": name, "problem": "digest differs"}])
         yield MemoryReader(self.files[name], damage)
+
+
+def as_nobody(work: Callable[[], list[str]]) -> list[str]:
+    """What the function returns in a process without rights."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            said = work()
+        except BaseException as exc:
+            said = [repr(exc)]
+        with os.fdopen(writing, "w") as out:
+            json.dump(said, out)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as handle:
+        said = json.load(handle)
+    os.waitpid(child, 0)
+    return list(said)
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores import tree_write
 from ansible_collections.day2.ops.plugins.module_utils._stores.files_store import FilesStore
 from ansible_collections.day2.ops.plugins.module_utils._stores.tree_archive import ArchiveWriter
 from ansible_collections.day2.ops.plugins.module_utils._stores.tree_index import Index, from_line
+from tests.unit.module_utils._stores.conftest import as_nobody
 
 MTIME = 1_700_000_000_123_456_789
 
@@ -294,7 +295,7 @@ def test_source_errors(tmp_path: Path, memory_sink: Any) -> None:
     for path, options, said in (
         ("missing", {}, "missing does not exist"),
         ("empty", {}, "empty is empty"),
-        ("file", {}, "file is not a directory"),
+        ("file", {}, "file is a regular file, not a directory"),
         ("full", {"include": ["*.nothing"]}, "holds nothing that include and exclude select"),
     ):
         with pytest.raises(SourceError, match=said):
@@ -745,29 +746,6 @@ def test_flipped_bits_are_found_before_anything_is_touched(tmp_path: Path, backu
 
 
 # Another user
-
-
-def as_nobody(work: Callable[[], list[str]]) -> list[str]:
-    """What the function returns in a process without rights."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            if os.geteuid() == 0:
-                os.setgroups([])
-                os.setgid(65534)
-                os.setuid(65534)
-            said = work()
-        except BaseException as exc:
-            said = [repr(exc)]
-        with os.fdopen(writing, "w") as out:
-            json.dump(said, out)
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as handle:
-        said = json.load(handle)
-    os.waitpid(child, 0)
-    return list(said)
 
 
 def test_as_a_user_without_rights(tmp_path: Path, backup: Any, restore: Any) -> None:

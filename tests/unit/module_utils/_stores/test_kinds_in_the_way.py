@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._stores.files_store import FilesStore
 from ansible_collections.day2.ops.plugins.module_utils._stores.registry import open_store
+from tests.unit.module_utils._stores.conftest import as_nobody
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
 
@@ -323,3 +324,25 @@ def test_beside_a_database(tmp_path: Path, backup: Any, restore: Any, suffix: st
     else:
         assert issubclass(outcome[0], TargetError)
         assert str(target) in outcome[1]
+
+
+@pytest.mark.parametrize("kind", ["files", "json", "sqlite"])
+def test_what_may_not_be_seen_is_not_taken_for_missing(tmp_path: Path, memory_sink: Any, kind: str) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    for above in [tmp_path, *tmp_path.parents][:-2]:
+        above.chmod(0o755)
+    source = hidden / "store"
+    make_directory(source) if kind == "files" else source.write_text("{}")
+
+    def look() -> list[str]:
+        said = []
+        for action in (lambda store: store.snapshot(memory_sink), lambda store: store.exists()):
+            try:
+                said.append(str(action(open_store({"type": kind, "path": str(source)}))))
+            except Day2Error as exc:
+                said.append(exc.message)
+        return said
+
+    for one in as_nobody(look):
+        assert one == "True" or "Permission denied" in one, one

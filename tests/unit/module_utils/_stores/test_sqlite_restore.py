@@ -23,7 +23,8 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup, NoSpace, TargetError
-from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_new_file, sqlite_restore
+from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_file, sqlite_new_file, sqlite_restore
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_file import Unreadable
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_store import SqliteStore
 
 OLD = "CREATE TABLE t(a); INSERT INTO t VALUES('old'), ('older'); CREATE TABLE gone(a); PRAGMA user_version=1"
@@ -533,3 +534,28 @@ def test_killed_in_the_middle_it_is_old_or_new(bench: Bench, home: Path, journal
         outcomes.append(found == new)
     assert outcomes[-1]
     assert not all(outcomes)
+
+
+def test_an_empty_file_beside_a_log_is_something(bench: Bench, home: Path) -> None:
+    """SQLite itself would take it for an empty database, and remove the log as soon as it reads it."""
+    copy = bench.backup_of(NEW)
+    path = home / "x.db"
+    with contextlib.closing(connect(home / "y.db")) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.executescript(OLD)
+        shutil.copy(home / "y.db-wal", home / "x.db-wal")
+    path.touch()
+    before = everything(home)
+    assert SqliteStore(str(path), {}).exists()
+    with pytest.raises(Unreadable, match="x.db is empty, beside a write-ahead log of"):
+        bench.backup(path)
+    with pytest.raises(Unreadable, match="x.db is empty, beside a write-ahead log of"):
+        sqlite_file.connect(str(path), "ro")
+    with bench.prepare(path, copy, dry=True) as restoration:
+        assert (restoration.changed, restoration.damage) == (True, f"SQLite can't open {path}.")
+    assert everything(home) == before
+    with bench.prepare(path, copy) as restoration:
+        restoration.apply()
+        restoration.undo()
+        assert everything(home)["x.db-wal"] == before["x.db-wal"]
+        assert path.stat().st_size == 0
