@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from .fields import WRAPPER_TIME
@@ -24,7 +23,9 @@ _ISO = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z
 _SYSLOG = rb"[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}"
 _CRI = re.compile(b"(" + _ISO + rb") (stdout|stderr) ([FP])(?::\S*)? (.*)", re.DOTALL)
 _STAMPED = re.compile(rb"(?:<[0-9]+>(?:1 )?)?(" + _ISO + b"|" + _SYSLOG + rb") [^{]{0,300}(\{.*\})\s*", re.DOTALL)
-_CLOUDWATCH = ("ingestionTime", "eventId", "id", "logStreamName")
+# An application's own line may have some of these names, but others, too.
+_DOCKER = {"log", "time", "attrs"}
+_CLOUDWATCH = {"timestamp", "message", "id", "eventId", "ingestionTime", "logStreamName", "logGroupName"}
 
 
 class _Wrapped(NamedTuple):
@@ -89,19 +90,19 @@ def _object(line: bytes) -> Optional[_Wrapped]:
         values = json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
-    if isinstance(values.get("log"), str) and ("stream" in values or "time" in values):
+    if isinstance(values.get("log"), str) and (values.get("stream") in ("stdout", "stderr") or set(values) <= _DOCKER):
         text = _bytes(values["log"])
         split = len(text) >= _PART and not text.endswith(b"\n")
         return _Wrapped(text, values.get("time"), str(values.get("stream")), split)
-    if isinstance(values.get("message"), str) and "timestamp" in values and _has(values, _CLOUDWATCH):
+    if (
+        isinstance(values.get("message"), str)
+        and isinstance(values.get("timestamp"), int)
+        and set(values) <= _CLOUDWATCH
+    ):
         return _Wrapped(_bytes(values["message"]), values["timestamp"])
     if isinstance(values.get("MESSAGE"), str) and "__REALTIME_TIMESTAMP" in values:
         return _Wrapped(_bytes(values["MESSAGE"]), values["__REALTIME_TIMESTAMP"], priority=values.get("PRIORITY"))
     return None
-
-
-def _has(values: Mapping[str, Any], names: Sequence[str]) -> bool:
-    return any(name in values for name in names)
 
 
 def _bytes(text: str) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from .._core.files import is_within
 from .actions import Action, archive_key
-from .entries import Entry, Problem, pattern_for
+from .entries import Entry, Problem, fixed_part, pattern_for
 from .rules import COLD, Rule, destinations
 
 
@@ -33,10 +33,18 @@ def inside_own_globs(rule: Rule) -> list[Problem]:
 def check_destinations(rule: Rule, entries: Sequence[Entry]) -> tuple[list[Entry], list[Problem]]:
     """The entries that can go to the rule's archive directories, and problems with the others."""
     places = _places(rule)
+    # only there can something become an entry
+    own = [os.path.realpath(fixed_part(pattern)) for pattern in rule.paths]
+    near = {one for one, place in places.items() if any(is_within(place, above) for above in own)}
+    real = {folder: os.path.realpath(folder) for folder in {one.directory for one in entries}} if places else {}
     fine: list[Entry] = []
     problems: list[Problem] = []
     for entry in entries:
-        reasons = [_unfit(rule, entry, destination, place) for destination, place in places.items()]
+        reasons = [
+            _overlap(os.path.join(real[entry.directory], entry.name), entry, destination, place)
+            or (_would_match(rule, entry, destination, place) if destination in near else "")
+            for destination, place in places.items()
+        ]
         reason = next(filter(None, reasons), "")
         if reason:
             problems.append(Problem(rule.name, entry.path, reason))
@@ -45,14 +53,18 @@ def check_destinations(rule: Rule, entries: Sequence[Entry]) -> tuple[list[Entry
     return fine, problems
 
 
-def _unfit(rule: Rule, entry: Entry, destination: str, place: str) -> str:
-    """Why the entry can't be archived there; "" when it can."""
-    path = os.path.join(os.path.realpath(entry.directory), entry.name)
+def _overlap(path: str, entry: Entry, destination: str, place: str) -> str:
+    """Why an entry can't be archived in or around itself; "" when it is elsewhere."""
     if is_within(place, path) or is_within(path, place):
         return (
             f"{entry.path} holds the destination {destination}, or lies inside it. Choose another destination, or "
             "exclude that entry (exclude)."
         )
+    return ""
+
+
+def _would_match(rule: Rule, entry: Entry, destination: str, place: str) -> str:
+    """Why what is archived of an entry would be an entry itself; "" when it would not."""
     archived = os.path.join(place, entry.key)
     while archived != place:
         pattern = pattern_for(rule, archived)

@@ -135,7 +135,7 @@ def find(rule: Rule) -> Found:
     """Look for the rule's entries."""
     found = Found([], [], [], [], [], set())
     for pattern in rule.paths:
-        fixed = _fixed(pattern)
+        fixed = fixed_part(pattern)
         parent, last = os.path.split(pattern.rstrip("/"))
         parents = sorted(glob.glob(parent)) if _MAGIC.search(parent) else [parent]
         if not os.path.isdir(fixed):
@@ -154,7 +154,7 @@ def find(rule: Rule) -> Found:
     return found
 
 
-def _fixed(pattern: str) -> str:
+def fixed_part(pattern: str) -> str:
     """The directory above the first part that is a glob."""
     parts = pattern.rstrip("/").split("/")[:-1]
     for index, part in enumerate(parts):
@@ -237,7 +237,7 @@ def _names_of(rule: Rule, name: str) -> set[str]:
 def pattern_for(rule: Rule, path: str) -> str:
     """The first of the rule's patterns that an entry of this (resolved) path would match; "" when none does."""
     for pattern in rule.paths:
-        fixed = _fixed(pattern)
+        fixed = fixed_part(pattern)
         globs = os.path.relpath(pattern, fixed).split("/")
         parts = os.path.relpath(path, os.path.realpath(fixed)).split("/")
         if len(parts) != len(globs) or ".." in parts or not _fits(rule, globs[-1], parts[-1]):

@@ -157,6 +157,15 @@ def test_what_is_no_json_within_stays_a_line(tmp_path: Path) -> None:
     assert [one["line"] for one in found["unparsable"]["first"]] == [5, 6]
 
 
+@pytest.mark.parametrize(
+    "around", [{"log": OWN, "time": DAY, "level": "info"}, {"message": OWN, "timestamp": DAY, "level": "info", "id": 1}]
+)
+def test_an_applications_own_fields_are_not_a_wrapper(tmp_path: Path, around: dict[str, Any]) -> None:
+    path = tmp_path / "app.log"
+    path.write_text(json.dumps(around) + "\n")
+    assert (report(path)["total"], report(path)["errors"]) == (1, 0)
+
+
 @pytest.mark.parametrize("size", [20_000, 1 << 19])
 def test_lines_that_docker_split(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_BLOCK", size)

@@ -45,5 +45,15 @@ subprocess.run(["zstd", "-q", "-o", str(directory / "app.log.2.zst")], input=lin
 with lzma.open(directory / "app.log.3.xz", "wt") as handle:
     handle.write(lines(30))
 access = '10.0.0.1 - - [{}] "GET /redfish/v1/?k=secret HTTP/1.1" {} 512 "-" "curl" 0.0{}\n'
+stamp_iso = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now - 60))
 stamp = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now - 60))
 (directory / "access.log").write_text("".join(access.format(stamp, 502 if n == 9 else 200, n) for n in range(10)))
+# Docker's file of a container whose application writes JSON without a time, and a stack trace.
+wrapped = [json.dumps({"level": 50, "op": "save"}), "Traceback (most recent call last):", json.dumps({"level": 30})]
+(directory / "container.log").write_text(
+    "".join(json.dumps({"log": one + "\n", "stream": "stdout", "time": f"{stamp_iso}.5Z"}) + "\n" for one in wrapped)
+)
+odd = (
+    f'10.0.0.1 - - [{stamp}] "-" 408 0 "-" "-" 60.0\n10.0.0.1 - - [{stamp}] "get /\\"x\\" HTTP/1.1" 500 0 "-" "-" 1.0\n'
+)
+(directory / "odd.log").write_text(odd)
