@@ -28,21 +28,21 @@ notes:
   - Use either this module or logrotate for a log, not both. Rotated files that logrotate made are taken over, with numbers as
     with dates in the format of O(date_format).
   - Times are those of UTC.
-  - Only root of the host itself, with the capability C(CAP_SYS_PTRACE), can see all processes that write to a file. Elsewhere (in a
-    container, in a sandboxed unit, as another user) the kernel is asked about each file by a read lease, which needs
-    the file's owner or root. What is not proven to have no writer is neither compressed nor removed, and not cut by
-    O(method=in_place). Processes of another host are not seen by anybody.
+  - Only root on the host itself, with the capability C(CAP_SYS_PTRACE), can see every process that writes to a file. In a container,
+    in a sandboxed unit or as another user, the kernel is asked about each file (by a read lease, which requires root or
+    the owner of the file). A file that may still have a writer is neither compressed nor removed, and
+    O(method=in_place) does not cut it. Processes of other hosts cannot be seen.
   - Runs of one user exclude each other in a directory. Runs of different users, or in different containers, do not.
-  - A rotated file is only removed if its log exists or is named exactly in O(paths), and if it was not written to since it was
-    rotated. Where an application numbers its files itself, in a ring (C(gc.log.0) to C(gc.log.4)) or one for each process
-    (C(worker.1)), or dates them (C(app-2025-06-30T10-00-00.000.log)), keep and compress them with M(day2.ops.retention).
+  - A rotated file is removed only if its log exists or is named exactly in O(paths), and only if it has not been written to since the
+    rotation. For files that an application numbers or dates itself, such as a ring (C(gc.log.0) to C(gc.log.4)), one file for each
+    process (C(worker.1)), or C(app-2025-06-30T10-00-00.000.log), use M(day2.ops.retention).
 options:
   paths:
     description:
-      - The logs; absolute paths or globs. A glob passes over rotated files, compressed files, hidden files, directories, and, with a
+      - The logs; absolute paths or globs. A glob skips rotated files, compressed files, hidden files, directories, and, with a
         warning, symbolic links.
-      - Where a glob matches C(app.1) and C(app), and there is no C(app), C(app.1) could be a log or a rotated file. It is left alone,
-        with a warning. Name C(app), or use a glob that does not match it, such as C(app.[0-9]).
+      - If a glob matches C(app.1) and would match C(app), but C(app) does not exist, then C(app.1) could be a log or a rotated file.
+        It is skipped with a warning. Name C(app) exactly, or use a glob that does not match it, such as C(app.[0-9]).
       - FIFOs, sockets and devices are errors, and so are links and directories that are named exactly, and a file that two entries
         match.
     type: list

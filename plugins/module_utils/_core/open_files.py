@@ -36,7 +36,7 @@ class Writer(NamedTuple):
 
 # Stand-ins for a process that can't be seen from here.
 UNSEEN = Writer(0, "a process that is not visible from here", False)
-PERHAPS = Writer(0, "perhaps a process that is not visible from here", False)
+PERHAPS = Writer(0, "possibly a process that is not visible from here", False)
 
 
 def file_id(info: os.stat_result) -> FileId:

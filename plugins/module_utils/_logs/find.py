@@ -260,7 +260,7 @@ class Search:
                 place = self._places.open(path)
             except Day2Error as exc:
                 if _MAGIC.search(folder) and os.path.islink(path):
-                    self._note(f"{path} is a symbolic link in a directory that other users can write: passed over.")
+                    self._note(f"{path} is a symbolic link in a directory that other users can write: skipped.")
                     continue
                 self.problems.append(Problem(pattern, exc))
                 count += 1
@@ -282,7 +282,7 @@ class Search:
         found = _look(place, name)
         if by_glob and found.info is not None:
             if stat.S_ISLNK(found.info.st_mode):
-                self._note(f"{found.path} is a symbolic link: passed over.")
+                self._note(f"{found.path} is a symbolic link: skipped.")
                 return False
             if stat.S_ISDIR(found.info.st_mode):
                 return False
@@ -320,9 +320,9 @@ class Search:
             return
         some = ", ".join(names[:3]) + (" and %d more" % (len(names) - 3) if len(names) > 3 else "")
         self._note(
-            f"{place.directory.path}: {some} can be logs, or rotated files of a log that is missing: not touched. Name "
-            "the log, use a glob that matches only these files, or exclude them; for files that the application "
-            "numbers or dates itself there is day2.ops.retention."
+            f"{place.directory.path}: {some} could be logs, or rotated files of a missing log: skipped. Name the log "
+            "exactly, use a glob that matches only these files, or exclude them. For files that the application "
+            "numbers or dates itself, use day2.ops.retention."
         )
 
     def _note(self, text: str) -> None:

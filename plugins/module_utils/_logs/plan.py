@@ -24,8 +24,8 @@ from .rights import check_rest, check_rotation
 from .rules import check_clock, due
 
 _SPARED = (
-    "was written to since {} was last rotated, and is therefore not removed. Is it a log of its own? Then exclude it, "
-    "or name its log exactly."
+    "was written to after {} was last rotated, so it is kept. If it is a log of its own, exclude it or use a glob that "
+    "matches only such logs."
 )
 
 Held = Mapping[FileId, list[Writer]]
@@ -193,7 +193,9 @@ def _decide_interrupted(log: LogPlan) -> None:
     if log.interrupted is None:
         return
     if not in_place.is_plausible(log.target, log.interrupted):
-        log.notes += (f"{log.target.of(log.interrupted.name)} is not what a killed run leaves: not touched.",)
+        log.notes += (
+            f"{log.target.of(log.interrupted.name)} does not look like a leftover of an interrupted run: not touched.",
+        )
         log.interrupted = None
         return
     fd = -1 if log.info is None else log.directory.open_file(log.name)
@@ -230,7 +232,7 @@ def _decide_in_place(log: LogPlan, options: Options, live: Sequence[Writer]) -> 
     blind = [writer for writer in live if not writer.appends]
     if blind and not blind[0].pid:
         raise TargetError(
-            f"{log.path} is written by {blind[0]}, and whether it appends can't be told.",
+            f"{log.path} is written by {blind[0]}, so it is unknown whether it appends.",
             "Run where all processes can be seen (as root of the host, with CAP_SYS_PTRACE), or use method=rename.",
         )
     if blind:
@@ -301,10 +303,11 @@ def _decide_compression(log: LogPlan, options: Options, entry: Entry, newest: bo
         return
     final = entry.name + suffix
     if log.pairs.get(final) == OTHER and (log.target.fd, final) not in log.moved_up():
-        log.notes += (f"{log.target.of(final)} is not a copy of {entry.place.of(entry.name)}: both stay as they are.",)
+        plain = entry.place.of(entry.name)
+        log.notes += (f"{plain} and {log.target.of(final)} have different contents: both are kept as they are.",)
         return
     info = entry.file.info if entry.file is not None else log.info
     if suffix and info is not None and is_hollow(info) and (entry.file is not None or options.method == RENAME):
-        log.notes += (f"{entry.place.of(entry.name)} consists of holes and hardly any data: not compressed.",)
+        log.notes += (f"{entry.place.of(entry.name)} consists almost entirely of holes: not compressed.",)
         return
     log.compress += ((entry.place, entry.name, entry.bytes),)

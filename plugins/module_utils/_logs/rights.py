@@ -56,11 +56,11 @@ def _check_owner(log: LogPlan, options: Options) -> None:
     us = user_name(os.geteuid()) or str(os.geteuid())
     if owner != os.geteuid():
         raise TargetError(
-            f"{us} may not give the new {log.path} to {user_name(owner) or owner}, its owner.",
+            f"{us} is not permitted to make {user_name(owner) or owner} the owner of the new {log.path}.",
             f"Set owner to {us}, or work as another user (run_as).",
         )
     if group not in (made_with, os.getegid(), *os.getgroups()):
         raise TargetError(
-            f"{us} may not give the new {log.path} its group {group_name(group) or group}, and is no member of it.",
+            f"{us} is not a member of {group_name(group) or group}, the group of the new {log.path}.",
             f"Set group to one of {us}'s groups, or make {us} a member.",
         )

@@ -58,7 +58,7 @@ def due(rules: Rules, size: int, rotated: Optional[float], now: float) -> Due:
     if rules.min_age and rotated is not None:
         check_clock(rotated, now)
         if now - rotated < rules.min_age:
-            return Due(False, f"min_age is {format_duration(rules.min_age)}, and its last rotation was less ago")
+            return Due(False, f"its last rotation was less than min_age ({format_duration(rules.min_age)}) ago")
     if size < rules.min_size:
         return Due(False, f"it is smaller than min_size ({format_size(rules.min_size)})")
     if rules.size is not None and size and size >= rules.size:

@@ -37,7 +37,7 @@ def test_numbered_logs_without_a_log_of_that_name_are_left_alone(
         done = both(paths=[logs / "*"], keep=keep, max_total_size="0")
         untouched = {name: content for name, content in tree(logs).items() if name in files and name != "gc.log.0"}
         assert untouched == {name: before[name] for name in untouched}
-        assert "can be logs, or rotated files of a log that is missing: not touched" in done["warnings"][0]
+        assert "could be logs, or rotated files of a missing log: skipped" in done["warnings"][0]
     assert set(untouched) == set(files) - {"gc.log.0"}
 
 
@@ -57,7 +57,7 @@ def test_what_was_written_since_the_log_was_rotated_is_not_removed(log: Path, lo
         done = both(paths=[logs / "*"], keep={"within": "0s"}, max_total_size="0", compression="none")
         assert names(logs) == ["app.log", "app.log.2", "app.log.3"]
         assert len(done["warnings"]) == 2
-        assert f"{logs}/app.log.2 was written to since {log} was last rotated" in done["warnings"][0]
+        assert f"{logs}/app.log.2 was written to after {log} was last rotated" in done["warnings"][0]
     # a rotation moves them up: from then on they are older than that
     for text in ("two\n", "three\n"):
         log.write_text(text)
@@ -115,7 +115,7 @@ def test_links_are_passed_over(log: Path, logs: Path) -> None:
     (logs / "app.INFO").symlink_to("missing")
     (logs / "old").mkdir()
     done = both(paths=[logs / "*"])
-    assert done["warnings"] == [f"{logs}/{name} is a symbolic link: passed over." for name in ("app.INFO", "current")]
+    assert done["warnings"] == [f"{logs}/{name} is a symbolic link: skipped." for name in ("app.INFO", "current")]
     assert [one["name"] for one in done["rotations"]] == [str(log)]
     assert "matches no log" in str(failing(paths=[logs / "curr*"]))
 

@@ -67,7 +67,7 @@ def test_what_an_unseen_process_writes_is_not_compressed(
 def test_a_log_in_place_is_refused(log: Path, writer: Writer, where: list[str]) -> None:
     writer(log)
     done = rotate_from(where, paths=[str(log)], method="in_place")
-    assert "whether it appends can't be told" in done["error"]
+    assert "it is unknown whether it appends" in done["error"]
 
 
 def test_who_sees_nothing_can_still_be_told_by_the_kernel(log: Path, writer: Writer) -> None:

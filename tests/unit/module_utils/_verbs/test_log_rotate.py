@@ -249,7 +249,7 @@ def test_what_is_no_log_is_told_and_the_others_are_done(log: Path, logs: Path) -
     assert error.details["changed"]
     assert len(error.details["problems"]) == 2
     assert [one["name"] for one in error.details["rotations"] if one["rotated"]] == [str(log)]
-    assert error.details["warnings"] == [f"{logs}/link.log is a symbolic link: passed over."]
+    assert error.details["warnings"] == [f"{logs}/link.log is a symbolic link: skipped."]
     for name, words in (("directory.log", "is a directory"), ("link.log", "is a symbolic link: not followed")):
         assert words in str(failing(paths=[logs / name]))
 
@@ -461,7 +461,7 @@ def test_a_hostile_directory(log: Path, logs: Path, tmp_path: Path) -> None:
     (logs / "app.log.1").symlink_to(secret)
     for method in ("rename", "in_place"):
         error = failing(paths=[logs / "*.log"], method=method, keep={"last": 1})
-        assert f"{logs}/link.log is a symbolic link: passed over." in error.details["warnings"]
+        assert f"{logs}/link.log is a symbolic link: skipped." in error.details["warnings"]
         assert "hard.log has 2 names" in str(error)
         assert "theirs.log belongs to nobody" in str(error)
     assert secret.read_text() == "root's\n"
