@@ -63,7 +63,10 @@ options:
       - Until this moment (ISO 8601) no check raises an alarm. Its status is told all the same, but does not fail the task.
     type: str
   maintenance:
-    description: Windows in which no check raises an alarm.
+    description:
+      - Windows in which no check raises an alarm. Each has C(start) and C(end), two moments (ISO 8601) or two times of day such as
+        V("22:00") and V("02:00"), with C(days) (V(mon) to V(sun)) and C(timezone) (V(Europe/Berlin), V(+02:00)) if you like.
+      - All of a day is V("00:00") to V("24:00"). Without C(timezone) times are in UTC.
     type: list
     elements: dict
     default: []

@@ -56,8 +56,9 @@ class DnsProbe(BaseProbe):
         if answer.code != options["rcode"]:
             finding.problem("%s answers %s for %s" % (where, answer.code, what))
         elif answer.code == "NOERROR":
-            wanted = [_canonical(one) for one in options["expect"] or []]
-            missing = [one for one in wanted if one not in map(_canonical, answer.values)]
+            # Names have no case, texts have.
+            canonical = str if options["record"] == "TXT" else _canonical
+            missing = [one for one in options["expect"] or [] if canonical(one) not in map(canonical, answer.values)]
             if missing:
                 told = ", ".join(answer.values[:5]) or "nothing"
                 finding.problem("%s says %s is %s, not %s" % (where, what, told, ", ".join(missing)))

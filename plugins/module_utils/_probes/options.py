@@ -121,6 +121,8 @@ def _ranges(value: Any) -> list[tuple[int, int]]:
         match = re.fullmatch(r"\s*([0-9]+)\s*(?:-\s*([0-9]+)\s*)?", text)
         if match is None:
             raise _Wrong("is a number, a range such as 200-299, or a list of them")
+        if int(match[2] or match[1]) < int(match[1]):
+            raise _Wrong("is a range from the lower to the higher number")
         ranges.append((int(match[1]), int(match[2] or match[1])))
     return ranges
 

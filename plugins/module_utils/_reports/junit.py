@@ -4,8 +4,9 @@
 """report: {format: junit}. JUnit XML, as CI systems show it.
 
 A critical check is a failure and an unknown one an error, unless it is quiet: then it is skipped, as is what was
-skipped, and the message says what it is. JUnit knows no warning: such a test passes, and says so in its output. The
-property `status` has the status as it is.
+skipped, and the message says what it is. JUnit knows no warning: such a test passes, and the suite's output says so. A
+property of the suite has each status as it is. Ant's and Jenkins' schemas differ in what a test case may hold; this is
+what both permit.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, Outcome
 from .base import Report, plain
 
 # Only what `render` writes: an XML parser would also expand the entities of somebody else's file.
-_CASE = re.compile(r'<testcase name=("[^"]*"|\'[^\']*\')[^>]*>\s*<properties><property name="status" value="(\w+)"/>')
+_STATUS = re.compile(r'<property name=("status:[^"]*"|\'status:[^\']*\') value="(\w+)"/>')
+_COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 _QUOTES = {"&quot;": '"'}
 
 
@@ -30,22 +32,41 @@ class JUnit:
         verdicts = [_verdict(one) for one in report.outcomes]
         counts = {kind: verdicts.count(kind) for kind in ("failure", "error", "skipped")}
         made_at = datetime.fromtimestamp(int(report.made_at), timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
-        totals = 'tests="%d" failures="%d" errors="%d"' % (len(verdicts), counts["failure"], counts["error"])
+        suite = {
+            "name": _quoted(name),
+            "id": '"0"',
+            "package": '""',
+            "tests": f'"{len(verdicts)}"',
+            **{plural: f'"{counts[kind]}"' for plural, kind in _COUNTS.items()},
+            "time": f'"{report.duration_s:.3f}"',
+            "timestamp": f'"{made_at}"',
+            "hostname": _quoted(report.host or "localhost"),
+        }
         lines = [
             '<?xml version="1.0" encoding="UTF-8"?>',
-            '<testsuites %s time="%.3f">' % (totals, report.duration_s),
-            '<testsuite name=%s %s skipped="%d" time="%.3f" timestamp="%s" hostname=%s>'
-            % (_quoted(name), totals, counts["skipped"], report.duration_s, made_at, _quoted(report.host)),
+            "<testsuites>",
+            "<testsuite {}>".format(" ".join(f"{key}={value}" for key, value in suite.items())),
+            "<properties>",
+            *(
+                f'<property name={_quoted("status: " + plain(one.name))} value="{one.status}"/>'
+                for one in report.outcomes
+            ),
+            "</properties>",
         ]
         for outcome, verdict in zip(report.outcomes, verdicts):
             lines.extend(_case(outcome, verdict))
-        lines.extend(["</testsuite>", "</testsuites>", ""])
+        passed = [one for one, verdict in zip(report.outcomes, verdicts) if not verdict]
+        output = "\n".join(f"{plain(one.name)}: {one.status}: {_said(one)}" for one in passed)
+        lines.extend(
+            [f"<system-out>{escape(output)}</system-out>", "<system-err/>", "</testsuite>", "</testsuites>", ""]
+        )
         return "\n".join(lines).encode("utf-8")
 
     def answers(self, text: str) -> Optional[list[tuple[str, str]]]:
-        if "<testsuites " not in text:
+        if "<testsuites>" not in text:
             return None
-        return [(unescape(name[1:-1], _QUOTES), status) for name, status in _CASE.findall(text)]
+        found = _STATUS.findall(text)
+        return [(unescape(name[1:-1], _QUOTES).partition(":")[2].strip(), status) for name, status in found]
 
 
 def _verdict(outcome: Outcome) -> str:
@@ -54,24 +75,23 @@ def _verdict(outcome: Outcome) -> str:
     return {CRITICAL: "failure", UNKNOWN: "error", SKIPPED: "skipped"}.get(outcome.status, "")
 
 
-def _case(outcome: Outcome, verdict: str) -> list[str]:
+def _said(outcome: Outcome) -> str:
     said = plain(outcome.message)
-    if outcome.quiet and outcome.status != OK:
-        said = f"quiet, {outcome.status}: {said}"
-    lines = [
-        '<testcase name=%s classname=%s time="%.3f">'
-        % (_quoted(outcome.name), _quoted("health." + outcome.type), outcome.duration_s),
-        '<properties><property name="status" value="%s"/></properties>' % outcome.status,
-    ]
-    if verdict == "skipped":
-        lines.append(f"<skipped message={_quoted(said)}/>")
-    elif verdict:
-        lines.append(
-            '<%s type="%s" message=%s>%s</%s>' % (verdict, outcome.status, _quoted(said), escape(said), verdict)
-        )
-    else:
-        lines.append(f"<system-out>{escape(f'{outcome.status}: {said}')}</system-out>")
-    return [*lines, "</testcase>"]
+    return f"quiet, {outcome.status}: {said}" if outcome.quiet and outcome.status != OK else said
+
+
+def _case(outcome: Outcome, verdict: str) -> list[str]:
+    said = _said(outcome)
+    opening = (
+        f"<testcase name={_quoted(outcome.name)} classname={_quoted('health.' + outcome.type)}"
+        f' time="{outcome.duration_s:.3f}"'
+    )
+    if not verdict:
+        return [opening + "/>"]
+    content = f"<skipped message={_quoted(said)}/>"
+    if verdict != "skipped":
+        content = f'<{verdict} type="{outcome.status}" message={_quoted(said)}>{escape(said)}</{verdict}>'
+    return [opening + ">", content, "</testcase>"]
 
 
 def _quoted(text: str) -> str:

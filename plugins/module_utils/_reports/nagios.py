@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """report: {format: nagios}. One line a check, as a monitoring plugin prints it.
 
-    WARNING - disk: 7% free | 'disk'=7%;10:;5: 'disk time'=0.002s
+    WARNING - disk: 7% free | 'disk'=7%;10:;5: 'disk duration'=0.002s
 
 What was skipped is DEPENDENT, the name that monitoring-plugins' own utils.sh has for it.
 """
@@ -14,7 +14,7 @@ import math
 import re
 from typing import Optional
 
-from .._core.outcome import CRITICAL, OK, SKIPPED, STATUSES, UNKNOWN, WARNING, Outcome
+from .._core.outcome import CRITICAL, OK, SKIPPED, STATUSES, UNKNOWN, WARNING, Metric, Outcome
 from .base import Report, plain
 
 _WORDS = {OK: "OK", WARNING: "WARNING", CRITICAL: "CRITICAL", UNKNOWN: "UNKNOWN", SKIPPED: "DEPENDENT"}
@@ -38,14 +38,26 @@ class Nagios:
 def _line(outcome: Outcome) -> str:
     quiet = " (quiet)" if outcome.quiet and outcome.status != OK else ""
     text = f"{_WORDS[outcome.status]} - {outcome.name}: {outcome.message or outcome.status}{quiet}"
-    data = []
+    numbers = [Metric(f"{outcome.name} duration", outcome.duration_s, "s")]
     if outcome.value is not None:
-        data.append(_data(outcome.name, outcome.value, outcome.unit, outcome.warn, outcome.crit))
-    for one in outcome.metrics:
-        data.append(_data(f"{outcome.name} {one.name}", one.value, one.unit, one.warn, one.crit))
-    data.append(_data(f"{outcome.name} time", outcome.duration_s, "s", None, None))
+        numbers.append(Metric(outcome.name, outcome.value, outcome.unit, outcome.warn, outcome.crit))
+    numbers.extend(one._replace(name=f"{outcome.name} {one.name}") for one in outcome.metrics)
+    taken: set[str] = set()
+    data = [_data(_label(one.name, taken), one.value, one.unit, one.warn, one.crit) for one in numbers]
+    data.append(data.pop(0))  # the duration has its name before all others, and stands last
     # The first "|" begins the numbers.
     return "{} | {}".format(plain(text.replace("|", "/")), " ".join(one for one in data if one))
+
+
+def _label(text: str, taken: set[str]) -> str:
+    """The label, with a number where it is taken: a line has each once."""
+    plain_text = plain(text.replace("=", "_").replace("|", "/"))
+    label, number = plain_text, 1
+    while label in taken:
+        number += 1
+        label = f"{plain_text} {number}"
+    taken.add(label)
+    return label
 
 
 def _data(label: str, value: float, unit: str, warn: Optional[float], crit: Optional[float]) -> str:
@@ -54,7 +66,7 @@ def _data(label: str, value: float, unit: str, warn: Optional[float], crit: Opti
     # "10:" alarms below 10. Where only one threshold is given, its direction is not told: then it is left out.
     below = "" if warn is None or crit is None or warn <= crit else ":"
     limits = ";".join(_number(one) + below for one in (warn, crit) if one is not None and math.isfinite(one))
-    quoted = plain(label.replace("=", "_").replace("|", "/")).replace("'", "''")
+    quoted = label.replace("'", "''")
     known = warn is not None and crit is not None
     return f"'{quoted}'={_number(value)}{_UNITS.get(unit, '')}" + (f";{limits}" if known and limits else "")
 

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
-from .._core.units import parse_time
 from .._probes.base import Option, Probe
 from .._probes.options import parse, parse_limits
 from .._probes.registry import PROBES
+from .check_windows import Window, read_windows
 
 COMMON: dict[str, Option] = {
     "name": Option(
@@ -33,35 +32,7 @@ COMMON: dict[str, Option] = {
     "cooldown": Option("duration", "For how long an alarm is not repeated. The default is the task's."),
     "failures": Option("count", "How many bad runs in a row raise an alarm. The default is the task's."),
 }
-_WINDOW = {
-    "start": Option("text", "", required=True),
-    "end": Option("text", "", required=True),
-    "days": Option("list", "", choices=("mon", "tue", "wed", "thu", "fri", "sat", "sun")),
-}
-_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SHOWN = 50  # problems in one message
-
-
-class Window(NamedTuple):
-    """A time of maintenance: once (`start` and `end`), or each day from a minute of the day to another, in UTC."""
-
-    start: Optional[datetime]
-    end: Optional[datetime]
-    minutes: tuple[int, int]
-    days: tuple[int, ...]
-
-    def holds(self, now: datetime) -> bool:
-        """Is it now? A window that passes midnight belongs to the day on which it starts."""
-        if self.start is not None and self.end is not None:
-            return self.start <= now < self.end
-        first, last = self.minutes
-        minute, day = now.hour * 60 + now.minute, now.weekday()
-        if first <= last:
-            return first <= minute < last and day in self.days
-        return (minute >= first and day in self.days) or (
-            minute < last and (now - timedelta(days=1)).weekday() in self.days
-        )
 
 
 class Check(NamedTuple):
@@ -123,7 +94,7 @@ def read_checks(given: Sequence[Any], defaults: Mapping[str, Any]) -> list[Check
 def _common(defaults: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     names = ("timeout", "retries", "interval", "quiet_until", "maintenance", "cooldown", "failures")
     common = parse({name: COMMON[name] for name in names}, defaults, problems)
-    common["maintenance"] = _windows(common["maintenance"], problems)
+    common["maintenance"] = read_windows(common["maintenance"], problems)
     if common["timeout"] == 0:
         problems.append("timeout must not be 0")
     return common
@@ -144,7 +115,7 @@ def _read(given: Mapping[str, Any], defaults: Mapping[str, Any], problems: list[
             problems.append("%s is not an option of type %s%s" % (name, kind, _elsewhere(kind, name)))
         options = parse(probe_type.OPTIONS, given, problems)
         held = parse_limits(probe_type.LIMITS, given, problems)
-        windows = _windows(common["maintenance"], problems)
+        windows = read_windows(common["maintenance"], problems)
         if common["timeout"] == 0:
             problems.append("timeout must not be 0")
         if (common["weight"] or 0) < 0:
@@ -180,32 +151,6 @@ def _elsewhere(kind: str, name: str) -> str:
     if kind == "load" and name in ("url", "rate", "duration"):
         return " (which is the load average); for requests at a rate take type load_test"
     return ""
-
-
-def _windows(given: Optional[Sequence[Mapping[str, Any]]], problems: list[str]) -> tuple[Window, ...]:
-    windows = []
-    for number, one in enumerate(given or ()):
-        where = "maintenance[%d]." % number
-        problems.extend("%s%s is not an option" % (where, name) for name in one if name not in _WINDOW)
-        before = len(problems)
-        values = parse(_WINDOW, one, problems, where)
-        if len(problems) > before:
-            continue
-        clocks = [_CLOCK.fullmatch(values[name]) for name in ("start", "end")]
-        days = tuple(_DAYS.index(day) for day in values["days"] or _DAYS)
-        if all(clocks):
-            first, last = (int(clock[1]) * 60 + int(clock[2]) for clock in clocks if clock)
-            windows.append(Window(None, None, (first, last), days))
-            continue
-        try:
-            start, end = parse_time(values["start"]), parse_time(values["end"])
-        except InvalidRequest:
-            problems.append("%sstart and end are two times (ISO 8601), or two times of day such as 22:30 (UTC)" % where)
-            continue
-        if start >= end or values["days"]:
-            problems.append("%sstart is before end, and days go with times of day" % where)
-        windows.append(Window(start, end, (0, 0), days))
-    return tuple(windows)
 
 
 def _dependencies(checks: Sequence[Check]) -> list[str]:

@@ -43,6 +43,11 @@ def test_records(check: Check, server: dict[str, Any], query: str, record: str, 
     assert 0 < result["value"] < 1
 
 
+def test_texts_have_case_and_names_have_none(check: Check, server: dict[str, Any]) -> None:
+    assert check("dns", query="text.test", record="TXT", expect="Hello world", **server)["status"] == "critical"
+    assert check("dns", query="WWW.Test", expect="192.0.2.1", **server)["status"] == "ok"
+
+
 def test_another_answer_than_expected(check: Check, server: dict[str, Any]) -> None:
     result = check("dns", query="www.test", expect=["192.0.2.1", "192.0.2.7"], **server)
     assert result["status"] == "critical"

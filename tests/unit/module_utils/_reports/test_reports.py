@@ -104,6 +104,28 @@ def test_nagios_has_a_line_a_check(outcomes: list[Outcome]) -> None:
         number = r"-?[0-9]+(\.[0-9]+)?"
         entry = rf"'([^'=]|'')*'={number}(s|%|B)?(;{number}:?)?(;{number}:?)?"
         assert re.fullmatch(rf"{entry}( {entry})*", data), data
+        labels = re.findall(r"'((?:[^'=]|'')*)'=", data)
+        assert len(labels) == len(set(labels)), data
+
+
+def test_labels_of_nagios_stand_once_in_a_line() -> None:
+    metrics = (Metric("duration", 1.0), Metric("a=b", 2.0), Metric("a_b", 3.0))
+    (line,) = FORMATS["nagios"]().render(report([outcome(value=4.0, metrics=metrics)]), "app").decode().splitlines()
+    assert line == "OK - api: said | 'api'=4 'api duration 2'=1 'api a_b'=2 'api a_b 2'=3 'api duration'=0.012s"
+
+
+def test_junit_holds_what_both_schemas_permit() -> None:
+    outcomes = [outcome(f"{status} {quiet}", status, quiet=quiet) for status in STATUSES for quiet in (False, True)]
+    root = ET.fromstring(FORMATS["junit"]().render(report(outcomes, host=""), "app"))
+    assert (root.tag, root.attrib) == ("testsuites", {})
+    (suite,) = root
+    assert [one.tag for one in suite] == ["properties", *["testcase"] * len(outcomes), "system-out", "system-err"]
+    assert suite.attrib["hostname"] == "localhost"
+    assert {one.attrib["name"]: one.attrib["value"] for one in suite[0]}["status: critical True"] == "critical"
+    for case in suite.findall("testcase"):
+        assert set(case.attrib) == {"name", "classname", "time"}
+        assert [one.tag for one in case] in ([], ["skipped"], ["error"], ["failure"])
+    assert "warning False: warning: said" in (suite.findtext("system-out") or "")
 
 
 SERIES = re.compile(r'(\w+)\{((?:\w+="(?:[^"\\\n]|\\["\\n])*",?)+)\} (NaN|[+-]Inf|-?[0-9.]+(?:e[+-]?[0-9]+)?)')
@@ -142,10 +164,10 @@ def test_lines_of_nagios_in_full() -> None:
         outcome("it's=x", "skipped", value=math.nan),
     ]
     assert FORMATS["nagios"]().render(report(outcomes), "app").decode().splitlines() == [
-        "CRITICAL - disk: 3% free / now rm it | 'disk'=3%;10:;5: 'disk time'=0.012s",
-        "WARNING - db: said (quiet) | 'db lag'=4.5s 'db time'=0.012s",
-        "DEPENDENT - it's=x: said | 'it''s_x time'=0.012s",
-        "OK - api: said | 'api'=0.012s;1;5 'api time'=0.012s",
+        "CRITICAL - disk: 3% free / now rm it | 'disk'=3%;10:;5: 'disk duration'=0.012s",
+        "WARNING - db: said (quiet) | 'db lag'=4.5s 'db duration'=0.012s",
+        "DEPENDENT - it's=x: said | 'it''s_x duration'=0.012s",
+        "OK - api: said | 'api'=0.012s;1;5 'api duration'=0.012s",
     ]
 
 

@@ -109,6 +109,52 @@ def test_a_window_that_passes_midnight_belongs_to_the_day_on_which_it_starts(now
     assert parsed.maintenance[0].holds(datetime.fromisoformat(now + "+00:00")) is quiet
 
 
+@pytest.mark.parametrize(
+    ("window", "now", "quiet"),
+    [
+        ({"start": "00:00", "end": "24:00", "days": ["sat"]}, "2025-06-28T23:59:59+00:00", True),
+        ({"start": "00:00", "end": "24:00", "days": ["sat"]}, "2025-06-29T00:00:00+00:00", False),
+        ({"start": 1320, "end": 1440}, "2025-06-28T22:00:00+00:00", True),  # 22:00 and 24:00 without quotes
+        ({"start": 1320, "end": "23:00"}, "2025-06-28T21:59:00+00:00", False),
+        ({"start": "22:00", "end": "23:00", "timezone": "Europe/Berlin"}, "2025-06-28T20:30:00+00:00", True),
+        ({"start": "22:00", "end": "23:00", "timezone": "Europe/Berlin"}, "2025-01-28T20:30:00+00:00", False),
+        ({"start": "22:00", "end": "23:00", "timezone": "Europe/Berlin"}, "2025-01-28T21:30:00+00:00", True),
+        ({"start": "22:00", "end": "02:00", "days": ["sat"], "timezone": "+02:00"}, "2025-06-28T23:59:00+00:00", True),
+        ({"start": "22:00", "end": "02:00", "days": ["sat"], "timezone": "-05:00"}, "2025-06-29T03:30:00+00:00", True),
+        (
+            {"start": "2025-06-28 22:00", "end": "2025-06-28 23:00", "timezone": "Europe/Berlin"},
+            "2025-06-28T20:30:00+00:00",
+            True,
+        ),
+        (
+            {"start": "2025-06-28T22:00Z", "end": "2025-06-28T23:00Z", "timezone": "Europe/Berlin"},
+            "2025-06-28T22:30:00+00:00",
+            True,
+        ),
+    ],
+)
+def test_windows(window: dict[str, Any], now: str, quiet: bool) -> None:
+    check = {"name": "d", "type": "disk", "path": "/", "maintenance": [window]}
+    (parsed,) = read_checks([check], {"timeout": 5, "retries": 0, "interval": 1})
+    assert parsed.maintenance[0].holds(datetime.fromisoformat(now)) is quiet
+
+
+@pytest.mark.parametrize(
+    ("window", "problem"),
+    [
+        ({"start": 2200, "end": "23:00"}, "two times of day in quotes, such as '22:30'"),
+        ({"start": "22:00", "end": "22:00"}, "for all of it write 00:00 and 24:00"),
+        ({"start": "24:00", "end": "02:00"}, "for all of it write 00:00 and 24:00"),
+        ({"start": "22:00", "end": "23:00", "timezone": "Mars/Base"}, "timezone 'Mars/Base' is not known here"),
+        ({"start": "22:00", "end": "23:00", "timezone": "../../etc/passwd"}, "is not known here"),
+        ({"start": "2025-01-02", "end": "2025-01-01"}, "start is before end"),
+    ],
+)
+def test_windows_that_make_no_sense(window: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidRequest, match=problem):
+        run([command("c", "true", maintenance=[window])])
+
+
 def test_the_invocation_does_not_hold_the_checks() -> None:
     shown = health_check.echo({"checks": [{"url": "http://bob:S3cr3t@x/"}], "timeout": "1s"})
     assert shown == {"checks": "1 checks", "timeout": "1s"}

@@ -44,6 +44,7 @@ def test_every_mistake_is_said_with_the_check_s_name_before_anything_runs(tmp_pa
                 "text",
                 {"name": "relative", "type": "file", "path": "motd"},
                 {"name": "window", "type": "disk", "path": "/", "maintenance": [{"start": "25:00", "end": "26:00"}]},
+                {"name": "range", "type": "http", "url": "http://x/", "status": "5-1"},
                 {"name": "path", "type": "json", "path": "/x", "json": [{"path": "$..", "equal": 1}]},
             ]
         )
@@ -66,7 +67,8 @@ def test_every_mistake_is_said_with_the_check_s_name_before_anything_runs(tmp_pa
             "relative: path is an absolute path (a relative one would start in the connection's directory), not 'motd'",
             "",
         ),
-        ("window: maintenance[0].start and end are two times", ""),
+        ("window: maintenance[0].start and end are two times of day", "'25:00'"),
+        ("range: status is a range from the lower to the higher number, not '5-1'", ""),
         ("path: json[0].equal is not an option", ""),
     ]:
         assert any(one.startswith(start) and text in one for one in problems), (start, problems)
