@@ -31,8 +31,8 @@ step_setup() {
   # Its many packages take longer than all the others together.
   need_newest_controller &
   need_oldest_controller
-  need_node "$OLDEST_NODE"
-  need_node "$NEWEST_NODE"
+  need_node "$(node_python oldest)"
+  need_node "$(node_python newest)"
   need_s3_server
   need_npm
   wait $!
@@ -105,11 +105,18 @@ step_affected() {
   newest python dev/affected_tests.py "$base" 100 -q -n auto
 }
 
-step_unit_node_oldest() { pytest_on_node "$OLDEST_NODE" tests/unit/module_utils; }
-step_unit_node_newest() { pytest_on_node "$NEWEST_NODE" tests/unit/module_utils; }
+step_unit_node_oldest() { pytest_on_node "$(node_python oldest)" tests/unit/module_utils; }
+
+step_unit_node_newest() {
+  if [[ $(node_python newest) == "$(node_python oldest)" ]]; then
+    note_not_run "unit tests on a second Python (only $(node_python oldest) is here)"
+  else
+    pytest_on_node "$(node_python newest)" tests/unit/module_utils
+  fi
+}
 
 # Crashes, full disks and flipped bits: slow, and the same on every Python.
-step_faults() { pytest_on_node "$OLDEST_NODE" tests/faults; }
+step_faults() { pytest_on_node "$(node_python oldest)" tests/faults; }
 
 # Managed nodes have no ansible-core: what runs there is tested without it.
 pytest_on_node() {
@@ -124,8 +131,8 @@ pytest_on_node() {
 step_unit_oldest() { oldest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils; }
 step_unit_newest() { newest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils; }
 
-step_integration_oldest() { integration oldest "$OLDEST_NODE"; }
-step_integration_newest() { integration newest "$NEWEST_NODE"; }
+step_integration_oldest() { integration oldest "$(node_python oldest)"; }
+step_integration_newest() { integration newest "$(node_python newest)"; }
 
 # integration CONTROLLER NODE-PYTHON: every target (or those in TARGETS), on this machine, in a copy that looks like a collection.
 integration() {
