@@ -196,8 +196,22 @@ options:
     description:
       - The types of columns, as a mapping from C(COLLECTION.FIELD) to a type, or to a type and the unit of numbers that are times
         (C(s), C(ms) or C(us)), for example V(timestamptz from ms).
+      - Types are C(bigint), C(boolean), C(bytea), C(date), C(integer), C(interval), C(jsonb), C(numeric), C(real), C(text),
+        C(timestamp), C(timestamptz) and C(uuid). Text is converted where it is exactly a value of that type, for example V(t), V(f),
+        V(true) and V(false) to a boolean.
+      - Without it, a column of SQLite that is declared with a name like C(DATETIME), and has nothing but ISO 8601 times (all with
+        or all without an offset, or all dates), becomes a timestamp or date, and a C(BOOLEAN) with nothing but truth values a boolean.
       - With O(target_tables=existing), only the unit matters, as the types are the target's.
     type: dict
+  odd:
+    description:
+      - What to do with a column whose values are of several kinds, like V(10) and V(lots), or that can't have the type in O(types).
+      - V(fail), nothing is changed, and all such columns are listed with the kinds, the first value of each, and its key.
+      - V(reject), the column gets the type of most values. Records with others are rejected, see O(day2.ops.migrate#module:rejects).
+      - V(wider), the column becomes JSON (C(jsonb) in PostgreSQL), with a warning.
+      - The default is V(fail) for SQLite and PostgreSQL as the source, and V(wider) for documents.
+    type: str
+    choices: [fail, reject, wider]
   time_zone:
     description:
       - The time zone of times without an offset that go into a column of type C(timestamptz), for example V(UTC) or

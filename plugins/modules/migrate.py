@@ -287,6 +287,13 @@ migration:
           description: Records that the target can't hold.
           type: int
           sample: 0
+        rejects:
+          description:
+            - The first of them, with their keys as JSON and the reasons. Known from comparing, as in check mode; what a run finds out
+              as it writes is in the file O(rejects).
+          type: list
+          elements: dict
+          sample: [{"key": "[7]", "reason": "the field qty is of kind integer, and the value is text"}]
         records_per_second:
           description: Records written per second.
           type: float

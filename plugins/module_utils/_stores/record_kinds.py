@@ -64,6 +64,10 @@ class Kinds:
         """Was there a null?"""
         return any("" in kinds for kinds in self._seen.values())
 
+    def mixed(self) -> set[str]:
+        """The fields whose values have nothing in common but that JSON can hold them."""
+        return {name for name, kinds in self._seen.items() if JSON not in kinds and combined(kinds - {""}) == JSON}
+
     def sole(self, name: str) -> Optional[str]:
         """The kind of all values of a field: text, or integer of at most 64 bits; "" without any; None of others."""
         kinds = self._seen.get(name, set()) - {""}

@@ -36,6 +36,7 @@ class Field(NamedTuple):
 
     `counter`: the highest number that the store has given to a record, which may be gone; 0: none.
     `size`: how many characters a text has at most; or digits, and how many of them behind the point; (): no limit.
+    `declared`: the type that PostgreSQL should give it, where its kind does not say that.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Field(NamedTuple):
     identity: bool = False  # the store numbers new records itself
     counter: int = 0
     size: tuple[int, ...] = ()
+    declared: str = ""
 
 
 class Index(NamedTuple):

@@ -27,6 +27,12 @@ _CAST = re.compile(r"::[a-z_ ]+(?:\([0-9, ]+\))?$", re.I)
 MOMENTS = {NOW: (TEXT, TIMESTAMP, TIMESTAMPTZ), TODAY: (TEXT, DATE), CLOCK: (TEXT,)}
 
 
+_BOOLEANS = {
+    **dict.fromkeys(("1", "'1'", "'t'", "'true'"), "true"),
+    **dict.fromkeys(("0", "'0'", "'f'", "'false'"), "false"),
+}
+
+
 def portable_default(text: Optional[str], kind: str, spellings: Mapping[str, str]) -> Optional[str]:
     """A default as `Field.default` has it; None where there is none, and for an expression of one store only.
 
@@ -41,7 +47,7 @@ def portable_default(text: Optional[str], kind: str, spellings: Mapping[str, str
         return None
     literal = match[1].upper() if match[1][0] in "cC" else match[1]
     if kind == BOOLEAN:
-        return {"1": "true", "0": "false"}.get(literal, literal)
+        return _BOOLEANS.get(literal.lower(), literal)
     return literal
 
 

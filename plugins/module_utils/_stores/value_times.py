@@ -158,3 +158,31 @@ def interval_of(value: Any, times: TimeOptions) -> timedelta:
         except OverflowError:
             raise Refused("is too long") from None
     raise Refused("is not a number")
+
+
+def iso_class(text: str) -> str:
+    """What ISO 8601 text is: "iso-naive", "iso-zone", "iso-date"; "" for other text, or finer than a microsecond."""
+    match = _ISO.fullmatch(text) if text[:1].isdigit() else None
+    if match is None:
+        return ""
+    try:
+        _from_iso(text)
+    except Refused:
+        return ""
+    if match[8] is not None:
+        return "iso-zone"
+    return "iso-naive" if match[4] is not None else "iso-date"
+
+
+def interval_text(microseconds: int) -> str:
+    """A length of time as PostgreSQL writes it."""
+    sign = "-" if microseconds < 0 else ""
+    days, rest = divmod(abs(microseconds), 86_400 * 10**6)
+    seconds, fraction = divmod(rest, 10**6)
+    clock = "%s%02d:%02d:%02d" % (sign, seconds // 3600, seconds // 60 % 60, seconds % 60)
+    if fraction:
+        clock += (".%06d" % fraction).rstrip("0")
+    if not days:
+        return clock
+    words = "%s%d day%s" % (sign, days, "" if days == 1 and not sign else "s")
+    return "%s %s" % (words, clock) if rest else words

@@ -27,6 +27,7 @@ from .migrate_plan import Plan, Request, foreseen, look
 from .migrate_report import refusal, report
 from .migrate_survey import Reference, dangling, parse_reference
 
+_NAMED = 5  # rejects in a message
 _STORE = {"type": "dict", "options": argument_spec()}
 
 ARGUMENTS: dict[str, Any] = {
@@ -49,6 +50,7 @@ ARGUMENTS: dict[str, Any] = {
         on_existing={"type": "str", "choices": ["fail", "merge", "replace"], "default": "fail"},
         target_tables={"type": "str", "choices": ["auto", "create", "existing"], "default": "auto"},
         types={"type": "dict"},
+        odd={"type": "str", "choices": ["fail", "reject", "wider"]},
         time_zone={"type": "str"},
         batch_size={"type": "int", "default": 5000},
         workers={"type": "int"},
@@ -221,8 +223,9 @@ def _needed(ready: Plan) -> int:
 def _check_allowed(ready: Plan) -> None:
     for job in ready.jobs:
         one = job.comparison
+        first = "; ".join("%s: %s" % pair for pair in one.reasons[:_NAMED])
         if job.comparison.rejected > ready.request.params["max_rejects"]:
-            raise refusal(job.source.name, one.rejected, ready.request.params["max_rejects"], "")
+            raise refusal(job.source.name, one.rejected, ready.request.params["max_rejects"], first)
     if ready.request.mode != "fail" or ready.resumed is not None:
         return
     blocked = [

@@ -22,14 +22,17 @@ from .._core.tagged_json import decode
 from .._stores.record_store import Record
 
 _RANGES = 2**16  # of 10,000,000 records each has 150
-_LISTED = 20  # keys in messages and results
+LISTED = 20  # keys in messages and results
 
 # Reads all records of a collection, many at a time; in the store's own order if the argument says so.
 Reading = Callable[[bool], Iterable[Sequence[Record]]]
 
 
 class Comparison(NamedTuple):
-    """How a target's collection differs from the source's. `keys`: the first that differ, as JSON, and how."""
+    """How a target's collection differs from the source's. `keys`: the first that differ, as JSON, and how.
+
+    `reasons`: of the first records that the target can't hold, their keys as JSON, and why.
+    """
 
     added: int = 0
     changed: int = 0
@@ -37,6 +40,7 @@ class Comparison(NamedTuple):
     left: int = 0
     rejected: int = 0
     keys: tuple[tuple[str, str], ...] = ()
+    reasons: tuple[tuple[str, str], ...] = ()
 
 
 class _Side(NamedTuple):
@@ -107,10 +111,11 @@ def compare(
         return Comparison(left=left)
     counts = {"added": 0, "changed": 0, "left": left, "rejected": 0, "removed": 0}
     listed: list[tuple[str, str]] = []
+    reasons: list[tuple[str, str]] = []
 
     def tell(text: bytes, what: str) -> None:
         counts[what] += 1
-        if len(listed) < _LISTED:
+        if len(listed) < LISTED:
             listed.append((text.decode(), what))
 
     with scratch_database(scratch) as connection:
@@ -125,8 +130,10 @@ def compare(
                 connection.execute("DELETE FROM record WHERE key = ?", (text,))
             if row is not None and row[0] == _digest(record):
                 counts["left"] += 1
-            elif refuses(record):
+            elif reason := refuses(record):
                 counts["rejected"] += 1
+                if len(reasons) < LISTED:
+                    reasons.append((text.decode(), reason))
             else:
                 tell(text, "added" if row is None else "changed")
                 if differing is not None:
@@ -135,7 +142,7 @@ def compare(
             tell(bytes(text), "removed")
             if extra is not None:
                 extra(tuple(decode(bytes(text))))
-    return Comparison(keys=tuple(listed), **counts)
+    return Comparison(keys=tuple(listed), reasons=tuple(reasons), **counts)
 
 
 def _digest(record: Record) -> bytes:

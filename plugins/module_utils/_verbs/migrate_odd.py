@@ -32,7 +32,7 @@ class Oddities:
         for one in wrong:
             place = one.column, one.reason
             self._seen[place] = self._seen.get(place, 0) + 1
-            self._first.setdefault(place, "%s, key %s" % (_shown(one.value), _shown(key)))
+            self._first.setdefault(place, "%s, key %s" % (shown(one.value), shown(key)))
         if self.count <= self._most:
             reason = "; ".join("%s %s" % (one.column, one.reason) for one in wrong)
             self.rejects.append(Reject(self._info.name, key, reason, record))
@@ -45,7 +45,8 @@ class Oddities:
         ]
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as JSON, not longer than a message bears."""
     try:
         text = encode_json(list(value) if isinstance(value, tuple) else value)
     except (TypeError, ValueError):

@@ -12,13 +12,15 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.progress import Progress
+from .._core.tagged_json import encode as encode_json
 from .._stores.as_stored import beside, for_same_type
 from .._stores.record_kinds import Kinds
-from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStore
+from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStore, key_of
 from .._stores.sql_defaults import fitting
 from .._stores.sql_schema import alike, marked, shaped
-from .migrate_compare import Comparison, compare
+from .migrate_compare import LISTED, Comparison, compare
 from .migrate_survey import Reference, Survey, survey
+from .migrate_typed import check, settled, typed
 
 OVERALL = "*"  # the position of the migration as a whole
 
@@ -84,7 +86,15 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
     if source.type == target.type:
         infos = [for_same_type(info, existing.get(info.name, info)) for info in infos]
     positions = target.positions([OVERALL, *[info.name for info in infos]])
+    as_typed = typed(request.params, source, target, infos, existing=existing, progress=progress)
+    source, problems = as_typed.source, list(as_typed.problems)
     found = [_surveyed(request, source, target, info=info, existing=existing, progress=progress) for info in infos]
+    for number, (info, one) in enumerate(zip(infos, found)):
+        if info.name not in existing:
+            final, against = settled(as_typed, info, one[0], one[2].kinds, progress)
+            found[number] = final, *one[1:]
+            problems += against
+    check(problems)
     source.check_unchanged()
     # a table that a killed run has made may still lack its indexes and foreign keys
     ours = {name for name, position in positions.items() if position and position.get("made")}
@@ -187,11 +197,18 @@ def _foreseen(ready: Plan, job: Job) -> Job:
         return job
     ready.progress.start("Looking what %s can hold of %s" % (ready.target.location, job.source.name), unit="records")
     count, rejected = 0, 0
+    reasons: list[tuple[str, str]] = []
     for chunk in ready.source.chunks(job.source, ordered=False):
-        rejected += sum(1 for record in chunk if ready.target.refuses(job.target, record))
+        for record in chunk:
+            reason = ready.target.refuses(job.target, record)
+            rejected += bool(reason)
+            if reason and len(reasons) < LISTED:
+                reasons.append((encode_json(list(key_of(job.target, record))), reason))
         count += len(chunk)
         ready.progress.update(count)
-    return job._replace(comparison=job.comparison._replace(added=count - rejected, rejected=rejected))
+    return job._replace(
+        comparison=job.comparison._replace(added=count - rejected, rejected=rejected, reasons=tuple(reasons))
+    )
 
 
 def selected(request: Request, source: RecordStore) -> list[Info]:

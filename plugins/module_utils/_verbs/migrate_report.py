@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from .._core.errors import TargetError
 from .._core.units import format_duration
+from .._stores.record_store import DECIMAL
 
 if TYPE_CHECKING:
     from .migrate_plan import Job, Plan
@@ -84,12 +85,23 @@ def _notes(ready: Plan) -> list[str]:
                 % (job.source.name, job.source.native, ", ".join(job.source.peculiar))
             )
         if ready.target.columns and not job.there:
-            notes += _unkept(job)
+            notes += [*_unkept(job), *_as_text(ready, job)]
     if not ready.source.consistent and ready.source.type == "dynamodb":
         notes.append(
             "DynamoDB has no snapshots: what is written to it during the migration makes the verification fail."
         )
     return notes
+
+
+def _as_text(ready: Plan, job: Job) -> list[str]:
+    """The numbers that SQLite keeps as text, which has all their digits and another order."""
+    if ready.target.type != "sqlite" or ready.source.type == "sqlite":
+        return []
+    names = [field.name for field in job.target.fields if field.kind == DECIMAL]
+    listed = ", ".join("%s.%s" % (job.source.name, name) for name in names)
+    return (
+        ["Decimals are text in SQLite, and sorted as text: %s. Use CAST(… AS REAL) to sort." % listed] if names else []
+    )
 
 
 def _unkept(job: Job) -> list[str]:
@@ -128,6 +140,7 @@ def _row(job: Job, done: Optional[Done], check: bool) -> dict[str, Any]:
         "removed": one.removed,
         "left": one.left,
         "rejected": done.rejected if done and job.changes else one.rejected,
+        "rejects": [{"key": key, "reason": reason} for key, reason in one.reasons],
         "records_per_second": _rate(done.written, done.seconds) if done else 0.0,
         "digest": job.survey.hexdigest(),
     }

@@ -100,7 +100,7 @@ def test_columns_that_refer_to_each_other_are_of_one_kind(stores: Stores, kind: 
         "INSERT INTO tick VALUES (1, 2)",
     )
     target = stores(kind)
-    four_steps(source, target)
+    four_steps(source, target, odd="wider")
     (reference,) = described(target, "axis").foreign_keys
     assert reference._replace(name="") == ForeignKey(("unit",), "unit", ("code",))
     if kind == "postgresql":

@@ -1,0 +1,182 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which type a column gets in the target, decided from what one reading has seen of its values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest
+from .._stores.postgresql_types import Codec, Column, Given, codec
+from .._stores.record_kinds import combined, kind_of
+from .._stores.record_store import (
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DECIMAL,
+    INTEGER,
+    JSON,
+    REAL,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+)
+from .._stores.value_times import TimeOptions, interval_text, iso_class
+from .migrate_types import Wanted
+
+# What `types` may name: the kind, the type in PostgreSQL where the kind does not say it, and the type that converts.
+_NAMED: Mapping[str, tuple[str, str, str]] = {
+    "bigint": (INTEGER, "", "int8"),
+    "boolean": (BOOLEAN, "", "bool"),
+    "bytea": (BYTES, "", "bytea"),
+    "date": (DATE, "", "date"),
+    "integer": (INTEGER, "", "int8"),
+    "interval": (TEXT, "interval", "interval"),
+    "jsonb": (JSON, "", "jsonb"),
+    "numeric": (DECIMAL, "", "numeric"),
+    "real": (REAL, "", "float8"),
+    "text": (TEXT, "", "text"),
+    "timestamp": (TIMESTAMP, "", "timestamp"),
+    "timestamptz": (TIMESTAMPTZ, "", "timestamptz"),
+    "uuid": (TEXT, "uuid", "uuid"),
+}
+FLAG = "boolean as text"
+_FLAGS = ("t", "f", "true", "false")
+_TIMES = ("timestamp", "timestamptz", "interval")
+# The types of columns that exist, and into which values of other kinds are converted.
+_EXISTING = {
+    BOOLEAN: "boolean",
+    TIMESTAMP: "timestamp",
+    TIMESTAMPTZ: "timestamptz",
+    DATE: "date",
+}
+BOOLEANS = ("BOOL", "BOOLEAN")
+_ISO = {"iso-naive": "timestamp", "iso-zone": "timestamptz", "iso-date": "date"}
+
+
+class Seen:
+    """What one reading has seen of a column: how many values of each class, and the first of each with its key."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.first: dict[str, tuple[Any, Any]] = {}
+
+    def add(self, name: str, value: Any, key: Any) -> None:
+        """Take note of a value of that class."""
+        self.counts[name] = self.counts.get(name, 0) + 1
+        self.first.setdefault(name, (value, key))
+
+
+class Decision(NamedTuple):
+    """`kind`: of the field. `convert`: what its values go through, None for nothing; raises Refused.
+
+    :param declared: the type in PostgreSQL where the kind does not say it.
+    :param rejected: records that will be rejected.
+    :param note: what the user should know.
+    """
+
+    kind: str
+    convert: Optional[Callable[[Any], Any]] = None
+    declared: str = ""
+    rejected: int = 0
+    note: str = ""
+
+
+class Odd(Exception):
+    """Values are not of one kind, or not of the one that is wanted; the text says which, and what may be done."""
+
+
+def class_of(value: Any, flags: bool = False) -> str:
+    """The class of a value that is not null, in words.
+
+    :param flags: text may stand for a boolean.
+    """
+    if isinstance(value, str):
+        return iso_class(value) or (FLAG if flags and value.lower() in _FLAGS else TEXT)
+    kind = kind_of(value)
+    return {"big": "large integer", "wide": INTEGER, "infinite": REAL, "endless": TEXT}.get(kind, kind)
+
+
+def wanted_type(name: str, given: Optional[Wanted], existing: str, time_options: TimeOptions) -> Optional[Decision]:
+    """What the option `types`, or the kind of an existing column, makes of a column; None where they say nothing.
+
+    :raises InvalidRequest: `types` names no type, or a unit for one that is no time.
+    """
+    if given is not None and given.kind not in _NAMED:
+        raise InvalidRequest(
+            "types: %s: %s is not a known type." % (name, given.kind), "Types are: %s." % ", ".join(sorted(_NAMED))
+        )
+    if given is not None and given.unit and given.kind not in _TIMES:
+        raise InvalidRequest("types: %s: a number of %s is not a %s." % (name, given.unit, given.kind))
+    word = _EXISTING.get(existing, "")
+    if given is not None and existing in ("", _NAMED[given.kind][0]):
+        word = given.kind
+    if not word:
+        return None
+    kind, declared, catalog = _NAMED[word]
+    times = time_options._replace(unit=given.unit if given is not None else "")
+    found = codec(Column(name, catalog, word), times, Given())
+    return Decision(kind, _converter(word, found), declared)
+
+
+def _converter(word: str, found: Optional[Codec]) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        model = found.model(value) if found is not None else value
+        return interval_text(model) if word == "interval" and isinstance(model, int) else model
+
+    return convert
+
+
+def inferred(declared: str, seen: Mapping[str, int]) -> Optional[Decision]:
+    """What the values of a column of SQLite make of its declared type; None where that is no question.
+
+    :param declared: its type, as DATETIME or BOOLEAN.
+    :param seen: how many values there are of each class.
+    """
+    words = declared.upper()
+    if not seen:
+        return None
+    if words in BOOLEANS:
+        if FLAG in seen and set(seen) <= {BOOLEAN, FLAG}:
+            return wanted_type("", Wanted("boolean"), "", TimeOptions())
+        return Decision(INTEGER, int) if INTEGER in seen and set(seen) <= {BOOLEAN, INTEGER} else None
+    if re.search("DATE|TIME", words) and len(seen) == 1 and set(seen) <= _ISO.keys():
+        return wanted_type("", Wanted(_ISO[next(iter(seen))]), "", TimeOptions())
+    return None
+
+
+def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str]) -> Decision:
+    """A column whose values are of several kinds.
+
+    :param odd: fail, reject or wider.
+    :raises Odd: it is fail.
+    """
+    groups: dict[str, int] = {}
+    for one, count in seen.counts.items():
+        kind = TEXT if one in _ISO or one == FLAG else DECIMAL if one == "large integer" else one
+        groups[kind] = groups.get(kind, 0) + count
+    most, rejected = _most(groups)
+    listed = ", ".join(
+        "%d %s (%s, key %s)" % (seen.counts[one], one, shown(seen.first[one][0]), shown(seen.first[one][1]))
+        for one in sorted(seen.counts)
+    )
+    if odd == "wider":
+        return Decision(JSON, note="%s has values of several kinds and becomes JSON: %s." % (name, listed))
+    if odd == "reject":
+        text = "%s becomes %s, and %d records are rejected: %s." % (name, most, rejected, listed)
+        return Decision(most, None, "", rejected, text)
+    raise Odd("%s has %s (odd=reject keeps %s and rejects %d)" % (name, listed, most, rejected))
+
+
+def _most(groups: Mapping[str, int]) -> tuple[str, int]:
+    """The kind that most values have, and how many have another."""
+    total = sum(groups.values())
+    numbers = {kind for kind in groups if kind in (INTEGER, REAL, DECIMAL)}
+    together = sum(groups[kind] for kind in numbers)
+    kind = max(groups, key=lambda one: (groups[one], one))
+    if numbers and together >= groups[kind]:
+        return combined(numbers), total - together
+    return kind, total - groups[kind]

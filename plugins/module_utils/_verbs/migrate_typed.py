@@ -1,0 +1,259 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A source whose columns get other types in the target than their values have: converted as they are read.
+
+What can't be converted stays as it is, so that the target refuses it with a reason like every other record.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Optional, cast
+
+from .._core.errors import InvalidRequest, TargetError
+from .._core.progress import Progress
+from .._core.record_batches import Batch
+from .._stores import record_store
+from .._stores.record_kinds import Kinds, Summary
+from .._stores.record_store import BOOLEAN, JSON, Info, Record, RecordStore, Refused, key_of
+from .._stores.value_times import TimeOptions, zone_named
+from .migrate_columns import BOOLEANS, Decision, Odd, Seen, class_of, inferred, mixed, wanted_type
+from .migrate_odd import Oddities, shown
+from .migrate_types import Types, types_from
+
+Converters = Mapping[str, Callable[[Any], Any]]
+Decisions = Mapping[tuple[str, str], Decision]
+_LISTED = 20  # problems in a message; the details have all
+
+
+class Typed(NamedTuple):
+    """The source as it is read from now on, what was decided of its columns, and what is against it.
+
+    :param odd: what to do with columns that have values of several kinds; "" where any column takes any value.
+    """
+
+    source: RecordStore
+    decisions: Decisions
+    problems: Sequence[str]
+    odd: str
+
+
+class _Question(NamedTuple):
+    """A column to look at: `wanted` is what it should become; None: what its values say."""
+
+    declared: str
+    wanted: Optional[Decision]
+    seen: Seen
+
+
+class _TypedSource:
+    """See `RecordStore`; all but reading is the source's own."""
+
+    def __init__(self, inner: RecordStore, converters: Mapping[str, Converters], infos: Mapping[str, Info]) -> None:
+        self._inner = inner
+        self._converters = converters
+        self._infos = infos
+        self._more: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    @property
+    def notes(self) -> list[str]:
+        return [*getattr(self._inner, "notes", ()), *self._more]
+
+    def note(self, text: str) -> None:
+        """One more thing that the user should know."""
+        self._more.append(text)
+
+    def read(self, info: Info) -> Iterator[Record]:
+        return itertools.chain.from_iterable(self.chunks(info))
+
+    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
+        converters = self._converters.get(info.name)
+        if not converters:
+            return self._inner.chunks(info, ordered, text)
+        return (_converted(chunk, converters) for chunk in self._inner.chunks(self._infos[info.name], ordered))
+
+    def summary(self, info: Info) -> Optional[Summary]:
+        return None if self._converters.get(info.name) else self._inner.summary(info)
+
+
+def _converted(records: Sequence[Record], converters: Converters) -> Sequence[Record]:
+    if isinstance(records, Batch):
+        columns = [
+            _column(converters[name], column) if name in converters else column
+            for name, column in zip(records.names, records.columns)
+        ]
+        return Batch(records.names, columns)
+    return [
+        {name: _value(converters[name], value) if name in converters else value for name, value in record.items()}
+        for record in records
+    ]
+
+
+def _column(convert: Callable[[Any], Any], column: Sequence[Any]) -> Sequence[Any]:
+    return [_value(convert, value) for value in column]
+
+
+def _value(convert: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return None if value is None else convert(value)
+    except Refused:
+        return value
+
+
+def typed(
+    params: Mapping[str, Any],
+    source: RecordStore,
+    target: RecordStore,
+    infos: Sequence[Info],
+    *,
+    existing: Mapping[str, Info],
+    progress: Progress,
+) -> Typed:
+    """Find out which columns get another type than their values have.
+
+    :raises InvalidRequest: `types` names a column that is not migrated, or can't be followed.
+    """
+    types = types_from(params)
+    odd = params["odd"] or ("fail" if source.type in ("sqlite", "postgresql") else "wider")
+    if not target.columns or source.type == target.type or params["shape"] == "document":
+        if types:
+            raise InvalidRequest("types is for tables, made from a store of another type, with shape=columns.")
+        return Typed(source, {}, (), "")
+    _check_names(types, infos)
+    zone = zone_named(params["time_zone"]) if params["time_zone"] else None
+    decisions: dict[tuple[str, str], Decision] = {}
+    problems: list[str] = []
+    for info in infos:
+        questions = dict(_questions(info, existing.get(info.name), types, TimeOptions("", zone)))
+        found, against = _answered(source, info, questions, progress)
+        decisions.update({(info.name, name): one for name, one in found.items()})
+        problems += against if odd != "reject" and not params["max_rejects"] else []
+    converters = {
+        info.name: {
+            name: one.convert
+            for (table, name), one in decisions.items()
+            if table == info.name and one.convert is not None
+        }
+        for info in infos
+    }
+    inner = _TypedSource(source, converters, {info.name: info for info in infos})
+    return Typed(cast(RecordStore, inner), decisions, problems, odd)
+
+
+def _check_names(types: Types, infos: Sequence[Info]) -> None:
+    known = {info.name: info for info in infos}
+    for table, name in types:
+        info = known.get(table)
+        if info is None or (info.native and not info.document and name not in [one.name for one in info.fields]):
+            raise InvalidRequest("types: %s.%s is not migrated." % (table, name))
+
+
+def _questions(info: Info, there: Optional[Info], types: Types, times: TimeOptions) -> Iterator[tuple[str, _Question]]:
+    """The columns whose type is a question."""
+    declared = {one.name: one for one in info.fields} if info.native and not info.document else {}
+    kinds = {one.name: one.kind for one in there.fields} if there is not None and not there.document else {}
+    names = [*declared, *(name for table, name in types if table == info.name), *kinds]
+    for name in dict.fromkeys(names):
+        field = declared.get(name)
+        alike = field is not None and field.kind == kinds.get(name)
+        if alike and (info.native != "sqlite" or kinds[name] != BOOLEAN) and (info.name, name) not in types:
+            continue  # but SQLite's booleans may be text
+        wanted = wanted_type("%s.%s" % (info.name, name), types.get((info.name, name)), kinds.get(name, ""), times)
+        words = field.native.upper() if field is not None and info.native == "sqlite" else ""
+        if wanted is not None or (name not in kinds and (words in BOOLEANS or re.search("DATE|TIME", words))):
+            yield name, _Question(words, wanted, Seen())
+
+
+def _answered(
+    source: RecordStore, info: Info, questions: Mapping[str, _Question], progress: Progress
+) -> tuple[dict[str, Decision], list[str]]:
+    """What the columns become, and the values that are against it."""
+    if not questions:
+        return {}, []
+    oddities = Oddities(info, 0)
+    progress.start("Looking at the values of %s" % info.name, unit="records")
+    for chunk in source.chunks(info, ordered=False):
+        for record in chunk:
+            _look(info, record, questions, oddities)
+    found = {}
+    for name, one in questions.items():
+        decision = one.wanted or inferred(one.declared, one.seen.counts)
+        if decision is not None:
+            found[name] = decision
+    return found, oddities.problems()
+
+
+def _look(info: Info, record: Record, questions: Mapping[str, _Question], oddities: Oddities) -> None:
+    wrong = []
+    for name, one in questions.items():
+        value = record.get(name)
+        if value is None:
+            continue
+        if one.wanted is None:
+            one.seen.add(class_of(value, one.declared in BOOLEANS), value, None)
+        elif one.wanted.convert is not None:
+            try:
+                one.wanted.convert(value)
+            except Refused as exc:
+                wrong.append(record_store.Odd(name, str(exc), value))
+    if wrong:
+        oddities.add(record, wrong)
+
+
+def settled(found: Typed, info: Info, final: Info, kinds: Kinds, progress: Progress) -> tuple[Info, list[str]]:
+    """The collection of the target with the types that were decided, and what its values have against it.
+
+    :param kinds: of all records.
+    """
+    problems: list[str] = []
+    decisions = {name: one for (table, name), one in found.decisions.items() if table == info.name}
+    json = {field.name for field in info.fields if field.kind == JSON}  # by declaration
+    names = kinds.mixed() - decisions.keys() - json if found.odd and not final.document else set()
+    for name, seen in _seen(found.source, info, names, progress).items():
+        place = "%s.%s" % (info.name, name)
+        try:
+            decisions[name] = mixed(place, seen, found.odd, shown)
+        except Odd as exc:
+            problems.append(str(exc))
+    for one in decisions.values():
+        if one.note and isinstance(found.source, _TypedSource):
+            found.source.note(one.note)
+    fields = tuple(
+        field._replace(kind=decisions[field.name].kind, declared=decisions[field.name].declared, size=())
+        if field.name in decisions
+        else field
+        for field in final.fields
+    )
+    return final._replace(fields=fields), problems
+
+
+def _seen(source: RecordStore, info: Info, names: set[str], progress: Progress) -> dict[str, Seen]:
+    """The values of some columns, by class."""
+    found = {name: Seen() for name in sorted(names)}
+    if found:
+        progress.start("Looking at the values of %s" % info.name, unit="records")
+        for record in source.read(info):
+            for name, seen in found.items():
+                if record.get(name) is not None:
+                    seen.add(class_of(record[name]), record[name], key_of(info, record))
+    return found
+
+
+def check(problems: Sequence[str]) -> None:
+    """:raises TargetError: there are some."""
+    if problems:
+        listed = "; ".join(problems[:_LISTED])
+        if len(problems) > _LISTED:
+            listed += "; and %d more" % (len(problems) - _LISTED)
+        raise TargetError(
+            "Some values do not fit the type of their column: %s." % listed,
+            "Nothing was changed. Set odd=reject to leave such records out, odd=wider to have the column as JSON, or"
+            " give its type in types.",
+            {"problems": list(problems)},
+        )

@@ -1,0 +1,223 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which type a column gets: by its values, by what was asked for, and what happens to those that do not fit."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Optional
+from uuid import UUID
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._stores.value_times import TimeOptions
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_columns import (
+    Odd,
+    Seen,
+    class_of,
+    inferred,
+    mixed,
+    wanted_type,
+)
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_odd import shown
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_types import Wanted
+from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
+
+
+@pytest.mark.parametrize(
+    ("declared", "seen", "kind"),
+    [
+        ("DATETIME", {"iso-naive": 5}, "timestamp"),
+        ("datetime", {"iso-zone": 5}, "timestamptz"),
+        ("DATE", {"iso-date": 5}, "date"),
+        ("TIMESTAMP", {"iso-date": 5}, "date"),
+        ("DATETIME", {}, None),
+        ("DATETIME", {"iso-naive": 5, "iso-date": 1}, None),
+        ("DATETIME", {"iso-naive": 5, "text": 1}, None),
+        ("DATETIME", {"integer": 5}, None),
+        ("TEXT", {"iso-naive": 5}, None),
+        ("BOOLEAN", {"boolean": 5}, None),
+        ("BOOLEAN", {"boolean as text": 5}, "boolean"),
+        ("BOOL", {"boolean as text": 5, "boolean": 1}, "boolean"),
+        ("BOOLEAN", {"boolean": 5, "integer": 1}, "integer"),
+        ("BOOLEAN", {"boolean": 5, "text": 1}, None),
+    ],
+)
+def test_declared_times_and_booleans_are_what_their_values_say(
+    declared: str, seen: dict[str, int], kind: Optional[str]
+) -> None:
+    found = inferred(declared, seen)
+    assert (found.kind if found is not None else None) == kind
+
+
+@pytest.mark.parametrize(
+    ("values", "odd", "expected"),
+    [
+        ([10, 20, "lots"], "reject", ("integer", 1)),
+        ([10, "some", "lots"], "reject", ("text", 1)),
+        ([1, 1.5, "lots"], "reject", ("real", 1)),
+        ([2**70, 1, b"x"], "reject", ("decimal", 1)),
+        (["2024-01-01", "x", 1], "reject", ("text", 1)),
+        ([10, "lots"], "wider", ("json", 0)),
+        ([10, "lots"], "fail", None),
+        (["a", b"x"], "fail", None),
+    ],
+)
+def test_values_of_several_kinds(values: list[Any], odd: str, expected: Any) -> None:
+    seen = Seen()
+    for key, value in enumerate(values):
+        seen.add(class_of(value), value, (key,))
+    if expected is None:
+        with pytest.raises(Odd, match=r"t.c has .* \(odd=reject keeps"):
+            mixed("t.c", seen, odd, shown)
+    else:
+        found = mixed("t.c", seen, odd, shown)
+        assert (found.kind, found.rejected) == expected
+        assert found.note.startswith("t.c ")
+
+
+@pytest.mark.parametrize(
+    ("given", "existing", "kind"),
+    [
+        (Wanted("timestamptz", "ms"), "", "timestamptz"),
+        (Wanted("uuid"), "", "text"),
+        (Wanted("uuid"), "text", "text"),
+        (Wanted("uuid"), "integer", None),
+        (None, "boolean", "boolean"),
+        (Wanted("timestamptz", "ms"), "timestamp", "timestamp"),
+        (None, "text", None),
+        (None, "", None),
+    ],
+)
+def test_an_existing_column_has_the_last_word(given: Optional[Wanted], existing: str, kind: Optional[str]) -> None:
+    found = wanted_type("t.c", given, existing, TimeOptions())
+    assert (found.kind if found is not None else None) == kind
+
+
+@pytest.fixture
+def source(stores: Stores) -> Store:
+    store = stores("sqlite")
+    sql(
+        store,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, made DATETIME DEFAULT CURRENT_TIMESTAMP, day DATE, seen INTEGER,"
+        " ok BOOLEAN DEFAULT 'f', u TEXT, doc TEXT, price TEXT, took INTEGER, at TEXT)",
+    )
+    for number in (1, 2):
+        values = "'2024-03-31 02:30:0%d', '2024-02-29', %d, '%s'" % (number, 1711846800000 + number, "tf"[number % 2])
+        more = "'0123456789ABCDEF0123456789ABCDEF', '{\"a\": 1}', '1.50', %d, '2024-07-01 12:00'" % (
+            number * 86_400_500
+        )
+        sql(store, "INSERT INTO t VALUES (%d, %s, %s)" % (number, values, more))
+    return store
+
+
+TYPES = {
+    "t.seen": "timestamptz from ms",
+    "t.u": "uuid",
+    "t.doc": "jsonb",
+    "t.price": "numeric",
+    "t.took": "interval from ms",
+    "t.at": "timestamptz",
+}
+
+
+def test_types_are_what_was_asked_for_and_what_the_values_say(source: Store, stores: Stores) -> None:
+    target = stores("postgresql")
+    four_steps(source, target, types=TYPES, time_zone="Europe/Berlin")
+    (row,) = sql(target, "SELECT made, day::text, seen, ok, u, doc, price, took, at FROM t WHERE id = 2")
+    assert row == (
+        datetime(2024, 3, 31, 2, 30, 2),
+        "2024-02-29",
+        datetime(2024, 3, 31, 1, 0, 0, 2000, tzinfo=timezone.utc),
+        True,
+        UUID("01234567-89ab-cdef-0123-456789abcdef"),
+        {"a": 1},
+        Decimal("1.50"),
+        timedelta(days=2, seconds=1),
+        datetime(2024, 7, 1, 10, 0, tzinfo=timezone.utc),
+    )
+    types = dict(
+        sql(target, "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema")
+    )
+    assert types["made"] == "timestamp without time zone"
+    assert types["ok"] == "boolean"
+    sql(target, "SET TimeZone = 'Asia/Tokyo'; INSERT INTO t (id) VALUES (9)")
+    ((ok, made),) = sql(
+        target, "SELECT ok, abs(extract(epoch FROM made - now() AT TIME ZONE 'UTC')) < 600 FROM t WHERE id = 9"
+    )
+    assert (ok, made) == (False, True)
+
+
+def test_without_a_zone_nothing_is_guessed(source: Store, stores: Stores) -> None:
+    with pytest.raises(TargetError, match=r"t.at has no time zone \(set time_zone\) in 2 records"):
+        run(True, source=source, target=stores("postgresql"), types=TYPES)
+
+
+@pytest.mark.parametrize(
+    ("types", "message"),
+    [
+        ({"t.nothing": "uuid"}, "t.nothing is not migrated"),
+        ({"t.u": "uid"}, "uid is not a known type"),
+        ({"t.seen": "boolean from ms"}, "a number of ms is not a boolean"),
+        ({"t.seen": "timestamptz from hours"}, "can't be understood"),
+        ({"seen": "timestamptz"}, "can't be understood"),
+    ],
+)
+def test_a_mistake_in_types_is_told(source: Store, stores: Stores, types: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        run(True, source=source, target=stores("postgresql"), types=types)
+
+
+def test_types_are_for_tables(source: Store, stores: Stores) -> None:
+    with pytest.raises(InvalidRequest, match="types is for tables"):
+        run(True, source=source, target=stores("json"), types={"t.u": "uuid"})
+
+
+def test_an_odd_value_stops_sql_is_rejected_or_makes_the_column_json(stores: Stores, tmp_path: Path) -> None:
+    source = stores("sqlite")
+    sql(source, "CREATE TABLE o (id INTEGER PRIMARY KEY, qty INTEGER, rate REAL)")
+    sql(source, "INSERT INTO o VALUES (1, 10, 1.5), (2, 'lots', 2.5), (3, 30, 'infinity')")
+    told = []
+    for check in (True, False):
+        with pytest.raises(TargetError) as caught:
+            run(check, source=source, target=stores("postgresql"))
+        told.append(caught.value.details["problems"])
+    assert told[0] == told[1]
+    assert told[0] == [
+        'o.qty has 2 integer (10, key [1]), 1 text ("lots", key [2]) (odd=reject keeps integer and rejects 1)',
+        'o.rate has 2 real (1.5, key [1]), 1 text ("infinity", key [3]) (odd=reject keeps real and rejects 1)',
+    ]
+    target = stores("postgresql")
+    path = tmp_path / "rejects"
+    done = four_steps(source, target, odd="reject", rejects=str(path), max_rejects=2)
+    assert sql(target, "SELECT id, qty, rate FROM o") == [(1, 10, 1.5)]
+    assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == [[2], [3]]
+    assert "o.qty becomes integer, and 1 records are rejected" in done["warnings"][0]
+    target = stores("postgresql")
+    done = four_steps(source, target, odd="wider")
+    assert sql(target, "SELECT qty FROM o ORDER BY id") == [(10,), ("lots",), (30,)]
+    assert done["warnings"][0].startswith("o.qty has values of several kinds and becomes JSON: 2 integer (10, key [1])")
+
+
+def test_an_odd_value_of_a_document_makes_the_column_json_with_a_warning(stores: Stores) -> None:
+    source, target = stores("json"), stores("postgresql")
+    Path(source["path"]).write_text(json.dumps({"o": {"1": {"qty": 10}, "2": {"qty": "lots"}, "3": {"qty": {"n": 1}}}}))
+    done = four_steps(source, target)
+    assert done["warnings"] == []  # a mapping is JSON anyway
+    Path(source["path"]).write_text(json.dumps({"p": {"1": {"qty": 10}, "2": {"qty": "lots"}}}))
+    done = four_steps(source, target)
+    assert done["warnings"][0].startswith("p.qty has values of several kinds and becomes JSON")
+    with pytest.raises(TargetError, match="p.qty has 1 integer"):
+        run(True, source=source, target=stores("sqlite"), odd="fail")
+
+
+def test_times_of_documents_are_what_types_says(stores: Stores) -> None:
+    source, target = stores("json"), stores("sqlite")
+    Path(source["path"]).write_text(json.dumps({"o": {"1": {"at": 1711846800, "on": "2024-01-01"}}}))
+    four_steps(source, target, types={"o.at": "timestamptz from s"})
+    assert sql(target, 'SELECT at, typeof("on") FROM o') == [("2024-03-31T01:00:00Z", "text")]
