@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Optional
 
 from .._core.compress_file import OTHER
 from .._core.errors import TargetError
@@ -215,9 +216,7 @@ def _decide_due(log: LogPlan, options: Options, live: Sequence[Writer], now: flo
     if log.info is None:
         return
     size = log.info.st_size
-    last = max((one.rotated_at for one in log.history), default=None)
-    if log.history and all(one.parsed.number is not None for one in log.history):
-        last = log.history[0].rotated_at
+    last = _last_rotation(log)
     log.due, reason = due(options.rules, size, last, now)
     log.reason = sys.intern(reason)  # thousands of logs have few
     with _not_due(log):
@@ -226,6 +225,15 @@ def _decide_due(log: LogPlan, options: Options, live: Sequence[Writer], now: flo
         if log.due and options.method == IN_PLACE:
             _decide_in_place(log, options, live)
     log.rotated_bytes = size if options.method == RENAME else log.rotated_bytes
+
+
+def _last_rotation(log: LogPlan) -> Optional[float]:
+    """When the log was last rotated; None: never, as far as can be seen."""
+    # a file that was written to since has lost the time of its rotation
+    history = [one for one in log.history if not one.written_since] or log.history
+    if all(one.parsed.number is not None for one in log.history):
+        return history[0].rotated_at if history else None
+    return max(one.rotated_at for one in history)
 
 
 def _decide_in_place(log: LogPlan, options: Options, live: Sequence[Writer]) -> None:
@@ -264,6 +272,7 @@ def _decide_in_place(log: LogPlan, options: Options, live: Sequence[Writer]) -> 
 def _decide_rest(log: LogPlan, options: Options, held: Held, now: float) -> None:
     """What is removed, and what is compressed."""
     entries = after_rotation(log, now)
+    rotated = max((one.rotated_at for one in log.history if not one.written_since), default=0.0)
     for index, rank in enumerate(ranks(entries)):
         for entry in entries[index]:
             if entry.file is None:
@@ -271,7 +280,7 @@ def _decide_rest(log: LogPlan, options: Options, held: Held, now: float) -> None
                 continue
             busy = file_id(entry.file.info) in log.held
             removes = options.keep.removes(rank, now - entry.when) and not busy
-            if entry.file.written_since:
+            if entry.file.written_since and entry.file.info.st_mtime > rotated:
                 log.written += (without_compression(entry.name),)
                 if removes:
                     log.notes += (f"{entry.file.path} {_SPARED.format(log.path)}",)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,30 @@ def test_a_line_that_came_late_is_no_news(log: Path, logs: Path) -> None:
     assert both(paths=[log], compression="none", keep={"last": 5})["warnings"] == []
     assert both(paths=[log], keep={"last": 5})["changed"]
     assert names(logs) == ["app.log", "app.log.1.gz"]
+
+
+def test_copies_that_logrotate_left_go(log: Path, logs: Path) -> None:
+    """With copytruncate and dateext they are as young as their last line, and never renamed."""
+    options: dict[str, Any] = {
+        "names": "dated",
+        "date_format": "-%Y%m%d",
+        "compression": "none",
+        "keep": {"within": "1d"},
+    }
+    fill(logs, "app.log-20200101", "app.log-20200102")
+    assert rotate(paths=[log], **options)["rotations"][0]["removed"] == []  # it may write them still
+    assert len(both(paths=[log], **options)["rotations"][0]["removed"]) == 2
+
+
+def test_late_lines_do_not_put_off_the_next_rotation(log: Path, logs: Path) -> None:
+    for text in ("one\n", "two\n"):
+        log.write_text(text)
+        rotate(paths=[log], compression="none")
+    time.sleep(0.3)
+    with (logs / "app.log.1").open("a") as late:
+        late.write("late\n")
+    log.write_text("three\n")
+    assert both(paths=[log], size=None, rotate_after="250ms", compression="none")["rotations"][0]["rotated"]
 
 
 def test_a_ring_is_kept_by_age(log: Path, logs: Path) -> None:
