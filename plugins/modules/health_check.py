@@ -132,16 +132,27 @@ EXAMPLES = r"""
     checks:
       - {name: memory, type: memory}
       - {name: load, type: load}
+      - {name: cpu, type: cpu, duration: 5s, warn: 90%}
       - {name: service, type: service, service: hawkfish, enabled: true}
       - {name: process, type: process, process: hawkfish, descriptors_used_warn: 80%}
       - {name: clock, type: time, server: ntp.example.com, warn: 500ms}
       - {name: log, type: file, path: /var/log/hawkfish, pattern: "*.log", size_warn: 1G}
+      - {name: queue, type: file, path: /var/spool/hawkfish, count: 0-1000, oldest_crit: 1h}
+      - {name: data, type: disk, path: /srv/hawkfish, mounted: true, writable: true}
       - {name: raid, type: command, argv: [/usr/lib/nagios/plugins/check_raid]}
       - {name: container, type: container, container: data-profiler_api_1, health: required}
       - {name: libvirt, type: libvirt, domains: [web1], pools: [default]}
       - {name: redis, type: redis, password: "{{ redis_password }}", role: primary}
       - {name: postgresql, type: postgresql, database: dotmac, lag_crit: 5m}
       - {name: table, type: dynamodb, table: hostfactory-machines, pitr: true}
+
+- name: Check once a day what expires
+  day2.ops.health_check:
+    checks:
+      - {name: certificate, type: tls, host: hawkfish1.example.com, warn: 21d, crit: 7d}
+      - {name: domain, type: domain, domain: example.com, warn: 30d, crit: 7d}
+  delegate_to: localhost
+  run_once: true
 
 - name: Check that no machine names a request that is not there
   day2.ops.health_check:

@@ -63,7 +63,9 @@ class SwapProbe(BaseProbe):
 
 
 class LoadProbe(BaseProbe):
-    SUMMARY = "The load average, for each CPU that the host has. For requests at a rate see `load_test`."
+    SUMMARY = (
+        "The load average, for each CPU that the host has. For the use of CPUs see `cpu`, for requests `load_test`."
+    )
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("", "Load of the last 5 minutes, divided by the number of CPUs.", warn=2, crit=4),
         Limit("", "The same of the last minute.", name="load1"),

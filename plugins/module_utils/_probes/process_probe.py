@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
 from .._core.units import format_duration, format_size
 from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .cpu_probe import interval, wait
 
 
 class ProcessProbe(BaseProbe):
@@ -26,12 +29,18 @@ class ProcessProbe(BaseProbe):
         "user": Option("text", "Whose they must be."),
         "pid_file": Option("path", "A file that holds the process id."),
         "count": Option("ranges", "How many are good.", ["1-1000000"]),
+        "cpu_duration": Option(
+            "duration",
+            "The interval over which their use of the processors is measured, at most 60s. By default it is 1s with"
+            " `cpu_warn` or `cpu_crit`, and else nothing is measured.",
+        ),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("bytes", "Resident memory of all together."),
         Limit("count", "Open file descriptors of all together, where they can be seen.", name="descriptors"),
         Limit("percent", "Open file descriptors of the one that is nearest to its limit.", name="descriptors_used"),
         Limit("s", "Time since the youngest was started.", BELOW, name="age"),
+        Limit("percent", "Use of the processors by all together, in percent of one CPU (as `top` has it).", name="cpu"),
     )
     searches = True
 
@@ -39,6 +48,11 @@ class ProcessProbe(BaseProbe):
         super().__init__(options, limits)
         if not (options["process"] or options["pattern"] or options["user"] or options["pid_file"]):
             raise InvalidRequest("one of process, pattern, user and pid_file is required.")
+        asked = limits["cpu"].warn is not None or limits["cpu"].crit is not None
+        if asked or options["cpu_duration"] is not None:
+            self.duration = interval(
+                1.0 if options["cpu_duration"] is None else options["cpu_duration"], "cpu_duration"
+            )
 
     def run(self, deadline: Deadline) -> Finding:
         what = self._what()
@@ -60,6 +74,10 @@ class ProcessProbe(BaseProbe):
             age = min(one.age for one in found)
             finding.good += ", for %s" % format_duration(age)
             finding.measure(round(age, 2), "age", "the age of %s" % what)
+        if self.duration:
+            began = time.monotonic()
+            wait(self.duration, deadline)
+            finding.measure(_used(found, time.monotonic() - began), "cpu", "the use of the processors by %s" % what)
         zombies = sum(1 for one in found if one.state == "Z")
         if zombies:
             finding.problem("%s of %s dead and not waited for" % (_processes(zombies), what))
@@ -112,6 +130,9 @@ class ProcessProbe(BaseProbe):
 
 
 class _Process(NamedTuple):
+    pid: str
+    started: int  # in ticks since the host was
+    ticks: int  # of processor time
     name: str
     state: str
     age: float
@@ -125,7 +146,26 @@ def _read(pid: str, uptime: float) -> _Process:
         before, _bracket, after = handle.read().rpartition(")")
     fields = after.split()
     age = uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    return _Process(before.partition("(")[2], fields[0], max(0.0, age), int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
+    return _Process(
+        pid,
+        int(fields[19]),
+        int(fields[11]) + int(fields[12]),
+        before.partition("(")[2],
+        fields[0],
+        max(0.0, age),
+        int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
+    )
+
+
+def _used(processes: Sequence[_Process], seconds: float) -> float:
+    """Percent of one CPU that they have used since they were read. What has ended meanwhile is left out."""
+    ticks = 0
+    for one in processes:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            now = _read(one.pid, 0.0)
+            if now.started == one.started:
+                ticks += now.ticks - one.ticks
+    return round(100.0 * ticks / os.sysconf("SC_CLK_TCK") / seconds, 2)
 
 
 def _command_line(pid: str) -> str:

@@ -31,6 +31,12 @@ def _container() -> type[Probe]:
     return ContainerProbe
 
 
+def _cpu() -> type[Probe]:
+    from .cpu_probe import CpuProbe
+
+    return CpuProbe
+
+
 def _disk() -> type[Probe]:
     from .disk_probe import DiskProbe
 
@@ -41,6 +47,12 @@ def _dns() -> type[Probe]:
     from .dns_probe import DnsProbe
 
     return DnsProbe
+
+
+def _domain() -> type[Probe]:
+    from .domain_probe import DomainProbe
+
+    return DomainProbe
 
 
 def _dynamodb() -> type[Probe]:
@@ -167,8 +179,10 @@ PROBES: dict[str, Callable[[], type[Probe]]] = {
     "backup": _backup,
     "command": _command,
     "container": _container,
+    "cpu": _cpu,
     "disk": _disk,
     "dns": _dns,
+    "domain": _domain,
     "dynamodb": _dynamodb,
     "file": _file,
     "http": _http,

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""domain: for how long is a domain still registered? What RDAP (RFC 9083) says, or WHOIS where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, ClassVar, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest
+from .._core.units import parse_time
+from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .http_client import Client, Request, parse_url
+from .sockets import Stream, address, connect, failure
+
+_BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
+_IANA = ("whois.iana.org", 43)
+_LARGEST = 4 << 20  # bytes of an answer over HTTP
+_MOST = 1 << 16  # bytes of an answer of WHOIS
+# A domain with one of these is not served, or is about to be deleted (EPP's names, which RDAP writes with spaces).
+_BAD = ("clienthold", "serverhold", "inactive", "pendingdelete", "redemptionperiod")
+_EXPIRY = re.compile(
+    r"^[ \t]*(?:(?:registry |registrar registration |domain )?expir(?:y|ation|es|e)(?: date| time| on)?"
+    r"|paid-till|renewal date|valid until|validity)[ \t]*\.{0,20}:?[ \t]+(\S[^\r\n]{0,60})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_STATUS = re.compile(r"^[ \t]*(?:domain )?status:[ \t]*([A-Za-z]{1,40})", re.IGNORECASE | re.MULTILINE)
+_NONE = re.compile(r"no match|not found|no entries|no data found|nothing found|status:\s{0,9}free", re.IGNORECASE)
+_REFERRAL = re.compile(r"^(?:whois|refer):[ \t]+([A-Za-z0-9.-]+)", re.MULTILINE)
+_FORMATS = ("%d-%b-%Y", "%Y.%m.%d", "%Y/%m/%d", "%d.%m.%Y", "%B %d %Y", "%d %B %Y", "%a %b %d %H:%M:%S %Y")
+
+_lists: dict[str, Any] = {}  # what was found at a URL of a list of servers, for all checks of a task
+
+
+class Registration(NamedTuple):
+    """`expires` is None where the answer does not say when."""
+
+    expires: Optional[datetime]
+    statuses: tuple[str, ...]
+
+
+class DomainProbe(BaseProbe):
+    SUMMARY = (
+        "Asks the registry for the days until the registration of a domain expires: with RDAP, or WHOIS where the"
+        " registry has no RDAP. Registries limit requests: once a day is enough."
+    )
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "domain": Option("text", "The registered domain, without names below it: `example.com`.", required=True),
+        "rdap_url": Option("url", "Base URL of the RDAP server. The default is in IANA's list."),
+        "whois_server": Option("text", "A WHOIS server to ask instead, `HOST` or `HOST:PORT`."),
+        "bootstrap_url": Option("url", "The list of RDAP servers (RFC 9224).", _BOOTSTRAP),
+    }
+    LIMITS: ClassVar[tuple[Limit, ...]] = (Limit("days", "Days until the registration expires.", BELOW, 30, 7),)
+    ON_TIMEOUT = UNKNOWN
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        try:
+            self._name = options["domain"].rstrip(".").encode("idna").decode("ascii").lower()
+        except UnicodeError:
+            self._name = ""
+        if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", self._name):
+            raise InvalidRequest("%r is not a domain." % options["domain"], "Write for example example.com.")
+        if options["rdap_url"] and options["whois_server"]:
+            raise InvalidRequest("rdap_url and whois_server exclude each other.")
+        for name in ("rdap_url", "bootstrap_url"):
+            if options[name]:
+                parse_url(options[name])
+        self._whois = _place(options["whois_server"]) if options["whois_server"] else None
+
+    def run(self, deadline: Deadline) -> Finding:
+        found = self._look(deadline)
+        finding = self.finding()
+        bad = [one for one in found.statuses if one.replace(" ", "").lower() in _BAD]
+        if bad:
+            finding.problem("%s has the status %s" % (self._name, ", ".join(bad)))
+        if found.expires is None:
+            finding.problem("the registry does not say when %s expires" % self._name, UNKNOWN)
+            return finding
+        days = (found.expires - datetime.now(timezone.utc)).total_seconds() / 86400
+        finding.good = "%s is registered for %s" % (self._name, plural(int(days), "day"))
+        finding.measure(round(days, 3), what="the rest of the registration of %s" % self._name)
+        return finding
+
+    def _look(self, deadline: Deadline) -> Registration:
+        try:
+            if self._whois is None:
+                base = self.options["rdap_url"] or self._server(deadline)
+                if base is not None:
+                    return self._rdap(base, deadline)
+                self._whois = self._referral(deadline)
+            return parse_whois(_ask_whois(self._whois, self._name, deadline), self._name)
+        except ProbeFailed as exc:
+            # That the registry can't be reached says nothing of the domain.
+            raise ProbeFailed(str(exc), exc.status if isinstance(exc, _NotRegistered) else UNKNOWN) from None
+
+    def _server(self, deadline: Deadline) -> Optional[str]:
+        url = self.options["bootstrap_url"]
+        if url not in _lists:
+            _lists[url] = _ask(url, deadline)
+        return find_server(_lists[url], self._name)
+
+    def _rdap(self, base: str, deadline: Deadline) -> Registration:
+        document = _ask(base.rstrip("/") + "/domain/" + self._name, deadline)
+        if document is None:
+            raise _NotRegistered("%s is not registered" % self._name)
+        return parse_rdap(document)
+
+    def _referral(self, deadline: Deadline) -> tuple[str, int]:
+        top = self._name.rpartition(".")[2]
+        found = _REFERRAL.search(_ask_whois(_IANA, top, deadline))
+        if found is None:
+            raise ProbeFailed("%s: IANA knows neither RDAP nor WHOIS for it" % top)
+        return found[1], 43
+
+
+class _NotRegistered(ProbeFailed):
+    """The registry knows no such domain."""
+
+
+def _place(text: str) -> tuple[str, int]:
+    host, _colon, port = text.rpartition(":") if text.count(":") == 1 else (text, "", "43")
+    if not host or not port.isdigit():
+        raise InvalidRequest("whois_server is %r." % text, "Write it as HOST or HOST:PORT.")
+    return host, int(port)
+
+
+def _ask(url: str, deadline: Deadline) -> Any:
+    """The JSON document there, None for 404. Raises ProbeFailed, TimeUp."""
+    place = parse_url(url)
+    headers = {"Accept": "application/rdap+json, application/json", "Connection": "close"}
+    answer = Client(limit=_LARGEST).ask(place, Request(headers=headers), deadline, True)
+    if answer.status == 404:
+        return None
+    if answer.status != 200:
+        raise ProbeFailed("%s answers %d %s" % (place.shown, answer.status, answer.reason))
+    try:
+        return json.loads(answer.body.data)
+    except (ValueError, RecursionError):
+        raise ProbeFailed("%s: the answer is not JSON" % place.shown) from None
+
+
+def _ask_whois(place: tuple[str, int], query: str, deadline: Deadline) -> str:
+    where = address(*place)
+    with contextlib.closing(connect(*place, deadline)) as connection:
+        stream = Stream(connection, deadline)
+        deadline.doing = "waiting for %s" % where
+        try:
+            stream.sendall(query.encode("ascii") + b"\r\n")
+            said = b""
+            while len(said) < _MOST:
+                data = stream.receive(_MOST)
+                if not data:
+                    break
+                said += data
+        except OSError as exc:
+            raise failure(where, exc) from None
+    return said.decode("utf-8", "replace")
+
+
+def find_server(services: Any, name: str) -> Optional[str]:
+    """The RDAP server for a domain in IANA's list, by the longest suffix; None if there is none."""
+    with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError):
+        known = {suffix.lower(): urls for suffixes, urls in services["services"] for suffix in suffixes}
+        labels = name.split(".")
+        for start in range(1, len(labels)):
+            urls = known.get(".".join(labels[start:]))
+            if urls:
+                return str(next((one for one in urls if one.startswith("https:")), urls[0]))
+    return None
+
+
+def parse_rdap(document: Any) -> Registration:
+    """What an answer of RDAP says."""
+    expires: Optional[datetime] = None
+    statuses: tuple[str, ...] = ()
+    if isinstance(document, dict):
+        for event in _list(document.get("events")):
+            if isinstance(event, dict) and event.get("eventAction") == "expiration":
+                with contextlib.suppress(InvalidRequest):
+                    expires = parse_time(str(event.get("eventDate")))
+        statuses = tuple(one for one in _list(document.get("status")) if isinstance(one, str))
+    return Registration(expires, statuses)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def parse_whois(text: str, name: str) -> Registration:
+    """What an answer of WHOIS says. Raises ProbeFailed when the domain is not registered."""
+    found = [_date(match[1]) for match in _EXPIRY.finditer(text)]
+    expires = next((one for one in found if one is not None), None)
+    if expires is None and _NONE.search(text):
+        raise _NotRegistered("%s is not registered" % name)
+    return Registration(expires, tuple(_STATUS.findall(text)))
+
+
+def _date(text: str) -> Optional[datetime]:
+    written = text.strip().rstrip(".")
+    for part in (written, written.split(" ")[0]):
+        with contextlib.suppress(InvalidRequest):
+            return parse_time(part)
+        for form in _FORMATS:
+            with contextlib.suppress(ValueError):
+                return datetime.strptime(part, form).replace(tzinfo=timezone.utc)
+    return None
