@@ -34,6 +34,7 @@ from .role_variables import with_role_variables
 
 _FIRST_LOOK = 1.0  # seconds
 _LONGEST_DELAY = 30.0
+_PARENT_LOOK = 0.2  # between two looks whether ansible-playbook is still there, which cost nothing
 _FAILED_LOOKS = 3  # in a row, then no more
 _LAST_WORD = 5.0  # seconds that a look in flight, or the last command, may take
 
@@ -136,11 +137,7 @@ class _Watcher:
     def _loop(self) -> None:
         started, delay = time.monotonic(), _FIRST_LOOK
         failed, shown = 0, 0
-        while not self._stopped.wait(delay) and failed < _FAILED_LOOKS:
-            parent = multiprocessing.parent_process()
-            if parent and parent.pid != os.getppid():  # ansible-playbook was killed: its workers live on, unheard
-                self._on_files(_CANCEL)
-                return
+        while failed < _FAILED_LOOKS and not self._ended_within(delay):
             before = time.monotonic()
             try:
                 text = self._run("cat %s 2>/dev/null || :" % " ".join(map(shlex.quote, self._paths)), sudoable=False)
@@ -155,9 +152,28 @@ class _Watcher:
                 shown = record["n"]
                 display.display(render(self._host, record), stderr=self._stderr)
             delay = next_delay(time.monotonic() - started, time.monotonic() - before)
-        self._stopped.wait()
+        while not self._ended_within(_LONGEST_DELAY):
+            pass
         if self._last_word:
             self._on_files(self._last_word)
+
+    def _ended_within(self, seconds: float) -> bool:
+        """Wait for the end of the task, at most so long. One that nobody is left to hear of is ended."""
+        end = time.monotonic() + seconds
+        while not self._stopped.wait(min(_PARENT_LOOK, max(0.0, end - time.monotonic()))):
+            if _orphaned():
+                self._insist()
+                return True
+            if time.monotonic() >= end:
+                return False
+        return True
+
+    def _insist(self) -> None:
+        """Ask the module to stop until it has ended: in its first moments there is no file yet to ask it through."""
+        while True:
+            self._on_files(_CANCEL)
+            if self._stopped.wait(_FIRST_LOOK):
+                return
 
     def _run(self, command: str, sudoable: bool) -> str:
         text: str = self._action._low_level_execute_command(command, sudoable=sudoable)["stdout"]
@@ -171,6 +187,12 @@ class _Watcher:
                 self._run(command, sudoable)
             except Exception as exc:
                 display.vvv("progress: %s" % exc, host=self._host)
+
+
+def _orphaned() -> bool:
+    """Was ansible-playbook killed? Its workers live on, unheard."""
+    parent = multiprocessing.parent_process()
+    return bool(parent and parent.pid != os.getppid())
 
 
 def next_delay(elapsed: float, cost: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -132,6 +133,20 @@ PLAYBOOK = """
 """
 
 
+def environment_for(room):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
+    environment.update(
+        ANSIBLE_COLLECTIONS_PATH=str(Path(controller.__file__).parents[5]),
+        ANSIBLE_LOCAL_TEMP=str(room / "local"),
+        ANSIBLE_REMOTE_TEMP=str(room / "remote"),
+        ANSIBLE_SYSTEM_TMPDIRS="/nonexistent,%s" % (room / "progress"),
+        ANSIBLE_PYTHON_INTERPRETER=sys.executable,
+        ANSIBLE_INJECT_INVOCATION="1",
+        ANSIBLE_NOCOLOR="1",
+    )
+    return environment
+
+
 @pytest.fixture(scope="module")
 def play(tmp_path_factory):
     """A play with a module whose action plugin is ours: its results, its standard error and where it ran."""
@@ -143,16 +158,7 @@ def play(tmp_path_factory):
     (room / "action_plugins" / "slow.py").write_text(source.read_text())
     playbook = PLAYBOOK.replace("NOTE", str(room / "note")).replace("RESULTS", str(room / "results"))
     (room / "play.yml").write_text(playbook)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
-    environment.update(
-        ANSIBLE_COLLECTIONS_PATH=str(Path(controller.__file__).parents[5]),
-        ANSIBLE_LOCAL_TEMP=str(room / "local"),
-        ANSIBLE_REMOTE_TEMP=str(room / "remote"),
-        ANSIBLE_SYSTEM_TMPDIRS="/nonexistent,%s" % (room / "progress"),
-        ANSIBLE_PYTHON_INTERPRETER=sys.executable,
-        ANSIBLE_INJECT_INVOCATION="1",
-        ANSIBLE_NOCOLOR="1",
-    )
+    environment = environment_for(room)
     done = subprocess.run(
         [
             str(Path(sys.executable).parent / "ansible-playbook"),
@@ -205,3 +211,57 @@ def test_a_killed_module_leaves_no_file(play):
     results, _done, room = play
     assert results["killed"]["failed"]
     assert os.listdir(room / "progress") == []
+
+
+SLOW_START = """#!/usr/bin/python
+import os, time
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+module = AnsibleModule({"note": {}})
+open(module.params["note"] + ".begun", "w").close()
+time.sleep(1.5)
+try:
+    progress = Progress(os.environ["DAY2_PROGRESS"])
+    progress.start("Working")
+    time.sleep(30)
+    said = "It ran on."
+except Cancelled as exc:
+    said = str(exc)
+with open(module.params["note"] + ".new", "w") as handle:
+    handle.write(said)
+os.rename(module.params["note"] + ".new", module.params["note"])
+module.exit_json()
+"""
+
+
+def wait_for(path):
+    deadline = time.monotonic() + 40
+    while not path.exists():
+        assert time.monotonic() < deadline, "%s never came" % path
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_a_module_in_its_first_moments_is_stopped_when_ansible_is_killed(tmp_path, number):
+    """It has no file yet through which it could be asked."""
+    for name in ("library", "action_plugins", "progress"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "library" / "slow.py").write_text(SLOW_START)
+    source = Path(controller.__file__).parents[1] / "action" / "backup.py"
+    (tmp_path / "action_plugins" / "slow.py").write_text(source.read_text())
+    note = tmp_path / "note"
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [{"slow": {"note": str(note)}}]}]
+    (tmp_path / "play.yml").write_text(json.dumps(play))
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-c", "local"]
+    with subprocess.Popen(
+        [*command, str(tmp_path / "play.yml")],
+        env=environment_for(tmp_path),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        wait_for(tmp_path / "note.begun")
+        process.send_signal(number)
+        process.wait(20)
+    wait_for(note)
+    assert note.read_text() == "Stopped: the controller asked for it."
