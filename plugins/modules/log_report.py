@@ -169,8 +169,9 @@ EXAMPLES = r"""
     paths: [/data/outputs/profiler.log]
     format: regex
     pattern: '^(?P<time>\S+ \S+) (?P<level>[A-Z]+) (?P<operation>\w+) took (?P<duration>[0-9.]+)ms'
-    time_format: "%Y/%m/%d %H:%M:%S"
     duration_unit: ms
+    timezone: Europe/Berlin
+    multiline: '^[0-9]{4}/'
 """
 
 RETURN = r"""
@@ -354,6 +355,20 @@ unparsable:
           type: str
           returned: O(show_unparsable=true)
           sample: "Traceback (most recent call last):"
+problems:
+  description: Files that could not be read, or not to their end. The task fails if there are any; the report is about all others.
+  type: list
+  elements: dict
+  returned: success or unreadable files
+  contains:
+    path:
+      description: The file.
+      type: str
+      sample: /var/log/hostfactory/app.log.2.gz
+    problem:
+      description: What is wrong, and what to do.
+      type: str
+      sample: "/var/log/hostfactory/app.log.2.gz can't be read: the data ends in the middle. Leave it out, or repair it."
 files:
   description: The files that were read.
   type: list

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import resource
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
@@ -17,6 +18,7 @@ from .._core.errors import SourceError
 from .._core.files import open_regular, resolve
 from .._core.progress import Progress
 
+_OTHERS = 64  # descriptors of the interpreter, and for decompression
 _BLOCK = 1 << 19  # what is made of a block should stay in the cache
 _LONGEST_LINE = 4 << 20  # bytes; what is longer is skipped, as one line that can't be read
 
@@ -49,35 +51,58 @@ def find(paths: Sequence[str]) -> list[str]:
     for path in paths:
         files = [path]
         if any(char in path for char in "*?[") and not os.path.lexists(path):
-            # Links such as "current" point to what the pattern finds anyway.
-            files = [name for name in sorted(glob.glob(path)) if not os.path.islink(name) and not os.path.isdir(name)]
+            # Links such as "current" point to what the pattern finds anyway; a FIFO is no log.
+            files = [name for name in sorted(glob.glob(path)) if not os.path.islink(name) and os.path.isfile(name)]
         if not files:
             raise SourceError(f"No log file fits {path}.", "Name files, or a pattern such as /var/log/app.log*.")
         found.update(dict.fromkeys(files))
     return list(found)
 
 
-@contextlib.contextmanager
-def opened(paths: Sequence[str], since: Optional[float]) -> Iterator[tuple[list[LogFile], list[str]]]:
-    """All files, open before the first is read, so that a rotation in between neither hides nor doubles lines.
+class Opened(NamedTuple):
+    """The files, and the paths of those last written before the window: nothing in them can be younger.
 
-    The second list has the paths of those that were last written before `since`: nothing in them can be younger.
+    `problems` have the `path` and `problem` of what can't be opened.
     """
+
+    files: list[LogFile]
+    old: list[str]
+    problems: list[dict[str, str]]
+
+
+@contextlib.contextmanager
+def opened(paths: Sequence[str], since: Optional[float]) -> Iterator[Opened]:
+    """All files, open before the first is read, so that a rotation in between neither hides nor doubles lines."""
+    _allow_open_files(len(paths))
     with contextlib.ExitStack() as stack:
-        files: list[LogFile] = []
-        old, seen = [], set()
+        found = Opened([], [], [])
+        seen = set()
         for path in paths:
-            fd = open_regular(resolve(path, SourceError), SourceError)
+            try:
+                fd = open_regular(resolve(path, SourceError), SourceError)
+            except SourceError as exc:
+                found.problems.append({"path": path, "problem": str(exc)})
+                continue
             stack.callback(os.close, fd)
             info = os.fstat(fd)
             if (info.st_dev, info.st_ino) in seen:
                 continue
             seen.add((info.st_dev, info.st_ino))
             if since is not None and info.st_mtime < since:
-                old.append(path)
+                found.old.append(path)
             else:
-                files.append(LogFile(path, fd, info.st_size, info.st_mtime))
-        yield files, old
+                found.files.append(LogFile(path, fd, info.st_size, info.st_mtime))
+        yield found
+
+
+def _allow_open_files(number: int) -> None:
+    """Raise the soft limit where it is too low for so many more, as far as the hard one allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number + _OTHERS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        highest = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
 
 
 class _Source:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone, tzinfo
 from typing import Any, Callable, NamedTuple, Optional, Protocol
 
-from .._core.errors import InvalidRequest
+from .._core.errors import InvalidRequest, SourceError
 from .._core.percentiles import Histogram
 from .._core.progress import Progress
 from .._core.units import format_duration, format_time, parse_duration, parse_time
@@ -159,7 +159,10 @@ class Unparsable:
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """Read the logs; nothing is ever changed."""
+    """Read the logs; nothing is ever changed.
+
+    Raises InvalidRequest; SourceError when a log can't be read, with the report on all others as its details.
+    """
     began = time.monotonic()
     request = request_from(params)
     clock = Clock(request.time_format, request.timezone)
@@ -167,16 +170,23 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     bad = Unparsable(request.show_unparsable)
     lines = _reader(request, tally, bad.add)
     joined = 0
-    with opened(find(request.paths), request.rules.since) as (files, old):
+    with opened(find(request.paths), request.rules.since) as (files, old, problems):
         progress.start("Reading %d log files" % len(files), sum(one.size for one in files), "bytes")
         for file in files:
             clock.look_from(min(file.mtime, request.now))
-            joined += _read(request, file, lines, bad, progress)
+            try:
+                joined += _read(request, file, lines, bad, progress)
+            except SourceError as exc:
+                problems.append({"path": file.path, "problem": str(exc)})
     result = _result(request, tally, bad)
     result["continuation_lines"] = joined
     result["files"] = [{"path": one.path, "bytes": one.size} for one in files]
     result["older_files"] = old
+    result["problems"] = problems
     result["duration_s"] = round(time.monotonic() - began, 3)
+    if problems:
+        details = {name: value for name, value in result.items() if name not in ("msg", "warnings")}
+        raise SourceError(" ".join(one["problem"] for one in problems), f"Of the rest: {result['msg']}.", details)
     return result
 
 

@@ -7,6 +7,7 @@ import gzip
 import json
 import lzma
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -126,7 +127,7 @@ def test_a_file_that_is_found_twice_is_read_once(tmp_path: Path) -> None:
 def test_what_is_written_while_it_is_read_belongs_to_the_next_report(tmp_path: Path) -> None:
     path = tmp_path / "app.log"
     path.write_bytes(lines(10))
-    with reading.opened([str(path)], None) as (files, _old):
+    with reading.opened([str(path)], None) as (files, _old, _problems):
         with path.open("ab") as handle:
             handle.write(lines(10))
         path.rename(tmp_path / "app.log.1")
@@ -145,8 +146,26 @@ def test_what_is_written_while_it_is_read_belongs_to_the_next_report(tmp_path: P
 )
 def test_a_damaged_file_is_named(name: str, data: bytes, says: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(SourceError, match=rf"{name} can't be read: .*{says}"):
-        report(tmp_path / name)
+    (tmp_path / "z.log").write_bytes(lines(3))
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(SourceError, match=rf"{name} can't be read: .*{says}") as caught:
+        report(tmp_path / "[az]*", tmp_path / "none" / "none.log")
+    # all others are reported on
+    details = caught.value.details
+    assert [Path(one["path"]).name for one in details["problems"]] == ["none.log", name]
+    assert details["total"] >= 3
+    assert f"{details['total']} lines, 0 errors" in str(caught.value)
+
+
+def test_more_files_than_may_be_open(tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / f"app.log.{number}").write_bytes(lines(1))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (150, hard))
+    try:
+        assert report(tmp_path / "app.log.*")["total"] == 300
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_no_link_is_followed_where_others_can_write(tmp_path: Path) -> None:
