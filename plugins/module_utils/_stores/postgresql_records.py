@@ -14,12 +14,12 @@ from typing import Any, Callable, Optional
 from .._core.errors import SourceError, TargetError
 from .._core.record_batches import BATCH, Written, batch, batch_of_rows, batches
 from .._core.tagged_json import encode as encode_json
-from . import postgresql_ddl, postgresql_digest, sql_schema
+from . import postgresql_ddl, postgresql_digest, postgresql_rehearsal, sql_schema
 from .postgresql_catalog import describe, names_in, others, partitioned
 from .postgresql_client import connect, errors, identifier
 from .postgresql_ddl import listed, qualified
 from .postgresql_schema import SchemaTransaction
-from .postgresql_values import converted, converter, lines, usual_lines, written_lines
+from .postgresql_values import converted, converter, encoding_of, is_wide, lines, usual_lines, written_lines
 from .postgresql_versions import read_versions, take_step
 from .record_kinds import Summary
 from .record_store import (
@@ -220,16 +220,31 @@ class PostgresqlRecords:
             raise TargetError(
                 "The schema %s of %s %s." % (self._schema, self.location, "can't be written" if row else "is not there")
             )
+        if self._writer is None:
+            self._writer = connect(self._options)
+        with errors(TargetError, "The schema %s can't be written" % self._schema):
+            found = postgresql_rehearsal.problems(self._writer, self._schema, infos)
+        if found:
+            raise TargetError(
+                "%s can't have the tables as they are: %s." % (self.location, "; ".join(found)),
+                "Nothing was changed. Change the source, the target, or what is migrated (only).",
+                {"problems": found},
+            )
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `RecordStore`."""
         if self._fitting is None or self._fitting[0] is not info:
-            self._fitting = (info, converter(info))
+            self._fitting = (info, converter(info, self._encoding()))
         try:
             self._fitting[1](record)
         except Refused as exc:
             return str(exc)
         return ""
+
+    def _encoding(self) -> str:
+        """Python's name of the encoding of the database; "" for one that takes any text."""
+        connection = self._writer or self._read()
+        return encoding_of(connection.info.parameter_status("server_encoding") or "")
 
     def positions(self, names: Sequence[str]) -> dict[str, Any]:
         """See `RecordStore`."""
@@ -285,7 +300,11 @@ class PostgresqlRecords:
         with self._transaction("Can't write the collection %s" % info.name) as connection:
             if upsert:
                 connection.execute("CREATE TEMP TABLE day2_batch ON COMMIT DROP AS SELECT * FROM %s LIMIT 0" % table)
-            parts = (_part(info, records[start : start + _PART], rejects) for start in range(0, len(records), _PART))
+            encoding = self._encoding()
+            parts = (
+                _part(info, records[start : start + _PART], rejects, encoding)
+                for start in range(0, len(records), _PART)
+            )
             for form, same in itertools.groupby(parts, lambda part: part[0]):
                 copying = "COPY %s %s" % ("day2_batch" if upsert else table, form)
                 with connection.cursor() as cursor, cursor.copy(copying) as copy:
@@ -337,15 +356,16 @@ class PostgresqlRecords:
                 connection.execute("DROP TABLE %s" % table)
 
 
-def _part(info: Info, records: Sequence[Record], rejects: list[Reject]) -> tuple[str, bytes]:
+def _part(info: Info, records: Sequence[Record], rejects: list[Reject], encoding: str) -> tuple[str, bytes]:
     """How COPY takes records (its columns and options), and the data; what is refused is added to the rejects."""
-    if isinstance(records, Written):
+    one_by_one = bool(encoding) or is_wide(info)
+    if isinstance(records, Written) and not one_by_one:
         text = written_lines(info, records)
         if text is not None:
             return "%s FROM STDIN" % listed(list(records.kinds)), text
-    data = usual_lines(info, records)
+    data = None if one_by_one else usual_lines(info, records)
     if data is None:
-        _taken, rows, refused = sort_out(info, records, converter(info))
+        _taken, rows, refused = sort_out(info, records, converter(info, encoding))
         rejects += refused
         data = lines(rows)
     return "%s FROM STDIN" % listed([field.name for field in info.fields]), data

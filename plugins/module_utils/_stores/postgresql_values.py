@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Optional
 
@@ -30,13 +32,93 @@ from .record_store import (
 
 UNSTORABLE_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])")  # in JSON text: NUL, lone surrogates
 _DIGITS = 131_072
+_WIDE = 300  # columns
+_PAGE = 8160  # bytes of a row
+_HEADER = 24
+_POINTER = 18  # to a value that is kept elsewhere
+_ENCODINGS = {
+    **{
+        "LATIN%d" % number: "iso8859-%d" % part
+        for number, part in zip(range(1, 11), (1, 2, 3, 4, 9, 10, 13, 14, 15, 16))
+    },
+    "EUC_CN": "gb2312",
+    "EUC_JIS_2004": "euc_jis_2004",
+    "KOI8R": "koi8-r",
+    "KOI8U": "koi8-u",
+    "UHC": "cp949",
+}
 _NULL = "\\N"
 _ESCAPED = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": r"\\\\"[:2], "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
-def converter(info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    """How a record becomes a row; raises Refused."""
+def encoding_of(server: str) -> str:
+    """Python's name of a server's encoding; "" for UTF-8, and where the server does not look at what text is."""
+    if server in ("UTF8", "SQL_ASCII"):
+        return ""
+    name = _ENCODINGS.get(server) or server.replace("WIN", "cp").replace("_", "-").lower()
+    try:
+        return codecs.lookup(name).name
+    except LookupError:  # the server will say what it can't hold
+        return ""
+
+
+def is_wide(info: Info) -> bool:
+    """May a row be larger than a page, though the server keeps long values elsewhere?"""
+    return len(info.fields) > _WIDE
+
+
+def converter(info: Info, encoding: str = "") -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """How a record becomes a row; raises Refused.
+
+    :param encoding: of the database, where that can't hold all text.
+    """
+    convert = _converter(info)
+    if not encoding and not is_wide(info):
+        return convert
+
+    def checked(record: Mapping[str, Any]) -> tuple[Any, ...]:
+        row = convert(record)
+        if encoding:
+            _check_encoding(info, row, encoding)
+        if is_wide(info):
+            _check_page(row)
+        return row
+
+    return checked
+
+
+def _check_encoding(info: Info, row: Sequence[Any], encoding: str) -> None:
+    for field, value in zip(info.fields, row):
+        if value.__class__ is str:
+            try:
+                value.encode(encoding)
+            except UnicodeEncodeError as exc:
+                raise Refused(
+                    "the field %s has the character %r, which the database can't hold in its encoding %s"
+                    % (field.name, value[exc.start], encoding)
+                ) from None
+
+
+def _check_page(row: Sequence[Any]) -> None:
+    size = _HEADER + len(row) // 8 + sum(_least_size(value) for value in row if value is not None)
+    if size > _PAGE:
+        raise Refused("the row has %d bytes, and PostgreSQL takes at most %d beside long values" % (size, _PAGE))
+
+
+def _least_size(value: Any) -> int:
+    """The bytes in the row of a value that is kept elsewhere if it is long."""
+    if isinstance(value, bool):
+        return 1
+    if isinstance(value, (int, float, datetime)):
+        return 8
+    if isinstance(value, date):
+        return 4
+    text = value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+    return len(text) + 1 if len(text) < _POINTER else _POINTER
+
+
+def _converter(info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
     fields = info.fields
     known = frozenset(field.name for field in fields)
     if info.document:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from .._core.errors import TargetError
 from .record_kinds import combined
-from .record_store import JSON, Field, Info
+from .record_store import JSON, Field, ForeignKey, Info
 
 DOCUMENT = "document"  # the column that holds a whole record
 _SIZE = re.compile(r"([A-Z_ ]*CHAR[A-Z_ ]*|NUMERIC|DEC|DECIMAL|DECIMAL_TEXT)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", re.I)
@@ -84,6 +84,12 @@ def alike(infos: Mapping[str, Info]) -> dict[str, Info]:
         name: info._replace(fields=tuple(one._replace(kind=kinds[name, one.name]) for one in info.fields))
         for name, info in infos.items()
     }
+
+
+def names_a_key(one: ForeignKey, parent: Info, same_type: bool) -> bool:
+    """Does a foreign key refer to something unique? Only SQLite lets it be declared otherwise."""
+    unique = [frozenset(parent.key), *(frozenset(index.fields) for index in parent.indexes if index.unique)]
+    return same_type or frozenset(one.to_fields) in unique
 
 
 def marked(info: Info, kept: Info) -> Info:

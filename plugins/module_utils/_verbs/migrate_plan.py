@@ -17,7 +17,7 @@ from .._stores.as_stored import beside, for_same_type
 from .._stores.record_kinds import Kinds
 from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStore, key_of
 from .._stores.sql_defaults import fitting
-from .._stores.sql_schema import alike, marked, shaped
+from .._stores.sql_schema import alike, marked, names_a_key, shaped
 from .migrate_compare import LISTED, Comparison, compare
 from .migrate_survey import Reference, Survey, survey
 from .migrate_typed import check, settled, typed
@@ -129,7 +129,12 @@ def _fitted(
         if not source.type == target.type == "sqlite":  # which takes tables with whatever they refer to
             present = finals.keys() | existing.keys()
             for name in made:
-                keys = tuple(one for one in finals[name].foreign_keys if one.to in present)
+                parents = {**existing, **finals}
+                keys = tuple(
+                    one
+                    for one in finals[name].foreign_keys
+                    if one.to in present and names_a_key(one, parents[one.to], source.type == target.type)
+                )
                 finals[name] = finals[name]._replace(foreign_keys=keys)
         finals.update({name: in_target(finals[name], existing[name]) for name in finals.keys() - made})
         if source.type == target.type == "sqlite":  # where rows may refer to nothing

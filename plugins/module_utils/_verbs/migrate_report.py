@@ -85,7 +85,7 @@ def _notes(ready: Plan) -> list[str]:
                 % (job.source.name, job.source.native, ", ".join(job.source.peculiar))
             )
         if ready.target.columns and not job.there:
-            notes += [*_unkept(job), *_as_text(ready, job)]
+            notes += [*_unkept(job, {one.source.name for one in ready.jobs}), *_as_text(ready, job)]
     if not ready.source.consistent and ready.source.type == "dynamodb":
         notes.append(
             "DynamoDB has no snapshots: what is written to it during the migration makes the verification fail."
@@ -104,12 +104,17 @@ def _as_text(ready: Plan, job: Job) -> list[str]:
     )
 
 
-def _unkept(job: Job) -> list[str]:
+def _unkept(job: Job, names: set[str]) -> list[str]:
     """The foreign keys that the target can't have, or not for all records."""
     had = {(one.fields, one.to): one for one in job.source.foreign_keys}
     has = {(one.fields, one.to): one for one in job.target.foreign_keys}
     notes = [
-        "The foreign key (%s) of %s stays behind, as the target has no %s." % (", ".join(fields), job.source.name, to)
+        "The foreign key (%s) of %s stays behind, as %s."
+        % (
+            ", ".join(fields),
+            job.source.name,
+            "it refers to nothing unique" if to in names else "the target has no " + to,
+        )
         for fields, to in had
         if (fields, to) not in has
     ]

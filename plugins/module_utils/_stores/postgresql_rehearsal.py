@@ -1,0 +1,56 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server says against new tables, found out in a transaction that is rolled back.
+
+Names of system columns, too many columns, missing extensions, types and schemas, foreign keys to what is not unique:
+the server knows them all, and each version its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from . import postgresql_client, postgresql_ddl
+from .postgresql_catalog import names_in
+from .record_store import Info
+
+_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '1s'"
+
+
+def problems(connection: Any, schema: str, infos: Sequence[Info]) -> list[str]:
+    """Why these tables can't be made; those that exist are passed over. Nothing is."""
+    found: list[str] = []
+    with connection.transaction(force_rollback=True):
+        connection.execute("SET LOCAL client_min_messages = warning")
+        connection.execute(_LOCK_TIMEOUT)
+        taken = names_in(connection, schema)
+        new = [info for info in infos if info.name not in taken]
+        made = [
+            info for info in new if not _refused(connection, [postgresql_ddl.create_table(info, schema)], info, found)
+        ]
+        taken = names_in(connection, schema)
+        present = sorted(taken)
+        for info in made:
+            statements = postgresql_ddl.after_data(info, schema, None, present, taken)
+            _refused(connection, statements, info, found)
+    return found
+
+
+def _refused(connection: Any, statements: Sequence[str], info: Info, found: list[str]) -> bool:
+    """Is one of the statements refused? Then it is among what was found."""
+    before = len(found)
+    for statement in statements:
+        found.extend("%s: %s" % (info.name, words) for words in _tried(connection, statement))
+    return len(found) > before
+
+
+def _tried(connection: Any, statement: str) -> Iterator[str]:
+    try:
+        with connection.transaction():
+            connection.execute(statement)
+    except postgresql_client.psycopg.errors.LockNotAvailable:  # others use the table that it refers to: not known
+        return
+    except postgresql_client.psycopg.Error as exc:
+        yield (exc.diag.message_primary or str(exc)).strip(". ")

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check mode refuses what the run would refuse, in the same words, and nothing is left of either."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
+from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, four_steps, run, sql
+
+
+def refused(source: Store, target: Store, **params: Any) -> str:
+    """What both say."""
+    told = []
+    for check in (True, False):
+        with pytest.raises(TargetError) as caught:
+            run(check, source=source, target=target, **params)
+        told.append(str(caught.value))
+    assert told[0] == told[1]
+    tables = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+    assert sql(target, tables) == []
+    return told[0]
+
+
+def test_names_of_system_columns_and_too_many_columns(stores: Stores) -> None:
+    source = stores("sqlite")
+    sql(source, "CREATE TABLE a (id INTEGER PRIMARY KEY, xmin INTEGER)")
+    sql(source, "CREATE TABLE b (id INTEGER PRIMARY KEY, ctid TEXT)")
+    sql(source, "CREATE TABLE wide (id INTEGER PRIMARY KEY, %s)" % ", ".join("c%d TEXT" % one for one in range(1700)))
+    message = refused(source, stores("postgresql"))
+    assert 'a: column name "xmin" conflicts with a system column name' in message
+    assert 'b: column name "ctid" conflicts with a system column name' in message
+    assert "wide: tables can have at most 1600 columns" in message
+
+
+def test_types_extensions_and_schemas_that_are_missing(stores: Stores, postgresql: Store) -> None:
+    source = stores("postgresql")
+    other = "o" + uuid.uuid4().hex[:8]
+    with connected(source) as server:
+        server.execute("CREATE SCHEMA %s" % other)
+        server.execute("CREATE TYPE %s.mood AS ENUM ('good')" % other)
+        server.execute("CREATE TABLE %s.people (id int PRIMARY KEY)" % other)
+        server.execute("CREATE TABLE m (id int PRIMARY KEY, mood %s.mood)" % other)
+        server.execute("CREATE TABLE p (id int PRIMARY KEY, person int REFERENCES %s.people)" % other)
+        server.execute("CREATE DATABASE %s" % other)
+    with psycopg.connect(host=postgresql["host"], user="postgres", dbname=other, autocommit=True) as server:
+        server.execute("CREATE SCHEMA %s" % source["schema"])
+    target = {**source, "database": other}
+    told = []
+    for check in (True, False):
+        with pytest.raises(TargetError) as caught:
+            run(check, source=source, target=target)
+        told.append(str(caught.value))
+    assert told[0] == told[1]
+    assert 'm: schema "%s" does not exist' % other in told[0]
+    assert 'p: schema "%s" does not exist' % other in told[0]
+
+
+def test_a_foreign_key_to_nothing_unique_stays_behind_with_a_warning(stores: Stores) -> None:
+    source = stores("sqlite")
+    sql(source, "CREATE TABLE parent (id INTEGER PRIMARY KEY, code TEXT)")
+    sql(source, "CREATE TABLE child (id INTEGER PRIMARY KEY, p TEXT REFERENCES parent (code), q REFERENCES gone (id))")
+    sql(source, "INSERT INTO parent VALUES (1, 'a')")
+    sql(source, "INSERT INTO child VALUES (1, 'a', 1)")
+    for kind in ("postgresql",):
+        done = four_steps(source, stores(kind))
+        assert done["warnings"] == [
+            "The foreign key (q) of child stays behind, as the target has no gone.",
+            "The foreign key (p) of child stays behind, as it refers to nothing unique.",
+        ]
+    four_steps(source, stores("sqlite"))
+
+
+def test_rows_that_are_larger_than_a_page_are_rejects(stores: Stores, tmp_path: Path) -> None:
+    source = stores("json")
+    names = ["c%d" % one for one in range(1200)]
+    rows = {"small": dict.fromkeys(names, "12345"), "texts": dict.fromkeys(names, "x" * 100), "few": {"c1": "x" * 9000}}
+    Path(source["path"]).write_text(json.dumps({"wide": rows}))
+    for check in (True, False):
+        with pytest.raises(TargetError, match=r"can't hold 1 records of wide \(\[\"texts\"\]: the row has "):
+            run(check, source=source, target=stores("postgresql"))
+    target = stores("postgresql")
+    four_steps(source, target, rejects=str(tmp_path / "rejects"), max_rejects=1)
+    assert sql(target, "SELECT count(*) FROM wide") == [(2,)]
+
+
+@pytest.fixture
+def latin(postgresql: Store) -> Iterator[Store]:
+    name = "latin_%s" % uuid.uuid4().hex[:10]
+    with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres", autocommit=True) as server:
+        server.execute("CREATE DATABASE %s ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0" % name)
+    yield {**postgresql, "database": name}
+    with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres", autocommit=True) as server:
+        server.execute("DROP DATABASE %s WITH (FORCE)" % name)
+
+
+def test_what_the_encoding_of_the_database_lacks_is_a_reject(stores: Stores, latin: Store, tmp_path: Path) -> None:
+    source = stores("sqlite")
+    sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
+    sql(source, "INSERT INTO t VALUES (1, 'é'), (2, 'ł'), (3, '€')")
+    for check in (True, False):
+        with pytest.raises(TargetError, match=r"2 records of t \(\[2\]: the field v has the character 'ł'"):
+            run(check, source=source, target=latin)
+        with psycopg.connect(host=latin["host"], user="postgres", dbname=latin["database"]) as server:
+            server.execute("DROP TABLE IF EXISTS t, day2_migration")
+    done = four_steps(source, latin, rejects=str(tmp_path / "rejects"), max_rejects=2)
+    assert done["migration"]["errors"] == 2
+    with psycopg.connect(host=latin["host"], user="postgres", dbname=latin["database"]) as server:
+        assert server.execute("SELECT v FROM t").fetchall() == [("é",)]
+
+
+def test_a_read_only_database(stores: Stores) -> None:
+    source, target = stores("json"), stores("postgresql")
+    Path(source["path"]).write_text(json.dumps({"t": {"a": {"v": 1}}}))
+    role = "r" + uuid.uuid4().hex[:8]
+    with connected(target) as server:
+        server.execute("CREATE ROLE %s LOGIN" % role)
+        server.execute("GRANT ALL ON SCHEMA %s TO %s" % (target["schema"], role))
+        server.execute("ALTER ROLE %s SET default_transaction_read_only = on" % role)
+    for check in (True, False):
+        with pytest.raises(TargetError, match="read-only transaction"):
+            run(check, source=source, target={**target, "user": role})
