@@ -76,9 +76,10 @@ class Apart:
         """What the task of that number returns. Raises TimeUp, ProbeFailed."""
         return self._ask(("run", number), deadline, any(self._searching[number : number + 1]))
 
-    def search(self, pattern: re.Pattern[str], text: str, deadline: Deadline) -> bool:
-        """Is the pattern found in the text? Raises TimeUp, ProbeFailed."""
-        return bool(self._ask(("search", pattern.pattern, pattern.flags, text), deadline, True))
+    def search(self, pattern: re.Pattern[str], texts: Sequence[str], deadline: Deadline) -> list[bool]:
+        """In which of the texts the pattern is found. Raises TimeUp, ProbeFailed."""
+        found: list[bool] = self._ask(("search", pattern.pattern, pattern.flags, list(texts)), deadline, True)
+        return found
 
     def close(self) -> None:
         """End all workers that can be ended."""
@@ -149,10 +150,16 @@ def search(pattern: re.Pattern[str], text: str, deadline: Deadline) -> bool:
 
     A pattern without repetitions takes no longer than the text is long, and is searched for here.
     """
+    return search_all(pattern, [text], deadline)[0]
+
+
+def search_all(pattern: re.Pattern[str], texts: Sequence[str], deadline: Deadline) -> list[bool]:
+    """The same for several texts."""
     if deadline.apart is None or not _REPEATS.search(pattern.pattern):
-        return bool(pattern.search(text))
+        return [pattern.search(text) is not None for text in texts]
+    apart: Apart = deadline.apart
     try:
-        return bool(deadline.apart.search(pattern, text, deadline))
+        return apart.search(pattern, texts, deadline)
     except TimeUp:
         text = "the search for %s does not end in time: write it without nested repetitions" % pattern.pattern
         raise ProbeFailed(text, UNKNOWN) from None
@@ -227,8 +234,9 @@ def _work(channel: socket.socket, tasks: Sequence[Task]) -> NoReturn:
                 if kind == "run":
                     answer = (_DONE, tasks[question[0]](_Told(seconds, channel)))
                 else:
-                    pattern, flags, text = question
-                    answer = (_DONE, re.compile(pattern, flags).search(text) is not None)
+                    pattern, flags, texts = question
+                    compiled = re.compile(pattern, flags)
+                    answer = (_DONE, [compiled.search(text) is not None for text in texts])
             except TimeUp:
                 answer = (_OVER, None)
             signal.setitimer(signal.ITIMER_REAL, 0)

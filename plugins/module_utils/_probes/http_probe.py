@@ -26,7 +26,7 @@ from .http_client import (
     proxy_authorization,
 )
 from .http_response import text_of
-from .json_path import ASSERTION_HELP, RATIO_HELP, brief, parse_assertions, parse_ratio
+from .json_path import ASSERTION_HELP, RATIO_HELP, assertion_patterns, brief, parse_assertions, parse_ratio
 from .sockets import FAMILY, tls_context
 
 AGENT = "day2.ops health_check"
@@ -139,8 +139,7 @@ class HttpProbe(BaseProbe):
         self._client = make_client(options)
 
     def patterns(self) -> Sequence[re.Pattern[str]]:
-        matches = (one.expected["matches"] for one in self._assertions)
-        return [*super().patterns(), *(one for one in matches if one is not None)]
+        return [*super().patterns(), *assertion_patterns(self._assertions)]
 
     def secrets(self) -> list[str]:
         return [*super().secrets(), *request_secrets(self.options, self._request)]

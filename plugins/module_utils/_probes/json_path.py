@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
 from .._core.errors import InvalidRequest
-from .apart import search
+from .apart import search_all
 from .base import Deadline, Finding, Option, ProbeFailed, plural
 from .options import parse
 
@@ -114,17 +114,19 @@ class Assertion(NamedTuple):
                 finding.problem("%s has %s" % (self.path.text, plural(len(found), "value")))
         elif not found:
             finding.problem("%s is not there" % self.path.text)
-        for place, value in found:
-            problem = self._problem(value, deadline)
+        pattern = self.expected["matches"]
+        matches = search_all(pattern, [_as_text(value) for _place, value in found], deadline) if pattern else ()
+        for number, (place, value) in enumerate(found):
+            problem = self._problem(value, not matches or matches[number])
             if problem:
                 finding.problem("%s is %s, %s" % (place, brief(value), problem))
                 return  # one is enough to act on
 
-    def _problem(self, value: Any, deadline: Deadline) -> str:
+    def _problem(self, value: Any, matches: bool) -> str:
         expected = self.expected
         if self.has_equals and not same(value, expected["equals"]):
             return "not " + brief(expected["equals"])
-        if expected["matches"] is not None and not search(expected["matches"], _as_text(value), deadline):
+        if not matches:
             return "which does not match %s" % expected["matches"].pattern
         if expected["min"] is None and expected["max"] is None:
             return ""
@@ -174,6 +176,12 @@ def parse_assertions(given: Any) -> list[Assertion]:
             assertions.append(Assertion(parse_path(values["path"]), values, "equals" in one))
     _raise(problems)
     return assertions
+
+
+def assertion_patterns(assertions: Sequence[Assertion]) -> list[re.Pattern[str]]:
+    """The regular expressions in them."""
+    found = (one.expected["matches"] for one in assertions)
+    return [one for one in found if one is not None]
 
 
 def parse_ratio(given: Any) -> Union[Ratio, None]:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from .._core.errors import SourceError
 from .._stores.json_read import WAITS, is_quiet
 from .._stores.json_stream import Document, scan
 from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
-from .json_path import ASSERTION_HELP, RATIO_HELP, parse_assertions, parse_ratio
+from .json_path import ASSERTION_HELP, RATIO_HELP, assertion_patterns, parse_assertions, parse_ratio
 
 
 class JsonProbe(BaseProbe):
@@ -44,6 +45,9 @@ class JsonProbe(BaseProbe):
         self._counts = options["collections"] or {}
         self._assertions = parse_assertions(options["json"])
         self._ratio = parse_ratio(options["ratio"])
+
+    def patterns(self) -> Sequence[re.Pattern[str]]:
+        return assertion_patterns(self._assertions)
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["path"]

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Optional
 
 from .._core.errors import InvalidRequest
-from .base import BELOW, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
+from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
 from .http_client import Connection, Url, parse_url
 from .http_probe import REQUEST_OPTIONS, make_client, request_from, request_secrets, route_from
 
@@ -70,6 +70,8 @@ class LoadTestProbe(BaseProbe):
         deadline.doing = "asking for %s" % self._url.shown
         load = _Load(self, self._url, deadline)
         load.run()
+        if load.lacking:
+            raise ProbeFailed(load.lacking, UNKNOWN)
         if not load.times:
             raise ProbeFailed("%s: no request succeeded: %s" % (self._url.shown, load.failure or "no answer in time"))
         return self._judge(load)
@@ -117,6 +119,7 @@ class _Load:
         self._began = 0.0
         self.times: list[float] = []
         self.failure = ""
+        self.lacking = ""
         self.taken = 0.0
 
     def run(self) -> None:
@@ -157,6 +160,8 @@ class _Load:
             problem = self._probe.ask(connection, self._deadline)
         except ProbeFailed as exc:
             problem = str(exc)
+            if exc.status == UNKNOWN:  # this host lacks something: that is no answer of the other side
+                self.lacking = problem
         except OSError as exc:
             problem = exc.strerror or type(exc).__name__
         finally:

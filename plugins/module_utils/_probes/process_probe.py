@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Optional
@@ -16,6 +17,7 @@ from .._core.errors import InvalidRequest
 from .._core.units import format_duration, format_size
 from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .cpu_probe import interval, wait
+from .mounts import Mounts
 
 
 class ProcessProbe(BaseProbe):
@@ -67,7 +69,10 @@ class ProcessProbe(BaseProbe):
         if found:
             finding.measure(memory, what="the memory of %s" % what)
             descriptors = [one.descriptors for one in found if one.descriptors is not None]
-            if descriptors:
+            hidden = sum(1 for one in found if one.descriptors is None and one.state != "Z")
+            if hidden:
+                self._not_seen(hidden, what, finding)
+            elif descriptors:
                 finding.measure(sum(descriptors), "descriptors", "the number of open files of %s" % what)
                 used = max(one.used for one in found if one.used is not None)
                 finding.measure(round(used, 2), "descriptors_used", "the share of open files of %s" % what)
@@ -78,10 +83,20 @@ class ProcessProbe(BaseProbe):
             began = time.monotonic()
             wait(self.duration, deadline)
             finding.measure(_used(found, time.monotonic() - began), "cpu", "the use of the processors by %s" % what)
+        if os.geteuid() != 0 and _hides_others():
+            finding.problem(
+                "processes of others cannot be seen (/proc has hidepid): run as root (become: true)", UNKNOWN
+            )
         zombies = sum(1 for one in found if one.state == "Z")
         if zombies:
             finding.problem("%s of %s dead and not waited for" % (_processes(zombies), what))
         return finding
+
+    def _not_seen(self, hidden: int, what: str, finding: Finding) -> None:
+        limits = (self.limits["descriptors"], self.limits["descriptors_used"])
+        if any(one.warn is not None or one.crit is not None for one in limits):
+            told = (_processes(hidden), what)
+            finding.problem("the open files of %s of %s cannot be seen: run as root (become: true)" % told, UNKNOWN)
 
     def _what(self) -> str:
         options = self.options
@@ -181,6 +196,13 @@ def _with_descriptors(process: _Process, pid: str) -> _Process:
     except (OSError, StopIteration):  # somebody else's process
         return process
     return process._replace(descriptors=count, used=0.0 if limit == "unlimited" else 100.0 * count / int(limit))
+
+
+def _hides_others() -> bool:
+    proc = Mounts().find("/proc")
+    return proc is not None and any(
+        re.fullmatch("hidepid=(1|2|4|noaccess|invisible|ptraceable)", one) for one in proc.own
+    )
 
 
 def _processes(count: int) -> str:

@@ -19,7 +19,8 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._probes import icmp_probe
+from ansible_collections.day2.ops.plugins.module_utils._probes import icmp_probe, process_probe
+from ansible_collections.day2.ops.plugins.module_utils._probes.mounts import Mounts
 
 Check = Callable[..., dict[str, Any]]
 
@@ -65,6 +66,37 @@ def sleeper(tmp_path: Path) -> Iterator[tuple[str, int]]:
     yield program.name, process.pid
     process.kill()
     process.wait()
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """The effective rights of a user who owns nothing."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_open_files_that_cannot_be_seen_are_unknown(check: Check) -> None:
+    first = {"pattern": ".", "user": "0", "count": "1-1000000"}
+    found = check("process", **first)
+    assert found["status"] == "ok", found["message"]
+    assert "descriptors" not in {one["name"] for one in found["metrics"]}
+    result = check("process", descriptors_crit=100000, **first)
+    assert result["status"] == "unknown"
+    assert "cannot be seen: run as root (become: true)" in result["message"]
+
+
+@pytest.mark.usefixtures("nobody")
+def test_processes_that_proc_hides_are_unknown(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = Mounts("5 1 0:5 / /proc rw - proc proc rw,hidepid=invisible\n")
+    monkeypatch.setattr(process_probe, "Mounts", lambda: hidden)
+    result = check("process", process="no-such-program", count=0)
+    assert result["status"] == "unknown"
+    assert "processes of others cannot be seen" in result["message"]
 
 
 def test_processes(check: Check, sleeper: tuple[str, int], tmp_path: Path) -> None:

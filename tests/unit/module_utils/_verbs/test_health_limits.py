@@ -69,6 +69,15 @@ def test_a_search_that_does_not_end_holds_up_nobody(tmp_path: Path) -> None:
     assert said["file"] == f"no answer within 2s while reading {tmp_path}/evil.txt"
 
 
+def test_a_document_alone_is_searched_apart_and_all_values_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "values.json"
+    path.write_text(json.dumps({"good": ["aaa"] * 5000, "evil": [ENDLESS]}))
+    check = {"name": "j", "type": "json", "path": str(path), "timeout": "10s"}
+    assert statuses(run([dict(check, json=[{"path": "good.*", "matches": "^a+$"}])])) == {"j": "ok"}
+    evil = dict(check, json=[{"path": "evil.*", "matches": EVIL}], timeout="500ms")
+    assert statuses(run([evil])) == {"j": "unknown"}
+
+
 def test_processes_for_checks_are_used_again_and_go(tmp_path: Path) -> None:
     (tmp_path / "f").touch()
     before = children()
