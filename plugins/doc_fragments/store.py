@@ -42,6 +42,14 @@ options:
           - V(file_per_record), a directory with one C(COLLECTION/KEY.json) a record.
         type: str
         choices: [single_file, file_per_collection, file_per_record]
+      check:
+        description:
+          - For V(sqlite), how a backup (in a restore the safety backup) is checked before it is published.
+          - V(quick) is C(PRAGMA quick_check). V(full) is C(PRAGMA integrity_check), which compares each index with its table
+            and takes much longer than the backup of a large database with indexes.
+          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest says which was made.
+        type: str
+        choices: [full, quick]
       include:
         description:
           - For V(files), globs of what belongs to the store; the default is everything. They are matched with paths relative to the
@@ -81,6 +89,14 @@ options:
           - V(file_per_record), a directory with one C(COLLECTION/KEY.json) a record.
         type: str
         choices: [single_file, file_per_collection, file_per_record]
+      check:
+        description:
+          - For V(sqlite), how a backup (in a restore the safety backup) is checked before it is published.
+          - V(quick) is C(PRAGMA quick_check). V(full) is C(PRAGMA integrity_check), which compares each index with its table
+            and takes much longer than the backup of a large database with indexes.
+          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest says which was made.
+        type: str
+        choices: [full, quick]
       include:
         description:
           - For V(files), globs of what belongs to the store; the default is everything. They are matched with paths relative to the
@@ -122,6 +138,14 @@ options:
           - V(file_per_record), a directory with one C(COLLECTION/KEY.json) a record.
         type: str
         choices: [single_file, file_per_collection, file_per_record]
+      check:
+        description:
+          - For V(sqlite), how a backup (in a restore the safety backup) is checked before it is published.
+          - V(quick) is C(PRAGMA quick_check). V(full) is C(PRAGMA integrity_check), which compares each index with its table
+            and takes much longer than the backup of a large database with indexes.
+          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest says which was made.
+        type: str
+        choices: [full, quick]
       include:
         description:
           - For V(files), globs of what belongs to the store; the default is everything. They are matched with paths relative to the
@@ -161,6 +185,14 @@ options:
           - V(file_per_record), a directory with one C(COLLECTION/KEY.json) a record.
         type: str
         choices: [single_file, file_per_collection, file_per_record]
+      check:
+        description:
+          - For V(sqlite), how a backup (in a restore the safety backup) is checked before it is published.
+          - V(quick) is C(PRAGMA quick_check). V(full) is C(PRAGMA integrity_check), which compares each index with its table
+            and takes much longer than the backup of a large database with indexes.
+          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest says which was made.
+        type: str
+        choices: [full, quick]
       include:
         description:
           - For V(files), globs of what belongs to the store; the default is everything. They are matched with paths relative to the

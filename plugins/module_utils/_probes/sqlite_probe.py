@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from .._stores.sqlite_check import check
+from .._stores.sqlite_check import PRAGMAS, check
 from .._stores.sqlite_file import connect, is_busy, sqlite3
 from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 
@@ -23,9 +23,9 @@ class SqliteProbe(BaseProbe):
         "path": Option("path", "The database file.", required=True),
         "check": Option(
             "text",
-            "`quick` is PRAGMA quick_check; `integrity` compares indexes with their tables as well, and takes longer.",
+            "`quick` is PRAGMA quick_check; `full` compares indexes with their tables as well, and takes longer.",
             "quick",
-            choices=("quick", "integrity", "none"),
+            choices=("quick", "full", "none"),
         ),
         "schema_version": Option("ranges", "Values of PRAGMA user_version that are good."),
         "query": Option("text", "A SELECT of one number, which is the value."),
@@ -75,10 +75,9 @@ class SqliteProbe(BaseProbe):
         if self.options["query"]:
             self._query(connection, finding)
         if self.options["check"] != "none":
-            pragma = self.options["check"] + "_check"
-            problems, notes = check(connection, pragma)
+            problems, notes, made = check(connection, self.options["check"])
             if problems:
-                finding.problem("%s is damaged, %s says: %s" % (path, pragma, "; ".join(problems[:_SHOWN])))
+                finding.problem(f"{path} is damaged, {PRAGMAS[made]} says: {'; '.join(problems[:_SHOWN])}")
             elif notes:
                 finding.problem("; ".join(notes), UNKNOWN)
 

@@ -199,6 +199,7 @@ _DETAILS = mapping(
         **_SELECTION,
         "layout": maybe(text),
         "journal_mode": maybe(text),
+        "check": maybe(text),
         "page_size": maybe(whole(0, 65536)),
         "page_count": maybe(whole(0, 2**32)),
         "bytes": maybe(_SIZE),

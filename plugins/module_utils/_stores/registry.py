@@ -50,7 +50,7 @@ STORES = {
     "json": StoreType(
         _json, {"layout": {"type": "str", "choices": ["single_file", "file_per_collection", "file_per_record"]}}
     ),
-    "sqlite": StoreType(_sqlite, {}),
+    "sqlite": StoreType(_sqlite, {"check": {"type": "str", "choices": ["full", "quick"]}}),
 }
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from .._core import files
 from .._core.errors import MissingDependency, SourceError
 from .base import Copy, Reader, Restoration, Sink, Snapshot
-from .sqlite_check import inspecting
+from .sqlite_check import default_check, inspecting
 from .sqlite_copy import copy_database, fingerprint, stream
 from .sqlite_file import PATIENCE, check_magic, is_wal, normalise_file, sqlite3
 from .sqlite_new_file import ownership
@@ -22,6 +22,10 @@ _CHUNK = 1 << 20
 _WITHOUT_WAL = (
     "%s was copied from a database in WAL mode, without its -wal file: the last transactions before the copy may be"
     " missing."
+)
+_NOT_FULL = (
+    "%s has indexes of functions or collations that only its application knows: PRAGMA quick_check was made instead of"
+    " integrity_check."
 )
 
 
@@ -38,6 +42,7 @@ class SqliteStore:
             raise MissingDependency("Python's module sqlite3", "for stores of type sqlite")
         self.path = files.resolve(path, SourceError)
         self._patience = patience
+        self._check: Optional[str] = options.get("check")
 
     def exists(self) -> bool:
         info, log = files.look(self.path, SourceError), files.look(self.path + "-wal", SourceError)
@@ -48,16 +53,17 @@ class SqliteStore:
         return {}
 
     def fingerprint(self) -> str | None:
-        return fingerprint(self.path)
+        found = fingerprint(self.path)
+        return None if found is None else f"{self._check or 'default'} {found}"  # another check has to look again
 
     def snapshot(self, sink: Sink) -> Snapshot:
-        before = fingerprint(self.path)
+        before = self.fingerprint()
         native = os.path.join(sink.scratch, "native.db")
         journal_mode = copy_database(self.path, native, sink.progress, self._patience)
         with files.os_errors(SourceError, "Can't read", self.path):
             details = {"journal_mode": journal_mode, **ownership(self.path)}
         snapshot = self._deliver(native, self.path, details, sink)
-        return snapshot._replace(fingerprint=before if before == fingerprint(self.path) else None)
+        return snapshot._replace(fingerprint=before if before == self.fingerprint() else None)
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
         native = os.path.join(sink.scratch, "native.db")
@@ -94,7 +100,12 @@ class SqliteStore:
         """
         header = normalise_file(native, told)
         sink.progress.start(f"Backing up {told}", header.bytes, "bytes")
-        with inspecting(native, told) as inspection, sink.file(os.path.basename(self.path)) as writer:
+        wanted = self._check or default_check(header.bytes)
+        with inspecting(native, told, wanted) as inspection, sink.file(os.path.basename(self.path)) as writer:
             stream(native, writer.write)
             found = inspection()
-        return Snapshot(writer.sha256(), found.collections, {**details, **header.details()}, None, found.notes)
+        notes = found.notes
+        if self._check not in (None, found.made):
+            notes = (*notes, _NOT_FULL % told)
+        details = {**details, **header.details(), "check": found.made}
+        return Snapshot(writer.sha256(), found.collections, details, None, notes)

@@ -155,7 +155,7 @@ def test_an_index_that_misses_rows_is_found_by_integrity(check: Check, database:
     connection.close()
     assert page > root
     assert check("sqlite", path=str(database), check="quick")["status"] == "ok"
-    assert check("sqlite", path=str(database), check="integrity")["status"] == "critical"
+    assert check("sqlite", path=str(database), check="full")["status"] == "critical"
 
 
 def test_databases_that_are_none(check: Check, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import MissingDependency, SourceError
-from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_store
+from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_check, sqlite_store
 from ansible_collections.day2.ops.plugins.module_utils._stores.base import Snapshot
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_store import SqliteStore
 
@@ -77,6 +77,7 @@ def test_a_snapshot(tmp_path: Path, memory_sink: Any, journal_mode: str) -> None
     assert found.notes == ()
     info = path.stat()
     assert found.details == {
+        "check": "full",
         "journal_mode": journal_mode,
         "mode": "0640",
         "uid": info.st_uid,
@@ -135,8 +136,8 @@ def damage(path: Path, at: int, data: bytes) -> None:
     ("at", "data", "words"),
     [
         (3 * 4096, b"\xff" * 4096, "malformed"),  # a page of a table
-        (36, b"\0\0\0\5", "is damaged.*quick_check says: .*freelist: size is 0"),
-        (4096, b"\x0d\0\0\0", "is damaged.*quick_check says:.*never used"),
+        (36, b"\0\0\0\5", "is damaged.*integrity_check says: .*freelist: size is 0.*check=quick"),
+        (4096, b"\x0d\0\0\0", "is damaged.*integrity_check says:.*never used"),
     ],
 )
 def test_a_damaged_database_is_an_error(tmp_path: Path, memory_sink: Any, at: int, data: bytes, words: str) -> None:
@@ -147,6 +148,48 @@ def test_a_damaged_database_is_an_error(tmp_path: Path, memory_sink: Any, at: in
     assert bool(caught.value.details.get("problems")) == ("says" in words)
     assert str(path) in str(caught.value)
     assert memory_sink.files == {}
+
+
+@pytest.mark.parametrize(
+    ("script", "marker"),
+    [
+        ("CREATE TABLE t(a); CREATE INDEX i ON t(a); INSERT INTO t SELECT 'k' || value FROM numbers", b"k50"),
+        ("CREATE TABLE t(a PRIMARY KEY) WITHOUT ROWID; INSERT INTO t SELECT 'k' || value FROM numbers", b"k50"),
+    ],
+    ids=["index", "without rowid"],
+)
+def test_a_flipped_bit_that_only_a_full_check_sees(
+    tmp_path: Path, memory_sink: Any, script: str, marker: bytes
+) -> None:
+    path = tmp_path / "x.db"
+    numbers = "CREATE TABLE numbers(value); INSERT INTO numbers VALUES " + ",".join(f"({n})" for n in range(10, 99))
+    make(path, f"{numbers}; {script}; DROP TABLE numbers")
+    data = bytearray(path.read_bytes())
+    data[data.rindex(marker) + 1] ^= 2  # the index lies behind its table
+    path.write_bytes(data)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA quick_check").fetchone()[0] == "ok"
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] != "ok"
+    for options in ({}, {"check": "full"}):
+        with pytest.raises(SourceError, match=r"integrity_check says: .*REINDEX.*check=quick"):
+            SqliteStore(str(path), options).snapshot(memory_sink)
+    assert SqliteStore(str(path), {"check": "quick"}).snapshot(memory_sink).details["check"] == "quick"
+
+
+def test_the_check_of_large_and_small_databases(
+    tmp_path: Path, memory_sink: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.db"
+    make(path)
+    assert snapshot(path, memory_sink).details["check"] == "full"
+    monkeypatch.setattr(sqlite_check, "_SMALL", path.stat().st_size - 1)
+    memory_sink.files.clear()
+    assert snapshot(path, memory_sink).details["check"] == "quick"
+    memory_sink.files.clear()
+    assert SqliteStore(str(path), {"check": "full"}).snapshot(memory_sink).details["check"] == "full"
+    time.sleep(0.2)
+    prints = {SqliteStore(str(path), options).fingerprint() for options in ({}, {"check": "full"}, {"check": "quick"})}
+    assert len(prints) == 3  # none of them stands for another
 
 
 def test_an_application_that_brings_functions_and_collations(tmp_path: Path, memory_sink: Any) -> None:
@@ -162,6 +205,10 @@ def test_an_application_that_brings_functions_and_collations(tmp_path: Path, mem
     found = snapshot(path, memory_sink)
     assert found.collections == (("s", 2), ("t", 1), ("u", 1))
     assert all("swedish" in note for note in found.notes)
+    assert found.details["check"] == "quick"
+    memory_sink.files.clear()
+    told = SqliteStore(str(path), {"check": "full"}).snapshot(memory_sink)
+    assert "quick_check was made instead" in told.notes[-1]
 
 
 def test_a_missing_module_of_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
