@@ -205,6 +205,7 @@ _DETAILS = mapping(
         "bytes": maybe(_SIZE),
         "archive_bytes": maybe(_SIZE),
         "files": maybe(_SIZE),
+        "migration": mapping({"target": text, "number": whole(1), "collections": texts}, {"whole": text}),
     },
 )
 
@@ -225,7 +226,7 @@ _SOURCE = mapping(
         "content_digest": DIGEST,
         "collections": listed(mapping({"name": text, "records": _SIZE})),
         "details": _details,
-        "files": listed(_FILE, least=1),
+        "files": listed(_FILE),  # none, where a migration's target held nothing
     }
 )
 
