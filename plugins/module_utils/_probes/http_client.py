@@ -246,7 +246,7 @@ class Client(NamedTuple):
         seen: list[tuple[Url, str]] = []
         cookies = Cookies()
         while True:
-            answer = self._ask_once(url, request, deadline, wanted, not seen)
+            answer = self._ask_once(url, request, deadline, wanted, seen[0][0] if seen else url)
             location = answer.headers.get("Location") if answer.status in _REDIRECTS else None
             if not location or not self.redirects:
                 return answer
@@ -258,11 +258,11 @@ class Client(NamedTuple):
             self._check(seen, following, request)
             url = following
 
-    def _ask_once(self, url: Url, request: Request, deadline: Deadline, wanted: bool, first: bool) -> Answer:
-        # The name, and the Unix socket, go with the URL that they were given for.
+    def _ask_once(self, url: Url, request: Request, deadline: Deadline, wanted: bool, first: Url) -> Answer:
+        # The name goes with the URL that it was given for, and the Unix socket with its host.
         context = self.context() if url.scheme == "https" else None
-        route = self.route if first or not self.route.unix else self.route._replace(unix="")
-        connection = Connection(url, context, route, self.name if first else "")
+        route = self.route if url.host == first.host else self.route._replace(unix="")
+        connection = Connection(url, context, route, self.name if url is first else "")
         try:
             return connection.exchange(request, deadline, wanted, self.limit)
         finally:

@@ -46,8 +46,8 @@ REQUEST_OPTIONS = {
     "ca": Option("path", "A file with the certificates of those who may have signed it; the default is the system's."),
     "client_certificate": Option("path", "A file with our own certificate (PEM)."),
     "client_key": Option("path", "A file with its private key, if it is not in the same."),
-    "socket": Option("path", "A Unix socket to send the request to. Redirects do not go there."),
-    "proxy": Option("url", "A proxy, `http://[USER:PASSWORD@]HOST:PORT`. Those of the environment are not used."),
+    "socket": Option("path", "Unix socket to connect to instead of the URL's host."),
+    "proxy": Option("url", "Proxy to use, `http://[USER:PASSWORD@]HOST:PORT`. Proxies of the environment are ignored."),
     "family": FAMILY,
     "server_name": Option("text", "The name to ask for and to expect in the certificate, if it is not the URL's."),
 }
@@ -108,15 +108,13 @@ class HttpProbe(BaseProbe):
         body_not_matches=Option("regular expression", "What must not be found in the body."),
         json=Option("list of mappings", "What must hold for the body as JSON. " + ASSERTION_HELP),
         ratio=Option("list of mappings", "Two numbers in the body as JSON. " + RATIO_HELP),
-        final_url=Option(
-            "regular expression", "What must be found in the URL that answered in the end, after all redirects."
-        ),
+        final_url=Option("regular expression", "Pattern that the final URL must match, after all redirects."),
         response_headers=Option(
             "mapping of regular expressions",
-            "Headers that the answer must have, and what must be found in each (in one of those of that name).",
+            "Headers that the answer must have, each with a pattern that one of its values must match.",
         ),
         response_headers_not_match=Option(
-            "mapping of regular expressions", "What must not be found in headers of the answer."
+            "mapping of regular expressions", "Headers with a pattern that none of their values may match."
         ),
         max_body=Option(
             "size",

@@ -33,8 +33,8 @@ class ProcessProbe(BaseProbe):
         "count": Option("ranges", "How many are good.", ["1-1000000"]),
         "cpu_duration": Option(
             "duration",
-            "The interval over which their use of the processors is measured, at most 60s. By default it is 1s with"
-            " `cpu_warn` or `cpu_crit`, and else nothing is measured.",
+            "Interval over which CPU use is measured, at most 60s. The default is 1s with `cpu_warn` or `cpu_crit`;"
+            " otherwise CPU use is not measured.",
         ),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (

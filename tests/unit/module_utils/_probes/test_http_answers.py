@@ -199,6 +199,8 @@ def test_over_a_unix_socket(check: Check, web: Nginx, tmp_path: Path) -> None:
         threading.Thread(target=forward, daemon=True).start()
         result = check("http", url="http://app.test/healthz", socket=str(path), body_matches="ok")
         assert result["status"] == "ok", result["message"]
+        moved = check("http", url="http://app.test/there", socket=str(path), final_url="^http://app.test.*/healthz$")
+        assert moved["status"] == "ok", moved["message"]
         listener.shutdown(socket.SHUT_RDWR)
     missing = check("http", url="http://app.test/", socket=str(tmp_path / "none"))
     assert missing["message"] == f"{tmp_path}/none: No such file or directory"
