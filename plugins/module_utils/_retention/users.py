@@ -56,6 +56,8 @@ def _unseen_writer(entry: Entry) -> str:
                 answer = has_writer(fd)
             finally:
                 os.close(fd)
+        except FileNotFoundError:  # this run has removed it already
+            continue
         except (OSError, Day2Error):
             answer = None
         if answer is not False:

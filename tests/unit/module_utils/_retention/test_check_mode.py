@@ -151,6 +151,14 @@ def test_processes_that_are_not_visible(tmp_path: Path, monkeypatch: pytest.Monk
             (skipped,) = retain(rule(path, REMOVE), check=check)["skipped_entries"]
             assert "not visible from here has" in skipped["why"]
     assert retain(rule(path, REMOVE))["changed"]
+    for name in "abcd":
+        aged(tmp_path / "out" / "run" / name, 40)
+    warm = {**WARM, "remove": ["a", "b"]}
+    one = rule(tmp_path / "out" / "*", warm, type="directory")
+    assert retain(one, check=True)["entries"] == retain(one)["entries"]
+    assert sorted(os.listdir(tmp_path / "out" / "run")) == ["c.gz", "d.gz"]
+    cold = {"tier": "cold", "destination": str(tmp_path / "archive")}
+    assert retain(rule(tmp_path / "out" / "*", cold, type="directory"))["changed"]
 
 
 def test_a_path_with_a_null_byte(tmp_path: Path) -> None:
