@@ -30,6 +30,7 @@ from typing import Callable, Optional
 from .._core import files
 from .._core.errors import SourceError
 from .._core.fingerprint import attributes, combine, settled, trusted_file_system
+from .._core.holes import data_ranges
 from .._core.progress import Progress
 from .sqlite_file import (
     PATIENCE,
@@ -140,7 +141,7 @@ class _Copier:
         header = check_magic(fd, self._path)
         wal, shm = lstat(self._path + "-wal"), lstat(self._path + "-shm")
         wal_bytes = wal.st_size if wal else 0
-        need = os.fstat(fd).st_size + wal_bytes
+        need = sum(length for _start, length in data_ranges(fd)) + wal_bytes
         files.need_space(os.path.dirname(self._destination), need, f"Copying {self._path}")
         if (is_wal(header) or wal_bytes) and not (wal and shm):
             # Nobody has it open, or one application alone: if we opened it, we would leave these two files behind.
@@ -198,23 +199,32 @@ class _Copier:
             os.close(fd)
 
     def _copy_bytes(self, source: int, name: str) -> None:
-        """All bytes of a file, in the kernel where it can (which shares the blocks on XFS and btrfs)."""
+        """All data of a file, in the kernel where it can (which shares the blocks on XFS and btrfs). Holes stay."""
         target = os.open(self._destination + name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            done, in_kernel = 0, hasattr(os, "copy_file_range")
-            while True:
-                try:
-                    count = os.copy_file_range(source, target, _CHUNK_IN_KERNEL, done, done) if in_kernel else 0
-                except OSError:  # an old kernel, or another file system
-                    in_kernel, count = False, 0
-                # 0 is also what the kernel says of some file systems that it can't copy from
-                count = count or os.pwrite(target, os.pread(source, _CHUNK, done), done)
-                if not count:
-                    return
-                done += count
-                self._progress.update(done)
+            end = 0
+            for start, length in data_ranges(source):
+                end = self._copy_range(source, target, start, start + length)
+            os.ftruncate(target, max(end, os.fstat(source).st_size))
         finally:
             os.close(target)
+
+    def _copy_range(self, source: int, target: int, done: int, end: int) -> int:
+        """Returns where it ended, which is before `end` when the file has become shorter."""
+        in_kernel = hasattr(os, "copy_file_range")
+        while done < end:
+            size = min(_CHUNK_IN_KERNEL, end - done)
+            try:
+                count = os.copy_file_range(source, target, size, done, done) if in_kernel else 0
+            except OSError:  # an old kernel, or another file system
+                in_kernel, count = False, 0
+            # 0 is also what the kernel says of some file systems that it can't copy from
+            count = count or os.pwrite(target, os.pread(source, min(_CHUNK, size), done), done)
+            if not count:
+                break
+            done += count
+            self._progress.update(done)
+        return done
 
 
 def _identity(path: str) -> Optional[list[str]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from .._core.errors import TargetError
 from .._core.files import os_errors
+from .._core.holes import content_hash
 from .tree_attributes import Attributes, Target
 from .tree_index import (
     BLOCK_DEVICE,
@@ -24,7 +25,6 @@ from .tree_index import (
     Entry,
     shown,
 )
-from .tree_read import SparseHash
 from .tree_walk import OPEN_DIRECTORY
 
 Content = Iterable[tuple[int, bytes]]  # offsets and bytes, without the holes
@@ -136,7 +136,7 @@ class Builder:
 
 def write_file(directory: int, name: bytes, entry: Entry, content: Content, attributes: Attributes) -> str:
     """Create a file, with its holes. Returns the SHA-256 of its content."""
-    digest = SparseHash()
+    digest = content_hash(entry.sparse)
     end = 0
     fd = os.open(name, _CREATE, 0o600, dir_fd=directory)
     try:

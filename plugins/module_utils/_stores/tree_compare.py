@@ -198,7 +198,7 @@ def _is_same(entry: Entry, found: Found, describer: Describer, result: Compariso
             describer.remember(current, info)
         if not _attributes_agree(entry, as_here(current, privileged), privileged):
             return False
-        return kind != FILE or content_digest(fd, info) == entry.sha256
+        return kind != FILE or content_digest(fd, info, entry.sparse) == entry.sha256
     except FileNotFoundError:
         return False
     finally:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple, Optional
 
 from .._core.errors import SourceError
 from .._core.files import need_space, os_errors
+from .._core.holes import content_hash
 from .base import Reader, Sink
 from .tree_archive import CHUNK, ArchiveWriter, Segments, sparse_map
 from .tree_index import (
@@ -33,7 +34,7 @@ from .tree_index import (
     shown,
     to_line,
 )
-from .tree_read import SparseHash, read_range
+from .tree_read import is_sparse, read_range
 from .tree_walk import LEFT_OUT, Selection
 
 _KINDS = {
@@ -159,8 +160,14 @@ class _Bounded:
 
     def __init__(self, handle: BinaryIO) -> None:
         self._handle = handle
-        self.seek = handle.seek
+        self._size = os.fstat(handle.fileno()).st_size
         self.tell = handle.tell
+
+    def seek(self, offset: int) -> int:
+        """As the file's."""
+        if offset > self._size:
+            raise ValueError("it ends before what its headers tell of")
+        return self._handle.seek(offset)
 
     def read(self, size: int = -1) -> bytes:
         """As the file's."""
@@ -323,7 +330,7 @@ class _Writer:
             return
         first = self._first.get(member.number)
         if first is not None:
-            entry = first._replace(path=entry.path, kind=HARDLINK, target=first.path, size=0, sha256="", xattrs=())
+            entry = first.other_name(entry.path)
             self._archive.begin(entry)
             self._index.add(entry)
             return
@@ -333,7 +340,8 @@ class _Writer:
         self._archive.begin(entry, None if member.segments is None else stored)
         if chart:
             self._archive.put(chart)
-        digest = SparseHash()
+        entry = entry._replace(sparse=is_sparse(member.segments, entry.size))
+        digest = content_hash(entry.sparse)
         source = member.offset
         for offset, length in ranges:
             target = offset

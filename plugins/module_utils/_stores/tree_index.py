@@ -36,6 +36,7 @@ KINDS = (FILE, DIRECTORY, SYMLINK, HARDLINK, FIFO, CHARACTER_DEVICE, BLOCK_DEVIC
 SPECIAL = (FIFO, CHARACTER_DEVICE, BLOCK_DEVICE)
 
 _LONGEST_LINE = 1 << 24  # of hostile input; a name has 255 bytes, all attributes of a file rarely more than 64 KiB
+_PLAIN, _SPARSE = "sha256", "sparse_sha256"  # keys of digests
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOST_ID = 0xFFFFFFFE
 _MOST_7 = 0o7777777  # what a header holds of a device's numbers
@@ -58,6 +59,11 @@ class Entry(NamedTuple):
     xattrs: tuple[tuple[bytes, bytes], ...] = ()  # of files and directories, sorted
     device: tuple[int, int] = (0, 0)  # major, minor
     superseded: bool = False  # the file changed while it was archived: another member of that name follows
+    sparse: bool = False  # `sha256` is that of `SparseHash` in _core/holes.py
+
+    def other_name(self, path: bytes) -> Entry:
+        """The entry of a further name of this file."""
+        return self._replace(path=path, kind=HARDLINK, target=self.path, size=0, sha256="", sparse=False, xattrs=())
 
 
 def order(path: bytes) -> bytes:
@@ -104,7 +110,7 @@ def to_line(entry: Entry) -> bytes:
         entry.mtime_ns,
     )
     if entry.kind == FILE:
-        line += ',"size":%d,"sha256":"%s"' % (entry.size, entry.sha256)
+        line += ',"size":%d,"%s":"%s"' % (entry.size, _SPARSE if entry.sparse else _PLAIN, entry.sha256)
     elif entry.kind in (SYMLINK, HARDLINK):
         line += ',"target":' + _quoted(_text(entry.target))
     elif entry.kind in (CHARACTER_DEVICE, BLOCK_DEVICE):
@@ -137,13 +143,14 @@ def from_line(line: bytes) -> Entry:
             fields["group"],
             _number(fields["mtime_ns"], -(1 << 80), 1 << 80),
             _number(fields.get("size", 0), 0, 1 << 63),
-            fields.get("sha256", ""),
+            fields.get(_SPARSE if _SPARSE in fields else _PLAIN, ""),
             _bytes(fields["target"]) if "target" in fields else b"",
             () if xattrs is None else _xattrs(xattrs),
             (0, 0) if device is None else (_number(device[0], 0, _MOST_7), _number(device[1], 0, _MOST_7)),
             bool(fields.get("superseded", False)),
+            _SPARSE in fields,
         )
-        good = _is_possible(entry)
+        good = _is_possible(entry) and not (entry.sparse and (_PLAIN in fields or entry.kind != FILE))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
         raise ValueError("it holds a line that is not an entry") from exc
     if not good:

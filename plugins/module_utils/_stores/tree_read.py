@@ -6,21 +6,20 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from typing import Optional
 
+from .._core.holes import content_hash, data_ranges
 from .._core.owners import group_name, user_name
-from .tree_archive import CHUNK
+from .tree_archive import CHUNK, Segments
 from .tree_index import (
     BLOCK_DEVICE,
     CHARACTER_DEVICE,
     DIRECTORY,
     FIFO,
     FILE,
-    HARDLINK,
     SYMLINK,
     Entry,
 )
@@ -38,7 +37,8 @@ _NOT_A_FILE_NOW = (errno.ELOOP, errno.ENXIO, errno.ENODEV)
 
 # Smaller files with holes are not worth a map.
 _SMALLEST_SPARSE = 1 << 16
-_ZEROS = bytes(CHUNK)
+# Holes of so many bytes make a file sparse.
+_SPARSE_HOLES = 1 << 20
 
 
 def kind_of(info: os.stat_result) -> Optional[str]:
@@ -126,7 +126,7 @@ class Describer:
         first = self._links.get((info.st_dev, info.st_ino))
         if first is None:
             return None
-        return first._replace(path=path, kind=HARDLINK, target=first.path, size=0, sha256="", xattrs=())
+        return first.other_name(path)
 
     def remember(self, entry: Entry, info: os.stat_result) -> None:
         """This is the entry of a file that may have more names."""
@@ -138,18 +138,14 @@ def data_segments(fd: int, info: os.stat_result) -> Optional[list[tuple[int, int
     """Where a file's data is (offset, length); None: everywhere, there are no holes."""
     if info.st_size < _SMALLEST_SPARSE or info.st_blocks * 512 >= info.st_size:
         return None
-    segments: list[tuple[int, int]] = []
-    position = 0
-    while position < info.st_size:
-        try:
-            start = os.lseek(fd, position, os.SEEK_DATA)
-        except OSError as exc:
-            if exc.errno != errno.ENXIO:  # ENXIO: a hole to the end
-                raise
-            break
-        position = os.lseek(fd, start, os.SEEK_HOLE)
-        segments.append((start, min(position, info.st_size) - start))
+    ranges = ((start, min(length, info.st_size - start)) for start, length in data_ranges(fd))
+    segments = [(start, length) for start, length in ranges if length > 0]
     return None if segments == [(0, info.st_size)] else segments
+
+
+def is_sparse(segments: Optional[Segments], size: int) -> bool:
+    """Does a file count as sparse: has it holes that would take their time to be hashed?"""
+    return segments is not None and size - sum(length for _offset, length in segments) >= _SPARSE_HOLES
 
 
 def read_range(fd: int, offset: int, length: int) -> Iterator[bytes]:
@@ -163,34 +159,9 @@ def read_range(fd: int, offset: int, length: int) -> Iterator[bytes]:
         length -= len(data)
 
 
-class SparseHash:
-    """SHA-256 of a content that is told without its holes."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-        self._position = 0
-
-    def update(self, offset: int, data: bytes) -> None:
-        """Data at an offset not before the end of the last."""
-        self._fill(offset)
-        self._digest.update(data)
-        self._position += len(data)
-
-    def hexdigest(self, size: int) -> str:
-        """The digest of the whole content, `size` bytes."""
-        self._fill(size)
-        return self._digest.hexdigest()
-
-    def _fill(self, offset: int) -> None:
-        while self._position < offset:
-            length = min(CHUNK, offset - self._position)
-            self._digest.update(_ZEROS[:length])
-            self._position += length
-
-
-def content_digest(fd: int, info: os.stat_result) -> str:
-    """SHA-256 of an open file's content."""
-    digest = SparseHash()
+def content_digest(fd: int, info: os.stat_result, sparse: bool) -> str:
+    """SHA-256 of an open file's content, as its entry in the index has it."""
+    digest = content_hash(sparse)
     segments = data_segments(fd, info)
     for offset, length in [(0, info.st_size)] if segments is None else segments:
         position = offset

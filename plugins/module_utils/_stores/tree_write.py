@@ -14,11 +14,12 @@ from typing import Optional
 
 from .._core.errors import RepositoryError, SourceError
 from .._core.files import from_os_error
+from .._core.holes import content_hash
 from .._core.progress import Progress
 from .base import Writer
 from .tree_archive import CHUNK, ArchiveWriter, Segments, sparse_map
 from .tree_index import FILE, Entry, Index, listed, shown
-from .tree_read import Describer, SparseHash, data_segments, kind_of, open_file, read_range
+from .tree_read import Describer, data_segments, is_sparse, kind_of, open_file, read_range
 from .tree_walk import Found, Identity
 
 # Seconds before each further try to read something that does not hold still: where it must, and where it is taken as it
@@ -198,7 +199,8 @@ class TreeWriter:
         self.archive.begin(entry, None if segments is None else stored)
         if chart:
             self.archive.put(chart)
-        digest = SparseHash()
+        entry = entry._replace(sparse=is_sparse(segments, info.st_size))
+        digest = content_hash(entry.sparse)
         for offset, length in ranges:
             position, end = offset, offset + length
             for data in read_range(fd, offset, length):

@@ -312,6 +312,33 @@ def test_exists(tmp_path: Path) -> None:
     assert exists == {"missing": False, "empty": False, "file": True, ".": True}
 
 
+def test_holes_cost_nothing(tmp_path: Path, backup: Any, restore: Any) -> None:
+    """As a lastlog with a user whose number is high."""
+    source = tmp_path / "source"
+    source.mkdir()
+    size = 1 << 40
+    with open(source / "lastlog", "wb") as handle:
+        handle.truncate(size)
+        for offset in (0, 5_000_000_000, size - 292):
+            handle.seek(offset)
+            handle.write(b"login" * 50)
+    copy = backup(source)
+    assert len(part(copy, ".tar")) < 100_000
+    (line,) = (json.loads(one) for one in part(copy, ".jsonl").splitlines() if b"lastlog" in one)
+    assert (line["size"], "sha256" in line, len(line["sparse_sha256"])) == (size, False, 64)
+    assert restore(copy, tmp_path / "target").changed
+    assert (tmp_path / "target" / "lastlog").stat().st_blocks == (source / "lastlog").stat().st_blocks
+    assert not restore(copy, tmp_path / "target").changed
+    # the same content is the same, however it lies on the disk
+    info = (source / "lastlog").stat()
+    for data, changed in ((bytes(200_000), False), (b"x", True)):
+        with open(tmp_path / "target" / "lastlog", "r+b") as handle:
+            handle.seek(3_000_000)
+            handle.write(data)
+        os.utime(tmp_path / "target" / "lastlog", ns=(info.st_mtime_ns, info.st_mtime_ns))
+        assert restore(copy, tmp_path / "target").changed is changed
+
+
 # Files that do not hold still
 
 

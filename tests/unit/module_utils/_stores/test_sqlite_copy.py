@@ -528,3 +528,18 @@ def test_a_killed_copy_leaves_the_source_alone(tmp_path: Path) -> None:
         process.wait()
         time.sleep(0.1)
     assert audit(bank) > 0
+
+
+def test_holes_are_not_copied(tmp_path: Path) -> None:
+    """A file that was made larger than any disk has room for, behind its last page."""
+    path = tmp_path / "x.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript("CREATE TABLE t(a); INSERT INTO t VALUES('row')")
+    os.truncate(path, 10 << 40)
+    copied_to = tmp_path / "copy.db"
+    copy_database(str(path), str(copied_to), Progress(), 5)
+    assert (copied_to.stat().st_size, copied_to.stat().st_blocks) == (10 << 40, path.stat().st_blocks)
+    normalise_file(str(copied_to), str(path))
+    with contextlib.closing(sqlite3.connect(copied_to)) as db:
+        assert db.execute("SELECT * FROM t").fetchall() == [("row",)]
+    assert copied_to.stat().st_size < 100_000

@@ -15,8 +15,10 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._stores.files_store import FilesStore
+from ansible_collections.day2.ops.plugins.module_utils._stores.tree_archive import ArchiveWriter, sparse_map
+from ansible_collections.day2.ops.plugins.module_utils._stores.tree_index import Entry
 
 Member = tuple[str, bytes, dict[str, Any]]  # name, content, attributes of its TarInfo
 
@@ -212,3 +214,34 @@ def test_nothing_is_left_in_the_sink_after_an_error(new_sink: Any, reader_of: An
     with pytest.raises(SourceError):
         FilesStore(str(tmp_path / "app"), {}).convert(reader_of(tar_of(("../x", b"", {}))), "x.tar", sink)
     assert sink.files == {}
+
+
+@pytest.mark.parametrize("size", [1 << 40, 1 << 50])
+def test_a_file_that_claims_to_be_huge(tmp_path: Path, imported: Any, size: int) -> None:
+    """Its holes are neither read nor hashed, and a disk that can't hold it says so."""
+    made = Entry(b"huge", "file", 0o644, 0, 0, "root", "root", 0, size=size)
+    chart = sparse_map([(size - 512, 512)], size)
+    out = io.BytesIO()
+    archive = ArchiveWriter(out)
+    archive.begin(made, len(chart) + 512)
+    archive.put(chart + b"x" * 512)
+    archive.finish()
+    copy = imported(out.getvalue())
+    assert listing(copy)["huge"] == "file"
+    if size == 1 << 40:
+        assert (restored(copy, tmp_path) / "huge").stat().st_size == size
+    else:
+        with pytest.raises(TargetError, match=r"Can't restore huge: File too large"):
+            restored(copy, tmp_path)
+
+
+def test_a_file_that_has_less_than_it_claims(imported: Any) -> None:
+    data = bytearray(tar_of(("a", b"text", {})))
+    out = io.BytesIO()
+    archive = ArchiveWriter(out)
+    archive.begin(Entry(b"huge", "file", 0o644, 0, 0, "root", "root", 0, size=1 << 50))
+    archive.put(b"x" * 1024)
+    archive.finish()
+    for wrong in (out.getvalue(), out.getvalue() + bytes(data)):
+        with pytest.raises(SourceError, match="by hand.tar can't be imported"):
+            imported(wrong)

@@ -67,6 +67,7 @@ ENTRIES = st.builds(
     xattrs=st.dictionaries(NAMES, st.binary(max_size=100), max_size=3).map(lambda found: tuple(sorted(found.items()))),
     device=st.just((0, 0)),
     superseded=st.booleans(),
+    sparse=st.booleans(),
 )
 
 

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Holes in files are neither read nor hashed: a `lastlog` of a terabyte has some kilobytes of data."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import Protocol
+
+BLOCK = 1 << 16
+_ZEROS = bytes(BLOCK)
+_WHOLE = bytes(1 << 20)
+
+
+def data_ranges(fd: int) -> Iterator[tuple[int, int]]:
+    """Offset and length of what is data in an open file, in order, to its end as that is by then."""
+    position = 0
+    while True:
+        try:
+            start = os.lseek(fd, position, os.SEEK_DATA)
+            position = os.lseek(fd, start, os.SEEK_HOLE)
+        except OSError as exc:
+            if exc.errno != errno.ENXIO:  # ENXIO: a hole to the end
+                raise
+            return
+        yield start, position - start
+
+
+class ContentHash(Protocol):
+    """A digest of a content that is told without its holes."""
+
+    def update(self, offset: int, data: bytes) -> None:
+        """Data at an offset not before the end of the last."""
+
+    def hexdigest(self, size: int) -> str:
+        """The digest of the whole content, `size` bytes."""
+
+
+class PlainHash:
+    """SHA-256 of the content, zeros included."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._position = 0
+
+    def update(self, offset: int, data: bytes) -> None:
+        self._fill(offset)
+        self._digest.update(data)
+        self._position += len(data)
+
+    def hexdigest(self, size: int) -> str:
+        self._fill(size)
+        return self._digest.hexdigest()
+
+    def _fill(self, offset: int) -> None:
+        while self._position < offset:
+            length = min(len(_WHOLE), offset - self._position)
+            self._digest.update(_WHOLE[:length])
+            self._position += length
+
+
+class SparseHash:
+    """SHA-256 over the blocks of 64 KiB that are not all zeros, each behind its number, and over the size.
+
+    (Numbers and size are 8 bytes, the most significant first; the last block may be shorter.) It is the same wherever
+    a file system has put holes.
+    """
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._number = -1  # of the block that is gathered
+        self._gathered = bytearray(BLOCK)
+
+    def update(self, offset: int, data: bytes) -> None:
+        done = 0
+        while done < len(data):
+            number, start = divmod(offset + done, BLOCK)
+            part = data[done : done + BLOCK - start]
+            done += len(part)
+            if len(part) == BLOCK:
+                self._end_block()
+                self._add(number, part)
+                continue
+            if number != self._number:
+                self._end_block()
+                self._number = number
+            self._gathered[start : start + len(part)] = part
+
+    def hexdigest(self, size: int) -> str:
+        self._end_block(size)
+        self._digest.update(size.to_bytes(8, "big"))
+        return self._digest.hexdigest()
+
+    def _end_block(self, size: int = 1 << 63) -> None:
+        if self._number >= 0:
+            self._add(self._number, bytes(self._gathered[: size - self._number * BLOCK]))
+            self._number, self._gathered = -1, bytearray(BLOCK)
+
+    def _add(self, number: int, block: bytes) -> None:
+        if block != _ZEROS[: len(block)]:
+            self._digest.update(number.to_bytes(8, "big") + block)
+
+
+def content_hash(sparse: bool) -> ContentHash:
+    """The digest for a file that counts as sparse, or not."""
+    return SparseHash() if sparse else PlainHash()

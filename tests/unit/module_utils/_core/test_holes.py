@@ -1,0 +1,57 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.day2.ops.plugins.module_utils._core.holes import BLOCK, PlainHash, SparseHash, data_ranges
+
+PIECES = st.lists(st.tuples(st.integers(0, 3 * BLOCK), st.binary(max_size=2 * BLOCK)), max_size=6)
+
+
+def by_definition(content: bytes) -> str:
+    """What FORMAT.md says."""
+    digest = hashlib.sha256()
+    for number in range(0, len(content), BLOCK):
+        block = content[number : number + BLOCK]
+        if block.strip(b"\0"):
+            digest.update((number // BLOCK).to_bytes(8, "big") + block)
+    digest.update(len(content).to_bytes(8, "big"))
+    return digest.hexdigest()
+
+
+@given(pieces=PIECES, tail=st.integers(0, 2 * BLOCK))
+def test_it_is_the_same_wherever_the_holes_are(pieces: list[tuple[int, bytes]], tail: int) -> None:
+    content = b"".join(bytes(gap) + data for gap, data in pieces) + bytes(tail)
+    told, whole, plain = SparseHash(), SparseHash(), PlainHash()
+    position = 0
+    for gap, data in pieces:
+        position += gap
+        for one in (told, plain):
+            one.update(position, data)
+        position += len(data)
+    whole.update(0, content)
+    assert told.hexdigest(len(content)) == whole.hexdigest(len(content)) == by_definition(content)
+    assert plain.hexdigest(len(content)) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_petabyte_of_nothing() -> None:
+    digest = SparseHash()
+    digest.update(1 << 49, b"island")
+    assert digest.hexdigest(1 << 50) != SparseHash().hexdigest(1 << 50)
+
+
+def test_ranges(tmp_path: Path) -> None:
+    with open(tmp_path / "file", "wb+", buffering=0) as handle:
+        assert list(data_ranges(handle.fileno())) == []
+        handle.truncate(10 << 20)
+        assert list(data_ranges(handle.fileno())) == []
+        for offset in (1 << 20, 5 << 20):
+            handle.seek(offset)
+            handle.write(b"x" * 65536)
+        assert list(data_ranges(handle.fileno())) == [(1 << 20, 65536), (5 << 20, 65536)]
