@@ -11,13 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from .._core.collection import Collection
-from .._core.errors import InvalidRequest
+from .._core.errors import InvalidRequest, SourceError
 from .._core.tagged_json import decode, encode
 from .as_stored import as_stored
 from .base import Copy, Reader, Restoration, Sink, Snapshot
 from .record_store import Field, ForeignKey, Index, Info, Record, RecordStore
 
 _CHUNK = 1 << 20
+_NO_EXPORT = "The backup's manifest does not describe the collections of an export."
+_ANOTHER = "Choose another backup."
 
 
 class ExportStore:
@@ -78,29 +80,39 @@ def _plain(info: Info) -> dict[str, Any]:
 
 
 def exported(details: Mapping[str, Any]) -> list[Info]:
-    """The collections of an export."""
-    infos = []
-    for one in details["schema"]:
-        fields = tuple(Field(**dict(field, size=tuple(field.get("size", ())))) for field in one["fields"])
-        indexes = tuple(Index(**dict(index, fields=tuple(index["fields"]))) for index in one["indexes"])
-        foreign = tuple(
-            ForeignKey(**dict(key, fields=tuple(key["fields"]), to_fields=tuple(key["to_fields"])))
-            for key in one["foreign_keys"]
-        )
-        infos.append(
-            Info(
-                **dict(
-                    one,
-                    key=tuple(one["key"]),
-                    fields=fields,
-                    indexes=indexes,
-                    foreign_keys=foreign,
-                    statements=tuple(one["statements"]),
-                    peculiar=tuple(one.get("peculiar", ())),
-                )
-            )
-        )
+    """The collections of an export. Raises SourceError for details that are not those of one."""
+    try:
+        infos = [_info(one) for one in details["schema"]]
+        texts = [
+            text
+            for info in infos
+            for text in (info.name, *info.key, *info.statements, *(field.name for field in info.fields))
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise SourceError(_NO_EXPORT, _ANOTHER) from exc
+    if not all(isinstance(text, str) for text in texts):
+        raise SourceError(_NO_EXPORT, _ANOTHER)
     return infos
+
+
+def _info(one: Mapping[str, Any]) -> Info:
+    fields = tuple(Field(**dict(field, size=tuple(field.get("size", ())))) for field in one["fields"])
+    indexes = tuple(Index(**dict(index, fields=tuple(index["fields"]))) for index in one["indexes"])
+    foreign = tuple(
+        ForeignKey(**dict(key, fields=tuple(key["fields"]), to_fields=tuple(key["to_fields"])))
+        for key in one["foreign_keys"]
+    )
+    return Info(
+        **dict(
+            one,
+            key=tuple(one["key"]),
+            fields=fields,
+            indexes=indexes,
+            foreign_keys=foreign,
+            statements=tuple(one["statements"]),
+            peculiar=tuple(one.get("peculiar", ())),
+        )
+    )
 
 
 def lines(reader: Reader) -> Iterator[Record]:
