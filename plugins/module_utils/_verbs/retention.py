@@ -112,7 +112,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     result["duration_s"] = round(time.monotonic() - began, 3)
     if outcome.problems:
         details = {name: value for name, value in result.items() if name != "msg"}
-        rest = "Everything else would be done." if check else "Everything else was done."
+        what = "Everything else" if result["changed"] else "Nothing"
+        rest = f"{what} {'would be' if check else 'was'} {'done' if result['changed'] else 'changed'}."
         raise TargetError(failure(outcome.problems), rest, details)
     return result
 

@@ -332,6 +332,10 @@ def test_what_is_said(tmp_path: Path) -> None:
     (tmp_path / "daemon.json").unlink()
     assert retain(docker=docker)["msg"] == f"{tmp_path}/daemon.json updated; 0 entries kept."
     os.mkfifo(tmp_path / "logs" / "fifo")
+    for check, words in ((True, "Nothing would be changed."), (False, "Nothing was changed.")):
+        with pytest.raises(Day2Error, match=words):
+            retain(one, check=check)
+    aged(tmp_path / "logs" / "50.log", 50)
     for check, words in ((True, "Everything else would be done."), (False, "Everything else was done.")):
         with pytest.raises(Day2Error, match=words):
             retain(one, check=check)
