@@ -114,6 +114,7 @@ options:
     description:
       - Time zone of times without an offset, in logs and in O(since) and O(until). A name such as V(Europe/Berlin), which requires
         the time zone database on the host, or an offset such as V(+02:00).
+      - Times in the hour that is repeated when summer time ends are taken for those of its first occurrence.
     type: str
     default: UTC
   duration_unit:
