@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._probes.certificates import parse_certificate
@@ -114,6 +114,7 @@ def test_days_of_a_certificate_that_nobody_trusts(check: Check, web: Nginx) -> N
     assert result["value"] < -1000
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_whatever_is_no_certificate_is_an_error(data: bytes) -> None:
     with contextlib.suppress(ValueError, IndexError):
