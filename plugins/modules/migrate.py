@@ -34,6 +34,9 @@ description:
     on an expression or like GIN, enumerations, domains and collations go to a new table in a database of the same type only, where
     the functions and extensions that they need must be there. Whatever of these stays behind is warned of. Comments and privileges
     stay behind, too.
+  - From SQLite to SQLite and from PostgreSQL to PostgreSQL, values arrive exactly as they are, whatever the type of their column
+    says. From DynamoDB to DynamoDB, new tables get the secondary indexes, the billing mode and capacity, the stream, the time to
+    live, the tags and the class of the source's; encryption keys, replicas, autoscaling and backups are not migrated.
   - Sizes like V(VARCHAR(20)) and V(NUMERIC(10,2)) go from SQLite to PostgreSQL where all values have them. Where not, as SQLite
     holds nobody to them, the column has no size. Columns that refer to each other get the same type.
 extends_documentation_fragment:

@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 from .._core.errors import TargetError
 from .._core.record_batches import BATCH, batch, batches
+from .dynamodb_definition import Definition, parsed
 from .dynamodb_store import DynamodbRecords
 from .dynamodb_values import KeyField, Unstorable
 from .dynamodb_write import Request, prepared
@@ -43,6 +44,7 @@ class DynamodbRecordStore:
             [one for one in place if one] + sorted((options.get("tables") or {}).values())
         )
         self.notes: list[str] = []
+        self._definitions: dict[str, Definition] = {}
         self._positions: Any = None
 
     def __enter__(self) -> DynamodbRecordStore:
@@ -57,8 +59,20 @@ class DynamodbRecordStore:
         for name in self._native.collections():
             key = self._native.key(name)
             fields = tuple(Field(one.name, _KINDS[one.type], True) for one in key)
-            infos.append(Info(name, tuple(one.name for one in key), fields))
+            found = self._definition(name)
+            infos.append(
+                Info(
+                    *(name, tuple(one.name for one in key), fields),
+                    statements=(found.text,),
+                    peculiar=tuple(found.words),
+                )
+            )
         return infos
+
+    def _definition(self, name: str) -> Definition:
+        if name not in self._definitions:
+            self._definitions[name] = self._native.definition(name, self.notes)
+        return self._definitions[name]
 
     def claim(self) -> bool:
         """It has no locks; who writes a position that somebody else has moved finds out."""
@@ -143,7 +157,8 @@ class DynamodbRecordStore:
 
     def ensure(self, info: Info, clear: bool, position: Any) -> None:
         """See `RecordStore`."""
-        self._native.ensure(info.name, self._key(info))
+        definition = parsed(info.statements[0]) if info.statements and not info.native else None
+        self._native.ensure(info.name, self._key(info), definition)
         self.keep_position(info.name, position)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:

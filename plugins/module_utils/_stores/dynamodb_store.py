@@ -13,6 +13,7 @@ from .._core.records import CollectionDigest
 from .._core.units import parse_duration
 from . import dynamodb_read, dynamodb_tables
 from .dynamodb_client import Client, Connection
+from .dynamodb_definition import Definition, definition_of
 from .dynamodb_positions import TABLE as POSITIONS
 from .dynamodb_positions import Positions
 from .dynamodb_read import Page
@@ -137,8 +138,16 @@ class DynamodbRecords:
         """
         return self._table(collection).size
 
-    def ensure(self, collection: str, key: Sequence[KeyField]) -> None:
-        """Make the collection's table with that key, unless it is there.
+    def definition(self, collection: str, notes: list[str]) -> Definition:
+        """What the collection's table has beside its items.
+
+        :param notes: gets what may not be seen.
+        :raises SourceError: as for `key`.
+        """
+        return definition_of(self.client, self._table(collection).described, notes)
+
+    def ensure(self, collection: str, key: Sequence[KeyField], definition: Optional[Definition] = None) -> None:
+        """Make the collection's table with that key, or as it is defined, unless it is there.
 
         :raises TargetError: it is there with another key, or can't be made.
         """
@@ -146,7 +155,8 @@ class DynamodbRecords:
             raise TargetError(
                 "The collection %s has a key of %d fields, and DynamoDB's have one or two." % (collection, len(key))
             )
-        self._tables[collection] = dynamodb_tables.ensure_table(self.client, self.table_name(collection), key)
+        name = self.table_name(collection)
+        self._tables[collection] = dynamodb_tables.ensure_table(self.client, name, key, definition)
 
     def drop(self, collection: str) -> None:
         """Remove the collection's table with everything in it.

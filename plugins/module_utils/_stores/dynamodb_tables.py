@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.errors import Day2Error, SourceError, TargetError
 from .dynamodb_client import Client, Exhausted, Refused, describe_failure
+from .dynamodb_definition import Definition, enable_ttl
 from .dynamodb_values import KeyField
 
 _POLL = 0.2
@@ -25,6 +26,7 @@ class Table(NamedTuple):
     status: str
     indexes: tuple[str, ...]  # names of its secondary indexes
     size: int  # bytes
+    described: Mapping[str, Any] = {}  # all of it
 
 
 def table_names(client: Client, prefix: str) -> list[str]:
@@ -73,17 +75,19 @@ def _table(document: Mapping[str, Any]) -> Table:
         document["TableStatus"],
         tuple(sorted(one["IndexName"] for one in indexes)),
         int(document.get("TableSizeBytes") or 0),
+        document,
     )
 
 
-def ensure_table(client: Client, name: str, key: Sequence[KeyField]) -> Table:
-    """Make a table that is paid per request, unless it is there, and wait until it is active.
+def ensure_table(client: Client, name: str, key: Sequence[KeyField], definition: Optional[Definition] = None) -> Table:
+    """Make a table unless it is there, and wait until it is active. Without a definition it is paid per request.
 
     :raises TargetError: it is there with another key, can't be made, or does not become active.
     """
     table = find_table(client, name, TargetError)
-    if table is None:
-        _create(client, name, key)
+    made = table is None
+    if made:
+        _create(client, name, definition.arguments if definition is not None else _plain(key))
     until = time.monotonic() + _MAKING
     while table is None or table.status not in ("ACTIVE", "UPDATING"):
         if time.monotonic() > until:
@@ -99,18 +103,22 @@ def ensure_table(client: Client, name: str, key: Sequence[KeyField]) -> Table:
             "The DynamoDB table %s has the key %s, and the records' is %s." % (name, _spell(table.key), _spell(key)),
             "Choose another prefix or table, or remove the table.",
         )
+    if made and definition is not None and definition.ttl:
+        enable_ttl(client, name, definition.ttl)
     return table
 
 
-def _create(client: Client, name: str, key: Sequence[KeyField]) -> None:
+def _plain(key: Sequence[KeyField]) -> Mapping[str, Any]:
+    return {
+        "AttributeDefinitions": [{"AttributeName": field.name, "AttributeType": field.type} for field in key],
+        "KeySchema": [{"AttributeName": field.name, "KeyType": kind} for field, kind in zip(key, ("HASH", "RANGE"))],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+
+
+def _create(client: Client, name: str, arguments: Mapping[str, Any]) -> None:
     try:
-        client.ask(
-            "create_table",
-            TableName=name,
-            AttributeDefinitions=[{"AttributeName": field.name, "AttributeType": field.type} for field in key],
-            KeySchema=[{"AttributeName": field.name, "KeyType": kind} for field, kind in zip(key, ("HASH", "RANGE"))],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        client.ask("create_table", TableName=name, **arguments)
     except Refused as exc:
         if exc.code != "ResourceInUseException":  # somebody else has just made it
             raise describe_failure(TargetError, "Making the DynamoDB table %s" % name, exc) from None

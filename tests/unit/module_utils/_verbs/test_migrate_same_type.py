@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
+import boto3
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
+from tests.services.dynamodb import options
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
 
 # Values that their column's type does not explain, in each kind of column that SQLite has.
@@ -128,3 +131,64 @@ def test_a_new_dangling_row_in_the_target_is_still_an_error(stores: Stores) -> N
     sql(target, "INSERT INTO child VALUES (2, 9)")
     with pytest.raises(TargetError, match="points to a record of parent that is not there"):
         run(source=source, target=target, on_existing="merge", safety_backup=False)
+
+
+def test_dynamodb_keeps_indexes_stream_time_to_live_billing_tags_and_sets(dynoxide_url: str, stores: Stores) -> None:
+    prefix = "d" + uuid.uuid4().hex[:8]
+    source, target = ({"type": "dynamodb", **options(dynoxide_url, prefix + end)} for end in ("a.", "b."))
+    names = {"access_key": "aws_access_key_id", "secret_key": "aws_secret_access_key", "region": "region_name"}
+    given = {names.get(name, name): value for name, value in source.items() if name not in ("type", "prefix")}
+    client = boto3.client("dynamodb", **given)
+    throughput = {"ReadCapacityUnits": 7, "WriteCapacityUnits": 9}
+    described = {
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "s", "g", "l")],
+        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "s", "KeyType": "RANGE"}],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "by_g",
+                "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["n"]},
+                "ProvisionedThroughput": throughput,
+            }
+        ],
+        "LocalSecondaryIndexes": [
+            {
+                "IndexName": "by_l",
+                "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "l", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        "ProvisionedThroughput": throughput,
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        "Tags": [{"Key": "team", "Value": "shop"}],
+    }
+    client.create_table(TableName=prefix + "a.t", **described)
+    expires = {"Enabled": True, "AttributeName": "expires"}
+    client.update_time_to_live(TableName=prefix + "a.t", TimeToLiveSpecification=expires)
+    item = {"p": {"S": "a"}, "s": {"S": "b"}, "g": {"S": "c"}, "l": {"S": "d"}, "n": {"NS": ["2", "1"]}, "e": {"L": []}}
+    client.put_item(TableName=prefix + "a.t", Item={**item, "b": {"BS": [b"x"]}, "w": {"SS": ["y", "z"]}})
+    four_steps(source, target)
+    found = [client.describe_table(TableName=prefix + end)["Table"] for end in ("a.t", "b.t")]
+    for part in ("KeySchema", "StreamSpecification", "BillingModeSummary"):
+        assert found[0].get(part) == found[1].get(part)
+    for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+        kept = ("IndexName", "KeySchema", "Projection")
+        assert [[one[part] for part in kept] for one in found[1][kind]] == [
+            [one[part] for part in kept] for one in found[0][kind]
+        ]
+    assert found[1]["ProvisionedThroughput"]["WriteCapacityUnits"] == 9
+    assert found[1]["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"]["ReadCapacityUnits"] == 7
+    ttl = client.describe_time_to_live(TableName=prefix + "b.t")["TimeToLiveDescription"]
+    assert ttl["AttributeName"] == "expires"
+    assert client.list_tags_of_resource(ResourceArn=found[1]["TableArn"])["Tags"] == described["Tags"]
+    (copied,) = client.scan(TableName=prefix + "b.t")["Items"]
+    assert (sorted(copied["n"]["NS"]), copied["b"], sorted(copied["w"]["SS"])) == (
+        ["1", "2"],
+        {"BS": [b"x"]},
+        ["y", "z"],
+    )
+    (warning,) = [one for one in run(True, source=source, target=stores("sqlite"))["warnings"] if "stay behind" in one]
+    assert warning == (
+        "Of the table t, only dynamodb understands, and so stay behind:"
+        " the index by_g, the index by_l, its stream, its time to live (expires)."
+    )

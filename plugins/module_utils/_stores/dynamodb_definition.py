@@ -1,0 +1,128 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a table of DynamoDB has beside its items, for another table like it: secondary indexes, billing, stream, time to
+live, tags. Encryption by a key of one's own, replicas, autoscaling and backups belong to an account, and stay there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .._core.errors import TargetError
+from .dynamodb_client import Client, Exhausted, Refused, describe_failure
+
+_INDEX = ("IndexName", "KeySchema", "Projection")
+_PROVISIONED = "PROVISIONED"
+_TAKEN = "aws:"  # tags that only AWS gives
+
+
+class Definition(NamedTuple):
+    """`arguments` are those of CreateTable without the name. `ttl`: the attribute, "" for none."""
+
+    arguments: Mapping[str, Any]
+    ttl: str = ""
+
+    @property
+    def text(self) -> str:
+        """For `parsed`."""
+        return json.dumps(self._asdict(), sort_keys=True)
+
+    @property
+    def words(self) -> list[str]:
+        """What other stores do not have of it."""
+        names = [
+            one["IndexName"]
+            for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+            for one in self.arguments.get(kind, ())
+        ]
+        words = ["the index %s" % name for name in names]
+        if "StreamSpecification" in self.arguments:
+            words.append("its stream")
+        return words + (["its time to live (%s)" % self.ttl] if self.ttl else [])
+
+
+def parsed(text: str) -> Definition:
+    """What `Definition.text` says."""
+    return Definition(**json.loads(text))
+
+
+def definition_of(client: Client, table: Mapping[str, Any], notes: list[str]) -> Definition:
+    """Of a table as DescribeTable has it.
+
+    :param notes: gets what may not be seen.
+    """
+    name = table["TableName"]
+    billing = table.get("BillingModeSummary", {}).get("BillingMode", _PROVISIONED)
+    arguments: dict[str, Any] = {
+        "AttributeDefinitions": table["AttributeDefinitions"],
+        "KeySchema": table["KeySchema"],
+        "BillingMode": billing,
+    }
+    if billing == _PROVISIONED:
+        arguments["ProvisionedThroughput"] = _throughput(table)
+    for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+        indexes = [{part: one[part] for part in _INDEX} for one in table.get(kind, ())]
+        if billing == _PROVISIONED and kind.startswith("Global"):
+            for index, one in zip(indexes, table[kind]) if indexes else ():
+                index["ProvisionedThroughput"] = _throughput(one)
+        if indexes:
+            arguments[kind] = indexes
+    stream = table.get("StreamSpecification") or {}
+    if stream.get("StreamEnabled"):
+        arguments["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": stream["StreamViewType"]}
+    tier = (table.get("TableClassSummary") or {}).get("TableClass", "STANDARD")
+    if tier != "STANDARD":
+        arguments["TableClass"] = tier
+    tags = _tags(client, table.get("TableArn", ""), name, notes)
+    if tags:
+        arguments["Tags"] = tags
+    return Definition(arguments, _ttl(client, name, notes))
+
+
+def _throughput(one: Mapping[str, Any]) -> dict[str, int]:
+    found = one.get("ProvisionedThroughput", {})
+    return {unit: max(int(found.get(unit) or 1), 1) for unit in ("ReadCapacityUnits", "WriteCapacityUnits")}
+
+
+def _ttl(client: Client, name: str, notes: list[str]) -> str:
+    try:
+        found = client.ask("describe_time_to_live", TableName=name)["TimeToLiveDescription"]
+    except (Refused, Exhausted) as exc:
+        notes.append(
+            "Whether the DynamoDB table %s has a time to live can't be seen: %s." % (name, str(exc).strip(". "))
+        )
+        return ""
+    enabled = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    return str(found.get("AttributeName", "")) if enabled else ""
+
+
+def _tags(client: Client, arn: str, name: str, notes: list[str]) -> list[dict[str, str]]:
+    tags: list[dict[str, str]] = []
+    arguments = {"ResourceArn": arn}
+    try:
+        while arn:
+            answer = client.ask("list_tags_of_resource", **arguments)
+            tags += [one for one in answer.get("Tags", ()) if not one["Key"].startswith(_TAKEN)]
+            if not answer.get("NextToken"):
+                break
+            arguments["NextToken"] = answer["NextToken"]
+    except (Refused, Exhausted) as exc:
+        notes.append("The tags of the DynamoDB table %s can't be seen: %s." % (name, str(exc).strip(". ")))
+    return tags
+
+
+def enable_ttl(client: Client, name: str, attribute: str) -> None:
+    """Let items of an active table expire.
+
+    :raises TargetError: it is refused.
+    """
+    try:
+        client.ask(
+            "update_time_to_live",
+            TableName=name,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
+        )
+    except (Refused, Exhausted) as exc:
+        raise describe_failure(TargetError, "Setting the time to live of the DynamoDB table %s" % name, exc) from None
