@@ -141,11 +141,15 @@ class SecureDirectory:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd, effective_ids=True):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        if attributes(self.fd, "") & APPEND_ONLY:
+            raise self._kind(f"{self.path} is append-only: nothing in it can be renamed or removed.", "Use chattr -a.")
 
     def check_movable(
         self, name: str, if_mounted: str = "Use method=in_place, or mount its directory instead."
     ) -> None:
         """Raise the directory's kind of error when the system would not let us rename or remove an entry of it.
+
+        Whether the directory itself can be written is left to `check_writable`.
 
         :param if_mounted: the hint for an entry that is a mount point.
         """
@@ -160,8 +164,6 @@ class SecureDirectory:
                 f"{self.of(name)} is a mount point of its own: it can't be renamed or removed.", if_mounted
             )
         info = os.fstat(self.fd)
-        if attributes(self.fd, "") & APPEND_ONLY:
-            raise self._kind(f"{self.path} is append-only: nothing in it can be renamed.", "Use chattr -a.")
         if info.st_mode & stat.S_ISVTX and os.geteuid() not in (0, info.st_uid, self.stat(name).st_uid):
             raise self._kind(
                 f"{self.of(name)} belongs to another user, and {self.path} is sticky: it can't be renamed or removed.",

@@ -21,7 +21,7 @@ from .identity import Identity
 from .log_plan import IN_PLACE, RENAME, LogPlan, Options, Plan, Removal
 from .names import without_compression
 from .numbering import Entry, after_rotation, decide_names, find_pairs, is_hollow, ranks, why
-from .rights import check_rest, check_rotation
+from .rights import Rights
 from .rules import check_clock, due
 
 _SPARED = (
@@ -43,11 +43,12 @@ def make_plan(options: Options, places: Places, identity: Identity, now: float) 
             with _failing(log):
                 _look_at_history(log, options, places)
     held = find_writers(_interesting(logs))  # as ourselves, to see all processes
+    rights = Rights(options)
     with identity.taken():
         for log in logs:
             if log.error is None:
                 with _failing(log):
-                    _decide(log, options, held, now)
+                    _decide(log, options, held, now, rights)
     plan = Plan(options, logs, search.problems, now)
     plan.notes += search.notes
     return plan
@@ -157,7 +158,7 @@ def _interesting(logs: Sequence[LogPlan]) -> dict[FileId, tuple[SecureDirectory,
     return wanted
 
 
-def _decide(log: LogPlan, options: Options, held: Held, now: float) -> None:
+def _decide(log: LogPlan, options: Options, held: Held, now: float, rights: Rights) -> None:
     for one in log.history:
         if not one.compressed and file_id(one.info) in held:
             log.held = {**log.held, file_id(one.info): held[file_id(one.info)]}
@@ -170,9 +171,9 @@ def _decide(log: LogPlan, options: Options, held: Held, now: float) -> None:
     if log.due:
         with _not_due(log):
             decide_names(log, options, now)
-            check_rotation(log, options)
+            rights.check_rotation(log)
     _decide_rest(log, options, held, now)
-    check_rest(log, options.compression.suffix)
+    rights.check_rest(log)
 
 
 class _not_due:

@@ -7,41 +7,56 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 
 from .._core.errors import TargetError
 from .._core.owners import group_name, user_name
+from .._core.secure_directory import SecureDirectory
 from .log_plan import IN_PLACE, LogPlan, Options
 
 
-def check_rotation(log: LogPlan, options: Options) -> None:
-    """Raise Day2Error when the log that is due could not be rotated."""
-    for place in log.places:
-        place.check_writable()
-    for place, old, _new in log.shifts:
-        place.check_movable(old)
-    if log.interrupted is not None or log.info is None or options.method == IN_PLACE:
-        return
-    log.directory.check_movable(log.name)
-    if options.new_file.create:
-        _check_owner(log, options)
+class Rights:
+    """Looks at each directory once."""
 
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._suffix = options.compression.suffix
+        self._writable: set[int] = set()
 
-def check_rest(log: LogPlan, suffix: str) -> None:
-    """Raise Day2Error when older rotated files could not be removed or compressed."""
-    leaving = log.moved_up()
-    moved = {(place.fd, new): old for place, old, new in log.shifts}
-    files = [(one.file.place, one.file.name) for one in log.removals]
-    files += [(place, name) for place, name, _size in log.compress if not (log.due and name == log.new_name)]
-    for place in {place.fd: place for place, _name in files}.values():
-        place.check_writable()
-    if log.compress:
-        log.target.check_writable()
-    for place, name in files:
-        place.check_movable(moved.get((place.fd, name), name))
-    for _place, name, _size in log.compress:
-        final = name + suffix
-        if (log.target.fd, final) not in leaving and final not in log.pairs and log.target.exists(final) and suffix:
-            raise TargetError(f"{log.target.of(final)} exists already: not overwritten.", "Move it away.")
+    def check_rotation(self, log: LogPlan) -> None:
+        """Raise Day2Error when the log that is due could not be rotated."""
+        self._check_writable(log.places)
+        for place, old, _new in log.shifts:
+            place.check_movable(old)
+        if log.interrupted is not None or log.info is None or self._options.method == IN_PLACE:
+            return
+        log.directory.check_movable(log.name)
+        if self._options.new_file.create:
+            _check_owner(log, self._options)
+
+    def check_rest(self, log: LogPlan) -> None:
+        """Raise Day2Error when older rotated files could not be removed or compressed."""
+        if not log.compress and not log.removals:
+            return
+        leaving = log.moved_up()
+        moved = {(place.fd, new): old for place, old, new in log.shifts}
+        files = [(one.file.place, one.file.name) for one in log.removals]
+        files += [(place, name) for place, name, _size in log.compress if not (log.due and name == log.new_name)]
+        self._check_writable([place for place, _name in files] + [log.target] * bool(log.compress))
+        for place, name in files:
+            place.check_movable(moved.get((place.fd, name), name))
+        for _place, name, _size in log.compress:
+            final = name + self._suffix
+            if not self._suffix or (log.target.fd, final) in leaving or final in log.pairs:
+                continue
+            if log.target.exists(final):
+                raise TargetError(f"{log.target.of(final)} exists already: not overwritten.", "Move it away.")
+
+    def _check_writable(self, places: Sequence[SecureDirectory]) -> None:
+        for place in places:
+            if place.fd not in self._writable:
+                place.check_writable()
+                self._writable.add(place.fd)
 
 
 def _check_owner(log: LogPlan, options: Options) -> None:

@@ -129,6 +129,15 @@ def test_immutable_files(log: Path, logs: Path, flag: str, words: str, name: str
     assert both(paths=[log])["changed"]
 
 
+@pytest.mark.parametrize(("flag", "words"), [("i", "Can't write to"), ("a", "is append-only: nothing in it")])
+def test_immutable_directories(log: Path, logs: Path, flag: str, words: str) -> None:
+    subprocess.run(["chattr", f"+{flag}", str(logs)], check=True)
+    try:
+        refused(words, paths=[log])
+    finally:
+        subprocess.run(["chattr", f"-{flag}", str(logs)], check=True)
+
+
 def test_a_log_that_is_a_mount_point(log: Path, logs: Path, tmp_path: Path) -> None:
     real = tmp_path / "real.log"
     real.write_text("x\n")
