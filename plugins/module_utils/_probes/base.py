@@ -54,6 +54,11 @@ class Limit(NamedTuple):
         prefix = self.name + "_" if self.name else ""
         return prefix + "warn", prefix + "crit"
 
+    @property
+    def asked(self) -> bool:
+        """Has it a threshold?"""
+        return self.warn is not None or self.crit is not None
+
     def status(self, value: float) -> str:
         """The threshold itself is still good."""
         for limit, status in ((self.crit, CRITICAL), (self.warn, WARNING)):

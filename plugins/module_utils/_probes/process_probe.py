@@ -50,8 +50,7 @@ class ProcessProbe(BaseProbe):
         super().__init__(options, limits)
         if not (options["process"] or options["pattern"] or options["user"] or options["pid_file"]):
             raise InvalidRequest("one of process, pattern, user and pid_file is required.")
-        asked = limits["cpu"].warn is not None or limits["cpu"].crit is not None
-        if asked or options["cpu_duration"] is not None:
+        if limits["cpu"].asked or options["cpu_duration"] is not None:
             self.duration = interval(
                 1.0 if options["cpu_duration"] is None else options["cpu_duration"], "cpu_duration"
             )
@@ -93,8 +92,7 @@ class ProcessProbe(BaseProbe):
         return finding
 
     def _not_seen(self, hidden: int, what: str, finding: Finding) -> None:
-        limits = (self.limits["descriptors"], self.limits["descriptors_used"])
-        if any(one.warn is not None or one.crit is not None for one in limits):
+        if self.limits["descriptors"].asked or self.limits["descriptors_used"].asked:
             told = (_processes(hidden), what)
             finding.problem("the open files of %s of %s cannot be seen: run as root (become: true)" % told, UNKNOWN)
 

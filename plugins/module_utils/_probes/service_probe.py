@@ -56,6 +56,8 @@ class ServiceProbe(BaseProbe):
         memory = found.get("MemoryCurrent", "")
         if memory.isdigit() and int(memory) < 2**63:
             finding.measure(int(memory), "memory", "the memory of %s" % unit)
+        elif state == "active" and self.limits["memory"].asked:
+            finding.problem("systemd does not count the memory of %s: set MemoryAccounting=yes" % unit, UNKNOWN)
         return finding
 
     def _show(self, unit: str, deadline: Deadline) -> dict[str, str]:

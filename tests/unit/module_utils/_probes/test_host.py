@@ -172,6 +172,9 @@ def test_services(check: Check) -> None:
         " broken.service is disabled; the number of restarts of broken.service is 5, warning above 3"
     )
     assert check("service", service="broken", state=["failed"], warn=9)["status"] == "ok"
+    result = check("service", service="hawkfish", memory_crit="1T")
+    assert result["status"] == "unknown"
+    assert "systemd does not count the memory of hawkfish.service" in result["message"]
     hanging = check("service", service="hangs", timeout="300ms")
     assert hanging["message"] == "no answer within 300ms while asking systemd"
 
