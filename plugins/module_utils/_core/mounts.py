@@ -12,19 +12,87 @@ from __future__ import annotations
 import os
 import re
 import stat
+from typing import NamedTuple
+
+from .errors import TargetError
+from .files import is_within
 
 _MOUNTS = "/proc/self/mountinfo"
 
 
-def mount_points() -> list[str]:
-    """The paths of all mount points that this process sees; also of single files."""
+# File systems that can't let two directories change places (renameat2 with RENAME_EXCHANGE).
+_NO_EXCHANGE = ("nfs", "nfs4", "cifs", "smb3", "9p", "exfat", "hfsplus", "ntfs3", "jfs", "minix", "udf")
+_REDIRECT_DIR = "/sys/module/overlay/parameters/redirect_dir"
+
+
+class Mount(NamedTuple):
+    """A line of mountinfo: where, of which type, and the file system's own options."""
+
+    point: str
+    type: str
+    options: tuple[str, ...]
+
+
+def mounts() -> list[Mount]:
+    """All mounts that this process sees, those on top of others last."""
     try:
         with open(_MOUNTS, "rb") as handle:
             lines = handle.read().splitlines()
     except OSError:
         return []
-    points = [line.split()[4] for line in lines if line.count(b" ") > 4]
-    return [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), one)) for one in points]
+    found = []
+    for line in lines:
+        left, dummy, right = line.partition(b" - ")
+        fields, more = left.split(), right.split()
+        if len(fields) > 4 and len(more) > 2:
+            options = tuple(_unescaped(more[2]).split(","))
+            found.append(Mount(_unescaped(fields[4]), _unescaped(more[0]), options))
+    return found
+
+
+def _unescaped(field: bytes) -> str:
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), field))
+
+
+def mount_points() -> list[str]:
+    """The paths of all mount points that this process sees; also of single files."""
+    return [one.point for one in mounts()]
+
+
+def check_exchange(directory: str) -> None:
+    """Raise TargetError when the file system is known not to let a directory change places with another.
+
+    (What is not known shows when it is tried.)
+    """
+    above = [one for one in mounts() if is_within(directory, one.point)]
+    if not above:
+        return
+    mount = sorted(above, key=lambda one: len(one.point))[-1]  # of several at one point the last is on top
+    if mount.type in _NO_EXCHANGE:
+        raise TargetError(
+            f"The file system of {directory} ({mount.type}) can't exchange two directories.",
+            "Nothing was changed. Move the directory away and run again: what does not exist needs no exchange.",
+        )
+    if mount.type == "overlay" and _is_on_lower_layer(directory, mount):
+        raise TargetError(
+            f"{directory} lies on a lower layer of an overlay, where it can't be exchanged.",
+            "Nothing was changed. Move it away and run again: what does not exist needs no exchange.",
+        )
+
+
+def _is_on_lower_layer(directory: str, mount: Mount) -> bool:
+    """As far as the layers can be seen from here (not from inside a container)."""
+    options = dict(one.partition("=")[::2] for one in mount.options)
+    redirects = options.get("redirect_dir")
+    if redirects is None:
+        try:
+            with open(_REDIRECT_DIR, encoding="ascii") as handle:
+                redirects = "on" if handle.read().strip() == "Y" else "off"
+        except OSError:
+            redirects = "off"
+    relative = os.path.relpath(directory, mount.point)
+    layers = [one for one in options.get("lowerdir", "").split(":") if one]
+    return redirects != "on" and any(os.path.isdir(os.path.join(layer, relative)) for layer in layers)
 
 
 def is_mounted(path: str, info: os.stat_result, device: int) -> bool:

@@ -40,6 +40,9 @@ class Repository(Protocol):
     def trouble(self) -> str:
         """Why there is nothing to look at, as the end of a sentence that begins with the location; "" if there is."""
 
+    def free_bytes(self) -> int:
+        """Bytes that may still be written."""
+
     def sets(self) -> list[str]:
         """The names of all sets that have backups, or that can't be looked at."""
 

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Optional
 from .._core.errors import LockTimeout, RepositoryError
 from .._core.files import (
     discard,
+    free_bytes,
     fsync_directory,
     look,
     make_private_directory,
@@ -115,6 +116,13 @@ class DirectoryRepository:
             raise RepositoryError(
                 f"The repository {self.location} can't be written.", "Run as a user with permission (become: true)."
             )
+
+    def free_bytes(self) -> int:
+        existing = self.location
+        while look(existing, RepositoryError) is None:
+            existing = os.path.dirname(existing)
+        with os_errors(RepositoryError, "Can't look at the file system of", existing):
+            return free_bytes(existing)
 
     def trouble(self) -> str:
         if look(self.location, RepositoryError) is None:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from .._core.compression.base import BLOCK, Compression, CorruptStream, Writable
 from .._core.errors import RepositoryError
@@ -63,6 +64,39 @@ class DigestSink:
         writer = HashingWriter(_Nowhere(), name, self.progress)
         yield writer
         self.bytes += writer.bytes
+
+
+class CountingSink(DigestSink):
+    """Keeps nothing either, and learns how many bytes a run would keep: `stored`."""
+
+    def __init__(self, scratch: str, compression: Compression, progress: Progress) -> None:
+        super().__init__(scratch, progress)
+        self.stored = 0
+        self._compression = compression
+
+    @contextlib.contextmanager
+    def file(self, name: str) -> Iterator[HashingWriter]:
+        with ThreadPoolExecutor(1) as pool:
+            reading, writing = os.pipe()
+            counted = pool.submit(_count, reading)
+            try:
+                with self._compression.writer(writing) as target:
+                    writer = HashingWriter(target, name, self.progress)
+                    yield writer
+            finally:
+                os.close(writing)
+            self.stored += counted.result()
+        self.bytes += writer.bytes
+
+
+def _count(fd: int) -> int:
+    total = 0
+    try:
+        for data in iter(lambda: os.read(fd, BLOCK), b""):
+            total += len(data)
+    finally:
+        os.close(fd)
+    return total
 
 
 class StagingSink:

@@ -18,6 +18,7 @@ from .._core import files
 from .._core.errors import Day2Error, SourceError, TargetError
 from .._core.files import kind_of, look
 from .._core.fingerprint import attributes, settled, trusted_file_system
+from .._core.mounts import check_exchange
 from .._core.progress import Progress
 from .base import Change, Copy, Reader, Restoration, Sink, Snapshot
 from .json_build import Build, state
@@ -114,7 +115,10 @@ class Directory:
             damage = self._survey(target, copy.progress) if present else ""
             if damage:
                 notes.append(damage)
-            building = not dry and (bool(only) or not present or target.digest() != copy.content_digest)
+            differs = bool(only) or not present or target.digest() != copy.content_digest
+            if differs:
+                files.need_space(self._parent, int(copy.details.get("bytes") or 0), "Restoring %s" % self.path)
+            building = differs and not dry
             try:
                 stack.enter_context(files.os_errors(TargetError, "Can't prepare", new))
                 build = stack.enter_context(self._build(copy, new, present)) if building else None
@@ -122,6 +126,8 @@ class Directory:
                 if present:
                     self._respect_others(target, backup, replaced)
                 changed = not present or target.digest(only) != backup.digest(only)
+                if changed and present:
+                    check_exchange(self.path)
                 if build is not None and changed:
                     build.carry_over(replaced)
                     build.finish(Owner.recorded(copy.details, self._parent, 0o700))
@@ -352,7 +358,6 @@ class Directory:
         return "What is replaced is not valid JSON in: %s" % ", ".join(broken[:10]) if broken else ""
 
     def _build(self, copy: Copy, new: str, present: bool) -> contextlib.closing[Build]:
-        files.need_space(self._parent, int(copy.details.get("bytes") or 0), "Restoring %s" % self.path)
         return contextlib.closing(Build(new, self.path if present else ""))
 
     def _unpack(self, copy: Copy, only: Sequence[str], backup: Index, build: Optional[Build]) -> None:

@@ -156,9 +156,11 @@ class SingleFile:
 
     def _unpacked(self, copy: Copy, target: Optional[Target], new: str) -> str:
         """Read the backup, and write it to `new` (if that is not "") where it differs from the target; its digest."""
-        if not new or (target is not None and target.digest == copy.content_digest):
+        if target is not None and target.digest == copy.content_digest:
             return _receive(copy, None)
         files.need_space(self._directory, int(copy.details.get("bytes") or 0), "Restoring %s" % self.path)
+        if not new:
+            return _receive(copy, None)
         with _create(new) as out:
             return _receive(copy, out)
 

@@ -16,7 +16,7 @@ from typing import Any, Callable, Optional
 from .._core import files
 from .._core.errors import DamagedBackup, RepositoryError, TargetError
 from .._core.files import os_errors
-from .._core.mounts import mount_points
+from .._core.mounts import check_exchange, mount_points
 from .base import Change, Copy
 from .tree_archive import CHUNK, ArchiveReader
 from .tree_attributes import Target
@@ -81,6 +81,7 @@ class TreeRestoration:
         self.differences: tuple[tuple[str, str], ...] = tuple(comparison.differences)
         if self.changed:
             self._check_exchangeable()
+            files.need_space(self._parent, self._needed(), f"Restoring {self._target}")
         if not dry:
             self._remove_leftovers()
             if self.changed:
@@ -160,6 +161,8 @@ class TreeRestoration:
                 )
         files.check_writable_parent(self._target)
         files.check_changeable(self._target)
+        if self._existed:
+            check_exchange(self._target)
 
     def _names(self) -> tuple[str, str]:
         names = {suffix: [name for name in self._copy.names() if name.endswith(suffix)] for suffix in (ARCHIVE, INDEX)}
@@ -232,7 +235,6 @@ class TreeRestoration:
             self._prepared = self._make_directory()
             if self._existed:
                 self._try_exchange()
-            files.need_space(self._parent, self._needed(), f"Restoring {self._target}")
             self._extract()
             with os_errors(TargetError, "Can't write", self._prepared):
                 _sync_file_system(self._prepared)

@@ -22,6 +22,7 @@ from .._repository.owner import Owner, names_of
 from .._repository.retention import Decision, Keep
 from .arguments import NamedStore
 from .backup_import import convert, time_of
+from .space import check_space
 from .writing import Taken, backup_id, describe_owners, take, take_snapshot
 
 WRITES = ("new", "changed", "tags", "import")  # reasons for which a backup is written
@@ -123,6 +124,16 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
                 created += timedelta(seconds=1)
             decisions = retained(history, request.keep, ((_new_id(taken, created), created, request.tags),))
             _check_kept(request, _new_id(taken, created), decisions)
+            if check:
+                check_space(
+                    request.repository,
+                    request.stores,
+                    size=sum(one.bytes for one in taken),
+                    scratch=scratch,
+                    compression=request.compression,
+                    progress=progress,
+                    read=convert(request.imported) if request.imported else take_snapshot,
+                )
         yield BackupPlan(request, history, others, leftovers, reason, how, taken, staging, created, started, decisions)
 
 

@@ -34,6 +34,7 @@ from .arguments import (
     store_argument,
 )
 from .restore_choice import Choice, choice_from, find
+from .space import check_space, size_of
 from .writing import check_apart, describe, publish, take
 
 ARGUMENTS: dict[str, Any] = {
@@ -139,10 +140,10 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
         if problems:
             raise DamagedBackup(manifest.id, problems)
         pairs = _match(request, manifest)
-        if check:
+        read_only = _why_read_only(request.repository)
+        if check or read_only:
             scratch = stack.enter_context(scratch_directory())
         else:
-            request.repository.check_writable()
             lock = request.repository.lock(request.name, "restore", request.lock_timeout)
             leftovers = stack.enter_context(lock)
             scratch = stack.enter_context(request.repository.stage(request.name)).scratch
@@ -159,7 +160,38 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
             steps.append(Step(entry, part, existed, restoration))
         ready = Plan(request, manifest, source.path(name, manifest.id), leftovers, steps, started, progress)
         _check_allowed(ready)
+        _check_safety(ready, read_only, scratch if check else "")
         yield ready
+
+
+def _why_read_only(repository: Repository) -> str:
+    """Why nothing can be written to the repository; "": it can."""
+    try:
+        repository.check_writable()
+    except RepositoryError as exc:
+        return exc.message
+    return ""
+
+
+def _check_safety(ready: Plan, read_only: str, scratch: str) -> None:
+    """Raise TargetError or NoSpace when what is replaced can't be backed up first.
+
+    :param scratch: a directory to find out in check mode; "": the run is about to.
+    """
+    replaced = [step.entry for step in ready.changes if step.existed]
+    if not (replaced and ready.request.safety_backup):
+        return
+    if read_only:
+        raise _cannot_save(read_only)
+    if scratch:
+        check_space(
+            ready.request.repository,
+            replaced,
+            size=sum(size_of(entry.store.path) for entry in replaced),
+            scratch=scratch,
+            compression=ready.request.compression,
+            progress=ready.progress,
+        )
 
 
 def _match(request: Request, manifest: Manifest) -> list[tuple[NamedStore, SourcePart]]:

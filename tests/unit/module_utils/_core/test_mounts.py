@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.mounts import is_mounted, mount_points
 from ansible_collections.day2.ops.plugins.module_utils._stores.registry import open_store
+from ansible_collections.day2.ops.tests.faults.verb import run_verb
 from tests.unit.module_utils._retention.conftest import aged, retain, rule
 
 
@@ -80,3 +83,26 @@ def test_a_directory_store_is_unchanged_at_a_glance(overlay: Path) -> None:
         open_store({"type": "files", "path": str(overlay / "docs")}),
     ):
         assert store.fingerprint() is not None
+
+
+def test_what_lies_on_a_lower_layer_can_not_be_exchanged(overlay: Path, tmp_path: Path) -> None:
+    (tmp_path / "backups").mkdir()
+    options = {"repository": str(tmp_path / "backups"), "name": "docs"}
+    (overlay / "new").mkdir()
+    (overlay / "new" / "a.json").write_text("[]")
+    for name, status in (("docs", "lower layer of an overlay"), ("new", "")):
+        for store in (
+            {"type": "files", "path": str(overlay / name)},
+            {"type": "json", "path": str(overlay / name), "layout": "file_per_collection"},
+        ):
+            set_name = {**options, "name": f"{name}-{store['type']}"}
+            run_verb("backup", {**set_name, "source": store})
+            (overlay / name / "a.json").write_text(f'{{"{store["type"]}": 1}}')
+            for check in (True, False):
+                params = {**set_name, "target": store, "on_existing": "replace", "check": check}
+                if status:
+                    with pytest.raises(TargetError, match=status):
+                        run_verb("restore", params)
+                else:
+                    assert run_verb("restore", params)["changed"] is True
+    assert json.loads((overlay / "new" / "a.json").read_text()) == []

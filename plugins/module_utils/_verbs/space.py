@@ -1,0 +1,71 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Free space in the repository, looked at in check mode: the run finds out while it writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from .._core.compression.base import Compression
+from .._core.errors import NoSpace
+from .._core.files import LEAST, os_errors
+from .._core.progress import Progress
+from .._repository.base import Repository
+from .._repository.sink import CountingSink
+from .arguments import NamedStore
+from .writing import Read, take_snapshot
+
+
+def check_space(
+    repository: Repository,
+    stores: Sequence[NamedStore],
+    *,
+    size: int,
+    scratch: str,
+    compression: Compression,
+    progress: Progress,
+    read: Read = take_snapshot,
+) -> None:
+    """Raise NoSpace when a backup of the stores does not fit into the repository.
+
+    Only where it is tight are the stores read and compressed to find out.
+
+    :param size: bytes of the stores, at least.
+    :param scratch: an existing directory with room for native copies.
+    """
+    # a native copy and the compressed one, which is never much larger
+    if repository.free_bytes() >= 2 * size + size // 64 + LEAST:
+        return
+    need = 0
+    for index, entry in enumerate(stores):
+        sink = CountingSink(os.path.join(scratch, f"count-{index}"), compression, progress)
+        with os_errors(NoSpace, "Can't make", sink.scratch):
+            os.mkdir(sink.scratch, 0o700)
+        read(entry, sink)
+        # what a tree is read into is its archive; other stores are copied first
+        need += sink.stored + (0 if entry.store.type == "files" else sink.bytes)
+    free = repository.free_bytes()
+    if need > free:
+        raise NoSpace(
+            "The backup needs %d bytes in %s, where %d are free." % (need, repository.location, free),
+            "Nothing was changed. Free some space on that file system and run again.",
+        )
+
+
+def size_of(path: str) -> int:
+    """Bytes that a store takes on the disk."""
+    total = 0
+    for directory, _names, files in os.walk(path):
+        for name in files:
+            total += _allocated(os.path.join(directory, name))
+    return total + sum(_allocated(path + suffix) for suffix in ("", "-wal"))
+
+
+def _allocated(path: str) -> int:
+    try:
+        info = os.lstat(path)
+    except OSError:  # gone, or for whoever reads it to tell
+        return 0
+    return min(info.st_size, info.st_blocks * 512)
