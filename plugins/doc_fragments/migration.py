@@ -26,6 +26,18 @@ options:
       path:
         description: For V(json) and V(sqlite), the file on the host.
         type: path
+      values:
+        description:
+          - For V(json), how the document has what JSON lacks.
+          - V(plain), as applications read and write it. A time is ISO 8601 text, bytes are base64, NaN and infinities are text. No
+            mapping has a meaning of its own. This is the default.
+          - >-
+            V(exact), as mappings with one key, so that they come back as what they were, like C({"$time": "2025-06-30T10:00:00Z"}),
+            C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping of the data looks like one of these, its key gets one more C($).
+          - Where a field of the source has text in some records and such values in others, a document that is written with V(plain)
+            has these mappings in that field, and a warning names it.
+        type: str
+        choices: [plain, exact]
       database:
         description: For V(postgresql), the database.
         type: str
@@ -93,6 +105,18 @@ options:
       path:
         description: For V(json) and V(sqlite), the file on the host.
         type: path
+      values:
+        description:
+          - For V(json), how the document has what JSON lacks.
+          - V(plain), as applications read and write it. A time is ISO 8601 text, bytes are base64, NaN and infinities are text. No
+            mapping has a meaning of its own. This is the default.
+          - >-
+            V(exact), as mappings with one key, so that they come back as what they were, like C({"$time": "2025-06-30T10:00:00Z"}),
+            C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping of the data looks like one of these, its key gets one more C($).
+          - Where a field of the source has text in some records and such values in others, a document that is written with V(plain)
+            has these mappings in that field, and a warning names it.
+        type: str
+        choices: [plain, exact]
       database:
         description: For V(postgresql), the database.
         type: str
@@ -148,10 +172,11 @@ options:
     elements: str
   primary_keys:
     description:
-      - What tells the records of a collection apart, where the store does not say. Lists in JSON documents need it, and tables without a
-        primary key, or whose key may be null. In a database these fields are unique after the migration, and what was the primary key
+      - What tells the records of a collection apart, where the store does not say. Tables without a primary key need it, and tables whose
+        key may be null. The records of a list in a JSON document without a key here are told apart by their places. In a database these fields are unique after the migration, and what was the primary key
         stays unique.
-      - A mapping's key is the field that equals it in every record, or else kept as C(_key). The key of a DynamoDB table is what it is.
+      - A mapping's key is the field that equals it in every record. Otherwise it is kept in a field of its own, C(_key), or the first
+        free name made from that. The key of a DynamoDB table is what it is.
     type: list
     elements: dict
     suboptions:

@@ -19,8 +19,16 @@ description:
   - Between SQL databases types, keys, defaults, foreign keys, indexes and identity columns are kept, and a number that was given
     is not given again. From documents columns are made by what kinds of values the fields have in all records; nested and mixed
     values become JSON.
-  - Every value arrives exactly as it was, or its record is refused with the reason; nothing is rounded in silence. In columns a
-    missing field and null are the same.
+  - Every value arrives exactly as it was, or its record is refused with the reason; nothing is rounded in silence. Only what JSON
+    lacks is written to a document as applications expect it, see O(target.values).
+  - From a database NULL is written to documents as C(null). A table that was made from documents gives back what they had. A comment on
+    the table (C(day2 {...})) says in which columns NULL stands for a missing field, whether the records were a list, a mapping or
+    values, and which names are not the data's own. Columns that have both null and missing fields get one more column, C(_missing),
+    with the names of the fields that a record lacks; it counts only where they are NULL. A tool that builds the table anew (Django and
+    Alembic do so in SQLite) loses the comment, and then NULL is null. In a table that an application has made, null and missing
+    are the same.
+  - Lists keep their order, in the column C(_key) if the key of the records does not have the same. Names that a table or column can't
+    have, or that differ in case alone, are replaced by the first free one there.
   - Room is looked at before anything is written, for what is still to be written; a document needs twice as much, as its records are
     gathered beside it first. Of the room of PostgreSQL and DynamoDB nothing is known.
   - A document is written whole and takes the old one's place at once. SQLite and PostgreSQL are read from one snapshot; a

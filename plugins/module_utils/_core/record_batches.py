@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import marshal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Optional, TypeVar
 
 from .errors import SourceError
 from .records import layout_of, written
@@ -80,16 +80,18 @@ def _unmarshalled(data: bytes) -> Batch:
 
 
 class Written(Sequence[dict[str, Any]]):
-    """Records that are still text: of each its values, tabs between them, in the order of the names. `\\N` is no field.
+    """Records that are still text: of each its values, tabs between them, in the order of the names. `\\N` is null.
 
     No text among them has a tab, a line end, a backslash or a NUL.
 
     :param kinds: by name, of all values: "text", "integer" (of at most 64 bits), or "" where there are none.
+    :param absent: fields that a record lacks where they are null.
     """
 
-    def __init__(self, kinds: Mapping[str, str], lines: Sequence[str]) -> None:
+    def __init__(self, kinds: Mapping[str, str], lines: Sequence[str], absent: frozenset[str] = frozenset()) -> None:
         self.kinds = kinds
         self.lines = lines
+        self.absent = absent
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -99,12 +101,17 @@ class Written(Sequence[dict[str, Any]]):
 
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
-            return Written(self.kinds, self.lines[place])
+            return Written(self.kinds, self.lines[place], self.absent)
         return self._record(self.lines[place])
 
     def _record(self, line: str) -> dict[str, Any]:
-        values = zip(self.kinds.items(), line.split("\t"))
-        return {name: int(value) if kind == "integer" else value for (name, kind), value in values if value != "\\N"}
+        record: dict[str, Any] = {}
+        for (name, kind), value in zip(self.kinds.items(), line.split("\t")):
+            if value != "\\N":
+                record[name] = int(value) if kind == "integer" else value
+            elif name not in self.absent:
+                record[name] = None
+        return record
 
 
 def batch(records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
@@ -113,12 +120,27 @@ def batch(records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     return Batch(*found[0]) if len(found) == 1 and found[0][0] else records
 
 
-def batch_of_rows(names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> Sequence[dict[str, Any]]:
-    """The records of a table's rows; a null is no field."""
+def batch_of_rows(
+    names: tuple[str, ...],
+    rows: Sequence[Sequence[Any]],
+    absent: frozenset[str] = frozenset(),
+    marks: Optional[Sequence[Optional[frozenset[str]]]] = None,
+) -> Sequence[dict[str, Any]]:
+    """The records of a table's rows.
+
+    :param absent: fields that a record lacks where they are null; all others are null.
+    :param marks: of each row further such fields, or None.
+    """
     columns = list(zip(*rows))
-    if columns and not any(None in column for column in columns):
-        return Batch(names, columns)
-    return [{name: value for name, value in zip(names, row) if value is not None} for row in rows]
+    if marks is None or not any(marks):
+        if not any(name in absent and None in column for name, column in zip(names, columns)):
+            return Batch(names, columns) if columns else []
+        marks = [None] * len(rows)
+    lacking = [absent | mark if mark else absent for mark in marks]
+    return [
+        {name: value for name, value in zip(names, row) if value is not None or name not in gone}
+        for gone, row in zip(lacking, rows)
+    ]
 
 
 def regrouped(parts: Iterable[Sequence[dict[str, Any]]], size: int, skip: int) -> Iterator[Sequence[dict[str, Any]]]:
@@ -149,7 +171,7 @@ def _joined(parts: Sequence[Sequence[dict[str, Any]]]) -> Sequence[dict[str, Any
         return Batch(parts[0].names, [list(itertools.chain.from_iterable(column)) for column in columns])
     if isinstance(parts[0], Written) and all(isinstance(part, Written) for part in parts):
         lines = itertools.chain.from_iterable([part.lines for part in parts if isinstance(part, Written)])
-        return Written(parts[0].kinds, list(lines))
+        return Written(parts[0].kinds, list(lines), parts[0].absent)
     return list(itertools.chain.from_iterable(parts))
 
 
@@ -185,6 +207,12 @@ def without_nulls(found: list[Layout]) -> list[Layout]:
             for row in zip(*columns)
         ]
     )
+
+
+def has_key(key: Sequence[str], found: Layout) -> bool:
+    """Have all these records all fields of a key, and no null in them?"""
+    names, columns = found
+    return all(name in names and None not in columns[names.index(name)] for name in key)
 
 
 def count_of(found: Iterable[Layout]) -> int:

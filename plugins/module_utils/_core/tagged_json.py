@@ -17,7 +17,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Union
 
-from .errors import SourceError
+from .errors import Day2Error, SourceError
 from .records import canonical
 from .units import parse_time
 
@@ -84,18 +84,27 @@ def untag(value: Any) -> Any:
 
 
 def _tagged(key: str, text: Any, literal: Any) -> Any:
-    try:
-        if not isinstance(text, str):
-            return literal
-        if key == "$bytes":
-            return base64.b64decode(text, validate=True)
-        if key == "$number":
-            return _NUMBERS[text]
-        if len(text) == len("2025-06-30"):
-            return date.fromisoformat(text)
-        return parse_time(text) if text.endswith("Z") else datetime.fromisoformat(text)
-    except (KeyError, ValueError, binascii.Error):
+    """A tag counts only if it is exactly what is written for its value; all else is a mapping of somebody's own.
+
+    So no nanoseconds are cut, and no mapping that only looks like a tag is an error.
+    """
+    if not isinstance(text, str):
         return literal
+    try:
+        value = _value_of(key, text)
+        return value if canonical(value).decode() == '{"%s":"%s"}' % (key, text) else literal
+    except (KeyError, ValueError, binascii.Error, Day2Error):
+        return literal
+
+
+def _value_of(key: str, text: str) -> Any:
+    if key == "$bytes":
+        return base64.b64decode(text, validate=True)
+    if key == "$number":
+        return _NUMBERS[text]
+    if len(text) == len("2025-06-30"):
+        return date.fromisoformat(text)
+    return parse_time(text) if text.endswith("Z") else datetime.fromisoformat(text)
 
 
 def integer(text: str) -> Union[int, Decimal]:

@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 from .._core.errors import TargetError
 from .._core.record_batches import BATCH, batch, batches
+from .collection_note import Note
 from .dynamodb_definition import Definition, parsed
 from .dynamodb_store import DynamodbRecords
 from .dynamodb_values import KeyField, Unstorable
@@ -19,7 +20,7 @@ from .record_store import BYTES, DECIMAL, INTEGER, REAL, TEXT, Account, Field, I
 
 _TYPES = {TEXT: "S", INTEGER: "N", REAL: "N", DECIMAL: "N", BYTES: "B"}
 _KINDS = {"S": TEXT, "N": DECIMAL, "B": BYTES}
-_MIGRATION = "migrate"
+_MIGRATION, _NOTES = "migrate", "note"
 
 
 class DynamodbRecordStore:
@@ -45,7 +46,7 @@ class DynamodbRecordStore:
         )
         self.notes: list[str] = []
         self._definitions: dict[str, Definition] = {}
-        self._positions: Any = None
+        self._positions: dict[str, Any] = {}
 
     def __enter__(self) -> DynamodbRecordStore:
         return self
@@ -56,6 +57,7 @@ class DynamodbRecordStore:
     def collections(self) -> list[Info]:
         """See `RecordStore`."""
         infos = []
+        notes = self._native.has_positions()
         for name in self._native.collections():
             key = self._native.key(name)
             fields = tuple(Field(one.name, _KINDS[one.type], True) for one in key)
@@ -65,6 +67,7 @@ class DynamodbRecordStore:
                     *(name, tuple(one.name for one in key), fields),
                     statements=(found.text,),
                     peculiar=tuple(found.words),
+                    note=self._note(name) if notes else Note(),
                 )
             )
         return infos
@@ -73,6 +76,14 @@ class DynamodbRecordStore:
         if name not in self._definitions:
             self._definitions[name] = self._native.definition(name, self.notes)
         return self._definitions[name]
+
+    def _note(self, name: str) -> Note:
+        """What is known of a collection from a document: a table itself has no place for notes."""
+        says = self._store(_NOTES).load(name)
+        key = self._native.key(name)
+        if not isinstance(says, dict) or says.get("of") != [one.name for one in key]:  # of a table before this one
+            return Note()
+        return Note(**{**says["note"], "absent": ()})
 
     def claim(self) -> bool:
         """It has no locks; who writes a position that somebody else has moved finds out."""
@@ -142,22 +153,26 @@ class DynamodbRecordStore:
 
     def positions(self, names: Sequence[str]) -> dict[str, Any]:
         """See `RecordStore`."""
-        store = self._store()
+        store = self._store(_MIGRATION)
         found = {name: store.load(name) for name in names}
         return {name: position for name, position in found.items() if position is not None}
 
-    def _store(self) -> Any:
-        if self._positions is None:
-            self._positions = self._native.positions(_MIGRATION)
-        return self._positions
+    def _store(self, what: str) -> Any:
+        if what not in self._positions:
+            self._positions[what] = self._native.positions(what)
+        return self._positions[what]
 
     def keep_position(self, collection: str, position: Any) -> None:
         """See `RecordStore`."""
-        self._store().keep(collection, position)
+        self._store(_MIGRATION).keep(collection, position)
 
     def ensure(self, info: Info, clear: bool, position: Any) -> None:
         """See `RecordStore`."""
         definition = parsed(info.statements[0]) if info.statements and not info.native else None
+        if info.note.shape and info.name not in self._native.collections():
+            note = info.note._replace(absent=(), marker="", document="")
+            self._store(_NOTES).load(info.name)
+            self._store(_NOTES).keep(info.name, {"of": list(info.key), "note": note._asdict()})
         self._native.ensure(info.name, self._key(info), definition)
         self.keep_position(info.name, position)
 
@@ -183,6 +198,7 @@ class DynamodbRecordStore:
     def drop(self, info: Info) -> None:
         """See `RecordStore`."""
         self._native.drop(info.name)
+        self._store(_NOTES).forget(info.name)
 
     def finish(self, infos: Sequence[Info]) -> None:
         """Nothing waits for the data."""
@@ -190,4 +206,4 @@ class DynamodbRecordStore:
     def forget(self, names: Sequence[str]) -> None:
         """See `RecordStore`."""
         for name in names:
-            self._store().forget(name)
+            self._store(_MIGRATION).forget(name)

@@ -94,6 +94,14 @@ class DynamodbRecords:
             return [name[len(self._prefix) :] for name in names if name != self._prefix]
         return sorted(collection for collection, table in self._mapping.items() if table in names)
 
+    def has_positions(self) -> bool:
+        """Is there the table that is ours?
+
+        :raises SourceError: the tables can't be listed.
+        """
+        own = self._prefix + POSITIONS
+        return own in dynamodb_tables.table_names(self.client, own)
+
     def key(self, collection: str) -> tuple[KeyField, ...]:
         """The key of a collection's table.
 

@@ -24,9 +24,12 @@ _CHUNK = 1 << 20
 class OpenDocument:
     """What was at `path` when it was opened, whatever takes its place."""
 
-    def __init__(self, path: str, fd: int, name: str) -> None:
-        """:param name: of the document, whose stem names a collection that is a top-level list."""
+    def __init__(self, path: str, fd: int, name: str, tags: bool = False) -> None:
+        """:param name: of the document, whose stem names a collection that is a top-level list.
+        :param tags: they stand for values that JSON lacks.
+        """
         self.fd = fd
+        self._tags = tags
         self._path = path
         self._seen = attributes(settled_stat(fd))
         self.document: Optional[Document] = None
@@ -36,6 +39,10 @@ class OpenDocument:
 
     def close(self) -> None:
         os.close(self.fd)
+
+    def whole(self) -> Iterator[bytes]:
+        """The text of all of it, in pieces."""
+        return self.content(self.document.root) if self.document is not None else iter(())
 
     def changed(self) -> bool:
         """Is what is at the path now another file, or another content?"""
@@ -59,7 +66,10 @@ class OpenDocument:
         bounds = [(member.start, 0), *member.marks, (member.end, member.records)]
         return [
             functools.partial(
-                read_part, self.fd, label, Place(start, end, member.kind, until - done, not done, end == member.end)
+                read_part,
+                self.fd,
+                label,
+                Place(start, end, member.kind, until - done, not done, end == member.end, self._tags, done),
             )
             for (start, done), (end, until) in zip(bounds, bounds[1:])
             if until > done
@@ -79,13 +89,13 @@ class _Reading:
         return data
 
 
-def open_document(path: str, name: str) -> Optional[OpenDocument]:
+def open_document(path: str, name: str, tags: bool = False) -> Optional[OpenDocument]:
     """The document at the path; None where there is none."""
     if files.look(path, SourceError) is None:
         return None
     fd = files.open_regular(path, SourceError)
     try:
-        return OpenDocument(path, fd, name)
+        return OpenDocument(path, fd, name, tags)
     except BaseException:
         os.close(fd)
         raise

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable, NamedTuple, Optional
@@ -13,12 +14,12 @@ from typing import Any, Callable, NamedTuple, Optional
 from .._core.errors import SourceError
 from .._core.record_batches import BATCH, batch, batches, digest_sum, layouts
 from . import json_stream
+from .collection_note import LIST
 from .json_stream import Found
 from .record_kinds import Kinds
 from .record_store import Info, Record
 
 Part = Callable[[], Iterator[Found]]  # members and their keys, many at a time
-KEY, VALUE = "_key", "_value"
 
 
 class Place(NamedTuple):
@@ -30,12 +31,14 @@ class Place(NamedTuple):
     members: int
     first: bool
     last: bool
+    tags: bool = False  # they stand for values that JSON lacks
+    number: int = 0  # of members before these
 
 
 def read_part(fd: int, label: str, place: Place) -> Iterator[Found]:
     """The members at a place of an open file, with their keys."""
     if place.end - place.start <= 2 * json_stream.WINDOW:  # a window, and what led to its first whole member
-        found = json_stream.whole(_all_of(fd, place), *place[2:])
+        found = json_stream.whole(_all_of(fd, place), *place[2:7])
         if found is not None:
             keys, records = found
             for start in range(0, len(records), BATCH):
@@ -49,7 +52,7 @@ def read_part(fd: int, label: str, place: Place) -> Iterator[Found]:
         at += len(data)
         return data
 
-    members = json_stream.records(read, label, "" if place.first else place.kind)
+    members = json_stream.records(read, label, "" if place.first else place.kind, place.tags)
     for some in batches(itertools.islice(members, place.members), BATCH):
         yield [key for key, record in some], [record for key, record in some]
 
@@ -84,20 +87,45 @@ def looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[list
             return
 
 
-def records_of(part: Part, info: Info, path: str) -> Iterator[Sequence[Record]]:
-    kept = info.key == (KEY,)
+def ascending(part: Part, name: str) -> Iterator[tuple[Optional[int], Optional[int], int, Kinds]]:
+    """Of members whose field is an integer that grows from each to the next: the first and the last, the sum of the
+    members' digests, and their kinds. (None, None) of others, and then nothing more."""
+    last: Optional[int] = None
+    for _keys, records in part():
+        values: list[Any] = [record.get(name) if isinstance(record, dict) else None for record in records]
+        following = values if last is None else [last, *values]
+        if set(map(type, values)) != {int} or not all(map(operator.lt, following, following[1:])):
+            yield None, None, 0, Kinds()
+            return
+        last = values[-1]
+        kinds, found = Kinds(), layouts(records)
+        kinds.see(found)
+        yield values[0], last, digest_sum(found), kinds
+
+
+def names_of(part: Part) -> Iterator[set[str]]:
+    """The names of the fields of some members."""
+    for _keys, records in part():
+        yield {name for record in records if isinstance(record, dict) for name in record}
+
+
+def records_of(part: Part, info: Info, path: str, number: int = 0) -> Iterator[Sequence[Record]]:
+    """The records of some members, the first of which has this number, with the field of ours if there is one."""
+    note = info.note
     for keys, members in part():
-        if not kept and set(map(type, members)) == {dict}:
+        if not note.key and set(map(type, members)) == {dict}:
             yield batch(members)
             continue
-        records = []
+        records: list[Record] = []
         for key, record in zip(keys, members):
-            if not isinstance(record, dict):
-                if key is None:
-                    raise SourceError("%s: the list %s has a member that is no mapping." % (path, info.name))
-                records.append({KEY: key, VALUE: record})
+            held = number if note.shape == LIST else key
+            number += 1
+            if isinstance(record, dict):
+                records.append({note.key: held, **record} if note.key else record)
+            elif info.key == (note.key,):
+                records.append({note.key: held, note.value: record})
             else:
-                records.append({KEY: key, **record} if kept and key is not None else record)
+                raise SourceError("%s: the list %s has a member that is no mapping." % (path, info.name))
         yield batch(records)
 
 

@@ -2,11 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reading a JSON document as a store of records: each top-level key whose value is a list or mapping is a collection.
-
-A record of a mapping {key: record} has its key in the field that equals the key in every record, or else in `_key`;
-a member that is no mapping is kept in `_value`. Top-level values that are no collections are records of the collection
-`_document`.
-"""
+`json_collections.py` says how their members become records."""
 
 from __future__ import annotations
 
@@ -17,23 +13,24 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Optional
 
-from .._core import files
+from .._core import files, plain_json
 from .._core.errors import InvalidRequest, SourceError
 from .._core.record_batches import BATCH, batch, batches
 from .._core.tagged_json import decode as decode_json
 from .._core.workers import in_order
+from . import json_collections
+from .collection_note import MEMBERS, VALUE
 from .json_open import OpenDocument, open_document
-from .json_parts import KEY, VALUE, Part, looked_at, records_of
+from .json_parts import Part, records_of
 from .json_stream import Document, Member
-from .record_kinds import Kinds, Summary
-from .record_store import TEXT, Field, Info, Record
-
-SCALARS = "_document"
+from .record_kinds import Summary
+from .record_store import Info, Record
 
 
 class JsonReader:
     """The reading half of `RecordStore`. `keys` has the primary keys of collections that are lists.
 
+    `exact`: values that JSON lacks are tagged (`tagged_json`); else a document is what it is for everybody.
     It opens one path, once, and never writes, renames or removes anything.
     """
 
@@ -45,11 +42,12 @@ class JsonReader:
     columns = False
     takes_text = False
 
-    def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1) -> None:
+    def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1, exact: bool = False) -> None:
         self.path = self.location = files.resolve(path, InvalidRequest)
         self.notes: list[str] = []
         self._keys = keys
         self._workers = workers
+        self.exact = exact
         self._summaries: dict[str, Summary] = {}  # of the document that is read
         self._old: Optional[OpenDocument] = None
         self._looked = False  # for the document
@@ -66,7 +64,7 @@ class JsonReader:
     def _source(self) -> Optional[OpenDocument]:
         """The document as it was when it was first looked at."""
         if not self._looked:
-            self._old = open_document(self.path, os.path.basename(self.path))
+            self._old = open_document(self.path, os.path.basename(self.path), self.exact)
             self._looked = True
             self._is_another(self._old)
         return self._old
@@ -82,38 +80,12 @@ class JsonReader:
 
     def collections(self) -> list[Info]:
         """See `RecordStore`."""
-        document = self._document()
-        if document is None:
+        source = self._source()
+        if source is None or source.document is None:
             return []
-        members = (document.root,) if document.members is None else document.members
-        infos = []
-        for one in document.collections():
-            member = document.find(one.name) or document.root
-            key = self._key(member)
-            infos.append(Info(one.name, key, (Field(KEY, TEXT, True),) if key == (KEY,) and not member.records else ()))
-        scalars = any(member.kind == "value" for member in members)
-        return [*infos, Info(SCALARS, (KEY,))] if scalars else infos
-
-    def _key(self, member: Member) -> tuple[str, ...]:
-        given = self._keys.get(member.name)
-        if member.kind == "list":
-            if given is None and member.records == 0:
-                return (KEY,)
-            return tuple(given or ())
-        digest, kinds = 0, Kinds()
-        candidates: Optional[Sequence[str]] = given
-        parts = [functools.partial(looked_at, part, given) for part in self._parts(member)]
-        with contextlib.closing(in_order(parts, self._workers)) as results:
-            for found, total, seen in results:
-                candidates = found if candidates is None else [name for name in candidates if name in found]
-                if not candidates:
-                    return (KEY,)
-                digest += total
-                kinds.add(seen)
-        if not candidates:
-            return (KEY,)
-        self._summaries[member.name] = Summary(member.records, digest, kinds)
-        return (candidates[0],)
+        found = json_collections.found(source.document, source.whole, self._parts, self._keys, self._workers)
+        self._summaries = {one.info.name: one.summary for one in found if one.summary is not None}
+        return [one.info for one in found]
 
     def _parts(self, member: Member) -> list[Part]:
         found = self._source()
@@ -122,18 +94,24 @@ class JsonReader:
     def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
         """See `RecordStore`."""
         document = self._document()
-        found = document.find(info.name) if document is not None else None
-        if found is None or info.name == SCALARS:
+        if document is None or info.note.shape in (MEMBERS, VALUE):
             yield from map(batch, batches(self._scalars(info), BATCH))
             return
-        parts = [functools.partial(records_of, part, info, self.path) for part in self._parts(found)]
+        found = document.root if document.members is None else document.find(info.name)
+        if found is None:
+            return
+        numbers = [0, *(done for _offset, done in found.marks)]
+        parts = [
+            functools.partial(records_of, part, info, self.path, number)
+            for part, number in zip(self._parts(found), numbers)
+        ]
         with contextlib.closing(in_order(parts, self._workers)) as results:
             yield from results
 
     def summary(self, info: Info) -> Optional[Summary]:
         """The search for the key has read all records."""
         self._source()
-        return self._summaries.get(info.name) if info.key != (KEY,) else None
+        return None if info.note.key else self._summaries.get(info.name)
 
     def read(self, info: Info) -> Iterator[Record]:
         """See `RecordStore`."""
@@ -142,10 +120,14 @@ class JsonReader:
     def _scalars(self, info: Info) -> Iterator[Record]:
         """The top-level values that are no collections."""
         found = self._source()
-        if found is not None and found.document is not None and info.name == SCALARS:
-            for member in found.document.members or ():
-                if member.kind == "value" and found.document.find(member.name) is member:
-                    yield {KEY: member.name, VALUE: decode_json(b"".join(found.content(member)))}
+        document = self._document()
+        if found is None or document is None:
+            return
+        decode = decode_json if self.exact else plain_json.decode
+        for member in (document.root,) if document.members is None else document.members:
+            if member.kind == "value" and document.find(member.name) is member:
+                name = VALUE if document.members is None else member.name
+                yield {info.note.key: name, info.note.value: decode(b"".join(found.content(member)))}
 
     def kept(self, info: Info) -> Info:
         """There is nothing to keep to."""

@@ -24,13 +24,15 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from .._core import files
+from .._core import files, plain_json
 from .._core.errors import SourceError, TargetError
 from .._core.file_lock import FileLock
+from .._core.tagged_json import encode as encode_json
+from .collection_note import LIST, Note, as_wanted
 from .json_open import OpenDocument
 from .json_reader import JsonReader
-from .json_write import write_document
-from .record_store import JSON, POSITIONS, Account, Field, Info, Record
+from .json_write import Writing, write_document
+from .record_store import INTEGER, JSON, POSITIONS, Account, Field, Info, Record
 from .sql_schema import shaped
 from .sqlite_file import connect, sqlite3, sqlite_errors
 from .sqlite_records import SqliteRecords
@@ -43,8 +45,8 @@ _TABLE, _CAPITAL = re.compile(r"(?!sqlite_|\^)[^A-Z]*", re.S), re.compile(r"[A-Z
 class JsonRecords(JsonReader):
     """See `RecordStore`."""
 
-    def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1) -> None:
-        super().__init__(path, keys, workers)
+    def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1, exact: bool = False) -> None:
+        super().__init__(path, keys, workers, exact)
         directory, name = os.path.split(self.path)
         self._gathered = os.path.join(directory, "%s%s.migration" % (files.PREPARED, name[:200]))
         self._new = self._gathered + ".new"
@@ -124,6 +126,12 @@ class JsonRecords(JsonReader):
         files.check_writable_parent(self.path)
         if os.path.lexists(self.path) and not stat.S_ISREG(os.lstat(self.path).st_mode):
             raise TargetError("%s is not a regular file." % self.path)
+        document = self._document()
+        if document is not None and document.members is None and not (len(infos) == 1 and infos[0].note.root):
+            raise TargetError(
+                "%s is a %s, and not a mapping of collections." % (self.path, document.root.kind),
+                "Migrate into another document.",
+            )
         files.need_space(os.path.dirname(self.path), max(2 * size, files.LEAST), "Migrating to %s" % self.path)
 
     def _stage(self) -> SqliteRecords:
@@ -164,7 +172,7 @@ class JsonRecords(JsonReader):
     def ensure(self, info: Info, clear: bool, position: Any) -> None:
         """See `RecordStore`."""
         staging, held = self._stage(), _held(info)
-        here = {one.name: one for one in self.collections()}
+        here = as_wanted({info.name: info}, {one.name: one for one in self.collections()})
         if info.name in here and not clear and here[info.name].key != info.key:
             raise TargetError(
                 "The collection %s has the key (%s), and in the target (%s)."
@@ -206,7 +214,9 @@ class JsonRecords(JsonReader):
             fd = os.open(self._new, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
                 with os.fdopen(os.dup(fd), "wb", buffering=_CHUNK) as out:
-                    write_document(out, infos, old, self._keys, lambda info: self._stage().read(_held(info)))
+                    encode = encode_json if self.exact else plain_json.encode
+                    writing = Writing(out, self._keys, lambda info: self._stage().read(_held(info)), encode)
+                    write_document(writing, infos, old)
                 if old is not None:
                     owner = os.fstat(old.fd)
                     os.fchown(fd, owner.st_uid, owner.st_gid)
@@ -214,7 +224,7 @@ class JsonRecords(JsonReader):
                 else:
                     files.give_to_owner_of(os.path.dirname(self.path), fd)
                 os.fsync(fd)
-                self._written = OpenDocument(self._new, fd, os.path.basename(self.path))
+                self._written = OpenDocument(self._new, fd, os.path.basename(self.path), self.exact)
             except BaseException:
                 os.close(fd)
                 os.unlink(self._new)
@@ -255,8 +265,15 @@ def _begun(positions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _held(info: Info) -> Info:
-    """How the records are gathered: by their keys, whatever kinds these have."""
-    name = info.name
-    if not _TABLE.fullmatch(name) or name == POSITIONS:
+    """How the records are gathered: by their keys, whatever kinds these have, and in the order of a list."""
+    name, note = info.name, Note()
+    if not _TABLE.fullmatch(name) or name.startswith(POSITIONS):
         name = "^" + _CAPITAL.sub(lambda match: "^" + match[0].lower(), name)
-    return shaped(Info(name, info.key, tuple(Field(name, JSON) for name in info.key)), True)
+    fields = [Field(one, JSON) for one in info.key]
+    if info.note.shape == LIST and info.note.key:
+        note = Note(LIST, key=info.note.key)
+        fields = [Field(one.name, INTEGER if one.name == note.key else JSON) for one in fields]
+    held = shaped(Info(name, info.key, tuple(fields), note=note), True)
+    if note.key and note.key not in info.key:  # it is known to be none of the fields of the records
+        held = held._replace(fields=(*held.fields[:-1], Field(note.key, INTEGER), held.fields[-1]))
+    return held

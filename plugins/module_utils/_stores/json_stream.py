@@ -123,11 +123,14 @@ def scan(read: Read, path: str, name: str, listed: bool = True) -> Document:
     return _Scanner(read, path, WINDOW).document(name, listed)
 
 
-def whole(data: bytes, kind: str, members: int, first: bool, last: bool) -> Optional[Found]:
+def whole(  # noqa: PLR0917 all of a place
+    data: bytes, kind: str, members: int, first: bool, last: bool, tags: bool = False
+) -> Optional[Found]:
     """The keys and records between two marks in one go, as `records` gives them; None: that takes `records`.
 
     :param first: the collection begins here.
     :param last: it ends here.
+    :param tags: they stand for values that JSON lacks.
     """
     try:
         start, opening = (0, b"") if first else (data.index(b",") + 1, _BRACKETS[kind].encode())
@@ -140,19 +143,20 @@ def whole(data: bytes, kind: str, members: int, first: bool, last: bool) -> Opti
     if len(found) != members:
         return None
     keys, values = (list(found), list(found.values())) if kind == "mapping" else ([None] * members, found)
-    return keys, list(map(untag, values)) if may_be_tagged(text) else values
+    return keys, list(map(untag, values)) if tags and may_be_tagged(text) else values
 
 
-def records(read: Read, path: str, inside: str = "") -> Iterator[tuple[Optional[str], Any]]:
-    """The records of one collection in order, each with its key (None in a list). Tags are what they stand for.
+def records(read: Read, path: str, inside: str = "", tags: bool = False) -> Iterator[tuple[Optional[str], Any]]:
+    """The records of one collection in order, each with its key (None in a list).
 
     :param read: as for `scan`, starting at the collection's first byte (`Member.start`), or at one of its marks.
     :param inside: at a mark: the kind of the collection.
+    :param tags: they stand for values that JSON lacks.
     :raises SourceError: also for a record that can't be held in memory.
 
     An integer of more than 4300 digits, and a number that a float would round, is a Decimal.
     """
-    return _Scanner(read, path, 16 * WINDOW).records(inside)
+    return _Scanner(read, path, 16 * WINDOW).records(inside, tags)
 
 
 class _Scanner(Window):
@@ -160,6 +164,7 @@ class _Scanner(Window):
 
     _seen = ""  # the text that these two are about
     _ascii = _tags = False
+    _untagged = True  # no mapping stands for anything else
     _wasted = 0  # bytes that failed attempts to parse in one go have looked at
     _clear = _ATTEMPTS  # how often it may be unclear where the members of a collection end
 
@@ -185,7 +190,8 @@ class _Scanner(Window):
             raise self.error(pos, "the end of the document")
         return Document(root, members)
 
-    def records(self, inside: str) -> Iterator[tuple[Optional[str], Any]]:
+    def records(self, inside: str, tags: bool) -> Iterator[tuple[Optional[str], Any]]:
+        self._untagged = not tags
         pos = self._begin()
         closing = {"": _CLOSING.get(self.text[pos]), "list": "]", "mapping": "}"}[inside]
         if closing is None:
@@ -207,7 +213,7 @@ class _Scanner(Window):
                 key, pos = self._parse(pos)
                 pos = self._colon(pos)
             record, pos = self._parse(pos)
-            yield key, untag(record)
+            yield key, record if self._untagged else untag(record)
             first = False
 
     def _several(self, pos: int, closing: str) -> tuple[int, list[tuple[Optional[str], Any]]]:
@@ -217,7 +223,8 @@ class _Scanner(Window):
         """
         if self._seen is not self.text:
             self._seen = self.text
-            self._ascii, self._tags = self.text.isascii(), may_be_tagged(self.text)
+            self._ascii = self.text.isascii()
+            self._tags = not self._untagged and may_be_tagged(self.text)
         text, following = self.text, _NEXT[closing].match
         found: list[tuple[Optional[str], Any]] = []
         last = len(text) - (0 if self.ended else _LONGEST_CONSTANT)  # what the window cuts may look whole

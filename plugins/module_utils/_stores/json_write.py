@@ -6,64 +6,99 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, BinaryIO, Callable, Optional
+from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
 from .._core.tagged_json import encode as encode_json
+from .collection_note import LIST, MEMBERS, VALUE
 from .json_open import OpenDocument
-from .json_parts import KEY, VALUE, text_of
-from .json_reader import SCALARS
+from .json_parts import text_of
+from .json_stream import Document, Member
 from .record_store import DECIMAL, INTEGER, TEXT, Info, Record
 
 Records = Callable[[Info], Iterable[Record]]
 
 
-def write_document(
-    out: BinaryIO,
-    infos: Sequence[Info],
-    old: Optional[OpenDocument],
-    keys: Mapping[str, Sequence[str]],
-    records: Records,
-) -> None:
-    """Write these collections, then what else the old document has.
+class Writing(NamedTuple):
+    """How a document is written.
 
-    :param keys: the primary keys of collections that are lists.
+    :param keys: the primary keys of collections that are lists, where no note says what they are.
+    :param encode: the JSON text of a value.
     """
+
+    out: BinaryIO
+    keys: Mapping[str, Sequence[str]]
+    records: Records
+    encode: Callable[[Any], str]
+
+    def member(self, key: str, value: Any) -> bytes:
+        """A member of a mapping."""
+        return ("%s: %s" % (encode_json(key), self.encode(value))).encode()
+
+
+def write_document(writing: Writing, infos: Sequence[Info], old: Optional[OpenDocument]) -> None:
+    """Write these collections, then what else the old document has."""
     document = old.document if old is not None else None
-    written = {info.name for info in infos}
-    separator = b"{"
+    if len(infos) == 1 and infos[0].note.root and (document is None or document.members is None):
+        _write_root(writing, infos[0])
+        return
+    out, separator = writing.out, b"{"
     for info in infos:
-        if info.name == SCALARS:
-            for record in records(info):
-                out.write(separator + _member(str(record[KEY]), record.get(VALUE)))
-                separator = b",\n"
+        if info.note.shape in (MEMBERS, VALUE):
+            for record in writing.records(info):
+                name = str(record[info.note.key]) if info.note.shape == MEMBERS else info.name
+                out.write(separator + b"\n" + writing.member(name, record[info.note.value]))
+                separator = b","
             continue
         out.write(separator + ("\n%s: " % encode_json(info.name)).encode())
         separator = b","
-        _write_collection(out, info, info.name in keys, records)
-    for member in (document.members or ()) if document is not None else ():
-        scalar = member.kind == "value" and SCALARS in written
-        if old is None or document is None or scalar or member.name in written:
-            continue
-        if document.find(member.name) is member:
+        _write_collection(writing, info)
+    for member in _others(infos, document):
+        if old is not None:
             out.write(separator + ("\n%s: " % encode_json(member.name)).encode())
             separator = b","
             out.writelines(old.content(member))
     out.write(b"\n}\n" if separator != b"{" else b"{}\n")
 
 
-def _write_collection(out: BinaryIO, info: Info, listed: bool, records: Records) -> None:
-    as_list = listed or not _is_named(info, records)
+def _others(infos: Sequence[Info], document: Optional[Document]) -> list[Member]:
+    """The members of the old document that stay."""
+    if document is None:
+        return []
+    written = {info.name: info.note.shape for info in infos}
+    return [
+        member
+        for member in document.members or ()
+        if member.name not in written
+        and not (member.kind == "value" and MEMBERS in written.values())
+        and document.find(member.name) is member
+    ]
+
+
+def _write_root(writing: Writing, info: Info) -> None:
+    """The collection that is the document itself."""
+    if info.note.shape == VALUE:
+        for record in writing.records(info):
+            writing.out.write(writing.encode(record[info.note.value]).encode())
+    else:
+        _write_collection(writing, info)
+    writing.out.write(b"\n")
+
+
+def _write_collection(writing: Writing, info: Info) -> None:
+    note, out = info.note, writing.out
+    as_list = note.shape == LIST
+    if not note.shape:  # a table of an application
+        as_list = info.name in writing.keys or not _is_named(info, writing.records)
     separator = b"[\n" if as_list else b"{\n"
     empty = True
-    for record in records(info):
+    for record in writing.records(info):
+        key = record.pop(note.key, None) if note.key else record[info.key[0]]
+        member = record[note.value] if note.key and list(record) == [note.value] else record
         if as_list:
-            data = encode_json(record).encode()
-        elif info.key == (KEY,):
-            key = record.pop(KEY)
-            data = _member(str(key), record[VALUE] if list(record) == [VALUE] else record)
+            data = writing.encode(member).encode()
         else:
-            key = text_of(record[info.key[0]])
-            data = _member(encode_json(record[info.key[0]]) if key is None else key, record)
+            name = text_of(key)
+            data = writing.member(writing.encode(key) if name is None else name, member)
         out.write(separator + b"  " + data)
         separator, empty = b",\n", False
     opening, closing = (b"[", b"]") if as_list else (b"{", b"}")
@@ -78,7 +113,3 @@ def _is_named(info: Info, records: Records) -> bool:
     if kind == DECIMAL:  # which most integers of others are
         return all(text_of(record[info.key[0]]) is not None for record in records(info))
     return kind in (TEXT, INTEGER)
-
-
-def _member(key: str, value: Any) -> bytes:
-    return ("%s: %s" % (encode_json(key), encode_json(value))).encode()

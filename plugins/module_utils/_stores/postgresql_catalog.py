@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Optional
 
+from . import collection_note
 from .postgresql_client import identifier
 from .postgresql_ddl import INDEX, TIMES
 from .record_store import (
@@ -28,7 +30,7 @@ from .record_store import (
     Info,
 )
 from .sql_defaults import MOMENTS, portable_default
-from .sql_schema import DOCUMENT, size_of
+from .sql_schema import size_of
 
 _KINDS = {
     **dict.fromkeys(("int2", "int4", "int8"), INTEGER),
@@ -138,12 +140,19 @@ ORDER BY 1, 2"""
 _PARTITIONED = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relkind = 'p' AND NOT c.relispartition"""
+_TABLE_COMMENTS = """
+SELECT c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND obj_description(c.oid, 'pg_class') LIKE '%%day2 {%%'"""
+_CHECKPOINT = 'day2 {"checkpoint": true}'
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
 
 def describe(connection: Any, schema: str) -> list[Info]:
     """All tables of a schema."""
     special = _Special()
+    notes = {
+        table: collection_note.parsed(comment) for table, comment in connection.execute(_TABLE_COMMENTS, (schema,))
+    }
     fields = _fields(connection, schema, special)
     for table, name, definition in connection.execute(_OWN_TYPES, (schema,)):
         special.add(table, "CREATE " + definition, "the type %s" % name)
@@ -173,23 +182,21 @@ def describe(connection: Any, schema: str) -> list[Info]:
             special.nulls(table, name, definition)
     infos = []
     for table, columns in fields.items():
-        if table == POSITIONS:
+        says = notes.get(table, {})
+        if says.get("checkpoint"):
             continue
         own = indexes.get(table, [])
         required = {field.name for field in columns if field.required}
         unique = [one.fields for one in own if one.unique and required.issuperset(one.fields)]
         key, key_definition = keys.get(table, (unique[0] if unique else (), ""))
-        document = columns[-1][:3] == (DOCUMENT, JSON, True) and key == tuple(one.name for one in columns[:-1])
-        infos.append(
-            Info(
-                *(table, key, tuple(columns), tuple(own), tuple(foreign.get(table, [])), "postgresql"),
-                statements=tuple(special.statements.get(table, ())),
-                document=document,
-                peculiar=tuple(special.words.get(table, ())),
-                key_definition=key_definition,
-            )
+        info = Info(
+            *(table, key, tuple(columns), tuple(own), tuple(foreign.get(table, [])), "postgresql"),
+            statements=tuple(special.statements.get(table, ())),
+            peculiar=tuple(special.words.get(table, ())),
+            key_definition=key_definition,
         )
-    return infos
+        infos.append(collection_note.noted(info, says))
+    return collection_note.linked(infos)
 
 
 def _foreign_key(name: str, names: Sequence[str], *reference: Any) -> ForeignKey:
@@ -271,6 +278,23 @@ def _inheritance(child: str, parent: str, child_schema: Optional[str], parent_sc
         f"That the table {child} inherits from {parent} is not migrated: in the target it is a table of its own, and a"
         f" query of {parent} no longer returns its records."
     )
+
+
+def positions_table(connection: Any, schema: str) -> Optional[str]:
+    """The table of positions, which is known by its note and not by its name; None where there is none."""
+    found = dict(connection.execute(_TABLE_COMMENTS, (schema,)).fetchall())
+    return next((table for table, text in found.items() if collection_note.parsed(text).get("checkpoint")), None)
+
+
+def make_positions_table(connection: Any, schema: str, wanted: AbstractSet[str]) -> str:
+    """Make it, under the first name that nothing has or will have. Returns the name."""
+    name = POSITIONS
+    while name in wanted or name in names_in(connection, schema):
+        name += "_"
+    table = "%s.%s" % (identifier(schema), identifier(name))
+    connection.execute("CREATE TABLE %s (collection text PRIMARY KEY, position jsonb)" % table)
+    connection.execute("COMMENT ON TABLE %s IS '%s'" % (table, _CHECKPOINT))
+    return name
 
 
 def partitioned(connection: Any, schema: str) -> set[str]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Optional
 
+from . import collection_note
 from .postgresql_client import identifier
 from .record_store import (
     BOOLEAN,
@@ -66,6 +67,8 @@ TIMES.update(
 
 def create_table(info: Info, schema: str) -> str:
     """CREATE TABLE with its types, keys and constraints; foreign keys and indexes come after the data."""
+    note = collection_note.written(info)
+    info = info.stored
     lines = []
     ours = info.native == "postgresql"
     for field in info.fields:
@@ -81,7 +84,10 @@ def create_table(info: Info, schema: str) -> str:
         if field.required:
             words.append("NOT NULL")
         lines.append(" ".join(words))
-    lines.append(info.key_definition if ours and info.key_definition else "PRIMARY KEY %s" % listed(info.key))
+    if info.note.marker:
+        lines.append("%s jsonb" % identifier(info.note.marker))
+    if info.key:
+        lines.append(info.key_definition if ours and info.key_definition else "PRIMARY KEY %s" % listed(info.key))
     for one in info.indexes:
         if one.constraint and ours and one.definition:
             lines.append("CONSTRAINT %s %s" % (identifier(one.name), one.definition))
@@ -96,8 +102,14 @@ def create_table(info: Info, schema: str) -> str:
             *("DO $day2$ BEGIN %s; EXCEPTION WHEN duplicate_object THEN NULL; END $day2$" % one for one in types),
             "CREATE TABLE %s (%s)" % (table, ", ".join(lines)),
             *("ALTER TABLE %s %s" % (table, one) for one in own if one not in types),
+            *(["COMMENT ON TABLE %s IS %s" % (table, _text(note))] if note else []),
         ]
     )
+
+
+def _text(text: str) -> str:
+    """As a literal."""
+    return "E'%s'" % text.replace("\\", "\\\\").replace("'", "''")
 
 
 def _declared(field: Field) -> str:
@@ -135,6 +147,7 @@ def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence
     :param present: the tables that are there.
     :param taken: the names of tables and indexes.
     """
+    info, there = info.stored, there and there.stored
     table = qualified(schema, info.name)
     own = there or info
     have_on = [(info.key, True), *((one.fields, one.unique) for one in own.indexes)]

@@ -31,7 +31,7 @@ def summary(connection: Any, table: str, info: Info) -> Optional[Summary]:
     values = [_value(field, connection.info.server_version) for field in info.fields]
     if info.document or None in values or not info.key or _encoding(connection) != "UTF8":
         return None
-    line = "coalesce(%s, '{' || substr(%s, 2) || '}')" % (_plain(info.fields, values), _members(info.fields, values))
+    line = "coalesce(%s, '{' || substr(%s, 2) || '}')" % (_plain(info.fields, values), _members(info, values))
     sums = ["sum(substring(digest FROM %d FOR %d)::bigint)" % part for part in _PARTS]
     query = (
         "SELECT count(*), coalesce(bool_or(unusual), false), %s FROM (SELECT ('x' || encode(sha256(convert_to("
@@ -60,10 +60,25 @@ def _plain(fields: Sequence[Field], values: Sequence[Optional[str]]) -> str:
     return """CASE WHEN (%s) COLLATE "C" !~ '[\\x01-\\x1f"\\\\]' THEN %s END""" % (" || ".join(texts), line)
 
 
-def _members(fields: Sequence[Field], values: Sequence[Optional[str]]) -> str:
-    """Name and value of each that is not null, in the order of canonical JSON, behind commas."""
-    by_name = sorted(zip([field.name for field in fields], values))
-    return _concat(["%s || %s" % (_literal(",%s:" % _name(name)), value) for name, value in by_name])
+def _members(info: Info, values: Sequence[Optional[str]]) -> str:
+    """Name and value of each that is no gap, in the order of canonical JSON, behind commas."""
+    by_name = sorted(zip([field.name for field in info.fields], values))
+    return _concat([_member(info, name, str(value)) for name, value in by_name])
+
+
+def _member(info: Info, name: str, value: str) -> str:
+    """Null for a gap."""
+    before = _literal(",%s:" % _name(name))
+    if name in info.note.absent:
+        return "%s || %s" % (before, value)
+    member = "%s || coalesce(%s, 'null')" % (before, value)
+    if not info.note.marker or name in info.key:
+        return member
+    column = info.columns[name]
+    return "CASE WHEN %s IS NULL AND %s ? %s THEN NULL ELSE %s END" % (
+        *(identifier(column), identifier(info.note.marker), _literal(column)),
+        member,
+    )
 
 
 def _concat(values: Sequence[str]) -> str:
@@ -79,7 +94,7 @@ def _encoding(connection: Any) -> str:
 
 def _value(field: Field, version: int) -> Optional[str]:
     """An expression of the value in canonical JSON."""
-    column = identifier(field.name)
+    column = identifier(field.column or field.name)
     if field.kind in (INTEGER, BOOLEAN):
         return column + "::text"
     if field.kind == TEXT:
@@ -92,18 +107,18 @@ def _value(field: Field, version: int) -> Optional[str]:
 
 
 def _text(field: Field) -> str:
-    return "%s::text" % identifier(field.name)
+    return "%s::text" % identifier(field.column or field.name)
 
 
 def _number(field: Field) -> str:
     """A float has the value of its shortest text."""
-    column = identifier(field.name)
+    column = identifier(field.column or field.name)
     return column + "::text::numeric" if field.kind == REAL else column
 
 
 def _beyond(field: Field) -> str:
     """NaN, infinite, or so far from 1 that canonical JSON may have an exponent or other digits."""
-    column = identifier(field.name)
+    column = identifier(field.column or field.name)
     if field.kind == REAL:  # of 1e23 PostgreSQL has the text 9.999999999999999e+22; below 2**53 all are ours
         return "NOT abs(%s) < 1e15" % column
     return f"({column} >= 1e300 OR {column} <= -1e300 OR scale({column}) > 300)"

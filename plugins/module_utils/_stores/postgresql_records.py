@@ -12,10 +12,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
 
 from .._core.errors import SourceError, TargetError
-from .._core.record_batches import BATCH, Written, batch, batch_of_rows, batches
+from .._core.record_batches import BATCH, Written, batch, batches
 from .._core.tagged_json import encode as encode_json
-from . import postgresql_ddl, postgresql_digest, postgresql_rehearsal, sql_schema
-from .postgresql_catalog import describe, names_in, others, partitioned
+from . import gaps, postgresql_ddl, postgresql_digest, postgresql_rehearsal, sql_schema
+from .collection_note import LIST
+from .postgresql_catalog import (
+    describe,
+    make_positions_table,
+    names_in,
+    others,
+    partitioned,
+    positions_table,
+)
 from .postgresql_client import connect, errors, identifier
 from .postgresql_ddl import listed, qualified
 from .postgresql_schema import SchemaTransaction
@@ -29,7 +37,6 @@ from .record_store import (
     DECIMAL,
     INTEGER,
     JSON,
-    POSITIONS,
     REAL,
     TEXT,
     TIMESTAMP,
@@ -84,6 +91,7 @@ class PostgresqlRecords:
         self._writer: Any = None
         self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
         self._fresh = False  # the reader sees what was written
+        self._wanted: set[str] = set()  # names that tables will have
         self._partitioned: set[str] = set()  # of the tables that were described
 
     def __enter__(self) -> PostgresqlRecords:
@@ -160,13 +168,17 @@ class PostgresqlRecords:
 
     def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
         """See `RecordStore`."""
-        names = tuple(field.name for field in info.fields)
-        order = " ORDER BY %s" % (", ".join(map(identifier, info.key)) or "1") if ordered else ""
+        place = (info.note.key,) if info.note.shape == LIST and info.note.key else ()
+        columns = [identifier(info.columns[name]) for name in (*place, *info.key)]
+        order = " ORDER BY %s" % (", ".join(columns) or "1") if ordered else ""
+        records_of = gaps.reader(info)
         for rows in batches(self._rows(info, order), BATCH):
-            yield batch([row[0] for row in rows]) if info.document else batch_of_rows(names, rows)
+            yield batch([row[0] for row in rows]) if info.document else records_of(rows)
 
     def _rows(self, info: Info, order: str) -> Iterator[Sequence[Any]]:
         fields = info.fields[-1:] if info.document else info.fields
+        if info.note.marker:
+            fields = (*fields, Field(info.note.marker, JSON))
         query = "COPY (SELECT %s FROM %s%s) TO STDOUT" % (
             ", ".join(map(_selected, fields)),
             self._own_rows(info),
@@ -186,8 +198,9 @@ class PostgresqlRecords:
 
     def _own_rows(self, info: Info) -> str:
         """The table in SQL, without the rows of tables that inherit from it: they are collections of their own."""
-        table = qualified(self._schema, info.name)
-        return table if info.name in self._partitioned else "ONLY " + table
+        name = info.stored.name
+        table = qualified(self._schema, name)
+        return table if name in self._partitioned else "ONLY " + table
 
     def kept(self, info: Info) -> Info:
         """The server sees to it."""
@@ -195,7 +208,7 @@ class PostgresqlRecords:
 
     def bytes_of(self, info: Info) -> int:
         """See `RecordStore`."""
-        name = qualified(self._schema, info.name)
+        name = qualified(self._schema, info.stored.name)
         with errors(SourceError, "Can't look at the table %s" % info.name):
             row = self._read().execute("SELECT pg_table_size(%s::regclass)", (name,)).fetchone()
         return int(row[0]) if row else 0
@@ -206,6 +219,7 @@ class PostgresqlRecords:
     def check_writable(self, infos: Sequence[Info], size: int) -> None:
         """See `RecordStore`. How much room a server has is not for its users to know."""
         sql_schema.check_collisions(infos, _same, 63)
+        self._wanted = {info.stored.name for info in infos}
         with errors(TargetError, "Can't look at the schema %s" % self._schema):
             row = (
                 self._read()
@@ -249,10 +263,11 @@ class PostgresqlRecords:
     def positions(self, names: Sequence[str]) -> dict[str, Any]:
         """See `RecordStore`."""
         with errors(SourceError, "Can't read the positions"):
-            table = qualified(self._schema, POSITIONS)
-            if self._read().execute("SELECT to_regclass(%s)", (table,)).fetchone()[0] is None:
+            table = positions_table(self._read(), self._schema)
+            if table is None:
                 return {}
-            rows = self._read().execute("SELECT collection, position FROM %s" % table).fetchall()
+            query = "SELECT collection, position FROM %s" % qualified(self._schema, table)
+            rows = self._read().execute(query).fetchall()
         return {name: position for name, position in rows if name in names}
 
     def keep_position(self, collection: str, position: Any) -> None:
@@ -261,12 +276,12 @@ class PostgresqlRecords:
             self._keep(connection, collection, position)
 
     def _keep(self, connection: Any, collection: str, position: Any) -> None:
-        table = qualified(self._schema, POSITIONS)
-        connection.execute("SET LOCAL client_min_messages = warning")
-        connection.execute("CREATE TABLE IF NOT EXISTS %s (collection text PRIMARY KEY, position jsonb)" % table)
+        name = positions_table(connection, self._schema)
+        if name is None:
+            name = make_positions_table(connection, self._schema, self._wanted)
         connection.execute(
             "INSERT INTO %s VALUES (%%s, %%s) ON CONFLICT (collection) DO UPDATE SET position = excluded.position"
-            % table,
+            % qualified(self._schema, name),
             (collection, encode_json(position)),
         )
 
@@ -283,11 +298,14 @@ class PostgresqlRecords:
     def ensure(self, info: Info, clear: bool, position: Any) -> None:
         """See `RecordStore`."""
         with self._transaction("Can't make the table %s" % info.name) as connection:
-            table = qualified(self._schema, info.name)
+            stored = info.stored
+            table = qualified(self._schema, stored.name)
             taken = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0] is not None
-            found = [one for one in describe(connection, self._schema) if one.name == info.name] if taken else []
+            found = (
+                [one for one in describe(connection, self._schema) if one.stored.name == stored.name] if taken else []
+            )
             if found:
-                sql_schema.check_fits(info, found[0], _same)
+                sql_schema.check_fits(stored, found[0].stored, _same)
             else:
                 connection.execute(postgresql_ddl.create_table(info, self._schema))
             self._keep(connection, info.name, position)
@@ -295,8 +313,7 @@ class PostgresqlRecords:
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `RecordStore`."""
         rejects: list[Reject] = []
-        table = qualified(self._schema, info.name)
-        names = [field.name for field in info.fields]
+        table = qualified(self._schema, info.stored.name)
         with self._transaction("Can't write the collection %s" % info.name) as connection:
             if upsert:
                 connection.execute("CREATE TEMP TABLE day2_batch ON COMMIT DROP AS SELECT * FROM %s LIMIT 0" % table)
@@ -314,13 +331,13 @@ class PostgresqlRecords:
             # What a crash of the server takes of the last batches it takes with their position: they come again.
             connection.execute("SET LOCAL synchronous_commit = off")
             if upsert:
-                connection.execute(_upsert(table, info, names))
+                connection.execute(_upsert(table, info))
             self._keep(connection, info.name, position)
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
         """See `RecordStore`."""
         fields = {field.name: field for field in info.fields}
-        where = " AND ".join("%s = %%s" % identifier(name) for name in info.key)
+        where = " AND ".join("%s = %%s" % identifier(name) for name in info.stored.key)
         with (
             self._transaction("Can't delete from the table %s" % info.name) as connection,
             connection.cursor() as cursor,
@@ -333,24 +350,25 @@ class PostgresqlRecords:
     def drop(self, info: Info) -> None:
         """See `RecordStore`."""
         with self._transaction("Can't drop the table %s" % info.name) as connection:
-            connection.execute("DROP TABLE %s" % qualified(self._schema, info.name))
+            connection.execute("DROP TABLE %s" % qualified(self._schema, info.stored.name))
 
     def finish(self, infos: Sequence[Info]) -> None:
         """See `RecordStore`."""
         with self._transaction("Can't complete the schema") as connection:
-            there = {one.name: one for one in describe(connection, self._schema)}
+            there = {one.stored.name: one for one in describe(connection, self._schema)}
             taken = names_in(connection, self._schema)
             for info in infos:
-                found = there.get(info.name)
+                found = there.get(info.stored.name)
                 for statement in postgresql_ddl.after_data(info, self._schema, found, list(there), taken):
                     connection.execute(statement)
 
     def forget(self, names: Sequence[str]) -> None:
         """See `RecordStore`."""
         with self._transaction("Can't remove the positions") as connection:
-            table = qualified(self._schema, POSITIONS)
-            if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0] is None:
+            name = positions_table(connection, self._schema)
+            if name is None:
                 return
+            table = qualified(self._schema, name)
             connection.execute("DELETE FROM %s WHERE collection = ANY (%%s)" % table, (list(names),))
             if not connection.execute("SELECT 1 FROM %s LIMIT 1" % table).fetchone():
                 connection.execute("DROP TABLE %s" % table)
@@ -362,30 +380,31 @@ def _part(info: Info, records: Sequence[Record], rejects: list[Reject], encoding
     if isinstance(records, Written) and not one_by_one:
         text = written_lines(info, records)
         if text is not None:
-            return "%s FROM STDIN" % listed(list(records.kinds)), text
+            return "%s FROM STDIN" % listed([info.columns[name] for name in records.kinds]), text
     data = None if one_by_one else usual_lines(info, records)
     if data is None:
         _taken, rows, refused = sort_out(info, records, converter(info, encoding))
         rejects += refused
         data = lines(rows)
-    return "%s FROM STDIN" % listed([field.name for field in info.fields]), data
+    return "%s FROM STDIN" % listed(gaps.selected(info)), data
 
 
 def _selected(field: Field) -> str:
     """A type that the model lacks is read as its text; a real as what it is in 64 bits."""
-    column = identifier(field.name)
+    column = identifier(field.column or field.name)
     if field.kind == TEXT:
         return "%s::text" % column
     return "%s::text::float8" % column if field.native == "real" else column
 
 
-def _upsert(table: str, info: Info, names: Sequence[str]) -> str:
-    others = [name for name in names if name not in info.key]
+def _upsert(table: str, info: Info) -> str:
+    names, key = gaps.selected(info), info.stored.key
+    others = [name for name in names if name not in key]
     change = ", ".join("{0} = excluded.{0}".format(identifier(name)) for name in others)
     return "INSERT INTO %s %s OVERRIDING SYSTEM VALUE SELECT %s FROM day2_batch ON CONFLICT %s DO %s" % (
         table,
         listed(names),
         ", ".join(map(identifier, names)),
-        listed(info.key),
+        listed(key),
         "UPDATE SET " + change if others else "NOTHING",
     )

@@ -26,7 +26,7 @@ def problems(connection: Any, schema: str, infos: Sequence[Info]) -> list[str]:
         connection.execute("SET LOCAL client_min_messages = warning")
         connection.execute(_LOCK_TIMEOUT)
         taken = names_in(connection, schema)
-        new = [info for info in infos if info.name not in taken]
+        new = [info for info in infos if info.stored.name not in taken]
         made = [
             info for info in new if not _refused(connection, [postgresql_ddl.create_table(info, schema)], info, found)
         ]

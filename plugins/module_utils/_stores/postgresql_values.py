@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from .._core.record_batches import Written
 from .._core.tagged_json import encode as encode_json
+from . import gaps
 from .record_kinds import absent, fitted
 from .record_store import (
     BOOLEAN,
@@ -129,10 +130,13 @@ def _converter(info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
 
         return document
 
+    mark = gaps.marker(info) if info.note.marker else None
+
     def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
         if not known.issuperset(record):
             raise Refused("the target has no column %s" % ", ".join(sorted(set(record) - known)))
-        return tuple([converted(field, record.get(field.name)) for field in fields])
+        values = tuple([converted(field, record.get(field.name)) for field in fields])
+        return (*values, mark(tuple(record))) if mark else values
 
     return row
 
@@ -149,13 +153,15 @@ def usual_lines(info: Info, records: Sequence[Record]) -> Optional[bytes]:
         ]
     except Refused:  # one by one it turns out which of the records that is
         return None
+    if info.note.marker:
+        columns.append(itertools.repeat(copy_text(gaps.marker(info)(tuple(given)))))
     return _joined(columns)
 
 
 def written_lines(info: Info, records: Written) -> Optional[bytes]:
     """What COPY takes of records that are text already; None where that is not what the table holds."""
     kinds = {field.name: field.kind for field in info.fields}
-    if info.document or kinds.keys() != records.kinds.keys():
+    if info.document or info.note.marker or kinds.keys() != records.kinds.keys():
         return None
     if any(kind not in ("", kinds[name]) for name, kind in records.kinds.items()):
         return None

@@ -15,6 +15,7 @@ from .._core.errors import InvalidRequest, SourceError
 from .._core.tagged_json import decode, encode
 from .as_stored import as_stored
 from .base import Copy, Reader, Restoration, Sink, Snapshot
+from .collection_note import Note
 from .record_store import Field, ForeignKey, Index, Info, Record, RecordStore
 
 _CHUNK = 1 << 20
@@ -76,6 +77,7 @@ def _plain(info: Info) -> dict[str, Any]:
     value = info._asdict()
     for name in ("fields", "indexes", "foreign_keys"):
         value[name] = [one._asdict() for one in value[name]]
+    value["note"] = info.note._asdict()
     return value
 
 
@@ -99,9 +101,17 @@ def _info(one: Mapping[str, Any]) -> Info:
     fields = tuple(Field(**dict(field, size=tuple(field.get("size", ())))) for field in one["fields"])
     indexes = tuple(Index(**dict(index, fields=tuple(index["fields"]))) for index in one["indexes"])
     foreign = tuple(
-        ForeignKey(**dict(key, fields=tuple(key["fields"]), to_fields=tuple(key["to_fields"])))
+        ForeignKey(
+            **dict(
+                key,
+                fields=tuple(key["fields"]),
+                to_fields=tuple(key["to_fields"]),
+                to_columns=tuple(key.get("to_columns", ())),
+            )
+        )
         for key in one["foreign_keys"]
     )
+    note = one.get("note", {})
     return Info(
         **dict(
             one,
@@ -111,6 +121,7 @@ def _info(one: Mapping[str, Any]) -> Info:
             foreign_keys=foreign,
             statements=tuple(one["statements"]),
             peculiar=tuple(one.get("peculiar", ())),
+            note=Note(**dict(note, absent=tuple(note.get("absent", ())))),
         )
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -34,7 +35,9 @@ _LARGEST = 2**63
 _BIG = "big"  # an integer that only a decimal holds
 _WIDE = "wide"  # an integer that a float would round
 _ENDLESS = "endless"  # text that may be a time
+_INFINITE = "infinite"  # a float
 _TIMES = (TIMESTAMP, TIMESTAMPTZ, DATE)
+_BEYOND_JSON = frozenset((BYTES, *_TIMES, _INFINITE))
 # The times that Python has no object for, in PostgreSQL's words: infinite, before the year 1, after 9999.
 _BEYOND = re.compile(
     r"-?infinity|(?:\d{5,}-\d\d-\d\d%s|\d{4,}-\d\d-\d\d%s BC)"
@@ -48,21 +51,38 @@ class Kinds:
 
     def __init__(self) -> None:
         self._seen: dict[str, set[str]] = {}
+        self._records = 0
+        self._having: Counter[str] = Counter()  # records that have a field, also if it is null
 
     def see(self, found: Iterable[Layout]) -> None:
         for names, columns in found:
+            count = len(columns[0])
+            self._records += count
             for name, column in zip(names, columns):
                 self._seen.setdefault(name, set()).update(_kinds_of(column))
+                self._having[name] += count
 
     def add(self, other: Kinds) -> None:
         """What another part of the records had."""
         for name, kinds in other._seen.items():
             self._seen.setdefault(name, set()).update(kinds)
+        self._records += other._records
+        self._having.update(other._having)
 
-    @property
-    def nulls(self) -> bool:
-        """Was there a null?"""
-        return any("" in kinds for kinds in self._seen.values())
+    def null(self) -> set[str]:
+        """The fields that are null in some record."""
+        return {name for name, kinds in self._seen.items() if "" in kinds}
+
+    def gaps(self) -> set[str]:
+        """The fields that some record lacks."""
+        return {name for name, count in self._having.items() if count < self._records}
+
+    def beyond_json(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The fields with values that JSON lacks, or may have within; first those that also have text."""
+        beyond = {name for name, kinds in self._seen.items() if kinds & {*_BEYOND_JSON, DECIMAL, JSON}}
+        mixed = {name for name in beyond if TEXT in self._seen[name] and self._seen[name] & _BEYOND_JSON}
+        mixed.update(name for name in beyond if len(self._seen[name] & {BYTES, TIMESTAMP, TIMESTAMPTZ, DATE}) > 1)
+        return frozenset(mixed), frozenset(beyond)
 
     def mixed(self) -> set[str]:
         """The fields whose values have nothing in common but that JSON can hold them."""
@@ -105,7 +125,7 @@ def kind_of(value: Any) -> str:
             return INTEGER
         return _WIDE if -_LARGEST <= value < _LARGEST else _BIG
     if kind is float:
-        return DECIMAL if math.isnan(value) else REAL
+        return DECIMAL if math.isnan(value) else _INFINITE if math.isinf(value) else REAL
     if kind is str and _BEYOND.fullmatch(value):
         return _ENDLESS
     if kind is datetime:
@@ -133,6 +153,8 @@ def _kinds_of(column: Sequence[Any]) -> set[str]:
 
 def combined(kinds: set[str]) -> str:
     """The kind that holds values of all these."""
+    if _INFINITE in kinds:
+        return combined(kinds - {_INFINITE} | {REAL})
     if _ENDLESS in kinds:
         others = kinds - {_ENDLESS}
         return next(iter(others)) if len(others) == 1 and others <= {*_TIMES} else combined(others | {TEXT})

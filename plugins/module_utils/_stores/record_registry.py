@@ -20,7 +20,7 @@ Keys = Mapping[str, Sequence[str]]
 def _json(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
     from .json_records import JsonRecords
 
-    return JsonRecords(options["path"], keys, workers)
+    return JsonRecords(options["path"], keys, workers, options.get("values") == "exact")
 
 
 def _sqlite(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
@@ -52,7 +52,7 @@ class RecordType(NamedTuple):
 _PATH = {"path": {"type": "path"}}
 TYPES = {
     "dynamodb": RecordType(_dynamodb, DYNAMODB),
-    "json": RecordType(_json, _PATH, "path"),
+    "json": RecordType(_json, {**_PATH, "values": {"type": "str", "choices": ["plain", "exact"]}}, "path"),
     "postgresql": RecordType(_postgresql, POSTGRESQL, "database"),
     "sqlite": RecordType(_sqlite, _PATH, "path"),
 }

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
 from .._core.record_batches import layouts
+from .collection_note import Note
 
 if TYPE_CHECKING:
     from .record_kinds import Summary
@@ -37,6 +38,7 @@ class Field(NamedTuple):
     `counter`: the highest number that the store has given to a record, which may be gone; 0: none.
     `size`: how many characters a text has at most; or digits, and how many of them behind the point; (): no limit.
     `declared`: the type that PostgreSQL should give it, where its kind does not say that.
+    `column`: its name in the table, where that is another.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Field(NamedTuple):
     counter: int = 0
     size: tuple[int, ...] = ()
     declared: str = ""
+    column: str = ""
 
 
 class Index(NamedTuple):
@@ -72,6 +75,8 @@ class ForeignKey(NamedTuple):
     deferrable: str = ""
     full: bool = False  # MATCH FULL
     valid: bool = True  # False: not all rows may keep to it
+    to_table: str = ""  # where it has another name than the collection
+    to_columns: tuple[str, ...] = ()  # where these have other names than the fields
 
 
 class Info(NamedTuple):
@@ -91,6 +96,35 @@ class Info(NamedTuple):
     document: bool = False
     peculiar: tuple[str, ...] = ()
     key_definition: str = ""
+    table: str = ""  # its name in the database, where that is another
+    note: Note = Note()
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The names of the columns by those of the fields."""
+        return {field.name: field.column or field.name for field in self.fields}
+
+    @property
+    def stored(self) -> Info:
+        """The collection in the words of its database: the names of table and columns in place of its own."""
+        columns = self.columns
+
+        def named(names: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(columns.get(name, name) for name in names)
+
+        return self._replace(
+            name=self.table or self.name,
+            table="",
+            key=named(self.key),
+            fields=tuple(field._replace(name=field.column or field.name, column="") for field in self.fields),
+            indexes=tuple(one._replace(fields=named(one.fields)) for one in self.indexes),
+            foreign_keys=tuple(
+                one._replace(
+                    fields=named(one.fields), to=one.to_table or one.to, to_fields=one.to_columns or one.to_fields
+                )
+                for one in self.foreign_keys
+            ),
+        )
 
 
 class Reject(NamedTuple):
@@ -259,10 +293,3 @@ def is_unicode(text: str) -> bool:
 def key_of(info: Info, record: Mapping[str, Any]) -> tuple[Any, ...]:
     """The values of the key; None for one that is missing."""
     return tuple(record.get(name) for name in info.key)
-
-
-def record_of(names: Sequence[str], row: Sequence[Any]) -> Record:
-    """The record of a row; in columns null is the same as missing."""
-    if None not in row:
-        return dict(zip(names, row))
-    return {name: value for name, value in zip(names, row) if value is not None}

@@ -12,7 +12,7 @@ from .._core.errors import TargetError
 from .record_kinds import combined
 from .record_store import JSON, Field, ForeignKey, Info
 
-DOCUMENT = "document"  # the column that holds a whole record
+DOCUMENT = "document"  # the column that holds a whole record, if the key has no such field
 _SIZE = re.compile(r"([A-Z_ ]*CHAR[A-Z_ ]*|NUMERIC|DEC|DECIMAL|DECIMAL_TEXT)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", re.I)
 _LONGEST = 10_485_760  # characters of a text, and
 _MOST_DIGITS = 1000  # digits: what PostgreSQL takes
@@ -40,10 +40,12 @@ def shaped(info: Info, document: bool) -> Info:
         return info
     kinds = {field.name: field for field in info.fields}
     key = [kinds.get(name, Field(name, JSON))._replace(required=True, identity=False) for name in info.key]
-    if DOCUMENT in info.key:
-        raise TargetError("The collection %s has a key field called %s." % (info.name, DOCUMENT), "Use shape=columns.")
-    whole = Field(DOCUMENT, JSON, required=True)
-    return Info(info.name, info.key, (*key, whole), document=True)
+    name = DOCUMENT
+    while name in info.key:
+        name += "_"
+    note = info.note._replace(absent=(), marker="", document=name)
+    whole = Field(name, JSON, required=True)
+    return Info(info.name, info.key, (*key, whole), document=True, table=info.table, note=note)
 
 
 def parents_first(infos: Sequence[Info]) -> list[Info]:
@@ -139,8 +141,8 @@ def check_fits(info: Info, there: Info, fold: Callable[[str], str]) -> Info:
 
 def check_collisions(infos: Sequence[Info], fold: Callable[[str], str], longest: int = 0) -> None:
     """:raises TargetError: two names of collections, or of fields of one, are the same in the target, or too long."""
-    _check_names("collections", [info.name for info in infos], fold, longest)
-    for info in infos:
+    _check_names("collections", [info.stored.name for info in infos], fold, longest)
+    for info in (one.stored for one in infos):
         _check_names("fields of %s" % info.name, [field.name for field in info.fields], fold, longest)
 
 

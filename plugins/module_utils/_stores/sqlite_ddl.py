@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .record_store import BOOLEAN, DECIMAL, INTEGER, TEXT, Field, ForeignKey, Index, Info
+from . import collection_note, sqlite_notes
+from .record_store import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info
 from .sql_defaults import CLOCK, NOW, TODAY, portable_default
-from .sql_schema import DOCUMENT, declared_size, size_of
+from .sql_schema import declared_size, size_of
 from .sqlite_file import sqlite3
 from .sqlite_schema import Table, fold, identifier, tables
 from .sqlite_values import DECLARED, kind
@@ -34,11 +35,13 @@ def describe(connection: sqlite3.Connection) -> tuple[list[Info], list[str]]:
     counted = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone()
     counters = dict(connection.execute("SELECT name, seq FROM sqlite_sequence")) if counted else {}
     for table in tables(connection):
+        if sqlite_notes.is_positions(table.sql):
+            continue
         if table.module:
             notes.append("The virtual table %s (%s) is not migrated." % (table.name, table.module))
         else:
             infos.append(_info(connection, table, counters.get(table.name)))
-    return infos, notes
+    return collection_note.linked(infos), notes
 
 
 def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
@@ -85,10 +88,7 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
         required_fields = {field.name for field in fields if field.required}
         unique = [one.fields for one in indexes if one.unique and required_fields.issuperset(one.fields)]
         key = unique[0] if unique else ()
-    document = (
-        bool(fields) and fields[-1][:3] == (DOCUMENT, "json", True) and key == tuple(one.name for one in fields[:-1])
-    )
-    return Info(
+    info = Info(
         table.name,
         key,
         tuple(fields),
@@ -96,9 +96,9 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
         tuple(foreign_keys),
         "sqlite",
         (table.sql, *statements),
-        document,
-        (*peculiar, *special),
+        peculiar=(*peculiar, *special),
     )
+    return collection_note.noted(info, sqlite_notes.says(table.sql))
 
 
 def words(sql: str) -> list[str]:
@@ -186,7 +186,7 @@ def checked(connection: sqlite3.Connection, info: Info) -> Info:
     """The table with those foreign keys marked that point to nothing in some of its rows."""
     if not info.foreign_keys:
         return info
-    table = identifier(info.name)
+    table = identifier(info.stored.name)
     numbers = dict.fromkeys(row[0] for row in connection.execute("PRAGMA foreign_key_list(%s)" % table))
     try:
         broken = {row[3] for row in connection.execute("PRAGMA foreign_key_check(%s)" % table)}
@@ -198,12 +198,14 @@ def checked(connection: sqlite3.Connection, info: Info) -> Info:
 
 def create(info: Info) -> list[str]:
     """The table, by the source's own statement when that is a SQLite database, and its key if that has it not."""
+    comment = sqlite_notes.comment(info)
+    info = info.stored
     if info.native != "sqlite" or not info.statements:
-        return [_create_table(info)]
+        return [_create_table(info, comment)]
     return [info.statements[0], *(statement for _name, statement in indexes(info) if statement not in info.statements)]
 
 
-def _create_table(info: Info) -> str:
+def _create_table(info: Info, comment: str) -> str:
     lines = []
     counted = len(info.key) == 1 and not info.document
     for field in info.fields:
@@ -216,7 +218,9 @@ def _create_table(info: Info) -> str:
         if field.default is not None:
             parts.append("DEFAULT %s" % _default(field))
         lines.append(" ".join(parts))
-    if not any("PRIMARY KEY" in line for line in lines):
+    if info.note.marker:
+        lines.append("%s %s" % (identifier(info.note.marker), DECLARED[JSON]))
+    if info.key and not any("PRIMARY KEY" in line for line in lines):
         lines.append("PRIMARY KEY %s" % _listed(info.key))
     lines += ["UNIQUE %s" % _listed(one.fields) for one in info.indexes if one.constraint]
     for one in info.foreign_keys:
@@ -227,7 +231,7 @@ def _create_table(info: Info) -> str:
                 *(one.on_delete, one.on_update, one.deferrable),
             )
         )
-    return "CREATE TABLE %s (\n  %s\n)" % (identifier(info.name), ",\n  ".join(lines))
+    return "CREATE TABLE %s%s (\n  %s\n)" % (identifier(info.name), comment, ",\n  ".join(lines))
 
 
 def _declared(info: Info, field: Field) -> str:
@@ -245,6 +249,7 @@ def _default(field: Field) -> str:
 
 def indexes(info: Info) -> list[tuple[str, str]]:
     """Names and statements of the indexes."""
+    info = info.stored
     own = [(_index_name(statement), statement) for statement in info.statements[1:] if info.native == "sqlite"]
     names = {name for name, _statement in own}
     keyed = [(info.key, True)] if info.native != "sqlite" else []  # by the statement of the table
@@ -272,7 +277,7 @@ def count_on(connection: sqlite3.Connection, info: Info) -> None:
     """Let the table's AUTOINCREMENT give no number that the source has given to a record, though that may be gone."""
     counter = max((field.counter for field in info.fields), default=0)
     found = connection.execute(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", (info.name,)
+        "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", (info.stored.name,)
     ).fetchone()
     if not counter or found is None or "AUTOINCREMENT" not in words(found[1]):
         return
@@ -285,7 +290,10 @@ def count_on(connection: sqlite3.Connection, info: Info) -> None:
 
 def insert(info: Info, upsert: bool) -> str:
     """INSERT of one row."""
+    info = info.stored
     names = [field.name for field in info.fields]
+    if info.note.marker:
+        names.append(info.note.marker)
     statement = "INSERT INTO %s %s VALUES (%s)" % (identifier(info.name), _listed(names), ", ".join("?" * len(names)))
     if not upsert:
         return statement

@@ -32,19 +32,19 @@ _NO_INTEGER = "(typeof({0}) <> 'integer' AND {0} IS NOT NULL)"
 _NOT_EXACT = "{0} NOT BETWEEN -9007199254740992 AND 9007199254740992"  # as a float
 _TESTS = {TEXT: (_BLOB,), INTEGER: (_NO_INTEGER, _NOT_EXACT)}  # of what is not plain; and of what is large
 _EXACT, _LARGE = 0, 2**53 + 1  # stand for the integers of a column
-_NULL = re.compile(r',"\w+":null', re.ASCII)
 
 
 def summary(connection: sqlite3.Connection, info: Info, where: str = "") -> Optional[Summary]:
     """Of the rows that `where` (with its keyword) selects; None where a key is null, which is told elsewhere."""
-    rows = "%s%s" % (identifier(info.name), where)
-    if info.document or len(info.fields) > _MOST or not writes_as_we_do(connection):
+    rows = "%s%s" % (identifier(info.stored.name), where)
+    columns = info.columns
+    if info.document or info.note.marker or len(info.fields) > _MOST or not writes_as_we_do(connection):
         return _by_values(connection, info, where)
-    missing = " OR ".join("%s IS NULL" % identifier(name) for name in info.key)
+    missing = " OR ".join("%s IS NULL" % identifier(columns[name]) for name in info.key)
     if missing and _any(connection, rows, missing):
         return None
     kinds = Kinds()
-    pieces = list(_pieces(info.fields, _plain(connection, info.fields, rows, kinds)))
+    pieces = list(_pieces(info.fields, _plain(connection, info.fields, rows, kinds), frozenset(info.note.absent)))
     query = "SELECT %s FROM %s" % (", ".join([piece.selected for piece in pieces]), rows)
     records, digest, plain = 0, 0, True
     try:
@@ -68,7 +68,9 @@ def _by_values(connection: sqlite3.Connection, info: Info, where: str) -> Option
     records, digest, kinds = 0, 0, Kinds()
     for chunk in chunks(connection, info, where):
         found = layouts(chunk)
-        if not all(set(info.key).issubset(names) for names, _columns in found):
+        if not all(
+            name in names and None not in columns[names.index(name)] for names, columns in found for name in info.key
+        ):
             return None
         records += len(chunk)
         digest += digest_sum(found)
@@ -86,9 +88,10 @@ def _plain(connection: sqlite3.Connection, fields: Sequence[Field], rows: str, k
         for field in fields
         if field.kind in _TESTS and decoder(field) is None and _NAME.fullmatch(field.name)
     }
+    columns = {field.name: field.column or field.name for field in fields}
     # Mostly one reading suffices. SQLite takes longer for the same tests in the order of the columns.
     every = [
-        test.format(identifier(name))
+        test.format(identifier(columns[name]))
         for kind, tests in _TESTS.items()
         for test in tests
         for name in candidates
@@ -97,7 +100,7 @@ def _plain(connection: sqlite3.Connection, fields: Sequence[Field], rows: str, k
     doubtful = bool(every) and _any(connection, rows, " OR ".join(every))
     found = set()
     for name, kind in candidates.items():
-        column = identifier(name)
+        column = identifier(columns[name])
         other, *large = [doubtful and _any(connection, rows, test.format(column)) for test in _TESTS[kind]]
         if other:
             continue
@@ -114,40 +117,44 @@ def _any(connection: sqlite3.Connection, rows: str, condition: str) -> bool:
 
 
 class _Together(NamedTuple):
-    """Columns that SQLite writes."""
+    """Columns that SQLite writes. `gaps`: those of their names whose null is no member."""
 
     fields: Sequence[Field]
+    gaps: frozenset[str]
 
     @property
     def selected(self) -> str:
-        return "json_object(%s)" % ", ".join("'%s', %s" % (one.name, identifier(one.name)) for one in self.fields)
+        columns = ((one.name, identifier(one.column or one.name)) for one in self.fields)
+        return "json_object(%s)" % ", ".join("'%s', %s" % pair for pair in columns)
 
     def objects(self, column: Sequence[str]) -> Sequence[str]:
-        """The column without nulls."""
+        """The column without gaps."""
         # A quote within text is escaped: what looks like a member is one.
-        if ":null" not in "".join(column):
+        if not self.gaps or ":null" not in "".join(column):
             return column
-        return ["{%s}" % _NULL.sub("", "," + text[1:-1])[1:] if ":null" in text else text for text in column]
+        null = re.compile(r',"(?:%s)":null' % "|".join(sorted(self.gaps, reverse=True)))
+        return ["{%s}" % null.sub("", "," + text[1:-1])[1:] if ":null" in text else text for text in column]
 
     def members(self, column: Sequence[str], _kinds: Kinds) -> list[str]:
-        """What is between the braces; "" where all is null."""
+        """What is between the braces; "" where there is nothing."""
         return [text[1:-1] for text in self.objects(column)]
 
 
 class _Alone(NamedTuple):
-    """A column that is written here."""
+    """A column that is written here. `gap`: its null is no member."""
 
     field: Field
+    gap: bool
 
     @property
     def selected(self) -> str:
-        return identifier(self.field.name)
+        return identifier(self.field.column or self.field.name)
 
     def members(self, column: Sequence[Any], kinds: Kinds) -> list[str]:
-        """The name and the value; "" where that is null."""
+        """The name and the value; "" where there is none."""
         decode = decoder(self.field)
         values = column if decode is None else list(map(decode, column))
-        there = [value for value in values if value is not None] if None in values else values
+        there = [value for value in values if value is not None] if self.gap and None in values else values
         kinds.see([((self.field.name,), [there])] if there else [])
         name = canonical({self.field.name: None})[1:-5].decode()
         texts = [name + text for text in written(there)] if there else []
@@ -160,13 +167,14 @@ class _Alone(NamedTuple):
 Piece = Union[_Together, _Alone]
 
 
-def _pieces(fields: Sequence[Field], plain: set[str]) -> Iterator[Piece]:
+def _pieces(fields: Sequence[Field], plain: set[str], gaps: frozenset[str]) -> Iterator[Piece]:
     """The columns in the order of canonical JSON."""
     for together, group in itertools.groupby(sorted(fields, key=lambda one: one.name), lambda one: one.name in plain):
         if together:
-            yield from map(_Together, batches(group, _TOGETHER))
+            for some in batches(group, _TOGETHER):
+                yield _Together(some, gaps & {one.name for one in some})
         else:
-            yield from map(_Alone, group)
+            yield from (_Alone(one, one.name in gaps) for one in group)
 
 
 def _lines(pieces: Sequence[Piece], columns: Sequence[Sequence[Any]], kinds: Kinds) -> Sequence[str]:

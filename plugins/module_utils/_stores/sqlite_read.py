@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Optional
 
-from .._core.record_batches import BATCH, Written, batch, batch_of_rows
+from .._core.record_batches import BATCH, Written, batch
 from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
+from . import gaps
+from .gaps import Rows
 from .record_kinds import Kinds
 from .record_store import Info, Record
-from .sql_schema import DOCUMENT
 from .sqlite_file import rows_of, sqlite3
 from .sqlite_schema import identifier
 from .sqlite_values import decoder
@@ -33,20 +34,21 @@ def chunks(
     """
     held = _as_text(connection, info, kinds) if kinds is not None else None
     if held is not None:
-        values = ["coalesce(%s, '\\N')" % identifier(name) for name in held]
+        values = ["coalesce(%s, '\\N')" % identifier(column) for column in info.columns.values()]
         form = "printf('%s', %s)" % ("\t".join(["%s"] * len(held)), ", ".join(values))
-        query = "SELECT %s FROM %s%s" % (form, identifier(info.name), rest)
-        yield from (Written(held, [line for (line,) in lines]) for lines in rows_of(connection, query, BATCH))
+        query = "SELECT %s FROM %s%s" % (form, identifier(info.stored.name), rest)
+        absent = frozenset(info.note.absent)
+        yield from (Written(held, [line for (line,) in lines], absent) for lines in rows_of(connection, query, BATCH))
         return
-    names, found = _rows(connection, info, rest)
-    for rows in found:
-        yield batch([decode_json(text) for (text,) in rows]) if info.document else batch_of_rows(names, rows)
+    records_of = gaps.reader(info)
+    for rows in _rows(connection, info, rest):
+        yield batch([decode_json(text) for (text,) in rows]) if info.document else records_of(rows)
 
 
 def _as_text(connection: sqlite3.Connection, info: Info, kinds: Kinds) -> Optional[dict[str, str]]:
     """The kinds of all columns; None where one of them is not what SQLite writes as text."""
     fields = info.fields
-    if info.document or len(fields) > _MOST or any(map(decoder, fields)):
+    if info.document or info.note.marker or len(fields) > _MOST or any(map(decoder, fields)):
         return None
     by_name = {field.name: kinds.sole(field.name) for field in fields}
     held = {name: kind for name, kind in by_name.items() if kind is not None}
@@ -64,18 +66,17 @@ def writes_as_we_do(connection: sqlite3.Connection) -> bool:
     return bool(found.encode("utf-8", "backslashreplace") == wanted)
 
 
-def _rows(
-    connection: sqlite3.Connection, info: Info, order: str
-) -> tuple[tuple[str, ...], Iterator[Sequence[tuple[Any, ...]]]]:
-    """The names of the columns, and the rows with their values as they are in records."""
-    names = (DOCUMENT,) if info.document else tuple(field.name for field in info.fields)
-    query = "SELECT %s FROM %s%s" % (", ".join(map(identifier, names)), identifier(info.name), order)
+def _rows(connection: sqlite3.Connection, info: Info, order: str) -> Iterator[Rows]:
+    """The rows, with their values as they are in records."""
+    columns = [info.stored.fields[-1].name] if info.document else gaps.selected(info)
+    query = "SELECT %s FROM %s%s" % (", ".join(map(identifier, columns)), identifier(info.stored.name), order)
     decoders = [] if info.document else [decoder(field) for field in info.fields]
     if not any(decoders):
-        return names, rows_of(connection, query, BATCH)
+        return rows_of(connection, query, BATCH)
+    decoders += [None] * (len(columns) - len(decoders))  # the marker is read as it is
 
-    def decoded(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        columns = [map(decode, column) if decode else column for decode, column in zip(decoders, zip(*rows))]
-        return list(zip(*columns))
+    def decoded(rows: Rows) -> list[tuple[Any, ...]]:
+        values = [map(decode, column) if decode else column for decode, column in zip(decoders, zip(*rows))]
+        return list(zip(*values))
 
-    return names, map(decoded, rows_of(connection, query, BATCH))
+    return map(decoded, rows_of(connection, query, BATCH))

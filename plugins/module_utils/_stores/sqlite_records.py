@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Callable, Optional
 
 from .._core import files
@@ -18,7 +19,8 @@ from .._core.file_lock import FileLock
 from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
-from . import sql_schema, sqlite_ddl, sqlite_shared, sqlite_sizes
+from . import gaps, sql_schema, sqlite_ddl, sqlite_notes, sqlite_shared, sqlite_sizes
+from .collection_note import LIST
 from .record_kinds import Kinds, Summary
 from .record_store import POSITIONS, Account, Info, Record, Refused, Reject, key_of, sort_out
 from .schema_versions import Step
@@ -51,6 +53,7 @@ class SqliteRecords:
         self._lock = FileLock(path)
         # Of tables that were read whole in the reader's transaction, and can be read again as text.
         self._kinds: dict[str, Kinds] = {}
+        self._wanted: set[str] = set()  # names that tables will have
         self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
 
     def __enter__(self) -> SqliteRecords:
@@ -135,7 +138,7 @@ class SqliteRecords:
             return []
         with sqlite_errors(SourceError, "Can't read the database", self.path):
             infos, self.notes = describe(connection)
-        return [info for info in infos if info.name != POSITIONS]
+        return infos
 
     def read(self, info: Info) -> Iterator[Record]:
         """See `RecordStore`."""
@@ -148,11 +151,17 @@ class SqliteRecords:
             return
         order = ""
         if ordered:
-            order = " ORDER BY %s" % (", ".join(map(identifier, info.key)) if self._ordered and info.key else "rowid")
+            order = " ORDER BY %s" % self._order(info)
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
             kinds = self._kinds.get(info.name) if text else None
             with contextlib.closing(chunks(connection, info, order, kinds)) as found:
                 yield from found
+
+    def _order(self, info: Info) -> str:
+        """The place in a list, the key, or the order of insertion."""
+        place = [info.note.key] if info.note.shape == LIST and info.note.key else []
+        columns = [identifier(info.columns[name]) for name in (place + list(info.key) if self._ordered else place)]
+        return ", ".join(columns) or "rowid"
 
     def summary(self, info: Info) -> Optional[Summary]:
         """See `RecordStore`."""
@@ -179,7 +188,7 @@ class SqliteRecords:
         if connection is None:
             return 0
         try:
-            row = connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ?", (info.name,)).fetchone()
+            row = connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ?", (info.stored.name,)).fetchone()
         except sqlite3.OperationalError:  # not every SQLite has this table
             return 0
         return int(row[0] or 0)
@@ -194,24 +203,25 @@ class SqliteRecords:
             raise TargetError("%s can't be written." % self.path)
         files.need_space(os.path.dirname(self.path), max(size, files.LEAST), "Migrating to %s" % self.path)
         sql_schema.check_collisions(infos, fold)
+        self._wanted = {info.stored.name for info in infos}
 
     def _row_of(self, info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
         encoders = [(field.name, encoder(field)) for field in info.fields]
         if info.document:
-            whole = encoders.pop()[0]
-            if whole != sql_schema.DOCUMENT:
-                raise TargetError("The table %s has no column %s at its end." % (info.name, sql_schema.DOCUMENT))
+            encoders.pop()
 
             def document(record: Mapping[str, Any]) -> tuple[Any, ...]:
                 return (*[encode(record.get(name)) for name, encode in encoders], encode_json(record))
 
             return document
         known = frozenset(name for name, _encode in encoders)
+        mark = gaps.marker(info) if info.note.marker else None
 
         def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
             if not known.issuperset(record):
                 raise Refused("the target has no column %s" % ", ".join(sorted(set(record) - known)))
-            return tuple([encode(record.get(name)) for name, encode in encoders])
+            values = tuple([encode(record.get(name)) for name, encode in encoders])
+            return (*values, mark(tuple(record))) if mark else values
 
         return row
 
@@ -231,15 +241,16 @@ class SqliteRecords:
         if connection is None:
             return {}
         with sqlite_errors(SourceError, "Can't read the database", self.path):
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (POSITIONS,)).fetchone():
+            table = sqlite_notes.positions_table(connection)
+            if table is None:
                 return {}
-            rows = connection.execute("SELECT collection, position FROM %s" % POSITIONS)
+            rows = connection.execute("SELECT collection, position FROM %s" % identifier(table))
             return {name: decode_json(text) for name, text in rows if name in names}
 
     def keep_position(self, collection: str, position: Any) -> None:
         """See `RecordStore`."""
         with self._transaction() as connection:
-            _keep(connection, collection, position)
+            _keep(connection, collection, position, self._wanted)
 
     def versions(self) -> dict[int, str]:
         """See `Versioned`."""
@@ -257,19 +268,19 @@ class SqliteRecords:
     def ensure(self, info: Info, clear: bool, position: Any) -> None:
         """See `RecordStore`."""
         with self._transaction() as connection:
-            found = [one for one in describe(connection)[0] if fold(one.name) == fold(info.name)]
+            found = [one for one in describe(connection)[0] if fold(one.stored.name) == fold(info.stored.name)]
             if found:
-                sql_schema.check_fits(info, found[0], fold)
+                sql_schema.check_fits(info.stored, found[0].stored, fold)
             else:
                 for statement in sqlite_ddl.create(info):
                     connection.execute(statement)
-            _keep(connection, info.name, position)
+            _keep(connection, info.name, position, self._wanted)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `RecordStore`."""
         taken = records
         rejects: list[Reject] = []
-        rows = None if info.document else usual_rows(info.fields, records)
+        rows = None if info.document else usual_rows(info, records)
         if rows is None:
             taken, rows, rejects = sort_out(info, records, self._row_of(info))
         position = account(rejects)
@@ -279,21 +290,21 @@ class SqliteRecords:
                 connection.executemany(statement, rows)
             except sqlite3.IntegrityError as exc:
                 raise _violation(connection, statement, info=info, records=taken, rows=rows, exc=exc) from exc
-            _keep(connection, info.name, position)
+            _keep(connection, info.name, position, self._wanted)
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
         """See `RecordStore`."""
         fields = {field.name: field for field in info.fields}
         encoders = [encoder(fields[name]) for name in info.key]
-        where = " AND ".join("%s = ?" % identifier(name) for name in info.key)
+        where = " AND ".join("%s = ?" % identifier(name) for name in info.stored.key)
         rows = [[encode(value) for encode, value in zip(encoders, key)] for key in wanted]
         with self._transaction() as connection:
-            connection.executemany("DELETE FROM %s WHERE %s" % (identifier(info.name), where), rows)
+            connection.executemany("DELETE FROM %s WHERE %s" % (identifier(info.stored.name), where), rows)
 
     def drop(self, info: Info) -> None:
         """See `RecordStore`."""
         with self._transaction() as connection:
-            connection.execute("DROP TABLE %s" % identifier(info.name))
+            connection.execute("DROP TABLE %s" % identifier(info.stored.name))
 
     def finish(self, infos: Sequence[Info]) -> None:
         """See `RecordStore`."""
@@ -305,7 +316,7 @@ class SqliteRecords:
                     if fold(name) not in present:
                         connection.execute(statement)
             for info in infos:
-                for rowid, parent in sqlite_ddl.dangling(connection, info):
+                for rowid, parent in sqlite_ddl.dangling(connection, info.stored):
                     if fold(parent) not in present:  # which was not to be migrated
                         continue
                     raise TargetError(
@@ -319,14 +330,17 @@ class SqliteRecords:
         if not self.positions(names):
             return
         with self._transaction() as connection:
-            connection.executemany("DELETE FROM %s WHERE collection = ?" % POSITIONS, [(name,) for name in names])
-            if not connection.execute("SELECT 1 FROM %s LIMIT 1" % POSITIONS).fetchone():
-                connection.execute("DROP TABLE %s" % POSITIONS)
+            table = identifier(sqlite_notes.positions_table(connection) or POSITIONS)
+            connection.executemany("DELETE FROM %s WHERE collection = ?" % table, [(name,) for name in names])
+            if not connection.execute("SELECT 1 FROM %s LIMIT 1" % table).fetchone():
+                connection.execute("DROP TABLE %s" % table)
 
 
-def _keep(connection: sqlite3.Connection, collection: str, position: Any) -> None:
-    connection.execute("CREATE TABLE IF NOT EXISTS %s (collection TEXT PRIMARY KEY, position TEXT)" % POSITIONS)
-    connection.execute("INSERT OR REPLACE INTO %s VALUES (?, ?)" % POSITIONS, (collection, encode_json(position)))
+def _keep(connection: sqlite3.Connection, collection: str, position: Any, wanted: AbstractSet[str]) -> None:
+    table = sqlite_notes.positions_table(connection) or sqlite_notes.make_positions_table(connection, wanted)
+    connection.execute(
+        "INSERT OR REPLACE INTO %s VALUES (?, ?)" % identifier(table), (collection, encode_json(position))
+    )
 
 
 def _violation(

@@ -23,11 +23,12 @@ _SHADOWS = {
     "geopoly": _RTREE,
 }
 
-_NAME = r"""(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|'(?:[^']|'')*'|\[[^\]]*\]|[^\s"'`\[(),]+)"""
+# A name as it is written in a statement.
+NAME = r"""(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|'(?:[^']|'')*'|\[[^\]]*\]|[^\s"'`\[(),]+)"""
 _VIRTUAL = re.compile(
-    rf"\s*CREATE\s+VIRTUAL\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}\s*USING\s+({_NAME})(.*)", re.I | re.S
+    rf"\s*CREATE\s+VIRTUAL\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{NAME}\s*USING\s+({NAME})(.*)", re.I | re.S
 )
-_CONTENT = re.compile(rf"[(,]\s*content\s*=\s*({_NAME}|(?=[,)]))", re.I)
+_CONTENT = re.compile(rf"[(,]\s*content\s*=\s*({NAME}|(?=[,)]))", re.I)
 
 
 class Table(NamedTuple):

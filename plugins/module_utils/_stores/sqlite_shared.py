@@ -65,17 +65,19 @@ def _shared_summary(
             digest += one.digest
             kinds.add(one.kinds)
             plain = plain and one.plain
-    counted = connection.execute("SELECT count(*) FROM %s" % identifier(info.name)).fetchone()[0]
+    counted = connection.execute("SELECT count(*) FROM %s" % identifier(info.stored.name)).fetchone()[0]
     # a reading by one process has the last word
     return Summary(records, digest, kinds, plain) if records == counted else None
 
 
 def _numbers(connection: sqlite3.Connection, info: Info, workers: int) -> Optional[range]:
     """The row ids' range; None if the table can't be shared out."""
-    if workers < 2 or info.document or "rowid" in [fold(field.name) for field in info.fields]:
+    if workers < 2 or info.document or "rowid" in [fold(field.name) for field in info.stored.fields]:
         return None
     try:
-        first, last = connection.execute("SELECT min(rowid), max(rowid) FROM %s" % identifier(info.name)).fetchone()
+        first, last = connection.execute(
+            "SELECT min(rowid), max(rowid) FROM %s" % identifier(info.stored.name)
+        ).fetchone()
     except sqlite3.OperationalError:  # WITHOUT ROWID
         return None
     if first is None or last - first < _FEW:

@@ -23,13 +23,13 @@ _LARGER = """({0} IS NOT NULL AND CASE typeof({0})
 
 def sized(connection: sqlite3.Connection, info: Info) -> Info:
     """See `RecordStore.sized`."""
-    return info._replace(fields=tuple(_sized(connection, info.name, field) for field in info.fields))
+    return info._replace(fields=tuple(_sized(connection, info.stored.name, field) for field in info.fields))
 
 
 def _sized(connection: sqlite3.Connection, table: str, field: Field) -> Field:
     if not field.size:
         return field
-    column = identifier(field.name)
+    column = identifier(field.column or field.name)
     if field.kind == TEXT and len(field.size) == 1:
         larger = _LONGER.format(column, *field.size)
     elif field.kind in (INTEGER, REAL, DECIMAL, "numeric") and len(field.size) == 2:

@@ -21,7 +21,7 @@ from .._core.errors import InvalidRequest
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
 from .._core.units import format_time, parse_time
-from . import record_kinds
+from . import gaps, record_kinds
 from .record_store import (
     BOOLEAN,
     BYTES,
@@ -34,6 +34,7 @@ from .record_store import (
     TIMESTAMP,
     TIMESTAMPTZ,
     Field,
+    Info,
     Record,
     Refused,
     columns_by_name,
@@ -53,6 +54,7 @@ DECLARED = {
     DATE: "DATE_TEXT",
 }
 _OURS = {name: kind for kind, name in DECLARED.items() if kind not in (INTEGER, REAL, TEXT, BYTES)}
+_NANOSECONDS = re.compile(r"\.\d{7}")
 _NUMERIC = "numeric"  # an affinity without a kind of its own
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[ \t\n\v\f\r]*")  # to SQLite
 
@@ -88,6 +90,17 @@ def _lenient(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return attempt
 
 
+def _time(decode: Callable[[str], Any]) -> Callable[[Any], Any]:
+    """Of a time that is finer than a datetime nothing is cut: it stays text."""
+
+    def whole(text: str) -> Any:
+        if _NANOSECONDS.search(text):
+            raise ValueError(text)
+        return decode(text)
+
+    return _lenient(whole)
+
+
 def _instant(text: str) -> datetime:
     try:
         return parse_time(text)
@@ -99,8 +112,8 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     BOOLEAN: lambda value: bool(value) if value.__class__ is int and value in (0, 1) else value,
     DECIMAL: _lenient(Decimal),
     JSON: _lenient(decode_json),
-    TIMESTAMP: _lenient(datetime.fromisoformat),
-    TIMESTAMPTZ: _lenient(_instant),
+    TIMESTAMP: _time(datetime.fromisoformat),
+    TIMESTAMPTZ: _time(_instant),
     DATE: _lenient(date.fromisoformat),
 }
 
@@ -128,8 +141,9 @@ def encoder(field: Field) -> Callable[[Any], Any]:
     return strict if special else plain
 
 
-def usual_rows(fields: Sequence[Field], records: Sequence[Record]) -> Optional[list[tuple[Any, ...]]]:
+def usual_rows(info: Info, records: Sequence[Record]) -> Optional[list[tuple[Any, ...]]]:
     """The rows of records that all have the same fields, with values that need no second look; None otherwise."""
+    fields = info.fields
     given = columns_by_name(records)
     if given is None or not {field.name for field in fields}.issuperset(given):
         return None
@@ -148,6 +162,8 @@ def usual_rows(fields: Sequence[Field], records: Sequence[Record]) -> Optional[l
                 columns.append([encode(value) for value in column])
             except Refused:  # one by one it turns out which of the records that is
                 return None
+    if info.note.marker:
+        columns.append(itertools.repeat(gaps.marker(info)(tuple(given))))
     return list(zip(*columns))
 
 

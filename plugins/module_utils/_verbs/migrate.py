@@ -20,6 +20,7 @@ from .._core.scratch import scratch_directory
 from .._core.workers import usual_number
 from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
+from .._stores.plain_records import plain_view
 from .._stores.record_registry import argument_spec, open_records
 from .._stores.record_store import RecordStore
 from .arguments import COMPRESSION, duration
@@ -124,7 +125,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
             result = run_schema(request, target, check, progress)
         else:
-            source = stack.enter_context(open_records(params["source"], keys, workers))
+            source = plain_view(stack.enter_context(open_records(params["source"], keys, workers)), target)
             scratch = stack.enter_context(scratch_directory())
             result = _migrate(request, source, target, check=check, scratch=scratch, progress=progress)
     result["duration_s"] = round(time.monotonic() - began, 3)

@@ -225,13 +225,12 @@ def _verify(ready: Plan, one: _Written) -> Check:
 def _differs(ready: Plan, one: _Written) -> Optional[Comparison]:
     job = one.job
     ready.progress.start("Verifying %s" % job.source.name, job.survey.records, "records")
-    if ready.request.mode != "merge" and _same(one, ready.target.summary(one.info), ready.target.columns):
+    if ready.request.mode != "merge" and not job.loose and _same(one, ready.target.summary(one.info)):
         return None
     if ready.request.mode != "merge":
         count, total = 0, 0
-        sparse = job.loose and (one.info.document or not ready.target.columns)
         for chunk in ready.target.chunks(one.info, ordered=False):
-            total += digest_sum(without_nulls(layouts(chunk)) if sparse else layouts(chunk))
+            total += digest_sum(without_nulls(layouts(chunk)) if job.loose else layouts(chunk))
             count += len(chunk)
             ready.progress.update(count)
         if _equals(one, count, total):
@@ -248,11 +247,9 @@ def _differs(ready: Plan, one: _Written) -> Optional[Comparison]:
     return found if found.added or found.changed or found.removed else None
 
 
-def _same(one: _Written, known: Optional[Summary], columns: bool) -> bool:
+def _same(one: _Written, known: Optional[Summary]) -> bool:
     """Does what the target computed itself say that all is there? If not, reading has the last word."""
-    if known is None or (one.job.loose and not columns and known.kinds.nulls):
-        return False
-    return _equals(one, known.records, known.digest)
+    return known is not None and _equals(one, known.records, known.digest)
 
 
 def _equals(one: _Written, count: int, total: int) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Optional
 from .._core.errors import InvalidRequest, TargetError
 from .._core.progress import Progress
 from .._stores.as_stored import as_stored
+from .._stores.collection_note import without_place
 from .._stores.postgresql_application import LEFT_ALONE, VERSION_TABLES, Table
 from .._stores.postgresql_records import PostgresqlRecords
 from .._stores.postgresql_schema import Put, SchemaTransaction
@@ -140,8 +141,9 @@ def _opened(
     zone = zone_named(request.params["time_zone"]) if request.params["time_zone"] else None
     types = types_from(request.params)
     target.release()
+    infos = [without_place(info) for info in selected(request, source)]
     with target.schema_transaction(rehearsal=check, merge=request.mode == "merge") as into:
-        yield _Move(request, source, target, into, selected(request, source), types, zone, scratch, progress)
+        yield _Move(request, source, target, into, infos, types, zone, scratch, progress)
 
 
 def _looked(move: _Move) -> tuple[list[str], list[_Found]]:

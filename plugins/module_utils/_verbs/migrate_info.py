@@ -14,6 +14,7 @@ from .._core.progress import Progress
 from .._core.scratch import scratch_directory
 from .._core.workers import usual_number
 from .._repository.location import open_repository
+from .._stores.plain_records import plain_view
 from .._stores.record_registry import open_records
 from .._stores.record_store import RecordStore
 from .._stores.schema_versions import Versioned
@@ -57,7 +58,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     workers = params["workers"] or usual_number()
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(open_records(params["target"], keys, workers))
-        source = stack.enter_context(open_records(params["source"], keys, workers))
+        source = plain_view(stack.enter_context(open_records(params["source"], keys, workers)), target)
         result = _standing(request, source, target)
         if params["compare"]:
             told = _compared(request, source, target, stack.enter_context(scratch_directory()), progress)

@@ -14,10 +14,13 @@ from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.progress import Progress
 from .._core.tagged_json import encode as encode_json
 from .._stores.as_stored import beside, for_same_type
+from .._stores.collection_note import as_wanted
+from .._stores.null_or_gap import holes, tells, with_note
 from .._stores.record_kinds import Kinds
 from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStore, key_of
 from .._stores.sql_defaults import fitting
-from .._stores.sql_schema import alike, marked, names_a_key, shaped
+from .._stores.sql_schema import alike, check_fits, marked, names_a_key, shaped
+from .._stores.table_names import like, named
 from .migrate_compare import LISTED, Comparison, compare
 from .migrate_survey import Reference, Survey, survey
 from .migrate_typed import check, settled, typed
@@ -83,6 +86,8 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
     infos = wanted(request, source)
     progress.start("Looking at %s" % target.location)
     existing = {info.name: info for info in target.collections()}
+    if target.type == "json":
+        existing = as_wanted({info.name: info for info in infos}, existing)
     if source.type == target.type:
         infos = [for_same_type(info, existing.get(info.name, info)) for info in infos]
     positions = target.positions([OVERALL, *[info.name for info in infos]])
@@ -136,6 +141,7 @@ def _fitted(
                     if one.to in present and names_a_key(one, parents[one.to], source.type == target.type)
                 )
                 finals[name] = finals[name]._replace(foreign_keys=keys)
+        finals = named(finals, made, existing, target.type)
         finals.update({name: in_target(finals[name], existing[name]) for name in finals.keys() - made})
         if source.type == target.type == "sqlite":  # where rows may refer to nothing
             finals = {name: marked(one, source.kept(one)) for name, one in finals.items()}
@@ -273,13 +279,16 @@ def _surveyed(
     """How the collection will be in the target, whether null is the same as missing, and what was read."""
     there = existing.get(info.name)
     document = target.columns and (there.document if there else request.params["shape"] == "document")
-    loose = (source.columns and not info.document) or (target.columns and not document)
-    read = survey(source, info, loose, progress, kinds=not source.typed or info.document)
+    read = survey(source, info, False, progress, kinds=not source.typed or info.document)
+    found = holes(info, read.kinds)
+    loose = target.columns and not document and there is not None and not tells(there, found)
+    if loose:  # null and missing are the same in that table
+        read = survey(source, info, True, progress, kinds=not source.typed or info.document)
     final = info
     if not source.typed or info.document:
         final = info._replace(fields=_fields(info, read.kinds, source.type == target.type))
     if target.columns:
-        final = shaped(final, document) if not (document and info.document) else final
+        final = shaped(with_note(final, found, info), document) if not (document and info.document) else final
     if info.document and not document:
         final = final._replace(native="", statements=(), document=False)
     return final, loose, read
@@ -292,7 +301,7 @@ def _fields(info: Info, kinds: Kinds, same_type: bool) -> tuple[Field, ...]:
         return info.fields
     if info.fields and info.native and not info.document:
         return tuple(
-            field._replace(kind=seen[field.name].kind if field.name in seen else _unseen(field))
+            field._replace(kind=seen[field.name].kind if kinds.sole(field.name) != "" else _unseen(field))
             for field in info.fields
         )
     for field in info.fields:  # keys that are known without records
@@ -310,9 +319,14 @@ def _unseen(field: Field) -> str:
 
 def in_target(info: Info, there: Info) -> Info:
     """The collection with the columns of the table that is there, as far as the source has them."""
-    from .._stores.sql_schema import check_fits
-
-    check_fits(info, there, str)
+    placed = like(info, there)
+    check_fits(placed.stored, there.stored, str)
+    names = {column: name for name, column in placed.columns.items()}
     there = beside(info, there)
-    given = {field.name for field in info.fields}
-    return there._replace(fields=tuple(field for field in there.fields if field.name in given), key=info.key)
+    fields = tuple(
+        field._replace(name=names[column], column=column if column != names[column] else "")
+        for field in there.fields
+        for column in [field.column or field.name]
+        if column in names
+    )
+    return there._replace(name=info.name, table=placed.table, fields=fields, key=info.key)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from .._core.errors import InvalidRequest, SourceError
 from .._core.progress import Progress
-from .._core.record_batches import Layout, count_of, digest_sum, layouts, without_nulls
+from .._core.record_batches import count_of, digest_sum, has_key, layouts, without_nulls
 from .._core.records import canonical
 from .._core.scratch import scratch_database
 from .._stores.record_kinds import Kinds
@@ -60,16 +60,14 @@ def survey(store: RecordStore, info: Info, loose: bool, progress: Progress, kind
 
     :raises SourceError: a record has no key.
     """
-    known = store.summary(info)
-    if known is not None and not (loose and known.kinds.nulls):
+    known = None if loose else store.summary(info)
+    if known is not None:
         return Survey(known.records, known.digest % MODULUS, known.kinds)
     count, total, seen = 0, 0, Kinds()
     progress.start("Reading %s of %s" % (info.name, store.location), unit="records")
-    # in columns there are none
-    sparse = loose and (info.document or not store.columns)
     for chunk in store.chunks(info, ordered=False):
-        found = without_nulls(layouts(chunk)) if sparse else layouts(chunk)
-        if not all(_has_key(info, one) for one in found):
+        found = without_nulls(layouts(chunk)) if loose else layouts(chunk)
+        if not all(has_key(info.key, one) for one in found):
             raise _without_key(store, info)
         if kinds:
             seen.see(found)
@@ -77,11 +75,6 @@ def survey(store: RecordStore, info: Info, loose: bool, progress: Progress, kind
         count += count_of(found)
         progress.update(count)
     return Survey(count, total % MODULUS, seen)
-
-
-def _has_key(info: Info, found: Layout) -> bool:
-    names, columns = found
-    return all(name in names and None not in columns[names.index(name)] for name in info.key)
 
 
 def _without_key(store: RecordStore, info: Info) -> SourceError:

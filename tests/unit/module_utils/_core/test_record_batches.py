@@ -64,7 +64,11 @@ def test_a_row_without_nulls_is_a_batch() -> None:
     rows = batch_of_rows(("a", "b"), [(1, "x"), (2, "y")])
     assert isinstance(rows, Batch)
     assert (len(rows), rows[1], list(rows[:1])) == (2, {"a": 2, "b": "y"}, [{"a": 1, "b": "x"}])
-    assert batch_of_rows(("a", "b"), [(1, None), (None, "y")]) == [{"a": 1}, {"b": "y"}]
+    rows = [(1, None), (None, "y"), (None, None)]
+    assert [*batch_of_rows(("a", "b"), rows)] == [{"a": 1, "b": None}, {"a": None, "b": "y"}, {"a": None, "b": None}]
+    assert [*batch_of_rows(("a", "b"), rows, frozenset("b"))] == [{"a": 1}, {"a": None, "b": "y"}, {"a": None}]
+    marks = [frozenset("b"), frozenset("ab"), None]
+    assert [*batch_of_rows(("a", "b"), rows, frozenset(), marks)] == [{"a": 1}, {"b": "y"}, {"a": None, "b": None}]
     assert not [*batch_of_rows(("a",), [])]
 
 

@@ -47,6 +47,12 @@ def test_every_value_of_the_model_comes_back(value: Any) -> None:
         ('{"$time": "2025-06-30T10:00:00Z"}', datetime(2025, 6, 30, 10, tzinfo=timezone.utc)),
         ('{"$number": "Infinity"}', Decimal("Infinity")),
         ('{"$$bytes": ""}', {"$bytes": ""}),
+        ('{"$time": "soonZ"}', {"$time": "soonZ"}),
+        ('{"$time": "2025-13-01"}', {"$time": "2025-13-01"}),
+        ('{"$time": "2025-06-30T10:00:00.123456789Z"}', {"$time": "2025-06-30T10:00:00.123456789Z"}),
+        ('{"$time": "2025-06-30T10:00:00.123456789"}', {"$time": "2025-06-30T10:00:00.123456789"}),
+        ('{"$time": "2025-06-30T10:00:00+02:00"}', {"$time": "2025-06-30T10:00:00+02:00"}),
+        ('{"$bytes": "A==="}', {"$bytes": "A==="}),
     ],
 )
 def test_only_tags_are_tags(text: str, value: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
+from ansible_collections.day2.ops.plugins.module_utils._stores.collection_note import without_place
 from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
 
@@ -38,13 +39,13 @@ def installed(path: str, package: str) -> str:
 
 
 def contents(store: Store, keys: dict[str, tuple[str, ...]]) -> dict[str, tuple[int, str]]:
-    """Of each collection the number of records and their digest; a null is no field."""
+    """Of each collection the number of records and their digest."""
     found = {}
     with open_records(store, keys) as records:
         for info in records.collections():
             digest = CollectionDigest()
-            for record in records.read(info):
-                digest.add({name: value for name, value in record.items() if value is not None})
+            for record in records.read(without_place(info)):
+                digest.add(record)
             found[info.name] = (digest.count, digest.hexdigest())
     return found
 

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values of the record model as the JSON that applications expect: nothing in it has a meaning of ours.
+
+A time is ISO 8601 text, bytes are base64 text, and NaN and the infinities are text, as PostgreSQL's row_to_json and
+sqlite-utils have them. `tagged_json` keeps apart what is the same here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Union
+
+from .errors import SourceError
+from .records import canonical
+from .tagged_json import integer, real
+from .units import format_time
+
+_TAG = re.compile(r"\$+(?:bytes|time|number)")
+_decoder = json.JSONDecoder(parse_int=integer, parse_float=real)
+
+
+def plain(value: Any) -> Any:
+    """The value with nothing in it that JSON lacks. One that has nothing of that kind is returned as it is."""
+    kind = type(value)
+    if kind in (str, int, bool) or value is None:
+        return value
+    if kind is dict:
+        found = {name: plain(member) for name, member in value.items()}
+        return found if any(found[name] is not member for name, member in value.items()) else value
+    if isinstance(value, (list, tuple)):
+        members = [plain(member) for member in value]
+        return members if any(one is not other for one, other in zip(members, value)) else value
+    return _plain_scalar(value)
+
+
+def _plain_scalar(value: Any) -> Any:
+    if isinstance(value, (float, Decimal)) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, datetime):
+        return format_time(value) if value.utcoffset() is not None else value.isoformat()
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def told_apart(value: Any) -> Any:
+    """As `plain`, but what JSON lacks is a mapping with a tag, and a mapping that looks like one gets one more "$"."""
+    if isinstance(value, dict):
+        if len(value) == 1 and _TAG.fullmatch(next(iter(value))):
+            return {"$" + name: told_apart(member) for name, member in value.items()}
+        return {name: told_apart(member) for name, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [told_apart(member) for member in value]
+    return value if _plain_scalar(value) is value else json.loads(canonical(value))
+
+
+def encode(value: Any) -> str:
+    """JSON text of a plain value; NaN and the infinities of a document are the words that Python has for them.
+
+    :raises SourceError: something in it is not JSON's, or it is nested too deeply.
+    """
+    try:
+        return _encode(value).encode("utf-8", "backslashreplace").decode()
+    except (TypeError, ValueError):
+        return _write(value).encode("utf-8", "backslashreplace").decode()
+    except RecursionError:
+        raise SourceError("The record is nested too deeply.") from None
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
+
+
+def _write(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{%s}" % ", ".join("%s: %s" % (_encode(name), _write(member)) for name, member in value.items())
+    if isinstance(value, (list, tuple)):
+        return "[%s]" % ", ".join(map(_write, value))
+    if isinstance(value, (Decimal, int)) and not isinstance(value, bool) and math.isfinite(value):
+        return canonical(value).decode()
+    return _encode(value)
+
+
+def decode(text: Union[str, bytes]) -> Any:
+    """The value of JSON text, with no meaning of ours. Raises ValueError; SourceError when it is nested too deeply."""
+    try:
+        return _decoder.decode(text.decode() if isinstance(text, bytes) else text)
+    except RecursionError:
+        raise SourceError("A record is nested too deeply.") from None

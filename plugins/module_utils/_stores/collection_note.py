@@ -1,0 +1,162 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a table can't say of the collection that it holds: a note on the table, as JSON after the word `day2`.
+
+    {"from": "mapping", "key": COLUMN, "value": COLUMN, "absent": [COLUMN, …], "marker": COLUMN, "document": COLUMN,
+     "names": {COLUMN: FIELD}, "name": COLLECTION, "root": true}
+
+SQLite keeps it in a comment before the columns of CREATE TABLE, which survives renames, new columns and dumps;
+PostgreSQL at the end of the table's comment; DynamoDB in the table of positions. A table without a note is its
+application's: NULL is null, and no name in it means anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from .record_store import Info
+
+MAPPING, LIST, MEMBERS, VALUE = "mapping", "list", "members", "value"
+_SHAPES = ("", MAPPING, LIST, MEMBERS, VALUE)
+_NOTE = re.compile(r"(?:\A|\n)day2 (\{.*\})\s*\Z", re.S)
+
+
+class Note(NamedTuple):
+    """`shape`: what holds the records in a document: a mapping, a list, or the document itself, whose other members
+    (`MEMBERS`) or only value (`VALUE`) they are; "" of a table of an application.
+
+    `root`: the collection is the whole document. `key`: the field for the keys of a mapping whose records do not have
+    them, or for the places in a list. `value`: the field for members that are no mappings. In the fields `absent` NULL
+    means that the record has no such field, in all others it is null; where a field has both, the column `marker` lists
+    the columns of those that a record lacks, which counts as long as they are NULL. `document`: the column with the
+    whole record.
+    """
+
+    shape: str = ""
+    root: bool = False
+    key: str = ""
+    value: str = ""
+    absent: tuple[str, ...] = ()
+    marker: str = ""
+    document: str = ""
+
+
+def written(info: Info) -> str:
+    """The note on a collection's table; "" where there is nothing to say. It has no end of an SQL comment in it."""
+    note, columns = info.note, info.columns
+    says: dict[str, Any] = {
+        "from": note.shape,
+        "root": note.root,
+        "key": columns.get(note.key, ""),
+        "value": columns.get(note.value, ""),
+        "absent": [columns[name] for name in note.absent if name in columns],
+        "marker": note.marker,
+        "document": note.document,
+        "name": [info.name] if info.table else "",  # which may be ""
+        "names": {column: name for name, column in columns.items() if column != name},
+    }
+    says = {name: value[0] if name == "name" else value for name, value in says.items() if value}
+    return "day2 " + json.dumps(says).replace("*/", "*\\/") if says else ""
+
+
+def parsed(text: Optional[str]) -> dict[str, Any]:
+    """What a note says, from a comment that may have other text before it; {} where there is none."""
+    match = _NOTE.search(text or "")
+    try:
+        says = json.loads(match[1]) if match else {}
+    except ValueError:
+        return {}
+    return says if isinstance(says, dict) else {}
+
+
+def noted(info: Info, says: Mapping[str, Any]) -> Info:
+    """The collection of a table, from the table and its note; what does not fit the table is not believed."""
+    columns = [field.name for field in info.fields]
+    shape = says.get("from", "")
+    if not says or shape not in _SHAPES:
+        return info
+    names = {column: name for column, name in _mapping(says, "names").items() if column in columns}
+    if len({names.get(column, column) for column in columns}) < len(columns):
+        names = {}
+
+    def column(what: str) -> str:
+        return says[what] if says.get(what) in columns else ""
+
+    def field(name: str) -> str:
+        return names.get(name, name)
+
+    absent = says.get("absent")
+    marker = column("marker")
+    note = Note(
+        *(shape, bool(says.get("root")), field(column("key")), field(column("value"))),
+        absent=tuple(field(name) for name in absent if name in columns) if isinstance(absent, list) else (),
+        marker=marker,
+        document=column("document"),
+    )
+    return info._replace(
+        name=says["name"] if isinstance(says.get("name"), str) else info.name,
+        table=info.name if isinstance(says.get("name"), str) else "",
+        fields=tuple(_renamed(one, names) for one in info.fields if one.name != marker),
+        key=tuple(map(field, info.key)),
+        indexes=tuple(one._replace(fields=tuple(map(field, one.fields))) for one in info.indexes),
+        foreign_keys=tuple(one._replace(fields=tuple(map(field, one.fields))) for one in info.foreign_keys),
+        document=bool(note.document),
+        note=note,
+    )
+
+
+def as_wanted(wanted: Mapping[str, Info], existing: Mapping[str, Info]) -> dict[str, Info]:
+    """The collections of a document that is a target, as the source has them: a document that is itself a collection
+    has the name of the source's, and lists have the source's key, with their places if these are records' fields."""
+    found = dict(existing)
+    roots = [info for info in wanted.values() if info.note.root]
+    if len(wanted) == len(roots) == len(existing) == 1:
+        (there,) = existing.values()
+        if there.note.root and there.note.shape == roots[0].note.shape:
+            found = {roots[0].name: there._replace(name=roots[0].name)}
+    for name in wanted.keys() & found.keys():
+        info, there = wanted[name], found[name]
+        if there.note.shape == LIST and info.note.shape in ("", LIST):
+            note = there.note._replace(key=info.note.key, value=info.note.value)
+            found[name] = there._replace(key=info.key, note=note)
+    return found
+
+
+def without_place(info: Info) -> Info:
+    """A list of a document, with nothing of ours in its records."""
+    note = info.note
+    if note.shape != LIST or not note.key:
+        return info
+    fields = tuple(field for field in info.fields if field.name != note.key)
+    return info._replace(key=() if info.key == (note.key,) else info.key, fields=fields, note=Note())
+
+
+def linked(infos: list[Info]) -> list[Info]:
+    """With foreign keys to collections, where these have other names than their tables and columns."""
+    by_table = {info.stored.name: info for info in infos}
+
+    def link(key: Any) -> Any:
+        other = by_table.get(key.to)
+        if other is None:
+            return key
+        fields = {column: name for name, column in other.columns.items()}
+        names = tuple(fields.get(column, column) for column in key.to_fields)
+        if (other.name, names) == (key.to, key.to_fields):
+            return key
+        return key._replace(to=other.name, to_fields=names, to_table=key.to, to_columns=key.to_fields)
+
+    return [info._replace(foreign_keys=tuple(map(link, info.foreign_keys))) for info in infos]
+
+
+def _mapping(says: Mapping[str, Any], name: str) -> dict[str, str]:
+    found = says.get(name)
+    return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+
+
+def _renamed(field: Any, names: Mapping[str, str]) -> Any:
+    return field._replace(name=names[field.name], column=field.name) if field.name in names else field

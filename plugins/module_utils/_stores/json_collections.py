@@ -1,0 +1,143 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collections of a JSON document: their keys, their shapes, and names of ours that their records do not have.
+
+A record of a mapping {key: record} has its key in the field that equals the key in every record, or else in a field
+of ours, `_key`; one of a list has its place there, unless a key was given whose order is that of the list. A member
+that is no mapping is kept in `_value`. Top-level values that are no collections are records of the collection
+`_document`. Each of these names is the first that is free, and what it means is said by the collection's note.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Callable, NamedTuple, Optional
+
+from .._core.workers import in_order
+from .collection_note import LIST, MEMBERS, VALUE, Note
+from .json_parts import Part, ascending, looked_at, names_of
+from .json_stream import Document, Member
+from .record_kinds import Kinds, Summary
+from .record_store import INTEGER, TEXT, Field, Info
+
+SCALARS, _KEY, _VALUE = "_document", "_key", "_value"
+# What may be one of our names in a document's text: in any case, or with ASCII letters that are escaped.
+_OURS = re.compile(rb"(?i)_(?:key|value)|\\u00[2-7]")
+
+Parts = Callable[[Member], list[Part]]
+Text = Callable[[], Iterable[bytes]]
+
+
+class Found(NamedTuple):
+    """A collection, and what was read to know its key, if that was all of its records."""
+
+    info: Info
+    summary: Optional[Summary] = None
+
+
+def found(document: Document, text: Text, parts: Parts, keys: Mapping[str, Sequence[str]], workers: int) -> list[Found]:
+    """The collections of a document.
+
+    :param text: the document's bytes, in pieces.
+    :param keys: the keys that were given.
+    """
+    look = _Look(text, parts, workers)
+    root = document.members is None
+    collections = []
+    for one in document.collections():
+        member = document.find(one.name) or document.root
+        collections.append(look.collection(member, keys.get(member.name), root))
+    if document.values():
+        names = {member.name.casefold() for member in document.members or ()}
+        note = Note(VALUE if root else MEMBERS, root, _KEY, _VALUE)
+        name = document.root.name if root else free(SCALARS, names)
+        collections.append(Found(Info(name, (_KEY,), (Field(_KEY, TEXT, True),), note=note)))
+    return collections
+
+
+def free(name: str, taken: set[str]) -> str:
+    """The name, or the first made of it that is not among the others (which are casefolded)."""
+    while name.casefold() in taken:
+        name += "_"
+    return name
+
+
+class _Look:
+    """Reads the members of collections for what must be known of them."""
+
+    def __init__(self, text: Text, parts: Parts, workers: int) -> None:
+        self._text, self._parts, self._workers = text, parts, workers
+        self._suspicious: Optional[bool] = None
+
+    def collection(self, member: Member, given: Optional[Sequence[str]], root: bool) -> Found:
+        if member.kind == LIST:
+            return self._list(member, given, root)
+        own, summary = self._own_key(member, given)
+        if own:
+            return Found(Info(member.name, (own,), note=Note(member.kind, root)), summary)
+        key, value = self._names(member)
+        fields = () if member.records else (Field(key, TEXT, True),)
+        return Found(Info(member.name, (key,), fields, note=Note(member.kind, root, key, value)))
+
+    def _list(self, member: Member, given: Optional[Sequence[str]], root: bool) -> Found:
+        if given:
+            summary = self._in_order(member, given[0]) if len(given) == 1 else None
+            place = "" if summary is not None else self._names(member)[0]
+            return Found(Info(member.name, tuple(given), note=Note(LIST, root, place)), summary)
+        place, value = self._names(member)
+        fields = () if member.records else (Field(place, INTEGER, True),)
+        return Found(Info(member.name, (place,), fields, note=Note(LIST, root, place, value)))
+
+    def _own_key(self, member: Member, given: Optional[Sequence[str]]) -> tuple[str, Optional[Summary]]:
+        """The field that equals the key in every record; "" if there is none."""
+        digest, kinds = 0, Kinds()
+        candidates: Optional[Sequence[str]] = given
+        parts = [functools.partial(looked_at, part, given) for part in self._parts(member)]
+        with contextlib.closing(in_order(parts, self._workers)) as results:
+            for names, total, seen in results:
+                candidates = names if candidates is None else [name for name in candidates if name in names]
+                if not candidates:
+                    return "", None
+                digest += total
+                kinds.add(seen)
+        if not candidates or not member.records:
+            return "", None
+        return candidates[0], Summary(member.records, digest, kinds)
+
+    def _in_order(self, member: Member, name: str) -> Optional[Summary]:
+        """What was read of a list whose order is that of an integer field; None for others."""
+        digest, kinds = 0, Kinds()
+        last: Optional[int] = None
+        parts = [functools.partial(ascending, part, name) for part in self._parts(member)]
+        with contextlib.closing(in_order(parts, self._workers)) as results:
+            for first, end, total, seen in results:
+                if first is None or (last is not None and first <= last):
+                    return None
+                last = end
+                digest += total
+                kinds.add(seen)
+        return Summary(member.records, digest, kinds)
+
+    def _names(self, member: Member) -> tuple[str, str]:
+        """Names of ours that no record of the collection has a field of, in whatever case."""
+        if self._suspicious is None:
+            self._suspicious = any(_OURS.search(text) for text in _overlapping(self._text()))
+        taken: set[str] = set()
+        if self._suspicious:
+            parts = [functools.partial(names_of, part) for part in self._parts(member)]
+            with contextlib.closing(in_order(parts, self._workers)) as results:
+                for names in results:
+                    taken.update(name.casefold() for name in names)
+        return free(_KEY, taken), free(_VALUE, taken)
+
+
+def _overlapping(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """A document's bytes, so that no name is cut in two."""
+    rest = b""
+    for data in pieces:
+        yield rest + data
+        rest = data[-8:]

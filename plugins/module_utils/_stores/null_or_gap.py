@@ -1,0 +1,54 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which fields of a collection are null in some records, which are missing in some, and whether a table can tell."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .record_kinds import Kinds
+from .record_store import Info
+
+MARKER = "_missing"
+
+
+class Holes(NamedTuple):
+    """The fields, without those of the key, that may be null, and those that a record may lack."""
+
+    null: frozenset[str]
+    gaps: frozenset[str]
+
+
+def holes(info: Info, kinds: Kinds) -> Holes:
+    """Of a source: what its note says, or what was seen in all of its records.
+
+    :param kinds: of documents.
+    """
+    fields = {field.name for field in info.fields if not field.required} - set(info.key)
+    if info.native and not info.document:
+        absent = fields & set(info.note.absent)
+        rest = fields - absent
+        return Holes(frozenset(rest), frozenset(fields if info.note.marker else absent))
+    return Holes(frozenset(kinds.null() - set(info.key)), frozenset(kinds.gaps() - set(info.key)))
+
+
+def with_note(info: Info, found: Holes, source: Info) -> Info:
+    """A new table for these records: in which fields NULL is a gap, and a marker where some have both."""
+    if source.native and not source.document:  # as it was in its own database
+        return info
+    both = found.null & found.gaps
+    names = [field.name for field in info.fields]
+    absent = tuple(name for name in names if name in found.gaps - both)
+    marker = MARKER if both else ""
+    while marker and marker.casefold() in {name.casefold() for name in names}:
+        marker += "_"
+    return info._replace(note=info.note._replace(absent=absent, marker=marker))
+
+
+def tells(there: Info, found: Holes) -> bool:
+    """Can a table that exists tell null and missing apart in these records?"""
+    absent = set(there.note.absent)
+    required = {field.name for field in there.fields if field.required}
+    held = found.gaps <= absent or (bool(there.note.marker) and not found.gaps & required)
+    return held and not found.null & absent

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A source as its records will be in a document that applications read: see `_core/plain_json.py`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, Optional
+
+from .._core.errors import SourceError
+from .._core.plain_json import plain, told_apart
+from .._core.record_batches import batch, layouts
+from .record_kinds import Kinds, Summary
+from .record_store import BYTES, DATE, DECIMAL, JSON, REAL, TIMESTAMP, TIMESTAMPTZ, Info, Record, RecordStore
+
+# The kinds of columns whose values JSON may lack; those of numbers for NaN and the infinities.
+_BEYOND = frozenset((BYTES, TIMESTAMP, TIMESTAMPTZ, DATE, REAL, DECIMAL, JSON))
+
+
+def plain_view(source: RecordStore, target: RecordStore) -> RecordStore:
+    """The source, or a view of it where the target is a document without tags."""
+    if target.type != "json" or getattr(target, "exact", False) or not may_lack(source):
+        return source
+    return _PlainRecords(source)
+
+
+def may_lack(source: RecordStore) -> bool:
+    """Can a source have values that JSON lacks?"""
+    return source.type != "json" or bool(getattr(source, "exact", False))
+
+
+class _PlainRecords:
+    """The source with plain values. In fields with text and others, too, tags tell them apart."""
+
+    def __init__(self, source: RecordStore) -> None:
+        self._source = source
+        self._warnings: dict[str, str] = {}
+        self._looked: dict[str, tuple[Optional[Summary], frozenset[str], frozenset[str]]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    @property
+    def notes(self) -> list[str]:
+        """The source's, and what is told apart."""
+        return [*getattr(self._source, "notes", ()), *self._warnings.values()]
+
+    def read(self, info: Info) -> Iterator[Record]:
+        """See `RecordStore`."""
+        return itertools.chain.from_iterable(self.chunks(info))
+
+    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
+        """See `RecordStore`."""
+        _known, mixed, special = self._look(info)
+        for chunk in self._source.chunks(info, ordered):
+            yield batch([_converted(record, mixed) for record in chunk]) if special else chunk
+
+    def summary(self, info: Info) -> Optional[Summary]:
+        """See `RecordStore`."""
+        known, _mixed, special = self._look(info)
+        return known if not special else None
+
+    def _look(self, info: Info) -> tuple[Optional[Summary], frozenset[str], frozenset[str]]:
+        """What the source knows of all records; the fields that also have text, and all fields, with values that JSON
+        lacks."""
+        if info.name not in self._looked:
+            known = self._source.summary(info)
+            if self._source.typed and not info.document:  # a column has values of one kind
+                kinds = _BEYOND if known is None else {BYTES}
+                special = frozenset(field.name for field in info.fields if field.kind in kinds)
+                self._looked[info.name] = known, frozenset(), special
+            else:
+                mixed, special = (known.kinds if known is not None else self._kinds(info)).beyond_json()
+                self._looked[info.name] = known, mixed, special
+                self._warn(info, mixed)
+        return self._looked[info.name]
+
+    def _kinds(self, info: Info) -> Kinds:
+        kinds = Kinds()
+        for chunk in self._source.chunks(info, ordered=False):
+            kinds.see(layouts(chunk))
+        return kinds
+
+    def _warn(self, info: Info, mixed: frozenset[str]) -> None:
+        if mixed:
+            self._warnings[info.name] = (
+                "%s: the fields %s hold text and also times, bytes or infinite numbers. To tell them apart, these are"
+                " tagged mappings in the document; with values=exact for the target they are so everywhere."
+                % (info.name, ", ".join(sorted(mixed)))
+            )
+
+
+def _converted(record: Record, mixed: frozenset[str]) -> Record:
+    try:
+        return {name: told_apart(value) if name in mixed else plain(value) for name, value in record.items()}
+    except RecursionError:
+        raise SourceError("A record is nested too deeply.") from None

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Notes on tables of SQLite: a comment between the name and the columns of CREATE TABLE, which SQLite keeps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set as AbstractSet
+from typing import Any, Optional
+
+from . import collection_note
+from .record_store import POSITIONS, Info
+from .sqlite_file import sqlite3
+from .sqlite_schema import NAME, fold, identifier
+
+# After a column the comment would go with it; here it survives renames, new and dropped columns, VACUUM and .dump.
+_COMMENT = re.compile(rf"\s*CREATE\s+TABLE\s+{NAME}\s*/\*\s*(day2 .*?)\s*\*/\s*\(", re.I | re.S)
+_CHECKPOINT = 'day2 {"checkpoint": true}'
+
+
+def says(sql: str) -> dict[str, Any]:
+    """What the note in a table's CREATE statement says; {} without one."""
+    match = _COMMENT.match(sql)
+    return collection_note.parsed(match[1]) if match else {}
+
+
+def comment(info: Info) -> str:
+    """The note on a new table, as it stands before the columns."""
+    text = collection_note.written(info)
+    return " /* %s */" % text if text else ""
+
+
+def positions_table(connection: sqlite3.Connection) -> Optional[str]:
+    """The table of positions, which is known by its note and not by its name; None where there is none."""
+    for name, sql in connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql LIKE '%/* ' || ? || ' */%'", (_CHECKPOINT,)
+    ):
+        if is_positions(sql):
+            return str(name)
+    return None
+
+
+def is_positions(sql: str) -> bool:
+    """Is it the statement of a table of positions?"""
+    return bool(says(sql).get("checkpoint"))
+
+
+def make_positions_table(connection: sqlite3.Connection, wanted: AbstractSet[str]) -> str:
+    """Make it, under the first name that nothing has or will have. Returns the name."""
+    taken = {fold(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    name = free_name(POSITIONS, taken | {fold(one) for one in wanted})
+    connection.execute(
+        "CREATE TABLE %s /* %s */ (collection TEXT PRIMARY KEY, position TEXT)" % (identifier(name), _CHECKPOINT)
+    )
+    return name
+
+
+def free_name(name: str, taken: AbstractSet[str]) -> str:
+    """The name, or the first that is made of it and not among the others (which are folded)."""
+    while fold(name) in taken:
+        name += "_"
+    return name

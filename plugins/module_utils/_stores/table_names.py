@@ -1,0 +1,92 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The names that tables and columns get for collections and fields of documents, which may have any name.
+
+A name that a database can't have, or would take for another one, is replaced by the first free one; the note on the
+table keeps the real one. What an SQL database has made keeps its names, and is refused where they can't be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from .record_store import POSITIONS, Info
+
+# Every table of PostgreSQL has these.
+_SYSTEM = frozenset(("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"))
+_LONGEST = {"postgresql": 63}  # bytes
+
+
+def named(infos: Mapping[str, Info], new: Collection[str], existing: Mapping[str, Info], kind: str) -> dict[str, Info]:
+    """The collections with names for those that the target lacks, and with the names of the others' tables.
+
+    :param kind: the type of the database.
+    """
+    found = {name: like(info, existing[name]) if name in existing else info for name, info in infos.items()}
+    taken = {POSITIONS, *(info.stored.name.casefold() for info in existing.values())}
+    free = [name for name in new if name not in existing and _from_documents(found[name], kind)]
+    taken.update(info.stored.name.casefold() for name, info in found.items() if name not in free)
+    # a name that can stay goes to whom it belongs
+    for name in sorted(free, key=lambda one: _usable(one, kind) != one):
+        table = _free(_table(name, kind), taken, kind)
+        taken.add(table.casefold())
+        found[name] = _with_columns(found[name]._replace(table=table if table != name else ""), kind)
+    return found
+
+
+def like(info: Info, there: Info) -> Info:
+    """The collection with the names of a table that exists, and what its note says of nulls."""
+    columns, table = there.columns, there.stored.name
+    fields = tuple(
+        field._replace(column=column if column != field.name else "")
+        for field in info.fields
+        for column in [columns.get(field.name, field.column or field.name)]
+    )
+    note = info.note._replace(absent=there.note.absent, marker=there.note.marker)
+    return info._replace(fields=fields, table=table if table != info.name else "", note=note)
+
+
+def _from_documents(info: Info, kind: str) -> bool:
+    return info.native != kind and (not info.native or bool(info.note.shape))
+
+
+def _with_columns(info: Info, kind: str) -> Info:
+    note = info.note
+    names = [field.name for field in info.fields]
+    stays = {name for name in names if _usable(name, kind) == name and name.casefold() not in _SYSTEM}
+    ours = {one.casefold() for one in (note.marker,) if one}
+    taken = {*_SYSTEM, *ours, *(name.casefold() for name in stays)}
+    given: set[str] = set(ours)
+    fields = []
+    for field in info.fields:
+        column = field.name
+        if column not in stays or column.casefold() in given:
+            usable = _usable(column, kind)
+            column = _free(usable, {*taken, usable.casefold()}, kind)
+        taken.add(column.casefold())
+        given.add(column.casefold())
+        fields.append(field._replace(column=column if column != field.name else ""))
+    return info._replace(fields=tuple(fields))
+
+
+def _table(name: str, kind: str) -> str:
+    usable = _usable(name, kind)
+    return "_" + usable if usable.casefold().startswith(("sqlite_", "^")) else usable
+
+
+def _usable(name: str, kind: str) -> str:
+    """The name without what no database takes in one."""
+    text = name.replace("\0", "_").encode("utf-8", "replace").decode("utf-8") or "_"
+    return text.encode("utf-8")[: _LONGEST.get(kind)].decode("utf-8", "ignore")
+
+
+def _free(name: str, taken: Collection[str], kind: str) -> str:
+    """The name, or the first made of it that is not among the others (which are casefolded)."""
+    most = _LONGEST.get(kind)
+    wanted, number = name, 0
+    while name.casefold() in taken:
+        number += 1
+        end = "_" * number if number < 3 else "_%d" % number
+        name = wanted.encode("utf-8")[: most - len(end) if most else None].decode("utf-8", "ignore") + end
+    return name
