@@ -97,6 +97,10 @@ def test_the_backup_of_another_host_is_restored_and_named(document: Application,
     # and that of hawk2 is named when hawk1 restores it
     back = run_on("hawk1", "restore", dict(restore, backup=done["safety_backup"]["id"])).result
     assert (back["foreign"], back["changed"]) == (True, True)
+    named = dict(
+        restore, backup=done["safety_backup"]["id"], host="hawk1"
+    )  # as containers do that have a name of their own
+    assert run_on("0123456789ab", "restore", named).status == 0
     wrong = run_on("hawk1", "restore", dict(restore, backup=first, host="hawk2"))
     assert (wrong.status, "not of host hawk2" in wrong.error) == (3, True)
     info = run_on("hawk2", "backup_info", {"repository": str(repository)}).result["sets"][0]

@@ -18,7 +18,7 @@ from .._core.units import parse_time
 from .._repository.base import Repository
 from .._repository.directory import DirectoryRepository
 from .._repository.history import History, read_history, select
-from .._repository.manifest import ID, Manifest
+from .._repository.manifest import BACKUP, ID, Manifest
 from .._repository.owner import make_owner, names_of, owner_of, owners_of, this_host
 from .._repository.reading import load
 from .._repository.retention import check_tags
@@ -67,7 +67,8 @@ def find(
     if choice.backup == "latest":
         history = _tagged(choice, name, _own(choice, name, stores, history))
     manifest = select(history, choice.backup, choice.at, name)
-    if choice.host is not None and choice.host.casefold() != manifest.host.casefold():
+    other = choice.host is not None and choice.host.casefold() != manifest.host.casefold()
+    if other and manifest.kind == BACKUP:  # a safety backup has the name of the host itself, and is asked for by its id
         raise RepositoryError(
             f"Backup {manifest.id} is not of host {choice.host}: it is of {owner_of(manifest)}.",
             "Leave out host to restore it all the same.",
