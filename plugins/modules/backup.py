@@ -95,7 +95,7 @@ EXAMPLES = r"""
 
 - name: Back up database and configuration of one application as one backup
   day2.ops.backup:
-    name: hawkfish
+    name: hawkfish-all
     sources:
       - name: db
         type: sqlite

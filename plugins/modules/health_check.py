@@ -126,9 +126,12 @@ EXAMPLES = r"""
         path: /var/lib/hawkfish
         warn: 80%
         crit: 90%
+    history:
+      path: /var/lib/day2/health.db
 
-- name: Check the host and what runs on it
+- name: Check the host and what runs on it, and go on whatever is found
   day2.ops.health_check:
+    fail_on: never
     checks:
       - {name: memory, type: memory}
       - {name: load, type: load}

@@ -167,7 +167,7 @@ EXAMPLES = r"""
 
 - name: Look at a log of the profiler's own format
   day2.ops.log_report:
-    paths: [/data/outputs/profiler.log]
+    paths: [/var/log/data-profiler/profiler.log]
     format: regex
     pattern: '^(?P<time>\S+ \S+) (?P<level>[A-Z]+) (?P<operation>\w+) took (?P<duration>[0-9.]+)ms'
     duration_unit: ms

@@ -77,7 +77,8 @@ def message_of(ready: BackupPlan, check: bool, removed: Sequence[str]) -> str:
         text = f"{'Would back up' if check else 'Backed up'} {size}: {ready.how}."
     else:
         text = f"Nothing to back up: {ready.how}."
-    return text + (" Removed %d by the policy." % len(removed) if removed else "")
+    removal = "Would remove" if check else "Removed"
+    return text + (f" {removal} {len(removed)} that the policy does not keep." if removed else "")
 
 
 def _damage_notes(history: History) -> list[str]:
