@@ -149,7 +149,7 @@ options:
         the path of their log (the extended attribute C(user.day2.log)), and those of another log are refused.
       - When it is on another file system, rotated files are moved there once nobody writes to them, compared before the original
         goes.
-    type: path
+    type: str
   create_old_dir:
     description:
       - Create O(old_dir), and what is missing above it, when the first file is moved into it. It gets the owner, group and

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Optional
 from .._core.compression import COMPRESSIONS, choose
 from .._core.errors import Day2Error, InvalidRequest, TargetError
 from .._core.owners import group_id, user_id
+from .._core.paths import expand
 from .._core.progress import Progress
 from .._core.units import format_size, parse_duration, parse_size
 from .._logs.apply import apply
@@ -46,7 +47,7 @@ ARGUMENTS: dict[str, Any] = {
         "names": {"type": "str", "choices": ["numbered", "dated"], "default": "numbered"},
         "date_format": {"type": "str"},
         "extension": {"type": "str"},
-        "old_dir": {"type": "path"},
+        "old_dir": {"type": "str"},  # may be relative to each log's directory
         "create_old_dir": {"type": "bool", "default": False},
         "keep": {"type": "dict", "options": {"last": {"type": "int"}, "within": {"type": "str"}}},
         "max_total_size": {"type": "str"},
@@ -109,7 +110,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
         method=params["method"],
         allow_loss=params["allow_loss"],
         naming=Naming(params["names"] == "dated", params["date_format"] or DATE_FORMAT, params["extension"] or ""),
-        old_dir=params["old_dir"],
+        old_dir=expand(params["old_dir"]) if params["old_dir"] else None,
         keep=_keep(params["keep"]),
         max_total_size=_size(params, "max_total_size"),
         compression=compression,
