@@ -117,11 +117,18 @@ def _entry(repository: Repository, name: str, backup_id: str, noted: Any, latest
     manifest: Optional[Manifest] = None
     try:
         manifest = load(repository, name, backup_id)
-        problems = quick_problems(repository, name, manifest) or known.get("problems", [])
+        problems = quick_problems(repository, name, manifest) or _problems(known.get("problems"))
     except DamagedBackup as exc:
         problems = exc.problems
     future = manifest is not None and manifest.created > latest
     return Entry(backup_id, manifest, tuple(problems), _moment(known.get("at"), latest), future)
+
+
+def _problems(noted: Any) -> list[Problem]:
+    """Problems out of the state, as far as they are some."""
+    keys = ("path", "problem")
+    listed = [one for one in noted if isinstance(one, dict)] if isinstance(noted, list) else []
+    return [{key: str(one.get(key, "")) for key in keys} for one in listed]
 
 
 def _moment(noted: Any, latest: datetime) -> Optional[datetime]:

@@ -173,12 +173,14 @@ def _reason_not_to_read(request: BackupRequest, history: History, now: datetime)
                 "recent",
                 f"the newest backup is {format_duration(age)} old, and max_age is {format_duration(request.max_age)}",
             )
-    state = request.repository.read_state(request.name, FINGERPRINTS).get(request.owner.host, {})
+    state = request.repository.read_state(request.name, FINGERPRINTS).get(request.owner.host)
     parts = {part.name: part for part in newest.sources}
-    if set(parts) != {entry.name for entry in request.stores}:
+    if not isinstance(state, dict) or set(parts) != {entry.name for entry in request.stores}:
         return None
     for entry in request.stores:
-        saved = state.get(entry.name, {})
+        saved = state.get(entry.name)
+        if not isinstance(saved, dict):
+            return None
         if saved.get("content_digest") != parts[entry.name].content_digest or saved.get("key") != _key(entry):
             return None
         fingerprint = entry.store.fingerprint()

@@ -313,6 +313,20 @@ def test_state_is_written_after_the_work(run: Any, document: Any, monkeypatch: p
     assert run("backup", source=document.store)["reason"] == "changed"
 
 
+@pytest.mark.parametrize("value", [None, 5, "x", [], ["x"], {}, {"at": 5, "problems": 5}, {"at": "x", "problems": [5]}])
+def test_state_that_says_what_can_not_be_is_made_again(run: Any, document: Any, tmp_path: Path, value: Any) -> None:
+    document.fill(1)
+    made = run("backup", source=document.store)["backup"]
+    repository = DirectoryRepository(str(tmp_path / "backups"))
+    for name, keys in (("verified", [made["id"]]), ("confirmed", [made["id"]]), ("fingerprints", [made["host"]])):
+        repository.write_state("app", name, dict.fromkeys(keys, value))
+    assert run("backup_info", verify="quick", max_age="1d")["ok"] is True
+    assert run("backup", source=document.store)["reason"] == "unchanged"
+    repository.write_state("app", "fingerprints", {made["host"]: {made["sources"][0]["name"]: value}})
+    assert run("backup", source=document.store)["reason"] == "unchanged"
+    assert run("backup_info", verify="full", reverify_after="1d")["ok"] is True
+
+
 def test_the_manifest_has_no_more_than_it_tells(run: Any, document: Any) -> None:
     document.fill(1)
     manifest = json.loads(Path(run("backup", source=document.store)["backup"]["path"], "manifest.json").read_bytes())
