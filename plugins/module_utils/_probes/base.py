@@ -229,6 +229,13 @@ class BaseProbe:
     duration = 0.0
     descriptors = 4
     searches = False
+    # Names of options by what they hold: a thousand checks of a type share them.
+    _paths: ClassVar[tuple[str, ...]] = ()
+    _patterns: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls._paths = tuple(name for name, one in cls.OPTIONS.items() if one.kind == "path")
+        cls._patterns = tuple(name for name, one in cls.OPTIONS.items() if "regular expression" in one.kind)
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         self.options = options
@@ -236,14 +243,12 @@ class BaseProbe:
 
     def patterns(self) -> Sequence[re.Pattern[str]]:
         """The regular expressions among its options."""
-        found: list[re.Pattern[str]] = []
-        for value in self.options.values():
-            found.extend(one for one in (value.values() if isinstance(value, dict) else [value]) if _is_pattern(one))
-        return found
+        given = [self.options[name] for name in self._patterns if self.options[name]]
+        return [one for value in given for one in (value.values() if isinstance(value, dict) else [value])]
 
     def paths(self) -> Sequence[str]:
         """The paths among its options."""
-        return [self.options[name] for name, one in self.OPTIONS.items() if one.kind == "path" and self.options[name]]
+        return [self.options[name] for name in self._paths if self.options[name]]
 
     def secrets(self) -> Sequence[str]:
         """What may show nowhere, whoever says it: the values of the options that are secret."""
@@ -257,10 +262,6 @@ class BaseProbe:
     def finding(self) -> Finding:
         """An empty one."""
         return Finding(self.limits)
-
-
-def _is_pattern(value: Any) -> bool:
-    return isinstance(value, re.Pattern)
 
 
 def format_value(value: float, unit: str) -> str:
