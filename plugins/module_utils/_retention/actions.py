@@ -25,6 +25,7 @@ from .._core.secure_directory import SecureDirectory
 from .archive import Archive
 from .choice import Decision
 from .entries import Entry, Member, look_again, matches, same
+from .parents import Parents
 from .rules import COLD, REMOVE, Tier
 from .space import Names, allocation
 
@@ -144,43 +145,40 @@ def archive_key(entry: Entry, member: Member) -> str:
 
 
 def perform(
-    action: Action, archive: Optional[Archive], lock_timeout: float, in_use: Callable[[Entry], str], names: Names
+    action: Action, archive: Optional[Archive], parents: Parents, in_use: Callable[[Entry], str], names: Names
 ) -> Optional[int]:
     """Do it. Returns the bytes freed on disk; None when the entry was gone already.
 
+    :param parents: locks the directory of the entry, and makes a removal durable later.
     :param names: of what the actions before this one have removed.
     :param in_use: who has the entry open for writing; "": nobody.
     :raises Day2Error: it was not done, or not all of it; what is there is whole.
     """
     entry = action.entry
-    with SecureDirectory(entry.directory) as parent:
-        parent.lock(lock_timeout)
+    parent = parents.take(entry.directory)
+    with parent.errors("Can't look at", entry.name):
+        now = look_again(entry, parent)
+    if now is None:
+        return None
+    if not same(entry, now, names):
+        raise TargetError(f"{entry.path} changed since it was looked at.", "Skipped; the next run will retry.")
+    check_rights(action)
+    if not action.whole:
+        return _reduce(action, in_use, names)
+    if archive is not None:
+        for member in action.archived:
+            with _home(entry, member) as (directory, name):
+                archive.put(directory, name, archive_key(entry, member))
         with parent.errors("Can't look at", entry.name):
             now = look_again(entry, parent)
-        if now is None:
-            return None
-        if not same(entry, now, names):
-            raise TargetError(f"{entry.path} changed since it was looked at.", "Skipped; the next run will retry.")
-        check_rights(action)
-        if not action.whole:
-            return _reduce(action, in_use, names)
-        if archive is not None:
-            for member in action.archived:
-                with _home(entry, member) as (directory, name):
-                    archive.put(directory, name, archive_key(entry, member))
-            with parent.errors("Can't look at", entry.name):
-                now = look_again(entry, parent)
-            if now is None or not same(entry, now, names):
-                raise TargetError(
-                    f"{entry.path} changed while it was archived.", "The entry stays; move the copy away."
-                )
-            _refuse_used(entry, in_use)
-        with parent.errors("Can't remove", entry.name):
-            if entry.is_directory:
-                _remove_directory(action, parent)
-            else:
-                parent.unlink(entry.name, only=entry.info)
-            parent.sync()
+        if now is None or not same(entry, now, names):
+            raise TargetError(f"{entry.path} changed while it was archived.", "The entry stays; move the copy away.")
+        _refuse_used(entry, in_use)
+    with parent.errors("Can't remove", entry.name):
+        if entry.is_directory:
+            _remove_directory(action, parent)
+        else:
+            parent.unlink(entry.name, only=entry.info)
     return _free_whole(entry, names)
 
 

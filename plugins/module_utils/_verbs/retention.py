@@ -23,6 +23,7 @@ from .._retention.destinations import check_destinations, check_keys, frees_noth
 from .._retention.docker import DOCKER_SPEC, plan_docker
 from .._retention.entries import Entry, Problem, find
 from .._retention.journald import JOURNALD_SPEC, plan_journald
+from .._retention.parents import Parents
 from .._retention.rules import RULE_SPEC, Rule, destinations, parse_rule
 from .._retention.space import Names
 from .._retention.users import Users
@@ -257,25 +258,29 @@ def apply(ready: RetentionPlan, progress: Progress) -> Outcome:
     except Day2Error as exc:
         problems.append(Problem("", "", str(exc)))
     progress.start("Applying tiers", sum(one.entry.bytes for one in ready.actions), "bytes")
-    for action in ready.actions:
-        entry = action.entry
-        user = users.of(entry)
-        if user:
-            skipped.append(Skipped(entry.rule, entry.path, user))
-            progress.advance(entry.bytes)
-            continue
+    with Parents(request.lock_timeout) as parents:
+        for action in ready.actions:
+            entry = action.entry
+            user = users.of(entry)
+            if user:
+                skipped.append(Skipped(entry.rule, entry.path, user))
+                progress.advance(entry.bytes)
+                continue
+            try:
+                freed = perform(action, request.archives.get(action.tier.destination), parents, users.of, names)
+            except (Day2Error, OSError) as exc:
+                problems.append(_problem_of(entry, exc))
+                continue
+            finally:
+                progress.advance(entry.bytes)
+            if freed is None:
+                notes.append(f"{entry.path} was gone before its turn came.")
+            else:
+                done.append(Done(action, freed))
         try:
-            archive = request.archives.get(action.tier.destination)
-            freed = perform(action, archive, request.lock_timeout, users.of, names)
-        except (Day2Error, OSError) as exc:
-            problems.append(_problem_of(entry, exc))
-            continue
-        finally:
-            progress.advance(entry.bytes)
-        if freed is None:
-            notes.append(f"{entry.path} was gone before its turn came.")
-        else:
-            done.append(Done(action, freed))
+            parents.finish()
+        except Day2Error as exc:
+            problems.append(Problem("", "", str(exc)))
     written = _write_configs(ready, problems)
     notes += [f"{one.path}: {one.effect}" for one in written]
     return Outcome(done, written, cleaned, skipped, problems, notes)

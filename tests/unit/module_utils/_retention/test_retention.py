@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -373,6 +374,19 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
         failed = failing(rule(tmp_path / "logs" / "*", {"tier": "remove"}))
     assert "Another run" in failed["problems"][0]["problem"]
     assert (tmp_path / "logs" / "a.log").exists()
+
+
+def test_a_locked_directory_is_waited_for_once(tmp_path: Path) -> None:
+    for number in range(20):
+        aged(tmp_path / "logs" / str(number), 10)
+        aged(tmp_path / "other" / str(number), 10)
+    began = time.monotonic()
+    with SecureDirectory(str(tmp_path / "logs")) as locked:
+        locked.lock(0)
+        failed = failing(rule(tmp_path / "*" / "*", {"tier": "remove"}), lock_timeout="300ms")
+    assert time.monotonic() - began < 3  # twenty times as long otherwise
+    assert len(failed["problems"]) == 20
+    assert os.listdir(tmp_path / "other") == []
 
 
 def test_nothing_is_written_in_check_mode(tmp_path: Path) -> None:
