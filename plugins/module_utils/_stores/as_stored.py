@@ -25,7 +25,8 @@ def as_stored(info: Info) -> Info:
     kinds = _KINDS.get(info.native)
     if kinds is None or info.document:
         return info
-    return info._replace(fields=tuple(field._replace(kind=kinds.get(field.kind, field.kind)) for field in info.fields))
+    fields = tuple(field._replace(kind=kinds.get(field.kind, field.kind), stored=True) for field in info.fields)
+    return info._replace(fields=fields)
 
 
 def for_same_type(info: Info, there: Info) -> Info:
@@ -40,9 +41,11 @@ def beside(info: Info, there: Info) -> Info:
     """The existing table as it takes the values of `info`, which may be of the same type of database."""
     if info.native != there.native or info.document:
         return there
-    known = {field.name: (field.native, field.kind) for field in info.fields}
-    stored = info.native == "sqlite" and as_stored(info) == info
-    return _stored_where(there, lambda old, new: stored or known.get(old.name) == (old.native, new.kind))
+    stored = {field.name: field.native for field in info.fields if field.stored}
+    return _stored_where(
+        there,
+        lambda old, _new: old.name in stored and (info.native == "sqlite" or stored[old.name] == old.native),
+    )
 
 
 def _stored_where(info: Info, alike: Callable[[Field, Field], bool]) -> Info:

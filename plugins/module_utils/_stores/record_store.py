@@ -39,6 +39,7 @@ class Field(NamedTuple):
     `size`: how many characters a text has at most; or digits, and how many of them behind the point; (): no limit.
     `declared`: the type that PostgreSQL should give it, where its kind does not say that.
     `column`: its name in the table, where that is another.
+    `stored`: values are as a database of the same type has them, whatever they are.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Field(NamedTuple):
     size: tuple[int, ...] = ()
     declared: str = ""
     column: str = ""
+    stored: bool = False
 
 
 class Index(NamedTuple):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from . import collection_note, sqlite_notes
@@ -288,13 +288,14 @@ def count_on(connection: sqlite3.Connection, info: Info) -> None:
         connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (counter, found[0]))
 
 
-def insert(info: Info, upsert: bool) -> str:
+def insert(info: Info, upsert: bool, placeholders: Sequence[str] = ()) -> str:
     """INSERT of one row."""
     info = info.stored
     names = [field.name for field in info.fields]
     if info.note.marker:
         names.append(info.note.marker)
-    statement = "INSERT INTO %s %s VALUES (%s)" % (identifier(info.name), _listed(names), ", ".join("?" * len(names)))
+    values = ", ".join(placeholders or "?" * len(names))
+    statement = "INSERT INTO %s %s VALUES (%s)" % (identifier(info.name), _listed(names), values)
     if not upsert:
         return statement
     others = [name for name in names if name not in info.key]

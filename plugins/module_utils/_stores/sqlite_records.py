@@ -28,7 +28,7 @@ from .sqlite_ddl import describe
 from .sqlite_file import connect, sqlite3, sqlite_errors
 from .sqlite_read import chunks
 from .sqlite_schema import fold, identifier
-from .sqlite_values import encoder, usual_rows
+from .sqlite_values import by_placeholders, encoder, usual_rows
 from .sqlite_versions import read_versions, take_step
 
 
@@ -287,7 +287,9 @@ class SqliteRecords:
         statement = sqlite_ddl.insert(info, upsert)
         with self._transaction() as connection:
             try:
-                connection.executemany(statement, rows)
+                stored = any(field.stored for field in info.fields)
+                for some, placeholders in by_placeholders(rows) if stored else [(rows, ())]:
+                    connection.executemany(sqlite_ddl.insert(info, upsert, placeholders), some)
             except sqlite3.IntegrityError as exc:
                 raise _violation(connection, statement, info=info, records=taken, rows=rows, exc=exc) from exc
             _keep(connection, info.name, position, self._wanted)

@@ -12,10 +12,10 @@ import contextlib
 import itertools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 from .._core.errors import InvalidRequest
 from .._core.tagged_json import decode as decode_json
@@ -118,6 +118,10 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+class AnyText(bytes):
+    """Text that is no UTF-8, which takes a CAST to be written."""
+
+
 def encoder(field: Field) -> Callable[[Any], Any]:
     """How to write values into a column, so that they are read as they were; raises Refused."""
     special = _ENCODERS.get(field.kind)
@@ -167,6 +171,17 @@ def usual_rows(info: Info, records: Sequence[Record]) -> Optional[list[tuple[Any
     return list(zip(*columns))
 
 
+def by_placeholders(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[Sequence[Sequence[Any]], Sequence[str]]]:
+    """The rows in their order, and the placeholders that they take in a statement (none: the usual ones)."""
+    for odd, some in itertools.groupby(rows, _any_texts):
+        taken = list(some)
+        yield taken, ["CAST(? AS TEXT)" if place in odd else "?" for place in range(len(taken[0]))] if odd else ()
+
+
+def _any_texts(row: Sequence[Any]) -> tuple[int, ...]:
+    return tuple([place for place, value in enumerate(row) if value.__class__ is AnyText])
+
+
 def _is_usual(field: Field, column: Sequence[Any]) -> bool:
     """Does SQLite keep all of these as they are?"""
     types = set(map(type, column))
@@ -189,11 +204,13 @@ _ENCODERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _text(field: Field, value: str) -> str:
+def _text(field: Field, value: str) -> Union[str, AnyText]:
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
+            if field.stored:
+                return AnyText(value.encode("utf-8", "surrogateescape"))
             raise Refused("the field %s has text that is not valid UTF-8" % field.name) from None
     if field.kind in (INTEGER, REAL, _NUMERIC) and _NUMBER.fullmatch(value):
         raise Refused("SQLite would make a number of the text in the field %s" % field.name)

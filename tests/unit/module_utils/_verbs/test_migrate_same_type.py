@@ -27,6 +27,7 @@ ODD = [
     "x'00ff'",
     "1.5",
     "NULL",
+    "CAST(x'41ff' AS TEXT)",
     "-9223372036854775808",
     "9e999",
 ]
@@ -39,7 +40,10 @@ LITERALS = ['\'{"a":1,"a":2}\'', "'1.50'", "'2024-01-01T00:00:00'", "'null'"]
 
 def content(store: Store, table: str) -> list[object]:
     columns = [row[1] for row in sql(store, "PRAGMA table_info(%s)" % table)]
-    values = ", ".join("typeof({0}), quote({0})".format('"%s"' % name) for name in columns)
+    values = ", ".join(
+        "typeof({0}), iif(typeof({0}) IN ('text', 'blob'), hex({0}), quote({0}))".format('"%s"' % name)
+        for name in columns
+    )
     return [
         sql(store, "SELECT %s FROM %s ORDER BY 1, 2" % (values, table)),
         sql(store, "SELECT sql FROM sqlite_master ORDER BY name"),
