@@ -56,7 +56,9 @@ options:
   state:
     description:
       - V(migrated), the target has the source's records.
-      - V(reverted), the target is brought back to the safety backup of the last migration into it that O(repository) knows of.
+      - V(reverted), the collections that the last run into the target has written are brought back to what they were before.
+        Those that it created are dropped. O(repository) records each run that was given it. After a run with
+        O(safety_backup=false) into collections that held records the task fails.
     type: str
     choices: [migrated, reverted]
     default: migrated
@@ -71,6 +73,18 @@ options:
         neither limit.
     type: str
     choices: [fail, merge, replace]
+    default: fail
+  unfinished:
+    description:
+      - What to do when the target holds an unfinished migration of a collection from another source, or with other options
+        that decide which records it has, such as O(on_existing) or O(shape).
+      - V(fail), nothing, in check mode too. V(restart), discard it and start again; for a database that needs
+        O(on_existing=replace), as records of the two migrations cannot be told apart.
+      - A migration with the same source and options is always continued, whatever O(only) selects. If the source was
+        written since, its collection is migrated again from the beginning. Either keeps the safety backup that was made when
+        the migration began.
+    type: str
+    choices: [fail, restart]
     default: fail
   batch_size:
     description: How many records are committed at a time.
@@ -242,7 +256,12 @@ migration:
       type: str
       sample: /opt/hostfactory/data/request_database.db
     resumed:
-      description: Whether an interrupted run was continued.
+      description: Whether an unfinished migration was continued.
+      type: bool
+      sample: false
+    restarted:
+      description: Whether a collection of an unfinished migration was begun again, as its source was written since, or as
+        O(unfinished=restart) asks for.
       type: bool
       sample: false
     total:
@@ -287,7 +306,7 @@ migration:
           type: int
           sample: 0
         removed:
-          description: Records that only the target had, and lost.
+          description: Records that only the target had and that were removed, in all runs of this migration.
           type: int
           sample: 0
         left:

@@ -132,8 +132,8 @@ unfinished:
   type: bool
   returned: success
   sample: false
-positions:
-  description: How far an interrupted migration has come, one entry for each collection that it has begun.
+checkpoints:
+  description: How far unfinished migrations have come, one entry for each collection that was begun.
   type: list
   elements: dict
   returned: success
@@ -142,6 +142,14 @@ positions:
       description: The collection.
       type: str
       sample: machines
+    source:
+      description: The store that is read.
+      type: str
+      sample: /opt/hostfactory/data/request_database.json
+    on_existing:
+      description: The value of O(day2.ops.migrate#module:on_existing) that it was begun with.
+      type: str
+      sample: replace
     done:
       description: Records that are committed in the target, or rejected.
       type: int
@@ -152,6 +160,10 @@ positions:
       sample: 3750
     rejected:
       description: Records that the target can't hold.
+      type: int
+      sample: 0
+    removed:
+      description: Records of the target that were removed since the migration began.
       type: int
       sample: 0
 same:

@@ -136,7 +136,7 @@ def test_a_migration_that_is_throttled_for_ever_ends_and_is_continued(
     stopped = run("migrate", migration)
     told = r"the DynamoDB table f_data \(\d+ records from the key id=r\d+\): .*(throttled|unprocessed)"
     assert re.search(told, stopped.error), stopped.error
-    done = run("migrate_info", {"source": source, "target": target}).result["positions"][0]["done"]
+    done = run("migrate_info", {"source": source, "target": target}).result["checkpoints"][0]["done"]
     assert done == 200
     server.fault = lambda operation, call: faults.NOTHING
     again = run("migrate", migration)

@@ -25,7 +25,7 @@ SUMS = "SHA256SUMS"
 DATA = "data"
 
 BACKUP = "backup"  # an ordinary one
-SAFETY = "safety"  # what a restore replaced: restored by its id only
+SAFETY = "safety"  # what a restore or migration replaced: restored by its id only; may have no data, see FORMAT.md
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -229,6 +229,8 @@ def _contradictions(
     names = [part.name for part in manifest.sources]
     if len(set(names)) < len(names):
         problems.append({"path": MANIFEST, "problem": "two of its sources have the same name"})
+    if manifest.kind != SAFETY and not all(part.files for part in manifest.sources):
+        problems.append({"path": MANIFEST, "problem": "a source has no data files"})
     paths = [one.path for one in manifest.files]
     if len(set(paths)) < len(paths):
         problems.append({"path": MANIFEST, "problem": "it lists a file twice"})

@@ -16,7 +16,7 @@ from .dynamodb_store import DynamodbRecords
 from .dynamodb_values import KeyField, Unstorable
 from .dynamodb_write import Request, prepared
 from .record_kinds import Summary
-from .record_store import BYTES, DECIMAL, INTEGER, REAL, TEXT, Account, Field, Info, Record, Refused, sort_out
+from .record_store import BYTES, DECIMAL, INTEGER, REAL, TEXT, Account, Field, Info, Record, Refused, Start, sort_out
 
 _TYPES = {TEXT: "S", INTEGER: "N", REAL: "N", DECIMAL: "N", BYTES: "B"}
 _KINDS = {"S": TEXT, "N": DECIMAL, "B": BYTES}
@@ -44,6 +44,7 @@ class DynamodbRecordStore:
         self.location = "dynamodb:%s" % "/".join(
             [one for one in place if one] + sorted((options.get("tables") or {}).values())
         )
+        self.identity = self.location
         self.notes: list[str] = []
         self._definitions: dict[str, Definition] = {}
         self._positions: dict[str, Any] = {}
@@ -162,19 +163,24 @@ class DynamodbRecordStore:
             self._positions[what] = self._native.positions(what)
         return self._positions[what]
 
-    def keep_position(self, collection: str, position: Any) -> None:
-        """See `RecordStore`."""
-        self._store(_MIGRATION).keep(collection, position)
+    def begin(self, starts: Sequence[Start]) -> None:
+        """See `RecordStore`. There are no commits: all tables first, so that an error leaves no position."""
+        for info, _clear, _position in starts:
+            self._ensure(info)
+        for info, _clear, position in starts:
+            self._keep(info.name, position)
 
-    def ensure(self, info: Info, clear: bool, position: Any) -> None:
-        """See `RecordStore`."""
+    def _ensure(self, info: Info) -> None:
         definition = parsed(info.statements[0]) if info.statements and not info.native else None
         if info.note.shape and info.name not in self._native.collections():
             note = info.note._replace(absent=(), marker="", document="")
             self._store(_NOTES).load(info.name)
             self._store(_NOTES).keep(info.name, {"of": list(info.key), "note": note._asdict()})
         self._native.ensure(info.name, self._key(info), definition)
-        self.keep_position(info.name, position)
+
+    def _keep(self, collection: str, position: Any) -> None:
+        if position is not None:
+            self._store(_MIGRATION).keep(collection, position)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `RecordStore`. Writing is always by key; a key that is there twice shows in the verification."""
@@ -189,16 +195,18 @@ class DynamodbRecordStore:
         _taken, requests, rejects = sort_out(info, records, storable)
         position = account(rejects)
         self._native.write_prepared(info.name, requests)
-        self.keep_position(info.name, position)
+        self._keep(info.name, position)
 
-    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
-        """See `RecordStore`."""
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
+        """See `RecordStore`. Removed twice is removed, so the count comes first."""
+        self._keep(info.name, position)
         self._native.delete(info.name, wanted)
 
-    def drop(self, info: Info) -> None:
+    def drop(self, infos: Sequence[Info]) -> None:
         """See `RecordStore`."""
-        self._native.drop(info.name)
-        self._store(_NOTES).forget(info.name)
+        for info in infos:
+            self._native.drop(info.name)
+            self._store(_NOTES).forget(info.name)
 
     def finish(self, infos: Sequence[Info]) -> None:
         """Nothing waits for the data."""

@@ -44,6 +44,7 @@ class JsonReader:
 
     def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1, exact: bool = False) -> None:
         self.path = self.location = files.resolve(path, InvalidRequest)
+        self.identity = "json:%s" % os.path.realpath(self.path)
         self.notes: list[str] = []
         self._keys = keys
         self._workers = workers
@@ -58,8 +59,10 @@ class JsonReader:
         self._old, self._looked = None, False
 
     def let_go(self) -> bool:
-        """It reads through one descriptor, which holds no lock."""
-        return False
+        """See `RecordStore`."""
+        looked = self._looked
+        self._close()
+        return looked
 
     def _source(self) -> Optional[OpenDocument]:
         """The document as it was when it was first looked at."""

@@ -21,18 +21,19 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from .._core import files, plain_json
 from .._core.errors import SourceError, TargetError
 from .._core.file_lock import FileLock
+from .._core.record_batches import batches
 from .._core.tagged_json import encode as encode_json
 from .collection_note import LIST, Note, as_wanted
 from .json_open import OpenDocument
 from .json_reader import JsonReader
 from .json_write import Writing, write_document
-from .record_store import INTEGER, JSON, POSITIONS, Account, Field, Info, Record
+from .record_store import INTEGER, JSON, POSITIONS, Account, Field, Info, Record, Start
 from .sql_schema import shaped
 from .sqlite_file import connect, sqlite3, sqlite_errors
 from .sqlite_records import SqliteRecords
@@ -155,59 +156,68 @@ class JsonRecords(JsonReader):
         if not os.path.exists(self._gathered):
             return {}
         if self._staging is not None:
-            return _begun(self._staging.positions(names))
+            return _positions(self._staging, names)
         # a reader beside the writer, who must be able to commit: never longer than for this look
         with SqliteRecords(self._gathered) as gathered:
             try:
-                return _begun(gathered.positions(names))
+                return _positions(gathered, names)
             except SourceError:
                 if os.path.exists(self._gathered):
                     raise
                 return {}  # it was published at this moment
 
-    def keep_position(self, collection: str, position: Any) -> None:
-        """See `RecordStore`."""
-        self._stage().keep_position(collection, position)
+    def begin(self, starts: Sequence[Start]) -> None:
+        """See `RecordStore`. What is to stay of the old document is copied before the positions are kept."""
+        here = as_wanted({info.name: info for info, _clear, _position in starts}, self._by_name())
+        for info, clear, _position in starts:
+            there = here.get(info.name) if not clear else None
+            if there is not None and there.key != info.key:
+                raise TargetError(
+                    "The collection %s has the key (%s), and in the target (%s)."
+                    % (info.name, ", ".join(info.key), ", ".join(there.key)),
+                    "Set primary_key for it, or on_existing=replace.",
+                )
+            self._copy(_held(info), there)
+        self._stage().keep([(_held(info).name, position) for info, _clear, position in starts])
 
-    def ensure(self, info: Info, clear: bool, position: Any) -> None:
-        """See `RecordStore`."""
-        staging, held = self._stage(), _held(info)
-        here = as_wanted({info.name: info}, {one.name: one for one in self.collections()})
-        if info.name in here and not clear and here[info.name].key != info.key:
-            raise TargetError(
-                "The collection %s has the key (%s), and in the target (%s)."
-                % (info.name, ", ".join(info.key), ", ".join(here[info.name].key)),
-                "Set primary_key for it, or on_existing=replace.",
-            )
+    def _by_name(self) -> dict[str, Info]:
+        return {one.name: one for one in self.collections()}
+
+    def _copy(self, held: Info, there: Optional[Info]) -> None:
+        """Gather the records of the old document, or none."""
+        staging = self._stage()
         if any(one.name == held.name for one in staging.collections()):
-            staging.drop(held)
-        staging.ensure(held, False, None)
-        if not clear and info.name in here:
-            batch: list[Record] = []
-            for record in self.read(here[info.name]):
-                batch.append(record)
-                if len(batch) == 1000:
-                    staging.write(held, batch, lambda rejects: None, False)
-                    batch = []
-            staging.write(held, batch, lambda rejects: None, False)
-        staging.keep_position(info.name, position)
+            staging.drop([held])
+        staging.begin([(held, False, None)])
+        for records in batches(self.read(there), 1000) if there is not None else ():
+            staging.write(held, records, lambda rejects: None, False)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `RecordStore`."""
         self._remove_new()
         self._stage().write(_held(info), records, account, upsert)
 
-    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
         """See `RecordStore`."""
         self._remove_new()
-        self._stage().delete(_held(info), wanted)
+        self._stage().delete(_held(info), wanted, position)
 
-    def drop(self, info: Info) -> None:
+    def drop(self, infos: Sequence[Info]) -> None:
         """See `RecordStore`."""
-        raise TargetError("A collection can't be taken out of %s alone." % self.path, "Restore the document whole.")
+        names = {info.name for info in infos}
+        if names.issuperset(info.name for info in self.collections()):
+            self._unlink(self.path)
+            return
+        self._stage()
+        self._write_new([], infos)
+        self._publish()
+        self._remove_gathered()
 
     def finish(self, infos: Sequence[Info]) -> None:
         """Write the new document beside the old one; it is read from here on."""
+        self._write_new(infos, ())
+
+    def _write_new(self, infos: Sequence[Info], without: Sequence[Info]) -> None:
         self._remove_new()
         old = self._source()
         with files.os_errors(TargetError, "Can't write", self._new):
@@ -215,8 +225,7 @@ class JsonRecords(JsonReader):
             try:
                 with os.fdopen(os.dup(fd), "wb", buffering=_CHUNK) as out:
                     encode = encode_json if self.exact else plain_json.encode
-                    writing = Writing(out, self._keys, lambda info: self._stage().read(_held(info)), encode)
-                    write_document(writing, infos, old)
+                    write_document(Writing(out, self._keys, self._records, encode), infos, old, without)
                 if old is not None:
                     owner = os.fstat(old.fd)
                     os.fchown(fd, owner.st_uid, owner.st_gid)
@@ -238,6 +247,10 @@ class JsonRecords(JsonReader):
         if os.path.lexists(self._gathered):
             self._remove_gathered()
 
+    def _records(self, info: Info) -> Iterator[Record]:
+        """What was gathered of a collection."""
+        return self._stage().read(_held(info))
+
     def _publish(self) -> None:
         if self._is_changed():
             raise TargetError(
@@ -257,18 +270,26 @@ class JsonRecords(JsonReader):
                     "The target was not changed. Run again.",
                 ) from None
             files.fsync_directory(os.path.dirname(self.path))
+        self._written.close()
+        self._written = None
+        self._close()  # what is read from here on is the new document
 
 
-def _begun(positions: dict[str, Any]) -> dict[str, Any]:
-    """Without those of collections that are being copied."""
-    return {name: position for name, position in positions.items() if position is not None}
+def _positions(gathered: SqliteRecords, names: Sequence[str]) -> dict[str, Any]:
+    by_table = {_table(name): name for name in names}
+    return {by_table[table]: position for table, position in gathered.positions(list(by_table)).items()}
+
+
+def _table(name: str) -> str:
+    """The table that a collection is gathered in."""
+    if not _TABLE.fullmatch(name) or name.startswith(POSITIONS):
+        return "^" + _CAPITAL.sub(lambda match: "^" + match[0].lower(), name)
+    return name
 
 
 def _held(info: Info) -> Info:
     """How the records are gathered: by their keys, whatever kinds these have, and in the order of a list."""
-    name, note = info.name, Note()
-    if not _TABLE.fullmatch(name) or name.startswith(POSITIONS):
-        name = "^" + _CAPITAL.sub(lambda match: "^" + match[0].lower(), name)
+    name, note = _table(info.name), Note()
     fields = [Field(one, JSON) for one in info.key]
     if info.note.shape == LIST and info.note.key:
         note = Note(LIST, key=info.note.key)

@@ -35,8 +35,13 @@ class Writing(NamedTuple):
         return ("%s: %s" % (encode_json(key), self.encode(value))).encode()
 
 
-def write_document(writing: Writing, infos: Sequence[Info], old: Optional[OpenDocument]) -> None:
-    """Write these collections, then what else the old document has."""
+def write_document(
+    writing: Writing, infos: Sequence[Info], old: Optional[OpenDocument], without: Sequence[Info] = ()
+) -> None:
+    """Write these collections, then what else the old document has.
+
+    :param without: collections of it that are left out.
+    """
     document = old.document if old is not None else None
     if len(infos) == 1 and infos[0].note.root and (document is None or document.members is None):
         _write_root(writing, infos[0])
@@ -52,7 +57,7 @@ def write_document(writing: Writing, infos: Sequence[Info], old: Optional[OpenDo
         out.write(separator + ("\n%s: " % encode_json(info.name)).encode())
         separator = b","
         _write_collection(writing, info)
-    for member in _others(infos, document):
+    for member in _others([*infos, *without], document):
         if old is not None:
             out.write(separator + ("\n%s: " % encode_json(member.name)).encode())
             separator = b","

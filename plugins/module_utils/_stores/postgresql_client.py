@@ -104,3 +104,14 @@ _HIDDEN_ROWS = (
 def identifier(name: str) -> str:
     """The name, quoted for SQL."""
     return '"%s"' % name.replace('"', '""')
+
+
+def server_and_database(connection: Any, options: Mapping[str, Any]) -> str:
+    """Which server it is, by its own number if we may see that, and which database."""
+    with errors(SourceError, "Can't look at the server"):
+        (seen,) = connection.execute("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')").fetchone()
+        number = "%s:%s" % (options.get("host") or "", options.get("port") or "")
+        if seen:
+            (number,) = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
+        (database,) = connection.execute("SELECT current_database()").fetchone()
+    return "%s/%s" % (number, database)

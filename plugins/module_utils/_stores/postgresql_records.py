@@ -24,7 +24,7 @@ from .postgresql_catalog import (
     partitioned,
     positions_table,
 )
-from .postgresql_client import connect, errors, identifier
+from .postgresql_client import connect, errors, identifier, server_and_database
 from .postgresql_ddl import listed, qualified
 from .postgresql_schema import SchemaTransaction
 from .postgresql_values import converted, converter, encoding_of, is_wide, lines, usual_lines, written_lines
@@ -47,6 +47,7 @@ from .record_store import (
     Record,
     Refused,
     Reject,
+    Start,
     sort_out,
 )
 from .schema_versions import Step
@@ -87,12 +88,20 @@ class PostgresqlRecords:
         self._schema: str = options.get("schema") or "public"
         self.location = "postgresql:%s/%s/%s" % (options.get("host") or "", options.get("database") or "", self._schema)
         self.notes: list[str] = []
+        self._identity = ""
         self._reader: Any = None
         self._writer: Any = None
         self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
         self._fresh = False  # the reader sees what was written
         self._wanted: set[str] = set()  # names that tables will have
         self._partitioned: set[str] = set()  # of the tables that were described
+
+    @property
+    def identity(self) -> str:
+        """See `RecordStore`."""
+        if not self._identity:
+            self._identity = "postgresql:%s/%s" % (server_and_database(self._read(), self._options), self._schema)
+        return self._identity
 
     def __enter__(self) -> PostgresqlRecords:
         return self
@@ -270,12 +279,9 @@ class PostgresqlRecords:
             rows = self._read().execute(query).fetchall()
         return {name: position for name, position in rows if name in names}
 
-    def keep_position(self, collection: str, position: Any) -> None:
-        """See `RecordStore`."""
-        with self._transaction("Can't keep the position of %s" % collection) as connection:
-            self._keep(connection, collection, position)
-
     def _keep(self, connection: Any, collection: str, position: Any) -> None:
+        if position is None:
+            return
         name = positions_table(connection, self._schema)
         if name is None:
             name = make_positions_table(connection, self._schema, self._wanted)
@@ -295,20 +301,18 @@ class PostgresqlRecords:
         with self._transaction("Can't change the schema %s" % self._schema) as connection:
             return take_step(connection, self._schema, step, statements)
 
-    def ensure(self, info: Info, clear: bool, position: Any) -> None:
+    def begin(self, starts: Sequence[Start]) -> None:
         """See `RecordStore`."""
-        with self._transaction("Can't make the table %s" % info.name) as connection:
-            stored = info.stored
-            table = qualified(self._schema, stored.name)
-            taken = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0] is not None
-            found = (
-                [one for one in describe(connection, self._schema) if one.stored.name == stored.name] if taken else []
-            )
-            if found:
-                sql_schema.check_fits(stored, found[0].stored, _same)
-            else:
-                connection.execute(postgresql_ddl.create_table(info, self._schema))
-            self._keep(connection, info.name, position)
+        with self._transaction("Can't make the tables") as connection:
+            there = {one.stored.name: one for one in describe(connection, self._schema)}
+            for info, _clear, _position in starts:
+                found = there.get(info.stored.name)
+                if found is not None:
+                    sql_schema.check_fits(info.stored, found.stored, _same)
+                else:
+                    connection.execute(postgresql_ddl.create_table(info, self._schema))
+            for info, _clear, position in starts:
+                self._keep(connection, info.name, position)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `RecordStore`."""
@@ -334,7 +338,7 @@ class PostgresqlRecords:
                 connection.execute(_upsert(table, info))
             self._keep(connection, info.name, position)
 
-    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
         """See `RecordStore`."""
         fields = {field.name: field for field in info.fields}
         where = " AND ".join("%s = %%s" % identifier(name) for name in info.stored.key)
@@ -346,11 +350,13 @@ class PostgresqlRecords:
                 "DELETE FROM %s WHERE %s" % (self._own_rows(info), where),
                 [[converted(fields[name], value) for name, value in zip(info.key, key)] for key in wanted],
             )
+            self._keep(connection, info.name, position)
 
-    def drop(self, info: Info) -> None:
+    def drop(self, infos: Sequence[Info]) -> None:
         """See `RecordStore`."""
-        with self._transaction("Can't drop the table %s" % info.name) as connection:
-            connection.execute("DROP TABLE %s" % qualified(self._schema, info.stored.name))
+        names = ", ".join(qualified(self._schema, info.stored.name) for info in infos)
+        with self._transaction("Can't drop the tables") as connection:
+            connection.execute("DROP TABLE %s" % names)
 
     def finish(self, infos: Sequence[Info]) -> None:
         """See `RecordStore`."""

@@ -146,6 +146,11 @@ class Odd(NamedTuple):
 
 Account = Callable[[list[Reject]], Any]
 
+# A collection, whether what it holds is not wanted, and its position, or None for none. The second only counts where
+# the content is replaced as a `whole`: elsewhere deleting a record that will be written again could take with it what
+# points to it.
+Start = tuple[Info, bool, Any]
+
 
 class RecordStore(Protocol):
     """Opened by `with`. Leaving the block ends readings and rolls back what is not committed."""
@@ -158,6 +163,10 @@ class RecordStore(Protocol):
     whole: bool  # the new content takes the place of the old one at once, in `forget`
     columns: bool  # a missing field and null are the same
     takes_text: bool  # `write` is faster with records that are `Written`
+
+    @property
+    def identity(self) -> str:
+        """The same for the same store, however it is reached."""
 
     def __enter__(self) -> RecordStore: ...
 
@@ -224,16 +233,10 @@ class RecordStore(Protocol):
     def positions(self, names: Sequence[str]) -> dict[str, Any]:
         """The positions of an unfinished migration, of those of these names that have one."""
 
-    def keep_position(self, collection: str, position: Any) -> None:
-        """Commit a position alone."""
+    def begin(self, starts: Sequence[Start]) -> None:
+        """Make the collections that are missing, and keep all positions: one commit, where the store has commits.
 
-    def ensure(self, info: Info, clear: bool, position: Any) -> None:
-        """Make the collection unless it is there. Committed together with the position.
-
-        :param clear: what it holds is not wanted; only for a store whose content is replaced as a `whole`. In others
-            deleting a record that will be written again could take with it what points to it.
-
-        :raises TargetError: it is there with another schema.
+        :raises TargetError: one is there with another schema.
         """
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
@@ -244,11 +247,11 @@ class RecordStore(Protocol):
         :raises TargetError: naming collection and key.
         """
 
-    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
-        """Remove records by their keys."""
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
+        """Remove records by their keys; committed together with the position, if there is one."""
 
-    def drop(self, info: Info) -> None:
-        """Remove a collection with everything in it."""
+    def drop(self, infos: Sequence[Info]) -> None:
+        """Remove collections with everything in them."""
 
     def finish(self, infos: Sequence[Info]) -> None:
         """Add what waits for the data (indexes, foreign keys, sequences). Readings show the result from here on.

@@ -22,7 +22,7 @@ from .._core.tagged_json import encode as encode_json
 from . import gaps, sql_schema, sqlite_ddl, sqlite_notes, sqlite_shared, sqlite_sizes
 from .collection_note import LIST
 from .record_kinds import Kinds, Summary
-from .record_store import POSITIONS, Account, Info, Record, Refused, Reject, key_of, sort_out
+from .record_store import POSITIONS, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
 from .schema_versions import Step
 from .sqlite_ddl import describe
 from .sqlite_file import connect, sqlite3, sqlite_errors
@@ -45,6 +45,7 @@ class SqliteRecords:
 
     def __init__(self, path: str, ordered: bool = True, workers: int = 1) -> None:
         self.path = self.location = path
+        self.identity = "sqlite:%s" % os.path.realpath(path)
         self._ordered = ordered
         self._workers = workers
         self._reader: Optional[sqlite3.Connection] = None
@@ -247,11 +248,6 @@ class SqliteRecords:
             rows = connection.execute("SELECT collection, position FROM %s" % identifier(table))
             return {name: decode_json(text) for name, text in rows if name in names}
 
-    def keep_position(self, collection: str, position: Any) -> None:
-        """See `RecordStore`."""
-        with self._transaction() as connection:
-            _keep(connection, collection, position, self._wanted)
-
     def versions(self) -> dict[int, str]:
         """See `Versioned`."""
         connection = self._open_reader()
@@ -265,16 +261,25 @@ class SqliteRecords:
         with self._transaction() as connection:
             return take_step(connection, self.path, step, statements)
 
-    def ensure(self, info: Info, clear: bool, position: Any) -> None:
+    def keep(self, positions: Sequence[tuple[str, Any]]) -> None:
+        """Commit positions alone."""
+        with self._transaction() as connection:
+            for collection, position in positions:
+                _keep(connection, collection, position, self._wanted)
+
+    def begin(self, starts: Sequence[Start]) -> None:
         """See `RecordStore`."""
         with self._transaction() as connection:
-            found = [one for one in describe(connection)[0] if fold(one.stored.name) == fold(info.stored.name)]
-            if found:
-                sql_schema.check_fits(info.stored, found[0].stored, fold)
-            else:
+            there = {fold(one.stored.name): one for one in describe(connection)[0]}
+            for info, _clear, _position in starts:
+                found = there.get(fold(info.stored.name))
+                if found is not None:
+                    sql_schema.check_fits(info.stored, found.stored, fold)
+                    continue
                 for statement in sqlite_ddl.create(info):
                     connection.execute(statement)
-            _keep(connection, info.name, position, self._wanted)
+            for info, _clear, position in starts:
+                _keep(connection, info.name, position, self._wanted)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `RecordStore`."""
@@ -294,7 +299,7 @@ class SqliteRecords:
                 raise _violation(connection, statement, info=info, records=taken, rows=rows, exc=exc) from exc
             _keep(connection, info.name, position, self._wanted)
 
-    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]]) -> None:
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
         """See `RecordStore`."""
         fields = {field.name: field for field in info.fields}
         encoders = [encoder(fields[name]) for name in info.key]
@@ -302,11 +307,13 @@ class SqliteRecords:
         rows = [[encode(value) for encode, value in zip(encoders, key)] for key in wanted]
         with self._transaction() as connection:
             connection.executemany("DELETE FROM %s WHERE %s" % (identifier(info.stored.name), where), rows)
+            _keep(connection, info.name, position, self._wanted)
 
-    def drop(self, info: Info) -> None:
+    def drop(self, infos: Sequence[Info]) -> None:
         """See `RecordStore`."""
         with self._transaction() as connection:
-            connection.execute("DROP TABLE %s" % identifier(info.stored.name))
+            for info in infos:
+                connection.execute("DROP TABLE %s" % identifier(info.stored.name))
 
     def finish(self, infos: Sequence[Info]) -> None:
         """See `RecordStore`."""
@@ -339,6 +346,8 @@ class SqliteRecords:
 
 
 def _keep(connection: sqlite3.Connection, collection: str, position: Any, wanted: AbstractSet[str]) -> None:
+    if position is None:
+        return
     table = sqlite_notes.positions_table(connection) or sqlite_notes.make_positions_table(connection, wanted)
     connection.execute(
         "INSERT OR REPLACE INTO %s VALUES (?, ?)" % identifier(table), (collection, encode_json(position))

@@ -24,9 +24,11 @@ from .._stores.plain_records import plain_view
 from .._stores.record_registry import argument_spec, open_records
 from .._stores.record_store import RecordStore
 from .arguments import COMPRESSION, duration
+from .migrate_checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART, RESUME
 from .migrate_plan import Plan, Request, foreseen, look
 from .migrate_report import refusal, report
 from .migrate_survey import Reference, dangling, parse_reference
+from .migrate_way_back import THIS
 
 _NAMED = 5  # rejects in a message
 _STORE = {"type": "dict", "options": argument_spec()}
@@ -49,6 +51,7 @@ ARGUMENTS: dict[str, Any] = {
         },
         shape={"type": "str", "choices": ["columns", "document"], "default": "columns"},
         on_existing={"type": "str", "choices": ["fail", "merge", "replace"], "default": "fail"},
+        unfinished={"type": "str", "choices": ["fail", "restart"], "default": "fail"},
         target_tables={"type": "str", "choices": ["auto", "create", "existing"], "default": "auto"},
         types={"type": "dict"},
         odd={"type": "str", "choices": ["fail", "reject", "wider"]},
@@ -114,7 +117,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         workers = params["workers"] or usual_number()
         target = stack.enter_context(open_records(params["target"], keys, workers))
         if not check and not restores:
-            _claim(target, duration(params["lock_timeout"]))
+            claim(target, duration(params["lock_timeout"]))
             target.recover()
         if params["state"] == "reverted":
             from .migrate_safety import revert  # what reads backups is only needed here
@@ -145,13 +148,16 @@ def _migrate(
         raise InvalidRequest("target_tables=existing is for a target of type postgresql.")
     ready = plan(request, source, target, check=check, scratch=scratch, progress=progress)
     if check or not any(job.changes for job in ready.jobs):
+        stale = [job.source.name for job in ready.jobs if job.state is not None]
+        if stale and not check:  # of a document that was completed otherwise
+            target.forget(stale)
         return report(ready, check=check)
     from .migrate_apply import apply
 
     return report(ready, *apply(ready))
 
 
-def _claim(target: RecordStore, timeout: float) -> None:
+def claim(target: RecordStore, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while not target.claim():
         if time.monotonic() >= deadline:
@@ -162,18 +168,40 @@ def _claim(target: RecordStore, timeout: float) -> None:
         time.sleep(0.1)
 
 
-def saved(request: Request, target: RecordStore, holds: bool, progress: Progress) -> Optional[str]:
-    """The id of a safety backup of the target, when it holds anything and nobody has declined one."""
-    params = request.params
-    if not (params["safety_backup"] and holds):
+def ways_of(request: Request, holding: Mapping[str, bool]) -> dict[str, str]:
+    """How collections that exist get back to what they are, by whether they hold records."""
+    saved_here = THIS if request.params["safety_backup"] else DECLINED
+    return {name: saved_here if holds else EMPTY for name, holds in holding.items()}
+
+
+def saved(
+    request: Request,
+    target: RecordStore,
+    ways: Mapping[str, str],
+    progress: Progress,
+    *,
+    always: bool = False,
+    whole: str = "",
+) -> Optional[str]:
+    """Publish the way back, and with it what the target holds, if a collection needs that.
+
+    :param ways: see `WayBack`; so is `whole`.
+    :param always: keep what the target holds, whatever the ways are.
+    :returns: the id of the backup, if it has data.
+    """
+    data = request.params["safety_backup"] and (always or THIS in ways.values() or whole == THIS)
+    if data:
+        check_repository(request, target)
+    elif not request.params["repository"]:
         return None
-    check_repository(request, target)
     from .migrate_safety import save
 
+    way = {"collections": dict(ways), **({"whole": whole} if whole else {})}
     try:
-        return str(save(safety_of(request), target, params["target"], progress).id)
+        manifest = save(safety_of(request), target, request.params["target"], way, progress, data=data)
     except SourceError as exc:
         raise TargetError("The safety backup of the target failed: %s" % exc.message, "Nothing was changed.") from exc
+    return str(manifest.id) if data else None
 
 
 def check_repository(request: Request, target: RecordStore) -> None:
@@ -199,14 +227,33 @@ def plan(
     request: Request, source: RecordStore, target: RecordStore, *, check: bool, scratch: str, progress: Progress
 ) -> Plan:
     """Read both sides and find out what would change. Raises whatever speaks against it."""
-    ready = look(request, source, target, scratch, progress)
+    ready = look(request, source, target, scratch, progress, refuse=True)
     if check:
         ready = foreseen(ready)
     if any(job.changes for job in ready.jobs):
         target.check_writable([job.target for job in ready.jobs], _needed(ready))
     _check_allowed(ready)
+    if THIS in ways_back(ready).values() or must_be_kept(ready):
+        check_repository(request, target)
     _check_references(ready)
     return ready
+
+
+def ways_back(ready: Plan) -> dict[str, str]:
+    """How each collection that is written gets back to what it was: of one under way, what was kept when it began."""
+    jobs = [job for job in ready.jobs if job.changes]
+    ways = ways_of(ready.request, {job.source.name: bool(job.held) for job in jobs})
+    for job in jobs:
+        if job.state is not None and job.verdict != NEW:
+            ways[job.source.name] = job.state.way
+        elif not job.there:
+            ways[job.source.name] = CREATED
+    return ways
+
+
+def must_be_kept(ready: Plan) -> bool:
+    """Will records be removed that the application may have added since the first backup?"""
+    return any(job.verdict == RESTART and job.comparison.removed for job in ready.jobs)
 
 
 def _needed(ready: Plan) -> int:
@@ -215,8 +262,10 @@ def _needed(ready: Plan) -> int:
     for job in ready.jobs:
         if job.changes and job.survey.records:
             # a document is made anew with all there is
-            again = job.comparison.left if ready.target.whole and job.position is None else 0
+            again = job.comparison.left if ready.target.whole and job.verdict != RESUME else 0
             wanted = job.comparison.added + job.comparison.changed + again
+            if job.verdict == RESUME and job.state is not None:
+                wanted = job.survey.records - job.state.done
             total += ready.source.bytes_of(job.source) * wanted // job.survey.records
     return total
 
@@ -227,12 +276,14 @@ def _check_allowed(ready: Plan) -> None:
         first = "; ".join("%s: %s" % pair for pair in one.reasons[:_NAMED])
         if job.comparison.rejected > ready.request.params["max_rejects"]:
             raise refusal(job.source.name, one.rejected, ready.request.params["max_rejects"], first)
-    if ready.request.mode != "fail" or ready.resumed is not None:
+    if ready.request.mode != "fail":
         return
     blocked = [
         job
         for job in ready.jobs
-        if job.changes and (job.comparison.left + job.comparison.changed + job.comparison.removed)
+        if job.changes
+        and job.verdict == NEW
+        and (job.comparison.left + job.comparison.changed + job.comparison.removed)
     ]
     if blocked:
         raise TargetError(

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import SourceError, TargetError
@@ -20,17 +20,19 @@ from .._core.tagged_json import encode as encode_json
 from .._stores.record_kinds import Summary
 from .._stores.record_store import Info, Record, Reject
 from .._stores.sql_schema import parents_first
-from .migrate import safety_of, saved
+from .migrate import must_be_kept, saved, ways_back
+from .migrate_checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identity_of
 from .migrate_compare import Comparison, compact, compare
-from .migrate_plan import OVERALL, Job, Plan, Request, check_as_planned, in_target
+from .migrate_plan import Job, Plan, Request, check_as_planned, in_target
 from .migrate_report import Check, Done, refusal
 from .migrate_survey import MODULUS, dangling
+from .migrate_way_back import THIS
 
 
 class _Written(NamedTuple):
     job: Job
     info: Info  # as the target has it
-    position: dict[str, Any]
+    state: State
     seconds: float
     written: int
 
@@ -38,24 +40,21 @@ class _Written(NamedTuple):
 def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
     """Write what differs. Returns what was done, what was verified, and the id of the safety backup."""
     jobs = [job for job in ready.jobs if job.changes]
-    overall = ready.resumed
-    if overall is None:
-        overall = {"safety": _save(ready), "mode": ready.request.mode}
-        ready.target.keep_position(OVERALL, overall)
-    _prepare_tables(ready, jobs)
+    ways, safety = _save(ready)
+    states = _begin(ready, jobs, ways)
     listed = _listed_rejects(ready)
     by_name = {job.source.name: job for job in jobs}
     order = parents_first([job.target for job in jobs])
     found = {info.name: info for info in ready.target.collections()} if ready.target.columns else {}
-    written = [_write(ready, by_name[info.name], found.get(info.name), listed) for info in order]
+    written = [_write(ready, by_name[info.name], states[info.name], found.get(info.name), listed) for info in order]
     infos = [one.info for one in written]
     if ready.request.mode != "merge":
-        for one in reversed(written):
-            _remove_extra(ready, one)
+        written = [_remove_extra(ready, one) for one in reversed(written)][::-1]
     ready.progress.start("Completing %s" % ready.target.location)
     # with the source's keys and indexes, which the tables may still lack
     ready.target.finish([one.job.target for one in written])
-    checks = [_verify(ready, one) for one in written]
+    verified = [_verify(ready, one) for one in written]
+    checks, written = [check for check, _one in verified], [one for _check, one in verified]
     checks += _references(ready, infos)
     failed = [check.message for check in checks if not check.ok]
     if failed:
@@ -65,86 +64,96 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
             {"validation": [check._asdict() for check in checks]},
         )
     ready.source.check_unchanged()
-    # the mark of the whole last: a run that is killed in between is continued, not refused
-    names = [job.source.name for job in ready.jobs]
-    others = [] if ready.target.whole else [one.name for one in ready.target.collections() if one.name not in names]
-    # collections that this run was not asked for (`only`) may wait to be continued, too
-    ready.target.forget(names if ready.target.positions(others) else [*names, OVERALL])
-    done = {one.job.source.name: Done(one.written, one.position["rejected"], one.seconds) for one in written}
-    return [done.get(job.source.name, Done(0, 0, 0.0)) for job in ready.jobs], checks, overall["safety"]
+    # published, and only then forgotten: a run that is killed in between is continued, not refused
+    ready.target.forget([job.source.name for job in jobs])
+    done = {
+        one.job.source.name: Done(one.written, one.state.rejected, one.seconds, one.state.removed) for one in written
+    }
+    return [done.get(job.source.name, Done(0, 0, 0.0)) for job in ready.jobs], checks, safety
 
 
-def _save(ready: Plan) -> Optional[str]:
-    """The safety backup, when the target holds anything."""
-    existing = ready.target.collections()
-    backup = saved(ready.request, ready.target, bool(existing and ready.held), ready.progress)
+def _save(ready: Plan) -> tuple[dict[str, str], Optional[str]]:
+    """Publish the way back. Returns the way of each collection, and the backup that has what the target held."""
+    ways = ways_back(ready)
+    backup = saved(ready.request, ready.target, ways, ready.progress, always=must_be_kept(ready))
     if backup is not None and ready.target.type == "sqlite":  # whose snapshot ended for the backup
         check_as_planned(ready)
-    if ready.request.params["repository"]:
-        from .migrate_safety import remember
-
-        names = {info.name for info in existing}
-        created = [job.source.name for job in ready.jobs if job.source.name not in names]
-        remember(safety_of(ready.request), ready.target.location, backup, created)
-    return backup
+    kept = {name: backup if way == THIS and backup is not None else way for name, way in ways.items()}
+    older = sorted(set(kept.values()) - {CREATED, EMPTY, DECLINED})
+    return kept, backup or (older[0] if older else None)
 
 
-def _prepare_tables(ready: Plan, jobs: list[Job]) -> None:
-    """Make the collections that are missing.
+def _begin(ready: Plan, jobs: list[Job], ways: Mapping[str, str]) -> dict[str, State]:
+    """Make the collections that are missing, and say of each whose rows it will have.
 
     What is in a table is not removed to be written again: others may point to it, and go with it. Records are put over
     it, and what is too much is removed in the end. A document takes the old one's place as a whole.
     """
     anew = ready.target.whole and ready.request.mode != "merge"
+    states, starts = {}, []
     for job in jobs:
-        if job.position is None:
-            ready.target.ensure(job.target, anew and job.there, _start(job, anew or not job.held))
+        if job.verdict == RESUME and job.state is not None:
+            states[job.source.name] = job.state
+            continue
+        fresh = anew or not (job.there if job.verdict == RESTART else job.held)
+        state = states[job.source.name] = _start(ready, job, fresh, ways[job.source.name])
+        starts.append((job.target, anew and job.there, state.document()))
+    if starts:
+        ready.target.begin(starts)
+    return states
 
 
-def _start(job: Job, fresh: bool) -> dict[str, Any]:
-    """The position before the first record. `fresh`: the target's collection held none."""
-    read = job.survey
-    return {
-        "source": read.hexdigest(),
-        "count": read.records,
-        "done": 0,
-        "rejected": 0,
-        "digest": "0",
-        "fresh": fresh,
-        "made": job.made,
-    }
+def _start(ready: Plan, job: Job, fresh: bool, way: str) -> State:
+    """The checkpoint before the first record. `fresh`: the target's collection holds none."""
+    read, one = job.survey, job.comparison
+    before = job.state if job.verdict == RESTART else None
+    return State(
+        identity=identity_of(ready.request.params, ready.source.identity, job.source),
+        origin=ready.source.location,
+        source=read.hexdigest(),
+        records=read.records,
+        done=0,
+        rejected=0,
+        digest="0",
+        fresh=fresh,
+        created=job.made,
+        removed=before.removed if before is not None else 0,
+        planned=(one.added, one.changed, one.removed, one.left, one.rejected),
+        way=way,
+        was="%x" % job.present.digest if job.present is not None else "",
+    )
 
 
-def _write(ready: Plan, job: Job, there: Optional[Info], listed: frozenset[bytes]) -> _Written:
+def _write(ready: Plan, job: Job, state: State, there: Optional[Info], listed: frozenset[bytes]) -> _Written:
     """Write the rest of a collection, batch by batch.
 
     :param there: the table as the target has it.
     """
     name = job.source.name
-    position = dict(job.position or ready.target.positions([name])[name])
-    if position["done"] and not ready.source.stable:  # the order is another one now
-        position = _start(job, False)
-    upsert = ready.request.mode == "merge" or not position["fresh"]
+    if 0 < state.done < state.records and not ready.source.stable:  # the order is another one now
+        state = state._replace(done=0, rejected=0, digest="0", fresh=False)
+    upsert = ready.request.mode == "merge" or not state.fresh
     info = in_target(job.target, there) if there is not None else job.target
-    began, written = time.monotonic(), position["done"]
+    began, before = time.monotonic(), state.done
     ready.progress.start("Migrating %s" % name, job.survey.records, "records")
-    if position["done"] < job.survey.records:
+    if state.done < job.survey.records:
         chunks = ready.source.chunks(job.source, text=ready.target.takes_text)
-        for batch in regrouped(chunks, ready.request.params["batch_size"], position["done"]):
+        for batch in regrouped(chunks, ready.request.params["batch_size"], state.done):
 
             def account(rejects: list[Reject], size: int = len(batch)) -> dict[str, Any]:
-                _keep_rejects(ready, job, rejects, position["rejected"], listed)
-                total = int(position["digest"], 16) + sum(_digest(job, one.record) for one in rejects)
-                position.update(
-                    done=position["done"] + size,
-                    rejected=position["rejected"] + len(rejects),
+                nonlocal state
+                _keep_rejects(ready, job, rejects, state.rejected, listed)
+                total = int(state.digest, 16) + sum(_digest(job, one.record) for one in rejects)
+                state = state._replace(
+                    done=state.done + size,
+                    rejected=state.rejected + len(rejects),
                     digest="%x" % (total % MODULUS),
                 )
-                return position
+                return state.document()
 
             ready.target.write(info, batch, account, upsert)
-            ready.progress.update(position["done"])
-    return _Written(job, info, position, time.monotonic() - began, position["done"] - written)
+            ready.progress.update(state.done)
+    return _Written(job, info, state, time.monotonic() - began, state.done - before)
 
 
 def _digest(job: Job, record: Record) -> int:
@@ -185,7 +194,7 @@ def _listed_rejects(ready: Plan) -> frozenset[bytes]:
     Other migrations may write to the same file: nothing of it is taken back but half a line at its end.
     """
     path = ready.request.rejects
-    if ready.resumed is None or not path or not os.path.exists(path):
+    if not ready.resumed or not path or not os.path.exists(path):
         return frozenset()
     with os_errors(TargetError, "Can't go on with the rejects in", path):
         fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -204,22 +213,18 @@ def _mark(line: bytes) -> bytes:
     return hashlib.blake2b(line, digest_size=16).digest()
 
 
-def _verify(ready: Plan, one: _Written) -> Check:
+def _verify(ready: Plan, one: _Written) -> tuple[Check, _Written]:
     """Compare counts and digests, recomputed from the target; find the keys that differ, and repair them."""
     problem = _differs(ready, one)
     if problem is not None and ready.request.params["repair"]:
-        _repair(ready, one)
+        one = _repair(ready, one)
         problem = _differs(ready, one)
-    name, expected = one.job.source.name, one.job.survey.records - one.position["rejected"]
+    name, expected = one.job.source.name, one.job.survey.records - one.state.rejected
     if problem is None:
-        return Check(name, True, "%s: %d records, digests are the same." % (name, expected))
+        return Check(name, True, "%s: %d records, digests are the same." % (name, expected)), one
     keys = ", ".join("%s %s" % pair for pair in problem.keys)
-    return Check(
-        name,
-        False,
-        "%s: %d missing, %d different, %d too many (%s)."
-        % (name, problem.added, problem.changed, problem.removed, keys),
-    )
+    words = "%s: %d missing, %d different, %d too many (%s)."
+    return Check(name, False, words % (name, problem.added, problem.changed, problem.removed, keys)), one
 
 
 def _differs(ready: Plan, one: _Written) -> Optional[Comparison]:
@@ -254,9 +259,9 @@ def _same(one: _Written, known: Optional[Summary]) -> bool:
 
 def _equals(one: _Written, count: int, total: int) -> bool:
     """:param total: the sum of the digests of the records that the target has"""
-    total += int(one.position["digest"], 16)
+    total += int(one.state.digest, 16)
     wanted = one.job.survey
-    return (count + one.position["rejected"], total % MODULUS) == (wanted.records, wanted.digest)
+    return (count + one.state.rejected, total % MODULUS) == (wanted.records, wanted.digest)
 
 
 def _compare(ready: Plan, one: _Written, **listeners: Any) -> Comparison:
@@ -272,35 +277,43 @@ def _compare(ready: Plan, one: _Written, **listeners: Any) -> Comparison:
     )
 
 
-def _repair(ready: Plan, one: _Written) -> None:
+def _repair(ready: Plan, one: _Written) -> _Written:
     """Write what differs again, and remove what is too much."""
-    size = ready.request.params["batch_size"]
     differing: list[Record] = []
     extra: list[tuple[Any, ...]] = []
 
     def flush(least: int) -> None:
         if len(differing) >= least:
-            ready.target.write(one.info, differing, lambda rejects: one.position, True)
+            ready.target.write(one.info, differing, lambda rejects: one.state.document(), True)
             differing.clear()
 
     # What is written while it is compared would be read again.
     _compare(ready, one, differing=differing.append, extra=extra.append)
     flush(1)
     if ready.request.mode != "merge":
-        for start in range(0, len(extra), size):
-            ready.target.delete(one.info, extra[start : start + size])
+        one = _delete(ready, one, extra)
     ready.target.finish([one.job.target])
+    return one
 
 
-def _remove_extra(ready: Plan, one: _Written) -> None:
+def _remove_extra(ready: Plan, one: _Written) -> _Written:
     """Remove what the target held before and the source does not have."""
-    if one.position["fresh"]:
-        return
+    if one.state.fresh:
+        # of a document what is not wanted was never taken over
+        return one._replace(state=one.state._replace(removed=one.job.comparison.removed)) if ready.target.whole else one
     extra: list[tuple[Any, ...]] = []
     _compare(ready, one, extra=extra.append)
+    return _delete(ready, one, extra)
+
+
+def _delete(ready: Plan, one: _Written, extra: Sequence[tuple[Any, ...]]) -> _Written:
+    """Remove records by their keys; how many that are in all runs is committed with them."""
     size = ready.request.params["batch_size"]
     for start in range(0, len(extra), size):
-        ready.target.delete(one.info, extra[start : start + size])
+        some = extra[start : start + size]
+        one = one._replace(state=one.state._replace(removed=one.state.removed + len(some)))
+        ready.target.delete(one.info, some, one.state.document())
+    return one
 
 
 def _references(ready: Plan, infos: list[Info]) -> list[Check]:

@@ -26,11 +26,11 @@ from .._stores.record_kinds import Kinds
 from .._stores.record_store import JSON, Field, Info, RecordStore, Reject
 from .._stores.value_times import TimeOptions, zone_named
 from .arguments import duration
-from .migrate import check_repository, dangles, safety_of, saved
+from .migrate import check_repository, dangles, saved, ways_of
 from .migrate_apply import add_rejects
 from .migrate_compare import Comparison
 from .migrate_odd import Oddities
-from .migrate_plan import OVERALL, Job, Plan, Request, selected
+from .migrate_plan import Job, Plan, Request, selected
 from .migrate_report import Check, Done, report
 from .migrate_survey import MODULUS, Survey, dangling, survey
 from .migrate_types import Types, types_from
@@ -81,7 +81,7 @@ def existing_tables(request: Request, source: RecordStore, target: RecordStore) 
         return None
     names = {info.name for info in selected(request, source)}
     present = {info.name for info in target.collections()}
-    under_way = target.positions([OVERALL, *names])
+    under_way = target.positions(sorted(names))
     if request.params["target_tables"] == "existing":
         if under_way:
             raise TargetError(
@@ -309,13 +309,9 @@ def _written(move: _Move, found: Sequence[_Found], check: bool) -> tuple[Put, Op
 
 def _saved(move: _Move, found: Sequence[_Found]) -> Optional[str]:
     """The safety backup of what the tables hold."""
-    from .migrate_safety import remember
-
-    counts = [one.comparison for one in found]
-    holds = any(one.left or one.changed or one.removed for one in counts)
-    safety = saved(move.request, move.target, holds, move.progress)
-    if move.request.params["repository"]:
-        remember(safety_of(move.request), move.target.location, safety, [])
+    counts = {one.info.name: one.comparison for one in found if one.changes}
+    holding = {name: bool(one.left or one.changed or one.removed) for name, one in counts.items()}
+    safety = saved(move.request, move.target, ways_of(move.request, holding), move.progress)
     move.target.release()  # its locks would hold up ours
     return safety
 
@@ -343,12 +339,15 @@ def _result(
     check: bool,
 ) -> dict[str, Any]:
     jobs = [_job(one) for one in found]
-    ready = Plan(move.request, move.source, move.target, jobs, None, 0, move.scratch, move.progress)
+    ready = Plan(move.request, move.source, move.target, jobs, move.scratch, move.progress)
     changes = any(one.changes for one in found)
     if check or not changes:
         result = report(ready, check=check)
     else:
-        done = [Done(one.comparison.added + one.comparison.changed, len(one.rejects), 0.0) for one in found]
+        done = [
+            Done(one.comparison.added + one.comparison.changed, len(one.rejects), 0.0, one.comparison.removed)
+            for one in found
+        ]
         words = "%s: %d records, digests are the same."
         checks = [
             Check(one.info.name, True, words % (one.info.name, one.staged.records)) for one in found if one.changes
@@ -365,4 +364,4 @@ def _result(
 
 def _job(one: _Found) -> Job:
     read = Survey(one.staged.records + len(one.rejects), one.staged.digest % MODULUS, Kinds())
-    return Job(one.info, one.info, read, False, one.comparison, True, False, None, None)
+    return Job(one.info, one.info, read, False, one.comparison, True, False, None)

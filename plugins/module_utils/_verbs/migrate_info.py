@@ -19,8 +19,9 @@ from .._stores.record_registry import open_records
 from .._stores.record_store import RecordStore
 from .._stores.schema_versions import Versioned
 from .migrate import ARGUMENTS as MIGRATE
-from .migrate import request_from, safety_of
-from .migrate_plan import OVERALL, Request, look, wanted
+from .migrate import request_from
+from .migrate_checkpoint import CREATED, DECLINED, EMPTY, State, states_of
+from .migrate_plan import Request, look, wanted
 from .migrate_report import report
 
 _SHARED = (
@@ -90,40 +91,47 @@ def _compared(
 
 def _standing(request: Request, source: RecordStore, target: RecordStore) -> dict[str, Any]:
     names = [info.name for info in wanted(request, source)]
-    positions = target.positions([OVERALL, *names])
-    overall = positions.pop(OVERALL, None)
+    states = states_of(target.location, target.positions(names))
     return {
         "changed": False,
         "source": source.location,
         "target": target.location,
-        "unfinished": overall is not None,
-        "positions": [
-            {"name": name, "done": one["done"], "total": one["count"], "rejected": one["rejected"]}
-            for name, one in positions.items()
+        "unfinished": bool(states),
+        "checkpoints": [
+            {
+                "name": name,
+                "source": one.origin,
+                "on_existing": one.identity.mode,
+                "done": one.done,
+                "total": one.records,
+                "rejected": one.rejected,
+                "removed": one.removed,
+            }
+            for name, one in states.items()
         ],
         "same": None,
         "comparison": [],
-        "safety_backup": _safety_backup(request, target, overall),
+        "safety_backup": _safety_backup(request, target, states),
         "schema_version": max(target.versions(), default=None) if isinstance(target, Versioned) else None,
     }
 
 
-def _safety_backup(request: Request, target: RecordStore, overall: Optional[Mapping[str, Any]]) -> Optional[str]:
-    """What `state=reverted` would go back to."""
-    if not request.params["repository"]:
-        return overall["safety"] if overall is not None else None
-    from .migrate_safety import MIGRATIONS
+def _safety_backup(request: Request, target: RecordStore, states: Mapping[str, State]) -> Optional[str]:
+    """The backup that `state=reverted` would go back to, if it is one."""
+    if request.params["repository"]:
+        from .migrate_way_back import newest_way_back
 
-    safety = safety_of(request)
-    state = open_repository(request.params["repository"]).read_state(safety.name, MIGRATIONS)
-    backup: Optional[str] = state.get(target.location, {}).get("safety")
-    return backup
+        way = newest_way_back(open_repository(request.params["repository"]), request.name, target)
+        found = list(way.backups()) if way is not None else []
+    else:
+        found = sorted({state.way for state in states.values() if state.way not in (CREATED, EMPTY, DECLINED)})
+    return found[0] if found else None
 
 
 def _message(result: Mapping[str, Any]) -> str:
     if result["unfinished"]:
-        done = sum(one["done"] for one in result["positions"])
-        total = sum(one["total"] for one in result["positions"])
+        done = sum(one["done"] for one in result["checkpoints"])
+        total = sum(one["total"] for one in result["checkpoints"])
         return "The migration of %s to %s is unfinished: %d of %d records of the collections that it has begun." % (
             result["source"],
             result["target"],

@@ -21,11 +21,20 @@ from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStor
 from .._stores.sql_defaults import fitting
 from .._stores.sql_schema import alike, check_fits, marked, names_a_key, shaped
 from .._stores.table_names import like, named
+from .migrate_checkpoint import (
+    NEW,
+    REFUSE,
+    RESTART,
+    RESUME,
+    State,
+    check_unfinished,
+    identity_of,
+    judge,
+    states_of,
+)
 from .migrate_compare import LISTED, Comparison, compare
 from .migrate_survey import Reference, Survey, survey
 from .migrate_typed import check, settled, typed
-
-OVERALL = "*"  # the position of the migration as a whole
 
 
 class Request(NamedTuple):
@@ -41,7 +50,8 @@ class Request(NamedTuple):
 class Job(NamedTuple):
     """One collection: how it is in the source and will be in the target, and what is to be done.
 
-    `position` is where an interrupted run has come to; `there` whether the target has the collection.
+    `state` is where an unfinished migration has come to, `verdict` what becomes of that (see migrate_checkpoint.py),
+    `there` whether the target has the collection.
     """
 
     source: Info
@@ -52,7 +62,8 @@ class Job(NamedTuple):
     there: bool
     made: bool  # by this migration, if it is there
     present: Optional[Survey]  # the records in the target, where it was read
-    position: Optional[dict[str, Any]]
+    state: Optional[State] = None
+    verdict: str = NEW
 
     @property
     def held(self) -> int:
@@ -63,7 +74,7 @@ class Job(NamedTuple):
     def changes(self) -> bool:
         """Is anything to be written?"""
         one = self.comparison
-        return bool(one.added or one.changed or one.removed or not self.there or self.position)
+        return bool(one.added or one.changed or one.removed or not self.there or self.verdict != NEW)
 
 
 class Plan(NamedTuple):
@@ -73,14 +84,29 @@ class Plan(NamedTuple):
     source: RecordStore
     target: RecordStore
     jobs: Sequence[Job]
-    resumed: Optional[dict[str, Any]]
-    held: int  # records that the target's collections hold
     scratch: str
     progress: Progress
 
+    @property
+    def resumed(self) -> bool:
+        """Does it go on with an unfinished migration?"""
+        return any(job.verdict != NEW for job in self.jobs)
 
-def look(request: Request, source: RecordStore, target: RecordStore, scratch: str, progress: Progress) -> Plan:
-    """Read both sides and compare them, whatever may then be done."""
+
+def look(
+    request: Request,
+    source: RecordStore,
+    target: RecordStore,
+    scratch: str,
+    progress: Progress,
+    *,
+    refuse: bool = False,
+) -> Plan:
+    """Read both sides and compare them.
+
+    :param refuse: raise TargetError if an unfinished migration of another kind stands in the way; without, it is
+        looked at whatever may then be done.
+    """
     if source.type == target.type and source.location == target.location:
         raise InvalidRequest("Source and target are the same: %s." % source.location)
     infos = wanted(request, source)
@@ -90,7 +116,11 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
         existing = as_wanted({info.name: info for info in infos}, existing)
     if source.type == target.type:
         infos = [for_same_type(info, existing.get(info.name, info)) for info in infos]
-    positions = target.positions([OVERALL, *[info.name for info in infos]])
+    states = states_of(target.location, target.positions([info.name for info in infos]))
+    wishes = {info.name: identity_of(request.params, source.identity, info) for info in infos}
+    restart = request.params["unfinished"] == "restart" or not refuse
+    if refuse:
+        check_unfinished(target.location, states, wishes, restart=restart, atomic=target.whole)
     as_typed = typed(request.params, source, target, infos, existing=existing, progress=progress)
     source, problems = as_typed.source, list(as_typed.problems)
     found = [_surveyed(request, source, target, info=info, existing=existing, progress=progress) for info in infos]
@@ -102,23 +132,22 @@ def look(request: Request, source: RecordStore, target: RecordStore, scratch: st
     check(problems)
     source.check_unchanged()
     # a table that a killed run has made may still lack its indexes and foreign keys
-    ours = {name for name, position in positions.items() if position and position.get("made")}
+    ours = {name for name, state in states.items() if state.created}
     made = {info.name for info in infos if info.name not in existing or info.name in ours}
     finals, lost = _fitted(source, target, existing, {info.name: one[0] for info, one in zip(infos, found)}, made)
-    ready = Plan(request, source, target, (), positions.get(OVERALL), 0, scratch, progress)
+    ready = Plan(request, source, target, (), scratch, progress)
     jobs = []
     for info, (_final, loose, read) in zip(infos, found):
         name, there = info.name, existing.get(info.name)
-        position = positions.get(name)
-        if position is not None and not (position["source"] == read.hexdigest() and position["count"] == read.records):
-            position = None  # the source has changed since: this collection starts over
-        if there is None and not target.whole:
-            position = None  # somebody has removed it
+        state, wish, digest = states.get(name), wishes[name], (read.hexdigest(), read.records)
+        verdict = judge(state, wish, digest, restart=restart, atomic=target.whole)
+        if verdict == REFUSE or (verdict == RESUME and there is None and not target.whole):
+            verdict = RESTART  # only looked at; or somebody has removed it
         told = info._replace(peculiar=info.peculiar + lost.get(name, ()))
         every = Comparison(added=read.records)
-        job = Job(told, finals[name], read, loose, every, there is not None, name in made, None, position)
+        job = Job(told, finals[name], read, loose, every, there is not None, name in made, None, state, verdict)
         jobs.append(_compared(ready, job, there))
-    return ready._replace(jobs=jobs, held=sum(job.held for job in jobs))
+    return ready._replace(jobs=jobs)
 
 
 def _fitted(
@@ -151,13 +180,15 @@ def _fitted(
 def _compared(ready: Plan, job: Job, there: Optional[Info]) -> Job:
     """The collection, compared with what the target has of it."""
     read, source, target = job.survey, ready.source, ready.target
-    if job.position is not None:
-        done = job.position["done"]
-        return job._replace(comparison=Comparison(added=read.records - done, left=done))
+    if job.verdict == RESUME and job.state is not None and not target.whole:
+        return job._replace(comparison=Comparison(*job.state.planned))
     if there is None:
-        return job
+        return _atomic(job, "")
     there = _of_both(ready, job, there)
     present = survey(target, there, job.loose, ready.progress, kinds=False)
+    job = _atomic(job, "%x" % present.digest)
+    if job.verdict == RESUME and job.state is not None:
+        return job._replace(comparison=Comparison(*job.state.planned))
     if (present.records, present.digest) == (read.records, read.digest):
         return job._replace(comparison=Comparison(left=present.records), present=present)
     if not present.records:
@@ -175,6 +206,15 @@ def _compared(ready: Plan, job: Job, there: Optional[Info]) -> Job:
     if ready.request.mode == "merge":
         found = found._replace(left=found.left + found.removed, removed=0)
     return job._replace(comparison=found, present=present)
+
+
+def _atomic(job: Job, present: str) -> Job:
+    """What is in a document now is what it is made of: if that was written since, the collection is begun anew."""
+    if job.verdict == RESUME and job.state is not None:
+        if job.state.was != present:
+            return job._replace(verdict=NEW)
+        return job._replace(comparison=Comparison(*job.state.planned))
+    return job
 
 
 def _of_both(ready: Plan, job: Job, there: Info) -> Info:
@@ -204,7 +244,7 @@ def foreseen(ready: Plan) -> Plan:
 
 
 def _foreseen(ready: Plan, job: Job) -> Job:
-    if ready.target.whole or job.held or job.position is not None:  # takes all; was looked at; is under way
+    if ready.target.whole or job.held or job.verdict == RESUME:  # takes all; was looked at; is under way
         return job
     ready.progress.start("Looking what %s can hold of %s" % (ready.target.location, job.source.name), unit="records")
     count, rejected = 0, 0

@@ -22,6 +22,7 @@ class Done(NamedTuple):
     written: int
     rejected: int
     seconds: float
+    removed: int = 0
 
 
 class Check(NamedTuple):
@@ -57,7 +58,8 @@ def report(
     migration = {
         "source": ready.source.location,
         "target": ready.target.location,
-        "resumed": ready.resumed is not None,
+        "resumed": ready.resumed,
+        "restarted": any(job.verdict == "restart" for job in ready.jobs),
         "collections": rows,
         "total": sum(row["total"] for row in rows),
         "written": written,
@@ -129,8 +131,7 @@ def _unkept(job: Job, names: set[str]) -> list[str]:
 def _as_done(job: Job, done: Done) -> Job:
     """With what the target has refused of new records, which the plan did not know."""
     one = job.comparison
-    before = job.position["rejected"] if job.position is not None else one.rejected
-    refused = max(done.rejected - before, 0) if job.changes else 0
+    refused = max(done.rejected - one.rejected, 0) if job.changes else 0
     return job._replace(comparison=one._replace(added=one.added - refused, rejected=one.rejected + refused))
 
 
@@ -142,13 +143,21 @@ def _row(job: Job, done: Optional[Done], check: bool) -> dict[str, Any]:
         "done": 0 if check and job.changes else job.survey.records - (done.rejected if done else one.rejected),
         "added": one.added,
         "changed": one.changed,
-        "removed": one.removed,
+        "removed": _removed(job, done),
         "left": one.left,
         "rejected": done.rejected if done and job.changes else one.rejected,
         "rejects": [{"key": key, "reason": reason} for key, reason in one.reasons],
         "records_per_second": _rate(done.written, done.seconds) if done else 0.0,
         "digest": job.survey.hexdigest(),
     }
+
+
+def _removed(job: Job, done: Optional[Done]) -> int:
+    """How many records of the target are removed, in all runs of the migration."""
+    if done is not None and job.changes:
+        return done.removed
+    earlier = job.state.removed if job.verdict == "restart" and job.state is not None else 0
+    return job.comparison.removed + earlier
 
 
 def _rate(count: int, seconds: float) -> float:

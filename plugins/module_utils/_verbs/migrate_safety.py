@@ -9,14 +9,15 @@ import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 from .._core.compression import choose
+from .._core.compression.base import Compression
 from .._core.errors import TargetError
 from .._core.progress import Progress
 from .._core.record_batches import batches, digest_sum, layouts
 from .._core.scratch import scratch_directory
-from .._repository.base import Repository
+from .._repository.base import Repository, Staging
 from .._repository.manifest import SAFETY, Manifest
 from .._repository.reading import BackupCopy, load
 from .._stores.as_stored import as_stored
@@ -27,12 +28,12 @@ from .._stores.registry import STORES, open_store
 from .._stores.sql_schema import parents_first
 from . import restore
 from .arguments import NamedStore, duration
+from .migrate import claim
+from .migrate_checkpoint import CREATED, DECLINED, EMPTY
 from .migrate_compare import compare
-from .migrate_plan import OVERALL
 from .migrate_survey import MODULUS
-from .writing import check_apart, publish, take
-
-MIGRATIONS = "migrations"  # the state document: {location of the target: {"safety": id, "created": [names]}}
+from .migrate_way_back import WORDS, WayBack, newest_way_back, with_way, without_data
+from .writing import Taken, check_apart, publish, take
 
 
 class Safety(NamedTuple):
@@ -51,43 +52,96 @@ def store_of(target: RecordStore, options: Mapping[str, Any]) -> Store:
     return ExportStore(target)
 
 
-def save(safety: Safety, target: RecordStore, options: Mapping[str, Any], progress: Progress) -> Manifest:
-    """Back up what the target holds, as a safety backup."""
-    if options["type"] in STORES:
-        target.let_go()  # its store opens the same file
-    entry = NamedStore(options.get("path") or target.type, store_of(target, options))
-    entry = entry._replace(name=os.path.basename(entry.name))
-    check_apart(safety.repository, [entry] if options.get("path") else [])
+def save(
+    safety: Safety,
+    target: RecordStore,
+    options: Mapping[str, Any],
+    way: Mapping[str, Any],
+    progress: Progress,
+    *,
+    data: bool,
+) -> Manifest:
+    """Publish a safety backup that says how the target's collections get back.
+
+    :param way: see `WayBack`.
+    :param data: with what the target holds.
+    """
+    name = os.path.basename(options.get("path") or target.type)
     compression, _note = choose(safety.compression)
     now = datetime.now(timezone.utc)
-    progress.start("Backing up %s" % target.location, unit="bytes")
     with safety.repository.stage(safety.name) as staging:
-        taken = take([entry], staging=staging, scratch="", compression=compression, progress=progress)
-        return publish(staging, safety.name, taken, compression=compression, created=now, started=now, kind=SAFETY)
+        if data:
+            taken = _taken(safety, target, name, options, staging=staging, compression=compression, progress=progress)
+        else:
+            taken = without_data(target, name, options.get("path") or target.location)
+        taken = taken._replace(part=with_way(safety.repository, safety.name, taken.part, target, way))
+        return publish(staging, safety.name, [taken], compression=compression, created=now, started=now, kind=SAFETY)
 
 
-def remember(safety: Safety, location: str, backup: Optional[str], created: Sequence[str]) -> None:
-    """Keep what a way back needs."""
-    state = safety.repository.read_state(safety.name, MIGRATIONS)
-    state[location] = {"safety": backup, "created": list(created)}
-    safety.repository.write_state(safety.name, MIGRATIONS, state)
+def _taken(
+    safety: Safety,
+    target: RecordStore,
+    name: str,
+    options: Mapping[str, Any],
+    *,
+    staging: Staging,
+    compression: Compression,
+    progress: Progress,
+) -> Taken:
+    if target.type == "sqlite":
+        target.let_go()  # the backup opens the same file, which would drop its locks
+    entry = NamedStore(name, store_of(target, options))
+    check_apart(safety.repository, [entry] if options.get("path") else [])
+    progress.start("Backing up %s" % target.location, unit="bytes")
+    return take([entry], staging=staging, scratch="", compression=compression, progress=progress)[0]
 
 
 def revert(
     safety: Safety, target: RecordStore, params: Mapping[str, Any], check: bool, progress: Progress
 ) -> dict[str, Any]:
-    """Bring the target back to the safety backup of the last migration into it."""
-    entry = safety.repository.read_state(safety.name, MIGRATIONS).get(target.location, {})
-    backup = entry.get("safety")
-    if not backup:
+    """Bring the collections of the last run into the target back to what they were before.
+
+    :raises TargetError: there was none, or it ran without a safety backup.
+    """
+    way = newest_way_back(safety.repository, safety.name, target)
+    if way is None:
         raise TargetError(
-            "There is no safety backup of %s in the set %s." % (target.location, safety.name),
-            "The target held nothing before the migration: remove what was migrated into it."
-            if entry
-            else "Only a migration that ran with safety_backup can be reverted. Check name, repository and target.",
+            "No migration into %s is recorded in the set %s." % (target.location, safety.name),
+            "Only a migration that was given this repository can be reverted. Check name, repository and target.",
         )
+    declined = ["its schema"] if way.whole == DECLINED else way.named(DECLINED)
+    if declined:
+        raise TargetError(
+            "%s was migrated with safety_backup=false; %s can't be brought back."
+            % (target.location, ", ".join(declined)),
+            "Nothing was changed. Restore another backup of the target.",
+        )
+    if way.whole:
+        way = _of_all(way, target)
+    backups = way.backups()
+    if params["target"]["type"] in STORES and backups:
+        changed, diff = _restore(safety, target, way, params, check=check, progress=progress)
+    else:
+        changed, diff = _import(safety, target, way, params, check=check, progress=progress)
+    words = ("Would revert" if check else "Reverted") if changed else "Nothing to revert:"
+    what = "safety backup %s" % ", ".join(backups) if backups else "what it was before the migration"
+    return {
+        "changed": changed,
+        "msg": "%s %s %s %s." % (words, target.location, "to" if changed else "equals", what),
+        "safety_backup": next(iter(backups), None),
+        "diff": diff,
+    }
+
+
+def _restore(
+    safety: Safety, target: RecordStore, way: WayBack, params: Mapping[str, Any], *, check: bool, progress: Progress
+) -> tuple[bool, dict[str, str]]:
+    """From backups of the whole store: all of it if that is what the migration wrote, else only its collections."""
     options = params["target"]
-    if options["type"] in STORES:
+    backups = way.backups()
+    whole = list(backups) == [way.manifest.id] and _covers(target, way)
+    changed, before, after = False, "", ""
+    for backup, names in backups.items():
         result = restore.run(
             {
                 **{name: one.get("default") for name, one in restore.ARGUMENTS["argument_spec"].items()},
@@ -96,123 +150,162 @@ def revert(
                 "lock_timeout": safety.lock_timeout,
                 "target": {"type": options["type"], "path": options["path"]},
                 "backup": backup,
+                "only": None if whole else names,
                 "on_existing": "replace",
             },
             check,
             progress,
         )
-        changed = bool(result["changed"])
-        diff = result["diff"]
-    else:
-        with scratch_directory() as scratch:
-            changed, diff = _import(
-                safety,
-                target,
-                backup=backup,
-                created=entry["created"],
-                check=check,
-                progress=progress,
-                scratch=scratch,
-            )
-    words = ("Would revert" if check else "Reverted") if changed else "Nothing to revert:"
-    return {
-        "changed": changed,
-        "msg": "%s %s %s safety backup %s." % (words, target.location, "to" if changed else "equals", backup),
-        "safety_backup": backup,
-        "diff": diff,
-    }
+        changed = changed or bool(result["changed"])
+        before, after = before + result["diff"]["before"], after + result["diff"]["after"]
+    target.let_go()
+    # one backup alone has no collection that the migration made, and those that were empty as they were
+    rest = way._replace(ways={} if whole else {name: one for name, one in way.ways.items() if one in WORDS})
+    more, diff = _import(safety, target, rest, params, check=check, progress=progress, names=list(way.ways))
+    changed = changed or more
+    before, after = before + diff["before"], after + diff["after"]
+    return changed, {"before_header": "now", "after_header": "before the migration", "before": before, "after": after}
+
+
+def _of_all(way: WayBack, target: RecordStore) -> WayBack:
+    """The way back of a store whose schema has changed: all that it held.
+
+    :raises TargetError: it held nothing.
+    """
+    if way.whole == EMPTY:
+        raise TargetError(
+            "%s had no tables before its schema was changed." % target.location, "Nothing was changed. Drop its tables."
+        )
+    return way._replace(ways={one.name: way.manifest.id for one in way.manifest.sources[0].collections})
+
+
+def _covers(target: RecordStore, way: WayBack) -> bool:
+    """Is the run's own backup of nothing but what the run has written?"""
+    if way.whole:
+        return True
+    known = {one.name for one in way.manifest.sources[0].collections}
+    present = {info.name for info in target.collections()}
+    target.let_go()
+    return way.ways.keys() >= known | present
+
+
+class _Part(NamedTuple):
+    """A collection as it was, and its records, always in the same order."""
+
+    info: Info
+    chunks: Callable[..., Iterator[Sequence[Record]]]
+
+
+def _parts(safety: Safety, way: WayBack, before: Mapping[str, Info], progress: Progress) -> dict[str, _Part]:
+    """The collections that exports have or that were empty, by name."""
+    parts = {name: _Part(before[name], _nothing) for name in way.named(EMPTY) if name in before}
+    for backup, names in way.backups().items():
+        manifest = load(safety.repository, safety.name, backup)
+        source = manifest.sources[0]
+        copy = BackupCopy(safety.repository, safety.name, manifest, source, progress)
+        for number, info in enumerate(exported(source.details)):
+            if info.name in names:
+                parts[info.name] = _Part(info, functools.partial(_chunks, copy, number))
+    return parts
+
+
+def _nothing(*_ordered: bool) -> Iterator[Sequence[Record]]:
+    return iter(())
+
+
+def _chunks(copy: Copy, number: int, *_ordered: bool) -> Iterator[Sequence[Record]]:
+    with copy.open("%d.jsonl" % number) as reader:
+        yield from batches(lines(reader), 5000)
 
 
 def _import(
     safety: Safety,
     target: RecordStore,
+    way: WayBack,
+    params: Mapping[str, Any],
     *,
-    backup: str,
-    created: Sequence[str],
     check: bool,
     progress: Progress,
-    scratch: str,
+    names: Sequence[str] = (),
 ) -> tuple[bool, dict[str, str]]:
-    manifest = load(safety.repository, safety.name, backup)
-    part = manifest.sources[0]
-    copy = BackupCopy(safety.repository, safety.name, manifest, part, progress)
-    infos = exported(part.details)
+    """Bring back or drop collections one by one.
+
+    :param names: of collections whose checkpoints go, too.
+    """
+    if not check and params["target"].get("path"):  # else it is ours already
+        claim(target, duration(params["lock_timeout"]))
+        target.recover()
+    names = [*way.ways, *names]
+    unfinished = target.positions(names)
     before = {info.name: as_stored(info) for info in target.collections()}
-    dropped = [before[name] for name in created if name in before and name not in [info.name for info in infos]]
-    numbers = {info.name: number for number, info in enumerate(infos)}
-    wanted = {name: _digest_of(_chunks(copy, number, True)) for name, number in numbers.items()}
+    parts = _parts(safety, way, before, progress)
+    dropped = [before[name] for name in way.named(CREATED) if name in before]
+    wanted = {name: _digest_of(part.chunks()) for name, part in parts.items()}
     differing = [
-        info
-        for info in parents_first(infos)
+        parts[info.name]
+        for info in parents_first([part.info for part in parts.values()])
         if info.name not in before or _digest(target, before[info.name]) != wanted[info.name]
+    ]
+    if not check:
+        if dropped:
+            target.drop(dropped)
+        if differing:
+            _put_back(target, differing, duration(safety.lock_timeout), progress)
+        target.forget(names)  # there is nothing to go on with any more
+        for name, part in parts.items():
+            if _digest(target, part.info) != wanted[name]:
+                raise TargetError("The collection %s differs from its backup after all." % name)
+    told = [
+        "%s (%s)\n" % (part.info.name, "from the backup" if wanted[part.info.name] else "empty") for part in differing
     ]
     diff = {
         "before_header": "now",
-        "after_header": "backup %s" % backup,
-        "before": "".join("%s\n" % info.name for info in [*dropped, *differing]),
-        "after": "".join("%s (from the backup)\n" % info.name for info in differing),
+        "after_header": "before the migration",
+        "before": "".join("%s\n" % info.name for info in [*dropped, *[part.info for part in differing]]),
+        "after": "".join(told),
     }
-    if not check:
-        for info in dropped:
-            target.drop(info)
-        # an interrupted migration has left some; there is nothing to go on with any more
-        names = [OVERALL, *created, *numbers]
-        target.positions(names)
-        timeout = duration(safety.lock_timeout)
-        chunks = functools.partial(_chunks_of, copy, numbers)
-        if target.type != "postgresql" or not _at_once(target, differing, chunks, timeout, copy.progress):
-            _put_back(target, copy, [(numbers[info.name], info) for info in differing], scratch)
-        target.forget(names)
-        for info in infos:
-            if _digest(target, info) != wanted[info.name]:
-                raise TargetError("The collection %s differs from backup %s after all." % (info.name, backup))
-    return bool(differing or dropped), diff
+    return bool(differing or dropped or unfinished), diff
 
 
-def _at_once(*arguments: Any) -> bool:
-    from .migrate_put_back import put_back  # which needs what only PostgreSQL needs
+def _put_back(target: RecordStore, parts: Sequence[_Part], timeout: float, progress: Progress) -> None:
+    if target.type == "postgresql":
+        from .migrate_put_back import put_back  # which needs what only PostgreSQL needs
 
-    return put_back(*arguments)
+        by_name = {part.info.name: part for part in parts}
+        if put_back(target, [part.info for part in parts], lambda info: by_name[info.name].chunks(), timeout, progress):
+            return
+    with scratch_directory() as scratch:
+        _put_back_over(target, parts, scratch, progress)
 
 
-def _chunks_of(copy: Copy, numbers: Mapping[str, int], info: Info) -> Iterator[Sequence[Record]]:
-    return _chunks(copy, numbers[info.name], True)
-
-
-def _put_back(target: RecordStore, copy: Copy, parts: Sequence[tuple[int, Info]], scratch: str) -> None:
+def _put_back_over(target: RecordStore, parts: Sequence[_Part], scratch: str, progress: Progress) -> None:
     """Write the backup's records over those of the target, then remove what it does not have."""
-    for _number, info in parts:
-        target.ensure(info, False, None)
-    for number, info in parts:
-        _fill(target, info, copy, number)
-    for number, info in reversed(parts):
+    target.begin([(part.info, False, None) for part in parts])
+    for part in parts:
+        _fill(target, part)
+    for part in reversed(parts):
         extra: list[tuple[Any, ...]] = []
         compare(
-            functools.partial(_chunks, copy, number),
-            functools.partial(target.chunks, info),
-            info.key,
+            part.chunks,
+            functools.partial(target.chunks, part.info),
+            part.info.key,
             loose=False,
             refuses=lambda record: "",
             scratch=scratch,
-            progress=copy.progress,
+            progress=progress,
             extra=extra.append,
         )
-        target.delete(info, extra)
-    target.finish([info for _number, info in parts])
+        target.delete(part.info, extra)
+    target.finish([part.info for part in parts])
 
 
-def _chunks(copy: Copy, number: int, ordered: bool) -> Iterator[Sequence[Record]]:
-    with copy.open("%d.jsonl" % number) as reader:
-        yield from batches(lines(reader), 5000)
-
-
-def _fill(target: RecordStore, info: Info, copy: Copy, number: int) -> None:
+def _fill(target: RecordStore, part: _Part) -> None:
     def refused(rejects: list[Any]) -> None:
         if rejects:
-            raise TargetError("%s: a record of the backup can't be written: %s." % (info.name, rejects[0].reason))
+            raise TargetError("%s: a record of the backup can't be written: %s." % (part.info.name, rejects[0].reason))
 
-    for chunk in _chunks(copy, number, True):
-        target.write(info, chunk, refused, True)
+    for chunk in part.chunks():
+        target.write(part.info, chunk, refused, True)
 
 
 def _digest_of(chunks: Iterable[Sequence[Record]]) -> int:

@@ -11,7 +11,7 @@ from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.progress import Progress
 from .._stores.record_store import RecordStore
 from .._stores.schema_versions import TABLE, Step, Versioned, shown, steps_from
-from .migrate import safety_of, saved
+from .migrate import saved, ways_of
 from .migrate_plan import Request
 
 
@@ -36,11 +36,7 @@ def run_schema(request: Request, target: RecordStore, check: bool, progress: Pro
     if pending and not check:
         infos = target.collections()
         if any(step.version > baseline for step in pending):
-            safety = saved(request, target, bool(infos), progress)
-        if request.params["repository"]:
-            from .migrate_safety import remember
-
-            remember(safety_of(request), target.location, safety, [])
+            safety = saved(request, target, {}, progress, whole=ways_of(request, {"": bool(infos)})[""])
         taken = _take(target, pending, baseline, progress)
     return _report(target.location, steps, pending, taken, before=before, baseline=baseline, safety=safety, check=check)
 

@@ -207,6 +207,11 @@ def _match(request: Request, manifest: Manifest) -> list[tuple[NamedStore, Sourc
                 f"Backup {manifest.id} has no part called {entry.name}.",
                 "Set name of the target to one of: {}.".format(", ".join(sorted(parts))),
             )
+        if not part.files:
+            raise InvalidRequest(
+                f"Backup {manifest.id} has no data: it only says how a migration can be reverted.",
+                "Use migrate with state=reverted, or restore another backup.",
+            )
         if part.type != entry.store.type:
             raise InvalidRequest(
                 f"The backup's part {part.name} is of type {part.type}, the target of type {entry.store.type}.",

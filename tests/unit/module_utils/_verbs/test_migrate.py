@@ -568,7 +568,7 @@ def test_where_a_migration_stands(stores: Stores, kind: str, tmp_path: Path) -> 
     fill(source)
     only = ["templates", "requests", "Machines"]
     found = look(source, target, compare=True, only=only)
-    assert (found["same"], found["unfinished"], found["positions"]) == (False, False, [])
+    assert (found["same"], found["unfinished"], found["checkpoints"]) == (False, False, [])
     assert [one["added"] for one in found["comparison"]] == [2, 40, 60]
     if "path" in target:
         assert not os.path.exists(target["path"])
@@ -608,7 +608,17 @@ def test_a_migration_that_was_interrupted_is_seen(stores: Stores, monkeypatch: p
         run(source=source, target=target, only=["requests"])
     found = look(source, target, only=["requests"])
     assert found["unfinished"] is True
-    assert found["positions"] == [{"name": "requests", "done": 40, "total": 40, "rejected": 0}]
+    assert found["checkpoints"] == [
+        {
+            "name": "requests",
+            "source": source["path"],
+            "on_existing": "fail",
+            "done": 40,
+            "total": 40,
+            "rejected": 0,
+            "removed": 0,
+        }
+    ]
     assert "is unfinished: 40 of 40 records" in found["msg"]
 
 

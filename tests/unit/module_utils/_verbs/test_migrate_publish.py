@@ -88,7 +88,7 @@ def steps(hook: Callable[[str], None]) -> Iterator[None]:
 
         for name in ("rename", "unlink", "fsync"):
             watch(os, name)
-        for name in ("keep_position", "ensure", "write", "drop"):
+        for name in ("keep", "begin", "write", "drop", "delete"):
             watch(json_records.SqliteRecords, name)
         watch(json_records.JsonRecords, "_mark")
         watch(json_records, "write_document")

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checkpoint of a migration: for each collection, whose rows are being written into it, and how far that came.
+
+The target keeps it in the same commits as the rows. Matching is per collection and knows nothing of the selection, so
+that a run for some collections leaves the others to be continued. Rows of two migrations can't be told apart once they
+are in one table: another source, mode or shape is refused, unless all that is there is to be replaced anyway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import TargetError
+from .._stores.record_store import Info
+
+VERSION = 1
+NEW, RESUME, RESTART, REFUSE = "new", "resume", "restart", "refuse"
+# How a collection gets back to what it was, where no backup has it.
+CREATED, EMPTY, DECLINED = "created", "empty", "declined"
+# Options that decide what rows a collection has.
+_DECIDING = ("shape", "time_zone", "odd", "names")
+
+
+class Identity(NamedTuple):
+    """What one collection's migration is."""
+
+    source: str
+    mode: str
+    shape: str
+
+
+class State(NamedTuple):
+    """How far it is.
+
+    `origin`: the source, for people. `source`, `records`: digest and number of its records. `digest`: the sum of those
+    of rejects. `fresh`: the collection held no records. `created`: the migration has made it. `removed`: records of
+    the target that were removed since the migration began, in all runs. `planned`: what the first plan has counted.
+    `way`: the backup that has the collection as it was, or why there is none. `was`: the digest of what a document has
+    under that name until it is replaced.
+    """
+
+    identity: Identity
+    origin: str
+    source: str
+    records: int
+    done: int
+    rejected: int
+    digest: str
+    fresh: bool
+    created: bool
+    removed: int
+    planned: tuple[int, int, int, int, int]
+    way: str
+    was: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """As the target keeps it."""
+        return {**self._asdict(), "identity": list(self.identity), "planned": list(self.planned), "version": VERSION}
+
+
+def identity_of(params: Mapping[str, Any], source: str, info: Info) -> Identity:
+    """What a migration with these arguments is, for a collection with the key that it will have."""
+    deciding: dict[str, Any] = {name: params.get(name) for name in _DECIDING}
+    deciding["key"] = list(info.key)
+    types = params.get("types") or {}
+    deciding["types"] = {name: types[name] for name in types if name.rpartition(".")[0] == info.name}
+    deciding["values"] = [(params.get(side) or {}).get("values") for side in ("source", "target")]
+    text = json.dumps(deciding, sort_keys=True, default=str)
+    return Identity(source, params["on_existing"], hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def states_of(location: str, documents: Mapping[str, Any]) -> dict[str, State]:
+    """What a target keeps, by collection.
+
+    :raises TargetError: a newer version of the collection has written it.
+    """
+    states = {}
+    for name, document in documents.items():
+        if document.get("version") != VERSION:
+            raise TargetError(
+                "%s: the checkpoint of %s has the version %s, and only %d is known here."
+                % (location, name, document.get("version"), VERSION),
+                "Another version of day2.ops has begun this migration: complete it with that one.",
+            )
+        fields = {field: document[field] for field in State._fields}
+        states[name] = State(
+            **{**fields, "identity": Identity(*document["identity"]), "planned": tuple(document["planned"])}
+        )
+    return states
+
+
+def judge(found: Optional[State], wanted: Identity, source: tuple[str, int], *, restart: bool, atomic: bool) -> str:
+    """What is to be done with a collection.
+
+    :param source: digest and number of the source's records.
+    :param restart: the user wants an unfinished migration of somebody else's discarded.
+    :param atomic: the target has nothing of an unfinished migration.
+    """
+    if found is None:
+        return NEW
+    if found.identity == wanted:
+        if (found.source, found.records) == source:
+            return RESUME
+        return NEW if atomic else RESTART
+    if not restart:
+        return REFUSE
+    if atomic:
+        return NEW
+    return RESTART if wanted.mode == "replace" else REFUSE
+
+
+def check_unfinished(
+    location: str, states: Mapping[str, State], wanted: Mapping[str, Identity], *, restart: bool, atomic: bool
+) -> None:
+    """:raises TargetError: an unfinished migration of another kind stands in the way."""
+    refused = {
+        name: states[name]
+        for name, identity in wanted.items()
+        # what the source holds decides between going on and starting over, never about a refusal
+        if judge(states.get(name), identity, ("", 0), restart=restart, atomic=atomic) == REFUSE
+    }
+    if refused:
+        raise TargetError(
+            "%s holds an unfinished migration of another kind: %s." % (location, _listed(refused)),
+            "Run that one again to complete it, or undo it with state=reverted, or set unfinished=restart with"
+            " on_existing=replace to discard it.",
+            {"unfinished": {name: state.identity._asdict() for name, state in refused.items()}},
+        )
+
+
+def _listed(states: Mapping[str, State]) -> str:
+    lines: Sequence[str] = [
+        "%s from %s (on_existing=%s), %d of %d records" % (name, one.origin, one.identity.mode, one.done, one.records)
+        for name, one in states.items()
+    ]
+    return "; ".join(lines)

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back from a migration: each run that writes publishes a safety backup, also one without data, whose manifest
+says of each collection how it gets back to what it was."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import DamagedBackup
+from .._repository.base import Repository
+from .._repository.manifest import SAFETY, Manifest, SourcePart
+from .._repository.owner import this_host
+from .._repository.reading import load
+from .._stores.record_store import RecordStore
+from .migrate_checkpoint import CREATED, DECLINED, EMPTY
+from .writing import Taken
+
+THIS = "this"  # the backup itself has the collection
+WORDS = (CREATED, DECLINED, EMPTY)
+
+
+class WayBack(NamedTuple):
+    """The newest run into a target. `ways`: by collection the id of a backup, or one of the words.
+
+    `whole`: the same of the whole store, whose schema has changed; "" otherwise.
+    """
+
+    manifest: Manifest
+    number: int  # of the run, from 1
+    ways: dict[str, str]
+    whole: str = ""
+
+    def backups(self) -> dict[str, list[str]]:
+        """The backups that are needed, and which collections are taken from each."""
+        found: dict[str, list[str]] = {}
+        for name, way in self.ways.items():
+            if way not in WORDS:
+                found.setdefault(way, []).append(name)
+        return found
+
+    def named(self, word: str) -> list[str]:
+        """The collections of which it says this word."""
+        return [name for name, way in self.ways.items() if way == word]
+
+
+def with_way(
+    repository: Repository, name: str, part: SourcePart, target: RecordStore, way: Mapping[str, Any]
+) -> SourcePart:
+    """The part of a safety backup, with the way back in its details. The runs into a target are numbered: dates are
+    those of a clock that may be set back.
+    """
+    known = [one.number for one in _ways_back(repository, name, target, damaged=False)]
+    number = max(known, default=0) + 1
+    return part._replace(details={**part.details, "migration": {"target": target.identity, "number": number, **way}})
+
+
+def without_data(target: RecordStore, name: str, path: str) -> Taken:
+    """The part of a safety backup where there is nothing to keep."""
+    part = SourcePart(name, target.type, path, {}, hashlib.sha256(b"").hexdigest(), (), {}, ())
+    return Taken(part, 0, None, ())
+
+
+def newest_way_back(repository: Repository, name: str, target: RecordStore) -> Optional[WayBack]:
+    """Of the last run that has written into the target.
+
+    :raises DamagedBackup: a manifest can't be believed; it may be that of the last run.
+    """
+    return max(_ways_back(repository, name, target, damaged=True), key=lambda one: one.number, default=None)
+
+
+def _ways_back(repository: Repository, name: str, target: RecordStore, *, damaged: bool) -> Iterator[WayBack]:
+    """Of all runs that have written into the target.
+
+    :param damaged: raise DamagedBackup for a manifest that can't be believed; without, pass it over.
+    """
+    is_file = target.identity.startswith(("json:", "sqlite:"))
+    for backup in repository.ids(name):
+        try:
+            manifest = load(repository, name, backup)
+        except DamagedBackup:
+            if damaged:
+                raise
+            continue
+        told = manifest.sources[0].details.get("migration") if manifest.kind == SAFETY else None
+        if told is None or told["target"] != target.identity:
+            continue
+        if is_file and manifest.host.casefold() != this_host(None).casefold():
+            continue  # the same path on another host
+        ways = {one: backup if way == THIS else way for one, way in told["collections"].items()}
+        yield WayBack(manifest, told["number"], ways, told.get("whole", ""))
