@@ -18,10 +18,12 @@ from .base import CRITICAL, OK, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, 
 from .programs import execute
 
 _STATUSES = {0: OK, 1: WARNING, 2: CRITICAL, 3: UNKNOWN}
-# 'label'=value[UOM];[warn];[crit];[min];[max]
+# 'label'=value[UOM];[warn];[crit];[min];[max]. Without bounds a megabyte of anything else would take hours.
 _PERFORMANCE = re.compile(
-    r"(?:'((?:[^']|'')+)'|([^\s='|]+))=(-?[0-9.]+(?:[eE][-+]?[0-9]+)?)([^;\s0-9]*)(?:;([^;\s]*))?(?:;([^;\s]*))?[^\s]*"
+    r"(?:'((?:[^']|''){1,100})'|([^\s='|]{1,100}))=(-?[0-9.]{1,40}(?:[eE][-+]?[0-9]{1,9})?)"
+    r"([^;\s0-9]{0,40})(?:;([^;\s]{0,80}))?(?:;([^;\s]{0,80}))?"
 )
+_LONGEST = 1 << 16  # characters of performance data
 # To the base units of this collection.
 _UNITS = {
     "s": ("s", 1.0), "ms": ("s", 1e-3), "us": ("s", 1e-6), "%": ("percent", 1.0), "c": ("count", 1.0),
@@ -115,7 +117,7 @@ def split_output(output: str) -> tuple[str, str]:
 def parse_performance(text: str) -> list[Metric]:
     """The performance data of a monitoring plugin; what is not a number is left out."""
     metrics = []
-    for quoted, plain, number, unit, warn, crit in _PERFORMANCE.findall(text):
+    for quoted, plain, number, unit, warn, crit in _PERFORMANCE.findall(text[:_LONGEST]):
         name, factor = _UNITS.get(unit, (unit, 1.0))
         try:
             value = float(number) * factor

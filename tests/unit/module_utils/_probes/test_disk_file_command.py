@@ -15,6 +15,8 @@ from typing import Any, Callable
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.outcome import Metric
+from ansible_collections.day2.ops.plugins.module_utils._probes.command_probe import parse_performance
 from ansible_collections.day2.ops.plugins.module_utils._probes.mounts import Mounts
 
 Check = Callable[..., dict[str, Any]]
@@ -202,6 +204,13 @@ def test_performance_data_that_is_no_finite_number(check: Check) -> None:
     result = check("command", argv=["echo", "fine | x=1e999 y=1"], value="x", crit=5)
     assert result["status"] == "unknown"
     assert [one["name"] for one in result["metrics"]] == ["y", "time"]
+
+
+@pytest.mark.parametrize("part", ["a", "'", "a=", "a='", "1"])
+def test_output_that_is_meant_to_take_long(part: str) -> None:
+    """Without bounds each of these took minutes."""
+    assert parse_performance(part * 1000000) == []
+    assert parse_performance(part * 1000 + " x=1")[-1:] in ([], [Metric("x", 1.0)])
 
 
 def test_a_real_monitoring_plugin(check: Check) -> None:
