@@ -86,7 +86,7 @@ class LogPlan:
         *("found", "directory", "target", "name", "path", "info", "error", "history", "leftovers", "new_file"),
         *("interrupted", "due", "reason", "new_name", "shifts", "cut", "lossy", "moves", "held", "reopen", "removals"),
         *("remove_new", "pairs", "written", "compress", "rotated_to", "rotated_bytes", "window_bytes", "compressed"),
-        *("removed", "mended", "freed", "notes", "shifted"),
+        *("removed", "mended", "freed", "notes", "shifted", "untouched"),
     )
 
     def __init__(self, found: Found, place: Place, target: Place) -> None:
@@ -125,6 +125,7 @@ class LogPlan:
         self.freed = 0  # bytes on the disk
         self.notes: tuple[str, ...] = ()
         self.shifted = False
+        self.untouched = False  # the plan found an error: nothing of it changes
 
     @property
     def first_place(self) -> SecureDirectory:
@@ -146,6 +147,7 @@ class LogPlan:
 
     def leave_alone(self) -> None:
         """Do nothing to it."""
+        self.untouched = True
         self.due = self.reopen = False
         self.shifts = self.removals = self.compress = ()
         self.remove_new = ""

@@ -60,7 +60,7 @@ def _by_directory(plan: Plan) -> list[list[LogPlan]]:
 
 def _add(candidates: list[Candidate], log: LogPlan, file: Rotated, size: int) -> int:
     """Note a file as one that can go; else return its size."""
-    if log.due and not log.rotated_to:  # it could not be rotated
+    if log.untouched or (log.due and not log.rotated_to):  # it could not be rotated
         return size
     if file_id(file.info) in log.held or without_compression(file.name) in log.written:
         return size

@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,8 @@ def test_two_tasks_with_one_old_dir(tmp_path: Path, compression: str) -> None:
     both(paths=[one], old_dir=old, compression=compression)
     before = tree(tmp_path / "old")
     for check in (True, False):
-        error = str(failing(check=check, paths=[two], old_dir=old, keep={"last": 0}, compression=compression))
+        params: dict[str, Any] = {"keep": {"last": 0}, "max_total_size": "0", "compression": compression}
+        error = str(failing(check=check, paths=[two], old_dir=old, **params))
         assert f"is a rotated file of {one}, not of {two}: not touched" in error
         assert "Give each log an old_dir of its own" in error
     assert tree(tmp_path / "old") == before
