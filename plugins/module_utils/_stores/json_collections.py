@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Callable, NamedTuple, Optional
 
 from .._core.workers import in_order
 from .collection_note import LIST, MEMBERS, VALUE, Note
+from .json_duplicates import hashes, occurrences, repeated
 from .json_parts import Part, ascending, looked_at, names_of
 from .json_stream import Document, Member
 from .record_kinds import Kinds, Summary
@@ -37,6 +40,9 @@ class Found(NamedTuple):
 
     info: Info
     summary: Optional[Summary] = None
+    last: Optional[dict[str, int]] = None  # of names that a mapping has more than once, the numbers of the last members
+    note: str = ""  # what a person should know
+    problem: str = ""  # why the records can't be read
 
 
 def found(document: Document, text: Text, parts: Parts, keys: Mapping[str, Sequence[str]], workers: int) -> list[Found]:
@@ -50,7 +56,7 @@ def found(document: Document, text: Text, parts: Parts, keys: Mapping[str, Seque
     collections = []
     for one in document.collections():
         member = document.find(one.name) or document.root
-        collections.append(look.collection(member, keys.get(member.name), root))
+        collections.append(look.without_duplicates(member, keys.get(member.name), root))
     if document.values():
         names = {member.name.casefold() for member in document.members or ()}
         note = Note(VALUE if root else MEMBERS, root, _KEY, _VALUE)
@@ -72,6 +78,37 @@ class _Look:
     def __init__(self, text: Text, parts: Parts, workers: int) -> None:
         self._text, self._parts, self._workers = text, parts, workers
         self._suspicious: Optional[bool] = None
+        self._hashed: Optional[list[array[int]]] = None  # of a mapping that was read whole for its key
+
+    def without_duplicates(self, member: Member, given: Optional[Sequence[str]], root: bool) -> Found:
+        """The collection; of equal names in a mapping the last counts, equal keys in a list are an error."""
+        self._hashed = None
+        found = self.collection(member, given, root)
+        listed = given if member.kind == LIST else None
+        if member.kind == LIST and (not given or found.summary is not None):
+            return found  # told apart by their places, or by growing numbers
+        twice = repeated(self._hashed or self._hashes(member, listed))
+        if not twice:
+            return found
+        places = occurrences(self._parts(member), twice, listed, self._workers)
+        if not places:
+            return found
+        key, numbers = next(iter(places.items()))
+        if member.kind == LIST:
+            text = ", ".join(str(number + 1) for number in numbers[:3])
+            return found._replace(problem="The records %s of the list have the same key, %s." % (text, key.decode()))
+        more = " So it is with %d more keys." % (len(places) - 1) if len(places) > 1 else ""
+        return found._replace(
+            summary=None,
+            last={name: numbers[-1] for name, numbers in places.items()},
+            note="The key %s of %s is there %d times: the last one counts.%s"
+            % (json.dumps(key), member.name, len(numbers), more),
+        )
+
+    def _hashes(self, member: Member, given: Optional[Sequence[str]]) -> Iterator[array[int]]:
+        parts = [functools.partial(hashes, part, given) for part in self._parts(member)]
+        with contextlib.closing(in_order(parts, self._workers)) as results:
+            yield from results
 
     def collection(self, member: Member, given: Optional[Sequence[str]], root: bool) -> Found:
         if member.kind == LIST:
@@ -96,16 +133,19 @@ class _Look:
         """The field that equals the key in every record; "" if there is none."""
         digest, kinds = 0, Kinds()
         candidates: Optional[Sequence[str]] = given
+        hashed: list[array[int]] = []
         parts = [functools.partial(looked_at, part, given) for part in self._parts(member)]
         with contextlib.closing(in_order(parts, self._workers)) as results:
-            for names, total, seen in results:
+            for names, total, seen, keys in results:
                 candidates = names if candidates is None else [name for name in candidates if name in names]
                 if not candidates:
                     return "", None
                 digest += total
                 kinds.add(seen)
+                hashed.append(keys)
         if not candidates or not member.records:
             return "", None
+        self._hashed = hashed
         return candidates[0], Summary(member.records, digest, kinds)
 
     def _in_order(self, member: Member, name: str) -> Optional[Summary]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import operator
 import os
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -67,22 +68,23 @@ def _all_of(fd: int, place: Place) -> bytes:
     return data
 
 
-def looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[list[str], int, Kinds]]:
-    """Of some members: the fields that equal the key in each of them, the sum of their digests, and their kinds.
+def looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[list[str], int, Kinds, array[int]]]:
+    """Of some members: the fields that equal the key in each of them, the sum of their digests, their kinds, and the
+    hashes of their keys.
 
     Nothing more once there is no such field.
     """
     candidates = None if given is None else list(given)
     for texts, records in part():
         if set(map(type, records)) != {dict}:
-            yield [], 0, Kinds()
+            yield [], 0, Kinds(), array("q")
             return
         if candidates is None:
             candidates = [name for name, value in records[0].items() if text_of(value) == texts[0]]
         candidates = [name for name in candidates if _same([record.get(name) for record in records], texts)]
         kinds, found = Kinds(), layouts(records)
         kinds.see(found)
-        yield candidates, digest_sum(found), kinds
+        yield candidates, digest_sum(found), kinds, array("q", map(hash, texts))
         if not candidates:
             return
 

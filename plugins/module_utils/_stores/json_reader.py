@@ -20,6 +20,8 @@ from .._core.tagged_json import decode as decode_json
 from .._core.workers import in_order
 from . import json_collections
 from .collection_note import MEMBERS, VALUE
+from .json_collections import Found
+from .json_duplicates import last_alone
 from .json_open import OpenDocument, open_document
 from .json_parts import Part, records_of
 from .json_stream import Document, Member
@@ -50,6 +52,7 @@ class JsonReader:
         self._workers = workers
         self.exact = exact
         self._summaries: dict[str, Summary] = {}  # of the document that is read
+        self._found: dict[str, Found] = {}
         self._old: Optional[OpenDocument] = None
         self._looked = False  # for the document
 
@@ -79,6 +82,7 @@ class JsonReader:
     def _is_another(self, found: Optional[OpenDocument]) -> None:
         """What was known of a document is known no more."""
         self._summaries = {}
+        self._found = {}
         self.notes = list(found.document.notes()) if found is not None and found.document is not None else []
 
     def collections(self) -> list[Info]:
@@ -88,6 +92,8 @@ class JsonReader:
             return []
         found = json_collections.found(source.document, source.whole, self._parts, self._keys, self._workers)
         self._summaries = {one.info.name: one.summary for one in found if one.summary is not None}
+        self._found = {one.info.name: one for one in found}
+        self.notes = [*source.document.notes(), *(one.note for one in found if one.note)]
         return [one.info for one in found]
 
     def _parts(self, member: Member) -> list[Part]:
@@ -103,9 +109,21 @@ class JsonReader:
         found = document.root if document.members is None else document.find(info.name)
         if found is None:
             return
+        known = self._found.get(info.name)
+        if known is not None and known.problem:
+            raise SourceError(
+                "%s (%s): %s" % (self.path, info.name, known.problem), "Mend the document, or name another key."
+            )
         numbers = [0, *(done for _offset, done in found.marks)]
+        last = known.last if known is not None else None
         parts = [
-            functools.partial(records_of, part, info, self.path, number)
+            functools.partial(
+                records_of,
+                functools.partial(last_alone, part, last, number) if last else part,
+                info,
+                self.path,
+                number,
+            )
             for part, number in zip(self._parts(found), numbers)
         ]
         with contextlib.closing(in_order(parts, self._workers)) as results:

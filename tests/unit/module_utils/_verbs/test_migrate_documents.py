@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from tests.services.stores import Store
 from tests.unit.module_utils._verbs.migrations import Stores, connected, four_steps, run, sql
 
@@ -183,6 +184,34 @@ def test_null_in_a_table_of_an_application_is_null(stores: Stores, kind: str) ->
     sql(source, "INSERT INTO t VALUES (1, NULL, 'x')")
     four_steps(source, target)
     assert back(target) == {"t": {"1": {"_key": 1, "_value": None, "document": "x"}}}
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql", "dynamodb"])
+@pytest.mark.parametrize("own", [True, False])
+def test_of_equal_keys_in_a_mapping_the_last_counts(stores: Stores, kind: str, own: bool) -> None:
+    source, target, last = stores("json"), stores(kind), stores("json")
+    records = [("k%d" % (number % 900), {"id": "k%d" % (number % 900), "n": number}) for number in range(1000)]
+    if not own:
+        records = [(key, {"n": record["n"]}) for key, record in records]
+    text = ", ".join("%s: %s" % (json.dumps(key), json.dumps(record)) for key, record in records)
+    Path(source["path"]).write_text('{"c": {%s}}' % text)
+    for done in (run(True, source=source, target=target), four_steps(source, target)):
+        assert [one for one in done["warnings"] if "k0" in one] == [
+            'The key "k0" of c is there 2 times: the last one counts. So it is with 99 more keys.'
+        ]
+        assert done["migration"]["total"] == 900
+    four_steps(target, last)
+    assert back(last) == json.loads(Path(source["path"]).read_text())
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql", "dynamodb"])
+@pytest.mark.parametrize("check", [True, False])
+def test_equal_keys_in_a_list_are_an_error_that_names_them(stores: Stores, kind: str, check: bool) -> None:
+    source = write(stores("json"), {"c": [{"id": "a"}, {"id": "twin"}, {"id": "b"}, {"id": "twin"}]})
+    words = r'The records 2, 4 of the list have the same key, \["twin"\]'
+    keys = [{"collection": "c", "fields": ["id"]}]
+    with pytest.raises(Day2Error, match=words):
+        run(check, source=source, target=stores(kind), primary_keys=keys)
 
 
 def test_an_existing_document_keeps_its_nulls(stores: Stores) -> None:
