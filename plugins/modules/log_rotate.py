@@ -165,7 +165,10 @@ options:
           - The newest this many. V(0) keeps none; a log is then rotated and, once no process writes to it any more, removed.
         type: int
       within:
-        description: Those whose last line was written (or that were rotated, if their names are dated) within this time, for example V(30d).
+        description:
+          - Those whose last line was written (or that were rotated, if their names are dated) within this time, for example V(30d).
+          - Units are V(y), V(mo), V(w), V(d), V(h), V(min) and V(s), largest first; months and years are those of the calendar.
+          - V(m) is refused where it could mean months or minutes.
         type: str
   max_total_size:
     description:

@@ -10,6 +10,7 @@ import re
 import signal as signals
 import time
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from .._core.compression import COMPRESSIONS, choose
@@ -17,6 +18,7 @@ from .._core.errors import Day2Error, InvalidRequest, TargetError
 from .._core.owners import group_id, user_id
 from .._core.paths import expand
 from .._core.progress import Progress
+from .._core.spans import parse_span
 from .._core.units import format_size, parse_duration, parse_size
 from .._logs.apply import apply
 from .._logs.find import Places
@@ -296,11 +298,20 @@ def _size(params: Mapping[str, Any], name: str) -> Optional[int]:
         raise InvalidRequest(f"{name}: {exc.message}", exc.hint) from exc
 
 
+def _seconds_back(within: Any) -> float:
+    """A span of the calendar, as `keep` of backup takes it too, counted back from now."""
+    now = datetime.now(timezone.utc)
+    try:
+        return (now - parse_span(within).before(now)).total_seconds()
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"keep: within: {exc.message}", exc.hint) from exc
+
+
 def _keep(options: Optional[Mapping[str, Any]]) -> Keep:
     if not options:
         return Keep()
     last, within = options.get("last"), options.get("within")
-    keep = Keep(last, None if within is None else parse_duration(within))
+    keep = Keep(last, None if within is None else _seconds_back(within))
     if last is not None and last < 0:
         raise InvalidRequest("keep: last is %d." % last, "It is a count of rotated files, 0 for none.")
     return keep

@@ -66,6 +66,12 @@ def test_a_gap_ends_the_moving_up(log: Path, logs: Path) -> None:
     assert tree(logs) == {"app.log": b"", "app.log.1": b"one\n", "app.log.2": b"a", "app.log.3": b"c"}
 
 
+@pytest.mark.parametrize(("within", "words"), [("1m", "Write 1mo or 1min"), ("30", "not a span")])
+def test_keep_within_what_could_be_misread(log: Path, within: str, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"keep: within: .*{words}"):
+        both(paths=[log], keep={"within": within})
+
+
 def test_keep_within(log: Path, logs: Path) -> None:
     for number, days in ((1, 1), (2, 40), (3, 50)):
         old = logs / f"app.log.{number}"
