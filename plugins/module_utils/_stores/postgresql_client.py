@@ -18,14 +18,19 @@ with contextlib.suppress(ImportError):  # told when a connection is wanted
     psycopg = importlib.import_module("psycopg")
 
 
+def check_installed() -> None:
+    """Raises MissingDependency when there is no psycopg."""
+    if psycopg is None:
+        raise MissingDependency("psycopg", "for stores of type postgresql", "Install it with: pip install psycopg")
+
+
 def connect(options: Mapping[str, Any]) -> Any:
     """A connection without transactions of its own.
 
     :raises MissingDependency: no psycopg.
     :raises SourceError: the server can't be reached, or refuses.
     """
-    if psycopg is None:
-        raise MissingDependency("psycopg", "for stores of type postgresql", "Version 3 is needed.")
+    check_installed()
     names = {
         "database": "dbname",
         "host": "host",
@@ -81,6 +86,7 @@ def _take_any_time(connection: Any, name: str) -> None:
 @contextlib.contextmanager
 def errors(kind: type[Day2Error], doing: str) -> Iterator[None]:
     """Turn what the server says into the family's words: "<doing>: <its words>"."""
+    check_installed()
     try:
         yield
     except psycopg.Error as exc:

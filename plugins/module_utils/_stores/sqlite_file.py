@@ -22,7 +22,7 @@ except ImportError:  # a Python that was built without it: SqliteStore says so
     sqlite3 = None  # type: ignore[assignment]
 
 from .._core import files
-from .._core.errors import Cancelled, Day2Error, NoSpace, SourceError
+from .._core.errors import Cancelled, Day2Error, MissingDependency, NoSpace, SourceError
 from .._core.progress import Progress
 from .._core.units import format_duration
 
@@ -64,6 +64,12 @@ class Header(NamedTuple):
 
     def details(self) -> dict[str, Any]:
         return dict(self._asdict())
+
+
+def check_installed() -> None:
+    """Raises MissingDependency when Python was built without sqlite3."""
+    if sqlite3 is None:
+        raise MissingDependency("Python's module sqlite3", "for stores of type sqlite")
 
 
 def connect(path: str, mode: str, immutable: bool = False) -> sqlite3.Connection:
@@ -138,7 +144,7 @@ def sqlite_errors(kind: type[Day2Error], doing: str, path: str, hint: str = "") 
         if words == "interrupted":  # by a progress handler: nobody else does that
             raise Cancelled(f"Stopped: {doing} {path} was interrupted.") from exc
         if words == "database or disk is full":
-            raise NoSpace(message, "Nothing was changed. Free some space on that file system and run again.") from exc
+            raise NoSpace(message, "Free some space on that file system and run again.") from exc
         raise kind(message, hint) from exc
 
 

@@ -25,7 +25,7 @@ from .record_kinds import Kinds, Summary
 from .record_store import POSITIONS, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
 from .schema_versions import Step
 from .sqlite_ddl import describe
-from .sqlite_file import connect, sqlite3, sqlite_errors
+from .sqlite_file import check_installed, connect, sqlite3, sqlite_errors
 from .sqlite_read import chunks
 from .sqlite_schema import fold, identifier
 from .sqlite_values import by_placeholders, encoder, usual_rows
@@ -44,6 +44,7 @@ class SqliteRecords:
     takes_text = False
 
     def __init__(self, path: str, ordered: bool = True, workers: int = 1) -> None:
+        check_installed()
         self.path = self.location = path
         self.identity = "sqlite:%s" % os.path.realpath(path)
         self._ordered = ordered

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from .._core import files
-from .._core.errors import MissingDependency, SourceError
+from .._core.errors import SourceError
 from .base import Copy, Reader, Restoration, Sink, Snapshot
 from .sqlite_check import default_check, inspecting
 from .sqlite_copy import copy_database, fingerprint, stream
-from .sqlite_file import PATIENCE, check_magic, is_wal, normalise_file, sqlite3
+from .sqlite_file import PATIENCE, check_installed, check_magic, is_wal, normalise_file
 from .sqlite_new_file import ownership
 
 _CHUNK = 1 << 20
@@ -38,8 +38,7 @@ class SqliteStore:
     type = "sqlite"
 
     def __init__(self, path: str, options: Mapping[str, Any], patience: float = PATIENCE) -> None:
-        if sqlite3 is None:
-            raise MissingDependency("Python's module sqlite3", "for stores of type sqlite")
+        check_installed()
         self.path = files.resolve(path, SourceError)
         self._patience = patience
         self._check: Optional[str] = options.get("check")

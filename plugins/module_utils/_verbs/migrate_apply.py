@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import SourceError, TargetError
+from .._core.errors import NoSpace, SourceError, TargetError
 from .._core.files import os_errors
 from .._core.record_batches import digest_sum, layouts, regrouped, without_nulls
 from .._core.records import record_digest
@@ -28,6 +28,8 @@ from .migrate_report import Check, Done, refusal
 from .migrate_survey import MODULUS, dangling
 from .migrate_way_back import THIS
 
+_CONTINUED = "Records that were committed stay. Free some space on that file system, and run again to continue."
+
 
 class _Written(NamedTuple):
     job: Job
@@ -42,6 +44,18 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
     jobs = [job for job in ready.jobs if job.changes]
     ways, safety = _save(ready)
     states = _begin(ready, jobs, ways)
+    try:
+        written, checks = _carry_out(ready, jobs, states)
+    except NoSpace as exc:
+        raise NoSpace(exc.message, _CONTINUED) from exc
+    done = {
+        one.job.source.name: Done(one.written, one.state.rejected, one.seconds, one.state.removed) for one in written
+    }
+    return [done.get(job.source.name, Done(0, 0, 0.0)) for job in ready.jobs], checks, safety
+
+
+def _carry_out(ready: Plan, jobs: list[Job], states: Mapping[str, State]) -> tuple[list[_Written], list[Check]]:
+    """Write, remove, complete, verify, publish."""
     listed = _listed_rejects(ready)
     by_name = {job.source.name: job for job in jobs}
     order = parents_first([job.target for job in jobs])
@@ -66,10 +80,7 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
     ready.source.check_unchanged()
     # published, and only then forgotten: a run that is killed in between is continued, not refused
     ready.target.forget([job.source.name for job in jobs])
-    done = {
-        one.job.source.name: Done(one.written, one.state.rejected, one.seconds, one.state.removed) for one in written
-    }
-    return [done.get(job.source.name, Done(0, 0, 0.0)) for job in ready.jobs], checks, safety
+    return written, checks
 
 
 def _save(ready: Plan) -> tuple[dict[str, str], Optional[str]]:

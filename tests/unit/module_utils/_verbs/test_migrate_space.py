@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core import files
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import NoSpace
+from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
 from tests.services.dynamodb import options
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run
 
@@ -76,3 +78,22 @@ def test_who_has_all_records_needs_no_room(stores: Stores, small: Path, target: 
     Path(source["path"]).write_text(json.dumps({"hosts": {"host-2": {"id": "host-2"}}}))
     with pytest.raises(NoSpace):
         run(source=source, target=wanted, on_existing="replace", safety_backup=False)
+
+
+@pytest.mark.parametrize("source", ["json"], indirect=True)
+@pytest.mark.parametrize("target", ["json", "sqlite"])
+def test_a_disk_that_fills_up_is_told_with_what_is_committed(
+    source: Store, small: Path, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"type": target, "path": str(small / "target")}
+    with monkeypatch.context() as patch:  # somebody else fills it after we have looked
+        patch.setattr(files, "need_space", lambda *dummy: None)
+        with pytest.raises(NoSpace) as failure:
+            run(source=source, target=wanted, batch_size=100)
+    assert "Nothing was changed" not in str(failure.value)
+    assert "Records that were committed stay" in failure.value.hint
+    with open_records(wanted, {}) as opened:
+        assert opened.positions(["runs"])["runs"]["done"] > 0
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
+    done = run(source=source, target=wanted)
+    assert done["migration"]["resumed"] is True
