@@ -145,34 +145,6 @@ class Apart:
             raise ProbeFailed("no process can be started: this host or its limits (ulimit -u) allow no more", UNKNOWN)
 
 
-def search(pattern: re.Pattern[str], text: str, deadline: Deadline) -> bool:
-    """Is the pattern found in a text from outside? Raises ProbeFailed when that takes longer than the check may.
-
-    A pattern without repetitions takes no longer than the text is long, and is searched for here.
-    """
-    return search_all(pattern, [text], deadline)[0]
-
-
-def search_all(pattern: re.Pattern[str], texts: Sequence[str], deadline: Deadline) -> list[bool]:
-    """The same for several texts."""
-    if deadline.apart is None or not _REPEATS.search(pattern.pattern):
-        return [pattern.search(text) is not None for text in texts]
-    apart: Apart = deadline.apart
-    try:
-        return apart.search(pattern, texts, deadline)
-    except TimeUp:
-        text = "the search for %s does not end in time: write it without nested repetitions" % pattern.pattern
-        raise ProbeFailed(text, UNKNOWN) from None
-
-
-_REPEATS = re.compile(r"[*+?{]")
-
-
-def needs_workers(patterns: Sequence[re.Pattern[str]]) -> bool:
-    """Would `search` use a worker for one of these?"""
-    return any(_REPEATS.search(one.pattern) for one in patterns)
-
-
 # In the other processes
 
 

@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 from .._core.errors import InvalidRequest
 from .._core.units import format_duration, parse_time
-from .apart import search
 from .base import BELOW, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
 from .http_client import Connection, Request, Route, parse_url
+from .searching import search
 
 _SOCKETS = ("/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock")
 _LARGEST = 16 << 20

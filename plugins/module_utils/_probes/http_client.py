@@ -17,7 +17,6 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from .._core.errors import InvalidRequest
 from .base import Deadline, ProbeFailed
-from .http_cookies import Cookies
 from .http_response import Body, Response, decoded, read_head
 from .sockets import Stream, address, connect, connect_unix, failure, tls_context, wrap_tls
 
@@ -244,12 +243,16 @@ class Client(NamedTuple):
     def ask(self, url: Url, request: Request, deadline: Deadline, wanted: bool) -> Answer:
         """The answer after all redirects, or the last redirect where none is to be followed."""
         seen: list[tuple[Url, str]] = []
-        cookies = Cookies()
+        cookies: Any = None
         while True:
             answer = self._ask_once(url, request, deadline, wanted, seen[0][0] if seen else url)
             location = answer.headers.get("Location") if answer.status in _REDIRECTS else None
             if not location or not self.redirects:
                 return answer
+            if cookies is None:
+                from .http_cookies import Cookies
+
+                cookies = Cookies()
             cookies.keep(url.text, answer.headers)
             seen.append((url, request.headers.get("Cookie", "")))
             following = _following(url, location)

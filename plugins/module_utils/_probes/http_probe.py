@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from .._core.errors import InvalidRequest
-from .apart import search
 from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .http_client import (
     Answer,
@@ -27,6 +26,7 @@ from .http_client import (
 )
 from .http_response import text_of
 from .json_path import ASSERTION_HELP, RATIO_HELP, assertion_patterns, brief, parse_assertions, parse_ratio
+from .searching import search
 from .sockets import FAMILY, tls_context
 
 AGENT = "day2.ops health_check"

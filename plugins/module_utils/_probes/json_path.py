@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
 from .._core.errors import InvalidRequest
-from .apart import search_all
 from .base import Deadline, Finding, Option, ProbeFailed, plural
 from .options import parse
+from .searching import search_all
 
 _STEP = re.compile(
     r"""

@@ -14,7 +14,6 @@ import threading
 from typing import Any, Optional
 
 from .base import Deadline, Option, ProbeFailed, TimeUp
-from .certificates import keep_chains
 
 _REASONS = {
     errno.ECONNREFUSED: "nothing listens there (connection refused)",
@@ -146,6 +145,8 @@ def tls_context(
         if wanted not in _CONTEXTS:
             context = _tls_context(validate, ca, certificate, key)
             if chains:
+                from .certificates import keep_chains
+
                 keep_chains(context)
             _CONTEXTS[wanted] = context
         return _CONTEXTS[wanted]

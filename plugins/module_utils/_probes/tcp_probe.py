@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .._core.errors import InvalidRequest
-from .apart import search
 from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
 from .json_path import brief
+from .searching import search
 from .sockets import FAMILY, Stream, address, connect, failure, tls_context, wrap_tls
 
 _MOST = 65536  # bytes of an answer that are looked at

@@ -19,16 +19,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from .._core.errors import Day2Error, SourceError
 from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, WARNING, Metric, Outcome
 from .._core.progress import Progress
 from .._core.units import format_duration
-from .._probes.apart import Apart, needs_workers
 from .._probes.base import Deadline, Probe, ProbeFailed, TimeUp
-from .._probes.mounts import Mounts
+from .._probes.searching import needs_workers
 from .check_specification import Check
+
+if TYPE_CHECKING:
+    from .._probes.apart import Apart
 
 _BUSY = 0.7  # of a processor
 _WORKING = 16  # threads that do not wait, at most: where others have the processor, more would not get it either
@@ -230,7 +232,12 @@ def _affordable(descriptors: Sequence[int], concurrency: int) -> int:
 
 def _start_apart(probes: Sequence[Probe]) -> tuple[Optional[Apart], set[int]]:
     """Processes for what cannot be interrupted, if there is any; and the numbers of the probes that run there."""
-    mounts = Mounts()
+    # Most tasks need nothing of this, and a module is compiled anew for each.
+    mounts: Any = None
+    if any(probe.paths() for probe in probes):
+        from .._probes.mounts import Mounts
+
+        mounts = Mounts()
     searching = [needs_workers(probe.patterns()) for probe in probes]
     whole = {
         number

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
 from .._probes.base import Option, Probe
 from .._probes.options import parse, parse_limits
 from .._probes.registry import PROBES
-from .check_windows import Window, read_windows
+
+if TYPE_CHECKING:
+    from .check_windows import Window
 
 COMMON: dict[str, Option] = {
     "name": Option(
@@ -94,7 +96,7 @@ def read_checks(given: Sequence[Any], defaults: Mapping[str, Any]) -> list[Check
 def _common(defaults: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     names = ("timeout", "retries", "interval", "quiet_until", "maintenance", "cooldown", "failures")
     common = parse({name: COMMON[name] for name in names}, defaults, problems)
-    common["maintenance"] = read_windows(common["maintenance"], problems)
+    common["maintenance"] = _windows(common["maintenance"], problems)
     if common["timeout"] == 0:
         problems.append("timeout must not be 0")
     return common
@@ -115,7 +117,7 @@ def _read(given: Mapping[str, Any], defaults: Mapping[str, Any], problems: list[
             problems.append("%s is not an option of type %s%s" % (name, kind, _elsewhere(kind, name)))
         options = parse(probe_type.OPTIONS, given, problems)
         held = parse_limits(probe_type.LIMITS, given, problems)
-        windows = read_windows(common["maintenance"], problems)
+        windows = _windows(common["maintenance"], problems)
         if common["timeout"] == 0:
             problems.append("timeout must not be 0")
         if (common["weight"] or 0) < 0:
@@ -151,6 +153,14 @@ def _elsewhere(kind: str, name: str) -> str:
     if kind == "load" and name in ("url", "rate", "duration"):
         return " (which is the load average); for requests at a rate take type load_test"
     return ""
+
+
+def _windows(given: Optional[Sequence[Mapping[str, Any]]], problems: list[str]) -> tuple[Window, ...]:
+    if not given:
+        return ()
+    from .check_windows import read_windows
+
+    return read_windows(given, problems)
 
 
 def _dependencies(checks: Sequence[Check]) -> list[str]:

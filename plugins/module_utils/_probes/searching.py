@@ -1,0 +1,38 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Regular expressions on texts from outside: in another process where they may take for ever (apart.py)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .base import UNKNOWN, Deadline, ProbeFailed, TimeUp
+
+_REPEATS = re.compile(r"[*+?{]")
+
+
+def needs_workers(patterns: Sequence[re.Pattern[str]]) -> bool:
+    """Would `search` use another process for one of these?"""
+    return any(_REPEATS.search(one.pattern) for one in patterns)
+
+
+def search(pattern: re.Pattern[str], text: str, deadline: Deadline) -> bool:
+    """Is the pattern found in a text from outside? Raises ProbeFailed when that takes longer than the check may.
+
+    A pattern without repetitions takes no longer than the text is long, and is searched for here.
+    """
+    return search_all(pattern, [text], deadline)[0]
+
+
+def search_all(pattern: re.Pattern[str], texts: Sequence[str], deadline: Deadline) -> list[bool]:
+    """The same for several texts."""
+    if deadline.apart is None or not _REPEATS.search(pattern.pattern):
+        return [pattern.search(text) is not None for text in texts]
+    try:
+        found: list[bool] = deadline.apart.search(pattern, texts, deadline)
+    except TimeUp:
+        problem = "the search for %s does not end in time: write it without nested repetitions" % pattern.pattern
+        raise ProbeFailed(problem, UNKNOWN) from None
+    return found
