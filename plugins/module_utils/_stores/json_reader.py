@@ -30,7 +30,7 @@ from .record_store import Info, Record
 
 
 class JsonReader:
-    """The reading half of `RecordStore`. `keys` has the primary keys of collections that are lists.
+    """See `SourceStore`. `keys` has the primary keys of collections that are lists.
 
     `exact`: values that JSON lacks are tagged (`tagged_json`); else a document is what it is for everybody.
     It opens one path, once, and never writes, renames or removes anything.
@@ -55,6 +55,12 @@ class JsonReader:
         self._found: dict[str, Found] = {}
         self._old: Optional[OpenDocument] = None
         self._looked = False  # for the document
+
+    def __enter__(self) -> JsonReader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._close()
 
     def _close(self) -> None:
         if self._old is not None:

@@ -13,20 +13,32 @@ from .._core.errors import SourceError
 from .._core.plain_json import plain, told_apart
 from .._core.record_batches import batch, layouts
 from .record_kinds import Kinds, Summary
-from .record_store import BYTES, DATE, DECIMAL, JSON, REAL, TIMESTAMP, TIMESTAMPTZ, Info, Record, RecordStore
+from .record_store import (
+    BYTES,
+    DATE,
+    DECIMAL,
+    JSON,
+    REAL,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Info,
+    Record,
+    RecordStore,
+    SourceStore,
+)
 
 # The kinds of columns whose values JSON may lack; those of numbers for NaN and the infinities.
 _BEYOND = frozenset((BYTES, TIMESTAMP, TIMESTAMPTZ, DATE, REAL, DECIMAL, JSON))
 
 
-def plain_view(source: RecordStore, target: RecordStore) -> RecordStore:
+def plain_view(source: SourceStore, target: RecordStore) -> SourceStore:
     """The source, or a view of it where the target is a document without tags."""
     if target.type != "json" or getattr(target, "exact", False) or not may_lack(source):
         return source
     return _PlainRecords(source)
 
 
-def may_lack(source: RecordStore) -> bool:
+def may_lack(source: SourceStore) -> bool:
     """Can a source have values that JSON lacks?"""
     return source.type != "json" or bool(getattr(source, "exact", False))
 
@@ -34,7 +46,7 @@ def may_lack(source: RecordStore) -> bool:
 class _PlainRecords:
     """The source with plain values. In fields with text and others, too, tags tell them apart."""
 
-    def __init__(self, source: RecordStore) -> None:
+    def __init__(self, source: SourceStore) -> None:
         self._source = source
         self._warnings: dict[str, str] = {}
         self._looked: dict[str, tuple[Optional[Summary], frozenset[str], frozenset[str]]] = {}

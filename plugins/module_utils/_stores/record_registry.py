@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 from .._core import files
 from .._core.errors import InvalidRequest
 from .dynamodb_options import OPTIONS as DYNAMODB
 from .postgresql_options import OPTIONS as POSTGRESQL
-from .record_store import RecordStore
+from .record_store import RecordStore, SourceStore
 
 Keys = Mapping[str, Sequence[str]]
 
@@ -21,6 +21,12 @@ def _json(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
     from .json_records import JsonRecords
 
     return JsonRecords(options["path"], keys, workers, options.get("values") == "exact")
+
+
+def _json_source(options: Mapping[str, Any], keys: Keys, workers: int) -> SourceStore:
+    from .json_reader import JsonReader
+
+    return JsonReader(options["path"], keys, workers, options.get("values") == "exact")
 
 
 def _sqlite(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
@@ -42,17 +48,24 @@ def _dynamodb(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordSto
 
 
 class RecordType(NamedTuple):
-    """How to open a store, an Ansible argument spec of its options, and the option that it can't do without."""
+    """How to open a store, an Ansible argument spec of its options, and the option that it can't do without.
+
+    `read`: how to open it if it is only read, where that is another class.
+    """
 
     load: Callable[[Mapping[str, Any], Keys, int], RecordStore]
     options: dict[str, dict[str, Any]]
     needs: str = ""
+    read: Optional[Callable[[Mapping[str, Any], Keys, int], SourceStore]] = None
 
 
 _PATH = {"path": {"type": "path"}}
+_DOCUMENT = {**_PATH, "values": {"type": "str", "choices": ["plain", "exact"]}}
 TYPES = {
     "dynamodb": RecordType(_dynamodb, DYNAMODB),
-    "json": RecordType(_json, {**_PATH, "values": {"type": "str", "choices": ["plain", "exact"]}}, "path"),
+    "json": RecordType(
+        _json, {**_PATH, "values": {"type": "str", "choices": ["plain", "exact"]}}, "path", _json_source
+    ),
     "postgresql": RecordType(_postgresql, POSTGRESQL, "database"),
     "sqlite": RecordType(_sqlite, _PATH, "path"),
 }
@@ -66,12 +79,23 @@ def argument_spec() -> dict[str, Any]:
     return spec
 
 
+def open_source(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> SourceStore:
+    """The store that suboptions describe, to be read only. Arguments and errors as of `open_records`."""
+    kind, given = _checked(parameters)
+    return (kind.read or kind.load)(given, keys, workers)
+
+
 def open_records(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> RecordStore:
     """The store that suboptions describe.
 
     :param workers: how many processes may read at the same time.
     :raises InvalidRequest: an option of another type, or a missing one.
     """
+    kind, given = _checked(parameters)
+    return kind.load(given, keys, workers)
+
+
+def _checked(parameters: Mapping[str, Any]) -> tuple[RecordType, dict[str, Any]]:
     kind = TYPES[parameters["type"]]
     given = {name: value for name, value in parameters.items() if value is not None and name != "type"}
     foreign = sorted(set(given) - set(kind.options))
@@ -82,4 +106,4 @@ def open_records(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) ->
         )
     if kind.needs and kind.needs not in given:
         raise InvalidRequest("A store of type %s needs the option %s." % (parameters["type"], kind.needs))
-    return kind.load(given, keys, workers)
+    return kind, given

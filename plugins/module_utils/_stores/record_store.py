@@ -1,7 +1,8 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a store answers as a holder of records, for `migrate`.
+"""What a store answers as a holder of records, for `migrate`: as a `SourceStore`, which is only read, and as a
+`RecordStore`, which is a target.
 
 A reading shows one state of the source where the store can (`consistent`); else the verb compares the digests of two
 readings. What a target writes is committed batch by batch, each together with the position that it brings the migration
@@ -152,8 +153,8 @@ Account = Callable[[list[Reject]], Any]
 Start = tuple[Info, bool, Any]
 
 
-class RecordStore(Protocol):
-    """Opened by `with`. Leaving the block ends readings and rolls back what is not committed."""
+class SourceStore(Protocol):
+    """What is read. Opened by `with`; it never writes, renames or removes anything."""
 
     type: str
     location: str  # for people, without secrets
@@ -168,21 +169,9 @@ class RecordStore(Protocol):
     def identity(self) -> str:
         """The same for the same store, however it is reached."""
 
-    def __enter__(self) -> RecordStore: ...
+    def __enter__(self) -> SourceStore: ...
 
     def __exit__(self, *exc: object) -> None: ...
-
-    def claim(self) -> bool:
-        """Keep other migrations from writing here until the block of `with` ends. False: one of them has done so.
-
-        :raises TargetError: it can't be told.
-        """
-
-    def recover(self) -> None:
-        """Bring what a killed run left into a state to go on from. Only by the holder of the lock, before it reads.
-
-        :raises TargetError: it can't be done.
-        """
 
     def let_go(self) -> bool:
         """End all readings, so that others in this process may open the store's files. Returns whether what is read
@@ -219,6 +208,24 @@ class RecordStore(Protocol):
 
     def check_unchanged(self) -> None:
         """:raises SourceError: the store was written since it was opened, and has no snapshots."""
+
+
+class RecordStore(SourceStore, Protocol):
+    """What is written, and read. Leaving the block rolls back what is not committed."""
+
+    def __enter__(self) -> RecordStore: ...
+
+    def claim(self) -> bool:
+        """Keep other migrations from writing here until the block of `with` ends. False: one of them has done so.
+
+        :raises TargetError: it can't be told.
+        """
+
+    def recover(self) -> None:
+        """Bring what a killed run left into a state to go on from. Only by the holder of the lock, before it reads.
+
+        :raises TargetError: it can't be done.
+        """
 
     def check_writable(self, infos: Sequence[Info], size: int) -> None:
         """Whether these could be written; nothing is.

@@ -21,8 +21,8 @@ from .._core.workers import usual_number
 from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
 from .._stores.plain_records import plain_view
-from .._stores.record_registry import argument_spec, open_records
-from .._stores.record_store import RecordStore
+from .._stores.record_registry import argument_spec, open_records, open_source
+from .._stores.record_store import RecordStore, SourceStore
 from .arguments import COMPRESSION, duration
 from .migrate_checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART, RESUME
 from .migrate_plan import Plan, Request, foreseen, look
@@ -128,7 +128,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
             result = run_schema(request, target, check, progress)
         else:
-            source = plain_view(stack.enter_context(open_records(params["source"], keys, workers)), target)
+            source = plain_view(stack.enter_context(open_source(params["source"], keys, workers)), target)
             scratch = stack.enter_context(scratch_directory())
             result = _migrate(request, source, target, check=check, scratch=scratch, progress=progress)
     result["duration_s"] = round(time.monotonic() - began, 3)
@@ -136,7 +136,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _migrate(
-    request: Request, source: RecordStore, target: RecordStore, *, check: bool, scratch: str, progress: Progress
+    request: Request, source: SourceStore, target: RecordStore, *, check: bool, scratch: str, progress: Progress
 ) -> dict[str, Any]:
     if target.type == "postgresql" and request.params["target_tables"] != "create":
         from .migrate_existing import existing_tables, run_existing
@@ -224,7 +224,7 @@ def safety_of(request: Request) -> Any:
 
 
 def plan(
-    request: Request, source: RecordStore, target: RecordStore, *, check: bool, scratch: str, progress: Progress
+    request: Request, source: SourceStore, target: RecordStore, *, check: bool, scratch: str, progress: Progress
 ) -> Plan:
     """Read both sides and find out what would change. Raises whatever speaks against it."""
     ready = look(request, source, target, scratch, progress, refuse=True)

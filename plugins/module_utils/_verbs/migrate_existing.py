@@ -23,7 +23,7 @@ from .._stores.postgresql_schema import Put, SchemaTransaction
 from .._stores.postgresql_staging import Staged
 from .._stores.postgresql_types import Codec, Column, Given, codec
 from .._stores.record_kinds import Kinds
-from .._stores.record_store import JSON, Field, Info, RecordStore, Reject
+from .._stores.record_store import JSON, Field, Info, RecordStore, Reject, SourceStore
 from .._stores.value_times import TimeOptions, zone_named
 from .arguments import duration
 from .migrate import check_repository, dangles, saved, ways_of
@@ -48,7 +48,7 @@ class _Move(NamedTuple):
     """What goes where."""
 
     request: Request
-    source: RecordStore
+    source: SourceStore
     target: PostgresqlRecords
     into: SchemaTransaction
     infos: Sequence[Info]
@@ -72,7 +72,7 @@ class _Found(NamedTuple):
         return bool(one.added or one.changed or one.removed)
 
 
-def existing_tables(request: Request, source: RecordStore, target: RecordStore) -> Optional[PostgresqlRecords]:
+def existing_tables(request: Request, source: SourceStore, target: RecordStore) -> Optional[PostgresqlRecords]:
     """The target, if its tables are the application's own.
 
     :raises TargetError: they should be, and hold an unfinished migration.
@@ -95,7 +95,7 @@ def existing_tables(request: Request, source: RecordStore, target: RecordStore) 
 
 def run_existing(
     request: Request,
-    source: RecordStore,
+    source: SourceStore,
     target: PostgresqlRecords,
     *,
     check: bool,
@@ -120,7 +120,7 @@ def run_existing(
 
 
 def compare_existing(
-    request: Request, source: RecordStore, target: PostgresqlRecords, scratch: str, progress: Progress
+    request: Request, source: SourceStore, target: PostgresqlRecords, scratch: str, progress: Progress
 ) -> dict[str, Any]:
     """What `run_existing` would find to do, whatever may then be done."""
     with _opened(request, source, target, check=True, scratch=scratch, progress=progress) as move:
@@ -131,7 +131,7 @@ def compare_existing(
 @contextlib.contextmanager
 def _opened(
     request: Request,
-    source: RecordStore,
+    source: SourceStore,
     target: PostgresqlRecords,
     *,
     check: bool,

@@ -15,8 +15,8 @@ from .._core.scratch import scratch_directory
 from .._core.workers import usual_number
 from .._repository.location import open_repository
 from .._stores.plain_records import plain_view
-from .._stores.record_registry import open_records
-from .._stores.record_store import RecordStore
+from .._stores.record_registry import open_records, open_source
+from .._stores.record_store import RecordStore, SourceStore
 from .._stores.schema_versions import Versioned
 from .migrate import ARGUMENTS as MIGRATE
 from .migrate import request_from
@@ -59,7 +59,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     workers = params["workers"] or usual_number()
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(open_records(params["target"], keys, workers))
-        source = plain_view(stack.enter_context(open_records(params["source"], keys, workers)), target)
+        source = plain_view(stack.enter_context(open_source(params["source"], keys, workers)), target)
         result = _standing(request, source, target)
         if params["compare"]:
             told = _compared(request, source, target, stack.enter_context(scratch_directory()), progress)
@@ -78,7 +78,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _compared(
-    request: Request, source: RecordStore, target: RecordStore, scratch: str, progress: Progress
+    request: Request, source: SourceStore, target: RecordStore, scratch: str, progress: Progress
 ) -> dict[str, Any]:
     if target.type == "postgresql":
         from .migrate_existing import compare_existing, existing_tables
@@ -89,7 +89,7 @@ def _compared(
     return report(look(request, source, target, scratch, progress), check=True)
 
 
-def _standing(request: Request, source: RecordStore, target: RecordStore) -> dict[str, Any]:
+def _standing(request: Request, source: SourceStore, target: RecordStore) -> dict[str, Any]:
     names = [info.name for info in wanted(request, source)]
     states = states_of(target.location, target.positions(names))
     return {

@@ -17,7 +17,7 @@ from .._stores.as_stored import beside, for_same_type
 from .._stores.collection_note import as_wanted
 from .._stores.null_or_gap import holes, tells, with_note
 from .._stores.record_kinds import Kinds
-from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStore, key_of
+from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStore, SourceStore, key_of
 from .._stores.sql_defaults import fitting
 from .._stores.sql_schema import alike, check_fits, marked, names_a_key, shaped
 from .._stores.table_names import like, named
@@ -81,7 +81,7 @@ class Plan(NamedTuple):
     """What was read and found out; nothing is written."""
 
     request: Request
-    source: RecordStore
+    source: SourceStore
     target: RecordStore
     jobs: Sequence[Job]
     scratch: str
@@ -95,7 +95,7 @@ class Plan(NamedTuple):
 
 def look(
     request: Request,
-    source: RecordStore,
+    source: SourceStore,
     target: RecordStore,
     scratch: str,
     progress: Progress,
@@ -151,7 +151,7 @@ def look(
 
 
 def _fitted(
-    source: RecordStore, target: RecordStore, existing: Mapping[str, Info], finals: dict[str, Info], made: set[str]
+    source: SourceStore, target: RecordStore, existing: Mapping[str, Info], finals: dict[str, Info], made: set[str]
 ) -> tuple[dict[str, Info], dict[str, tuple[str, ...]]]:
     """The collections as they fit each other, or the tables that are there; and of each what it loses, in words."""
     lost: dict[str, tuple[str, ...]] = {}
@@ -262,7 +262,7 @@ def _foreseen(ready: Plan, job: Job) -> Job:
     )
 
 
-def selected(request: Request, source: RecordStore) -> list[Info]:
+def selected(request: Request, source: SourceStore) -> list[Info]:
     """The collections to migrate."""
     infos = source.collections()
     only = request.params["only"]
@@ -276,7 +276,7 @@ def selected(request: Request, source: RecordStore) -> list[Info]:
     return [info for info in infos if not only or info.name in only]
 
 
-def wanted(request: Request, source: RecordStore) -> list[Info]:
+def wanted(request: Request, source: SourceStore) -> list[Info]:
     """The collections to migrate, each with a key."""
     given = {one["collection"]: one["fields"] for one in request.params["primary_keys"] or ()}
     infos = [_with_key(info, given.get(info.name, ())) for info in selected(request, source)]
@@ -309,7 +309,7 @@ def _with_key(info: Info, given: Sequence[str]) -> Info:
 
 def _surveyed(
     request: Request,
-    source: RecordStore,
+    source: SourceStore,
     target: RecordStore,
     *,
     info: Info,

@@ -14,7 +14,7 @@ from .._core.record_batches import count_of, digest_sum, has_key, layouts, witho
 from .._core.records import canonical
 from .._core.scratch import scratch_database
 from .._stores.record_kinds import Kinds
-from .._stores.record_store import Info, RecordStore
+from .._stores.record_store import Info, SourceStore
 
 MODULUS = 2**256
 _LISTED = 20  # values in messages
@@ -55,7 +55,7 @@ def parse_reference(value: dict[str, Any]) -> Reference:
     return Reference(*parts)
 
 
-def survey(store: RecordStore, info: Info, loose: bool, progress: Progress, kinds: bool = True) -> Survey:
+def survey(store: SourceStore, info: Info, loose: bool, progress: Progress, kinds: bool = True) -> Survey:
     """Read a collection.
 
     :raises SourceError: a record has no key.
@@ -77,7 +77,7 @@ def survey(store: RecordStore, info: Info, loose: bool, progress: Progress, kind
     return Survey(count, total % MODULUS, seen)
 
 
-def _without_key(store: RecordStore, info: Info) -> SourceError:
+def _without_key(store: SourceStore, info: Info) -> SourceError:
     number, name = next(
         (number, name)
         for number, record in enumerate(store.read(info), 1)
@@ -90,7 +90,7 @@ def _without_key(store: RecordStore, info: Info) -> SourceError:
     )
 
 
-def _values(store: RecordStore, info: Info, field: str, must_exist: bool) -> Iterator[Any]:
+def _values(store: SourceStore, info: Info, field: str, must_exist: bool) -> Iterator[Any]:
     """The field of each record. Raises InvalidRequest at the end for one that none of them has, not even empty."""
     empty = known = True
     for record in store.read(info):
@@ -102,7 +102,7 @@ def _values(store: RecordStore, info: Info, field: str, must_exist: bool) -> Ite
 
 
 def dangling(
-    store: RecordStore, infos: dict[str, Info], reference: Reference, scratch: str, must_exist: bool = True
+    store: SourceStore, infos: dict[str, Info], reference: Reference, scratch: str, must_exist: bool = True
 ) -> tuple[int, list[str]]:
     """How many records point to one that is not there, and the first of the values.
 

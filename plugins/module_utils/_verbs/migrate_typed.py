@@ -18,7 +18,7 @@ from .._core.progress import Progress
 from .._core.record_batches import Batch
 from .._stores import record_store
 from .._stores.record_kinds import Kinds, Summary
-from .._stores.record_store import BOOLEAN, JSON, Info, Record, RecordStore, Refused, key_of
+from .._stores.record_store import BOOLEAN, JSON, Info, Record, RecordStore, Refused, SourceStore, key_of
 from .._stores.value_times import TimeOptions, zone_named
 from .migrate_columns import BOOLEANS, Decision, Odd, Seen, class_of, inferred, mixed, wanted_type
 from .migrate_odd import Oddities, shown
@@ -35,7 +35,7 @@ class Typed(NamedTuple):
     :param odd: what to do with columns that have values of several kinds; "" where any column takes any value.
     """
 
-    source: RecordStore
+    source: SourceStore
     decisions: Decisions
     problems: Sequence[str]
     odd: str
@@ -52,7 +52,7 @@ class _Question(NamedTuple):
 class _TypedSource:
     """See `RecordStore`; all but reading is the source's own."""
 
-    def __init__(self, inner: RecordStore, converters: Mapping[str, Converters], infos: Mapping[str, Info]) -> None:
+    def __init__(self, inner: SourceStore, converters: Mapping[str, Converters], infos: Mapping[str, Info]) -> None:
         self._inner = inner
         self._converters = converters
         self._infos = infos
@@ -108,7 +108,7 @@ def _value(convert: Callable[[Any], Any], value: Any) -> Any:
 
 def typed(
     params: Mapping[str, Any],
-    source: RecordStore,
+    source: SourceStore,
     target: RecordStore,
     infos: Sequence[Info],
     *,
@@ -143,7 +143,7 @@ def typed(
         for info in infos
     }
     inner = _TypedSource(source, converters, {info.name: info for info in infos})
-    return Typed(cast(RecordStore, inner), decisions, problems, odd)
+    return Typed(cast(SourceStore, inner), decisions, problems, odd)
 
 
 def _check_names(types: Types, infos: Sequence[Info]) -> None:
@@ -171,7 +171,7 @@ def _questions(info: Info, there: Optional[Info], types: Types, times: TimeOptio
 
 
 def _answered(
-    source: RecordStore, info: Info, questions: Mapping[str, _Question], progress: Progress
+    source: SourceStore, info: Info, questions: Mapping[str, _Question], progress: Progress
 ) -> tuple[dict[str, Decision], list[str]]:
     """What the columns become, and the values that are against it."""
     if not questions:
@@ -233,7 +233,7 @@ def settled(found: Typed, info: Info, final: Info, kinds: Kinds, progress: Progr
     return final._replace(fields=fields), problems
 
 
-def _seen(source: RecordStore, info: Info, names: set[str], progress: Progress) -> dict[str, Seen]:
+def _seen(source: SourceStore, info: Info, names: set[str], progress: Progress) -> dict[str, Seen]:
     """The values of some columns, by class."""
     found = {name: Seen() for name in sorted(names)}
     if found:
