@@ -19,7 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from .._core.errors import Day2Error, SourceError
 from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, WARNING, Metric, Outcome
@@ -233,19 +233,18 @@ def _affordable(descriptors: Sequence[int], concurrency: int) -> int:
 def _start_apart(probes: Sequence[Probe]) -> tuple[Optional[Apart], set[int]]:
     """Processes for what cannot be interrupted, if there is any; and the numbers of the probes that run there."""
     # Most tasks need nothing of this, and a module is compiled anew for each.
-    mounts: Any = None
+    hanging: set[int] = set()
     if any(probe.paths() for probe in probes):
         from .._probes.mounts import Mounts
 
         mounts = Mounts()
+        hanging = {number for number, probe in enumerate(probes) if any(map(mounts.may_hang, probe.paths()))}
     searching = [needs_workers(probe.patterns()) for probe in probes]
-    whole = {
-        number
-        for number, probe in enumerate(probes)
-        if (probe.searches and searching[number]) or any(map(mounts.may_hang, probe.paths()))
-    }
+    whole = hanging | {number for number, probe in enumerate(probes) if probe.searches and searching[number]}
     if not whole and not any(searching):
         return None, whole
+    from .._probes.apart import Apart
+
     try:
         return Apart([functools.partial(judge, probe) for probe in probes], searching), whole
     except OSError:  # the host allows no more processes: then it is done here
