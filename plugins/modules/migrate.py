@@ -27,6 +27,8 @@ description:
     with the names of the fields that a record lacks; it counts only where they are NULL. A tool that builds the table anew (Django and
     Alembic do so in SQLite) loses the comment, and then NULL is null. In a table that an application has made, null and missing
     are the same.
+  - Arrays of PostgreSQL are lists elsewhere, and lists go into columns of arrays.
+  - Of equal keys in a mapping of a document the last one counts, with a warning; equal keys in a list are an error.
   - Lists keep their order, in the column C(_key) if the key of the records does not have the same. Names that a table or column can't
     have, or that differ in case alone, are replaced by the first free one there.
   - Room is looked at before anything is written, for what is still to be written; a document needs twice as much, as its records are

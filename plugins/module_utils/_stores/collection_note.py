@@ -128,12 +128,12 @@ def as_wanted(wanted: Mapping[str, Info], existing: Mapping[str, Info]) -> dict[
 
 
 def without_place(info: Info) -> Info:
-    """A list of a document, with nothing of ours in its records."""
+    """A list of a document, with nothing of ours in its records, and nothing that tells them apart."""
     note = info.note
     if note.shape != LIST or not note.key:
         return info
     fields = tuple(field for field in info.fields if field.name != note.key)
-    return info._replace(key=() if info.key == (note.key,) else info.key, fields=fields, note=Note())
+    return info._replace(key=(), fields=fields, note=Note())
 
 
 def linked(infos: list[Info]) -> list[Info]:

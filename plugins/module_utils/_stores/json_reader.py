@@ -116,7 +116,7 @@ class JsonReader:
         if found is None:
             return
         known = self._found.get(info.name)
-        if known is not None and known.problem:
+        if known is not None and known.problem and info.key:
             raise SourceError(
                 "%s (%s): %s" % (self.path, info.name, known.problem), "Mend the document, or name another key."
             )

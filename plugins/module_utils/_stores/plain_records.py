@@ -32,7 +32,14 @@ _BEYOND = frozenset((BYTES, TIMESTAMP, TIMESTAMPTZ, DATE, REAL, DECIMAL, JSON))
 
 
 def plain_view(source: SourceStore, target: RecordStore) -> SourceStore:
-    """The source, or a view of it where the target is a document without tags."""
+    """The source, or a view of it where the target is a document without tags.
+
+    Between PostgreSQL and a store of another type arrays are lists.
+    """
+    stores: tuple[Any, Any] = source, target
+    for store in stores:
+        if hasattr(store, "lists"):
+            store.lists = source.type != target.type
     if target.type != "json" or getattr(target, "exact", False) or not may_lack(source):
         return source
     return _PlainRecords(source)

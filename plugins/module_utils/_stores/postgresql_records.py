@@ -16,6 +16,7 @@ from .._core.record_batches import BATCH, Written, batch, batches
 from .._core.tagged_json import encode as encode_json
 from . import gaps, postgresql_ddl, postgresql_digest, postgresql_rehearsal, sql_schema
 from .collection_note import LIST
+from .postgresql_arrays import as_lists, is_array
 from .postgresql_catalog import (
     describe,
     make_positions_table,
@@ -88,6 +89,7 @@ class PostgresqlRecords:
         self._schema: str = options.get("schema") or "public"
         self.location = "postgresql:%s/%s/%s" % (options.get("host") or "", options.get("database") or "", self._schema)
         self.notes: list[str] = []
+        self.lists = False  # arrays are read and written as lists, not as their text
         self._identity = ""
         self._reader: Any = None
         self._writer: Any = None
@@ -169,7 +171,8 @@ class PostgresqlRecords:
         with errors(SourceError, "Can't read the schema"):
             self.notes = others(self._read(), self._schema)
             self._partitioned = partitioned(self._read(), self._schema)
-            return describe(self._read(), self._schema)
+            found = describe(self._read(), self._schema)
+        return list(map(as_lists, found)) if self.lists else found
 
     def read(self, info: Info) -> Iterator[Record]:
         """See `RecordStore`."""
@@ -398,6 +401,8 @@ def _part(info: Info, records: Sequence[Record], rejects: list[Reject], encoding
 def _selected(field: Field) -> str:
     """A type that the model lacks is read as its text; a real as what it is in 64 bits."""
     column = identifier(field.column or field.name)
+    if field.kind == JSON and is_array(field):
+        return "to_jsonb(%s)" % column
     if field.kind == TEXT:
         return "%s::text" % column
     return "%s::text::float8" % column if field.native == "real" else column

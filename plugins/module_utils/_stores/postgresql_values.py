@@ -16,6 +16,7 @@ from typing import Any, Optional
 from .._core.record_batches import Written
 from .._core.tagged_json import encode as encode_json
 from . import gaps
+from .postgresql_arrays import is_array, literal
 from .record_kinds import absent, fitted
 from .record_store import (
     BOOLEAN,
@@ -212,6 +213,8 @@ def _escaped(text: str) -> str:
 def converted(field: Field, value: Any) -> Any:
     if value is None:
         return absent(field)
+    if field.kind == JSON and is_array(field):
+        return literal(field, value)
     if field.kind == JSON:
         return _json(field, value)
     value = fitted(field, value)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +46,10 @@ class ExportStore:
 
     def snapshot(self, sink: Sink) -> Snapshot:
         """One file of JSON lines a collection."""
+        with _own_values(self._records):
+            return self._snapshot(sink)
+
+    def _snapshot(self, sink: Sink) -> Snapshot:
         infos = [as_stored(info) for info in self._records.collections()]
         total = hashlib.sha256()
         counts = []
@@ -71,6 +76,19 @@ class ExportStore:
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
         """Not possible."""
         raise InvalidRequest("An export is brought back by migrate with state=reverted.")
+
+
+@contextlib.contextmanager
+def _own_values(records: Any) -> Iterator[None]:
+    """Have arrays as what they are in their database: as lists they would lose their bounds."""
+    lists = getattr(records, "lists", False)
+    if lists:
+        records.lists = False
+    try:
+        yield
+    finally:
+        if lists:
+            records.lists = True
 
 
 def _plain(info: Info) -> dict[str, Any]:

@@ -44,8 +44,10 @@ def test_they_come_back(stores: Stores, through: str) -> None:
             sql(first, f"INSERT INTO t{number} VALUES ({key}, '{value}')")
     assert run(source=first, target=other)["changed"]
     assert not run(source=first, target=other)["changed"]
-    if through in ("json", "dynamodb"):  # which have no types: the columns are the first one's
+    if through != "postgresql":  # which have no types, or no arrays: the columns are the first one's
         for number, column in enumerate(VALUES):
+            if through == "sqlite" and "[]" not in column:
+                continue
             sql(last, f"CREATE TABLE t{number} (id integer PRIMARY KEY, {column})")
     run(source=other, target=last)
     for number, column in enumerate(VALUES):
@@ -109,3 +111,39 @@ def test_what_only_looks_like_a_tag_is_a_mapping(stores: Stores, value: dict[str
     four_steps(first, second)
     run(source=second, target=last)
     assert json.loads(Path(last["path"]).read_text()) == document
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "dynamodb"])
+def test_arrays_are_lists_elsewhere(stores: Stores, kind: str) -> None:
+    first, other, last = stores("postgresql"), stores(kind), stores("postgresql")
+    table = (
+        "CREATE TABLE t (id int PRIMARY KEY, n int[], words text[] NOT NULL, at date[], deep float8[], bits bytea[])"
+    )
+    for store in (first, last):
+        sql(store, table)
+    words = """ARRAY['a', 'b c', '"q\\', NULL, 'NULL', '']"""
+    deep = "'{{1,2.5},{3,4}}'"
+    sql(first, f"INSERT INTO t VALUES (1, '{{1,NULL}}', {words}, '{{2025-01-01}}', {deep}, ARRAY[''::bytea])")
+    sql(first, "INSERT INTO t VALUES (2, NULL, '{}', '{}', '{NaN}', NULL)")
+    four_steps(first, other)
+    if kind == "json":
+        record = json.loads(Path(other["path"]).read_text())["t"]["1"]
+        assert (record["n"], record["deep"]) == ([1, None], [[1, 2.5], [3, 4]])
+        assert record["words"] == ["a", "b c", '"q\\', None, "NULL", ""]
+    if kind == "sqlite":
+        assert sql(other, "SELECT n FROM t WHERE id = 1") == [("[1, null]",)]
+    four_steps(other, last)
+    assert sql(last, "SELECT t::text FROM t ORDER BY id") == sql(first, "SELECT t::text FROM t ORDER BY id")
+
+
+def test_the_safety_backup_keeps_arrays_as_they_are(stores: Stores, tmp_path: Path) -> None:
+    source, target = stores("sqlite"), stores("postgresql")
+    sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, n JSON_TEXT)")
+    sql(source, "INSERT INTO t VALUES (1, '[5]')")
+    sql(target, "CREATE TABLE t (id bigint PRIMARY KEY, n int[])")
+    sql(target, "INSERT INTO t VALUES (1, '[0:1]={1,2}')")
+    more = {"repository": str(tmp_path / "backups"), "name": "arrays"}
+    assert run(source=source, target=target, on_existing="replace", **more)["changed"]
+    assert sql(target, "SELECT n::text FROM t") == [("{5}",)]
+    run(target=target, state="reverted", **more)
+    assert sql(target, "SELECT n::text FROM t") == [("[0:1]={1,2}",)]

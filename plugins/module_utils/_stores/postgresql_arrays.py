@@ -1,0 +1,41 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Arrays of PostgreSQL as lists, for stores that have lists; to another PostgreSQL they go as their text, exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._core.tagged_json import encode as encode_json
+from .record_store import JSON, TEXT, Field, Info, Refused
+
+
+def is_array(field: Field) -> bool:
+    """Is it a column of arrays?"""
+    return field.native.endswith("[]")
+
+
+def as_lists(info: Info) -> Info:
+    """The table with arrays as lists."""
+    fields = tuple(one._replace(kind=JSON) if one.kind == TEXT and is_array(one) else one for one in info.fields)
+    return info._replace(fields=fields)
+
+
+def literal(field: Field, value: Any) -> str:
+    """A list as the text of an array.
+
+    :raises Refused: it is no list.
+    """
+    if not isinstance(value, list):
+        raise Refused("the column %s has arrays, and the value is no list" % field.name)
+    return _written(value)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return "{%s}" % ",".join(map(_written, value))
+    if value is None:
+        return "NULL"
+    text = value if isinstance(value, str) else encode_json(value)
+    return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
