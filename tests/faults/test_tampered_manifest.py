@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import parse, sums_of
 from ansible_collections.day2.ops.tests.faults.support import Application, backups, run
@@ -56,6 +58,7 @@ def changed(document: Any, place: tuple[Any, ...], value: Any, gone: bool) -> An
     return document
 
 
+@pytest.mark.parametrize("application", ["json", "sqlite-wal", "files"], indirect=True)
 def test_every_value_replaced(application: Application, repository: Path) -> None:
     application.make(1)
     params = {"name": "app", "source": application.store, "repository": str(repository)}
@@ -97,6 +100,7 @@ def test_every_value_replaced(application: Application, repository: Path) -> Non
     assert believed > 20
 
 
+@pytest.mark.parametrize("application", ["json"], indirect=True)
 def test_brackets(application: Application, repository: Path) -> None:
     application.make(1)
     params = {"name": "app", "source": application.store, "repository": str(repository)}
