@@ -16,7 +16,21 @@ from .dynamodb_store import DynamodbRecords
 from .dynamodb_values import KeyField, Unstorable
 from .dynamodb_write import Request, prepared
 from .record_kinds import Summary
-from .record_store import BYTES, DECIMAL, INTEGER, REAL, TEXT, Account, Field, Info, Record, Refused, Start, sort_out
+from .record_store import (
+    BYTES,
+    DECIMAL,
+    INTEGER,
+    REAL,
+    TEXT,
+    Account,
+    Field,
+    Info,
+    Record,
+    Refused,
+    Start,
+    Statement,
+    sort_out,
+)
 
 _TYPES = {TEXT: "S", INTEGER: "N", REAL: "N", DECIMAL: "N", BYTES: "B"}
 _KINDS = {"S": TEXT, "N": DECIMAL, "B": BYTES}
@@ -66,7 +80,7 @@ class DynamodbRecordStore:
             infos.append(
                 Info(
                     *(name, tuple(one.name for one in key), fields),
-                    statements=(found.text,),
+                    statements=(Statement("table", found.text),),
                     peculiar=tuple(found.words),
                     note=self._note(name) if notes else Note(),
                 )
@@ -171,7 +185,7 @@ class DynamodbRecordStore:
             self._keep(info.name, position)
 
     def _ensure(self, info: Info) -> None:
-        definition = parsed(info.statements[0]) if info.statements and not info.native else None
+        definition = parsed(info.statements[0].sql) if info.statements and not info.native else None
         if info.note.shape and info.name not in self._native.collections():
             note = info.note._replace(absent=(), marker="", document="")
             self._store(_NOTES).load(info.name)

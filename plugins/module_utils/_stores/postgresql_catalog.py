@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Optional
 
 from . import collection_note
 from .postgresql_client import identifier
-from .postgresql_ddl import INDEX, TIMES
+from .postgresql_ddl import TIMES
 from .record_store import (
     BOOLEAN,
     BYTES,
@@ -28,6 +29,7 @@ from .record_store import (
     ForeignKey,
     Index,
     Info,
+    Statement,
 )
 from .sql_defaults import MOMENTS, portable_default
 from .sql_schema import size_of
@@ -144,6 +146,9 @@ _TABLE_COMMENTS = """
 SELECT c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND obj_description(c.oid, 'pg_class') LIKE '%%day2 {%%'"""
 _CHECKPOINT = 'day2 {"checkpoint": true}'
+# What an index is on, after the name of its table.
+_IDENTIFIER = r'(?:"(?:[^"]|"")*"|[^" .]+)'
+_INDEX = re.compile(f"CREATE (?:UNIQUE )?INDEX {_IDENTIFIER} ON (?:ONLY )?(?:{_IDENTIFIER}[.]?)+ USING (.*)", re.S)
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
 
@@ -155,9 +160,10 @@ def describe(connection: Any, schema: str) -> list[Info]:
     }
     fields = _fields(connection, schema, special)
     for table, name, definition in connection.execute(_OWN_TYPES, (schema,)):
-        special.add(table, "CREATE " + definition, "the type %s" % name)
+        special.add(table, Statement("type", "CREATE " + definition, "the type %s" % name))
     for table, name, definition in connection.execute(_CHECKS, (schema,)):
-        special.add(table, "ADD CONSTRAINT %s %s" % (identifier(name), definition), "the constraint %s" % name)
+        change = "ADD CONSTRAINT %s %s" % (identifier(name), definition)
+        special.add(table, Statement("change", change, "the constraint %s" % name))
     keys: dict[str, tuple[tuple[str, ...], str]] = {}
     indexes: dict[str, list[Index]] = {}
     foreign: dict[str, list[ForeignKey]] = {}
@@ -169,15 +175,16 @@ def describe(connection: Any, schema: str) -> list[Info]:
             special.nulls(table, name, definition)
         elif reference[4]:
             change = "ADD CONSTRAINT %s %s" % (identifier(name), definition)
-            special.add(table, change, "the foreign key %s to another schema" % name)
+            special.add(table, Statement("change", change, "the foreign key %s to another schema" % name))
         else:
             foreign.setdefault(table, []).append(_foreign_key(name, names, *reference))
     for table, name, unique, names, beyond, definition in connection.execute(_INDEXES, (schema,)):
+        parts = _INDEX.match(definition)
+        using = "USING " + parts[1] if parts else ""
         if beyond:
-            special.add(table, definition, "the index %s %s" % (name, beyond))
+            kind = "unique index" if unique else "index"
+            special.add(table, Statement(kind, using, "the index %s %s" % (name, beyond), name))
         else:
-            parts = INDEX.match(definition)
-            using = "USING " + parts[2] if parts else ""
             indexes.setdefault(table, []).append(Index(name, tuple(names), unique, definition=using))
             special.nulls(table, name, definition)
     infos = []
@@ -220,18 +227,20 @@ def _fields(connection: Any, schema: str, special: _Special) -> dict[str, list[F
         kind = _KINDS.get(type_name, TEXT)
         if computed:
             column = "ADD COLUMN %s %s GENERATED ALWAYS AS (%s) STORED" % (identifier(name), native, default)
-            special.add(table, column, "the computed column %s" % name)
+            special.add(table, Statement("change", column, "the computed column %s" % name))
             continue
         literal = None if identity else portable_default(default, kind, TIMES)
         if default is not None and not identity and (literal is None or literal in MOMENTS):
             change = "ALTER COLUMN %s SET DEFAULT %s" % (identifier(name), default)
-            special.add(table, change, "" if literal else "the default of %s (%s)" % (name, default))
+            told = "" if literal else "the default of %s (%s)" % (name, default)
+            special.add(table, Statement("change", change, told))
         if collation:
             change = "ALTER COLUMN %s TYPE %s COLLATE %s" % (identifier(name), native, identifier(collation))
             # these are the order that other databases have
-            special.add(table, change, "" if collation in ("C", "POSIX") else "the collation %s" % collation)
+            told = "" if collation in ("C", "POSIX") else "the collation %s" % collation
+            special.add(table, Statement("change", change, told))
         if identity and numbering:
-            special.add(table, "ALTER COLUMN %s%s" % (identifier(name), numbering), "")
+            special.add(table, Statement("change", "ALTER COLUMN %s%s" % (identifier(name), numbering)))
         fields.setdefault(table, []).append(
             Field(name, kind, required, literal, native, identity, counter or 0, size_of(native))
         )
@@ -239,17 +248,15 @@ def _fields(connection: Any, schema: str, special: _Special) -> dict[str, list[F
 
 
 class _Special:
-    """What only PostgreSQL understands of each table: in its language, and in words."""
+    """What only PostgreSQL understands of each table: statements, and what has none, in words."""
 
     def __init__(self) -> None:
-        self.statements: dict[str, list[str]] = {}
+        self.statements: dict[str, list[Statement]] = {}
         self.words: dict[str, list[str]] = {}
 
-    def add(self, table: str, statement: str, words: str) -> None:
-        """`words`: "" for what others understand, if not to the letter."""
+    def add(self, table: str, statement: Statement) -> None:
+        """Something that has a statement."""
         self.statements.setdefault(table, []).append(statement)
-        if words:
-            self.words.setdefault(table, []).append(words)
 
     def nulls(self, table: str, name: str, definition: str) -> None:
         """Elsewhere nulls are never the same."""

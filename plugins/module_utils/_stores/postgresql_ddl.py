@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Optional
 
@@ -25,6 +24,7 @@ from .record_store import (
     Field,
     ForeignKey,
     Info,
+    Statement,
 )
 from .sql_defaults import CLOCK, MOMENTS, NOW, TODAY
 from .sql_schema import declared_size
@@ -41,9 +41,6 @@ _DECLARED = {
     DATE: "date",
     JSON: "jsonb",
 }
-# What an index is called, and (after its table) what it is on.
-_IDENTIFIER = r'(?:"(?:[^"]|"")*"|[^" .]+)'
-INDEX = re.compile(f"(CREATE (?:UNIQUE )?INDEX {_IDENTIFIER}) ON (?:ONLY )?(?:{_IDENTIFIER}[.]?)+ USING (.*)", re.S)
 # Times as text, as SQLite writes them.
 _AS_TEXT = {
     name: "to_char((now() AT TIME ZONE 'UTC'::text), '%s'::text)" % form
@@ -94,14 +91,14 @@ def create_table(info: Info, schema: str) -> str:
         elif one.constraint:
             lines.append("UNIQUE %s" % listed(one.fields))
     table = qualified(schema, info.name)
-    own = [one for one in _own_statements(info) if not INDEX.match(one)]
-    types = [one for one in own if one.startswith("CREATE ")]
+    types = [one.sql for one in _own_statements(info) if one.kind == "type"]
+    changes = [one.sql for one in _own_statements(info) if one.kind == "change"]
     return "; ".join(
         [
             # another table may have made it
             *("DO $day2$ BEGIN %s; EXCEPTION WHEN duplicate_object THEN NULL; END $day2$" % one for one in types),
             "CREATE TABLE %s (%s)" % (table, ", ".join(lines)),
-            *("ALTER TABLE %s %s" % (table, one) for one in own if one not in types),
+            *("ALTER TABLE %s %s" % (table, one) for one in changes),
             *(["COMMENT ON TABLE %s IS %s" % (table, _text(note))] if note else []),
         ]
     )
@@ -119,7 +116,7 @@ def _declared(field: Field) -> str:
     return declared + declared_size(field) if field.kind in (TEXT, DECIMAL) else declared
 
 
-def _own_statements(info: Info) -> Sequence[str]:
+def _own_statements(info: Info) -> Sequence[Statement]:
     return info.statements if info.native == "postgresql" else ()
 
 
@@ -166,10 +163,11 @@ def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence
     for one in info.foreign_keys:
         if one.to in present and (one.fields, one.to) not in [(have.fields, have.to) for have in own.foreign_keys]:
             statements.append("ALTER TABLE %s ADD %s" % (table, _reference(one, schema)))
-    have_of = [parts[2] for parts in map(INDEX.match, own.statements) if parts]
-    for parts in map(INDEX.match, _own_statements(info)):
-        if parts and parts[2] not in have_of:
-            statements.append("%s ON %s USING %s" % (parts[1], table, parts[2]))
+    have_of = [(one.kind, one.sql) for one in own.statements] if there is not None else []
+    for made in _own_statements(info):
+        if made.kind in ("index", "unique index") and (made.kind, made.sql) not in have_of:
+            name = identifier(_free_name(made.name, taken))
+            statements.append("CREATE %s %s ON %s %s" % (made.kind.upper(), name, table, made.sql))
     given = {field.name: field.counter for field in info.fields}
     for field in own.fields:
         if field.identity:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from . import postgresql_client, postgresql_ddl
-from .postgresql_catalog import names_in
+from .postgresql_catalog import describe, names_in
 from .record_store import Info
 
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '1s'"
@@ -31,9 +31,10 @@ def problems(connection: Any, schema: str, infos: Sequence[Info]) -> list[str]:
             info for info in new if not _refused(connection, [postgresql_ddl.create_table(info, schema)], info, found)
         ]
         taken = names_in(connection, schema)
-        present = sorted(taken)
+        there = {one.stored.name: one for one in describe(connection, schema)}
         for info in made:
-            statements = postgresql_ddl.after_data(info, schema, None, present, taken)
+            found_there = there.get(info.stored.name)
+            statements = postgresql_ddl.after_data(info, schema, found_there, list(there), taken)
             _refused(connection, statements, info, found)
     return found
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
@@ -17,7 +18,7 @@ from .._core.tagged_json import decode, encode
 from .as_stored import as_stored
 from .base import Copy, Reader, Restoration, Sink, Snapshot
 from .collection_note import Note
-from .record_store import Field, ForeignKey, Index, Info, Record, RecordStore
+from .record_store import Field, ForeignKey, Index, Info, Record, RecordStore, Statement
 
 _CHUNK = 1 << 20
 _NO_EXPORT = "The backup's manifest does not describe the collections of an export."
@@ -106,7 +107,7 @@ def exported(details: Mapping[str, Any]) -> list[Info]:
         texts = [
             text
             for info in infos
-            for text in (info.name, *info.key, *info.statements, *(field.name for field in info.fields))
+            for text in (info.name, *info.key, *itertools.chain(*info.statements), *(one.name for one in info.fields))
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise SourceError(_NO_EXPORT, _ANOTHER) from exc
@@ -137,7 +138,7 @@ def _info(one: Mapping[str, Any]) -> Info:
             fields=fields,
             indexes=indexes,
             foreign_keys=foreign,
-            statements=tuple(one["statements"]),
+            statements=tuple(Statement(*statement) for statement in one["statements"]),
             peculiar=tuple(one.get("peculiar", ())),
             note=Note(**dict(note, absent=tuple(note.get("absent", ())))),
         )

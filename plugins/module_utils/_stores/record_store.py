@@ -82,11 +82,26 @@ class ForeignKey(NamedTuple):
     to_columns: tuple[str, ...] = ()  # where these have other names than the fields
 
 
+class Statement(NamedTuple):
+    """Something of a table that only databases of the type `Info.native` understand.
+
+    `kind`: "table", all of its CREATE; "type", what it needs before; "change", what ALTER TABLE takes after it; or
+    "index", "unique index". `sql`: in the language of that database. `words`: for people; "" for what others have, too.
+    `name`: of an index.
+    """
+
+    kind: str
+    sql: str
+    words: str = ""
+    name: str = ""
+
+
 class Info(NamedTuple):
     """A collection. No `fields`: its records are documents. `native` is the type of store that `statements` are for.
 
     `document`: each record is kept whole in one JSON column beside its key. `peculiar`: what of its schema only stores
-    of the type `native` understand, in words. `key_definition`: of its primary key, in the language of `native`.
+    of the type `native` understand and no statement says, in words. `key_definition`: of its primary key, in the
+    language of `native`.
     """
 
     name: str
@@ -95,12 +110,17 @@ class Info(NamedTuple):
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     native: str = ""
-    statements: tuple[str, ...] = ()
+    statements: tuple[Statement, ...] = ()
     document: bool = False
     peculiar: tuple[str, ...] = ()
     key_definition: str = ""
     table: str = ""  # its name in the database, where that is another
     note: Note = Note()
+
+    @property
+    def dialect_specific(self) -> list[str]:
+        """What of its schema only stores of the type `native` understand, in words."""
+        return [*(one.words for one in self.statements if one.words), *self.peculiar]
 
     @property
     def columns(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from . import collection_note, sqlite_notes
-from .record_store import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info
+from .record_store import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info, Statement
 from .sql_defaults import CLOCK, NOW, TODAY, portable_default
 from .sql_schema import declared_size, size_of
 from .sqlite_file import sqlite3
@@ -71,11 +71,11 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
                 size_of(declared),
             )
         )
-    indexes, statements, special = _indexes(connection, table.name)
+    indexes, statements = _indexes(connection, table.name)
     said = words(table.sql)
     if "CHECK" in said:
         peculiar.append("its CHECK constraints")
-    peculiar += ["the collation %s" % one for one in _collations(table.sql, *statements)]
+    peculiar += ["the collation %s" % one for one in _collations(table.sql, *(one.sql for one in statements))]
     foreign_keys = _foreign_keys(connection, table.name)
     times = _deferrable(said)
     if times:
@@ -95,8 +95,8 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
         tuple(indexes),
         tuple(foreign_keys),
         "sqlite",
-        (table.sql, *statements),
-        peculiar=(*peculiar, *special),
+        (Statement("table", table.sql), *statements),
+        peculiar=tuple(peculiar),
     )
     return collection_note.noted(info, sqlite_notes.says(table.sql))
 
@@ -124,21 +124,22 @@ def _deferrable(said: list[str]) -> list[str]:
     ]
 
 
-def _indexes(connection: sqlite3.Connection, table: str) -> tuple[list[Index], list[str], list[str]]:
-    """The indexes that mean something elsewhere, the statements of all, and the others in words."""
-    indexes, statements, special = [], [], []
+def _indexes(connection: sqlite3.Connection, table: str) -> tuple[list[Index], list[Statement]]:
+    """The indexes that mean something elsewhere, and the statements of all."""
+    indexes, statements = [], []
     for _seq, name, unique, origin, partial in connection.execute(
         "PRAGMA index_list(%s)" % identifier(table)
     ).fetchall():
         sql = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", (name,)).fetchone()
-        if sql and sql[0]:
-            statements.append(sql[0])
         columns = [row[2] for row in connection.execute("PRAGMA index_info(%s)" % identifier(name))]
+        told = ""
         if partial or None in columns:
-            special.append("the index %s on %s" % (name, "some of the rows" if partial else "an expression"))
+            told = "the index %s on %s" % (name, "some of the rows" if partial else "an expression")
         elif origin != "pk":
             indexes.append(Index(name, tuple(columns), bool(unique), origin == "u"))
-    return indexes, statements, special
+        if sql and sql[0]:
+            statements.append(Statement("index", sql[0], told, name))
+    return indexes, statements
 
 
 def _foreign_keys(connection: sqlite3.Connection, table: str) -> list[ForeignKey]:
@@ -202,7 +203,8 @@ def create(info: Info) -> list[str]:
     info = info.stored
     if info.native != "sqlite" or not info.statements:
         return [_create_table(info, comment)]
-    return [info.statements[0], *(statement for _name, statement in indexes(info) if statement not in info.statements)]
+    own = [one.sql for one in info.statements]
+    return [own[0], *(sql for _name, sql in indexes(info) if sql not in own)]
 
 
 def _create_table(info: Info, comment: str) -> str:
@@ -250,7 +252,7 @@ def _default(field: Field) -> str:
 def indexes(info: Info) -> list[tuple[str, str]]:
     """Names and statements of the indexes."""
     info = info.stored
-    own = [(_index_name(statement), statement) for statement in info.statements[1:] if info.native == "sqlite"]
+    own = [(one.name, one.sql) for one in info.statements if info.native == "sqlite" and one.kind == "index"]
     names = {name for name, _statement in own}
     keyed = [(info.key, True)] if info.native != "sqlite" else []  # by the statement of the table
     return own + [
@@ -262,15 +264,6 @@ def indexes(info: Info) -> list[tuple[str, str]]:
         for one in info.indexes
         if not one.constraint and one.name not in names and (one.fields, one.unique) not in keyed
     ]
-
-
-def _index_name(statement: str) -> str:
-    """SQLite keeps the statement as it was written: ask SQLite what it would make."""
-    match = re.match(
-        r"""\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+("(?:[^"]|"")*"|\[[^]]*\]|`[^`]*`|[^\s"[`(]+)""", statement, re.I
-    )
-    name = match[1] if match else ""
-    return name[1:-1].replace('""', '"') if name[:1] in ('"', "[", "`") else name
 
 
 def count_on(connection: sqlite3.Connection, info: Info) -> None:

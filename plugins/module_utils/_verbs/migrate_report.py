@@ -81,10 +81,15 @@ def report(
 def _notes(ready: Plan) -> list[str]:
     notes = list(getattr(ready.source, "notes", ()))
     for job in ready.jobs:
-        if job.source.peculiar and ready.target.columns and ready.target.type != job.source.native and not job.there:
+        if (
+            job.source.dialect_specific
+            and ready.target.columns
+            and ready.target.type != job.source.native
+            and not job.there
+        ):
             notes.append(
                 "Of the table %s, only %s understands, and so stay behind: %s."
-                % (job.source.name, job.source.native or ready.source.type, ", ".join(job.source.peculiar))
+                % (job.source.name, job.source.native or ready.source.type, ", ".join(job.source.dialect_specific))
             )
         if ready.target.columns and not job.there:
             notes += [*_unkept(job, {one.source.name for one in ready.jobs}), *_as_text(ready, job)]
