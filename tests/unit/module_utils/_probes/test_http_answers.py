@@ -57,6 +57,7 @@ def raw_deflate(data: bytes) -> bytes:
         ("deflate, gzip", gzip.compress(zlib.compress(b"an error"))),
         ("identity", b"an error"),
     ],
+    ids=["gzip", "x-gzip", "deflate", "raw deflate", "both", "identity"],  # a header of gzip holds the time
 )
 def test_compressed_bodies_are_decoded(ask: Check, encoding: str, body: bytes) -> None:
     said = answer(body, "Content-Encoding: " + encoding)
