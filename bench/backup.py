@@ -102,11 +102,20 @@ def bench_sqlite(table: Table) -> None:
             f" gzip {folder}/backup.db; gzip {folder}/dump.sql"
         )
 
+    # what verification can't do without, one after the other, and each as fast as it gets
+    sequence = best(
+        lambda: shell(
+            f"zstd -q -1 -T0 -f {database} -o {WORK}/sequence.zst; zstd -q -dc {WORK}/sequence.zst | sha256sum;"
+            f" sqlite3 {database} 'PRAGMA quick_check'"
+        )
+    )
+    table.row("zstd -1, read back, quick_check", sequence)
     settle()
     by_shell = recipe()
     table.row("shell recipe (once)", by_shell, f"{du('recipe'):.0f} MB kept, not read back")
     table.ratio("to restic", first / restic, 0.6)
     table.ratio("to the shell recipe", first / by_shell, 0.12)
+    table.ratio("to the sequence", first / sequence, 1.1)
     table.ratio("peak memory", ours["peak"], 128, "MiB")
 
     table.title("SQLite: nothing changed")
@@ -144,7 +153,17 @@ def bench_sqlite(table: Table) -> None:
     table.row("borg", borg_restore)
     table.ratio("to restic", restore / restic_restore, 1.2)
     table.ratio("peak memory", ours["peak"], 128, "MiB")
-    fresh("ours", "restic", "borg-repo", "recipe", "restored", "restored-restic", "restored-borg", "hawkfish.db")
+    fresh(
+        "ours",
+        "restic",
+        "borg-repo",
+        "recipe",
+        "restored",
+        "restored-restic",
+        "restored-borg",
+        "hawkfish.db",
+        "sequence.zst",
+    )
 
 
 def bench_tree(table: Table) -> None:
@@ -172,6 +191,7 @@ def bench_tree(table: Table) -> None:
     tar = best(lambda: shell(f"tar -C {tree} -cf - . | zstd -q -T0 -3 -f -o {WORK}/tree.tar.zst"))
     table.row("tar | zstd (not read back)", tar, f"{du('tree.tar.zst'):.0f} MB kept")
     table.ratio("to restic", first / restic, 0.8)
+    table.ratio("to tar | zstd", first / tar, 1.15)
     table.ratio("peak memory", peak[0], 128, "MiB")
 
     table.title("The tree: nothing changed")
@@ -198,6 +218,32 @@ def bench_tree(table: Table) -> None:
         best(lambda: shell(f"restic -q -r {WORK}/restic restore latest --target {fresh('restored-restic')[0]}")),
     )
     fresh("ours", "restic", "borg-repo", "tree.tar.zst", "restored", "restored-restic", "tree")
+
+
+def bench_holes(table: Table) -> None:
+    """A sparse file: much room that was never written, such as a disk image or a lastlog."""
+    size, written = (1 << 30) // SCALE, (256 << 20) // SCALE
+    (tree,) = fresh("sparse")
+    tree.mkdir()
+    chance = random.Random(4)
+    with open(tree / "image", "wb") as handle:
+        handle.truncate(size)
+        for offset in range(0, size, size // 64):
+            handle.seek(offset)
+            handle.write(chance.randbytes(written // 64))
+    table.title(f"A file of {size / 1e6:.0f} MB of which {written / 1e6:.0f} MB are no holes: read back and verified")
+    source = {"type": "files", "path": str(tree)}
+
+    def ours(path: Path) -> float:
+        result = module("backup", name="bench", source=source, repository=str(path), compression="none")
+        return float(result["duration_s"])
+
+    first = best(lambda: ours(fresh("ours")[0]))
+    tar = best(lambda: shell(f"tar -C {tree} -Scf {WORK}/sparse.tar . && sync {WORK}/sparse.tar"))
+    table.row("day2.ops", first, f"{du('ours'):.0f} MB kept")
+    table.row("tar -S (not read back)", tar, f"{du('sparse.tar'):.0f} MB kept")
+    table.ratio("to tar -S", first / tar, 2)
+    fresh("ours", "sparse", "sparse.tar")
 
 
 def bench_json(table: Table) -> None:
@@ -256,7 +302,7 @@ def bench_task(table: Table) -> None:
 
 def main() -> None:
     table = Table()
-    for bench in (bench_task, bench_tree, bench_json, bench_sqlite):
+    for bench in (bench_task, bench_tree, bench_holes, bench_json, bench_sqlite):
         bench(table)
     table.end()
 

@@ -102,7 +102,8 @@ class SparseHash:
 
     def _add(self, number: int, block: bytes) -> None:
         if block != _ZEROS[: len(block)]:
-            self._digest.update(number.to_bytes(8, "big") + block)
+            self._digest.update(number.to_bytes(8, "big"))
+            self._digest.update(block)
 
 
 def content_hash(sparse: bool) -> ContentHash:

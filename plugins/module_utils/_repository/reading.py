@@ -16,7 +16,7 @@ from .._core.errors import DamagedBackup, RepositoryError
 from .._core.progress import Progress
 from .base import Repository
 from .manifest import MANIFEST, SUMS, DataFile, Manifest, SourcePart, parse
-from .sink import HashingReader
+from .sink import HashingReader, hashing
 
 Problem = dict[str, str]  # path, problem
 
@@ -95,7 +95,7 @@ class _VerifiedReader:
         self._id = backup_id
         self._file = one
         self._stored = stored
-        self._content = HashingReader(reader)
+        self._content = hashing(reader, stored)
         self._progress = progress
 
     def read(self, size: int) -> bytes:

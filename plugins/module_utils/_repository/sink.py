@@ -10,7 +10,8 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Optional
 
 from .._core.compression.base import BLOCK, Compression, CorruptStream, Writable
 from .._core.errors import RepositoryError
@@ -20,29 +21,46 @@ from .base import Staging
 from .manifest import DATA, DataFile
 
 _FLUSH_EVERY_S = 0.2
+_LARGE = 1 << 18  # bytes from which a thread is worth its while
 
 
 class HashingWriter:
-    """Counts and hashes what passes through."""
+    """Counts and hashes what passes through; large pieces in a thread, while the next one is read and written."""
 
     def __init__(self, target: Writable, path: str, progress: Progress) -> None:
         self._target = target
         self._path = path
         self._progress = progress
         self._hash = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(1, "day2-hash")
+        self._pending: Optional[Future[None]] = None
         self.bytes = 0
 
     def write(self, data: bytes) -> None:
+        self._wait()
+        if len(data) >= _LARGE:
+            self._pending = self._thread.submit(self._hash.update, data)
+        else:
+            self._hash.update(data)
         try:
             self._target.write(data)
         except OSError as exc:  # told apart from the store's own trouble with reading, here where the two meet
             raise from_os_error(exc, RepositoryError, "Can't write to the repository", self._path) from exc
-        self._hash.update(data)
         self.bytes += len(data)
         self._progress.advance(len(data))
 
     def sha256(self) -> str:
+        self._wait()
         return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """End the thread. The digest can still be asked for."""
+        self._thread.shutdown()
+
+    def _wait(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None
 
 
 class _Nowhere:
@@ -61,8 +79,8 @@ class DigestSink:
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[HashingWriter]:
-        writer = HashingWriter(_Nowhere(), name, self.progress)
-        yield writer
+        with contextlib.closing(HashingWriter(_Nowhere(), name, self.progress)) as writer:
+            yield writer
         self.bytes += writer.bytes
 
 
@@ -81,8 +99,8 @@ class CountingSink(DigestSink):
             counted = pool.submit(_count, reading)
             try:
                 with self._compression.writer(writing) as target:
-                    writer = HashingWriter(target, name, self.progress)
-                    yield writer
+                    with contextlib.closing(HashingWriter(target, name, self.progress)) as writer:
+                        yield writer
             finally:
                 os.close(writing)
             self.stored += counted.result()
@@ -119,8 +137,8 @@ class StagingSink:
         with os_errors(RepositoryError, "Can't write to the repository", path):
             with self._staging.create(path) as handle, _flushed_early(handle.fileno()):
                 with self._compression.writer(handle.fileno()) as target:
-                    writer = HashingWriter(target, path, self.progress)
-                    yield writer
+                    with contextlib.closing(HashingWriter(target, path, self.progress)) as writer:
+                        yield writer
         self.files.append(self._read_back(path, writer))
 
     def _read_back(self, path: str, written: HashingWriter) -> DataFile:
@@ -128,22 +146,16 @@ class StagingSink:
         self.progress.start(f"Reading back {path}", written.bytes, "bytes")
         with self._staging.reopen(path) as handle:
             stored = HashingReader(handle)
-            content = hashlib.sha256()
-            size = 0
             try:
                 with self._compression.reader(stored) as reader:
-                    while True:
-                        data = reader.read(BLOCK)
-                        if not data:
-                            break
-                        content.update(data)
-                        size += len(data)
+                    content = hashing(reader, stored)
+                    for data in iter(lambda: content.read(BLOCK), b""):
                         self.progress.advance(len(data))
             except CorruptStream as exc:
                 raise RepositoryError(f"{path} was written and can't be read back: {exc}.", _BAD_DISK) from exc
-        if (size, content.hexdigest()) != (written.bytes, written.sha256()):
+        if (content.bytes, content.sha256()) != (written.bytes, written.sha256()):
             raise RepositoryError(f"{path} was written and is not the same when read back.", _BAD_DISK)
-        return DataFile(path, stored.bytes, stored.sha256(), size, content.hexdigest())
+        return DataFile(path, stored.bytes, stored.sha256(), content.bytes, content.sha256())
 
 
 _BAD_DISK = "Nothing was published. Suspect the disk or memory of the repository's host."
@@ -165,6 +177,11 @@ class HashingReader:
 
     def sha256(self) -> str:
         return self._hash.hexdigest()
+
+
+def hashing(reader: object, stored: HashingReader) -> HashingReader:
+    """What hashes the content that comes out of a compression; without one, that is what is stored."""
+    return stored if reader is stored else HashingReader(reader)
 
 
 @contextlib.contextmanager

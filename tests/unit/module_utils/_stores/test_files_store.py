@@ -277,14 +277,28 @@ def test_fingerprint_distrusts_a_tree_that_changes_under_the_snapshot(tmp_path: 
     sink = new_sink()
     open_file = sink.file
 
-    def file(name: str) -> Any:
-        if name.endswith(".jsonl"):  # both have been read
+    class Late:
+        def __init__(self, out: Any) -> None:
+            self.out = out
+
+        def write(self, data: bytes) -> None:  # at the archive's end: both have been read
             (source / "a").write_bytes(b"y")
             time.sleep(0.12)
-        return open_file(name)
+            self.out.write(data)
+
+    @contextlib.contextmanager
+    def file(name: str) -> Iterator[Any]:
+        with open_file(name) as out:
+            yield Late(out) if name.endswith(".tar") else out
 
     sink.file = file
     assert FilesStore(str(source), {}).snapshot(sink).fingerprint is None
+    # a change that comes later is another tree's: what was read stays known
+    sink = new_sink()
+    read = FilesStore(str(source), {}).snapshot(sink).fingerprint
+    (source / "a").write_bytes(b"z")
+    time.sleep(0.12)
+    assert FilesStore(str(source), {}).fingerprint() not in (read, None)
 
 
 def test_source_errors(tmp_path: Path, memory_sink: Any) -> None:
