@@ -16,7 +16,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import MissingDependency, SourceError
-from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_check, sqlite_store
+from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_check, sqlite_file
 from ansible_collections.day2.ops.plugins.module_utils._stores.base import Snapshot
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_store import SqliteStore
 
@@ -212,7 +212,7 @@ def test_an_application_that_brings_functions_and_collations(tmp_path: Path, mem
 
 
 def test_a_missing_module_of_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_store, "sqlite3", None)
+    monkeypatch.setattr(sqlite_file, "sqlite3", None)
     with pytest.raises(MissingDependency, match="sqlite3"):
         SqliteStore(str(tmp_path / "x.db"), {})
 
