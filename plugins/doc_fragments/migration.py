@@ -228,6 +228,14 @@ options:
         or all without an offset, or all dates), becomes a timestamp or date, and a C(BOOLEAN) with nothing but truth values a boolean.
       - With O(target_tables=existing), only the unit matters, as the types are the target's.
     type: dict
+  names:
+    description:
+      - The names of tables and columns in a database of another type than the source's.
+      - V(keep), as they are. PostgreSQL then wants those with capitals in double quotes in every statement.
+      - V(lower), in lower case. Names that differ in case alone are an error.
+    type: str
+    choices: [keep, lower]
+    default: keep
   odd:
     description:
       - What to do with a column whose values are of several kinds, like V(10) and V(lots), or that can't have the type in O(types).

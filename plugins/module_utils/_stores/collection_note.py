@@ -49,6 +49,7 @@ class Note(NamedTuple):
 def written(info: Info) -> str:
     """The note on a collection's table; "" where there is nothing to say. It has no end of an SQL comment in it."""
     note, columns = info.note, info.columns
+    renamed = bool(note.shape) or not info.native  # other tables have the names that were asked for
     says: dict[str, Any] = {
         "from": note.shape,
         "root": note.root,
@@ -57,8 +58,8 @@ def written(info: Info) -> str:
         "absent": [columns[name] for name in note.absent if name in columns],
         "marker": note.marker,
         "document": note.document,
-        "name": [info.name] if info.table else "",  # which may be ""
-        "names": {column: name for name, column in columns.items() if column != name},
+        "name": [info.name] if info.table and renamed else "",  # which may be ""
+        "names": {column: name for name, column in columns.items() if column != name and renamed},
     }
     says = {name: value[0] if name == "name" else value for name, value in says.items() if value}
     return "day2 " + json.dumps(says).replace("*/", "*\\/") if says else ""

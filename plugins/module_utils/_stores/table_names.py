@@ -11,28 +11,66 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from .record_store import POSITIONS, Info
+from .record_store import POSITIONS, ForeignKey, Info
 
 # Every table of PostgreSQL has these.
 _SYSTEM = frozenset(("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"))
 _LONGEST = {"postgresql": 63}  # bytes
 
 
-def named(infos: Mapping[str, Info], new: Collection[str], existing: Mapping[str, Info], kind: str) -> dict[str, Info]:
+def named(
+    infos: Mapping[str, Info], new: Collection[str], existing: Mapping[str, Info], kind: str, *, lower: bool = False
+) -> dict[str, Info]:
     """The collections with names for those that the target lacks, and with the names of the others' tables.
 
     :param kind: the type of the database.
+    :param lower: the names of tables and columns are in lower case.
     """
+    if lower:
+        infos = {name: _lowered(info) for name, info in infos.items()}
     found = {name: like(info, existing[name]) if name in existing else info for name, info in infos.items()}
     taken = {POSITIONS, *(info.stored.name.casefold() for info in existing.values())}
-    free = [name for name in new if name not in existing and _from_documents(found[name], kind)]
+    free = [name for name in new if name not in existing and not lower and _from_documents(found[name], kind)]
     taken.update(info.stored.name.casefold() for name, info in found.items() if name not in free)
     # a name that can stay goes to whom it belongs
     for name in sorted(free, key=lambda one: _usable(one, kind) != one):
         table = _free(_table(name, kind), taken, kind)
         taken.add(table.casefold())
         found[name] = _with_columns(found[name]._replace(table=table if table != name else ""), kind)
+    return {name: _linked(info, found) for name, info in found.items()}
+
+
+def beside_lower(infos: Collection[Info], existing: Mapping[str, Info]) -> dict[str, Info]:
+    """The collections of the target by the names of the source, of those in lower case, too."""
+    found = dict(existing)
+    for info in infos:
+        there = existing.get(info.name.lower())
+        if info.name not in existing and there is not None:
+            found[info.name] = there._replace(name=info.name, table=there.stored.name)
     return found
+
+
+def _lowered(info: Info) -> Info:
+    def lowered(name: str) -> str:
+        return name.lower() if name.lower() != name else ""
+
+    fields = tuple(field._replace(column=lowered(field.column or field.name)) for field in info.fields)
+    return info._replace(table=lowered(info.stored.name), fields=fields)
+
+
+def _linked(info: Info, others: Mapping[str, Info]) -> Info:
+    """With foreign keys to tables and columns as they are called."""
+
+    def link(key: ForeignKey) -> ForeignKey:
+        other = others.get(key.to)
+        if other is None:
+            return key
+        columns = other.columns
+        return key._replace(
+            to_table=other.stored.name, to_columns=tuple(columns.get(name, name) for name in key.to_fields)
+        )
+
+    return info._replace(foreign_keys=tuple(map(link, info.foreign_keys)))
 
 
 def like(info: Info, there: Info) -> Info:

@@ -54,6 +54,7 @@ ARGUMENTS: dict[str, Any] = {
         unfinished={"type": "str", "choices": ["fail", "restart"], "default": "fail"},
         target_tables={"type": "str", "choices": ["auto", "create", "existing"], "default": "auto"},
         types={"type": "dict"},
+        names={"type": "str", "choices": ["keep", "lower"], "default": "keep"},
         odd={"type": "str", "choices": ["fail", "reject", "wider"]},
         time_zone={"type": "str"},
         batch_size={"type": "int", "default": 5000},

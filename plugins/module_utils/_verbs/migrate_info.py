@@ -31,6 +31,7 @@ _SHARED = (
     "only",
     "primary_keys",
     "shape",
+    "names",
     "target_tables",
     "types",
     "time_zone",

@@ -20,7 +20,7 @@ from .._stores.record_kinds import Kinds
 from .._stores.record_store import DECIMAL, TEXT, Field, Index, Info, RecordStore, SourceStore, key_of
 from .._stores.sql_defaults import fitting
 from .._stores.sql_schema import alike, check_fits, marked, names_a_key, shaped
-from .._stores.table_names import like, named
+from .._stores.table_names import beside_lower, like, named
 from .migrate_checkpoint import (
     NEW,
     REFUSE,
@@ -114,6 +114,9 @@ def look(
     existing = {info.name: info for info in target.collections()}
     if target.type == "json":
         existing = as_wanted({info.name: info for info in infos}, existing)
+    lower = _in_lower(request, source, target)
+    if lower:
+        existing = beside_lower(infos, existing)
     if source.type == target.type:
         infos = [for_same_type(info, existing.get(info.name, info)) for info in infos]
     states = states_of(target.location, target.positions([info.name for info in infos]))
@@ -134,7 +137,8 @@ def look(
     # a table that a killed run has made may still lack its indexes and foreign keys
     ours = {name for name, state in states.items() if state.created}
     made = {info.name for info in infos if info.name not in existing or info.name in ours}
-    finals, lost = _fitted(source, target, existing, {info.name: one[0] for info, one in zip(infos, found)}, made)
+    finals = {info.name: one[0] for info, one in zip(infos, found)}
+    finals, lost = _fitted(source, target, existing, finals, made=made, lower=lower)
     ready = Plan(request, source, target, (), scratch, progress)
     jobs = []
     for info, (_final, loose, read) in zip(infos, found):
@@ -151,7 +155,13 @@ def look(
 
 
 def _fitted(
-    source: SourceStore, target: RecordStore, existing: Mapping[str, Info], finals: dict[str, Info], made: set[str]
+    source: SourceStore,
+    target: RecordStore,
+    existing: Mapping[str, Info],
+    finals: dict[str, Info],
+    *,
+    made: set[str],
+    lower: bool,
 ) -> tuple[dict[str, Info], dict[str, tuple[str, ...]]]:
     """The collections as they fit each other, or the tables that are there; and of each what it loses, in words."""
     lost: dict[str, tuple[str, ...]] = {}
@@ -170,11 +180,20 @@ def _fitted(
                     if one.to in present and names_a_key(one, parents[one.to], source.type == target.type)
                 )
                 finals[name] = finals[name]._replace(foreign_keys=keys)
-        finals = named(finals, made, existing, target.type)
+        finals = named(finals, made, existing, target.type, lower=lower)
         finals.update({name: in_target(finals[name], existing[name]) for name in finals.keys() - made})
         if source.type == target.type == "sqlite":  # where rows may refer to nothing
             finals = {name: marked(one, source.kept(one)) for name, one in finals.items()}
     return finals, lost
+
+
+def _in_lower(request: Request, source: SourceStore, target: RecordStore) -> bool:
+    """:raises InvalidRequest: names in lower case are asked for where they can't be given."""
+    if request.params["names"] != "lower":
+        return False
+    if not target.columns or source.type == target.type:
+        raise InvalidRequest("names=lower is for tables, made from a store of another type.")
+    return True
 
 
 def _compared(ready: Plan, job: Job, there: Optional[Info]) -> Job:

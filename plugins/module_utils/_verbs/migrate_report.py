@@ -93,6 +93,7 @@ def _notes(ready: Plan) -> list[str]:
             )
         if ready.target.columns and not job.there:
             notes += [*_unkept(job, {one.source.name for one in ready.jobs}), *_as_text(ready, job)]
+    notes += _case_collisions(ready)
     if not ready.source.consistent and ready.source.type == "dynamodb":
         notes.append(
             "DynamoDB has no snapshots: what is written to it during the migration makes the verification fail."
@@ -109,6 +110,21 @@ def _as_text(ready: Plan, job: Job) -> list[str]:
     return (
         ["Decimals are text in SQLite, and sorted as text: %s. Use CAST(… AS REAL) to sort." % listed] if names else []
     )
+
+
+def _case_collisions(ready: Plan) -> list[str]:
+    """New tables of PostgreSQL whose names differ from others in case alone."""
+    new = [job.target.stored.name for job in ready.jobs if not job.there]
+    if ready.target.type != "postgresql" or not new:
+        return []
+    present = {info.stored.name for info in ready.target.collections()}
+    return [
+        "The table %s stands beside %s: an application that does not quote names uses only one of them. With"
+        " names=lower there is only one." % (name, other)
+        for name in new
+        for other in sorted(present | set(new))
+        if other != name and other.lower() == name.lower()
+    ]
 
 
 def _unkept(job: Job, names: set[str]) -> list[str]:

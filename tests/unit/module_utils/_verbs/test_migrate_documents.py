@@ -278,3 +278,38 @@ def test_a_note_follows_the_users_own_comment(stores: Stores) -> None:
         server.execute("COMMENT ON TABLE c IS '%s'" % ("Ours, day2 {\"or\": 'not'}.\n" + text).replace("'", "''"))
     four_steps(middle, last)
     assert back(last) == document
+
+
+def test_names_in_lower_case(stores: Stores) -> None:
+    source, target, last = stores("sqlite"), stores("postgresql"), stores("json")
+    sql(source, "CREATE TABLE Users (Id INTEGER PRIMARY KEY AUTOINCREMENT, userName TEXT UNIQUE)")
+    sql(source, "CREATE TABLE Orders (Id INTEGER PRIMARY KEY, UserId INTEGER REFERENCES Users (Id))")
+    sql(source, "CREATE INDEX ByUser ON Orders (UserId)")
+    sql(source, "INSERT INTO Users VALUES (1, 'a')")
+    sql(source, "INSERT INTO Orders VALUES (7, 1)")
+    four_steps(source, target, names="lower")
+    assert sql(target, "SELECT o.id, username FROM orders o JOIN users u ON u.id = o.userid") == [(7, "a")]
+    with pytest.raises(Exception, match="foreign key"):
+        sql(target, "INSERT INTO orders VALUES (8, 9)")
+    assert sql(target, "INSERT INTO users (username) VALUES ('b') RETURNING id") == [(2,)]
+    sql(source, "INSERT INTO Users VALUES (3, 'c')")
+    done = run(source=source, target=target, names="lower", on_existing="merge", safety_backup=False)
+    assert done["migration"]["collections"][1]["added"] == 1
+    assert sql(target, "SELECT count(*) FROM users") == [(3,)]
+    four_steps(target, last)
+    assert sorted(back(last)) == ["orders", "users"]
+
+
+def test_a_table_that_would_stand_beside_another_is_told(stores: Stores) -> None:
+    source, target = stores("sqlite"), stores("postgresql")
+    sql(source, "CREATE TABLE Users (id INTEGER PRIMARY KEY)")
+    sql(target, "CREATE TABLE users (id bigint PRIMARY KEY)")
+    for check in (True, False):
+        done = run(check, source=source, target=target, safety_backup=False)
+        assert any("The table Users stands beside users" in one for one in done["warnings"])
+    other = stores("postgresql")
+    sql(source, 'CREATE TABLE t (id INTEGER PRIMARY KEY, "ä" TEXT, "Ä" TEXT)')
+    with pytest.raises(Day2Error, match="have the same name in the target"):
+        run(True, source=source, target=other, names="lower")
+    with pytest.raises(Day2Error, match="names=lower is for tables"):
+        run(True, source=source, target=stores("json"), names="lower")
