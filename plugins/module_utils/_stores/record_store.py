@@ -120,7 +120,7 @@ class Info(NamedTuple):
     @property
     def dialect_specific(self) -> list[str]:
         """What of its schema only stores of the type `native` understand, in words."""
-        return [*(one.words for one in self.statements if one.words), *self.peculiar]
+        return [*self.peculiar, *(one.words for one in self.statements if one.words)]
 
     @property
     def columns(self) -> dict[str, str]:
