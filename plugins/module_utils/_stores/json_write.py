@@ -98,7 +98,7 @@ def _write_collection(writing: Writing, info: Info) -> None:
     empty = True
     for record in writing.records(info):
         key = record.pop(note.key, None) if note.key else record[info.key[0]]
-        member = record[note.value] if note.key and list(record) == [note.value] else record
+        member = record[note.value] if note.value and list(record) == [note.value] else record
         if as_list:
             data = writing.encode(member).encode()
         else:

@@ -80,6 +80,7 @@ def back(store: Store) -> Any:
 @given(DOCUMENT)
 @example({"": {"": {"_key": 1, "_KEY": None}}, "_document": 1, "day2_migration": [1, None, {}], "c": [], "C": {}})
 @example([{"a": None}, {}, {"a": 1}])
+@example({"_key": {"_key": {"": None}}, "l": [{"": None}]})
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_document_comes_back_from_two_databases(stores: Stores, document: Any) -> None:
     chain = [write(stores("json"), document), stores("sqlite"), stores("postgresql"), stores("json")]
