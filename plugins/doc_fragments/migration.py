@@ -173,7 +173,8 @@ options:
   primary_keys:
     description:
       - What tells the records of a collection apart, where the store does not say. Tables without a primary key need it, and tables whose
-        key may be null. The records of a list in a JSON document without a key here are told apart by their places. In a database these fields are unique after the migration, and what was the primary key
+        key may be null. The records of a list in a JSON document without a key here are told apart by their places.
+        In a database these fields are unique after the migration, and what was the primary key
         stays unique.
       - A mapping's key is the field that equals it in every record. Otherwise it is kept in a field of its own, C(_key), or the first
         free name made from that. The key of a DynamoDB table is what it is.

@@ -41,7 +41,8 @@ options:
     description:
       - Which backups to keep, with the meaning that restic gives these words; without it all are kept.
       - A backup is kept when any rule wants it. The newest good backup is kept in any case, and so is one that is being read.
-      - Only backups of the same host and stores count. Safety backups, damaged backups and backups that are dated in the future do not count and are not removed.
+      - Only backups of the same host and stores count. Safety backups, damaged backups and backups that are dated in the future do
+        not count and are not removed.
       - Hours, days, weeks (ISO 8601), months and years are those of UTC. V(-1) keeps all.
     type: dict
     suboptions:

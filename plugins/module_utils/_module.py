@@ -14,11 +14,13 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
 
 # First: an older Python can't import the others.
-from . import _node_python  # noqa: F401
+from . import _node_python
 from ._core.errors import Day2Error, MissingDependency
 from ._core.paths import check_paths
 from ._core.progress import VARIABLE, Progress
 from ._core.shown import shown, shown_text
+
+__all__ = ["_node_python", "run"]
 
 Verb = Callable[[Mapping[str, Any], bool, Progress], dict[str, Any]]
 

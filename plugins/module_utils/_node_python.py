@@ -11,7 +11,7 @@ import sys
 MINIMUM = (3, 9)
 
 if sys.version_info < MINIMUM:
-    print(
+    sys.stdout.write(
         json.dumps(
             {
                 "failed": True,
@@ -21,4 +21,4 @@ if sys.version_info < MINIMUM:
             }
         )
     )
-    sys.exit(1)
+    raise SystemExit(1)

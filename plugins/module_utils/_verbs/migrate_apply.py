@@ -146,25 +146,33 @@ def _write(ready: Plan, job: Job, state: State, there: Optional[Info], listed: f
     upsert = ready.request.mode == "merge" or not state.fresh
     info = in_target(job.target, there) if there is not None else job.target
     began, before = time.monotonic(), state.done
+    account = _Account(ready, job, state, listed)
     ready.progress.start("Migrating %s" % name, job.survey.records, "records")
     if state.done < job.survey.records:
         chunks = ready.source.chunks(job.source, text=ready.target.takes_text)
         for batch in regrouped(chunks, ready.request.params["batch_size"], state.done):
+            ready.target.write(info, batch, functools.partial(account.move_on, len(batch)), upsert)
+            ready.progress.update(account.state.done)
+    return _Written(job, info, account.state, time.monotonic() - began, account.state.done - before)
 
-            def account(rejects: list[Reject], size: int = len(batch)) -> dict[str, Any]:
-                nonlocal state
-                _keep_rejects(ready, job, rejects, state.rejected, listed)
-                total = int(state.digest, 16) + sum(_digest(job, one.record) for one in rejects)
-                state = state._replace(
-                    done=state.done + size,
-                    rejected=state.rejected + len(rejects),
-                    digest="%x" % (total % MODULUS),
-                )
-                return state.document()
 
-            ready.target.write(info, batch, account, upsert)
-            ready.progress.update(state.done)
-    return _Written(job, info, state, time.monotonic() - began, state.done - before)
+class _Account:
+    """The state of a collection while its batches are written."""
+
+    def __init__(self, ready: Plan, job: Job, state: State, listed: frozenset[bytes]) -> None:
+        self._ready, self._job, self._listed = ready, job, listed
+        self.state = state
+
+    def move_on(self, size: int, rejects: list[Reject]) -> dict[str, Any]:
+        """The state after a batch of this size; its rejects are in their file before the batch is committed."""
+        _keep_rejects(self._ready, self._job, rejects, self.state.rejected, self._listed)
+        total = int(self.state.digest, 16) + sum(_digest(self._job, one.record) for one in rejects)
+        self.state = self.state._replace(
+            done=self.state.done + size,
+            rejected=self.state.rejected + len(rejects),
+            digest="%x" % (total % MODULUS),
+        )
+        return self.state.document()
 
 
 def _digest(job: Job, record: Record) -> int:
