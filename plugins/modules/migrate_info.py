@@ -39,6 +39,18 @@ options:
       path:
         description: For V(json) and V(sqlite), the file on the host.
         type: path
+      values:
+        description:
+          - For V(json), how the document has what JSON lacks.
+          - V(plain), as applications read and write it. A time is ISO 8601 text, bytes are base64, NaN and infinities are text. No
+            mapping has a meaning of its own. This is the default.
+          - >-
+            V(exact), as mappings with one key, so that they come back as what they were, like C({"$time": "2025-06-30T10:00:00Z"}),
+            C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping of the data looks like one of these, its key gets one more C($).
+          - Where a field of the source has text in some records and such values in others, a document that is written with V(plain)
+            has these mappings in that field, and a warning names it.
+        type: str
+        choices: [plain, exact]
       database:
         description: For V(postgresql), the database.
         type: str

@@ -34,6 +34,7 @@ _SHARED = (
     "names",
     "target_tables",
     "types",
+    "odd",
     "time_zone",
     "workers",
     "repository",
