@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
 from tests.faults.support import run, run_with, steps
 from tests.services.postgresql import cluster
 from tests.services.stores import schema

@@ -25,7 +25,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.records import record_digest
-from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
 from ansible_collections.day2.ops.tests.faults.support import COLLECTIONS, backups, copy, run, run_with, steps
 from tests.services.dynamodb_fixtures import dynoxide_url
 from tests.services.postgresql import cluster

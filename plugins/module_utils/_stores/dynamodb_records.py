@@ -10,13 +10,13 @@ from typing import Any, Optional
 
 from .._core.errors import TargetError
 from .._core.record_batches import BATCH, batch, batches
-from .collection_note import Note
 from .dynamodb_definition import Definition, parsed
 from .dynamodb_store import DynamodbRecords
 from .dynamodb_values import KeyField, Unstorable
 from .dynamodb_write import Request, prepared
-from .record_kinds import Summary
-from .record_store import (
+from .records.kinds import Summary
+from .records.note import Note
+from .records.store import (
     BYTES,
     DECIMAL,
     INTEGER,

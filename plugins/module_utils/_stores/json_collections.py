@@ -20,12 +20,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Callable, NamedTuple, Optional
 
 from .._core.workers import in_order
-from .collection_note import LIST, MEMBERS, VALUE, Note
 from .json_duplicates import hashes, occurrences, repeated
 from .json_parts import Part, ascending, looked_at, names_of
 from .json_stream import Document, Member
-from .record_kinds import Kinds, Summary
-from .record_store import INTEGER, TEXT, Field, Info
+from .records.kinds import Kinds, Summary
+from .records.note import LIST, MEMBERS, VALUE, Note
+from .records.store import INTEGER, TEXT, Field, Info
 
 SCALARS, _KEY, _VALUE = "_document", "_key", "_value"
 # What may be one of our names in a document's text: in any case, or with ASCII letters that are escaped.

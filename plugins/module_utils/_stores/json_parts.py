@@ -15,10 +15,10 @@ from typing import Any, Callable, NamedTuple, Optional
 from .._core.errors import SourceError
 from .._core.record_batches import BATCH, batch, batches, digest_sum, layouts
 from . import json_stream
-from .collection_note import LIST
 from .json_stream import Found
-from .record_kinds import Kinds
-from .record_store import Info, Record
+from .records.kinds import Kinds
+from .records.note import LIST
+from .records.store import Info, Record
 
 Part = Callable[[], Iterator[Found]]  # members and their keys, many at a time
 

@@ -19,14 +19,14 @@ from .._core.record_batches import BATCH, batch, batches
 from .._core.tagged_json import decode as decode_json
 from .._core.workers import in_order
 from . import json_collections
-from .collection_note import MEMBERS, VALUE
 from .json_collections import Found
 from .json_duplicates import last_alone
 from .json_open import OpenDocument, open_document
 from .json_parts import Part, records_of
 from .json_stream import Document, Member
-from .record_kinds import Summary
-from .record_store import Info, Record
+from .records.kinds import Summary
+from .records.note import MEMBERS, VALUE
+from .records.store import Info, Record
 
 
 class JsonReader:

@@ -29,12 +29,12 @@ from .._core.errors import SourceError, TargetError
 from .._core.file_lock import FileLock
 from .._core.record_batches import batches
 from .._core.tagged_json import encode as encode_json
-from .collection_note import LIST, Note, as_wanted
 from .json_open import OpenDocument
 from .json_reader import JsonReader
 from .json_write import Writing, write_document
-from .record_store import INTEGER, JSON, POSITIONS, Account, Field, Info, Record, Start
-from .sql_schema import shaped
+from .records.note import LIST, Note, as_wanted
+from .records.store import INTEGER, JSON, POSITIONS, Account, Field, Info, Record, Start
+from .sql.schema import shaped
 from .sqlite_file import connect, sqlite3, sqlite_errors
 from .sqlite_records import SqliteRecords
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
 from .._core.tagged_json import encode as encode_json
-from .collection_note import LIST, MEMBERS, VALUE
 from .json_open import OpenDocument
 from .json_parts import text_of
 from .json_stream import Document, Member
-from .record_store import DECIMAL, INTEGER, TEXT, Info, Record
+from .records.note import LIST, MEMBERS, VALUE
+from .records.store import DECIMAL, INTEGER, TEXT, Info, Record
 
 Records = Callable[[Info], Iterable[Record]]
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Optional
 
-from . import collection_note
 from .postgresql_client import identifier
 from .postgresql_ddl import TIMES
-from .record_store import (
+from .records import note as collection_note
+from .records.store import (
     BOOLEAN,
     BYTES,
     DATE,
@@ -31,8 +31,8 @@ from .record_store import (
     Info,
     Statement,
 )
-from .sql_defaults import MOMENTS, portable_default
-from .sql_schema import size_of
+from .sql.defaults import MOMENTS, portable_default
+from .sql.schema import size_of
 
 _KINDS = {
     **dict.fromkeys(("int2", "int4", "int8"), INTEGER),

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
-from . import collection_note
 from .postgresql_client import identifier
-from .record_store import (
+from .records import note as collection_note
+from .records.store import (
     BOOLEAN,
     BYTES,
     DATE,
@@ -26,8 +26,8 @@ from .record_store import (
     Info,
     Statement,
 )
-from .sql_defaults import CLOCK, MOMENTS, NOW, TODAY
-from .sql_schema import declared_size
+from .sql.defaults import CLOCK, MOMENTS, NOW, TODAY
+from .sql.schema import declared_size
 
 _DECLARED = {
     INTEGER: "bigint",

@@ -14,8 +14,8 @@ from typing import Any, Optional
 
 from .._core.records import canonical
 from .postgresql_client import identifier
-from .record_kinds import Kinds, Summary
-from .record_store import BOOLEAN, BYTES, DECIMAL, INTEGER, REAL, TEXT, Field, Info
+from .records.kinds import Kinds, Summary
+from .records.store import BOOLEAN, BYTES, DECIMAL, INTEGER, REAL, TEXT, Field, Info
 
 _ARGUMENTS = 90  # a function takes at most 100
 _NUMBERS = 130_000  # the version that knows trim_scale

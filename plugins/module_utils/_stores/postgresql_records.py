@@ -14,8 +14,7 @@ from typing import Any, Callable, Optional
 from .._core.errors import SourceError, TargetError
 from .._core.record_batches import BATCH, Written, batch, batches
 from .._core.tagged_json import encode as encode_json
-from . import gaps, postgresql_ddl, postgresql_digest, postgresql_rehearsal, sql_schema
-from .collection_note import LIST
+from . import postgresql_ddl, postgresql_digest, postgresql_rehearsal
 from .postgresql_arrays import as_lists, is_array
 from .postgresql_catalog import (
     describe,
@@ -30,8 +29,10 @@ from .postgresql_ddl import listed, qualified
 from .postgresql_schema import SchemaTransaction
 from .postgresql_values import converted, converter, encoding_of, is_wide, lines, usual_lines, written_lines
 from .postgresql_versions import read_versions, take_step
-from .record_kinds import Summary
-from .record_store import (
+from .records import gaps
+from .records.kinds import Summary
+from .records.note import LIST
+from .records.store import (
     BOOLEAN,
     BYTES,
     DATE,
@@ -51,7 +52,8 @@ from .record_store import (
     Start,
     sort_out,
 )
-from .schema_versions import Step
+from .records.versions import Step
+from .sql import schema as sql_schema
 
 _TYPES = {
     INTEGER: "int8",

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import postgresql_client, postgresql_ddl
 from .postgresql_catalog import describe, names_in
-from .record_store import Info
+from .records.store import Info
 
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '1s'"
 

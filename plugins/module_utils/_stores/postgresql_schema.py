@@ -22,7 +22,7 @@ from .postgresql_client import connect, errors, identifier
 from .postgresql_ddl import count_on
 from .postgresql_staging import Difference, Staged
 from .postgresql_types import Codec, Column
-from .record_store import Odd, Record
+from .records.store import Odd, Record
 
 _LOCK_TIMEOUT, _NOT_NULL, _CHECK = "55P03", "23502", "23514"
 

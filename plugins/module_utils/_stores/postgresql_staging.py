@@ -18,7 +18,7 @@ from .postgresql_application import Reference, Table
 from .postgresql_client import identifier
 from .postgresql_ddl import listed
 from .postgresql_types import Codec, Column
-from .record_store import Odd, Record, Refused
+from .records.store import Odd, Record, Refused
 
 # Types whose equality is that of their text. Others are compared as text: 'a' may equal 'A', and json equals nothing.
 _COMPARABLE = frozenset(

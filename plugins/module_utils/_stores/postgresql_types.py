@@ -21,9 +21,9 @@ from decimal import Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple, Optional
 
 from .postgresql_values import UNSTORABLE_JSON, copy_text
-from .record_kinds import is_beyond
-from .record_store import Refused, is_unicode
-from .value_times import TimeOptions, clock_of, date_of, interval_of, moment_of
+from .records.kinds import is_beyond
+from .records.store import Refused, is_unicode
+from .records.times import TimeOptions, clock_of, date_of, interval_of, moment_of
 
 _TRUE, _FALSE = ("1", "t", "true", "y", "yes", "on"), ("0", "f", "false", "n", "no", "off")
 _INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}

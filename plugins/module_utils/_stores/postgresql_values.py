@@ -15,22 +15,10 @@ from typing import Any, Optional
 
 from .._core.record_batches import Written
 from .._core.tagged_json import encode as encode_json
-from . import gaps
 from .postgresql_arrays import is_array, literal
-from .record_kinds import absent, fitted
-from .record_store import (
-    BOOLEAN,
-    INTEGER,
-    JSON,
-    REAL,
-    TEXT,
-    Field,
-    Info,
-    Record,
-    Refused,
-    columns_by_name,
-    is_unicode,
-)
+from .records import gaps
+from .records.kinds import absent, fitted
+from .records.store import BOOLEAN, INTEGER, JSON, REAL, TEXT, Field, Info, Record, Refused, columns_by_name, is_unicode
 
 UNSTORABLE_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])")  # in JSON text: NUL, lone surrogates
 _DIGITS = 131_072

@@ -14,7 +14,7 @@ from .._core.errors import TargetError
 from .._core.units import format_time
 from .postgresql_client import errors, identifier
 from .postgresql_ddl import qualified
-from .schema_versions import COLUMNS, TABLE, Step, shown
+from .records.versions import COLUMNS, TABLE, Step, shown
 
 
 def read_versions(connection: Any, schema: str) -> dict[int, str]:

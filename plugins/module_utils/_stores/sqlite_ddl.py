@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import collection_note, sqlite_notes
-from .record_store import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info, Statement
-from .sql_defaults import CLOCK, NOW, TODAY, portable_default
-from .sql_schema import declared_size, size_of
+from . import sqlite_notes
+from .records import note as collection_note
+from .records.store import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info, Statement
+from .sql.defaults import CLOCK, NOW, TODAY, portable_default
+from .sql.schema import declared_size, size_of
 from .sqlite_file import sqlite3
 from .sqlite_schema import Table, fold, identifier, tables
 from .sqlite_values import DECLARED, kind

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, Optional, Union
 
 from .._core.record_batches import BATCH, batches, digest_of, digest_sum, layouts
 from .._core.records import canonical, written
-from .record_kinds import Kinds, Summary
-from .record_store import INTEGER, TEXT, Field, Info
+from .records.kinds import Kinds, Summary
+from .records.store import INTEGER, TEXT, Field, Info
 from .sqlite_file import rows_of, sqlite3
 from .sqlite_read import chunks, writes_as_we_do
 from .sqlite_schema import identifier

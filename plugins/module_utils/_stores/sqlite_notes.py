@@ -9,8 +9,8 @@ import re
 from collections.abc import Set as AbstractSet
 from typing import Any, Optional
 
-from . import collection_note
-from .record_store import POSITIONS, Info
+from .records import note as collection_note
+from .records.store import POSITIONS, Info
 from .sqlite_file import sqlite3
 from .sqlite_schema import NAME, fold, identifier
 

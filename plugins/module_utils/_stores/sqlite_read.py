@@ -12,10 +12,10 @@ from typing import Any, Optional
 from .._core.record_batches import BATCH, Written, batch
 from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
-from . import gaps
-from .gaps import Rows
-from .record_kinds import Kinds
-from .record_store import Info, Record
+from .records import gaps
+from .records.gaps import Rows
+from .records.kinds import Kinds
+from .records.store import Info, Record
 from .sqlite_file import rows_of, sqlite3
 from .sqlite_schema import identifier
 from .sqlite_values import decoder

@@ -19,11 +19,13 @@ from .._core.file_lock import FileLock
 from .._core.records import canonical
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
-from . import gaps, sql_schema, sqlite_ddl, sqlite_notes, sqlite_shared, sqlite_sizes
-from .collection_note import LIST
-from .record_kinds import Kinds, Summary
-from .record_store import POSITIONS, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
-from .schema_versions import Step
+from . import sqlite_ddl, sqlite_notes, sqlite_shared, sqlite_sizes
+from .records import gaps
+from .records.kinds import Kinds, Summary
+from .records.note import LIST
+from .records.store import POSITIONS, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
+from .records.versions import Step
+from .sql import schema as sql_schema
 from .sqlite_ddl import describe
 from .sqlite_file import check_installed, connect, sqlite3, sqlite_errors
 from .sqlite_read import chunks

@@ -20,8 +20,8 @@ from typing import Optional
 from .._core.errors import SourceError
 from .._core.workers import in_order
 from . import sqlite_digest
-from .record_kinds import Kinds, Summary
-from .record_store import Info
+from .records.kinds import Kinds, Summary
+from .records.store import Info
 from .sqlite_file import connect, sqlite3, sqlite_errors
 from .sqlite_schema import fold, identifier
 

@@ -6,7 +6,7 @@
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
-from .record_store import DECIMAL, INTEGER, REAL, TEXT, Field, Info
+from .records.store import DECIMAL, INTEGER, REAL, TEXT, Field, Info
 from .sqlite_file import sqlite3
 from .sqlite_schema import identifier
 

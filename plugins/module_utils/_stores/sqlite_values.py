@@ -21,8 +21,9 @@ from .._core.errors import InvalidRequest
 from .._core.tagged_json import decode as decode_json
 from .._core.tagged_json import encode as encode_json
 from .._core.units import format_time, parse_time
-from . import gaps, record_kinds
-from .record_store import (
+from .records import gaps
+from .records import kinds as record_kinds
+from .records.store import (
     BOOLEAN,
     BYTES,
     DATE,

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 from .._core.errors import TargetError
 from .._core.units import format_time
-from .schema_versions import COLUMNS, TABLE, Step, shown
+from .records.versions import COLUMNS, TABLE, Step, shown
 from .sqlite_file import sqlite3
 
 

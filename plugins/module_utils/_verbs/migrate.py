@@ -20,9 +20,9 @@ from .._core.scratch import scratch_directory
 from .._core.workers import usual_number
 from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
-from .._stores.plain_records import plain_view
-from .._stores.record_registry import argument_spec, open_records, open_source
-from .._stores.record_store import RecordStore, SourceStore
+from .._stores.records.plain import plain_view
+from .._stores.records.registry import argument_spec, open_records, open_source
+from .._stores.records.store import RecordStore, SourceStore
 from .arguments import COMPRESSION, duration
 from .migrate_checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART, RESUME
 from .migrate_plan import Plan, Request, foreseen, look

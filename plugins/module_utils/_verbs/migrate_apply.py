@@ -17,9 +17,9 @@ from .._core.files import os_errors
 from .._core.record_batches import digest_sum, layouts, regrouped, without_nulls
 from .._core.records import record_digest
 from .._core.tagged_json import encode as encode_json
-from .._stores.record_kinds import Summary
-from .._stores.record_store import Info, Record, Reject
-from .._stores.sql_schema import parents_first
+from .._stores.records.kinds import Summary
+from .._stores.records.store import Info, Record, Reject
+from .._stores.sql.schema import parents_first
 from .migrate import must_be_kept, saved, ways_back
 from .migrate_checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identity_of
 from .migrate_compare import Comparison, compact, compare

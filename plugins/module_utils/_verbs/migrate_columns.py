@@ -11,20 +11,9 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
 from .._stores.postgresql_types import Codec, Column, Given, codec
-from .._stores.record_kinds import combined, kind_of
-from .._stores.record_store import (
-    BOOLEAN,
-    BYTES,
-    DATE,
-    DECIMAL,
-    INTEGER,
-    JSON,
-    REAL,
-    TEXT,
-    TIMESTAMP,
-    TIMESTAMPTZ,
-)
-from .._stores.value_times import TimeOptions, interval_text, iso_class
+from .._stores.records.kinds import combined, kind_of
+from .._stores.records.store import BOOLEAN, BYTES, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ
+from .._stores.records.times import TimeOptions, interval_text, iso_class
 from .migrate_types import Wanted
 
 # What `types` may name: the kind, the type in PostgreSQL where the kind does not say it, and the type that converts.

@@ -19,7 +19,7 @@ from .._core.record_batches import Layout, count_of, keyed_digests, keys_of, lay
 from .._core.records import record_digest
 from .._core.scratch import scratch_database
 from .._core.tagged_json import decode
-from .._stores.record_store import Record
+from .._stores.records.store import Record
 
 _RANGES = 2**16  # of 10,000,000 records each has 150
 LISTED = 20  # keys in messages and results

@@ -15,16 +15,16 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, TargetError
 from .._core.progress import Progress
-from .._stores.as_stored import as_stored
-from .._stores.collection_note import without_place
 from .._stores.postgresql_application import LEFT_ALONE, VERSION_TABLES, Table
 from .._stores.postgresql_records import PostgresqlRecords
 from .._stores.postgresql_schema import Put, SchemaTransaction
 from .._stores.postgresql_staging import Staged
 from .._stores.postgresql_types import Codec, Column, Given, codec
-from .._stores.record_kinds import Kinds
-from .._stores.record_store import JSON, Field, Info, RecordStore, Reject, SourceStore
-from .._stores.value_times import TimeOptions, zone_named
+from .._stores.records.as_stored import as_stored
+from .._stores.records.kinds import Kinds
+from .._stores.records.note import without_place
+from .._stores.records.store import JSON, Field, Info, RecordStore, Reject, SourceStore
+from .._stores.records.times import TimeOptions, zone_named
 from .arguments import duration
 from .migrate import check_repository, dangles, saved, ways_of
 from .migrate_apply import add_rejects

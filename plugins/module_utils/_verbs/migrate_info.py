@@ -14,10 +14,10 @@ from .._core.progress import Progress
 from .._core.scratch import scratch_directory
 from .._core.workers import usual_number
 from .._repository.location import open_repository
-from .._stores.plain_records import plain_view
-from .._stores.record_registry import open_records, open_source
-from .._stores.record_store import RecordStore, SourceStore
-from .._stores.schema_versions import Versioned
+from .._stores.records.plain import plain_view
+from .._stores.records.registry import open_records, open_source
+from .._stores.records.store import RecordStore, SourceStore
+from .._stores.records.versions import Versioned
 from .migrate import ARGUMENTS as MIGRATE
 from .migrate import request_from
 from .migrate_checkpoint import CREATED, DECLINED, EMPTY, State, states_of

@@ -14,8 +14,8 @@ from .._stores.postgresql_application import Table
 from .._stores.postgresql_records import PostgresqlRecords
 from .._stores.postgresql_schema import SchemaTransaction
 from .._stores.postgresql_types import Codec, Column, Given, codec
-from .._stores.record_store import JSON, Info, Odd, Record, RecordStore
-from .._stores.value_times import TimeOptions
+from .._stores.records.store import JSON, Info, Odd, Record, RecordStore
+from .._stores.records.times import TimeOptions
 
 Chunks = Callable[[Info], Iterable[Sequence[Record]]]
 

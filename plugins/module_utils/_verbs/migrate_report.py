@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from .._core.errors import TargetError
 from .._core.units import format_duration
-from .._stores.record_store import DECIMAL
+from .._stores.records.store import DECIMAL
 
 if TYPE_CHECKING:
     from .migrate_plan import Job, Plan

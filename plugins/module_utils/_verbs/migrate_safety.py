@@ -20,12 +20,12 @@ from .._core.scratch import scratch_directory
 from .._repository.base import Repository, Staging
 from .._repository.manifest import SAFETY, Manifest
 from .._repository.reading import BackupCopy, load
-from .._stores.as_stored import as_stored
 from .._stores.base import Copy, Store
-from .._stores.record_export import ExportStore, exported, lines
-from .._stores.record_store import Info, Record, RecordStore
+from .._stores.records.as_stored import as_stored
+from .._stores.records.export import ExportStore, exported, lines
+from .._stores.records.store import Info, Record, RecordStore
 from .._stores.registry import STORES, open_store
-from .._stores.sql_schema import parents_first
+from .._stores.sql.schema import parents_first
 from . import restore
 from .arguments import NamedStore, duration
 from .migrate import claim

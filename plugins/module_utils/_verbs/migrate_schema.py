@@ -9,8 +9,8 @@ from typing import Any, Optional
 
 from .._core.errors import InvalidRequest, SourceError, TargetError
 from .._core.progress import Progress
-from .._stores.record_store import RecordStore
-from .._stores.schema_versions import TABLE, Step, Versioned, shown, steps_from
+from .._stores.records.store import RecordStore
+from .._stores.records.versions import TABLE, Step, Versioned, shown, steps_from
 from .migrate import saved, ways_of
 from .migrate_plan import Request
 

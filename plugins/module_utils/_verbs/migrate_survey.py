@@ -13,8 +13,8 @@ from .._core.progress import Progress
 from .._core.record_batches import count_of, digest_sum, has_key, layouts, without_nulls
 from .._core.records import canonical
 from .._core.scratch import scratch_database
-from .._stores.record_kinds import Kinds
-from .._stores.record_store import Info, SourceStore
+from .._stores.records.kinds import Kinds
+from .._stores.records.store import Info, SourceStore
 
 MODULUS = 2**256
 _LISTED = 20  # values in messages

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .._core.errors import InvalidRequest
-from .._stores.value_times import UNITS
+from .._stores.records.times import UNITS
 
 _FORM = re.compile(r"\s*([a-z]+)(?:\s+from\s+([a-z]+))?\s*", re.I)
 

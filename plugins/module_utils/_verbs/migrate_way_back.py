@@ -15,7 +15,7 @@ from .._repository.base import Repository
 from .._repository.manifest import SAFETY, Manifest, SourcePart
 from .._repository.owner import this_host
 from .._repository.reading import load
-from .._stores.record_store import RecordStore
+from .._stores.records.store import RecordStore
 from .migrate_checkpoint import CREATED, DECLINED, EMPTY
 from .writing import Taken
 

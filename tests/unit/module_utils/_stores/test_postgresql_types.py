@@ -12,8 +12,8 @@ from typing import Any, Optional
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql_types import Codec, Column, Given, codec
-from ansible_collections.day2.ops.plugins.module_utils._stores.record_store import Refused
-from ansible_collections.day2.ops.plugins.module_utils._stores.value_times import TimeOptions, zone_named
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.store import Refused
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.times import TimeOptions, zone_named
 
 UTC = timezone.utc
 BERLIN = TimeOptions(zone=zone_named("Europe/Berlin"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
-from ansible_collections.day2.ops.plugins.module_utils._stores.record_export import exported
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.export import exported
 
 WHOLE: dict[str, Any] = {
     "name": "t",

@@ -20,8 +20,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Sourc
 from ansible_collections.day2.ops.plugins.module_utils._core.record_batches import layouts
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
 from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_digest
-from ansible_collections.day2.ops.plugins.module_utils._stores.record_kinds import Kinds
-from ansible_collections.day2.ops.plugins.module_utils._stores.record_store import Info
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.kinds import Kinds
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.store import Info
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_file import connect
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_records import SqliteRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_schema import identifier

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 
 # Of SQLite: the column's declaration, and what a row gets that does not give it; a text of a regular expression.

@@ -18,7 +18,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Targe
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_records import DynamodbRecordStore
 from ansible_collections.day2.ops.plugins.module_utils._stores.json_records import JsonRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql_records import PostgresqlRecords
-from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_records import SqliteRecords
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 

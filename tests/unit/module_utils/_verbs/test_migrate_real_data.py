@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
-from ansible_collections.day2.ops.plugins.module_utils._stores.collection_note import without_place
-from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.note import without_place
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
 
 PROJ = "/usr/share/proj/proj.db"

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import files
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import NoSpace
-from ansible_collections.day2.ops.plugins.module_utils._stores.record_registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
 from tests.services.dynamodb import options
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, TargetError
-from ansible_collections.day2.ops.plugins.module_utils._stores.value_times import TimeOptions
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.times import TimeOptions
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_columns import (
     Odd,
     Seen,

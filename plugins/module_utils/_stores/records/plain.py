@@ -9,23 +9,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
-from .._core.errors import SourceError
-from .._core.plain_json import plain, told_apart
-from .._core.record_batches import batch, layouts
-from .record_kinds import Kinds, Summary
-from .record_store import (
-    BYTES,
-    DATE,
-    DECIMAL,
-    JSON,
-    REAL,
-    TIMESTAMP,
-    TIMESTAMPTZ,
-    Info,
-    Record,
-    RecordStore,
-    SourceStore,
-)
+from ..._core.errors import SourceError
+from ..._core.plain_json import plain, told_apart
+from ..._core.record_batches import batch, layouts
+from .kinds import Kinds, Summary
+from .store import BYTES, DATE, DECIMAL, JSON, REAL, TIMESTAMP, TIMESTAMPTZ, Info, Record, RecordStore, SourceStore
 
 # The kinds of columns whose values JSON may lack; those of numbers for NaN and the infinities.
 _BEYOND = frozenset((BYTES, TIMESTAMP, TIMESTAMPTZ, DATE, REAL, DECIMAL, JSON))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from .._core.errors import InvalidRequest
+from ..._core.errors import InvalidRequest
 
 TABLE = "day2_schema_versions"
 # Columns: version, digest of its statements, when it was applied (UTC).

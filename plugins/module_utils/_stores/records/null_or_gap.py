@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .record_kinds import Kinds
-from .record_store import Info
+from .kinds import Kinds
+from .store import Info
 
 MARKER = "_missing"
 

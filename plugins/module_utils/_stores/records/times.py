@@ -10,8 +10,8 @@ from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal, DecimalException
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest
-from .record_store import Refused
+from ..._core.errors import InvalidRequest
+from .store import Refused
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6}  # in a second
 NO_UNIT = "is a number without a unit (set it in types, as in 'timestamptz from ms')"

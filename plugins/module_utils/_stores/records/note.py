@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 if TYPE_CHECKING:
-    from .record_store import Info
+    from .store import Info
 
 MAPPING, LIST, MEMBERS, VALUE = "mapping", "list", "members", "value"
 _SHAPES = ("", MAPPING, LIST, MEMBERS, VALUE)

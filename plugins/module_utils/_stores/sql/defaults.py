@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Optional
 
-from .._core.errors import Day2Error
-from .._core.units import parse_time
-from .record_store import BOOLEAN, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ, Info
+from ..._core.errors import Day2Error
+from ..._core.units import parse_time
+from ..records.store import BOOLEAN, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ, Info
 
 NOW, TODAY, CLOCK = "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"
 _LITERAL = re.compile(

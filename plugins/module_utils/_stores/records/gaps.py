@@ -9,8 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
-from .._core.record_batches import batch_of_rows
-from .record_store import Info, Record
+from ..._core.record_batches import batch_of_rows
+from .store import Info, Record
 
 Rows = Sequence[Sequence[Any]]
 

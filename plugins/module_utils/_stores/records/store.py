@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
-from .._core.record_batches import layouts
-from .collection_note import Note
+from ..._core.record_batches import layouts
+from .note import Note
 
 if TYPE_CHECKING:
-    from .record_kinds import Summary
+    from .kinds import Summary
 
 Record = dict[str, Any]
 

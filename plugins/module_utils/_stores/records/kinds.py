@@ -13,22 +13,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, Optional
 
-from .._core.record_batches import Layout
-from .._core.tagged_json import encode as encode_json
-from .record_store import (
-    BOOLEAN,
-    BYTES,
-    DATE,
-    DECIMAL,
-    INTEGER,
-    JSON,
-    REAL,
-    TEXT,
-    TIMESTAMP,
-    TIMESTAMPTZ,
-    Field,
-    Refused,
-)
+from ..._core.record_batches import Layout
+from ..._core.tagged_json import encode as encode_json
+from .store import BOOLEAN, BYTES, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ, Field, Refused
 
 _EXACT = 2**53  # integers up to here are exact in a float
 _LARGEST = 2**63

@@ -8,41 +8,41 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
-from .._core import files
-from .._core.errors import InvalidRequest
-from .dynamodb_options import OPTIONS as DYNAMODB
-from .postgresql_options import OPTIONS as POSTGRESQL
-from .record_store import RecordStore, SourceStore
+from ..._core import files
+from ..._core.errors import InvalidRequest
+from ..dynamodb_options import OPTIONS as DYNAMODB
+from ..postgresql_options import OPTIONS as POSTGRESQL
+from .store import RecordStore, SourceStore
 
 Keys = Mapping[str, Sequence[str]]
 
 
 def _json(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
-    from .json_records import JsonRecords
+    from ..json_records import JsonRecords
 
     return JsonRecords(options["path"], keys, workers, options.get("values") == "exact")
 
 
 def _json_source(options: Mapping[str, Any], keys: Keys, workers: int) -> SourceStore:
-    from .json_reader import JsonReader
+    from ..json_reader import JsonReader
 
     return JsonReader(options["path"], keys, workers, options.get("values") == "exact")
 
 
 def _sqlite(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
-    from .sqlite_records import SqliteRecords
+    from ..sqlite_records import SqliteRecords
 
     return SqliteRecords(files.resolve(options["path"], InvalidRequest), workers=workers)
 
 
 def _postgresql(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
-    from .postgresql_records import PostgresqlRecords
+    from ..postgresql_records import PostgresqlRecords
 
     return PostgresqlRecords(options)
 
 
 def _dynamodb(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
-    from .dynamodb_records import DynamodbRecordStore
+    from ..dynamodb_records import DynamodbRecordStore
 
     return DynamodbRecordStore(options)
 

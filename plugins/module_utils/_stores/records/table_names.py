@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from .record_store import POSITIONS, ForeignKey, Info
+from .store import POSITIONS, ForeignKey, Info
 
 # Every table of PostgreSQL has these.
 _SYSTEM = frozenset(("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"))

@@ -12,13 +12,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from .._core.collection import Collection
-from .._core.errors import InvalidRequest, SourceError
-from .._core.tagged_json import decode, encode
+from ..._core.collection import Collection
+from ..._core.errors import InvalidRequest, SourceError
+from ..._core.tagged_json import decode, encode
+from ..base import Copy, Reader, Restoration, Sink, Snapshot
 from .as_stored import as_stored
-from .base import Copy, Reader, Restoration, Sink, Snapshot
-from .collection_note import Note
-from .record_store import Field, ForeignKey, Index, Info, Record, RecordStore, Statement
+from .note import Note
+from .store import Field, ForeignKey, Index, Info, Record, RecordStore, Statement
 
 _CHUNK = 1 << 20
 _NO_EXPORT = "The backup's manifest does not describe the collections of an export."

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from .._core.errors import TargetError
-from .record_kinds import combined
-from .record_store import JSON, Field, ForeignKey, Info
+from ..._core.errors import TargetError
+from ..records.kinds import combined
+from ..records.store import JSON, Field, ForeignKey, Info
 
 DOCUMENT = "document"  # the column that holds a whole record, if the key has no such field
 _SIZE = re.compile(r"([A-Z_ ]*CHAR[A-Z_ ]*|NUMERIC|DEC|DECIMAL|DECIMAL_TEXT)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", re.I)
