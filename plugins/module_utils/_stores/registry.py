@@ -17,7 +17,7 @@ from .base import Store
 
 
 def _files() -> type[Store]:
-    from .files_store import FilesStore
+    from .files.store import FilesStore
 
     return FilesStore
 

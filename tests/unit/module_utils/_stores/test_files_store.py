@@ -32,10 +32,10 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     SourceError,
     TargetError,
 )
-from ansible_collections.day2.ops.plugins.module_utils._stores import tree_write
-from ansible_collections.day2.ops.plugins.module_utils._stores.files_store import FilesStore
-from ansible_collections.day2.ops.plugins.module_utils._stores.tree_archive import ArchiveWriter
-from ansible_collections.day2.ops.plugins.module_utils._stores.tree_index import Index, from_line
+from ansible_collections.day2.ops.plugins.module_utils._stores.files import write as tree_write
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.archive import ArchiveWriter
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.index import Index, from_line
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.store import FilesStore
 from tests.unit.module_utils._stores.conftest import as_nobody
 
 MTIME = 1_700_000_000_123_456_789

@@ -18,7 +18,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest, TargetError
-from ansible_collections.day2.ops.plugins.module_utils._stores.files_store import FilesStore
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.store import FilesStore
 from ansible_collections.day2.ops.plugins.module_utils._stores.registry import open_store
 from tests.unit.module_utils._stores.conftest import as_nobody
 

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.day2.ops.plugins.module_utils._stores.tree_archive import (
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.archive import (
     ArchiveReader,
     ArchiveWriter,
     header,
     sparse_map,
 )
-from ansible_collections.day2.ops.plugins.module_utils._stores.tree_index import (
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.index import (
     CHARACTER_DEVICE,
     DIRECTORY,
     FIFO,

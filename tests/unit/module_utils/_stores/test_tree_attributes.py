@@ -17,10 +17,10 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
-from ansible_collections.day2.ops.plugins.module_utils._stores import tree_attributes
-from ansible_collections.day2.ops.plugins.module_utils._stores.files_store import FilesStore
-from ansible_collections.day2.ops.plugins.module_utils._stores.tree_attributes import Attributes, Target
-from ansible_collections.day2.ops.plugins.module_utils._stores.tree_index import Entry
+from ansible_collections.day2.ops.plugins.module_utils._stores.files import attributes as tree_attributes
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.attributes import Attributes, Target
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.index import Entry
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.store import FilesStore
 
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)  # cap_net_bind_service+ep
 

@@ -16,9 +16,9 @@ from typing import Any, Callable, Optional
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError, TargetError
-from ansible_collections.day2.ops.plugins.module_utils._stores.files_store import FilesStore
-from ansible_collections.day2.ops.plugins.module_utils._stores.tree_archive import ArchiveWriter, sparse_map
-from ansible_collections.day2.ops.plugins.module_utils._stores.tree_index import Entry
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.archive import ArchiveWriter, sparse_map
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.index import Entry
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.store import FilesStore
 
 Member = tuple[str, bytes, dict[str, Any]]  # name, content, attributes of its TarInfo
 

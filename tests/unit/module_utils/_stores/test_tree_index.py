@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.day2.ops.plugins.module_utils._stores.tree_index import (
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.index import (
     BLOCK_DEVICE,
     DIRECTORY,
     FIFO,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
-from ansible_collections.day2.ops.plugins.module_utils._stores.tree_walk import Selection, matcher, walk
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.walk import Selection, matcher, walk
 
 TREE = [
     "README",

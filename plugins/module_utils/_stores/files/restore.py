@@ -13,16 +13,16 @@ import stat
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
 
-from .._core import files
-from .._core.errors import DamagedBackup, RepositoryError, TargetError
-from .._core.files import os_errors
-from .._core.mounts import check_exchange, mount_points
-from .base import Change, Copy
-from .tree_archive import CHUNK, ArchiveReader
-from .tree_attributes import Target
-from .tree_build import Builder, write_file
-from .tree_compare import Comparison, Partial, Step, check_only, compare, whole
-from .tree_index import (
+from ..._core import files
+from ..._core.errors import DamagedBackup, RepositoryError, TargetError
+from ..._core.files import os_errors
+from ..._core.mounts import check_exchange, mount_points
+from ..base import Change, Copy
+from .archive import CHUNK, ArchiveReader
+from .attributes import Target
+from .build import Builder, write_file
+from .compare import Comparison, Partial, Step, check_only, compare, whole
+from .index import (
     ARCHIVE,
     BLOCK_DEVICE,
     CHARACTER_DEVICE,
@@ -34,8 +34,8 @@ from .tree_index import (
     read_index,
     shown,
 )
-from .tree_keep import CarryOver, Kept
-from .tree_walk import OPEN_DIRECTORY, Selection
+from .keep import CarryOver, Kept
+from .walk import OPEN_DIRECTORY, Selection
 
 
 class TreeRestoration:

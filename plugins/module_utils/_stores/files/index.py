@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, BinaryIO, NamedTuple, Optional
 
-from .._core.collection import Collection
-from .base import Writer
+from ..._core.collection import Collection
+from ..base import Writer
 
 # What a tree is kept in, behind its name.
 ARCHIVE = ".tar"

@@ -9,12 +9,12 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Callable, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest
-from .tree_attributes import Target, as_here
-from .tree_index import DIRECTORY, FILE, HARDLINK, KINDS, SYMLINK, Entry, order, shown
-from .tree_keep import Kept
-from .tree_read import Describer, content_digest, kind_of, open_file
-from .tree_walk import LEFT_OUT, Found, Selection, matcher, walk
+from ..._core.errors import InvalidRequest
+from .attributes import Target, as_here
+from .index import DIRECTORY, FILE, HARDLINK, KINDS, SYMLINK, Entry, order, shown
+from .keep import Kept
+from .read import Describer, content_digest, kind_of, open_file
+from .walk import LEFT_OUT, Found, Selection, matcher, walk
 
 _MOST_DIFFERENCES = 100
 

@@ -17,12 +17,12 @@ import stat
 from collections.abc import Iterator
 from typing import Optional
 
-from .._core.errors import Day2Error, TargetError
-from .._core.files import PREPARED, os_errors
-from .tree_attributes import Attributes
-from .tree_index import DIRECTORY, Entry, listed, shown
-from .tree_read import Describer, kind_of
-from .tree_walk import OPEN_DIRECTORY, Found, Selection, names_in
+from ..._core.errors import Day2Error, TargetError
+from ..._core.files import PREPARED, os_errors
+from .attributes import Attributes
+from .index import DIRECTORY, Entry, listed, shown
+from .read import Describer, kind_of
+from .walk import OPEN_DIRECTORY, Found, Selection, names_in
 
 
 class Kept:

@@ -17,9 +17,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Callable, NamedTuple
 
-from .._core.errors import TargetError
-from .._core.owners import group_id, user_id
-from .tree_index import DIRECTORY, SYMLINK, Entry, shown
+from ..._core.errors import TargetError
+from ..._core.owners import group_id, user_id
+from .index import DIRECTORY, SYMLINK, Entry, shown
 
 # What a file system says of an attribute that it can't keep, or that it may not be given by us.
 _UNABLE = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EOVERFLOW)

@@ -11,19 +11,11 @@ import stat
 from collections.abc import Iterator
 from typing import Optional
 
-from .._core.holes import content_hash, data_ranges
-from .._core.owners import group_name, user_name
-from .tree_archive import CHUNK, Segments
-from .tree_index import (
-    BLOCK_DEVICE,
-    CHARACTER_DEVICE,
-    DIRECTORY,
-    FIFO,
-    FILE,
-    SYMLINK,
-    Entry,
-)
-from .tree_walk import Found
+from ..._core.holes import content_hash, data_ranges
+from ..._core.owners import group_name, user_name
+from .archive import CHUNK, Segments
+from .index import BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, FIFO, FILE, SYMLINK, Entry
+from .walk import Found
 
 _KINDS = {
     stat.S_IFREG: FILE,

@@ -15,27 +15,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, BinaryIO, NamedTuple, Optional
 
-from .._core.errors import SourceError
-from .._core.files import need_space, os_errors
-from .._core.holes import content_hash
-from .base import Reader, Sink
-from .tree_archive import CHUNK, ArchiveWriter, Segments, sparse_map
-from .tree_index import (
-    DIRECTORY,
-    FIFO,
-    FILE,
-    HARDLINK,
-    SYMLINK,
-    Entry,
-    Index,
-    from_line,
-    is_safe,
-    order,
-    shown,
-    to_line,
-)
-from .tree_read import is_sparse, read_range
-from .tree_walk import LEFT_OUT, Selection
+from ..._core.errors import SourceError
+from ..._core.files import need_space, os_errors
+from ..._core.holes import content_hash
+from ..base import Reader, Sink
+from .archive import CHUNK, ArchiveWriter, Segments, sparse_map
+from .index import DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry, Index, from_line, is_safe, order, shown, to_line
+from .read import is_sparse, read_range
+from .walk import LEFT_OUT, Selection
 
 _KINDS = {
     tarfile.REGTYPE: FILE,

@@ -18,15 +18,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, Optional
 
-from .._core.errors import Day2Error, InvalidRequest, RepositoryError, SourceError
-from .._core.files import kind_of as kind_in_words
-from .._core.files import look, os_errors, resolve
-from .base import Copy, Reader, Restoration, Sink, Snapshot
-from .tree_archive import CHUNK, ArchiveWriter
-from .tree_index import ARCHIVE, INDEX, Index, collections_of, listed, shown
-from .tree_read import kind_of
-from .tree_walk import Identity, Selection, identify, walk
-from .tree_write import Guarded, TreeWriter
+from ..._core.errors import Day2Error, InvalidRequest, RepositoryError, SourceError
+from ..._core.files import kind_of as kind_in_words
+from ..._core.files import look, os_errors, resolve
+from ..base import Copy, Reader, Restoration, Sink, Snapshot
+from .archive import CHUNK, ArchiveWriter
+from .index import ARCHIVE, INDEX, Index, collections_of, listed, shown
+from .read import kind_of
+from .walk import Identity, Selection, identify, walk
+from .write import Guarded, TreeWriter
 
 _MOST_MARKED = 1000  # in a manifest
 
@@ -91,7 +91,7 @@ class FilesStore:
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
         """Take over a tar file made by hand. Names stay as they are: a leading directory is not taken away."""
-        from .tree_import import import_tar  # only here: see registry.py
+        from .import_tar import import_tar  # only here: see registry.py
 
         name = _base_name(self.path)
         spool = os.path.join(sink.scratch, "index")
@@ -106,7 +106,7 @@ class FilesStore:
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
         """Build the new tree beside the old one, verified, to be exchanged with it."""
-        from .tree_restore import TreeRestoration  # only here: see registry.py
+        from .restore import TreeRestoration  # only here: see registry.py
 
         self._refuse_another_selection(copy.details)
         return TreeRestoration(self.path, copy, only=only, scratch=scratch, dry=dry)

@@ -10,22 +10,12 @@ import os
 import stat
 from collections.abc import Iterable
 
-from .._core.errors import TargetError
-from .._core.files import os_errors
-from .._core.holes import content_hash
-from .tree_attributes import Attributes, Target
-from .tree_index import (
-    BLOCK_DEVICE,
-    CHARACTER_DEVICE,
-    DIRECTORY,
-    FIFO,
-    FILE,
-    HARDLINK,
-    SYMLINK,
-    Entry,
-    shown,
-)
-from .tree_walk import OPEN_DIRECTORY
+from ..._core.errors import TargetError
+from ..._core.files import os_errors
+from ..._core.holes import content_hash
+from .attributes import Attributes, Target
+from .index import BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry, shown
+from .walk import OPEN_DIRECTORY
 
 Content = Iterable[tuple[int, bytes]]  # offsets and bytes, without the holes
 

@@ -12,15 +12,15 @@ import time
 from collections.abc import Sequence
 from typing import Optional
 
-from .._core.errors import RepositoryError, SourceError
-from .._core.files import from_os_error
-from .._core.holes import content_hash
-from .._core.progress import Progress
-from .base import Writer
-from .tree_archive import CHUNK, ArchiveWriter, Segments, sparse_map
-from .tree_index import FILE, Entry, Index, listed, shown
-from .tree_read import Describer, data_segments, is_sparse, kind_of, open_file, read_range
-from .tree_walk import Found, Identity
+from ..._core.errors import RepositoryError, SourceError
+from ..._core.files import from_os_error
+from ..._core.holes import content_hash
+from ..._core.progress import Progress
+from ..base import Writer
+from .archive import CHUNK, ArchiveWriter, Segments, sparse_map
+from .index import FILE, Entry, Index, listed, shown
+from .read import Describer, data_segments, is_sparse, kind_of, open_file, read_range
+from .walk import Found, Identity
 
 # Seconds before each further try to read something that does not hold still: where it must, and where it is taken as it
 # was read at last. Each try of a large file is as much again to read and to keep.

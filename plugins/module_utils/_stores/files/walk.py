@@ -15,8 +15,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Callable, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest
-from .._core.fingerprint import attributes, settled, trusted_file_system
+from ..._core.errors import InvalidRequest
+from ..._core.fingerprint import attributes, settled, trusted_file_system
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

@@ -14,18 +14,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
-from .base import Reader, Writer
-from .tree_index import (
-    BLOCK_DEVICE,
-    CHARACTER_DEVICE,
-    DIRECTORY,
-    FIFO,
-    FILE,
-    HARDLINK,
-    SYMLINK,
-    Entry,
-    shown,
-)
+from ..base import Reader, Writer
+from .index import BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry, shown
 
 CHUNK = 1 << 20
 
