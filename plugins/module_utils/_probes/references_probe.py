@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, ClassVar, NamedTuple
 
 from .._core.errors import InvalidRequest, SourceError
-from .._stores.json_stream import Document, Member, records, scan
+from .._stores.documents.stream import Document, Member, records, scan
 from .._stores.sqlite_file import connect, is_busy, sqlite3
 from .._stores.sqlite_schema import identifier
 from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural

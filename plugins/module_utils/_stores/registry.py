@@ -23,7 +23,7 @@ def _files() -> type[Store]:
 
 
 def _json() -> type[Store]:
-    from .json_store import JsonStore
+    from .documents.store import JsonStore
 
     return JsonStore
 

@@ -18,13 +18,13 @@ Keys = Mapping[str, Sequence[str]]
 
 
 def _json(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
-    from ..json_records import JsonRecords
+    from ..documents.records import JsonRecords
 
     return JsonRecords(options["path"], keys, workers, options.get("values") == "exact")
 
 
 def _json_source(options: Mapping[str, Any], keys: Keys, workers: int) -> SourceStore:
-    from ..json_reader import JsonReader
+    from ..documents.reader import JsonReader
 
     return JsonReader(options["path"], keys, workers, options.get("values") == "exact")
 

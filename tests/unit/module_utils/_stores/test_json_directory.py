@@ -25,8 +25,9 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     TargetError,
 )
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._stores import json_directory, json_index
-from ansible_collections.day2.ops.plugins.module_utils._stores.json_store import JsonStore
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents import directory as json_directory
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents import index as json_index
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents.store import JsonStore
 
 COLLECTIONS = {"requests": '[{"id": "r-1"}, {"id": "r-2"}]', "templates": '{"a": {}, "b": {}, "c": {}}', "none": "[]"}
 AWKWARD = ["plain", "sp ace", "new\nline", "qu'ote\"", "é😀", "-rf", "items", "a.b", "*", "[x]"]

@@ -29,8 +29,9 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 )
 from ansible_collections.day2.ops.plugins.module_utils._core.fingerprint import attributes
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._stores import json_file, json_stream
-from ansible_collections.day2.ops.plugins.module_utils._stores.json_store import JsonStore
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents import file as json_file
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents import stream as json_stream
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents.store import JsonStore
 
 DATA: dict[str, Any] = {
     "version": 2,

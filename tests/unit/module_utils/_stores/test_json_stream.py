@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
-from ansible_collections.day2.ops.plugins.module_utils._stores import json_stream
-from ansible_collections.day2.ops.plugins.module_utils._stores.json_stream import Document, records, scan
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents import stream as json_stream
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents.stream import Document, records, scan
 
 SCALARS = (
     st.none()
@@ -345,7 +345,7 @@ def test_nan_is_kept() -> None:
 MEASURE = """
 import resource, sys
 sys.path[:0] = {path!r}
-from ansible_collections.day2.ops.plugins.module_utils._stores.json_stream import scan
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents.stream import scan
 
 parts = [{head!r}] + [{unit!r} * (100_000 // len({unit!r}))] * {times} + [{tail!r}]
 rest = b""

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents.records import JsonRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_records import DynamodbRecordStore
-from ansible_collections.day2.ops.plugins.module_utils._stores.json_records import JsonRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql_records import PostgresqlRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_records import SqliteRecords

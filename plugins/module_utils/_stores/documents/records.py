@@ -24,19 +24,19 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from .._core import files, plain_json
-from .._core.errors import SourceError, TargetError
-from .._core.file_lock import FileLock
-from .._core.record_batches import batches
-from .._core.tagged_json import encode as encode_json
-from .json_open import OpenDocument
-from .json_reader import JsonReader
-from .json_write import Writing, write_document
-from .records.note import LIST, Note, as_wanted
-from .records.store import INTEGER, JSON, POSITIONS, Account, Field, Info, Record, Start
-from .sql.schema import shaped
-from .sqlite_file import connect, sqlite3, sqlite_errors
-from .sqlite_records import SqliteRecords
+from ..._core import files, plain_json
+from ..._core.errors import SourceError, TargetError
+from ..._core.file_lock import FileLock
+from ..._core.record_batches import batches
+from ..._core.tagged_json import encode as encode_json
+from ..records.note import LIST, Note, as_wanted
+from ..records.store import INTEGER, JSON, POSITIONS, Account, Field, Info, Record, Start
+from ..sql.schema import shaped
+from ..sqlite_file import connect, sqlite3, sqlite_errors
+from ..sqlite_records import SqliteRecords
+from .open import OpenDocument
+from .reader import JsonReader
+from .write import Writing, write_document
 
 _CHUNK = 1 << 20
 # Of a name that can be a table's: SQLite keeps some for itself, and does not tell capitals from others.

@@ -9,7 +9,7 @@ import codecs
 import re
 from collections.abc import Callable
 
-from .._core.errors import SourceError
+from ..._core.errors import SourceError
 
 Read = Callable[[int], bytes]
 

@@ -17,9 +17,9 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Optional
 
-from .._core import files
-from .._core.errors import Day2Error
-from .._core.files import kind_of
+from ..._core import files
+from ..._core.errors import Day2Error
+from ..._core.files import kind_of
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple, Optional
 
-from .._core.errors import TargetError
-from .json_read import CHUNK
-from .json_stream import Document, Member
+from ..._core.errors import TargetError
+from .read import CHUNK
+from .stream import Document, Member
 
 _WIDEST = 1024
 

@@ -13,9 +13,9 @@ import stat
 from collections.abc import Iterator
 from typing import IO, Callable
 
-from .json_layout import OPEN_DIRECTORY, OPEN_FILE, any_order, opened
-from .json_place import Owner, resemble
-from .json_read import chunks
+from .layout import OPEN_DIRECTORY, OPEN_FILE, any_order, opened
+from .place import Owner, resemble
+from .read import chunks
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 

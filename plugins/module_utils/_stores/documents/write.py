@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
-from .._core.tagged_json import encode as encode_json
-from .json_open import OpenDocument
-from .json_parts import text_of
-from .json_stream import Document, Member
-from .records.note import LIST, MEMBERS, VALUE
-from .records.store import DECIMAL, INTEGER, TEXT, Info, Record
+from ..._core.tagged_json import encode as encode_json
+from ..records.note import LIST, MEMBERS, VALUE
+from ..records.store import DECIMAL, INTEGER, TEXT, Info, Record
+from .open import OpenDocument
+from .parts import text_of
+from .stream import Document, Member
 
 Records = Callable[[Info], Iterable[Record]]
 

@@ -13,20 +13,20 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Optional
 
-from .._core import files, plain_json
-from .._core.errors import InvalidRequest, SourceError
-from .._core.record_batches import BATCH, batch, batches
-from .._core.tagged_json import decode as decode_json
-from .._core.workers import in_order
-from . import json_collections
-from .json_collections import Found
-from .json_duplicates import last_alone
-from .json_open import OpenDocument, open_document
-from .json_parts import Part, records_of
-from .json_stream import Document, Member
-from .records.kinds import Summary
-from .records.note import MEMBERS, VALUE
-from .records.store import Info, Record
+from ..._core import files, plain_json
+from ..._core.errors import InvalidRequest, SourceError
+from ..._core.record_batches import BATCH, batch, batches
+from ..._core.tagged_json import decode as decode_json
+from ..._core.workers import in_order
+from ..records.kinds import Summary
+from ..records.note import MEMBERS, VALUE
+from ..records.store import Info, Record
+from . import collections as json_collections
+from .collections import Found
+from .duplicates import last_alone
+from .open import OpenDocument, open_document
+from .parts import Part, records_of
+from .stream import Document, Member
 
 
 class JsonReader:

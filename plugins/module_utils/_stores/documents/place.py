@@ -11,11 +11,11 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
-from .._core import files
-from .._core.errors import TargetError
-from .._core.owners import group_id, group_name, user_id, user_name
-from .._core.progress import Progress
-from .base import Change
+from ..._core import files
+from ..._core.errors import TargetError
+from ..._core.owners import group_id, group_name, user_id, user_name
+from ..._core.progress import Progress
+from ..base import Change
 
 _NO_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV)
 

@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
-from .._core import files
-from .._core.errors import InvalidRequest
-from .base import Copy, Reader, Restoration, Sink, Snapshot
-from .json_file import SingleFile
-from .json_read import damaged
+from ..._core import files
+from ..._core.errors import InvalidRequest
+from ..base import Copy, Reader, Restoration, Sink, Snapshot
+from .file import SingleFile
+from .read import damaged
 
 if TYPE_CHECKING:
-    from .json_directory import Directory
+    from .directory import Directory
 
 _SINGLE_FILE = "single_file"
 
@@ -77,7 +77,7 @@ class JsonStore:
 
 
 def _directory(path: str, layout: str) -> Directory:
-    from .json_directory import Directory  # only here: see registry.py
-    from .json_layout import LAYOUTS
+    from .directory import Directory  # only here: see registry.py
+    from .layout import LAYOUTS
 
     return Directory(path, LAYOUTS[layout])

@@ -17,10 +17,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.collection import Collection
-from .._core.errors import SourceError
-from .._core.tagged_json import integer, may_be_tagged, real, untag
-from .json_window import Read, Window
+from ..._core.collection import Collection
+from ..._core.errors import SourceError
+from ..._core.tagged_json import integer, may_be_tagged, real, untag
+from .window import Read, Window
 
 # How much of a document is in memory: as much as a processor's caches hold with what is made of it, which may be up to
 # 50 times as much (lists of empty lists).

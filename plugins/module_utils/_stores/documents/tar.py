@@ -9,11 +9,11 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO, BinaryIO, Optional
 
-from .._core.owners import group_name, user_name
-from .base import Reader, Writer
-from .json_index import Index, Row
-from .json_layout import Layout
-from .json_read import chunks
+from ..._core.owners import group_name, user_name
+from ..base import Reader, Writer
+from .index import Index, Row
+from .layout import Layout
+from .read import chunks
 
 # What tarfile raises for damaged input.
 ERRORS = (tarfile.TarError, ValueError, EOFError, OverflowError)

@@ -12,9 +12,9 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
-from .._core.collection import Collection
-from .._core.errors import Day2Error, SourceError
-from .._core.files import prepared_name
+from ..._core.collection import Collection
+from ..._core.errors import Day2Error, SourceError
+from ..._core.files import prepared_name
 
 # Each is named in the manifest and in results.
 MOST_COLLECTIONS = 100_000

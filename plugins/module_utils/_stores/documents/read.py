@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterator
 from typing import Optional
 
-from .._core.errors import DamagedBackup, SourceError
-from .._core.progress import Progress
-from .json_stream import Document, scan
-from .json_window import Read
+from ..._core.errors import DamagedBackup, SourceError
+from ..._core.progress import Progress
+from .stream import Document, scan
+from .window import Read
 
 CHUNK = 1 << 20
 

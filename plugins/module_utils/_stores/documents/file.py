@@ -13,16 +13,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
-from .._core import files
-from .._core.errors import SourceError, TargetError
-from .._core.files import kind_of, look
-from .._core.fingerprint import attributes, combine, settled, trusted_file_system
-from .._core.progress import Progress
-from .base import Change, Copy, Reader, Restoration, Sink, Snapshot
-from .json_place import Owner, Swap, ready, resemble
-from .json_read import CHUNK, WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat, stem
-from .json_splice import Part, splice
-from .json_stream import Document, scan
+from ..._core import files
+from ..._core.errors import SourceError, TargetError
+from ..._core.files import kind_of, look
+from ..._core.fingerprint import attributes, combine, settled, trusted_file_system
+from ..._core.progress import Progress
+from ..base import Change, Copy, Reader, Restoration, Sink, Snapshot
+from .place import Owner, Swap, ready, resemble
+from .read import CHUNK, WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat, stem
+from .splice import Part, splice
+from .stream import Document, scan
 
 
 class Target(NamedTuple):

@@ -19,13 +19,13 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Callable, NamedTuple, Optional
 
-from .._core.workers import in_order
-from .json_duplicates import hashes, occurrences, repeated
-from .json_parts import Part, ascending, looked_at, names_of
-from .json_stream import Document, Member
-from .records.kinds import Kinds, Summary
-from .records.note import LIST, MEMBERS, VALUE, Note
-from .records.store import INTEGER, TEXT, Field, Info
+from ..._core.workers import in_order
+from ..records.kinds import Kinds, Summary
+from ..records.note import LIST, MEMBERS, VALUE, Note
+from ..records.store import INTEGER, TEXT, Field, Info
+from .duplicates import hashes, occurrences, repeated
+from .parts import Part, ascending, looked_at, names_of
+from .stream import Document, Member
 
 SCALARS, _KEY, _VALUE = "_document", "_key", "_value"
 # What may be one of our names in a document's text: in any case, or with ASCII letters that are escaped.

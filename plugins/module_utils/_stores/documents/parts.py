@@ -12,13 +12,13 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
-from .._core.errors import SourceError
-from .._core.record_batches import BATCH, batch, batches, digest_sum, layouts
-from . import json_stream
-from .json_stream import Found
-from .records.kinds import Kinds
-from .records.note import LIST
-from .records.store import Info, Record
+from ..._core.errors import SourceError
+from ..._core.record_batches import BATCH, batch, batches, digest_sum, layouts
+from ..records.kinds import Kinds
+from ..records.note import LIST
+from ..records.store import Info, Record
+from . import stream as json_stream
+from .stream import Found
 
 Part = Callable[[], Iterator[Found]]  # members and their keys, many at a time
 

@@ -15,9 +15,9 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Optional
 
-from .._core.records import canonical
-from .._core.workers import in_order
-from .json_parts import Part
+from ..._core.records import canonical
+from ..._core.workers import in_order
+from .parts import Part
 
 _BUCKETS = 64
 

@@ -10,13 +10,13 @@ import os
 from collections.abc import Iterator
 from typing import Optional
 
-from .._core import files
-from .._core.errors import SourceError
-from .._core.fingerprint import attributes
-from . import json_stream
-from .json_parts import Part, Place, read_part
-from .json_read import settled_stat, stem
-from .json_stream import Document, Member
+from ..._core import files
+from ..._core.errors import SourceError
+from ..._core.fingerprint import attributes
+from . import stream as json_stream
+from .parts import Part, Place, read_part
+from .read import settled_stat, stem
+from .stream import Document, Member
 
 _CHUNK = 1 << 20
 
