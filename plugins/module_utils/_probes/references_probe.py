@@ -13,8 +13,8 @@ from typing import Any, Callable, ClassVar, NamedTuple
 
 from .._core.errors import InvalidRequest, SourceError
 from .._stores.documents.stream import Document, Member, records, scan
-from .._stores.sqlite_file import connect, is_busy, sqlite3
-from .._stores.sqlite_schema import identifier
+from .._stores.sqlite.file import connect, is_busy, sqlite3
+from .._stores.sqlite.schema import identifier
 from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
 from .json_path import brief
 from .options import parse

@@ -10,8 +10,8 @@ import os
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from .._stores.sqlite_check import PRAGMAS, check
-from .._stores.sqlite_file import connect, is_busy, sqlite3
+from .._stores.sqlite.check import PRAGMAS, check
+from .._stores.sqlite.file import connect, is_busy, sqlite3
 from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 
 _SHOWN = 3  # problems in a message

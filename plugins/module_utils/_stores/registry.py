@@ -29,7 +29,7 @@ def _json() -> type[Store]:
 
 
 def _sqlite() -> type[Store]:
-    from .sqlite_store import SqliteStore
+    from .sqlite.store import SqliteStore
 
     return SqliteStore
 

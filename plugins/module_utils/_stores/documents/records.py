@@ -32,8 +32,8 @@ from ..._core.tagged_json import encode as encode_json
 from ..records.note import LIST, Note, as_wanted
 from ..records.store import INTEGER, JSON, POSITIONS, Account, Field, Info, Record, Start
 from ..sql.schema import shaped
-from ..sqlite_file import connect, sqlite3, sqlite_errors
-from ..sqlite_records import SqliteRecords
+from ..sqlite.file import connect, sqlite3, sqlite_errors
+from ..sqlite.records import SqliteRecords
 from .open import OpenDocument
 from .reader import JsonReader
 from .write import Writing, write_document

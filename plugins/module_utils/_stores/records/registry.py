@@ -30,7 +30,7 @@ def _json_source(options: Mapping[str, Any], keys: Keys, workers: int) -> Source
 
 
 def _sqlite(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
-    from ..sqlite_records import SqliteRecords
+    from ..sqlite.records import SqliteRecords
 
     return SqliteRecords(files.resolve(options["path"], InvalidRequest), workers=workers)
 

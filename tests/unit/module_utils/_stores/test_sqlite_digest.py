@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
 from ansible_collections.day2.ops.plugins.module_utils._core.record_batches import layouts
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
-from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_digest
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.kinds import Kinds
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.store import Info
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_file import connect
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_records import SqliteRecords
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_schema import identifier
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import digest as sqlite_digest
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file import connect
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.schema import identifier
 
 NAMES = ["a", "b", "_c9", "Z", "null", "$t", "$$", 'q"uo\\te', "it's", "ä", "x y", "a:null", ",", "aa", "a1"]
 TYPES = ["TEXT", "INTEGER", "VARCHAR(9)", "REAL", "BLOB", "", "BOOLEAN", "NUMERIC", "JSON_TEXT", "DECIMAL_TEXT"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_dump import execute_dump, statements
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.dump import execute_dump, statements
 
 PIECES = [
     "INSERT INTO t VALUES(1);",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_file import connect, rows_of
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file import connect, rows_of
 
 
 @pytest.mark.parametrize("bad", [(), (0,), (1,), (1, 3), (9,), (10,), (11, 24)])

@@ -23,9 +23,11 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup, NoSpace, TargetError
-from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_file, sqlite_new_file, sqlite_restore
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_file import Unreadable
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_store import SqliteStore
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import file as sqlite_file
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import new_file as sqlite_new_file
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import restore as sqlite_restore
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file import Unreadable
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.store import SqliteStore
 
 OLD = "CREATE TABLE t(a); INSERT INTO t VALUES('old'), ('older'); CREATE TABLE gone(a); PRAGMA user_version=1"
 NEW = "CREATE TABLE t(a); INSERT INTO t VALUES('new'); CREATE TABLE u(a); PRAGMA user_version=2"
@@ -468,7 +470,7 @@ RESTORER = """
     sys.path[:0] = sys.argv[4].split(os.pathsep)
     from ansible_collections.day2.ops.plugins.module_utils._core.collection import Collection
     from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-    from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_store import SqliteStore
+    from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.store import SqliteStore
     class Reader:
         def __init__(self, handle): self.handle, self.digest = handle, hashlib.sha256()
         def read(self, size):

@@ -16,9 +16,10 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import MissingDependency, SourceError
-from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_check, sqlite_file
 from ansible_collections.day2.ops.plugins.module_utils._stores.base import Snapshot
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_store import SqliteStore
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import check as sqlite_check
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import file as sqlite_file
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.store import SqliteStore
 
 SCHEMA = """
 CREATE TABLE hf_systems(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT);

@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_schema import Table, identifier, tables
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_store import SqliteStore
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_tables import put_tables
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.schema import Table, identifier, tables
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.store import SqliteStore
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.tables import put_tables
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -22,9 +22,10 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2E
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
-from ansible_collections.day2.ops.plugins.module_utils._stores import sqlite_records, sqlite_shared
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_records import SqliteRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import records as sqlite_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import shared as sqlite_shared
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
 from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate_info
 from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, four_steps, run, sql
 

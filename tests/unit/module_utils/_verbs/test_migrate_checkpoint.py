@@ -27,7 +27,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Inval
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite_records import SqliteRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup_info, restore
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_checkpoint import (
     NEW,

@@ -15,14 +15,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
-from .._core.record_batches import BATCH, batches, digest_of, digest_sum, layouts
-from .._core.records import canonical, written
-from .records.kinds import Kinds, Summary
-from .records.store import INTEGER, TEXT, Field, Info
-from .sqlite_file import rows_of, sqlite3
-from .sqlite_read import chunks, writes_as_we_do
-from .sqlite_schema import identifier
-from .sqlite_values import decoder
+from ..._core.record_batches import BATCH, batches, digest_of, digest_sum, layouts
+from ..._core.records import canonical, written
+from ..records.kinds import Kinds, Summary
+from ..records.store import INTEGER, TEXT, Field, Info
+from .file import rows_of, sqlite3
+from .read import chunks, writes_as_we_do
+from .schema import identifier
+from .values import decoder
 
 _TOGETHER = 40  # columns in one call; a function of SQLite takes at least 100 arguments
 _MOST = 300  # columns; conditions of more would be too deep for SQLite

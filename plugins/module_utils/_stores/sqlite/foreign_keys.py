@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._core.errors import TargetError
-from .sqlite_file import sqlite3
-from .sqlite_schema import fold, identifier, tables
+from ..._core.errors import TargetError
+from .file import sqlite3
+from .schema import fold, identifier, tables
 
 _SHOWN = 5  # row ids in an error
 

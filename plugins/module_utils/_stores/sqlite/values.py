@@ -17,13 +17,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Callable, Optional, Union
 
-from .._core.errors import InvalidRequest
-from .._core.tagged_json import decode as decode_json
-from .._core.tagged_json import encode as encode_json
-from .._core.units import format_time, parse_time
-from .records import gaps
-from .records import kinds as record_kinds
-from .records.store import (
+from ..._core.errors import InvalidRequest
+from ..._core.tagged_json import decode as decode_json
+from ..._core.tagged_json import encode as encode_json
+from ..._core.units import format_time, parse_time
+from ..records import gaps
+from ..records import kinds as record_kinds
+from ..records.store import (
     BOOLEAN,
     BYTES,
     DATE,

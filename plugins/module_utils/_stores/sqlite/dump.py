@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Optional
 
-from .._core.errors import SourceError
-from .._core.progress import Progress
-from .base import Reader
-from .sqlite_file import connect, sqlite3, sqlite_errors
+from ..._core.errors import SourceError
+from ..._core.progress import Progress
+from ..base import Reader
+from .file import connect, sqlite3, sqlite_errors
 
 _CHUNK = 1 << 20
 _LONGEST = 100_000_000  # characters of a statement; SQLite itself takes 1,000,000,000

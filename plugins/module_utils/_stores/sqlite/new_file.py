@@ -12,11 +12,11 @@ import stat
 from collections.abc import Mapping
 from typing import Any, Callable, Optional, TypeVar
 
-from .._core import files
-from .._core.errors import TargetError
-from .._core.fingerprint import attributes
-from .base import Change, Copy
-from .sqlite_file import SIDE_FILES, lstat, set_wal
+from ..._core import files
+from ..._core.errors import TargetError
+from ..._core.fingerprint import attributes
+from ..base import Change, Copy
+from .file import SIDE_FILES, lstat, set_wal
 
 Answer = TypeVar("Answer")
 

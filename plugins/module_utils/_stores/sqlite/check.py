@@ -12,10 +12,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple, Optional
 
-from .._core.collection import Collection
-from .._core.errors import SourceError
-from .sqlite_file import Unreadable, connect, sqlite3, sqlite_errors
-from .sqlite_schema import Table, identifier, tables
+from ..._core.collection import Collection
+from ..._core.errors import SourceError
+from .file import Unreadable, connect, sqlite3, sqlite_errors
+from .schema import Table, identifier, tables
 
 _SHOWN = 5  # problems in an error
 _HINT = "Restore it from a good backup, or repair it with sqlite3's .recover."

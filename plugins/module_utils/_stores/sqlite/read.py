@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Optional
 
-from .._core.record_batches import BATCH, Written, batch
-from .._core.records import canonical
-from .._core.tagged_json import decode as decode_json
-from .records import gaps
-from .records.gaps import Rows
-from .records.kinds import Kinds
-from .records.store import Info, Record
-from .sqlite_file import rows_of, sqlite3
-from .sqlite_schema import identifier
-from .sqlite_values import decoder
+from ..._core.record_batches import BATCH, Written, batch
+from ..._core.records import canonical
+from ..._core.tagged_json import decode as decode_json
+from ..records import gaps
+from ..records.gaps import Rows
+from ..records.kinds import Kinds
+from ..records.store import Info, Record
+from .file import rows_of, sqlite3
+from .schema import identifier
+from .values import decoder
 
 _MOST = 99  # columns; with the format, as many arguments as a function takes, whatever the version
 _CHARACTERS = "".join(map(chr, range(1, 0x180))) + "\u2028\ufffd\U0001f600"

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .._core.errors import TargetError
-from .sqlite_file import sqlite3
-from .sqlite_schema import fold, identifier
+from ..._core.errors import TargetError
+from .file import sqlite3
+from .schema import fold, identifier
 
 BACKUP = "day2_backup"  # the schema name of the attached backup
 WHOLE = "Restore the database whole (without only), or migrate it to the schema of the backup first."

@@ -6,9 +6,9 @@
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
-from .records.store import DECIMAL, INTEGER, REAL, TEXT, Field, Info
-from .sqlite_file import sqlite3
-from .sqlite_schema import identifier
+from ..records.store import DECIMAL, INTEGER, REAL, TEXT, Field, Info
+from .file import sqlite3
+from .schema import identifier
 
 _EXACT = 15  # digits that a float has, whatever they are
 _LONGER = "length({0}) > {1}"

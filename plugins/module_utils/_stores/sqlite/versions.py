@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from .._core.errors import TargetError
-from .._core.units import format_time
-from .records.versions import COLUMNS, TABLE, Step, shown
-from .sqlite_file import sqlite3
+from ..._core.errors import TargetError
+from ..._core.units import format_time
+from ..records.versions import COLUMNS, TABLE, Step, shown
+from .file import sqlite3
 
 
 def read_versions(connection: sqlite3.Connection) -> dict[int, str]:

@@ -21,10 +21,10 @@ try:
 except ImportError:  # a Python that was built without it: SqliteStore says so
     sqlite3 = None  # type: ignore[assignment]
 
-from .._core import files
-from .._core.errors import Cancelled, Day2Error, MissingDependency, NoSpace, SourceError
-from .._core.progress import Progress
-from .._core.units import format_duration
+from ..._core import files
+from ..._core.errors import Cancelled, Day2Error, MissingDependency, NoSpace, SourceError
+from ..._core.progress import Progress
+from ..._core.units import format_duration
 
 MAGIC = b"SQLite format 3\0"
 SIDE_FILES = ("-wal", "-shm", "-journal")

@@ -10,13 +10,13 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from .._core import files
-from .._core.errors import SourceError
-from .base import Copy, Reader, Restoration, Sink, Snapshot
-from .sqlite_check import default_check, inspecting
-from .sqlite_copy import copy_database, fingerprint, stream
-from .sqlite_file import PATIENCE, check_installed, check_magic, is_wal, normalise_file
-from .sqlite_new_file import ownership
+from ..._core import files
+from ..._core.errors import SourceError
+from ..base import Copy, Reader, Restoration, Sink, Snapshot
+from .check import default_check, inspecting
+from .copy import copy_database, fingerprint, stream
+from .file import PATIENCE, check_installed, check_magic, is_wal, normalise_file
+from .new_file import ownership
 
 _CHUNK = 1 << 20
 _WITHOUT_WAL = (
@@ -67,7 +67,7 @@ class SqliteStore:
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
         native = os.path.join(sink.scratch, "native.db")
         if filename.endswith(".sql"):
-            from .sqlite_dump import execute_dump  # only here: see registry.py
+            from .dump import execute_dump  # only here: see registry.py
 
             execute_dump(reader, filename, native, sink.progress)
             return self._deliver(native, filename, {"journal_mode": "delete"}, sink)
@@ -85,10 +85,10 @@ class SqliteStore:
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
         if only:
-            from .sqlite_tables import prepare_tables  # only here: see registry.py
+            from .tables import prepare_tables  # only here: see registry.py
 
             return prepare_tables(self.path, copy, only, scratch, self._patience)
-        from .sqlite_restore import prepare_whole  # only here: see registry.py
+        from .restore import prepare_whole  # only here: see registry.py
 
         return prepare_whole(self.path, copy, scratch, dry, self._patience)
 

@@ -9,10 +9,10 @@ import re
 from collections.abc import Set as AbstractSet
 from typing import Any, Optional
 
-from .records import note as collection_note
-from .records.store import POSITIONS, Info
-from .sqlite_file import sqlite3
-from .sqlite_schema import NAME, fold, identifier
+from ..records import note as collection_note
+from ..records.store import POSITIONS, Info
+from .file import sqlite3
+from .schema import NAME, fold, identifier
 
 # After a column the comment would go with it; here it survives renames, new and dropped columns, VACUUM and .dump.
 _COMMENT = re.compile(rf"\s*CREATE\s+TABLE\s+{NAME}\s*/\*\s*(day2 .*?)\s*\*/\s*\(", re.I | re.S)

@@ -13,25 +13,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Callable, Optional
 
-from .._core import files
-from .._core.errors import SourceError, TargetError
-from .._core.file_lock import FileLock
-from .._core.records import canonical
-from .._core.tagged_json import decode as decode_json
-from .._core.tagged_json import encode as encode_json
-from . import sqlite_ddl, sqlite_notes, sqlite_shared, sqlite_sizes
-from .records import gaps
-from .records.kinds import Kinds, Summary
-from .records.note import LIST
-from .records.store import POSITIONS, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
-from .records.versions import Step
-from .sql import schema as sql_schema
-from .sqlite_ddl import describe
-from .sqlite_file import check_installed, connect, sqlite3, sqlite_errors
-from .sqlite_read import chunks
-from .sqlite_schema import fold, identifier
-from .sqlite_values import by_placeholders, encoder, usual_rows
-from .sqlite_versions import read_versions, take_step
+from ..._core import files
+from ..._core.errors import SourceError, TargetError
+from ..._core.file_lock import FileLock
+from ..._core.records import canonical
+from ..._core.tagged_json import decode as decode_json
+from ..._core.tagged_json import encode as encode_json
+from ..records import gaps
+from ..records.kinds import Kinds, Summary
+from ..records.note import LIST
+from ..records.store import POSITIONS, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
+from ..records.versions import Step
+from ..sql import schema as sql_schema
+from . import ddl as sqlite_ddl
+from . import notes as sqlite_notes
+from . import shared as sqlite_shared
+from . import sizes as sqlite_sizes
+from .ddl import describe
+from .file import check_installed, connect, sqlite3, sqlite_errors
+from .read import chunks
+from .schema import fold, identifier
+from .values import by_placeholders, encoder, usual_rows
+from .versions import read_versions, take_step
 
 
 class SqliteRecords:

@@ -16,15 +16,15 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
-from .._core.errors import InvalidRequest, TargetError
-from .._core.progress import Progress
-from .base import Change, Copy, Restoration
-from .sqlite_file import PATIENCE, connect, persist, sqlite3, sqlite_errors, uri
-from .sqlite_foreign_keys import ForeignKeys
-from .sqlite_live import LiveRestoration, find_present
-from .sqlite_restore import unpack
-from .sqlite_rows import BACKUP, WHOLE, belongings, check_same, differ, replace_rows
-from .sqlite_schema import Table, fold, identifier, tables
+from ..._core.errors import InvalidRequest, TargetError
+from ..._core.progress import Progress
+from ..base import Change, Copy, Restoration
+from .file import PATIENCE, connect, persist, sqlite3, sqlite_errors, uri
+from .foreign_keys import ForeignKeys
+from .live import LiveRestoration, find_present
+from .restore import unpack
+from .rows import BACKUP, WHOLE, belongings, check_same, differ, replace_rows
+from .schema import Table, fold, identifier, tables
 
 
 class Outcome(NamedTuple):

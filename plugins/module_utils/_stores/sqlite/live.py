@@ -11,15 +11,15 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Callable, Optional
 
-from .._core import files
-from .._core.collection import Collection
-from .._core.errors import Day2Error, SourceError, TargetError
-from .._core.fingerprint import attributes
-from .._core.progress import Progress
-from .base import Change
-from .sqlite_check import count_rows
-from .sqlite_copy import copy_database, fingerprint
-from .sqlite_file import (
+from ..._core import files
+from ..._core.collection import Collection
+from ..._core.errors import Day2Error, SourceError, TargetError
+from ..._core.fingerprint import attributes
+from ..._core.progress import Progress
+from ..base import Change
+from .check import count_rows
+from .copy import copy_database, fingerprint
+from .file import (
     Header,
     Unreadable,
     connect,

@@ -17,13 +17,13 @@ import functools
 from collections.abc import Iterator
 from typing import Optional
 
-from .._core.errors import SourceError
-from .._core.workers import in_order
-from . import sqlite_digest
-from .records.kinds import Kinds, Summary
-from .records.store import Info
-from .sqlite_file import connect, sqlite3, sqlite_errors
-from .sqlite_schema import fold, identifier
+from ..._core.errors import SourceError
+from ..._core.workers import in_order
+from ..records.kinds import Kinds, Summary
+from ..records.store import Info
+from . import digest as sqlite_digest
+from .file import connect, sqlite3, sqlite_errors
+from .schema import fold, identifier
 
 _PARTS = 4  # of a summary, for each worker, as they are not all of the same size
 _FEW = 20_000  # records that are not worth a process

@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import sqlite_notes
-from .records import note as collection_note
-from .records.store import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info, Statement
-from .sql.defaults import CLOCK, NOW, TODAY, portable_default
-from .sql.schema import declared_size, size_of
-from .sqlite_file import sqlite3
-from .sqlite_schema import Table, fold, identifier, tables
-from .sqlite_values import DECLARED, kind
+from ..records import note as collection_note
+from ..records.store import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info, Statement
+from ..sql.defaults import CLOCK, NOW, TODAY, portable_default
+from ..sql.schema import declared_size, size_of
+from . import notes as sqlite_notes
+from .file import sqlite3
+from .schema import Table, fold, identifier, tables
+from .values import DECLARED, kind
 
 _TIMES = {"datetime('now')": NOW, "date('now')": TODAY, "time('now')": CLOCK}
 # What is quoted or a comment, or a word.

@@ -27,12 +27,12 @@ import os
 import time
 from typing import Callable, Optional
 
-from .._core import files
-from .._core.errors import SourceError
-from .._core.fingerprint import attributes, combine, settled, trusted_file_system
-from .._core.holes import data_ranges
-from .._core.progress import Progress
-from .sqlite_file import (
+from ..._core import files
+from ..._core.errors import SourceError
+from ..._core.fingerprint import attributes, combine, settled, trusted_file_system
+from ..._core.holes import data_ranges
+from ..._core.progress import Progress
+from .file import (
     PATIENCE,
     SIDE_FILES,
     TryAgain,

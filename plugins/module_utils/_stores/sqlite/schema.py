@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional
 
-from .sqlite_file import sqlite3
+from .file import sqlite3
 
 # The tables that a virtual table's module makes for itself (PRAGMA table_list tells them only from SQLite 3.37 on).
 _FTS4 = ("docsize", "content", "segments", "segdir", "stat")

@@ -9,14 +9,14 @@ import os
 from collections.abc import Sequence
 from typing import BinaryIO, Callable, Optional
 
-from .._core import files
-from .._core.collection import Collection
-from .._core.errors import DamagedBackup, TargetError
-from .base import Change, Copy, Restoration
-from .sqlite_copy import digest_of
-from .sqlite_file import SIDE_FILES, Header, check_side_files, holders, lstat, normalise, open_in
-from .sqlite_live import LiveRestoration, Present, find_present, put_whole
-from .sqlite_new_file import NewFileRestoration, dress
+from ..._core import files
+from ..._core.collection import Collection
+from ..._core.errors import DamagedBackup, TargetError
+from ..base import Change, Copy, Restoration
+from .copy import digest_of
+from .file import SIDE_FILES, Header, check_side_files, holders, lstat, normalise, open_in
+from .live import LiveRestoration, Present, find_present, put_whole
+from .new_file import NewFileRestoration, dress
 
 _CHUNK = 1 << 20
 _WINDOW = 16 << 20
