@@ -15,11 +15,11 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, TargetError
 from .._core.progress import Progress
-from .._stores.postgresql_application import LEFT_ALONE, VERSION_TABLES, Table
-from .._stores.postgresql_records import PostgresqlRecords
-from .._stores.postgresql_schema import Put, SchemaTransaction
-from .._stores.postgresql_staging import Staged
-from .._stores.postgresql_types import Codec, Column, Given, codec
+from .._stores.postgresql.application import LEFT_ALONE, VERSION_TABLES, Table
+from .._stores.postgresql.records import PostgresqlRecords
+from .._stores.postgresql.schema import Put, SchemaTransaction
+from .._stores.postgresql.staging import Staged
+from .._stores.postgresql.types import Codec, Column, Given, codec
 from .._stores.records.as_stored import as_stored
 from .._stores.records.kinds import Kinds
 from .._stores.records.note import without_place

@@ -10,10 +10,10 @@ from typing import Optional
 
 from .._core.errors import TargetError
 from .._core.progress import Progress
-from .._stores.postgresql_application import Table
-from .._stores.postgresql_records import PostgresqlRecords
-from .._stores.postgresql_schema import SchemaTransaction
-from .._stores.postgresql_types import Codec, Column, Given, codec
+from .._stores.postgresql.application import Table
+from .._stores.postgresql.records import PostgresqlRecords
+from .._stores.postgresql.schema import SchemaTransaction
+from .._stores.postgresql.types import Codec, Column, Given, codec
 from .._stores.records.store import JSON, Info, Odd, Record, RecordStore
 from .._stores.records.times import TimeOptions
 

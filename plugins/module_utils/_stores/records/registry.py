@@ -11,7 +11,7 @@ from typing import Any, Callable, NamedTuple, Optional
 from ..._core import files
 from ..._core.errors import InvalidRequest
 from ..dynamodb_options import OPTIONS as DYNAMODB
-from ..postgresql_options import OPTIONS as POSTGRESQL
+from ..postgresql.options import OPTIONS as POSTGRESQL
 from .store import RecordStore, SourceStore
 
 Keys = Mapping[str, Sequence[str]]
@@ -36,7 +36,7 @@ def _sqlite(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore
 
 
 def _postgresql(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
-    from ..postgresql_records import PostgresqlRecords
+    from ..postgresql.records import PostgresqlRecords
 
     return PostgresqlRecords(options)
 

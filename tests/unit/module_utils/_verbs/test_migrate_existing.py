@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents.records import JsonRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_records import DynamodbRecordStore
-from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql_records import PostgresqlRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.records import PostgresqlRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql

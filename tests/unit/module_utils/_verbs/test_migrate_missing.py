@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import MissingDependency
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._stores import postgresql_client
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql import client as postgresql_client
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import file as sqlite_file
 from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate, migrate_info
 from tests.unit.module_utils._verbs.migrations import Store

@@ -13,12 +13,24 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Optional
 
-from .._core.record_batches import Written
-from .._core.tagged_json import encode as encode_json
-from .postgresql_arrays import is_array, literal
-from .records import gaps
-from .records.kinds import absent, fitted
-from .records.store import BOOLEAN, INTEGER, JSON, REAL, TEXT, Field, Info, Record, Refused, columns_by_name, is_unicode
+from ..._core.record_batches import Written
+from ..._core.tagged_json import encode as encode_json
+from ..records import gaps
+from ..records.kinds import absent, fitted
+from ..records.store import (
+    BOOLEAN,
+    INTEGER,
+    JSON,
+    REAL,
+    TEXT,
+    Field,
+    Info,
+    Record,
+    Refused,
+    columns_by_name,
+    is_unicode,
+)
+from .arrays import is_array, literal
 
 UNSTORABLE_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])")  # in JSON text: NUL, lone surrogates
 _DIGITS = 131_072

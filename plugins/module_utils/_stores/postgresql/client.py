@@ -10,8 +10,8 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._core.errors import Day2Error, MissingDependency, NoSpace, SourceError
-from .._core.tagged_json import decode as decode_json
+from ..._core.errors import Day2Error, MissingDependency, NoSpace, SourceError
+from ..._core.tagged_json import decode as decode_json
 
 psycopg: Any = None
 with contextlib.suppress(ImportError):  # told when a connection is wanted

@@ -11,28 +11,13 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
 
-from .._core.errors import SourceError, TargetError
-from .._core.record_batches import BATCH, Written, batch, batches
-from .._core.tagged_json import encode as encode_json
-from . import postgresql_ddl, postgresql_digest, postgresql_rehearsal
-from .postgresql_arrays import as_lists, is_array
-from .postgresql_catalog import (
-    describe,
-    make_positions_table,
-    names_in,
-    others,
-    partitioned,
-    positions_table,
-)
-from .postgresql_client import connect, errors, identifier, server_and_database
-from .postgresql_ddl import listed, qualified
-from .postgresql_schema import SchemaTransaction
-from .postgresql_values import converted, converter, encoding_of, is_wide, lines, usual_lines, written_lines
-from .postgresql_versions import read_versions, take_step
-from .records import gaps
-from .records.kinds import Summary
-from .records.note import LIST
-from .records.store import (
+from ..._core.errors import SourceError, TargetError
+from ..._core.record_batches import BATCH, Written, batch, batches
+from ..._core.tagged_json import encode as encode_json
+from ..records import gaps
+from ..records.kinds import Summary
+from ..records.note import LIST
+from ..records.store import (
     BOOLEAN,
     BYTES,
     DATE,
@@ -52,8 +37,18 @@ from .records.store import (
     Start,
     sort_out,
 )
-from .records.versions import Step
-from .sql import schema as sql_schema
+from ..records.versions import Step
+from ..sql import schema as sql_schema
+from . import ddl as postgresql_ddl
+from . import digest as postgresql_digest
+from . import rehearsal as postgresql_rehearsal
+from .arrays import as_lists, is_array
+from .catalog import describe, make_positions_table, names_in, others, partitioned, positions_table
+from .client import connect, errors, identifier, server_and_database
+from .ddl import listed, qualified
+from .schema import SchemaTransaction
+from .values import converted, converter, encoding_of, is_wide, lines, usual_lines, written_lines
+from .versions import read_versions, take_step
 
 _TYPES = {
     INTEGER: "int8",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .postgresql_client import identifier
-from .postgresql_ddl import qualified
-from .postgresql_types import Column
+from .client import identifier
+from .ddl import qualified
+from .types import Column
 
 # Tables in which frameworks keep which version a schema has, and the columns that say so.
 VERSION_TABLES: Mapping[str, tuple[str, ...]] = {

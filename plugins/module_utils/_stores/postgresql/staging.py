@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.record_batches import BATCH, batches, digest_sum
-from .postgresql_application import Reference, Table
-from .postgresql_client import identifier
-from .postgresql_ddl import listed
-from .postgresql_types import Codec, Column
-from .records.store import Odd, Record, Refused
+from ..._core.record_batches import BATCH, batches, digest_sum
+from ..records.store import Odd, Record, Refused
+from .application import Reference, Table
+from .client import identifier
+from .ddl import listed
+from .types import Codec, Column
 
 # Types whose equality is that of their text. Others are compared as text: 'a' may equal 'A', and json equals nothing.
 _COMPARABLE = frozenset(

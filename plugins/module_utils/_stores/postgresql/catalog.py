@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Optional
 
-from .postgresql_client import identifier
-from .postgresql_ddl import TIMES
-from .records import note as collection_note
-from .records.store import (
+from ..records import note as collection_note
+from ..records.store import (
     BOOLEAN,
     BYTES,
     DATE,
@@ -31,8 +29,10 @@ from .records.store import (
     Info,
     Statement,
 )
-from .sql.defaults import MOMENTS, portable_default
-from .sql.schema import size_of
+from ..sql.defaults import MOMENTS, portable_default
+from ..sql.schema import size_of
+from .client import identifier
+from .ddl import TIMES
 
 _KINDS = {
     **dict.fromkeys(("int2", "int4", "int8"), INTEGER),

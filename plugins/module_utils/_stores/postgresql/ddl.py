@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
-from .postgresql_client import identifier
-from .records import note as collection_note
-from .records.store import (
+from ..records import note as collection_note
+from ..records.store import (
     BOOLEAN,
     BYTES,
     DATE,
@@ -26,8 +25,9 @@ from .records.store import (
     Info,
     Statement,
 )
-from .sql.defaults import CLOCK, MOMENTS, NOW, TODAY
-from .sql.schema import declared_size
+from ..sql.defaults import CLOCK, MOMENTS, NOW, TODAY
+from ..sql.schema import declared_size
+from .client import identifier
 
 _DECLARED = {
     INTEGER: "bigint",

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from .._core.records import canonical
-from .postgresql_client import identifier
-from .records.kinds import Kinds, Summary
-from .records.store import BOOLEAN, BYTES, DECIMAL, INTEGER, REAL, TEXT, Field, Info
+from ..._core.records import canonical
+from ..records.kinds import Kinds, Summary
+from ..records.store import BOOLEAN, BYTES, DECIMAL, INTEGER, REAL, TEXT, Field, Info
+from .client import identifier
 
 _ARGUMENTS = 90  # a function takes at most 100
 _NUMBERS = 130_000  # the version that knows trim_scale

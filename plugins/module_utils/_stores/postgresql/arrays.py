@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.tagged_json import encode as encode_json
-from .records.store import JSON, TEXT, Field, Info, Refused
+from ..._core.tagged_json import encode as encode_json
+from ..records.store import JSON, TEXT, Field, Info, Refused
 
 
 def is_array(field: Field) -> bool:

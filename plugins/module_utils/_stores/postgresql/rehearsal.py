@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import postgresql_client, postgresql_ddl
-from .postgresql_catalog import describe, names_in
-from .records.store import Info
+from ..records.store import Info
+from . import client as postgresql_client
+from . import ddl as postgresql_ddl
+from .catalog import describe, names_in
 
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '1s'"
 

@@ -20,10 +20,10 @@ from datetime import time, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple, Optional
 
-from .postgresql_values import UNSTORABLE_JSON, copy_text
-from .records.kinds import is_beyond
-from .records.store import Refused, is_unicode
-from .records.times import TimeOptions, clock_of, date_of, interval_of, moment_of
+from ..records.kinds import is_beyond
+from ..records.store import Refused, is_unicode
+from ..records.times import TimeOptions, clock_of, date_of, interval_of, moment_of
+from .values import UNSTORABLE_JSON, copy_text
 
 _TRUE, _FALSE = ("1", "t", "true", "y", "yes", "on"), ("0", "f", "false", "n", "no", "off")
 _INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}

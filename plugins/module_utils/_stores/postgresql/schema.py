@@ -15,14 +15,15 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
-from .._core.errors import LockTimeout, TargetError
-from . import postgresql_client, postgresql_staging
-from .postgresql_application import VERSION_TABLES, Reference, Table, references, tables, versions
-from .postgresql_client import connect, errors, identifier
-from .postgresql_ddl import count_on
-from .postgresql_staging import Difference, Staged
-from .postgresql_types import Codec, Column
-from .records.store import Odd, Record
+from ..._core.errors import LockTimeout, TargetError
+from ..records.store import Odd, Record
+from . import client as postgresql_client
+from . import staging as postgresql_staging
+from .application import VERSION_TABLES, Reference, Table, references, tables, versions
+from .client import connect, errors, identifier
+from .ddl import count_on
+from .staging import Difference, Staged
+from .types import Codec, Column
 
 _LOCK_TIMEOUT, _NOT_NULL, _CHECK = "55P03", "23502", "23514"
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from .._core.errors import TargetError
-from .._core.units import format_time
-from .postgresql_client import errors, identifier
-from .postgresql_ddl import qualified
-from .records.versions import COLUMNS, TABLE, Step, shown
+from ..._core.errors import TargetError
+from ..._core.units import format_time
+from ..records.versions import COLUMNS, TABLE, Step, shown
+from .client import errors, identifier
+from .ddl import qualified
 
 
 def read_versions(connection: Any, schema: str) -> dict[int, str]:
