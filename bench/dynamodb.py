@@ -26,8 +26,8 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_store import DynamodbRecords
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_values import KeyField, encode
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values import KeyField, encode
 from tests.services.dynamodb import CREDENTIALS, REGION, dynoxide, options
 from tests.services.local import free_ports, running, wait_for_port
 

@@ -12,8 +12,8 @@ import json
 import sys
 from typing import Any
 
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_store import DynamodbRecords
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_values import KeyField
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values import KeyField
 
 STEP = 50
 

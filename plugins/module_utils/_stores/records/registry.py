@@ -10,7 +10,7 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core import files
 from ..._core.errors import InvalidRequest
-from ..dynamodb_options import OPTIONS as DYNAMODB
+from ..dynamodb.options import OPTIONS as DYNAMODB
 from ..postgresql.options import OPTIONS as POSTGRESQL
 from .store import RecordStore, SourceStore
 
@@ -42,7 +42,7 @@ def _postgresql(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordS
 
 
 def _dynamodb(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
-    from ..dynamodb_records import DynamodbRecordStore
+    from ..dynamodb.records import DynamodbRecordStore
 
     return DynamodbRecordStore(options)
 

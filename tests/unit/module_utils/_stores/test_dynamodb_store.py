@@ -21,8 +21,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     TargetError,
 )
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_store import DynamodbRecords
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_values import KeyField
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values import KeyField
 from tests.services.dynamodb import options
 
 ID = [KeyField("id", "S")]

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
 from ansible_collections.day2.ops.plugins.module_utils._core.records import canonical
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_store import DynamodbRecords
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_values import (
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values import (
     LARGEST_ITEM,
     DynamoSet,
     KeyField,

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents.records import JsonRecords
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb_records import DynamodbRecordStore
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.records import DynamodbRecordStore
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.records import PostgresqlRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords

@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .._core.errors import TargetError
-from .dynamodb_client import Client, Exhausted, Refused, describe_failure
+from ..._core.errors import TargetError
+from .client import Client, Exhausted, Refused, describe_failure
 
 _INDEX = ("IndexName", "KeySchema", "Projection")
 _PROVISIONED = "PROVISIONED"

@@ -9,10 +9,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import Day2Error, SourceError, TargetError
-from .dynamodb_client import Client, Exhausted, Refused, describe_failure
-from .dynamodb_definition import Definition, enable_ttl
-from .dynamodb_values import KeyField
+from ..._core.errors import Day2Error, SourceError, TargetError
+from .client import Client, Exhausted, Refused, describe_failure
+from .definition import Definition, enable_ttl
+from .values import KeyField
 
 _POLL = 0.2
 _MAKING = 300.0  # seconds that a table may take to become active

@@ -12,10 +12,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import TargetError
-from .dynamodb_client import Cancelling, Client, Exhausted, Refused, describe_failure
-from .dynamodb_tables import Table
-from .dynamodb_values import KeyField, KeyValue, Unstorable, decode, encode, key_json, key_values
+from ..._core.errors import TargetError
+from .client import Cancelling, Client, Exhausted, Refused, describe_failure
+from .tables import Table
+from .values import KeyField, KeyValue, Unstorable, decode, encode, key_json, key_values
 
 _ITEMS = 25  # a batch has at most
 _BYTES = 12_000_000  # of JSON text; DynamoDB takes 16 MB

@@ -24,9 +24,9 @@ from decimal import Decimal
 from json.encoder import encode_basestring as _quote
 from typing import Any, Callable, NamedTuple, Optional, Union
 
-from .._core.errors import Day2Error, SourceError
-from .._core.records import canonical
-from .._core.units import parse_time
+from ..._core.errors import Day2Error, SourceError
+from ..._core.records import canonical
+from ..._core.units import parse_time
 
 LARGEST_ITEM = 400 * 1024
 _DIGITS = 38

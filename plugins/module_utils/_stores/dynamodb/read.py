@@ -15,10 +15,10 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
-from .._core.errors import Day2Error, InvalidRequest, SourceError
-from .dynamodb_client import Cancelling, Client, Exhausted, Refused, describe_failure
-from .dynamodb_tables import Table
-from .dynamodb_values import decode
+from ..._core.errors import Day2Error, InvalidRequest, SourceError
+from .client import Cancelling, Client, Exhausted, Refused, describe_failure
+from .tables import Table
+from .values import decode
 
 # Records of a page: pages of all segments wait in memory, as Python objects some ten times as large as on the wire.
 _PAGE = 2500

@@ -10,10 +10,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from .._core.errors import TargetError
-from .dynamodb_client import Client, Exhausted, Refused, describe_failure
-from .dynamodb_tables import ensure_table, find_table
-from .dynamodb_values import KeyField
+from ..._core.errors import TargetError
+from .client import Client, Exhausted, Refused, describe_failure
+from .tables import ensure_table, find_table
+from .values import KeyField
 
 TABLE = "day2_migrations"  # after the prefix
 _KEY = (KeyField("migration", "S"), KeyField("collection", "S"))

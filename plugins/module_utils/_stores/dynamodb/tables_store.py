@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest, SourceError, TargetError
-from .._core.records import CollectionDigest
-from .._core.units import parse_duration
-from . import dynamodb_read, dynamodb_tables
-from .dynamodb_client import Client, Connection
-from .dynamodb_definition import Definition, definition_of
-from .dynamodb_positions import TABLE as POSITIONS
-from .dynamodb_positions import Positions
-from .dynamodb_read import Page
-from .dynamodb_tables import Table
-from .dynamodb_values import KeyField, KeyValue
-from .dynamodb_write import Reject, Request, Writer
+from ..._core.errors import InvalidRequest, SourceError, TargetError
+from ..._core.records import CollectionDigest
+from ..._core.units import parse_duration
+from . import read as dynamodb_read
+from . import tables as dynamodb_tables
+from .client import Client, Connection
+from .definition import Definition, definition_of
+from .positions import TABLE as POSITIONS
+from .positions import Positions
+from .read import Page
+from .tables import Table
+from .values import KeyField, KeyValue
+from .write import Reject, Request, Writer
 
 # A call waits for the network most of its time: more threads than processors.
 _WORKERS = 8

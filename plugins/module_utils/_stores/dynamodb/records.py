@@ -8,15 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from .._core.errors import TargetError
-from .._core.record_batches import BATCH, batch, batches
-from .dynamodb_definition import Definition, parsed
-from .dynamodb_store import DynamodbRecords
-from .dynamodb_values import KeyField, Unstorable
-from .dynamodb_write import Request, prepared
-from .records.kinds import Summary
-from .records.note import Note
-from .records.store import (
+from ..._core.errors import TargetError
+from ..._core.record_batches import BATCH, batch, batches
+from ..records.kinds import Summary
+from ..records.note import Note
+from ..records.store import (
     BYTES,
     DECIMAL,
     INTEGER,
@@ -31,6 +27,10 @@ from .records.store import (
     Statement,
     sort_out,
 )
+from .definition import Definition, parsed
+from .tables_store import DynamodbRecords
+from .values import KeyField, Unstorable
+from .write import Request, prepared
 
 _TYPES = {TEXT: "S", INTEGER: "N", REAL: "N", DECIMAL: "N", BYTES: "B"}
 _KINDS = {"S": TEXT, "N": DECIMAL, "B": BYTES}

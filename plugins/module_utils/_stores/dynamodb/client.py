@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import Day2Error, InvalidRequest, MissingDependency
+from ..._core.errors import Day2Error, InvalidRequest, MissingDependency
 
 _TARGET = "DynamoDB_20120810."
 _THROTTLED = (
