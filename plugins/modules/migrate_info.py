@@ -246,7 +246,7 @@ duration_s:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.day2.ops.plugins.module_utils._module import run
-from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate_info
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import info as migrate_info
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import sqlite3
 from typing import Any, Callable
 
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import migrate
 from tests.services.stores import Store
 
 Stores = Callable[[str], Store]

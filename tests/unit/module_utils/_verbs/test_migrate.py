@@ -26,7 +26,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry 
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import records as sqlite_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import shared as sqlite_shared
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
-from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate_info
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import info as migrate_info
 from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, four_steps, run, sql
 
 DOCUMENT = {

@@ -29,7 +29,7 @@ from ansible_collections.day2.ops.plugins.module_utils._repository.location impo
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup_info, restore
-from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_checkpoint import (
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.checkpoint import (
     NEW,
     REFUSE,
     RESTART,
@@ -39,7 +39,7 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_checkpoint
     judge,
     states_of,
 )
-from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_way_back import newest_way_back
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.way_back import newest_way_back
 from tests.unit.module_utils._verbs.migrations import Store, run
 
 MODES = ("fail", "merge", "replace")

@@ -18,8 +18,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core import scratch
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.record_batches import batch
 from ansible_collections.day2.ops.plugins.module_utils._core.records import canonical
-from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate_compare
-from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_compare import Comparison
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import compare as migrate_compare
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.compare import Comparison
 
 Record = dict[str, Any]
 KEY = ("region", "id")

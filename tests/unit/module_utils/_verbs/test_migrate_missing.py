@@ -14,7 +14,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Missi
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql import client as postgresql_client
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import file as sqlite_file
-from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate, migrate_info
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import info as migrate_info
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import migrate
 from tests.unit.module_utils._verbs.migrations import Store
 
 DATABASE: Store = {"type": "postgresql", "database": "x", "host": "/nowhere"}

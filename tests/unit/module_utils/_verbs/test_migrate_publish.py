@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents import records as json_records
-from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate_info
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import info as migrate_info
 from tests.unit.module_utils._verbs.migrations import Store, run
 
 OLD = {"c": {"x": {"id": "x", "n": 0}}, "kept": {"y": {"id": "y"}}}

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.times import TimeOptions
-from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_columns import (
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.columns import (
     Odd,
     Seen,
     class_of,
@@ -24,8 +24,8 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_columns im
     mixed,
     wanted_type,
 )
-from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_odd import shown
-from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate_types import Wanted
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.odd import shown
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.types import Wanted
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
 
 

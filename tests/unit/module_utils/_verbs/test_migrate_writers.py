@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import shared as sqlite_shared
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file import connect
-from ansible_collections.day2.ops.plugins.module_utils._verbs import migrate_safety
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import safety as migrate_safety
 from tests.services import nobody_opens
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .._core.errors import InvalidRequest, SourceError
-from .._core.progress import Progress
-from .._core.record_batches import count_of, digest_sum, has_key, layouts, without_nulls
-from .._core.records import canonical
-from .._core.scratch import scratch_database
-from .._stores.records.kinds import Kinds
-from .._stores.records.store import Info, SourceStore
+from ..._core.errors import InvalidRequest, SourceError
+from ..._core.progress import Progress
+from ..._core.record_batches import count_of, digest_sum, has_key, layouts, without_nulls
+from ..._core.records import canonical
+from ..._core.scratch import scratch_database
+from ..._stores.records.kinds import Kinds
+from ..._stores.records.store import Info, SourceStore
 
 MODULUS = 2**256
 _LISTED = 20  # values in messages

@@ -10,31 +10,21 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest, SourceError, TargetError
-from .._core.progress import Progress
-from .._core.tagged_json import encode as encode_json
-from .._stores.records.as_stored import beside, for_same_type
-from .._stores.records.kinds import Kinds
-from .._stores.records.note import as_wanted
-from .._stores.records.null_or_gap import holes, tells, with_note
-from .._stores.records.store import DECIMAL, TEXT, Field, Index, Info, RecordStore, SourceStore, key_of
-from .._stores.records.table_names import beside_lower, like, named
-from .._stores.sql.defaults import fitting
-from .._stores.sql.schema import alike, check_fits, marked, names_a_key, shaped
-from .migrate_checkpoint import (
-    NEW,
-    REFUSE,
-    RESTART,
-    RESUME,
-    State,
-    check_unfinished,
-    identity_of,
-    judge,
-    states_of,
-)
-from .migrate_compare import LISTED, Comparison, compare
-from .migrate_survey import Reference, Survey, survey
-from .migrate_typed import check, settled, typed
+from ..._core.errors import InvalidRequest, SourceError, TargetError
+from ..._core.progress import Progress
+from ..._core.tagged_json import encode as encode_json
+from ..._stores.records.as_stored import beside, for_same_type
+from ..._stores.records.kinds import Kinds
+from ..._stores.records.note import as_wanted
+from ..._stores.records.null_or_gap import holes, tells, with_note
+from ..._stores.records.store import DECIMAL, TEXT, Field, Index, Info, RecordStore, SourceStore, key_of
+from ..._stores.records.table_names import beside_lower, like, named
+from ..._stores.sql.defaults import fitting
+from ..._stores.sql.schema import alike, check_fits, marked, names_a_key, shaped
+from .checkpoint import NEW, REFUSE, RESTART, RESUME, State, check_unfinished, identity_of, judge, states_of
+from .compare import LISTED, Comparison, compare
+from .profile import Reference, Survey, survey
+from .typed import check, settled, typed
 
 
 class Request(NamedTuple):

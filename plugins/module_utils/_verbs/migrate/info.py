@@ -10,19 +10,19 @@ import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from .._core.progress import Progress
-from .._core.scratch import scratch_directory
-from .._core.workers import usual_number
-from .._repository.location import open_repository
-from .._stores.records.plain import plain_view
-from .._stores.records.registry import open_records, open_source
-from .._stores.records.store import RecordStore, SourceStore
-from .._stores.records.versions import Versioned
+from ..._core.progress import Progress
+from ..._core.scratch import scratch_directory
+from ..._core.workers import usual_number
+from ..._repository.location import open_repository
+from ..._stores.records.plain import plain_view
+from ..._stores.records.registry import open_records, open_source
+from ..._stores.records.store import RecordStore, SourceStore
+from ..._stores.records.versions import Versioned
+from .checkpoint import CREATED, DECLINED, EMPTY, State, states_of
 from .migrate import ARGUMENTS as MIGRATE
 from .migrate import request_from
-from .migrate_checkpoint import CREATED, DECLINED, EMPTY, State, states_of
-from .migrate_plan import Request, look, wanted
-from .migrate_report import report
+from .plan import Request, look, wanted
+from .report import report
 
 _SHARED = (
     "name",
@@ -83,7 +83,7 @@ def _compared(
     request: Request, source: SourceStore, target: RecordStore, scratch: str, progress: Progress
 ) -> dict[str, Any]:
     if target.type == "postgresql":
-        from .migrate_existing import compare_existing, existing_tables
+        from .existing import compare_existing, existing_tables
 
         tables = existing_tables(request, source, target)
         if tables is not None:
@@ -121,7 +121,7 @@ def _standing(request: Request, source: SourceStore, target: RecordStore) -> dic
 def _safety_backup(request: Request, target: RecordStore, states: Mapping[str, State]) -> Optional[str]:
     """The backup that `state=reverted` would go back to, if it is one."""
     if request.params["repository"]:
-        from .migrate_way_back import newest_way_back
+        from .way_back import newest_way_back
 
         way = newest_way_back(open_repository(request.params["repository"]), request.name, target)
         found = list(way.backups()) if way is not None else []

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from .._core.errors import TargetError
-from .._core.units import format_duration
-from .._stores.records.store import DECIMAL
+from ..._core.errors import TargetError
+from ..._core.units import format_duration
+from ..._stores.records.store import DECIMAL
 
 if TYPE_CHECKING:
-    from .migrate_plan import Job, Plan
+    from .plan import Job, Plan
 
 
 class Done(NamedTuple):

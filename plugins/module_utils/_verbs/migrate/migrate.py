@@ -12,23 +12,23 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from .._core.errors import InvalidRequest, LockTimeout, SourceError, TargetError
-from .._core.files import resolve
-from .._core.progress import Progress
-from .._core.record_batches import seldom_collected
-from .._core.scratch import scratch_directory
-from .._core.workers import usual_number
-from .._repository.location import open_repository
-from .._repository.manifest import check_set_name
-from .._stores.records.plain import plain_view
-from .._stores.records.registry import argument_spec, open_records, open_source
-from .._stores.records.store import RecordStore, SourceStore
-from .arguments import COMPRESSION, duration
-from .migrate_checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART, RESUME
-from .migrate_plan import Plan, Request, foreseen, look
-from .migrate_report import refusal, report
-from .migrate_survey import Reference, dangling, parse_reference
-from .migrate_way_back import THIS
+from ..._core.errors import InvalidRequest, LockTimeout, SourceError, TargetError
+from ..._core.files import resolve
+from ..._core.progress import Progress
+from ..._core.record_batches import seldom_collected
+from ..._core.scratch import scratch_directory
+from ..._core.workers import usual_number
+from ..._repository.location import open_repository
+from ..._repository.manifest import check_set_name
+from ..._stores.records.plain import plain_view
+from ..._stores.records.registry import argument_spec, open_records, open_source
+from ..._stores.records.store import RecordStore, SourceStore
+from ..arguments import COMPRESSION, duration
+from .checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART, RESUME
+from .plan import Plan, Request, foreseen, look
+from .profile import Reference, dangling, parse_reference
+from .report import refusal, report
+from .way_back import THIS
 
 _NAMED = 5  # rejects in a message
 _STORE = {"type": "dict", "options": argument_spec()}
@@ -121,11 +121,11 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             claim(target, duration(params["lock_timeout"]))
             target.recover()
         if params["state"] == "reverted":
-            from .migrate_safety import revert  # what reads backups is only needed here
+            from .safety import revert  # what reads backups is only needed here
 
             result = revert(safety_of(request), target, params, check, progress)
         elif params["schema"] is not None:
-            from .migrate_schema import run_schema
+            from .schema import run_schema
 
             result = run_schema(request, target, check, progress)
         else:
@@ -140,7 +140,7 @@ def _migrate(
     request: Request, source: SourceStore, target: RecordStore, *, check: bool, scratch: str, progress: Progress
 ) -> dict[str, Any]:
     if target.type == "postgresql" and request.params["target_tables"] != "create":
-        from .migrate_existing import existing_tables, run_existing
+        from .existing import existing_tables, run_existing
 
         tables = existing_tables(request, source, target)
         if tables is not None:
@@ -153,7 +153,7 @@ def _migrate(
         if stale and not check:  # of a document that was completed otherwise
             target.forget(stale)
         return report(ready, check=check)
-    from .migrate_apply import apply
+    from .apply import apply
 
     return report(ready, *apply(ready))
 
@@ -195,7 +195,7 @@ def saved(
         check_repository(request, target)
     elif not request.params["repository"]:
         return None
-    from .migrate_safety import save
+    from .safety import save
 
     way = {"collections": dict(ways), **({"whole": whole} if whole else {})}
     try:
@@ -216,7 +216,7 @@ def check_repository(request: Request, target: RecordStore) -> None:
 
 def safety_of(request: Request) -> Any:
     """Where the target is saved."""
-    from .migrate_safety import Safety
+    from .safety import Safety
 
     params = request.params
     return Safety(

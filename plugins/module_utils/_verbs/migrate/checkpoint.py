@@ -15,8 +15,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import TargetError
-from .._stores.records.store import Info
+from ..._core.errors import TargetError
+from ..._stores.records.store import Info
 
 VERSION = 1
 NEW, RESUME, RESTART, REFUSE = "new", "resume", "restart", "refuse"

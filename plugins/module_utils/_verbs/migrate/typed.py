@@ -13,16 +13,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, cast
 
-from .._core.errors import InvalidRequest, TargetError
-from .._core.progress import Progress
-from .._core.record_batches import Batch
-from .._stores.records import store as record_store
-from .._stores.records.kinds import Kinds, Summary
-from .._stores.records.store import BOOLEAN, JSON, Info, Record, RecordStore, Refused, SourceStore, key_of
-from .._stores.records.times import TimeOptions, zone_named
-from .migrate_columns import BOOLEANS, Decision, Odd, Seen, class_of, inferred, mixed, wanted_type
-from .migrate_odd import Oddities, shown
-from .migrate_types import Types, types_from
+from ..._core.errors import InvalidRequest, TargetError
+from ..._core.progress import Progress
+from ..._core.record_batches import Batch
+from ..._stores.records import store as record_store
+from ..._stores.records.kinds import Kinds, Summary
+from ..._stores.records.store import BOOLEAN, JSON, Info, Record, RecordStore, Refused, SourceStore, key_of
+from ..._stores.records.times import TimeOptions, zone_named
+from .columns import BOOLEANS, Decision, Odd, Seen, class_of, inferred, mixed, wanted_type
+from .odd import Oddities, shown
+from .types import Types, types_from
 
 Converters = Mapping[str, Callable[[Any], Any]]
 Decisions = Mapping[tuple[str, str], Decision]

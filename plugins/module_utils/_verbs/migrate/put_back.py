@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Optional
 
-from .._core.errors import TargetError
-from .._core.progress import Progress
-from .._stores.postgresql.application import Table
-from .._stores.postgresql.records import PostgresqlRecords
-from .._stores.postgresql.schema import SchemaTransaction
-from .._stores.postgresql.types import Codec, Column, Given, codec
-from .._stores.records.store import JSON, Info, Odd, Record, RecordStore
-from .._stores.records.times import TimeOptions
+from ..._core.errors import TargetError
+from ..._core.progress import Progress
+from ..._stores.postgresql.application import Table
+from ..._stores.postgresql.records import PostgresqlRecords
+from ..._stores.postgresql.schema import SchemaTransaction
+from ..._stores.postgresql.types import Codec, Column, Given, codec
+from ..._stores.records.store import JSON, Info, Odd, Record, RecordStore
+from ..._stores.records.times import TimeOptions
 
 Chunks = Callable[[Info], Iterable[Sequence[Record]]]
 

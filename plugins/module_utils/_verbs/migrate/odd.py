@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._core.tagged_json import encode as encode_json
-from .._stores.records.store import Info, Odd, Record, Reject, key_of
+from ..._core.tagged_json import encode as encode_json
+from ..._stores.records.store import Info, Odd, Record, Reject, key_of
 
 _SHOWN = 40  # characters of a value
 

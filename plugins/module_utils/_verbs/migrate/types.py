@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .._core.errors import InvalidRequest
-from .._stores.records.times import UNITS
+from ..._core.errors import InvalidRequest
+from ..._stores.records.times import UNITS
 
 _FORM = re.compile(r"\s*([a-z]+)(?:\s+from\s+([a-z]+))?\s*", re.I)
 

@@ -10,14 +10,14 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import DamagedBackup
-from .._repository.base import Repository
-from .._repository.manifest import SAFETY, Manifest, SourcePart
-from .._repository.owner import this_host
-from .._repository.reading import load
-from .._stores.records.store import RecordStore
-from .migrate_checkpoint import CREATED, DECLINED, EMPTY
-from .writing import Taken
+from ..._core.errors import DamagedBackup
+from ..._repository.base import Repository
+from ..._repository.manifest import SAFETY, Manifest, SourcePart
+from ..._repository.owner import this_host
+from ..._repository.reading import load
+from ..._stores.records.store import RecordStore
+from ..writing import Taken
+from .checkpoint import CREATED, DECLINED, EMPTY
 
 THIS = "this"  # the backup itself has the collection
 WORDS = (CREATED, DECLINED, EMPTY)

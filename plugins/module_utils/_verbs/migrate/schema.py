@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from .._core.errors import InvalidRequest, SourceError, TargetError
-from .._core.progress import Progress
-from .._stores.records.store import RecordStore
-from .._stores.records.versions import TABLE, Step, Versioned, shown, steps_from
+from ..._core.errors import InvalidRequest, SourceError, TargetError
+from ..._core.progress import Progress
+from ..._stores.records.store import RecordStore
+from ..._stores.records.versions import TABLE, Step, Versioned, shown, steps_from
 from .migrate import saved, ways_of
-from .migrate_plan import Request
+from .plan import Request
 
 
 def run_schema(request: Request, target: RecordStore, check: bool, progress: Progress) -> dict[str, Any]:

@@ -11,29 +11,29 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple
 
-from .._core.compression import choose
-from .._core.compression.base import Compression
-from .._core.errors import TargetError
-from .._core.progress import Progress
-from .._core.record_batches import batches, digest_sum, layouts
-from .._core.scratch import scratch_directory
-from .._repository.base import Repository, Staging
-from .._repository.manifest import SAFETY, Manifest
-from .._repository.reading import BackupCopy, load
-from .._stores.base import Copy, Store
-from .._stores.records.as_stored import as_stored
-from .._stores.records.export import ExportStore, exported, lines
-from .._stores.records.store import Info, Record, RecordStore
-from .._stores.registry import STORES, open_store
-from .._stores.sql.schema import parents_first
-from . import restore
-from .arguments import NamedStore, duration
+from ..._core.compression import choose
+from ..._core.compression.base import Compression
+from ..._core.errors import TargetError
+from ..._core.progress import Progress
+from ..._core.record_batches import batches, digest_sum, layouts
+from ..._core.scratch import scratch_directory
+from ..._repository.base import Repository, Staging
+from ..._repository.manifest import SAFETY, Manifest
+from ..._repository.reading import BackupCopy, load
+from ..._stores.base import Copy, Store
+from ..._stores.records.as_stored import as_stored
+from ..._stores.records.export import ExportStore, exported, lines
+from ..._stores.records.store import Info, Record, RecordStore
+from ..._stores.registry import STORES, open_store
+from ..._stores.sql.schema import parents_first
+from .. import restore
+from ..arguments import NamedStore, duration
+from ..writing import Taken, check_apart, publish, take
+from .checkpoint import CREATED, DECLINED, EMPTY
+from .compare import compare
 from .migrate import claim
-from .migrate_checkpoint import CREATED, DECLINED, EMPTY
-from .migrate_compare import compare
-from .migrate_survey import MODULUS
-from .migrate_way_back import WORDS, WayBack, newest_way_back, with_way, without_data
-from .writing import Taken, check_apart, publish, take
+from .profile import MODULUS
+from .way_back import WORDS, WayBack, newest_way_back, with_way, without_data
 
 
 class Safety(NamedTuple):
@@ -269,7 +269,7 @@ def _import(
 
 def _put_back(target: RecordStore, parts: Sequence[_Part], timeout: float, progress: Progress) -> None:
     if target.type == "postgresql":
-        from .migrate_put_back import put_back  # which needs what only PostgreSQL needs
+        from .put_back import put_back  # which needs what only PostgreSQL needs
 
         by_name = {part.info.name: part for part in parts}
         if put_back(target, [part.info for part in parts], lambda info: by_name[info.name].chunks(), timeout, progress):

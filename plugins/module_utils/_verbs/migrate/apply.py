@@ -12,21 +12,21 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import NoSpace, SourceError, TargetError
-from .._core.files import os_errors
-from .._core.record_batches import digest_sum, layouts, regrouped, without_nulls
-from .._core.records import record_digest
-from .._core.tagged_json import encode as encode_json
-from .._stores.records.kinds import Summary
-from .._stores.records.store import Info, Record, Reject
-from .._stores.sql.schema import parents_first
+from ..._core.errors import NoSpace, SourceError, TargetError
+from ..._core.files import os_errors
+from ..._core.record_batches import digest_sum, layouts, regrouped, without_nulls
+from ..._core.records import record_digest
+from ..._core.tagged_json import encode as encode_json
+from ..._stores.records.kinds import Summary
+from ..._stores.records.store import Info, Record, Reject
+from ..._stores.sql.schema import parents_first
+from .checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identity_of
+from .compare import Comparison, compact, compare
 from .migrate import must_be_kept, saved, ways_back
-from .migrate_checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identity_of
-from .migrate_compare import Comparison, compact, compare
-from .migrate_plan import Job, Plan, Request, check_as_planned, in_target
-from .migrate_report import Check, Done, refusal
-from .migrate_survey import MODULUS, dangling
-from .migrate_way_back import THIS
+from .plan import Job, Plan, Request, check_as_planned, in_target
+from .profile import MODULUS, dangling
+from .report import Check, Done, refusal
+from .way_back import THIS
 
 _CONTINUED = "Records that were committed stay. Free some space on that file system, and run again to continue."
 

@@ -14,12 +14,12 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
-from .._core.progress import Progress
-from .._core.record_batches import Layout, count_of, keyed_digests, keys_of, layouts, without_nulls
-from .._core.records import record_digest
-from .._core.scratch import scratch_database
-from .._core.tagged_json import decode
-from .._stores.records.store import Record
+from ..._core.progress import Progress
+from ..._core.record_batches import Layout, count_of, keyed_digests, keys_of, layouts, without_nulls
+from ..._core.records import record_digest
+from ..._core.scratch import scratch_database
+from ..._core.tagged_json import decode
+from ..._stores.records.store import Record
 
 _RANGES = 2**16  # of 10,000,000 records each has 150
 LISTED = 20  # keys in messages and results
