@@ -142,8 +142,8 @@ def bare(web: Nginx) -> float:
 
 def probe_alone(web: Nginx) -> float:
     """Seconds of one check, specification and outcome included: the median of them."""
-    from ansible_collections.day2.ops.plugins.module_utils._verbs.check_pool import Job, look_once
-    from ansible_collections.day2.ops.plugins.module_utils._verbs.check_specification import read_checks
+    from ansible_collections.day2.ops.plugins.module_utils._verbs.health.pool import Job, look_once
+    from ansible_collections.day2.ops.plugins.module_utils._verbs.health.specification import read_checks
 
     times = []
     for number in range(COUNT):

@@ -95,7 +95,7 @@ def missing(folder: Path, written: int) -> tuple[int, int]:
 def cut(log: Path) -> None:
     """In this process: a task's fixed cost, twenty times, would only make the writers write more."""
     from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-    from ansible_collections.day2.ops.plugins.module_utils._verbs import log_rotate
+    from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import rotate as log_rotate
 
     options = {name: one.get("default") for name, one in log_rotate.ARGUMENTS["argument_spec"].items()}
     options.update(paths=[str(log)], size="1", method="in_place", compression="none")

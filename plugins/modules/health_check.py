@@ -349,7 +349,7 @@ duration_s:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.day2.ops.plugins.module_utils._module import run
-from ansible_collections.day2.ops.plugins.module_utils._verbs import health_check
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
 
 
 def main() -> None:

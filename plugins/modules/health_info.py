@@ -188,7 +188,7 @@ duration_s:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.day2.ops.plugins.module_utils._module import run
-from ansible_collections.day2.ops.plugins.module_utils._verbs import health_info
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health import info as health_info
 
 
 def main() -> None:

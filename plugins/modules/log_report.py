@@ -405,7 +405,7 @@ duration_s:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.day2.ops.plugins.module_utils._module import run
-from ansible_collections.day2.ops.plugins.module_utils._verbs import log_report
+from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import report as log_report
 
 
 def main() -> None:

@@ -418,7 +418,7 @@ duration_s:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.day2.ops.plugins.module_utils._module import run
-from ansible_collections.day2.ops.plugins.module_utils._verbs import log_rotate
+from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import rotate as log_rotate
 
 
 def main() -> None:

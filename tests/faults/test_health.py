@@ -102,7 +102,7 @@ PROGRAM = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import health_check
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
 values = {name: one.get("default") for name, one in health_check.ARGUMENTS["argument_spec"].items()}
 print(json.dumps(health_check.run({**values, **json.loads(sys.argv[2])}, False, Progress())["checks"]))
 """

@@ -4,7 +4,7 @@
 """What every probe answers, and what it is given.
 
 A probe looks at one thing once and says what it found. When to look, how often, and what becomes of the answer is
-the business of _verbs/health_check.py.
+the business of _verbs/health/check.py.
 """
 
 from __future__ import annotations

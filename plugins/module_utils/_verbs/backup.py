@@ -31,7 +31,7 @@ from .arguments import (
 )
 from .backup_plan import BackupPlan, BackupRequest, plan, remember_fingerprints
 from .backup_result import preview, result_of
-from .writing import check_apart, note, publish
+from .snapshots import check_apart, note, publish
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(

@@ -21,7 +21,7 @@ from .._repository.owner import owners_of, this_host
 from .._repository.reading import Problem, full_problems
 from .._repository.retention import Keep, check_tags
 from .arguments import KEEP, REPOSITORY, duration, keep_policy, optional
-from .writing import describe, describe_owners
+from .snapshots import describe, describe_owners
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(

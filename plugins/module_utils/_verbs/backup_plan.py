@@ -22,8 +22,8 @@ from .._repository.owner import Owner, names_of
 from .._repository.retention import Decision, Keep
 from .arguments import NamedStore
 from .backup_import import convert, time_of
+from .snapshots import Taken, backup_id, describe_owners, take, take_snapshot
 from .space import check_space
-from .writing import Taken, backup_id, describe_owners, take, take_snapshot
 
 WRITES = ("new", "changed", "tags", "import")  # reasons for which a backup is written
 

@@ -12,7 +12,7 @@ from .._core.units import format_size, format_time
 from .._repository.history import History
 from .._repository.manifest import Manifest
 from .backup_plan import BackupPlan
-from .writing import describe, describe_owners, describe_part
+from .snapshots import describe, describe_owners, describe_part
 
 
 def preview(ready: BackupPlan) -> dict[str, Any]:

@@ -34,8 +34,8 @@ from .arguments import (
     store_argument,
 )
 from .restore_choice import Choice, choice_from, find
+from .snapshots import check_apart, describe, publish, take
 from .space import check_space, size_of
-from .writing import check_apart, describe, publish, take
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(

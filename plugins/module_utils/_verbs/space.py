@@ -15,7 +15,7 @@ from .._core.progress import Progress
 from .._repository.base import Repository
 from .._repository.sink import CountingSink
 from .arguments import NamedStore
-from .writing import Read, take_snapshot
+from .snapshots import Read, take_snapshot
 
 
 def check_space(

@@ -28,7 +28,7 @@ from ..._stores.registry import STORES, open_store
 from ..._stores.sql.schema import parents_first
 from .. import restore
 from ..arguments import NamedStore, duration
-from ..writing import Taken, check_apart, publish, take
+from ..snapshots import Taken, check_apart, publish, take
 from .checkpoint import CREATED, DECLINED, EMPTY
 from .compare import compare
 from .migrate import claim

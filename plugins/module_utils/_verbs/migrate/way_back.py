@@ -16,7 +16,7 @@ from ..._repository.manifest import SAFETY, Manifest, SourcePart
 from ..._repository.owner import this_host
 from ..._repository.reading import load
 from ..._stores.records.store import RecordStore
-from ..writing import Taken
+from ..snapshots import Taken
 from .checkpoint import CREATED, DECLINED, EMPTY
 
 THIS = "this"  # the backup itself has the collection

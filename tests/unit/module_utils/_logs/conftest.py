@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import log_rotate
+from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import rotate as log_rotate
 
 # Opens the log again on SIGHUP, as nginx does on SIGUSR1. argv: log, what to open it with, stay ("stay": never reopen).
 WRITER = """

@@ -22,7 +22,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.progress import Pro
 from ansible_collections.day2.ops.plugins.module_utils._core.secure_directory import SecureDirectory
 from ansible_collections.day2.ops.plugins.module_utils._core.sparse import allocated
 from ansible_collections.day2.ops.plugins.module_utils._logs import in_place
-from ansible_collections.day2.ops.plugins.module_utils._verbs import log_rotate
+from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import rotate as log_rotate
 
 # Writes "<name> <number> <padding>" until it is told to stop, then prints how many.
 WRITER = """

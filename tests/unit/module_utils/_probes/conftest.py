@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import health_check
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
 from tests.services.nginx import Nginx, nginx
 from tests.services.nobody_opens import locks_are_kept
 

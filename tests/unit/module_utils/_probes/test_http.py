@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline, TimeUp
 from ansible_collections.day2.ops.plugins.module_utils._probes.http_client import parse_url
-from ansible_collections.day2.ops.plugins.module_utils._verbs.check_specification import read_checks
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health.specification import read_checks
 from tests.services.nginx import Nginx
 
 Check = Callable[..., dict[str, Any]]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import health_check
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
 
 Result = dict[str, Any]
 COLLECTIONS = Path(__file__).resolve().parents[4] / ".cache" / "collections"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import RepositoryError
-from ansible_collections.day2.ops.plugins.module_utils._verbs import writing
+from ansible_collections.day2.ops.plugins.module_utils._verbs import snapshots as writing
 
 
 @pytest.mark.parametrize("name", [b"a\nb.db", b"lat\xe9in.db", b"back\\slash.db", b"cr\r"], ids=repr)

@@ -16,8 +16,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Inval
 from ansible_collections.day2.ops.plugins.module_utils._core.outcome import Outcome
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._history.database import append
-from ansible_collections.day2.ops.plugins.module_utils._verbs import health_check
-from ansible_collections.day2.ops.plugins.module_utils._verbs.check_specification import read_checks
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health.specification import read_checks
 from tests.unit.module_utils._verbs.checks import Result, command, run
 
 

@@ -17,8 +17,8 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._probes.registry import PROBES
-from ansible_collections.day2.ops.plugins.module_utils._verbs import health_check
-from ansible_collections.day2.ops.plugins.module_utils._verbs.check_specification import read_checks
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health.specification import read_checks
 from tests.unit.module_utils._verbs.checks import command, run, statuses
 
 # Specifications

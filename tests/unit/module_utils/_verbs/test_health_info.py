@@ -14,7 +14,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Inval
 from ansible_collections.day2.ops.plugins.module_utils._core.outcome import Outcome
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._history.database import append
-from ansible_collections.day2.ops.plugins.module_utils._verbs import health_info
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health import info as health_info
 
 
 def info(path: Path, **params: Any) -> dict[str, Any]:

@@ -104,7 +104,7 @@ import json, resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]), int(sys.argv[3])))
 sys.path.insert(0, sys.argv[1])
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import health_check
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
 values = {name: one.get("default") for name, one in health_check.ARGUMENTS["argument_spec"].items()}
 found = health_check.run({**values, "checks": json.load(sys.stdin), "fail_on": "never"}, False, Progress())
 print(json.dumps([found["summary"], found["msg"], resource.getrlimit(resource.RLIMIT_NOFILE)]))

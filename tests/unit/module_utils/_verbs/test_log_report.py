@@ -20,7 +20,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Inval
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._logs import reading
 from ansible_collections.day2.ops.plugins.module_utils._logs.times import zone
-from ansible_collections.day2.ops.plugins.module_utils._verbs import log_report
+from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import report as log_report
 
 DAY = 1_750_000_000  # 2025-06-15T15:06:40Z
 
@@ -256,7 +256,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
 import sys
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._logs.times import zone
-from ansible_collections.day2.ops.plugins.module_utils._verbs import log_report
+from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import report as log_report
 values = {name: one.get("default") for name, one in log_report.ARGUMENTS["argument_spec"].items()}
 found = log_report.run(dict(values, paths=[sys.argv[1]]), False, Progress())
 # Of this program alone: ru_maxrss begins with what the process that started it had.

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest
-from .._probes.base import Option, Probe
-from .._probes.options import parse, parse_limits
-from .._probes.registry import PROBES
+from ..._core.errors import InvalidRequest
+from ..._probes.base import Option, Probe
+from ..._probes.options import parse, parse_limits
+from ..._probes.registry import PROBES
 
 if TYPE_CHECKING:
-    from .check_windows import Window
+    from .windows import Window
 
 COMMON: dict[str, Option] = {
     "name": Option(
@@ -158,7 +158,7 @@ def _elsewhere(kind: str, name: str) -> str:
 def _windows(given: Optional[Sequence[Mapping[str, Any]]], problems: list[str]) -> tuple[Window, ...]:
     if not given:
         return ()
-    from .check_windows import read_windows
+    from .windows import read_windows
 
     return read_windows(given, problems)
 

@@ -21,16 +21,16 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from .._core.errors import Day2Error, SourceError
-from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, WARNING, Metric, Outcome
-from .._core.progress import Progress
-from .._core.units import format_duration
-from .._probes.base import Deadline, Probe, ProbeFailed, TimeUp
-from .._probes.searching import needs_workers
-from .check_specification import Check
+from ..._core.errors import Day2Error, SourceError
+from ..._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, WARNING, Metric, Outcome
+from ..._core.progress import Progress
+from ..._core.units import format_duration
+from ..._probes.base import Deadline, Probe, ProbeFailed, TimeUp
+from ..._probes.searching import needs_workers
+from .specification import Check
 
 if TYPE_CHECKING:
-    from .._probes.apart import Apart
+    from ..._probes.apart import Apart
 
 _BUSY = 0.7  # of a processor
 _WORKING = 16  # threads that do not wait, at most: where others have the processor, more would not get it either
@@ -235,7 +235,7 @@ def _start_apart(probes: Sequence[Probe]) -> tuple[Optional[Apart], set[int]]:
     # Most tasks need nothing of this, and a module is compiled anew for each.
     hanging: set[int] = set()
     if any(probe.paths() for probe in probes):
-        from .._probes.mounts import Mounts
+        from ..._probes.mounts import Mounts
 
         mounts = Mounts()
         hanging = {number for number, probe in enumerate(probes) if any(map(mounts.may_hang, probe.paths()))}
@@ -243,7 +243,7 @@ def _start_apart(probes: Sequence[Probe]) -> tuple[Optional[Apart], set[int]]:
     whole = hanging | {number for number, probe in enumerate(probes) if probe.searches and searching[number]}
     if not whole and not any(searching):
         return None, whole
-    from .._probes.apart import Apart
+    from ..._probes.apart import Apart
 
     try:
         return Apart([functools.partial(judge, probe) for probe in probes], searching), whole

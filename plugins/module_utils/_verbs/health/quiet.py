@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from .._core.outcome import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Outcome
-from .check_specification import Check
+from ..._core.outcome import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Outcome
+from .specification import Check
 
 ALARMING = (WARNING, CRITICAL, UNKNOWN)
 
@@ -54,7 +54,7 @@ class _Past:
         self._known: dict[str, Any] = {}
 
     def __enter__(self) -> None:
-        from .._history.database import History
+        from ..._history.database import History
 
         if self._path and os.path.exists(self._path) and os.path.getsize(self._path):
             self._history = self._stack.enter_context(History(self._path, self._now))

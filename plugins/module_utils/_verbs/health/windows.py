@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest
-from .._core.units import parse_time
-from .._probes.base import Option
-from .._probes.options import parse
+from ..._core.errors import InvalidRequest
+from ..._core.units import parse_time
+from ..._probes.base import Option
+from ..._probes.options import parse
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WINDOW = {

@@ -13,22 +13,22 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
-from .._core.compression import COMPRESSIONS, choose
-from .._core.errors import Day2Error, InvalidRequest, TargetError
-from .._core.owners import group_id, user_id
-from .._core.paths import expand
-from .._core.progress import Progress
-from .._core.spans import parse_span
-from .._core.units import format_size, parse_duration, parse_size
-from .._logs.apply import apply
-from .._logs.find import Places
-from .._logs.identity import Identity
-from .._logs.log_plan import IN_PLACE, RENAME, LogPlan, NewFile, Options, Plan
-from .._logs.names import DATE_FORMAT, Naming
-from .._logs.plan import make_plan
-from .._logs.predict import predict
-from .._logs.reopen import Command, Tell, signal_number
-from .._logs.rules import FREQUENCIES, Keep, Rules
+from ..._core.compression import COMPRESSIONS, choose
+from ..._core.errors import Day2Error, InvalidRequest, TargetError
+from ..._core.owners import group_id, user_id
+from ..._core.paths import expand
+from ..._core.progress import Progress
+from ..._core.spans import parse_span
+from ..._core.units import format_size, parse_duration, parse_size
+from ..._logs.apply import apply
+from ..._logs.find import Places
+from ..._logs.identity import Identity
+from ..._logs.log_plan import IN_PLACE, RENAME, LogPlan, NewFile, Options, Plan
+from ..._logs.names import DATE_FORMAT, Naming
+from ..._logs.plan import make_plan
+from ..._logs.predict import predict
+from ..._logs.reopen import Command, Tell, signal_number
+from ..._logs.rules import FREQUENCIES, Keep, Rules
 
 _COMMANDS: dict[str, Any] = {"type": "list", "elements": "list", "default": []}
 

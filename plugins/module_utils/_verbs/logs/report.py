@@ -12,17 +12,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone, tzinfo
 from typing import Any, Callable, NamedTuple, Optional, Protocol
 
-from .._core.errors import InvalidRequest, SourceError
-from .._core.percentiles import Histogram
-from .._core.progress import Progress
-from .._core.units import format_duration, format_time, parse_duration, parse_time
-from .._logs.fields import ROLES, UNITS, Fields
-from .._logs.levels import common_name
-from .._logs.multiline import Records, compile_first
-from .._logs.reading import LogFile, blocks, find, opened
-from .._logs.tally import Operation, Rules, Tally
-from .._logs.times import Clock, zone
-from .._logs.unwrap import Unwrapper
+from ..._core.errors import InvalidRequest, SourceError
+from ..._core.percentiles import Histogram
+from ..._core.progress import Progress
+from ..._core.units import format_duration, format_time, parse_duration, parse_time
+from ..._logs.fields import ROLES, UNITS, Fields
+from ..._logs.levels import common_name
+from ..._logs.multiline import Records, compile_first
+from ..._logs.reading import LogFile, blocks, find, opened
+from ..._logs.tally import Operation, Rules, Tally
+from ..._logs.times import Clock, zone
+from ..._logs.unwrap import Unwrapper
 
 FORMATS = ("json", "combined", "regex")
 _HAS_OFFSET = re.compile(r"[0-9][Tt ].*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$")
@@ -192,14 +192,14 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 def _reader(request: Request, tally: Tally, bad: Callable[[bytes], None]) -> _Lines:
     if request.format == "json":
-        from .._logs.json_lines import JsonLines
+        from ..._logs.json_lines import JsonLines
 
         return JsonLines(request.fields, tally, bad)
     if request.format == "combined":
-        from .._logs.combined_lines import CombinedLines
+        from ..._logs.combined_lines import CombinedLines
 
         return CombinedLines(request.fields, tally, bad)
-    from .._logs.pattern_lines import PatternLines, compile_pattern
+    from ..._logs.pattern_lines import PatternLines, compile_pattern
 
     return PatternLines(compile_pattern(request.pattern or ""), request.fields, tally, bad)
 

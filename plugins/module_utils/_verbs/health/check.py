@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from .._core.errors import InvalidRequest
-from .._core.outcome import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Metric, Outcome, score
-from .._core.progress import Progress
-from .._core.units import format_time, parse_duration
-from .._history.arguments import HISTORY
-from .._reports.base import Report
-from .._reports.registry import REPORT, check_reports, write
-from .check_pool import Pool
-from .check_quiet import ALARMING, quieted
-from .check_specification import Check, read_checks
+from ..._core.errors import InvalidRequest
+from ..._core.outcome import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Metric, Outcome, score
+from ..._core.progress import Progress
+from ..._core.units import format_time, parse_duration
+from ..._history.arguments import HISTORY
+from ..._reports.base import Report
+from ..._reports.registry import REPORT, check_reports, write
+from .pool import Pool
+from .quiet import ALARMING, quieted
+from .specification import Check, read_checks
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
@@ -86,7 +86,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
     )
     check_reports(request.report)
     if request.history:
-        from .._history.database import check_history
+        from ..._history.database import check_history
 
         check_history(request.history)
     return request
@@ -114,7 +114,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         result["reports"] = write(request.report, _report(outcomes, result, now), check)
         result["changed"] = any(one["changed"] for one in result["reports"])
         if request.history and not check:
-            from .._history.database import ahead_warning, append
+            from ..._history.database import ahead_warning, append
 
             ahead = append(request.history, outcomes, request.keep_within, time.time())
             if ahead:

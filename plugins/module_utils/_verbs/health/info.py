@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from .._core.errors import InvalidRequest, SourceError
-from .._core.outcome import OK, SKIPPED
-from .._core.progress import Progress
-from .._core.units import format_duration, format_time, parse_duration
-from .._history.database import Check, History, ahead_warning
-from .._history.windows import summarise
+from ..._core.errors import InvalidRequest, SourceError
+from ..._core.outcome import OK, SKIPPED
+from ..._core.progress import Progress
+from ..._core.units import format_duration, format_time, parse_duration
+from ..._history.database import Check, History, ahead_warning
+from ..._history.windows import summarise
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
