@@ -13,14 +13,16 @@ class ModuleDocFragment:
 options:
   repository:
     description:
-      - The directory that keeps the backups, one directory a set in it. It is created with mode V(0700) when it is missing.
-      - It must not be inside of what it keeps.
-      - Options and formats are described in the collection's C(docs/FORMAT.md).
+      - Directory that contains the backups, with one subdirectory for each set. If it does not exist, it is created
+        with mode V(0700).
+      - It must not be located inside a store that is backed up to it.
+      - The format is documented in C(docs/FORMAT.md) of the collection.
     type: path
     required: true
   lock_timeout:
     description:
-      - How long to wait for another run that works on the same backup set. After it the task fails and says who holds the lock.
+      - How long to wait for another run that has locked the backup set. If the lock is not released in this time, the
+        task fails and names the holder of the lock.
     type: str
     default: 1m
 """
@@ -29,8 +31,9 @@ options:
 options:
   compression:
     description:
-      - How the data files are compressed. The default is V(zstd) where its program is found on the host, else V(gzip).
-      - V(zstd) and V(gzip) use all cores; V(xz) is the smallest and by far the slowest.
+      - Compression of the data files. The default is V(zstd) if the zstd program is found on the host, V(gzip)
+        otherwise.
+      - V(zstd) and V(gzip) use all cores. V(xz) produces the smallest files and is by far the slowest.
     type: str
     choices: [gzip, none, xz, zstd]
 """
@@ -39,54 +42,57 @@ options:
 options:
   keep:
     description:
-      - Which backups to keep, with the meaning that restic gives these words; without it all are kept.
-      - A backup is kept when any rule wants it. The newest good backup is kept in any case, and so is one that is being read.
-      - Only backups of the same host and stores count. Safety backups, damaged backups and backups that are dated in the future do
-        not count and are not removed.
-      - Hours, days, weeks (ISO 8601), months and years are those of UTC. V(-1) keeps all.
+      - Retention rules, with the same meaning as in restic. If not set, all backups are retained.
+      - A backup is retained if any rule matches it. The newest good backup and backups that are being read are always
+        retained.
+      - Only backups of the same host and stores are counted. Safety backups, damaged backups and backups dated in the
+        future are not counted and not removed.
+      - Hours, days, weeks (ISO 8601), months and years are in UTC. V(-1) retains all.
     type: dict
     suboptions:
       last:
-        description: The newest this many backups.
+        description: Number of newest backups to retain.
         type: int
       hourly:
-        description: For the newest this many hours that have backups, the newest backup of each.
+        description: For this many most recent hours that have backups, retain the newest backup of each hour.
         type: int
       daily:
-        description: For the newest this many days that have backups, the newest backup of each.
+        description: For this many most recent days that have backups, retain the newest backup of each day.
         type: int
       weekly:
-        description: For the newest this many weeks that have backups, the newest backup of each.
+        description: For this many most recent weeks that have backups, retain the newest backup of each week.
         type: int
       monthly:
-        description: For the newest this many months that have backups, the newest backup of each.
+        description: For this many most recent months that have backups, retain the newest backup of each month.
         type: int
       yearly:
-        description: For the newest this many years that have backups, the newest backup of each.
+        description: For this many most recent years that have backups, retain the newest backup of each year.
         type: int
       within:
         description:
-          - All backups made within this time before the newest backup, for example V(30d) or V(1y6mo).
-          - Units are V(y), V(mo), V(w), V(d), V(h), V(min) and V(s), largest first; months and years are those of the calendar.
-          - V(m) is refused where it could mean months, as in restic, or minutes. In V(1y5m7d) it means months.
+          - Retain all backups made within this time before the newest backup, for example V(30d) or V(1y6mo).
+          - Units are V(y), V(mo), V(w), V(d), V(h), V(min) and V(s), largest first. Months and years are calendar
+            months and years.
+          - V(m) is refused where it is ambiguous, as it could mean months, as in restic, or minutes. In V(1y5m7d) it
+            means months.
         type: str
       within_hourly:
-        description: Within this time before the newest backup, the newest backup of each hour.
+        description: Within this time before the newest backup, retain the newest backup of each hour.
         type: str
       within_daily:
-        description: Within this time before the newest backup, the newest backup of each day.
+        description: Within this time before the newest backup, retain the newest backup of each day.
         type: str
       within_weekly:
-        description: Within this time before the newest backup, the newest backup of each week.
+        description: Within this time before the newest backup, retain the newest backup of each week.
         type: str
       within_monthly:
-        description: Within this time before the newest backup, the newest backup of each month.
+        description: Within this time before the newest backup, retain the newest backup of each month.
         type: str
       within_yearly:
-        description: Within this time before the newest backup, the newest backup of each year.
+        description: Within this time before the newest backup, retain the newest backup of each year.
         type: str
       tags:
-        description: All backups with any of these tags; V(a,b) means those with both.
+        description: Retain all backups that have any of these tags. V(a,b) matches backups that have both tags.
         type: list
         elements: str
 """

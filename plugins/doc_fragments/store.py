@@ -21,90 +21,99 @@ options:
     suboptions:
       type:
         description:
-          - What kind of store it is.
-          - V(json), a document whose top-level keys are collections, or a directory of such files.
-          - V(sqlite), a database of SQLite 3, in any journal mode.
-          - V(files), a directory tree with links, owners, modes, times and extended attributes.
+          - Type of the store.
+          - V(json) is a document whose top-level keys are collections, or a directory of such files.
+          - V(sqlite) is an SQLite 3 database in any journal mode.
+          - V(files) is a directory tree with links, owners, modes, times and extended attributes.
         type: str
         choices: [files, json, sqlite]
         required: true
       path:
-        description: The document, database or directory on the host. A symbolic link in a directory that others can write is refused.
+        description:
+          - Path of the document, database or directory on the host. Symbolic links in directories that other users can
+            write to are refused.
         type: path
         required: true
       name:
-        description: The store's name within the backup. The default is the last part of the path.
+        description: Name of the store within the backup. The default is the last component of the path.
         type: str
       layout:
         description:
-          - For V(json), how the data lies there, V(single_file) being the default.
-          - V(file_per_collection), a directory with one C(NAME.json) a collection.
-          - V(file_per_record), a directory with one C(COLLECTION/KEY.json) a record.
+          - For V(json), how the data is laid out. The default is V(single_file).
+          - V(file_per_collection) is a directory with one file C(NAME.json) for each collection.
+          - V(file_per_record) is a directory with one file C(COLLECTION/KEY.json) for each record.
         type: str
         choices: [single_file, file_per_collection, file_per_record]
       check:
         description:
-          - For V(sqlite), how a backup (in a restore the safety backup) is checked before it is published.
-          - V(quick) is C(PRAGMA quick_check). V(full) is C(PRAGMA integrity_check), which compares each index with its table
-            and takes much longer than the backup of a large database with indexes.
-          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest says which was made.
+          - For V(sqlite), how a backup (in a restore, the safety backup) is checked before it is published.
+          - V(quick) runs C(PRAGMA quick_check). V(full) runs C(PRAGMA integrity_check), which compares each index with
+            its table and, for a large database with indexes, takes much longer than the backup itself.
+          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest records
+            which check was run.
         type: str
         choices: [full, quick]
       include:
         description:
-          - For V(files), globs of what belongs to the store; the default is everything. They are matched with paths relative to the
-            directory, C(*) within one name and C(**) across names; a glob without a slash matches names at any depth.
+          - For V(files), globs that select the content of the store. The default is everything. Globs are matched
+            against paths relative to the directory. C(*) matches within one path component and C(**) across components.
+            A glob without a slash matches names at any depth.
         type: list
         elements: str
       exclude:
-        description: For V(files), globs of what does not belong to it. An excluded directory is not entered.
+        description: For V(files), globs of entries to exclude. Excluded directories are not entered.
         type: list
         elements: str
   sources:
     description:
-      - The stores to back up, when an application keeps its state in several; one backup holds them all.
+      - The stores to back up together, for an application that keeps its state in several stores. All are written to
+        one backup.
     type: list
     elements: dict
     suboptions:
       type:
         description:
-          - What kind of store it is.
-          - V(json), a document whose top-level keys are collections, or a directory of such files.
-          - V(sqlite), a database of SQLite 3, in any journal mode.
-          - V(files), a directory tree with links, owners, modes, times and extended attributes.
+          - Type of the store.
+          - V(json) is a document whose top-level keys are collections, or a directory of such files.
+          - V(sqlite) is an SQLite 3 database in any journal mode.
+          - V(files) is a directory tree with links, owners, modes, times and extended attributes.
         type: str
         choices: [files, json, sqlite]
         required: true
       path:
-        description: The document, database or directory on the host. A symbolic link in a directory that others can write is refused.
+        description:
+          - Path of the document, database or directory on the host. Symbolic links in directories that other users can
+            write to are refused.
         type: path
         required: true
       name:
-        description: The store's name within the backup. The default is the last part of the path.
+        description: Name of the store within the backup. The default is the last component of the path.
         type: str
       layout:
         description:
-          - For V(json), how the data lies there, V(single_file) being the default.
-          - V(file_per_collection), a directory with one C(NAME.json) a collection.
-          - V(file_per_record), a directory with one C(COLLECTION/KEY.json) a record.
+          - For V(json), how the data is laid out. The default is V(single_file).
+          - V(file_per_collection) is a directory with one file C(NAME.json) for each collection.
+          - V(file_per_record) is a directory with one file C(COLLECTION/KEY.json) for each record.
         type: str
         choices: [single_file, file_per_collection, file_per_record]
       check:
         description:
-          - For V(sqlite), how a backup (in a restore the safety backup) is checked before it is published.
-          - V(quick) is C(PRAGMA quick_check). V(full) is C(PRAGMA integrity_check), which compares each index with its table
-            and takes much longer than the backup of a large database with indexes.
-          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest says which was made.
+          - For V(sqlite), how a backup (in a restore, the safety backup) is checked before it is published.
+          - V(quick) runs C(PRAGMA quick_check). V(full) runs C(PRAGMA integrity_check), which compares each index with
+            its table and, for a large database with indexes, takes much longer than the backup itself.
+          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest records
+            which check was run.
         type: str
         choices: [full, quick]
       include:
         description:
-          - For V(files), globs of what belongs to the store; the default is everything. They are matched with paths relative to the
-            directory, C(*) within one name and C(**) across names; a glob without a slash matches names at any depth.
+          - For V(files), globs that select the content of the store. The default is everything. Globs are matched
+            against paths relative to the directory. C(*) matches within one path component and C(**) across components.
+            A glob without a slash matches names at any depth.
         type: list
         elements: str
       exclude:
-        description: For V(files), globs of what does not belong to it. An excluded directory is not entered.
+        description: For V(files), globs of entries to exclude. Excluded directories are not entered.
         type: list
         elements: str
 """
@@ -117,90 +126,99 @@ options:
     suboptions:
       type:
         description:
-          - What kind of store it is.
-          - V(json), a document whose top-level keys are collections, or a directory of such files.
-          - V(sqlite), a database of SQLite 3, in any journal mode.
-          - V(files), a directory tree with links, owners, modes, times and extended attributes.
+          - Type of the store.
+          - V(json) is a document whose top-level keys are collections, or a directory of such files.
+          - V(sqlite) is an SQLite 3 database in any journal mode.
+          - V(files) is a directory tree with links, owners, modes, times and extended attributes.
         type: str
         choices: [files, json, sqlite]
         required: true
       path:
-        description: The document, database or directory on the host. A symbolic link in a directory that others can write is refused.
+        description:
+          - Path of the document, database or directory on the host. Symbolic links in directories that other users can
+            write to are refused.
         type: path
         required: true
       name:
-        description: The store's name within the backup. The default is the last part of the path.
+        description: Name of the store within the backup. The default is the last component of the path.
         type: str
       layout:
         description:
-          - For V(json), how the data lies there, V(single_file) being the default.
-          - V(file_per_collection), a directory with one C(NAME.json) a collection.
-          - V(file_per_record), a directory with one C(COLLECTION/KEY.json) a record.
+          - For V(json), how the data is laid out. The default is V(single_file).
+          - V(file_per_collection) is a directory with one file C(NAME.json) for each collection.
+          - V(file_per_record) is a directory with one file C(COLLECTION/KEY.json) for each record.
         type: str
         choices: [single_file, file_per_collection, file_per_record]
       check:
         description:
-          - For V(sqlite), how a backup (in a restore the safety backup) is checked before it is published.
-          - V(quick) is C(PRAGMA quick_check). V(full) is C(PRAGMA integrity_check), which compares each index with its table
-            and takes much longer than the backup of a large database with indexes.
-          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest says which was made.
+          - For V(sqlite), how a backup (in a restore, the safety backup) is checked before it is published.
+          - V(quick) runs C(PRAGMA quick_check). V(full) runs C(PRAGMA integrity_check), which compares each index with
+            its table and, for a large database with indexes, takes much longer than the backup itself.
+          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest records
+            which check was run.
         type: str
         choices: [full, quick]
       include:
         description:
-          - For V(files), globs of what belongs to the store; the default is everything. They are matched with paths relative to the
-            directory, C(*) within one name and C(**) across names; a glob without a slash matches names at any depth.
+          - For V(files), globs that select the content of the store. The default is everything. Globs are matched
+            against paths relative to the directory. C(*) matches within one path component and C(**) across components.
+            A glob without a slash matches names at any depth.
         type: list
         elements: str
       exclude:
-        description: For V(files), globs of what does not belong to it. An excluded directory is not entered.
+        description: For V(files), globs of entries to exclude. Excluded directories are not entered.
         type: list
         elements: str
   targets:
     description:
-      - The stores to restore, when an application keeps its state in several; one backup holds them all.
+      - The stores to restore together, for an application that keeps its state in several stores. All are read from one
+        backup.
     type: list
     elements: dict
     suboptions:
       type:
         description:
-          - What kind of store it is.
-          - V(json), a document whose top-level keys are collections, or a directory of such files.
-          - V(sqlite), a database of SQLite 3, in any journal mode.
-          - V(files), a directory tree with links, owners, modes, times and extended attributes.
+          - Type of the store.
+          - V(json) is a document whose top-level keys are collections, or a directory of such files.
+          - V(sqlite) is an SQLite 3 database in any journal mode.
+          - V(files) is a directory tree with links, owners, modes, times and extended attributes.
         type: str
         choices: [files, json, sqlite]
         required: true
       path:
-        description: The document, database or directory on the host. A symbolic link in a directory that others can write is refused.
+        description:
+          - Path of the document, database or directory on the host. Symbolic links in directories that other users can
+            write to are refused.
         type: path
         required: true
       name:
-        description: The store's name within the backup. The default is the last part of the path.
+        description: Name of the store within the backup. The default is the last component of the path.
         type: str
       layout:
         description:
-          - For V(json), how the data lies there, V(single_file) being the default.
-          - V(file_per_collection), a directory with one C(NAME.json) a collection.
-          - V(file_per_record), a directory with one C(COLLECTION/KEY.json) a record.
+          - For V(json), how the data is laid out. The default is V(single_file).
+          - V(file_per_collection) is a directory with one file C(NAME.json) for each collection.
+          - V(file_per_record) is a directory with one file C(COLLECTION/KEY.json) for each record.
         type: str
         choices: [single_file, file_per_collection, file_per_record]
       check:
         description:
-          - For V(sqlite), how a backup (in a restore the safety backup) is checked before it is published.
-          - V(quick) is C(PRAGMA quick_check). V(full) is C(PRAGMA integrity_check), which compares each index with its table
-            and takes much longer than the backup of a large database with indexes.
-          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest says which was made.
+          - For V(sqlite), how a backup (in a restore, the safety backup) is checked before it is published.
+          - V(quick) runs C(PRAGMA quick_check). V(full) runs C(PRAGMA integrity_check), which compares each index with
+            its table and, for a large database with indexes, takes much longer than the backup itself.
+          - The default is V(full) for databases of up to 16 MiB, and V(quick) for larger ones. The manifest records
+            which check was run.
         type: str
         choices: [full, quick]
       include:
         description:
-          - For V(files), globs of what belongs to the store; the default is everything. They are matched with paths relative to the
-            directory, C(*) within one name and C(**) across names; a glob without a slash matches names at any depth.
+          - For V(files), globs that select the content of the store. The default is everything. Globs are matched
+            against paths relative to the directory. C(*) matches within one path component and C(**) across components.
+            A glob without a slash matches names at any depth.
         type: list
         elements: str
       exclude:
-        description: For V(files), globs of what does not belong to it. An excluded directory is not entered.
+        description: For V(files), globs of entries to exclude. Excluded directories are not entered.
         type: list
         elements: str
 """

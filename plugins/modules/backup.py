@@ -7,16 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: backup
-short_description: Back up stores of an application, read back and verified
+short_description: Back up application data and verify the backup
 version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Makes sure that a backup set has a good backup of the current data of a JSON, SQLite or files store.
-  - The copy is consistent while others write. It is decompressed from the disk and compared before it is published, and it
-    is published completely or not at all.
-  - When the data equals the newest good backup, nothing is written and the task is not changed; the newest backup is
-    confirmed instead, and its age counts from then on.
+  - Ensures that a backup set contains a verified backup of the current data of one or more JSON, SQLite or files
+    stores.
+  - The copy is consistent even if other processes write to the store. Before it is published, it is read back from
+    disk, decompressed and compared. It is published completely or not at all.
+  - If the data equals the newest good backup, nothing is written and the task reports no change. The newest backup is
+    confirmed instead, and its age counts from that moment.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
@@ -26,45 +27,55 @@ extends_documentation_fragment:
   - day2.ops.store.source
 options:
   name:
-    description: The backup set, by convention the application's name. Letters, digits, dots, dashes and underscores.
+    description:
+      - Name of the backup set, by convention the name of the application. Letters, digits, dots, dashes and underscores
+        are allowed.
     type: str
     required: true
   host:
     description:
-      - The host whose data this is, in the backup's manifest. The default is the host's own name.
-      - Set it where that name changes, as in containers, or to go on under the old name after a host was renamed.
+      - Name of the host that owns the data, as recorded in the manifest of the backup. The default is the host name of
+        the managed node.
+      - Set this option if the host name changes, as in containers, or to continue under the old name after renaming a
+        host.
     type: str
   tags:
     description:
-      - Tags of the backup, such as V(before-upgrade). They are shown, chosen by and kept by (O(keep.tags)).
-      - When the data equals the newest backup, and no backup of it has all of these tags, a further one is written.
+      - Tags of the backup, such as V(before-upgrade). They are listed with the backup, can select a backup, and can
+        retain it (O(keep.tags)).
+      - If the data equals the newest backup, but no backup of this data has all of these tags, another backup is
+        written.
     type: list
     elements: str
   take_over:
     description:
-      - A set belongs to a host and the paths of its stores. The module refuses to write into a set that has backups of others,
-        unless this is V(true).
-      - The host's own history then begins in the set. The backups of others stay; O(keep), O(max_age) and the comparison with the
-        newest backup leave them out. Once a host has backups of its own in the set, this is not needed any more.
-      - A store that is added to O(sources) needs no V(true); a store that was moved, or is left out of them, does.
+      - A set belongs to a host and the paths of its stores. By default, the module refuses to write into a set that
+        contains backups of another host or other paths. Set to V(true) to write into it anyway.
+      - The host then starts its own history in the set. Backups of other owners are retained, and O(keep), O(max_age)
+        and the comparison with the newest backup ignore them. Once the host has backups of its own in the set, this
+        option is no longer needed.
+      - Adding a store to O(sources) does not require V(true). Moving a store, or omitting it from O(sources), does.
     type: bool
     default: false
   max_age:
     description:
-      - A good backup that was made or confirmed within this time is enough, for example V(1h). The data is then not looked at.
+      - Skip the backup if a good one was made or confirmed within this time, for example V(1h). The data is then not
+        read.
     type: str
   import:
     description:
-      - Take a copy that was made by hand instead of the store's current content, and make it a backup of the set.
-      - The name tells what it is, C(*.json), C(*.db), C(*.sql) (a dump of SQLite) or C(*.tar), with C(.gz), C(.xz), C(.zst) or
-        nothing behind it. It must fit O(source.type), is checked as a store would be, and is left as it is.
-      - The backup's time is the file's modification time. A file that is dated in the future is refused, and so is one that is
-        older than all that O(keep) retains.
+      - Path of a copy that was made by hand. It is added to the set as a backup, in place of the current content of the
+        store.
+      - The file name determines the format, which is C(*.json), C(*.db), C(*.sql) (an SQLite dump) or C(*.tar),
+        optionally followed by C(.gz), C(.xz) or C(.zst). The format must match O(source.type). The copy is checked like
+        a store and is not modified.
+      - The modification time of the file is used as the time of the backup. Files dated in the future are refused, and
+        so are files older than everything that O(keep) retains.
     type: path
   strict:
     description:
-      - A file of a tree that changes each time it is read, such as a log that is written all the time, is kept as it was read
-        last, named in a warning and in the manifest. With V(true) such files make the task fail.
+      - If a file in a tree changes during each attempt to read it, as a busy log does, the result of the last attempt
+        is stored, and the file is named in a warning and in the manifest. Set to V(true) to fail instead.
     type: bool
     default: false
 seealso:
@@ -73,7 +84,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Back up HawkFish's database
+- name: Back up the HawkFish database
   day2.ops.backup:
     name: hawkfish
     source:
@@ -84,7 +95,7 @@ EXAMPLES = r"""
       last: 10
       daily: 30
 
-- name: Back up HostFactory's document, unless that was done within the hour
+- name: Back up the HostFactory document unless a backup was made within the last hour
   day2.ops.backup:
     name: hostfactory
     source:
@@ -93,7 +104,7 @@ EXAMPLES = r"""
     repository: /var/backups/day2
     max_age: 1h
 
-- name: Back up database and configuration of one application as one backup
+- name: Back up the database and the configuration of an application together
   day2.ops.backup:
     name: hawkfish-all
     sources:
@@ -106,7 +117,7 @@ EXAMPLES = r"""
         exclude: ["*.bak"]
     repository: /var/backups/day2
 
-- name: Back up before an upgrade, in a backup that stays
+- name: Back up before an upgrade and retain the backup
   day2.ops.backup:
     name: hawkfish-upgrades
     source:
@@ -118,7 +129,7 @@ EXAMPLES = r"""
       within: 30d
       tags: [before-upgrade]
 
-- name: Bring in the backup that a cron job made
+- name: Import a backup made by a cron job
   day2.ops.backup:
     name: hawkfish
     source:
@@ -131,63 +142,64 @@ EXAMPLES = r"""
 RETURN = r"""
 backup:
   description:
-    - The newest good backup after the task. In check mode, for a backup that would be made, RV(backup.id), RV(backup.path) and
-      RV(backup.created) are V(none).
+    - The newest good backup after the task. In check mode, if a backup would be made, RV(backup.id), RV(backup.path)
+      and RV(backup.created) are V(none).
   type: dict
   returned: success
   contains:
     id:
-      description: Time (UTC) and the first 8 digits of the content's digest.
+      description: Time (UTC) of the backup and the first 8 digits of its content digest.
       type: str
       sample: 20250630T120000Z-3f2a9c1b
     path:
-      description: Where it lies.
+      description: Path of the backup.
       type: str
       sample: /var/backups/day2/hawkfish/20250630T120000Z-3f2a9c1b
     kind:
-      description: V(backup), or V(safety) for what a restore replaced.
+      description: V(backup), or V(safety) for data that a restore replaced.
       type: str
       sample: backup
     created:
-      description: The moment its data was read; of an imported copy the file's modification time.
+      description: Time at which the data was read. For an imported copy, the modification time of the file.
       type: str
       sample: "2025-06-30T12:00:00Z"
     bytes:
-      description: Size of the content.
+      description: Size of the content in bytes.
       type: int
       sample: 15938355
     stored_bytes:
-      description: Size of the data files as they are stored. Not in check mode for a backup that would be made.
+      description:
+        - Size of the data files in the repository in bytes. Not returned in check mode if a backup would be made.
       type: int
       sample: 2170880
     compression:
-      description: How it is compressed.
+      description: Compression of the data files.
       type: str
       sample: zstd
     content_digest:
-      description: SHA-256 over the content of all sources. Equal digests mean equal data.
+      description: SHA-256 of the content of all sources. Equal digests mean equal data.
       type: str
       sample: 3f2a9c1b5be0b7a7a3f9a6d3a1c2c3c4d5e6f708192a3b4c5d6e7f8091a2b3c4
     host:
-      description: The host whose data it is.
+      description: Host that owns the data.
       type: str
       sample: hawkfish1
     tags:
-      description: Its tags.
+      description: Tags of the backup.
       type: list
       elements: str
       sample: [before-upgrade]
     imported_from:
-      description: The copy made by hand that it was made from, if any.
+      description: Path of the imported copy, if the backup was imported.
       type: str
       sample: /backup/backup_20250630_120000.db.gz
     sources:
-      description: The stores in it.
+      description: Stores in the backup.
       type: list
       elements: dict
       contains:
         name:
-          description: Name within the backup.
+          description: Name of the store within the backup.
           type: str
           sample: hawkfish.db
         type:
@@ -195,24 +207,24 @@ backup:
           type: str
           sample: sqlite
         path:
-          description: Where the store was.
+          description: Path of the store when it was backed up.
           type: str
           sample: /var/lib/hawkfish/hawkfish.db
         bytes:
-          description: Size of its content.
+          description: Size of the content in bytes.
           type: int
           sample: 15938355
         content_digest:
-          description: SHA-256 of its native content.
+          description: SHA-256 of the native content.
           type: str
           sample: 5be0b7a7a3f9a6d3a1c2c3c4d5e6f708192a3b4c5d6e7f8091a2b3c43f2a9c1b
         collections:
-          description: The collections and how many records each has.
+          description: Collections and their numbers of records.
           type: list
           elements: dict
           contains:
             name:
-              description: A table, a top-level key, or a kind of file.
+              description: Name of a table or top-level key, or a kind of file.
               type: str
               sample: hf_systems
             records:
@@ -221,71 +233,72 @@ backup:
               sample: 1250
 reason:
   description:
-    - Why a backup was written (V(new), V(changed), V(tags), V(import)) or not (V(unchanged), V(recent)).
+    - Why a backup was written (V(new), V(changed), V(tags), V(import)) or not written (V(unchanged), V(recent)).
   type: str
   returned: success
   sample: unchanged
 msg:
-  description: The same in words.
+  description: The result in words.
   type: str
   returned: success
   sample: "Nothing to back up: no file has changed since it was last compared with the newest backup."
 other_owners:
-  description: The hosts and paths that have backups in the set, too. They are not counted.
+  description: Other owners (hosts and paths) that have backups in the set. Their backups are not counted.
   type: list
   elements: dict
   returned: success
   contains:
     host:
-      description: The host.
+      description: Name of the host.
       type: str
       sample: hawkfish0
     paths:
-      description: Where its stores were.
+      description: Paths of the stores.
       type: list
       elements: str
       sample: [/var/lib/hawkfish/hawkfish.db]
     backups:
-      description: Number of its good backups and of those that are damaged.
+      description: Number of backups of this owner, good and damaged.
       type: int
       sample: 14
     newest:
-      description: The id of the newest of them.
+      description: ID of the newest backup of this owner.
       type: str
       sample: 20250530T120000Z-90ab12cd
 kept:
-  description: With O(keep), the backups that stay and every reason for it.
+  description: Backups that are retained, with the reasons. Requires O(keep).
   type: list
   elements: dict
   returned: success
   contains:
     id:
-      description: The backup.
+      description: ID of the backup.
       type: str
       sample: 20250630T120000Z-3f2a9c1b
     created:
-      description: Its time.
+      description: Time of the backup.
       type: str
       sample: "2025-06-30T12:00:00Z"
     reasons:
-      description: The rules that want it.
+      description: Rules that retain the backup.
       type: list
       elements: str
       sample: [newest, last, daily]
 removed:
-  description: The ids of the backups that were removed (in check mode, would be) because no rule of O(keep) wants them.
+  description:
+    - IDs of the backups that were removed (in check mode, would be removed) because no rule of O(keep) matches them.
   type: list
   elements: str
   returned: success
   sample: [20250530T120000Z-90ab12cd]
 notes:
-  description: Remarks that ask for nothing to be done at once, such as gzip being used because there is no zstd.
+  description: Notes that require no immediate action, for example that gzip is used because zstd is not installed.
   type: list
   elements: str
   returned: success
   sample: []
 duration_s:
-  description: Seconds that the task took on the host.
+  description: Duration of the task on the host in seconds.
   type: float
   returned: success
   sample: 2.6

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: backup_info
-short_description: List and verify the backups of a repository
+short_description: List and verify the backups in a repository
 version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Returns the backup sets of a repository and their backups, with ages, sizes and counts, and what is wrong with them.
-  - With O(verify=full) every byte is read, decompressed and compared with the manifest. What was verified and when is remembered
-    beside the backups, so that a nightly run with O(reverify_after) reads only what is new or was last read too long ago.
-  - A backup that is dated in the future (a clock was wrong, or is) is a problem. It does not count until then, is not removed by
-    O(keep), and can be restored by its id.
-  - Problems do not fail the task; look at RV(ok). A repository that does not exist or has no backup is a problem, too.
+  - Returns the backup sets of a repository and their backups, with ages, sizes, record counts and problems.
+  - With O(verify=full), every byte is read, decompressed and compared with the manifest. The results are stored beside
+    the backups, so that a nightly run with O(reverify_after) reads only backups that are new or were last read before
+    that time.
+  - A backup that is dated in the future (because a clock is or was wrong) is reported as a problem. It does not count
+    until that time is reached, is not removed by O(keep), and can be restored by ID.
+  - Problems do not fail the task. Check RV(ok) instead. A repository that does not exist or contains no backups is also
+    reported as a problem.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.info
@@ -25,27 +27,28 @@ extends_documentation_fragment:
   - day2.ops.repository.keep
 options:
   name:
-    description: The backup set to look at. The default is all sets of the repository.
+    description: Name of the backup set. The default is all sets in the repository.
     type: str
   host:
-    description: Look only at the backups of this host. The default is all backups in the set.
+    description: Limit the result to backups of this host. The default is all backups in the set.
     type: str
   tags:
-    description: Look only at the backups that have all of these tags.
+    description: Limit the result to backups that have all of these tags.
     type: list
     elements: str
   verify:
     description:
-      - How closely to look. V(none) reports no problems; V(quick) compares names, sizes and the manifest's own digest;
-        V(full) also reads every byte.
+      - How to verify the backups. V(none) reports no problems. V(quick) compares names, sizes and the digest of the
+        manifest. V(full) also reads every byte.
     type: str
     choices: [none, quick, full]
     default: quick
   reverify_after:
-    description: With O(verify=full), do not read again what was fully verified within this time and was good, for example V(30d).
+    description:
+      - With O(verify=full), skip backups that were fully verified and found good within this time, for example V(30d).
     type: str
   max_age:
-    description: The objective; how old the newest good backup of each set may be, for example V(26h).
+    description: Maximum age of the newest good backup of each set, for example V(26h).
     type: str
 seealso:
   - module: day2.ops.backup
@@ -53,7 +56,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at all backups, reading what was not read for a month
+- name: List all backups, and verify those not verified for a month
   day2.ops.backup_info:
     repository: /var/backups/day2
     verify: full
@@ -61,7 +64,7 @@ EXAMPLES = r"""
     max_age: 26h
   register: backups
 
-- name: Fail when they can't be relied on
+- name: Fail if the backups are not reliable
   ansible.builtin.assert:
     that: backups.ok
     fail_msg: "{{ backups.sets | map(attribute='msg') | join('; ') }}"
@@ -70,13 +73,13 @@ EXAMPLES = r"""
 RETURN = r"""
 ok:
   description:
-    - Whether there are no problems, and every set has a good backup that is within O(max_age).
-    - Sets that have only safety backups, of restores or migrations, count only when one is named with O(name).
+    - Whether there are no problems, and every set has a good backup within O(max_age).
+    - Sets that contain only safety backups, made by restores or migrations, are ignored unless selected with O(name).
   type: bool
   returned: success
   sample: true
 sets:
-  description: The backup sets.
+  description: Backup sets.
   type: list
   elements: dict
   returned: success
@@ -86,113 +89,115 @@ sets:
       type: str
       sample: hawkfish
     newest:
-      description: Id of its newest good backup; V(none) if there is none.
+      description: ID of the newest good backup. V(none) if the set has none.
       type: str
       sample: 20250630T120000Z-3f2a9c1b
     age_s:
-      description: Seconds since that backup was made, or last found to equal the data.
+      description: Seconds since that backup was made or last confirmed to equal the data.
       type: float
       sample: 3600.5
     within_max_age:
-      description: Whether that is within O(max_age); V(none) without it.
+      description: Whether this age is within O(max_age). V(none) if O(max_age) is not set.
       type: bool
       sample: true
     foreign:
-      description: Whether that backup is of another host than O(host), or without it than this one.
+      description:
+        - Whether that backup belongs to a host other than O(host) or, if O(host) is not set, other than this host.
       type: bool
       sample: false
     owners:
-      description: The hosts and paths that the good backups are of; O(keep) counts those of each separately.
+      description: Owners (hosts and paths) of the good backups. O(keep) is applied to each owner separately.
       type: list
       elements: dict
       contains:
         host:
-          description: The host.
+          description: Name of the host.
           type: str
           sample: hawkfish1
         paths:
-          description: Where its stores were.
+          description: Paths of the stores.
           type: list
           elements: str
           sample: [/var/lib/hawkfish/hawkfish.db]
         backups:
-          description: Number of its good backups.
+          description: Number of good backups.
           type: int
           sample: 30
         newest:
-          description: The id of the newest of them.
+          description: ID of the newest good backup.
           type: str
           sample: 20250630T120000Z-3f2a9c1b
     bytes:
-      description: Size of all its backups as they are stored.
+      description: Size of all backups in the repository, as stored, in bytes.
       type: int
       sample: 21708800
     msg:
-      description: The set's state in words.
+      description: State of the set in words.
       type: str
       sample: the newest good backup of hawkfish is 1h old, within max_age 1d2h
     problems:
-      description: What is wrong, one by one.
+      description: Problems of the set.
       type: list
       elements: dict
       sample: []
     backups:
       description:
-        - Its backups, newest first, as described for M(day2.ops.backup), each also with RV(sets[].backups[].age_s),
-          RV(sets[].backups[].good), RV(sets[].backups[].problems), RV(sets[].backups[].verified) and RV(sets[].backups[].reasons).
+        - Backups of the set, newest first, as documented for M(day2.ops.backup). Each also has
+          RV(sets[].backups[].age_s), RV(sets[].backups[].good), RV(sets[].backups[].problems),
+          RV(sets[].backups[].verified) and RV(sets[].backups[].reasons).
       type: list
       elements: dict
       contains:
         id:
-          description: The backup.
+          description: ID of the backup.
           type: str
           sample: 20250630T120000Z-3f2a9c1b
         age_s:
-          description: Seconds since its data was read.
+          description: Seconds since the data was read.
           type: float
           sample: 7200.25
         good:
-          description: Whether nothing is known to be wrong with it.
+          description: Whether the backup has no known problems.
           type: bool
           sample: true
         problems:
-          description: What is wrong with it.
+          description: Problems of the backup.
           type: list
           elements: dict
           sample: []
         verified:
-          description: When every byte of it was last read.
+          description: Time at which the backup was last read in full.
           type: str
           sample: "2025-06-30T12:00:03Z"
         reasons:
-          description: The rules of O(keep) that want it.
+          description: Rules of O(keep) that retain the backup.
           type: list
           elements: str
           sample: [newest, last]
 problems:
-  description: The problems of all sets.
+  description: Problems of all sets.
   type: list
   elements: dict
   returned: success
   contains:
     set:
-      description: The backup set; V(none) if the whole repository is meant.
+      description: Backup set. V(none) if the problem concerns the whole repository.
       type: str
       sample: hawkfish
     backup:
-      description: The backup; V(none) if the whole set or repository is meant.
+      description: ID of the backup. V(none) if the problem concerns the whole set or repository.
       type: str
       sample: 20250630T120000Z-3f2a9c1b
     path:
-      description: The file within the backup; of a set its name, of a repository its path.
+      description: File within the backup. For a set its name, for a repository its path.
       type: str
       sample: data/hawkfish.db.zst
     problem:
-      description: What is wrong with it.
+      description: Description of the problem.
       type: str
       sample: it has 4096 bytes instead of 2170880
 duration_s:
-  description: Seconds that the task took on the host.
+  description: Duration of the task on the host in seconds.
   type: float
   returned: success
   sample: 0.02

@@ -12,15 +12,17 @@ version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Brings a JSON, SQLite or files store back to what a backup holds.
-  - Every byte that is restored is verified before the target is touched, what is replaced is backed up first, and each target
-    is replaced in one atomic step. When anything fails, the target is as it was.
-  - SQLite databases are restored while applications have them open; their connections see the restored data.
-  - A target that already equals the backup is left alone and the task is not changed.
-  - In a restored tree, entries of the backup replace whatever has their name, of any kind. What O(target.include) and
-    O(target.exclude) leave out is kept; if it is in the way of an entry of the backup, the task fails, in check mode as well.
-    Sockets stay where nothing is in their way and are otherwise removed with a warning.
-  - A target that is itself something else (a FIFO, a socket, a device, a file instead of a directory) is never replaced.
+  - Restores one or more JSON, SQLite or files stores from a backup.
+  - All data is verified before the target is changed, the data to be replaced is backed up first, and each target is
+    replaced in one atomic step. If anything fails, the target remains as it was.
+  - SQLite databases are restored while applications have them open. Open connections see the restored data.
+  - A target that already equals the backup is not changed, and the task reports no change.
+  - In a restored directory tree, entries of the backup replace entries of the same name, whatever their type. Entries
+    that O(target.include) and O(target.exclude) do not select are retained. If such an entry is in the way of an entry
+    of the backup, the task fails, in check mode as well. Sockets are retained unless they are in the way of an entry of
+    the backup, in which case they are removed with a warning.
+  - A target that is of an unexpected type (a FIFO, a socket, a device, or a file instead of a directory) is never
+    replaced.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
@@ -29,53 +31,59 @@ extends_documentation_fragment:
   - day2.ops.store.target
 options:
   name:
-    description: The backup set to restore from. The safety backup is written into it, too.
+    description: Backup set to restore from. The safety backup is written to the same set.
     type: str
     required: true
   backup:
     description:
-      - Which backup to restore, V(latest) for the newest good one, an id, or the path of a backup's directory anywhere on the host.
-      - Safety backups, and backups that are dated in the future, are restored by their id only.
+      - The backup to restore. V(latest) for the newest good backup, a backup ID, or the path of a backup directory
+        anywhere on the host.
+      - Safety backups and backups dated in the future can be restored by ID only.
     type: str
     default: latest
   at:
     description:
-      - Restore the newest good backup that was made at this time or earlier, for example V(2025-06-30T10:00:00Z) or, as the ids of
-        backups have it, V(20250630T100000Z). Without an offset it is UTC.
+      - Restore the newest good backup that was made at or before this time, for example V(2025-06-30T10:00:00Z) or, as
+        in backup IDs, V(20250630T100000Z). Times without an offset are in UTC.
     type: str
   host:
     description:
-      - The host whose backup to restore.
-      - By default, V(latest) and O(at) look at the backups of this host, and of these at those of the target's path if there are
-        any. A set that has none of this host, and those of one other host only, is restored with a warning.
+      - Host whose backup to restore.
+      - By default, V(latest) and O(at) consider the backups of this host, and among these the backups of the path of
+        the target if there are any. If a set has no backups of this host but backups of exactly one other host, these
+        are restored with a warning.
     type: str
   tags:
-    description: Restore the newest good backup that has all of these tags, with O(at) the newest of that time or earlier.
+    description:
+      - Restore the newest good backup that has all of these tags. With O(at), the newest one made at or before that
+        time.
     type: list
     elements: str
   only:
     description:
-      - Restore only these collections (tables, top-level keys), or for files only these paths or globs. All else stays as it is.
+      - Restore only these collections (tables or top-level keys) or, for files, only these paths or globs. Everything
+        else remains unchanged.
     type: list
     elements: str
   on_existing:
     description:
-      - What to do when the target exists and differs. V(fail) changes nothing; V(replace) replaces its content.
+      - What to do if the target exists and differs from the backup. V(fail) fails and changes nothing. V(replace)
+        replaces its content.
     type: str
     choices: [fail, replace]
     default: fail
   safety_backup:
     description:
-      - Back up what is going to be replaced, into the same set. Such a backup never becomes V(latest), does not count for ages,
-        and is not removed by retention rules.
-      - What can't be read any more, such as half a JSON document, can't be backed up. The module then fails and touches nothing,
-        in check mode as well, until this is V(false).
+      - Back up the data to be replaced, into the same set. A safety backup is never selected by V(latest), does not
+        count towards the age of the set, and is not removed by retention rules.
+      - Data that cannot be read, such as a truncated JSON document, cannot be backed up. In this case the module fails
+        without changing anything, in check mode as well, unless this option is V(false).
     type: bool
     default: true
   strict:
     description:
-      - Owners, modes, times, access lists and extended attributes that the target's file system or the user's rights do not allow
-        are left out and named in a warning. With V(true) they make the task fail before anything is changed.
+      - Owners, modes, times, access control lists and extended attributes that cannot be set because of the file system
+        or missing permissions are skipped and named in a warning. Set to V(true) to fail before anything is changed.
     type: bool
     default: false
 seealso:
@@ -84,7 +92,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Bring HawkFish's database back to its newest backup
+- name: Restore the newest backup of the HawkFish database
   day2.ops.restore:
     name: hawkfish
     repository: /var/backups/day2
@@ -93,7 +101,7 @@ EXAMPLES = r"""
       path: /var/lib/hawkfish/hawkfish.db
     on_existing: replace
 
-- name: Bring back only the templates, as they were at ten o'clock
+- name: Restore only the templates, as of ten o'clock
   day2.ops.restore:
     name: hostfactory
     repository: /var/backups/day2
@@ -104,7 +112,7 @@ EXAMPLES = r"""
     only: [templates]
     on_existing: replace
 
-- name: Drill, restore somewhere harmless
+- name: Test a restore without touching the live database
   day2.ops.restore:
     name: hawkfish
     repository: /var/backups/day2
@@ -115,26 +123,27 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backup:
-  description: The backup that was restored (in check mode, would be), as described for M(day2.ops.backup).
+  description: The backup that was restored (in check mode, would be restored), as documented for M(day2.ops.backup).
   type: dict
   returned: success
   sample:
     id: 20250630T120000Z-3f2a9c1b
     created: "2025-06-30T12:00:00Z"
 foreign:
-  description: Whether the backup is of another host than O(host), or without it than this one.
+  description: Whether the backup belongs to a host other than O(host) or, if O(host) is not set, other than this host.
   type: bool
   returned: success
   sample: false
 safety_backup:
-  description: The backup of what was replaced, described in the same way; V(none) when nothing was, and in check mode.
+  description:
+    - The backup of the replaced data, documented in the same way. V(none) if nothing was replaced, and in check mode.
   type: dict
   returned: success
   sample:
     id: 20250630T130000Z-77aa12bc
     kind: safety
 targets:
-  description: What became of each target.
+  description: Result for each target.
   type: list
   elements: dict
   returned: success
@@ -148,51 +157,51 @@ targets:
       type: str
       sample: sqlite
     path:
-      description: Where it was restored.
+      description: Path of the target.
       type: str
       sample: /var/lib/hawkfish/hawkfish.db
     changed:
-      description: Whether it differed from the backup.
+      description: Whether the target differed from the backup.
       type: bool
       sample: true
     changes:
-      description: Records of each collection before and after.
+      description: Number of records in each collection before and after the restore.
       type: list
       elements: dict
       contains:
         name:
-          description: A table, a top-level key, or a kind of file.
+          description: Name of a table or top-level key, or a kind of file.
           type: str
           sample: hf_systems
         before:
-          description: How many records the target had; V(none) when it was not there.
+          description: Number of records before the restore. V(none) if the collection did not exist.
           type: int
           sample: 1200
         after:
-          description: How many it has.
+          description: Number of records after the restore.
           type: int
           sample: 1250
 msg:
-  description: What was done, in words.
+  description: The result in words.
   type: str
   returned: success
   sample: Restored /var/lib/hawkfish/hawkfish.db from backup 20250630T120000Z-3f2a9c1b of 2025-06-30T12:00:00Z.
 problems:
-  description: When a backup is damaged, each problem and the file it is in.
+  description: Problems of a damaged backup, each with the affected file.
   type: list
   elements: dict
   returned: failure because of a damaged backup
   contains:
     path:
-      description: The file within the backup.
+      description: File within the backup.
       type: str
       sample: data/hawkfish.db.zst
     problem:
-      description: What is wrong with it.
+      description: Description of the problem.
       type: str
       sample: it is missing, or no regular file
 duration_s:
-  description: Seconds that the task took on the host.
+  description: Duration of the task on the host in seconds.
   type: float
   returned: success
   sample: 1.9
