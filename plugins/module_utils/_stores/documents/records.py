@@ -169,16 +169,19 @@ class JsonRecords(JsonReader):
     def begin(self, starts: Sequence[Start]) -> None:
         """See `RecordStore`. What is to stay of the old document is copied before the positions are kept."""
         here = as_wanted({info.name: info for info, _clear, _position in starts}, self._by_name())
-        for info, clear, _position in starts:
+        held = [_held(info) for info, _clear, _position in starts]
+        # first: a position must never stand beside records that it does not count
+        self._stage().forget([one.name for one in held])
+        for one, (info, clear, _position) in zip(held, starts):
             there = here.get(info.name) if not clear else None
             if there is not None and there.key != info.key:
                 raise TargetError(
                     "The collection %s has the key (%s), and in the target (%s)."
                     % (info.name, ", ".join(info.key), ", ".join(there.key)),
-                    "Set primary_key for it, or on_existing=replace.",
+                    "Set primary_keys for it, or on_existing=replace.",
                 )
-            self._copy(_held(info), there)
-        self._stage().keep([(_held(info).name, position) for info, _clear, position in starts])
+            self._copy(one, there)
+        self._stage().keep([(one.name, position) for one, (_info, _clear, position) in zip(held, starts)])
 
     def _by_name(self) -> dict[str, Info]:
         return {one.name: one for one in self.collections()}

@@ -384,6 +384,24 @@ def test_another_source_takes_over_with_the_safety_backup_of_the_first(place: Pl
     assert place.rows() == origin
 
 
+@pytest.mark.parametrize("commits", range(7))
+def test_a_document_whose_gathering_was_begun_anew_and_killed_is_not_continued_in_the_middle(
+    tmp_path: Path, commits: int
+) -> None:
+    place = Place(str(tmp_path), "json")
+    place.own({"x": {1: "own", 9: "own"}})
+    content = {"x": dict.fromkeys(range(5), "new")}
+    place.fill("A", content)
+    place.fill("B", {"x": {1: "of B"}})
+    kill(place, 3, "A", "merge", ["x"])
+    assert place.states()["x"].done == 2
+    with fuse(commits), contextlib.suppress(Killed):
+        place.migrate("B", "replace", ["x"], unfinished="restart")
+    place.migrate("A", "merge", ["x"], unfinished="restart")
+    rows = place.rows()["x"]
+    assert rows in ({**content["x"], 9: "own"}, content["x"]), "neither after the first run of B nor without it"
+
+
 def test_removed_counts_all_runs(place: Place) -> None:
     place.own({"x": dict.fromkeys(range(10, 20), "own")})
     kill(place, 4, "A", "replace", ["x"])  # the tables, three batches, two removed
