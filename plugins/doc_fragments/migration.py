@@ -10,256 +10,273 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   source:
-    description: The store that is read. Needed, except where M(day2.ops.migrate) goes back, or changes a schema.
+    description: The store to read. Required unless M(day2.ops.migrate) reverts a migration or upgrades a schema.
     type: dict
     suboptions:
       type:
         description:
-          - What kind of store it is.
-          - V(json), a document whose top-level keys are collections.
-          - V(sqlite), a database of SQLite 3; its tables are collections.
-          - V(postgresql), a schema of a PostgreSQL database (13 or newer); needs psycopg 3 on the host.
-          - V(dynamodb), tables of DynamoDB; needs boto3 on the host.
+          - Type of the store.
+          - V(json) is a document whose top-level keys are collections.
+          - V(sqlite) is an SQLite 3 database whose tables are collections.
+          - V(postgresql) is a schema of a PostgreSQL database (13 or newer). It requires psycopg 3 on the host.
+          - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
         type: str
         choices: [dynamodb, json, postgresql, sqlite]
         required: true
       path:
-        description: For V(json) and V(sqlite), the file on the host.
+        description: For V(json) and V(sqlite), path of the file on the host.
         type: path
       values:
         description:
-          - For V(json), how the document has what JSON lacks.
-          - V(plain), as applications read and write it. A time is ISO 8601 text, bytes are base64, NaN and infinities are text. No
-            mapping has a meaning of its own. This is the default.
-          - >-
-            V(exact), as mappings with one key, so that they come back as what they were, like C({"$time": "2025-06-30T10:00:00Z"}),
-            C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping of the data looks like one of these, its key gets one more C($).
-          - Where a field of the source has text in some records and such values in others, a document that is written with V(plain)
-            has these mappings in that field, and a warning names it.
+          - For V(json), how the document represents values that JSON lacks.
+          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64,
+            and NaN and infinities are strings. No mapping has a special meaning. This is the default.
+          - 'V(exact) represents them as mappings with one key, from which the original values can be restored, such as
+            C({"$time": "2025-06-30T10:00:00Z"}), C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping in the
+            data looks like one of these, another C($) is added to its key.'
+          - If a field of the source contains text in some records and such values in others, a document written with
+            V(plain) contains these mappings in that field, and a warning names the field.
         type: str
         choices: [plain, exact]
       database:
-        description: For V(postgresql), the database.
+        description: For V(postgresql), name of the database.
         type: str
       host:
-        description: For V(postgresql), the server, or the directory of its socket. libpq's own defaults hold for what is not given.
+        description:
+          - For V(postgresql), name of the server, or directory of its socket. Parameters that are not set use the
+            defaults of libpq.
         type: str
       port:
-        description: For V(postgresql), the server's port.
+        description: For V(postgresql), port of the server.
         type: int
       user:
-        description: For V(postgresql), the role.
+        description: For V(postgresql), role to connect as.
         type: str
       password:
-        description: For V(postgresql), its password. A password file (C(~/.pgpass)) on the host does as well.
+        description:
+          - For V(postgresql), password of the role. A password file (C(~/.pgpass)) on the host can be used instead.
         type: str
       schema:
-        description: For V(postgresql), the schema whose tables are the collections; the default is V(public).
+        description: For V(postgresql), schema whose tables are the collections. The default is V(public).
         type: str
       sslmode:
-        description: For V(postgresql), whether the connection is encrypted and the server's certificate checked.
+        description:
+          - For V(postgresql), whether the connection is encrypted and the certificate of the server is verified.
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       prefix:
-        description: For V(dynamodb), what the names of the tables start with. The rest is the collection's name.
+        description: For V(dynamodb), prefix of the table names. The rest of a table name is the name of the collection.
         type: str
       tables:
-        description: For V(dynamodb), the table of each collection, instead of O(source.prefix).
+        description: For V(dynamodb), mapping of collections to table names. Use either this or O(source.prefix).
         type: dict
       region:
-        description: For V(dynamodb), the region.
+        description: For V(dynamodb), AWS region.
         type: str
       endpoint_url:
-        description: For V(dynamodb), another endpoint than Amazon's.
+        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
         type: str
       profile:
-        description: For V(dynamodb), a profile of the host's AWS configuration.
+        description: For V(dynamodb), profile in the AWS configuration of the host.
         type: str
       access_key:
-        description: For V(dynamodb), the access key. Without it, boto3 finds credentials as usual.
+        description: For V(dynamodb), access key. If not set, boto3 looks up credentials as usual.
         type: str
       secret_key:
-        description: For V(dynamodb), the secret key.
+        description: For V(dynamodb), secret key.
         type: str
       session_token:
-        description: For V(dynamodb), the session token of temporary credentials.
+        description: For V(dynamodb), session token of temporary credentials.
         type: str
       throttle_timeout:
-        description: For V(dynamodb), how long to go on when it takes nothing more; the default is V(5m).
+        description: For V(dynamodb), how long to retry while throttled. The default is V(5m).
         type: str
   target:
-    description: The store to write. What it holds besides the migrated collections stays.
+    description: The store to write. Its content other than the migrated collections is not changed.
     type: dict
     required: true
     suboptions:
       type:
         description:
-          - What kind of store it is.
-          - V(json), a document whose top-level keys are collections.
-          - V(sqlite), a database of SQLite 3; its tables are collections.
-          - V(postgresql), a schema of a PostgreSQL database (13 or newer); needs psycopg 3 on the host.
-          - V(dynamodb), tables of DynamoDB; needs boto3 on the host.
+          - Type of the store.
+          - V(json) is a document whose top-level keys are collections.
+          - V(sqlite) is an SQLite 3 database whose tables are collections.
+          - V(postgresql) is a schema of a PostgreSQL database (13 or newer). It requires psycopg 3 on the host.
+          - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
         type: str
         choices: [dynamodb, json, postgresql, sqlite]
         required: true
       path:
-        description: For V(json) and V(sqlite), the file on the host.
+        description: For V(json) and V(sqlite), path of the file on the host.
         type: path
       values:
         description:
-          - For V(json), how the document has what JSON lacks.
-          - V(plain), as applications read and write it. A time is ISO 8601 text, bytes are base64, NaN and infinities are text. No
-            mapping has a meaning of its own. This is the default.
-          - >-
-            V(exact), as mappings with one key, so that they come back as what they were, like C({"$time": "2025-06-30T10:00:00Z"}),
-            C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping of the data looks like one of these, its key gets one more C($).
-          - Where a field of the source has text in some records and such values in others, a document that is written with V(plain)
-            has these mappings in that field, and a warning names it.
+          - For V(json), how the document represents values that JSON lacks.
+          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64,
+            and NaN and infinities are strings. No mapping has a special meaning. This is the default.
+          - 'V(exact) represents them as mappings with one key, from which the original values can be restored, such as
+            C({"$time": "2025-06-30T10:00:00Z"}), C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping in the
+            data looks like one of these, another C($) is added to its key.'
+          - If a field of the source contains text in some records and such values in others, a document written with
+            V(plain) contains these mappings in that field, and a warning names the field.
         type: str
         choices: [plain, exact]
       database:
-        description: For V(postgresql), the database.
+        description: For V(postgresql), name of the database.
         type: str
       host:
-        description: For V(postgresql), the server, or the directory of its socket. libpq's own defaults hold for what is not given.
+        description:
+          - For V(postgresql), name of the server, or directory of its socket. Parameters that are not set use the
+            defaults of libpq.
         type: str
       port:
-        description: For V(postgresql), the server's port.
+        description: For V(postgresql), port of the server.
         type: int
       user:
-        description: For V(postgresql), the role.
+        description: For V(postgresql), role to connect as.
         type: str
       password:
-        description: For V(postgresql), its password. A password file (C(~/.pgpass)) on the host does as well.
+        description:
+          - For V(postgresql), password of the role. A password file (C(~/.pgpass)) on the host can be used instead.
         type: str
       schema:
-        description: For V(postgresql), the schema whose tables are the collections; the default is V(public).
+        description: For V(postgresql), schema whose tables are the collections. The default is V(public).
         type: str
       sslmode:
-        description: For V(postgresql), whether the connection is encrypted and the server's certificate checked.
+        description:
+          - For V(postgresql), whether the connection is encrypted and the certificate of the server is verified.
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       prefix:
-        description: For V(dynamodb), what the names of the tables start with. The rest is the collection's name.
+        description: For V(dynamodb), prefix of the table names. The rest of a table name is the name of the collection.
         type: str
       tables:
-        description: For V(dynamodb), the table of each collection, instead of O(target.prefix).
+        description: For V(dynamodb), mapping of collections to table names. Use either this or O(target.prefix).
         type: dict
       region:
-        description: For V(dynamodb), the region.
+        description: For V(dynamodb), AWS region.
         type: str
       endpoint_url:
-        description: For V(dynamodb), another endpoint than Amazon's.
+        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
         type: str
       profile:
-        description: For V(dynamodb), a profile of the host's AWS configuration.
+        description: For V(dynamodb), profile in the AWS configuration of the host.
         type: str
       access_key:
-        description: For V(dynamodb), the access key. Without it, boto3 finds credentials as usual.
+        description: For V(dynamodb), access key. If not set, boto3 looks up credentials as usual.
         type: str
       secret_key:
-        description: For V(dynamodb), the secret key.
+        description: For V(dynamodb), secret key.
         type: str
       session_token:
-        description: For V(dynamodb), the session token of temporary credentials.
+        description: For V(dynamodb), session token of temporary credentials.
         type: str
       throttle_timeout:
-        description: For V(dynamodb), how long to go on when it takes nothing more; the default is V(5m).
+        description: For V(dynamodb), how long to retry while throttled. The default is V(5m).
         type: str
   only:
-    description: The collections to migrate; the default is all.
+    description: Collections to migrate. The default is all.
     type: list
     elements: str
   primary_keys:
     description:
-      - What tells the records of a collection apart, where the store does not say. Tables without a primary key need it, and tables whose
-        key may be null. The records of a list in a JSON document without a key here are told apart by their places.
-        In a database these fields are unique after the migration, and what was the primary key
-        stays unique.
-      - A mapping's key is the field that equals it in every record. Otherwise it is kept in a field of its own, C(_key), or the first
-        free name made from that. The key of a DynamoDB table is what it is.
+      - Fields that identify the records of a collection, for collections whose store does not define a key. Required
+        for tables that have no primary key or whose key can be null. Records of a list in a JSON document that is not
+        named here are identified by their positions. In a database, these fields are unique after the migration, and
+        the former primary key remains unique.
+      - The key of a mapping is the field that equals it in every record. If no such field exists, it is stored in a
+        separate field named C(_key), or the first unused name derived from it. The key of a DynamoDB table cannot be
+        changed.
     type: list
     elements: dict
     suboptions:
       collection:
-        description: The collection.
+        description: Name of the collection.
         type: str
         required: true
       fields:
-        description: The fields of its key.
+        description: Fields of the key.
         type: list
         elements: str
         required: true
   shape:
     description:
-      - How records become rows of tables that are not there yet.
-      - V(columns), a column a field; V(document), the key, and one column with the whole record as JSON.
+      - How records are stored in tables that do not exist yet.
+      - V(columns) creates one column for each field. V(document) creates the key columns and one column that contains
+        the whole record as JSON.
     type: str
     choices: [columns, document]
     default: columns
   target_tables:
     description:
-      - Whether the tables of a C(postgresql) target were made by the application.
-      - V(create), missing tables are created. Existing ones must have columns of the same kind, and are written in batches.
-      - V(existing), the application has made them, for example with the migrations of Django, Rails or Alembic. Nothing is created.
-        Values are converted to the types of the columns, columns that only the target has keep their values or get their
-        defaults, and everything is written in one transaction as the owner of the tables, no superuser. User triggers do not
-        fire; foreign keys are dropped and added again, which checks them; sequences continue behind the highest number. What
-        stands in the way is reported at once, before anything is written.
+      - Whether the tables of a C(postgresql) target were created by the application.
+      - V(create) creates missing tables. Existing tables must have columns of the same kind, and are written in
+        batches.
+      - V(existing) is for tables that the application has created, for example with the migrations of Django, Rails or
+        Alembic. Nothing is created. Values are converted to the types of the columns, columns that exist only in the
+        target keep their values or get their defaults, and everything is written in one transaction as the owner of the
+        tables, who need not be a superuser. User triggers do not fire. Foreign keys are dropped and added again, which
+        checks them. Sequences continue after the highest number in use. All obstacles are reported at once, before
+        anything is written.
       - With V(existing), tables that record the version of the schema (C(django_migrations), C(schema_migrations),
-        C(alembic_version), C(flyway_schema_history), C(knex_migrations), C(_prisma_migrations), C(__EFMigrationsHistory),
-        C(goose_db_version)) are compared and never written, and C(ar_internal_metadata) is left alone.
-      - As it is one transaction, a killed run leaves the target as it was and is simply run again. The other sessions of the
-        application wait while its tables are written, up to their own timeouts, and the server needs space for the old rows, the
-        new ones and a temporary copy of them until the end. Check mode needs the right to create temporary tables and
-        tries all constraints on copies; it takes about as long as the run.
-      - V(auto), V(existing) if source and target have one of these tables and the target has all selected collections;
-        V(create) otherwise.
+        C(alembic_version), C(flyway_schema_history), C(knex_migrations), C(_prisma_migrations),
+        C(__EFMigrationsHistory), C(goose_db_version)) are compared and never written, and C(ar_internal_metadata) is
+        ignored.
+      - Because everything is one transaction, a killed run leaves the target as it was and can simply be repeated.
+        Other sessions of the application wait while its tables are written, up to their own timeouts, and until the end
+        the server needs disk space for the old rows, the new rows and a temporary copy. Check mode requires permission
+        to create temporary tables, tests all constraints on copies, and takes about as long as the run.
+      - V(auto) means V(existing) if source and target have one of these tables and the target has all selected
+        collections, V(create) otherwise.
     type: str
     choices: [auto, create, existing]
     default: auto
   types:
     description:
-      - The types of columns, as a mapping from C(COLLECTION.FIELD) to a type, or to a type and the unit of numbers that are times
-        (C(s), C(ms) or C(us)), for example V(timestamptz from ms).
-      - Types are C(bigint), C(boolean), C(bytea), C(date), C(integer), C(interval), C(jsonb), C(numeric), C(real), C(text),
-        C(timestamp), C(timestamptz) and C(uuid). Text is converted where it is exactly a value of that type, for example V(t), V(f),
-        V(true) and V(false) to a boolean.
-      - Without it, a column of SQLite that is declared with a name like C(DATETIME), and has nothing but ISO 8601 times (all with
-        or all without an offset, or all dates), becomes a timestamp or date, and a C(BOOLEAN) with nothing but truth values a boolean.
-      - With O(target_tables=existing), only the unit matters, as the types are the target's.
+      - Types of columns, as a mapping of C(COLLECTION.FIELD) to a type, or to a type and the unit of numbers that
+        represent times (C(s), C(ms) or C(us)), for example V(timestamptz from ms).
+      - Types are C(bigint), C(boolean), C(bytea), C(date), C(integer), C(interval), C(jsonb), C(numeric), C(real),
+        C(text), C(timestamp), C(timestamptz) and C(uuid). Text is converted if it exactly represents a value of that
+        type, for example V(t), V(f), V(true) and V(false) for a boolean.
+      - By default, an SQLite column that is declared with a name such as C(DATETIME), and contains only ISO 8601 times
+        (all with or all without an offset, or all dates), becomes a timestamp or date, and a C(BOOLEAN) column that
+        contains only truth values becomes a boolean.
+      - With O(target_tables=existing), only the unit is used, as the types are those of the target.
     type: dict
   names:
     description:
-      - The names of tables and columns in a database of another type than the source's.
-      - V(keep), as they are. PostgreSQL then wants those with capitals in double quotes in every statement.
-      - V(lower), in lower case. Names that differ in case alone are an error.
+      - Names of tables and columns in a database of another type than the source.
+      - V(keep) keeps the names. PostgreSQL then requires double quotes around names with capital letters in every
+        statement.
+      - V(lower) converts the names to lower case. Names that differ only in case are an error.
     type: str
     choices: [keep, lower]
     default: keep
   odd:
     description:
-      - What to do with a column whose values are of several kinds, like V(10) and V(lots), or that can't have the type in O(types).
-      - V(fail), nothing is changed, and all such columns are listed with the kinds, the first value of each, and its key.
-      - V(reject), the column gets the type of most values. Records with others are rejected, see O(day2.ops.migrate#module:rejects).
-      - V(wider), the column becomes JSON (C(jsonb) in PostgreSQL), with a warning.
-      - The default is V(fail) for SQLite and PostgreSQL as the source, and V(wider) for documents.
+      - What to do with a column whose values are of several kinds, such as V(10) and V(lots), or cannot be converted to
+        the type in O(types).
+      - V(fail) changes nothing, and lists all such columns with the kinds, the first value of each kind, and its key.
+      - V(reject) uses the type of the majority of the values. Records with other values are rejected, see
+        O(day2.ops.migrate#module:rejects).
+      - V(wider) makes the column JSON (C(jsonb) in PostgreSQL), with a warning.
+      - The default is V(fail) for SQLite and PostgreSQL sources, and V(wider) for documents.
     type: str
     choices: [fail, reject, wider]
   time_zone:
     description:
-      - The time zone of times without an offset that go into a column of type C(timestamptz), for example V(UTC) or
-        V(Europe/Berlin). Required if there are such times. Django stores UTC if its setting C(USE_TZ) is true, otherwise the
-        time of C(TIME_ZONE); Rails stores UTC.
-      - A time that the zone skipped or had twice is rejected, never guessed.
+      - Time zone of times without an offset that are written to columns of type C(timestamptz), for example V(UTC) or
+        V(Europe/Berlin). Required if such times exist. Django stores UTC if its setting C(USE_TZ) is true, otherwise
+        the time of C(TIME_ZONE). Rails stores UTC.
+      - A time that is skipped or repeated in this time zone is rejected, never guessed.
     type: str
   workers:
     description:
-      - How many processes read, parse and digest at the same time. The target still has one writer, except DynamoDB,
-        which is always written by several connections at once.
-      - JSON documents and, as far as nobody else can write meanwhile, SQLite databases are shared out; PostgreSQL computes
-        its digests itself.
-      - The default is the number of cores that the task may use, but not more than 4. With V(1) everything is done by one
-        process, in a little less memory.
+      - Number of processes that read, parse and compute digests in parallel. The target still has one writer, except
+        for DynamoDB, which is always written over several connections at once.
+      - JSON documents and, as long as no other process can write to them, SQLite databases are divided among the
+        processes. PostgreSQL computes its digests itself.
+      - The default is the number of cores available to the task, but at most 4. With V(1), a single process does
+        everything and uses slightly less memory.
     type: int
 """

@@ -7,48 +7,54 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migrate
-short_description: Bring the records of one store into another, and verify them
+short_description: Migrate records between data stores and verify them
 version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Copies the collections of a store (tables, top-level keys of a JSON document) into a store of the same or another type.
-    The records are read again from the target, and their counts and digests compared with the source's.
-  - The position is committed together with each batch. A run that was killed is continued by the next one; one that finds
-    everything in place is not changed.
-  - Between SQL databases types, keys, defaults, foreign keys, indexes and identity columns are kept, and a number that was given
-    is not given again. From documents columns are made by what kinds of values the fields have in all records; nested and mixed
-    values become JSON.
-  - Every value arrives exactly as it was, or its record is refused with the reason; nothing is rounded in silence. Only what JSON
-    lacks is written to a document as applications expect it, see O(target.values).
-  - From a database NULL is written to documents as C(null). A table that was made from documents gives back what they had. A comment on
-    the table (C(day2 {...})) says in which columns NULL stands for a missing field, whether the records were a list, a mapping or
-    values, and which names are not the data's own. Columns that have both null and missing fields get one more column, C(_missing),
-    with the names of the fields that a record lacks; it counts only where they are NULL. A tool that builds the table anew (Django and
-    Alembic do so in SQLite) loses the comment, and then NULL is null. In a table that an application has made, null and missing
-    are the same.
-  - Arrays of PostgreSQL are lists elsewhere, and lists go into columns of arrays.
-  - Of equal keys in a mapping of a document the last one counts, with a warning; equal keys in a list are an error.
-  - Lists keep their order, in the column C(_key) if the key of the records does not have the same. Names that a table or column can't
-    have, or that differ in case alone, are replaced by the first free one there.
-  - Room is looked at before anything is written, for what is still to be written; a document needs twice as much, as its records are
-    gathered beside it first. Of the room of PostgreSQL and DynamoDB nothing is known.
-  - A document is written whole and takes the old one's place at once. SQLite and PostgreSQL are read from one snapshot; a
-    document that is written meanwhile makes the task fail.
-  - With O(schema) instead of O(source) brings the schema of a database up to the newest of a list of versions, each step and its
-    record in one transaction.
-  - PostgreSQL is read with C(row_security=off). Where policies would hide rows from the role, the task fails with the server's
-    message. Tables that inherit from others are migrated as tables of their own, and a warning names what their parents lose.
-  - Views, triggers, virtual tables, partitioning, row security, and sequences that no column owns stay behind. CHECK constraints,
-    computed columns, defaults that are expressions (but not the time of writing, which every database has), indexes on some rows,
-    on an expression or like GIN, enumerations, domains and collations go to a new table in a database of the same type only, where
-    the functions and extensions that they need must be there. Whatever of these stays behind is warned of. Comments and privileges
-    stay behind, too.
-  - From SQLite to SQLite and from PostgreSQL to PostgreSQL, values arrive exactly as they are, whatever the type of their column
-    says. From DynamoDB to DynamoDB, new tables get the secondary indexes, the billing mode and capacity, the stream, the time to
-    live, the tags and the class of the source's; encryption keys, replicas, autoscaling and backups are not migrated.
-  - Sizes like V(VARCHAR(20)) and V(NUMERIC(10,2)) go from SQLite to PostgreSQL where all values have them. Where not, as SQLite
-    holds nobody to them, the column has no size. Columns that refer to each other get the same type.
+  - Copies the collections of a store (tables, or top-level keys of a JSON document) to a store of the same or another
+    type. The records are then read back from the target, and their counts and digests are compared with those of the
+    source.
+  - A checkpoint is committed together with each batch. If a run is killed, the next one continues it. If all records
+    are already in place, the task reports no change.
+  - Between SQL databases, types, keys, defaults, foreign keys, indexes and identity columns are preserved, and assigned
+    identity values are not reused. For documents, column types are inferred from the values of the fields in all
+    records. Nested and mixed values become JSON.
+  - Every value is stored exactly, or its record is rejected with the reason. Nothing is rounded silently. Only values
+    that JSON lacks are written to a document in the form that applications expect, see O(target.values).
+  - A NULL in a database is written to documents as C(null). A table that was created from a document yields the
+    original records. A comment on the table (C(day2 {...})) records the columns in which NULL stands for a missing
+    field, whether the records were a list, a mapping or values, and the names that are not part of the data. Tables
+    with columns that have both null and missing fields get another column, C(_missing), with the names of the fields
+    that a record lacks. It is honored only where those columns are NULL. A tool that rebuilds the table (as Django and
+    Alembic do in SQLite) drops the comment, and NULL then means null. In a table that was created by an application,
+    null and missing are the same.
+  - Arrays of PostgreSQL become lists in other stores, and lists can be stored in array columns.
+  - If a mapping in a document has duplicate keys, the last one is used, with a warning. Duplicate keys in a list are an
+    error.
+  - Lists keep their order, in the column C(_key) if the keys of the records are not in the same order. Names that a
+    table or column cannot have, or that differ only in case, are replaced by the first unused name.
+  - Free space for the data still to be written is checked first. A document needs twice as much, because its records
+    are first collected in a file beside it. Free space on PostgreSQL and DynamoDB cannot be checked.
+  - A document is written completely and replaces the old one in one step. SQLite and PostgreSQL are read from one
+    snapshot. If a source document is modified during the run, the task fails.
+  - With O(schema) instead of O(source), upgrades the schema of a database to the newest of a list of versions. Each
+    step is applied and recorded in one transaction.
+  - PostgreSQL is read with C(row_security=off). If policies would hide rows from the role, the task fails with the
+    message of the server. Tables that inherit from other tables are migrated as independent tables, and a warning names
+    what their parents lose.
+  - Views, triggers, virtual tables, partitioning, row security, and sequences that no column owns are not migrated.
+    CHECK constraints, computed columns, defaults that are expressions (except the current time, which every database
+    supports), indexes that are partial, on an expression or of a type such as GIN, enumerations, domains and collations
+    are migrated only to a new table in a database of the same type, which must have the functions and extensions that
+    they need. A warning lists what is not migrated. Comments and privileges are not migrated either.
+  - From SQLite to SQLite and from PostgreSQL to PostgreSQL, values are copied exactly, whatever the declared type of
+    their column. From DynamoDB to DynamoDB, new tables get the secondary indexes, billing mode and capacity, stream,
+    time to live, tags and table class of the source. Encryption keys, replicas, autoscaling and backups are not
+    migrated.
+  - Sizes such as V(VARCHAR(20\)) and V(NUMERIC(10,2\)) are migrated from SQLite to PostgreSQL if all values comply with
+    them. SQLite does not enforce sizes. If a value does not comply, the column has no size. Columns that refer to each
+    other get the same type.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
@@ -57,111 +63,118 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(migrated), the target has the source's records.
-      - V(reverted), the collections that the last run into the target has written are brought back to what they were before.
-        Those that it created are dropped. O(repository) records each run that was given it. After a run with
-        O(safety_backup=false) into collections that held records the task fails.
+      - V(migrated) ensures that the target has the records of the source.
+      - V(reverted) restores the collections that the last run into the target has written to their previous state.
+        Collections that it created are dropped. O(repository) records each run for which it was set. After a run with
+        O(safety_backup=false) into collections that held records, the task fails.
     type: str
     choices: [migrated, reverted]
     default: migrated
   on_existing:
     description:
-      - What to do when the target holds records of a collection that differ from the source's.
-      - V(fail), nothing; V(merge), add and overwrite by key; V(replace), also remove what the source does not have. Columns that
-        only the target has are left to it.
-      - In databases records are put over those of the same key, and what is too much is removed in the end. They refuse a unique
-        value that moves from one record to another, and PostgreSQL a record that points to one of its own table in a later batch.
-        Where that is so, migrate into an empty target, or into the application's tables (O(target_tables=existing)), which has
-        neither limit.
+      - What to do if the target has records of a collection that differ from those of the source.
+      - V(fail) changes nothing. V(merge) adds and overwrites records by key. V(replace) also removes records that the
+        source does not have. Columns that only the target has are not changed.
+      - In databases, records are overwritten by key, and surplus records are removed at the end. Databases reject a
+        unique value that moves from one record to another, and PostgreSQL rejects a record that refers to a record of
+        the same table in a later batch. In these cases, migrate into an empty target or into the tables of the
+        application (O(target_tables=existing)), where neither limitation applies.
     type: str
     choices: [fail, merge, replace]
     default: fail
   unfinished:
     description:
-      - What to do when the target holds an unfinished migration of a collection from another source, or with other options
-        that decide which records it has, such as O(on_existing) or O(shape).
-      - V(fail), nothing, in check mode too. V(restart), discard it and start again; for a database that needs
-        O(on_existing=replace), as records of the two migrations cannot be told apart.
-      - A migration with the same source and options is always continued, whatever O(only) selects. If the source was
-        written since, its collection is migrated again from the beginning. Either keeps the safety backup that was made when
-        the migration began.
+      - What to do if the target holds an unfinished migration of a collection from another source, or with other
+        options that affect its records, such as O(on_existing) or O(shape).
+      - V(fail) changes nothing, and also fails in check mode. V(restart) discards the unfinished migration and starts
+        again. For a database, this requires O(on_existing=replace), as records of the two migrations cannot be told
+        apart.
+      - A migration with the same source and options is always continued, regardless of O(only). If the source has been
+        modified since, its collection is migrated again from the beginning. In both cases, the safety backup that was
+        made when the migration began is kept.
     type: str
     choices: [fail, restart]
     default: fail
   batch_size:
-    description: How many records are committed at a time.
+    description: Number of records to commit at a time.
     type: int
     default: 5000
   references:
-    description: Fields that name records of another collection. They are checked in the source before, and in the target after.
+    description:
+      - Fields that refer to records of another collection. They are checked in the source before the migration, and in
+        the target afterwards.
     type: list
     elements: dict
     suboptions:
       from:
-        description: The collection and field that points, for example V(machines.request_id).
+        description: The referring collection and field, for example V(machines.request_id).
         type: str
         required: true
       to:
-        description: The collection and field that it points to, for example V(requests.request_id).
+        description: The collection and field referred to, for example V(requests.request_id).
         type: str
         required: true
   schema:
     description:
-      - Versions that the schema of O(target) has gone through, in place of a O(source); for C(sqlite) and C(postgresql).
-      - Those that the database has not seen are applied in ascending order, each in one transaction together with its line in
-        the table C(day2_schema_versions). A step that fails, or is killed, is not there at all, and the next run begins with it.
-      - A database that is newer than the list, a version that was edited after it was applied, and one below the newest applied
-        that was not applied are errors. Versions that are applied everywhere may be left out of the list.
-      - A database with tables is backed up before, see O(safety_backup). O(state=reverted) then brings a SQLite database back
-        whole; of PostgreSQL it brings back the records, and leaves the columns as the steps have made them.
+      - Versions of the schema of O(target), instead of a O(source). Supported for C(sqlite) and C(postgresql).
+      - Versions not yet applied to the database are applied in ascending order, each in one transaction together with
+        its row in the table C(day2_schema_versions). If a step fails or is killed, none of it remains, and the next run
+        starts with it.
+      - A database that is newer than the list, a version that was edited after it was applied, and an unapplied version
+        below the newest applied one are errors. Versions that have been applied everywhere can be removed from the
+        list.
+      - A database that has tables is backed up first, see O(safety_backup). O(state=reverted) then restores an SQLite
+        database completely. For PostgreSQL, it restores the records, and leaves the columns as the steps have changed
+        them.
     type: list
     elements: dict
     suboptions:
       version:
-        description: Its number, from 1. There may be gaps.
+        description: Version number, from 1. Numbers can have gaps.
         type: int
         required: true
       up:
         description:
-          - The SQL statement that brings the version before to this one, or a list of statements, each one an element.
-          - They can't begin or end a transaction. In SQLite foreign keys are not enforced meanwhile, but what a step leaves
-            dangling makes it fail.
+          - SQL statement that upgrades the previous version to this one, or a list of statements, one per element.
+          - Statements cannot begin or end a transaction. In SQLite, foreign keys are not enforced during a step, but a
+            step fails if it leaves dangling references.
         type: raw
         required: true
   schema_baseline:
     description:
-      - The version of a database that was made before O(schema) was used with it. Steps up to this one are recorded and not applied
-        to a database that has no record of versions.
+      - Version of a database that existed before O(schema) was used with it. If a database has no record of versions,
+        steps up to this version are recorded but not applied.
     type: int
     default: 0
   rejects:
     description:
-      - The file that records are added to that the target can't hold, as JSON lines with C(collection), C(key), C(reason) and
-        C(record).
+      - File to which records that the target cannot store are appended, as JSON lines with C(collection), C(key),
+        C(reason) and C(record).
     type: path
   max_rejects:
-    description: How many records of a collection may go there before the task fails.
+    description: Maximum number of rejected records per collection before the task fails.
     type: int
     default: 0
   repair:
-    description: When the verification finds records that differ, write them again and verify once more.
+    description: If the verification finds records that differ, write them again and repeat the verification once.
     type: bool
     default: false
   safety_backup:
     description:
-      - Back up a target that holds records before anything is written, into O(repository), with C(kind=safety). It is
-        never removed automatically.
-      - JSON and SQLite are backed up as M(day2.ops.backup) does; PostgreSQL and DynamoDB as JSON lines with their schema.
+      - If the target has records, back it up to O(repository), with C(kind=safety), before anything is written. Safety
+        backups are never removed automatically.
+      - JSON and SQLite are backed up as with M(day2.ops.backup). PostgreSQL and DynamoDB are backed up as JSON lines
+        with their schema.
     type: bool
     default: true
   repository:
-    description: The directory that keeps the backups. Required when a target is backed up, and for O(state=reverted).
+    description: Directory that contains the backups. Required if a target is backed up, and for O(state=reverted).
     type: path
   name:
-    description: The backup set. The default is the name of the target's file or database.
+    description: Name of the backup set. The default is the name of the file or database of the target.
     type: str
   lock_timeout:
-    description: How long to wait for another run that works on the same backup set.
+    description: How long to wait for another run that has locked the backup set.
     type: str
     default: 1m
 seealso:
@@ -170,7 +183,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Bring HostFactory's document into SQLite
+- name: Migrate the HostFactory document to SQLite
   day2.ops.migrate:
     source:
       type: json
@@ -182,7 +195,7 @@ EXAMPLES = r"""
       - from: machines.request_id
         to: requests.request_id
 
-- name: Bring SQLite into PostgreSQL, over what is there
+- name: Migrate from SQLite to PostgreSQL, replacing existing records
   day2.ops.migrate:
     source:
       type: sqlite
@@ -197,7 +210,7 @@ EXAMPLES = r"""
     repository: /var/backups/day2
     name: hostfactory
 
-- name: Move a Django application from SQLite to PostgreSQL, into the tables that "manage.py migrate" has made
+- name: Move a Django application from SQLite to PostgreSQL, into the tables created by "manage.py migrate"
   day2.ops.migrate:
     source:
       type: sqlite
@@ -216,7 +229,7 @@ EXAMPLES = r"""
     repository: /var/backups/day2
     name: shop
 
-- name: Bring HawkFish's database to the newest version of its schema
+- name: Upgrade the schema of the HawkFish database to the newest version
   day2.ops.migrate:
     target:
       type: sqlite
@@ -230,7 +243,7 @@ EXAMPLES = r"""
     repository: /var/backups/day2
     name: hawkfish
 
-- name: Go back
+- name: Revert the migration
   day2.ops.migrate:
     target:
       type: postgresql
@@ -245,16 +258,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 migration:
-  description: What was read and written.
+  description: Summary of the migration.
   type: dict
   returned: with O(source)
   contains:
     source:
-      description: The store that was read.
+      description: Location of the source.
       type: str
       sample: /opt/hostfactory/data/request_database.json
     target:
-      description: The store that was written.
+      description: Location of the target.
       type: str
       sample: /opt/hostfactory/data/request_database.db
     resumed:
@@ -262,20 +275,21 @@ migration:
       type: bool
       sample: false
     restarted:
-      description: Whether a collection of an unfinished migration was begun again, as its source was written since, or as
-        O(unfinished=restart) asks for.
+      description:
+        - Whether a collection of an unfinished migration was migrated again from the beginning, because its source was
+          modified or because of O(unfinished=restart).
       type: bool
       sample: false
     total:
-      description: Records of the source.
+      description: Number of records in the source.
       type: int
       sample: 5100
     written:
-      description: Records that this run has handled.
+      description: Number of records that this run processed.
       type: int
       sample: 5100
     errors:
-      description: Records that the target can't hold.
+      description: Number of records that the target cannot store.
       type: int
       sample: 0
     records_per_second:
@@ -283,46 +297,46 @@ migration:
       type: float
       sample: 61250.2
     collections:
-      description: The collections.
+      description: Results for each collection.
       type: list
       elements: dict
       contains:
         name:
-          description: A table, or a top-level key of a document.
+          description: Name of the table, or of the top-level key of a document.
           type: str
           sample: machines
         total:
-          description: Records of the source.
+          description: Number of records in the source.
           type: int
           sample: 3750
         done:
-          description: Those of them that are in the target.
+          description: Number of these records that are in the target.
           type: int
           sample: 3750
         added:
-          description: Records that the target did not have.
+          description: Number of records that the target did not have.
           type: int
           sample: 3750
         changed:
-          description: Records that it had otherwise.
+          description: Number of records that differed in the target.
           type: int
           sample: 0
         removed:
-          description: Records that only the target had and that were removed, in all runs of this migration.
+          description: Number of records that only the target had and that were removed, in all runs of this migration.
           type: int
           sample: 0
         left:
-          description: Records of the target that stay as they are.
+          description: Number of records in the target that are not changed.
           type: int
           sample: 0
         rejected:
-          description: Records that the target can't hold.
+          description: Number of records that the target cannot store.
           type: int
           sample: 0
         rejects:
           description:
-            - The first of them, with their keys as JSON and the reasons. Known from comparing, as in check mode; what a run finds out
-              as it writes is in the file O(rejects).
+            - The first rejected records, with their keys as JSON and the reasons. Available from the comparison, as in
+              check mode. Records rejected during writing are in the file O(rejects).
           type: list
           elements: dict
           sample: [{"key": "[7]", "reason": "the field qty is of kind integer, and the value is text"}]
@@ -331,16 +345,16 @@ migration:
           type: float
           sample: 58300.1
         digest:
-          description: The digest of the source's records, whatever their order.
+          description: Digest of the records of the source, independent of their order.
           type: str
           sample: 3f2a9c1b5be0b7a7a3f9a6d3a1c2c3c4d5e6f708192a3b4c5d6e7f8091a2b3c4
 application_schema:
-  description: What was done to the application's own tables.
+  description: Changes to the tables of the application.
   type: dict
   returned: with O(target_tables=existing), or where V(auto) means that
   contains:
     compared:
-      description: Tables with the version of the schema. They were equal, and were not written.
+      description: Tables that record the version of the schema. They were equal, and were not written.
       type: list
       elements: str
       sample: [django_migrations]
@@ -355,68 +369,68 @@ application_schema:
       elements: str
       sample: [shop_order.touch]
     counters:
-      description: The columns with a sequence, and the highest number that is taken.
+      description: Columns with a sequence, and the highest number in use.
       type: dict
       sample: {"shop_order.id": 500}
 validation:
-  description: What was compared after writing, one entry for each collection and reference.
+  description: Checks made after writing, one entry for each collection and reference.
   type: list
   elements: dict
   returned: O(state=migrated)
   contains:
     name:
-      description: The collection or reference.
+      description: Name of the collection or reference.
       type: str
       sample: machines
     ok:
-      description: Whether it holds.
+      description: Whether the check passed.
       type: bool
       sample: true
     message:
-      description: The same in words.
+      description: Result of the check in words.
       type: str
       sample: "machines: 3750 records, digests are the same."
 schema:
-  description: The versions of the target's schema.
+  description: Versions of the schema of the target.
   type: dict
   returned: with O(schema)
   contains:
     before:
-      description: The version that the run found, V(0) for none.
+      description: Version before the run. V(0) if the database had none.
       type: int
       sample: 6
     version:
-      description: The version that the schema has now.
+      description: Current version of the schema.
       type: int
       sample: 7
     applied:
-      description: What the run applied, or recorded up to O(schema_baseline).
+      description: Versions that the run applied, or recorded up to O(schema_baseline).
       type: list
       elements: int
       sample: [7]
     pending:
-      description: In check mode, what it would.
+      description: In check mode, versions that would be applied or recorded.
       type: list
       elements: int
       sample: []
 report:
-  description: All of it as lines to show.
+  description: The result as lines to display.
   type: list
   elements: str
   returned: with O(source)
   sample: ["Migrating machines: 3,750/3,750 (100%)", "Total records: 5,100", "Errors: 0"]
 safety_backup:
-  description: The id of the backup of what the target held, if one was made (or was gone back to).
+  description: ID of the backup of the previous content of the target, if one was made or restored.
   type: str
   returned: success
   sample: 20250630T120000Z-3f2a9c1b
 msg:
-  description: What was done, in words.
+  description: The result in words.
   type: str
   returned: success
   sample: Migrated 5100 records from request_database.json to request_database.db, verified.
 duration_s:
-  description: Seconds that the task took on the host.
+  description: Duration of the task on the host in seconds.
   type: float
   returned: success
   sample: 2.6

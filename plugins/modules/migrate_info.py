@@ -7,115 +7,119 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migrate_info
-short_description: Where a migration stands, and how its two stores differ
+short_description: Report the state of a migration and compare its stores
 version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Tells whether a run of M(day2.ops.migrate) was interrupted and how far it has come, which safety backup it would go back to, and
-    which version the schema of a database has.
-  - With O(compare) reads both stores and tells for each collection what a migration would add, change and remove. Nothing is
-    written, and no permission to write is needed.
+  - Reports whether a run of M(day2.ops.migrate) was interrupted and how far it got, which safety backup a revert would
+    restore, and the schema version of a database.
+  - With O(compare), reads both stores and reports for each collection how many records a migration would add, change
+    and remove. Nothing is written, and no write permission is required.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.info
   - day2.ops.migration
 options:
   source:
-    description: The store that is read.
+    description: The store to read.
     type: dict
     required: true
     suboptions:
       type:
         description:
-          - What kind of store it is.
-          - V(json), a document whose top-level keys are collections.
-          - V(sqlite), a database of SQLite 3; its tables are collections.
-          - V(postgresql), a schema of a PostgreSQL database (13 or newer); needs psycopg 3 on the host.
-          - V(dynamodb), tables of DynamoDB; needs boto3 on the host.
+          - Type of the store.
+          - V(json) is a document whose top-level keys are collections.
+          - V(sqlite) is an SQLite 3 database whose tables are collections.
+          - V(postgresql) is a schema of a PostgreSQL database (13 or newer). It requires psycopg 3 on the host.
+          - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
         type: str
         choices: [dynamodb, json, postgresql, sqlite]
         required: true
       path:
-        description: For V(json) and V(sqlite), the file on the host.
+        description: For V(json) and V(sqlite), path of the file on the host.
         type: path
       values:
         description:
-          - For V(json), how the document has what JSON lacks.
-          - V(plain), as applications read and write it. A time is ISO 8601 text, bytes are base64, NaN and infinities are text. No
-            mapping has a meaning of its own. This is the default.
-          - >-
-            V(exact), as mappings with one key, so that they come back as what they were, like C({"$time": "2025-06-30T10:00:00Z"}),
-            C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping of the data looks like one of these, its key gets one more C($).
-          - Where a field of the source has text in some records and such values in others, a document that is written with V(plain)
-            has these mappings in that field, and a warning names it.
+          - For V(json), how the document represents values that JSON lacks.
+          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64,
+            and NaN and infinities are strings. No mapping has a special meaning. This is the default.
+          - 'V(exact) represents them as mappings with one key, from which the original values can be restored, such as
+            C({"$time": "2025-06-30T10:00:00Z"}), C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping in the
+            data looks like one of these, another C($) is added to its key.'
+          - If a field of the source contains text in some records and such values in others, a document written with
+            V(plain) contains these mappings in that field, and a warning names the field.
         type: str
         choices: [plain, exact]
       database:
-        description: For V(postgresql), the database.
+        description: For V(postgresql), name of the database.
         type: str
       host:
-        description: For V(postgresql), the server, or the directory of its socket. libpq's own defaults hold for what is not given.
+        description:
+          - For V(postgresql), name of the server, or directory of its socket. Parameters that are not set use the
+            defaults of libpq.
         type: str
       port:
-        description: For V(postgresql), the server's port.
+        description: For V(postgresql), port of the server.
         type: int
       user:
-        description: For V(postgresql), the role.
+        description: For V(postgresql), role to connect as.
         type: str
       password:
-        description: For V(postgresql), its password. A password file (C(~/.pgpass)) on the host does as well.
+        description:
+          - For V(postgresql), password of the role. A password file (C(~/.pgpass)) on the host can be used instead.
         type: str
       schema:
-        description: For V(postgresql), the schema whose tables are the collections; the default is V(public).
+        description: For V(postgresql), schema whose tables are the collections. The default is V(public).
         type: str
       sslmode:
-        description: For V(postgresql), whether the connection is encrypted and the server's certificate checked.
+        description:
+          - For V(postgresql), whether the connection is encrypted and the certificate of the server is verified.
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       prefix:
-        description: For V(dynamodb), what the names of the tables start with. The rest is the collection's name.
+        description: For V(dynamodb), prefix of the table names. The rest of a table name is the name of the collection.
         type: str
       tables:
-        description: For V(dynamodb), the table of each collection, instead of O(source.prefix).
+        description: For V(dynamodb), mapping of collections to table names. Use either this or O(source.prefix).
         type: dict
       region:
-        description: For V(dynamodb), the region.
+        description: For V(dynamodb), AWS region.
         type: str
       endpoint_url:
-        description: For V(dynamodb), another endpoint than Amazon's.
+        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
         type: str
       profile:
-        description: For V(dynamodb), a profile of the host's AWS configuration.
+        description: For V(dynamodb), profile in the AWS configuration of the host.
         type: str
       access_key:
-        description: For V(dynamodb), the access key. Without it, boto3 finds credentials as usual.
+        description: For V(dynamodb), access key. If not set, boto3 looks up credentials as usual.
         type: str
       secret_key:
-        description: For V(dynamodb), the secret key.
+        description: For V(dynamodb), secret key.
         type: str
       session_token:
-        description: For V(dynamodb), the session token of temporary credentials.
+        description: For V(dynamodb), session token of temporary credentials.
         type: str
       throttle_timeout:
-        description: For V(dynamodb), how long to go on when it takes nothing more; the default is V(5m).
+        description: For V(dynamodb), how long to retry while throttled. The default is V(5m).
         type: str
   compare:
-    description: Whether to read all records of both stores and compare them.
+    description: Whether to read and compare all records of both stores.
     type: bool
     default: false
   repository:
-    description: The directory that keeps the safety backups of the target.
+    description: Directory that contains the safety backups of the target.
     type: path
   name:
-    description: The backup set. The default is the name of the target's file or database.
+    description: Name of the backup set. The default is the name of the file or database of the target.
     type: str
 seealso:
   - module: day2.ops.migrate
 """
 
 EXAMPLES = r"""
-- name: See whether HostFactory's database still has what the document has
+- name: Check that the HostFactory database still equals the document
   day2.ops.migrate_info:
     source:
       type: json
@@ -130,12 +134,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 source:
-  description: The store that is read.
+  description: Location of the source.
   type: str
   returned: success
   sample: /opt/hostfactory/data/request_database.json
 target:
-  description: The store that is written.
+  description: Location of the target.
   type: str
   returned: success
   sample: /opt/hostfactory/data/request_database.db
@@ -145,37 +149,37 @@ unfinished:
   returned: success
   sample: false
 checkpoints:
-  description: How far unfinished migrations have come, one entry for each collection that was begun.
+  description: Progress of unfinished migrations, one entry for each collection that was started.
   type: list
   elements: dict
   returned: success
   contains:
     name:
-      description: The collection.
+      description: Name of the collection.
       type: str
       sample: machines
     source:
-      description: The store that is read.
+      description: Location of the source.
       type: str
       sample: /opt/hostfactory/data/request_database.json
     on_existing:
-      description: The value of O(day2.ops.migrate#module:on_existing) that it was begun with.
+      description: Value of O(day2.ops.migrate#module:on_existing) that the migration was started with.
       type: str
       sample: replace
     done:
-      description: Records that are committed in the target, or rejected.
+      description: Number of records that are committed in the target, or rejected.
       type: int
       sample: 2500
     total:
-      description: Records of the source.
+      description: Number of records in the source.
       type: int
       sample: 3750
     rejected:
-      description: Records that the target can't hold.
+      description: Number of records that the target cannot store.
       type: int
       sample: 0
     removed:
-      description: Records of the target that were removed since the migration began.
+      description: Number of records removed from the target since the migration began.
       type: int
       sample: 0
 same:
@@ -184,60 +188,64 @@ same:
   returned: success
   sample: true
 comparison:
-  description: With O(compare), what a migration would do with O(day2.ops.migrate#module:on_existing=replace).
+  description:
+    - With O(compare), the changes that a migration with O(day2.ops.migrate#module:on_existing=replace) would make.
   type: list
   elements: dict
   returned: success
   contains:
     name:
-      description: The collection.
+      description: Name of the collection.
       type: str
       sample: machines
     total:
-      description: Records of the source.
+      description: Number of records in the source.
       type: int
       sample: 3750
     added:
-      description: Records that the target does not have.
+      description: Number of records that are missing from the target.
       type: int
       sample: 0
     changed:
-      description: Records that differ.
+      description: Number of records that differ.
       type: int
       sample: 0
     removed:
-      description: Records that only the target has.
+      description: Number of records that only the target has.
       type: int
       sample: 0
     left:
-      description: Records that are the same.
+      description: Number of records that are the same.
       type: int
       sample: 3750
     rejected:
-      description: Records that the target can't hold.
+      description: Number of records that the target cannot store.
       type: int
       sample: 0
     digest:
-      description: The digest of the source's records, in whatever order.
+      description: Digest of the records of the source, independent of their order.
       type: str
       sample: 3f2a9c1b5be0b7a7a3f9a6d3a1c2c3c4d5e6f708192a3b4c5d6e7f8091a2b3c4
 safety_backup:
-  description: The id of the backup that C(state=reverted) would go back to; V(none) where there is none, or O(repository) is not given.
+  description:
+    - ID of the backup that C(state=reverted) would restore. V(none) if no such backup exists or O(repository) is not
+      set.
   type: str
   returned: success
   sample: 20250630T120000Z-3f2a9c1b
 schema_version:
-  description: The newest version of the target's schema that M(day2.ops.migrate) has applied; V(none) without any.
+  description:
+    - Newest version of the schema of the target that M(day2.ops.migrate) has applied. V(none) if it has applied none.
   type: int
   returned: success
   sample: 7
 msg:
-  description: The same in words.
+  description: The result in words.
   type: str
   returned: success
   sample: request_database.json and request_database.db hold the same records.
 duration_s:
-  description: Seconds that the task took on the host.
+  description: Duration of the task on the host in seconds.
   type: float
   returned: success
   sample: 0.4
