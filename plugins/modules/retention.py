@@ -12,29 +12,30 @@ version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Applies tiers to the files or directories that a rule's globs match, its entries. An entry (a directory is one entry with
-    everything below it) is B(hot) and left alone, B(warm) and compressed in place, B(cold) and moved to an archive, or
-    B(removed). The last of the rule's tiers whose conditions hold applies.
-  - Nothing is removed until its copy has been verified by SHA-256, whether that is a compressed file, a copy in an archive
-    directory, or an object in S3. Existing files in an archive are never overwritten. (Uploads to S3 are conditional. On a server
-    without conditional writes, somebody else can write the same key between the check and the upload.)
-  - Entries that a process has open for writing are skipped and listed in RV(skipped_entries); this is checked again before each
-    entry.
-  - Symbolic links that a glob matches are not followed; they are listed in RV(skipped_entries), too.
-  - Entries that changed after they were examined, paths that two rules match, and anything else that is not what O(rules[].type)
-    says are problems. All other entries are processed, then the task fails and lists the problems.
-  - A directory can also contain links, FIFOs, sockets and device files. They are removed with it, but cannot be archived. A socket
-    that a process uses keeps its directory.
-  - The age of a directory is that of its newest file.
-  - All sizes are space on disk, as C(du) counts it. A sparse file counts only what it occupies, and a file with several names (hard
-    links) frees its space with the last one.
-  - It can also limit the logs that Docker keeps of containers, and the journal of systemd.
+  - Applies tiers to the entries of each rule, which are the files or directories that its globs match. A directory is
+    one entry, including everything below it. The tier of an entry is B(hot) (not changed), B(warm) (compressed in
+    place), B(cold) (moved to an archive) or B(removed). The last tier of the rule whose conditions are met applies.
+  - Nothing is removed until its copy has been verified by SHA-256, whether the copy is a compressed file, a file in an
+    archive directory, or an object in S3. Existing files in an archive are never overwritten. (Uploads to S3 are
+    conditional. On a server without conditional writes, another client can write the same key between the check and the
+    upload.)
+  - Entries that a process has open for writing are skipped and listed in RV(skipped_entries). This is checked again
+    before each entry is processed.
+  - Symbolic links that a glob matches are not followed. They are also listed in RV(skipped_entries).
+  - Entries that changed after they were examined, paths that two rules match, and entries that are not of
+    O(rules[].type) are problems. All other entries are processed, then the task fails and lists the problems.
+  - A directory can also contain links, FIFOs, sockets and device files. They are removed with it, but cannot be
+    archived. A directory that contains a socket in use is retained.
+  - The age of a directory is the age of its newest file.
+  - All sizes are space on disk, as reported by C(du). A sparse file counts only as the space it occupies, and a file
+    with several names (hard links) frees its space when the last one is removed.
+  - The module can also limit the container logs kept by Docker, and the systemd journal.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
 options:
   rules:
-    description: What to look at, and what becomes of it.
+    description: Rules that select entries and define their tiers.
     type: list
     elements: dict
     suboptions:
@@ -44,111 +45,116 @@ options:
         required: true
       paths:
         description:
-          - Absolute paths of the entries, with globs (V(*), V(?), V([...])). Hidden entries are matched only by a glob that starts
-            with a dot.
+          - Absolute paths of the entries, with globs (V(*), V(?), V([...])). Hidden entries are matched only by globs
+            that start with a dot.
           - A file is matched with and without a compression suffix, so that V(*.log) also matches C(app.log.zst).
-          - An entry that is reached by several paths is one entry.
+          - An entry that several paths match is one entry.
         type: list
         elements: str
         required: true
       type:
-        description: Type of the entries. Anything else that O(rules[].paths) matches is a problem.
+        description: Type of the entries. Entries of another type that O(rules[].paths) matches are problems.
         type: str
         choices: [file, directory]
         default: file
       exclude:
-        description: Globs of names to leave out.
+        description: Globs of names to exclude.
         type: list
         elements: str
       missing_ok:
         description:
           - Whether O(rules[].paths) may match nothing.
-          - If V(false), a missing path without globs, or a missing directory above the first glob, is a problem. A glob that matches
-            nothing is only a warning, as retention itself may have removed everything.
+          - If V(false), a missing path without globs, or a missing directory above the first glob, is a problem. A glob
+            that matches nothing only causes a warning, as retention itself may have removed everything.
         type: bool
         default: false
       keep_last:
-        description: This many of the newest entries stay as they are, per O(rules[].group_by).
+        description: Number of newest entries that are not changed, per O(rules[].group_by).
         type: int
       group_by:
         description:
-          - Which entries share O(rules[].keep_last) and O(rules[].tiers[].when_total_above).
-          - With V(directory), each directory that contains entries has the limits for itself, so that an application that fills its
-            own directory does not cause the files of another to be removed.
-          - With V(rule), all entries of the rule share them, for example for a cache that is spread over many directories.
+          - Scope of O(rules[].keep_last) and O(rules[].tiers[].when_total_above).
+          - With V(directory), the limits apply separately to each directory that contains entries, so that an
+            application that fills its own directory does not cause files of another application to be removed.
+          - With V(rule), the limits apply to all entries of the rule together, for example for a cache that is spread
+            over many directories.
         type: str
         choices: [directory, rule]
         default: directory
       tiers:
-        description: From young to old. The last one whose conditions all hold applies; without any condition it always holds.
+        description:
+          - Tiers, from young to old. The last tier whose conditions are all met applies. A tier without conditions
+            always applies.
         type: list
         elements: dict
         required: true
         suboptions:
           tier:
             description:
-              - V(hot) leaves the entry alone.
-              - V(warm) compresses a file; of a directory the files that neither O(rules[].tiers[].keep) nor
-                O(rules[].tiers[].remove) name. A name that somebody else gives to another file later, like C(app.log.1), does not
-                suit it.
-              - V(cold) puts it into O(rules[].tiers[].destination), then removes it.
-              - V(remove) removes it.
+              - V(hot) does not change the entry.
+              - V(warm) compresses a file. In a directory, it compresses the files that match neither
+                O(rules[].tiers[].keep) nor O(rules[].tiers[].remove). It is not suitable for names that another program
+                later gives to a different file, such as C(app.log.1).
+              - V(cold) archives the entry to O(rules[].tiers[].destination), then removes it.
+              - V(remove) removes the entry.
             type: str
             choices: [hot, warm, cold, remove]
             required: true
           older_than:
-            description: Holds for entries of at least this age, for example V(7d).
+            description: Minimum age of the entry, for example V(7d).
             type: str
           larger_than:
-            description: Holds for entries that take more space on disk, for example V(100M).
+            description: Applies to entries that occupy more space on disk than this, for example V(100M).
             type: str
           when_disk_above:
             description:
-              - Holds for the oldest entries first, while their file system is fuller than this, for example V(80%). Space freed by
-                earlier entries is taken into account, except that of compression, which is not known beforehand.
-              - The oldest entries of the rule are removed whoever filled the file system. Give applications that must not affect each
-                other file systems or quotas of their own.
+              - Applies to the oldest entries first, as long as the usage of their file system is above this value, for
+                example V(80%). Space freed by earlier entries is taken into account, except for compression, whose
+                result is not known in advance.
+              - The oldest entries of the rule are removed regardless of what filled the file system. Applications that
+                must not affect each other need separate file systems or quotas.
             type: str
           when_total_above:
             description:
-              - Holds for the oldest entries first, while the entries of their O(rules[].group_by) together take more space on disk than
-                this, for example V(10G).
+              - Applies to the oldest entries first, as long as the entries in the same O(rules[].group_by) scope
+                together occupy more space on disk than this, for example V(10G).
             type: str
           keep:
-            description: With tier V(warm) of directories, globs of the files that stay as they are.
+            description: With tier V(warm) of directories, globs of files that are not changed.
             type: list
             elements: str
           remove:
-            description: With tier V(warm) of directories, globs of the files that are removed.
+            description: With tier V(warm) of directories, globs of files to remove.
             type: list
             elements: str
           compression:
-            description: With tier V(warm). The default is V(zstd) where that program is found, else V(gzip).
+            description:
+              - Compression for tier V(warm). The default is V(zstd) if the zstd program is found, V(gzip) otherwise.
             type: str
             choices: [gzip, xz, zstd]
           only:
             description:
-              - With tier V(cold) of directories, globs of the files that are archived. The others are removed with the directory.
-              - A directory that has files, and none of these, is a problem, and stays.
-              - The default is all.
+              - With tier V(cold) of directories, globs of files to archive. The other files are removed with the
+                directory. The default is all files.
+              - A directory that contains files, but none that match, is a problem and is not removed.
             type: list
             elements: str
           destination:
             description:
-              - With tier V(cold), a directory of the host (another disk, a mounted share), or C(s3://bucket/prefix).
+              - For tier V(cold), a directory on the host (another disk, a mounted share), or C(s3://bucket/prefix).
               - An entry keeps its path below the first glob.
-              - The destination can neither be inside an entry nor contain one, and what is archived there must not match
-                O(rules[].paths) unless O(rules[].exclude) names it. With O(rules[].tiers[].when_disk_above) it must be on another file
-                system.
+              - The destination must neither be inside an entry nor contain one, and archived entries in it must not
+                match O(rules[].paths) unless O(rules[].exclude) excludes them. With O(rules[].tiers[].when_disk_above),
+                it must be on another file system.
             type: str
   s3:
     description:
-      - How to reach S3, for destinations there. What is not set is looked up as the AWS tools do, from the environment, C(~/.aws) and
-        the instance's role.
+      - Access to S3, for destinations in S3. Parameters that are not set are looked up as the AWS tools do, in the
+        environment, in C(~/.aws) and in the role of the instance.
     type: dict
     suboptions:
       endpoint_url:
-        description: URL of a server that is not Amazon's.
+        description: URL of the endpoint, if it is not one of Amazon's.
         type: str
       region:
         description: AWS region.
@@ -167,20 +173,22 @@ options:
         type: str
   docker:
     description:
-      - Limits the logs that Docker keeps of containers, in its configuration file. Everything else in that file stays as it is.
-      - Docker checks some log options only when it creates a container. All are checked before the file is written, including those
-        that it already has; a file with which Docker or new containers would not start is refused.
-      - The limits apply to containers created after Docker is restarted. The restart is left to you.
+      - Limits the container logs kept by Docker, in its configuration file. All other settings in that file are
+        preserved.
+      - Docker checks some log options only when it creates a container. All log options are checked before the file is
+        written, including existing ones. A configuration with which Docker or new containers would not start is
+        refused.
+      - The limits apply to containers created after Docker has been restarted. The module does not restart Docker.
     type: dict
     suboptions:
       daemon_json:
-        description: Docker's configuration file.
+        description: Path of the Docker configuration file.
         type: path
         default: /etc/docker/daemon.json
       log_driver:
         description:
-          - The log driver to set. The default is the one that the file sets, or C(json-file) if it sets none.
-          - A file that sets any other driver is left as it is unless this option is set.
+          - Log driver to set. The default is the driver set in the file, or C(json-file) if it sets none.
+          - If the file sets any other driver, it is not changed unless this option is set.
         type: str
         choices: [json-file, local]
       max_size:
@@ -199,22 +207,24 @@ options:
         type: bool
   journald:
     description:
-      - Limits the journal of systemd, in a drop-in file of its own (C(journald.conf(5\))). Suboptions have the names of journald's
-        settings; what is not set keeps journald's default.
-      - C(system_*) is about the persistent journal in C(/var/log/journal), C(runtime_*) about the one in C(/run/log/journal).
-      - Limits take effect once C(systemd-journald) is restarted, which is safe at any time. The role C(day2.ops.retention) does it.
-      - Drop-ins that journald reads later and that set the same are named in a warning.
+      - Limits the systemd journal, in a separate drop-in file (C(journald.conf(5\))). Suboptions have the names of the
+        settings of journald. For settings that are not set, the defaults of journald apply.
+      - C(system_*) applies to the persistent journal in C(/var/log/journal), C(runtime_*) to the journal in
+        C(/run/log/journal).
+      - Limits take effect once C(systemd-journald) is restarted, which is safe at any time. The role
+        C(day2.ops.retention) restarts it.
+      - Drop-in files that journald reads later and that set the same settings are named in a warning.
     type: dict
     suboptions:
       conf:
-        description: The drop-in file. A file that this module has not made is not overwritten.
+        description: Path of the drop-in file. A file that was not created by this module is not overwritten.
         type: path
         default: /etc/systemd/journald.conf.d/60-day2-retention.conf
       system_max_use:
-        description: Maximum space that the persistent journal takes on disk, for example V(1G).
+        description: Maximum space that the persistent journal uses on disk, for example V(1G).
         type: str
       system_keep_free:
-        description: Space that the persistent journal leaves free on its file system.
+        description: Minimum free space that the persistent journal leaves on its file system.
         type: str
       system_max_file_size:
         description: Maximum size of one file of the persistent journal.
@@ -223,10 +233,10 @@ options:
         description: Maximum number of archived files of the persistent journal.
         type: int
       runtime_max_use:
-        description: Maximum space that the volatile journal takes on disk, for example V(1G).
+        description: Maximum space that the volatile journal uses on disk, for example V(1G).
         type: str
       runtime_keep_free:
-        description: Space that the volatile journal leaves free on its file system.
+        description: Minimum free space that the volatile journal leaves on its file system.
         type: str
       runtime_max_file_size:
         description: Maximum size of one file of the volatile journal.
@@ -238,7 +248,9 @@ options:
         description: Maximum age of entries, for example V(30d).
         type: str
       max_file_sec:
-        description: Maximum time span of one journal file, for example V(1w). It sets how exactly O(journald.max_retention_sec) holds.
+        description:
+          - Maximum time span of one journal file, for example V(1w). It determines the precision of
+            O(journald.max_retention_sec).
         type: str
   lock_timeout:
     description: How long to wait for another run of the same user in the same directory, for example V(5m).
@@ -247,15 +259,16 @@ options:
 requirements:
   - boto3, for a destination in S3
 notes:
-  - Only root sees the open files of all users, and in a container or a sandboxed unit not even root sees those of all processes.
-    There, the kernel is asked whether a file is open for writing. If it does not tell, the entry is skipped.
+  - Only root can see the open files of all users, and in a container or a sandboxed unit not even root can see those of
+    all processes. In these cases, the kernel is asked whether a file is open for writing. If it cannot be determined,
+    the entry is skipped.
 seealso:
   - module: day2.ops.log_rotate
   - module: day2.ops.backup
 """
 
 EXAMPLES = r"""
-- name: Runs stay for a week, then shrink, and go to S3 after a month; the newest 100 stay whatever their age
+- name: Compress runs after a week and archive them to S3 after a month, except the newest 100
   day2.ops.retention:
     rules:
       - name: runs
@@ -272,7 +285,7 @@ EXAMPLES = r"""
             only: [audit.log.json]
             destination: s3://data-profiler-archive/runs
 
-- name: Empty a cache, oldest first, while the file system is fuller than 80 %
+- name: Remove the oldest files of a cache while its file system is more than 80 % full
   day2.ops.retention:
     rules:
       - name: cache
@@ -282,7 +295,7 @@ EXAMPLES = r"""
             older_than: 1h
             when_disk_above: 80%
 
-- name: Limit the logs of new containers (Docker compresses what it rotates), and remove old ones of those that are there
+- name: Limit the logs of new containers (compressed by Docker), and remove old logs of existing containers
   day2.ops.retention:
     docker:
       max_size: 10m
@@ -296,14 +309,14 @@ EXAMPLES = r"""
           - tier: remove
             older_than: 30d
 
-- name: Limit the journal of systemd
+- name: Limit the systemd journal
   day2.ops.retention:
     journald:
       system_max_use: 1G
       max_retention_sec: 30d
   register: journal
 
-- name: Let the new limits take effect
+- name: Apply the new journal limits
   ansible.builtin.systemd_service:
     name: systemd-journald
     state: restarted
@@ -312,7 +325,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 entries:
-  description: What was done (in check mode, would be done), oldest first within a rule.
+  description: Actions taken (in check mode, actions that would be taken), oldest entries first within a rule.
   type: list
   elements: dict
   returned: success
@@ -322,45 +335,45 @@ entries:
       type: str
       sample: runs
     path:
-      description: The entry.
+      description: Path of the entry.
       type: str
       sample: /data/outputs/run-17
     tier:
-      description: What it became.
+      description: Tier that was applied.
       type: str
       sample: cold
     why:
-      description: The conditions that held.
+      description: Conditions that were met.
       type: str
       sample: 31d old, over 30d
     bytes:
-      description: Space that it took on disk.
+      description: Space on disk that the entry occupied, in bytes.
       type: int
       sample: 1052672
     bytes_freed:
       description:
-        - Space on disk that was freed. What a compressed file takes is rounded up to whole blocks.
-        - A file that has other names (hard links) frees nothing.
+        - Space on disk that was freed, in bytes. The size of a compressed file is rounded up to whole blocks.
+        - A file that has other names (hard links) frees no space.
       type: int
       sample: 1052672
     destination:
-      description: Where it was archived; V(none) if it was not.
+      description: Where the entry was archived. V(none) if it was not archived.
       type: str
       sample: s3://data-profiler-archive/runs
     archived:
-      description: How many of its files were archived.
+      description: Number of files that were archived.
       type: int
       sample: 1
     compressed:
-      description: How many of its files were compressed.
+      description: Number of files that were compressed.
       type: int
       sample: 0
     removed:
-      description: How many of its files were removed.
+      description: Number of files that were removed.
       type: int
       sample: 4
 kept:
-  description: How many entries stay as they are.
+  description: Number of entries that were not changed.
   type: int
   returned: success
   sample: 100
@@ -375,33 +388,34 @@ skipped_entries:
       type: str
       sample: runs
     path:
-      description: The entry.
+      description: Path of the entry.
       type: str
       sample: /data/outputs/run-18
     why:
-      description: Why it was skipped.
+      description: Why the entry was skipped.
       type: str
       sample: python3 (process 4711) has /data/outputs/run-18/audit.log.json open for writing
 problems:
-  description: What could not be done; the task fails when there are any, after all else was done.
+  description:
+    - Entries that could not be processed. If there are any, the task fails after all other entries have been processed.
   type: list
   elements: dict
   returned: always
   contains:
     rule:
-      description: Name of the rule; empty when two are concerned.
+      description: Name of the rule. Empty if two rules are affected.
       type: str
       sample: runs
     path:
-      description: The entry.
+      description: Path of the entry.
       type: str
       sample: /data/outputs/latest
     problem:
-      description: What is wrong, and what to do.
+      description: Description of the problem, and what to do.
       type: str
       sample: /data/outputs/latest is no directory.
 bytes_freed:
-  description: Space on disk that all entries freed.
+  description: Space on disk freed by all entries, in bytes.
   type: int
   returned: success
   sample: 1052672
@@ -411,12 +425,12 @@ msg:
   returned: always
   sample: 2 entries archived, 1 entry removed, 3.0 MiB freed; 100 entries kept.
 docker:
-  description: Docker's configuration; V(none) without O(docker).
+  description: Result for the Docker configuration. V(none) if O(docker) is not set.
   type: dict
   returned: success
   contains:
     path:
-      description: The file.
+      description: Path of the file.
       type: str
       sample: /etc/docker/daemon.json
     changed:
@@ -424,12 +438,12 @@ docker:
       type: bool
       sample: true
 journald:
-  description: The drop-in file of journald; V(none) without O(journald).
+  description: Result for the drop-in file of journald. V(none) if O(journald) is not set.
   type: dict
   returned: success
   contains:
     path:
-      description: The file.
+      description: Path of the file.
       type: str
       sample: /etc/systemd/journald.conf.d/60-day2-retention.conf
     changed:
@@ -437,7 +451,7 @@ journald:
       type: bool
       sample: true
 duration_s:
-  description: Seconds that the task took on the host.
+  description: Duration of the task on the host in seconds.
   type: float
   returned: success
   sample: 0.4
