@@ -149,8 +149,9 @@ EXAMPLES = r"""
       - {name: postgresql, type: postgresql, database: dotmac, lag_crit: 5m}
       - {name: table, type: dynamodb, table: hostfactory-machines, pitr: true}
 
-- name: Check once a day what expires
+- name: Check once a day what expires, and report it without failing
   day2.ops.health_check:
+    fail_on: never
     checks:
       - {name: certificate, type: tls, host: hawkfish1.example.com, warn: 21d, crit: 7d}
       - {name: domain, type: domain, domain: example.com, warn: 30d, crit: 7d}
