@@ -54,6 +54,8 @@ options:
       - The host then starts its own history in the set. Backups of other owners are retained, and O(keep), O(max_age)
         and the comparison with the newest backup ignore them. Once the host has backups of its own in the set, this
         option is no longer needed.
+      - Paths are compared as given. A store remains the same if a link in its path, such as C(current), points to another
+        directory.
       - Adding a store to O(sources) does not require V(true). Moving a store, or omitting it from O(sources), does.
     type: bool
     default: false

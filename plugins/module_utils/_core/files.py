@@ -90,6 +90,18 @@ def look(path: str, kind: type[Day2Error]) -> Optional[os.stat_result]:
             return None
 
 
+def is_directory(path: str, kind: type[Day2Error]) -> bool:
+    """Is there a directory, or a link to one?
+
+    :raises kind: that can't be told, as a directory on the way may not be entered.
+    """
+    with os_errors(kind, "Can't look at", path):
+        try:
+            return stat.S_ISDIR(os.stat(path).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+
 def others_can_write(directory: str) -> bool:
     """Can somebody beside root and ourselves put entries into this directory?"""
     info = os.stat(directory)

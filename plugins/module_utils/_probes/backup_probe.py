@@ -57,6 +57,10 @@ class BackupProbe(BaseProbe):
         name = self.options["backup_set"]
         deadline.doing = "looking at %s" % self._repository.location
         finding = self.finding()
+        trouble = self._repository.trouble()
+        if trouble:
+            finding.problem(f"the repository {self._repository.location} {trouble}")
+            return finding
         if name not in self._repository.sets():
             finding.problem("%s has no set %s" % (self._repository.location, name))
             return finding

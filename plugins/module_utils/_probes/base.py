@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, ClassVar, NamedTuple, Optional, Protocol
 
+from .._core.files import kind_of
 from .._core.outcome import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Metric
 from .._core.units import format_duration, format_size
 
@@ -77,6 +80,18 @@ class ProbeFailed(Exception):
     def __init__(self, message: str, status: str = CRITICAL) -> None:
         super().__init__(message)
         self.status = status
+
+
+def check_file(path: str) -> None:
+    """Raise ProbeFailed where there is no file, or where that can't be told: then the answer is unknown."""
+    try:
+        info = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ProbeFailed(f"{path} is not there") from None
+    except OSError as exc:
+        raise ProbeFailed(f"{path}: {exc.strerror}", UNKNOWN) from None
+    if not stat.S_ISREG(info.st_mode):
+        raise ProbeFailed(f"{path} is {kind_of(info)}, not a file")
 
 
 class Deadline:

@@ -15,7 +15,7 @@ from .._core.errors import InvalidRequest, SourceError
 from .._stores.documents.stream import Document, Member, records, scan
 from .._stores.sqlite.file import connect, is_busy, sqlite3
 from .._stores.sqlite.schema import identifier
-from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, check_file, plural
 from .json_path import brief
 from .options import parse
 from .postgresql_probe import CONNECTION, opened
@@ -83,8 +83,7 @@ class ReferencesProbe(BaseProbe):
 
     def _sqlite(self, deadline: Deadline) -> Iterator[tuple[int, Sequence[Any]]]:
         path = self.options["path"]
-        if not os.path.isfile(path):
-            raise ProbeFailed("%s is not there" % path)
+        check_file(path)
         try:
             connection = connect(path, "ro")
             with contextlib.closing(connection), deadline.stop_with(connection.interrupt):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from .._stores.sqlite.check import PRAGMAS, check
 from .._stores.sqlite.file import connect, is_busy, sqlite3
-from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, check_file
 
 _SHOWN = 3  # problems in a message
 
@@ -41,8 +41,7 @@ class SqliteProbe(BaseProbe):
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["path"]
         deadline.doing = "checking %s" % path
-        if not os.path.isfile(path):
-            raise ProbeFailed("%s is not there" % path)
+        check_file(path)
         finding = self.finding()
         finding.good = "%s is sound" % path if self.options["check"] != "none" else "%s can be read" % path
         try:

@@ -34,8 +34,8 @@ class Repository(Protocol):
 
     location: str
 
-    def check_writable(self) -> None:
-        """Raise RepositoryError when a backup could not be written; create nothing."""
+    def check_writable(self, name: str) -> None:
+        """Raise RepositoryError when no backup of this set could be written; create nothing."""
 
     def trouble(self) -> str:
         """Why there is nothing to look at, as the end of a sentence that begins with the location; "" if there is."""

@@ -24,6 +24,7 @@ from .._core.files import (
     discard,
     free_bytes,
     fsync_directory,
+    is_within,
     look,
     make_private_directory,
     open_regular,
@@ -106,21 +107,41 @@ class DirectoryRepository:
     def _set(self, name: str) -> str:
         return os.path.join(self.location, name)
 
-    def check_writable(self) -> None:
-        existing = self.location
-        while look(existing, RepositoryError) is None:
-            existing = os.path.dirname(existing)
+    def check_writable(self, name: str) -> None:
+        for existing in (self._existing(), self._set(name), os.path.join(self._set(name), _STATE)):
+            if look(existing, RepositoryError) is not None:
+                self._check_writable(existing)
+
+    def _check_writable(self, existing: str) -> None:
         if not os.path.isdir(existing):
-            raise RepositoryError(f"The repository can't be {self.location}: {existing} is not a directory.")
+            raise RepositoryError(
+                f"The repository can't be {self.location}: {existing} is not a directory."
+                if is_within(self.location, existing)
+                else f"The repository {self.location} can't be written: {existing} is not a directory.",
+                "Move it away, or choose another directory.",
+            )
+        with os_errors(RepositoryError, "Can't look at the file system of", existing):
+            read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
+        if read_only:
+            raise RepositoryError(
+                f"The repository {self.location} can't be written: its file system is read-only.",
+                "Mount it writable, or choose another directory.",
+            )
         if not os.access(existing, os.W_OK | os.X_OK):
             raise RepositoryError(
-                f"The repository {self.location} can't be written.", "Run as a user with permission (become: true)."
+                f"The repository {self.location} can't be written: access to {existing} is denied.",
+                "Run as a user with permission (become: true).",
             )
 
-    def free_bytes(self) -> int:
+    def _existing(self) -> str:
+        """The repository, or what exists above it."""
         existing = self.location
         while look(existing, RepositoryError) is None:
             existing = os.path.dirname(existing)
+        return existing
+
+    def free_bytes(self) -> int:
+        existing = self._existing()
         with os_errors(RepositoryError, "Can't look at the file system of", existing):
             return free_bytes(existing)
 

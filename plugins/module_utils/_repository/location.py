@@ -5,9 +5,16 @@
 
 from __future__ import annotations
 
-from .._core.errors import InvalidRequest
+from .._core.errors import InvalidRequest, RepositoryError
 from .base import Repository
 from .directory import DirectoryRepository
+
+
+def check_exists(repository: Repository) -> None:
+    """Raise RepositoryError where there is nothing to look at: a repository that is not mounted has no set at all."""
+    trouble = repository.trouble()
+    if trouble:
+        raise RepositoryError(f"The repository {repository.location} {trouble}{'' if trouble.endswith('?') else '.'}")
 
 
 def open_repository(location: str) -> Repository:

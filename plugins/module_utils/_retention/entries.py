@@ -16,7 +16,7 @@ from typing import NamedTuple, Optional
 
 from .._core.compression import by_suffix
 from .._core.errors import Day2Error, TargetError
-from .._core.files import PREPARED
+from .._core.files import PREPARED, is_directory
 from .._core.mounts import is_mounted
 from .._core.open_files import FileId, file_id
 from .._core.secure_directory import SecureDirectory
@@ -138,7 +138,12 @@ def find(rule: Rule) -> Found:
         fixed = fixed_part(pattern)
         parent, last = os.path.split(pattern.rstrip("/"))
         parents = sorted(glob.glob(parent)) if _MAGIC.search(parent) else [parent]
-        if not os.path.isdir(fixed):
+        try:
+            exists = is_directory(fixed, TargetError)
+        except TargetError as exc:
+            found.problems.append(Problem(rule.name, pattern, exc.message))
+            continue
+        if not exists:
             if not rule.missing_ok:
                 problem = f"the directory {fixed} does not exist (missing_ok)"
                 found.problems.append(Problem(rule.name, pattern, problem))

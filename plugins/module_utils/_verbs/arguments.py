@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NamedTuple, Optional, TypeVar
 
 from .._core.compression import COMPRESSIONS
 from .._core.errors import InvalidRequest
+from .._core.paths import expand
 from .._core.units import parse_duration
 from .._repository.manifest import check_set_name
 from .._repository.retention import Keep
@@ -52,10 +54,14 @@ def store_argument(**more: Any) -> dict[str, Any]:
 
 
 class NamedStore(NamedTuple):
-    """A store and its name within a backup."""
+    """A store and its name within a backup.
+
+    `path` is the store's as it was given: whose a backup is does not change with where a link on the way points.
+    """
 
     name: str
     store: Store
+    path: str
 
 
 def named_stores(one: Optional[Mapping[str, Any]], several: Optional[Sequence[Mapping[str, Any]]]) -> list[NamedStore]:
@@ -69,8 +75,9 @@ def named_stores(one: Optional[Mapping[str, Any]], several: Optional[Sequence[Ma
     stores = []
     for parameters in given:
         store = open_store(parameters)
-        name = parameters.get("name") or store.path.rstrip("/").rpartition("/")[2] or store.type
-        stores.append(NamedStore(check_set_name(name) if len(given) > 1 else name, store))
+        path = os.path.normpath(expand(parameters["path"]))
+        name = parameters.get("name") or os.path.basename(path) or store.type
+        stores.append(NamedStore(check_set_name(name) if len(given) > 1 else name, store, path))
     names = [entry.name for entry in stores]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

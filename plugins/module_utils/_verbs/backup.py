@@ -69,7 +69,7 @@ def request_from(params: Mapping[str, Any]) -> BackupRequest:
         max_age=optional(params["max_age"], duration),
         lock_timeout=duration(params["lock_timeout"]),
         imported=optional(params["import"], lambda path: resolve(path, SourceError)),
-        owner=make_owner(this_host(params["host"]), [entry.store.path for entry in stores]),
+        owner=make_owner(this_host(params["host"]), [entry.path for entry in stores]),
         take_over=params["take_over"],
         tags=check_tags(params["tags"] or ()),
         strict=params["strict"],

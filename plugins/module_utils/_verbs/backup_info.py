@@ -15,7 +15,7 @@ from .._core.progress import Progress
 from .._core.units import format_duration, format_time
 from .._repository.base import Repository
 from .._repository.history import Entry, History, read_history, remember_verified, retained
-from .._repository.location import open_repository
+from .._repository.location import check_exists, open_repository
 from .._repository.manifest import MANIFEST, SAFETY, check_set_name
 from .._repository.owner import owners_of, this_host
 from .._repository.reading import Problem, full_problems
@@ -72,8 +72,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     request = request_from(params)
     now = datetime.now(timezone.utc)
     trouble = request.repository.trouble()
-    if trouble and request.name is not None:
-        raise RepositoryError(f"The repository {request.repository.location} {trouble}")
+    if request.name is not None:
+        check_exists(request.repository)
     existing = [] if trouble else request.repository.sets()
     if request.name is not None and request.name not in existing:
         raise RepositoryError(
@@ -237,4 +237,4 @@ def _message(name: str, age: Optional[float], limit: Optional[float], problems: 
         text = f"the newest good backup of {name} is {format_duration(age)} old"
         if limit is not None:
             text += ", {} max_age {}".format("within" if age <= limit else "beyond", format_duration(limit))
-    return text + (", %d problems" % problems if problems else "")
+    return text + (f", {problems} problem{'s' * (problems > 1)}" if problems else "")

@@ -83,7 +83,7 @@ class BackupPlan(NamedTuple):
 def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[BackupPlan]:
     """Find out what to do. Outside check mode the set stays locked while the block runs, and what was read is
     staged in the repository, so that `apply` need not read it again; in check mode nothing is written there."""
-    request.repository.check_writable()
+    request.repository.check_writable(request.name)
     with contextlib.ExitStack() as stack:
         leftovers: list[str] = []
         staging: Optional[Staging] = None

@@ -87,7 +87,7 @@ def _damage_notes(history: History) -> list[str]:
             entry.id,
             "is damaged and does not count" if entry.problems else "does not count",
             entry.complaints[0]["path"],
-            entry.complaints[0]["problem"],
+            entry.complaints[0]["problem"].rstrip("."),
         )
         for entry in history.entries
         if entry.complaints

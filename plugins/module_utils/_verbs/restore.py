@@ -140,7 +140,7 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
         if problems:
             raise DamagedBackup(manifest.id, problems)
         pairs = _match(request, manifest)
-        read_only = _why_read_only(request.repository)
+        read_only = _why_read_only(request)
         if check or read_only:
             scratch = stack.enter_context(scratch_directory())
         else:
@@ -164,10 +164,10 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
         yield ready
 
 
-def _why_read_only(repository: Repository) -> str:
+def _why_read_only(request: Request) -> str:
     """Why nothing can be written to the repository; "": it can."""
     try:
-        repository.check_writable()
+        request.repository.check_writable(request.name)
     except RepositoryError as exc:
         return exc.message
     return ""
@@ -323,7 +323,7 @@ def _message(ready: Plan, check: bool) -> str:
     whose = f" of host {ready.manifest.host}" if _is_foreign(ready) else ""
     if not ready.changes:
         return f"Nothing to restore: the target equals backup {ready.manifest.id}{whose}."
-    moved = sorted({step.part.path for step in ready.changes if step.part.path != step.entry.store.path})
+    moved = sorted({step.part.path for step in ready.changes if step.part.path != step.entry.path})
     return "{} {} from backup {}{}{}, made {}.".format(
         "Would restore" if check else "Restored",
         " and ".join(step.entry.store.path for step in ready.changes),

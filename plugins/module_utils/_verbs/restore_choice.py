@@ -18,6 +18,7 @@ from .._core.units import parse_time
 from .._repository.base import Repository
 from .._repository.directory import DirectoryRepository
 from .._repository.history import History, read_history, select
+from .._repository.location import check_exists
 from .._repository.manifest import BACKUP, ID, Manifest
 from .._repository.owner import make_owner, names_of, owner_of, owners_of, this_host
 from .._repository.reading import load
@@ -63,6 +64,7 @@ def find(
             raise RepositoryError(f"{path} is not a backup.", "Name the directory that holds its manifest.json.")
         elsewhere = DirectoryRepository(os.path.dirname(parent))
         return elsewhere, os.path.basename(parent), load(elsewhere, os.path.basename(parent), backup)
+    check_exists(repository)
     history = read_history(repository, name)
     if choice.backup == "latest":
         history = _tagged(choice, name, _own(choice, name, stores, history))
@@ -94,13 +96,17 @@ def _own(choice: Choice, name: str, stores: Sequence[NamedStore], history: Histo
     """
     host = this_host(choice.host)
     own = history.of_host(host)
-    paths = make_owner(host, [entry.store.path for entry in stores]).paths
+    paths = make_owner(host, [entry.path for entry in stores]).paths
     of_paths = [entry for entry in own.entries if entry.manifest and set(paths) <= set(owner_of(entry.manifest).paths)]
     if any(entry.counts for entry in of_paths):
         return history._replace(entries=tuple(of_paths))
+    owners = [owner for owner, _backups in owners_of(history.good)]
+    if not own.good and choice.host is not None and owners:
+        raise RepositoryError(
+            f"The set {name} has no good backup of host {host}.", f"It has backups of: {names_of(owners)}."
+        )
     if own.good or choice.host is not None:
         return own
-    owners = [owner for owner, _backups in owners_of(history.good)]
     if len({owner.host for owner in owners}) > 1:
         raise RepositoryError(
             f"The set {name} has backups of several hosts, none of them this one, {host}: {names_of(owners)}.",

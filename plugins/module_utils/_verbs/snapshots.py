@@ -76,7 +76,7 @@ def _taken(entry: NamedStore, snapshot: Snapshot, sink: Sink) -> Taken:
     part = SourcePart(
         name=entry.name,
         type=entry.store.type,
-        path=entry.store.path,
+        path=entry.path,
         parameters=entry.store.parameters(),
         content_digest=snapshot.content_digest,
         collections=snapshot.collections,

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from ..._core.errors import InvalidRequest, SourceError
+from ..._core.files import look
 from ..._core.outcome import OK, SKIPPED
 from ..._core.progress import Progress
 from ..._core.units import format_duration, format_time, parse_duration
@@ -49,7 +49,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     began = time.monotonic()
     request = request_from(params)
     now = time.time()
-    if not os.path.lexists(request.path):
+    if look(request.path, SourceError) is None:
         raise SourceError(
             f"The history {request.path} does not exist.",
             "health_check creates it on its first run with history: look at the path there.",

@@ -111,10 +111,11 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         stack.enter_context(seldom_collected())
         # a restore takes the lock itself
         restores = params["state"] == "reverted" and params["target"].get("path")
-        if params["repository"] and not check and not restores:
+        if params["repository"] and not restores:
             repository = open_repository(params["repository"])
-            repository.check_writable()
-            stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))
+            repository.check_writable(request.name)
+            if not check:
+                stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))
         workers = params["workers"] or usual_number()
         target = stack.enter_context(open_records(params["target"], keys, workers))
         if not check and not restores:
@@ -236,6 +237,10 @@ def plan(
     _check_allowed(ready)
     if THIS in ways_back(ready).values() or must_be_kept(ready):
         check_repository(request, target)
+        if check and request.params["safety_backup"]:
+            from .safety import check_room
+
+            check_room(safety_of(request), target, request.params["target"], progress)
     _check_references(ready)
     return ready
 

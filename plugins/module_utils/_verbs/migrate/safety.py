@@ -18,6 +18,7 @@ from ..._core.progress import Progress
 from ..._core.record_batches import batches, digest_sum, layouts
 from ..._core.scratch import scratch_directory
 from ..._repository.base import Repository, Staging
+from ..._repository.location import check_exists
 from ..._repository.manifest import SAFETY, Manifest
 from ..._repository.reading import BackupCopy, load
 from ..._stores.base import Copy, Store
@@ -29,6 +30,7 @@ from ..._stores.sql.schema import parents_first
 from .. import restore
 from ..arguments import NamedStore, duration
 from ..snapshots import Taken, check_apart, publish, take
+from ..space import check_space, size_of
 from .checkpoint import CREATED, DECLINED, EMPTY
 from .compare import compare
 from .migrate import claim
@@ -90,10 +92,29 @@ def _taken(
 ) -> Taken:
     if target.type == "sqlite":
         target.let_go()  # the backup opens the same file, which would drop its locks
-    entry = NamedStore(name, store_of(target, options))
+    store = store_of(target, options)
+    entry = NamedStore(name, store, store.path)
     check_apart(safety.repository, [entry] if options.get("path") else [])
     progress.start("Backing up %s" % target.location, unit="bytes")
     return take([entry], staging=staging, scratch="", compression=compression, progress=progress)[0]
+
+
+def check_room(safety: Safety, target: RecordStore, options: Mapping[str, Any], progress: Progress) -> None:
+    """Raise NoSpace when the safety backup would not fit; how large that of a server is cannot be told in advance."""
+    if options["type"] not in STORES:
+        return
+    if target.type == "sqlite":
+        target.let_go()  # the file may have to be read
+    store = store_of(target, options)
+    with scratch_directory() as own:
+        check_space(
+            safety.repository,
+            [NamedStore(os.path.basename(options["path"]), store, store.path)],
+            size=size_of(options["path"]),
+            scratch=own,
+            compression=choose(safety.compression)[0],
+            progress=progress,
+        )
 
 
 def revert(
@@ -103,6 +124,7 @@ def revert(
 
     :raises TargetError: there was none, or it ran without a safety backup.
     """
+    check_exists(safety.repository)
     way = newest_way_back(safety.repository, safety.name, target)
     if way is None:
         raise TargetError(

@@ -227,3 +227,21 @@ def test_backups(check: Check, tmp_path: Path) -> None:
     result = check("backup", **where)
     assert result["status"] == "critical"
     assert "app has no good backup; 1 backup of app damaged" in result["message"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "references"])
+def test_what_can_not_be_looked_at_is_unknown(check: Check, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    more = {"store": "sqlite", "references": [{"from": "a.b", "to": "c.d"}]} if kind == "references" else {}
+    for path, status, why in (
+        (tmp_path / "loop" / "a.db", "unknown", "Too many levels of symbolic links"),
+        (tmp_path / "none.db", "critical", "is not there"),
+        (tmp_path, "critical", "is a directory, not a file"),
+    ):
+        result = check(kind, path=str(path), **more)
+        assert (result["status"], why in result["message"]) == (status, True), result
+
+
+def test_a_repository_that_is_not_mounted(check: Check, tmp_path: Path) -> None:
+    result = check("backup", repository=str(tmp_path / "none"), backup_set="app")
+    assert (result["status"], "is its file system mounted?" in result["message"]) == ("critical", True), result

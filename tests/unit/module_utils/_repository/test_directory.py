@@ -202,7 +202,16 @@ def test_a_data_file_that_is_a_link_is_not_read(repository: DirectoryRepository)
 def test_places_that_can_be_no_repository(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(RepositoryError, match="not a directory"):
-        DirectoryRepository(str(tmp_path / "file" / "backups")).check_writable()
+        DirectoryRepository(str(tmp_path / "file" / "backups")).check_writable("app")
     assert not (tmp_path / "backups").exists()
-    DirectoryRepository(str(tmp_path / "backups")).check_writable()
+    DirectoryRepository(str(tmp_path / "backups")).check_writable("app")
     assert not (tmp_path / "backups").exists()
+
+
+@pytest.mark.parametrize("inside", ["app", "app/.state"])
+def test_a_set_that_can_not_be_written(tmp_path: Path, inside: str) -> None:
+    (tmp_path / inside).parent.mkdir(exist_ok=True)
+    (tmp_path / inside).write_text("x")
+    with pytest.raises(RepositoryError, match=f"{inside} is not a directory"):
+        DirectoryRepository(str(tmp_path)).check_writable("app")
+    DirectoryRepository(str(tmp_path)).check_writable("other")

@@ -270,6 +270,13 @@ def test_a_missing_directory(tmp_path: Path) -> None:
     assert not retain({**one, "missing_ok": True})["changed"]
 
 
+def test_a_directory_that_can_not_be_looked_at_is_not_missing(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for missing_ok in (False, True):
+        one = rule(tmp_path / "loop" / "logs" / "*", {"tier": "remove"}, missing_ok=missing_ok)
+        assert "Too many levels of symbolic links" in failing(one)["problems"][0]["problem"]
+
+
 @pytest.mark.parametrize("kind", ["file", "directory"])
 def test_a_path_that_is_gone_and_a_glob_that_matches_nothing(tmp_path: Path, kind: str) -> None:
     aged(tmp_path / "logs" / "app" / "x.gz", 10)

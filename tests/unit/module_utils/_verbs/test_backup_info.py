@@ -112,7 +112,7 @@ def test_a_set_without_a_good_backup_is_not_ok(run: Any, document: Any) -> None:
     made = run("backup", source=document.store)["backup"]
     next(Path(made["path"], "data").iterdir()).unlink()
     info = run("backup_info")
-    assert (info["ok"], info["sets"][0]["msg"]) == (False, "app has no good backup, 1 problems")
+    assert (info["ok"], info["sets"][0]["msg"]) == (False, "app has no good backup, 1 problem")
 
 
 def test_a_refused_run_makes_no_set(run: Any, document: Any, tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, RepositoryError
+from tests.unit.module_utils._verbs.conftest import Application
 
 
 def a_document(path: Path, records: int) -> dict[str, Any]:
@@ -67,3 +69,34 @@ def test_a_backup_of_two_owners_confirms_each(run: Any, tmp_path: Path) -> None:
     assert {backup["id"] for backup in backups} == {backup["id"] for backup in made}
     noted = json.loads((tmp_path / "backups" / "app" / ".state" / "confirmed.json").read_bytes())["value"]
     assert {backup["id"]: noted[backup["id"]] > backup["created"] for backup in made} == dict.fromkeys(noted, True)
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "files"])
+def test_a_link_on_the_way_makes_no_other_owner(run: Any, tmp_path: Path, kind: str) -> None:
+    """Such as `current`, which points to another directory after each release."""
+    made = []
+    for release in ("1", "2"):
+        application = Application(kind, tmp_path / "releases" / release / "data")
+        application.fill(int(release))
+        link = tmp_path / "current"
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / "releases" / release)
+        store = {"type": kind, "path": str(link / "data")}
+        backup = run("backup", source=store)
+        assert (backup["reason"], backup["other_owners"]) == ("changed" if made else "new", [])
+        made.append(backup["backup"]["id"])
+        assert run("backup", source=store)["changed"] is False
+    assert run("backup_info")["sets"][0]["owners"] == [
+        {"host": socket.gethostname(), "paths": [str(link / "data")], "backups": 2, "newest": made[1]}
+    ]
+    restored = run("restore", target=store, on_existing="replace")
+    assert (restored["changed"], restored["backup"]["id"]) == (False, made[1])
+
+
+def test_a_restore_says_what_there_is_instead(run: Any, tmp_path: Path) -> None:
+    store = a_document(tmp_path / "one.json", 1)
+    with pytest.raises(RepositoryError, match=r"backups does not exist; is its file system mounted\?"):
+        run("restore", target=store)
+    run("backup", source=store, host="first")
+    with pytest.raises(RepositoryError, match="no good backup of host second. It has backups of: .* on host first"):
+        run("restore", target=store, host="second")

@@ -57,6 +57,9 @@ def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         info(tmp_path / "health.db")
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(SourceError, match="Can't look at .*: Too many levels of symbolic links"):
+        info(tmp_path / "loop" / "health.db")
 
 
 def test_outcomes_of_a_clock_that_was_ahead_count_as_of_now(tmp_path: Path) -> None:

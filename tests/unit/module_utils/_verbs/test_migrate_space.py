@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import files
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import NoSpace
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import NoSpace, RepositoryError
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
 from tests.services.dynamodb import options
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run
@@ -97,3 +98,34 @@ def test_a_disk_that_fills_up_is_told_with_what_is_committed(
     subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
     done = run(source=source, target=wanted)
     assert done["migration"]["resumed"] is True
+
+
+@pytest.mark.parametrize("source", ["json"], indirect=True)
+@pytest.mark.parametrize("target", ["json", "sqlite"])
+def test_a_safety_backup_that_does_not_fit_is_told_in_check_mode(
+    source: Store, stores: Stores, small: Path, target: str
+) -> None:
+    wanted = stores(target)
+    document = json.loads(Path(source["path"]).read_text())
+    for run_of in document["runs"].values():
+        run_of["log"] = os.urandom(640).hex()
+    Path(source["path"]).write_text(json.dumps(document))
+    run(source=source, target=wanted)
+    before = Path(wanted["path"]).read_bytes()
+    del document["runs"]["run-0"]
+    Path(source["path"]).write_text(json.dumps(document))
+    replace = {"on_existing": "replace", "repository": str(small / "repository")}
+    for check in (True, False):
+        with pytest.raises(NoSpace):
+            run(check, source=source, target=wanted, **replace)
+    assert Path(wanted["path"]).read_bytes() == before
+    assert run(True, source=source, target=wanted, **replace, safety_backup=False)["changed"] is True
+
+
+def test_a_repository_that_can_not_be_written_is_refused_in_check_mode(stores: Stores, tmp_path: Path) -> None:
+    source = stores("json")
+    Path(source["path"]).write_text(json.dumps({"hosts": [{"id": 1}]}))
+    (tmp_path / "file").write_text("x")
+    for check in (True, False):
+        with pytest.raises(RepositoryError, match="is not a directory"):
+            run(check, source=source, target=stores("sqlite"), repository=str(tmp_path / "file" / "repository"))
