@@ -1,13 +1,13 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What modules say of check mode, diff mode and idempotence."""
+"""Support of check mode, diff mode and idempotence."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """One fragment a kind of module."""
+    """One fragment for each kind of module."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -28,13 +28,14 @@ attributes:
   check_mode:
     support: full
     details:
-      - Check mode runs the same plan as a real run, and leaves out only its last step.
+      - Check mode makes the same plan as a real run, but does not apply it.
   diff_mode:
     support: full
   idempotent:
     support: full
 notes:
-  - A byte of a file name that is not part of valid UTF-8 is shown as C(\xNN), two hexadecimal digits, in results, messages and diffs.
+  - In results, messages and diffs, each byte of a file name that is not valid UTF-8 is shown as C(\xNN), with two
+    hexadecimal digits.
 """
 
     INFO = r"""
@@ -60,13 +61,13 @@ attributes:
   check_mode:
     support: full
     details:
-      - Checks only look, and run in check mode, too. Nothing is written.
+      - Checks do not modify anything, and also run in check mode. No report or history is written in check mode.
   diff_mode:
     support: N/A
     details:
-      - What it writes is what it has just measured.
+      - Reports and the history only contain the values just measured.
   idempotent:
     support: partial
     details:
-      - Without anything to write it changes nothing. What it writes is what it has just measured.
+      - Without O(report) and O(history), nothing is modified. Reports and the history contain the values just measured.
 """

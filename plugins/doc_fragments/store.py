@@ -1,17 +1,17 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options that name a store, for what reads stores and for what writes them.
+"""The options that define a store, for modules that read or write stores.
 
-ansible-test wants literal text, so the suboptions stand here four times; a unit test holds the
-four equal. Sanity tests hold them to the stores' own argument specs.
+ansible-test requires literal text, so the suboptions are repeated four times. A unit test keeps
+the four equal, and sanity tests compare them with the argument specs of the stores.
 """
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """`source`/`sources` of what reads stores, `target`/`targets` of what writes them."""
+    """`source` and `sources` to read stores, `target` and `targets` to write them."""
 
     SOURCE = r"""
 options:

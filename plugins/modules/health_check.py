@@ -7,20 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: health_check
-short_description: Check endpoints, hosts, data and containers, all of a host in one task
+short_description: Check the health of endpoints, hosts, data and containers
 version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Runs all checks of a host, or of a thousand endpoints from one host, side by side, and says of each what was found, what was
-    measured, and what to do.
-  - Each check is V(ok), V(warning), V(critical), V(unknown) (it could not be found out) or V(skipped) (what it depends on failed).
-    A check that goes wrong takes no other with it, and none takes longer than its time.
-  - When the specification of any check is wrong, the task fails before anything is run, and says what is wrong with which check.
-  - Passwords in URLs, the values of their queries, headers, tokens and whatever else is secret show neither in results nor in
-    messages nor in the invocation.
-  - Most types need the standard library alone. What a type needs beside it is in the collection's C(docs/HEALTH.md), with its
-    options, units and default thresholds.
+  - Runs all checks of a host, or of a thousand endpoints from one host, in parallel, and reports for each check the
+    result, the measured values, and what to do.
+  - The status of a check is V(ok), V(warning), V(critical), V(unknown) (the state could not be determined) or
+    V(skipped) (a check that it depends on failed). A failing check does not affect others, and none exceeds its
+    timeout.
+  - If the specification of any check is invalid, the task fails before any check is run, and lists all errors by check.
+  - Passwords and query values in URLs, headers, tokens and other secrets are not shown in results, messages or the
+    invocation.
+  - Most types require only the standard library of Python. C(docs/HEALTH.md) of the collection documents each type,
+    with its requirements, options, units and default thresholds.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.checks
@@ -29,65 +30,67 @@ extends_documentation_fragment:
 options:
   checks:
     description:
-      - The checks, as a list of mappings. Each has C(name) and C(type), and the options of its type; an option that does not
-        belong to the type is an error. The tables in C(docs/HEALTH.md) have all of them.
-      - Each may have C(warn) and C(crit), thresholds in the unit of its value. A value that is beyond a threshold is a
-        V(warning), or V(critical); the threshold itself is still good.
-      - Each may have C(timeout), C(retries), C(interval), C(quiet_until), C(maintenance), C(cooldown) and C(failures) of its
-        own, and
-        C(depends_on), a list of names of checks. When one of those is V(critical), V(unknown) or V(skipped), it is V(skipped).
-      - Each may have a C(weight) in the score, by default V(1).
+      - The checks, as a list of mappings. Each requires C(name) and C(type), and accepts the options of its type.
+        Options of other types are errors. All types and options are documented in C(docs/HEALTH.md).
+      - Each accepts C(warn) and C(crit), thresholds in the unit of its value. A value beyond a threshold is V(warning)
+        or V(critical). A value equal to the threshold is still good.
+      - Each accepts its own C(timeout), C(retries), C(interval), C(quiet_until), C(maintenance), C(cooldown) and
+        C(failures), and C(depends_on), a list of names of checks. If one of these is V(critical), V(unknown) or
+        V(skipped), the check is V(skipped).
+      - Each accepts a C(weight) in the score. The default is V(1).
     type: list
     elements: raw
     required: true
   timeout:
-    description: How long one try of a check may take.
+    description: Timeout for each attempt of a check.
     type: str
     default: 10s
   retries:
-    description: How many more tries a check has while it is not V(ok). The last one counts.
+    description: Number of additional attempts while a check is not V(ok). The result of the last attempt is used.
     type: int
     default: 0
   interval:
-    description: How long to wait before each further try.
+    description: Delay before each additional attempt.
     type: str
     default: 1s
   concurrency:
     description:
-      - How many checks may run at the same time. Fewer do where no more are of use, or where the process may not open as many
-        files (C(ulimit -n)); its soft limit is raised first.
+      - Maximum number of checks to run at the same time. Fewer are run if more would not help, or if the process cannot
+        open enough files (C(ulimit -n)). The soft limit is raised first.
     type: int
     default: 256
   quiet_until:
     description:
-      - Until this moment (ISO 8601) no check raises an alarm. Its status is told all the same, but does not fail the task.
+      - Time (ISO 8601) until which no check raises an alarm. Statuses are still reported, but do not fail the task.
     type: str
   maintenance:
     description:
-      - Windows in which no check raises an alarm. Each has C(start) and C(end), two moments (ISO 8601) or two times of day such as
-        V("22:00") and V("02:00"), with C(days) (V(mon) to V(sun)) and C(timezone) (V(Europe/Berlin), V(+02:00)) if you like.
-      - All of a day is V("00:00") to V("24:00"). Without C(timezone) times are in UTC.
+      - Windows in which no check raises an alarm. Each requires C(start) and C(end), which are two points in time (ISO
+        8601) or two times of day such as V("22:00") and V("02:00"). C(days) (V(mon) to V(sun)) and C(timezone)
+        (V(Europe/Berlin), V(+02:00)) are optional.
+      - A whole day is V("00:00") to V("24:00"). Without C(timezone), times are in UTC.
     type: list
     elements: dict
     default: []
   cooldown:
     description:
-      - For how long the alarm of a check is not repeated, for example V(300s). It requires O(history).
-      - An alarm that is worse than the last one is raised at once (V(warning), V(unknown), V(critical), from harmless to worst),
-        and so is the first alarm after the check was V(ok) again.
+      - Time during which the alarm of a check is not repeated, for example V(300s). Requires O(history).
+      - An alarm that is more severe than the last one is raised immediately (in ascending order V(warning), V(unknown),
+        V(critical)), and so is the first alarm after the check was V(ok) again.
     type: str
   failures:
     description:
-      - How many runs in a row must find a check V(warning), V(unknown) or V(critical) before it raises an alarm. Until then it is
-        quiet. It requires O(history) if it is more than V(1).
-      - A run in which the check is V(skipped) neither counts nor interrupts the row. For more tries within one run see O(retries).
+      - Number of consecutive runs that must find a check V(warning), V(unknown) or V(critical) before it raises an
+        alarm. Until then, the check is quiet. Values above V(1) require O(history).
+      - Runs in which the check is V(skipped) are neither counted nor reset the count. For additional attempts within
+        one run, see O(retries).
     type: int
     default: 1
   fail_on:
     description:
-      - The status that fails the task. V(critical) fails for V(unknown), too, as what could not be looked at was not found healthy.
-        V(warning) fails for everything but V(ok) and V(skipped).
-      - A failed task returns everything that a good one does.
+      - Status that fails the task. V(critical) also fails for V(unknown), because a state that could not be determined
+        is not known to be healthy. V(warning) fails for every status except V(ok) and V(skipped).
+      - A failed task returns the same values as a successful one.
     type: str
     choices: [critical, warning, never]
     default: critical
@@ -97,7 +100,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Check HawkFish
+- name: Check the health of HawkFish
   day2.ops.health_check:
     checks:
       - name: api
@@ -129,7 +132,7 @@ EXAMPLES = r"""
     history:
       path: /var/lib/day2/health.db
 
-- name: Check the host and what runs on it, and go on whatever is found
+- name: Check the host and its services, and continue regardless of the result
   day2.ops.health_check:
     fail_on: never
     checks:
@@ -149,7 +152,7 @@ EXAMPLES = r"""
       - {name: postgresql, type: postgresql, database: dotmac, lag_crit: 5m}
       - {name: table, type: dynamodb, table: hostfactory-machines, pitr: true}
 
-- name: Check once a day what expires, and report it without failing
+- name: Check certificates and domains for expiry once a day, and report without failing
   day2.ops.health_check:
     fail_on: never
     checks:
@@ -158,7 +161,7 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
 
-- name: Check that no machine names a request that is not there
+- name: Check that every machine refers to an existing request
   day2.ops.health_check:
     checks:
       - name: references
@@ -168,7 +171,7 @@ EXAMPLES = r"""
         references:
           - {from: machines.request_id, to: requests.request_id}
 
-- name: Hold the API to its benchmark, in a quiet hour
+- name: Run a load test against the API in a quiet hour
   day2.ops.health_check:
     checks:
       - name: root
@@ -197,7 +200,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: What was found, in the order of O(checks).
+  description: Results of the checks, in the order of O(checks).
   type: list
   elements: dict
   returned: when the specification is right
@@ -207,7 +210,7 @@ checks:
       type: str
       sample: api
     type:
-      description: Its type.
+      description: Type of the check.
       type: str
       sample: http
     status:
@@ -215,43 +218,43 @@ checks:
       type: str
       sample: ok
     message:
-      description: What was found, for a person.
+      description: Result in words.
       type: str
       sample: http://localhost:8080/redfish/v1/ answered 200
     value:
-      description: What was measured; V(none) if nothing was.
+      description: Measured value. V(none) if nothing was measured.
       type: float
       sample: 0.012
     unit:
-      description: Its unit, V(s), V(bytes), V(percent), V(count), V(days) or nothing.
+      description: Unit of the value. V(s), V(bytes), V(percent), V(count), V(days) or empty.
       type: str
       sample: s
     warn:
-      description: The threshold in the same unit beyond which it is a warning.
+      description: Threshold in the same unit, beyond which the status is V(warning).
       type: float
       sample: 1.0
     crit:
-      description: The threshold in the same unit beyond which it is critical.
+      description: Threshold in the same unit, beyond which the status is V(critical).
       type: float
       sample: 5.0
     quiet:
-      description: Whether the alarm is held back, by maintenance, O(cooldown) or O(failures).
+      description: Whether the alarm is suppressed by maintenance, O(cooldown) or O(failures).
       type: bool
       sample: false
     weight:
-      description: Its weight in the score.
+      description: Weight of the check in the score.
       type: float
       sample: 1.0
     checked_at:
-      description: When it was looked at (UTC).
+      description: Time of the check (UTC).
       type: str
       sample: "2025-06-30T12:00:00Z"
     duration_s:
-      description: Seconds that the last try took.
+      description: Duration of the last attempt in seconds.
       type: float
       sample: 0.012
     metrics:
-      description: What else was measured.
+      description: Additional measured values.
       type: list
       elements: dict
       sample: [{name: status, value: 200, unit: "", warn: null, crit: null}]
@@ -263,85 +266,85 @@ alarms:
   sample: []
 recovered:
   description:
-    - Names of the checks that are V(ok) again after an alarm. Known from O(history); empty without one.
+    - Names of the checks that are V(ok) again after an alarm. Requires O(history). Empty without it.
   type: list
   elements: str
   returned: when the specification is right
   sample: [api]
 summary:
-  description: All checks together.
+  description: Summary of all checks.
   type: dict
   returned: when the specification is right
   contains:
     status:
-      description: The worst status, from V(ok) over V(skipped), V(warning) and V(unknown) to V(critical).
+      description: The worst status. From best to worst, V(ok), V(skipped), V(warning), V(unknown), V(critical).
       type: str
       sample: ok
     score:
       description:
-        - From 0 to 100. The mean of 100 for V(ok), 50 for V(warning), 0 for V(critical) and V(unknown), by weight. What is
-          V(skipped) does not count. If all weights are V(0), all checks count alike.
+        - Score from 0 to 100. The weighted mean of 100 for V(ok), 50 for V(warning), and 0 for V(critical) and
+          V(unknown). V(skipped) checks are not counted. If all weights are V(0), all checks have the same weight.
       type: float
       sample: 100.0
     total:
-      description: How many checks there are.
+      description: Number of checks.
       type: int
       sample: 5
     quiet:
-      description: How many of them are quiet.
+      description: Number of checks that are quiet.
       type: int
       sample: 0
     ok:
-      description: How many are V(ok).
+      description: Number of checks that are V(ok).
       type: int
       sample: 5
     warning:
-      description: How many are V(warning).
+      description: Number of checks that are V(warning).
       type: int
       sample: 0
     critical:
-      description: How many are V(critical).
+      description: Number of checks that are V(critical).
       type: int
       sample: 0
     unknown:
-      description: How many are V(unknown).
+      description: Number of checks that are V(unknown).
       type: int
       sample: 0
     skipped:
-      description: How many are V(skipped).
+      description: Number of checks that are V(skipped).
       type: int
       sample: 0
 reports:
-  description: The files of O(report).
+  description: Files written for O(report).
   type: list
   elements: dict
   returned: when the specification is right
   contains:
     path:
-      description: The file.
+      description: Path of the file.
       type: str
       sample: /var/lib/node_exporter/hawkfish.prom
     format:
-      description: Its format.
+      description: Format of the file.
       type: str
       sample: prometheus
     changed:
-      description: Whether a check came, went, or has another status than in the file that was there.
+      description: Whether a check was added, was removed, or has another status than in the previous file.
       type: bool
       sample: false
 problems:
-  description: What is wrong with the specification, a line each, with the check's name.
+  description: Errors in the specification, one line each, with the name of the check.
   type: list
   elements: str
   returned: when the specification is wrong
   sample: ["api: timeout: '5 parsecs' is not a duration. Write a number of seconds, or for example 500ms, 90s, 1h30m or 30d"]
 msg:
-  description: The result in words, what is wrong by name.
+  description: The result in words, with the names of failing checks.
   type: str
   returned: always
   sample: 5 of 5 checks ok, score 100
 duration_s:
-  description: Seconds that the task took on the host.
+  description: Duration of the task on the host in seconds.
   type: float
   returned: when the specification is right
   sample: 0.03

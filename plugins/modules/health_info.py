@@ -7,31 +7,32 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: health_info
-short_description: Availability, percentiles and trends out of the history of health checks
+short_description: Report availability, percentiles and trends from the history of health checks
 version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Reads the file that the option C(history) of the module health_check keeps.
-  - For each check returns its last status and since when it has had it, and for each window its availability, the 50th and 95th
-    percentile of its duration and of its value, and how these differ between the window's two halves.
-  - A history that does not exist, is damaged, or is another file fails the task.
-  - Outcomes that are dated later than now, because the clock was ahead, count as of now, and a warning says how many there are.
+  - Reads the file written by the option C(history) of the module health_check.
+  - Returns for each check its last status and the time since which it has had that status, and for each window its
+    availability, the 50th and 95th percentiles of its duration and value, and how these differ between the two halves
+    of the window.
+  - If the history does not exist, is damaged, or is a different kind of file, the task fails.
+  - Results dated in the future, because the clock was ahead, are treated as of now, and a warning reports their number.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.info
 options:
   path:
-    description: The history.
+    description: Path of the history file.
     type: path
     required: true
   checks:
-    description: Names of the checks to look at. The default is all. A name that the history does not have is an error.
+    description: Names of the checks to report. The default is all. A name that is not in the history is an error.
     type: list
     elements: str
   windows:
     description:
-      - How far to look back. What is older than the history's own limit is gone.
+      - Time windows before now to report. Results older than the retention limit of the history are not available.
     type: list
     elements: str
     default: [1h, 24h, 7d]
@@ -40,12 +41,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at the last week of HawkFish's checks
+- name: Report the last week of the HawkFish checks
   day2.ops.health_info:
     path: /var/lib/day2/health.db
   register: health
 
-- name: Fail when a check was available for less than 99.9 % of the day
+- name: Fail if a check was available for less than 99.9 % of the day
   ansible.builtin.assert:
     that: item.windows[1].availability is none or item.windows[1].availability >= 99.9
     fail_msg: "{{ item.name }} was available for {{ item.windows[1].availability }} % of the day"
@@ -56,7 +57,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: The checks, by name.
+  description: Checks, sorted by name.
   type: list
   elements: dict
   returned: success
@@ -66,23 +67,23 @@ checks:
       type: str
       sample: api
     type:
-      description: Its type.
+      description: Type of the check.
       type: str
       sample: http
     unit:
-      description: The unit of its value.
+      description: Unit of its value.
       type: str
       sample: s
     status:
-      description: What was found last; one of V(ok), V(warning), V(critical), V(unknown) and V(skipped).
+      description: Last status. One of V(ok), V(warning), V(critical), V(unknown) and V(skipped).
       type: str
       sample: ok
     message:
-      description: What was said then.
+      description: Last message.
       type: str
       sample: 200 in 12ms
     since:
-      description: Since when it has had that status.
+      description: Time since which the check has had this status.
       type: str
       sample: "2025-06-30T10:00:00Z"
     since_s:
@@ -90,7 +91,7 @@ checks:
       type: float
       sample: 7200.5
     checked_at:
-      description: When it was checked last.
+      description: Time of the last check.
       type: str
       sample: "2025-06-30T12:00:00Z"
     age_s:
@@ -98,79 +99,81 @@ checks:
       type: float
       sample: 60.25
     windows:
-      description: One entry for each of O(windows), in that order.
+      description: One entry for each of O(windows), in the same order.
       type: list
       elements: dict
       contains:
         name:
-          description: The window as it was asked for.
+          description: The window as specified.
           type: str
           sample: 24h
         checks:
-          description: How often it was checked; RV(checks[].windows[].ok), RV(checks[].windows[].warning),
-            RV(checks[].windows[].critical), RV(checks[].windows[].unknown) and RV(checks[].windows[].skipped) add up to it.
+          description:
+            - Number of results. It is the sum of RV(checks[].windows[].ok), RV(checks[].windows[].warning),
+              RV(checks[].windows[].critical), RV(checks[].windows[].unknown) and RV(checks[].windows[].skipped).
           type: int
           sample: 288
         ok:
-          description: How often it was ok.
+          description: Number of V(ok) results.
           type: int
           sample: 286
         warning:
-          description: How often it was a warning.
+          description: Number of V(warning) results.
           type: int
           sample: 1
         critical:
-          description: How often it was critical.
+          description: Number of V(critical) results.
           type: int
           sample: 1
         unknown:
-          description: How often it could not be found out.
+          description: Number of V(unknown) results.
           type: int
           sample: 0
         skipped:
-          description: How often it was skipped.
+          description: Number of V(skipped) results.
           type: int
           sample: 0
         quiet:
-          description: How often a maintenance window or a cooldown held back the alarm.
+          description: Number of results whose alarm was suppressed by a maintenance window or a cooldown.
           type: int
           sample: 0
         availability:
           description:
-            - Percent of the checks that were ok or a warning. Skipped and quiet ones do not count, unknown ones do.
-            - V(none) when nothing counts.
+            - Percentage of results that were V(ok) or V(warning). Skipped and quiet results are not counted, unknown
+              ones are.
+            - V(none) if no result is counted.
           type: float
           sample: 99.653
         duration_p50:
-          description: Half of the checks took at most so many seconds.
+          description: 50th percentile of the duration in seconds.
           type: float
           sample: 0.012
         duration_p95:
-          description: 95 % of the checks took at most so many seconds.
+          description: 95th percentile of the duration in seconds.
           type: float
           sample: 0.031
         value_p50:
-          description: Half of the values were at most this, in RV(checks[].unit).
+          description: 50th percentile of the value, in RV(checks[].unit).
           type: float
           sample: 0.011
         value_p95:
-          description: 95 % of the values were at most this.
+          description: 95th percentile of the value, in RV(checks[].unit).
           type: float
           sample: 0.029
         trend:
-          description: What the window's later half has more than its earlier half; V(none) where one half has nothing.
+          description: Change from the first to the second half of the window. V(none) where one half has no data.
           type: dict
           contains:
             availability:
-              description: In percentage points.
+              description: Change in percentage points.
               type: float
               sample: -0.694
             duration_p50:
-              description: In seconds.
+              description: Change in seconds.
               type: float
               sample: 0.002
             value_p50:
-              description: In the unit of the value.
+              description: Change in the unit of the value.
               type: float
               sample: 0.001
 msg:
@@ -179,7 +182,7 @@ msg:
   returned: success
   sample: 11 of 12 checks ok or skipped; api is critical for 3m20s
 duration_s:
-  description: Seconds that the task took on the host.
+  description: Duration of the task on the host in seconds.
   type: float
   returned: success
   sample: 0.02
