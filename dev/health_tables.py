@@ -37,7 +37,7 @@ def tables() -> str:
 def _common() -> dict[str, Any]:
     from importlib import import_module
 
-    common: dict[str, Any] = dict(import_module(BASE + "._verbs.check_specification").COMMON)
+    common: dict[str, Any] = dict(import_module(BASE + "._verbs.health.specification").COMMON)
     common["type"] = common["type"]._replace(choices=())
     return common
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The store types, by name. To add one: a file like json_store.py, its test, and its lines here.
+"""The store types, by name. To add one: a package like files/ with its store.py, its test, and its lines here.
 
 A type's code is imported when a store of that type is opened: a module is compiled anew for each task, and a task that
 finds nothing to do would spend most of its time on compiling what it does not need.
