@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.day2.ops.tests.faults.support import (
     APPLICATIONS,
     Application,
@@ -39,6 +41,28 @@ def test_a_restore_over_a_tree_with_an_immutable_file(repository: Path, tmp_path
     assert sum("immutable (Operation not permitted)" in one for one in again.result["warnings"]) == 2
     subprocess.run(["chattr", "-R", "-f", "-i", application.directory], check=False)  # links can't be changed
     assert run("restore", params).status == 0
+    assert application.leftovers() == []
+
+
+@pytest.mark.parametrize("name", ["app.log", "logs/app.log"])
+def test_an_immutable_file_that_is_kept(repository: Path, tmp_path: Path, immutable: Immutable, name: str) -> None:
+    """It would need a second name in the new tree, which nobody can give it: check mode says so, too."""
+    application = FilesApplication(tmp_path / "application")
+    application.make(1)
+    source = dict(application.store, exclude=["*.log"])
+    assert run("backup", {"name": "app", "source": source, "repository": str(repository)}).status == 0
+    params = {"name": "app", "target": source, "repository": str(repository), "on_existing": "replace"}
+    kept = application.path / name
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("x")
+    immutable(kept)
+    assert run("restore", params).result["changed"] is False
+    application.make(2)
+    old = application.state()
+    for check in (True, False):
+        done = run("restore", dict(params, check=check))
+        assert (done.status, f"{name} is immutable" in done.error) == (3, True), done
+    assert application.state() == old
     assert application.leftovers() == []
 
 

@@ -296,17 +296,22 @@ def check_writable_parent(path: str) -> None:
         raise TargetError(f"The directory {parent} can't be written.", "Run as a user with permission (become: true).")
 
 
-def check_changeable(path: str) -> None:
-    """Raise TargetError when what is at the path may neither be replaced nor written, whoever we are (chattr +i)."""
+def protection(path: bytes, directory: int = _AT_FDCWD) -> str:
+    """ "immutable" or "append-only" for what chattr has made that; "" for all else, and where the system can't tell."""
     answer = ctypes.create_string_buffer(256)  # struct statx; opening the file would drop SQLite's locks
     try:
         statx = ctypes.CDLL(None, use_errno=True).statx
     except AttributeError:  # glibc before 2.28, musl before 1.2.0
-        return
-    if statx(_AT_FDCWD, os.fsencode(path), _AT_SYMLINK_NOFOLLOW, 0, answer) != 0:
-        return
+        return ""
+    if statx(directory, path, _AT_SYMLINK_NOFOLLOW, 0, answer) != 0:
+        return ""
     (attributes,) = struct.unpack_from("Q", answer, 8)
-    word = "immutable" if attributes & _IMMUTABLE else "append-only" if attributes & _APPEND_ONLY else ""
+    return "immutable" if attributes & _IMMUTABLE else "append-only" if attributes & _APPEND_ONLY else ""
+
+
+def check_changeable(path: str) -> None:
+    """Raise TargetError when what is at the path may neither be replaced nor written, whoever we are (chattr +i)."""
+    word = protection(os.fsencode(path))
     if word:
         raise TargetError(f"{path} is {word}.", f"Allow changes (chattr -ia {path}) and run again.")
 

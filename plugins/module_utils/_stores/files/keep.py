@@ -10,6 +10,7 @@ what is kept does not make a tree another tree.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from typing import Optional
 
 from ..._core.errors import Day2Error, TargetError
-from ..._core.files import PREPARED, os_errors
+from ..._core.files import PREPARED, os_errors, protection
 from .attributes import Attributes
 from .index import DIRECTORY, Entry, listed, shown
 from .read import Describer, kind_of
@@ -290,18 +291,36 @@ class CarryOver:
         self._made += 1
 
 
-def _exists(name: bytes, directory: int) -> bool:
-    try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
+def check_kept(root: str, replaced: Selection) -> None:
+    """Raise TargetError when something that is kept may get no second name (chattr +i), as `CarryOver` gives it."""
+    pending = [(b"", 0)]
+    while pending:
+        path, above = pending.pop()
+        with contextlib.suppress(OSError):  # gone meanwhile, or for the run to tell
+            fd = os.open(os.path.join(os.fsencode(root), path), OPEN_DIRECTORY)
+            try:
+                for name in names_in(fd):
+                    below = path + b"/" + name if path else name
+                    state = replaced.enter(below, above)
+                    if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                        pending.append((below, state))
+                    elif not replaced.selects(state) and protection(name, fd):
+                        raise _protected(below, protection(name, fd))
+            finally:
+                os.close(fd)
 
 
 def in_the_way(path: bytes) -> Day2Error:
     return TargetError(
         "%s is to be kept beside what the backup replaces, but in the way of what it holds." % shown(path),
         "Nothing was changed. Move it away and run again.",
+    )
+
+
+def _protected(path: bytes, word: str) -> Day2Error:
+    return TargetError(
+        f"{shown(path)} is {word}, and to be kept beside what the backup replaces, for which it needs a second name.",
+        "Nothing was changed. Allow changes (chattr -ia) and run again.",
     )
 
 

@@ -34,7 +34,7 @@ from .index import (
     read_index,
     shown,
 )
-from .keep import CarryOver, Kept
+from .keep import CarryOver, Kept, check_kept
 from .walk import OPEN_DIRECTORY, Selection
 
 
@@ -81,6 +81,8 @@ class TreeRestoration:
         self.differences: tuple[tuple[str, str], ...] = tuple(comparison.differences)
         if self.changed:
             self._check_exchangeable()
+            if self._existed and not self._replaced.everything:
+                check_kept(self._target, self._replaced)
             files.need_space(self._parent, self._needed(), f"Restoring {self._target}")
         if not dry:
             self._remove_leftovers()
