@@ -181,9 +181,11 @@ options:
   primary_keys:
     description:
       - Fields that identify the records of a collection, for collections whose store does not define a key. Required
-        for tables that have no primary key or whose key can be null. Records of a list in a JSON document that is not
-        named here are identified by their positions. In a database, these fields are unique after the migration, and
-        the former primary key remains unique.
+        for tables whose key can be null. Records of a list in a JSON document that is not named here are identified by
+        their positions. In a database, these fields are unique after the migration, and the former primary key remains
+        unique.
+      - Tables without a primary key, or a unique index on columns that cannot be null, are compared by whole rows if
+        they are not named here. A V(dynamodb) target and O(day2.ops.migrate#module:shape=document) require a key.
       - The key of a mapping is the field that equals it in every record. If no such field exists, it is stored in a
         separate field named C(_key), or the first unused name derived from it. The key of a DynamoDB table cannot be
         changed.

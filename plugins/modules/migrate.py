@@ -75,6 +75,10 @@ options:
       - What to do if the target has records of a collection that differ from those of the source.
       - V(fail) changes nothing. V(merge) adds and overwrites records by key. V(replace) also removes records that the
         source does not have. Columns that only the target has are not changed.
+      - Tables without a key are compared by whole rows, and duplicate rows are kept as many times as they occur in the
+        source. V(replace) adds missing rows and removes surplus rows. V(merge) fails if rows are missing and the target
+        holds other rows, because it is not known which of them belong together. If a run was killed, the next run
+        compares such a table from the beginning.
       - In databases, records are overwritten by key, and surplus records are removed at the end. Databases reject a
         unique value that moves from one record to another, and PostgreSQL rejects a record that refers to a record of
         the same table in a later batch. In these cases, migrate into an empty target or into the tables of the
@@ -335,8 +339,8 @@ migration:
           sample: 0
         rejects:
           description:
-            - The first rejected records, with their keys as JSON and the reasons. Available from the comparison, as in
-              check mode. Records rejected during writing are in the file O(rejects).
+            - The first rejected records, with their keys as JSON (the beginning of the record if the collection has no
+              key) and the reasons. Available from the comparison, as in check mode. Records rejected during writing are in the file O(rejects).
           type: list
           elements: dict
           sample: [{"key": "[7]", "reason": "the field qty is of kind integer, and the value is text"}]

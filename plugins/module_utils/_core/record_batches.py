@@ -243,8 +243,13 @@ def keyed_digests(found: Layout, key: Sequence[str]) -> Iterator[tuple[bytes, in
 
 
 def keys_of(found: Layout, key: Sequence[str]) -> Iterator[bytes]:
-    """Of each record its key, as the canonical JSON of a list (null for a field that is missing)."""
+    """Of each record its key, as the canonical JSON of a list (null for a field that is missing); without a key, that
+    of the record itself.
+    """
     names, columns = found
+    if not key:
+        yield from (line.encode("utf-8", "backslashreplace") for line in _lines(*found))
+        return
     given = dict(zip(names, columns))
     nulls = itertools.repeat("null", len(columns[0]))
     fields = [written(given[name]) if name in given else nulls for name in key]

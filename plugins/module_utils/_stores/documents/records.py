@@ -177,7 +177,7 @@ class JsonRecords(JsonReader):
             if there is not None and there.key != info.key:
                 raise TargetError(
                     "The collection %s has the key (%s), and in the target (%s)."
-                    % (info.name, ", ".join(info.key), ", ".join(there.key)),
+                    % (info.name, ", ".join(info.key) or "none", ", ".join(there.key) or "none"),
                     "Set primary_keys for it, or on_existing=replace.",
                 )
             self._copy(one, there)
@@ -199,6 +199,10 @@ class JsonRecords(JsonReader):
         """See `RecordStore`."""
         self._remove_new()
         self._stage().write(_held(info), records, account, upsert)
+
+    def by_place(self, info: Info) -> Info:
+        """Never asked for: a document is made anew."""
+        return info
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
         """See `RecordStore`."""

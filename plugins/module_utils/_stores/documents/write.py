@@ -97,7 +97,10 @@ def _write_collection(writing: Writing, info: Info) -> None:
     separator = b"[\n" if as_list else b"{\n"
     empty = True
     for record in writing.records(info):
-        key = record.pop(note.key, None) if note.key else record[info.key[0]]
+        if note.key:
+            key = record.pop(note.key, None)
+        else:
+            key = None if as_list else record[info.key[0]]
         member = record[note.value] if note.value and list(record) == [note.value] else record
         if as_list:
             data = writing.encode(member).encode()

@@ -144,6 +144,11 @@ class DynamodbRecordStore:
 
     def _key(self, info: Info) -> tuple[KeyField, ...]:
         kinds = {field.name: field.kind for field in info.fields}
+        if not info.key:
+            raise TargetError(
+                "The collection %s has no key, and a table of DynamoDB needs one." % info.name,
+                "Name the fields of one in primary_keys, or name the other collections in only.",
+            )
         if len(info.key) > 2:
             raise TargetError(
                 "The collection %s has a key of %d fields; DynamoDB's have one or two." % (info.name, len(info.key))
@@ -210,6 +215,10 @@ class DynamodbRecordStore:
         position = account(rejects)
         self._native.write_prepared(info.name, requests)
         self._keep(info.name, position)
+
+    def by_place(self, info: Info) -> Info:
+        """Never asked for: a table has a key."""
+        return info
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
         """See `RecordStore`. Removed twice is removed, so the count comes first."""

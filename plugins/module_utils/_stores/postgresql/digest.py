@@ -29,7 +29,7 @@ def summary(connection: Any, table: str, info: Info) -> Optional[Summary]:
     :param table: its quoted name.
     """
     values = [_value(field, connection.info.server_version) for field in info.fields]
-    if info.document or None in values or not info.key or _encoding(connection) != "UTF8":
+    if info.document or None in values or not info.fields or _encoding(connection) != "UTF8":
         return None
     line = "coalesce(%s, '{' || substr(%s, 2) || '}')" % (_plain(info.fields, values), _members(info, values))
     sums = ["sum(substring(digest FROM %d FOR %d)::bigint)" % part for part in _PARTS]

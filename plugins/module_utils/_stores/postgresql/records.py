@@ -35,6 +35,7 @@ from ..records.store import (
     Refused,
     Reject,
     Start,
+    placed,
     sort_out,
 )
 from ..records.versions import Step
@@ -62,6 +63,7 @@ _TYPES = {
     DATE: "date",
     JSON: "jsonb",
 }
+_PLACES = (Field("tableoid", TEXT, column="tableoid"), Field("ctid", TEXT, column="ctid"))
 _PART = 500  # records that are on their way while the next ones are converted
 
 
@@ -179,7 +181,7 @@ class PostgresqlRecords:
         """See `RecordStore`."""
         place = (info.note.key,) if info.note.shape == LIST and info.note.key else ()
         columns = [identifier(info.columns[name]) for name in (*place, *info.key)]
-        order = " ORDER BY %s" % (", ".join(columns) or "1") if ordered else ""
+        order = " ORDER BY %s" % (", ".join(columns) or "tableoid, ctid") if ordered else ""
         records_of = gaps.reader(info)
         for rows in batches(self._rows(info, order), BATCH):
             yield batch([row[0] for row in rows]) if info.document else records_of(rows)
@@ -337,6 +339,10 @@ class PostgresqlRecords:
             if upsert:
                 connection.execute(_upsert(table, info))
             self._keep(connection, info.name, position)
+
+    def by_place(self, info: Info) -> Info:
+        """See `RecordStore`: by where a row is in the files of the table, or of which partition."""
+        return placed(info, _PLACES)
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
         """See `RecordStore`."""

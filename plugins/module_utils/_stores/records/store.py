@@ -269,9 +269,17 @@ class RecordStore(SourceStore, Protocol):
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """Commit records together with the position that `account` makes, once it is told which are refused.
 
-        Without `upsert` a key that is there already is an error. What `account` raises ends it with nothing written.
+        Without `upsert`, which takes a key, one that is there already is an error. What `account` raises ends it with
+        nothing written.
 
         :raises TargetError: naming collection and key.
+        """
+
+    def by_place(self, info: Info) -> Info:
+        """A collection without a key, with more fields that say where each record is stored, and these as its key: it
+        can be read, and records be deleted by them. Not for a target that is `whole`.
+
+        :raises TargetError: the store can't tell.
         """
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
@@ -325,3 +333,15 @@ def is_unicode(text: str) -> bool:
 def key_of(info: Info, record: Mapping[str, Any]) -> tuple[Any, ...]:
     """The values of the key; None for one that is missing."""
     return tuple(record.get(name) for name in info.key)
+
+
+def placed(info: Info, places: Sequence[Field]) -> Info:
+    """The collection with these fields more, under names that are free, as its key."""
+    taken = {field.name for field in info.fields}
+    fields = []
+    for field in places:
+        name = field.name
+        while name in taken:
+            name += "_"
+        fields.append(field._replace(name=name, column=field.column))
+    return info._replace(key=tuple(field.name for field in fields), fields=(*fields, *info.fields))

@@ -91,7 +91,7 @@ def alike(infos: Mapping[str, Info]) -> dict[str, Info]:
 def names_a_key(one: ForeignKey, parent: Info, same_type: bool) -> bool:
     """Does a foreign key refer to something unique? Only SQLite lets it be declared otherwise."""
     unique = [frozenset(parent.key), *(frozenset(index.fields) for index in parent.indexes if index.unique)]
-    return same_type or frozenset(one.to_fields) in unique
+    return same_type or (bool(one.to_fields) and frozenset(one.to_fields) in unique)
 
 
 def marked(info: Info, kept: Info) -> Info:
@@ -112,7 +112,7 @@ def check_fits(info: Info, there: Info, fold: Callable[[str], str]) -> Info:
     if key not in [[fold(name) for name in there.key], *unique]:
         raise TargetError(
             "The collection %s has the key (%s), and in the target (%s)."
-            % (info.name, ", ".join(info.key), ", ".join(there.key) or "none"),
+            % (info.name, ", ".join(info.key) or "none", ", ".join(there.key) or "none"),
             "Migrate into an empty target, or change one of the two.",
         )
     missing = [field.name for field in info.fields if fold(field.name) not in columns]

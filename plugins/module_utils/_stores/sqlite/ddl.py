@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..._core.errors import TargetError
 from ..records import note as collection_note
-from ..records.store import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info, Statement
+from ..records.store import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info, Statement, placed
 from ..sql.defaults import CLOCK, NOW, TODAY, portable_default
 from ..sql.schema import declared_size, size_of
 from . import notes as sqlite_notes
@@ -295,6 +296,22 @@ def insert(info: Info, upsert: bool, placeholders: Sequence[str] = ()) -> str:
     others = [name for name in names if name not in info.key]
     change = ", ".join("{0} = excluded.{0}".format(identifier(name)) for name in others)
     return "%s ON CONFLICT %s DO %s" % (statement, _listed(info.key), "UPDATE SET " + change if others else "NOTHING")
+
+
+def by_row_id(connection: sqlite3.Connection, info: Info) -> Info:
+    """The table with the row ids as its key.
+
+    :raises TargetError: columns have all their names.
+    """
+    taken = {fold(row[1]) for row in connection.execute("PRAGMA table_xinfo(%s)" % identifier(info.stored.name))}
+    free = [name for name in ("rowid", "_rowid_", "oid") if name not in taken]
+    if not free:
+        raise TargetError(
+            "The table %s has no key, and columns called rowid, _rowid_ and oid: its rows can't be told apart."
+            % info.name,
+            "Name the fields of a key in primary_keys, or empty the table.",
+        )
+    return placed(info, [Field(free[0], INTEGER, column=free[0])])
 
 
 def _listed(names: Any) -> str:

@@ -305,6 +305,10 @@ class SqliteRecords:
                 raise _violation(connection, statement, info=info, records=taken, rows=rows, exc=exc) from exc
             _keep(connection, info.name, position, self._wanted)
 
+    def by_place(self, info: Info) -> Info:
+        """See `RecordStore`: by their row ids."""
+        return sqlite_ddl.by_row_id(self._open_writer(), info)
+
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
         """See `RecordStore`."""
         fields = {field.name: field for field in info.fields}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
@@ -21,7 +22,7 @@ from ..._stores.records.kinds import Summary
 from ..._stores.records.store import Info, Record, Reject
 from ..._stores.sql.schema import parents_first
 from .checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identity_of
-from .compare import Comparison, compact, compare
+from .compare import Comparison, compact, compare, delete, places_of, shown_key
 from .migrate import must_be_kept, saved, ways_back
 from .plan import Job, Plan, Request, check_as_planned, in_target
 from .profile import MODULUS, dangling
@@ -143,8 +144,10 @@ def _write(ready: Plan, job: Job, state: State, there: Optional[Info], listed: f
     name = job.source.name
     if 0 < state.done < state.records and not ready.source.stable:  # the order is another one now
         state = state._replace(done=0, rejected=0, digest="0", fresh=False)
-    upsert = ready.request.mode == "merge" or not state.fresh
     info = in_target(job.target, there) if there is not None else job.target
+    if not info.key and (job.verdict == RESUME or not state.fresh):
+        return _write_missing(ready, _Written(job, info, state, 0.0, 0), listed)
+    upsert = bool(info.key) and (ready.request.mode == "merge" or not state.fresh)
     began, before = time.monotonic(), state.done
     account = _Account(ready, job, state, listed)
     ready.progress.start("Migrating %s" % name, job.survey.records, "records")
@@ -154,6 +157,47 @@ def _write(ready: Plan, job: Job, state: State, there: Optional[Info], listed: f
             ready.target.write(info, batch, functools.partial(account.move_on, len(batch)), upsert)
             ready.progress.update(account.state.done)
     return _Written(job, info, account.state, time.monotonic() - began, account.state.done - before)
+
+
+def _write_missing(ready: Plan, one: _Written, listed: frozenset[bytes]) -> _Written:
+    """Write the records of a collection without a key that the target has less often than the source.
+
+    Nothing says which of them a killed run has written: all are counted again.
+    """
+    began, count = time.monotonic(), 0
+    one = one._replace(state=one.state._replace(done=0, rejected=0, digest="0"))
+    if ready.request.mode != "merge" and _may_collide(ready, one):
+        one = _remove_extra(ready, one)
+    account = _Account(ready, one.job, one.state, listed)
+    missing: list[Record] = []
+
+    def flush(least: int) -> None:
+        nonlocal count
+        if len(missing) >= least:
+            rejected = account.state.rejected
+            ready.target.write(one.info, missing, functools.partial(account.move_on, len(missing)), False)
+            count += len(missing) - (account.state.rejected - rejected)
+            missing.clear()
+
+    def differs(record: Record) -> None:
+        missing.append(record)
+        flush(ready.request.params["batch_size"])
+
+    ready.progress.start("Migrating %s" % one.job.source.name, one.job.survey.records, "records")
+    _compare(ready, one, refuses=lambda record: "", differing=differs)
+    flush(1)
+    state = account.state._replace(done=one.job.survey.records)
+    return one._replace(state=state, seconds=time.monotonic() - began, written=count)
+
+
+def _may_collide(ready: Plan, one: _Written) -> bool:
+    """May a record that is too much have a value that another one is to have, and can it go before that one comes?"""
+    found = ready.target.collections()
+    there = next((info for info in found if info.name == one.info.name), one.info)
+    unique = any(index.unique for index in there.indexes) or any(
+        re.search(r"\bUNIQUE\b", "%s %s" % (made.kind, made.sql), re.I) for made in there.statements
+    )
+    return unique and not any(key.to == one.info.name for info in found for key in info.foreign_keys)
 
 
 class _Account:
@@ -184,7 +228,7 @@ def _keep_rejects(ready: Plan, job: Job, rejects: list[Reject], before: int, lis
     if not rejects:
         return
     params = ready.request.params
-    first = "%s: %s" % (encode_json(list(rejects[0].key)), rejects[0].reason)
+    first = "%s: %s" % (shown_key(job.target, rejects[0].record), rejects[0].reason)
     if before + len(rejects) > params["max_rejects"]:
         raise refusal(job.source.name, before + len(rejects), params["max_rejects"], first)
     add_rejects(ready.request, rejects, listed)
@@ -289,10 +333,10 @@ def _compare(ready: Plan, one: _Written, **listeners: Any) -> Comparison:
         functools.partial(ready.target.chunks, one.info),
         one.info.key,
         loose=one.job.loose,
-        refuses=functools.partial(ready.target.refuses, one.info),
         scratch=ready.scratch,
         progress=ready.progress,
-        **listeners,
+        places=functools.partial(places_of, ready.target, one.info),
+        **{"refuses": functools.partial(ready.target.refuses, one.info), **listeners},
     )
 
 
@@ -300,15 +344,12 @@ def _repair(ready: Plan, one: _Written) -> _Written:
     """Write what differs again, and remove what is too much."""
     differing: list[Record] = []
     extra: list[tuple[Any, ...]] = []
-
-    def flush(least: int) -> None:
-        if len(differing) >= least:
-            ready.target.write(one.info, differing, lambda rejects: one.state.document(), True)
-            differing.clear()
-
+    if ready.target.whole and not one.info.key:  # what was gathered can't be told apart
+        return one
     # What is written while it is compared would be read again.
     _compare(ready, one, differing=differing.append, extra=extra.append)
-    flush(1)
+    if differing:
+        ready.target.write(one.info, differing, lambda rejects: one.state.document(), bool(one.info.key))
     if ready.request.mode != "merge":
         one = _delete(ready, one, extra)
     ready.target.finish([one.job.target])
@@ -331,7 +372,7 @@ def _delete(ready: Plan, one: _Written, extra: Sequence[tuple[Any, ...]]) -> _Wr
     for start in range(0, len(extra), size):
         some = extra[start : start + size]
         one = one._replace(state=one.state._replace(removed=one.state.removed + len(some)))
-        ready.target.delete(one.info, some, one.state.document())
+        delete(ready.target, one.info, some, one.state.document())
     return one
 
 

@@ -6,26 +6,32 @@
 A reading costs the same whatever it is asked, so that all ranges are looked at in one: the first reading of both
 sides tells which ranges differ, the second one lists what is in those. The ranges are of the keys' hashes: stores do
 not agree on the order of keys, and these ranges are equally full whatever the keys are.
+
+Records of a collection without a key are compared whole, and equal ones are counted.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core.progress import Progress
 from ..._core.record_batches import Layout, count_of, keyed_digests, keys_of, layouts, without_nulls
-from ..._core.records import record_digest
+from ..._core.records import canonical, record_digest
 from ..._core.scratch import scratch_database
 from ..._core.tagged_json import decode
-from ..._stores.records.store import Record
+from ..._stores.records.store import Info, Record, RecordStore, key_of
 
 _RANGES = 2**16  # of 10,000,000 records each has 150
 LISTED = 20  # keys in messages and results
+_SHOWN = 100  # characters of a record that has no key
 
 # Reads all records of a collection, many at a time; in the store's own order if the argument says so.
 Reading = Callable[[bool], Iterable[Sequence[Record]]]
+_Keyed = Iterable[tuple[bytes, Record]]
 
 
 class Comparison(NamedTuple):
@@ -85,6 +91,67 @@ def compact(record: Record) -> Record:
     return {name: value for name, value in record.items() if value is not None} if None in record.values() else record
 
 
+class Places(NamedTuple):
+    """How the records of a collection without a key are read together with where they are stored, so that one of
+    several that are equal can be removed. `names`: of the fields that say it, which are none of the records'.
+    """
+
+    reading: Reading
+    names: Sequence[str]
+
+
+def places_of(target: RecordStore, info: Info) -> Places:
+    """Where the records of a collection without a key are.
+
+    :raises TargetError: the store can't tell.
+    """
+    placed = target.by_place(info)
+    return Places(functools.partial(target.chunks, placed), placed.key)
+
+
+def delete(target: RecordStore, info: Info, extra: Sequence[tuple[Any, ...]], position: Any = None) -> None:
+    """Remove the records of which `compare` told `extra`."""
+    target.delete(info if info.key else target.by_place(info), extra, position)
+
+
+class _Findings:
+    """What a comparison has found so far."""
+
+    def __init__(self, left: int, refuses: Callable[[Record], str], differing: Optional[Callable[[Record], None]]):
+        self._counts = {"added": 0, "changed": 0, "left": left, "rejected": 0, "removed": 0}
+        self._listed: list[tuple[str, str]] = []
+        self._reasons: list[tuple[str, str]] = []
+        self._refuses, self._differing = refuses, differing
+
+    def same(self) -> None:
+        """One more record that both sides have."""
+        self._counts["left"] += 1
+
+    def extra(self, text: str) -> None:
+        """One more that only the target has."""
+        self._tell(text, "removed")
+
+    def differs(self, text: str, record: Record, what: str) -> None:
+        """One more that the target lacks or has otherwise, or can't hold."""
+        reason = self._refuses(record)
+        if not reason:
+            self._tell(text, what)
+            if self._differing is not None:
+                self._differing(record)
+            return
+        self._counts["rejected"] += 1
+        if len(self._reasons) < LISTED:
+            self._reasons.append((text, reason))
+
+    def _tell(self, text: str, what: str) -> None:
+        self._counts[what] += 1
+        if len(self._listed) < LISTED:
+            self._listed.append((text, what))
+
+    def comparison(self) -> Comparison:
+        return Comparison(keys=tuple(self._listed), reasons=tuple(self._reasons), **self._counts)
+
+
 def compare(
     source: Reading,
     target: Reading,
@@ -96,12 +163,14 @@ def compare(
     progress: Progress,
     differing: Optional[Callable[[Record], None]] = None,
     extra: Optional[Callable[[tuple[Any, ...]], None]] = None,
+    places: Optional[Callable[[], Places]] = None,
 ) -> Comparison:
-    """Find the keys whose records differ.
+    """Find the keys whose records differ; without a key, the records that one side has more often than the other.
 
     :param loose: null is the same as no field.
     :param differing: told of each record of the source that the target lacks or has otherwise.
-    :param extra: told of each key that only the target has.
+    :param extra: told of each key that only the target has; without a key, of the place of each record.
+    :param places: only asked without a key, and if there is something to tell `extra`.
     """
     ours, theirs = _Side(source, key, loose, progress), _Side(target, key, loose, progress)
     wanted, present = ours.ranges(), theirs.ranges()
@@ -109,40 +178,91 @@ def compare(
     left = sum(count for (count, _digest), differs in zip(wanted, ranges) if not differs)
     if not any(ranges):
         return Comparison(left=left)
-    counts = {"added": 0, "changed": 0, "left": left, "rejected": 0, "removed": 0}
-    listed: list[tuple[str, str]] = []
-    reasons: list[tuple[str, str]] = []
-
-    def tell(text: bytes, what: str) -> None:
-        counts[what] += 1
-        if len(listed) < LISTED:
-            listed.append((text.decode(), what))
-
+    found = _Findings(left, refuses, differing)
     with scratch_database(scratch) as connection:
-        connection.execute("CREATE TABLE record (key BLOB PRIMARY KEY, digest BLOB) WITHOUT ROWID")
-        connection.executemany(
-            "INSERT OR REPLACE INTO record VALUES (?, ?)",
-            ((text, _digest(record)) for text, record in theirs.within(ranges)),
-        )
-        for text, record in ours.within(ranges):
-            row = connection.execute("SELECT digest FROM record WHERE key = ?", (text,)).fetchone()
-            if row is not None:
-                connection.execute("DELETE FROM record WHERE key = ?", (text,))
-            if row is not None and row[0] == _digest(record):
-                counts["left"] += 1
-            elif reason := refuses(record):
-                counts["rejected"] += 1
-                if len(reasons) < LISTED:
-                    reasons.append((text.decode(), reason))
-            else:
-                tell(text, "added" if row is None else "changed")
-                if differing is not None:
-                    differing(record)
-        for (text,) in connection.execute("SELECT key FROM record"):
-            tell(bytes(text), "removed")
-            if extra is not None:
-                extra(tuple(decode(bytes(text))))
-    return Comparison(keys=tuple(listed), reasons=tuple(reasons), **counts)
+        if key:
+            _by_key(connection, ours.within(ranges), theirs.within(ranges), found, extra)
+        elif (
+            _by_rows(connection, ours.within(ranges), theirs.within(ranges), found)
+            and extra is not None
+            and places is not None
+        ):
+            _tell_places(connection, places(), loose, extra)
+    return found.comparison()
+
+
+def _by_key(
+    connection: Any,
+    ours: _Keyed,
+    theirs: _Keyed,
+    found: _Findings,
+    extra: Optional[Callable[[tuple[Any, ...]], None]],
+) -> None:
+    connection.execute("CREATE TABLE record (key BLOB PRIMARY KEY, digest BLOB) WITHOUT ROWID")
+    connection.executemany(
+        "INSERT OR REPLACE INTO record VALUES (?, ?)",
+        ((text, _digest(record)) for text, record in theirs),
+    )
+    for text, record in ours:
+        row = connection.execute("SELECT digest FROM record WHERE key = ?", (text,)).fetchone()
+        if row is not None:
+            connection.execute("DELETE FROM record WHERE key = ?", (text,))
+        if row is not None and row[0] == _digest(record):
+            found.same()
+        else:
+            found.differs(text.decode(), record, "added" if row is None else "changed")
+    for (text,) in connection.execute("SELECT key FROM record"):
+        found.extra(bytes(text).decode())
+        if extra is not None:
+            extra(tuple(decode(bytes(text))))
+
+
+def _by_rows(connection: Any, ours: _Keyed, theirs: _Keyed, found: _Findings) -> bool:
+    """Compare how often each record is there. Returns whether the target has some too often: `record` has which."""
+    connection.execute("CREATE TABLE record (digest BLOB PRIMARY KEY, count INT, shown TEXT) WITHOUT ROWID")
+    connection.executemany(
+        "INSERT INTO record VALUES (?, 1, ?) ON CONFLICT (digest) DO UPDATE SET count = count + 1",
+        ((_hash(text), shown_row(text)) for text, _record in theirs),
+    )
+    for text, record in ours:
+        taken = connection.execute("UPDATE record SET count = count - 1 WHERE digest = ? AND count > 0", (_hash(text),))
+        if taken.rowcount:
+            found.same()
+        else:
+            found.differs(shown_row(text), record, "added")
+    connection.execute("DELETE FROM record WHERE count = 0")
+    too_many = False
+    for count, shown in connection.execute("SELECT count, shown FROM record"):
+        too_many = True
+        for _one in range(count):
+            found.extra(shown)
+    return too_many
+
+
+def _tell_places(connection: Any, places: Places, loose: bool, extra: Callable[[tuple[Any, ...]], None]) -> None:
+    """Where the records are that the target has too often: any of those that are equal, as many as there are."""
+    for chunk in places.reading(False):
+        for record in chunk:
+            place = tuple(record.pop(name) for name in places.names)
+            text = canonical(compact(record) if loose else record)
+            query = "UPDATE record SET count = count - 1 WHERE digest = ? AND count > 0"
+            if connection.execute(query, (_hash(text),)).rowcount:
+                extra(place)
+
+
+def shown_key(info: Info, record: Record) -> str:
+    """The key as messages have it, or the record of a collection without one."""
+    return canonical(list(key_of(info, record))).decode() if info.key else shown_row(canonical(record))
+
+
+def shown_row(text: bytes) -> str:
+    """A record without a key, as messages name it."""
+    shown = text.decode()
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+
+
+def _hash(text: bytes) -> bytes:
+    return hashlib.sha256(text).digest()
 
 
 def _digest(record: Record) -> bytes:

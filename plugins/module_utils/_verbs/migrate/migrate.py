@@ -282,6 +282,13 @@ def _check_allowed(ready: Plan) -> None:
         first = "; ".join("%s: %s" % pair for pair in one.reasons[:_NAMED])
         if job.comparison.rejected > ready.request.params["max_rejects"]:
             raise refusal(job.source.name, one.rejected, ready.request.params["max_rejects"], first)
+    rows = [job for job in ready.jobs if not job.target.key and job.held and job.comparison.added]
+    if ready.request.mode == "merge" and rows:
+        raise TargetError(
+            "%s already holds records of %s, which has no key by which records could be merged."
+            % (ready.target.location, ", ".join(job.source.name for job in rows)),
+            "Set on_existing=replace to replace them, or name the fields of a key in primary_keys.",
+        )
     if ready.request.mode != "fail":
         return
     blocked = [

@@ -12,17 +12,16 @@ from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
-from ..._core.tagged_json import encode as encode_json
 from ..._stores.records.as_stored import beside, for_same_type
 from ..._stores.records.kinds import Kinds
 from ..._stores.records.note import as_wanted
 from ..._stores.records.null_or_gap import holes, tells, with_note
-from ..._stores.records.store import DECIMAL, TEXT, Field, Index, Info, RecordStore, SourceStore, key_of
+from ..._stores.records.store import DECIMAL, TEXT, Field, Index, Info, RecordStore, SourceStore
 from ..._stores.records.table_names import beside_lower, like, named
 from ..._stores.sql.defaults import fitting
 from ..._stores.sql.schema import alike, check_fits, marked, names_a_key, shaped
 from .checkpoint import NEW, REFUSE, RESTART, RESUME, State, check_unfinished, identity_of, judge, states_of
-from .compare import LISTED, Comparison, compare
+from .compare import LISTED, Comparison, compare, shown_key
 from .profile import Reference, Survey, survey
 from .typed import check, settled, typed
 
@@ -100,6 +99,7 @@ def look(
     if source.type == target.type and source.location == target.location:
         raise InvalidRequest("Source and target are the same: %s." % source.location)
     infos = wanted(request, source)
+    _check_keys(request, target, infos)
     progress.start("Looking at %s" % target.location)
     existing = {info.name: info for info in target.collections()}
     if target.type == "json":
@@ -135,6 +135,8 @@ def look(
         name, there = info.name, existing.get(info.name)
         state, wish, digest = states.get(name), wishes[name], (read.hexdigest(), read.records)
         verdict = judge(state, wish, digest, restart=restart, atomic=target.whole)
+        if verdict == RESUME and not info.key and target.whole:
+            verdict = NEW  # what was gathered can't be told apart
         if verdict == REFUSE or (verdict == RESUME and there is None and not target.whole):
             verdict = RESTART  # only looked at; or somebody has removed it
         told = info._replace(peculiar=info.peculiar + lost.get(name, ()))
@@ -253,7 +255,8 @@ def foreseen(ready: Plan) -> Plan:
 
 
 def _foreseen(ready: Plan, job: Job) -> Job:
-    if ready.target.whole or job.held or job.verdict == RESUME:  # takes all; was looked at; is under way
+    under_way = job.verdict == RESUME and job.state is not None and not job.state.fresh
+    if ready.target.whole or job.held or under_way:  # takes all; was looked at
         return job
     ready.progress.start("Looking what %s can hold of %s" % (ready.target.location, job.source.name), unit="records")
     count, rejected = 0, 0
@@ -263,7 +266,7 @@ def _foreseen(ready: Plan, job: Job) -> Job:
             reason = ready.target.refuses(job.target, record)
             rejected += bool(reason)
             if reason and len(reasons) < LISTED:
-                reasons.append((encode_json(list(key_of(job.target, record))), reason))
+                reasons.append((shown_key(job.target, record), reason))
         count += len(chunk)
         ready.progress.update(count)
     return job._replace(
@@ -286,16 +289,21 @@ def selected(request: Request, source: SourceStore) -> list[Info]:
 
 
 def wanted(request: Request, source: SourceStore) -> list[Info]:
-    """The collections to migrate, each with a key."""
+    """The collections to migrate, with the keys that were given."""
     given = {one["collection"]: one["fields"] for one in request.params["primary_keys"] or ()}
-    infos = [_with_key(info, given.get(info.name, ())) for info in selected(request, source)]
+    return [_with_key(info, given.get(info.name, ())) for info in selected(request, source)]
+
+
+def _check_keys(request: Request, target: RecordStore, infos: Sequence[Info]) -> None:
+    """:raises InvalidRequest: records without a key are to be kept by it."""
+    if request.params["shape"] != "document" or not target.columns:
+        return
     for info in infos:
         if not info.key:
-            raise SourceError(
-                "The collection %s of %s has no key to tell its records apart." % (info.name, source.location),
-                "Name the fields of one in primary_keys, or name the other collections in only.",
+            raise InvalidRequest(
+                "shape=document keeps records by their key, and the collection %s has none." % info.name,
+                "Name the fields of one in primary_keys, or migrate it by itself (only) with shape=columns.",
             )
-    return infos
 
 
 def _with_key(info: Info, given: Sequence[str]) -> Info:

@@ -32,7 +32,7 @@ from ..arguments import NamedStore, duration
 from ..snapshots import Taken, check_apart, publish, take
 from ..space import check_space, size_of
 from .checkpoint import CREATED, DECLINED, EMPTY
-from .compare import compare
+from .compare import compare, delete, places_of
 from .migrate import claim
 from .profile import MODULUS
 from .way_back import WORDS, WayBack, newest_way_back, with_way, without_data
@@ -304,9 +304,11 @@ def _put_back_over(target: RecordStore, parts: Sequence[_Part], scratch: str, pr
     """Write the backup's records over those of the target, then remove what it does not have."""
     target.begin([(part.info, False, None) for part in parts])
     for part in parts:
-        _fill(target, part)
+        if part.info.key:
+            _fill(target, part.info, part.chunks())
     for part in reversed(parts):
         extra: list[tuple[Any, ...]] = []
+        missing: list[Record] = []
         compare(
             part.chunks,
             functools.partial(target.chunks, part.info),
@@ -316,18 +318,22 @@ def _put_back_over(target: RecordStore, parts: Sequence[_Part], scratch: str, pr
             scratch=scratch,
             progress=progress,
             extra=extra.append,
+            differing=missing.append if not part.info.key else None,
+            places=functools.partial(places_of, target, part.info),
         )
-        target.delete(part.info, extra)
+        if extra:
+            delete(target, part.info, extra)
+        _fill(target, part.info, batches(missing, 5000))
     target.finish([part.info for part in parts])
 
 
-def _fill(target: RecordStore, part: _Part) -> None:
+def _fill(target: RecordStore, info: Info, chunks: Iterable[Sequence[Record]]) -> None:
     def refused(rejects: list[Any]) -> None:
         if rejects:
-            raise TargetError("%s: a record of the backup can't be written: %s." % (part.info.name, rejects[0].reason))
+            raise TargetError("%s: a record of the backup can't be written: %s." % (info.name, rejects[0].reason))
 
-    for chunk in part.chunks():
-        target.write(part.info, chunk, refused, True)
+    for chunk in chunks:
+        target.write(info, chunk, refused, bool(info.key))
 
 
 def _digest_of(chunks: Iterable[Sequence[Record]]) -> int:

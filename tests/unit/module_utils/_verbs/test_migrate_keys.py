@@ -73,7 +73,7 @@ def test_a_table_of_sqlite_keeps_what_only_sqlite_understands(stores: Stores, wi
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ([], "The collection alias of .* has no key to tell its records apart"),
+        ([], "The record 1 of the collection use has no source, which is its key"),
         ([ALIAS], "The record 1 of the collection use has no source, which is its key"),
         ([ALIAS, {"collection": "use", "fields": ["id"]}], "The record 1 of the collection use has no id"),
         (
