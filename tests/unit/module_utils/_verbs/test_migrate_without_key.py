@@ -64,10 +64,12 @@ def test_too_many_of_a_row_are_removed_and_no_more(stores: Stores, source: Store
     assert done["migration"]["collections"][0]["removed"] == 4
 
 
-def test_the_way_back_has_each_row_as_often(stores: Stores, source: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("held", [True, False])
+def test_the_way_back_has_each_row_as_often(stores: Stores, source: Store, tmp_path: Path, held: bool) -> None:
     target = stores(source["type"])
     sql(target, "CREATE TABLE seen (host INTEGER, event TEXT)")
-    sql(target, "INSERT INTO seen VALUES (7, 'x'), (7, 'x'), (1, 'a')")
+    if held:
+        sql(target, "INSERT INTO seen VALUES (7, 'x'), (7, 'x'), (1, 'a')")
     before = rows(target)
     (tmp_path / "repository").mkdir(0o700)
     given = {"target": target, "repository": str(tmp_path / "repository"), "name": "n"}
