@@ -340,7 +340,8 @@ def purpose_of(name: str) -> str:
 def _folders(folder: str) -> list[str]:
     if _MAGIC.search(folder):
         # of two ways to one directory, the one without a link counts
-        return sorted(glob.glob(folder, recursive=True), key=lambda path: (os.path.realpath(path) != path, path))
+        found = [path for path in glob.glob(folder, recursive=True) if not _is_other_than_directory(path)]
+        return sorted(found, key=lambda path: (os.path.realpath(path) != path, path))
     try:
         os.stat(folder or os.sep)
     except FileNotFoundError:
@@ -348,6 +349,14 @@ def _folders(folder: str) -> list[str]:
     except OSError:  # what else is wrong with it is told when it is opened
         pass
     return [folder or os.sep]
+
+
+def _is_other_than_directory(path: str) -> bool:
+    """Can nothing be below it? A glob matches files beside directories; what can't be looked at is left to `open`."""
+    try:
+        return not stat.S_ISDIR(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _look(place: Place, name: str) -> Found:

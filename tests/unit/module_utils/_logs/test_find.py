@@ -135,6 +135,15 @@ def test_a_directory_that_is_reached_twice(log: Path, logs: Path) -> None:
     assert names(logs) == ["app.log", "app.log.1.gz"]
 
 
+def test_files_beside_the_directories_that_a_glob_is_about(log: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.log").write_text("x")
+    (tmp_path / "current").symlink_to("other.log")
+    for check in (True, False):
+        done = rotate(check, paths=[tmp_path / "*" / "*.log"])
+        assert [one["name"] for one in done["rotations"]] == [str(log)]
+        assert not done["warnings"]
+
+
 def test_links_are_passed_over(log: Path, logs: Path) -> None:
     (logs / "current").symlink_to("app.log")
     (logs / "app.INFO").symlink_to("missing")
