@@ -224,6 +224,7 @@ options:
     description:
       - Commands, each a list of words, to run once before the first log is rotated. If one fails, nothing is rotated.
       - Commands are run as the user of the task, never through a shell, and only if something is rotated.
+      - If the program of any command, in this or the following options, does not exist, nothing is rotated. Check mode reports it, too.
     type: list
     elements: list
     default: []

@@ -17,7 +17,7 @@ from .held import wait_for_nobody
 from .identity import Identity
 from .log_plan import RENAME, LogPlan, Plan
 from .removal import Remover
-from .reopen import Tell, run_commands, tell
+from .reopen import Tell, check_programs, run_commands, tell
 from .rotate import clean_up, rotate
 from .total import over_limit
 
@@ -25,8 +25,9 @@ from .total import over_limit
 def apply(plan: Plan, identity: Identity, how: Tell, progress: Progress) -> None:
     """Do it. Errors are noted in the log that they belong to.
 
-    :raises Day2Error: `before` failed, so that nothing was done; or Cancelled.
+    :raises Day2Error: `before` failed or a program is missing, so that nothing was done; or Cancelled.
     """
+    check_programs(how.commands(plan.telling, plan.removing))
     if plan.telling:
         run_commands(how.before)
     with identity.taken():

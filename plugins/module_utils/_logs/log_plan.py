@@ -182,6 +182,11 @@ class Plan:
         return [log for log in self.logs if log.due and log.error is None]
 
     @property
+    def removing(self) -> bool:
+        """Will rotated files be removed, as far as that is known before it is known what they take compressed?"""
+        return any(log.removals or log.remove_new for log in self.logs if log.error is None)
+
+    @property
     def telling(self) -> bool:
         """Will processes be told to open their logs again?"""
         return any(log.due or log.reopen for log in self.logs if log.error is None)

@@ -14,12 +14,16 @@ from .._core.sparse import allocated
 from .identity import Identity
 from .log_plan import NOBODY, Compressed, LogPlan, Plan
 from .removal import note_removed
-from .reopen import Tell, check_tell
+from .reopen import Tell, check_programs, check_tell
 from .total import predict_limit
 
 
 def predict(plan: Plan, identity: Identity, how: Tell) -> None:
-    """Note in the logs what `apply` would."""
+    """Note in the logs what `apply` would.
+
+    :raises TargetError: a program that would be run is missing.
+    """
+    check_programs(how.commands(plan.telling, plan.removing))
     _predict_tell(plan, how)
     with identity.taken():
         for log in plan.logs:

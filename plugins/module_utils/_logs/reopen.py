@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -38,6 +39,11 @@ class Tell(NamedTuple):
     def has_commands(self) -> bool:
         """Is anything run before the signal is sent or the service reloaded?"""
         return bool(self.before or self.before_each or self.after_each or self.after)
+
+    def commands(self, rotates: bool, removes: bool) -> list[Command]:
+        """What is run when logs are rotated, and when rotated files are removed."""
+        around = [*self.before, *self.before_each, *self.after_each, *self.after] if rotates else []
+        return around + list(self.before_remove if removes else ())
 
     @property
     def reopens(self) -> bool:
@@ -80,6 +86,17 @@ def run_commands(commands: Sequence[Command], words: Optional[Mapping[str, str]]
                 "%s command %s failed with exit status %d%s"
                 % (log, argv[0], done.returncode, f": {said}" if said else ".")
             )
+
+
+def check_programs(commands: Sequence[Command]) -> None:
+    """Raise TargetError when a command's program does not exist, or may not be run."""
+    for command in commands:
+        program, path = command[0], environment()["PATH"]
+        if "{" in program or shutil.which(program, path=path):  # {path} and {rotated} are not known yet
+            continue
+        there = os.path.exists(program) or shutil.which(program, os.F_OK, path)
+        why = errno.EACCES if there else errno.ENOENT
+        raise TargetError(f"Can't run {program}: {os.strerror(why)}.", "Nothing is rotated or removed without it.")
 
 
 def tell(how: Tell) -> None:

@@ -325,11 +325,25 @@ def test_commands(log: Path, logs: Path, tmp_path: Path) -> None:
     assert log.read_text() == "two\n"
     error = failing(paths=[log], before_each=[["false"]])
     assert log.read_text() == "two\n"
-    error = failing(paths=[log], after=[["/missing/program"]])
-    assert "Can't run /missing/program: No such file" in str(error)
-    assert error.details["rotations"][0]["rotated"]
     with pytest.raises(InvalidRequest, match="is no command"):
         rotate(paths=[log], after=["systemctl reload app"])
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("option", "keep"),
+    [("before", None), ("before_each", None), ("after_each", None), ("after", None), ("before_remove", {"last": 0})],
+)
+def test_nothing_is_rotated_when_a_program_is_missing(
+    log: Path, logs: Path, option: str, keep: Any, check: bool, tmp_path: Path
+) -> None:
+    for program, why in (("/missing/program", "No such file"), (str(tmp_path), "Permission denied")):
+        error = failing(check=check, paths=[log], keep=keep, **{option: [[program]]})
+        assert f"Can't run {program}: {why}" in str(error)
+        assert not error.details["changed"]
+        assert names(logs) == ["app.log"]
+    log.write_text("")  # nothing to rotate, nothing to run
+    assert not both(paths=[log], keep=keep, **{option: [[program]]})["changed"]
 
 
 def test_a_process_that_reopens(log: Path, logs: Path, tmp_path: Path, writer: Writer) -> None:
