@@ -153,13 +153,7 @@ class SecureDirectory:
 
         :param if_mounted: the hint for an entry that is a mount point.
         """
-        marks = attributes(self.fd, name)
-        if marks & (IMMUTABLE | APPEND_ONLY):
-            what, flag = ("immutable", "i") if marks & IMMUTABLE else ("append-only", "a")
-            raise self._kind(
-                f"{self.of(name)} is {what}: it can't be renamed or removed.", f"Take that away (chattr -{flag})."
-            )
-        if marks & MOUNT_POINT:
+        if self.check_changeable(name, "renamed or removed") & MOUNT_POINT:
             raise self._kind(
                 f"{self.of(name)} is a mount point of its own: it can't be renamed or removed.", if_mounted
             )
@@ -169,6 +163,20 @@ class SecureDirectory:
                 f"{self.of(name)} belongs to another user, and {self.path} is sticky: it can't be renamed or removed.",
                 "Run as its owner, or as root (become: true).",
             )
+
+    def check_changeable(self, name: str, what: str) -> int:
+        """Raise the directory's kind of error when an attribute of an entry forbids it to be changed.
+
+        :param what: what the file then can't be, for the message.
+        :returns: the attributes.
+        """
+        marks = attributes(self.fd, name)
+        if marks & (IMMUTABLE | APPEND_ONLY):
+            kind, flag = ("immutable", "i") if marks & IMMUTABLE else ("append-only", "a")
+            raise self._kind(
+                f"{self.of(name)} is {kind}: it can't be {what}.", f"Remove the attribute first (chattr -{flag})."
+            )
+        return marks
 
     def create(self, name: str, mode: int = 0o600) -> int:
         """Make a new file. Returns a descriptor to read and write it; FileExistsError for any entry of that name."""

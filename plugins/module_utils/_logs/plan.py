@@ -251,6 +251,7 @@ def _decide_in_place(log: LogPlan, options: Options, live: Sequence[Writer]) -> 
             "Let it append, or use method=rename.",
         )
     in_place.check_name(log.path, log.name)
+    log.directory.check_changeable(log.name, "cut")
     fd = log.directory.open_file(log.name, os.O_RDWR)
     try:
         if in_place.can_collapse(fd):

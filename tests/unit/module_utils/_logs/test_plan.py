@@ -129,6 +129,15 @@ def test_immutable_files(log: Path, logs: Path, flag: str, words: str, name: str
     assert both(paths=[log])["changed"]
 
 
+@pytest.mark.parametrize(("flag", "words"), [("i", "is immutable"), ("a", "is append-only")])
+def test_immutable_files_are_not_cut(log: Path, flag: str, words: str) -> None:
+    subprocess.run(["chattr", f"+{flag}", str(log)], check=True)
+    try:
+        refused(f"{log} {words}: it can't be cut", f"chattr -{flag}", paths=[log], method="in_place")
+    finally:
+        subprocess.run(["chattr", f"-{flag}", str(log)], check=True)
+
+
 @pytest.mark.parametrize(("flag", "words"), [("i", "Can't write to"), ("a", "is append-only: nothing in it")])
 def test_immutable_directories(log: Path, logs: Path, flag: str, words: str) -> None:
     subprocess.run(["chattr", f"+{flag}", str(logs)], check=True)
