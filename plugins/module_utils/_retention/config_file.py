@@ -38,7 +38,7 @@ def read_config(path: str) -> tuple[str, int]:
         try:
             return handle.read(), stat.S_IMODE(os.fstat(fd).st_mode)
         except ValueError as exc:
-            raise TargetError(f"{path} is not UTF-8 text.", "Nothing was changed.") from exc
+            raise TargetError(f"{path} is not UTF-8 text.", "Convert it, or correct it.") from exc
 
 
 def apply_config(plan: ConfigPlan) -> None:
@@ -49,6 +49,6 @@ def apply_config(plan: ConfigPlan) -> None:
             os.mkdir(directory, 0o755)
     check_writable_parent(plan.path)
     if read_config(plan.path)[0] != plan.before:
-        raise TargetError(f"{plan.path} changed since it was read.", "Nothing was changed; run again.")
+        raise TargetError(f"{plan.path} changed since it was read.", "Run again.")
     with os_errors(TargetError, "Can't write", plan.path):
         write_atomically(plan.path, plan.after.encode(), plan.mode)

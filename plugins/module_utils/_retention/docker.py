@@ -63,13 +63,9 @@ def _parse(path: str, text: str) -> dict[str, Any]:
         )
     except (ValueError, RecursionError) as exc:
         reason = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
-        raise TargetError(
-            f"{path} is not valid JSON: {reason}.", "Nothing was changed. Docker can't read it either: correct it."
-        ) from exc
+        raise TargetError(f"{path} is not valid JSON: {reason}.", "Docker can't read it either: correct it.") from exc
     if not isinstance(document, dict) or not isinstance(document.get("log-opts", {}), dict):
-        raise TargetError(
-            f"{path} is not an object with an object log-opts, as Docker expects.", "Nothing was changed."
-        )
+        raise TargetError(f"{path} is not an object with an object log-opts, as Docker expects.", "Correct it.")
     return document
 
 
@@ -79,7 +75,7 @@ def _text(path: str, document: Mapping[str, Any], indent: int) -> str:
         if any("\ud800" <= char <= "\udfff" for char in text):  # escaped halves of characters stay escaped
             text = json.dumps(document, indent=indent)
     except RecursionError as exc:
-        raise TargetError(f"{path} is nested too deeply to be written again.", "Nothing was changed.") from exc
+        raise TargetError(f"{path} is nested too deeply to be written again.", "Set the limits by hand.") from exc
     return text + "\n"
 
 
@@ -109,7 +105,7 @@ def _driver(path: str, document: Mapping[str, Any]) -> str:
     if not isinstance(driver, str) or driver not in DRIVERS:
         raise TargetError(
             f"{path} sets the log driver {driver!r}, which these limits are not for ({', '.join(DRIVERS)}).",
-            "Nothing was changed. Set log_driver to change it.",
+            "Set log_driver to change it.",
         )
     return driver
 
@@ -128,7 +124,7 @@ def check_arguments(path: str, proc: str = "/proc") -> None:
         if given and os.path.basename(words[0]) == "dockerd":
             raise TargetError(
                 f"Docker was started with {given[0]} (process {entry}); it does not start when {path} sets the same.",
-                "Nothing was changed. Remove that argument first.",
+                "Remove that argument first.",
             )
 
 

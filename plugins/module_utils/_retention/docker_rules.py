@@ -52,7 +52,7 @@ def check_log_options(path: str, driver: str, options: Mapping[str, Any]) -> Non
         if name not in DRIVERS[driver].known:
             raise TargetError(
                 f"{path} sets the log option {name}, which the log driver {driver} does not know.",
-                "Docker does not start with it. Nothing was changed; remove it.",
+                "Docker does not start with it: remove it.",
             )
     defaults = DRIVERS[driver]
     size = options.get("max-size", defaults.max_size)
@@ -84,7 +84,7 @@ def _check_type(path: str, name: str, value: Any) -> None:
     if not isinstance(value, str):
         raise TargetError(
             f"{path} has the log option {name} as {_type(value)}; Docker takes text only, and does not start with it.",
-            "Nothing was changed. Put the value into quotes, or set it here.",
+            "Put the value into quotes, or set it here.",
         )
 
 
@@ -120,5 +120,5 @@ def _check_buffer(path: str, options: Mapping[str, str]) -> None:
 def _rejected(path: str, name: str, value: str, expected: str) -> TargetError:
     return TargetError(
         f"{path} sets the log option {name} to {value!r}; Docker expects {expected}.",
-        "Nothing was changed; correct it.",
+        "Correct it.",
     )

@@ -43,7 +43,7 @@ def plan_journald(options: Mapping[str, Any]) -> ConfigPlan:
         raise InvalidRequest(f"conf is {path}, and journald reads files that end in .conf only.")
     before, mode = read_config(path)
     if before and not before.startswith(_HEADER):
-        raise TargetError(f"{path} was not made by this module.", "Nothing was changed. Set conf to another name.")
+        raise TargetError(f"{path} was not made by this module.", "Set conf to another name.")
     after = _HEADER + "[Journal]\n" + "".join(f"{name}={value}\n" for name, value in settings.items())
     if after != before:
         directory = os.path.dirname(path)
