@@ -16,7 +16,7 @@ from ..._core.errors import InvalidRequest, SourceError
 from ..._core.percentiles import Histogram
 from ..._core.progress import Progress
 from ..._core.units import format_duration, format_time, parse_duration, parse_time
-from ..._logs.fields import ROLES, UNITS, Fields
+from ..._logs.fields import ROLES, UNITS, WRAPPER_TIME, Fields
 from ..._logs.levels import common_name
 from ..._logs.multiline import Records, compile_first
 from ..._logs.reading import LogFile, blocks, find, opened
@@ -311,7 +311,8 @@ def _has_window(request: Request) -> bool:
 def _hint(request: Request, role: str) -> str:
     further = {"time": ", or time_format", "level": ", or error_levels"}.get(role, "")
     if request.format == "json":
-        return f"Looked for {', '.join(request.fields.names[role])}. Set fields.{role}{further}."
+        names = ", ".join(name for name in request.fields.names[role] if name != WRAPPER_TIME)
+        return f"Looked for {names}. Set fields.{role}{further}."
     if request.format == "regex" and f"(?P<{role}>" not in (request.pattern or ""):
         return f"The pattern has no group named {role}."
     return f"Set {further[5:] or 'format'}."

@@ -180,6 +180,7 @@ def test_wrong_names_are_told(tmp_path: Path) -> None:
     path.write_bytes(b'{"when": 1, "took": 2, "bad": "error"}\n' * 5)
     times, levels, durations = report(path)["warnings"]
     assert "5 of 5 lines have no time" in times
+    assert "@wrapper" not in times  # a name of ours
     assert "fields.time, or time_format" in times
     assert "5 of 5 lines have no known level" in levels
     assert "fields.level, or error_levels" in levels
