@@ -37,7 +37,8 @@ description:
   - Free space for the data still to be written is checked first. A document needs twice as much, because its records
     are first collected in a file beside it. Free space on PostgreSQL and DynamoDB cannot be checked.
   - A document is written completely and replaces the old one in one step. SQLite and PostgreSQL are read from one
-    snapshot. If a source document is modified during the run, the task fails.
+    snapshot. If a source document is modified during the run, the task fails. While a SQLite database that is not in
+    WAL mode is read, its application cannot commit, and check mode warns of that.
   - With O(schema) instead of O(source), upgrades the schema of a database to the newest of a list of versions. Each
     step is applied and recorded in one transaction.
   - PostgreSQL is read with C(row_security=off). If policies would hide rows from the role, the task fails with the

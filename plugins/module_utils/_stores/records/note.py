@@ -54,7 +54,7 @@ def written(info: Info) -> str:
         "from": note.shape,
         "root": note.root,
         "key": columns.get(note.key, ""),
-        "value": columns.get(note.value, ""),
+        "value": columns.get(note.value, note.value if note.document else ""),
         "absent": [columns[name] for name in note.absent if name in columns],
         "marker": note.marker,
         "document": note.document,
@@ -92,12 +92,15 @@ def noted(info: Info, says: Mapping[str, Any]) -> Info:
         return names.get(name, name)
 
     absent = says.get("absent")
-    marker = column("marker")
+    marker, document = column("marker"), column("document")
+    value = says.get("value")
+    if not (document and isinstance(value, str)):  # of a whole record it is a field, and no column
+        value = field(column("value"))
     note = Note(
-        *(shape, bool(says.get("root")), field(column("key")), field(column("value"))),
+        *(shape, bool(says.get("root")), field(column("key")), value),
         absent=tuple(field(name) for name in absent if name in columns) if isinstance(absent, list) else (),
         marker=marker,
-        document=column("document"),
+        document=document,
     )
     return info._replace(
         name=says["name"] if isinstance(says.get("name"), str) else info.name,

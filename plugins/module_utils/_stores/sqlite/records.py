@@ -200,6 +200,14 @@ class SqliteRecords:
             return 0
         return int(row[0] or 0)
 
+    def blocks_writers(self) -> bool:
+        """Must its application's commits wait while it is read?"""
+        connection = self._open_reader()
+        if connection is None:
+            return False
+        with sqlite_errors(SourceError, "Can't read the database", self.path):
+            return bool(connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal")
+
     def check_unchanged(self) -> None:
         """One read transaction shows one state."""
 

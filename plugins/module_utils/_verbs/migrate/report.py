@@ -74,7 +74,7 @@ def report(
         "report": _lines(migration, seconds, checks) if done else [],
         "safety_backup": safety,
         "diff": _diff(ready),
-        "warnings": _notes(ready),
+        "warnings": _notes(ready) + (_cautions(ready) if check and changed else []),
     }
 
 
@@ -99,6 +99,17 @@ def _notes(ready: Plan) -> list[str]:
             "DynamoDB has no snapshots: what is written to it during the migration makes the verification fail."
         )
     return notes
+
+
+def _cautions(ready: Plan) -> list[str]:
+    """What to know before the run, and not after it."""
+    blocks_writers = getattr(ready.source, "blocks_writers", None)
+    if blocks_writers is None or not blocks_writers():
+        return []
+    return [
+        "%s is not in WAL mode: while it is read, its application would have to wait before it can commit, and could"
+        ' fail with "database is locked".' % ready.source.location
+    ]
 
 
 def _as_text(ready: Plan, job: Job) -> list[str]:

@@ -114,6 +114,15 @@ def test_every_pair_and_back(stores: Stores, first: str, second: str) -> None:
     assert back(chain[-1]) == RECORDS
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("document", [RECORDS, [1, "x", None], 42, {"a": 1, "b": None}, [{"a": None}, {}]])
+def test_records_kept_whole_come_back(stores: Stores, kind: str, document: Any) -> None:
+    source, target, last = write(stores("json"), document), stores(kind), stores("json")
+    four_steps(source, target, shape="document")
+    four_steps(target, last)
+    assert back(last) == document
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "dynamodb"])
 @pytest.mark.parametrize(
     "document", [[{"id": 2, "a": None}, {"id": 1}], [], [1, "x", None], 42, None, "text", {"a": 1, "b": None}]

@@ -67,6 +67,15 @@ def _shared_readings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_shared, "_FEW", 100)
 
 
+@pytest.mark.parametrize("mode", ["delete", "persist", "wal"])
+def test_check_mode_warns_that_the_application_will_wait(stores: Stores, mode: str) -> None:
+    source, target = pairs(stores, mode), stores("json")
+    foreseen = run(True, source=source, target=target)["warnings"]
+    assert ["would have to wait" in one for one in foreseen] == ([] if mode == "wal" else [True])
+    assert run(source=source, target=target)["warnings"] == []
+    assert run(True, source=source, target=target)["warnings"] == []  # nothing will be read into the target
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("mode", ["delete", "truncate", "wal"])
 def test_pairs_that_are_committed_during_a_reading_arrive_as_pairs(stores: Stores, mode: str, workers: int) -> None:
