@@ -29,7 +29,7 @@ def tables() -> str:
         probe = registry[name]()
         text = f"### {name}\n\n{probe.SUMMARY}\n\n" + _options(probe.OPTIONS, options) + _limits(probe.LIMITS, options)
         if probe.ON_TIMEOUT != "critical":
-            text += "\nWhen its time is over it is `unknown`.\n"
+            text += "\nOn timeout, the check is `unknown`.\n"
         parts.append(text)
     return "\n".join(parts)
 
@@ -44,7 +44,7 @@ def _common() -> dict[str, Any]:
 
 def _options(spec: Any, options: Any) -> str:
     if not spec:
-        return "No options beside those of all types.\n"
+        return "No options other than those of all types.\n"
     rows = ["| Option | Kind | Default | Meaning |", "|---|---|---|---|"]
     for name, option in spec.items():
         kind = option.kind + (": " + ", ".join(f"`{one}`" for one in option.choices) if option.choices else "")

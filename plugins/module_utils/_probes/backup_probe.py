@@ -19,22 +19,25 @@ from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option,
 
 
 class BackupProbe(BaseProbe):
-    SUMMARY = "Looks at a backup set: the age of its newest good backup, and when every byte of that was last read."
+    SUMMARY = "Checks the age of the newest good backup of a backup set, and when that backup was last read completely."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "repository": Option("text", "The repository.", required=True),
-        "backup_set": Option("text", "Name of the set.", required=True),
+        "repository": Option("text", "Path of the repository.", required=True),
+        "backup_set": Option("text", "Name of the backup set.", required=True),
         "host": Option(
-            "text", "Look only at the backups of this host. Without it those of all hosts in the set count."
+            "text",
+            ("Only consider backups of this host. By default, the backups of all hosts in the set are considered."),
         ),
-        "max_age": Option("duration", "The objective: the same as `crit`."),
+        "max_age": Option("duration", "Maximum age of the newest good backup. Same as `crit`."),
         "verified_within": Option(
             "duration",
-            "The newest good backup must have been read completely within this time (`backup_info` with"
-            " `verify: full`).",
+            (
+                "Time within which the newest good backup must have been read completely (`backup_info` with "
+                "`verify: full`)."
+            ),
         ),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("s", "Time since the newest good backup was made, or last found to equal the data."),
+        Limit("s", "Time since the newest good backup was made or last confirmed to equal the data."),
     )
     ON_TIMEOUT = UNKNOWN
 

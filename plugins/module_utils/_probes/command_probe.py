@@ -34,26 +34,27 @@ _UNITS = {
 
 class CommandProbe(BaseProbe):
     SUMMARY = (
-        "Runs a program and takes its exit status as monitoring plugins mean it: 0 ok, 1 warning, 2 critical, 3"
-        " (and all others)"
-        " unknown. What stands behind a `|` in its output becomes metrics. It runs in check mode, too: it must"
-        " only look."
+        "Runs a program and interprets its exit status like that of a monitoring plugin: 0 ok, 1 warning,"
+        " 2 critical, 3 (and all others) unknown. Performance data after a `|` in its output becomes "
+        "metrics. The program also runs in check mode, so it must not modify anything."
     )
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "argv": Option("list", "The program and its arguments; there is no shell."),
-        "command": Option("text", "The same as one line, with quotes where an argument has spaces."),
-        "chdir": Option("path", "Directory to run it in.", "/"),
-        "environment": Option(
-            "mapping", "Variables of its environment, for secrets, too: their values show nowhere.", secret=True
+        "argv": Option("list", "The program and its arguments. It is not run in a shell."),
+        "command": Option(
+            "text", ("The program and its arguments in one line, with quotes around arguments that contain spaces.")
         ),
-        "value": Option("text", "The label in the performance data that is the value."),
+        "chdir": Option("path", "Working directory of the program.", "/"),
+        "environment": Option(
+            "mapping", "Environment variables. They can contain secrets, as their values are never shown.", secret=True
+        ),
+        "value": Option("text", "Label of the performance data to use as the value."),
         "exit_codes": Option(
-            "ranges", "Exit statuses that are ok, whatever else they would mean; all others are critical."
+            "ranges", "Exit statuses that are ok, overriding their usual meaning. All others are critical."
         ),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("", "The number called `value`, in the unit that the program says."),
-        Limit("s", "Time that the program takes.", name="time"),
+        Limit("", "The performance data named by `value`, in the unit reported by the program."),
+        Limit("s", "Run time of the program.", name="time"),
     )
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:

@@ -26,29 +26,31 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 class ContainerProbe(BaseProbe):
     SUMMARY = (
-        "Asks the API of Docker or Podman, on its socket, for a container's state, health and restarts; without"
-        " `container`,"
-        " whether the engine answers and no container is unhealthy."
+        "Queries the API of Docker or Podman for the state, health and restarts of a container. Without "
+        "`container`, checks that the engine responds and no container is unhealthy."
     )
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "container": Option("text", "Name or id."),
+        "container": Option("text", "Name or ID of the container."),
         "socket": Option(
-            "path", "The API's socket. The default is the first that is there of Docker's and (root's) Podman's own."
+            "path", ("Socket of the API. The default is the first existing one of the sockets of Docker and (rootful) "
+"Podman.")
         ),
         "state": Option(
-            "list", "The states that are good.", ["running"],
+            "list", "States that are ok.", ["running"],
             choices=("created", "running", "paused", "restarting", "removing", "exited", "dead"),
         ),
         "health": Option(
-            "text", "`required`: it must have a health check, and be healthy. `optional`: if it has one, it"
-                    " must be healthy."
-            " `ignored`: it does not matter.", "optional", choices=("required", "optional", "ignored"),
+            "text",
+            "`required`: the container must have a health check and be healthy. `optional`: if it has a health check,"
+            " it must be healthy. `ignored`: the health check is ignored.",
+            "optional",
+            choices=("required", "optional", "ignored"),
         ),
-        "image": Option("regular expression", "What must be found in the name of its image."),
+        "image": Option("regular expression", "Pattern that the image name must match."),
     }  # fmt: skip
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("count", "Restarts by the engine since the container was created.", warn=3, crit=10),
-        Limit("s", "Time since it was started.", BELOW, name="age"),
+        Limit("s", "Time since the container was started.", BELOW, name="age"),
     )
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:

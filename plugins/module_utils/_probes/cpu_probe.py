@@ -18,14 +18,16 @@ _FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"
 
 
 class CpuProbe(BaseProbe):
-    SUMMARY = "Measures the use of all CPUs together over an interval. For the load average see `load`."
-    OPTIONS: ClassVar[Mapping[str, Option]] = {"duration": Option("duration", "The interval, at most 60s.", "1s")}
+    SUMMARY = "Measures the usage of all CPUs over an interval. For the load average, see `load`."
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "duration": Option("duration", ("Length of the interval, at most 60s."), "1s")
+    }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("percent", "Time that is neither idle nor spent waiting for disks.", warn=90),
-        Limit("percent", "Time in programs.", name="user"),
-        Limit("percent", "Time in the kernel.", name="system"),
+        Limit("percent", "Time that is neither idle nor spent waiting for disks (CPU usage).", warn=90),
+        Limit("percent", "Time spent in user space.", name="user"),
+        Limit("percent", "Time spent in the kernel.", name="system"),
         Limit("percent", "Time spent waiting for disks.", name="iowait"),
-        Limit("percent", "Time that the hypervisor gave to other machines.", name="steal"),
+        Limit("percent", "Time that the hypervisor assigned to other machines.", name="steal"),
     )
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:

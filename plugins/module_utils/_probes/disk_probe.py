@@ -16,21 +16,25 @@ from .mounts import Mounts
 
 class DiskProbe(BaseProbe):
     SUMMARY = (
-        "Looks at the file system that a path lies on, as an unprivileged user sees it (as `df` does). With"
-        " thresholds for what"
-        " is free and none for what is used, the defaults for what is used do not count."
+        "Checks the file system that contains a path, as seen by an unprivileged user (as `df` does). If "
+        "thresholds are set for free space but not for used space, the defaults for used space do not "
+        "apply."
     )
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "path": Option("path", "Any path on the file system.", required=True),
+        "path": Option("path", "A path on the file system.", required=True),
         "mounted": Option(
             "boolean",
-            "Whether `path` must be (or must not be) a mount point. Without it, the path of a file system that is not"
-            " mounted reports the one that it lies on.",
+            (
+                "Whether `path` must be (or must not be) a mount point. If not set, and the file system is not "
+                "mounted, the file system that contains the mount point is checked."
+            ),
         ),
         "writable": Option(
             "boolean",
-            "Whether the file system must be writable (or read-only). By default one that was mounted writable and that"
-            " the kernel has made read-only, as it does after errors, is critical.",
+            (
+                "Whether the file system must be writable (or read-only). By default, a file system that was "
+                "mounted writable and that the kernel has made read-only, as it does after errors, is critical."
+            ),
         ),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (

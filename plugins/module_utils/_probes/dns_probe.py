@@ -26,19 +26,23 @@ _AGAIN = 1.0  # seconds after which a datagram is taken for lost
 
 
 class DnsProbe(BaseProbe):
-    SUMMARY = "Asks a name server for a name, over UDP, and over TCP where the answer is too long for that."
+    SUMMARY = "Queries a name server over UDP, or over TCP if the response is too long for UDP."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "query": Option("text", "The name to ask for.", required=True),
-        "server": Option("text", "Address of the name server; the default is the first of `/etc/resolv.conf`."),
-        "port": Option("port", "Its port.", 53),
-        "record": Option("text", "Type of record.", "A", choices=tuple(_TYPES)),
+        "query": Option("text", "Name to query.", required=True),
+        "server": Option("text", ("Address of the name server. The default is the first one in `/etc/resolv.conf`.")),
+        "port": Option("port", "Port of the server.", 53),
+        "record": Option("text", "Record type.", "A", choices=tuple(_TYPES)),
         "expect": Option(
-            "list", "Values that must be among the answers: addresses, names, texts; of MX `10 mail.example.com`."
+            "list",
+            (
+                "Values that must be among the answers: addresses, names or texts. For MX, for example `10 "
+                "mail.example.com`."
+            ),
         ),
-        "count": Option("ranges", "How many answers are good.", ["1-1000"]),
-        "rcode": Option("text", "The response code that is good.", "NOERROR", choices=("NOERROR", *_CODES.values())),
+        "count": Option("ranges", "Number of answers that is ok.", ["1-1000"]),
+        "rcode": Option("text", "Response code that is ok.", "NOERROR", choices=("NOERROR", *_CODES.values())),
     }
-    LIMITS: ClassVar[tuple[Limit, ...]] = (Limit("s", "Time until the answer."),)
+    LIMITS: ClassVar[tuple[Limit, ...]] = (Limit("s", "Response time."),)
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         super().__init__(options, limits)

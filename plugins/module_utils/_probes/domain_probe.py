@@ -46,14 +46,15 @@ class Registration(NamedTuple):
 
 class DomainProbe(BaseProbe):
     SUMMARY = (
-        "Asks the registry for the days until the registration of a domain expires: with RDAP, or WHOIS where the"
-        " registry has no RDAP. Registries limit requests: once a day is enough."
+        "Queries the registry for the number of days until the registration of a domain expires, with "
+        "RDAP, or with WHOIS if the registry does not support RDAP. Registries limit requests. One check "
+        "per day is sufficient."
     )
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "domain": Option("text", "The registered domain, without names below it: `example.com`.", required=True),
-        "rdap_url": Option("url", "Base URL of the RDAP server. The default is in IANA's list."),
-        "whois_server": Option("text", "A WHOIS server to ask instead, `HOST` or `HOST:PORT`."),
-        "bootstrap_url": Option("url", "The list of RDAP servers (RFC 9224).", _BOOTSTRAP),
+        "domain": Option("text", "The registered domain without subdomains, for example `example.com`.", required=True),
+        "rdap_url": Option("url", "Base URL of the RDAP server. The default is taken from the list of IANA."),
+        "whois_server": Option("text", "WHOIS server to query instead, as `HOST` or `HOST:PORT`."),
+        "bootstrap_url": Option("url", "URL of the list of RDAP servers (RFC 9224).", _BOOTSTRAP),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (Limit("days", "Days until the registration expires.", BELOW, 30, 7),)
     ON_TIMEOUT = UNKNOWN

@@ -14,22 +14,22 @@ from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFai
 
 
 class DynamodbProbe(BaseProbe):
-    SUMMARY = "Asks DynamoDB for the state of a table and of its indexes. Needs boto3."
+    SUMMARY = "Queries DynamoDB for the state of a table and its indexes. Requires boto3."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "table": Option("text", "The table.", required=True),
-        "region": Option("text", "Region. The default is that of the environment."),
-        "endpoint_url": Option("url", "Another server than AWS' own, for tests."),
-        "access_key": Option("text", "Access key. The default is what boto3 finds.", secret=True),
+        "table": Option("text", "Name of the table.", required=True),
+        "region": Option("text", "AWS region. The default is that of the environment."),
+        "endpoint_url": Option("url", "URL of a server other than that of AWS, for tests."),
+        "access_key": Option("text", "Access key. If not set, boto3 looks up credentials as usual.", secret=True),
         "secret_key": Option("text", "Secret key.", secret=True),
         "session_token": Option("text", "Session token.", secret=True),
         "pitr": Option("boolean", "Whether point-in-time recovery must be on (or off)."),
         "deletion_protection": Option("boolean", "Whether deletion protection must be on (or off)."),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("s", "Time of the answer."),
+        Limit("s", "Response time."),
         Limit(
             "s",
-            "With point-in-time recovery: how old the latest restorable time is.",
+            "With point-in-time recovery: age of the latest restorable time.",
             warn=600,
             crit=1800,
             name="restorable",

@@ -24,33 +24,34 @@ _ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 
 class FileProbe(BaseProbe):
     SUMMARY = (
-        "Looks at a file, or at those files of a directory whose names match a pattern. Links are not"
-        " followed into directories."
+        "Checks a file, or the files of a directory whose names match a pattern. Links to directories are not followed."
     )
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "path": Option("path", "The file or directory.", required=True),
-        "pattern": Option("text", "Of a directory: which files count, for example `*.log`.", "*"),
-        "recurse": Option("boolean", "Of a directory: whether those below it count as well.", False),
+        "path": Option("path", "Path of the file or directory.", required=True),
+        "pattern": Option("text", "For a directory: glob of the files to consider, for example `*.log`.", "*"),
+        "recurse": Option("boolean", "For a directory: whether to also consider files in its subdirectories.", False),
         "state": Option(
             "text",
-            "What must be there. With `absent` nothing may be (no file in the directory may match).",
+            ("Whether the file must exist. With `absent`, it must not exist (no file in the directory may match)."),
             "present",
             choices=("present", "absent"),
         ),
-        "min_size": Option("size", "The least size, of all files together."),
-        "max_size": Option("size", "The largest size, of all files together."),
-        "count": Option("ranges", "How many files are good, for example `1-100`."),
-        "checksum": Option("text", "Of a file: its SHA-256, or MD5, SHA-1 or SHA-512, in hex."),
-        "contains": Option("regular expression", "Of a file: what must be found in a line of it."),
+        "min_size": Option("size", "Minimum total size of all files."),
+        "max_size": Option("size", "Maximum total size of all files."),
+        "count": Option("ranges", "Number of files that is ok, for example `1-100`."),
+        "checksum": Option("text", "For a file: its SHA-256, MD5, SHA-1 or SHA-512 digest in hexadecimal."),
+        "contains": Option("regular expression", "For a file: pattern that one of its lines must match."),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit(
             "s",
-            "Age of the newest file, by its modification time; of one that is dated in the future, by the time of its"
-            " last change as the host counts it (ctime).",
+            (
+                "Age of the newest file, by its modification time. If that is in the future, by the time of its "
+                "last change according to the host (ctime)."
+            ),
         ),
-        Limit("s", "Age of the oldest file, for queues that are stuck.", name="oldest"),
-        Limit("bytes", "Size of all files together.", name="size"),
+        Limit("s", "Age of the oldest file, to detect stuck queues.", name="oldest"),
+        Limit("bytes", "Total size of all files.", name="size"),
         Limit("count", "Number of files.", name="files"),
     )
     searches = True

@@ -33,23 +33,26 @@ AGENT = "day2.ops health_check"
 
 # What everything needs that speaks HTTP as a client of an application.
 REQUEST_OPTIONS = {
-    "url": Option(
-        "url", "What to ask for. A password in it, and the values of its query, show nowhere.", required=True
-    ),
-    "headers": Option("mapping", "Headers to send. Their values show nowhere.", secret=True),
-    "username": Option("text", "For basic authentication."),
-    "password": Option("text", "For basic authentication.", secret=True),
+    "url": Option("url", "URL to request. Passwords and query values in it are never shown.", required=True),
+    "headers": Option("mapping", "Headers to send. Their values are never shown.", secret=True),
+    "username": Option("text", "User name for basic authentication."),
+    "password": Option("text", "Password for basic authentication.", secret=True),
     "token": Option("text", "Sent as `Authorization: Bearer`.", secret=True),
     "validate_certs": Option(
-        "boolean", "Whether the server's certificate must be trusted, and be for that name.", True
+        "boolean", "Whether the certificate of the server must be trusted and valid for the name.", True
     ),
-    "ca": Option("path", "A file with the certificates of those who may have signed it; the default is the system's."),
-    "client_certificate": Option("path", "A file with our own certificate (PEM)."),
-    "client_key": Option("path", "A file with its private key, if it is not in the same."),
-    "socket": Option("path", "Unix socket to connect to instead of the URL's host."),
+    "ca": Option("path", "File with the certificates of trusted CAs. The default is that of the system."),
+    "client_certificate": Option("path", "File with the client certificate (PEM)."),
+    "client_key": Option(
+        "path", ("File with the private key of the client certificate, if it is not in the same file.")
+    ),
+    "socket": Option("path", "Unix socket to connect to instead of the host in the URL."),
     "proxy": Option("url", "Proxy to use, `http://[USER:PASSWORD@]HOST:PORT`. Proxies of the environment are ignored."),
     "family": FAMILY,
-    "server_name": Option("text", "The name to ask for and to expect in the certificate, if it is not the URL's."),
+    "server_name": Option(
+        "text",
+        ("Server name to request (SNI) and to expect in the certificate, if it differs from the host in the URL."),
+    ),
 }
 
 
@@ -97,34 +100,37 @@ def route_from(options: Mapping[str, Any]) -> Route:
 
 
 class HttpProbe(BaseProbe):
-    SUMMARY = "Asks for a URL, without the proxies that the environment may name."
+    SUMMARY = "Requests a URL. Proxies set in the environment are ignored."
     OPTIONS: ClassVar[Mapping[str, Option]] = dict(
         REQUEST_OPTIONS,
         method=Option("text", "Method of the request.", "GET"),
         body=Option("text", "Body of the request.", secret=True),
-        redirects=Option("count", "How many redirects are followed. With 0 the first answer is what counts.", 5),
-        status=Option("ranges", "The status codes that are good, for example `200-299` or `[200, 401]`.", ["200-299"]),
-        body_matches=Option("regular expression", "What must be found in the body."),
-        body_not_matches=Option("regular expression", "What must not be found in the body."),
-        json=Option("list of mappings", "What must hold for the body as JSON. " + ASSERTION_HELP),
-        ratio=Option("list of mappings", "Two numbers in the body as JSON. " + RATIO_HELP),
-        final_url=Option("regular expression", "Pattern that the final URL must match, after all redirects."),
+        redirects=Option("count", ("Maximum number of redirects to follow. With 0, the first response is checked."), 5),
+        status=Option("ranges", "Status codes that are ok, for example `200-299` or `[200, 401]`.", ["200-299"]),
+        body_matches=Option("regular expression", "Pattern that the body must match."),
+        body_not_matches=Option("regular expression", "Pattern that the body must not match."),
+        json=Option("list of mappings", "Conditions on the body as JSON. " + ASSERTION_HELP),
+        ratio=Option("list of mappings", "Ratio of two numbers in the body as JSON. " + RATIO_HELP),
+        final_url=Option("regular expression", "Pattern that the final URL, after all redirects, must match."),
         response_headers=Option(
             "mapping of regular expressions",
-            "Headers that the answer must have, each with a pattern that one of its values must match.",
+            "Headers that the response must have, each with a pattern that one of its values must match.",
         ),
         response_headers_not_match=Option(
-            "mapping of regular expressions", "Headers with a pattern that none of their values may match."
+            "mapping of regular expressions", "Headers, each with a pattern that none of its values may match."
         ),
         max_body=Option(
             "size",
-            "A body that is longer is critical. Only what is looked at is kept in memory, and decoded (gzip, deflate).",
+            (
+                "Maximum size of the body. A longer body is critical. The body is decoded (gzip, deflate) and "
+                "kept in memory only if it is checked."
+            ),
             "1M",
         ),
     )
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("s", "Time from the beginning to the end of the body, redirects included."),
-        Limit("percent", "With `ratio`: the largest part.", crit=10.0, name="ratio"),
+        Limit("s", "Total time of the request up to the end of the body, including redirects."),
+        Limit("percent", "With `ratio`: the largest ratio.", crit=10.0, name="ratio"),
     )
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
@@ -206,7 +212,7 @@ class HttpProbe(BaseProbe):
 
 
 class HttpsProbe(HttpProbe):
-    SUMMARY = "As `http`, for a URL that is https; redirects may not leave it."
+    SUMMARY = "Like `http`, for an https URL. Redirects to other protocols are not allowed."
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         super().__init__(options, limits)

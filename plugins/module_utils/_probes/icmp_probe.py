@@ -24,14 +24,14 @@ _PAUSE = 0.2  # seconds between two pings: nobody may flood
 
 
 class IcmpProbe(BaseProbe):
-    SUMMARY = "Sends pings, where the host permits it: to root, or to groups in `net.ipv4.ping_group_range`."
+    SUMMARY = "Sends pings. Requires root, or a group in `net.ipv4.ping_group_range`."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "host": Option("text", "Name or address.", required=True),
-        "packets": Option("count", "How many are sent, at most 20.", 3),
+        "packets": Option("count", "Number of packets to send, at most 20.", 3),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("s", "Mean time until the answer."),
-        Limit("percent", "Lost packets.", warn=0, crit=60, name="loss"),
+        Limit("s", "Mean round-trip time."),
+        Limit("percent", "Packet loss.", warn=0, crit=60, name="loss"),
     )
 
     def run(self, deadline: Deadline) -> Finding:

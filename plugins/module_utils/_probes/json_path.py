@@ -39,14 +39,14 @@ ASSERTION = {
     "count": Option("ranges", ""),
 }
 ASSERTION_HELP = (
-    "Each has a `path`, and what must hold for every value there: `equals`, `matches` (a regular expression),"
-    " `min`, `max` (a number may arrive as text);"
-    " or for how many there are: `count`, for example `1-10`. With a path alone, something must be there."
+    "Each has a `path`, and conditions for every value at that path: `equals`, `matches` (a regular expression),"
+    " `min`, `max` (numbers can also be given as text in the data);"
+    " or for the number of values: `count`, for example `1-10`. Without conditions, the path must exist."
 )
 RATIO = {"part": Option("text", "", required=True), "whole": Option("text", "", required=True)}
 RATIO_HELP = (
-    "`part` and `whole` are paths to numbers, or with `*` to as many of both; what is measured is the largest"
-    " part in percent"
+    "`part` and `whole` are paths to numbers or, with `*`, to equally many numbers each. The value is the largest"
+    " part as a percentage"
     ' of its whole, for example `{part: "*.failure_count", whole: "*.checkout_count"}`.'
 )
 

@@ -21,22 +21,22 @@ from .json_path import ASSERTION_HELP, RATIO_HELP, assertion_patterns, parse_ass
 
 class JsonProbe(BaseProbe):
     SUMMARY = (
-        "Reads a JSON document of any size, in a few megabytes of memory. With `json` or `ratio` it is"
-        " held in memory as a whole."
+        "Reads a JSON document of any size in a few megabytes of memory. With `json` or `ratio`, the "
+        "whole document is loaded into memory."
     )
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "path": Option("path", "The document.", required=True),
+        "path": Option("path", "Path of the document.", required=True),
         "collections": Option(
             "mapping of ranges",
-            "Names of top-level keys, and how many records each has, for example `{machines: 1-1000}`.",
+            "Top-level keys and the number of records that is ok for each, for example `{machines: 1-1000}`.",
         ),
-        "json": Option("list of mappings", "What must hold for the document. " + ASSERTION_HELP),
-        "ratio": Option("list of mappings", "Two numbers in the document. " + RATIO_HELP),
-        "max_size": Option("size", "With `json` or `ratio`: the largest document that is read.", "64M"),
+        "json": Option("list of mappings", "Conditions on the document. " + ASSERTION_HELP),
+        "ratio": Option("list of mappings", "Ratio of two numbers in the document. " + RATIO_HELP),
+        "max_size": Option("size", "With `json` or `ratio`: maximum size of the document.", "64M"),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("count", "Records in all collections.", BELOW),
-        Limit("percent", "With `ratio`: the largest part.", crit=10.0, name="ratio"),
+        Limit("count", "Number of records in all collections.", BELOW),
+        Limit("percent", "With `ratio`: the largest ratio.", crit=10.0, name="ratio"),
     )
     ON_TIMEOUT = UNKNOWN
 

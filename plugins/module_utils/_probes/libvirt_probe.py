@@ -18,18 +18,18 @@ _STATES = ("running", "idle", "paused", "in shutdown", "shut off", "crashed", "p
 
 
 class LibvirtProbe(BaseProbe):
-    SUMMARY = "Connects to libvirt, and looks at domains, storage pools and networks. Needs `virsh`."
+    SUMMARY = "Connects to libvirt and checks domains, storage pools and networks. Requires `virsh`."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "uri": Option("text", "What to connect to, for example `qemu+ssh://HOST/system`.", "qemu:///system"),
-        "domains": Option("list", "Domains that must be there, and be in `state`."),
-        "state": Option("list", "The states of `domains` that are good.", ["running"], choices=_STATES),
+        "uri": Option("text", "Connection URI, for example `qemu+ssh://HOST/system`.", "qemu:///system"),
+        "domains": Option("list", "Domains that must exist and be in one of the states of `state`."),
+        "state": Option("list", "States of `domains` that are ok.", ["running"], choices=_STATES),
         "pools": Option("list", "Storage pools that must be active."),
         "networks": Option("list", "Networks that must be active."),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("count", "Running domains.", BELOW),
         Limit("percent", "Used space of the fullest of `pools`.", warn=80, crit=90, name="pool"),
-        Limit("s", "Time of connecting and listing.", name="time"),
+        Limit("s", "Time to connect and list.", name="time"),
     )
 
     def run(self, deadline: Deadline) -> Finding:

@@ -24,25 +24,27 @@ _DRAIN = 0.1  # of the check's time is kept for the report
 
 class LoadTestProbe(BaseProbe):
     SUMMARY = (
-        "Asks for a URL at a steady rate for a short time. A request's time counts from the moment at which it"
-        " was due, so that a"
-        " server that stalls is seen by all that had to wait. `timeout` is the time after `duration`."
+        "Requests a URL at a constant rate for a short time. The time of a request is measured from the "
+        "moment at which it was due, so that a stalled server affects all requests that had to wait. "
+        "`timeout` starts after `duration`."
     )
     OPTIONS: ClassVar[Mapping[str, Option]] = dict(
         REQUEST_OPTIONS,
         method=Option("text", "Method of the requests.", "GET"),
         body=Option("text", "Body of the requests.", secret=True),
-        status=Option("ranges", "The status codes that are good.", ["200-299"]),
-        rate=Option("number", "Requests a second, at most 1000.", 10),
-        duration=Option("duration", "For how long, at most 60s.", "5s"),
-        connections=Option("count", "How many connections there are at most, up to 64.", 16),
+        status=Option("ranges", "Status codes that are ok.", ["200-299"]),
+        rate=Option("number", "Requests per second, at most 1000.", 10),
+        duration=Option("duration", "Duration of the test, at most 60s.", "5s"),
+        connections=Option("count", "Maximum number of connections, at most 64.", 16),
     )
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("s", "95th percentile of the requests' times."),
+        Limit("s", "95th percentile of the request times."),
         Limit("s", "99th percentile.", name="p99"),
         Limit("s", "Median.", name="p50"),
-        Limit("", "Answers a second that were achieved. By default a warning below 90% of `rate`.", BELOW, name="rate"),
-        Limit("percent", "Requests that failed, or had another status.", warn=1, crit=5, name="errors"),
+        Limit(
+            "", "Achieved responses per second. By default, less than 90% of `rate` is a warning.", BELOW, name="rate"
+        ),
+        Limit("percent", "Requests that failed or returned another status.", warn=1, crit=5, name="errors"),
     )
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:

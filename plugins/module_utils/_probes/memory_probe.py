@@ -23,10 +23,12 @@ def read_meminfo() -> dict[str, int]:
 
 
 class MemoryProbe(BaseProbe):
-    SUMMARY = "How much of the memory is in use: all that programs could not get without swapping (as `free` has it)."
+    SUMMARY = (
+        "Checks memory usage. Memory counts as used if programs cannot get it without swapping (as reported by `free`)."
+    )
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("percent", "Used memory.", warn=90, crit=95),
-        Limit("bytes", "Memory that programs can still get.", BELOW, name="available"),
+        Limit("bytes", "Memory available to programs.", BELOW, name="available"),
     )
 
     def run(self, deadline: Deadline) -> Finding:
@@ -41,7 +43,7 @@ class MemoryProbe(BaseProbe):
 
 
 class SwapProbe(BaseProbe):
-    SUMMARY = "How much of the swap space is in use; a host without any is fine."
+    SUMMARY = "Checks swap usage. A host without swap space is ok."
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("percent", "Used swap space.", warn=50, crit=80),
         Limit("bytes", "Free swap space.", BELOW, name="free"),
@@ -63,13 +65,11 @@ class SwapProbe(BaseProbe):
 
 
 class LoadProbe(BaseProbe):
-    SUMMARY = (
-        "The load average, for each CPU that the host has. For the use of CPUs see `cpu`, for requests `load_test`."
-    )
+    SUMMARY = "Checks the load average per CPU. For CPU usage, see `cpu`. For load tests, see `load_test`."
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("", "Load of the last 5 minutes, divided by the number of CPUs.", warn=2, crit=4),
-        Limit("", "The same of the last minute.", name="load1"),
-        Limit("", "The same of the last 15 minutes.", name="load15"),
+        Limit("", "Load average of the last 5 minutes, divided by the number of CPUs.", warn=2, crit=4),
+        Limit("", "The same for the last minute.", name="load1"),
+        Limit("", "The same for the last 15 minutes.", name="load15"),
     )
 
     def run(self, deadline: Deadline) -> Finding:

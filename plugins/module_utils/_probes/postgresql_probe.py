@@ -16,57 +16,70 @@ from .postgresql_state import age, replication, row, sessions
 
 # Where and as whom to connect; what is not given, libpq takes from its environment.
 CONNECTION: Mapping[str, Option] = {
-    "host": Option("text", "Name or address, or the directory of a Unix socket. The default is libpq's."),
-    "port": Option("port", "Port. The default is libpq's."),
-    "database": Option("text", "Database. The default is libpq's."),
-    "username": Option("text", "User. The default is libpq's."),
+    "host": Option("text", ("Host name or address, or the directory of a Unix socket. The default is that of libpq.")),
+    "port": Option("port", "Port. The default is that of libpq."),
+    "database": Option("text", "Database. The default is that of libpq."),
+    "username": Option("text", "User. The default is that of libpq."),
     "password": Option("text", "Password.", secret=True),
     "sslmode": Option(
         "text",
-        "Whether to speak TLS, in libpq's words.",
+        "TLS mode, as in libpq.",
         choices=("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
     ),
-    "ca": Option("path", "Who may have signed the server's certificate (libpq's sslrootcert)."),
+    "ca": Option("path", "File with the certificates of trusted CAs (sslrootcert in libpq)."),
 }
 _LIBPQ = {"database": "dbname", "username": "user", "ca": "sslrootcert"}
 
 
 class PostgresqlProbe(BaseProbe):
     SUMMARY = (
-        "Connects to a PostgreSQL database, and looks at replication, replication slots, transactions, dead rows and"
-        " connections. A primary that is read-only is critical. What the user may not see is unknown, and the message"
-        " has the GRANT that helps (pg_monitor). Requires psycopg 3.1 or later."
+        "Connects to a PostgreSQL database and checks replication, replication slots, transactions, dead "
+        "rows and connections. A primary that is read-only is critical. Values that the user has no "
+        "permission to see are unknown, and the message contains the required GRANT (pg_monitor). "
+        "Requires psycopg 3.1 or later."
     )
     OPTIONS: ClassVar[Mapping[str, Option]] = dict(
         CONNECTION,
-        role=Option("text", "What it must be.", choices=("primary", "standby")),
-        replicas=Option("ranges", "Of a primary: how many connected standbys are good."),
-        query=Option("text", "A SELECT of one number, which is the value. It runs in a transaction that only reads."),
+        role=Option("text", "Required role of the server.", choices=("primary", "standby")),
+        replicas=Option("ranges", "For a primary: number of connected standbys that is ok."),
+        query=Option(
+            "text",
+            ("A SELECT that returns one number, which is used as the value. It runs in a read-only transaction."),
+        ),
     )
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("", "The number that `query` selects."),
-        Limit("s", "Time of connecting.", name="connect"),
+        Limit("", "The number returned by `query`."),
+        Limit("s", "Time to connect.", name="connect"),
         Limit(
             "s",
-            "Replication lag: of a standby its own, of a primary that of the worst standby.",
+            "Replication lag of the standby or, for a primary, of its worst standby.",
             warn=30,
             crit=300,
             name="lag",
         ),
-        Limit("bytes", "Of a primary: WAL that the worst standby has not replayed.", name="lag_bytes"),
+        Limit("bytes", "For a primary: WAL that its worst standby has not replayed.", name="lag_bytes"),
         Limit("bytes", "WAL that an inactive replication slot retains.", warn=2**30, crit=10 * 2**30, name="slot_wal"),
-        Limit("s", "Age of the oldest transaction of a client.", warn=600, crit=3600, name="transaction"),
-        Limit("percent", "Dead rows of the worst table that has at least 1000.", warn=30, crit=60, name="dead_rows"),
+        Limit("s", "Age of the oldest client transaction.", warn=600, crit=3600, name="transaction"),
         Limit(
             "percent",
-            "Used connections of those that are not reserved (`max_connections` less the reserved ones).",
+            "Dead rows in the worst table that has at least 1000 of them.",
+            warn=30,
+            crit=60,
+            name="dead_rows",
+        ),
+        Limit(
+            "percent",
+            (
+                "Used connections, as a percentage of those available to clients (`max_connections` minus "
+                "reserved connections)."
+            ),
             warn=80,
             crit=95,
             name="connections",
         ),
         Limit(
             "percent",
-            "Used transaction ids of those that are left before wraparound.",
+            "Used transaction IDs, as a percentage of those available before wraparound.",
             warn=50,
             crit=80,
             name="wraparound",

@@ -21,28 +21,27 @@ from .mounts import Mounts
 
 
 class ProcessProbe(BaseProbe):
-    SUMMARY = (
-        "Looks for processes; what is asked for holds for each, except memory and descriptors, which are"
-        " of all together."
-    )
+    SUMMARY = "Checks processes. Conditions apply to each process, except for memory and descriptors, which are totals."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "process": Option("text", "Name of the program, as `ps -o comm` has it (the kernel keeps 15 characters)."),
-        "pattern": Option("regular expression", "What must be found in the command line."),
-        "user": Option("text", "Whose they must be."),
-        "pid_file": Option("path", "A file that holds the process id."),
-        "count": Option("ranges", "How many are good.", ["1-1000000"]),
+        "process": Option("text", "Name of the program, as shown by `ps -o comm` (at most 15 characters)."),
+        "pattern": Option("regular expression", "Pattern that the command line must match."),
+        "user": Option("text", "User that the processes must belong to."),
+        "pid_file": Option("path", "File that contains the process ID."),
+        "count": Option("ranges", "Number of processes that is ok.", ["1-1000000"]),
         "cpu_duration": Option(
             "duration",
-            "Interval over which CPU use is measured, at most 60s. The default is 1s with `cpu_warn` or `cpu_crit`;"
-            " otherwise CPU use is not measured.",
+            (
+                "Interval over which CPU usage is measured, at most 60s. The default is 1s with `cpu_warn` or "
+                "`cpu_crit`. Otherwise, CPU usage is not measured."
+            ),
         ),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("bytes", "Resident memory of all together."),
-        Limit("count", "Open file descriptors of all together, where they can be seen.", name="descriptors"),
-        Limit("percent", "Open file descriptors of the one that is nearest to its limit.", name="descriptors_used"),
-        Limit("s", "Time since the youngest was started.", BELOW, name="age"),
-        Limit("percent", "Use of the processors by all together, in percent of one CPU (as `top` has it).", name="cpu"),
+        Limit("bytes", "Total resident memory of all processes."),
+        Limit("count", "Total open file descriptors of all processes, if they can be determined.", name="descriptors"),
+        Limit("percent", "Open file descriptors of the process that is closest to its limit.", name="descriptors_used"),
+        Limit("s", "Time since the most recently started process was started.", BELOW, name="age"),
+        Limit("percent", "Total CPU usage of all processes, in percent of one CPU (as in `top`).", name="cpu"),
     )
     searches = True
 

@@ -22,36 +22,44 @@ _MOST_ELEMENTS = 100  # of a list
 
 
 class RedisProbe(BaseProbe):
-    SUMMARY = (
-        "Pings a Redis (or Valkey) server, and looks at its memory, clients, cluster, replication and persistence."
-    )
+    SUMMARY = "Pings a Redis (or Valkey) server, and checks its memory, clients, cluster, replication and persistence."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "host": Option("text", "Name or address.", "127.0.0.1"),
         "port": Option("port", "Port.", 6379),
-        "socket": Option("path", "A Unix socket, instead of host and port."),
+        "socket": Option("path", "Unix socket to connect to instead of host and port."),
         "username": Option("text", "User (Redis 6 and later)."),
         "password": Option("text", "Password.", secret=True),
-        "tls": Option("boolean", "Whether to speak TLS.", False),
-        "validate_certs": Option("boolean", "With `tls`: whether the certificate must be trusted.", True),
-        "ca": Option("path", "With `tls`: who may have signed it; the default is the system's."),
-        "client_certificate": Option("path", "With `tls`: a file with our own certificate (PEM)."),
-        "client_key": Option("path", "With `tls`: a file with its private key, if it is not in the same."),
-        "role": Option("text", "What it must be.", choices=("primary", "replica")),
-        "replicas": Option("ranges", "Of a primary: how many connected replicas are good."),
+        "tls": Option("boolean", "Whether to use TLS.", False),
+        "validate_certs": Option(
+            "boolean", ("With `tls`: whether the certificate of the server must be trusted."), True
+        ),
+        "ca": Option(
+            "path", ("With `tls`: file with the certificates of trusted CAs. The default is that of the system.")
+        ),
+        "client_certificate": Option("path", "With `tls`: file with the client certificate (PEM)."),
+        "client_key": Option(
+            "path", ("With `tls`: file with the private key of the client certificate, if it is not in the same file.")
+        ),
+        "role": Option("text", "Required role of the server.", choices=("primary", "replica")),
+        "replicas": Option("ranges", "For a primary: number of connected replicas that is ok."),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("s", "Time of a PING, without connecting."),
+        Limit("s", "Time of a PING, not including the connection."),
         Limit(
             "percent",
-            "Used memory of `maxmemory`, where one is set and nothing is evicted.",
+            "Used memory, as a percentage of `maxmemory`, if that is set and nothing is evicted.",
             warn=80,
             crit=90,
             name="memory",
         ),
-        Limit("s", "Of a replica: time since it last heard of its primary.", warn=10, crit=60, name="lag"),
+        Limit("s", "For a replica: time since it last received data from its primary.", warn=10, crit=60, name="lag"),
         Limit("count", "Connected clients.", name="clients"),
         Limit(
-            "percent", "Connections of `maxclients`, those of replicas included.", warn=80, crit=95, name="clients_used"
+            "percent",
+            "Connections, including those of replicas, as a percentage of `maxclients`.",
+            warn=80,
+            crit=95,
+            name="clients_used",
         ),
     )
 

@@ -35,24 +35,25 @@ class Reference(NamedTuple):
 
 class ReferencesProbe(BaseProbe):
     SUMMARY = (
-        "Looks for records whose reference has no target: in a JSON document, a SQLite or a PostgreSQL"
-        " database. An empty"
-        " reference is none."
+        "Finds dangling references between records in a JSON document, an SQLite database or a PostgreSQL"
+        " database. Empty references are ignored."
     )
     OPTIONS: ClassVar[Mapping[str, Option]] = dict(
         {
             "store": Option("text", "Type of the store.", required=True, choices=("json", "postgresql", "sqlite")),
-            "path": Option("path", "Of json and sqlite: the file."),
+            "path": Option("path", "For json and sqlite: path of the file."),
             "references": Option(
                 "list of mappings",
-                "Each has `from` and `to`, both `COLLECTION.FIELD`, for example"
-                " `{from: machines.request_id, to: requests.request_id}`. In a JSON mapping `_key` is the key.",
+                (
+                    "List of mappings with `from` and `to`, both as `COLLECTION.FIELD`, for example `{from: "
+                    "machines.request_id, to: requests.request_id}`. In a JSON mapping, `_key` is the key."
+                ),
                 required=True,
             ),
         },
         **CONNECTION,
     )
-    LIMITS: ClassVar[tuple[Limit, ...]] = (Limit("count", "Records whose reference has no target.", crit=0),)
+    LIMITS: ClassVar[tuple[Limit, ...]] = (Limit("count", "Records with a dangling reference.", crit=0),)
     ON_TIMEOUT = UNKNOWN
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:

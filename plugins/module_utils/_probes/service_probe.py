@@ -20,16 +20,18 @@ _PROPERTIES = (
 
 
 class ServiceProbe(BaseProbe):
-    SUMMARY = "Asks systemd for the state of a unit, and how often it had to be restarted."
+    SUMMARY = "Queries systemd for the state of a unit and the number of its restarts."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "service": Option("text", "The unit; without a suffix it is a `.service`.", required=True),
-        "state": Option("list", "The states that are good, of `systemctl is-active`.", ["active"]),
-        "enabled": Option("boolean", "Whether it must (or must not) start with the host."),
-        "scope": Option("text", "Whose unit it is.", "system", choices=("system", "user")),
+        "service": Option("text", "Name of the unit. Without a suffix, `.service` is appended.", required=True),
+        "state": Option("list", "States that are ok, as reported by `systemctl is-active`.", ["active"]),
+        "enabled": Option("boolean", "Whether the unit must (or must not) be enabled to start at boot."),
+        "scope": Option(
+            "text", "Whether it is a unit of the system or of the user.", "system", choices=("system", "user")
+        ),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("count", "Restarts by systemd since the unit was started.", warn=3, crit=10),
-        Limit("bytes", "Memory of all its processes, where systemd counts it.", name="memory"),
+        Limit("bytes", "Memory of all processes of the unit, if systemd accounts for it.", name="memory"),
     )
 
     def run(self, deadline: Deadline) -> Finding:

@@ -61,7 +61,7 @@ def address(host: str, port: int) -> str:
 
 FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 FAMILY = Option(
-    "text", "Address family to use. By default all addresses of the name are tried.", choices=("ipv4", "ipv6")
+    "text", "Address family to use. By default, all addresses of the name are tried.", choices=("ipv4", "ipv6")
 )
 
 

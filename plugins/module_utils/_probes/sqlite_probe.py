@@ -18,23 +18,30 @@ _SHOWN = 3  # problems in a message
 
 
 class SqliteProbe(BaseProbe):
-    SUMMARY = "Opens a SQLite database read-only, beside whoever writes it, and lets SQLite check it."
+    SUMMARY = (
+        "Opens an SQLite database read-only, while other processes may write to it, and runs the checks of SQLite."
+    )
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "path": Option("path", "The database file.", required=True),
+        "path": Option("path", "Path of the database file.", required=True),
         "check": Option(
             "text",
-            "`quick` is PRAGMA quick_check; `full` compares indexes with their tables as well, and takes longer.",
+            ("`quick` runs PRAGMA quick_check. `full` also compares indexes with their tables, and takes longer."),
             "quick",
             choices=("quick", "full", "none"),
         ),
-        "schema_version": Option("ranges", "Values of PRAGMA user_version that are good."),
-        "query": Option("text", "A SELECT of one number, which is the value."),
+        "schema_version": Option("ranges", "Values of PRAGMA user_version that are ok."),
+        "query": Option("text", "A SELECT that returns one number, which is used as the value."),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("", "The number that `query` selects."),
-        Limit("percent", "Free pages of all: what VACUUM would give back.", warn=50, name="free_pages"),
+        Limit("", "The number returned by `query`."),
+        Limit(
+            "percent",
+            "Free pages, as a percentage of all pages. VACUUM would release them.",
+            warn=50,
+            name="free_pages",
+        ),
         Limit("bytes", "Size of the write-ahead log.", name="wal"),
-        Limit("s", "Time of the checks.", name="time"),
+        Limit("s", "Time taken by the checks.", name="time"),
     )
     ON_TIMEOUT = UNKNOWN
 

@@ -19,19 +19,25 @@ _MOST = 65536  # bytes of an answer that are looked at
 
 
 class TcpProbe(BaseProbe):
-    SUMMARY = "Connects to a port; may send something, and wait for what must come back."
+    SUMMARY = "Connects to a port. Can also send text and wait for an expected response."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "host": Option("text", "Name or address.", required=True),
         "port": Option("port", "Port.", required=True),
         "family": FAMILY,
-        "send": Option("text", "Text to send; `\\n` and the like in double quotes, as YAML has it.", secret=True),
-        "expect": Option("regular expression", "What must be found in what the other side says; it is waited for."),
-        "tls": Option("boolean", "Whether to speak TLS.", False),
-        "validate_certs": Option("boolean", "With `tls`: whether the certificate must be trusted.", True),
-        "ca": Option("path", "With `tls`: who may have signed it; the default is the system's."),
+        "send": Option(
+            "text", "Text to send. For escapes such as `\\n`, use a double-quoted YAML string.", secret=True
+        ),
+        "expect": Option("regular expression", "Pattern that the response must match. The check waits for it."),
+        "tls": Option("boolean", "Whether to use TLS.", False),
+        "validate_certs": Option(
+            "boolean", ("With `tls`: whether the certificate of the server must be trusted."), True
+        ),
+        "ca": Option(
+            "path", ("With `tls`: file with the certificates of trusted CAs. The default is that of the system.")
+        ),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("s", "Time until the connection stands, or until what is expected was said."),
+        Limit("s", "Time until the connection is established or the expected response is received."),
     )
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:

@@ -20,14 +20,14 @@ _AGAIN = 1.0
 
 
 class TimeProbe(BaseProbe):
-    SUMMARY = "Asks a time server (NTP) for the time and compares it with the host's clock."
+    SUMMARY = "Queries a time server (NTP) and compares the time with the clock of the host."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "server": Option("text", "Name or address of the time server.", required=True),
-        "port": Option("port", "Its port.", 123),
+        "port": Option("port", "Port of the server.", 123),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
-        Limit("s", "Offset of the host's clock, without its sign.", warn=0.5, crit=5),
-        Limit("s", "Time that the question and its answer took.", name="delay"),
+        Limit("s", "Absolute offset of the clock of the host.", warn=0.5, crit=5),
+        Limit("s", "Round-trip time of the query.", name="delay"),
     )
 
     def run(self, deadline: Deadline) -> Finding:

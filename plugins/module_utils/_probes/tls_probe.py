@@ -25,31 +25,35 @@ _STARTTLS = {
 
 class TlsProbe(BaseProbe):
     SUMMARY = (
-        "Looks at the certificates that a server sends: whether the first is trusted and for the name, and the days"
-        " until the first of all of them expires."
+        "Checks the certificates that a server sends: whether the first one is trusted and valid for the "
+        "name, and the number of days until any of them expires."
     )
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "host": Option("text", "Name or address.", required=True),
         "port": Option("port", "Port.", 443),
         "family": FAMILY,
-        "server_name": Option("text", "The name that it must be for, if that is not `host`."),
+        "server_name": Option("text", "Name that the certificate must be valid for, if it differs from `host`."),
         "validate_certs": Option(
             "boolean",
-            "Whether the certificate must be trusted, and for the name. Without it, only the days are looked at.",
+            ("Whether the certificate must be trusted and valid for the name. If false, only the expiry is checked."),
             True,
         ),
-        "ca": Option(
-            "path", "A file with the certificates of those who may have signed it; the default is the system's."
+        "ca": Option("path", "File with the certificates of trusted CAs. The default is that of the system."),
+        "client_certificate": Option("path", "File with the client certificate (PEM)."),
+        "client_key": Option(
+            "path", ("File with the private key of the client certificate, if it is not in the same file.")
         ),
-        "client_certificate": Option("path", "A file with our own certificate (PEM)."),
-        "client_key": Option("path", "A file with its private key, if it is not in the same."),
-        "starttls": Option("text", "The protocol that TLS is started from.", choices=tuple(sorted(_STARTTLS))),
+        "starttls": Option("text", "Protocol in which TLS is started.", choices=tuple(sorted(_STARTTLS))),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit(
-            "days", "Days until the certificate expires, or an intermediate one that the server sends.", BELOW, 21, 7
+            "days",
+            ("Days until the certificate, or an intermediate certificate that the server sends, expires."),
+            BELOW,
+            21,
+            7,
         ),
-        Limit("s", "Time of connection and handshake.", name="time"),
+        Limit("s", "Time to connect and complete the handshake.", name="time"),
     )
 
     def run(self, deadline: Deadline) -> Finding:

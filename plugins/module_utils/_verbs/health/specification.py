@@ -19,20 +19,26 @@ if TYPE_CHECKING:
 
 COMMON: dict[str, Option] = {
     "name": Option(
-        "text", "What it is called: in results, in depends_on, in the history. Unique in the task.", required=True
+        "text",
+        ("Name of the check in results, in depends_on and in the history. It must be unique in the task."),
+        required=True,
     ),
-    "type": Option("text", "What is checked, and how.", required=True, choices=tuple(sorted(PROBES))),
-    "timeout": Option("duration", "How long one try may take. The default is the task's."),
-    "retries": Option("count", "How many more tries there are while it is not ok. The default is the task's."),
-    "interval": Option("duration", "How long to wait before each further try. The default is the task's."),
-    "depends_on": Option(
-        "list", "Names of checks without which this one makes no sense: it is skipped when one fails."
+    "type": Option("text", "Type of the check.", required=True, choices=tuple(sorted(PROBES))),
+    "timeout": Option("duration", "Timeout for each attempt. The default is that of the task."),
+    "retries": Option(
+        "count", ("Number of additional attempts while the check is not ok. The default is that of the task.")
     ),
-    "weight": Option("number", "How much it counts in the score.", 1),
-    "quiet_until": Option("time", "Until then it raises no alarm. The default is the task's."),
-    "maintenance": Option("list of mappings", "Windows in which it raises no alarm, beside the task's."),
-    "cooldown": Option("duration", "For how long an alarm is not repeated. The default is the task's."),
-    "failures": Option("count", "How many bad runs in a row raise an alarm. The default is the task's."),
+    "interval": Option("duration", "Delay before each additional attempt. The default is that of the task."),
+    "depends_on": Option("list", "Names of checks that this check depends on. It is skipped if one of them fails."),
+    "weight": Option("number", "Weight in the score.", 1),
+    "quiet_until": Option("time", ("Time until which the check raises no alarm. The default is that of the task.")),
+    "maintenance": Option(
+        "list of mappings", ("Windows in which the check raises no alarm, in addition to those of the task.")
+    ),
+    "cooldown": Option("duration", ("Time during which an alarm is not repeated. The default is that of the task.")),
+    "failures": Option(
+        "count", ("Number of consecutive bad runs that raise an alarm. The default is that of the task.")
+    ),
 }
 _SHOWN = 50  # problems in one message
 
