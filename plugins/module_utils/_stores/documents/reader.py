@@ -21,8 +21,8 @@ from ..._core.workers import in_order
 from ..records.kinds import Summary
 from ..records.note import MEMBERS, VALUE
 from ..records.store import Info, Record
-from . import collections as json_collections
-from .collections import Found
+from . import contents as json_collections
+from .contents import Found
 from .duplicates import last_alone
 from .open import OpenDocument, open_document
 from .parts import Part, records_of

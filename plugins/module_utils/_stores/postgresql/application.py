@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .client import identifier
+from .column_types import Column
 from .ddl import qualified
-from .types import Column
 
 # Tables in which frameworks keep which version a schema has, and the columns that say so.
 VERSION_TABLES: Mapping[str, tuple[str, ...]] = {

@@ -21,9 +21,9 @@ from . import client as postgresql_client
 from . import staging as postgresql_staging
 from .application import VERSION_TABLES, Reference, Table, references, tables, versions
 from .client import connect, errors, identifier
+from .column_types import Codec, Column
 from .ddl import count_on
 from .staging import Difference, Staged
-from .types import Codec, Column
 
 _LOCK_TIMEOUT, _NOT_NULL, _CHECK = "55P03", "23502", "23514"
 

@@ -17,8 +17,8 @@ from ..._core.record_batches import BATCH, batches, digest_sum
 from ..records.store import Odd, Record, Refused
 from .application import Reference, Table
 from .client import identifier
+from .column_types import Codec, Column
 from .ddl import listed
-from .types import Codec, Column
 
 # Types whose equality is that of their text. Others are compared as text: 'a' may equal 'A', and json equals nothing.
 _COMPARABLE = frozenset(

@@ -18,7 +18,6 @@ from ..._core.fingerprint import attributes
 from ..._core.progress import Progress
 from ..base import Change
 from .check import count_rows
-from .copy import copy_database, fingerprint
 from .file import (
     Header,
     Unreadable,
@@ -32,6 +31,7 @@ from .file import (
     sqlite3,
     sqlite_errors,
 )
+from .file_copy import copy_database, fingerprint
 
 _BUSY = (5, 6)  # SQLITE_BUSY, SQLITE_LOCKED; sqlite3 has the names from Python 3.11 on
 

@@ -13,8 +13,8 @@ from ..._core import files
 from ..._core.collection import Collection
 from ..._core.errors import DamagedBackup, TargetError
 from ..base import Change, Copy, Restoration
-from .copy import digest_of
 from .file import SIDE_FILES, Header, check_side_files, holders, lstat, normalise, open_in
+from .file_copy import digest_of
 from .live import LiveRestoration, Present, find_present, put_whole
 from .new_file import NewFileRestoration, dress
 

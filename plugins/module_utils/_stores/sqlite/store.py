@@ -14,8 +14,8 @@ from ..._core import files
 from ..._core.errors import SourceError
 from ..base import Copy, Reader, Restoration, Sink, Snapshot
 from .check import default_check, inspecting
-from .copy import copy_database, fingerprint, stream
 from .file import PATIENCE, check_installed, check_magic, is_wal, normalise_file
+from .file_copy import copy_database, fingerprint, stream
 from .new_file import ownership
 
 _CHUNK = 1 << 20

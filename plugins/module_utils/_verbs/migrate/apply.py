@@ -25,7 +25,7 @@ from .checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identi
 from .compare import Comparison, compact, compare, delete, places_of, shown_key
 from .migrate import must_be_kept, saved, ways_back
 from .plan import Job, Plan, Request, check_as_planned, in_target
-from .profile import MODULUS, dangling
+from .profiles import MODULUS, dangling
 from .report import Check, Done, refusal
 from .way_back import THIS
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest
-from ..._stores.postgresql.types import Codec, Column, Given, codec
+from ..._stores.postgresql.column_types import Codec, Column, Given, codec
 from ..._stores.records.kinds import combined, kind_of
 from ..._stores.records.store import BOOLEAN, BYTES, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ
 from ..._stores.records.times import TimeOptions, interval_text, iso_class
-from .types import Wanted
+from .asked_types import Wanted
 
 # What `types` may name: the kind, the type in PostgreSQL where the kind does not say it, and the type that converts.
 _NAMED: Mapping[str, tuple[str, str, str]] = {

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, Optional
 from ..._core.errors import InvalidRequest, TargetError
 from ..._core.progress import Progress
 from ..._stores.postgresql.application import LEFT_ALONE, VERSION_TABLES, Table
+from ..._stores.postgresql.column_types import Codec, Column, Given, codec
 from ..._stores.postgresql.records import PostgresqlRecords
 from ..._stores.postgresql.schema import Put, SchemaTransaction
 from ..._stores.postgresql.staging import Staged
-from ..._stores.postgresql.types import Codec, Column, Given, codec
 from ..._stores.records.as_stored import as_stored
 from ..._stores.records.kinds import Kinds
 from ..._stores.records.note import without_place
@@ -27,13 +27,13 @@ from ..._stores.records.store import JSON, Field, Info, RecordStore, Reject, Sou
 from ..._stores.records.times import TimeOptions, zone_named
 from ..arguments import duration
 from .apply import add_rejects
+from .asked_types import Types, types_from
 from .compare import Comparison
 from .migrate import check_repository, dangles, saved, ways_of
 from .odd import Oddities
 from .plan import Job, Plan, Request, selected
-from .profile import MODULUS, Survey, dangling, survey
+from .profiles import MODULUS, Survey, dangling, survey
 from .report import Check, Done, report
-from .types import Types, types_from
 
 _LISTED = 20  # problems in a message; the details have all
 

@@ -26,7 +26,7 @@ from ..._stores.records.store import RecordStore, SourceStore
 from ..arguments import COMPRESSION, duration
 from .checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART, RESUME
 from .plan import Plan, Request, foreseen, look
-from .profile import Reference, dangling, parse_reference
+from .profiles import Reference, dangling, parse_reference
 from .report import refusal, report
 from .way_back import THIS
 

@@ -22,7 +22,7 @@ from ..._stores.sql.defaults import fitting
 from ..._stores.sql.schema import alike, check_fits, marked, names_a_key, shaped
 from .checkpoint import NEW, REFUSE, RESTART, RESUME, State, check_unfinished, identity_of, judge, states_of
 from .compare import LISTED, Comparison, compare, shown_key
-from .profile import Reference, Survey, survey
+from .profiles import Reference, Survey, survey
 from .typed import check, settled, typed
 
 

@@ -11,9 +11,9 @@ from typing import Optional
 from ..._core.errors import TargetError
 from ..._core.progress import Progress
 from ..._stores.postgresql.application import Table
+from ..._stores.postgresql.column_types import Codec, Column, Given, codec
 from ..._stores.postgresql.records import PostgresqlRecords
 from ..._stores.postgresql.schema import SchemaTransaction
-from ..._stores.postgresql.types import Codec, Column, Given, codec
 from ..._stores.records.store import JSON, Info, Odd, Record, RecordStore
 from ..._stores.records.times import TimeOptions
 

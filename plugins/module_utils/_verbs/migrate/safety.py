@@ -34,7 +34,7 @@ from ..space import check_space, size_of
 from .checkpoint import CREATED, DECLINED, EMPTY
 from .compare import compare, delete, places_of
 from .migrate import claim
-from .profile import MODULUS
+from .profiles import MODULUS
 from .way_back import WORDS, WayBack, newest_way_back, with_way, without_data
 
 

@@ -20,9 +20,9 @@ from ..._stores.records import store as record_store
 from ..._stores.records.kinds import Kinds, Summary
 from ..._stores.records.store import BOOLEAN, JSON, Info, Record, RecordStore, Refused, SourceStore, key_of
 from ..._stores.records.times import TimeOptions, zone_named
+from .asked_types import Types, types_from
 from .columns import BOOLEANS, Decision, Odd, Seen, class_of, inferred, mixed, wanted_type
 from .odd import Oddities, shown
-from .types import Types, types_from
 
 Converters = Mapping[str, Callable[[Any], Any]]
 Decisions = Mapping[tuple[str, str], Decision]

@@ -11,7 +11,12 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.types import Codec, Column, Given, codec
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.column_types import (
+    Codec,
+    Column,
+    Given,
+    codec,
+)
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.store import Refused
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.times import TimeOptions, zone_named
 

@@ -23,9 +23,9 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core import fingerprint as fingerprints
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import NoSpace, SourceError
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import copy as sqlite_copy
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.copy import copy_database, fingerprint
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import file_copy as sqlite_copy
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file import Header, Unreadable, normalise_file
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file_copy import copy_database, fingerprint
 
 SETTLED = 0.15  # seconds until attributes are trusted
 
@@ -387,7 +387,7 @@ READER = """
     import os, sys
     sys.path[:0] = sys.argv[3].split(os.pathsep)
     from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-    from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.copy import copy_database
+    from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file_copy import copy_database
     if os.geteuid() == 0:
         os.setgroups([]); os.setgid(65534); os.setuid(65534)
     print("ready", flush=True)
@@ -517,7 +517,7 @@ def test_a_killed_copy_leaves_the_source_alone(tmp_path: Path) -> None:
         import os, sys
         sys.path[:0] = sys.argv[3].split(os.pathsep)
         from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-        from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.copy import copy_database
+        from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file_copy import copy_database
         print("ready", flush=True)
         while True:
             copy_database(sys.argv[1], sys.argv[2], Progress())

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.times import TimeOptions
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.asked_types import Wanted
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.columns import (
     Odd,
     Seen,
@@ -25,7 +26,6 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.columns im
     wanted_type,
 )
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.odd import shown
-from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.types import Wanted
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
 
 
