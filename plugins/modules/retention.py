@@ -378,7 +378,10 @@ kept:
   returned: success
   sample: 100
 skipped_entries:
-  description: Entries that were due but are open for writing, and symbolic links that globs matched.
+  description:
+    - Entries that were due but are open for writing, and symbolic links that globs matched.
+    - Also entries to compress or archive with a file that consists almost entirely of holes (more than 64 GiB of them), as reading
+      it would take hours.
   type: list
   elements: dict
   returned: success

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from .compression.base import BLOCK
 
+_HOLES = 64 << 30  # a file with more bytes of holes, and hardly any data, is not read from end to end
 _SECTOR = 512  # the unit of st_blocks, whatever the file system's own
 
 
@@ -25,6 +26,11 @@ def allocated(info: os.stat_result) -> int:
 def has_holes(info: os.stat_result) -> bool:
     """May there be holes in this file? (A file that its file system compresses looks like one.)"""
     return allocated(info) < info.st_size
+
+
+def is_hollow(info: os.stat_result) -> bool:
+    """Is a file nothing but holes, for practical purposes? Reading 8 TiB of them takes hours."""
+    return info.st_size - allocated(info) > max(_HOLES, 16 * allocated(info))
 
 
 def data_ranges(fd: int, start: int, end: int) -> Iterator[tuple[int, int]]:

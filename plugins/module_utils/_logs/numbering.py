@@ -13,14 +13,13 @@ from .._core.compress_file import OTHER, PART, SAME, compare
 from .._core.compression import COMPRESSIONS
 from .._core.errors import TargetError
 from .._core.secure_directory import SecureDirectory
-from .._core.sparse import allocated
+from .._core.sparse import is_hollow
 from .find import Rotated
 from .log_plan import NO_PAIRS, LogPlan, Options
 from .names import Naming
 from .rules import Keep
 
 _LONGEST_NAME = 255  # bytes
-_HOLES = 64 << 30  # a file with more bytes of holes, and hardly any data, is not read from end to end
 
 
 class Entry(NamedTuple):
@@ -31,11 +30,6 @@ class Entry(NamedTuple):
     when: float
     bytes: int
     file: Optional[Rotated]
-
-
-def is_hollow(info: os.stat_result) -> bool:
-    """Is a file nothing but holes, for practical purposes? Reading 8 TiB of them takes hours."""
-    return info.st_size - allocated(info) > max(_HOLES, 16 * allocated(info))
 
 
 def find_pairs(history: Sequence[Rotated]) -> Mapping[str, int]:

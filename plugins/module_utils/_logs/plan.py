@@ -14,13 +14,14 @@ from .._core.compress_file import OTHER
 from .._core.errors import TargetError
 from .._core.open_files import FileId, Writer, file_id
 from .._core.secure_directory import SecureDirectory
+from .._core.sparse import is_hollow
 from . import in_place, marks
 from .find import CUT, NEW, Found, Place, Places, Rotated, Search
 from .held import find_writers
 from .identity import Identity
 from .log_plan import IN_PLACE, RENAME, LogPlan, Options, Plan, Removal
 from .names import without_compression
-from .numbering import Entry, after_rotation, decide_names, find_pairs, is_hollow, ranks, why
+from .numbering import Entry, after_rotation, decide_names, find_pairs, ranks, why
 from .rights import Rights
 from .rules import check_clock, due
 

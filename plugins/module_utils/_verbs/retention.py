@@ -15,6 +15,7 @@ from typing import Any, Callable, NamedTuple
 from .._core.errors import Day2Error, InvalidRequest, TargetError
 from .._core.files import from_os_error
 from .._core.progress import Progress
+from .._core.sparse import is_hollow
 from .._retention.actions import Action, action_for, perform, predict, remove_leftovers
 from .._retention.archive import Archive, open_archive
 from .._retention.choice import Decision, Disk, decide
@@ -210,11 +211,20 @@ def _actions(decisions: Sequence[Decision], problems: list[Problem]) -> list[Act
 
 
 def _sort_out(action: Action, users: Users, unused: list[Action], skipped: list[Skipped]) -> None:
-    user = users.of(action.entry)
-    if user:
-        skipped.append(Skipped(action.entry.rule, action.entry.path, user))
+    why = _hollow(action) or users.of(action.entry)
+    if why:
+        skipped.append(Skipped(action.entry.rule, action.entry.path, why))
     else:
         unused.append(action)
+
+
+def _hollow(action: Action) -> str:
+    """What can't be read in reasonable time; "". Anybody can make a file of 8 TiB that takes no space."""
+    for one in (*action.compressed, *action.archived):
+        if is_hollow(one.info):
+            path = os.path.join(action.entry.path, one.path).rstrip("/")
+            return f"{path} consists almost entirely of holes: neither compressed nor archived"
+    return ""
 
 
 def _plan_configs(request: RetentionRequest, problems: list[Problem]) -> dict[str, ConfigPlan]:

@@ -96,3 +96,21 @@ def test_compression_frees_what_is_left_on_disk(tmp_path: Path) -> None:
     done = both(rule(tmp_path / "logs" / "*", {"tier": "warm", "compression": "gzip"}))
     after = (tmp_path / "logs" / "a.log.gz").stat().st_blocks
     assert done["bytes_freed"] == (before - after) * 512 > 0
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+@pytest.mark.parametrize("tier", ["warm", "cold"])
+def test_what_is_nothing_but_holes_is_not_read(tmp_path: Path, tier: str, kind: str) -> None:
+    """Anybody can make a file of 8 TiB that takes no space, and hours to read."""
+    hollow, other = (tmp_path / "logs" / ("" if kind == "file" else name) / name for name in ("a", "b"))
+    os.truncate(aged(hollow, 10), 8 << 40)
+    os.utime(hollow, (0, 0))
+    aged(other, 10)
+    more = {"destination": str(tmp_path / "archive")} if tier == "cold" else {}
+    done = both(rule(tmp_path / "logs" / "*", {"tier": tier, "older_than": "1d", **more}, type=kind))
+    assert [Path(one["path"]).name for one in done["entries"]] == ["b"]
+    (skipped,) = done["skipped_entries"]
+    assert f"{hollow} consists almost entirely of holes" in skipped["why"]
+    assert hollow.stat().st_size == 8 << 40
+    assert both(rule(tmp_path / "logs" / "*", {"tier": "remove"}, type=kind))["changed"]
+    assert not hollow.exists()
