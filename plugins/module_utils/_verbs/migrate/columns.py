@@ -131,10 +131,38 @@ def inferred(declared: str, seen: Mapping[str, int]) -> Optional[Decision]:
     if words in BOOLEANS:
         if FLAG in seen and set(seen) <= {BOOLEAN, FLAG}:
             return wanted_type("", Wanted("boolean"), "", TimeOptions())
-        return Decision(INTEGER, int) if INTEGER in seen and set(seen) <= {BOOLEAN, INTEGER} else None
+        return Decision(INTEGER, as_number) if INTEGER in seen and set(seen) <= {BOOLEAN, INTEGER} else None
     if re.search("DATE|TIME", words) and len(seen) == 1 and set(seen) <= _ISO.keys():
         return wanted_type("", Wanted(_ISO[next(iter(seen))]), "", TimeOptions())
     return None
+
+
+def unlike_declared(name: str, declared: str, seen: Seen, shown: Callable[[Any], str]) -> str:
+    """What to tell of a column of SQLite that has not the type that it is declared with, as some values are others.
+
+    Of values that are of several kinds for any column, `mixed` tells.
+    """
+    classes = set(seen.counts)
+    if declared in BOOLEANS and INTEGER in classes and classes <= {BOOLEAN, INTEGER}:
+        kind = INTEGER
+    elif len(classes) > 1 and classes <= {*_ISO, TEXT, FLAG}:
+        kind = TEXT
+    else:
+        return ""
+    told = "%s is declared as %s and becomes %s: %s. Set its type in types if it should be another."
+    return told % (name, declared, kind, _listed(seen, shown))
+
+
+def _listed(seen: Seen, shown: Callable[[Any], str]) -> str:
+    return ", ".join(
+        "%d %s (%s, key %s)" % (seen.counts[one], one, shown(seen.first[one][0]), shown(seen.first[one][1]))
+        for one in sorted(seen.counts)
+    )
+
+
+def as_number(value: Any) -> Any:
+    """A boolean of SQLite as it is in a column of numbers."""
+    return int(value) if isinstance(value, bool) else value
 
 
 def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str]) -> Decision:
@@ -148,10 +176,7 @@ def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str]) -> Decis
         kind = TEXT if one in _ISO or one == FLAG else DECIMAL if one == "large integer" else one
         groups[kind] = groups.get(kind, 0) + count
     most, rejected = _most(groups)
-    listed = ", ".join(
-        "%d %s (%s, key %s)" % (seen.counts[one], one, shown(seen.first[one][0]), shown(seen.first[one][1]))
-        for one in sorted(seen.counts)
-    )
+    listed = _listed(seen, shown)
     if odd == "wider":
         return Decision(JSON, note="%s has values of several kinds and becomes JSON: %s." % (name, listed))
     if odd == "reject":

@@ -18,10 +18,32 @@ from ..._core.progress import Progress
 from ..._core.record_batches import Batch
 from ..._stores.records import store as record_store
 from ..._stores.records.kinds import Kinds, Summary
-from ..._stores.records.store import BOOLEAN, JSON, Info, Record, RecordStore, Refused, SourceStore, key_of
+from ..._stores.records.store import (
+    BOOLEAN,
+    INTEGER,
+    JSON,
+    TEXT,
+    Info,
+    Record,
+    RecordStore,
+    Refused,
+    SourceStore,
+    key_of,
+)
 from ..._stores.records.times import TimeOptions, zone_named
 from .asked_types import Types, types_from
-from .columns import BOOLEANS, Decision, Odd, Seen, class_of, inferred, mixed, wanted_type
+from .columns import (
+    BOOLEANS,
+    Decision,
+    Odd,
+    Seen,
+    as_number,
+    class_of,
+    inferred,
+    mixed,
+    unlike_declared,
+    wanted_type,
+)
 from .odd import Oddities, shown
 
 Converters = Mapping[str, Callable[[Any], Any]]
@@ -166,6 +188,8 @@ def _questions(info: Info, there: Optional[Info], types: Types, times: TimeOptio
             continue  # but SQLite's booleans may be text
         wanted = wanted_type("%s.%s" % (info.name, name), types.get((info.name, name)), kinds.get(name, ""), times)
         words = field.native.upper() if field is not None and info.native == "sqlite" else ""
+        if wanted is None and words in BOOLEANS and kinds.get(name) == INTEGER:
+            wanted = Decision(INTEGER, as_number)  # as `inferred` has made it
         if wanted is not None or (name not in kinds and (words in BOOLEANS or re.search("DATE|TIME", words))):
             yield name, _Question(words, wanted, Seen())
 
@@ -184,6 +208,9 @@ def _answered(
     found = {}
     for name, one in questions.items():
         decision = one.wanted or inferred(one.declared, one.seen.counts)
+        note = unlike_declared("%s.%s" % (info.name, name), one.declared, one.seen, shown)
+        if note:
+            decision = (decision or Decision(TEXT))._replace(note=note)
         if decision is not None:
             found[name] = decision
     return found, oddities.problems()
@@ -196,7 +223,7 @@ def _look(info: Info, record: Record, questions: Mapping[str, _Question], odditi
         if value is None:
             continue
         if one.wanted is None:
-            one.seen.add(class_of(value, one.declared in BOOLEANS), value, None)
+            one.seen.add(class_of(value, one.declared in BOOLEANS), value, key_of(info, record))
         elif one.wanted.convert is not None:
             try:
                 one.wanted.convert(value)

@@ -204,6 +204,23 @@ def test_an_odd_value_stops_sql_is_rejected_or_makes_the_column_json(stores: Sto
     assert done["warnings"][0].startswith("o.qty has values of several kinds and becomes JSON: 2 integer (10, key [1])")
 
 
+def test_a_column_that_does_not_get_its_declared_type_is_told(stores: Stores) -> None:
+    source, target = stores("sqlite"), stores("postgresql")
+    sql(source, "CREATE TABLE o (id INTEGER PRIMARY KEY, at TIMESTAMP, day DATETIME, flag BOOLEAN, word BOOL)")
+    sql(source, "INSERT INTO o VALUES (1, '2024-01-01 00:00:00', '2024-01-01', 1, 't'), (2, '', '2024-01-02', 2, 'no')")
+    done = four_steps(source, target)
+    assert [one.partition(": ")[0] for one in done["warnings"]] == [
+        "o.at is declared as TIMESTAMP and becomes text",
+        "o.flag is declared as BOOLEAN and becomes integer",
+        "o.word is declared as BOOL and becomes text",
+    ]
+    assert '1 text ("", key [2])' in done["warnings"][0]
+    assert [row[0] for row in sql(target, "SELECT flag FROM o ORDER BY id")] == [1, 2]
+    sql(source, "UPDATE o SET flag = 3 WHERE id = 1")
+    assert run(source=source, target=target, on_existing="merge", safety_backup=False)["changed"]
+    assert [row[0] for row in sql(target, "SELECT flag FROM o ORDER BY id")] == [3, 2]
+
+
 def test_an_odd_value_of_a_document_makes_the_column_json_with_a_warning(stores: Stores) -> None:
     source, target = stores("json"), stores("postgresql")
     Path(source["path"]).write_text(json.dumps({"o": {"1": {"qty": 10}, "2": {"qty": "lots"}, "3": {"qty": {"n": 1}}}}))
