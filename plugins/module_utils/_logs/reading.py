@@ -17,6 +17,7 @@ from .._core.compression.base import CorruptStream, Readable
 from .._core.errors import SourceError
 from .._core.files import open_regular, resolve
 from .._core.progress import Progress
+from .._core.sparse import is_hollow
 
 _OTHERS = 64  # descriptors of the interpreter, and for decompression
 _BLOCK = 1 << 19  # what is made of a block should stay in the cache
@@ -90,6 +91,9 @@ def opened(paths: Sequence[str], since: Optional[float]) -> Iterator[Opened]:
             seen.add((info.st_dev, info.st_ino))
             if since is not None and info.st_mtime < since:
                 found.old.append(path)
+            elif is_hollow(info):
+                problem = f"{path} consists almost entirely of holes: not read, as that would take hours. Leave it out."
+                found.problems.append({"path": path, "problem": problem})
             else:
                 found.files.append(LogFile(path, fd, info.st_size, info.st_mtime))
         yield found

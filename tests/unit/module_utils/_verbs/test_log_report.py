@@ -175,6 +175,17 @@ def test_no_link_is_followed_where_others_can_write(tmp_path: Path) -> None:
         report(tmp_path / "app.log")
 
 
+def test_what_is_nothing_but_holes_is_not_read(tmp_path: Path) -> None:
+    """Anybody can make a log of 8 TiB that takes no space, and hours to read."""
+    path = tmp_path / "app.log"
+    path.write_bytes(lines(1))
+    (tmp_path / "app.log.1").touch()
+    os.truncate(tmp_path / "app.log.1", 8 << 40)
+    with pytest.raises(SourceError, match="app.log.1 consists almost entirely of holes") as caught:
+        report(tmp_path / "app.log*")
+    assert caught.value.details["total"] == 1
+
+
 def test_wrong_names_are_told(tmp_path: Path) -> None:
     path = tmp_path / "app.log"
     path.write_bytes(b'{"when": 1, "took": 2, "bad": "error"}\n' * 5)
