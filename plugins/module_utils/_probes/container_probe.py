@@ -32,8 +32,8 @@ class ContainerProbe(BaseProbe):
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "container": Option("text", "Name or ID of the container."),
         "socket": Option(
-            "path", ("Socket of the API. The default is the first existing one of the sockets of Docker and (rootful) "
-"Podman.")
+            "path",
+            "Socket of the API. The default is the first existing one of the sockets of Docker and (rootful) Podman.",
         ),
         "state": Option(
             "list", "States that are ok.", ["running"],
