@@ -100,8 +100,21 @@ def test_an_immutable_backup(repository: Path, tmp_path: Path, immutable: Immuta
     immutable(inside)
     subprocess.run(["chattr", "-i", first], check=True)
     application.make(5)
-    for dummy in range(2):
+    for dummy in range(2):  # both the run that removes it and the next
         done = run("backup", params)
         assert done.status == 0, done.error
-    assert any("manifest.json (Operation not permitted)" in one for one in done.result["warnings"])
+        assert any("manifest.json (Operation not permitted)" in one for one in done.result["warnings"]), done.result
+    assert len(backups(repository)) == 1
+
+
+def test_an_immutable_set(repository: Path, tmp_path: Path, immutable: Immutable) -> None:
+    application = APPLICATIONS["json"](tmp_path / "application")
+    params = {"name": "app", "source": application.store, "repository": str(repository)}
+    application.make(1)
+    assert run("backup", params).status == 0
+    application.make(2)
+    immutable(repository / "app")
+    for check in (True, False):
+        done = run("backup", dict(params, check=check))
+        assert (done.status, "app is immutable" in done.error) == (3, True), done
     assert len(backups(repository)) == 1

@@ -70,8 +70,11 @@ class Repository(Protocol):
     def stage(self, name: str) -> Staging:
         """Begin a backup. The caller holds the set's lock."""
 
-    def remove(self, name: str, backup_id: str) -> bool:
-        """Remove a backup in one visible step. False: somebody is reading it. The caller holds the lock."""
+    def remove(self, name: str, backup_id: str) -> Optional[list[str]]:
+        """Remove a backup in one visible step; the caller holds the lock.
+
+        Returns a sentence for what could not be removed of it and is a leftover now; None: somebody is reading it.
+        """
 
     def lock(self, name: str, verb: str, timeout: float) -> AbstractContextManager[list[str]]:
         """The only writer of a set while the block runs. Gives notes on what earlier runs left.

@@ -29,6 +29,7 @@ from .._core.files import (
     make_private_directory,
     open_regular,
     os_errors,
+    protection,
     remove,
     remove_leftovers,
     resolve,
@@ -127,6 +128,11 @@ class DirectoryRepository:
                 f"The repository {self.location} can't be written: its file system is read-only.",
                 "Mount it writable, or choose another directory.",
             )
+        if protection(os.fsencode(existing)) == "immutable":
+            raise RepositoryError(
+                f"The repository {self.location} can't be written: {existing} is immutable.",
+                f"Allow changes (chattr -i {existing}) and run again.",
+            )
         if not os.access(existing, os.W_OK | os.X_OK):
             raise RepositoryError(
                 f"The repository {self.location} can't be written: access to {existing} is denied.",
@@ -208,7 +214,7 @@ class DirectoryRepository:
     def stage(self, name: str) -> DirectoryStaging:
         return DirectoryStaging(self._set(name))
 
-    def remove(self, name: str, backup_id: str) -> bool:
+    def remove(self, name: str, backup_id: str) -> Optional[list[str]]:
         path = self.path(name, backup_id)
         with os_errors(RepositoryError, "Can't remove", path):
             try:
@@ -222,13 +228,12 @@ class DirectoryRepository:
                 gone = os.path.join(self._set(name), f"{_REMOVING}{backup_id}-{secrets.token_hex(4)}")
                 os.rename(path, gone)
                 fsync_directory(self._set(name))
-                discard(gone)  # it is no backup any more; what stays is told by each run
+                return discard(gone)  # it is no backup any more
             except BlockingIOError:
-                return False
+                return None
             finally:
                 if fd >= 0:
                     os.close(fd)
-        return True
 
     @contextlib.contextmanager
     def lock(self, name: str, verb: str, timeout: float) -> Iterator[list[str]]:

@@ -105,8 +105,10 @@ def apply(ready: BackupPlan) -> dict[str, Any]:
     removed: list[str] = []
     for backup in ready.removals:
         try:
-            if request.repository.remove(request.name, backup):
+            left = request.repository.remove(request.name, backup)
+            if left is not None:
                 removed.append(backup)
+                warnings += left
             else:
                 warnings.append(f"Backup {backup} is being read by another process: it stays until the next run.")
         except Day2Error as exc:  # protected, perhaps: it must not keep the others

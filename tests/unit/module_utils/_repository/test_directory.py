@@ -158,10 +158,10 @@ def test_a_backup_that_is_being_read_is_not_removed(repository: DirectoryReposit
     publish(repository)
     with repository.hold("app", ID):
         with repository.lock("app", "backup", 0):
-            assert not repository.remove("app", ID)
+            assert repository.remove("app", ID) is None
         assert repository.ids("app") == [ID]
     with repository.lock("app", "backup", 0):
-        assert repository.remove("app", ID)
+        assert repository.remove("app", ID) == []
     assert not os.path.exists(repository.path("app", ""))
     with pytest.raises(RepositoryError), repository.hold("app", ID):
         pass
