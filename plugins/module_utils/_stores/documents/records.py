@@ -30,7 +30,7 @@ from ..._core.file_lock import FileLock
 from ..._core.record_batches import batches
 from ..._core.tagged_json import encode as encode_json
 from ..records.note import LIST, Note, as_wanted
-from ..records.store import INTEGER, JSON, POSITIONS, Account, Field, Info, Record, Start
+from ..records.store import INTEGER, JSON, POSITIONS, Account, Field, Info, Record, Start, check_same_key
 from ..sql.schema import shaped
 from ..sqlite.file import connect, sqlite3, sqlite_errors
 from ..sqlite.records import SqliteRecords
@@ -174,12 +174,8 @@ class JsonRecords(JsonReader):
         self._stage().forget([one.name for one in held])
         for one, (info, clear, _position) in zip(held, starts):
             there = here.get(info.name) if not clear else None
-            if there is not None and there.key != info.key:
-                raise TargetError(
-                    "The collection %s has the key (%s), and in the target (%s)."
-                    % (info.name, ", ".join(info.key) or "none", ", ".join(there.key) or "none"),
-                    "Set primary_keys for it, or on_existing=replace.",
-                )
+            if there is not None:
+                check_same_key(info, there)
             self._copy(one, there)
         self._stage().keep([(one.name, position) for one, (_info, _clear, position) in zip(held, starts)])
 

@@ -28,6 +28,7 @@ from ..records.store import (
     sort_out,
 )
 from .definition import Definition, parsed
+from .tables import check_key
 from .tables_store import DynamodbRecords
 from .values import KeyField, Unstorable
 from .write import Request, prepared
@@ -137,10 +138,11 @@ class DynamodbRecordStore:
 
     def check_writable(self, infos: Sequence[Info], size: int) -> None:
         """See `RecordStore`."""
+        present = self._native.collections()
         for info in infos:
-            self._key(info)
-            self._native.table_name(info.name)
-        self._native.collections()
+            key, name = self._key(info), self._native.table_name(info.name)
+            if info.name in present:
+                check_key(name, self._native.key(info.name), key)
 
     def _key(self, info: Info) -> tuple[KeyField, ...]:
         kinds = {field.name: field.kind for field in info.fields}

@@ -98,14 +98,19 @@ def ensure_table(client: Client, name: str, key: Sequence[KeyField], definition:
             )
         time.sleep(_POLL if table else 0)
         table = find_table(client, name, TargetError)
-    if table.key != tuple(key):
-        raise TargetError(
-            "The DynamoDB table %s has the key %s, and the records' is %s." % (name, _spell(table.key), _spell(key)),
-            "Choose another prefix or table, or remove the table.",
-        )
+    check_key(name, table.key, key)
     if made and definition is not None and definition.ttl:
         enable_ttl(client, name, definition.ttl)
     return table
+
+
+def check_key(name: str, there: Sequence[KeyField], key: Sequence[KeyField]) -> None:
+    """:raises TargetError: the table has another key."""
+    if tuple(there) != tuple(key):
+        raise TargetError(
+            "The DynamoDB table %s has the key %s, and the records' is %s." % (name, _spell(there), _spell(key)),
+            "Choose another prefix or table, or remove the table.",
+        )
 
 
 def _plain(key: Sequence[KeyField]) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
+from ..._core.errors import TargetError
 from ..._core.record_batches import layouts
 from .note import Note
 
@@ -312,6 +313,16 @@ def sort_out(
         except Refused as exc:
             rejects.append(Reject(info.name, key_of(info, record), str(exc), record))
     return taken, rows, rejects
+
+
+def check_same_key(info: Info, there: Info) -> None:
+    """:raises TargetError: the records of the two can't be put together, as other fields tell them apart."""
+    if there.key != info.key:
+        raise TargetError(
+            "The collection %s has the key (%s), and in the target (%s)."
+            % (info.name, ", ".join(info.key) or "none", ", ".join(there.key) or "none"),
+            "Set primary_keys for it, or on_existing=replace.",
+        )
 
 
 def columns_by_name(records: Sequence[Record]) -> Optional[dict[str, Sequence[Any]]]:

@@ -113,7 +113,7 @@ def check_fits(info: Info, there: Info, fold: Callable[[str], str]) -> Info:
         raise TargetError(
             "The collection %s has the key (%s), and in the target (%s)."
             % (info.name, ", ".join(info.key) or "none", ", ".join(there.key) or "none"),
-            "Migrate into an empty target, or change one of the two.",
+            "Set primary_keys for it, migrate into an empty target, or change one of the two.",
         )
     missing = [field.name for field in info.fields if fold(field.name) not in columns]
     given = {fold(field.name) for field in info.fields}

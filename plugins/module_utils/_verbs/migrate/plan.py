@@ -16,7 +16,7 @@ from ..._stores.records.as_stored import beside, for_same_type
 from ..._stores.records.kinds import Kinds
 from ..._stores.records.note import as_wanted
 from ..._stores.records.null_or_gap import holes, tells, with_note
-from ..._stores.records.store import DECIMAL, TEXT, Field, Index, Info, RecordStore, SourceStore
+from ..._stores.records.store import DECIMAL, TEXT, Field, Index, Info, RecordStore, SourceStore, check_same_key
 from ..._stores.records.table_names import beside_lower, like, named
 from ..._stores.sql.defaults import fitting
 from ..._stores.sql.schema import alike, check_fits, marked, names_a_key, shaped
@@ -202,6 +202,8 @@ def _compared(ready: Plan, job: Job, there: Optional[Info]) -> Job:
         return job._replace(comparison=Comparison(*job.state.planned))
     if (present.records, present.digest) == (read.records, read.digest):
         return job._replace(comparison=Comparison(left=present.records), present=present)
+    if target.whole and ready.request.mode == "merge":
+        check_same_key(job.target, there)
     if not present.records:
         return job._replace(present=present)
     ready.progress.start("Comparing %s" % job.source.name, unit="records")

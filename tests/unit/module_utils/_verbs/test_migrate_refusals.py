@@ -129,3 +129,17 @@ def test_a_read_only_database(stores: Stores) -> None:
     for check in (True, False):
         with pytest.raises(TargetError, match="read-only transaction"):
             run(check, source=source, target={**target, "user": role})
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql", "dynamodb"])
+def test_another_key_is_refused_before_anything_is_written(stores: Stores, kind: str) -> None:
+    first, source, target = stores("sqlite"), stores("sqlite"), stores(kind)
+    sql(first, "CREATE TABLE c (id TEXT PRIMARY KEY, n TEXT)")
+    sql(first, "INSERT INTO c VALUES ('a', 'b')")
+    run(source=first, target=target)
+    sql(source, "CREATE TABLE c (n TEXT PRIMARY KEY, id TEXT)")
+    sql(source, "INSERT INTO c VALUES ('a', 'b')")
+    for check in (True, False):
+        with pytest.raises(TargetError, match="has the key"):
+            run(check, source=source, target=target, on_existing="merge", safety_backup=False)
+    assert not run(source=first, target=target)["changed"]
