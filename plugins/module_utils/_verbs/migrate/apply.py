@@ -24,9 +24,10 @@ from ..._stores.sql.schema import parents_first
 from .checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identity_of
 from .compare import Comparison, compact, compare, delete, places_of, shown_key
 from .migrate import must_be_kept, saved, ways_back
-from .plan import Job, Plan, Request, check_as_planned, in_target
+from .plan import Job, Plan, Request, check_as_planned
 from .profiles import MODULUS, dangling
 from .report import Check, Done, refusal
+from .target_schema import in_target
 from .way_back import THIS
 
 _CONTINUED = "Records that were committed stay. Free some space on that file system, and run again to continue."

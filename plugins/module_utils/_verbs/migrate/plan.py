@@ -6,23 +6,20 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
-from ..._stores.records.as_stored import beside, for_same_type
-from ..._stores.records.kinds import Kinds
+from ..._stores.records.as_stored import for_same_type
 from ..._stores.records.note import as_wanted
-from ..._stores.records.null_or_gap import holes, tells, with_note
-from ..._stores.records.store import DECIMAL, TEXT, Field, Index, Info, RecordStore, SourceStore, check_same_key
-from ..._stores.records.table_names import beside_lower, like, named
-from ..._stores.sql.defaults import fitting
-from ..._stores.sql.schema import alike, check_fits, marked, names_a_key, shaped
+from ..._stores.records.null_or_gap import holes
+from ..._stores.records.store import Index, Info, RecordStore, SourceStore, check_same_key
+from ..._stores.records.table_names import beside_lower
 from .checkpoint import NEW, REFUSE, RESTART, RESUME, State, check_unfinished, identity_of, judge, states_of
 from .compare import LISTED, Comparison, compare, shown_key
 from .profiles import Reference, Survey, survey
+from .target_schema import Found, Options, in_target, is_loose, target_schema
 from .typed import check, settled, typed
 
 
@@ -116,22 +113,22 @@ def look(
         check_unfinished(target.location, states, wishes, restart=restart, atomic=target.whole)
     as_typed = typed(request.params, source, target, infos, existing=existing, progress=progress)
     source, problems = as_typed.source, list(as_typed.problems)
-    found = [_surveyed(request, source, target, info=info, existing=existing, progress=progress) for info in infos]
-    for number, (info, one) in enumerate(zip(infos, found)):
-        if info.name not in existing:
-            final, against = settled(as_typed, info, one[0], one[2].kinds, progress)
-            found[number] = final, *one[1:]
-            problems += against
+    options = _options(request, source, target, lower=lower)
+    found = [_found(source, info, existing.get(info.name), options, progress) for info in infos]
+    given = []
+    for one, _loose, _read in found:
+        decisions, against = settled(as_typed, one.info, one.kinds, existing, progress)
+        given.append(one._replace(decisions=decisions))
+        problems += against
     check(problems)
     source.check_unchanged()
     # a table that a killed run has made may still lack its indexes and foreign keys
     ours = {name for name, state in states.items() if state.created}
     made = {info.name for info in infos if info.name not in existing or info.name in ours}
-    finals = {info.name: one[0] for info, one in zip(infos, found)}
-    finals, lost = _fitted(source, target, existing, finals, made=made, lower=lower)
+    finals, lost = target_schema(given, existing, made, options)
     ready = Plan(request, source, target, (), scratch, progress)
     jobs = []
-    for info, (_final, loose, read) in zip(infos, found):
+    for info, (_one, loose, read) in zip(infos, found):
         name, there = info.name, existing.get(info.name)
         state, wish, digest = states.get(name), wishes[name], (read.hexdigest(), read.records)
         verdict = judge(state, wish, digest, restart=restart, atomic=target.whole)
@@ -146,37 +143,26 @@ def look(
     return ready._replace(jobs=jobs)
 
 
-def _fitted(
-    source: SourceStore,
-    target: RecordStore,
-    existing: Mapping[str, Info],
-    finals: dict[str, Info],
-    *,
-    made: set[str],
-    lower: bool,
-) -> tuple[dict[str, Info], dict[str, tuple[str, ...]]]:
-    """The collections as they fit each other, or the tables that are there; and of each what it loses, in words."""
-    lost: dict[str, tuple[str, ...]] = {}
-    if target.columns:
-        if source.type != target.type:
-            finals.update(alike({name: source.kept(finals[name]) for name in made}))
-            for name in made:
-                finals[name], lost[name] = fitting(finals[name])
-        if not source.type == target.type == "sqlite":  # which takes tables with whatever they refer to
-            present = finals.keys() | existing.keys()
-            for name in made:
-                parents = {**existing, **finals}
-                keys = tuple(
-                    one
-                    for one in finals[name].foreign_keys
-                    if one.to in present and names_a_key(one, parents[one.to], source.type == target.type)
-                )
-                finals[name] = finals[name]._replace(foreign_keys=keys)
-        finals = named(finals, made, existing, target.type, lower=lower)
-        finals.update({name: in_target(finals[name], existing[name]) for name in finals.keys() - made})
-        if source.type == target.type == "sqlite":  # where rows may refer to nothing
-            finals = {name: marked(one, source.kept(one)) for name, one in finals.items()}
-    return finals, lost
+def _options(request: Request, source: SourceStore, target: RecordStore, *, lower: bool) -> Options:
+    return Options(
+        *(source.type, target.type, source.typed, target.columns),
+        document=request.params["shape"] == "document",
+        lower=lower,
+        kept=source.kept,
+    )
+
+
+def _found(
+    source: SourceStore, info: Info, there: Optional[Info], options: Options, progress: Progress
+) -> tuple[Found, bool, Survey]:
+    """What the source has, whether null is the same as missing in the target, and what was read."""
+    kinds = not source.typed or info.document
+    read = survey(source, info, False, progress, kinds=kinds)
+    found = holes(info, read.kinds)
+    loose = is_loose(there, found, options)
+    if loose:
+        read = survey(source, info, True, progress, kinds=kinds)
+    return Found(info, read.kinds, found), loose, read
 
 
 def _in_lower(request: Request, source: SourceStore, target: RecordStore) -> bool:
@@ -324,68 +310,3 @@ def _with_key(info: Info, given: Sequence[str]) -> Info:
     if info.key:
         unique.append(Index("day2_%s_former_key" % info.name, info.key, True, constraint=True))
     return info._replace(key=key, fields=fields, indexes=(*info.indexes, *unique), key_definition="")
-
-
-def _surveyed(
-    request: Request,
-    source: SourceStore,
-    target: RecordStore,
-    *,
-    info: Info,
-    existing: Mapping[str, Info],
-    progress: Progress,
-) -> tuple[Info, bool, Survey]:
-    """How the collection will be in the target, whether null is the same as missing, and what was read."""
-    there = existing.get(info.name)
-    document = target.columns and (there.document if there else request.params["shape"] == "document")
-    read = survey(source, info, False, progress, kinds=not source.typed or info.document)
-    found = holes(info, read.kinds)
-    loose = target.columns and not document and there is not None and not tells(there, found)
-    if loose:  # null and missing are the same in that table
-        read = survey(source, info, True, progress, kinds=not source.typed or info.document)
-    final = info
-    if not source.typed or info.document:
-        final = info._replace(fields=_fields(info, read.kinds, source.type == target.type))
-    if target.columns:
-        final = shaped(with_note(final, found, info), document) if not (document and info.document) else final
-    if info.document and not document:
-        final = final._replace(native="", statements=(), document=False)
-    return final, loose, read
-
-
-def _fields(info: Info, kinds: Kinds, same_type: bool) -> tuple[Field, ...]:
-    """The declared fields with the kinds that their values have; of documents those that were seen."""
-    seen = {field.name: field for field in kinds.fields()}
-    if info.fields and same_type and not info.document:
-        return info.fields
-    if info.fields and info.native and not info.document:
-        return tuple(
-            field._replace(kind=seen[field.name].kind if kinds.sole(field.name) != "" else _unseen(field))
-            for field in info.fields
-        )
-    for field in info.fields:  # keys that are known without records
-        if field.name in info.key:
-            seen.setdefault(field.name, field)
-    return tuple(field._replace(required=field.name in info.key) for field in seen.values())
-
-
-def _unseen(field: Field) -> str:
-    """The kind of a column without values. To SQLite a time is one of numbers, and yet what it writes there is text."""
-    if field.kind != "numeric":
-        return field.kind
-    return TEXT if re.search("DATE|TIME", field.native.upper()) else DECIMAL
-
-
-def in_target(info: Info, there: Info) -> Info:
-    """The collection with the columns of the table that is there, as far as the source has them."""
-    placed = like(info, there)
-    check_fits(placed.stored, there.stored, str)
-    names = {column: name for name, column in placed.columns.items()}
-    there = beside(info, there)
-    fields = tuple(
-        field._replace(name=names[column], column=column if column != names[column] else "")
-        for field in there.fields
-        for column in [field.column or field.name]
-        if column in names
-    )
-    return there._replace(name=info.name, table=placed.table, fields=fields, key=info.key)

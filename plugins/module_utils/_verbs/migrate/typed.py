@@ -233,15 +233,19 @@ def _look(info: Info, record: Record, questions: Mapping[str, _Question], odditi
         oddities.add(record, wrong)
 
 
-def settled(found: Typed, info: Info, final: Info, kinds: Kinds, progress: Progress) -> tuple[Info, list[str]]:
-    """The collection of the target with the types that were decided, and what its values have against it.
+def settled(
+    found: Typed, info: Info, kinds: Kinds, existing: Mapping[str, Info], progress: Progress
+) -> tuple[dict[str, Decision], list[str]]:
+    """What becomes of the columns of a collection that is new in the target, and what its values have against it.
 
     :param kinds: of all records.
     """
+    if info.name in existing:
+        return {}, []
     problems: list[str] = []
     decisions = {name: one for (table, name), one in found.decisions.items() if table == info.name}
     json = {field.name for field in info.fields if field.kind == JSON}  # by declaration
-    names = kinds.mixed() - decisions.keys() - json if found.odd and not final.document else set()
+    names = kinds.mixed() - decisions.keys() - json if found.odd else set()
     for name, seen in _seen(found.source, info, names, progress).items():
         place = "%s.%s" % (info.name, name)
         try:
@@ -251,13 +255,7 @@ def settled(found: Typed, info: Info, final: Info, kinds: Kinds, progress: Progr
     for one in decisions.values():
         if one.note and isinstance(found.source, _TypedSource):
             found.source.note(one.note)
-    fields = tuple(
-        field._replace(kind=decisions[field.name].kind, declared=decisions[field.name].declared, size=())
-        if field.name in decisions
-        else field
-        for field in final.fields
-    )
-    return final._replace(fields=fields), problems
+    return decisions, problems
 
 
 def _seen(source: SourceStore, info: Info, names: set[str], progress: Progress) -> dict[str, Seen]:

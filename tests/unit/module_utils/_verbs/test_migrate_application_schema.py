@@ -181,7 +181,7 @@ def test_everything_in_the_way_is_named_at_once(source: Store, target: Store) ->
     wanted = [
         "posts.state: the target has no such column",
         "posts.must: only the target has this column, and it needs a value",
-        'posts_tags.tag is longer than 8 characters in 3 records ("much too long", key [])',
+        'posts_tags.tag is longer than 8 characters in 3 records ("much too long")',
         "schema_migrations: only the source has 3; bring both to one version of the schema",
         "users.admin is not a boolean in 1 records (2, key [9])",
         "users.balance has more than 2 digits behind the point in 1 records (1.005, key [10])",

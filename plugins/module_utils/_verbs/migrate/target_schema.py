@@ -1,0 +1,177 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the collections of a source will be in the target: from what was found, what is there, and what is asked for.
+
+Nothing is read here: the kinds of the values and what they keep to come from readings that were made before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple, Optional
+
+from ..._stores.records.as_stored import beside
+from ..._stores.records.kinds import Kinds
+from ..._stores.records.null_or_gap import Holes, tells, with_note
+from ..._stores.records.store import DECIMAL, TEXT, Field, Info
+from ..._stores.records.table_names import like, named
+from ..._stores.sql.defaults import fitting
+from ..._stores.sql.schema import alike, check_fits, marked, names_a_key, shaped
+from .columns import Decision
+
+
+class Found(NamedTuple):
+    """A collection of the source.
+
+    :param kinds: of all its records, if the source is not typed.
+    :param holes: where null and missing are.
+    :param decisions: what becomes of columns whose type is a question, if the target has no such table.
+    """
+
+    info: Info
+    kinds: Kinds
+    holes: Holes
+    decisions: Mapping[str, Decision] = {}
+
+
+class Options(NamedTuple):
+    """What decides beside the collections.
+
+    :param source: the type of the store; `target` likewise.
+    :param typed: the source knows the kinds of its fields without reading.
+    :param columns: the target has columns.
+    :param document: new tables keep each record whole.
+    :param lower: names are in lower case.
+    :param kept: a collection as the source's records keep to it, see `SourceStore`.
+    """
+
+    source: str
+    target: str
+    typed: bool
+    columns: bool
+    document: bool
+    lower: bool
+    kept: Callable[[Info], Info]
+
+    @property
+    def same_type(self) -> bool:
+        return self.source == self.target
+
+
+class Schema(NamedTuple):
+    """`infos`: the collections, by name, as they fit each other and the tables that are there. `lost`: what each of
+    them loses, in words.
+    """
+
+    infos: dict[str, Info]
+    lost: dict[str, tuple[str, ...]]
+
+
+def is_document(there: Optional[Info], options: Options) -> bool:
+    """Will a table keep each record whole?"""
+    return options.columns and (there.document if there is not None else options.document)
+
+
+def is_loose(there: Optional[Info], holes: Holes, options: Options) -> bool:
+    """Are null and missing the same in the table that is there?"""
+    return options.columns and there is not None and not there.document and not tells(there, holes)
+
+
+def target_schema(
+    source: Sequence[Found], target: Mapping[str, Info], made: AbstractSet[str], options: Options
+) -> Schema:
+    """
+    :param target: the collections that are there.
+    :param made: the names of those that the migration makes or has made.
+    :raises TargetError: a collection does not fit the table that is there.
+    """
+    infos = {one.info.name: _alone(one, target.get(one.info.name), options) for one in source}
+    lost: dict[str, tuple[str, ...]] = {}
+    if not options.columns:
+        return Schema(infos, lost)
+    if not options.same_type:
+        infos.update(alike({name: options.kept(infos[name]) for name in made}))
+        for name in made:
+            infos[name], lost[name] = fitting(infos[name])
+    both_sqlite = options.source == options.target == "sqlite"
+    if not both_sqlite:  # which takes tables with whatever they refer to
+        _keep_references(infos, target, made, options.same_type)
+    infos = named(infos, made, target, options.target, lower=options.lower)
+    infos.update({name: in_target(infos[name], target[name]) for name in infos.keys() - made})
+    if both_sqlite:  # where rows may refer to nothing
+        infos = {name: marked(one, options.kept(one)) for name, one in infos.items()}
+    return Schema(infos, lost)
+
+
+def _alone(one: Found, there: Optional[Info], options: Options) -> Info:
+    info, document = one.info, is_document(there, options)
+    final = info
+    if not options.typed or info.document:
+        final = info._replace(fields=_fields(info, one.kinds, options.same_type))
+    if options.columns and not (document and info.document):
+        final = shaped(with_note(final, one.holes, info), document)
+    if info.document and not document:
+        final = final._replace(native="", statements=(), document=False)
+    fields = tuple(_decided(field, one.decisions.get(field.name)) for field in final.fields)
+    return final._replace(fields=fields)
+
+
+def _decided(field: Field, decision: Optional[Decision]) -> Field:
+    if decision is None:
+        return field
+    return field._replace(kind=decision.kind, declared=decision.declared, size=())
+
+
+def _keep_references(
+    infos: dict[str, Info], target: Mapping[str, Info], made: AbstractSet[str], same_type: bool
+) -> None:
+    """Leave out foreign keys to what is not there, or is no key."""
+    for name in made:
+        parents = {**target, **infos}
+        keys = tuple(
+            one
+            for one in infos[name].foreign_keys
+            if one.to in parents and names_a_key(one, parents[one.to], same_type)
+        )
+        infos[name] = infos[name]._replace(foreign_keys=keys)
+
+
+def _fields(info: Info, kinds: Kinds, same_type: bool) -> tuple[Field, ...]:
+    """The declared fields with the kinds that their values have; of documents those that were seen."""
+    seen = {field.name: field for field in kinds.fields()}
+    if info.fields and same_type and not info.document:
+        return info.fields
+    if info.fields and info.native and not info.document:
+        return tuple(
+            field._replace(kind=seen[field.name].kind if kinds.sole(field.name) != "" else _unseen(field))
+            for field in info.fields
+        )
+    for field in info.fields:  # keys that are known without records
+        if field.name in info.key:
+            seen.setdefault(field.name, field)
+    return tuple(field._replace(required=field.name in info.key) for field in seen.values())
+
+
+def _unseen(field: Field) -> str:
+    """The kind of a column without values. To SQLite a time is one of numbers, and yet what it writes there is text."""
+    if field.kind != "numeric":
+        return field.kind
+    return TEXT if re.search("DATE|TIME", field.native.upper()) else DECIMAL
+
+
+def in_target(info: Info, there: Info) -> Info:
+    """The collection with the columns of the table that is there, as far as the source has them."""
+    placed = like(info, there)
+    check_fits(placed.stored, there.stored, str)
+    names = {column: name for name, column in placed.columns.items()}
+    there = beside(info, there)
+    fields = tuple(
+        field._replace(name=names[column], column=column if column != names[column] else "")
+        for field in there.fields
+        for column in [field.column or field.name]
+        if column in names
+    )
+    return there._replace(name=info.name, table=placed.table, fields=fields, key=info.key)
