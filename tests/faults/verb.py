@@ -19,13 +19,22 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2E
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 
 VERBS = "ansible_collections.day2.ops.plugins.module_utils._verbs"
-OF_TESTS = {"health_writer": "ansible_collections.day2.ops.tests.faults.health_writer"}
+# Those that are not named like their file.
+NAMED = {
+    "health_check": f"{VERBS}.health.check",
+    "health_info": f"{VERBS}.health.info",
+    "log_report": f"{VERBS}.logs.report",
+    "log_rotate": f"{VERBS}.logs.rotate",
+    "migrate": f"{VERBS}.migrate.migrate",
+    "migrate_info": f"{VERBS}.migrate.info",
+    "health_writer": "ansible_collections.day2.ops.tests.faults.health_writer",
+}
 
 
 def run_verb(name: str, params: dict[str, Any]) -> dict[str, Any]:
     """Run a verb with its own defaults filled in; `check` among the parameters asks for check mode."""
     # A process for each fault: it loads no more than it needs.
-    verb: Any = import_module(OF_TESTS.get(name, f"{VERBS}.{name}"))
+    verb: Any = import_module(NAMED.get(name, f"{VERBS}.{name}"))
     spec = verb.ARGUMENTS["argument_spec"]
     values = {option: one.get("default") for option, one in spec.items()}
     values.update(params)
