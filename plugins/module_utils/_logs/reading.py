@@ -55,9 +55,30 @@ def find(paths: Sequence[str]) -> list[str]:
             # Links such as "current" point to what the pattern finds anyway; a FIFO is no log.
             files = [name for name in sorted(glob.glob(path)) if not os.path.islink(name) and os.path.isfile(name)]
         if not files:
-            raise SourceError(f"No log file fits {path}.", "Name files, or a pattern such as /var/log/app.log*.")
+            _refuse_nothing(path)
         found.update(dict.fromkeys(files))
     return list(found)
+
+
+def _refuse_nothing(path: str) -> None:
+    hidden = unsearched(path)
+    if hidden:
+        raise SourceError(f"No log file fits {path}, and {hidden[0]} can't be searched: Permission denied.")
+    raise SourceError(f"No log file fits {path}.", "Name files, or a pattern such as /var/log/app.log*.")
+
+
+def unsearched(pattern: str) -> list[str]:
+    """The directories on the way of a pattern that this user cannot list or enter: a glob silently skips them."""
+    parts = pattern.split("/")
+    found: list[str] = []
+    for end in range(2, len(parts)):
+        mode = os.R_OK | os.X_OK if any(char in parts[end] for char in "*?[") else os.X_OK
+        found += [
+            one
+            for one in sorted(glob.glob("/".join(parts[:end])))
+            if os.path.isdir(one) and not os.access(one, mode, effective_ids=True)
+        ]
+    return found
 
 
 class Opened(NamedTuple):

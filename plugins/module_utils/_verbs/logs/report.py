@@ -19,7 +19,7 @@ from ..._core.units import format_duration, format_time, parse_duration, parse_t
 from ..._logs.fields import ROLES, UNITS, WRAPPER_TIME, Fields
 from ..._logs.levels import common_name
 from ..._logs.multiline import Records, compile_first
-from ..._logs.reading import LogFile, blocks, find, opened
+from ..._logs.reading import LogFile, blocks, find, opened, unsearched
 from ..._logs.tally import Operation, Rules, Tally
 from ..._logs.times import Clock, zone
 from ..._logs.unwrap import Unwrapper
@@ -171,6 +171,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     lines = _reader(request, tally, bad.add)
     joined = 0
     with opened(find(request.paths), request.rules.since) as (files, old, problems):
+        hidden = [one for path in request.paths for one in unsearched(path)]
+        problems += [{"path": one, "problem": f"{one} can't be searched: Permission denied."} for one in hidden]
         progress.start("Reading %d log files" % len(files), sum(one.size for one in files), "bytes")
         for file in files:
             clock.look_from(min(file.mtime, request.now))

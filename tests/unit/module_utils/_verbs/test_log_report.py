@@ -10,6 +10,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
             )
     program = """
 import sys
+import tempfile
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._logs.times import zone
 from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import report as log_report
@@ -290,3 +292,22 @@ def test_relative_windows() -> None:
     for text in ("2025-06-15 17:06:40", "2025-06-15T15:06:40Z", "2025-06-15 16:06:40+01", "20250615T150640Z"):
         assert log_report.moment(text, now, berlin) == DAY
     assert log_report.moment("2025-06-15", now, berlin) == 1_749_938_400
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_directory_that_may_not_be_searched_is_named(others: bool) -> None:
+    with tempfile.TemporaryDirectory() as room:  # pytest's own directories are root's alone
+        Path(room).chmod(0o755)
+        for name, mode in (("open", 0o755), ("closed", 0o700)):
+            log = Path(room, name, "app.log")
+            log.parent.mkdir()
+            log.write_bytes(lines(3))
+            log.parent.chmod(mode)
+        os.seteuid(65534)  # root may search everything
+        try:
+            with pytest.raises(SourceError) as caught:
+                report(Path(room, "*" if others else "clo*", "*.log"))
+        finally:
+            os.seteuid(0)
+    assert f"{room}/closed can't be searched: Permission denied." in str(caught.value)
+    assert caught.value.details.get("total", 0) == (3 if others else 0)
