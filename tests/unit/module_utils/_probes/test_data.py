@@ -211,6 +211,9 @@ def test_backups(check: Check, tmp_path: Path) -> None:
         return result
 
     where = {"repository": str(repository), "backup_set": "app"}
+    missing = check("backup", **where)["message"]
+    assert f"the repository {repository} does not exist; is its file system mounted?" in missing
+    repository.mkdir(mode=0o700)
     assert f"{repository} has no set app" in check("backup", **where)["message"]
     made = verb(backup, source={"type": "json", "path": str(document)})["backup"]
     result = check("backup", max_age="26h", **where)
