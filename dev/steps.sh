@@ -139,6 +139,9 @@ integration() {
   local tree=$CACHE/integration-$1/ansible_collections/day2/ops targets=()
   read -ra targets <<<"${TARGETS:-}"
   need_programs "${TEST_PROGRAMS[@]}"
+  # The target of the examples uses the libraries of all stores, and a server that speaks S3.
+  need_node "$(node_python newest)"
+  need_s3_server
   need_npm
   ansible_test_setup "$1" "$tree"
   ansible_test "$1" "$tree" integration --allow-destructive --allow-root \
