@@ -15,14 +15,14 @@ from .._core.secure_directory import SecureDirectory
 from .compress import Job, compress_all
 from .held import wait_for_nobody
 from .identity import Identity
-from .log_plan import RENAME, LogPlan, Plan
+from .log_plan import RENAME, LogPlan, RotationPlan
 from .removal import Remover
 from .reopen import Tell, check_programs, run_commands, tell
 from .rotate import clean_up, rotate
 from .total import over_limit
 
 
-def apply(plan: Plan, identity: Identity, how: Tell, progress: Progress) -> None:
+def apply(plan: RotationPlan, identity: Identity, how: Tell, progress: Progress) -> None:
     """Do it. Errors are noted in the log that they belong to.
 
     :raises Day2Error: `before` failed or a program is missing, so that nothing was done; or Cancelled.
@@ -71,7 +71,7 @@ def _remove_old(log: LogPlan, remover: Remover) -> None:
         remover.remove(log, log.first_place, log.new_name, info, log.remove_new)
 
 
-def _rotate_all(plan: Plan, identity: Identity, how: Tell, progress: Progress) -> None:
+def _rotate_all(plan: RotationPlan, identity: Identity, how: Tell, progress: Progress) -> None:
     rotating = plan.rotating
     progress.start("Rotating logs", len(rotating), "files")
     for log in rotating:
@@ -96,7 +96,7 @@ def _noting(log: LogPlan, work: Callable[..., None], *arguments: Any) -> None:
             raise
 
 
-def _sync_all(plan: Plan, places: Sequence[SecureDirectory]) -> None:
+def _sync_all(plan: RotationPlan, places: Sequence[SecureDirectory]) -> None:
     for place in {one.fd: one for one in places}.values():
         try:
             with place.errors("Can't make durable", ""):
@@ -107,7 +107,7 @@ def _sync_all(plan: Plan, places: Sequence[SecureDirectory]) -> None:
                     log.fail(exc)
 
 
-def _tell(plan: Plan, how: Tell, progress: Progress) -> None:
+def _tell(plan: RotationPlan, how: Tell, progress: Progress) -> None:
     """Tell the applications, and find out who still writes to what was rotated."""
     telling = [log for log in plan.logs if (log.rotated_to and log.due) or log.reopen]
     if not telling:
@@ -126,7 +126,7 @@ def _tell(plan: Plan, how: Tell, progress: Progress) -> None:
         _wait(plan, telling, 0 if failed or not how.reopens else how.timeout, how.reopens, progress)
 
 
-def _wait(plan: Plan, telling: Sequence[LogPlan], timeout: float, told: bool, progress: Progress) -> None:
+def _wait(plan: RotationPlan, telling: Sequence[LogPlan], timeout: float, told: bool, progress: Progress) -> None:
     files: dict[FileId, tuple[SecureDirectory, str]] = {}
     wanted: dict[FileId, list[LogPlan]] = {}
     for log in telling:

@@ -167,7 +167,7 @@ class LogPlan:
         return True
 
 
-class Plan:
+class RotationPlan:
     """A run."""
 
     def __init__(self, options: Options, logs: list[LogPlan], problems: list[Problem], now: float) -> None:

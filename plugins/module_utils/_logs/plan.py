@@ -19,7 +19,7 @@ from . import in_place, marks
 from .find import CUT, NEW, Found, Place, Places, Rotated, Search
 from .held import find_writers
 from .identity import Identity
-from .log_plan import IN_PLACE, RENAME, LogPlan, Options, Plan, Removal
+from .log_plan import IN_PLACE, RENAME, LogPlan, Options, Removal, RotationPlan
 from .names import without_compression
 from .numbering import Entry, after_rotation, decide_names, find_pairs, ranks, why
 from .rights import Rights
@@ -33,7 +33,7 @@ _SPARED = (
 Held = Mapping[FileId, list[Writer]]
 
 
-def make_plan(options: Options, places: Places, identity: Identity, now: float) -> Plan:
+def make_plan(options: Options, places: Places, identity: Identity, now: float) -> RotationPlan:
     """Find the logs and what is due. Raises Day2Error only for what concerns all of them."""
     with identity.taken():
         search = Search(places, options.exclude)
@@ -50,7 +50,7 @@ def make_plan(options: Options, places: Places, identity: Identity, now: float) 
             if log.error is None:
                 with _failing(log):
                     _decide(log, options, held, now, rights)
-    plan = Plan(options, logs, search.problems, now)
+    plan = RotationPlan(options, logs, search.problems, now)
     plan.notes += search.notes
     return plan
 

@@ -12,13 +12,13 @@ from .._core.errors import Day2Error
 from .._core.secure_directory import SecureDirectory
 from .._core.sparse import allocated
 from .identity import Identity
-from .log_plan import NOBODY, Compressed, LogPlan, Plan
+from .log_plan import NOBODY, Compressed, LogPlan, RotationPlan
 from .removal import note_removed
 from .reopen import Tell, check_programs, check_tell
 from .total import predict_limit
 
 
-def predict(plan: Plan, identity: Identity, how: Tell) -> None:
+def predict(plan: RotationPlan, identity: Identity, how: Tell) -> None:
     """Note in the logs what `apply` would.
 
     :raises TargetError: a program that would be run is missing.
@@ -37,7 +37,7 @@ def predict(plan: Plan, identity: Identity, how: Tell) -> None:
             predict_limit(plan)
 
 
-def _predict_tell(plan: Plan, how: Tell) -> None:
+def _predict_tell(plan: RotationPlan, how: Tell) -> None:
     telling = [log for log in plan.logs if log.error is None and (log.due or log.reopen)]
     if not telling or how.has_commands:  # which may start what is to be told
         return
@@ -48,7 +48,7 @@ def _predict_tell(plan: Plan, how: Tell) -> None:
             log.fail(exc)
 
 
-def _predict(log: LogPlan, plan: Plan) -> None:
+def _predict(log: LogPlan, plan: RotationPlan) -> None:
     log.mended = bool(log.new_file)
     if log.reopen:
         log.held = NOBODY
@@ -64,7 +64,7 @@ def _predict(log: LogPlan, plan: Plan) -> None:
         _predict_compression(log, plan, place, name, size)
 
 
-def _predict_compression(log: LogPlan, plan: Plan, place: SecureDirectory, name: str, size: int) -> None:
+def _predict_compression(log: LogPlan, plan: RotationPlan, place: SecureDirectory, name: str, size: int) -> None:
     compression = plan.options.compression
     renamed = {new: old for _place, old, new in log.shifts}
     source, current, part = place, renamed.get(name, name), None

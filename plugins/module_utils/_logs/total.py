@@ -14,14 +14,14 @@ from collections.abc import Iterator, Sequence
 from .._core.open_files import file_id
 from .._core.sparse import allocated
 from .find import Place, Rotated
-from .log_plan import LogPlan, Plan, Removed
+from .log_plan import LogPlan, Removed, RotationPlan
 from .names import without_compression
 from .rules import over_total
 
 Candidate = tuple[float, int, tuple[LogPlan, Rotated, int]]
 
 
-def over_limit(plan: Plan) -> list[tuple[LogPlan, Rotated]]:
+def over_limit(plan: RotationPlan) -> list[tuple[LogPlan, Rotated]]:
     """The rotated files that have to go, as they are now."""
     fresh: dict[int, Place] = {}
     gone = []
@@ -36,7 +36,7 @@ def over_limit(plan: Plan) -> list[tuple[LogPlan, Rotated]]:
     return gone
 
 
-def predict_limit(plan: Plan) -> None:
+def predict_limit(plan: RotationPlan) -> None:
     """Note in the logs what `over_limit` would find after what is predicted so far."""
     for logs in _by_directory(plan):
         candidates: list[Candidate] = []
@@ -50,7 +50,7 @@ def predict_limit(plan: Plan) -> None:
             log.freed += size
 
 
-def _by_directory(plan: Plan) -> list[list[LogPlan]]:
+def _by_directory(plan: RotationPlan) -> list[list[LogPlan]]:
     groups: dict[int, list[LogPlan]] = {}
     for log in plan.logs:
         if log.found.error is None:
@@ -83,7 +83,7 @@ def _size_of_log_then(log: LogPlan) -> int:
     return 0 if log.cut is None or log.lossy else max(0, allocated(log.info) - log.cut.length)
 
 
-def _files_now(plan: Plan, log: LogPlan, fresh: dict[int, Place]) -> Sequence[Rotated]:
+def _files_now(plan: RotationPlan, log: LogPlan, fresh: dict[int, Place]) -> Sequence[Rotated]:
     found: list[Rotated] = []
     for directory in log.places:
         if directory.fd not in fresh:
@@ -92,7 +92,7 @@ def _files_now(plan: Plan, log: LogPlan, fresh: dict[int, Place]) -> Sequence[Ro
     return found
 
 
-def _files_then(plan: Plan, log: LogPlan) -> Iterator[tuple[Rotated, int]]:
+def _files_then(plan: RotationPlan, log: LogPlan) -> Iterator[tuple[Rotated, int]]:
     """The rotated files, and their sizes, after what is predicted so far."""
     renamed = log.moved_up()
     files = [one._replace(name=renamed.get((one.place.fd, one.name), one.name)) for one in log.history]

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from .._core.errors import InvalidRequest
 from .._core.units import format_duration, parse_time
 from .base import BELOW, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
-from .http_client import Connection, Request, Route, parse_url
+from .http_client import Connection, HttpRequest, Route, parse_url
 from .searching import search
 
 _SOCKETS = ("/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock")
@@ -138,7 +138,7 @@ def _ask(path: str, target: str, deadline: Deadline) -> Any:
     """The answer, None for 404. Raises ProbeFailed, TimeUp."""
     connection = Connection(parse_url("http://localhost" + target), route=Route(unix=path))
     try:
-        answer = connection.exchange(Request(headers={"Connection": "close"}), deadline, True, _LARGEST)
+        answer = connection.exchange(HttpRequest(headers={"Connection": "close"}), deadline, True, _LARGEST)
     except ProbeFailed as exc:
         raise ProbeFailed(str(exc), UNKNOWN if "denied" in str(exc) else exc.status) from None
     finally:

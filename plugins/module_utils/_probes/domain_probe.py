@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple, Optional
 from .._core.errors import InvalidRequest
 from .._core.units import parse_time
 from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
-from .http_client import Client, Request, parse_url
+from .http_client import Client, HttpRequest, parse_url
 from .sockets import Stream, address, connect, failure
 
 _BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
@@ -135,7 +135,7 @@ def _ask(url: str, deadline: Deadline) -> Any:
     """The JSON document there, None for 404. Raises ProbeFailed, TimeUp."""
     place = parse_url(url)
     headers = {"Accept": "application/rdap+json, application/json", "Connection": "close"}
-    answer = Client(limit=_LARGEST).ask(place, Request(headers=headers), deadline, True)
+    answer = Client(limit=_LARGEST).ask(place, HttpRequest(headers=headers), deadline, True)
     if answer.status == 404:
         return None
     if answer.status != 200:

@@ -57,7 +57,7 @@ class Route(NamedTuple):
     family: Optional[str] = None
 
 
-class Request(NamedTuple):
+class HttpRequest(NamedTuple):
     """What is sent, beside the URL."""
 
     method: str = "GET"
@@ -169,7 +169,7 @@ class Connection(http.client.HTTPConnection):
             self._connected.close()
         self.close()
 
-    def exchange(self, request: Request, deadline: Deadline, wanted: bool, limit: int) -> Answer:
+    def exchange(self, request: HttpRequest, deadline: Deadline, wanted: bool, limit: int) -> Answer:
         """Send a request and read the answer. Raises ProbeFailed, TimeUp.
 
         :param wanted: keep the body.
@@ -192,7 +192,7 @@ class Connection(http.client.HTTPConnection):
         except (OSError, ssl.SSLError) as exc:
             raise failure(self._url.shown, exc) from None
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: HttpRequest) -> None:
         target, headers = self._url.target, dict(request.headers)
         if self._route.proxy is not None and self._context is None:
             target = self._url.text
@@ -240,7 +240,7 @@ class Client(NamedTuple):
     name: str = ""
     route: Route = _DIRECT
 
-    def ask(self, url: Url, request: Request, deadline: Deadline, wanted: bool) -> Answer:
+    def ask(self, url: Url, request: HttpRequest, deadline: Deadline, wanted: bool) -> Answer:
         """The answer after all redirects, or the last redirect where none is to be followed."""
         seen: list[tuple[Url, str]] = []
         cookies: Any = None
@@ -261,7 +261,7 @@ class Client(NamedTuple):
             self._check(seen, following, request)
             url = following
 
-    def _ask_once(self, url: Url, request: Request, deadline: Deadline, wanted: bool, first: Url) -> Answer:
+    def _ask_once(self, url: Url, request: HttpRequest, deadline: Deadline, wanted: bool, first: Url) -> Answer:
         # The name goes with the URL that it was given for, and the Unix socket with its host.
         context = self.context() if url.scheme == "https" else None
         route = self.route if url.host == first.host else self.route._replace(unix="")
@@ -271,7 +271,7 @@ class Client(NamedTuple):
         finally:
             connection.hang_up()
 
-    def _check(self, seen: list[tuple[Url, str]], following: Url, request: Request) -> None:
+    def _check(self, seen: list[tuple[Url, str]], following: Url, request: HttpRequest) -> None:
         # A page that sets a cookie and sends to itself is no loop.
         state = (following[:4], request.headers.get("Cookie", ""))
         if any(state == (one[:4], cookie) for one, cookie in seen):
@@ -298,7 +298,7 @@ def _percent(match: re.Match[str]) -> str:
     return "".join("%%%02X" % byte for byte in match[0].encode("utf-8", "replace"))
 
 
-def _with_cookies(request: Request, cookies: str) -> Request:
+def _with_cookies(request: HttpRequest, cookies: str) -> HttpRequest:
     if not cookies:
         return request
     given = request.headers.get("Cookie", "")
@@ -306,10 +306,10 @@ def _with_cookies(request: Request, cookies: str) -> Request:
     return request._replace(headers={**request.headers, "Cookie": "; ".join([*kept, cookies])})
 
 
-def _redirected(request: Request, status: int, same_origin: bool) -> Request:
+def _redirected(request: HttpRequest, status: int, same_origin: bool) -> HttpRequest:
     headers = dict(request.headers)
     if not same_origin:  # what was meant for one host is no other's business
         headers = {name: value for name, value in headers.items() if name.lower() in ("user-agent", "accept")}
     if status == 303 or (status in (301, 302) and request.method == "POST"):
-        return Request("HEAD" if request.method == "HEAD" else "GET", headers, None)
+        return HttpRequest("HEAD" if request.method == "HEAD" else "GET", headers, None)
     return request._replace(headers=headers)

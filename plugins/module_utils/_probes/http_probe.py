@@ -17,7 +17,7 @@ from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .http_client import (
     Answer,
     Client,
-    Request,
+    HttpRequest,
     Route,
     basic_authorization,
     check_headers,
@@ -56,7 +56,7 @@ REQUEST_OPTIONS = {
 }
 
 
-def request_from(options: Mapping[str, Any]) -> Request:
+def request_from(options: Mapping[str, Any]) -> HttpRequest:
     """The request that options describe. Raises InvalidRequest."""
     headers = {"User-Agent": AGENT, "Accept": "*/*", "Connection": "close"}
     given = options["headers"] or {}
@@ -75,10 +75,10 @@ def request_from(options: Mapping[str, Any]) -> Request:
     if options["client_key"] and not options["client_certificate"]:
         raise InvalidRequest("client_key is given without client_certificate.")
     body = options.get("body")
-    return Request(options.get("method") or "GET", headers, body.encode() if body is not None else None)
+    return HttpRequest(options.get("method") or "GET", headers, body.encode() if body is not None else None)
 
 
-def request_secrets(options: Mapping[str, Any], request: Request) -> list[str]:
+def request_secrets(options: Mapping[str, Any], request: HttpRequest) -> list[str]:
     """What of a request may show nowhere, beside the options that are secret."""
     url = parse_url(options["url"])
     authorization = request.headers.get("Authorization", "")

@@ -37,7 +37,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-class Request(NamedTuple):
+class BackupInfoRequest(NamedTuple):
     """What is asked. `reverify_after`: seconds for which an earlier full verification is enough."""
 
     name: Optional[str]
@@ -51,9 +51,9 @@ class Request(NamedTuple):
     lock_timeout: float
 
 
-def request_from(params: Mapping[str, Any]) -> Request:
+def request_from(params: Mapping[str, Any]) -> BackupInfoRequest:
     """Check the module's arguments. Raises InvalidRequest."""
-    return Request(
+    return BackupInfoRequest(
         name=optional(params["name"], check_set_name),
         host=optional(params["host"], this_host),
         tags=check_tags(params["tags"] or ()),
@@ -99,7 +99,7 @@ def _nothing_there(path: str, problem: str) -> dict[str, Any]:
     return {"set": None, "backup": None, "path": path, "problem": problem}
 
 
-def _try(request: Request, name: str, check: bool, progress: Progress, now: datetime) -> dict[str, Any]:
+def _try(request: BackupInfoRequest, name: str, check: bool, progress: Progress, now: datetime) -> dict[str, Any]:
     """What there is to say of a set. One that can't be read does not hide the others."""
     try:
         return _look(request, name, check, progress, now)
@@ -120,7 +120,7 @@ def _try(request: Request, name: str, check: bool, progress: Progress, now: date
         }
 
 
-def _look(request: Request, name: str, check: bool, progress: Progress, now: datetime) -> dict[str, Any]:
+def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress, now: datetime) -> dict[str, Any]:
     repository = request.repository
     history = read_history(repository, name, now)
     if request.host is not None:
@@ -183,7 +183,7 @@ def _look(request: Request, name: str, check: bool, progress: Progress, now: dat
 
 
 def _read_all(
-    request: Request, name: str, history: History, progress: Progress, now: datetime
+    request: BackupInfoRequest, name: str, history: History, progress: Progress, now: datetime
 ) -> dict[str, list[Problem]]:
     """Read every byte of what is new, was bad, or was last read too long ago."""
     found = {}

@@ -58,7 +58,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-class Request(NamedTuple):
+class RestoreRequest(NamedTuple):
     """What a restore is asked for."""
 
     name: str
@@ -82,10 +82,10 @@ class Step(NamedTuple):
     restoration: Restoration
 
 
-class Plan(NamedTuple):
+class RestorePlan(NamedTuple):
     """Everything is read and verified; nothing is touched."""
 
-    request: Request
+    request: RestoreRequest
     manifest: Manifest
     path: str
     leftovers: list[str]
@@ -99,12 +99,12 @@ class Plan(NamedTuple):
         return [step for step in self.steps if step.restoration.changed]
 
 
-def request_from(params: Mapping[str, Any]) -> Request:
+def request_from(params: Mapping[str, Any]) -> RestoreRequest:
     """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
     repository = open_repository(params["repository"])
     stores = named_stores(params["target"], params["targets"])
     check_apart(repository, stores)
-    return Request(
+    return RestoreRequest(
         name=check_set_name(params["name"]),
         repository=repository,
         stores=stores,
@@ -129,7 +129,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 @contextlib.contextmanager
-def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
+def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[RestorePlan]:
     """Choose the backup, verify it, and prepare every store beside its target."""
     started = datetime.now(timezone.utc)
     with contextlib.ExitStack() as stack:
@@ -158,13 +158,13 @@ def plan(request: Request, check: bool, progress: Progress) -> Iterator[Plan]:
             existed = entry.store.exists()
             restoration = stack.enter_context(entry.store.prepare(copy, request.only, own, check))
             steps.append(Step(entry, part, existed, restoration))
-        ready = Plan(request, manifest, source.path(name, manifest.id), leftovers, steps, started, progress)
+        ready = RestorePlan(request, manifest, source.path(name, manifest.id), leftovers, steps, started, progress)
         _check_allowed(ready)
         _check_safety(ready, read_only, scratch if check else "")
         yield ready
 
 
-def _why_read_only(request: Request) -> str:
+def _why_read_only(request: RestoreRequest) -> str:
     """Why nothing can be written to the repository; "": it can."""
     try:
         request.repository.check_writable(request.name)
@@ -173,7 +173,7 @@ def _why_read_only(request: Request) -> str:
     return ""
 
 
-def _check_safety(ready: Plan, read_only: str, scratch: str) -> None:
+def _check_safety(ready: RestorePlan, read_only: str, scratch: str) -> None:
     """Raise TargetError or NoSpace when what is replaced can't be backed up first.
 
     :param scratch: a directory to find out in check mode; "": the run is about to.
@@ -194,7 +194,7 @@ def _check_safety(ready: Plan, read_only: str, scratch: str) -> None:
         )
 
 
-def _match(request: Request, manifest: Manifest) -> list[tuple[NamedStore, SourcePart]]:
+def _match(request: RestoreRequest, manifest: Manifest) -> list[tuple[NamedStore, SourcePart]]:
     """Which part of the backup goes into which target."""
     parts = {part.name: part for part in manifest.sources}
     pairs = []
@@ -221,7 +221,7 @@ def _match(request: Request, manifest: Manifest) -> list[tuple[NamedStore, Sourc
     return pairs
 
 
-def _check_allowed(ready: Plan) -> None:
+def _check_allowed(ready: RestorePlan) -> None:
     existing = [step.entry.store.path for step in ready.changes if step.existed]
     if existing and not ready.request.replace:
         raise TargetError(
@@ -234,7 +234,7 @@ def _check_allowed(ready: Plan) -> None:
             raise _cannot_save(step.restoration.damage)
 
 
-def apply(ready: Plan) -> Optional[Manifest]:
+def apply(ready: RestorePlan) -> Optional[Manifest]:
     """Save what will be replaced, then replace it. Returns the safety backup, if one was needed."""
     changes = ready.changes
     if not changes:
@@ -260,7 +260,7 @@ def apply(ready: Plan) -> Optional[Manifest]:
     return safety
 
 
-def _save(ready: Plan, staging: Staging, replaced: Sequence[NamedStore]) -> Manifest:
+def _save(ready: RestorePlan, staging: Staging, replaced: Sequence[NamedStore]) -> Manifest:
     request = ready.request
     ready.progress.start("Backing up what will be replaced", unit="bytes")
     try:
@@ -285,7 +285,7 @@ def _cannot_save(why: str) -> TargetError:
     )
 
 
-def _result(ready: Plan, check: bool, safety: Optional[Manifest]) -> dict[str, Any]:
+def _result(ready: RestorePlan, check: bool, safety: Optional[Manifest]) -> dict[str, Any]:
     request = ready.request
     warnings = [note for step in ready.steps for note in step.restoration.notes]
     if _is_foreign(ready):
@@ -315,11 +315,11 @@ def _result(ready: Plan, check: bool, safety: Optional[Manifest]) -> dict[str, A
     }
 
 
-def _is_foreign(ready: Plan) -> bool:
+def _is_foreign(ready: RestorePlan) -> bool:
     return this_host(ready.request.choice.host).casefold() != ready.manifest.host.casefold()
 
 
-def _message(ready: Plan, check: bool) -> str:
+def _message(ready: RestorePlan, check: bool) -> str:
     whose = f" of host {ready.manifest.host}" if _is_foreign(ready) else ""
     if not ready.changes:
         return f"Nothing to restore: the target equals backup {ready.manifest.id}{whose}."
@@ -334,7 +334,7 @@ def _message(ready: Plan, check: bool) -> str:
     )
 
 
-def _diff(ready: Plan) -> dict[str, str]:
+def _diff(ready: RestorePlan) -> dict[str, str]:
     before, after = [], []
     for step in ready.steps:
         for change in step.restoration.changes:

@@ -48,7 +48,7 @@ _NAMED = 10  # alarms in the message
 _MOST_THREADS = 4096
 
 
-class Request(NamedTuple):
+class HealthCheckRequest(NamedTuple):
     """What is asked."""
 
     checks: Sequence[Check]
@@ -64,7 +64,7 @@ def echo(params: Mapping[str, Any]) -> dict[str, Any]:
     return dict(params, checks="%d checks" % len(params.get("checks") or []))
 
 
-def request_from(params: Mapping[str, Any]) -> Request:
+def request_from(params: Mapping[str, Any]) -> HealthCheckRequest:
     """Check the module's arguments. Raises InvalidRequest with everything that is wrong with the checks."""
     if not 1 <= params["concurrency"] <= _MOST_THREADS:
         raise InvalidRequest("concurrency is %d." % params["concurrency"], "Set it to 1 to %d." % _MOST_THREADS)
@@ -76,7 +76,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
     ):
         if needed and not history:
             raise InvalidRequest(f"{name} needs a history.", "Set history: earlier runs are looked up there.")
-    request = Request(
+    request = HealthCheckRequest(
         checks=checks,
         concurrency=params["concurrency"],
         fail_on=params["fail_on"],

@@ -27,7 +27,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-class Request(NamedTuple):
+class HealthInfoRequest(NamedTuple):
     """What is asked. `windows`: what each is called, and its seconds."""
 
     path: str
@@ -35,13 +35,13 @@ class Request(NamedTuple):
     windows: Sequence[tuple[str, float]]
 
 
-def request_from(params: Mapping[str, Any]) -> Request:
+def request_from(params: Mapping[str, Any]) -> HealthInfoRequest:
     """Check the module's arguments. Raises InvalidRequest."""
     windows = [(text, parse_duration(text)) for text in params["windows"]]
     for text, seconds in windows:
         if not seconds:
             raise InvalidRequest(f"The window {text} has no length.", "Write for example 1h or 7d.")
-    return Request(params["path"], params["checks"] or [], windows)
+    return HealthInfoRequest(params["path"], params["checks"] or [], windows)
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     }
 
 
-def _read(request: Request, now: float, progress: Progress) -> tuple[list[dict[str, Any]], int]:
+def _read(request: HealthInfoRequest, now: float, progress: Progress) -> tuple[list[dict[str, Any]], int]:
     """The checks, and how many of their outcomes are dated later than now."""
     longest = max((seconds for _name, seconds in request.windows), default=0.0)
     with History(request.path, now) as history:
@@ -104,7 +104,7 @@ def _time(seconds: float) -> str:
     return format_time(datetime.fromtimestamp(round(seconds, 3), timezone.utc))
 
 
-def _message(request: Request, checks: Sequence[Mapping[str, Any]], bad: Sequence[str]) -> str:
+def _message(request: HealthInfoRequest, checks: Sequence[Mapping[str, Any]], bad: Sequence[str]) -> str:
     if not checks:
         return f"{request.path} has no checks yet"
     text = "%d of %d checks ok or skipped" % (len(checks) - len(bad), len(checks))

@@ -56,7 +56,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-class Request(NamedTuple):
+class LogReportRequest(NamedTuple):
     """What is asked. `since` and `until` are in seconds since the epoch."""
 
     paths: Sequence[str]
@@ -96,7 +96,7 @@ def moment(text: str, now: float, naive: tzinfo = timezone.utc) -> float:
         ) from None
 
 
-def request_from(params: Mapping[str, Any]) -> Request:
+def request_from(params: Mapping[str, Any]) -> LogReportRequest:
     """Check the module's arguments. Raises InvalidRequest."""
     now = time.time()
     naive = timezone.utc if params["timezone"] == "UTC" else zone(params["timezone"])
@@ -110,7 +110,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
         raise InvalidRequest("pattern is for format: regex.", "Set format: regex.")
     if params["slowest"] < 0:
         raise InvalidRequest("slowest is %d." % params["slowest"], "Set it to 0 or more.")
-    return Request(
+    return LogReportRequest(
         paths=params["paths"],
         format=params["format"],
         pattern=params["pattern"],
@@ -192,7 +192,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     return result
 
 
-def _reader(request: Request, tally: Tally, bad: Callable[[bytes], None]) -> _Lines:
+def _reader(request: LogReportRequest, tally: Tally, bad: Callable[[bytes], None]) -> _Lines:
     if request.format == "json":
         from ..._logs.json_lines import JsonLines
 
@@ -229,7 +229,7 @@ class _Position:
         self._number += 1
 
 
-def _read(request: Request, file: LogFile, lines: _Lines, bad: Unparsable, progress: Progress) -> int:
+def _read(request: LogReportRequest, file: LogFile, lines: _Lines, bad: Unparsable, progress: Progress) -> int:
     """Read a file. Returns how many lines were joined to the one before."""
     for_json = request.format == "json"
     position = _Position(file.path, lines, bad)
@@ -249,7 +249,7 @@ def _read(request: Request, file: LogFile, lines: _Lines, bad: Unparsable, progr
     return records.joined if records else 0
 
 
-def _result(request: Request, tally: Tally, bad: Unparsable) -> dict[str, Any]:
+def _result(request: LogReportRequest, tally: Tally, bad: Unparsable) -> dict[str, Any]:
     operations = tally.operations()
     latency = Histogram()
     for one in operations:
@@ -282,7 +282,7 @@ def _result(request: Request, tally: Tally, bad: Unparsable) -> dict[str, Any]:
     return result
 
 
-def _warnings(request: Request, result: Mapping[str, Any]) -> list[str]:
+def _warnings(request: LogReportRequest, result: Mapping[str, Any]) -> list[str]:
     """What a wrong option would make look like a quiet log."""
     window = _has_window(request)
     total, timeless = result["total"], result["without_time"]
@@ -306,11 +306,11 @@ def _warnings(request: Request, result: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _has_window(request: Request) -> bool:
+def _has_window(request: LogReportRequest) -> bool:
     return request.rules.since is not None or request.rules.until is not None
 
 
-def _hint(request: Request, role: str) -> str:
+def _hint(request: LogReportRequest, role: str) -> str:
     further = {"time": ", or time_format", "level": ", or error_levels"}.get(role, "")
     if request.format == "json":
         names = ", ".join(name for name in request.fields.names[role] if name != WRAPPER_TIME)
@@ -320,7 +320,7 @@ def _hint(request: Request, role: str) -> str:
     return f"Set {further[5:] or 'format'}."
 
 
-def _rate(request: Request, tally: Tally) -> Optional[float]:
+def _rate(request: LogReportRequest, tally: Tally) -> Optional[float]:
     """Lines a second over the window, or between the first and the last line where it is open."""
     since, until = request.rules.since, request.rules.until
     if not tally.total or tally.last < tally.first:

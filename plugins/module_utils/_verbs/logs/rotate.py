@@ -23,7 +23,7 @@ from ..._core.units import format_size, parse_duration, parse_size
 from ..._logs.apply import apply
 from ..._logs.find import Places
 from ..._logs.identity import Identity
-from ..._logs.log_plan import IN_PLACE, RENAME, LogPlan, NewFile, Options, Plan
+from ..._logs.log_plan import IN_PLACE, RENAME, LogPlan, NewFile, Options, RotationPlan
 from ..._logs.names import DATE_FORMAT, Naming
 from ..._logs.plan import make_plan
 from ..._logs.predict import predict
@@ -79,7 +79,7 @@ ARGUMENTS: dict[str, Any] = {
 _DONE = "%d of %d logs rotated, %d files compressed, %d removed, %s freed."
 
 
-class Request(NamedTuple):
+class LogRotateRequest(NamedTuple):
     """What is asked."""
 
     options: Options
@@ -89,7 +89,7 @@ class Request(NamedTuple):
     notes: tuple[str, ...]
 
 
-def request_from(params: Mapping[str, Any]) -> Request:
+def request_from(params: Mapping[str, Any]) -> LogRotateRequest:
     """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
     _check_together(params)
     for name, value in (*params.items(), ("pid_file", (params["signal"] or {}).get("pid_file"))):
@@ -123,7 +123,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
         exclude=tuple(params["exclude"] or ()),
         create_old_dir=params["create_old_dir"],
     )
-    return Request(
+    return LogRotateRequest(
         options=options,
         how=how,
         identity=Identity(params["run_as"]),
@@ -164,7 +164,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     return result
 
 
-def _result(plan: Plan, request: Request, check: bool) -> dict[str, Any]:
+def _result(plan: RotationPlan, request: LogRotateRequest, check: bool) -> dict[str, Any]:
     """The plan is spent: ten thousand logs need not be in memory twice."""
     compressed = [one for log in plan.logs for one in log.compressed]
     removed = [one for log in plan.logs for one in log.removed]
@@ -214,7 +214,7 @@ def _rotation(log: LogPlan) -> dict[str, Any]:
     }
 
 
-def _notes(plan: Plan) -> list[str]:
+def _notes(plan: RotationPlan) -> list[str]:
     notes: list[str] = []
     for log in plan.logs:
         notes += log.notes
@@ -232,7 +232,7 @@ def _notes(plan: Plan) -> list[str]:
     return notes
 
 
-def _diff(plan: Plan) -> dict[str, str]:
+def _diff(plan: RotationPlan) -> dict[str, str]:
     before, after = [], []
     for log in plan.logs:
         for one in log.removed:
