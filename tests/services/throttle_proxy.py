@@ -44,6 +44,7 @@ class Proxy(ThreadingHTTPServer):
         self.delay = delay
         self.fault: Callable[[str, int], str] = lambda operation, number: NOTHING
         self.calls: Counter[str] = Counter()
+        self.faults = 0  # how many calls met one
         self._lock = threading.Lock()
 
     @property
@@ -53,7 +54,9 @@ class Proxy(ThreadingHTTPServer):
     def next_fault(self, operation: str) -> str:
         with self._lock:
             self.calls[operation] += 1
-            return self.fault(operation, self.calls[operation])
+            fault = self.fault(operation, self.calls[operation])
+            self.faults += fault != NOTHING
+            return fault
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that has gone away is what tests are about."""

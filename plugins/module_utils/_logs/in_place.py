@@ -36,7 +36,6 @@ _FIEMAP = 0xC020660B  # FS_IOC_FIEMAP
 _FIEMAP_HEADER = "=QQLLLL"
 _FIEMAP_EXTENT = "=QQQQQLLLL"
 _FILLED = "user.day2.filled"
-_UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY)
 
 _CUT = re.compile(r"(?s)%s(.+)\.cut%s" % (re.escape(PREPARED), "-([0-9a-f]{1,16})" * 5))
 _LONGEST_NAME = 255 - len(PREPARED + ".cut") - 5 * 17  # bytes that leave enough for the numbers of a cut

@@ -70,7 +70,6 @@ class Pace:
 
     def __init__(self, patience: float) -> None:
         self.patience = patience
-        self.refusals = 0
         self._delay = 0.0
         self._raised = 0.0
         self._progress = 0.0
@@ -83,7 +82,6 @@ class Pace:
         """
         now = time.monotonic()
         with self._lock:
-            self.refusals += 1
             quiet = now - max(since, self._progress)
             if quiet > self.patience:
                 raise Exhausted("%s, for %d s" % (reason, quiet))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading a table of DynamoDB by parallel scans that can be taken up where they were left.
+"""Reading a table of DynamoDB by parallel scans.
 
 There is no snapshot: what is written during a scan may be in it or not. Who needs to know compares the digest of what
 was read with that of a second reading.
@@ -12,66 +12,56 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Optional, Union
+from collections.abc import Iterator, Mapping
+from typing import Any, Union
 
-from ..._core.errors import Day2Error, InvalidRequest, SourceError
+from ..._core.errors import Day2Error, SourceError
 from .client import Cancelling, Client, Exhausted, Refused, describe_failure
 from .tables import Table
 from .values import decode
 
 # Records of a page: pages of all segments wait in memory, as Python objects some ten times as large as on the wire.
 _PAGE = 2500
-# Of each segment: None before its first page, then the last key that was read, False after its last page.
-_After = Union[None, bool, Mapping[str, Any]]
+
+Page = list[dict[str, Any]]  # some records
 
 
-class Page(NamedTuple):
-    """Some records, and where to go on once they and those of all pages before are safe.
-
-    `position` is JSON: {"segments": how many, "after": [of each None, the last key in low-level form, or False]}.
-    """
-
-    records: list[dict[str, Any]]
-    position: dict[str, Any]
-
-
-def scan(client: Client, table: Table, segments: int, after: Optional[Mapping[str, Any]] = None) -> Iterator[Page]:
-    """All records of a table, page by page (of at most 2500 records and 1 MB), from a position on or from the start.
+def scan(client: Client, table: Table, segments: int) -> Iterator[Page]:
+    """All records of a table, page by page (of at most 2500 records and 1 MB).
 
     Strongly consistent. The segments are read at the same time and handed out in turns, so that the order is always the
-    same while the content and the number of segments are. A position keeps that number.
+    same while the content and the number of segments are.
 
     :raises SourceError: the table can't be read, or is throttled for too long.
     """
-    state = _state(after, segments)
-    readers = _Readers(client, table, state)
+    readers = _Readers(client, table, segments)
+    going = list(range(segments))
     try:
-        while any(one is not False for one in state):
-            for number in [number for number, one in enumerate(state) if one is not False]:
-                records, state[number] = readers.pages[number].get()
+        while going:
+            for number in list(going):
+                records = readers.pages[number].get()
                 if isinstance(records, Exception):
                     raise _failure(table, records)
-                yield Page(records, {"segments": len(state), "after": list(state)})
+                if records is None:
+                    going.remove(number)
+                else:
+                    yield records
     finally:
         readers.close()
 
 
 class _Readers:
-    """A thread for each segment that is not done; its queue gets (records or an exception, where they end)."""
+    """A thread for each segment; its queue gets pages, then None, or an exception."""
 
-    def __init__(self, client: Client, table: Table, state: Sequence[_After]) -> None:
+    def __init__(self, client: Client, table: Table, segments: int) -> None:
         # One page waits and one is being fetched: the segments are about equally large.
-        self.pages: list[queue.Queue[tuple[Any, _After]]] = [queue.Queue(maxsize=1) for dummy in state]
+        self.pages: list[queue.Queue[Union[Page, Exception, None]]] = [
+            queue.Queue(maxsize=1) for dummy in range(segments)
+        ]
         self._client = client
         self._table = table
-        self._total = len(state)
         self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._read, args=(number, after), daemon=True)
-            for number, after in enumerate(state)
-            if after is not False
-        ]
+        self._threads = [threading.Thread(target=self._read, args=(one,), daemon=True) for one in range(segments)]
         for thread in self._threads:
             thread.start()
 
@@ -85,41 +75,39 @@ class _Readers:
             for thread in self._threads:
                 thread.join(0.01)
 
-    def _read(self, number: int, after: _After) -> None:
+    def _read(self, number: int) -> None:
+        pages = self.pages[number]
         try:
-            while after is not False:
-                answer = self._client.call(
-                    "Scan", _request(self._table, number, self._total, after, Limit=_PAGE), self._stop
-                )
-                self._client.pace.progressed()
-                after = answer.get("LastEvaluatedKey") or False
-                self.pages[number].put(([decode(item) for item in answer["Items"]], after))
+            for answer in _answers(self._client, self._table, (number, len(self.pages)), self._stop, Limit=_PAGE):
+                pages.put([decode(item) for item in answer["Items"]])
+            pages.put(None)
         except Cancelling:
             pass
         except Exception as exc:  # raised again by who waits for the page
-            self.pages[number].put((exc, after))
+            pages.put(exc)
 
 
-def _state(after: Optional[Mapping[str, Any]], segments: int) -> list[_After]:
-    if after is None:
-        return [None] * segments
-    state = list(after.get("after", ()))
-    if not state or len(state) != after.get("segments"):
-        raise InvalidRequest("This is not a position in a DynamoDB table: %s." % json.dumps(after))
-    return state
+def _answers(
+    client: Client, table: Table, segment: tuple[int, int], stop: threading.Event, **more: Any
+) -> Iterator[Mapping[str, Any]]:
+    """The answers of one scan, to its end.
 
-
-def _request(table: Table, number: int, total: int, after: _After, **more: Any) -> bytes:
+    :param segment: its number, and how many there are.
+    """
     request: dict[str, Any] = {
         "TableName": table.name,
-        "Segment": number,
-        "TotalSegments": total,
+        "Segment": segment[0],
+        "TotalSegments": segment[1],
         "ConsistentRead": True,
+        **more,
     }
-    request.update(more)
-    if after:
-        request["ExclusiveStartKey"] = after
-    return json.dumps(request, ensure_ascii=False).encode()
+    while True:
+        answer = client.call("Scan", json.dumps(request, ensure_ascii=False).encode(), stop)
+        client.pace.progressed()
+        yield answer
+        if not answer.get("LastEvaluatedKey"):
+            return
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 def _failure(table: Table, exc: Exception) -> Exception:
@@ -135,13 +123,7 @@ def count(client: Client, table: Table) -> int:
 
     :raises SourceError: as for `scan`.
     """
-    total, after = 0, None
     try:
-        while after is not False:
-            answer = client.call("Scan", _request(table, 0, 1, after, Select="COUNT"), threading.Event())
-            client.pace.progressed()
-            total += int(answer["Count"])
-            after = answer.get("LastEvaluatedKey") or False
+        return sum(int(one["Count"]) for one in _answers(client, table, (0, 1), threading.Event(), Select="COUNT"))
     except (Refused, Exhausted) as exc:
         raise _failure(table, exc) from None
-    return total

@@ -115,7 +115,7 @@ class DynamodbRecordStore:
     def read(self, info: Info) -> Iterator[Record]:
         """See `RecordStore`."""
         for page in self._native.read(info.name):
-            yield from page.records
+            yield from page
 
     def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
         """See `RecordStore`."""

@@ -122,12 +122,12 @@ class DynamodbRecords:
         count = dynamodb_read.count(self.client, table)
         return TableInfo(collection, table.name, table.key, table.indexes, count)
 
-    def read(self, collection: str, after: Optional[Mapping[str, Any]] = None) -> Iterator[Page]:
-        """All records, in pages of at most 1000, from a page's position on or from the start.
+    def read(self, collection: str) -> Iterator[Page]:
+        """All records, page by page.
 
         :raises SourceError: the table is missing, can't be read, or is throttled for too long.
         """
-        return dynamodb_read.scan(self.client, self._table(collection), self._workers, after)
+        return dynamodb_read.scan(self.client, self._table(collection), self._workers)
 
     def digest(self, collection: str) -> CollectionDigest:
         """Count and digest, in one reading.
@@ -136,7 +136,7 @@ class DynamodbRecords:
         """
         found = CollectionDigest()
         for page in self.read(collection):
-            for record in page.records:
+            for record in page:
                 found.add(record)
         return found
 

@@ -60,7 +60,6 @@ class RecordType(NamedTuple):
 
 
 _PATH = {"path": {"type": "path"}}
-_DOCUMENT = {**_PATH, "values": {"type": "str", "choices": ["plain", "exact"]}}
 TYPES = {
     "dynamodb": RecordType(_dynamodb, DYNAMODB),
     "json": RecordType(

@@ -39,7 +39,6 @@ _SHARED = (
     "workers",
     "repository",
 )
-_SHOWN = ("name", "total", "added", "changed", "removed", "left", "rejected", "digest")
 _OPTIONS = MIGRATE["argument_spec"]
 
 ARGUMENTS: dict[str, Any] = {

@@ -75,7 +75,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[DynamodbRecords]:
 
 
 def read_one(store: DynamodbRecords) -> dict[str, Any]:
-    (record,) = [record for page in store.read("things") for record in page.records]
+    (record,) = [record for page in store.read("things") for record in page]
     return record
 
 
