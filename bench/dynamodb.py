@@ -99,7 +99,7 @@ def ceiling(store: DynamodbRecords, port: int, prepared: list[bytes]) -> float:
 
 def empty(store: DynamodbRecords) -> None:
     store.drop("bench")
-    store.ensure("bench", KEY)
+    store.create_collection("bench", KEY)
 
 
 def ours(store: DynamodbRecords, some: list[dict[str, Any]]) -> tuple[float, float]:

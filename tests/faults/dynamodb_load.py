@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes generated records to DynamoDB, as a migration does: dynamodb_load.py OPTIONS-JSON COUNT.
 
-Each 50 records are written, flushed, and then the position is kept. Prints the number of records that this run wrote.
+Each 50 records are written, flushed, and then the checkpoint is kept. Prints the number of records that this run wrote.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ def records(first: int, last: int) -> list[dict[str, Any]]:
 
 def load(store: DynamodbRecords, count: int) -> int:
     """Write what is missing; how many records that was."""
-    store.ensure("data", [KeyField("id", "S")])
-    positions = store.positions("load")
-    start = positions.load("data") or 0
+    store.create_collection("data", [KeyField("id", "S")])
+    checkpoints = store.checkpoints("load")
+    start = checkpoints.load("data") or 0
     with store.writer("data") as writer:
         for first in range(start, count, STEP):
             writer.put(records(first, min(first + STEP, count)))
             writer.flush()
-            positions.keep("data", min(first + STEP, count))
+            checkpoints.keep("data", min(first + STEP, count))
         assert writer.rejects == []
         return writer.written
 

@@ -78,7 +78,7 @@ def test_what_passes_costs_time_and_no_record(server: Proxy, fault: str) -> None
     assert load(store, COUNT) == COUNT
     digest = store.digest("data")
     assert (digest.count, digest.hexdigest()) == (COUNT, expected(COUNT))
-    assert store.positions("load").load("data") == COUNT
+    assert store.checkpoints("load").load("data") == COUNT
     assert server.faults > 10
 
 
@@ -94,9 +94,9 @@ def test_what_does_not_pass_ends_with_an_error_and_the_next_run_goes_on(server: 
     assert "run it again" in caught.value.hint
     assert caught.value.details["table"] == "f_data"
 
-    kept = store_at(server.url).positions("load").load("data")
+    kept = store_at(server.url).checkpoints("load").load("data")
     assert kept == 10 * 25
-    # all that the position stands for is there
+    # all that the checkpoint stands for is there
     found = {record["id"] for page in store_at(server.url).read("data") for record in page}
     assert {record["id"] for record in records(0, kept)} <= found
     server.fault = lambda operation, call: faults.NOTHING
@@ -155,7 +155,7 @@ def test_a_server_that_restarts_is_waited_for(tmp_path: Path) -> None:
     thread = threading.Thread(target=run)
     with dynoxide(tmp_path, keep=True, port=port) as url:
         thread.start()
-        while not (position := store_at(url).positions("load").load("data")) or position < 3 * STEP:
+        while not (checkpoint := store_at(url).checkpoints("load").load("data")) or checkpoint < 3 * STEP:
             time.sleep(0.02)
     assert not done
     time.sleep(0.5)
@@ -180,7 +180,7 @@ def test_killed_at_random_and_run_again(server: Proxy) -> None:
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
         store = store_at(server.url)
-        now = store.positions("load").load("data") or 0
+        now = store.checkpoints("load").load("data") or 0
         assert now >= kept
         kept = now
         found = {record["id"] for page in store.read("data") for record in page}

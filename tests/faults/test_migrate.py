@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from tests.faults.support import run, run_with, steps
 from tests.services.postgresql import cluster
 from tests.services.stores import schema
@@ -62,7 +62,7 @@ def add_schema(store: dict[str, Any]) -> None:
 
 
 def schema_of(store: dict[str, Any]) -> list[Any]:
-    with open_records(store, {}) as records:
+    with open_target(store, {}) as records:
         return [(one.name, one.key, one.indexes, one.foreign_keys) for one in records.collections()]
 
 

@@ -25,7 +25,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.records import record_digest
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from ansible_collections.day2.ops.tests.faults.support import COLLECTIONS, backups, copy, run, run_with, steps
 from tests.services.dynamodb_fixtures import dynoxide_url
 from tests.services.postgresql import cluster
@@ -82,7 +82,7 @@ def fill(store: Store, version: int = 1) -> None:
 
 def content(store: Store) -> dict[str, tuple[int, int]]:
     """The number of records of each collection, and the sum of their digests, as the store itself has them."""
-    with open_records(store, {}) as opened:
+    with open_target(store, {}) as opened:
         found = {}
         for info in opened.collections():
             records = [

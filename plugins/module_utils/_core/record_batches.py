@@ -79,7 +79,7 @@ def _unmarshalled(data: bytes) -> Batch:
     return Batch(*marshal.loads(data))  # noqa: S302 from a process of ours
 
 
-class Written(Sequence[dict[str, Any]]):
+class CopyLines(Sequence[dict[str, Any]]):
     """Records that are still text: of each its values, tabs between them, in the order of the names. `\\N` is null.
 
     No text among them has a tab, a line end, a backslash or a NUL.
@@ -101,7 +101,7 @@ class Written(Sequence[dict[str, Any]]):
 
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
-            return Written(self.kinds, self.lines[place], self.absent)
+            return CopyLines(self.kinds, self.lines[place], self.absent)
         return self._record(self.lines[place])
 
     def _record(self, line: str) -> dict[str, Any]:
@@ -169,9 +169,9 @@ def _joined(parts: Sequence[Sequence[dict[str, Any]]]) -> Sequence[dict[str, Any
     if len({part.names if isinstance(part, Batch) else None for part in parts}) == 1 and isinstance(parts[0], Batch):
         columns = zip(*[part.columns for part in parts if isinstance(part, Batch)])
         return Batch(parts[0].names, [list(itertools.chain.from_iterable(column)) for column in columns])
-    if isinstance(parts[0], Written) and all(isinstance(part, Written) for part in parts):
-        lines = itertools.chain.from_iterable([part.lines for part in parts if isinstance(part, Written)])
-        return Written(parts[0].kinds, list(lines), parts[0].absent)
+    if isinstance(parts[0], CopyLines) and all(isinstance(part, CopyLines) for part in parts):
+        lines = itertools.chain.from_iterable([part.lines for part in parts if isinstance(part, CopyLines)])
+        return CopyLines(parts[0].kinds, list(lines), parts[0].absent)
     return list(itertools.chain.from_iterable(parts))
 
 

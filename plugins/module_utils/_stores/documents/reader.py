@@ -39,10 +39,10 @@ class JsonReader:
     type = "json"
     consistent = False
     typed = False
-    stable = True
-    whole = True
+    deterministic_order = True
+    replaces_atomically = True
     columns = False
-    takes_text = False
+    takes_copy_lines = False
 
     def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1, exact: bool = False) -> None:
         self.path = self.location = files.resolve(path, InvalidRequest)
@@ -67,8 +67,8 @@ class JsonReader:
             self._old.close()
         self._old, self._looked = None, False
 
-    def let_go(self) -> bool:
-        """See `RecordStore`."""
+    def end_reading(self) -> bool:
+        """See `TargetStore`."""
         looked = self._looked
         self._close()
         return looked
@@ -92,7 +92,7 @@ class JsonReader:
         self.notes = list(found.document.notes()) if found is not None and found.document is not None else []
 
     def collections(self) -> list[Info]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         source = self._source()
         if source is None or source.document is None:
             return []
@@ -107,7 +107,7 @@ class JsonReader:
         return found.parts(member) if found is not None else []
 
     def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         document = self._document()
         if document is None or info.note.shape in (MEMBERS, VALUE):
             yield from map(batch, batches(self._scalars(info), BATCH))
@@ -141,7 +141,7 @@ class JsonReader:
         return None if info.note.key else self._summaries.get(info.name)
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
     def _scalars(self, info: Info) -> Iterator[Record]:
@@ -161,13 +161,13 @@ class JsonReader:
         return info
 
     def bytes_of(self, info: Info) -> int:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         document = self._document()
         member = document.find(info.name) if document is not None else None
         return member.end - member.start if member is not None else 0
 
     def check_unchanged(self) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         if self._is_changed():
             raise SourceError(
                 "%s was written or replaced while it was read." % self.path,

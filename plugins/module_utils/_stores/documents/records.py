@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A JSON document as a store of records that can be written.
 
-A target is gathered in a SQLite file beside the document, with the positions. The new document is written beside the
+A target is gathered in a SQLite file beside the document, with the checkpoints. The new document is written beside the
 old one, read back, and takes its place at once. Only the holder of the target's lock creates, renames or removes
 anything; `recover` brings whatever a killed run left into one of these states:
 
@@ -30,7 +30,7 @@ from ..._core.file_lock import FileLock
 from ..._core.record_batches import batches
 from ..._core.tagged_json import encode as encode_json
 from ..records.note import LIST, Note, as_wanted
-from ..records.store import INTEGER, JSON, POSITIONS, Account, Field, Info, Record, Start, check_same_key
+from ..records.store import CHECKPOINTS, INTEGER, JSON, Account, Field, Info, Record, Start, check_same_key
 from ..sql.schema import shaped
 from ..sqlite.file import connect, sqlite3, sqlite_errors
 from ..sqlite.records import SqliteRecords
@@ -44,7 +44,7 @@ _TABLE, _CAPITAL = re.compile(r"(?!sqlite_|\^)[^A-Z]*", re.S), re.compile(r"[A-Z
 
 
 class JsonRecords(JsonReader):
-    """See `RecordStore`."""
+    """See `TargetStore`."""
 
     def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1, exact: bool = False) -> None:
         super().__init__(path, keys, workers, exact)
@@ -66,19 +66,19 @@ class JsonRecords(JsonReader):
         self._close()
         self._lock.release()
 
-    def claim(self) -> bool:
-        """See `RecordStore`."""
+    def lock(self) -> bool:
+        """See `TargetStore`."""
         with files.os_errors(TargetError, "Can't lock", self.path):
             return self._lock.take()
 
     def recover(self) -> None:
-        """See `RecordStore`. The states are at the top of this file."""
-        there = os.path.lexists(self._gathered)
-        if there and self._is_marked() and not os.path.lexists(self._new):
+        """See `TargetStore`. The states are at the top of this file."""
+        existing = os.path.lexists(self._gathered)
+        if existing and self._is_marked() and not os.path.lexists(self._new):
             self._remove_gathered()
             return
         self._remove_new()
-        if there:
+        if existing:
             self._mark(False)
 
     def _is_marked(self) -> bool:
@@ -123,7 +123,7 @@ class JsonRecords(JsonReader):
         return self._written or super()._source()
 
     def check_writable(self, infos: Sequence[Info], size: int) -> None:
-        """See `RecordStore`. What is new is gathered, and then the document is written beside the old one."""
+        """See `TargetStore`. What is new is gathered, and then the document is written beside the old one."""
         files.check_writable_parent(self.path)
         if os.path.lexists(self.path) and not stat.S_ISREG(os.lstat(self.path).st_mode):
             raise TargetError("%s is not a regular file." % self.path)
@@ -151,62 +151,62 @@ class JsonRecords(JsonReader):
         """A document holds whatever the model does."""
         return ""
 
-    def positions(self, names: Sequence[str]) -> dict[str, Any]:
-        """See `RecordStore`."""
+    def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
+        """See `TargetStore`."""
         if not os.path.exists(self._gathered):
             return {}
         if self._staging is not None:
-            return _positions(self._staging, names)
+            return _checkpoints(self._staging, names)
         # a reader beside the writer, who must be able to commit: never longer than for this look
         with SqliteRecords(self._gathered) as gathered:
             try:
-                return _positions(gathered, names)
+                return _checkpoints(gathered, names)
             except SourceError:
                 if os.path.exists(self._gathered):
                     raise
                 return {}  # it was published at this moment
 
     def begin(self, starts: Sequence[Start]) -> None:
-        """See `RecordStore`. What is to stay of the old document is copied before the positions are kept."""
-        here = as_wanted({info.name: info for info, _clear, _position in starts}, self._by_name())
-        held = [_held(info) for info, _clear, _position in starts]
-        # first: a position must never stand beside records that it does not count
-        self._stage().forget([one.name for one in held])
-        for one, (info, clear, _position) in zip(held, starts):
-            there = here.get(info.name) if not clear else None
-            if there is not None:
-                check_same_key(info, there)
-            self._copy(one, there)
-        self._stage().keep([(one.name, position) for one, (_info, _clear, position) in zip(held, starts)])
+        """See `TargetStore`. What is to stay of the old document is copied before the checkpoints are kept."""
+        here = as_wanted({info.name: info for info, _clear, _checkpoint in starts}, self._by_name())
+        staged = [_staged(info) for info, _clear, _checkpoint in starts]
+        # first: a checkpoint must never stand beside records that it does not count
+        self._stage().commit([one.name for one in staged])
+        for one, (info, clear, _checkpoint) in zip(staged, starts):
+            existing = here.get(info.name) if not clear else None
+            if existing is not None:
+                check_same_key(info, existing)
+            self._copy(one, existing)
+        self._stage().keep([(one.name, checkpoint) for one, (_info, _clear, checkpoint) in zip(staged, starts)])
 
     def _by_name(self) -> dict[str, Info]:
         return {one.name: one for one in self.collections()}
 
-    def _copy(self, held: Info, there: Optional[Info]) -> None:
+    def _copy(self, staged: Info, existing: Optional[Info]) -> None:
         """Gather the records of the old document, or none."""
         staging = self._stage()
-        if any(one.name == held.name for one in staging.collections()):
-            staging.drop([held])
-        staging.begin([(held, False, None)])
-        for records in batches(self.read(there), 1000) if there is not None else ():
-            staging.write(held, records, lambda rejects: None, False)
+        if any(one.name == staged.name for one in staging.collections()):
+            staging.drop([staged])
+        staging.begin([(staged, False, None)])
+        for records in batches(self.read(existing), 1000) if existing is not None else ():
+            staging.write(staged, records, lambda rejects: None, False)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         self._remove_new()
-        self._stage().write(_held(info), records, account, upsert)
+        self._stage().write(_staged(info), records, account, upsert)
 
     def by_place(self, info: Info) -> Info:
         """Never asked for: a document is made anew."""
         return info
 
-    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
-        """See `RecordStore`."""
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
+        """See `TargetStore`."""
         self._remove_new()
-        self._stage().delete(_held(info), wanted, position)
+        self._stage().delete(_staged(info), wanted, checkpoint)
 
     def drop(self, infos: Sequence[Info]) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         names = {info.name for info in infos}
         if names.issuperset(info.name for info in self.collections()):
             self._unlink(self.path)
@@ -216,7 +216,7 @@ class JsonRecords(JsonReader):
         self._publish()
         self._remove_gathered()
 
-    def finish(self, infos: Sequence[Info]) -> None:
+    def build_indexes(self, infos: Sequence[Info]) -> None:
         """Write the new document beside the old one; it is read from here on."""
         self._write_new(infos, ())
 
@@ -243,7 +243,7 @@ class JsonRecords(JsonReader):
                 raise
         self._is_another(self._written)
 
-    def forget(self, names: Sequence[str]) -> None:
+    def commit(self, names: Sequence[str]) -> None:
         """Put the new document in place, then remove what it was gathered in."""
         if self._written is not None:
             self._publish()
@@ -252,7 +252,7 @@ class JsonRecords(JsonReader):
 
     def _records(self, info: Info) -> Iterator[Record]:
         """What was gathered of a collection."""
-        return self._stage().read(_held(info))
+        return self._stage().read(_staged(info))
 
     def _publish(self) -> None:
         if self._is_changed():
@@ -278,26 +278,26 @@ class JsonRecords(JsonReader):
         self._close()  # what is read from here on is the new document
 
 
-def _positions(gathered: SqliteRecords, names: Sequence[str]) -> dict[str, Any]:
+def _checkpoints(gathered: SqliteRecords, names: Sequence[str]) -> dict[str, Any]:
     by_table = {_table(name): name for name in names}
-    return {by_table[table]: position for table, position in gathered.positions(list(by_table)).items()}
+    return {by_table[table]: checkpoint for table, checkpoint in gathered.checkpoints(list(by_table)).items()}
 
 
 def _table(name: str) -> str:
     """The table that a collection is gathered in."""
-    if not _TABLE.fullmatch(name) or name.startswith(POSITIONS):
+    if not _TABLE.fullmatch(name) or name.startswith(CHECKPOINTS):
         return "^" + _CAPITAL.sub(lambda match: "^" + match[0].lower(), name)
     return name
 
 
-def _held(info: Info) -> Info:
+def _staged(info: Info) -> Info:
     """How the records are gathered: by their keys, whatever kinds these have, and in the order of a list."""
     name, note = _table(info.name), Note()
     fields = [Field(one, JSON) for one in info.key]
     if info.note.shape == LIST and info.note.key:
         note = Note(LIST, key=info.note.key)
         fields = [Field(one.name, INTEGER if one.name == note.key else JSON) for one in fields]
-    held = shaped(Info(name, info.key, tuple(fields), note=note), True)
+    staged = shaped(Info(name, info.key, tuple(fields), note=note), True)
     if note.key and note.key not in info.key:  # it is known to be none of the fields of the records
-        held = held._replace(fields=(*held.fields[:-1], Field(note.key, INTEGER), held.fields[-1]))
-    return held
+        staged = staged._replace(fields=(*staged.fields[:-1], Field(note.key, INTEGER), staged.fields[-1]))
+    return staged

@@ -244,7 +244,7 @@ def describe_failure(kind: type[Day2Error], what: str, exc: Exception) -> Day2Er
         return kind(
             "%s: %s." % (what, exc),
             "Check the network and endpoint_url or, if it is throttled, raise the table's capacity or"
-            " throttle_timeout; then run it again: it goes on from the last position that was kept.",
+            " throttle_timeout; then run it again: it continues from the last checkpoint.",
         )
     hint = ""
     if isinstance(exc, Refused):

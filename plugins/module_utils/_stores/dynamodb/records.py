@@ -39,15 +39,15 @@ _MIGRATION, _NOTES = "migrate", "note"
 
 
 class DynamodbRecordStore:
-    """See `RecordStore`. There are no snapshots, and no order."""
+    """See `TargetStore`. There are no snapshots, and no order."""
 
     type = "dynamodb"
     consistent = False
     typed = False
-    stable = False
-    whole = False
+    deterministic_order = False
+    replaces_atomically = False
     columns = False
-    takes_text = False
+    takes_copy_lines = False
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._native = DynamodbRecords(options)
@@ -62,7 +62,7 @@ class DynamodbRecordStore:
         self.identity = self.location
         self.notes: list[str] = []
         self._definitions: dict[str, Definition] = {}
-        self._positions: dict[str, Any] = {}
+        self._checkpoints: dict[str, Any] = {}
 
     def __enter__(self) -> DynamodbRecordStore:
         return self
@@ -71,9 +71,9 @@ class DynamodbRecordStore:
         """Nothing stays open."""
 
     def collections(self) -> list[Info]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         infos = []
-        notes = self._native.has_positions()
+        notes = self._native.has_checkpoints()
         for name in self._native.collections():
             key = self._native.key(name)
             fields = tuple(Field(one.name, _KINDS[one.type], True) for one in key)
@@ -82,7 +82,7 @@ class DynamodbRecordStore:
                 Info(
                     *(name, tuple(one.name for one in key), fields),
                     statements=(Statement("table", found.text),),
-                    peculiar=tuple(found.words),
+                    dialect_specific=tuple(found.words),
                     note=self._note(name) if notes else Note(),
                 )
             )
@@ -101,24 +101,24 @@ class DynamodbRecordStore:
             return Note()
         return Note(**{**says["note"], "absent": ()})
 
-    def claim(self) -> bool:
-        """It has no locks; who writes a position that somebody else has moved finds out."""
+    def lock(self) -> bool:
+        """It has no locks; who writes a checkpoint that somebody else has moved finds out."""
         return True
 
     def recover(self) -> None:
-        """Batches that were written without their position are written again."""
+        """Batches that were written without their checkpoint are written again."""
 
-    def let_go(self) -> bool:
+    def end_reading(self) -> bool:
         """Nothing stays open."""
         return False
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         for page in self._native.read(info.name):
             yield from page
 
     def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         return map(batch, batches(self.read(info), BATCH))
 
     def summary(self, info: Info) -> Optional[Summary]:
@@ -130,14 +130,14 @@ class DynamodbRecordStore:
         return info
 
     def bytes_of(self, info: Info) -> int:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         return self._native.size(info.name)
 
     def check_unchanged(self) -> None:
         """The verb compares the digests of two readings."""
 
     def check_writable(self, infos: Sequence[Info], size: int) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         present = self._native.collections()
         for info in infos:
             key, name = self._key(info), self._native.table_name(info.name)
@@ -166,30 +166,30 @@ class DynamodbRecordStore:
         return tuple(fields)
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         try:
             prepared(record, self._key(info))
         except Unstorable as exc:
             return str(exc)
         return ""
 
-    def positions(self, names: Sequence[str]) -> dict[str, Any]:
-        """See `RecordStore`."""
+    def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
+        """See `TargetStore`."""
         store = self._store(_MIGRATION)
         found = {name: store.load(name) for name in names}
-        return {name: position for name, position in found.items() if position is not None}
+        return {name: checkpoint for name, checkpoint in found.items() if checkpoint is not None}
 
     def _store(self, what: str) -> Any:
-        if what not in self._positions:
-            self._positions[what] = self._native.positions(what)
-        return self._positions[what]
+        if what not in self._checkpoints:
+            self._checkpoints[what] = self._native.checkpoints(what)
+        return self._checkpoints[what]
 
     def begin(self, starts: Sequence[Start]) -> None:
-        """See `RecordStore`. There are no commits: all tables first, so that an error leaves no position."""
-        for info, _clear, _position in starts:
+        """See `TargetStore`. There are no commits: all tables first, so that an error leaves no checkpoint."""
+        for info, _clear, _checkpoint in starts:
             self._ensure(info)
-        for info, _clear, position in starts:
-            self._keep(info.name, position)
+        for info, _clear, checkpoint in starts:
+            self._keep(info.name, checkpoint)
 
     def _ensure(self, info: Info) -> None:
         definition = parsed(info.statements[0].sql) if info.statements and not info.native else None
@@ -197,14 +197,14 @@ class DynamodbRecordStore:
             note = info.note._replace(absent=(), marker="", document="")
             self._store(_NOTES).load(info.name)
             self._store(_NOTES).keep(info.name, {"of": list(info.key), "note": note._asdict()})
-        self._native.ensure(info.name, self._key(info), definition)
+        self._native.create_collection(info.name, self._key(info), definition)
 
-    def _keep(self, collection: str, position: Any) -> None:
-        if position is not None:
-            self._store(_MIGRATION).keep(collection, position)
+    def _keep(self, collection: str, checkpoint: Any) -> None:
+        if checkpoint is not None:
+            self._store(_MIGRATION).keep(collection, checkpoint)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
-        """See `RecordStore`. Writing is always by key; a key that is there twice shows in the verification."""
+        """See `TargetStore`. Writing is always by key; a key that is there twice shows in the verification."""
         key = self._key(info)
 
         def storable(record: Record) -> Request:
@@ -214,29 +214,29 @@ class DynamodbRecordStore:
                 raise Refused(str(exc)) from None
 
         _taken, requests, rejects = sort_out(info, records, storable)
-        position = account(rejects)
+        checkpoint = account(rejects)
         self._native.write_prepared(info.name, requests)
-        self._keep(info.name, position)
+        self._keep(info.name, checkpoint)
 
     def by_place(self, info: Info) -> Info:
         """Never asked for: a table has a key."""
         return info
 
-    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
-        """See `RecordStore`. Removed twice is removed, so the count comes first."""
-        self._keep(info.name, position)
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
+        """See `TargetStore`. Removed twice is removed, so the count comes first."""
+        self._keep(info.name, checkpoint)
         self._native.delete(info.name, wanted)
 
     def drop(self, infos: Sequence[Info]) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         for info in infos:
             self._native.drop(info.name)
-            self._store(_NOTES).forget(info.name)
+            self._store(_NOTES).remove(info.name)
 
-    def finish(self, infos: Sequence[Info]) -> None:
+    def build_indexes(self, infos: Sequence[Info]) -> None:
         """Nothing waits for the data."""
 
-    def forget(self, names: Sequence[str]) -> None:
-        """See `RecordStore`."""
+    def commit(self, names: Sequence[str]) -> None:
+        """See `TargetStore`."""
         for name in names:
-            self._store(_MIGRATION).forget(name)
+            self._store(_MIGRATION).remove(name)

@@ -104,11 +104,11 @@ def ensure_table(client: Client, name: str, key: Sequence[KeyField], definition:
     return table
 
 
-def check_key(name: str, there: Sequence[KeyField], key: Sequence[KeyField]) -> None:
+def check_key(name: str, existing: Sequence[KeyField], key: Sequence[KeyField]) -> None:
     """:raises TargetError: the table has another key."""
-    if tuple(there) != tuple(key):
+    if tuple(existing) != tuple(key):
         raise TargetError(
-            "The DynamoDB table %s has the key %s, and the records' is %s." % (name, _spell(there), _spell(key)),
+            "The DynamoDB table %s has the key %s, and the records' is %s." % (name, _spell(existing), _spell(key)),
             "Choose another prefix or table, or remove the table.",
         )
 

@@ -13,10 +13,10 @@ from ..._core.records import CollectionDigest
 from ..._core.units import parse_duration
 from . import read as dynamodb_read
 from . import tables as dynamodb_tables
+from .checkpoints import TABLE as CHECKPOINTS
+from .checkpoints import Checkpoints
 from .client import Client, Connection
 from .definition import Definition, definition_of
-from .positions import TABLE as POSITIONS
-from .positions import Positions
 from .read import Page
 from .tables import Table
 from .values import KeyField, KeyValue
@@ -70,7 +70,7 @@ class DynamodbRecords:
     def client(self) -> Client:
         """:raises MissingDependency, InvalidRequest: no boto3, region or credentials."""
         if self._client is None:
-            # One more for the position that is written while the writers wait.
+            # One more for the checkpoint that is written while the writers wait.
             self._client = Client(self._connection, self._workers + 1, self._patience)
         return self._client
 
@@ -89,18 +89,18 @@ class DynamodbRecords:
 
         :raises SourceError: the tables can't be listed.
         """
-        own = self._prefix + POSITIONS
+        own = self._prefix + CHECKPOINTS
         names = [name for name in dynamodb_tables.table_names(self.client, self._prefix) if name != own]
         if self._mapping is None:
             return [name[len(self._prefix) :] for name in names if name != self._prefix]
         return sorted(collection for collection, table in self._mapping.items() if table in names)
 
-    def has_positions(self) -> bool:
+    def has_checkpoints(self) -> bool:
         """Is there the table that is ours?
 
         :raises SourceError: the tables can't be listed.
         """
-        own = self._prefix + POSITIONS
+        own = self._prefix + CHECKPOINTS
         return own in dynamodb_tables.table_names(self.client, own)
 
     def key(self, collection: str) -> tuple[KeyField, ...]:
@@ -155,7 +155,9 @@ class DynamodbRecords:
         """
         return definition_of(self.client, self._table(collection).described, notes)
 
-    def ensure(self, collection: str, key: Sequence[KeyField], definition: Optional[Definition] = None) -> None:
+    def create_collection(
+        self, collection: str, key: Sequence[KeyField], definition: Optional[Definition] = None
+    ) -> None:
         """Make the collection's table with that key, or as it is defined, unless it is there.
 
         :raises TargetError: it is there with another key, or can't be made.
@@ -210,9 +212,9 @@ class DynamodbRecords:
             if writer.rejects:
                 raise TargetError("A key for the table %s: %s." % (collection, writer.rejects[0].reason))
 
-    def positions(self, migration: str) -> Positions:
-        """Where the positions of a migration into this store are kept."""
-        return Positions(self.client, self._prefix, migration)
+    def checkpoints(self, migration: str) -> Checkpoints:
+        """Where the checkpoints of a migration into this store are kept."""
+        return Checkpoints(self.client, self._prefix, migration)
 
     def _table(self, collection: str) -> Table:
         table = self._tables.get(collection)

@@ -14,11 +14,11 @@ from ..records import note as collection_note
 from ..records.store import (
     BOOLEAN,
     BYTES,
+    CHECKPOINTS,
     DATE,
     DECIMAL,
     INTEGER,
     JSON,
-    POSITIONS,
     REAL,
     TEXT,
     TIMESTAMP,
@@ -199,7 +199,7 @@ def describe(connection: Any, schema: str) -> list[Info]:
         info = Info(
             *(table, key, tuple(columns), tuple(own), tuple(foreign.get(table, [])), "postgresql"),
             statements=tuple(special.statements.get(table, ())),
-            peculiar=tuple(special.words.get(table, ())),
+            dialect_specific=tuple(special.words.get(table, ())),
             key_definition=key_definition,
         )
         infos.append(collection_note.noted(info, says))
@@ -287,19 +287,19 @@ def _inheritance(child: str, parent: str, child_schema: Optional[str], parent_sc
     )
 
 
-def positions_table(connection: Any, schema: str) -> Optional[str]:
-    """The table of positions, which is known by its note and not by its name; None where there is none."""
+def checkpoints_table(connection: Any, schema: str) -> Optional[str]:
+    """The table of checkpoints, which is known by its note and not by its name; None where there is none."""
     found = dict(connection.execute(_TABLE_COMMENTS, (schema,)).fetchall())
     return next((table for table, text in found.items() if collection_note.parsed(text).get("checkpoint")), None)
 
 
-def make_positions_table(connection: Any, schema: str, wanted: AbstractSet[str]) -> str:
+def make_checkpoints_table(connection: Any, schema: str, wanted: AbstractSet[str]) -> str:
     """Make it, under the first name that nothing has or will have. Returns the name."""
-    name = POSITIONS
+    name = CHECKPOINTS
     while name in wanted or name in names_in(connection, schema):
         name += "_"
     table = "%s.%s" % (identifier(schema), identifier(name))
-    connection.execute("CREATE TABLE %s (collection text PRIMARY KEY, position jsonb)" % table)
+    connection.execute("CREATE TABLE %s (collection text PRIMARY KEY, checkpoint jsonb)" % table)
     connection.execute("COMMENT ON TABLE %s IS '%s'" % (table, _CHECKPOINT))
     return name
 

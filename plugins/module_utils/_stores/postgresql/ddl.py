@@ -138,15 +138,15 @@ def _cut(name: str, end: str) -> str:
     return name.encode()[: _LONGEST_NAME - len(end)].decode(errors="ignore") + end
 
 
-def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence[str], taken: set[str]) -> list[str]:
+def after_data(info: Info, schema: str, existing: Optional[Info], present: Sequence[str], taken: set[str]) -> list[str]:
     """What is still missing of a collection's indexes, foreign keys and counters.
 
     :param present: the tables that are there.
     :param taken: the names of tables and indexes.
     """
-    info, there = info.stored, there and there.stored
+    info, existing = info.stored, existing and existing.stored
     table = qualified(schema, info.name)
-    own = there or info
+    own = existing or info
     have_on = [(info.key, True), *((one.fields, one.unique) for one in own.indexes)]
     ours = info.native == "postgresql"
     statements = [
@@ -163,7 +163,7 @@ def after_data(info: Info, schema: str, there: Optional[Info], present: Sequence
     for one in info.foreign_keys:
         if one.to in present and (one.fields, one.to) not in [(have.fields, have.to) for have in own.foreign_keys]:
             statements.append("ALTER TABLE %s ADD %s" % (table, _reference(one, schema)))
-    have_of = [(one.kind, one.sql) for one in own.statements] if there is not None else []
+    have_of = [(one.kind, one.sql) for one in own.statements] if existing is not None else []
     for made in _own_statements(info):
         if made.kind in ("index", "unique index") and (made.kind, made.sql) not in have_of:
             name = identifier(_free_name(made.name, taken))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
 
 from ..._core.errors import SourceError, TargetError
-from ..._core.record_batches import BATCH, Written, batch, batches
+from ..._core.record_batches import BATCH, CopyLines, batch, batches
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
 from ..records.kinds import Summary
@@ -44,11 +44,11 @@ from . import ddl as postgresql_ddl
 from . import digest as postgresql_digest
 from . import rehearsal as postgresql_rehearsal
 from .arrays import as_lists, is_array
-from .catalog import describe, make_positions_table, names_in, others, partitioned, positions_table
+from .catalog import checkpoints_table, describe, make_checkpoints_table, names_in, others, partitioned
 from .client import connect, errors, identifier, server_and_database
 from .ddl import listed, qualified
 from .schema import SchemaTransaction
-from .values import converted, converter, encoding_of, is_wide, lines, usual_lines, written_lines
+from .values import converted, converter, copy_lines, encoding_of, is_wide, lines, usual_lines
 from .versions import read_versions, take_step
 
 _TYPES = {
@@ -73,15 +73,15 @@ def _same(name: str) -> str:
 
 
 class PostgresqlRecords:
-    """See `RecordStore`."""
+    """See `TargetStore`."""
 
     type = "postgresql"
     consistent = True
     typed = True
-    stable = True
-    whole = False
+    deterministic_order = True
+    replaces_atomically = False
     columns = True
-    takes_text = True
+    takes_copy_lines = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = options
@@ -99,7 +99,7 @@ class PostgresqlRecords:
 
     @property
     def identity(self) -> str:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         if not self._identity:
             self._identity = "postgresql:%s/%s" % (server_and_database(self._read(), self._options), self._schema)
         return self._identity
@@ -147,8 +147,8 @@ class PostgresqlRecords:
         """For writing into the tables that are there; see there."""
         return SchemaTransaction(self._options, self._schema, rehearsal=rehearsal, merge=merge)
 
-    def claim(self) -> bool:
-        """See `RecordStore`."""
+    def lock(self) -> bool:
+        """See `TargetStore`."""
         if self._writer is None:
             self._writer = connect(self._options)
         with errors(TargetError, "Can't lock the schema %s" % self._schema):
@@ -161,12 +161,12 @@ class PostgresqlRecords:
     def recover(self) -> None:
         """What was not committed is gone."""
 
-    def let_go(self) -> bool:
+    def end_reading(self) -> bool:
         """Its snapshot is the server's."""
         return False
 
     def collections(self) -> list[Info]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         with errors(SourceError, "Can't read the schema"):
             self.notes = others(self._read(), self._schema)
             self._partitioned = partitioned(self._read(), self._schema)
@@ -174,11 +174,11 @@ class PostgresqlRecords:
         return list(map(as_lists, found)) if self.lists else found
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
     def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         place = (info.note.key,) if info.note.shape == LIST and info.note.key else ()
         columns = [identifier(info.columns[name]) for name in (*place, *info.key)]
         order = " ORDER BY %s" % (", ".join(columns) or "tableoid, ctid") if ordered else ""
@@ -202,7 +202,7 @@ class PostgresqlRecords:
                 yield from copy.rows()
 
     def summary(self, info: Info) -> Optional[Summary]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         connection = self._read()
         with errors(SourceError, "Can't read the table %s" % info.name):
             return postgresql_digest.summary(connection, self._own_rows(info), info)
@@ -218,7 +218,7 @@ class PostgresqlRecords:
         return info
 
     def bytes_of(self, info: Info) -> int:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         name = qualified(self._schema, info.stored.name)
         with errors(SourceError, "Can't look at the table %s" % info.name):
             row = self._read().execute("SELECT pg_table_size(%s::regclass)", (name,)).fetchone()
@@ -228,7 +228,7 @@ class PostgresqlRecords:
         """One transaction shows one state."""
 
     def check_writable(self, infos: Sequence[Info], size: int) -> None:
-        """See `RecordStore`. How much room a server has is not for its users to know."""
+        """See `TargetStore`. How much room a server has is not for its users to know."""
         sql_schema.check_collisions(infos, _same, 63)
         self._wanted = {info.stored.name for info in infos}
         with errors(TargetError, "Can't look at the schema %s" % self._schema):
@@ -257,7 +257,7 @@ class PostgresqlRecords:
             )
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         if self._fitting is None or self._fitting[0] is not info:
             self._fitting = (info, converter(info, self._encoding()))
         try:
@@ -271,26 +271,26 @@ class PostgresqlRecords:
         connection = self._writer or self._read()
         return encoding_of(connection.info.parameter_status("server_encoding") or "")
 
-    def positions(self, names: Sequence[str]) -> dict[str, Any]:
-        """See `RecordStore`."""
-        with errors(SourceError, "Can't read the positions"):
-            table = positions_table(self._read(), self._schema)
+    def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
+        """See `TargetStore`."""
+        with errors(SourceError, "Can't read the checkpoints"):
+            table = checkpoints_table(self._read(), self._schema)
             if table is None:
                 return {}
-            query = "SELECT collection, position FROM %s" % qualified(self._schema, table)
+            query = "SELECT collection, checkpoint FROM %s" % qualified(self._schema, table)
             rows = self._read().execute(query).fetchall()
-        return {name: position for name, position in rows if name in names}
+        return {name: checkpoint for name, checkpoint in rows if name in names}
 
-    def _keep(self, connection: Any, collection: str, position: Any) -> None:
-        if position is None:
+    def _keep(self, connection: Any, collection: str, checkpoint: Any) -> None:
+        if checkpoint is None:
             return
-        name = positions_table(connection, self._schema)
+        name = checkpoints_table(connection, self._schema)
         if name is None:
-            name = make_positions_table(connection, self._schema, self._wanted)
+            name = make_checkpoints_table(connection, self._schema, self._wanted)
         connection.execute(
-            "INSERT INTO %s VALUES (%%s, %%s) ON CONFLICT (collection) DO UPDATE SET position = excluded.position"
+            "INSERT INTO %s VALUES (%%s, %%s) ON CONFLICT (collection) DO UPDATE SET checkpoint = excluded.checkpoint"
             % qualified(self._schema, name),
-            (collection, encode_json(position)),
+            (collection, encode_json(checkpoint)),
         )
 
     def versions(self) -> dict[int, str]:
@@ -304,20 +304,20 @@ class PostgresqlRecords:
             return take_step(connection, self._schema, step, statements)
 
     def begin(self, starts: Sequence[Start]) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         with self._transaction("Can't make the tables") as connection:
-            there = {one.stored.name: one for one in describe(connection, self._schema)}
-            for info, _clear, _position in starts:
-                found = there.get(info.stored.name)
+            existing = {one.stored.name: one for one in describe(connection, self._schema)}
+            for info, _clear, _checkpoint in starts:
+                found = existing.get(info.stored.name)
                 if found is not None:
                     sql_schema.check_fits(info.stored, found.stored, _same)
                 else:
                     connection.execute(postgresql_ddl.create_table(info, self._schema))
-            for info, _clear, position in starts:
-                self._keep(connection, info.name, position)
+            for info, _clear, checkpoint in starts:
+                self._keep(connection, info.name, checkpoint)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         rejects: list[Reject] = []
         table = qualified(self._schema, info.stored.name)
         with self._transaction("Can't write the collection %s" % info.name) as connection:
@@ -333,19 +333,19 @@ class PostgresqlRecords:
                 with connection.cursor() as cursor, cursor.copy(copying) as copy:
                     for _form, data in same:
                         copy.write(data)
-            position = account(rejects)
-            # What a crash of the server takes of the last batches it takes with their position: they come again.
+            checkpoint = account(rejects)
+            # What a crash of the server takes of the last batches it takes with their checkpoint: they come again.
             connection.execute("SET LOCAL synchronous_commit = off")
             if upsert:
                 connection.execute(_upsert(table, info))
-            self._keep(connection, info.name, position)
+            self._keep(connection, info.name, checkpoint)
 
     def by_place(self, info: Info) -> Info:
-        """See `RecordStore`: by where a row is in the files of the table, or of which partition."""
+        """See `TargetStore`: by where a row is in the files of the table, or of which partition."""
         return placed(info, _PLACES)
 
-    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
-        """See `RecordStore`."""
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
+        """See `TargetStore`."""
         fields = {field.name: field for field in info.fields}
         where = " AND ".join("%s = %%s" % identifier(name) for name in info.stored.key)
         with (
@@ -356,28 +356,28 @@ class PostgresqlRecords:
                 "DELETE FROM %s WHERE %s" % (self._own_rows(info), where),
                 [[converted(fields[name], value) for name, value in zip(info.key, key)] for key in wanted],
             )
-            self._keep(connection, info.name, position)
+            self._keep(connection, info.name, checkpoint)
 
     def drop(self, infos: Sequence[Info]) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         names = ", ".join(qualified(self._schema, info.stored.name) for info in infos)
         with self._transaction("Can't drop the tables") as connection:
             connection.execute("DROP TABLE %s" % names)
 
-    def finish(self, infos: Sequence[Info]) -> None:
-        """See `RecordStore`."""
+    def build_indexes(self, infos: Sequence[Info]) -> None:
+        """See `TargetStore`."""
         with self._transaction("Can't complete the schema") as connection:
-            there = {one.stored.name: one for one in describe(connection, self._schema)}
+            existing = {one.stored.name: one for one in describe(connection, self._schema)}
             taken = names_in(connection, self._schema)
             for info in infos:
-                found = there.get(info.stored.name)
-                for statement in postgresql_ddl.after_data(info, self._schema, found, list(there), taken):
+                found = existing.get(info.stored.name)
+                for statement in postgresql_ddl.after_data(info, self._schema, found, list(existing), taken):
                     connection.execute(statement)
 
-    def forget(self, names: Sequence[str]) -> None:
-        """See `RecordStore`."""
-        with self._transaction("Can't remove the positions") as connection:
-            name = positions_table(connection, self._schema)
+    def commit(self, names: Sequence[str]) -> None:
+        """See `TargetStore`."""
+        with self._transaction("Can't remove the checkpoints") as connection:
+            name = checkpoints_table(connection, self._schema)
             if name is None:
                 return
             table = qualified(self._schema, name)
@@ -389,8 +389,8 @@ class PostgresqlRecords:
 def _part(info: Info, records: Sequence[Record], rejects: list[Reject], encoding: str) -> tuple[str, bytes]:
     """How COPY takes records (its columns and options), and the data; what is refused is added to the rejects."""
     one_by_one = bool(encoding) or is_wide(info)
-    if isinstance(records, Written) and not one_by_one:
-        text = written_lines(info, records)
+    if isinstance(records, CopyLines) and not one_by_one:
+        text = copy_lines(info, records)
         if text is not None:
             return "%s FROM STDIN" % listed([info.columns[name] for name in records.kinds]), text
     data = None if one_by_one else usual_lines(info, records)

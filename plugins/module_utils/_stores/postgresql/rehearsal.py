@@ -32,10 +32,10 @@ def problems(connection: Any, schema: str, infos: Sequence[Info]) -> list[str]:
             info for info in new if not _refused(connection, [postgresql_ddl.create_table(info, schema)], info, found)
         ]
         taken = names_in(connection, schema)
-        there = {one.stored.name: one for one in describe(connection, schema)}
+        existing = {one.stored.name: one for one in describe(connection, schema)}
         for info in made:
-            found_there = there.get(info.stored.name)
-            statements = postgresql_ddl.after_data(info, schema, found_there, list(there), taken)
+            found_there = existing.get(info.stored.name)
+            statements = postgresql_ddl.after_data(info, schema, found_there, list(existing), taken)
             _refused(connection, statements, info, found)
     return found
 

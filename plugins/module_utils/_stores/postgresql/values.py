@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Optional
 
-from ..._core.record_batches import Written
+from ..._core.record_batches import CopyLines
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
 from ..records.kinds import absent, fitted
@@ -159,7 +159,7 @@ def usual_lines(info: Info, records: Sequence[Record]) -> Optional[bytes]:
     return _joined(columns)
 
 
-def written_lines(info: Info, records: Written) -> Optional[bytes]:
+def copy_lines(info: Info, records: CopyLines) -> Optional[bytes]:
     """What COPY takes of records that are text already; None where that is not what the table holds."""
     kinds = {field.name: field.kind for field in info.fields}
     if info.document or info.note.marker or kinds.keys() != records.kinds.keys():

@@ -29,21 +29,21 @@ def as_stored(info: Info) -> Info:
     return info._replace(fields=fields)
 
 
-def for_same_type(info: Info, there: Info) -> Info:
+def for_same_type(info: Info, existing: Info) -> Info:
     """The source's collection for a database of the same type, in which this table exists."""
-    natives = {field.name: field.native for field in there.fields}
+    natives = {field.name: field.native for field in existing.fields}
     return _stored_where(
         info, lambda old, _new: info.native == "sqlite" or natives.get(old.name, old.native) == old.native
     )
 
 
-def beside(info: Info, there: Info) -> Info:
+def beside(info: Info, existing: Info) -> Info:
     """The existing table as it takes the values of `info`, which may be of the same type of database."""
-    if info.native != there.native or info.document:
-        return there
+    if info.native != existing.native or info.document:
+        return existing
     stored = {field.name: field.native for field in info.fields if field.stored}
     return _stored_where(
-        there,
+        existing,
         lambda old, _new: old.name in stored and (info.native == "sqlite" or stored[old.name] == old.native),
     )
 

@@ -18,7 +18,7 @@ from ..._core.tagged_json import decode, encode
 from ..base import Copy, Reader, Restoration, Sink, Snapshot
 from .as_stored import as_stored
 from .note import Note
-from .store import Field, ForeignKey, Index, Info, Record, RecordStore, Statement
+from .store import Field, ForeignKey, Index, Info, Record, Statement, TargetStore
 
 _CHUNK = 1 << 20
 _NO_EXPORT = "The backup's manifest does not describe the collections of an export."
@@ -28,7 +28,7 @@ _ANOTHER = "Choose another backup."
 class ExportStore:
     """As much of `Store` (base.py) as a backup needs. `details` say which file is which collection."""
 
-    def __init__(self, records: RecordStore) -> None:
+    def __init__(self, records: TargetStore) -> None:
         self.type = records.type
         self.path = records.location
         self._records = records
@@ -139,7 +139,7 @@ def _info(one: Mapping[str, Any]) -> Info:
             indexes=indexes,
             foreign_keys=foreign,
             statements=tuple(Statement(*statement) for statement in one["statements"]),
-            peculiar=tuple(one.get("peculiar", ())),
+            dialect_specific=tuple(one.get("dialect_specific", ())),
             note=Note(**dict(note, absent=tuple(note.get("absent", ())))),
         )
     )

@@ -7,7 +7,7 @@
      "names": {COLUMN: FIELD}, "name": COLLECTION, "root": true}
 
 SQLite keeps it in a comment before the columns of CREATE TABLE, which survives renames, new columns and dumps;
-PostgreSQL at the end of the table's comment; DynamoDB in the table of positions. A table without a note is its
+PostgreSQL at the end of the table's comment; DynamoDB in the table of checkpoints. A table without a note is its
 application's: NULL is null, and no name in it means anything.
 """
 
@@ -114,20 +114,20 @@ def noted(info: Info, says: Mapping[str, Any]) -> Info:
     )
 
 
-def as_wanted(wanted: Mapping[str, Info], existing: Mapping[str, Info]) -> dict[str, Info]:
+def as_wanted(wanted: Mapping[str, Info], present: Mapping[str, Info]) -> dict[str, Info]:
     """The collections of a document that is a target, as the source has them: a document that is itself a collection
     has the name of the source's, and lists have the source's key, with their places if these are records' fields."""
-    found = dict(existing)
+    found = dict(present)
     roots = [info for info in wanted.values() if info.note.root]
-    if len(wanted) == len(roots) == len(existing) == 1:
-        (there,) = existing.values()
-        if there.note.root and there.note.shape == roots[0].note.shape:
-            found = {roots[0].name: there._replace(name=roots[0].name)}
+    if len(wanted) == len(roots) == len(present) == 1:
+        (existing,) = present.values()
+        if existing.note.root and existing.note.shape == roots[0].note.shape:
+            found = {roots[0].name: existing._replace(name=roots[0].name)}
     for name in wanted.keys() & found.keys():
-        info, there = wanted[name], found[name]
-        if there.note.shape == LIST and info.note.shape in ("", LIST):
-            note = there.note._replace(key=info.note.key, value=info.note.value)
-            found[name] = there._replace(key=info.key, note=note)
+        info, existing = wanted[name], found[name]
+        if existing.note.shape == LIST and info.note.shape in ("", LIST):
+            note = existing.note._replace(key=info.note.key, value=info.note.value)
+            found[name] = existing._replace(key=info.key, note=note)
     return found
 
 

@@ -46,9 +46,9 @@ def with_note(info: Info, found: Holes, source: Info) -> Info:
     return info._replace(note=info.note._replace(absent=absent, marker=marker))
 
 
-def tells(there: Info, found: Holes) -> bool:
+def tells(existing: Info, found: Holes) -> bool:
     """Can a table that exists tell null and missing apart in these records?"""
-    absent = set(there.note.absent)
-    required = {field.name for field in there.fields if field.required}
-    held = found.gaps <= absent or (bool(there.note.marker) and not found.gaps & required)
-    return held and not found.null & absent
+    absent = set(existing.note.absent)
+    required = {field.name for field in existing.fields if field.required}
+    known = found.gaps <= absent or (bool(existing.note.marker) and not found.gaps & required)
+    return known and not found.null & absent

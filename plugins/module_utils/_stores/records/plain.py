@@ -13,13 +13,13 @@ from ..._core.errors import SourceError
 from ..._core.plain_json import plain, told_apart
 from ..._core.record_batches import batch, layouts
 from .kinds import Kinds, Summary
-from .store import BYTES, DATE, DECIMAL, JSON, REAL, TIMESTAMP, TIMESTAMPTZ, Info, Record, RecordStore, SourceStore
+from .store import BYTES, DATE, DECIMAL, JSON, REAL, TIMESTAMP, TIMESTAMPTZ, Info, Record, SourceStore, TargetStore
 
 # The kinds of columns whose values JSON may lack; those of numbers for NaN and the infinities.
 _BEYOND = frozenset((BYTES, TIMESTAMP, TIMESTAMPTZ, DATE, REAL, DECIMAL, JSON))
 
 
-def plain_view(source: SourceStore, target: RecordStore) -> SourceStore:
+def plain_view(source: SourceStore, target: TargetStore) -> SourceStore:
     """The source, or a view of it where the target is a document without tags.
 
     Between PostgreSQL and a store of another type arrays are lists.
@@ -55,17 +55,17 @@ class _PlainRecords:
         return [*getattr(self._source, "notes", ()), *self._warnings.values()]
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
     def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         _known, mixed, special = self._look(info)
         for chunk in self._source.chunks(info, ordered):
             yield batch([_converted(record, mixed) for record in chunk]) if special else chunk
 
     def summary(self, info: Info) -> Optional[Summary]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         known, _mixed, special = self._look(info)
         return known if not special else None
 

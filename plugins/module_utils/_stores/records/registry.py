@@ -12,12 +12,12 @@ from ..._core import files
 from ..._core.errors import InvalidRequest
 from ..dynamodb.options import OPTIONS as DYNAMODB
 from ..postgresql.options import OPTIONS as POSTGRESQL
-from .store import RecordStore, SourceStore
+from .store import SourceStore, TargetStore
 
 Keys = Mapping[str, Sequence[str]]
 
 
-def _json(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
+def _json(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
     from ..documents.records import JsonRecords
 
     return JsonRecords(options["path"], keys, workers, options.get("values") == "exact")
@@ -29,19 +29,19 @@ def _json_source(options: Mapping[str, Any], keys: Keys, workers: int) -> Source
     return JsonReader(options["path"], keys, workers, options.get("values") == "exact")
 
 
-def _sqlite(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
+def _sqlite(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
     from ..sqlite.records import SqliteRecords
 
     return SqliteRecords(files.resolve(options["path"], InvalidRequest), workers=workers)
 
 
-def _postgresql(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
+def _postgresql(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
     from ..postgresql.records import PostgresqlRecords
 
     return PostgresqlRecords(options)
 
 
-def _dynamodb(options: Mapping[str, Any], keys: Keys, workers: int) -> RecordStore:
+def _dynamodb(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
     from ..dynamodb.records import DynamodbRecordStore
 
     return DynamodbRecordStore(options)
@@ -53,7 +53,7 @@ class RecordType(NamedTuple):
     `read`: how to open it if it is only read, where that is another class.
     """
 
-    load: Callable[[Mapping[str, Any], Keys, int], RecordStore]
+    load: Callable[[Mapping[str, Any], Keys, int], TargetStore]
     options: dict[str, dict[str, Any]]
     needs: str = ""
     read: Optional[Callable[[Mapping[str, Any], Keys, int], SourceStore]] = None
@@ -79,12 +79,12 @@ def argument_spec() -> dict[str, Any]:
 
 
 def open_source(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> SourceStore:
-    """The store that suboptions describe, to be read only. Arguments and errors as of `open_records`."""
+    """The store that suboptions describe, to be read only. Arguments and errors as of `open_target`."""
     kind, given = _checked(parameters)
     return (kind.read or kind.load)(given, keys, workers)
 
 
-def open_records(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> RecordStore:
+def open_target(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> TargetStore:
     """The store that suboptions describe.
 
     :param workers: how many processes may read at the same time.

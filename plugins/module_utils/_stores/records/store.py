@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a store answers as a holder of records, for `migrate`: as a `SourceStore`, which is only read, and as a
-`RecordStore`, which is a target.
+`TargetStore`, which is a target.
 
 A reading shows one state of the source where the store can (`consistent`); else the verb compares the digests of two
-readings. What a target writes is committed batch by batch, each together with the position that it brings the migration
-to, so that a killed run is continued by the next one and no batch is written twice or half.
+readings. What a target writes is committed batch by batch, each together with the migration's new checkpoint, so that
+a killed run is continued by the next one and no batch is written twice or half.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Record = dict[str, Any]
 INTEGER, REAL, DECIMAL, TEXT, BYTES, BOOLEAN = "integer", "real", "decimal", "text", "bytes", "boolean"
 TIMESTAMP, TIMESTAMPTZ, DATE, JSON = "timestamp", "timestamptz", "date", "json"
 
-POSITIONS = "day2_migration"  # the table of positions in a target, while a migration is under way
+CHECKPOINTS = "day2_migration"  # the table of checkpoints in a target, while a migration is under way
 
 
 class Refused(Exception):
@@ -100,9 +100,9 @@ class Statement(NamedTuple):
 class Info(NamedTuple):
     """A collection. No `fields`: its records are documents. `native` is the type of store that `statements` are for.
 
-    `document`: each record is kept whole in one JSON column beside its key. `peculiar`: what of its schema only stores
-    of the type `native` understand and no statement says, in words. `key_definition`: of its primary key, in the
-    language of `native`.
+    `document`: each record is one JSON column beside its key. `dialect_specific`: the parts of its schema, in words,
+    that only stores of the type `native` understand and that are not among `statements`. `key_definition`: of its
+    primary key, in the language of `native`.
     """
 
     name: str
@@ -113,15 +113,15 @@ class Info(NamedTuple):
     native: str = ""
     statements: tuple[Statement, ...] = ()
     document: bool = False
-    peculiar: tuple[str, ...] = ()
+    dialect_specific: tuple[str, ...] = ()
     key_definition: str = ""
     table: str = ""  # its name in the database, where that is another
     note: Note = Note()
 
     @property
-    def dialect_specific(self) -> list[str]:
+    def not_portable(self) -> list[str]:
         """What of its schema only stores of the type `native` understand, in words."""
-        return [*self.peculiar, *(one.words for one in self.statements if one.words)]
+        return [*self.dialect_specific, *(one.words for one in self.statements if one.words)]
 
     @property
     def columns(self) -> dict[str, str]:
@@ -168,9 +168,8 @@ class Odd(NamedTuple):
 
 Account = Callable[[list[Reject]], Any]
 
-# A collection, whether what it holds is not wanted, and its position, or None for none. The second only counts where
-# the content is replaced as a `whole`: elsewhere deleting a record that will be written again could take with it what
-# points to it.
+# A collection, whether its existing records are not wanted, and its checkpoint, or None. The second only counts with
+# `replaces_atomically`: elsewhere deleting a record that will be written again could delete records that refer to it.
 Start = tuple[Info, bool, Any]
 
 
@@ -181,10 +180,10 @@ class SourceStore(Protocol):
     location: str  # for people, without secrets
     consistent: bool  # all reading shows one state
     typed: bool  # kinds of fields are known without reading the records
-    stable: bool  # `read` has the same order in each run
-    whole: bool  # the new content takes the place of the old one at once, in `forget`
+    deterministic_order: bool  # `read` has the same order in each run
+    replaces_atomically: bool  # the new content takes the place of the old one at once, in `commit`
     columns: bool  # a missing field and null are the same
-    takes_text: bool  # `write` is faster with records that are `Written`
+    takes_copy_lines: bool  # `write` is faster with records that are `CopyLines`
 
     @property
     def identity(self) -> str:
@@ -194,7 +193,7 @@ class SourceStore(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
-    def let_go(self) -> bool:
+    def end_reading(self) -> bool:
         """End all readings, so that others in this process may open the store's files. Returns whether what is read
         from now on may differ from what was read before.
         """
@@ -214,7 +213,7 @@ class SourceStore(Protocol):
     def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
         """As `read`, many records at a time; where their order does not matter there may be a faster one.
 
-        :param text: they may be `Written`.
+        :param text: they may be `CopyLines`.
         """
 
     def summary(self, info: Info) -> Optional[Summary]:
@@ -231,12 +230,12 @@ class SourceStore(Protocol):
         """:raises SourceError: the store was written since it was opened, and has no snapshots."""
 
 
-class RecordStore(SourceStore, Protocol):
+class TargetStore(SourceStore, Protocol):
     """What is written, and read. Leaving the block rolls back what is not committed."""
 
-    def __enter__(self) -> RecordStore: ...
+    def __enter__(self) -> TargetStore: ...
 
-    def claim(self) -> bool:
+    def lock(self) -> bool:
         """Keep other migrations from writing here until the block of `with` ends. False: one of them has done so.
 
         :raises TargetError: it can't be told.
@@ -256,19 +255,19 @@ class RecordStore(SourceStore, Protocol):
         """
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
-        """Why the target can't hold the record, "" when it can. `info` is what `ensure` is given, for many records."""
+        """Why the target can't hold the record, "" when it can. `info` is what `begin` is given, for many records."""
 
-    def positions(self, names: Sequence[str]) -> dict[str, Any]:
-        """The positions of an unfinished migration, of those of these names that have one."""
+    def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
+        """The checkpoints of an unfinished migration, of those of these names that have one."""
 
     def begin(self, starts: Sequence[Start]) -> None:
-        """Make the collections that are missing, and keep all positions: one commit, where the store has commits.
+        """Make the collections that are missing, and keep all checkpoints: one commit, where the store has commits.
 
         :raises TargetError: one is there with another schema.
         """
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
-        """Commit records together with the position that `account` makes, once it is told which are refused.
+        """Commit records together with the checkpoint that `account` makes, once it is told which are refused.
 
         Without `upsert`, which takes a key, one that is there already is an error. What `account` raises ends it with
         nothing written.
@@ -278,25 +277,25 @@ class RecordStore(SourceStore, Protocol):
 
     def by_place(self, info: Info) -> Info:
         """A collection without a key, with more fields that say where each record is stored, and these as its key: it
-        can be read, and records be deleted by them. Not for a target that is `whole`.
+        can be read, and records be deleted by them. Not for a target with `replaces_atomically`.
 
         :raises TargetError: the store can't tell.
         """
 
-    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
-        """Remove records by their keys; committed together with the position, if there is one."""
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
+        """Remove records by their keys; committed together with the checkpoint, if there is one."""
 
     def drop(self, infos: Sequence[Info]) -> None:
         """Remove collections with everything in them."""
 
-    def finish(self, infos: Sequence[Info]) -> None:
+    def build_indexes(self, infos: Sequence[Info]) -> None:
         """Add what waits for the data (indexes, foreign keys, sequences). Readings show the result from here on.
 
         :raises TargetError: naming what is violated.
         """
 
-    def forget(self, names: Sequence[str]) -> None:
-        """The migration is verified: put it in place where that was not done yet, and remove the positions."""
+    def commit(self, names: Sequence[str]) -> None:
+        """The migration is verified: put it in place where that was not done yet, and remove the checkpoints."""
 
 
 def sort_out(
@@ -315,12 +314,12 @@ def sort_out(
     return taken, rows, rejects
 
 
-def check_same_key(info: Info, there: Info) -> None:
+def check_same_key(info: Info, existing: Info) -> None:
     """:raises TargetError: the records of the two can't be put together, as other fields tell them apart."""
-    if there.key != info.key:
+    if existing.key != info.key:
         raise TargetError(
             "The collection %s has the key (%s), and in the target (%s)."
-            % (info.name, ", ".join(info.key) or "none", ", ".join(there.key) or "none"),
+            % (info.name, ", ".join(info.key) or "none", ", ".join(existing.key) or "none"),
             "Set primary_keys for it, or on_existing=replace.",
         )
 

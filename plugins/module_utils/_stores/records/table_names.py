@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from .store import POSITIONS, ForeignKey, Info
+from .store import CHECKPOINTS, ForeignKey, Info
 
 # Every table of PostgreSQL has these.
 _SYSTEM = frozenset(("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"))
@@ -19,7 +19,7 @@ _LONGEST = {"postgresql": 63}  # bytes
 
 
 def named(
-    infos: Mapping[str, Info], new: Collection[str], existing: Mapping[str, Info], kind: str, *, lower: bool = False
+    infos: Mapping[str, Info], new: Collection[str], present: Mapping[str, Info], kind: str, *, lower: bool = False
 ) -> dict[str, Info]:
     """The collections with names for those that the target lacks, and with the names of the others' tables.
 
@@ -28,9 +28,9 @@ def named(
     """
     if lower:
         infos = {name: _lowered(info) for name, info in infos.items()}
-    found = {name: like(info, existing[name]) if name in existing else info for name, info in infos.items()}
-    taken = {POSITIONS, *(info.stored.name.casefold() for info in existing.values())}
-    free = [name for name in new if name not in existing and not lower and _from_documents(found[name], kind)]
+    found = {name: like(info, present[name]) if name in present else info for name, info in infos.items()}
+    taken = {CHECKPOINTS, *(info.stored.name.casefold() for info in present.values())}
+    free = [name for name in new if name not in present and not lower and _from_documents(found[name], kind)]
     taken.update(info.stored.name.casefold() for name, info in found.items() if name not in free)
     # a name that can stay goes to whom it belongs
     for name in sorted(free, key=lambda one: _usable(one, kind) != one):
@@ -40,13 +40,13 @@ def named(
     return {name: _linked(info, found) for name, info in found.items()}
 
 
-def beside_lower(infos: Collection[Info], existing: Mapping[str, Info]) -> dict[str, Info]:
+def beside_lower(infos: Collection[Info], present: Mapping[str, Info]) -> dict[str, Info]:
     """The collections of the target by the names of the source, of those in lower case, too."""
-    found = dict(existing)
+    found = dict(present)
     for info in infos:
-        there = existing.get(info.name.lower())
-        if info.name not in existing and there is not None:
-            found[info.name] = there._replace(name=info.name, table=there.stored.name)
+        existing = present.get(info.name.lower())
+        if info.name not in present and existing is not None:
+            found[info.name] = existing._replace(name=info.name, table=existing.stored.name)
     return found
 
 
@@ -73,15 +73,15 @@ def _linked(info: Info, others: Mapping[str, Info]) -> Info:
     return info._replace(foreign_keys=tuple(map(link, info.foreign_keys)))
 
 
-def like(info: Info, there: Info) -> Info:
+def like(info: Info, existing: Info) -> Info:
     """The collection with the names of a table that exists, and what its note says of nulls."""
-    columns, table = there.columns, there.stored.name
+    columns, table = existing.columns, existing.stored.name
     fields = tuple(
         field._replace(column=column if column != field.name else "")
         for field in info.fields
         for column in [columns.get(field.name, field.column or field.name)]
     )
-    note = info.note._replace(absent=there.note.absent, marker=there.note.marker)
+    note = info.note._replace(absent=existing.note.absent, marker=existing.note.marker)
     return info._replace(fields=fields, table=table if table != info.name else "", note=note)
 
 

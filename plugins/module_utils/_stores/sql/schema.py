@@ -101,25 +101,25 @@ def marked(info: Info, kept: Info) -> Info:
     return info._replace(foreign_keys=keys)
 
 
-def check_fits(info: Info, there: Info, fold: Callable[[str], str]) -> Info:
+def check_fits(info: Info, existing: Info, fold: Callable[[str], str]) -> Info:
     """The collection with the fields of the table that is there.
 
     :raises TargetError: the key differs, a field is missing, or the table wants one that the collection lacks.
     """
-    columns = {fold(field.name): field for field in there.fields}
+    columns = {fold(field.name): field for field in existing.fields}
     key = [fold(name) for name in info.key]
-    unique = [[fold(name) for name in one.fields] for one in there.indexes if one.unique]
-    if key not in [[fold(name) for name in there.key], *unique]:
+    unique = [[fold(name) for name in one.fields] for one in existing.indexes if one.unique]
+    if key not in [[fold(name) for name in existing.key], *unique]:
         raise TargetError(
             "The collection %s has the key (%s), and in the target (%s)."
-            % (info.name, ", ".join(info.key) or "none", ", ".join(there.key) or "none"),
+            % (info.name, ", ".join(info.key) or "none", ", ".join(existing.key) or "none"),
             "Set primary_keys for it, migrate into an empty target, or change one of the two.",
         )
     missing = [field.name for field in info.fields if fold(field.name) not in columns]
     given = {fold(field.name) for field in info.fields}
     wanted = [
         field.name
-        for field in there.fields
+        for field in existing.fields
         if field.required and field.default is None and not field.identity and fold(field.name) not in given
     ]
     if missing or wanted:
@@ -136,7 +136,7 @@ def check_fits(info: Info, there: Info, fold: Callable[[str], str]) -> Info:
             ),
             "Change the target's schema, or migrate into an empty target.",
         )
-    return there
+    return existing
 
 
 def check_collisions(infos: Sequence[Info], fold: Callable[[str], str], longest: int = 0) -> None:

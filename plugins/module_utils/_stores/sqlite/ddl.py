@@ -37,7 +37,7 @@ def describe(connection: sqlite3.Connection) -> tuple[list[Info], list[str]]:
     counted = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone()
     counters = dict(connection.execute("SELECT name, seq FROM sqlite_sequence")) if counted else {}
     for table in tables(connection):
-        if sqlite_notes.is_positions(table.sql):
+        if sqlite_notes.is_checkpoints(table.sql):
             continue
         if table.module:
             notes.append("The virtual table %s (%s) is not migrated." % (table.name, table.module))
@@ -51,15 +51,15 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
     key = tuple(column[1] for column in sorted((one for one in columns if one[5]), key=lambda one: int(one[5])))
     # the rowid under a name of its own
     identity = len(key) == 1 and any(column[5] and column[2].upper() == "INTEGER" for column in columns)
-    fields, peculiar = [], []
+    fields, dialect_specific = [], []
     for _cid, name, declared, required, default, is_key, hidden in columns:
         if hidden:
-            peculiar.append("the computed column %s" % name)
+            dialect_specific.append("the computed column %s" % name)
             continue
         what = kind(declared)
         portable = portable_default(default, what, _TIMES)
         if default is not None and portable is None:
-            peculiar.append("the default of %s (%s)" % (name, default))
+            dialect_specific.append("the default of %s (%s)" % (name, default))
         fields.append(
             Field(
                 name,
@@ -76,8 +76,8 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
     indexes, statements = _indexes(connection, table.name)
     said = words(table.sql)
     if "CHECK" in said:
-        peculiar.append("its CHECK constraints")
-    peculiar += ["the collation %s" % one for one in _collations(table.sql, *(one.sql for one in statements))]
+        dialect_specific.append("its CHECK constraints")
+    dialect_specific += ["the collation %s" % one for one in _collations(table.sql, *(one.sql for one in statements))]
     foreign_keys = _foreign_keys(connection, table.name)
     times = _deferrable(said)
     if times:
@@ -85,7 +85,7 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
         if len(times) == len(foreign_keys) and len(set(times)) == 1:
             foreign_keys = [one._replace(deferrable=times[0]) for one in foreign_keys]
         else:
-            peculiar.append("which of its foreign keys are deferrable")
+            dialect_specific.append("which of its foreign keys are deferrable")
     if not key:
         required_fields = {field.name for field in fields if field.required}
         unique = [one.fields for one in indexes if one.unique and required_fields.issuperset(one.fields)]
@@ -98,7 +98,7 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
         tuple(foreign_keys),
         "sqlite",
         (Statement("table", table.sql), *statements),
-        peculiar=tuple(peculiar),
+        dialect_specific=tuple(dialect_specific),
     )
     return collection_note.noted(info, sqlite_notes.says(table.sql))
 

@@ -154,11 +154,11 @@ class _Alone(NamedTuple):
         """The name and the value; "" where there is none."""
         decode = decoder(self.field)
         values = column if decode is None else list(map(decode, column))
-        there = [value for value in values if value is not None] if self.gap and None in values else values
-        kinds.see([((self.field.name,), [there])] if there else [])
+        present = [value for value in values if value is not None] if self.gap and None in values else values
+        kinds.see([((self.field.name,), [present])] if present else [])
         name = canonical({self.field.name: None})[1:-5].decode()
-        texts = [name + text for text in written(there)] if there else []
-        if len(there) == len(values):
+        texts = [name + text for text in written(present)] if present else []
+        if len(present) == len(values):
             return texts
         following = iter(texts)
         return ["" if value is None else next(following) for value in values]

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Optional
 
 from ..records import note as collection_note
-from ..records.store import POSITIONS, Info
+from ..records.store import CHECKPOINTS, Info
 from .file import sqlite3
 from .schema import NAME, fold, identifier
 
@@ -31,27 +31,27 @@ def comment(info: Info) -> str:
     return " /* %s */" % text if text else ""
 
 
-def positions_table(connection: sqlite3.Connection) -> Optional[str]:
-    """The table of positions, which is known by its note and not by its name; None where there is none."""
+def checkpoints_table(connection: sqlite3.Connection) -> Optional[str]:
+    """The table of checkpoints, which is known by its note and not by its name; None where there is none."""
     for name, sql in connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql LIKE '%/* ' || ? || ' */%'", (_CHECKPOINT,)
     ):
-        if is_positions(sql):
+        if is_checkpoints(sql):
             return str(name)
     return None
 
 
-def is_positions(sql: str) -> bool:
-    """Is it the statement of a table of positions?"""
+def is_checkpoints(sql: str) -> bool:
+    """Is it the statement of a table of checkpoints?"""
     return bool(says(sql).get("checkpoint"))
 
 
-def make_positions_table(connection: sqlite3.Connection, wanted: AbstractSet[str]) -> str:
+def make_checkpoints_table(connection: sqlite3.Connection, wanted: AbstractSet[str]) -> str:
     """Make it, under the first name that nothing has or will have. Returns the name."""
     taken = {fold(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    name = free_name(POSITIONS, taken | {fold(one) for one in wanted})
+    name = free_name(CHECKPOINTS, taken | {fold(one) for one in wanted})
     connection.execute(
-        "CREATE TABLE %s /* %s */ (collection TEXT PRIMARY KEY, position TEXT)" % (identifier(name), _CHECKPOINT)
+        "CREATE TABLE %s /* %s */ (collection TEXT PRIMARY KEY, checkpoint TEXT)" % (identifier(name), _CHECKPOINT)
     )
     return name
 

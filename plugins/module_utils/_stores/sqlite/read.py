@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Optional
 
-from ..._core.record_batches import BATCH, Written, batch
+from ..._core.record_batches import BATCH, CopyLines, batch
 from ..._core.records import canonical
 from ..._core.tagged_json import decode as decode_json
 from ..records import gaps
@@ -30,15 +30,17 @@ def chunks(
     """The records of a table, many at a time.
 
     :param rest: what follows the name of the table in SELECT.
-    :param kinds: of all records, if they may be `Written`.
+    :param kinds: of all records, if they may be `CopyLines`.
     """
-    held = _as_text(connection, info, kinds) if kinds is not None else None
-    if held is not None:
+    columns = _as_text(connection, info, kinds) if kinds is not None else None
+    if columns is not None:
         values = ["coalesce(%s, '\\N')" % identifier(column) for column in info.columns.values()]
-        form = "printf('%s', %s)" % ("\t".join(["%s"] * len(held)), ", ".join(values))
+        form = "printf('%s', %s)" % ("\t".join(["%s"] * len(columns)), ", ".join(values))
         query = "SELECT %s FROM %s%s" % (form, identifier(info.stored.name), rest)
         absent = frozenset(info.note.absent)
-        yield from (Written(held, [line for (line,) in lines], absent) for lines in rows_of(connection, query, BATCH))
+        yield from (
+            CopyLines(columns, [line for (line,) in lines], absent) for lines in rows_of(connection, query, BATCH)
+        )
         return
     records_of = gaps.reader(info)
     for rows in _rows(connection, info, rest):
@@ -51,8 +53,8 @@ def _as_text(connection: sqlite3.Connection, info: Info, kinds: Kinds) -> Option
     if info.document or info.note.marker or len(fields) > _MOST or any(map(decoder, fields)):
         return None
     by_name = {field.name: kinds.sole(field.name) for field in fields}
-    held = {name: kind for name, kind in by_name.items() if kind is not None}
-    return held if len(held) == len(fields) else None
+    columns = {name: kind for name, kind in by_name.items() if kind is not None}
+    return columns if len(columns) == len(fields) else None
 
 
 def writes_as_we_do(connection: sqlite3.Connection) -> bool:

@@ -22,7 +22,7 @@ from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
 from ..records.kinds import Kinds, Summary
 from ..records.note import LIST
-from ..records.store import POSITIONS, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
+from ..records.store import CHECKPOINTS, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
 from ..records.versions import Step
 from ..sql import schema as sql_schema
 from . import ddl as sqlite_ddl
@@ -38,15 +38,15 @@ from .versions import read_versions, take_step
 
 
 class SqliteRecords:
-    """See `RecordStore`. `ordered`: read by key, not in the order of insertion."""
+    """See `TargetStore`. `ordered`: read by key, not in the order of insertion."""
 
     type = "sqlite"
     consistent = True
     typed = False
-    stable = True
-    whole = False
+    deterministic_order = True
+    replaces_atomically = False
     columns = True
-    takes_text = False
+    takes_copy_lines = False
 
     def __init__(self, path: str, ordered: bool = True, workers: int = 1) -> None:
         check_installed()
@@ -73,16 +73,16 @@ class SqliteRecords:
         self._reader = self._writer = None
         self._lock.release()
 
-    def claim(self) -> bool:
-        """See `RecordStore`."""
+    def lock(self) -> bool:
+        """See `TargetStore`."""
         with files.os_errors(TargetError, "Can't lock", self.path):
             return self._lock.take()
 
     def recover(self) -> None:
         """SQLite rolls back by itself what was not committed."""
 
-    def let_go(self) -> bool:
-        """See `RecordStore`."""
+    def end_reading(self) -> bool:
+        """See `TargetStore`."""
         if self._reader is None:
             return False
         self._reader.close()
@@ -109,7 +109,7 @@ class SqliteRecords:
 
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer is None:
-            self.let_go()
+            self.end_reading()
             if files.look(self.path, TargetError) is None:
                 self._make()
             with sqlite_errors(TargetError, "Can't write the database", self.path):
@@ -139,7 +139,7 @@ class SqliteRecords:
             raise
 
     def collections(self) -> list[Info]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         connection = self._open_reader()
         if connection is None:
             return []
@@ -148,11 +148,11 @@ class SqliteRecords:
         return infos
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
     def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         connection = self._open_reader()
         if connection is None:
             return
@@ -171,7 +171,7 @@ class SqliteRecords:
         return ", ".join(columns) or "rowid"
 
     def summary(self, info: Info) -> Optional[Summary]:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         connection = self._open_reader()
         if connection is None:
             return None
@@ -182,7 +182,7 @@ class SqliteRecords:
         return known
 
     def kept(self, info: Info) -> Info:
-        """See `RecordStore`. To SQLite a size is a remark, and foreign keys are looked at only if asked to."""
+        """See `TargetStore`. To SQLite a size is a remark, and foreign keys are looked at only if asked to."""
         connection = self._open_reader()
         if connection is None:
             return info
@@ -190,7 +190,7 @@ class SqliteRecords:
             return sqlite_ddl.checked(connection, sqlite_sizes.sized(connection, info))
 
     def bytes_of(self, info: Info) -> int:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         connection = self._open_reader()
         if connection is None:
             return 0
@@ -212,7 +212,7 @@ class SqliteRecords:
         """One read transaction shows one state."""
 
     def check_writable(self, infos: Sequence[Info], size: int) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         files.check_writable_parent(self.path)
         if os.path.exists(self.path) and not os.access(self.path, os.W_OK):
             raise TargetError("%s can't be written." % self.path)
@@ -241,7 +241,7 @@ class SqliteRecords:
         return row
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         if self._fitting is None or self._fitting[0] is not info:
             self._fitting = (info, self._row_of(info))
         try:
@@ -250,16 +250,16 @@ class SqliteRecords:
             return str(exc)
         return ""
 
-    def positions(self, names: Sequence[str]) -> dict[str, Any]:
-        """See `RecordStore`."""
+    def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
+        """See `TargetStore`."""
         connection = self._open_reader()
         if connection is None:
             return {}
         with sqlite_errors(SourceError, "Can't read the database", self.path):
-            table = sqlite_notes.positions_table(connection)
+            table = sqlite_notes.checkpoints_table(connection)
             if table is None:
                 return {}
-            rows = connection.execute("SELECT collection, position FROM %s" % identifier(table))
+            rows = connection.execute("SELECT collection, checkpoint FROM %s" % identifier(table))
             return {name: decode_json(text) for name, text in rows if name in names}
 
     def versions(self) -> dict[int, str]:
@@ -275,34 +275,34 @@ class SqliteRecords:
         with self._transaction() as connection:
             return take_step(connection, self.path, step, statements)
 
-    def keep(self, positions: Sequence[tuple[str, Any]]) -> None:
-        """Commit positions alone."""
+    def keep(self, checkpoints: Sequence[tuple[str, Any]]) -> None:
+        """Commit checkpoints alone."""
         with self._transaction() as connection:
-            for collection, position in positions:
-                _keep(connection, collection, position, self._wanted)
+            for collection, checkpoint in checkpoints:
+                _keep(connection, collection, checkpoint, self._wanted)
 
     def begin(self, starts: Sequence[Start]) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         with self._transaction() as connection:
-            there = {fold(one.stored.name): one for one in describe(connection)[0]}
-            for info, _clear, _position in starts:
-                found = there.get(fold(info.stored.name))
+            existing = {fold(one.stored.name): one for one in describe(connection)[0]}
+            for info, _clear, _checkpoint in starts:
+                found = existing.get(fold(info.stored.name))
                 if found is not None:
                     sql_schema.check_fits(info.stored, found.stored, fold)
                     continue
                 for statement in sqlite_ddl.create(info):
                     connection.execute(statement)
-            for info, _clear, position in starts:
-                _keep(connection, info.name, position, self._wanted)
+            for info, _clear, checkpoint in starts:
+                _keep(connection, info.name, checkpoint, self._wanted)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         taken = records
         rejects: list[Reject] = []
         rows = None if info.document else usual_rows(info, records)
         if rows is None:
             taken, rows, rejects = sort_out(info, records, self._row_of(info))
-        position = account(rejects)
+        checkpoint = account(rejects)
         statement = sqlite_ddl.insert(info, upsert)
         with self._transaction() as connection:
             try:
@@ -311,30 +311,30 @@ class SqliteRecords:
                     connection.executemany(sqlite_ddl.insert(info, upsert, placeholders), some)
             except sqlite3.IntegrityError as exc:
                 raise _violation(connection, statement, info=info, records=taken, rows=rows, exc=exc) from exc
-            _keep(connection, info.name, position, self._wanted)
+            _keep(connection, info.name, checkpoint, self._wanted)
 
     def by_place(self, info: Info) -> Info:
-        """See `RecordStore`: by their row ids."""
+        """See `TargetStore`: by their row ids."""
         return sqlite_ddl.by_row_id(self._open_writer(), info)
 
-    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], position: Any = None) -> None:
-        """See `RecordStore`."""
+    def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
+        """See `TargetStore`."""
         fields = {field.name: field for field in info.fields}
         encoders = [encoder(fields[name]) for name in info.key]
         where = " AND ".join("%s = ?" % identifier(name) for name in info.stored.key)
         rows = [[encode(value) for encode, value in zip(encoders, key)] for key in wanted]
         with self._transaction() as connection:
             connection.executemany("DELETE FROM %s WHERE %s" % (identifier(info.stored.name), where), rows)
-            _keep(connection, info.name, position, self._wanted)
+            _keep(connection, info.name, checkpoint, self._wanted)
 
     def drop(self, infos: Sequence[Info]) -> None:
-        """See `RecordStore`."""
+        """See `TargetStore`."""
         with self._transaction() as connection:
             for info in infos:
                 connection.execute("DROP TABLE %s" % identifier(info.stored.name))
 
-    def finish(self, infos: Sequence[Info]) -> None:
-        """See `RecordStore`."""
+    def build_indexes(self, infos: Sequence[Info]) -> None:
+        """See `TargetStore`."""
         with self._transaction() as connection:
             present = {fold(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
             for info in infos:
@@ -352,23 +352,23 @@ class SqliteRecords:
                         "Mend the source, and run again.",
                     )
 
-    def forget(self, names: Sequence[str]) -> None:
-        """See `RecordStore`."""
-        if not self.positions(names):
+    def commit(self, names: Sequence[str]) -> None:
+        """See `TargetStore`."""
+        if not self.checkpoints(names):
             return
         with self._transaction() as connection:
-            table = identifier(sqlite_notes.positions_table(connection) or POSITIONS)
+            table = identifier(sqlite_notes.checkpoints_table(connection) or CHECKPOINTS)
             connection.executemany("DELETE FROM %s WHERE collection = ?" % table, [(name,) for name in names])
             if not connection.execute("SELECT 1 FROM %s LIMIT 1" % table).fetchone():
                 connection.execute("DROP TABLE %s" % table)
 
 
-def _keep(connection: sqlite3.Connection, collection: str, position: Any, wanted: AbstractSet[str]) -> None:
-    if position is None:
+def _keep(connection: sqlite3.Connection, collection: str, checkpoint: Any, wanted: AbstractSet[str]) -> None:
+    if checkpoint is None:
         return
-    table = sqlite_notes.positions_table(connection) or sqlite_notes.make_positions_table(connection, wanted)
+    table = sqlite_notes.checkpoints_table(connection) or sqlite_notes.make_checkpoints_table(connection, wanted)
     connection.execute(
-        "INSERT OR REPLACE INTO %s VALUES (?, ?)" % identifier(table), (collection, encode_json(position))
+        "INSERT OR REPLACE INTO %s VALUES (?, ?)" % identifier(table), (collection, encode_json(checkpoint))
     )
 
 

@@ -33,7 +33,7 @@ from .way_back import THIS
 _CONTINUED = "Records that were committed stay. Free some space on that file system, and run again to continue."
 
 
-class _Written(NamedTuple):
+class _Outcome(NamedTuple):
     job: Job
     info: Info  # as the target has it
     state: State
@@ -56,7 +56,7 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
     return [done.get(job.source.name, Done(0, 0, 0.0)) for job in ready.jobs], checks, safety
 
 
-def _carry_out(ready: Plan, jobs: list[Job], states: Mapping[str, State]) -> tuple[list[_Written], list[Check]]:
+def _carry_out(ready: Plan, jobs: list[Job], states: Mapping[str, State]) -> tuple[list[_Outcome], list[Check]]:
     """Write, remove, complete, verify, publish."""
     listed = _listed_rejects(ready)
     by_name = {job.source.name: job for job in jobs}
@@ -68,7 +68,7 @@ def _carry_out(ready: Plan, jobs: list[Job], states: Mapping[str, State]) -> tup
         written = [_remove_extra(ready, one) for one in reversed(written)][::-1]
     ready.progress.start("Completing %s" % ready.target.location)
     # with the source's keys and indexes, which the tables may still lack
-    ready.target.finish([one.job.target for one in written])
+    ready.target.build_indexes([one.job.target for one in written])
     verified = [_verify(ready, one) for one in written]
     checks, written = [check for check, _one in verified], [one for _check, one in verified]
     checks += _references(ready, infos)
@@ -81,7 +81,7 @@ def _carry_out(ready: Plan, jobs: list[Job], states: Mapping[str, State]) -> tup
         )
     ready.source.check_unchanged()
     # published, and only then forgotten: a run that is killed in between is continued, not refused
-    ready.target.forget([job.source.name for job in jobs])
+    ready.target.commit([job.source.name for job in jobs])
     return written, checks
 
 
@@ -102,15 +102,15 @@ def _begin(ready: Plan, jobs: list[Job], ways: Mapping[str, str]) -> dict[str, S
     What is in a table is not removed to be written again: others may point to it, and go with it. Records are put over
     it, and what is too much is removed in the end. A document takes the old one's place as a whole.
     """
-    anew = ready.target.whole and ready.request.mode != "merge"
+    anew = ready.target.replaces_atomically and ready.request.mode != "merge"
     states, starts = {}, []
     for job in jobs:
         if job.verdict == RESUME and job.state is not None:
             states[job.source.name] = job.state
             continue
-        fresh = anew or not (job.there if job.verdict == RESTART else job.held)
+        fresh = anew or not (job.exists if job.verdict == RESTART else job.existing_records)
         state = states[job.source.name] = _start(ready, job, fresh, ways[job.source.name])
-        starts.append((job.target, anew and job.there, state.document()))
+        starts.append((job.target, anew and job.exists, state.document()))
     if starts:
         ready.target.begin(starts)
     return states
@@ -118,7 +118,7 @@ def _begin(ready: Plan, jobs: list[Job], ways: Mapping[str, str]) -> dict[str, S
 
 def _start(ready: Plan, job: Job, fresh: bool, way: str) -> State:
     """The checkpoint before the first record. `fresh`: the target's collection holds none."""
-    read, one = job.survey, job.comparison
+    read, one = job.profile, job.comparison
     before = job.state if job.verdict == RESTART else None
     return State(
         identity=identity_of(ready.request.params, ready.source.identity, job.source),
@@ -133,34 +133,34 @@ def _start(ready: Plan, job: Job, fresh: bool, way: str) -> State:
         removed=before.removed if before is not None else 0,
         planned=(one.added, one.changed, one.removed, one.left, one.rejected),
         way=way,
-        was="%x" % job.present.digest if job.present is not None else "",
+        was="%x" % job.existing_profile.digest if job.existing_profile is not None else "",
     )
 
 
-def _write(ready: Plan, job: Job, state: State, there: Optional[Info], listed: frozenset[bytes]) -> _Written:
+def _write(ready: Plan, job: Job, state: State, existing: Optional[Info], listed: frozenset[bytes]) -> _Outcome:
     """Write the rest of a collection, batch by batch.
 
     :param there: the table as the target has it.
     """
     name = job.source.name
-    if 0 < state.done < state.records and not ready.source.stable:  # the order is another one now
+    if 0 < state.done < state.records and not ready.source.deterministic_order:  # the order is another one now
         state = state._replace(done=0, rejected=0, digest="0", fresh=False)
-    info = in_target(job.target, there) if there is not None else job.target
+    info = in_target(job.target, existing) if existing is not None else job.target
     if not info.key and (job.verdict == RESUME or not state.fresh):
-        return _write_missing(ready, _Written(job, info, state, 0.0, 0), listed)
+        return _write_missing(ready, _Outcome(job, info, state, 0.0, 0), listed)
     upsert = bool(info.key) and (ready.request.mode == "merge" or not state.fresh)
     began, before = time.monotonic(), state.done
     account = _Account(ready, job, state, listed)
-    ready.progress.start("Migrating %s" % name, job.survey.records, "records")
-    if state.done < job.survey.records:
-        chunks = ready.source.chunks(job.source, text=ready.target.takes_text)
+    ready.progress.start("Migrating %s" % name, job.profile.records, "records")
+    if state.done < job.profile.records:
+        chunks = ready.source.chunks(job.source, text=ready.target.takes_copy_lines)
         for batch in regrouped(chunks, ready.request.params["batch_size"], state.done):
             ready.target.write(info, batch, functools.partial(account.move_on, len(batch)), upsert)
             ready.progress.update(account.state.done)
-    return _Written(job, info, account.state, time.monotonic() - began, account.state.done - before)
+    return _Outcome(job, info, account.state, time.monotonic() - began, account.state.done - before)
 
 
-def _write_missing(ready: Plan, one: _Written, listed: frozenset[bytes]) -> _Written:
+def _write_missing(ready: Plan, one: _Outcome, listed: frozenset[bytes]) -> _Outcome:
     """Write the records of a collection without a key that the target has less often than the source.
 
     Nothing says which of them a killed run has written: all are counted again.
@@ -184,19 +184,19 @@ def _write_missing(ready: Plan, one: _Written, listed: frozenset[bytes]) -> _Wri
         missing.append(record)
         flush(ready.request.params["batch_size"])
 
-    ready.progress.start("Migrating %s" % one.job.source.name, one.job.survey.records, "records")
+    ready.progress.start("Migrating %s" % one.job.source.name, one.job.profile.records, "records")
     _compare(ready, one, refuses=lambda record: "", differing=differs)
     flush(1)
-    state = account.state._replace(done=one.job.survey.records)
+    state = account.state._replace(done=one.job.profile.records)
     return one._replace(state=state, seconds=time.monotonic() - began, written=count)
 
 
-def _may_collide(ready: Plan, one: _Written) -> bool:
+def _may_collide(ready: Plan, one: _Outcome) -> bool:
     """May a record that is too much have a value that another one is to have, and can it go before that one comes?"""
     found = ready.target.collections()
-    there = next((info for info in found if info.name == one.info.name), one.info)
-    unique = any(index.unique for index in there.indexes) or any(
-        re.search(r"\bUNIQUE\b", "%s %s" % (made.kind, made.sql), re.I) for made in there.statements
+    existing = next((info for info in found if info.name == one.info.name), one.info)
+    unique = any(index.unique for index in existing.indexes) or any(
+        re.search(r"\bUNIQUE\b", "%s %s" % (made.kind, made.sql), re.I) for made in existing.statements
     )
     return unique and not any(key.to == one.info.name for info in found for key in info.foreign_keys)
 
@@ -221,7 +221,7 @@ class _Account:
 
 
 def _digest(job: Job, record: Record) -> int:
-    return record_digest(compact(record) if job.loose else record)
+    return record_digest(compact(record) if job.ignore_nulls else record)
 
 
 def _keep_rejects(ready: Plan, job: Job, rejects: list[Reject], before: int, listed: frozenset[bytes]) -> None:
@@ -277,13 +277,13 @@ def _mark(line: bytes) -> bytes:
     return hashlib.blake2b(line, digest_size=16).digest()
 
 
-def _verify(ready: Plan, one: _Written) -> tuple[Check, _Written]:
+def _verify(ready: Plan, one: _Outcome) -> tuple[Check, _Outcome]:
     """Compare counts and digests, recomputed from the target; find the keys that differ, and repair them."""
     problem = _differs(ready, one)
     if problem is not None and ready.request.params["repair"]:
         one = _repair(ready, one)
         problem = _differs(ready, one)
-    name, expected = one.job.source.name, one.job.survey.records - one.state.rejected
+    name, expected = one.job.source.name, one.job.profile.records - one.state.rejected
     if problem is None:
         return Check(name, True, "%s: %d records, digests are the same." % (name, expected)), one
     keys = ", ".join("%s %s" % pair for pair in problem.keys)
@@ -291,15 +291,15 @@ def _verify(ready: Plan, one: _Written) -> tuple[Check, _Written]:
     return Check(name, False, words % (name, problem.added, problem.changed, problem.removed, keys)), one
 
 
-def _differs(ready: Plan, one: _Written) -> Optional[Comparison]:
+def _differs(ready: Plan, one: _Outcome) -> Optional[Comparison]:
     job = one.job
-    ready.progress.start("Verifying %s" % job.source.name, job.survey.records, "records")
-    if ready.request.mode != "merge" and not job.loose and _same(one, ready.target.summary(one.info)):
+    ready.progress.start("Verifying %s" % job.source.name, job.profile.records, "records")
+    if ready.request.mode != "merge" and not job.ignore_nulls and _same(one, ready.target.summary(one.info)):
         return None
     if ready.request.mode != "merge":
         count, total = 0, 0
         for chunk in ready.target.chunks(one.info, ordered=False):
-            total += digest_sum(without_nulls(layouts(chunk)) if job.loose else layouts(chunk))
+            total += digest_sum(without_nulls(layouts(chunk)) if job.ignore_nulls else layouts(chunk))
             count += len(chunk)
             ready.progress.update(count)
         if _equals(one, count, total):
@@ -316,24 +316,24 @@ def _differs(ready: Plan, one: _Written) -> Optional[Comparison]:
     return found if found.added or found.changed or found.removed else None
 
 
-def _same(one: _Written, known: Optional[Summary]) -> bool:
+def _same(one: _Outcome, known: Optional[Summary]) -> bool:
     """Does what the target computed itself say that all is there? If not, reading has the last word."""
     return known is not None and _equals(one, known.records, known.digest)
 
 
-def _equals(one: _Written, count: int, total: int) -> bool:
+def _equals(one: _Outcome, count: int, total: int) -> bool:
     """:param total: the sum of the digests of the records that the target has"""
     total += int(one.state.digest, 16)
-    wanted = one.job.survey
+    wanted = one.job.profile
     return (count + one.state.rejected, total % MODULUS) == (wanted.records, wanted.digest)
 
 
-def _compare(ready: Plan, one: _Written, **listeners: Any) -> Comparison:
+def _compare(ready: Plan, one: _Outcome, **listeners: Any) -> Comparison:
     return compare(
         functools.partial(ready.source.chunks, one.job.source),
         functools.partial(ready.target.chunks, one.info),
         one.info.key,
-        loose=one.job.loose,
+        ignore_nulls=one.job.ignore_nulls,
         scratch=ready.scratch,
         progress=ready.progress,
         places=functools.partial(places_of, ready.target, one.info),
@@ -341,11 +341,11 @@ def _compare(ready: Plan, one: _Written, **listeners: Any) -> Comparison:
     )
 
 
-def _repair(ready: Plan, one: _Written) -> _Written:
+def _repair(ready: Plan, one: _Outcome) -> _Outcome:
     """Write what differs again, and remove what is too much."""
     differing: list[Record] = []
     extra: list[tuple[Any, ...]] = []
-    if ready.target.whole and not one.info.key:  # what was gathered can't be told apart
+    if ready.target.replaces_atomically and not one.info.key:  # what was gathered can't be told apart
         return one
     # What is written while it is compared would be read again.
     _compare(ready, one, differing=differing.append, extra=extra.append)
@@ -353,21 +353,25 @@ def _repair(ready: Plan, one: _Written) -> _Written:
         ready.target.write(one.info, differing, lambda rejects: one.state.document(), bool(one.info.key))
     if ready.request.mode != "merge":
         one = _delete(ready, one, extra)
-    ready.target.finish([one.job.target])
+    ready.target.build_indexes([one.job.target])
     return one
 
 
-def _remove_extra(ready: Plan, one: _Written) -> _Written:
+def _remove_extra(ready: Plan, one: _Outcome) -> _Outcome:
     """Remove what the target held before and the source does not have."""
     if one.state.fresh:
         # of a document what is not wanted was never taken over
-        return one._replace(state=one.state._replace(removed=one.job.comparison.removed)) if ready.target.whole else one
+        return (
+            one._replace(state=one.state._replace(removed=one.job.comparison.removed))
+            if ready.target.replaces_atomically
+            else one
+        )
     extra: list[tuple[Any, ...]] = []
     _compare(ready, one, extra=extra.append)
     return _delete(ready, one, extra)
 
 
-def _delete(ready: Plan, one: _Written, extra: Sequence[tuple[Any, ...]]) -> _Written:
+def _delete(ready: Plan, one: _Outcome, extra: Sequence[tuple[Any, ...]]) -> _Outcome:
     """Remove records by their keys; how many that are in all runs is committed with them."""
     size = ready.request.params["batch_size"]
     for start in range(0, len(extra), size):

@@ -23,7 +23,7 @@ from ..._core.record_batches import Layout, count_of, keyed_digests, keys_of, la
 from ..._core.records import canonical, record_digest
 from ..._core.scratch import scratch_database
 from ..._core.tagged_json import decode
-from ..._stores.records.store import Info, Record, RecordStore, key_of
+from ..._stores.records.store import Info, Record, TargetStore, key_of
 
 _RANGES = 2**16  # of 10,000,000 records each has 150
 LISTED = 20  # keys in messages and results
@@ -52,13 +52,13 @@ class Comparison(NamedTuple):
 class _Side(NamedTuple):
     reading: Reading
     key: Sequence[str]
-    loose: bool
+    ignore_nulls: bool
     progress: Progress
 
     def found(self, ordered: bool) -> Iterator[Layout]:
         count = 0
         for chunk in self.reading(ordered):
-            found = without_nulls(layouts(chunk)) if self.loose else layouts(chunk)
+            found = without_nulls(layouts(chunk)) if self.ignore_nulls else layouts(chunk)
             yield from found
             count += count_of(found)
             self.progress.update(count)
@@ -100,7 +100,7 @@ class Places(NamedTuple):
     names: Sequence[str]
 
 
-def places_of(target: RecordStore, info: Info) -> Places:
+def places_of(target: TargetStore, info: Info) -> Places:
     """Where the records of a collection without a key are.
 
     :raises TargetError: the store can't tell.
@@ -109,9 +109,9 @@ def places_of(target: RecordStore, info: Info) -> Places:
     return Places(functools.partial(target.chunks, placed), placed.key)
 
 
-def delete(target: RecordStore, info: Info, extra: Sequence[tuple[Any, ...]], position: Any = None) -> None:
+def delete(target: TargetStore, info: Info, extra: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
     """Remove the records of which `compare` told `extra`."""
-    target.delete(info if info.key else target.by_place(info), extra, position)
+    target.delete(info if info.key else target.by_place(info), extra, checkpoint)
 
 
 class _Findings:
@@ -157,7 +157,7 @@ def compare(
     target: Reading,
     key: Sequence[str],
     *,
-    loose: bool,
+    ignore_nulls: bool,
     refuses: Callable[[Record], str],
     scratch: str,
     progress: Progress,
@@ -167,12 +167,12 @@ def compare(
 ) -> Comparison:
     """Find the keys whose records differ; without a key, the records that one side has more often than the other.
 
-    :param loose: null is the same as no field.
+    :param ignore_nulls: null is the same as no field.
     :param differing: told of each record of the source that the target lacks or has otherwise.
     :param extra: told of each key that only the target has; without a key, of the place of each record.
     :param places: only asked without a key, and if there is something to tell `extra`.
     """
-    ours, theirs = _Side(source, key, loose, progress), _Side(target, key, loose, progress)
+    ours, theirs = _Side(source, key, ignore_nulls, progress), _Side(target, key, ignore_nulls, progress)
     wanted, present = ours.ranges(), theirs.ranges()
     ranges = [one != other for one, other in zip(wanted, present)]
     left = sum(count for (count, _digest), differs in zip(wanted, ranges) if not differs)
@@ -187,7 +187,7 @@ def compare(
             and extra is not None
             and places is not None
         ):
-            _tell_places(connection, places(), loose, extra)
+            _tell_places(connection, places(), ignore_nulls, extra)
     return found.comparison()
 
 
@@ -239,12 +239,12 @@ def _by_rows(connection: Any, ours: _Keyed, theirs: _Keyed, found: _Findings) ->
     return too_many
 
 
-def _tell_places(connection: Any, places: Places, loose: bool, extra: Callable[[tuple[Any, ...]], None]) -> None:
+def _tell_places(connection: Any, places: Places, ignore_nulls: bool, extra: Callable[[tuple[Any, ...]], None]) -> None:
     """Where the records are that the target has too often: any of those that are equal, as many as there are."""
     for chunk in places.reading(False):
         for record in chunk:
             place = tuple(record.pop(name) for name in places.names)
-            text = canonical(compact(record) if loose else record)
+            text = canonical(compact(record) if ignore_nulls else record)
             query = "UPDATE record SET count = count - 1 WHERE digest = ? AND count > 0"
             if connection.execute(query, (_hash(text),)).rowcount:
                 extra(place)

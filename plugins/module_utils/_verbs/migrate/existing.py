@@ -23,7 +23,7 @@ from ..._stores.postgresql.staging import Staged
 from ..._stores.records.as_stored import as_stored
 from ..._stores.records.kinds import Kinds
 from ..._stores.records.note import without_place
-from ..._stores.records.store import JSON, Field, Info, RecordStore, Reject, SourceStore
+from ..._stores.records.store import JSON, Field, Info, Reject, SourceStore, TargetStore
 from ..._stores.records.times import TimeOptions, zone_named
 from ..arguments import duration
 from .apply import add_rejects
@@ -32,7 +32,7 @@ from .compare import Comparison
 from .migrate import check_repository, dangles, saved, ways_of
 from .odd import Oddities
 from .plan import Job, Plan, Request, selected
-from .profiles import MODULUS, Survey, dangling, survey
+from .profiles import MODULUS, Profile, dangling, profile
 from .report import Check, Done, report
 
 _LISTED = 20  # problems in a message; the details have all
@@ -72,7 +72,7 @@ class _Found(NamedTuple):
         return bool(one.added or one.changed or one.removed)
 
 
-def existing_tables(request: Request, source: SourceStore, target: RecordStore) -> Optional[PostgresqlRecords]:
+def existing_tables(request: Request, source: SourceStore, target: TargetStore) -> Optional[PostgresqlRecords]:
     """The target, if its tables are the application's own.
 
     :raises TargetError: they should be, and hold an unfinished migration.
@@ -81,7 +81,7 @@ def existing_tables(request: Request, source: SourceStore, target: RecordStore) 
         return None
     names = {info.name for info in selected(request, source)}
     present = {info.name for info in target.collections()}
-    under_way = target.positions(sorted(names))
+    under_way = target.checkpoints(sorted(names))
     if request.params["target_tables"] == "existing":
         if under_way:
             raise TargetError(
@@ -235,7 +235,7 @@ def _columns(move: _Move, info: Info, table: Table) -> tuple[list[tuple[Column, 
 def _fields(move: _Move, info: Info) -> Sequence[Field]:
     if info.fields and not info.document:
         return info.fields
-    return survey(move.source, info, True, move.progress).kinds.fields()
+    return profile(move.source, info, True, move.progress).kinds.fields()
 
 
 def _unit(move: _Move, table: Table, column: Column) -> str:
@@ -363,5 +363,5 @@ def _result(
 
 
 def _job(one: _Found) -> Job:
-    read = Survey(one.staged.records + len(one.rejects), one.staged.digest % MODULUS, Kinds())
+    read = Profile(one.staged.records + len(one.rejects), one.staged.digest % MODULUS, Kinds())
     return Job(one.info, one.info, read, False, one.comparison, True, False, None)

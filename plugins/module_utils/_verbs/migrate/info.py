@@ -15,8 +15,8 @@ from ..._core.scratch import scratch_directory
 from ..._core.workers import usual_number
 from ..._repository.location import open_repository
 from ..._stores.records.plain import plain_view
-from ..._stores.records.registry import open_records, open_source
-from ..._stores.records.store import RecordStore, SourceStore
+from ..._stores.records.registry import open_source, open_target
+from ..._stores.records.store import SourceStore, TargetStore
 from ..._stores.records.versions import Versioned
 from .checkpoint import CREATED, DECLINED, EMPTY, State, states_of
 from .migrate import ARGUMENTS as MIGRATE
@@ -59,7 +59,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     keys = {one["collection"]: one["fields"] for one in params["primary_keys"] or ()}
     workers = params["workers"] or usual_number()
     with contextlib.ExitStack() as stack:
-        target = stack.enter_context(open_records(params["target"], keys, workers))
+        target = stack.enter_context(open_target(params["target"], keys, workers))
         source = plain_view(stack.enter_context(open_source(params["source"], keys, workers)), target)
         result = _standing(request, source, target)
         if params["compare"]:
@@ -79,7 +79,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _compared(
-    request: Request, source: SourceStore, target: RecordStore, scratch: str, progress: Progress
+    request: Request, source: SourceStore, target: TargetStore, scratch: str, progress: Progress
 ) -> dict[str, Any]:
     if target.type == "postgresql":
         from .existing import compare_existing, existing_tables
@@ -90,9 +90,9 @@ def _compared(
     return report(look(request, source, target, scratch, progress), check=True)
 
 
-def _standing(request: Request, source: SourceStore, target: RecordStore) -> dict[str, Any]:
+def _standing(request: Request, source: SourceStore, target: TargetStore) -> dict[str, Any]:
     names = [info.name for info in wanted(request, source)]
-    states = states_of(target.location, target.positions(names))
+    states = states_of(target.location, target.checkpoints(names))
     return {
         "changed": False,
         "source": source.location,
@@ -117,7 +117,7 @@ def _standing(request: Request, source: SourceStore, target: RecordStore) -> dic
     }
 
 
-def _safety_backup(request: Request, target: RecordStore, states: Mapping[str, State]) -> Optional[str]:
+def _safety_backup(request: Request, target: TargetStore, states: Mapping[str, State]) -> Optional[str]:
     """The backup that `state=reverted` would go back to, if it is one."""
     if request.params["repository"]:
         from .way_back import newest_way_back

@@ -21,8 +21,8 @@ from ..._core.workers import usual_number
 from ..._repository.location import open_repository
 from ..._repository.manifest import check_set_name
 from ..._stores.records.plain import plain_view
-from ..._stores.records.registry import argument_spec, open_records, open_source
-from ..._stores.records.store import RecordStore, SourceStore
+from ..._stores.records.registry import argument_spec, open_source, open_target
+from ..._stores.records.store import SourceStore, TargetStore
 from ..arguments import COMPRESSION, duration
 from .checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART, RESUME
 from .plan import Plan, Request, foreseen, look
@@ -117,9 +117,9 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             if not check:
                 stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))
         workers = params["workers"] or usual_number()
-        target = stack.enter_context(open_records(params["target"], keys, workers))
+        target = stack.enter_context(open_target(params["target"], keys, workers))
         if not check and not restores:
-            claim(target, duration(params["lock_timeout"]))
+            lock_target(target, duration(params["lock_timeout"]))
             target.recover()
         if params["state"] == "reverted":
             from .safety import revert  # what reads backups is only needed here
@@ -138,7 +138,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _migrate(
-    request: Request, source: SourceStore, target: RecordStore, *, check: bool, scratch: str, progress: Progress
+    request: Request, source: SourceStore, target: TargetStore, *, check: bool, scratch: str, progress: Progress
 ) -> dict[str, Any]:
     if target.type == "postgresql" and request.params["target_tables"] != "create":
         from .existing import existing_tables, run_existing
@@ -152,16 +152,16 @@ def _migrate(
     if check or not any(job.changes for job in ready.jobs):
         stale = [job.source.name for job in ready.jobs if job.state is not None]
         if stale and not check:  # of a document that was completed otherwise
-            target.forget(stale)
+            target.commit(stale)
         return report(ready, check=check)
     from .apply import apply
 
     return report(ready, *apply(ready))
 
 
-def claim(target: RecordStore, timeout: float) -> None:
+def lock_target(target: TargetStore, timeout: float) -> None:
     deadline = time.monotonic() + timeout
-    while not target.claim():
+    while not target.lock():
         if time.monotonic() >= deadline:
             raise LockTimeout(
                 "Another migration writes to %s." % target.location,
@@ -178,7 +178,7 @@ def ways_of(request: Request, holding: Mapping[str, bool]) -> dict[str, str]:
 
 def saved(
     request: Request,
-    target: RecordStore,
+    target: TargetStore,
     ways: Mapping[str, str],
     progress: Progress,
     *,
@@ -206,7 +206,7 @@ def saved(
     return str(manifest.id) if data else None
 
 
-def check_repository(request: Request, target: RecordStore) -> None:
+def check_repository(request: Request, target: TargetStore) -> None:
     """:raises InvalidRequest: there is none for a safety backup that is wanted."""
     if request.params["safety_backup"] and not request.params["repository"]:
         raise InvalidRequest(
@@ -226,7 +226,7 @@ def safety_of(request: Request) -> Any:
 
 
 def plan(
-    request: Request, source: SourceStore, target: RecordStore, *, check: bool, scratch: str, progress: Progress
+    request: Request, source: SourceStore, target: TargetStore, *, check: bool, scratch: str, progress: Progress
 ) -> Plan:
     """Read both sides and find out what would change. Raises whatever speaks against it."""
     ready = look(request, source, target, scratch, progress, refuse=True)
@@ -248,11 +248,11 @@ def plan(
 def ways_back(ready: Plan) -> dict[str, str]:
     """How each collection that is written gets back to what it was: of one under way, what was kept when it began."""
     jobs = [job for job in ready.jobs if job.changes]
-    ways = ways_of(ready.request, {job.source.name: bool(job.held) for job in jobs})
+    ways = ways_of(ready.request, {job.source.name: bool(job.existing_records) for job in jobs})
     for job in jobs:
         if job.state is not None and job.verdict != NEW:
             ways[job.source.name] = job.state.way
-        elif not job.there:
+        elif not job.exists:
             ways[job.source.name] = CREATED
     return ways
 
@@ -266,13 +266,13 @@ def _needed(ready: Plan) -> int:
     """About how many bytes of records are to be written."""
     total = 0
     for job in ready.jobs:
-        if job.changes and job.survey.records:
+        if job.changes and job.profile.records:
             # a document is made anew with all there is
-            again = job.comparison.left if ready.target.whole and job.verdict != RESUME else 0
+            again = job.comparison.left if ready.target.replaces_atomically and job.verdict != RESUME else 0
             wanted = job.comparison.added + job.comparison.changed + again
             if job.verdict == RESUME and job.state is not None:
-                wanted = job.survey.records - job.state.done
-            total += ready.source.bytes_of(job.source) * wanted // job.survey.records
+                wanted = job.profile.records - job.state.done
+            total += ready.source.bytes_of(job.source) * wanted // job.profile.records
     return total
 
 
@@ -282,7 +282,7 @@ def _check_allowed(ready: Plan) -> None:
         first = "; ".join("%s: %s" % pair for pair in one.reasons[:_NAMED])
         if job.comparison.rejected > ready.request.params["max_rejects"]:
             raise refusal(job.source.name, one.rejected, ready.request.params["max_rejects"], first)
-    rows = [job for job in ready.jobs if not job.target.key and job.held and job.comparison.added]
+    rows = [job for job in ready.jobs if not job.target.key and job.existing_records and job.comparison.added]
     if ready.request.mode == "merge" and rows:
         raise TargetError(
             "%s already holds records of %s, which has no key by which records could be merged."

@@ -14,12 +14,12 @@ from ..._core.progress import Progress
 from ..._stores.records.as_stored import for_same_type
 from ..._stores.records.note import as_wanted
 from ..._stores.records.null_or_gap import holes
-from ..._stores.records.store import Index, Info, RecordStore, SourceStore, check_same_key
+from ..._stores.records.store import Index, Info, SourceStore, TargetStore, check_same_key
 from ..._stores.records.table_names import beside_lower
 from .checkpoint import NEW, REFUSE, RESTART, RESUME, State, check_unfinished, identity_of, judge, states_of
 from .compare import LISTED, Comparison, compare, shown_key
-from .profiles import Reference, Survey, survey
-from .target_schema import Found, Options, in_target, is_loose, target_schema
+from .profiles import Profile, Reference, profile
+from .target_schema import Found, Options, ignores_nulls, in_target, target_schema
 from .typed import check, settled, typed
 
 
@@ -37,30 +37,30 @@ class Job(NamedTuple):
     """One collection: how it is in the source and will be in the target, and what is to be done.
 
     `state` is where an unfinished migration has come to, `verdict` what becomes of that (see migrate_checkpoint.py),
-    `there` whether the target has the collection.
+    `exists`: whether the target has the collection.
     """
 
     source: Info
     target: Info
-    survey: Survey
-    loose: bool
+    profile: Profile
+    ignore_nulls: bool
     comparison: Comparison
-    there: bool
-    made: bool  # by this migration, if it is there
-    present: Optional[Survey]  # the records in the target, where it was read
+    exists: bool
+    made: bool  # by this migration, if it exists
+    existing_profile: Optional[Profile]  # the records in the target, where it was read
     state: Optional[State] = None
     verdict: str = NEW
 
     @property
-    def held(self) -> int:
+    def existing_records(self) -> int:
         """The number of records in the target before this run."""
-        return self.present.records if self.present is not None else 0
+        return self.existing_profile.records if self.existing_profile is not None else 0
 
     @property
     def changes(self) -> bool:
         """Is anything to be written?"""
         one = self.comparison
-        return bool(one.added or one.changed or one.removed or not self.there or self.verdict != NEW)
+        return bool(one.added or one.changed or one.removed or not self.exists or self.verdict != NEW)
 
 
 class Plan(NamedTuple):
@@ -68,7 +68,7 @@ class Plan(NamedTuple):
 
     request: Request
     source: SourceStore
-    target: RecordStore
+    target: TargetStore
     jobs: Sequence[Job]
     scratch: str
     progress: Progress
@@ -82,7 +82,7 @@ class Plan(NamedTuple):
 def look(
     request: Request,
     source: SourceStore,
-    target: RecordStore,
+    target: TargetStore,
     scratch: str,
     progress: Progress,
     *,
@@ -98,52 +98,54 @@ def look(
     infos = wanted(request, source)
     _check_keys(request, target, infos)
     progress.start("Looking at %s" % target.location)
-    existing = {info.name: info for info in target.collections()}
+    present = {info.name: info for info in target.collections()}
     if target.type == "json":
-        existing = as_wanted({info.name: info for info in infos}, existing)
+        present = as_wanted({info.name: info for info in infos}, present)
     lower = _in_lower(request, source, target)
     if lower:
-        existing = beside_lower(infos, existing)
+        present = beside_lower(infos, present)
     if source.type == target.type:
-        infos = [for_same_type(info, existing.get(info.name, info)) for info in infos]
-    states = states_of(target.location, target.positions([info.name for info in infos]))
+        infos = [for_same_type(info, present.get(info.name, info)) for info in infos]
+    states = states_of(target.location, target.checkpoints([info.name for info in infos]))
     wishes = {info.name: identity_of(request.params, source.identity, info) for info in infos}
     restart = request.params["unfinished"] == "restart" or not refuse
     if refuse:
-        check_unfinished(target.location, states, wishes, restart=restart, atomic=target.whole)
-    as_typed = typed(request.params, source, target, infos, existing=existing, progress=progress)
+        check_unfinished(target.location, states, wishes, restart=restart, atomic=target.replaces_atomically)
+    as_typed = typed(request.params, source, target, infos, present=present, progress=progress)
     source, problems = as_typed.source, list(as_typed.problems)
     options = _options(request, source, target, lower=lower)
-    found = [_found(source, info, existing.get(info.name), options, progress) for info in infos]
+    found = [_found(source, info, present.get(info.name), options, progress) for info in infos]
     given = []
     for one, _loose, _read in found:
-        decisions, against = settled(as_typed, one.info, one.kinds, existing, progress)
+        decisions, against = settled(as_typed, one.info, one.kinds, present, progress)
         given.append(one._replace(decisions=decisions))
         problems += against
     check(problems)
     source.check_unchanged()
     # a table that a killed run has made may still lack its indexes and foreign keys
     ours = {name for name, state in states.items() if state.created}
-    made = {info.name for info in infos if info.name not in existing or info.name in ours}
-    finals, lost = target_schema(given, existing, made, options)
+    made = {info.name for info in infos if info.name not in present or info.name in ours}
+    finals, lost = target_schema(given, present, made, options)
     ready = Plan(request, source, target, (), scratch, progress)
     jobs = []
-    for info, (_one, loose, read) in zip(infos, found):
-        name, there = info.name, existing.get(info.name)
+    for info, (_one, ignore_nulls, read) in zip(infos, found):
+        name, existing = info.name, present.get(info.name)
         state, wish, digest = states.get(name), wishes[name], (read.hexdigest(), read.records)
-        verdict = judge(state, wish, digest, restart=restart, atomic=target.whole)
-        if verdict == RESUME and not info.key and target.whole:
+        verdict = judge(state, wish, digest, restart=restart, atomic=target.replaces_atomically)
+        if verdict == RESUME and not info.key and target.replaces_atomically:
             verdict = NEW  # what was gathered can't be told apart
-        if verdict == REFUSE or (verdict == RESUME and there is None and not target.whole):
+        if verdict == REFUSE or (verdict == RESUME and existing is None and not target.replaces_atomically):
             verdict = RESTART  # only looked at; or somebody has removed it
-        told = info._replace(peculiar=info.peculiar + lost.get(name, ()))
+        told = info._replace(dialect_specific=info.dialect_specific + lost.get(name, ()))
         every = Comparison(added=read.records)
-        job = Job(told, finals[name], read, loose, every, there is not None, name in made, None, state, verdict)
-        jobs.append(_compared(ready, job, there))
+        job = Job(
+            told, finals[name], read, ignore_nulls, every, existing is not None, name in made, None, state, verdict
+        )
+        jobs.append(_compared(ready, job, existing))
     return ready._replace(jobs=jobs)
 
 
-def _options(request: Request, source: SourceStore, target: RecordStore, *, lower: bool) -> Options:
+def _options(request: Request, source: SourceStore, target: TargetStore, *, lower: bool) -> Options:
     return Options(
         *(source.type, target.type, source.typed, target.columns),
         document=request.params["shape"] == "document",
@@ -153,19 +155,19 @@ def _options(request: Request, source: SourceStore, target: RecordStore, *, lowe
 
 
 def _found(
-    source: SourceStore, info: Info, there: Optional[Info], options: Options, progress: Progress
-) -> tuple[Found, bool, Survey]:
+    source: SourceStore, info: Info, existing: Optional[Info], options: Options, progress: Progress
+) -> tuple[Found, bool, Profile]:
     """What the source has, whether null is the same as missing in the target, and what was read."""
     kinds = not source.typed or info.document
-    read = survey(source, info, False, progress, kinds=kinds)
+    read = profile(source, info, False, progress, kinds=kinds)
     found = holes(info, read.kinds)
-    loose = is_loose(there, found, options)
-    if loose:
-        read = survey(source, info, True, progress, kinds=kinds)
-    return Found(info, read.kinds, found), loose, read
+    ignore_nulls = ignores_nulls(existing, found, options)
+    if ignore_nulls:
+        read = profile(source, info, True, progress, kinds=kinds)
+    return Found(info, read.kinds, found), ignore_nulls, read
 
 
-def _in_lower(request: Request, source: SourceStore, target: RecordStore) -> bool:
+def _in_lower(request: Request, source: SourceStore, target: TargetStore) -> bool:
     """:raises InvalidRequest: names in lower case are asked for where they can't be given."""
     if request.params["names"] != "lower":
         return False
@@ -174,37 +176,37 @@ def _in_lower(request: Request, source: SourceStore, target: RecordStore) -> boo
     return True
 
 
-def _compared(ready: Plan, job: Job, there: Optional[Info]) -> Job:
+def _compared(ready: Plan, job: Job, existing: Optional[Info]) -> Job:
     """The collection, compared with what the target has of it."""
-    read, source, target = job.survey, ready.source, ready.target
-    if job.verdict == RESUME and job.state is not None and not target.whole:
+    read, source, target = job.profile, ready.source, ready.target
+    if job.verdict == RESUME and job.state is not None and not target.replaces_atomically:
         return job._replace(comparison=Comparison(*job.state.planned))
-    if there is None:
+    if existing is None:
         return _atomic(job, "")
-    there = _of_both(ready, job, there)
-    present = survey(target, there, job.loose, ready.progress, kinds=False)
+    existing = _of_both(ready, job, existing)
+    present = profile(target, existing, job.ignore_nulls, ready.progress, kinds=False)
     job = _atomic(job, "%x" % present.digest)
     if job.verdict == RESUME and job.state is not None:
         return job._replace(comparison=Comparison(*job.state.planned))
     if (present.records, present.digest) == (read.records, read.digest):
-        return job._replace(comparison=Comparison(left=present.records), present=present)
-    if target.whole and ready.request.mode == "merge":
-        check_same_key(job.target, there)
+        return job._replace(comparison=Comparison(left=present.records), existing_profile=present)
+    if target.replaces_atomically and ready.request.mode == "merge":
+        check_same_key(job.target, existing)
     if not present.records:
-        return job._replace(present=present)
+        return job._replace(existing_profile=present)
     ready.progress.start("Comparing %s" % job.source.name, unit="records")
     found = compare(
         functools.partial(source.chunks, job.source),
-        functools.partial(target.chunks, there),
+        functools.partial(target.chunks, existing),
         job.target.key,
-        loose=job.loose,
+        ignore_nulls=job.ignore_nulls,
         refuses=functools.partial(target.refuses, job.target),
         scratch=ready.scratch,
         progress=ready.progress,
     )
     if ready.request.mode == "merge":
         found = found._replace(left=found.left + found.removed, removed=0)
-    return job._replace(comparison=found, present=present)
+    return job._replace(comparison=found, existing_profile=present)
 
 
 def _atomic(job: Job, present: str) -> Job:
@@ -216,23 +218,23 @@ def _atomic(job: Job, present: str) -> Job:
     return job
 
 
-def _of_both(ready: Plan, job: Job, there: Info) -> Info:
+def _of_both(ready: Plan, job: Job, existing: Info) -> Info:
     """The target's collection without the columns that are its own."""
-    return in_target(job.target, there) if ready.target.columns else there
+    return in_target(job.target, existing) if ready.target.columns else existing
 
 
 def check_as_planned(ready: Plan) -> None:
     """Raises TargetError when the target was written since the plan was made."""
-    existing = {info.name: info for info in ready.target.collections()}
+    present = {info.name: info for info in ready.target.collections()}
     for job in ready.jobs:
-        there = existing.get(job.source.name)
-        if job.present is None or not job.changes or there is None:
+        existing = present.get(job.source.name)
+        if job.existing_profile is None or not job.changes or existing is None:
             continue
-        now = survey(ready.target, _of_both(ready, job, there), job.loose, ready.progress, kinds=False)
-        if (now.records, now.digest) != (job.present.records, job.present.digest):
+        now = profile(ready.target, _of_both(ready, job, existing), job.ignore_nulls, ready.progress, kinds=False)
+        if (now.records, now.digest) != (job.existing_profile.records, job.existing_profile.digest):
             raise TargetError(
                 "%s was written while it was backed up: %s is not as it was before."
-                % (ready.target.location, there.name),
+                % (ready.target.location, existing.name),
                 "Nothing was changed. Stop the application that writes to it, and run again.",
             )
 
@@ -244,7 +246,7 @@ def foreseen(ready: Plan) -> Plan:
 
 def _foreseen(ready: Plan, job: Job) -> Job:
     under_way = job.verdict == RESUME and job.state is not None and not job.state.fresh
-    if ready.target.whole or job.held or under_way:  # takes all; was looked at
+    if ready.target.replaces_atomically or job.existing_records or under_way:  # takes all; was looked at
         return job
     ready.progress.start("Looking what %s can hold of %s" % (ready.target.location, job.source.name), unit="records")
     count, rejected = 0, 0
@@ -282,7 +284,7 @@ def wanted(request: Request, source: SourceStore) -> list[Info]:
     return [_with_key(info, given.get(info.name, ())) for info in selected(request, source)]
 
 
-def _check_keys(request: Request, target: RecordStore, infos: Sequence[Info]) -> None:
+def _check_keys(request: Request, target: TargetStore, infos: Sequence[Info]) -> None:
     """:raises InvalidRequest: records without a key are to be kept by it."""
     if request.params["shape"] != "document" or not target.columns:
         return

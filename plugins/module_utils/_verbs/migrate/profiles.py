@@ -20,7 +20,7 @@ MODULUS = 2**256
 _LISTED = 20  # values in messages
 
 
-class Survey(NamedTuple):
+class Profile(NamedTuple):
     """All records of a collection, read once."""
 
     records: int
@@ -55,18 +55,18 @@ def parse_reference(value: dict[str, Any]) -> Reference:
     return Reference(*parts)
 
 
-def survey(store: SourceStore, info: Info, loose: bool, progress: Progress, kinds: bool = True) -> Survey:
+def profile(store: SourceStore, info: Info, ignore_nulls: bool, progress: Progress, kinds: bool = True) -> Profile:
     """Read a collection.
 
     :raises SourceError: a record has no key.
     """
-    known = None if loose else store.summary(info)
+    known = None if ignore_nulls else store.summary(info)
     if known is not None:
-        return Survey(known.records, known.digest % MODULUS, known.kinds)
+        return Profile(known.records, known.digest % MODULUS, known.kinds)
     count, total, seen = 0, 0, Kinds()
     progress.start("Reading %s of %s" % (info.name, store.location), unit="records")
     for chunk in store.chunks(info, ordered=False):
-        found = without_nulls(layouts(chunk)) if loose else layouts(chunk)
+        found = without_nulls(layouts(chunk)) if ignore_nulls else layouts(chunk)
         if not all(has_key(info.key, one) for one in found):
             raise _without_key(store, info)
         if kinds:
@@ -74,7 +74,7 @@ def survey(store: SourceStore, info: Info, loose: bool, progress: Progress, kind
         total += digest_sum(found)
         count += count_of(found)
         progress.update(count)
-    return Survey(count, total % MODULUS, seen)
+    return Profile(count, total % MODULUS, seen)
 
 
 def _without_key(store: SourceStore, info: Info) -> SourceError:

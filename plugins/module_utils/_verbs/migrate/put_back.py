@@ -14,13 +14,13 @@ from ..._stores.postgresql.application import Table
 from ..._stores.postgresql.column_types import Codec, Column, Given, codec
 from ..._stores.postgresql.records import PostgresqlRecords
 from ..._stores.postgresql.schema import SchemaTransaction
-from ..._stores.records.store import JSON, Info, Odd, Record, RecordStore
+from ..._stores.records.store import JSON, Info, Odd, Record, TargetStore
 from ..._stores.records.times import TimeOptions
 
 Chunks = Callable[[Info], Iterable[Sequence[Record]]]
 
 
-def put_back(target: RecordStore, infos: Sequence[Info], chunks: Chunks, timeout: float, progress: Progress) -> bool:
+def put_back(target: TargetStore, infos: Sequence[Info], chunks: Chunks, timeout: float, progress: Progress) -> bool:
     """Make the tables hold these records and no others. False: they are not such tables, and nothing was done.
 
     :raises TargetError: a constraint is against it; nothing was changed.

@@ -82,16 +82,16 @@ def _notes(ready: Plan) -> list[str]:
     notes = list(getattr(ready.source, "notes", ()))
     for job in ready.jobs:
         if (
-            job.source.dialect_specific
+            job.source.not_portable
             and ready.target.columns
             and ready.target.type != job.source.native
-            and not job.there
+            and not job.exists
         ):
             notes.append(
                 "Of the table %s, only %s understands, and so stay behind: %s."
-                % (job.source.name, job.source.native or ready.source.type, ", ".join(job.source.dialect_specific))
+                % (job.source.name, job.source.native or ready.source.type, ", ".join(job.source.not_portable))
             )
-        if ready.target.columns and not job.there:
+        if ready.target.columns and not job.exists:
             notes += [*_unkept(job, {one.source.name for one in ready.jobs}), *_as_text(ready, job)]
     notes += _case_collisions(ready)
     if not ready.source.consistent and ready.source.type == "dynamodb":
@@ -125,7 +125,7 @@ def _as_text(ready: Plan, job: Job) -> list[str]:
 
 def _case_collisions(ready: Plan) -> list[str]:
     """New tables of PostgreSQL whose names differ from others in case alone."""
-    new = [job.target.stored.name for job in ready.jobs if not job.there]
+    new = [job.target.stored.name for job in ready.jobs if not job.exists]
     if ready.target.type != "postgresql" or not new:
         return []
     present = {info.stored.name for info in ready.target.collections()}
@@ -171,8 +171,8 @@ def _row(job: Job, done: Optional[Done], check: bool) -> dict[str, Any]:
     one = job.comparison
     return {
         "name": job.source.name,
-        "total": job.survey.records,
-        "done": 0 if check and job.changes else job.survey.records - (done.rejected if done else one.rejected),
+        "total": job.profile.records,
+        "done": 0 if check and job.changes else job.profile.records - (done.rejected if done else one.rejected),
         "added": one.added,
         "changed": one.changed,
         "removed": _removed(job, done),
@@ -180,7 +180,7 @@ def _row(job: Job, done: Optional[Done], check: bool) -> dict[str, Any]:
         "rejected": done.rejected if done and job.changes else one.rejected,
         "rejects": [{"key": key, "reason": reason} for key, reason in one.reasons],
         "records_per_second": _rate(done.written, done.seconds) if done else 0.0,
-        "digest": job.survey.hexdigest(),
+        "digest": job.profile.hexdigest(),
     }
 
 
@@ -199,8 +199,8 @@ def _rate(count: int, seconds: float) -> float:
 def _message(ready: Plan, migration: dict[str, Any], changed: bool, seconds: float, check: bool) -> str:
     refused = ", without %d that it can't hold" % migration["errors"] if migration["errors"] else ""
     if not changed:
-        held = migration["total"] - migration["errors"]
-        return "Nothing to migrate: %s has all %d records%s." % (ready.target.location, held, refused)
+        migrated = migration["total"] - migration["errors"]
+        return "Nothing to migrate: %s has all %d records%s." % (ready.target.location, migrated, refused)
     return "%s %d records from %s to %s%s%s." % (
         "Would migrate" if check else "Migrated",
         sum(row["added"] + row["changed"] for row in migration["collections"]),
@@ -235,7 +235,7 @@ def _diff(ready: Plan) -> dict[str, str]:
     before, after = [], []
     for job in ready.jobs:
         one = job.comparison
-        if job.there:
+        if job.exists:
             before.append("%s: %d records\n" % (job.source.name, one.left + one.changed + one.removed))
         text = "%s: %d records" % (job.source.name, one.left + one.changed + one.added)
         if job.changes:

@@ -24,7 +24,7 @@ from ..._repository.reading import BackupCopy, load
 from ..._stores.base import Copy, Store
 from ..._stores.records.as_stored import as_stored
 from ..._stores.records.export import ExportStore, exported, lines
-from ..._stores.records.store import Info, Record, RecordStore
+from ..._stores.records.store import Info, Record, TargetStore
 from ..._stores.registry import STORES, open_store
 from ..._stores.sql.schema import parents_first
 from .. import restore
@@ -33,7 +33,7 @@ from ..snapshots import Taken, check_apart, publish, take
 from ..space import check_space, size_of
 from .checkpoint import CREATED, DECLINED, EMPTY
 from .compare import compare, delete, places_of
-from .migrate import claim
+from .migrate import lock_target
 from .profiles import MODULUS
 from .way_back import WORDS, WayBack, newest_way_back, with_way, without_data
 
@@ -47,7 +47,7 @@ class Safety(NamedTuple):
     lock_timeout: str
 
 
-def store_of(target: RecordStore, options: Mapping[str, Any]) -> Store:
+def store_of(target: TargetStore, options: Mapping[str, Any]) -> Store:
     """The target as a store that can be backed up."""
     if options["type"] in STORES:
         return open_store({"type": options["type"], "path": options["path"]})
@@ -56,7 +56,7 @@ def store_of(target: RecordStore, options: Mapping[str, Any]) -> Store:
 
 def save(
     safety: Safety,
-    target: RecordStore,
+    target: TargetStore,
     options: Mapping[str, Any],
     way: Mapping[str, Any],
     progress: Progress,
@@ -82,7 +82,7 @@ def save(
 
 def _taken(
     safety: Safety,
-    target: RecordStore,
+    target: TargetStore,
     name: str,
     options: Mapping[str, Any],
     *,
@@ -91,7 +91,7 @@ def _taken(
     progress: Progress,
 ) -> Taken:
     if target.type == "sqlite":
-        target.let_go()  # the backup opens the same file, which would drop its locks
+        target.end_reading()  # the backup opens the same file, which would drop its locks
     store = store_of(target, options)
     entry = NamedStore(name, store, store.path)
     check_apart(safety.repository, [entry] if options.get("path") else [])
@@ -99,12 +99,12 @@ def _taken(
     return take([entry], staging=staging, scratch="", compression=compression, progress=progress)[0]
 
 
-def check_room(safety: Safety, target: RecordStore, options: Mapping[str, Any], progress: Progress) -> None:
+def check_room(safety: Safety, target: TargetStore, options: Mapping[str, Any], progress: Progress) -> None:
     """Raise NoSpace when the safety backup would not fit; how large that of a server is cannot be told in advance."""
     if options["type"] not in STORES:
         return
     if target.type == "sqlite":
-        target.let_go()  # the file may have to be read
+        target.end_reading()  # the file may have to be read
     store = store_of(target, options)
     with scratch_directory() as own:
         check_space(
@@ -118,7 +118,7 @@ def check_room(safety: Safety, target: RecordStore, options: Mapping[str, Any], 
 
 
 def revert(
-    safety: Safety, target: RecordStore, params: Mapping[str, Any], check: bool, progress: Progress
+    safety: Safety, target: TargetStore, params: Mapping[str, Any], check: bool, progress: Progress
 ) -> dict[str, Any]:
     """Bring the collections of the last run into the target back to what they were before.
 
@@ -156,7 +156,7 @@ def revert(
 
 
 def _restore(
-    safety: Safety, target: RecordStore, way: WayBack, params: Mapping[str, Any], *, check: bool, progress: Progress
+    safety: Safety, target: TargetStore, way: WayBack, params: Mapping[str, Any], *, check: bool, progress: Progress
 ) -> tuple[bool, dict[str, str]]:
     """From backups of the whole store: all of it if that is what the migration wrote, else only its collections."""
     options = params["target"]
@@ -180,7 +180,7 @@ def _restore(
         )
         changed = changed or bool(result["changed"])
         before, after = before + result["diff"]["before"], after + result["diff"]["after"]
-    target.let_go()
+    target.end_reading()
     # one backup alone has no collection that the migration made, and those that were empty as they were
     rest = way._replace(ways={} if whole else {name: one for name, one in way.ways.items() if one in WORDS})
     more, diff = _import(safety, target, rest, params, check=check, progress=progress, names=list(way.ways))
@@ -189,7 +189,7 @@ def _restore(
     return changed, {"before_header": "now", "after_header": "before the migration", "before": before, "after": after}
 
 
-def _of_all(way: WayBack, target: RecordStore) -> WayBack:
+def _of_all(way: WayBack, target: TargetStore) -> WayBack:
     """The way back of a store whose schema has changed: all that it held.
 
     :raises TargetError: it held nothing.
@@ -201,13 +201,13 @@ def _of_all(way: WayBack, target: RecordStore) -> WayBack:
     return way._replace(ways={one.name: way.manifest.id for one in way.manifest.sources[0].collections})
 
 
-def _covers(target: RecordStore, way: WayBack) -> bool:
+def _covers(target: TargetStore, way: WayBack) -> bool:
     """Is the run's own backup of nothing but what the run has written?"""
     if way.whole:
         return True
     known = {one.name for one in way.manifest.sources[0].collections}
     present = {info.name for info in target.collections()}
-    target.let_go()
+    target.end_reading()
     return way.ways.keys() >= known | present
 
 
@@ -242,7 +242,7 @@ def _chunks(copy: Copy, number: int, *_ordered: bool) -> Iterator[Sequence[Recor
 
 def _import(
     safety: Safety,
-    target: RecordStore,
+    target: TargetStore,
     way: WayBack,
     params: Mapping[str, Any],
     *,
@@ -255,10 +255,10 @@ def _import(
     :param names: of collections whose checkpoints go, too.
     """
     if not check and params["target"].get("path"):  # else it is ours already
-        claim(target, duration(params["lock_timeout"]))
+        lock_target(target, duration(params["lock_timeout"]))
         target.recover()
     names = [*way.ways, *names]
-    unfinished = target.positions(names)
+    unfinished = target.checkpoints(names)
     before = {info.name: as_stored(info) for info in target.collections()}
     parts = _parts(safety, way, before, progress)
     dropped = [before[name] for name in way.named(CREATED) if name in before]
@@ -273,7 +273,7 @@ def _import(
             target.drop(dropped)
         if differing:
             _put_back(target, differing, duration(safety.lock_timeout), progress)
-        target.forget(names)  # there is nothing to go on with any more
+        target.commit(names)  # there is nothing to go on with any more
         for name, part in parts.items():
             if _digest(target, part.info) != wanted[name]:
                 raise TargetError("The collection %s differs from its backup after all." % name)
@@ -289,7 +289,7 @@ def _import(
     return bool(differing or dropped or unfinished), diff
 
 
-def _put_back(target: RecordStore, parts: Sequence[_Part], timeout: float, progress: Progress) -> None:
+def _put_back(target: TargetStore, parts: Sequence[_Part], timeout: float, progress: Progress) -> None:
     if target.type == "postgresql":
         from .put_back import put_back  # which needs what only PostgreSQL needs
 
@@ -300,7 +300,7 @@ def _put_back(target: RecordStore, parts: Sequence[_Part], timeout: float, progr
         _put_back_over(target, parts, scratch, progress)
 
 
-def _put_back_over(target: RecordStore, parts: Sequence[_Part], scratch: str, progress: Progress) -> None:
+def _put_back_over(target: TargetStore, parts: Sequence[_Part], scratch: str, progress: Progress) -> None:
     """Write the backup's records over those of the target, then remove what it does not have."""
     target.begin([(part.info, False, None) for part in parts])
     for part in parts:
@@ -313,7 +313,7 @@ def _put_back_over(target: RecordStore, parts: Sequence[_Part], scratch: str, pr
             part.chunks,
             functools.partial(target.chunks, part.info),
             part.info.key,
-            loose=False,
+            ignore_nulls=False,
             refuses=lambda record: "",
             scratch=scratch,
             progress=progress,
@@ -324,10 +324,10 @@ def _put_back_over(target: RecordStore, parts: Sequence[_Part], scratch: str, pr
         if extra:
             delete(target, part.info, extra)
         _fill(target, part.info, batches(missing, 5000))
-    target.finish([part.info for part in parts])
+    target.build_indexes([part.info for part in parts])
 
 
-def _fill(target: RecordStore, info: Info, chunks: Iterable[Sequence[Record]]) -> None:
+def _fill(target: TargetStore, info: Info, chunks: Iterable[Sequence[Record]]) -> None:
     def refused(rejects: list[Any]) -> None:
         if rejects:
             raise TargetError("%s: a record of the backup can't be written: %s." % (info.name, rejects[0].reason))
@@ -340,5 +340,5 @@ def _digest_of(chunks: Iterable[Sequence[Record]]) -> int:
     return sum(digest_sum(layouts(chunk)) for chunk in chunks) % MODULUS
 
 
-def _digest(target: RecordStore, info: Info) -> int:
+def _digest(target: TargetStore, info: Info) -> int:
     return _digest_of(target.chunks(info, ordered=False))

@@ -9,13 +9,13 @@ from typing import Any, Optional
 
 from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
-from ..._stores.records.store import RecordStore
+from ..._stores.records.store import TargetStore
 from ..._stores.records.versions import TABLE, Step, Versioned, shown, steps_from
 from .migrate import saved, ways_of
 from .plan import Request
 
 
-def run_schema(request: Request, target: RecordStore, check: bool, progress: Progress) -> dict[str, Any]:
+def run_schema(request: Request, target: TargetStore, check: bool, progress: Progress) -> dict[str, Any]:
     """The steps that were not taken yet; check mode only tells them.
 
     :raises TargetError: the database is newer than the list, a step was edited or left out, or can't be taken.

@@ -70,14 +70,14 @@ class Schema(NamedTuple):
     lost: dict[str, tuple[str, ...]]
 
 
-def is_document(there: Optional[Info], options: Options) -> bool:
+def is_document(existing: Optional[Info], options: Options) -> bool:
     """Will a table keep each record whole?"""
-    return options.columns and (there.document if there is not None else options.document)
+    return options.columns and (existing.document if existing is not None else options.document)
 
 
-def is_loose(there: Optional[Info], holes: Holes, options: Options) -> bool:
+def ignores_nulls(existing: Optional[Info], holes: Holes, options: Options) -> bool:
     """Are null and missing the same in the table that is there?"""
-    return options.columns and there is not None and not there.document and not tells(there, holes)
+    return options.columns and existing is not None and not existing.document and not tells(existing, holes)
 
 
 def target_schema(
@@ -106,8 +106,8 @@ def target_schema(
     return Schema(infos, lost)
 
 
-def _alone(one: Found, there: Optional[Info], options: Options) -> Info:
-    info, document = one.info, is_document(there, options)
+def _alone(one: Found, existing: Optional[Info], options: Options) -> Info:
+    info, document = one.info, is_document(existing, options)
     final = info
     if not options.typed or info.document:
         final = info._replace(fields=_fields(info, one.kinds, options.same_type))
@@ -162,16 +162,16 @@ def _unseen(field: Field) -> str:
     return TEXT if re.search("DATE|TIME", field.native.upper()) else DECIMAL
 
 
-def in_target(info: Info, there: Info) -> Info:
+def in_target(info: Info, existing: Info) -> Info:
     """The collection with the columns of the table that is there, as far as the source has them."""
-    placed = like(info, there)
-    check_fits(placed.stored, there.stored, str)
+    placed = like(info, existing)
+    check_fits(placed.stored, existing.stored, str)
     names = {column: name for name, column in placed.columns.items()}
-    there = beside(info, there)
+    existing = beside(info, existing)
     fields = tuple(
         field._replace(name=names[column], column=column if column != names[column] else "")
-        for field in there.fields
+        for field in existing.fields
         for column in [field.column or field.name]
         if column in names
     )
-    return there._replace(name=info.name, table=placed.table, fields=fields, key=info.key)
+    return existing._replace(name=info.name, table=placed.table, fields=fields, key=info.key)

@@ -25,9 +25,9 @@ from ..._stores.records.store import (
     TEXT,
     Info,
     Record,
-    RecordStore,
     Refused,
     SourceStore,
+    TargetStore,
     key_of,
 )
 from ..._stores.records.times import TimeOptions, zone_named
@@ -72,7 +72,7 @@ class _Question(NamedTuple):
 
 
 class _TypedSource:
-    """See `RecordStore`; all but reading is the source's own."""
+    """See `TargetStore`; all but reading is the source's own."""
 
     def __init__(self, inner: SourceStore, converters: Mapping[str, Converters], infos: Mapping[str, Info]) -> None:
         self._inner = inner
@@ -131,10 +131,10 @@ def _value(convert: Callable[[Any], Any], value: Any) -> Any:
 def typed(
     params: Mapping[str, Any],
     source: SourceStore,
-    target: RecordStore,
+    target: TargetStore,
     infos: Sequence[Info],
     *,
-    existing: Mapping[str, Info],
+    present: Mapping[str, Info],
     progress: Progress,
 ) -> Typed:
     """Find out which columns get another type than their values have.
@@ -152,7 +152,7 @@ def typed(
     decisions: dict[tuple[str, str], Decision] = {}
     problems: list[str] = []
     for info in infos:
-        questions = dict(_questions(info, existing.get(info.name), types, TimeOptions("", zone)))
+        questions = dict(_questions(info, present.get(info.name), types, TimeOptions("", zone)))
         found, against = _answered(source, info, questions, progress)
         decisions.update({(info.name, name): one for name, one in found.items()})
         problems += against if odd != "reject" and not params["max_rejects"] else []
@@ -176,10 +176,12 @@ def _check_names(types: Types, infos: Sequence[Info]) -> None:
             raise InvalidRequest("types: %s.%s is not migrated." % (table, name))
 
 
-def _questions(info: Info, there: Optional[Info], types: Types, times: TimeOptions) -> Iterator[tuple[str, _Question]]:
+def _questions(
+    info: Info, existing: Optional[Info], types: Types, times: TimeOptions
+) -> Iterator[tuple[str, _Question]]:
     """The columns whose type is a question."""
     declared = {one.name: one for one in info.fields} if info.native and not info.document else {}
-    kinds = {one.name: one.kind for one in there.fields} if there is not None and not there.document else {}
+    kinds = {one.name: one.kind for one in existing.fields} if existing is not None and not existing.document else {}
     names = [*declared, *(name for table, name in types if table == info.name), *kinds]
     for name in dict.fromkeys(names):
         field = declared.get(name)
@@ -234,13 +236,13 @@ def _look(info: Info, record: Record, questions: Mapping[str, _Question], odditi
 
 
 def settled(
-    found: Typed, info: Info, kinds: Kinds, existing: Mapping[str, Info], progress: Progress
+    found: Typed, info: Info, kinds: Kinds, present: Mapping[str, Info], progress: Progress
 ) -> tuple[dict[str, Decision], list[str]]:
     """What becomes of the columns of a collection that is new in the target, and what its values have against it.
 
     :param kinds: of all records.
     """
-    if info.name in existing:
+    if info.name in present:
         return {}, []
     problems: list[str] = []
     decisions = {name: one for (table, name), one in found.decisions.items() if table == info.name}

@@ -15,7 +15,7 @@ from ..._repository.base import Repository
 from ..._repository.manifest import SAFETY, Manifest, SourcePart
 from ..._repository.owner import this_host
 from ..._repository.reading import load
-from ..._stores.records.store import RecordStore
+from ..._stores.records.store import TargetStore
 from ..snapshots import Taken
 from .checkpoint import CREATED, DECLINED, EMPTY
 
@@ -48,7 +48,7 @@ class WayBack(NamedTuple):
 
 
 def with_way(
-    repository: Repository, name: str, part: SourcePart, target: RecordStore, way: Mapping[str, Any]
+    repository: Repository, name: str, part: SourcePart, target: TargetStore, way: Mapping[str, Any]
 ) -> SourcePart:
     """The part of a safety backup, with the way back in its details. The runs into a target are numbered: dates are
     those of a clock that may be set back.
@@ -58,13 +58,13 @@ def with_way(
     return part._replace(details={**part.details, "migration": {"target": target.identity, "number": number, **way}})
 
 
-def without_data(target: RecordStore, name: str, path: str) -> Taken:
+def without_data(target: TargetStore, name: str, path: str) -> Taken:
     """The part of a safety backup where there is nothing to keep."""
     part = SourcePart(name, target.type, path, {}, hashlib.sha256(b"").hexdigest(), (), {}, ())
     return Taken(part, 0, None, ())
 
 
-def newest_way_back(repository: Repository, name: str, target: RecordStore) -> Optional[WayBack]:
+def newest_way_back(repository: Repository, name: str, target: TargetStore) -> Optional[WayBack]:
     """Of the last run that has written into the target.
 
     :raises DamagedBackup: a manifest can't be believed; it may be that of the last run.
@@ -72,7 +72,7 @@ def newest_way_back(repository: Repository, name: str, target: RecordStore) -> O
     return max(_ways_back(repository, name, target, damaged=True), key=lambda one: one.number, default=None)
 
 
-def _ways_back(repository: Repository, name: str, target: RecordStore, *, damaged: bool) -> Iterator[WayBack]:
+def _ways_back(repository: Repository, name: str, target: TargetStore, *, damaged: bool) -> Iterator[WayBack]:
     """Of all runs that have written into the target.
 
     :param damaged: raise DamagedBackup for a manifest that can't be believed; without, pass it over.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables of real servers as collections: described, read, written, compared, with positions kept beside them."""
+"""Tables of real servers as collections: described, read, written, compared, with checkpoints kept beside them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def store(url: str, prefix: str) -> Iterator[DynamodbRecords]:
 
 
 def test_written_records_are_read_counted_and_compared(store: DynamodbRecords, prefix: str) -> None:
-    store.ensure("machines", ID)
+    store.create_collection("machines", ID)
     assert store.write("machines", RECORDS) == []
     (info,) = store.describe()
     assert info == ("machines", prefix + "machines", (KeyField("id", "S"),), (), 600)
@@ -69,15 +69,15 @@ def test_written_records_are_read_counted_and_compared(store: DynamodbRecords, p
 
 
 def test_writing_again_changes_nothing(store: DynamodbRecords) -> None:
-    store.ensure("machines", ID)
-    store.ensure("machines", ID)
+    store.create_collection("machines", ID)
+    store.create_collection("machines", ID)
     for dummy in range(2):
         assert store.write("machines", RECORDS[:60]) == []
         assert store.digest("machines").hexdigest() == digest_of(RECORDS[:60])
 
 
 def test_the_order_of_reading_is_the_same_each_time(store: DynamodbRecords) -> None:
-    store.ensure("machines", ID)
+    store.create_collection("machines", ID)
     # more than one page for each of the segments
     big = [{"id": "b%03d" % number, "text": "x" * 200_000} for number in range(60)]
     assert store.write("machines", big) == []
@@ -87,7 +87,7 @@ def test_the_order_of_reading_is_the_same_each_time(store: DynamodbRecords) -> N
 
 
 def test_a_reading_that_is_given_up_ends_its_threads(store: DynamodbRecords) -> None:
-    store.ensure("machines", ID)
+    store.create_collection("machines", ID)
     assert store.write("machines", RECORDS) == []
     before = threading.active_count()
     reading = store.read("machines")
@@ -97,14 +97,14 @@ def test_a_reading_that_is_given_up_ends_its_threads(store: DynamodbRecords) -> 
 
 
 def test_deleted_keys_are_gone_and_others_are_not(store: DynamodbRecords) -> None:
-    store.ensure("machines", ID)
+    store.create_collection("machines", ID)
     store.write("machines", RECORDS)
     store.delete("machines", [(str(record["id"]),) for record in RECORDS[100:]] + [("absent",)])
     assert store.digest("machines").hexdigest() == digest_of(RECORDS[:100])
 
 
 def test_rejects_name_record_key_and_reason_and_others_are_written(store: DynamodbRecords) -> None:
-    store.ensure("machines", ID)
+    store.create_collection("machines", ID)
     bad: list[dict[str, Any]] = [{"id": "bad", "n": 10**40 + 1}, {"id": ""}, {"n": 1}, dict(RECORDS[3], n=-1)]
     rejects = store.write("machines", [*RECORDS[:30], *bad])
     assert [reject.record for reject in rejects] == bad
@@ -115,11 +115,11 @@ def test_rejects_name_record_key_and_reason_and_others_are_written(store: Dynamo
 
 
 def test_a_table_with_another_key_is_not_written(store: DynamodbRecords) -> None:
-    store.ensure("machines", ID)
+    store.create_collection("machines", ID)
     with pytest.raises(TargetError, match=r"has the key id \(S\), and the records' is id \(N\)"):
-        store.ensure("machines", [KeyField("id", "N")])
+        store.create_collection("machines", [KeyField("id", "N")])
     with pytest.raises(TargetError, match="one or two"):
-        store.ensure("other", [KeyField(name, "S") for name in "abc"])
+        store.create_collection("other", [KeyField(name, "S") for name in "abc"])
 
 
 def test_missing_tables_are_named(store: DynamodbRecords, prefix: str) -> None:
@@ -129,7 +129,7 @@ def test_missing_tables_are_named(store: DynamodbRecords, prefix: str) -> None:
 
 
 def test_a_table_that_vanishes_is_named(store: DynamodbRecords, url: str, prefix: str) -> None:
-    store.ensure("machines", ID)
+    store.create_collection("machines", ID)
     DynamodbRecords(options(url, prefix)).drop("machines")
     with pytest.raises(TargetError, match="%smachines.*ResourceNotFound" % prefix):
         store.write("machines", RECORDS[:3])
@@ -138,7 +138,7 @@ def test_a_table_that_vanishes_is_named(store: DynamodbRecords, url: str, prefix
 
 
 def test_tables_by_name(store: DynamodbRecords, url: str, prefix: str) -> None:
-    store.ensure("one", ID)
+    store.create_collection("one", ID)
     plain = {name: value for name, value in options(url, "").items() if name != "prefix"}
     mapped = DynamodbRecords({**plain, "tables": {"machines": prefix + "one", "later": prefix + "two"}})
     assert mapped.collections() == ["machines"]
@@ -148,24 +148,24 @@ def test_tables_by_name(store: DynamodbRecords, url: str, prefix: str) -> None:
         mapped.read("other")
 
 
-def test_positions_are_kept_beside_the_data(store: DynamodbRecords, url: str, prefix: str) -> None:
-    first = store.positions("m1")
+def test_checkpoints_are_kept_beside_the_data(store: DynamodbRecords, url: str, prefix: str) -> None:
+    first = store.checkpoints("m1")
     assert first.load("machines") is None
     for number in range(3):
         first.keep("machines", {"after": [None, {"id": number}, False]})
     first.keep("requests", "é")
-    again = DynamodbRecords(options(url, prefix)).positions("m1")
+    again = DynamodbRecords(options(url, prefix)).checkpoints("m1")
     assert again.load("machines") == {"after": [None, {"id": 2}, False]}
     assert again.load("requests") == "é"
-    assert store.positions("m2").load("machines") is None
+    assert store.checkpoints("m2").load("machines") is None
     assert store.collections() == []  # their table is none of the data's
-    again.forget("machines")
-    assert store.positions("m1").load("machines") is None
+    again.remove("machines")
+    assert store.checkpoints("m1").load("machines") is None
     store.drop("day2_migrations")
 
 
 def test_two_runs_of_one_migration_notice_each_other(store: DynamodbRecords) -> None:
-    one, two = store.positions("m"), store.positions("m")
+    one, two = store.checkpoints("m"), store.checkpoints("m")
     one.keep("machines", 1)
     with pytest.raises(TargetError, match="Another run is writing the migration m"):
         two.keep("machines", 2)
@@ -177,7 +177,7 @@ def test_two_runs_of_one_migration_notice_each_other(store: DynamodbRecords) -> 
 
 
 def test_a_source_that_changes_during_a_reading_has_another_digest(store: DynamodbRecords) -> None:
-    store.ensure("machines", ID)
+    store.create_collection("machines", ID)
     store.write("machines", RECORDS[:20])
     before = store.digest("machines").hexdigest()
     store.write("machines", [dict(RECORDS[0], n=-1)])
@@ -233,14 +233,14 @@ def test_a_server_that_is_not_there_is_named(prefix: str) -> None:
 def test_a_whole_page_of_keys_orders_as_the_server_does(store: DynamodbRecords) -> None:
     key = [KeyField("group", "S"), KeyField("name", "S")]
     names = ["z", "\uffee", "\U0001f600", "a", "é", "A"]
-    store.ensure("names", key)
+    store.create_collection("names", key)
     store.write("names", [{"group": "g", "name": name} for name in names])
     (found,) = [[one["name"] for one in page] for page in store.read("names") if page]
     assert found == sorted(names)
 
 
 def test_a_broken_writer_says_so_again(store: DynamodbRecords) -> None:
-    store.ensure("machines", ID)
+    store.create_collection("machines", ID)
     with store.writer("machines") as writer:
         store.drop("machines")
         for dummy in range(2):

@@ -69,7 +69,7 @@ def test_comes_back_as_it_was(record: dict[str, Any]) -> None:
 @pytest.fixture(scope="module", params=["dynoxide_url", "dynamodb_local_url"])
 def store(request: pytest.FixtureRequest) -> Iterator[DynamodbRecords]:
     one = DynamodbRecords(options(request.getfixturevalue(request.param), "values_%s_" % uuid.uuid4().hex[:8]))
-    one.ensure("things", KEY)
+    one.create_collection("things", KEY)
     yield one
     one.drop("things")
 

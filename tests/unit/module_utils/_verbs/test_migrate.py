@@ -22,7 +22,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2E
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import records as sqlite_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import shared as sqlite_shared
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
@@ -153,7 +153,7 @@ def test_text_of_sqlite_is_the_same_in_postgresql(stores: Stores, tmp_path: Path
     lines = list(map(decode, (tmp_path / "rejects").read_bytes().splitlines()))
     rejected = {(one["collection"], *one["key"]) for one in lines}
     assert sum(one["rejected"] for one in done["migration"]["collections"]) == len(rejected) > 5
-    with open_records(source, {}) as old, open_records(target, {}) as new:
+    with open_target(source, {}) as old, open_target(target, {}) as new:
         for info in [one._replace(key=one.key or ("Id",)) for one in old.collections()]:
             there = next(one for one in new.collections() if one.name == info.name)
             assert [field.kind for field in there.fields] == [field.kind for field in info.fields]
@@ -430,7 +430,7 @@ def test_the_server_computes_the_same_digest(stores: Stores) -> None:
         for value, kind in unusual.items():
             connection.execute(f'CREATE TABLE "{value}" (id int PRIMARY KEY, value {kind})')
             connection.execute(f"""INSERT INTO "{value}" VALUES (1, '{value}')""")
-    with open_records(store, {}) as opened:
+    with open_target(store, {}) as opened:
         for info in opened.collections():
             digest = CollectionDigest()
             for record in opened.read(info):
@@ -604,7 +604,7 @@ def test_a_migration_that_was_interrupted_is_seen(stores: Stores, monkeypatch: p
     def stop(*dummy: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(SqliteRecords, "finish", stop)
+    monkeypatch.setattr(SqliteRecords, "build_indexes", stop)
     with pytest.raises(KeyboardInterrupt):
         run(source=source, target=target, only=["requests"])
     found = look(source, target, only=["requests"])
@@ -629,10 +629,10 @@ def test_a_killed_batch_leaves_no_rejects(stores: Stores, monkeypatch: pytest.Mo
     rejects.write_text("of another migration\n")
     keep = sqlite_records._keep
 
-    def stop(connection: Any, collection: str, position: Any, wanted: Any) -> None:
-        if position.get("rejected") == 2:
+    def stop(connection: Any, collection: str, checkpoint: Any, wanted: Any) -> None:
+        if checkpoint.get("rejected") == 2:
             raise KeyboardInterrupt
-        keep(connection, collection, position, wanted)
+        keep(connection, collection, checkpoint, wanted)
 
     options = {"rejects": str(rejects), "max_rejects": 2, "batch_size": 2}
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -652,8 +652,8 @@ def test_two_migrations_into_one_store(stores: Stores, kind: str) -> None:
     source, target = stores("json"), stores(kind)
     fill(source)
     wanted = {"source": source, "target": target, "only": ["requests"], "lock_timeout": "0"}
-    with open_records(target, {}) as other:
-        assert other.claim()
+    with open_target(target, {}) as other:
+        assert other.lock()
         with pytest.raises(LockTimeout, match="Another migration writes to"):
             run(**wanted)
         assert run(True, **wanted)["changed"]

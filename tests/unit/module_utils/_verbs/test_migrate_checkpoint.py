@@ -26,7 +26,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup_info, restore
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.checkpoint import (
@@ -127,19 +127,19 @@ class Place:
 
     def rows(self) -> dict[str, Rows]:
         found: dict[str, Rows] = dict.fromkeys(NAMES)
-        with open_records(self.target, {}) as opened:
+        with open_target(self.target, {}) as opened:
             for info in opened.collections():
                 found[info.name] = {int(one["id"]): one["v"] for one in opened.read(info)}
         return found
 
     def states(self) -> dict[str, State]:
-        with open_records(self.target, {}) as opened:
-            return states_of("", opened.positions(NAMES))
+        with open_target(self.target, {}) as opened:
+            return states_of("", opened.checkpoints(NAMES))
 
     def ways(self) -> tuple[str, dict[str, str]]:
         if not os.path.exists(self.repository):
             return "", {}
-        with open_records(self.target, {}) as opened:
+        with open_target(self.target, {}) as opened:
             way = newest_way_back(open_repository(self.repository), "app", opened)
         return (way.manifest.id, way.ways) if way is not None else ("", {})
 

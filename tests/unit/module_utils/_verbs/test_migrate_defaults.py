@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 
 # Of SQLite: the column's declaration, and what a row gets that does not give it; a text of a regular expression.
@@ -84,7 +84,7 @@ def test_defaults_of_postgresql_in_sqlite_and_back(stores: Stores, rows: bool) -
     assert run(source=chain[1], target=chain[2])["warnings"] == []
     for store in chain[1:]:
         check_a_new_row(store, columns)
-        with open_records(store, {}) as records:
+        with open_target(store, {}) as records:
             (info,) = records.collections()
             (_old, new) = records.read(info) if rows else [None, *records.read(info)]
         assert {name: type(new[name]).__name__ for name in ("created", "changed", "day")} == {

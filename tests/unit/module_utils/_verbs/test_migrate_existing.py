@@ -18,7 +18,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Targe
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents.records import JsonRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.records import DynamodbRecordStore
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.records import PostgresqlRecords
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 
@@ -125,7 +125,7 @@ def two_tables(stores: Stores, text: str) -> Store:
 
 
 def contents(store: Store) -> list[Any]:
-    with open_records(store, {}) as records:
+    with open_target(store, {}) as records:
         return [sorted(one["v"] for one in records.read(info)) for info in records.collections()]
 
 
@@ -141,7 +141,7 @@ def test_a_run_for_some_leaves_the_others_to_be_continued(stores: Stores, kind: 
         assert done["migration"]["written"] == 300
     assert contents(target) == contents(source)
     if kind in ("sqlite", "postgresql"):
-        with open_records(target, {}) as records:
+        with open_target(target, {}) as records:
             assert [[index.name for index in info.indexes] for info in records.collections()] == [["by_v"], ["b_by_v"]]
     assert not run(source=source, target=target)["changed"]
 

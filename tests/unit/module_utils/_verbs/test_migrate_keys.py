@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.note import without_place
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.store import ForeignKey, Info
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
 
@@ -29,7 +29,7 @@ def made(store: Store, *statements: str) -> Store:
 
 
 def described(store: Store, name: str) -> Info:
-    with open_records(store, {}) as records:
+    with open_target(store, {}) as records:
         return next(one for one in records.collections() if one.name == name)
 
 
@@ -109,7 +109,7 @@ def test_columns_that_refer_to_each_other_are_of_one_kind(stores: Stores, kind: 
         assert kinds == {"id": "integer", "unit": "json"}
     back = stores("json")
     four_steps(target, back)
-    with open_records(source, {}) as old, open_records(back, {}) as new:
+    with open_target(source, {}) as old, open_target(back, {}) as new:
         for info in old.collections():
             there = without_place(next(one for one in new.collections() if one.name == info.name))
             assert sorted(map(repr, new.read(there))) == sorted(map(repr, old.read(info)))

@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.note import without_place
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
 
 PROJ = "/usr/share/proj/proj.db"
@@ -41,7 +41,7 @@ def installed(path: str, package: str) -> str:
 def contents(store: Store, keys: dict[str, tuple[str, ...]]) -> dict[str, tuple[int, str]]:
     """Of each collection the number of records and their digest."""
     found = {}
-    with open_records(store, keys) as records:
+    with open_target(store, keys) as records:
         for info in records.collections():
             digest = CollectionDigest()
             for record in records.read(without_place(info)):
@@ -51,7 +51,7 @@ def contents(store: Store, keys: dict[str, tuple[str, ...]]) -> dict[str, tuple[
 
 
 def references(store: Store) -> dict[str, Any]:
-    with open_records(store, {}) as records:
+    with open_target(store, {}) as records:
         infos = records.collections()
     # only PostgreSQL gives them names
     return {info.name: sorted(one._replace(name="") for one in info.foreign_keys) for info in infos}
@@ -69,7 +69,7 @@ def test_a_database_with_the_quirks_of_a_real_one(stores: Stores) -> None:
         assert all(one["ok"] for one in done["validation"])
         assert done["migration"]["total"] > 35_000
     given = {name: tuple(fields.split()) for name, fields in KEYS.items()}
-    with open_records(chain[1], {}) as records:
+    with open_target(chain[1], {}) as records:
         given.update({info.name: info.key for info in records.collections()})
     assert contents(chain[-1], given) == contents(chain[0], given)
     assert not run(source=chain[0], target=chain[1], primary_keys=keys, odd="wider")["changed"]

@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import files
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import NoSpace, RepositoryError
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from tests.services.dynamodb import options
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run
 
@@ -93,8 +93,8 @@ def test_a_disk_that_fills_up_is_told_with_what_is_committed(
             run(source=source, target=wanted, batch_size=100)
     assert "Nothing was changed" not in str(failure.value)
     assert "Records that were committed stay" in failure.value.hint
-    with open_records(wanted, {}) as opened:
-        assert opened.positions(["runs"])["runs"]["done"] > 0
+    with open_target(wanted, {}) as opened:
+        assert opened.checkpoints(["runs"])["runs"]["done"] > 0
     subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
     done = run(source=source, target=wanted)
     assert done["migration"]["resumed"] is True

@@ -18,7 +18,7 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.columns im
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.target_schema import (
     Found,
     Options,
-    is_loose,
+    ignores_nulls,
     target_schema,
 )
 
@@ -96,7 +96,7 @@ def test_documents_are_kept_whole_if_that_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "gaps", "loose"),
+    ("there", "gaps", "ignore_nulls"),
     [
         (None, {"v"}, False),
         (table("t", Field("v", "text")), {"v"}, True),
@@ -105,8 +105,8 @@ def test_documents_are_kept_whole_if_that_is_asked_for() -> None:
         (table("t", Field("v", "text"), document=True), {"v"}, False),
     ],
 )
-def test_where_null_and_missing_are_the_same(there: Optional[Info], gaps: set[str], loose: bool) -> None:
-    assert is_loose(there, Holes(frozenset(), frozenset(gaps)), DOCUMENTS) is loose
+def test_where_null_and_missing_are_the_same(there: Optional[Info], gaps: set[str], ignore_nulls: bool) -> None:
+    assert ignores_nulls(there, Holes(frozenset(), frozenset(gaps)), DOCUMENTS) is ignore_nulls
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ TABLE = "day2_migrations"  # after the prefix
 _KEY = (KeyField("migration", "S"), KeyField("collection", "S"))
 
 
-class Positions:
-    """The positions of one migration, by collection.
+class Checkpoints:
+    """The checkpoints of one migration, by collection.
 
-    A position is kept after the data that it stands for is safe; writing that data again changes nothing, so a crash
+    A checkpoint is kept after the data that it stands for is safe; writing that data again changes nothing, so a crash
     between the two is harmless. Each one is written on the condition that nobody else has written it in between.
     """
 
@@ -45,10 +45,10 @@ class Positions:
         if item is None:
             return None
         self._version[collection] = int(item["version"]["N"])
-        return json.loads(item["position"]["S"])
+        return json.loads(item["checkpoint"]["S"])
 
-    def keep(self, collection: str, position: Any) -> None:
-        """Replace the position.
+    def keep(self, collection: str, checkpoint: Any) -> None:
+        """Replace the checkpoint.
 
         :raises TargetError: it can't be written, or another run has written one since it was loaded.
         """
@@ -58,25 +58,25 @@ class Positions:
         version = self._version.get(collection, 0)
         item = {
             **self._key(collection),
-            "position": {"S": json.dumps(position)},
+            "checkpoint": {"S": json.dumps(checkpoint)},
             "version": {"N": str(version + 1)},
         }
         request: dict[str, Any] = {
             "TableName": self.table,
             "Item": item,
             # The second half: an answer that was lost, and the same call again.
-            "ConditionExpression": "%s OR (version = :new AND #position = :position)"
+            "ConditionExpression": "%s OR (version = :new AND #checkpoint = :checkpoint)"
             % ("version = :old" if version else "attribute_not_exists(version)"),
-            "ExpressionAttributeNames": {"#position": "position"},
-            "ExpressionAttributeValues": {":new": item["version"], ":position": item["position"]},
+            "ExpressionAttributeNames": {"#checkpoint": "checkpoint"},
+            "ExpressionAttributeValues": {":new": item["version"], ":checkpoint": item["checkpoint"]},
         }
         if version:
             request["ExpressionAttributeValues"][":old"] = {"N": str(version)}
         self._call("PutItem", request)
         self._version[collection] = version + 1
 
-    def forget(self, collection: str) -> None:
-        """Remove the position, if there is one.
+    def remove(self, collection: str) -> None:
+        """Remove the checkpoint, if there is one.
 
         :raises TargetError: it can't be removed.
         """
@@ -93,7 +93,7 @@ class Positions:
         except Refused as exc:
             if exc.code == "ConditionalCheckFailedException":
                 raise TargetError(
-                    "Another run is writing the migration %s, too: its position in the DynamoDB table %s has moved."
+                    "Another run is writing the migration %s, too: its checkpoint in the DynamoDB table %s has moved."
                     % (self._migration, self.table),
                     "Let the other one end, and run it again.",
                 ) from None
@@ -104,5 +104,5 @@ class Positions:
         return answer
 
     def _failure(self, exc: Exception) -> Exception:
-        what = "Keeping the position of the migration %s in the DynamoDB table %s" % (self._migration, self.table)
+        what = "Keeping the checkpoint of the migration %s in the DynamoDB table %s" % (self._migration, self.table)
         return describe_failure(TargetError, what, exc)
