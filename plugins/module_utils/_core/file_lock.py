@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import os
 
-from .files import PREPARED
+from .files import PREPARED, shortened
 
 
 class FileLock:
@@ -17,7 +17,7 @@ class FileLock:
 
     def __init__(self, path: str) -> None:
         directory, name = os.path.split(os.path.abspath(path))
-        self.path = os.path.join(directory, f"{PREPARED}{name}.lock")
+        self.path = os.path.join(directory, f"{PREPARED}{shortened(name)}.lock")
         self._fd = -1
 
     def take(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import hashlib
 import os
 import secrets
 import stat
@@ -164,8 +165,15 @@ def write_atomically(path: str, data: bytes, mode: int = 0o600) -> None:
 
 def prepared_name(name: str) -> str:
     """A new hidden name for something that is prepared beside (or instead of) `name`."""
-    # 255 bytes is the limit of a name; the random part tells two runs apart
-    return f"{PREPARED}{os.fsdecode(os.fsencode(name)[:200])}.{secrets.token_hex(4)}"
+    return f"{PREPARED}{shortened(name)}.{secrets.token_hex(4)}"  # the random part tells two runs apart
+
+
+def shortened(name: str) -> str:
+    """A name with room for more in the 255 bytes of a name. A digest tells those apart that begin alike."""
+    data = os.fsencode(name)
+    if len(data) > 200:
+        data = data[:180] + b"~" + hashlib.sha256(data).hexdigest()[:16].encode()
+    return os.fsdecode(data)
 
 
 def remove_prepared(directory: str, name: str) -> list[str]:

@@ -49,7 +49,7 @@ class JsonRecords(JsonReader):
     def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1, exact: bool = False) -> None:
         super().__init__(path, keys, workers, exact)
         directory, name = os.path.split(self.path)
-        self._gathered = os.path.join(directory, "%s%s.migration" % (files.PREPARED, name[:200]))
+        self._gathered = os.path.join(directory, "%s%s.migration" % (files.PREPARED, files.shortened(name)))
         self._new = self._gathered + ".new"
         self._staging: Optional[SqliteRecords] = None
         self._lock = FileLock(self.path)

@@ -97,8 +97,15 @@ def test_what_can_not_be_removed_keeps_nothing_else(tmp_path: Path, immutable: C
     assert files.discard(str(tmp_path / "nothing")) == []
 
 
-def test_a_name_of_255_bytes_can_be_prepared(tmp_path: Path) -> None:
-    (tmp_path / files.prepared_name("ä" * 127)).touch()
+def test_names_of_255_bytes_can_be_prepared_and_are_told_apart(tmp_path: Path) -> None:
+    mine, other = "ä" * 127 + "b", "ä" * 127 + "c"
+    for name in (mine, other):
+        (tmp_path / name).touch()  # so long may a name be, and no longer
+        (tmp_path / files.prepared_name(name)).touch()
+    (_note,) = files.remove_prepared(str(tmp_path), mine)
+    assert len([one for one in tmp_path.iterdir() if one.name.startswith(files.PREPARED)]) == 1
+    assert len(files.remove_prepared(str(tmp_path), other)) == 1
+    assert sorted(one.name for one in tmp_path.iterdir()) == [mine, other]
 
 
 def test_fifos_and_links_are_not_opened(tmp_path: Path) -> None:

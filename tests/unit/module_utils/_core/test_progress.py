@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -158,18 +159,24 @@ def test_what_says_nothing_new_is_not_written(progress, path):
     assert read(path) == before
 
 
-def test_a_worker_thread_may_report(progress, path):
-    progress.start("Copying", total=20000)
+class Slow(int):
+    """A number to which nothing can be added without another thread having its turn."""
 
-    def work():
-        for dummy in range(10000):
-            progress.advance(1)
+    def __radd__(self, other):
+        time.sleep(0.0001)
+        return int(other) + int(self)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    work()
-    thread.join()
-    wait_for(lambda: read(path)["done"] == 20000)
+
+def test_worker_threads_may_report(progress, path):
+    progress.start("Copying", total=600)
+
+    def work(_number):
+        for dummy in range(200):
+            progress.advance(Slow(1))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(work, range(3))) == [None] * 3
+    wait_for(lambda: read(path)["done"] == 600)
 
 
 def test_a_label_is_cleaned_cut_and_fits(path):
@@ -273,12 +280,21 @@ def test_a_controller_that_goes_away_stops_the_work(path):
     assert child.process.wait(20) == 3
 
 
-def test_a_removed_file_stops_nothing(progress, path):
-    progress.start("Copying")
-    os.unlink(path)  # a cleaner of /tmp
-    time.sleep(0.6)
-    progress.update(1)
-    progress.check()
+def test_a_removed_file_stops_nothing(path):
+    child = Child(
+        path,
+        """
+        progress = Progress(sys.argv[1])
+        progress.start("Copying")
+        os.unlink(sys.argv[1])  # a cleaner of /tmp
+        time.sleep(0.6)
+        progress.update(1)
+        progress.check()
+        print(os.path.exists(sys.argv[1]))
+        """,
+    )
+    assert child.rest() == (["False"], "")
+    assert child.process.returncode == 0
 
 
 def test_a_commit_is_finished_first(path):

@@ -323,3 +323,11 @@ def test_a_table_that_would_stand_beside_another_is_told(stores: Stores) -> None
         run(True, source=source, target=other, names="lower")
     with pytest.raises(Day2Error, match="names=lower is for tables"):
         run(True, source=source, target=stores("json"), names="lower")
+
+
+def test_a_target_with_the_longest_name_there_is(tmp_path: Path, stores: Stores) -> None:
+    source = write(stores("json"), {"c": {"a": {"n": 1}}})
+    target = {"type": "json", "path": str(tmp_path / ("ä" * 127 + "x"))}
+    four_steps(source, target)
+    assert sorted(one.name for one in tmp_path.iterdir() if one.name.startswith(".day2-")) == []
+    assert back(target) == {"c": {"a": {"n": 1}}}
