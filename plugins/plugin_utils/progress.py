@@ -140,12 +140,12 @@ class _Watcher:
         while failed < _FAILED_LOOKS and not self._ended_within(delay):
             before = time.monotonic()
             try:
-                text = self._run("cat %s 2>/dev/null || :" % " ".join(map(shlex.quote, self._paths)), sudoable=False)
+                text = self._run(f"cat {' '.join(map(shlex.quote, self._paths))} 2>/dev/null || :", sudoable=False)
                 failed = 0
             except AnsibleAuthenticationFailure:
                 return  # an account locked for the sake of a progress line
             except Exception as exc:  # the main thread reports its own
-                display.vvv("progress: %s" % exc, host=self._host)
+                display.vvv(f"progress: {exc}", host=self._host)
                 text, failed = "", failed + 1
             record = parse_record(text)
             if record and record["n"] != shown and not self._stopped.is_set():
@@ -186,7 +186,7 @@ class _Watcher:
             try:
                 self._run(command, sudoable)
             except Exception as exc:
-                display.vvv("progress: %s" % exc, host=self._host)
+                display.vvv(f"progress: {exc}", host=self._host)
 
 
 def _orphaned() -> bool:
@@ -227,16 +227,16 @@ def render(host: str, record: dict[str, Any]) -> str:
 
     parts = [amount(done)]
     if total:
-        parts[0] += " of %s (%d%%)" % (amount(total), min(100, 100 * done / total))
+        parts[0] += f" of {amount(total)} ({min(100, 100 * done // total):.0f}%)"
     elif unit != "bytes":
-        parts[0] = ("%s %s" % (parts[0], unit)).rstrip()
+        parts[0] = (f"{parts[0]} {unit}").rstrip()
     if done and seconds >= 0.5:
-        parts.append(amount(done / seconds) + ("/s" if unit == "bytes" else " %s/s" % (unit or "items")))
+        parts.append(amount(done / seconds) + ("/s" if unit == "bytes" else f" {unit or 'items'}/s"))
         if done < total:
             parts.append(format_duration(max(1, round(min(1e9, (total - done) * seconds / done)))) + " left")
-    return "[%s] %s: %s" % (host, record["label"], ", ".join(parts))
+    return f"[{host}] {record['label']}: {', '.join(parts)}"
 
 
 def _host(task_vars: dict[str, Any], delegate_to: Optional[str]) -> str:
     host = str(task_vars.get("inventory_hostname", "?"))
-    return "%s -> %s" % (host, delegate_to) if delegate_to else host
+    return f"{host} -> {delegate_to}" if delegate_to else host

@@ -61,7 +61,7 @@ def test_warnings_of_a_failure_are_warnings() -> None:
 
 def test_a_relative_path_is_refused_before_the_verb_runs() -> None:
     result = run("raise Day2Error('the verb ran')", "backups")
-    assert result["msg"].startswith("repository is the relative path backups; write an absolute path")
+    assert result["msg"].startswith("repository is the relative path backups; set it to an absolute path")
 
 
 def test_who_lacks_permission_is_told_how_to_get_it(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stores say of their content and repositories write into manifests."""
+"""The contents of a store, as stores describe them and repositories record them in manifests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Collection(NamedTuple):
-    """A named set of records (a table, a top-level key, a kind of file), and how many there are."""
+    """A named set of records (a table, a top-level key, a kind of file) and their number."""
 
     name: str
     records: int

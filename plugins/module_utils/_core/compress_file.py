@@ -1,14 +1,14 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A compressed copy takes a file's place, once it is proven good.
+"""Replaces a file with a compressed copy once that copy has been verified.
 
-Compressed under a prepared name, read back and compared, given the file's attributes, made durable, put in place
-without overwriting; only then the file goes. The copy may be in another directory, also on another file system, and
-"compressed" with `none`: that moves the file with the same care.
+The copy is written under a prepared name, read back and compared, given the attributes of the file, made durable and
+put in place without overwriting anything. Only then the file is removed. The copy may be in another directory, also on
+another file system, and "compressed" with `none`: that moves the file with the same care.
 
-`compress_file` does it for one file. For many, `prepare`, `publish` and `finish` are the steps, so that one sync
-serves all: prepare each without durability, `SecureDirectory.sync_all`, publish each, sync, finish each, sync.
+`compress_file` does this for one file. For many files, use the steps `prepare`, `publish` and `finish`, so that one
+sync serves all: prepare each without durability, `SecureDirectory.sync_all`, publish each, sync, finish each, sync.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from .sparse import data_ranges, has_holes, same_content
 
 NICENESS = 10
 
-# What a file that has the copy's name already is: the same copy; the beginning of it (its writer was killed); or
-# something else.
+# An existing file with the name of the copy is: the same copy; the beginning of it (its writer was killed); or another
+# file.
 SAME, PART, OTHER = 1, 2, 3
 
 
 class Prepared(NamedTuple):
-    """A proven copy that is not in place yet.
+    """A verified copy that is not in place yet.
 
     :param info: of the original when it was read.
-    :param temporary: its prepared name in `target`; "" when it was in place already (an earlier run was killed).
-    :param lost: attributes that the copy could not be given.
+    :param temporary: its prepared name in `target`; "" if it was in place already (an earlier run was killed).
+    :param lost: attributes that could not be set on the copy.
     """
 
     source: SecureDirectory
@@ -53,12 +53,12 @@ class Prepared(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """Of the original."""
+        """Size of the original."""
         return self.info.st_size
 
 
 class _Descriptor:
-    """Reads a file from its start to its end, whatever position others that share the descriptor use."""
+    """Reads a file from start to end, independent of the position of others that share the descriptor."""
 
     def __init__(self, fd: int, start: int = 0, end: Optional[int] = None) -> None:
         self._fd = fd
@@ -72,7 +72,7 @@ class _Descriptor:
 
 
 def be_nice() -> None:
-    """Yield the processor to others. It holds for the calling thread, and for what that starts."""
+    """Lower the CPU priority of the calling thread, and of the programs that it starts."""
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
 
@@ -86,19 +86,20 @@ def compress_file(
     progress: Optional[Progress] = None,
     replace_part: bool = False,
 ) -> Prepared:
-    """Replace a file by its compressed copy, `name` and the compression's suffix.
+    """Replace a file with its compressed copy, whose name is `name` and the suffix of the compression.
 
-    :param target: where the copy goes, unless beside the file.
+    Raises NoSpace when the disk is full, and another Day2Error when the file can't be read, the copy can't be written
+    or verified, or its name is taken by another file. The file is then still in place, and no partial copy is left.
+
+    :param target: directory of the copy; the default is that of the file.
     :param replace_part: as in `prepare`.
-    :raises Day2Error: it can't be read, or the copy not be written or verified, or its name is taken by something
-        else; NoSpace. The file is still there, and no half copy.
     """
     prepared = prepare(source, name, compression, target=target, progress=progress, replace_part=replace_part)
     publish(prepared)
-    with prepared.target.errors("Can't make durable", prepared.final):
+    with prepared.target.errors("Can't sync", prepared.final):
         prepared.target.sync()
     finish(prepared)
-    with source.errors("Can't make durable", name):
+    with source.errors("Can't sync", name):
         source.sync()
     return prepared
 
@@ -113,10 +114,10 @@ def prepare(
     durable: bool = True,
     replace_part: bool = False,
 ) -> Prepared:
-    """Make and verify the copy. When a killed run put the same copy in place already, that is taken instead.
+    """Write and verify the copy. If a killed run has put the same copy in place already, that copy is used.
 
-    :param replace_part: remove what has the copy's name if it holds nothing but the beginning of the file, as a
-        compressor leaves it that was killed.
+    :param replace_part: replace an existing file with the name of the copy if it holds only the beginning of this file,
+        as a killed compressor leaves it.
     """
     place = target or source
     final = name + compression.suffix
@@ -141,12 +142,15 @@ def prepare(
                     good = _compress(original, copy, for_size(compression, info.st_size), progress)
                 if not good:
                     raise TargetError(
-                        f"{place.of(final)} did not read back as it was written.",
-                        "Check the disk; nothing was removed.",
+                        f"{place.of(final)} differs from {source.of(name)} when read back.",
+                        "Nothing was removed. Check the disk.",
                     )
                 after = os.fstat(original)
                 if (after.st_size, after.st_mtime_ns) != (info.st_size, info.st_mtime_ns):
-                    raise TargetError(f"{source.of(name)} was written to while it was read.", "Nothing was removed.")
+                    raise TargetError(
+                        f"{source.of(name)} was written to while it was read.",
+                        "Nothing was removed.",
+                    )
                 lost = copy_attributes(original, copy, info)
                 if durable:
                     os.fsync(copy)
@@ -158,11 +162,11 @@ def prepare(
 
 
 def publish(prepared: Prepared) -> None:
-    """Put the copy in place. When its name was taken meanwhile, the copy is discarded and the file stays."""
+    """Put the copy in place. If its name has been taken meanwhile, discard the copy and leave the file."""
     if not prepared.temporary:
         return
     try:
-        with prepared.target.errors("Can't put in place", prepared.final):
+        with prepared.target.errors("Can't rename the compressed copy to", prepared.final):
             prepared.target.rename(prepared.temporary, prepared.final)
     except BaseException:
         discard_prepared(prepared.target, prepared.temporary)
@@ -170,13 +174,13 @@ def publish(prepared: Prepared) -> None:
 
 
 def finish(prepared: Prepared) -> None:
-    """Remove the original; not when somebody put another file in its place."""
+    """Remove the original, unless another file has taken its place."""
     with prepared.source.errors("Can't remove", prepared.name):
         prepared.source.unlink(prepared.name, only=prepared.info)
 
 
 def discard_prepared(directory: SecureDirectory, temporary: str) -> None:
-    """Remove what is no longer needed, as far as that is possible."""
+    """Remove the prepared copy; errors are ignored."""
     if temporary:
         with contextlib.suppress(OSError):
             directory.unlink(temporary)
@@ -185,9 +189,9 @@ def discard_prepared(directory: SecureDirectory, temporary: str) -> None:
 def compressed_size(
     source: SecureDirectory, name: str, compression: Compression, part: Optional[tuple[int, int]] = None
 ) -> int:
-    """Bytes that the copy would have. Writes nothing.
+    """The size of the compressed copy. Writes nothing.
 
-    :param part: where the content begins and ends, when it is not all of the file.
+    :param part: offsets at which the content begins and ends, unless it is the whole file.
     """
     with source.errors("Can't read", name):
         original = source.open_file(name)
@@ -212,12 +216,12 @@ def compressed_size(
 def existing_size(
     source: SecureDirectory, name: str, compression: Compression, target: Optional[SecureDirectory] = None
 ) -> Optional[int]:
-    """Bytes of the same copy that is in place already (an earlier run was killed); None: its name is free.
+    """The size of the same copy if it is in place already (an earlier run was killed), or None if its name is free.
 
-    :raises Day2Error: something else has that name.
+    Raises Day2Error when another file has that name.
     """
     place, final = target or source, name + compression.suffix
-    with place.errors("Can't look at", final):
+    with place.errors("Can't stat", final):
         if not place.exists(final):
             return None
     with source.errors("Can't read", name):
@@ -258,13 +262,13 @@ def _write(
 
 
 def _compress(original: int, copy: int, compression: Compression, progress: Optional[Progress]) -> bool:
-    """Write the copy and read it back: is it the same?"""
+    """Write the copy and read it back. Returns whether it is the same."""
     digest = _write(original, copy, compression, progress)
     return _digest(compression, copy) == digest
 
 
 def _copy(original: int, copy: int, info: os.stat_result, progress: Optional[Progress]) -> bool:
-    """The same for a copy that is not compressed; holes stay holes."""
+    """The same for a copy that is not compressed. Holes are preserved."""
     if not has_holes(info):
         return _compress(original, copy, COMPRESSIONS["none"], progress)
     for first, end in data_ranges(original, 0, info.st_size):
@@ -309,9 +313,9 @@ def _digest_of(stream: Readable) -> str:
 def compare(
     source: SecureDirectory, name: str, place: SecureDirectory, final: str, compression: Compression
 ) -> tuple[int, int]:
-    """What is `final`, as a compressed copy of `name`? SAME, PART or OTHER; and its size.
+    """Compare `final` with the compressed copy that `name` would have: SAME, PART or OTHER; and its size.
 
-    :raises Day2Error: one of them can't be read.
+    Raises Day2Error when one of them can't be read.
     """
     with contextlib.ExitStack() as stack:
         with source.errors("Can't read", name):
@@ -331,7 +335,7 @@ def _compare(original: int, existing: int, compression: Compression) -> int:
                 data = reader.read(BLOCK)
                 if not data:
                     return SAME if at == size else PART
-                # a small file may decompress to terabytes: the first difference ends it
+                # a small file may decompress to terabytes: stop at the first difference
                 if data != os.pread(original, len(data), at):
                     return OTHER
                 at += len(data)
@@ -348,7 +352,7 @@ def _same_already(
         with place.errors("Can't read", final):
             existing = place.open_file(final)
     except Day2Error as exc:
-        raise TargetError(f"{place.of(final)} exists already: not overwritten. {exc}") from exc
+        raise TargetError(f"{place.of(final)} already exists and was not overwritten. {exc}") from exc
     try:
         kind = _compare(original, existing, compression)
         if kind == PART and replace_part:
@@ -357,10 +361,10 @@ def _same_already(
             return None
         if kind != SAME:
             raise TargetError(
-                f"{place.of(final)} exists already, with another content: not overwritten.",
-                "Move it away and run again.",
+                f"{place.of(final)} already exists with other content and was not overwritten.",
+                "Move it elsewhere and run again.",
             )
-        with place.errors("Can't make durable", final):
+        with place.errors("Can't sync", final):
             os.fsync(existing)
         return os.fstat(existing).st_size
     finally:

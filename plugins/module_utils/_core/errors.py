@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one family of errors that the collection raises on purpose.
 
-A message says what happened and to which path or key; the hint says what to do next. Whatever runs the
-verbs (an Ansible module, a host-side program) catches `Day2Error` and nothing else.
+A message says what happened and to which path or key; the hint says what to do next. A program that runs the verbs (an
+Ansible module, a program on the host) catches `Day2Error` and nothing else.
 """
 
 from __future__ import annotations
@@ -29,55 +29,55 @@ class Day2Error(Exception):
 
 
 class InvalidRequest(Day2Error):
-    """An argument is wrong, or two do not go together."""
+    """An argument is wrong, or two arguments contradict each other."""
 
 
 class SourceError(Day2Error):
-    """A store can't be read: missing, empty, unreadable, damaged, or not what its type says."""
+    """A store can't be read: it is missing, empty, unreadable, damaged, or not of the type that was given."""
 
 
 class TargetError(Day2Error):
-    """A store can't be written, or writing it would destroy what the user did not say may go."""
+    """A store can't be written, or writing would destroy data that the user did not agree to lose."""
 
 
 class RepositoryError(Day2Error):
-    """The repository can't be used: not writable, inside what it backs up, unknown backup."""
+    """The repository can't be used: it is not writable, lies inside the data to back up, or lacks the backup."""
 
 
 class DamagedBackup(RepositoryError):
-    """A backup is not what its manifest says. Every problem is listed with the file that it is in."""
+    """A backup differs from its manifest. Each problem is listed with its file."""
 
     def __init__(self, backup: str, problems: Sequence[Mapping[str, str]], hint: str = "") -> None:
-        listed = "; ".join("{}: {}".format(problem["path"], problem["problem"]) for problem in problems)
+        listed = "; ".join(f"{problem['path']}: {problem['problem']}" for problem in problems)
         super().__init__(
             f"Backup {backup} is damaged: {listed}.",
             hint
-            or "Nothing was changed. Choose another backup, or run backup_info with verify=full to see which are good.",
+            or "Nothing was changed. Choose another backup, or run backup_info with verify=full to find the good ones.",
             {"problems": [dict(problem) for problem in problems]},
         )
         self.problems = [dict(problem) for problem in problems]
 
 
 class LockTimeout(RepositoryError):
-    """Somebody else holds the lock."""
+    """Another process holds the lock."""
 
 
 class NoSpace(Day2Error):
-    """A disk is full, or would be."""
+    """A disk is full, or would become full."""
 
 
 class MissingDependency(Day2Error):
-    """A library or program that only this request needs is not installed.
+    """A library or program that only this request requires is not installed.
 
     :param name: the library or program.
-    :param reason: what needs it.
+    :param reason: what requires it.
     """
 
     def __init__(self, name: str, reason: str, hint: str = "") -> None:
-        super().__init__(f"{name} is needed {reason}, and was not found.", hint)
+        super().__init__(f"{name} is required {reason}, but was not found.", hint)
         self.name = name
         self.reason = reason
 
 
 class Cancelled(Day2Error):
-    """The controller went away, the task timed out, or the process was told to stop."""
+    """The controller has disconnected, the task timed out, or the process received a signal to stop."""

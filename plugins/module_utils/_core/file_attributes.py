@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps a file from being renamed or removed, beside permissions: as statx(2) tells it."""
+"""Attributes of files that prevent them from being renamed or removed regardless of permissions, from statx(2)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NO_FOLLOW, _EMPTY_PATH = 0x100, 0x1000
 
 
 def attributes(directory: int, name: str) -> int:
-    """IMMUTABLE, APPEND_ONLY and MOUNT_POINT of an entry of an open directory; 0 where the system does not tell.
+    """IMMUTABLE, APPEND_ONLY and MOUNT_POINT of an entry of an open directory; 0 if the system does not report them.
 
     :param name: "" for the directory itself.
     """
@@ -37,4 +37,4 @@ def attributes(directory: int, name: str) -> int:
 
 @functools.lru_cache(maxsize=1)
 def _statx() -> Optional[Any]:
-    return getattr(ctypes.CDLL(None, use_errno=True), "statx", None)  # glibc before 2.28 has none
+    return getattr(ctypes.CDLL(None, use_errno=True), "statx", None)  # glibc before 2.28 lacks it

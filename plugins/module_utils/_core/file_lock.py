@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lock for a file that is about to be changed, kept in a file beside it while it is held."""
+"""A lock for a file that will be changed, held in a file beside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .files import PREPARED, shortened
 
 
 class FileLock:
-    """The lock of `path`. It ends with the process, whatever ends that; what a killed one leaves is taken over."""
+    """The lock of `path`. It ends with the process, even if killed; the lock file of a killed process is reused."""
 
     def __init__(self, path: str) -> None:
         directory, name = os.path.split(os.path.abspath(path))
@@ -21,9 +21,10 @@ class FileLock:
         self._fd = -1
 
     def take(self) -> bool:
-        """False: somebody else has it. Where no file can be made, none can be changed: that is not for a lock to tell.
+        """False: another process holds the lock. Succeeds where no lock file can be created, as then the file can't be
+        changed either.
 
-        :raises OSError: something that is no file of ours has the name.
+        Raises OSError when the name is taken by something that is not a lock file of ours.
         """
         while self._fd < 0:
             try:
@@ -32,7 +33,7 @@ class FileLock:
                 return True
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # whoever had it may have removed this file after we opened it
+                # the previous holder may have removed this file after we opened it
                 if os.path.samestat(os.fstat(fd), os.stat(self.path, follow_symlinks=False)):
                     self._fd, fd = fd, -1
             except BlockingIOError:
@@ -45,7 +46,7 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """May be called twice, and without `take`."""
+        """Release the lock; no effect if it is not held."""
         if self._fd >= 0:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files and directories, changed completely or not at all, and without following somebody else's links."""
+"""Files and directories that are changed completely or not at all, without following links of other users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import NamedTuple, Optional
 
 from .errors import Day2Error, NoSpace, TargetError
 
-# What is prepared beside a target starts with this, so that the next run can tell a killed run's leftovers.
+# Prefix of prepared files beside a target, by which the next run recognises leftovers of a killed run.
 PREPARED = ".day2-"
 
 _AT_FDCWD = -100
@@ -31,7 +31,7 @@ _O_PATH = getattr(os, "O_PATH", 0o10000000)
 
 @contextlib.contextmanager
 def os_errors(kind: type[Day2Error], doing: str, path: str) -> Iterator[None]:
-    """Turn an OSError into the family's words: "<doing> <path>: <what the system says>"."""
+    """Turn an OSError into a Day2Error: "<doing> <path>: <message of the system>"."""
     try:
         yield
     except OSError as exc:
@@ -39,7 +39,7 @@ def os_errors(kind: type[Day2Error], doing: str, path: str) -> Iterator[None]:
 
 
 def from_os_error(exc: OSError, kind: type[Day2Error], doing: str, path: str) -> Day2Error:
-    """The same for one error; a full disk is NoSpace, whatever the kind."""
+    """The same for one error. A full disk is always NoSpace."""
     where = exc.filename if isinstance(exc.filename, str) else path
     message = f"{doing} {where}: {exc.strerror or exc}."
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -48,9 +48,9 @@ def from_os_error(exc: OSError, kind: type[Day2Error], doing: str, path: str) ->
 
 
 def resolve(path: str, kind: type[Day2Error]) -> str:
-    """The absolute path without links; a link in a directory that somebody else can write is refused.
+    """The absolute path without links.
 
-    :raises kind: with the link and its directory, when following it could lead where another user wants.
+    Raises `kind` when a link lies in a directory that other users can write to, as following it could lead anywhere.
     """
     pending = [part for part in os.path.abspath(path).split(os.sep) if part][::-1]
     done, followed = os.sep, 0
@@ -62,7 +62,7 @@ def resolve(path: str, kind: type[Day2Error]) -> str:
         candidate = os.path.join(done, part)
         try:
             target = os.readlink(candidate)
-        except OSError:  # not a link, or not there
+        except OSError:  # not a link, or does not exist
             done = candidate
             continue
         followed += 1
@@ -70,8 +70,9 @@ def resolve(path: str, kind: type[Day2Error]) -> str:
             raise kind(f"{path}: too many symbolic links.")
         if others_can_write(done):
             raise kind(
-                f"{candidate} is a symbolic link in {done}, a directory that other users can write: not followed.",
-                "Name the real path, or take the write permission away.",
+                f"{candidate} is a symbolic link in {done}, a directory that other users can write to, and was "
+                "not followed.",
+                "Give the real path, or remove the write permission.",
             )
         pending.extend([part for part in target.split(os.sep) if part][::-1])
         if target.startswith(os.sep):
@@ -80,11 +81,11 @@ def resolve(path: str, kind: type[Day2Error]) -> str:
 
 
 def look(path: str, kind: type[Day2Error]) -> Optional[os.stat_result]:
-    """The path's attributes, no link followed; None: there is nothing.
+    """The attributes of the path itself (of a link, not its target), or None if it does not exist.
 
-    :raises kind: that can't be told, as a directory on the way may not be entered.
+    Raises `kind` when this can't be determined, as a parent directory can't be searched.
     """
-    with os_errors(kind, "Can't look at", path):
+    with os_errors(kind, "Can't stat", path):
         try:
             return os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -92,11 +93,11 @@ def look(path: str, kind: type[Day2Error]) -> Optional[os.stat_result]:
 
 
 def is_directory(path: str, kind: type[Day2Error]) -> bool:
-    """Is there a directory, or a link to one?
+    """Whether the path is a directory or a link to one.
 
-    :raises kind: that can't be told, as a directory on the way may not be entered.
+    Raises `kind` when this can't be determined, as a parent directory can't be searched.
     """
-    with os_errors(kind, "Can't look at", path):
+    with os_errors(kind, "Can't stat", path):
         try:
             return stat.S_ISDIR(os.stat(path).st_mode)
         except (FileNotFoundError, NotADirectoryError):
@@ -104,18 +105,20 @@ def is_directory(path: str, kind: type[Day2Error]) -> bool:
 
 
 def others_can_write(directory: str) -> bool:
-    """Can somebody beside root and ourselves put entries into this directory?"""
+    """Whether users other than root and ourselves can create entries in this directory."""
     info = os.stat(directory)
     return bool(info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)) or info.st_uid not in (0, os.geteuid())
 
 
 def is_within(path: str, directory: str) -> bool:
-    """Is the (resolved) path the directory itself or something below it?"""
+    """Whether the (resolved) path is the directory itself or below it."""
     return path == directory or path.startswith(directory.rstrip(os.sep) + os.sep)
 
 
 def give_to_owner_of(directory: str, fd: int) -> None:
-    """Give a new file to whom its directory belongs, as if the application had made it; who is not root keeps it."""
+    """Give a new file the owner of its directory, as if the application had created it. Without root, the owner is
+    kept.
+    """
     if os.geteuid() == 0:
         info = os.stat(directory)
         os.fchown(fd, info.st_uid, info.st_gid)
@@ -131,7 +134,7 @@ def fsync_directory(path: str) -> None:
 
 
 def make_private_directory(path: str) -> None:
-    """Create a directory 0700 and what is missing above it, durably; one that exists is left as it is."""
+    """Create a directory with mode 0700 and its missing parents, durably. An existing directory is left unchanged."""
     missing: list[str] = []
     current = path
     while not os.path.isdir(current):
@@ -144,13 +147,13 @@ def make_private_directory(path: str) -> None:
 
 
 def write_atomically(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Replace a file's content: readers see the old or the new, also after a crash."""
+    """Replace the content of a file: readers see the old or the new content, also after a crash."""
     directory, name = os.path.split(path)
     temporary = os.path.join(directory, prepared_name(name))
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(fd, "wb") as handle:
-            if mode & 0o077:  # whatever the umask
+            if mode & 0o077:  # regardless of the umask
                 os.fchmod(handle.fileno(), mode)
             handle.write(data)
             handle.flush()
@@ -165,11 +168,11 @@ def write_atomically(path: str, data: bytes, mode: int = 0o600) -> None:
 
 def prepared_name(name: str) -> str:
     """A new hidden name for something that is prepared beside (or instead of) `name`."""
-    return f"{PREPARED}{shortened(name)}.{secrets.token_hex(4)}"  # the random part tells two runs apart
+    return f"{PREPARED}{shortened(name)}.{secrets.token_hex(4)}"  # the random part distinguishes runs
 
 
 def shortened(name: str) -> str:
-    """A name with room for more in the 255 bytes of a name. A digest tells those apart that begin alike."""
+    """A name that leaves space for a prefix and suffix in its 255 bytes. A digest keeps shortened names distinct."""
     data = os.fsencode(name)
     if len(data) > 200:
         data = data[:180] + b"~" + hashlib.sha256(data).hexdigest()[:16].encode()
@@ -177,18 +180,22 @@ def shortened(name: str) -> str:
 
 
 def remove_prepared(directory: str, name: str) -> list[str]:
-    """Remove what earlier runs left beside `name`; the caller holds the lock. Returns what was and what can't be."""
+    """Remove what earlier runs left beside `name`; the caller holds the lock. Returns what was found and what can't be
+    removed.
+    """
     prefix = prepared_name(name)[:-8]
     paths = [os.path.join(directory, entry) for entry in sorted(os.listdir(directory)) if entry.startswith(prefix)]
     return remove_leftovers(path for path in paths if len(os.path.basename(path)) == len(prefix) + 8)
 
 
 def remove_leftovers(paths: Iterable[str]) -> list[str]:
-    """Remove what earlier runs left. Returns a sentence for each: nothing that stays keeps a run from its work."""
+    """Remove leftovers of earlier runs. Returns a sentence for each. A leftover that can't be removed does not stop the
+    run.
+    """
     notes = []
     for path in paths:
         left = discard(path)
-        notes += left or [f"Removed what an earlier run left: {path}."]
+        notes += left or [f"Removed {path}, which an interrupted run had left."]
     return notes
 
 
@@ -200,9 +207,9 @@ class Left(NamedTuple):
 
 
 def remove(path: str) -> None:
-    """Remove a file, a link (never what it points to) or a tree, also with read-only directories; it may be gone.
+    """Remove a file, a link (not its target) or a tree, also with read-only directories. No error if it does not exist.
 
-    :raises OSError: something could not be removed; all else was.
+    Raises OSError when something could not be removed; everything else was.
     """
     left = _remove(path)
     if left:
@@ -210,13 +217,13 @@ def remove(path: str) -> None:
 
 
 def discard(path: str) -> list[str]:
-    """Remove what is no longer needed, as far as that is possible. Returns a sentence with what stays."""
+    """Remove what is no longer needed, as far as possible. Returns a sentence that names what remains."""
     left = _remove(path)
     if not left:
         return []
     shown = "; ".join(f"{one.path} ({one.error.strerror})" for one in left[:_SHOWN])
-    more = "; and %d more" % (len(left) - _SHOWN) if len(left) > _SHOWN else ""
-    return [f"{path} is no longer needed, and can't be removed: {shown}{more}."]
+    more = f"; and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+    return [f"{path} is no longer needed but can't be removed: {shown}{more}."]
 
 
 _SHOWN = 10
@@ -235,7 +242,7 @@ def _remove(path: str) -> list[Left]:
 
 
 def _removing(directory: int, name: str, path: str) -> Iterator[Left]:
-    """Remove an entry with everything below it, and give what stays."""
+    """Remove an entry and everything below it, and yield what remains."""
     try:
         if not stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
             os.unlink(name, dir_fd=directory)
@@ -264,7 +271,7 @@ def _removing(directory: int, name: str, path: str) -> Iterator[Left]:
 
 
 def _open_to_empty(directory: int, name: str) -> int:
-    """Open a directory, and let its owner take entries out of it."""
+    """Open a directory and let its owner remove entries from it."""
     handle = os.open(name, _O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     try:
         if os.geteuid() != 0:
@@ -278,20 +285,20 @@ def _open_to_empty(directory: int, name: str) -> int:
 def exchange(first: str, second: str) -> None:
     """Swap two names in one atomic step (Linux 3.15 and newer).
 
-    :raises OSError: also where the file system can't.
+    Raises OSError, also when the file system does not support it.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     try:
         renameat2 = libc.renameat2
     except AttributeError as exc:  # glibc before 2.28, musl before 1.2.5
-        raise OSError(errno.ENOSYS, "renameat2 is not in the C library", first) from exc
+        raise OSError(errno.ENOSYS, "the C library lacks renameat2", first) from exc
     if renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), first)
 
 
 def check_writable_parent(path: str) -> None:
-    """Raise TargetError when the directory above `path` is missing or can't be written."""
+    """Raise TargetError when the directory of `path` is missing or not writable."""
     parent = os.path.dirname(path)
     info = look(parent, TargetError)
     if info is None:
@@ -301,11 +308,11 @@ def check_writable_parent(path: str) -> None:
     if not stat.S_ISDIR(info.st_mode):
         raise TargetError(f"{parent} is {kind_of(info)}, not a directory.", "Check the path.")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise TargetError(f"The directory {parent} can't be written.", "Run as a user with permission (become: true).")
+        raise TargetError(f"The directory {parent} is not writable.", "Run as a user with permission (become: true).")
 
 
 def protection(path: bytes, directory: int = _AT_FDCWD) -> str:
-    """ "immutable" or "append-only" for what chattr has made that; "" for all else, and where the system can't tell."""
+    """ "immutable" or "append-only" if chattr has set this; otherwise "", also if the system does not report it."""
     answer = ctypes.create_string_buffer(256)  # struct statx; opening the file would drop SQLite's locks
     try:
         statx = ctypes.CDLL(None, use_errno=True).statx
@@ -318,19 +325,19 @@ def protection(path: bytes, directory: int = _AT_FDCWD) -> str:
 
 
 def check_changeable(path: str) -> None:
-    """Raise TargetError when what is at the path may neither be replaced nor written, whoever we are (chattr +i)."""
+    """Raise TargetError when the path can't be replaced or written by anybody, as chattr +i has been set."""
     word = protection(os.fsencode(path))
     if word:
-        raise TargetError(f"{path} is {word}.", f"Allow changes (chattr -ia {path}) and run again.")
+        raise TargetError(f"{path} is {word}.", f"Remove the attribute (chattr -ia {path}) and run again.")
 
 
 def free_bytes(directory: str) -> int:
-    """Bytes that we may still write on the directory's file system."""
+    """Free bytes for this user on the file system of the directory."""
     info = os.statvfs(directory)
     return info.f_bavail * info.f_frsize
 
 
-LEAST = 1 << 20  # of free bytes, for whatever there is to be written
+LEAST = 1 << 20  # of the free bytes, for whatever is written meanwhile
 
 
 def need_space(directory: str, wanted: int, purpose: str) -> None:
@@ -338,16 +345,16 @@ def need_space(directory: str, wanted: int, purpose: str) -> None:
     available = free_bytes(directory)
     if available < wanted:
         raise NoSpace(
-            "%s needs %d bytes in %s, where %d are free." % (purpose, wanted, directory, available),
+            f"{purpose} needs {wanted} bytes in {directory}, where {available} are free.",
             "Nothing was changed. Free some space and run again.",
         )
 
 
 def open_regular(path: str, kind: type[Day2Error]) -> int:
-    """Open a regular file for reading, never through a link, never waiting on a FIFO. Returns the descriptor."""
+    """Open a regular file for reading, without following a link or waiting for a FIFO. Returns the descriptor."""
     with os_errors(kind, "Can't read", path):
         info = os.lstat(path)
-        if not stat.S_ISREG(info.st_mode):  # opening a device may do something
+        if not stat.S_ISREG(info.st_mode):  # opening a device can have side effects
             raise _irregular(path, info, kind)
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         info = os.fstat(fd)
@@ -371,5 +378,5 @@ _KINDS = {
 
 
 def kind_of(info: os.stat_result) -> str:
-    """What something is, in words: "a directory"."""
+    """The kind of a file in words: "a directory"."""
     return _KINDS.get(stat.S_IFMT(info.st_mode), "a device")

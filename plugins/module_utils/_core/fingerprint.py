@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cheap identity of files: attributes that the kernel changes whenever the content does."""
+"""A cheap identity of files: attributes that the kernel changes whenever the content changes."""
 
 from __future__ import annotations
 
@@ -11,36 +11,31 @@ import time
 from collections.abc import Iterable
 from typing import Optional
 
-# A change of content moves ctime, which nobody can set back, unless two changes fall within one tick of the
-# kernel's clock (10 ms at HZ=100). What is younger than this is not trusted.
+# A change of content sets ctime, which cannot be set back, unless two changes fall within one tick of the kernel clock
+# (10 ms at HZ=100). Files younger than this are not trusted.
 _TICK_NS = 100_000_000
 
-# File systems whose ctime is kept by this very kernel. On others (NFS, CIFS, FUSE …) another host may write
-# without us seeing it for seconds: there content is always read.
+# File systems whose ctime is set by this kernel. On others (NFS, CIFS, FUSE …) another host may write without us
+# noticing for seconds: there, the content is always read.
 _TRUSTED = frozenset(("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "tmpfs", "overlay", "bcachefs", "jfs"))
 
 
 def attributes(info: os.stat_result) -> str:
-    """What changes whenever a file's content or attributes do."""
-    return "%d %d %o %d %d %d %d" % (
-        info.st_ino,
-        info.st_size,
-        info.st_mode,
-        info.st_uid,
-        info.st_gid,
-        info.st_mtime_ns,
-        info.st_ctime_ns,
+    """The attributes that change whenever the content or the attributes of a file change."""
+    return (
+        f"{info.st_ino} {info.st_size} {info.st_mode:o} {info.st_uid} {info.st_gid} {info.st_mtime_ns} "
+        f"{info.st_ctime_ns}"
     )
 
 
 def settled(infos: Iterable[os.stat_result], now_ns: Optional[int] = None) -> bool:
-    """Are all these old enough that a further change would show?"""
+    """Whether all of these are old enough that a further change would be visible."""
     now = time.time_ns() if now_ns is None else now_ns
     return all(info.st_ctime_ns < now - _TICK_NS and info.st_mtime_ns < now for info in infos)
 
 
 def combine(parts: Iterable[str]) -> str:
-    """One hex digest of many parts (each part on a line of its own)."""
+    """One hex digest of many parts (each part on its own line)."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(os.fsencode(part) + b"\n")
@@ -48,9 +43,9 @@ def combine(parts: Iterable[str]) -> str:
 
 
 def trusted_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> bool:
-    """Is the path on a file system whose times can be trusted? Unknown ones are not."""
+    """Whether the path is on a file system whose times can be trusted. Unknown file systems are not trusted."""
     device = os.stat(path).st_dev
-    wanted = "%d:%d" % (os.major(device), os.minor(device))
+    wanted = f"{os.major(device)}:{os.minor(device)}"
     best, best_length = None, -1
     real = os.path.realpath(path)
     try:
@@ -65,7 +60,7 @@ def trusted_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> bool
             continue
         if os.fsdecode(fields[2]) == wanted:
             return os.fsdecode(right.split()[0]) in _TRUSTED
-        # btrfs and overlay show another device number in stat than in mountinfo: fall back to the longest mount point
+        # btrfs and overlay report different device numbers in stat and mountinfo: use the longest mount point
         point = os.fsdecode(fields[4])
         if (real == point or real.startswith(point.rstrip("/") + "/")) and len(point) >= best_length:
             best, best_length = os.fsdecode(right.split()[0]), len(point)

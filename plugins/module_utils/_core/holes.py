@@ -17,7 +17,7 @@ _WHOLE = bytes(1 << 20)
 
 
 def data_ranges(fd: int) -> Iterator[tuple[int, int]]:
-    """Offset and length of what is data in an open file, in order, to its end as that is by then."""
+    """Offset and length of each range of data in an open file, in order, up to the current end of the file."""
     position = 0
     while True:
         try:
@@ -31,10 +31,10 @@ def data_ranges(fd: int) -> Iterator[tuple[int, int]]:
 
 
 class ContentHash(Protocol):
-    """A digest of a content that is told without its holes."""
+    """A digest of content that is passed without its holes."""
 
     def update(self, offset: int, data: bytes) -> None:
-        """Data at an offset not before the end of the last."""
+        """Add data at an offset that is not before the end of the last."""
 
     def hexdigest(self, size: int) -> str:
         """The digest of the whole content, `size` bytes."""
@@ -64,15 +64,15 @@ class PlainHash:
 
 
 class SparseHash:
-    """SHA-256 over the blocks of 64 KiB that are not all zeros, each behind its number, and over the size.
+    """SHA-256 over each block of 64 KiB that is not all zeros, preceded by its number, and over the size.
 
-    (Numbers and size are 8 bytes, the most significant first; the last block may be shorter.) It is the same wherever
-    a file system has put holes.
+    (Numbers and size are 8 bytes, most significant first. The last block may be shorter.) The digest does not depend on
+    where a file system has put holes.
     """
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
-        self._number = -1  # of the block that is gathered
+        self._number = -1  # of the current block
         self._gathered = bytearray(BLOCK)
 
     def update(self, offset: int, data: bytes) -> None:
@@ -107,5 +107,5 @@ class SparseHash:
 
 
 def content_hash(sparse: bool) -> ContentHash:
-    """The digest for a file that counts as sparse, or not."""
+    """The digest for a file that is, or is not, treated as sparse."""
     return SparseHash() if sparse else PlainHash()

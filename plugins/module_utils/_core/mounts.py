@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where file systems are mounted, as the kernel tells it.
+"""Mount points of file systems, as reported by the kernel.
 
-Device numbers do not tell: on an overlay (containers, live systems) a file has the number of the layer that it lies on,
-and only directories have that of the overlay.
+Device numbers do not identify them: on an overlay (containers, live systems), a file has the number of the layer that
+it lies on, and only directories have that of the overlay.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .files import is_within
 _MOUNTS = "/proc/self/mountinfo"
 
 
-# File systems that can't let two directories change places (renameat2 with RENAME_EXCHANGE).
+# File systems that can't exchange two directories (renameat2 with RENAME_EXCHANGE).
 _NO_EXCHANGE = ("nfs", "nfs4", "cifs", "smb3", "9p", "exfat", "hfsplus", "ntfs3", "jfs", "minix", "udf")
 _REDIRECT_DIR = "/sys/module/overlay/parameters/redirect_dir"
 
 
 class Mount(NamedTuple):
-    """A line of mountinfo: where, of which type, and the file system's own options."""
+    """A line of mountinfo: mount point, type, and the options of the file system."""
 
     point: str
     type: str
@@ -34,7 +34,7 @@ class Mount(NamedTuple):
 
 
 def mounts() -> list[Mount]:
-    """All mounts that this process sees, those on top of others last."""
+    """All mounts that this process sees; later ones cover earlier ones."""
     try:
         with open(_MOUNTS, "rb") as handle:
             lines = handle.read().splitlines()
@@ -55,33 +55,35 @@ def _unescaped(field: bytes) -> str:
 
 
 def mount_points() -> list[str]:
-    """The paths of all mount points that this process sees; also of single files."""
+    """The paths of all mount points that this process sees, including single files."""
     return [one.point for one in mounts()]
 
 
 def check_exchange(directory: str) -> None:
-    """Raise TargetError when the file system is known not to let a directory change places with another.
+    """Raise TargetError when the file system is known not to support the exchange of two directories.
 
-    (What is not known shows when it is tried.)
+    (Others show whether they do when it is tried.)
     """
     above = [one for one in mounts() if is_within(directory, one.point)]
     if not above:
         return
-    mount = sorted(above, key=lambda one: len(one.point))[-1]  # of several at one point the last is on top
+    mount = sorted(above, key=lambda one: len(one.point))[-1]  # the last of several mounts at one point is on top
     if mount.type in _NO_EXCHANGE:
         raise TargetError(
             f"The file system of {directory} ({mount.type}) can't exchange two directories.",
-            "Nothing was changed. Move the directory away and run again: what does not exist needs no exchange.",
+            "Nothing was changed. Move the directory elsewhere and run again: a directory that does not exist "
+            "need not be exchanged.",
         )
     if mount.type == "overlay" and _is_on_lower_layer(directory, mount):
         raise TargetError(
             f"{directory} lies on a lower layer of an overlay, where it can't be exchanged.",
-            "Nothing was changed. Move it away and run again: what does not exist needs no exchange.",
+            "Nothing was changed. Move it elsewhere and run again: a directory that does not exist need not be "
+            "exchanged.",
         )
 
 
 def _is_on_lower_layer(directory: str, mount: Mount) -> bool:
-    """As far as the layers can be seen from here (not from inside a container)."""
+    """As far as the layers are visible from here (not from inside a container)."""
     options = dict(one.partition("=")[::2] for one in mount.options)
     redirects = options.get("redirect_dir")
     if redirects is None:
@@ -96,7 +98,7 @@ def _is_on_lower_layer(directory: str, mount: Mount) -> bool:
 
 
 def is_mounted(path: str, info: os.stat_result, device: int) -> bool:
-    """Is an entry on another file system than the directory that it is in?
+    """Whether an entry is on another file system than its directory.
 
     :param info: of the entry itself.
     :param device: of the directory.

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which processes have a file open for writing, as the kernel tells it under /proc; and whether that is all of them.
+"""Which processes have a file open for writing according to /proc, and whether that list is complete.
 
-Who may not look at all processes (in a container, in a sandboxed unit, as an unprivileged user) can still ask the
-kernel whether anybody has one file open for writing: it grants a read lease on it only when nobody has.
+A process that can't see all processes (in a container, in a sandboxed unit, as an unprivileged user) can still ask the
+kernel whether any process has one file open for writing: the kernel grants a read lease only if none has.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from typing import NamedTuple, Optional
 FileId = tuple[int, int]  # device and inode
 
 _DAC_OVERRIDE, _DAC_READ_SEARCH, _SYS_PTRACE = 1, 2, 19  # capabilities
-# The namespaces that a system starts with (PROC_PID_INIT_INO, PROC_USER_INIT_INO).
+# The initial namespaces of a system (PROC_PID_INIT_INO, PROC_USER_INIT_INO).
 _FIRST_NAMESPACES = {"pid": "pid:[4026531836]", "user": "user:[4026531837]"}
 
 
 class Writer(NamedTuple):
-    """A process that can write to a file. `appends`: every write goes to the end, wherever that is by then."""
+    """A process that can write to a file. `appends`: every write goes to the current end of the file."""
 
     pid: int
     command: str
     appends: bool
 
     def __str__(self) -> str:
-        return "%s (process %d)" % (self.command, self.pid) if self.pid else self.command
+        return f"{self.command} (process {self.pid})" if self.pid else self.command
 
 
-# Stand-ins for a process that can't be seen from here.
+# Stand-ins for a process that is not visible from here.
 UNSEEN = Writer(0, "a process that is not visible from here", False)
 PERHAPS = Writer(0, "possibly a process that is not visible from here", False)
 
 
 def file_id(info: os.stat_result) -> FileId:
-    """What a file is, whatever it is called."""
+    """The identity of a file, independent of its names."""
     return info.st_dev, info.st_ino
 
 
 def sees_all(proc: str = "/proc") -> bool:
-    """Can we look at the open files of all processes of this host, whoever runs them and in whatever container?"""
+    """Whether the open files of all processes of this host are visible, regardless of their users and containers."""
     try:
         for kind, first in _FIRST_NAMESPACES.items():
             if os.readlink(f"{proc}/self/ns/{kind}") != first:
@@ -58,7 +58,7 @@ def sees_all(proc: str = "/proc") -> bool:
 
 
 def _capabilities(proc: str) -> int:
-    """The effective ones of this thread."""
+    """The effective capabilities of this thread."""
     with open(f"{proc}/self/status", encoding="utf-8", errors="replace") as handle:
         for line in handle:
             if line.startswith("CapEff:"):
@@ -67,12 +67,12 @@ def _capabilities(proc: str) -> int:
 
 
 def has_writer(fd: int) -> Optional[bool]:
-    """Has any process of this host the file open for writing? None: the kernel does not tell us.
+    """Whether any process of this host has the file open for writing; None if the kernel does not say.
 
-    :param fd: of the file, open for reading only. The file has to be ours, or we root.
+    :param fd: of the file, open for reading only. The file must be ours, unless we are root.
     """
     try:
-        # Who opens the file meanwhile makes the kernel send a signal: not SIGIO, which ends a process.
+        # A process that opens the file meanwhile makes the kernel send a signal: not SIGIO, which ends a process.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         _lease(fd, fcntl.F_RDLCK)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
@@ -82,7 +82,7 @@ def has_writer(fd: int) -> Optional[bool]:
 
 
 def _lease(fd: int, kind: int) -> None:
-    """Also where root lacks the capability for files of others (CAP_LEASE), as in most containers."""
+    """Also works where root lacks the capability for files of others (CAP_LEASE), as in most containers."""
     try:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, kind)
         return
@@ -97,7 +97,7 @@ def _lease(fd: int, kind: int) -> None:
 
 
 def writers(wanted: Collection[FileId], proc: str = "/proc") -> dict[FileId, list[Writer]]:
-    """The writers of some files: one look at all processes that we may look at, except this one."""
+    """The writers of some files: one scan of all processes that are visible to us, except this one."""
     found: dict[FileId, list[Writer]] = {}
     if not wanted:
         return found
@@ -107,7 +107,7 @@ def writers(wanted: Collection[FileId], proc: str = "/proc") -> dict[FileId, lis
         folder = f"{proc}/{entry}"
         try:
             descriptors = os.listdir(folder + "/fd")
-        except OSError:  # it ended, or is not ours to see
+        except OSError:  # it has ended, or is not visible to us
             continue
         seen: dict[FileId, Writer] = {}
         for descriptor in descriptors:
@@ -120,7 +120,7 @@ def writers(wanted: Collection[FileId], proc: str = "/proc") -> dict[FileId, lis
                     continue
                 appends = bool(flags & os.O_APPEND) and (one not in seen or seen[one].appends)
                 seen[one] = Writer(int(entry), _command(folder), appends)
-            except OSError:  # closed meanwhile
+            except OSError:  # closed in the meantime
                 continue
         for one, writer in seen.items():
             found.setdefault(one, []).append(writer)

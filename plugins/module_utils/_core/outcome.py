@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a health check found: made by probes, judged by the verb, written by reports, kept by the history."""
+"""The outcome of a health check: made by probes, judged by the verb, written by reports, stored in the history."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import NamedTuple, Optional
 OK = "ok"
 WARNING = "warning"
 CRITICAL = "critical"
-UNKNOWN = "unknown"  # it could not be found out
-SKIPPED = "skipped"  # what it depends on failed
-# From harmless to worst; a summary is as bad as its worst member. What cannot be seen may be critical.
+UNKNOWN = "unknown"  # could not be determined
+SKIPPED = "skipped"  # a dependency failed
+# From harmless to worst; a summary is as bad as its worst member. A state that can't be seen may be critical.
 _POINTS = {OK: 1.0, WARNING: 0.5, UNKNOWN: 0.0, CRITICAL: 0.0}
 STATUSES = (OK, SKIPPED, WARNING, UNKNOWN, CRITICAL)
 
@@ -30,12 +30,12 @@ class Metric(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The answer of one check.
+    """The outcome of one check.
 
-    `message` is for a person and says what to do where that is known; it never holds a secret. `value` is the one
-    number that the thresholds `warn` and `crit` are held against, None where there is none; `metrics` are further
-    numbers. `checked_at` is in seconds since the epoch, UTC; `duration_s` the time that the probe took. `quiet`: a
-    maintenance window or a cooldown holds back the alarm, the status is told all the same.
+    `message` is for people and says what to do if that is known; it never contains a secret. `value` is the number that
+    the thresholds `warn` and `crit` are compared with, or None; `metrics` are further numbers. `checked_at` is in
+    seconds since the epoch, UTC; `duration_s` is the duration of the probe. `quiet`: a maintenance window or a cooldown
+    suppresses the alarm; the status is reported regardless.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Outcome(NamedTuple):
 def score(outcomes: Iterable[Outcome]) -> float:
     """0 to 100: the mean of 100 for ok, 50 for warning, 0 for unknown and critical, by weight.
 
-    What was skipped does not count: what it depends on does. Where all weights are 0, all count alike.
+    Skipped checks do not count, as their dependencies do. If all weights are 0, all checks count alike.
     """
     counted = [(one.weight, _POINTS[one.status]) for one in outcomes if one.status != SKIPPED]
     if not any(weight for weight, _points in counted):

@@ -12,7 +12,7 @@ import pwd
 
 @functools.lru_cache(maxsize=1024)
 def user_name(uid: int) -> str:
-    """The name of a user, "" where there is none."""
+    """The name of a user, or "" if it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -21,7 +21,7 @@ def user_name(uid: int) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def group_name(gid: int) -> str:
-    """The name of a group, "" where there is none."""
+    """The name of a group, or "" if it has none."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:
@@ -30,7 +30,7 @@ def group_name(gid: int) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def user_id(name: str, otherwise: int) -> int:
-    """The number of a user here; `otherwise` where there is none of that name."""
+    """The number of a user on this host; `otherwise` if there is no user of that name."""
     try:
         return pwd.getpwnam(name).pw_uid if name else otherwise
     except KeyError:
@@ -39,7 +39,7 @@ def user_id(name: str, otherwise: int) -> int:
 
 @functools.lru_cache(maxsize=1024)
 def group_id(name: str, otherwise: int) -> int:
-    """The number of a group here; `otherwise` where there is none of that name."""
+    """The number of a group on this host; `otherwise` if there is no group of that name."""
     try:
         return grp.getgrnam(name).gr_gid if name else otherwise
     except KeyError:

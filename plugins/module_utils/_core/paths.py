@@ -13,31 +13,32 @@ from .errors import InvalidRequest
 
 
 def expand(path: str) -> str:
-    """The path with a leading `~` or `~user` replaced by that user's home directory, if the user exists."""
+    """The path with a leading `~` or `~user` replaced with the home directory of that user, if the user exists."""
     return os.path.expanduser(path)
 
 
 def complaint(path: str) -> str:
-    """What is wrong with an expanded path, as the end of a sentence that begins with its option; "" if nothing is."""
+    """The error in an expanded path, as the end of a sentence that begins with the name of the option; "" if it is
+    valid.
+    """
     if "\0" in path:
-        return "has a null byte in it, which no path can have"
+        return "contains a null byte, which no path can"
     if path.startswith("/"):
         return ""
     if not path:
-        return "is empty; write an absolute path, or leave the option out"
+        return "is empty; set it to an absolute path, or omit the option"
     if path.startswith("~"):
         user = path[1:].partition("/")[0] or "this user"
-        return f"is {path}, and {user} has no home directory here; write an absolute path"
+        return f"is {path}, and {user} has no home directory here; set it to an absolute path"
     return (
-        f"is the relative path {path}; write an absolute path, "
-        "as a relative one would start in whichever directory the connection begins in"
+        f"is the relative path {path}; set it to an absolute path, as the working directory depends on the connection"
     )
 
 
 def check_paths(spec: Mapping[str, Any], values: Mapping[str, Any], prefix: str = "") -> None:
-    """Check every option of type path in an argument spec, suboptions included; addresses (with "://") are not paths.
+    """Check every option of type path in an argument spec, including suboptions. URLs (with "://") are not paths.
 
-    :raises InvalidRequest: an option, by its full name, holds something else than an absolute path.
+    Raises InvalidRequest when one of them, named by its full name, is not an absolute path.
     """
     for name, option in spec.items():
         value = values.get(name)

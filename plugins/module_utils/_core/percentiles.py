@@ -4,7 +4,7 @@
 """Percentiles: exact ones of a list, and close ones of a stream in bounded memory.
 
 A percentile is a nearest rank: the smallest value that at least that share of all values does not exceed. It is always
-a value that was there, never between two.
+one of the values, never between two.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Optional
 
-# Buckets grow by 2 %, and a percentile is the middle of one (by ratio): at most 1 % from the exact nearest rank.
+# Buckets grow by 2 %, and a percentile is the (geometric) middle of one: at most 1 % from the exact nearest rank.
 _GROWTH = 1.02
-_SMALLEST = 1e-9  # what is smaller counts as zero
+_SMALLEST = 1e-9  # smaller values count as zero
 _PER_LOG = 1 / math.log(_GROWTH)
 LARGEST = 1e9
 _BUCKETS = int(math.log(LARGEST / _SMALLEST) * _PER_LOG) + 1
@@ -29,7 +29,7 @@ def rank(count: int, percent: float) -> int:
 
 
 def percentile(ordered: Sequence[float], percent: float) -> Optional[float]:
-    """Exact, of values in ascending order; None when there are none."""
+    """The exact percentile of values in ascending order; None if there are no values."""
     return ordered[rank(len(ordered), percent) - 1] if ordered else None
 
 
@@ -48,7 +48,7 @@ class Histogram:
         self._buckets = array("Q", bytes(8 * _BUCKETS))
 
     def add(self, values: Sequence[float]) -> None:
-        """Count values. A hundred nanoseconds each, when there are many."""
+        """Count values. Takes a hundred nanoseconds per value, if there are many."""
         if not values:
             return
         smallest, largest = min(values), max(values)
@@ -60,14 +60,14 @@ class Histogram:
             positive = [value for value in values if value >= _SMALLEST]
             self._zeros += len(values) - len(positive)
             values = positive
-        # Everything per value is done by functions written in C. At least 1 under the logarithm: int() cuts downwards.
+        # Everything per value is done by functions written in C. The logarithm is of at least 1, as int() truncates.
         scaled = map((1 / _SMALLEST).__mul__, values)
         found = Counter(map(int, map(_PER_LOG.__mul__, map(math.log, scaled))))
         for bucket, count in found.items():
             self._buckets[min(max(bucket, 0), _BUCKETS - 1)] += count
 
     def merge(self, other: Histogram) -> None:
-        """Count what another has counted."""
+        """Add the counts of another histogram."""
         self.count += other.count
         self.total += other.total
         self.maximum = max(self.maximum, other.maximum)
@@ -77,11 +77,11 @@ class Histogram:
 
     @property
     def mean(self) -> Optional[float]:
-        """None when nothing was counted."""
+        """The mean, or None if nothing was counted."""
         return self.total / self.count if self.count else None
 
     def percentile(self, percent: float) -> Optional[float]:
-        """Within 1 % of the exact one; None when nothing was counted."""
+        """Within 1 % of the exact percentile; None if nothing was counted."""
         if not self.count:
             return None
         wanted = rank(self.count, percent) - self._zeros

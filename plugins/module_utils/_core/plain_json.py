@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values of the record model as the JSON that applications expect: nothing in it has a meaning of ours.
+"""Values of the record model as the JSON that applications expect, without tags of ours.
 
-A time is ISO 8601 text, bytes are base64 text, and NaN and the infinities are text, as PostgreSQL's row_to_json and
-sqlite-utils have them. `tagged_json` keeps apart what is the same here.
+A time is ISO 8601 text, bytes are base64 text, and NaN and the infinities are text, as in PostgreSQL's row_to_json and
+in sqlite-utils. `tagged_json` preserves the distinctions that are lost here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _decoder = json.JSONDecoder(parse_int=integer, parse_float=real)
 
 
 def plain(value: Any) -> Any:
-    """The value with nothing in it that JSON lacks. One that has nothing of that kind is returned as it is."""
+    """The value with everything that JSON lacks converted. A value without any of it is returned unchanged."""
     kind = type(value)
     if kind in (str, int, bool) or value is None:
         return value
@@ -52,7 +52,9 @@ def _plain_scalar(value: Any) -> Any:
 
 
 def told_apart(value: Any) -> Any:
-    """As `plain`, but what JSON lacks is a mapping with a tag, and a mapping that looks like one gets one more "$"."""
+    """As `plain`, but a value that JSON lacks becomes a mapping with a tag, and a mapping that looks like one gets
+    another "$".
+    """
     if isinstance(value, dict):
         if len(value) == 1 and _TAG.fullmatch(next(iter(value))):
             return {"$" + name: told_apart(member) for name, member in value.items()}
@@ -63,9 +65,9 @@ def told_apart(value: Any) -> Any:
 
 
 def encode(value: Any) -> str:
-    """JSON text of a plain value; NaN and the infinities of a document are the words that Python has for them.
+    """JSON text of a plain value. NaN and the infinities of a document are written as Python writes them.
 
-    :raises SourceError: something in it is not JSON's, or it is nested too deeply.
+    Raises SourceError when part of it is not JSON, or it is nested too deeply.
     """
     try:
         return _encode(value).encode("utf-8", "backslashreplace").decode()
@@ -80,16 +82,18 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 def _write(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "{%s}" % ", ".join("%s: %s" % (_encode(name), _write(member)) for name, member in value.items())
+        return "{{{}}}".format(", ".join(f"{_encode(name)}: {_write(member)}" for name, member in value.items()))
     if isinstance(value, (list, tuple)):
-        return "[%s]" % ", ".join(map(_write, value))
+        return f"[{', '.join(map(_write, value))}]"
     if isinstance(value, (Decimal, int)) and not isinstance(value, bool) and math.isfinite(value):
         return canonical(value).decode()
     return _encode(value)
 
 
 def decode(text: Union[str, bytes]) -> Any:
-    """The value of JSON text, with no meaning of ours. Raises ValueError; SourceError when it is nested too deeply."""
+    """The value of JSON text; tags have no meaning. Raises ValueError when it is not JSON, SourceError when it is
+    nested too deeply.
+    """
     try:
         return _decoder.decode(text.decode() if isinstance(text, bytes) else text)
     except RecursionError:

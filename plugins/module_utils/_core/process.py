@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running other programs: as lists of words, in an environment that extends the caller's."""
+"""Runs other programs: as lists of words, in an environment that extends the caller's."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """The caller's environment with messages in English, a PATH in any case, and `extra` (secrets go here)."""
+    """The environment of the caller with messages in English, a PATH, and `extra` (secrets go here)."""
     result = dict(os.environ, LC_ALL="C", **extra)
     result["PATH"] = result.get("PATH") or _PATH
     return result
 
 
 def wide_pipe(stream: Optional[IO[bytes]]) -> None:
-    """Give a pipe 1 MiB, so that bulk data takes a sixteenth of the system calls; fewer bytes work as well."""
+    """Enlarge a pipe to 1 MiB, so that bulk data takes a sixteenth of the system calls. A smaller pipe works as
+    well."""
     with contextlib.suppress(OSError, AttributeError):
         fcntl.fcntl(stream.fileno(), _F_SETPIPE_SZ, 1 << 20)  # type: ignore[union-attr]

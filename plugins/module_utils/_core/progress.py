@@ -1,17 +1,17 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far the work is, told to the controller while it runs, and the controller's wish to stop, told to the work.
+"""Reports progress to the controller while the work runs, and tells the work that the controller wants to stop.
 
-The action plugin (plugin_utils/progress.py) names a file that does not exist yet. It is created here and holds
-one JSON record, rewritten in place; the controller reads it over a second connection. A thread of our own does all
-the writing and watching, so that reporting costs the work no more than setting an attribute.
+The action plugin (plugin_utils/progress.py) names a file that does not exist yet. It is created here and holds one JSON
+record that is rewritten in place; the controller reads it over a second connection. A separate thread writes and
+watches the file, so that for the work, reporting is as cheap as setting an attribute.
 
 The contract with the reader:
 
-- the first line is the record; its `n` (first key) and `z` (last key) are equal, else the reading was torn;
-- the file is always RECORD_SIZE bytes; whoever makes it longer asks the work to stop. (Not by removing it: cleaners
-  of /tmp do that.)
+- The first line is the record. Its `n` (first key) and `z` (last key) are equal, otherwise the reading was torn.
+- The file always has RECORD_SIZE bytes. Making it longer requests a stop. (Removing it does not, as cleaners of /tmp do
+    that.)
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import Any, Callable, Optional
 
 from .errors import Cancelled
 
-VARIABLE = "DAY2_PROGRESS"  # of the environment: candidates for the file, joined with ":"
+VARIABLE = "DAY2_PROGRESS"  # environment variable: candidates for the file, joined with ":"
 RECORD_SIZE = 1024
 
 _INTERVAL = 0.25  # seconds between two records
@@ -41,7 +41,7 @@ _DEADLY = (signal.SIGTERM, signal.SIGHUP)
 
 
 class _Handler:
-    """Tells a `Progress` of signals, as long as there is one."""
+    """Passes signals to a `Progress` as long as it exists."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = weakref.ref(progress)
@@ -53,7 +53,7 @@ class _Handler:
 
 
 def _unhook(handlers: dict[signal.Signals, tuple[_Handler, Any]]) -> None:
-    """Put back what was there, unless somebody else has come meanwhile."""
+    """Restore the previous handler, unless it has been replaced by another one meanwhile."""
     for number, (handler, before) in handlers.items():
         with contextlib.suppress(ValueError):  # not in the main thread
             if signal.getsignal(number) is handler:
@@ -61,27 +61,27 @@ def _unhook(handlers: dict[signal.Signals, tuple[_Handler, Any]]) -> None:
 
 
 class Progress:
-    """Reports progress, and raises `Cancelled` where the work may stop.
+    """Reports progress, and raises `Cancelled` at points where the work may stop.
 
-    :param paths: candidates for the progress file, joined with ":"; the first that can be created is used. Empty: no
-        controller looks or listens; nothing is written or watched, and of the signals only those are caught that would
-        end the program on the spot (SIGTERM and SIGHUP, unless the program has a way of its own with them).
-    :param clean: takes secrets out of a label.
+    :param paths: candidates for the progress file, joined with ":"; the first that can be created is used. Empty: there
+        is no controller, nothing is written or watched, and only those signals are caught that would end the program at
+        once (SIGTERM and SIGHUP, unless the program handles them).
+    :param clean: removes secrets from a label.
 
-    A cancellation is raised once in the main thread (what undoes the work may report progress too), out of
+    A cancellation is raised once in the main thread (whatever undoes the work may report progress too), interrupting
     whatever it does or waits for, and in other threads at each `update`, `advance` or `check`.
     """
 
     def __init__(self, paths: str = "", clean: Callable[[str], str] = str) -> None:
         self._clean = clean
-        # Held by whoever touches the file; never by the signal handler, which may interrupt the holder.
+        # Held while the file is accessed, but never by the signal handler, which may interrupt the holder.
         self._lock = threading.Lock()
         self._label, self._unit = "", ""
         self._total: Optional[int] = None
         self._done = 0
         self._started = time.monotonic()
-        self._reason = ""  # why the work should stop
-        self._told = False  # the main thread was
+        self._reason = ""  # the reason to stop
+        self._told = False  # Cancelled was raised in the main thread
         self._critical = 0
         self._closed = False
         self._fd = -1
@@ -100,8 +100,8 @@ class Progress:
     def start(self, label: str, total: Optional[int] = None, unit: str = "") -> None:
         """Begin a phase.
 
-        :param label: what is being done, to what: "Copying /var/lib/hawkfish/hawkfish.db".
-        :param total: where `done` will end, if that is known.
+        :param label: the activity and its object: "Copying /var/lib/hawkfish/hawkfish.db".
+        :param total: the final value of `done`, if known.
         :param unit: of `done` and `total`: "bytes", "records", "files".
         """
         with self._lock:
@@ -111,13 +111,13 @@ class Progress:
         self.check()
 
     def update(self, done: int) -> None:
-        """So much of this phase is done. Costs next to nothing: call it as often as you like."""
+        """Set how much of this phase is done. Costs next to nothing: call it as often as you like."""
         self._done = done
         if self._reason:
             self.check()
 
     def advance(self, count: int) -> None:
-        """So much more of this phase is done."""
+        """Add to how much of this phase is done."""
         with self._lock:
             self._done += count
         if self._reason:
@@ -131,11 +131,11 @@ class Progress:
             if self._told:
                 return
             self._told = True
-        raise Cancelled("Stopped: %s." % self._reason)
+        raise Cancelled(f"Stopped: {self._reason}.")
 
     @contextlib.contextmanager
     def critical(self) -> Iterator[None]:
-        """Around a commit: a cancellation is noted, and raised when the block has ended well."""
+        """For a block with a commit: a cancellation is raised only after the block has succeeded."""
         self._critical += 1
         try:
             yield
@@ -144,12 +144,12 @@ class Progress:
         self.check()
 
     def close(self) -> None:
-        """Stop reporting and listening; remove the file. May be called twice."""
-        self._told = True  # what is over can't be cancelled
+        """Stop reporting and watching, and remove the file. May be called twice."""
+        self._told = True  # completed work can't be cancelled
         with self._lock:
             self._closed = True
             self._remove()
-        # One event can bring several signals: once told to stop, the program is left to end in peace.
+        # One event can cause several signals: after the first one, the others are ignored.
         if not self._reason:
             _unhook(self._handlers)
         self._handlers.clear()
@@ -166,7 +166,7 @@ class Progress:
                 continue  # the next candidate
             self._path = path
             try:
-                # Blank until the first phase, but at its full size: a longer file means "stop".
+                # Blank until the first phase, but of full size: a longer file means "stop".
                 os.pwrite(self._fd, b"".ljust(RECORD_SIZE - 1) + b"\n", 0)
                 self._share(self._fd)
             except OSError:
@@ -176,7 +176,8 @@ class Progress:
 
     @staticmethod
     def _share(fd: int) -> None:
-        """Let the login user read what the become user writes: looking needs no become, and leaves no log lines."""
+        """Let the login user read the file of the become user: reading then needs no become, and leaves no log
+        lines."""
         login = os.environ.get("SUDO_UID", "0")
         if os.geteuid() == 0 and login.isdigit() and login != "0":
             os.fchown(fd, int(login), -1)
@@ -198,15 +199,15 @@ class Progress:
         handler = _Handler(self)
         for number in numbers:
             self._handlers[number] = (handler, signal.signal(number, handler))
-        weakref.finalize(self, _unhook, self._handlers)  # of who never closes it
+        weakref.finalize(self, _unhook, self._handlers)  # if it is never closed
 
     def told_by(self, number: int) -> None:
-        """A signal says to stop."""
-        self._reason = self._reason or "it received %s" % signal.Signals(number).name
+        """Request a stop because of a signal."""
+        self._reason = self._reason or f"it received {signal.Signals(number).name}"
         self.check()
 
     def _watch(self) -> None:
-        # A signal that the kernel hands to this thread would not wake the main one. It inherits the mask.
+        # A signal that the kernel delivers to this thread would not wake the main one. The thread inherits the mask.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             threading.Thread(target=self._loop, name="day2-progress", daemon=True).start()
@@ -214,10 +215,10 @@ class Progress:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def _loop(self) -> None:
-        # When the controller goes away, sshd (or the local connection) closes the other end of our standard output.
-        # In an async task that is the wrapper's pipe, which outlives the connection, as it should.
+        # When the controller disconnects, sshd (or the local connection) closes the other end of our standard output.
+        # In an async task that is the pipe of the wrapper, which outlives the connection, as it should.
         stdout = select.poll()
-        with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # no standard output
             stdout.register(sys.__stdout__.fileno(), 0)  # type: ignore[union-attr]
         while True:
             events = stdout.poll(_INTERVAL * 1000)
@@ -225,22 +226,22 @@ class Progress:
                 if self._closed:
                     return
                 if any(event & (select.POLLERR | select.POLLHUP) for _fd, event in events):
-                    self._reason = self._reason or "the controller went away"
+                    self._reason = self._reason or "the controller disconnected"
                 elif self._asked_to_stop():
-                    self._reason = self._reason or "the controller asked for it"
+                    self._reason = self._reason or "the controller requested it"
                 self._publish()
                 if self._reason:
-                    if self._handlers:  # the main thread may be asleep, or wait for a program or a socket
+                    if self._handlers:  # the main thread may be sleeping, or waiting for a program or a socket
                         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
                     return
-            for fd, _event in events:  # POLLNVAL: closed by ourselves; it would be reported for ever
+            for fd, _event in events:  # POLLNVAL: closed by ourselves; it would be reported forever
                 stdout.unregister(fd)
 
     def _asked_to_stop(self) -> bool:
         return self._fd >= 0 and os.fstat(self._fd).st_size > RECORD_SIZE
 
     def _publish(self) -> None:
-        """Write the record if it says something new; the caller holds the lock."""
+        """Write the record if it has changed; the caller holds the lock."""
         state = (self._label, self._total, self._unit, self._started, self._done)
         if self._fd < 0 or not self._label or state == self._written:
             return
@@ -258,7 +259,7 @@ class Progress:
         data = json.dumps(record, ensure_ascii=False).encode("utf-8")
         try:
             os.pwrite(self._fd, data[: RECORD_SIZE - 1].ljust(RECORD_SIZE - 1) + b"\n", 0)
-        except OSError:  # a full disk: progress is never worth a failure
+        except OSError:  # a full disk: a failure to report progress never fails the work
             self._remove()
 
     def _printable(self, text: str, length: int) -> str:

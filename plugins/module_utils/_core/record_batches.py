@@ -1,7 +1,8 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many records at a time, column by column: what is the same for all of them is decided once, not for each value."""
+"""Many records at a time, as columns: what all values of a column have in common is decided once, not for each
+value."""
 
 from __future__ import annotations
 
@@ -16,17 +17,17 @@ from typing import Any, Optional, TypeVar
 from .errors import SourceError
 from .records import layout_of, written
 
-BATCH = 1000  # records that are looked at in one go
+BATCH = 1000  # records that are examined at once
 Item = TypeVar("Item")
-# The names and the columns of records that have the same fields in the same order.
+# The names and columns of records that have the same fields in the same order.
 Layout = tuple[tuple[str, ...], Sequence[Sequence[Any]]]
 
 
 @contextlib.contextmanager
 def seldom_collected() -> Iterator[None]:
-    """Have the garbage collector look for cycles seldom, and not among what is there already.
+    """Let the garbage collector look for cycles rarely, and not among existing objects.
 
-    Records have none, and are so many that looking for some takes a tenth of the time.
+    Records have no cycles, and are so many that looking for some takes a tenth of the time.
     """
     before = gc.get_threshold()
     gc.freeze()
@@ -39,7 +40,7 @@ def seldom_collected() -> Iterator[None]:
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of so many; the last one may be shorter."""
+    """Lists of the given size; the last one may be shorter."""
     iterator = iter(items)
     while True:
         batch = list(itertools.islice(iterator, size))
@@ -49,7 +50,7 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 class Batch(Sequence[dict[str, Any]]):
-    """Records that have the same fields, kept as columns; each is made when it is asked for."""
+    """Records that have the same fields, stored as columns. Each record is created when it is accessed."""
 
     def __init__(self, names: tuple[str, ...], columns: Sequence[Sequence[Any]]) -> None:
         self.names = names
@@ -67,7 +68,7 @@ class Batch(Sequence[dict[str, Any]]):
         return {name: column[place] for name, column in zip(self.names, self.columns)}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For another process of ours: what holds nothing but JSON's types is marshalled in half of pickle's time."""
+        """For another process of ours: if all values are of JSON types, marshalling takes half the time of pickling."""
         content: Any = (self.names, self.columns)
         try:  # later versions of the format look for equal objects
             return _unmarshalled, (marshal.dumps(content, 2),)
@@ -80,11 +81,12 @@ def _unmarshalled(data: bytes) -> Batch:
 
 
 class CopyLines(Sequence[dict[str, Any]]):
-    """Records that are still text: of each its values, tabs between them, in the order of the names. `\\N` is null.
+    r"""Records that are still text: the values of each record, separated by tabs, in the order of the names. `\N` is
+    null.
 
-    No text among them has a tab, a line end, a backslash or a NUL.
+    No text contains a tab, a line end, a backslash or a NUL.
 
-    :param kinds: by name, of all values: "text", "integer" (of at most 64 bits), or "" where there are none.
+    :param kinds: of all values by name: "text", "integer" (of at most 64 bits), or "" if there are none.
     :param absent: fields that a record lacks where they are null.
     """
 
@@ -115,7 +117,7 @@ class CopyLines(Sequence[dict[str, Any]]):
 
 
 def batch(records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """The same records, as columns where they all have the same fields in the same order."""
+    """The same records, as columns if they all have the same fields in the same order."""
     found = layouts(records)
     return Batch(*found[0]) if len(found) == 1 and found[0][0] else records
 
@@ -126,10 +128,10 @@ def batch_of_rows(
     absent: frozenset[str] = frozenset(),
     marks: Optional[Sequence[Optional[frozenset[str]]]] = None,
 ) -> Sequence[dict[str, Any]]:
-    """The records of a table's rows.
+    """The records of the rows of a table.
 
     :param absent: fields that a record lacks where they are null; all others are null.
-    :param marks: of each row further such fields, or None.
+    :param marks: further such fields for each row, or None.
     """
     columns = list(zip(*rows))
     if marks is None or not any(marks):
@@ -144,7 +146,7 @@ def batch_of_rows(
 
 
 def regrouped(parts: Iterable[Sequence[dict[str, Any]]], size: int, skip: int) -> Iterator[Sequence[dict[str, Any]]]:
-    """The records without the first ones, so many at a time; the last time it may be fewer."""
+    """The records without the first ones, in batches of the given size; the last one may be smaller."""
     kept: list[Sequence[dict[str, Any]]] = []
     count = 0
     for part in parts:
@@ -176,7 +178,7 @@ def _joined(parts: Sequence[Sequence[dict[str, Any]]]) -> Sequence[dict[str, Any
 
 
 def layouts(records: Sequence[Mapping[str, Any]]) -> list[Layout]:
-    """The records by their layouts, in the order of the first of each."""
+    """The records grouped by layout, in the order of the first record of each."""
     if isinstance(records, Batch):
         return [(records.names, records.columns)]
     names = tuple(records[0]) if records else ()
@@ -190,14 +192,14 @@ def layouts(records: Sequence[Mapping[str, Any]]) -> list[Layout]:
         else:
             groups[names] = [record]
     return [
-        # an empty record has no column that would tell how many there are
+        # without columns, the number of empty records would be unknown
         (names, list(zip(*[record.values() for record in group])) if names else [(None,) * len(group)])
         for names, group in groups.items()
     ]
 
 
 def without_nulls(found: list[Layout]) -> list[Layout]:
-    """The same records without the fields that are null."""
+    """The same records without fields that are null."""
     if not any(None in column for _names, columns in found for column in columns):
         return found
     return layouts(
@@ -210,20 +212,20 @@ def without_nulls(found: list[Layout]) -> list[Layout]:
 
 
 def has_key(key: Sequence[str], found: Layout) -> bool:
-    """Have all these records all fields of a key, and no null in them?"""
+    """Whether all of these records have all fields of a key, and none of them is null."""
     names, columns = found
     return all(name in names and None not in columns[names.index(name)] for name in key)
 
 
 def count_of(found: Iterable[Layout]) -> int:
-    """How many records these are."""
+    """The number of records."""
     return sum(len(columns[0]) for _names, columns in found)
 
 
 def digest_sum(found: Iterable[Layout]) -> int:
-    """The sum of the records' digests (`records.record_digest`), not yet modulo anything.
+    """The sum of the digests of the records (`records.record_digest`), not reduced modulo 2^256.
 
-    :raises SourceError: as for `records.canonical`.
+    Raises SourceError when `records.canonical` does.
     """
     try:
         return sum(digest_of(_lines(names, columns)) for names, columns in found)
@@ -232,9 +234,9 @@ def digest_sum(found: Iterable[Layout]) -> int:
 
 
 def keyed_digests(found: Layout, key: Sequence[str]) -> Iterator[tuple[bytes, int]]:
-    """Of each record its key, as the canonical JSON of a list (null for a field that is missing), and its digest.
+    """The key and digest of each record. The key is the canonical JSON of a list (null for a missing field).
 
-    :raises SourceError: as for `records.canonical`.
+    Raises SourceError when `records.canonical` does.
     """
     try:
         yield from zip(keys_of(found, key), _digests(_lines(*found)))
@@ -243,8 +245,8 @@ def keyed_digests(found: Layout, key: Sequence[str]) -> Iterator[tuple[bytes, in
 
 
 def keys_of(found: Layout, key: Sequence[str]) -> Iterator[bytes]:
-    """Of each record its key, as the canonical JSON of a list (null for a field that is missing); without a key, that
-    of the record itself.
+    """The key of each record as the canonical JSON of a list (null for a missing field); without a key, the canonical
+    JSON of the record itself.
     """
     names, columns = found
     if not key:
@@ -254,7 +256,7 @@ def keys_of(found: Layout, key: Sequence[str]) -> Iterator[bytes]:
     nulls = itertools.repeat("null", len(columns[0]))
     fields = [written(given[name]) if name in given else nulls for name in key]
     for texts in zip(*fields):
-        yield ("[%s]" % ",".join(texts)).encode("utf-8", "backslashreplace")
+        yield (f"[{','.join(texts)}]").encode("utf-8", "backslashreplace")
 
 
 def _lines(names: tuple[str, ...], columns: Sequence[Sequence[Any]]) -> Iterator[str]:
@@ -264,13 +266,13 @@ def _lines(names: tuple[str, ...], columns: Sequence[Sequence[Any]]) -> Iterator
     parts: list[Iterable[str]] = []
     for before, name in zip(around, ordered):
         parts += itertools.repeat(before), written(given[name])
-    # the number of records is all that an empty one's column tells
+    # a column of an empty record holds only the number of records
     ends = itertools.repeat(around[-1], len(columns[0]))
     return map("".join, zip(*parts, ends))
 
 
 def digest_of(lines: Iterable[str]) -> int:
-    """The sum of the digests of records whose canonical JSON these are, not yet modulo anything."""
+    """The sum of the digests of records with this canonical JSON, not reduced modulo 2^256."""
     return sum(_digests(lines))
 
 

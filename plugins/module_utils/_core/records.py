@@ -38,65 +38,65 @@ _MODULUS = 2**256
 
 
 def canonical(value: Any) -> bytes:
-    """The value's canonical JSON.
+    """The canonical JSON of the value.
 
-    :raises SourceError: something in it is not of the model, or it is nested too deeply.
+    Raises SourceError when part of it does not belong to the model, or it is nested too deeply.
     """
     try:
-        # the only characters that UTF-8 can't encode are surrogates; theirs are the escapes of JSON
+        # surrogates are the only characters that UTF-8 can't encode; they are written as JSON escapes
         return _WRITERS[type(value)](value).encode("utf-8", "backslashreplace")
     except RecursionError:
         raise SourceError("The record is nested too deeply to be compared.") from None
 
 
 def record_digest(record: Mapping[str, Any]) -> int:
-    """SHA-256 of the record's canonical JSON, as a number.
+    """SHA-256 of the canonical JSON of the record, as a number.
 
-    :raises SourceError: as for `canonical`.
+    Raises SourceError when `canonical` does.
     """
     return int.from_bytes(hashlib.sha256(canonical(record)).digest(), "big")
 
 
 class CollectionDigest:
-    """The digest of a set of records: the sum of theirs modulo 2^256, whatever their order."""
+    """The digest of a set of records: the sum of their digests modulo 2^256, independent of their order."""
 
     def __init__(self) -> None:
         self.count = 0
         self._sum = 0
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """:raises SourceError: as for `canonical`; the record is then not counted."""
+        """Add a record. Raises SourceError when `canonical` does; the record is then not counted."""
         self._sum += record_digest(record)
         self.count += 1
 
     def hexdigest(self) -> str:
         """64 hex digits."""
-        return "%064x" % (self._sum % _MODULUS)
+        return f"{self._sum % _MODULUS:064x}"
 
 
 class _Writers(dict[type, Callable[[Any], str]]):
-    """How a value of each type is written; subclasses are written as what they are derived from."""
+    """The function that writes a value, by type. Subclasses are written like their base class."""
 
     def __missing__(self, kind: type) -> Callable[[Any], str]:
         for base, write in _BASES:
             if issubclass(kind, base):
                 self[kind] = write
                 return write
-        raise SourceError("A record can't hold a value of type %s." % kind.__name__)
+        raise SourceError(f"A record can't hold a value of type {kind.__name__}.")
 
 
 _WRITERS = _Writers()
 
 
 def layout_of(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names in the order of canonical JSON, and what a mapping of them has before each value and at its end."""
+    """The names in the order of canonical JSON, and the text of a mapping before each value and at its end."""
     return _known_layout(names) if len(names) <= _FEW else _layout(names)
 
 
 def written(column: Sequence[Any]) -> Iterable[str]:
     """Each value of a column in canonical JSON.
 
-    :raises SourceError: as for `canonical`.
+    Raises SourceError when `canonical` does.
     """
     kinds = set(map(type, column))
     if len(kinds) > 1:
@@ -116,7 +116,7 @@ def _floats(column: Sequence[float]) -> Iterable[str]:
 
 
 def _list(value: Iterable[Any]) -> str:
-    return "[%s]" % ",".join([_WRITERS[type(item)](item) for item in value])
+    return f"[{','.join([_WRITERS[type(item)](item) for item in value])}]"
 
 
 def _mapping(value: Mapping[Any, Any]) -> str:
@@ -128,15 +128,15 @@ def _mapping(value: Mapping[Any, Any]) -> str:
 def _layout(keys: tuple[Any, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for key in keys:
         if not isinstance(key, str):
-            raise SourceError("The keys of a mapping in a record are text, not %s." % type(key).__name__)
+            raise SourceError(f"The keys of a mapping in a record are text, not {type(key).__name__}.")
     ordered = tuple(sorted(keys))
     if not ordered:
         return (), ("{}",)
     quoted = [_quote("$" + key if key.startswith("$") else key) for key in ordered]
-    return ordered, ("{%s:" % quoted[0], *[",%s:" % name for name in quoted[1:]], "}")
+    return ordered, (f"{{{quoted[0]}:", *[f",{name}:" for name in quoted[1:]], "}")
 
 
-# The records of a collection mostly have the same fields: sorting and quoting them once makes it twice as fast.
+# The records of a collection mostly have the same fields: sorting and quoting them once halves the time.
 _known_layout = functools.lru_cache(maxsize=256)(_layout)
 
 
@@ -168,7 +168,7 @@ def _decimal(value: Decimal) -> str:
     mantissa, _e, exponent = format(value, "e").partition("e")
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
-    return "%se%s" % (mantissa, exponent)
+    return f"{mantissa}e{exponent}"
 
 
 def _bytes(value: bytes) -> str:
@@ -179,11 +179,11 @@ def _datetime(value: datetime) -> str:
     try:
         return _tag("time", format_time(value) if value.utcoffset() is not None else value.isoformat())
     except OverflowError:
-        raise SourceError("The time %s is outside the years 1 to 9999 in UTC." % value) from None
+        raise SourceError(f"The time {value} is outside the years 1 to 9999 in UTC.") from None
 
 
 def _tag(name: str, text: str) -> str:
-    return '{"$%s":"%s"}' % (name, text)
+    return f'{{"${name}":"{text}"}}'
 
 
 # The order matters: a bool is an int, a datetime is a date.

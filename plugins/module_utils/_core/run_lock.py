@@ -1,11 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run at a time in a directory, by a lock that nobody else can take.
+"""One run at a time in a directory, by a lock that no other user can hold.
 
-Whoever can read a file or a directory can lock it for as long as they like. Therefore the lock of a directory is a
-file in a private directory of the user who runs the task, not the directory itself. Runs of different users do not
-exclude each other.
+Any user with permission to read a file or a directory can lock it for as long as they like. Therefore the lock of a
+directory is a file in a private directory of the user who runs the task, not the directory itself. Runs of different
+users do not exclude each other.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ _NAME = "day2-ops"
 
 
 class RunLock:
-    """The lock of the directory with this device and inode. It ends with the process, whatever ends that.
+    """The lock of the directory with this device and inode. It ends with the process, even if killed.
 
     :param path: of the directory, for messages.
     """
 
     def __init__(self, path: str, device: int, inode: int) -> None:
         self._path = path
-        self._name = "%x-%x.lock" % (device, inode)
+        self._name = f"{device:x}-{inode:x}.lock"
         self._file = ""
         self._fd = -1
 
     def take(self, timeout: float) -> None:
         """Wait for the lock, at most `timeout` seconds.
 
-        Raises LockTimeout when another run holds it, TargetError when there is no private directory for it.
+        Raises LockTimeout when another run holds it, TargetError when the private directory for it can't be created.
         """
         end = time.monotonic() + timeout
         while True:
@@ -51,13 +51,13 @@ class RunLock:
                 return
             if time.monotonic() >= end:
                 raise LockTimeout(
-                    f"Another run works in {self._path}{holder}.",
-                    "Wait for it to end, or give it longer (lock_timeout).",
+                    f"Another run is working in {self._path}{holder}.",
+                    "Wait for it to end, or increase lock_timeout.",
                 )
             time.sleep(0.05)
 
     def release(self) -> None:
-        """May be called twice, and without `take`."""
+        """Release the lock; no effect if it is not held."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             with contextlib.suppress(OSError), _as_user_of_the_task():
@@ -65,7 +65,7 @@ class RunLock:
             os.close(fd)
 
     def _try(self) -> tuple[int, str]:
-        """The locked descriptor, or -1 and who holds it."""
+        """The locked descriptor, or -1 and the holder."""
         self._file = os.path.join(private_directory(), self._name)
         while True:
             try:
@@ -74,9 +74,9 @@ class RunLock:
                 raise from_os_error(exc, TargetError, "Can't lock the directory by", self._file) from exc
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # whoever had it may have removed this file after we opened it
+                # the previous holder may have removed this file after we opened it
                 if os.path.samestat(os.fstat(fd), os.stat(self._file, follow_symlinks=False)):
-                    with contextlib.suppress(OSError):  # only for the message
+                    with contextlib.suppress(OSError):  # for the message only
                         os.ftruncate(fd, 0)
                         os.pwrite(fd, b"%d" % os.getpid(), 0)
                     locked, fd = fd, -1
@@ -92,17 +92,18 @@ class RunLock:
 
 
 def private_directory(candidates: Optional[Sequence[str]] = None) -> str:
-    """A directory that only the effective user can open, made where it is missing.
+    """A directory that only the effective user can open; it is created if it does not exist.
 
-    :param candidates: where to look, instead of the system's usual places.
-    :raises TargetError: there is none and none can be made.
+    Raises TargetError when none exists and none can be created.
+
+    :param candidates: where to look, instead of the usual places of the system.
     """
     for path in _candidates() if candidates is None else candidates:
         if _is_private(path):
             return path
         with contextlib.suppress(OSError):
             parent = os.stat(os.path.dirname(path))
-            # in a directory where others could rename it, it would not stay ours
+            # in a directory where others can rename it, it could be replaced
             if parent.st_mode & stat.S_ISVTX or (
                 parent.st_uid in (0, os.geteuid()) and not parent.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
             ):
@@ -110,8 +111,8 @@ def private_directory(candidates: Optional[Sequence[str]] = None) -> str:
         if _is_private(path):
             return path
     raise TargetError(
-        f"There is no private directory for locks of user {os.geteuid()}.",
-        "Create a directory %s with mode 0700 that belongs to this user." % _candidates()[0],
+        f"User {os.geteuid()} has no private directory for locks.",
+        f"Create a directory {_candidates()[0]} with mode 0700 that belongs to this user.",
     )
 
 
@@ -134,7 +135,7 @@ def _is_private(path: str) -> bool:
 
 @contextlib.contextmanager
 def _as_user_of_the_task() -> Iterator[None]:
-    """Also where the process works as another user for a while (run_as): the lock is that of the run's user."""
+    """With `run_as`, the process temporarily works as another user: the lock is that of the user of the run."""
     effective, real = os.geteuid(), os.getuid()
     if effective != real:
         with contextlib.suppress(PermissionError):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Room for what does not fit in memory and nobody else may see."""
+"""Temporary space for data that does not fit in memory and that no other user may see."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .files import os_errors
 
 @contextlib.contextmanager
 def scratch_directory() -> Iterator[str]:
-    """A private directory on a disk (/tmp is memory on many hosts); it goes with the block.
+    """A private directory on a disk (/tmp is in memory on many hosts); it is removed with the block.
 
-    :raises TargetError: it can't be made; Day2Error: it can't be removed.
+    Raises TargetError when it can't be created, another Day2Error when it can't be removed.
     """
     base = os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir())  # noqa: S108
     with os_errors(TargetError, "Can't make a scratch directory in", base):
@@ -28,20 +28,20 @@ def scratch_directory() -> Iterator[str]:
     try:
         yield path
     except BaseException:
-        shutil.rmtree(path, ignore_errors=True)  # what went wrong before is what has to be told
+        shutil.rmtree(path, ignore_errors=True)  # the earlier error is the one to report
         raise
     try:
         shutil.rmtree(path)
     except OSError as exc:
         raise Day2Error(
-            "Can't remove the scratch directory %s: %s." % (path, exc.strerror),
+            f"Can't remove the scratch directory {path}: {exc.strerror}.",
             "Remove it, as it may hold a copy of the data. All else was done.",
         ) from exc
 
 
 @contextlib.contextmanager
 def scratch_database(directory: str) -> Iterator[sqlite3.Connection]:
-    """A database for what may not fit in memory."""
+    """A database for data that may not fit in memory."""
     path = os.path.join(directory, "keys.db")
     try:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -49,7 +49,7 @@ def scratch_database(directory: str) -> Iterator[sqlite3.Connection]:
                 connection.execute(statement)
             yield connection
     except sqlite3.Error as exc:
-        raise NoSpace("The scratch file %s can't be kept: %s." % (path, exc), "Set TMPDIR to another disk.") from exc
+        raise NoSpace(f"The scratch file {path} can't be kept: {exc}.", "Set TMPDIR to another disk.") from exc
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)

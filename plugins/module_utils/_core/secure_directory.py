@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A directory that somebody else may write, worked in without letting them choose what is changed.
+"""Works in a directory that other users can write to, without letting them choose what is changed.
 
-It is opened once, component by component, and from then on named by its descriptor: whatever is moved or linked
-meanwhile, entries are those of this directory. No link is followed in it, and nothing is overwritten.
+The directory is opened once, component by component, and then identified by its descriptor: whatever is moved or linked
+meanwhile, entries are those of this directory. No link in it is followed, and nothing is overwritten.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .run_lock import RunLock
 
 _RENAME_NOREPLACE = 1
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Attributes of ours that are about this very file, and not about its content.
+# Our attributes that describe this very file, not its content.
 _OF_THE_FILE = ("user.day2.filled",)
 _O_PATH = getattr(os, "O_PATH", 0o10000000)
 
@@ -34,10 +34,10 @@ _O_PATH = getattr(os, "O_PATH", 0o10000000)
 class SecureDirectory:
     """An open directory; a context manager.
 
-    Its methods raise OSError, so that callers can tell cases apart; `errors` turns those into the family.
+    Its methods raise OSError, so that callers can distinguish cases; `errors` turns those into Day2Error.
 
-    :param path: of the directory. Links are followed only in directories that nobody else can write.
-    :param kind: what `errors`, and opening, raise.
+    :param path: of the directory. Links are followed only in directories that no other user can write to.
+    :param kind: the error that opening and `errors` raise.
     """
 
     def __init__(self, path: str, kind: type[Day2Error] = TargetError) -> None:
@@ -49,11 +49,11 @@ class SecureDirectory:
         self.look()
 
     def look(self) -> None:
-        """Look at what the directory is like."""
+        """Read the attributes of the directory."""
         info = os.fstat(self.fd)
         self.device = info.st_dev
         self.owner = info.st_uid
-        # May somebody beside root and ourselves put entries into it? May everybody?
+        # Can users other than root and ourselves create entries in it? Can everybody?
         self.others_write = _others_can_write(info)
         self.all_write = bool(info.st_mode & stat.S_IWOTH)
 
@@ -66,7 +66,7 @@ class SecureDirectory:
         self.close()
 
     def close(self) -> None:
-        """May be called twice."""
+        """Close the descriptor. May be called twice."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
@@ -74,12 +74,12 @@ class SecureDirectory:
             self._lock.release()
 
     def of(self, name: str) -> str:
-        """The path of an entry, for people."""
+        """The path of an entry, for messages."""
         return os.path.join(self.path, name)
 
     @contextlib.contextmanager
     def errors(self, doing: str, name: str) -> Iterator[None]:
-        """Turn an OSError into the family's words: "<doing> <path>: <what the system says>"."""
+        """Turn an OSError into a Day2Error: "<doing> <path>: <message of the system>"."""
         try:
             yield
         except OSError as exc:
@@ -90,11 +90,11 @@ class SecureDirectory:
         return sorted(os.listdir(self.fd))
 
     def stat(self, name: str) -> os.stat_result:
-        """Of the entry itself: never of what a link points to."""
+        """The attributes of the entry itself, not of the target of a link."""
         return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
 
     def exists(self, name: str) -> bool:
-        """Is there any entry of that name?"""
+        """Whether an entry of that name exists."""
         try:
             self.stat(name)
         except FileNotFoundError:
@@ -102,17 +102,19 @@ class SecureDirectory:
         return True
 
     def open_file(self, name: str, flags: int = os.O_RDONLY) -> int:
-        """Open a regular file; never through a link, never waiting on a FIFO. Returns the descriptor.
+        """Open a regular file without following a link or waiting for a FIFO. Returns the descriptor.
 
-        :raises Day2Error: of the directory's kind, when it is a link or no regular file, or (in a directory that
-            others write) when it has several names: one of them may be a file that only looks like it belongs here.
-        :raises OSError: all else.
+        Raises a Day2Error of the directory's kind when it is a link or not a regular file, or has several names in a
+        directory that others can write to (it may only look as if it belonged there), and OSError when it can't be
+        opened.
         """
         try:
             fd = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self.fd)
         except OSError as exc:
             if exc.errno == errno.ELOOP:
-                raise self._kind(f"{self.of(name)} is a symbolic link: not followed.", "Name the file itself.") from exc
+                raise self._kind(
+                    f"{self.of(name)} is a symbolic link and was not followed.", "Give the path of the file itself."
+                ) from exc
             raise
         try:
             self.check_regular(name, os.fstat(fd))
@@ -122,20 +124,20 @@ class SecureDirectory:
         return fd
 
     def check_regular(self, name: str, info: os.stat_result) -> None:
-        """Raise the directory's kind of error when the entry may not be worked on; see `open_file`."""
+        """Raise the error of the directory when the entry is not to be worked on, for the reasons given at
+        `open_file`."""
         if stat.S_ISLNK(info.st_mode):
             raise self._kind(f"{self.of(name)} is a symbolic link: not followed.", "Name the file itself.")
         if not stat.S_ISREG(info.st_mode):
             raise self._kind(f"{self.of(name)} is {kind_of(info)}, not a regular file.")
         if self.others_write and info.st_nlink > 1:
             raise self._kind(
-                "%s has %d names, and other users can write its directory: not touched."
-                % (self.of(name), info.st_nlink),
+                f"{self.of(name)} has {info.st_nlink} names, and other users can write its directory: not touched.",
                 "Remove the other hard links, or take the write permission of the directory away.",
             )
 
     def check_writable(self) -> None:
-        """Raise the directory's kind of error when we can't put entries into it, or take some out."""
+        """Raise the error of the directory when entries can't be created in it, or removed from it."""
         with self.errors("Can't write to", ""):
             if os.fstatvfs(self.fd).f_flag & os.ST_RDONLY:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -147,16 +149,14 @@ class SecureDirectory:
     def check_movable(
         self, name: str, if_mounted: str = "Use method=in_place, or mount its directory instead."
     ) -> None:
-        """Raise the directory's kind of error when the system would not let us rename or remove an entry of it.
+        """Raise the error of the directory when the system would not let us rename or remove an entry of it.
 
-        Whether the directory itself can be written is left to `check_writable`.
+        Whether the directory itself is writable is checked by `check_writable`.
 
         :param if_mounted: the hint for an entry that is a mount point.
         """
         if self.check_changeable(name, "renamed or removed") & MOUNT_POINT:
-            raise self._kind(
-                f"{self.of(name)} is a mount point of its own: it can't be renamed or removed.", if_mounted
-            )
+            raise self._kind(f"{self.of(name)} is a mount point: it can't be renamed or removed.", if_mounted)
         info = os.fstat(self.fd)
         if info.st_mode & stat.S_ISVTX and os.geteuid() not in (0, info.st_uid, self.stat(name).st_uid):
             raise self._kind(
@@ -165,10 +165,9 @@ class SecureDirectory:
             )
 
     def check_changeable(self, name: str, what: str) -> int:
-        """Raise the directory's kind of error when an attribute of an entry forbids it to be changed.
+        """Raise the error of the directory when an attribute of an entry forbids changes. Returns the attributes.
 
-        :param what: what the file then can't be, for the message.
-        :returns: the attributes.
+        :param what: what can't be done with the file, for the message.
         """
         marks = attributes(self.fd, name)
         if marks & (IMMUTABLE | APPEND_ONLY):
@@ -179,12 +178,12 @@ class SecureDirectory:
         return marks
 
     def create(self, name: str, mode: int = 0o600) -> int:
-        """Make a new file. Returns a descriptor to read and write it; FileExistsError for any entry of that name."""
+        """Create a file. Returns a descriptor to read and write it; raises FileExistsError when the name is taken."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         return os.open(name, flags, mode, dir_fd=self.fd)
 
     def rename(self, old: str, new: str, to: Optional[SecureDirectory] = None) -> None:
-        """Give an entry another name, here or in another directory; FileExistsError when that is taken."""
+        """Rename an entry, also to another directory; raises FileExistsError when the name is taken."""
         target = to or self
         renameat2 = _renameat2()
         if renameat2(self.fd, os.fsencode(old), target.fd, os.fsencode(new), _RENAME_NOREPLACE) == 0:
@@ -192,18 +191,18 @@ class SecureDirectory:
         code = ctypes.get_errno()
         if code not in (errno.EINVAL, errno.ENOSYS):
             raise OSError(code, os.strerror(code), target.of(new) if code == errno.EEXIST else self.of(old))
-        # A file system (NFS, some FUSE) without the flag: a second name is as safe, where there are hard links.
+        # A file system (NFS, some FUSE) without the flag: a second name is as safe, where hard links are supported.
         os.link(old, new, src_dir_fd=self.fd, dst_dir_fd=target.fd, follow_symlinks=False)
         os.unlink(old, dir_fd=self.fd)
 
     def unlink(self, name: str, only: Optional[os.stat_result] = None) -> None:
-        """Remove an entry that is no directory; it may be gone.
+        """Remove an entry that is not a directory; no error if it does not exist.
 
-        :param only: leave it, and raise FileExistsError, when it is not this file any more.
+        :param only: raise FileExistsError, and leave the entry, if it is another file.
         """
         try:
             if only is not None and not os.path.samestat(self.stat(name), only):
-                raise FileExistsError(errno.EEXIST, "somebody put another file in its place", self.of(name))
+                raise FileExistsError(errno.EEXIST, "it has been replaced with another file", self.of(name))
             os.unlink(name, dir_fd=self.fd)
         except FileNotFoundError:
             return
@@ -220,10 +219,11 @@ class SecureDirectory:
             raise OSError(code, os.strerror(code), self.path)
 
     def lock(self, timeout: float) -> None:
-        """Keep other runs of this user out of the directory until it is closed (a kill releases it, too).
+        """Lock out other runs of this user until the directory is closed (a kill releases the lock, too).
+
+        Raises LockTimeout when another run works in it, TargetError when the lock file can't be created.
 
         :param timeout: seconds to wait.
-        :raises LockTimeout: another run works there; TargetError: there is nowhere to keep the lock.
         """
         info = os.fstat(self.fd)
         lock = RunLock(self.path, info.st_dev, info.st_ino)
@@ -232,10 +232,11 @@ class SecureDirectory:
 
 
 def copy_attributes(source: int, target: int, info: os.stat_result) -> list[str]:
-    """Give an open file the owner, permissions, ACL and other attributes, and at last the times of another.
+    """Give an open file the owner, permissions, ACL, other attributes and finally the times of another file.
+
+    Returns the names of what could not be copied ("owner", "user.comment"), for a note: the content is what counts.
 
     :param info: of the source.
-    :returns: what could not be kept, by name ("owner", "user.comment"), for a note: the content is what counts.
     """
     lost = []
     if (info.st_uid, info.st_gid) != _owner(target):
@@ -243,13 +244,13 @@ def copy_attributes(source: int, target: int, info: os.stat_result) -> list[str]
             os.fchown(target, info.st_uid, info.st_gid)
         except PermissionError:
             lost.append("owner")
-            with contextlib.suppress(OSError):  # the group alone, when that is one of ours
+            with contextlib.suppress(OSError):  # only the group, if we are a member of it
                 os.fchown(target, -1, info.st_gid)
-    # After the owner, which takes bits away. Never set-user-ID: a log needs none.
+    # After the owner, which clears bits. Never set-user-ID: a log does not need it.
     os.fchmod(target, stat.S_IMODE(info.st_mode) & 0o777)
     try:
         names = os.listxattr(source)
-    except OSError:  # the file system has none
+    except OSError:  # the file system does not support them
         names = []
     for name in names:
         if name in _OF_THE_FILE:
@@ -307,8 +308,9 @@ def _open_directory(path: str, kind: type[Day2Error]) -> int:
                 raise kind(f"{path}: too many symbolic links.")
             if _others_can_write(os.fstat(here)):
                 raise kind(
-                    f"{path}: {part} is a symbolic link in a directory that other users can write: not followed.",
-                    "Name the real path, or take the write permission away.",
+                    f"{path}: {part} is a symbolic link in a directory that other users can write to, and was "
+                    "not followed.",
+                    "Give the real path, or remove the write permission.",
                 )
             target = os.readlink(part, dir_fd=here)
             if target.startswith(os.sep):

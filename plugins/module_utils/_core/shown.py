@@ -17,15 +17,15 @@ _BYTES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
 
 
 def shown(value: Any) -> Any:
-    """The value with such bytes escaped in every string that it holds, keys included; the same object if it has none.
+    """The value with such bytes escaped in every string, including keys; the same object if there are none.
 
-    :param value: of JSON's types; tuples count as lists.
+    :param value: of JSON types; tuples count as lists.
     """
     return _escaped(value) if _needs_escape(value) else value
 
 
 def shown_text(text: str) -> str:
-    r"""A text with such bytes escaped. (A half surrogate pair, which JSON may hold, becomes \uNNNN.)"""
+    r"""A text with such bytes escaped. (A lone surrogate, which JSON may contain, becomes \uNNNN.)"""
     return text.translate(_BYTES).encode("utf-8", "backslashreplace").decode("utf-8") if _is_bad(text) else text
 
 

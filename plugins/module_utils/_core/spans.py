@@ -18,16 +18,16 @@ _EARLIEST = datetime.min.replace(tzinfo=timezone.utc)
 
 
 class Span(NamedTuple):
-    """So many calendar months and seconds."""
+    """A number of calendar months and seconds."""
 
     months: int
     seconds: int
     text: str
 
     def before(self, moment: datetime) -> datetime:
-        """The moment that lies this span before another.
+        """The time that lies this span before another.
 
-        A day that the month lacks is counted on into the next one, as restic does: a month before 31 March is 3 March.
+        A day that the month lacks is continued in the next month, as in restic: a month before 31 March is 3 March.
         """
         years, month = divmod(moment.year * 12 + moment.month - 1 - self.months, 12)
         if years < 1:
@@ -43,11 +43,11 @@ class Span(NamedTuple):
 
 
 def parse_span(value: object) -> Span:
-    """A span from "30d", "1y6mo" or "36h"; its units are y, mo, w, d, h, min and s, largest first.
+    """A span from "30d", "1y6mo" or "36h"; the units are y, mo, w, d, h, min and s, largest first.
 
-    `m` is taken for restic's month where it can't mean minutes, because days, weeks or hours follow: "1y5m7d".
+    `m` means months, as in restic, if days, weeks or hours follow: "1y5m7d".
 
-    :raises InvalidRequest: no such span, or `m` could be months or minutes.
+    Raises InvalidRequest when the text is not a span, or `m` could be months or minutes.
     """
     text = str(value).strip()
     months = seconds = at = 0
@@ -76,11 +76,11 @@ def _meant(parts: list[tuple[int, str]], place: int, text: str) -> str:
     following: Optional[str] = parts[place + 1][1] if place + 1 < len(parts) else None
     if following not in ("w", "d", "h"):
         number = parts[place][0]
-        raise InvalidRequest(f"In {text!r} m could be months or minutes.", f"Write {number}mo or {number}min.")
+        raise InvalidRequest(f"In {text!r}, m could mean months or minutes.", f"Write {number}mo or {number}min.")
     return "mo"
 
 
 def _no_span(value: object) -> InvalidRequest:
     return InvalidRequest(
-        f"{value!r} is not a span of time.", "Write for example 36h, 30d, 6mo or 1y6mo, largest first."
+        f"{value!r} is not a span of time.", "Write for example 36h, 30d, 6mo or 1y6mo, with the largest unit first."
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files with holes: a file may claim 8 TiB and take 4 KiB, so only its data is read, copied and compared.
+"""Files with holes: a file may have a size of 8 TiB and take 4 KiB, so only its data is read, copied and compared.
 
 The functions move the position of the descriptors that they are given.
 """
@@ -14,34 +14,34 @@ from collections.abc import Iterator
 
 from .compression.base import BLOCK
 
-_HOLES = 64 << 30  # a file with more bytes of holes, and hardly any data, is not read from end to end
-_SECTOR = 512  # the unit of st_blocks, whatever the file system's own
+_HOLES = 64 << 30  # a file with more bytes of holes, and hardly any data, is not read in full
+_SECTOR = 512  # the unit of st_blocks on all file systems
 
 
 def allocated(info: os.stat_result) -> int:
-    """Bytes that a file takes on the disk, at most its size: what removing it frees."""
+    """Bytes that a file takes on disk, at most its size: the space that removing it frees."""
     return min(info.st_size, info.st_blocks * _SECTOR)
 
 
 def has_holes(info: os.stat_result) -> bool:
-    """May there be holes in this file? (A file that its file system compresses looks like one.)"""
+    """Whether this file may have holes. (A file that its file system compresses looks like one.)"""
     return allocated(info) < info.st_size
 
 
 def is_hollow(info: os.stat_result) -> bool:
-    """Is a file nothing but holes, for practical purposes? Reading 8 TiB of them takes hours."""
+    """Whether a file consists, for practical purposes, of holes. Reading 8 TiB of them takes hours."""
     return info.st_size - allocated(info) > max(_HOLES, 16 * allocated(info))
 
 
 def data_ranges(fd: int, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Where there is data between two offsets; all of it where the file system can't tell."""
+    """Ranges of data between two offsets; everything if the file system can't report holes."""
     at = start
     while at < end:
         try:
             first = os.lseek(fd, at, os.SEEK_DATA)
             last = os.lseek(fd, first, os.SEEK_HOLE)
         except OSError as exc:
-            if exc.errno == errno.ENXIO:  # nothing but a hole up to the end
+            if exc.errno == errno.ENXIO:  # only a hole up to the end
                 return
             yield at, end
             return
@@ -52,9 +52,8 @@ def data_ranges(fd: int, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def same_content(one: int, other: int, start: int, end: int, other_start: int = 0) -> bool:
-    """Is `one` from `start` to `end` the same as `other` from `other_start`? A hole equals zeros.
-
-    :returns: False also when either of them ends before.
+    """Whether `one` from `start` to `end` equals `other` from `other_start`; False also if either of them ends before.
+    A hole equals zeros.
     """
     shift = other_start - start
     if os.fstat(one).st_size < end or os.fstat(other).st_size < end + shift:
@@ -62,7 +61,7 @@ def same_content(one: int, other: int, start: int, end: int, other_start: int = 
     for first, last in data_ranges(one, start, end):
         if not _equal(one, other, first, last, shift):
             return False
-    # where only the other has data, it has to be zeros
+    # data that the other lacks must be zeros
     return all(
         _equal(one, other, first - shift, last - shift, shift)
         for first, last in data_ranges(other, start + shift, end + shift)

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Values of the record model as JSON text and back, exactly.
 
-What JSON lacks is a mapping with one key, as in canonical JSON: {"$bytes": …}, {"$time": …}, {"$number": …}. A real
-mapping that looks like one gets one more "$"; all others are left as they are.
+A value that JSON lacks is a mapping with one key, as in canonical JSON: {"$bytes": …}, {"$time": …}, {"$number": …}. A
+real mapping that looks like one gets another "$"; all other mappings are unchanged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NUMBERS = {"NaN": Decimal("NaN"), "Infinity": Decimal("Infinity"), "-Infinity":
 
 
 class _Unusual(Exception):
-    """Something that the fast encoder can't write."""
+    """A value that the fast encoder can't write."""
 
 
 def _unusual(value: Any) -> Any:
@@ -39,7 +39,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", "
 def encode(value: Any) -> str:
     """JSON text of a value. A lone surrogate is written as its escape.
 
-    :raises SourceError: it is not of the model, or nested too deeply.
+    Raises SourceError when the value does not belong to the model, or is nested too deeply.
     """
     try:
         text = _encode(value)
@@ -56,15 +56,15 @@ def _write(value: Any) -> str:
     if isinstance(value, dict):
         if len(value) == 1 and _TAG.fullmatch(next(iter(value))):
             value = {"$" + key: member for key, member in value.items()}
-        return "{%s}" % ", ".join("%s: %s" % (_encode(key), _write(member)) for key, member in value.items())
+        return "{{{}}}".format(", ".join(f"{_encode(key)}: {_write(member)}" for key, member in value.items()))
     if isinstance(value, (list, tuple)):
-        return "[%s]" % ", ".join(map(_write, value))
+        return f"[{', '.join(map(_write, value))}]"
     return _encode(value) if isinstance(value, str) else canonical(value).decode()
 
 
 def may_be_tagged(text: str) -> bool:
-    """Can a tag be in this JSON text?"""
-    # one character is found many times as fast as two
+    """Whether this JSON text may contain a tag."""
+    # searching for one character is many times as fast as for two
     return ("$" in text and '"$' in text) or ("\\" in text and "\\u0024" in text)
 
 
@@ -84,15 +84,15 @@ def untag(value: Any) -> Any:
 
 
 def _tagged(key: str, text: Any, literal: Any) -> Any:
-    """A tag counts only if it is exactly what is written for its value; all else is a mapping of somebody's own.
+    """A tag counts only if it is exactly the text that is written for its value; anything else is an ordinary mapping.
 
-    So no nanoseconds are cut, and no mapping that only looks like a tag is an error.
+    So nanoseconds are not truncated, and a mapping that only looks like a tag is not an error.
     """
     if not isinstance(text, str):
         return literal
     try:
         value = _value_of(key, text)
-        return value if canonical(value).decode() == '{"%s":"%s"}' % (key, text) else literal
+        return value if canonical(value).decode() == f'{{"{key}":"{text}"}}' else literal
     except (KeyError, ValueError, binascii.Error, Day2Error):
         return literal
 
@@ -108,14 +108,14 @@ def _value_of(key: str, text: str) -> Any:
 
 
 def integer(text: str) -> Union[int, Decimal]:
-    """Python refuses to convert more than 4300 digits."""
+    """Convert an integer of any length: Python refuses more than 4300 digits."""
     return int(text) if len(text) <= 4300 else Decimal(text)
 
 
 def real(text: str) -> Union[float, Decimal]:
-    """A float, or a Decimal where a float would round."""
+    """A float, or a Decimal if a float would round."""
     value = float(text)
-    # 15 digits are safe in a float, whatever they are; an exponent may be out of its range
+    # 15 digits fit in any float, but its exponent may be out of range
     if len(text) <= 16 and "e" not in text and "E" not in text:
         return value
     exact = Decimal(text)
@@ -126,7 +126,9 @@ _decoder = json.JSONDecoder(parse_int=integer, parse_float=real)
 
 
 def decode(text: Union[str, bytes]) -> Any:
-    """The value that `encode` has written. Raises ValueError; SourceError when it is nested too deeply."""
+    """The value that `encode` has written. Raises ValueError when it is not JSON, SourceError when it is nested too
+    deeply.
+    """
     if isinstance(text, bytes):
         text = text.decode()
     try:

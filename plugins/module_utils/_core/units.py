@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sizes, durations and times as people write them, and back."""
+"""Sizes, durations and times as people write them: parsing and formatting."""
 
 from __future__ import annotations
 
@@ -33,37 +33,37 @@ _TIME = re.compile(
 def parse_size(value: Union[str, int]) -> int:
     """Bytes, from "100M", "1.5 GiB", "512" or a number.
 
-    K, KB and KiB are all 1024 bytes, as in Ansible's own filters; so are M, G, T, P and E by powers. Upper or lower
-    case; a fraction of a byte is dropped.
+    K, KB and KiB all mean 1024 bytes, as in Ansible's own filters; M, G, T, P and E are its powers. Case does not
+    matter; a fraction of a byte is dropped.
 
-    :raises InvalidRequest: not a size, negative, or 8 EiB and more.
+    Raises InvalidRequest when the value is not a size, is negative, or is 8 EiB or more.
     """
     match = _SIZE.fullmatch(str(value).strip())
     if match is None:
-        raise InvalidRequest("%r is not a size." % (value,), "Write a number of bytes, or for example 100M or 1.5G.")
+        raise InvalidRequest(f"{value!r} is not a size.", "Write a number of bytes, or for example 100M or 1.5G.")
     power = _POWERS.index(match[2].upper()) + 1 if match[2] else 0
     size = int(Decimal(match[1]) * 1024**power)
     if size > _LARGEST_SIZE:
-        raise InvalidRequest("The size %r is too large." % (value,), "Write for example 100M or 1.5G.")
+        raise InvalidRequest(f"The size {value!r} is too large.", "Write for example 100M or 1.5G.")
     return size
 
 
 def format_size(size: int) -> str:
-    """A size to read: "512 B", "1.5 MiB"."""
+    """A size for people: "512 B", "1.5 MiB"."""
     amount, prefix = float(size), ""
     for larger in _POWERS:
         if amount < 1023.95:
             break
         amount, prefix = amount / 1024, larger
-    return "%.1f %siB" % (amount, prefix) if prefix else "%d B" % size
+    return f"{amount:.1f} {prefix}iB" if prefix else f"{size} B"
 
 
 def parse_duration(value: Union[str, float]) -> float:
     """Seconds, from "1h", "1h30m", "500ms", "2d", "90" or a number.
 
-    Units are ms, s, m or min, h, d, w, mo (30 days) and y (365 days), largest first.
+    The units are ms, s, m or min, h, d, w, mo (30 days) and y (365 days), largest first.
 
-    :raises InvalidRequest: not a duration, negative, or more than 1000y.
+    Raises InvalidRequest when the value is not a duration, is negative, or is more than 1000y.
     """
     text = str(value).strip()
     seconds, at, smallest = 0.0, 0, math.inf
@@ -78,37 +78,37 @@ def parse_duration(value: Union[str, float]) -> float:
         at = match.end()
     if not text or at < len(text):
         raise InvalidRequest(
-            "%r is not a duration." % (value,), "Write a number of seconds, or for example 500ms, 90s, 1h30m or 30d."
+            f"{value!r} is not a duration.", "Write a number of seconds, or for example 500ms, 90s, 1h30m or 30d."
         )
     if seconds > _LONGEST_DURATION:
-        raise InvalidRequest("The duration %r is longer than 1000y." % (value,), "Write for example 1h30m or 30d.")
+        raise InvalidRequest(f"The duration {value!r} is longer than 1000y.", "Write for example 1h30m or 30d.")
     return seconds
 
 
 def format_duration(seconds: float) -> str:
-    """A duration to read, in at most two units: "250ms", "1.2s", "45s", "3m20s", "2h", "3d4h".
+    """A duration for people, in at most two units: "250ms", "1.2s", "45s", "3m20s", "2h", "3d4h".
 
-    :raises InvalidRequest: negative or not finite.
+    Raises InvalidRequest when it is negative or not finite.
     """
     if not 0 <= seconds < math.inf:
-        raise InvalidRequest("%r is not a duration." % (seconds,), "It is a number of seconds, for example 1.5.")
+        raise InvalidRequest(f"{seconds!r} is not a duration.", "Give a number of seconds, for example 1.5.")
     if round(seconds, 3) < 1:
-        return "%dms" % round(seconds * 1000) if seconds else "0s"
+        return f"{round(seconds * 1000)}ms" if seconds else "0s"
     if seconds < 9.95:
-        return ("%.1f" % seconds).replace(".0", "") + "s"
+        return (f"{seconds:.1f}").replace(".0", "") + "s"
     for large, small in (("d", "h"), ("h", "m"), ("m", "s")):
         if round(seconds) >= _DURATIONS[large]:
             per_large = round(_DURATIONS[large] / _DURATIONS[small])
             whole, rest = divmod(round(seconds / _DURATIONS[small]), per_large)
-            return "%d%s" % (whole, large) + ("%d%s" % (rest, small) if rest else "")
-    return "%ds" % round(seconds)
+            return f"{whole}{large}" + (f"{rest}{small}" if rest else "")
+    return f"{round(seconds)}s"
 
 
 def parse_time(text: str) -> datetime:
     """An aware UTC time from ISO 8601: "2025-06-30T10:00:00Z", "2025-06-30 12:00+02:00", "20250630T100000Z",
-    "2025-06-30". Without an offset it is UTC; a date alone is its midnight.
+    "2025-06-30". Without an offset it is UTC; a date alone means midnight.
 
-    :raises InvalidRequest: not such a time.
+    Raises InvalidRequest when the text is not such a time.
     """
     match = _TIME.fullmatch(str(text).strip())
     if match is not None:
@@ -117,9 +117,9 @@ def parse_time(text: str) -> datetime:
             when = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
             when += timedelta(microseconds=int((fraction or "").ljust(6, "0")[:6]))
             return (when - _offset(offset or "Z")).replace(tzinfo=timezone.utc)
-        except (ValueError, OverflowError):  # no such day, minute …: said below
+        except (ValueError, OverflowError):  # no such day, minute …: reported below
             pass
-    raise InvalidRequest("%r is not a time." % (text,), "Write it as ISO 8601, for example 2025-06-30T10:00:00Z.")
+    raise InvalidRequest(f"{text!r} is not a time.", "Write it as ISO 8601, for example 2025-06-30T10:00:00Z.")
 
 
 def _offset(text: str) -> timedelta:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Work that is shared out to processes of our own, so that it takes more than one core.
+"""Distributes work to child processes, so that it uses more than one core.
 
-They are forked: a module runs from an archive, from which a new Python could import nothing. What a task uses it opens
-itself; it must not touch the connections, threads and files of the process that it comes from.
+They are forked: a module runs from an archive, from which a new Python could not import anything. A task opens whatever
+it uses; it must not touch connections, threads and files of the parent process.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _ITEM, _END, _ERROR = b"i", b"e", b"x"
 
 
 def usual_number() -> int:
-    """As many as there are cores for us, but not more than a few."""
+    """As many as there are cores for us, up to a limit."""
     return min(MOST, len(os.sched_getaffinity(0)))
 
 
 def in_order(tasks: Sequence[Task[Item]], workers: int) -> Generator[Item, None, None]:
-    """The items that the tasks give, in the order of the tasks. With one worker they run here.
+    """The items that the tasks yield, in the order of the tasks. With one worker they run in this process.
 
-    Items are pickled. A worker is ahead by as much as a pipe holds: make tasks small rather than large.
+    Items are pickled. A worker is ahead by as much as a pipe holds: prefer small tasks to large ones.
 
-    :raises Day2Error: what a task raised; or a worker died.
+    Raises Day2Error when a task has raised it or a worker has died.
     """
     count = min(workers, len(tasks))
     if count < 2:
@@ -56,12 +56,12 @@ def in_order(tasks: Sequence[Task[Item]], workers: int) -> Generator[Item, None,
 
 
 class _Crew:
-    """The workers; each does every n-th task. None of them outlives the block, or this process."""
+    """The workers; each runs every n-th task. None of them outlives the block, or this process."""
 
     def __init__(self, tasks: Sequence[Task[Any]], count: int) -> None:
         self._pids: list[int] = []
         self._results: list[BinaryIO] = []
-        self._watched, self._alive = os.pipe()  # ends when this process does, however it does
+        self._watched, self._alive = os.pipe()  # ends with this process, however that ends
         try:
             for number in range(count):
                 self._start(tasks[number::count])
@@ -77,10 +77,10 @@ class _Crew:
 
     def _start(self, tasks: Sequence[Task[Any]]) -> None:
         ours, theirs = os.pipe()
-        with contextlib.suppress(OSError):  # more than the system allows us
+        with contextlib.suppress(OSError):  # more than the system allows
             fcntl.fcntl(ours, _SET_PIPE_SIZE, _PIPE)
         with warnings.catch_warnings():
-            # Python 3.12 warns of threads: the one that reports progress is the only one, and not used by tasks
+            # Python 3.12 warns about threads: the one that reports progress is the only one, and tasks do not use it
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
         if pid == 0:
@@ -91,13 +91,13 @@ class _Crew:
         self._results.append(os.fdopen(ours, "rb", buffering=1 << 16))
 
     def _work(self, tasks: Sequence[Task[Any]], out: int) -> None:
-        """What a worker does; it never returns."""
+        """The main loop of a worker; it never returns."""
         status = 1
         try:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             os.close(self._alive)
-            os.nice(10)  # who waits for the results, and a server that they go to, come first
+            os.nice(10)  # the process that waits for the results, and a server that gets them, take priority
             for results in self._results:
                 os.close(results.fileno())
             threading.Thread(target=self._watch, daemon=True).start()
@@ -107,7 +107,7 @@ class _Crew:
                         for item in task():
                             _send(handle, _ITEM, pickle.dumps(item, pickle.HIGHEST_PROTOCOL))
                         _send(handle, _END, b"")
-                except Exception as exc:  # told where the results are wanted
+                except Exception as exc:  # raised again where the results are consumed
                     _send(handle, _ERROR, _packed(exc))
             status = 0
         finally:
@@ -118,7 +118,7 @@ class _Crew:
         os._exit(1)
 
     def items_of(self, number: int) -> Iterator[Any]:
-        """The items of the worker's next task."""
+        """The items of the next task of the worker."""
         results = self._results[number]
         while True:
             head = results.read(1 + _LENGTH.size)
@@ -136,9 +136,10 @@ class _Crew:
     def _death(self, number: int) -> Day2Error:
         pid = self._pids.pop(number)
         _pid, status = os.waitpid(pid, 0)
-        how = "was killed by signal %d" % os.WTERMSIG(status) if os.WIFSIGNALED(status) else "ended too early"
+        how = f"was killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "ended unexpectedly"
         return Day2Error(
-            "A worker process (%d) %s." % (pid, how), "Is there enough memory? Run again to continue, or set workers=1."
+            f"A worker process ({pid}) {how}.",
+            "Check whether there is enough memory. Run again to continue, or set workers=1.",
         )
 
     def _stop(self) -> None:
@@ -160,8 +161,8 @@ def _send(handle: BinaryIO, kind: bytes, data: bytes) -> None:
 
 
 def _packed(exc: Exception) -> bytes:
-    """The error as it can be raised elsewhere: a mistake of ours with the place where it happened."""
+    """The error in a form that can be raised in another process. For a bug, this includes where it happened."""
     if not isinstance(exc, Day2Error):
-        return pickle.dumps(RuntimeError("in a worker: %s" % traceback.format_exc()))
+        return pickle.dumps(RuntimeError(f"in a worker: {traceback.format_exc()}"))
     kind = type(exc) if type(exc) in (SourceError, TargetError, NoSpace) else Day2Error
     return pickle.dumps(kind(exc.message, exc.hint, exc.details))

@@ -295,7 +295,7 @@ def _check(connection: sqlite3.Connection, location: str, kind: type[Day2Error],
     if application == APPLICATION_ID:
         if version != VERSION:
             raise kind(
-                "The history %s has version %d; this is version %d." % (location, version, VERSION),
+                f"The history {location} has version {version}; this is version {VERSION}.",
                 "Update the collection, or name another file.",
             )
         return
@@ -305,8 +305,8 @@ def _check(connection: sqlite3.Connection, location: str, kind: type[Day2Error],
         raise kind(f"{location} is not a history of health checks.", "It was not changed. Name another file.")
     for statement in _SCHEMA:
         connection.execute(statement)
-    connection.execute("PRAGMA application_id = %d" % APPLICATION_ID)
-    connection.execute("PRAGMA user_version = %d" % VERSION)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _finite(value: Optional[float]) -> Optional[float]:

@@ -52,4 +52,4 @@ def _values(kept: Sequence[Kept]) -> list[float]:
 
 
 def _difference(earlier: Optional[float], later: Optional[float]) -> Optional[float]:
-    return None if earlier is None or later is None else float("%.6g" % (later - earlier))
+    return None if earlier is None or later is None else float(f"{later - earlier:.6g}")

@@ -27,7 +27,7 @@ from .in_place import parse_interrupted
 from .names import Naming, Parsed, is_compressed
 from .new_directory import NewDirectory
 
-_PREPARED = re.compile(r"(?s)%s(.+)\.[0-9a-f]{8}" % re.escape(PREPARED))
+_PREPARED = re.compile(rf"(?s){re.escape(PREPARED)}(.+)\.[0-9a-f]{{8}}")
 # What a killed run left: a copy of lines that may be cut out, a log that is not in place yet, or what is of no use.
 CUT, NEW, REST = "cut", "new", "rest"
 _CUT_AT = 196  # bytes of a log's name that are in every prepared name
@@ -318,7 +318,7 @@ class Search:
     def _note_unclear(self, place: Place, names: Sequence[str]) -> None:
         if not names:
             return
-        some = ", ".join(names[:3]) + (" and %d more" % (len(names) - 3) if len(names) > 3 else "")
+        some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         self._note(
             f"{place.directory.path}: {some} could be logs, or rotated files of a missing log: skipped. Name the log "
             "exactly, use a glob that matches only these files, or exclude them. For files that the application "

@@ -37,7 +37,7 @@ _FIEMAP_HEADER = "=QQLLLL"
 _FIEMAP_EXTENT = "=QQQQQLLLL"
 _FILLED = "user.day2.filled"
 
-_CUT = re.compile(r"(?s)%s(.+)\.cut%s" % (re.escape(PREPARED), "-([0-9a-f]{1,16})" * 5))
+_CUT = re.compile(r"(?s){}(.+)\.cut{}".format(re.escape(PREPARED), "-([0-9a-f]{1,16})" * 5))
 _LONGEST_NAME = 255 - len(PREPARED + ".cut") - 5 * 17  # bytes that leave enough for the numbers of a cut
 # More than a cut ever leaves of a line: a marker that says more is not ours.
 _MOST_REST = 16 << 20
@@ -82,7 +82,7 @@ def check_name(path: str, name: str) -> None:
     """Raise TargetError when there would be no name for what is cut out."""
     if len(os.fsencode(name)) > _LONGEST_NAME:
         raise TargetError(
-            "The name of %s is too long for method=in_place, which takes at most %d bytes." % (path, _LONGEST_NAME),
+            f"The name of {path} is too long for method=in_place, which takes at most {_LONGEST_NAME} bytes.",
             "Use method=rename, or choose a shorter name for the log.",
         )
 
@@ -216,7 +216,7 @@ def recover(fd: int, target: SecureDirectory, left: Interrupted) -> None:
 
 
 def _marked_name(name: str, cut: Cut, physical: int, inode: int) -> str:
-    return "%s%s.cut-%x-%x-%x-%x-%x" % (PREPARED, name, cut.skip, cut.length, cut.rest, physical, inode)
+    return f"{PREPARED}{name}.cut-{cut.skip:x}-{cut.length:x}-{cut.rest:x}-{physical:x}-{inode:x}"
 
 
 def _fallocate(fd: int, mode: int, length: int) -> None:

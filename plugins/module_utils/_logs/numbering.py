@@ -74,8 +74,8 @@ def decide_names(log: LogPlan, options: Options, now: float) -> None:
     length = len(os.fsencode(final))
     if length > _LONGEST_NAME:
         raise TargetError(
-            "The name of %s is too long to be rotated: %s would have %d bytes, and %d is the most."
-            % (log.path, final, length, _LONGEST_NAME),
+            f"The name of {log.path} is too long to be rotated: {final} would have {length} bytes, and "
+            f"{_LONGEST_NAME} is the most.",
             "Choose a shorter name for the log.",
         )
     if not options.naming.dated:
@@ -141,5 +141,5 @@ def ranks(entries: Sequence[Sequence[Entry]]) -> list[int]:
 def why(keep: Keep, rank: int) -> str:
     """The rule that lets a file go."""
     if keep.last is not None and rank >= keep.last:
-        return "keep.last is %d" % keep.last
+        return f"keep.last is {keep.last}"
     return "it is older than keep.within"

@@ -23,8 +23,8 @@ def compile_pattern(pattern: str) -> re.Pattern[bytes]:
     unknown = sorted(set(expression.groupindex) - set(ROLES))
     if unknown or not expression.groupindex:
         raise InvalidRequest(
-            "The pattern has no named groups." if not unknown else "The pattern has a group named %s." % unknown[0],
-            "Groups are named {}, for example (?P<duration>[0-9.]+).".format(", ".join(ROLES)),
+            "The pattern has no named groups." if not unknown else f"The pattern has a group named {unknown[0]}.",
+            f"Groups are named {', '.join(ROLES)}, for example (?P<duration>[0-9.]+).",
         )
     return expression
 

@@ -247,8 +247,8 @@ def _decide_in_place(log: LogPlan, options: Options, live: Sequence[Writer]) -> 
         )
     if blind:
         raise TargetError(
-            "%s is written by %s without O_APPEND: cutting the file would leave a hole at its old position."
-            % (log.path, ", ".join(map(str, blind))),
+            f"{log.path} is written by {', '.join(map(str, blind))} without O_APPEND: cutting the file would "
+            "leave a hole at its old position.",
             "Let it append, or use method=rename.",
         )
     in_place.check_name(log.path, log.name)

@@ -83,8 +83,7 @@ def run_commands(commands: Sequence[Command], words: Optional[Mapping[str, str]]
             said = done.stdout.decode(errors="replace").strip()[-_OUTPUT:]
             log = f"{words['path']}: the" if words else "The"
             raise TargetError(
-                "%s command %s failed with exit status %d%s"
-                % (log, argv[0], done.returncode, f": {said}" if said else ".")
+                f"{log} command {argv[0]} failed with exit status {done.returncode}{f': {said}' if said else '.'}"
             )
 
 
@@ -110,7 +109,7 @@ def tell(how: Tell) -> None:
 
 def _filled(word: str, words: Mapping[str, str]) -> str:
     """In one go: a log may be called {rotated}.log."""
-    return re.sub(r"\{(%s)\}" % "|".join(words), lambda match: words[match[1]], word) if words else word
+    return re.sub(r"\{{({})\}}".format("|".join(words)), lambda match: words[match[1]], word) if words else word
 
 
 def check_tell(how: Tell) -> None:
@@ -127,10 +126,10 @@ def _signal(pid_file: str, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError as exc:
         raise TargetError(
-            "%s names process %d, which does not run." % (pid_file, pid), "Start the application, or name another file."
+            f"{pid_file} names process {pid}, which does not run.", "Start the application, or name another file."
         ) from exc
     except PermissionError as exc:
-        raise TargetError("We may not send a signal to process %d (%s)." % (pid, pid_file), "Run as root.") from exc
+        raise TargetError(f"We may not send a signal to process {pid} ({pid_file}).", "Run as root.") from exc
 
 
 def _read_pid(pid_file: str) -> int:
@@ -153,7 +152,7 @@ def _read_pid(pid_file: str) -> int:
     trusted = info.st_uid in (0, os.geteuid()) and not info.st_mode & 0o022
     if not trusted:
         try:
-            owner = os.stat("/proc/%s" % text).st_uid
+            owner = os.stat(f"/proc/{text}").st_uid
         except OSError as exc:
             raise TargetError(f"{pid_file} names process {text}, which does not run.") from exc
         if info.st_mode & 0o022 or owner != info.st_uid:

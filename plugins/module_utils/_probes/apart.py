@@ -132,7 +132,7 @@ class Apart:
             try:
                 ours, theirs = socket.socketpair()
             except OSError as exc:
-                raise ProbeFailed("no process can be started: %s" % exc.strerror, UNKNOWN) from None
+                raise ProbeFailed(f"no process can be started: {exc.strerror}", UNKNOWN) from None
             with theirs:
                 try:
                     socket.send_fds(self._control, [b"f"], [theirs.fileno()])

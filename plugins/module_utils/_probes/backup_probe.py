@@ -58,14 +58,14 @@ class BackupProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         name = self.options["backup_set"]
-        deadline.doing = "looking at %s" % self._repository.location
+        deadline.doing = f"looking at {self._repository.location}"
         finding = self.finding()
         trouble = self._repository.trouble()
         if trouble:
             finding.problem(f"the repository {self._repository.location} {trouble}")
             return finding
         if name not in self._repository.sets():
-            finding.problem("%s has no set %s" % (self._repository.location, name))
+            finding.problem(f"{self._repository.location} has no set {name}")
             return finding
         now = datetime.now(timezone.utc)
         history = read_history(self._repository, name, now)
@@ -92,7 +92,7 @@ class BackupProbe(BaseProbe):
         age = history.age(newest, now)
         whose = "" if newest.host == this_host() else f" (of host {newest.host})"
         finding.good = f"the newest good backup of {name} is {newest.id}{whose}, {format_duration(age)} old"
-        finding.measure(round(age, 3), what="the age of the newest good backup of %s, %s," % (name, newest.id))
+        finding.measure(round(age, 3), what=f"the age of the newest good backup of {name}, {newest.id},")
         entry = history.get(newest.id)
         verified = (now - entry.verified_at).total_seconds() if entry and entry.verified_at else None
         if verified is not None:
@@ -100,14 +100,12 @@ class BackupProbe(BaseProbe):
         within = self.options["verified_within"]
         if within is not None and (verified is None or verified > within):
             finding.problem(
-                "the backup %s of %s was %s: run backup_info with verify=full"
-                % (
+                "the backup {} of {} was {}: run backup_info with verify=full".format(
                     newest.id,
                     name,
                     "never read completely"
                     if verified is None
-                    else "last read completely %s ago, more than %s"
-                    % (format_duration(verified), format_duration(within)),
+                    else f"last read completely {format_duration(verified)} ago, more than {format_duration(within)}",
                 )
             )
         return finding

@@ -164,7 +164,7 @@ class Finding:
         """
         limit = self._limits[name]
         if not math.isfinite(value):
-            self.problem("%s is %s, which is not a finite number" % (what or name or "the value", value), UNKNOWN)
+            self.problem(f"{what or name or 'the value'} is {value}, which is not a finite number", UNKNOWN)
             return
         if name:
             self.metrics.append(Metric(name, value, limit.unit, limit.warn, limit.crit))
@@ -174,14 +174,8 @@ class Finding:
         if status != OK:
             threshold = limit.crit if status == CRITICAL else limit.warn
             self.problem(
-                "%s is %s, %s %s %s"
-                % (
-                    what or name.replace("_", " ") or "the value",
-                    format_value(value, limit.unit),
-                    status,
-                    limit.worse,
-                    format_value(threshold or 0.0, limit.unit),
-                ),
+                f"{what or name.replace('_', ' ') or 'the value'} is {format_value(value, limit.unit)}, {status} "
+                f"{limit.worse} {format_value(threshold or 0.0, limit.unit)}",
                 status,
             )
 
@@ -285,15 +279,15 @@ def format_value(value: float, unit: str) -> str:
         return ("-" if value < 0 else "") + format_duration(abs(value))
     if unit == "bytes":
         return format_size(int(value))
-    number = "%d" % value if float(value).is_integer() else "%.4g" % value
+    number = f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"
     if unit == "percent":
         return number + "%"
-    return number if unit in ("", "count") else "%s %s" % (number, unit)
+    return number if unit in ("", "count") else f"{number} {unit}"
 
 
 def plural(count: int, singular: str, several: str = "") -> str:
     """ "1 record", "2 records"."""
-    return "%d %s" % (count, singular if count == 1 else several or singular + "s")
+    return f"{count} {(singular if count == 1 else several or singular + 's')}"
 
 
 __all__ = [

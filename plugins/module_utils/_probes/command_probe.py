@@ -64,7 +64,7 @@ class CommandProbe(BaseProbe):
         try:
             self._argv = options["argv"] or shlex.split(options["command"])
         except ValueError as exc:
-            raise InvalidRequest("command can't be split into words: %s." % exc) from None
+            raise InvalidRequest(f"command can't be split into words: {exc}.") from None
         main = limits[""]
         if (main.warn is not None or main.crit is not None) and not options["value"]:
             raise InvalidRequest("warn and crit need value, the label in the performance data.")
@@ -76,13 +76,13 @@ class CommandProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         program = os.path.basename(self._argv[0])
-        deadline.doing = "running %s" % program
+        deadline.doing = f"running {program}"
         status, output, errors = execute(self._argv, deadline, self.options["chdir"], self.options["environment"] or {})
         taken = deadline.elapsed()
         finding = self.finding()
         text, performance = split_output(output)
         first = (text.splitlines() or errors.strip().splitlines()[-1:] or [""])[0].strip()[:500]
-        finding.good = first or "%s ended with %d" % (program, status)
+        finding.good = first or f"{program} ended with {status}"
         good = self.options["exit_codes"]
         if good is not None:
             meaning = OK if any(low <= status <= high for low, high in good) else CRITICAL
@@ -90,10 +90,10 @@ class CommandProbe(BaseProbe):
             meaning = _STATUSES.get(status, UNKNOWN)
         if meaning != OK:
             if status < 0:
-                first = "%s was ended by signal %d" % (program, -status)
-            finding.problem(first or "%s ended with %d" % (program, status), meaning)
+                first = f"{program} was ended by signal {-status}"
+            finding.problem(first or f"{program} ended with {status}", meaning)
         self._measure(parse_performance(performance), finding)
-        finding.measure(taken, "time", "the time of %s" % program)
+        finding.measure(taken, "time", f"the time of {program}")
         return finding
 
     def _measure(self, metrics: list[Metric], finding: Finding) -> None:
@@ -104,7 +104,7 @@ class CommandProbe(BaseProbe):
             else:
                 finding.metrics.append(metric)
         if wanted and finding.value is None:
-            finding.problem("the output has no performance data called %s" % wanted, UNKNOWN)
+            finding.problem(f"the output has no performance data called {wanted}", UNKNOWN)
 
 
 def split_output(output: str) -> tuple[str, str]:

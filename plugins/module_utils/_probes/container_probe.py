@@ -58,23 +58,23 @@ class ContainerProbe(BaseProbe):
         if not options["container"] and options["image"]:
             raise InvalidRequest("image is given without container.")
         if options["container"] and not _NAME.fullmatch(options["container"]):
-            raise InvalidRequest("%r is not the name of a container." % options["container"])
+            raise InvalidRequest(f"{options['container']!r} is not the name of a container.")
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["socket"] or next((one for one in _SOCKETS if os.path.exists(one)), None)
         if path is None:
-            raise ProbeFailed("there is no engine: none of %s is there" % ", ".join(_SOCKETS), UNKNOWN)
+            raise ProbeFailed(f"there is no engine: none of {', '.join(_SOCKETS)} is there", UNKNOWN)
         finding = self.finding()
         name = self.options["container"]
         if name is None:
             self._all(_list(path, "", deadline), finding)
             # Podman's list does not say how they are, as Docker's does.
             for one in _list(path, "&filters=" + quote('{"health":["unhealthy"]}'), deadline):
-                finding.problem("%s is unhealthy" % _name(one))
+                finding.problem(f"{_name(one)} is unhealthy")
             return finding
-        found = _ask(path, "/containers/%s/json" % name, deadline)
+        found = _ask(path, f"/containers/{name}/json", deadline)
         if found is None:
-            raise ProbeFailed("there is no container %s" % name)
+            raise ProbeFailed(f"there is no container {name}")
         self._judge(name, found, finding, deadline)
         return finding
 
@@ -82,22 +82,22 @@ class ContainerProbe(BaseProbe):
         state = found.get("State") or {}
         status = state.get("Status", "unknown")
         image = str((found.get("Config") or {}).get("Image", ""))
-        finding.good = "%s is %s" % (name, status)
+        finding.good = f"{name} is {status}"
         if status not in self.options["state"]:
-            text = "%s is %s" % (name, status)
+            text = f"{name} is {status}"
             if status in ("exited", "dead"):
-                text += " with %s%s" % (state.get("ExitCode"), ", out of memory" if state.get("OOMKilled") else "")
+                text += f" with {state.get('ExitCode')}{(', out of memory' if state.get('OOMKilled') else '')}"
             finding.problem(text + ": see its logs")
         self._health(name, state.get("Health") or state.get("Healthcheck") or {}, finding)
         pattern = self.options["image"]
         if pattern and not search(pattern, image, deadline):
-            finding.problem("%s runs %s, which does not match %s" % (name, image, pattern.pattern))
-        finding.measure(int(found.get("RestartCount") or 0), what="the number of restarts of %s" % name)
+            finding.problem(f"{name} runs {image}, which does not match {pattern.pattern}")
+        finding.measure(int(found.get("RestartCount") or 0), what=f"the number of restarts of {name}")
         started = _started(state)
         if status == "running" and started is not None:
             age = max(0.0, (datetime.now(timezone.utc) - started).total_seconds())
-            finding.good += " for %s" % format_duration(age)
-            finding.measure(round(age, 1), "age", "the age of %s" % name)
+            finding.good += f" for {format_duration(age)}"
+            finding.measure(round(age, 1), "age", f"the age of {name}")
 
     def _health(self, name: str, health: Mapping[str, Any], finding: Finding) -> None:
         status = health.get("Status") or "none"
@@ -106,19 +106,19 @@ class ContainerProbe(BaseProbe):
             return
         if status == "none":
             if wanted == "required":
-                finding.problem("%s has no health check" % name)
+                finding.problem(f"{name} has no health check")
             return
         log = health.get("Log") or [{}]
         said = str((log[-1] or {}).get("Output", "")).strip()[:200]
-        text = "%s is %s" % (name, status) + (": %s" % said if said else "")
+        text = f"{name} is {status}" + (f": {said}" if said else "")
         finding.problem(text, WARNING if status == "starting" else "critical")
 
     def _all(self, found: Sequence[Mapping[str, Any]], finding: Finding) -> None:
         running = [one for one in found if one.get("State") == "running"]
-        finding.good = "the engine answers, %s" % plural(len(running), "running container")
+        finding.good = f"the engine answers, {plural(len(running), 'running container')}"
         for one in found:
             if one.get("State") == "restarting":
-                finding.problem("%s is %s" % (_name(one), one.get("Status")))
+                finding.problem(f"{_name(one)} is {one.get('Status')}")
         finding.metric("containers", len(found), "count")
         finding.metric("running", len(running), "count")
 
@@ -130,7 +130,7 @@ def _name(listed: Mapping[str, Any]) -> str:
 def _list(path: str, condition: str, deadline: Deadline) -> Sequence[Mapping[str, Any]]:
     found = _ask(path, "/containers/json?all=1" + condition, deadline)
     if not isinstance(found, list):
-        raise ProbeFailed("%s: the answer is not that of an engine" % path, UNKNOWN)
+        raise ProbeFailed(f"{path}: the answer is not that of an engine", UNKNOWN)
     return found
 
 
@@ -151,7 +151,7 @@ def _ask(path: str, target: str, deadline: Deadline) -> Any:
         document = None
     if answer.status != 200 or document is None:
         said = document.get("message", "") if isinstance(document, dict) else ""
-        raise ProbeFailed("%s answers %d %s" % (path, answer.status, said or answer.reason), UNKNOWN)
+        raise ProbeFailed(f"{path} answers {answer.status} {said or answer.reason}", UNKNOWN)
     return document
 
 

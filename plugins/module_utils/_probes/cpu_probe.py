@@ -44,7 +44,7 @@ class CpuProbe(BaseProbe):
         percent = {name: round(100.0 * one / total, 2) for name, one in spent.items()}
         used = round(100.0 * (total - spent["idle"] - spent["iowait"]) / total, 2)
         finding = self.finding()
-        finding.good = "%.0f%% of the processors were used for %s" % (used, format_duration(self.duration))
+        finding.good = f"{used:.0f}% of the processors were used for {format_duration(self.duration)}"
         finding.measure(used, what="the use of the processors")
         finding.measure(percent["user"] + percent["nice"], "user", "the time in programs")
         finding.measure(percent["system"] + percent["irq"] + percent["softirq"], "system", "the time in the kernel")
@@ -56,7 +56,7 @@ class CpuProbe(BaseProbe):
 def interval(seconds: float, name: str) -> float:
     """An interval that a user wrote. Raises InvalidRequest."""
     if not 0.05 <= seconds <= LONGEST:
-        raise InvalidRequest("%s is 50ms to %ds." % (name, LONGEST))
+        raise InvalidRequest(f"{name} is 50ms to {LONGEST:g}s.")
     return seconds
 
 
@@ -75,4 +75,4 @@ def _read() -> dict[str, int]:
             words = lines.readline().split()
         return dict(zip(_FIELDS, map(int, words[1:9])))
     except (OSError, ValueError) as exc:
-        raise ProbeFailed("/proc/stat can't be read: %s" % exc, UNKNOWN) from None
+        raise ProbeFailed(f"/proc/stat can't be read: {exc}", UNKNOWN) from None

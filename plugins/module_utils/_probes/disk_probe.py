@@ -54,11 +54,11 @@ class DiskProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["path"]
-        deadline.doing = "looking at %s" % path
+        deadline.doing = f"looking at {path}"
         try:
             info = os.statvfs(path)
         except OSError as exc:
-            raise ProbeFailed("%s: %s" % (path, exc.strerror)) from None
+            raise ProbeFailed(f"{path}: {exc.strerror}") from None
         finding = self.finding()
         self._mount(path, bool(info.f_flag & os.ST_RDONLY), finding)
         # Blocks that only root may use are neither used nor free for anybody else.
@@ -66,21 +66,21 @@ class DiskProbe(BaseProbe):
         total = used + info.f_bavail
         percent = 100.0 * used / total if total else 0.0
         free = info.f_bavail * info.f_frsize
-        finding.good = "%s is %.0f%% full, %s are free" % (path, percent, format_size(free))
-        finding.measure(round(percent, 2), what="the used space of %s" % path)
-        finding.measure(free, "free", "the free space of %s" % path)
+        finding.good = f"{path} is {percent:.0f}% full, {format_size(free)} are free"
+        finding.measure(round(percent, 2), what=f"the used space of {path}")
+        finding.measure(free, "free", f"the free space of {path}")
         if info.f_files:  # btrfs and its like have no fixed number
             inodes = 100.0 * (info.f_files - info.f_ffree) / info.f_files
-            finding.measure(round(inodes, 2), "inodes", "the used inodes of %s" % path)
-            finding.measure(info.f_favail, "inodes_free", "the number of free inodes of %s" % path)
+            finding.measure(round(inodes, 2), "inodes", f"the used inodes of {path}")
+            finding.measure(info.f_favail, "inodes_free", f"the number of free inodes of {path}")
         return finding
 
     def _mount(self, path: str, read_only: bool, finding: Finding) -> None:
         mounted, writable = self.options["mounted"], self.options["writable"]
         if mounted is not None and os.path.ismount(path) != mounted:
-            finding.problem("%s is %s" % (path, "not mounted" if mounted else "a mount point"))
+            finding.problem(f"{path} is {('not mounted' if mounted else 'a mount point')}")
         if writable is not None:
             if read_only == writable:
-                finding.problem("%s is %s" % (path, "read-only" if read_only else "writable"))
+                finding.problem(f"{path} is {('read-only' if read_only else 'writable')}")
         elif read_only and Mounts().made_read_only(os.path.realpath(path)):
-            finding.problem("%s was made read-only by the kernel: look at its log (dmesg) for errors" % path)
+            finding.problem(f"{path} was made read-only by the kernel: look at its log (dmesg) for errors")

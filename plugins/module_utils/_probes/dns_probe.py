@@ -55,27 +55,27 @@ class DnsProbe(BaseProbe):
         answer = self._ask(server, where, deadline)
         taken = deadline.elapsed()
         finding = self.finding()
-        what = "%s of %s" % (options["record"], options["query"])
-        finding.good = "%s says %s is %s" % (where, what, ", ".join(answer.values[:5]) or answer.code)
+        what = f"{options['record']} of {options['query']}"
+        finding.good = f"{where} says {what} is {', '.join(answer.values[:5]) or answer.code}"
         if answer.code != options["rcode"]:
-            finding.problem("%s answers %s for %s" % (where, answer.code, what))
+            finding.problem(f"{where} answers {answer.code} for {what}")
         elif answer.code == "NOERROR":
             # Names have no case, texts have.
             canonical = str if options["record"] == "TXT" else _canonical
             missing = [one for one in options["expect"] or [] if canonical(one) not in map(canonical, answer.values)]
             if missing:
                 told = ", ".join(answer.values[:5]) or "nothing"
-                finding.problem("%s says %s is %s, not %s" % (where, what, told, ", ".join(missing)))
+                finding.problem(f"{where} says {what} is {told}, not {', '.join(missing)}")
             if not any(low <= len(answer.values) <= high for low, high in options["count"]):
-                finding.problem("%s has %s for %s" % (where, plural(len(answer.values), "answer"), what))
-        finding.measure(taken, what="the time of %s" % where)
+                finding.problem(f"{where} has {plural(len(answer.values), 'answer')} for {what}")
+        finding.measure(taken, what=f"the time of {where}")
         finding.metric("answers", len(answer.values), "count")
         return finding
 
     def _ask(self, server: str, where: str, deadline: Deadline) -> _Answer:
         identity = secrets.token_bytes(2)
         query = identity + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + self._question
-        deadline.doing = "waiting for %s" % where
+        deadline.doing = f"waiting for {where}"
         try:
             family, _kind, _protocol, _name, target = socket.getaddrinfo(
                 server, self.options["port"], type=socket.SOCK_DGRAM
@@ -90,7 +90,7 @@ class DnsProbe(BaseProbe):
         try:
             return _parse(packet, self._question, _TYPES[self.options["record"]])
         except (IndexError, struct.error, ValueError):
-            raise ProbeFailed("%s: the answer is not valid DNS" % where) from None
+            raise ProbeFailed(f"{where}: the answer is not valid DNS") from None
 
     def _exchange(self, sock: socket.socket, query: bytes, deadline: Deadline) -> bytes:
         while True:
@@ -121,7 +121,7 @@ class DnsProbe(BaseProbe):
                 except (TimeoutError, socket.timeout):
                     raise TimeUp from None
                 if not more:
-                    raise ProbeFailed("%s: the answer ended too early" % server)
+                    raise ProbeFailed(f"{server}: the answer ended too early")
                 data += more
             return data[2:]
 
@@ -152,7 +152,7 @@ def _question(name: str, kind: int) -> bytes:
     except UnicodeError:
         labels = [b""]
     if any(not 0 < len(label) < 64 for label in labels) or sum(len(label) + 1 for label in labels) > 254:
-        raise InvalidRequest("query: %r is not a domain name." % name)
+        raise InvalidRequest(f"query: {name!r} is not a domain name.")
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\x00" + struct.pack("!HH", kind, 1)
 
 
@@ -163,7 +163,7 @@ def _label(text: str) -> bytes:
 def _parse(packet: bytes, question: bytes, kind: int) -> _Answer:
     _id, flags, questions, answers = struct.unpack("!HHHH", packet[:8])
     code = flags & 15
-    name = "NOERROR" if code == 0 else _CODES.get(code, "RCODE %d" % code)
+    name = "NOERROR" if code == 0 else _CODES.get(code, f"RCODE {code}")
     at = 12
     for dummy in range(questions):
         if packet[at : at + len(question)].lower() != question.lower():
@@ -201,9 +201,10 @@ def _value(packet: bytes, at: int, length: int, kind: int) -> str:
     if kind in (_TYPES["A"], _TYPES["AAAA"]):
         return str(ipaddress.ip_address(data))
     if kind == _TYPES["MX"]:
-        return "%d %s" % (struct.unpack("!H", data[:2])[0], _name(packet, at + 2)[0])
+        return f"{struct.unpack('!H', data[:2])[0]} {_name(packet, at + 2)[0]}"
     if kind == _TYPES["SRV"]:
-        return "%d %d %d %s" % (*struct.unpack("!HHH", data[:6]), _name(packet, at + 6)[0])
+        priority, weight, port = struct.unpack("!HHH", data[:6])
+        return f"{priority} {weight} {port} {_name(packet, at + 6)[0]}"
     if kind == _TYPES["TXT"]:
         text, place = b"", 0
         while place < len(data):

@@ -66,7 +66,7 @@ class DomainProbe(BaseProbe):
         except UnicodeError:
             self._name = ""
         if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", self._name):
-            raise InvalidRequest("%r is not a domain." % options["domain"], "Write for example example.com.")
+            raise InvalidRequest(f"{options['domain']!r} is not a domain.", "Write for example example.com.")
         if options["rdap_url"] and options["whois_server"]:
             raise InvalidRequest("rdap_url and whois_server exclude each other.")
         for name in ("rdap_url", "bootstrap_url"):
@@ -79,13 +79,13 @@ class DomainProbe(BaseProbe):
         finding = self.finding()
         bad = [one for one in found.statuses if one.replace(" ", "").lower() in _BAD]
         if bad:
-            finding.problem("%s has the status %s" % (self._name, ", ".join(bad)))
+            finding.problem(f"{self._name} has the status {', '.join(bad)}")
         if found.expires is None:
-            finding.problem("the registry does not say when %s expires" % self._name, UNKNOWN)
+            finding.problem(f"the registry does not say when {self._name} expires", UNKNOWN)
             return finding
         days = (found.expires - datetime.now(timezone.utc)).total_seconds() / 86400
-        finding.good = "%s is registered for %s" % (self._name, plural(int(days), "day"))
-        finding.measure(round(days, 3), what="the rest of the registration of %s" % self._name)
+        finding.good = f"{self._name} is registered for {plural(int(days), 'day')}"
+        finding.measure(round(days, 3), what=f"the rest of the registration of {self._name}")
         return finding
 
     def _look(self, deadline: Deadline) -> Registration:
@@ -109,14 +109,14 @@ class DomainProbe(BaseProbe):
     def _rdap(self, base: str, deadline: Deadline) -> Registration:
         document = _ask(base.rstrip("/") + "/domain/" + self._name, deadline)
         if document is None:
-            raise _NotRegistered("%s is not registered" % self._name)
+            raise _NotRegistered(f"{self._name} is not registered")
         return parse_rdap(document)
 
     def _referral(self, deadline: Deadline) -> tuple[str, int]:
         top = self._name.rpartition(".")[2]
         found = _REFERRAL.search(_ask_whois(_IANA, top, deadline))
         if found is None:
-            raise ProbeFailed("%s: IANA knows neither RDAP nor WHOIS for it" % top)
+            raise ProbeFailed(f"{top}: IANA knows neither RDAP nor WHOIS for it")
         return found[1], 43
 
 
@@ -127,7 +127,7 @@ class _NotRegistered(ProbeFailed):
 def _place(text: str) -> tuple[str, int]:
     host, _colon, port = text.rpartition(":") if text.count(":") == 1 else (text, "", "43")
     if not host or not port.isdigit():
-        raise InvalidRequest("whois_server is %r." % text, "Write it as HOST or HOST:PORT.")
+        raise InvalidRequest(f"whois_server is {text!r}.", "Write it as HOST or HOST:PORT.")
     return host, int(port)
 
 
@@ -139,18 +139,18 @@ def _ask(url: str, deadline: Deadline) -> Any:
     if answer.status == 404:
         return None
     if answer.status != 200:
-        raise ProbeFailed("%s answers %d %s" % (place.shown, answer.status, answer.reason))
+        raise ProbeFailed(f"{place.shown} answers {answer.status} {answer.reason}")
     try:
         return json.loads(answer.body.data)
     except (ValueError, RecursionError):
-        raise ProbeFailed("%s: the answer is not JSON" % place.shown) from None
+        raise ProbeFailed(f"{place.shown}: the answer is not JSON") from None
 
 
 def _ask_whois(place: tuple[str, int], query: str, deadline: Deadline) -> str:
     where = address(*place)
     with contextlib.closing(connect(*place, deadline)) as connection:
         stream = Stream(connection, deadline)
-        deadline.doing = "waiting for %s" % where
+        deadline.doing = f"waiting for {where}"
         try:
             stream.sendall(query.encode("ascii") + b"\r\n")
             said = b""
@@ -198,7 +198,7 @@ def parse_whois(text: str, name: str) -> Registration:
     found = [_date(match[1]) for match in _EXPIRY.finditer(text)]
     expires = next((one for one in found if one is not None), None)
     if expires is None and _NONE.search(text):
-        raise _NotRegistered("%s is not registered" % name)
+        raise _NotRegistered(f"{name} is not registered")
     return Registration(expires, tuple(_STATUS.findall(text)))
 
 

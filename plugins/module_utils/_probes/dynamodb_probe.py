@@ -43,7 +43,7 @@ class DynamodbProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         name = self.options["table"]
-        deadline.doing = "asking DynamoDB for %s" % name
+        deadline.doing = f"asking DynamoDB for {name}"
         client, errors = self._client(deadline)
         finding = self.finding()
         try:
@@ -54,16 +54,16 @@ class DynamodbProbe(BaseProbe):
         except errors.ClientError as exc:
             code = exc.response.get("Error", {}).get("Code", "")
             if code == "ResourceNotFoundException":
-                raise ProbeFailed("there is no table %s" % name) from None
+                raise ProbeFailed(f"there is no table {name}") from None
             unknown = code in ("UnknownOperationException", "AccessDeniedException")
-            raise ProbeFailed("%s: %s" % (name, exc), UNKNOWN if unknown else "critical") from None
+            raise ProbeFailed(f"{name}: {exc}", UNKNOWN if unknown else "critical") from None
         except (errors.ConnectTimeoutError, errors.ReadTimeoutError):
             raise TimeUp from None
         except errors.BotoCoreError as exc:
             missing = isinstance(exc, (errors.NoCredentialsError, errors.NoRegionError, errors.PartialCredentialsError))
-            raise ProbeFailed("%s: %s" % (name, exc), UNKNOWN if missing else "critical") from None
+            raise ProbeFailed(f"{name}: {exc}", UNKNOWN if missing else "critical") from None
         self._judge(table, finding)
-        finding.measure(taken, what="the time of the answer for %s" % name)
+        finding.measure(taken, what=f"the time of the answer for {name}")
         return finding
 
     def _client(self, deadline: Deadline) -> tuple[Any, Any]:
@@ -87,21 +87,21 @@ class DynamodbProbe(BaseProbe):
                 ),
             )
         except (botocore.exceptions.BotoCoreError, ValueError) as exc:
-            raise ProbeFailed("DynamoDB: %s" % exc, UNKNOWN) from None
+            raise ProbeFailed(f"DynamoDB: {exc}", UNKNOWN) from None
         return client, botocore.exceptions
 
     def _judge(self, table: Mapping[str, Any], finding: Finding) -> None:
         name, status = table["TableName"], table["TableStatus"]
-        finding.good = "%s is %s" % (name, status)
+        finding.good = f"{name} is {status}"
         if status not in ("ACTIVE", "UPDATING"):
-            finding.problem("%s is %s" % (name, status))
+            finding.problem(f"{name} is {status}")
         for index in table.get("GlobalSecondaryIndexes", ()):
             if index.get("IndexStatus", "ACTIVE") not in ("ACTIVE", "UPDATING"):
-                finding.problem("the index %s of %s is %s" % (index["IndexName"], name, index["IndexStatus"]))
+                finding.problem(f"the index {index['IndexName']} of {name} is {index['IndexStatus']}")
         protected = bool(table.get("DeletionProtectionEnabled"))
         wanted = self.options["deletion_protection"]
         if wanted is not None and protected != wanted:
-            finding.problem("the deletion protection of %s is %s" % (name, "on" if protected else "off"))
+            finding.problem(f"the deletion protection of {name} is {('on' if protected else 'off')}")
         # AWS counts them every six hours.
         finding.metric("items", table.get("ItemCount", 0), "count")
         finding.metric("size", table.get("TableSizeBytes", 0), "bytes")
@@ -110,10 +110,10 @@ class DynamodbProbe(BaseProbe):
         described = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
         enabled = described.get("PointInTimeRecoveryStatus") == "ENABLED"
         if enabled != self.options["pitr"]:
-            finding.problem("point-in-time recovery of %s is %s" % (name, "on" if enabled else "off"))
+            finding.problem(f"point-in-time recovery of {name} is {('on' if enabled else 'off')}")
         latest = described.get("LatestRestorableDateTime")
         if enabled and latest is not None:
             from datetime import datetime, timezone
 
             age = (datetime.now(timezone.utc) - latest).total_seconds()
-            finding.measure(max(0.0, age), "restorable", "the age of the latest restorable time of %s" % name)
+            finding.measure(max(0.0, age), "restorable", f"the age of the latest restorable time of {name}")

@@ -65,7 +65,7 @@ class FileProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["path"]
-        deadline.doing = "looking at %s" % path
+        deadline.doing = f"looking at {path}"
         finding = self.finding()
         try:
             info = os.stat(path)
@@ -73,11 +73,11 @@ class FileProbe(BaseProbe):
         except FileNotFoundError:
             infos = []
         except OSError as exc:
-            raise ProbeFailed("%s: %s" % (exc.filename or path, exc.strerror), UNKNOWN) from None
+            raise ProbeFailed(f"{exc.filename or path}: {exc.strerror}", UNKNOWN) from None
         if self.options["state"] == "absent":
-            finding.good = "%s: nothing is there, as it should be" % path
+            finding.good = f"{path}: nothing is there, as it should be"
             if infos:
-                finding.problem("%s: %s that should not be there" % (path, plural(len(infos), "file")))
+                finding.problem(f"{path}: {plural(len(infos), 'file')} that should not be there")
             return finding
         self._judge(path, infos, finding)
         if infos and os.path.isfile(path):
@@ -102,17 +102,17 @@ class FileProbe(BaseProbe):
         counts = options["count"]
         if counts is not None:
             if not any(low <= len(infos) <= high for low, high in counts):
-                finding.problem("%s: %s" % (path, plural(len(infos), "file")))
+                finding.problem(f"{path}: {plural(len(infos), 'file')}")
         elif not infos:
-            finding.problem("%s is not there, or has no file %s" % (path, options["pattern"]))
+            finding.problem(f"{path} is not there, or has no file {options['pattern']}")
         size = sum(info.st_size for info in infos)
         if options["min_size"] is not None and size < options["min_size"]:
-            finding.problem("%s has %s, less than %s" % (path, format_size(size), format_size(options["min_size"])))
+            finding.problem(f"{path} has {format_size(size)}, less than {format_size(options['min_size'])}")
         if options["max_size"] is not None and size > options["max_size"]:
-            finding.problem("%s has %s, more than %s" % (path, format_size(size), format_size(options["max_size"])))
-        finding.measure(size, "size", "the size of %s" % path)
-        finding.measure(len(infos), "files", "the number of files in %s" % path)
-        finding.good = "%s: %s, %s" % (path, plural(len(infos), "file"), format_size(size))
+            finding.problem(f"{path} has {format_size(size)}, more than {format_size(options['max_size'])}")
+        finding.measure(size, "size", f"the size of {path}")
+        finding.measure(len(infos), "files", f"the number of files in {path}")
+        finding.good = f"{path}: {plural(len(infos), 'file')}, {format_size(size)}"
         if infos:
             _ages(path, infos, finding)
 
@@ -120,7 +120,7 @@ class FileProbe(BaseProbe):
         checksum, pattern = self.options["checksum"], self.options["contains"]
         if not checksum and not pattern:
             return
-        deadline.doing = "reading %s" % path
+        deadline.doing = f"reading {path}"
         digest = hashlib.new(_ALGORITHMS[len(checksum)], usedforsecurity=False) if checksum else None
         found = False
         try:
@@ -135,25 +135,25 @@ class FileProbe(BaseProbe):
                         if found and digest is None:
                             break
         except OSError as exc:
-            raise ProbeFailed("%s can't be read: %s" % (path, exc.strerror), UNKNOWN) from None
+            raise ProbeFailed(f"{path} can't be read: {exc.strerror}", UNKNOWN) from None
         if digest is not None and digest.hexdigest() != checksum.lower():
-            finding.problem("%s has the checksum %s, not %s" % (path, digest.hexdigest(), checksum.lower()))
+            finding.problem(f"{path} has the checksum {digest.hexdigest()}, not {checksum.lower()}")
         if pattern and not found:
-            finding.problem("%s has no line that matches %s" % (path, pattern.pattern))
+            finding.problem(f"{path} has no line that matches {pattern.pattern}")
 
 
 def _ages(path: str, infos: list[os.stat_result], finding: Finding) -> None:
     now = time.time()
     ahead = max(info.st_mtime for info in infos) - now
     if ahead > _SKEW:
-        finding.problem("%s is dated %s in the future: a clock was ahead" % (path, format_duration(ahead)), WARNING)
+        finding.problem(f"{path} is dated {format_duration(ahead)} in the future: a clock was ahead", WARNING)
     # A program may set the modification time to anything, the time of the last change only with the clock.
     stamps = [min(info.st_mtime, info.st_ctime) for info in infos]
     known = [stamp for stamp in stamps if stamp <= now + _SKEW]
     if not known:
-        finding.problem("the age of %s is not known" % path, UNKNOWN)
+        finding.problem(f"the age of {path} is not known", UNKNOWN)
         return
     newest, oldest = (max(0.0, now - stamp) for stamp in (max(known), min(known)))
-    finding.good += ", %s old" % format_duration(newest)
-    finding.measure(round(newest, 3), what="the age of %s" % path)
-    finding.measure(round(oldest, 3), "oldest", "the age of the oldest file in %s" % path)
+    finding.good += f", {format_duration(newest)} old"
+    finding.measure(round(newest, 3), what=f"the age of {path}")
+    finding.measure(round(oldest, 3), "oldest", f"the age of the oldest file in {path}")

@@ -45,8 +45,8 @@ class Url(NamedTuple):
     def text(self) -> str:
         """All of it but user and password. It may hold secrets."""
         default = self.port == (443 if self.scheme == "https" else 80)
-        host = "[%s]" % self.host if ":" in self.host else self.host
-        return "%s://%s%s" % (self.scheme, host if default else "%s:%d" % (host, self.port), self.target)
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host if default else f'{host}:{self.port}'}{self.target}"
 
 
 class Route(NamedTuple):
@@ -93,7 +93,7 @@ def parse_url(text: str) -> Url:
     query = "?" + _ascii(parts.query) if parts.query else ""
     place = host if port in (None, default) else address(host, port or 0)
     if ":" in host and not place.startswith("["):
-        place = "[%s]" % host
+        place = f"[{host}]"
     hidden = re.sub(r"=[^&;]*", "=***", parts.query)
     shown = urlunsplit((parts.scheme, place, path, hidden if "=" in hidden or not hidden else "***", ""))
     secrets = [one for one in (parts.password, *re.findall(r"=([^&;]+)", parts.query)) if one]
@@ -101,19 +101,19 @@ def parse_url(text: str) -> Url:
 
 
 def _ascii(text: str) -> str:
-    return "".join(char if char < "\x7f" else "".join("%%%02X" % byte for byte in char.encode()) for char in text)
+    return "".join(char if char < "\x7f" else "".join(f"%{byte:02X}" for byte in char.encode()) for char in text)
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
     """Raise InvalidRequest for a header that would break the request; its value is not shown."""
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name) or re.search(r"[\r\n\x00]", value):
-            raise InvalidRequest("the header %r is not valid." % name, "It must be one line.")
+            raise InvalidRequest(f"the header {name!r} is not valid.", "It must be one line.")
 
 
 def basic_authorization(user: str, password: str) -> str:
     """The value of the header."""
-    return "Basic " + base64.b64encode(("%s:%s" % (user, password)).encode()).decode("ascii")
+    return "Basic " + base64.b64encode((f"{user}:{password}").encode()).decode("ascii")
 
 
 _DIRECT = Route()
@@ -150,18 +150,18 @@ class Connection(http.client.HTTPConnection):
 
     def _tunnel_through(self, proxy: Url) -> None:
         place = address(self._url.host, self._url.port)
-        words = "CONNECT %s HTTP/1.1\r\nHost: %s\r\n" % (place, place)
+        words = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n"
         if proxy.user:
-            words += "Proxy-Authorization: %s\r\n" % proxy_authorization(proxy)
+            words += f"Proxy-Authorization: {proxy_authorization(proxy)}\r\n"
         stream = Stream(self._connected, self.deadline)
-        self.deadline.doing = "waiting for the proxy %s" % proxy.shown
+        self.deadline.doing = f"waiting for the proxy {proxy.shown}"
         try:
             stream.sendall((words + "\r\n").encode("ascii", "replace"))
             said = read_head(stream).decode("ascii", "replace").splitlines()[0]
         except ProbeFailed as exc:
-            raise ProbeFailed("%s: %s" % (proxy.shown, exc)) from None
+            raise ProbeFailed(f"{proxy.shown}: {exc}") from None
         if not re.match(r"HTTP/1\.[01] 2[0-9][0-9]", said):
-            raise ProbeFailed("the proxy %s refuses to connect to %s: %s" % (proxy.shown, place, said[:80]))
+            raise ProbeFailed(f"the proxy {proxy.shown} refuses to connect to {place}: {said[:80]}")
 
     def hang_up(self) -> None:
         """Close the connection. (http.client's own `close` leaves that to whoever reads the answer.)"""
@@ -180,15 +180,15 @@ class Connection(http.client.HTTPConnection):
             self.sock = Stream(self._connected, deadline)
         try:
             self._send(request)
-            deadline.doing = "waiting for the answer of %s" % self._url.shown
+            deadline.doing = f"waiting for the answer of {self._url.shown}"
             response = self.getresponse()
-            deadline.doing = "reading the body of %s" % self._url.shown
+            deadline.doing = f"reading the body of {self._url.shown}"
             with response:  # else the connection can't be used again
                 data, ended = _read(response, wanted, limit)
             body = decoded(data, response.headers, ended, limit) if wanted else Body(b"", ended)
             return Answer(self._url, response.status, response.reason, response.headers, body)
         except http.client.HTTPException as exc:
-            raise ProbeFailed("%s: %s" % (self._url.shown, _protocol_error(exc))) from None
+            raise ProbeFailed(f"{self._url.shown}: {_protocol_error(exc)}") from None
         except (OSError, ssl.SSLError) as exc:
             raise failure(self._url.shown, exc) from None
 
@@ -228,7 +228,7 @@ def _protocol_error(exc: http.client.HTTPException) -> str:
         return "the body ended too early"
     if isinstance(exc, http.client.BadStatusLine):
         return "the answer is not HTTP"
-    return "the answer is not valid HTTP (%s)" % type(exc).__name__
+    return f"the answer is not valid HTTP ({type(exc).__name__})"
 
 
 class Client(NamedTuple):
@@ -276,9 +276,9 @@ class Client(NamedTuple):
         state = (following[:4], request.headers.get("Cookie", ""))
         if any(state == (one[:4], cookie) for one, cookie in seen):
             chain = " → ".join(one.shown for one in [*(one for one, _cookie in seen), following])
-            raise ProbeFailed("redirect loop: %s" % chain)
+            raise ProbeFailed(f"redirect loop: {chain}")
         if len(seen) > self.redirects:
-            raise ProbeFailed("more than %d redirects, the last to %s" % (self.redirects, following.shown))
+            raise ProbeFailed(f"more than {self.redirects} redirects, the last to {following.shown}")
 
 
 def _following(url: Url, location: str) -> Url:
@@ -291,11 +291,11 @@ def _following(url: Url, location: str) -> Url:
         path, query = (re.sub(r"[^\x21-\x7e]", _percent, one) for one in (parts.path, parts.query))
         return parse_url(urlunsplit((parts.scheme, host, path, query, "")))
     except (InvalidRequest, ValueError):
-        raise ProbeFailed("%s redirects to something that is not http or https" % url.shown) from None
+        raise ProbeFailed(f"{url.shown} redirects to something that is not http or https") from None
 
 
 def _percent(match: re.Match[str]) -> str:
-    return "".join("%%%02X" % byte for byte in match[0].encode("utf-8", "replace"))
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "replace"))
 
 
 def _with_cookies(request: HttpRequest, cookies: str) -> HttpRequest:

@@ -152,22 +152,20 @@ class HttpProbe(BaseProbe):
         answer = self._client.ask(self._url, self._request, deadline, self._wanted)
         taken = deadline.elapsed()
         finding = self.finding()
-        finding.good = "%s answered %d" % (answer.url.shown, answer.status)
+        finding.good = f"{answer.url.shown} answered {answer.status}"
         self._judge(answer, finding, deadline)
-        finding.measure(taken, what="the time of %s" % self._url.shown)
+        finding.measure(taken, what=f"the time of {self._url.shown}")
         finding.metric("status", answer.status)
         return finding
 
     def _judge(self, answer: Answer, finding: Finding, deadline: Deadline) -> None:
         options = self.options
         if not any(low <= answer.status <= high for low, high in options["status"]):
-            finding.problem("%s answered %d %s" % (answer.url.shown, answer.status, answer.reason))
+            finding.problem(f"{answer.url.shown} answered {answer.status} {answer.reason}")
         if not answer.body.ended:
             finding.problem("the body does not end within max_body")
         if options["final_url"] and not search(options["final_url"], answer.url.text, deadline):
-            finding.problem(
-                "it leads to %s, which does not match %s" % (answer.url.shown, options["final_url"].pattern)
-            )
+            finding.problem(f"it leads to {answer.url.shown}, which does not match {options['final_url'].pattern}")
         self._judge_headers(answer, finding, deadline)
         if answer.body.problem:
             finding.problem(answer.body.problem, answer.body.status)
@@ -178,21 +176,21 @@ class HttpProbe(BaseProbe):
         for name, pattern in (self.options["response_headers"] or {}).items():
             values = answer.headers.get_all(name, [])
             if not values:
-                finding.problem("the header %s is missing" % name)
+                finding.problem(f"the header {name} is missing")
             elif not any(search(pattern, value, deadline) for value in values):
                 told = (name, brief(", ".join(values)), pattern.pattern)
-                finding.problem("the header %s is %s, which does not match %s" % told)
+                finding.problem("the header {} is {}, which does not match {}".format(*told))
         for name, pattern in (self.options["response_headers_not_match"] or {}).items():
             for value in answer.headers.get_all(name, []):
                 if search(pattern, value, deadline):
-                    finding.problem("the header %s is %s, which matches %s" % (name, brief(value), pattern.pattern))
+                    finding.problem(f"the header {name} is {brief(value)}, which matches {pattern.pattern}")
 
     def _judge_body(self, text: str, ended: bool, finding: Finding, deadline: Deadline) -> None:
         options = self.options
         if options["body_matches"] and not search(options["body_matches"], text, deadline):
-            finding.problem("the body does not match %s" % options["body_matches"].pattern)
+            finding.problem(f"the body does not match {options['body_matches'].pattern}")
         if options["body_not_matches"] and search(options["body_not_matches"], text, deadline):
-            finding.problem("the body matches %s" % options["body_not_matches"].pattern)
+            finding.problem(f"the body matches {options['body_not_matches'].pattern}")
         if (self._assertions or self._ratio) and ended:
             self._judge_json(text, finding, deadline)
 
@@ -221,7 +219,7 @@ class HttpsProbe(HttpProbe):
 
     def _judge(self, answer: Answer, finding: Finding, deadline: Deadline) -> None:
         if answer.url.scheme != "https":
-            finding.problem("%s leads to %s, which is not https" % (self._url.shown, answer.url.shown))
+            finding.problem(f"{self._url.shown} leads to {answer.url.shown}, which is not https")
         super()._judge(answer, finding, deadline)
 
 

@@ -92,11 +92,11 @@ def decoded(data: bytes, headers: Any, ended: bool, limit: int) -> Body:
         if encoding in ("", "identity"):
             continue
         if encoding not in ("gzip", "x-gzip", "deflate"):
-            return Body(b"", ended, "the body is encoded as %r, which cannot be decoded" % encoding, UNKNOWN)
+            return Body(b"", ended, f"the body is encoded as {encoding!r}, which cannot be decoded", UNKNOWN)
         try:
             data, more = _inflate(data, encoding, limit, ended)
         except (zlib.error, EOFError):
-            return Body(b"", ended, "the body is not valid %s" % encoding)
+            return Body(b"", ended, f"the body is not valid {encoding}")
         ended = ended and not more
     return Body(data, ended)
 

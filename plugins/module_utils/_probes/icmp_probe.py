@@ -36,12 +36,12 @@ class IcmpProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         host = self.options["host"]
-        deadline.doing = "resolving %s" % host
+        deadline.doing = f"resolving {host}"
         try:
             family, _kind, _protocol, _name, target = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0]
         except OSError as exc:
             raise failure(host, exc) from None
-        deadline.doing = "waiting for %s" % host
+        deadline.doing = f"waiting for {host}"
         count = min(20, max(1, self.options["packets"]))
         with _open(socket.AddressFamily(family)) as sock:
             try:
@@ -50,11 +50,11 @@ class IcmpProbe(BaseProbe):
                 raise failure(host, exc) from None
         finding = self.finding()
         if not times:
-            raise ProbeFailed("%s does not answer to %s" % (host, plural(count, "ping")))
+            raise ProbeFailed(f"{host} does not answer to {plural(count, 'ping')}")
         mean = sum(times) / len(times)
-        finding.good = "%s answers to %d of %s" % (host, len(times), plural(count, "ping"))
-        finding.measure(round(mean, 6), what="the time of %s" % host)
-        finding.measure(100.0 * (count - len(times)) / count, "loss", "the loss of pings to %s" % host)
+        finding.good = f"{host} answers to {len(times)} of {plural(count, 'ping')}"
+        finding.measure(round(mean, 6), what=f"the time of {host}")
+        finding.measure(100.0 * (count - len(times)) / count, "loss", f"the loss of pings to {host}")
         return finding
 
     def _exchange(self, sock: socket.socket, target: Any, count: int, deadline: Deadline) -> list[float]:
@@ -89,14 +89,14 @@ def _open(family: socket.AddressFamily) -> socket.socket:
         except PermissionError:
             continue
         except OSError as exc:
-            raise ProbeFailed("pings are not possible here: %s" % exc.strerror, UNKNOWN) from None
+            raise ProbeFailed(f"pings are not possible here: {exc.strerror}", UNKNOWN) from None
     raise ProbeFailed("pings are not permitted here: run as root, or widen net.ipv4.ping_group_range", UNKNOWN)
 
 
 def _packet(kind: int, number: int, token: bytes) -> bytes:
     body = struct.pack("!HH", os.getpid() & 0xFFFF, number) + token
     head = struct.pack("!BBH", kind, 0, 0) + body
-    total = sum(struct.unpack("!%dH" % (len(head) // 2), head))
+    total = sum(struct.unpack(f"!{len(head) // 2}H", head))
     total = (total >> 16) + (total & 0xFFFF)
     # For IPv6 the kernel writes the checksum.
     return struct.pack("!BBH", kind, 0, ~(total + (total >> 16)) & 0xFFFF) + body

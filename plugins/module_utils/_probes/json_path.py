@@ -68,13 +68,13 @@ class Path(NamedTuple):
 def _members(place: str, value: Any, step: Union[str, int, object]) -> list[tuple[str, Any]]:
     if isinstance(value, Mapping):
         if step is _ALL:
-            return [("%s.%s" % (place, key), one) for key, one in value.items()]
-        return [("%s.%s" % (place, step), value[str(step)])] if str(step) in value else []
+            return [(f"{place}.{key}", one) for key, one in value.items()]
+        return [(f"{place}.{step}", value[str(step)])] if str(step) in value else []
     if isinstance(value, list):
         if step is _ALL:
-            return [("%s[%d]" % (place, index), one) for index, one in enumerate(value)]
+            return [(f"{place}[{index}]", one) for index, one in enumerate(value)]
         if isinstance(step, int) and -len(value) <= step < len(value):
-            return [("%s[%d]" % (place, step), value[step])]
+            return [(f"{place}[{step}]", value[step])]
     return []
 
 
@@ -85,7 +85,7 @@ def parse_path(text: str) -> Path:
         match = _STEP.match(text, at)
         if match is None:
             raise InvalidRequest(
-                "%r is not a path into a JSON document." % text,
+                f"{text!r} is not a path into a JSON document.",
                 'Write for example $.status, $.list[0].id or $["a b"].*',
             )
         at = match.end()
@@ -111,15 +111,15 @@ class Assertion(NamedTuple):
         counts = self.expected["count"]
         if counts is not None:
             if not any(low <= len(found) <= high for low, high in counts):
-                finding.problem("%s has %s" % (self.path.text, plural(len(found), "value")))
+                finding.problem(f"{self.path.text} has {plural(len(found), 'value')}")
         elif not found:
-            finding.problem("%s is not there" % self.path.text)
+            finding.problem(f"{self.path.text} is not there")
         pattern = self.expected["matches"]
         matches = search_all(pattern, [_as_text(value) for _place, value in found], deadline) if pattern else ()
         for number, (place, value) in enumerate(found):
             problem = self._problem(value, not matches or matches[number])
             if problem:
-                finding.problem("%s is %s, %s" % (place, brief(value), problem))
+                finding.problem(f"{place} is {brief(value)}, {problem}")
                 return  # one is enough to act on
 
     def _problem(self, value: Any, matches: bool) -> str:
@@ -127,16 +127,16 @@ class Assertion(NamedTuple):
         if self.has_equals and not same(value, expected["equals"]):
             return "not " + brief(expected["equals"])
         if not matches:
-            return "which does not match %s" % expected["matches"].pattern
+            return f"which does not match {expected['matches'].pattern}"
         if expected["min"] is None and expected["max"] is None:
             return ""
         found = number(value)
         if found is None:
             return "which is not a finite number"
         if expected["min"] is not None and found < expected["min"]:
-            return "less than %g" % expected["min"]
+            return f"less than {expected['min']:g}"
         if expected["max"] is not None and found > expected["max"]:
-            return "more than %g" % expected["max"]
+            return f"more than {expected['max']:g}"
         return ""
 
 
@@ -151,18 +151,18 @@ class Ratio(NamedTuple):
         parts, wholes = self.part.find(document), self.whole.find(document)
         if not parts or len(parts) != len(wholes):
             raise ProbeFailed(
-                "%s leads to %s and %s to %s: no ratio"
-                % (self.part.text, plural(len(parts), "value"), self.whole.text, plural(len(wholes), "value"))
+                f"{self.part.text} leads to {plural(len(parts), 'value')} and {self.whole.text} to "
+                f"{plural(len(wholes), 'value')}: no ratio"
             )
         ratios = []
         for (place, first), (_place, second) in zip(parts, wholes):
             part, whole = number(first), number(second)
             if part is None or whole is None:
-                raise ProbeFailed("%s is %s of %s: no finite numbers" % (place, brief(first), brief(second)))
+                raise ProbeFailed(f"{place} is {brief(first)} of {brief(second)}: no finite numbers")
             # Nothing out of nothing is no failure; something out of nothing is one.
             ratios.append((100.0 * float(part) / whole if whole else (100.0 if part else 0.0), place))
         worst, place = max(ratios)
-        finding.measure(worst, "ratio", "%s of %s" % (place, self.whole.text))
+        finding.measure(worst, "ratio", f"{place} of {self.whole.text}")
 
 
 def parse_assertions(given: Any) -> list[Assertion]:
@@ -170,7 +170,7 @@ def parse_assertions(given: Any) -> list[Assertion]:
     problems: list[str] = []
     assertions = []
     for number, one in enumerate(given or []):
-        where = "json[%d]." % number
+        where = f"json[{number}]."
         values = _parse(ASSERTION, one, problems, where)
         if values is not None:
             assertions.append(Assertion(parse_path(values["path"]), values, "equals" in one))
@@ -198,7 +198,7 @@ def parse_ratio(given: Any) -> Union[Ratio, None]:
 
 def _parse(spec: Mapping[str, Option], given: Any, problems: list[str], where: str) -> Any:
     before = len(problems)
-    problems.extend("%s%s is not an option" % (where, name) for name in given if name not in spec)
+    problems.extend(f"{where}{name} is not an option" for name in given if name not in spec)
     values = parse(spec, given, problems, where)
     return values if len(problems) == before else None
 

@@ -51,20 +51,20 @@ class JsonProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["path"]
-        deadline.doing = "reading %s" % path
+        deadline.doing = f"reading {path}"
         document = self._scan(path, deadline)
         finding = self.finding()
         found = {one.name: one.records for one in document.collections()}
         total = sum(found.values())
-        finding.good = "%s has %s in %s" % (path, plural(total, "record"), plural(len(found), "collection"))
+        finding.good = f"{path} has {plural(total, 'record')} in {plural(len(found), 'collection')}"
         for name, ranges in self._counts.items():
             if name not in found:
-                finding.problem("%s has no collection %s" % (path, name))
+                finding.problem(f"{path} has no collection {name}")
             elif not any(low <= found[name] <= high for low, high in ranges):
-                finding.problem("%s has %s in %s" % (path, plural(found[name], "record"), name))
+                finding.problem(f"{path} has {plural(found[name], 'record')} in {name}")
         for name in list(found)[:20]:
             finding.metric("records_" + name, found[name], "count")
-        finding.measure(total, what="the number of records in %s" % path)
+        finding.measure(total, what=f"the number of records in {path}")
         if self._assertions or self._ratio:
             self._assert(path, finding, deadline)
         return finding
@@ -83,25 +83,25 @@ class JsonProbe(BaseProbe):
                     return scan(read, path, os.path.splitext(os.path.basename(path))[0])
             except OSError as exc:
                 missing = isinstance(exc, FileNotFoundError)
-                text = "is not there" if missing else "can't be read: %s" % exc.strerror
-                raise ProbeFailed("%s %s" % (path, text), "critical" if missing else UNKNOWN) from None
+                text = "is not there" if missing else f"can't be read: {exc.strerror}"
+                raise ProbeFailed(f"{path} {text}", "critical" if missing else UNKNOWN) from None
             except SourceError as exc:
                 # Somebody may be writing it just now.
                 if quiet or wait is None:
                     raise ProbeFailed(exc.message) from None
                 time.sleep(min(wait, deadline.left()))
-        raise ProbeFailed("%s can't be read" % path, UNKNOWN)
+        raise ProbeFailed(f"{path} can't be read", UNKNOWN)
 
     def _assert(self, path: str, finding: Finding, deadline: Deadline) -> None:
         with open(path, "rb") as handle:
             data = handle.read(self.options["max_size"] + 1)
         if len(data) > self.options["max_size"]:
-            finding.problem("%s is larger than max_size" % path, UNKNOWN)
+            finding.problem(f"{path} is larger than max_size", UNKNOWN)
             return
         try:
             document = json.loads(data)
         except (ValueError, RecursionError) as exc:
-            finding.problem("%s can't be held in memory: %s" % (path, exc), UNKNOWN)
+            finding.problem(f"{path} can't be held in memory: {exc}", UNKNOWN)
             return
         for assertion in self._assertions:
             assertion.check(document, finding, deadline)

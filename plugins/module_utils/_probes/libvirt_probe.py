@@ -34,30 +34,30 @@ class LibvirtProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         options = self.options
-        deadline.doing = "asking %s" % options["uri"]
+        deadline.doing = f"asking {options['uri']}"
         domains = _table(self._virsh(deadline, "list", "--all"))
         taken = deadline.elapsed()
         finding = self.finding()
         running = [name for name, state in domains.items() if state in ("running", "idle")]
-        finding.good = "%s answers, %s" % (options["uri"], plural(len(running), "running domain"))
+        finding.good = f"{options['uri']} answers, {plural(len(running), 'running domain')}"
         for name in options["domains"] or ():
             if name not in domains:
-                finding.problem("there is no domain %s" % name)
+                finding.problem(f"there is no domain {name}")
             elif domains[name] not in options["state"]:
-                finding.problem("the domain %s is %s" % (name, domains[name]))
+                finding.problem(f"the domain {name} is {domains[name]}")
         for name, state in domains.items():
             if state == "crashed" and name not in (options["domains"] or ()):
-                finding.problem("the domain %s has crashed" % name)
+                finding.problem(f"the domain {name} has crashed")
         if options["pools"]:
             self._pools(deadline, finding)
         if options["networks"]:
             networks = _table(self._virsh(deadline, "net-list", "--all"), numbered=False)
             for name in options["networks"]:
                 if networks.get(name) != "active":
-                    finding.problem("the network %s is %s" % (name, networks.get(name, "not there")))
+                    finding.problem(f"the network {name} is {networks.get(name, 'not there')}")
         finding.measure(len(running), what="the number of running domains")
         finding.metric("domains", len(domains), "count")
-        finding.measure(taken, "time", "the time of %s" % options["uri"])
+        finding.measure(taken, "time", f"the time of {options['uri']}")
         return finding
 
     def _pools(self, deadline: Deadline, finding: Finding) -> None:
@@ -65,7 +65,7 @@ class LibvirtProbe(BaseProbe):
         fullest = None
         for name in self.options["pools"]:
             if states.get(name) != "active":
-                finding.problem("the pool %s is %s" % (name, states.get(name, "not there")))
+                finding.problem(f"the pool {name} is {states.get(name, 'not there')}")
                 continue
             lines = self._virsh(deadline, "pool-info", "--bytes", "--pool", name).splitlines()
             info = {key.strip(): value.strip() for key, _colon, value in (line.partition(":") for line in lines)}
@@ -75,7 +75,7 @@ class LibvirtProbe(BaseProbe):
                 continue  # some kinds of pools have no size
             fullest = max(fullest or (percent, name), (percent, name))
         if fullest:
-            finding.measure(round(fullest[0], 2), "pool", "the used space of the pool %s" % fullest[1])
+            finding.measure(round(fullest[0], 2), "pool", f"the used space of the pool {fullest[1]}")
 
     def _virsh(self, deadline: Deadline, *words: str) -> str:
         uri = self.options["uri"]
@@ -84,7 +84,7 @@ class LibvirtProbe(BaseProbe):
             lines = [line for line in errors.strip().splitlines() if line.startswith("error: ")] or [errors.strip()]
             text = lines[-1].replace("error: ", "")
             raise ProbeFailed(
-                "%s: %s" % (uri, text), UNKNOWN if "uthentication" in text or "ermission" in text else "critical"
+                f"{uri}: {text}", UNKNOWN if "uthentication" in text or "ermission" in text else "critical"
             )
         return output
 

@@ -50,11 +50,11 @@ class LoadTestProbe(BaseProbe):
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         held = dict(limits)
         if not 0 < options["rate"] <= _FASTEST:
-            raise InvalidRequest("rate is more than 0 and at most %d." % _FASTEST)
+            raise InvalidRequest(f"rate is more than 0 and at most {_FASTEST:g}.")
         if not 0 < options["duration"] <= _LONGEST:
-            raise InvalidRequest("duration is more than 0 and at most %ds." % _LONGEST)
+            raise InvalidRequest(f"duration is more than 0 and at most {_LONGEST:g}s.")
         if not 0 < options["connections"] <= _MOST_CONNECTIONS:
-            raise InvalidRequest("connections are 1 to %d." % _MOST_CONNECTIONS)
+            raise InvalidRequest(f"connections are 1 to {_MOST_CONNECTIONS}.")
         if held["rate"].warn is None and held["rate"].crit is None:
             held["rate"] = held["rate"]._replace(warn=round(0.9 * options["rate"], 3))
         super().__init__(options, held)
@@ -69,13 +69,13 @@ class LoadTestProbe(BaseProbe):
         return [*super().secrets(), *request_secrets(self.options, self._request)]
 
     def run(self, deadline: Deadline) -> Finding:
-        deadline.doing = "asking for %s" % self._url.shown
+        deadline.doing = f"asking for {self._url.shown}"
         load = _Load(self, self._url, deadline)
         load.run()
         if load.lacking:
             raise ProbeFailed(load.lacking, UNKNOWN)
         if not load.times:
-            raise ProbeFailed("%s: no request succeeded: %s" % (self._url.shown, load.failure or "no answer in time"))
+            raise ProbeFailed(f"{self._url.shown}: no request succeeded: {load.failure or 'no answer in time'}")
         return self._judge(load)
 
     def _judge(self, load: _Load) -> Finding:
@@ -83,19 +83,18 @@ class LoadTestProbe(BaseProbe):
         times = sorted(load.times)
         p50, p95, p99 = (_percentile(times, share) for share in (0.5, 0.95, 0.99))
         rate = round(len(times) / max(load.taken, 1e-9), 3)
-        finding.good = "%s: %d requests at %.1f/s, p50 %.1f ms, p95 %.1f ms, p99 %.1f ms" % (
-            self._url.shown, load.count, rate, p50 * 1e3, p95 * 1e3, p99 * 1e3,
-        )  # fmt: skip
-        what = "of %s" % self._url.shown
+        finding.good = (f"{self._url.shown}: {load.count} requests at {rate:.1f}/s, p50 {p50 * 1000.0:.1f} ms, "
+                       f"p95 {p95 * 1000.0:.1f} ms, p99 {p99 * 1000.0:.1f} ms")  # fmt: skip
+        what = f"of {self._url.shown}"
         failed = 100.0 * (load.count - len(times)) / load.count
-        finding.measure(p95, what="the 95th percentile %s" % what)
-        finding.measure(p99, "p99", "the 99th percentile %s" % what)
-        finding.measure(p50, "p50", "the median %s" % what)
-        finding.measure(rate, "rate", "the achieved rate %s" % what)
+        finding.measure(p95, what=f"the 95th percentile {what}")
+        finding.measure(p99, "p99", f"the 99th percentile {what}")
+        finding.measure(p50, "p50", f"the median {what}")
+        finding.measure(rate, "rate", f"the achieved rate {what}")
         finding.measure(
             round(failed, 3),
             "errors",
-            "the share of failed requests %s (%s)" % (what, load.failure or "no answer in time"),
+            f"the share of failed requests {what} ({load.failure or 'no answer in time'})",
         )
         finding.metric("requests", load.count, "count")
         return finding
@@ -104,7 +103,7 @@ class LoadTestProbe(BaseProbe):
         """One request: None when it is good, else what is wrong."""
         answer = connection.exchange(self._request, deadline, False, 16 << 20)
         if not any(low <= answer.status <= high for low, high in self.options["status"]):
-            return "it answers %d" % answer.status
+            return f"it answers {answer.status}"
         return None if answer.body.ended else "the body is too long"
 
 

@@ -19,7 +19,7 @@ def read_meminfo() -> dict[str, int]:
             pairs = (line.split() for line in lines)
             return {words[0].rstrip(":"): int(words[1]) * 1024 for words in pairs if len(words) > 2}
     except (OSError, ValueError) as exc:
-        raise ProbeFailed("/proc/meminfo can't be read: %s" % exc, UNKNOWN) from None
+        raise ProbeFailed(f"/proc/meminfo can't be read: {exc}", UNKNOWN) from None
 
 
 class MemoryProbe(BaseProbe):
@@ -36,7 +36,7 @@ class MemoryProbe(BaseProbe):
         total, available = found["MemTotal"], found.get("MemAvailable", found.get("MemFree", 0))
         percent = 100.0 * (total - available) / total
         finding = self.finding()
-        finding.good = "%.0f%% of %s are used" % (percent, format_size(total))
+        finding.good = f"{percent:.0f}% of {format_size(total)} are used"
         finding.measure(round(percent, 2), what="the used memory")
         finding.measure(available, "available", "the available memory")
         return finding
@@ -58,7 +58,7 @@ class SwapProbe(BaseProbe):
             finding.value = 0.0
             return finding
         percent = 100.0 * (total - free) / total
-        finding.good = "%.0f%% of %s swap space are used" % (percent, format_size(total))
+        finding.good = f"{percent:.0f}% of {format_size(total)} swap space are used"
         finding.measure(round(percent, 2), what="the used swap space")
         finding.measure(free, "free", "the free swap space")
         return finding
@@ -76,7 +76,7 @@ class LoadProbe(BaseProbe):
         finding = self.finding()
         cpus = os.cpu_count() or 1
         loads = os.getloadavg()
-        finding.good = "load average %.2f, %.2f, %.2f on %d CPUs" % (*loads, cpus)
+        finding.good = f"load average {loads[0]:.2f}, {loads[1]:.2f}, {loads[2]:.2f} on {cpus} CPUs"
         one, five, fifteen = (round(load / cpus, 3) for load in loads)
         finding.measure(five, what="the load of each CPU")
         finding.measure(one, "load1", "the load of each CPU in the last minute")

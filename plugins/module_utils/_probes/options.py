@@ -86,7 +86,7 @@ def _pattern(value: Any) -> re.Pattern[str]:
     try:
         return re.compile(_text(value))
     except re.error as exc:
-        raise _Wrong("is a regular expression (%s)" % exc) from None
+        raise _Wrong(f"is a regular expression ({exc})") from None
 
 
 def _patterns(value: Any) -> dict[str, re.Pattern[str]]:
@@ -176,7 +176,7 @@ def parse(
     for name, value in given.items():
         if name in options and value is not None:
             parsed[name] = _parse_one(where + name, options[name], value, problems)
-    problems.extend("%s%s is required" % (where, name) for name in required if given.get(name) is None)
+    problems.extend(f"{where}{name} is required" for name in required if given.get(name) is None)
     return parsed
 
 
@@ -201,13 +201,13 @@ def _parse_one(name: str, option: Option, value: Any, problems: list[str]) -> An
     try:
         parsed = KINDS[option.kind](value)
     except _Wrong as exc:
-        problems.append("%s %s, not %s" % (name, exc, shown))
+        problems.append(f"{name} {exc}, not {shown}")
         return None
     except InvalidRequest as exc:
-        problems.append("%s: %s" % (name, exc))
+        problems.append(f"{name}: {exc}")
         return None
     if option.choices and not set(parsed if isinstance(parsed, list) else [parsed]) <= set(option.choices):
-        problems.append("%s is one of %s, not %s" % (name, ", ".join(option.choices), shown))
+        problems.append(f"{name} is one of {', '.join(option.choices)}, not {shown}")
     return parsed
 
 
@@ -229,15 +229,10 @@ def parse_limits(limits: Sequence[Limit], given: Mapping[str, Any], problems: li
                 written[other] = None
         if _wrong_way_round(limit, written):
             problems.append(
-                "{} {!r} and {} {!r} are the wrong way round: {} is worse, so {} must not be {}".format(
-                    limit.options[0],
-                    given.get(limit.options[0]),
-                    limit.options[1],
-                    given.get(limit.options[1]),
-                    "more" if limit.worse == ABOVE else "less",
-                    limit.options[1],
-                    "below it" if limit.worse == ABOVE else "above it",
-                )
+                f"{limit.options[0]} {given.get(limit.options[0])!r} and {limit.options[1]} "
+                f"{given.get(limit.options[1])!r} are the wrong way round: "
+                f"{('more' if limit.worse == ABOVE else 'less')} is worse, so {limit.options[1]} must not be "
+                f"{('below it' if limit.worse == ABOVE else 'above it')}"
             )
         held[limit.name] = limit._replace(warn=written[0], crit=written[1])
     return held
@@ -262,5 +257,5 @@ def written(value: Any, kind: str) -> str:
         return value if isinstance(value, str) else format_duration(value)
     if kind == "size":
         return value if isinstance(value, str) else format_size(value)
-    number = ("%g" % value) if isinstance(value, (int, float)) else str(value)
+    number = (f"{value:g}") if isinstance(value, (int, float)) else str(value)
     return number + "%" if kind == "percent" else number

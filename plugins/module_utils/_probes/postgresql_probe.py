@@ -94,9 +94,9 @@ class PostgresqlProbe(BaseProbe):
             version = connection.info.server_version
             standby = bool(row(connection, "SELECT pg_is_in_recovery()")[0])
             role = "standby" if standby else "primary"
-            finding.good = "%s answers (PostgreSQL %d, %s)" % (_where(connection), version // 10000, role)
+            finding.good = f"{_where(connection)} answers (PostgreSQL {version // 10000}, {role})"
             if self.options["role"] and self.options["role"] != role:
-                finding.problem("%s is a %s" % (_where(connection), role))
+                finding.problem(f"{_where(connection)} is a {role}")
             replication(connection, standby, self.options, finding)
             sessions(connection, finding)
             age(connection, finding)
@@ -113,12 +113,12 @@ class PostgresqlProbe(BaseProbe):
         except (psycopg.errors.QueryCanceled, psycopg.OperationalError):
             raise
         except (psycopg.Error, TypeError, ValueError) as exc:
-            finding.problem("the query fails: %s" % _first_line(exc), UNKNOWN)
+            finding.problem(f"the query fails: {_first_line(exc)}", UNKNOWN)
             return
         if not math.isfinite(value):
             finding.problem("the query selects no number", UNKNOWN)
             return
-        finding.good += ", the query says %g" % value
+        finding.good += f", the query says {value:g}"
         finding.measure(value, what="what the query selects")
 
 
@@ -152,14 +152,14 @@ def opened(options: Mapping[str, Any], deadline: Deadline) -> Iterator[Any]:
     except psycopg.errors.QueryCanceled:
         raise TimeUp from None
     except psycopg.OperationalError as exc:
-        raise ProbeFailed("PostgreSQL: %s" % _first_line(exc), CRITICAL) from None
+        raise ProbeFailed(f"PostgreSQL: {_first_line(exc)}", CRITICAL) from None
     except psycopg.Error as exc:
-        raise ProbeFailed("PostgreSQL: %s" % _first_line(exc), UNKNOWN) from None
+        raise ProbeFailed(f"PostgreSQL: {_first_line(exc)}", UNKNOWN) from None
 
 
 def _where(connection: Any) -> str:
     info = connection.info
-    return "%s on %s" % (info.dbname, info.host or "the local socket")
+    return f"{info.dbname} on {info.host or 'the local socket'}"
 
 
 def _first_line(exc: BaseException) -> str:

@@ -81,10 +81,10 @@ def _primary(connection: Any, options: Mapping[str, Any], finding: Finding) -> N
     replicas, lag, behind, hidden = row(connection, _PRIMARY)
     ranges = options["replicas"]
     if ranges is not None and not any(low <= replicas <= high for low, high in ranges):
-        finding.problem("there are %s" % plural(replicas, "standby", "standbys"))
+        finding.problem(f"there are {plural(replicas, 'standby', 'standbys')}")
     finding.metric("replicas", replicas, "count")
     if hidden:
-        _not_seen(connection, "the replication lag of %s" % plural(hidden, "standby", "standbys"), finding)
+        _not_seen(connection, f"the replication lag of {plural(hidden, 'standby', 'standbys')}", finding)
     elif replicas:
         finding.measure(lag, "lag", "the replication lag of the worst standby")
         finding.measure(behind, "lag_bytes", "the WAL that the worst standby has not replayed")
@@ -93,11 +93,11 @@ def _primary(connection: Any, options: Mapping[str, Any], finding: Finding) -> N
 def _slots(connection: Any, finding: Finding) -> None:
     worst = row(connection, _SLOTS)
     if worst:
-        what = "the WAL that the inactive replication slot %s retains" % worst[0]
+        what = f"the WAL that the inactive replication slot {worst[0]} retains"
         finding.measure(max(0, worst[1] or 0), "slot_wal", what)
     if connection.info.server_version >= 130000:
         for (name,) in connection.execute(_LOST_SLOTS).fetchall():
-            finding.problem("the replication slot %s has lost WAL that it needs: drop and recreate it" % name)
+            finding.problem(f"the replication slot {name} has lost WAL that it needs: drop and recreate it")
 
 
 def sessions(connection: Any, finding: Finding) -> None:
@@ -105,7 +105,7 @@ def sessions(connection: Any, finding: Finding) -> None:
     (hidden,) = row(connection, _HIDDEN)
     oldest, clients = row(connection, _SESSIONS)
     if hidden:
-        _not_seen(connection, "the transactions of %s" % plural(hidden, "session"), finding)
+        _not_seen(connection, f"the transactions of {plural(hidden, 'session')}", finding)
         (clients,) = row(connection, _BACKENDS)
     else:
         finding.measure(round(oldest, 3), "transaction", "the age of the oldest transaction")
@@ -115,8 +115,8 @@ def sessions(connection: Any, finding: Finding) -> None:
 
 def _not_seen(connection: Any, what: str, finding: Finding) -> None:
     user = connection.info.user
-    quoted = user if user.isidentifier() and user.islower() else '"%s"' % user.replace('"', '""')
-    finding.problem("%s cannot be seen: GRANT pg_monitor TO %s" % (what, quoted), UNKNOWN)
+    quoted = user if user.isidentifier() and user.islower() else '"{}"'.format(user.replace('"', '""'))
+    finding.problem(f"{what} cannot be seen: GRANT pg_monitor TO {quoted}", UNKNOWN)
 
 
 def age(connection: Any, finding: Finding) -> None:
@@ -126,4 +126,4 @@ def age(connection: Any, finding: Finding) -> None:
     finding.metric("size", size, "bytes")
     worst = row(connection, _DEAD)
     if worst:
-        finding.measure(worst[2], "dead_rows", "the share of dead rows in %s (%d)" % (worst[0], worst[1]))
+        finding.measure(worst[2], "dead_rows", f"the share of dead rows in {worst[0]} ({worst[1]})")

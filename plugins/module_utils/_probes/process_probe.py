@@ -56,49 +56,51 @@ class ProcessProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         what = self._what()
-        deadline.doing = "looking for %s" % what
+        deadline.doing = f"looking for {what}"
         found = list(self._matching(deadline))
         finding = self.finding()
         memory = sum(one.memory for one in found)
         if not any(low <= len(found) <= high for low, high in self.options["count"]):
-            finding.problem("%s of %s" % (_processes(len(found)), what))
-        finding.good = "%s of %s, %s" % (_processes(len(found)), what, format_size(memory))
+            finding.problem(f"{_processes(len(found))} of {what}")
+        finding.good = f"{_processes(len(found))} of {what}, {format_size(memory)}"
         finding.metric("processes", len(found), "count")
         if found:
-            finding.measure(memory, what="the memory of %s" % what)
+            finding.measure(memory, what=f"the memory of {what}")
             descriptors = [one.descriptors for one in found if one.descriptors is not None]
             hidden = sum(1 for one in found if one.descriptors is None and one.state != "Z")
             if hidden:
                 self._not_seen(hidden, what, finding)
             elif descriptors:
-                finding.measure(sum(descriptors), "descriptors", "the number of open files of %s" % what)
+                finding.measure(sum(descriptors), "descriptors", f"the number of open files of {what}")
                 used = max(one.used for one in found if one.used is not None)
-                finding.measure(round(used, 2), "descriptors_used", "the share of open files of %s" % what)
+                finding.measure(round(used, 2), "descriptors_used", f"the share of open files of {what}")
             age = min(one.age for one in found)
-            finding.good += ", for %s" % format_duration(age)
-            finding.measure(round(age, 2), "age", "the age of %s" % what)
+            finding.good += f", for {format_duration(age)}"
+            finding.measure(round(age, 2), "age", f"the age of {what}")
         if self.duration:
             began = time.monotonic()
             wait(self.duration, deadline)
-            finding.measure(_used(found, time.monotonic() - began), "cpu", "the use of the processors by %s" % what)
+            finding.measure(_used(found, time.monotonic() - began), "cpu", f"the use of the processors by {what}")
         if os.geteuid() != 0 and _hides_others():
             finding.problem(
                 "processes of others cannot be seen (/proc has hidepid): run as root (become: true)", UNKNOWN
             )
         zombies = sum(1 for one in found if one.state == "Z")
         if zombies:
-            finding.problem("%s of %s dead and not waited for" % (_processes(zombies), what))
+            finding.problem(f"{_processes(zombies)} of {what} dead and not waited for")
         return finding
 
     def _not_seen(self, hidden: int, what: str, finding: Finding) -> None:
         if self.limits["descriptors"].asked or self.limits["descriptors_used"].asked:
             told = (_processes(hidden), what)
-            finding.problem("the open files of %s of %s cannot be seen: run as root (become: true)" % told, UNKNOWN)
+            finding.problem(
+                "the open files of {} of {} cannot be seen: run as root (become: true)".format(*told), UNKNOWN
+            )
 
     def _what(self) -> str:
         options = self.options
         pattern = options["pattern"].pattern if options["pattern"] else None
-        return str(options["process"] or pattern or options["pid_file"] or "user %s" % options["user"])
+        return str(options["process"] or pattern or options["pid_file"] or f"user {options['user']}")
 
     def _matching(self, deadline: Deadline) -> Iterator[_Process]:
         options = self.options
@@ -111,7 +113,7 @@ class ProcessProbe(BaseProbe):
             if int(pid) == os.getpid():  # its own command line may hold the pattern
                 continue
             try:
-                if user is not None and os.stat("/proc/%s" % pid).st_uid != user:
+                if user is not None and os.stat(f"/proc/{pid}").st_uid != user:
                     continue
                 process = _read(pid, uptime)
                 if options["process"] and process.name != options["process"][:15]:
@@ -127,7 +129,7 @@ class ProcessProbe(BaseProbe):
         try:
             return int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
         except KeyError:
-            raise ProbeFailed("there is no user %s" % user, UNKNOWN) from None
+            raise ProbeFailed(f"there is no user {user}", UNKNOWN) from None
 
     def _pid(self) -> str:
         path = self.options["pid_file"]
@@ -135,9 +137,9 @@ class ProcessProbe(BaseProbe):
             with open(path, encoding="ascii", errors="replace") as handle:
                 text = handle.read(64).strip()
         except OSError as exc:
-            raise ProbeFailed("%s: %s" % (path, exc.strerror)) from None
+            raise ProbeFailed(f"{path}: {exc.strerror}") from None
         if not text.isdigit():
-            raise ProbeFailed("%s holds no process id" % path)
+            raise ProbeFailed(f"{path} holds no process id")
         return text
 
 
@@ -154,7 +156,7 @@ class _Process(NamedTuple):
 
 
 def _read(pid: str, uptime: float) -> _Process:
-    with open("/proc/%s/stat" % pid, encoding="utf-8", errors="replace") as handle:
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as handle:
         before, _bracket, after = handle.read().rpartition(")")
     fields = after.split()
     age = uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
@@ -181,14 +183,14 @@ def _used(processes: Sequence[_Process], seconds: float) -> float:
 
 
 def _command_line(pid: str) -> str:
-    with open("/proc/%s/cmdline" % pid, "rb") as handle:
+    with open(f"/proc/{pid}/cmdline", "rb") as handle:
         return handle.read(1 << 16).replace(b"\0", b" ").decode("utf-8", "replace").strip()
 
 
 def _with_descriptors(process: _Process, pid: str) -> _Process:
     try:
-        count = len(os.listdir("/proc/%s/fd" % pid))
-        with open("/proc/%s/limits" % pid, encoding="ascii") as lines:
+        count = len(os.listdir(f"/proc/{pid}/fd"))
+        with open(f"/proc/{pid}/limits", encoding="ascii") as lines:
             limit = next(line.split()[3] for line in lines if line.startswith("Max open files"))
     except (OSError, StopIteration):  # somebody else's process
         return process
@@ -203,4 +205,4 @@ def _hides_others() -> bool:
 
 
 def _processes(count: int) -> str:
-    return "%d %s" % (count, "process" if count == 1 else "processes")
+    return f"{count} {('process' if count == 1 else 'processes')}"

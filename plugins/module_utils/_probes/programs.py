@@ -41,7 +41,7 @@ def execute(
             start_new_session=True,
         )
     except OSError as exc:
-        raise ProbeFailed("%s can't be run: %s" % (argv[0], exc.strerror), UNKNOWN) from None
+        raise ProbeFailed(f"{argv[0]} can't be run: {exc.strerror}", UNKNOWN) from None
     try:
         with deadline.stop_with(lambda: _end(process)):
             output, errors = _gather(process, deadline)

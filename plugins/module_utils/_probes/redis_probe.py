@@ -74,7 +74,7 @@ class RedisProbe(BaseProbe):
         where = self.options["socket"] or address(self.options["host"], self.options["port"])
         try:
             with contextlib.closing(self._connect(deadline)) as connection:
-                deadline.doing = "waiting for %s" % where
+                deadline.doing = f"waiting for {where}"
                 redis = _Redis(Stream(connection, deadline), where)
                 if self.options["password"]:
                     user = [self.options["username"]] if self.options["username"] else []
@@ -92,8 +92,8 @@ class RedisProbe(BaseProbe):
         except OSError as exc:
             raise failure(where, exc) from None
         finding = self.finding()
-        finding.good = "%s answers (Redis %s, %s)" % (where, info.get("redis_version", "?"), _role(info))
-        finding.measure(round(taken, 6), what="the time of a PING to %s" % where)
+        finding.good = f"{where} answers (Redis {info.get('redis_version', '?')}, {_role(info)})"
+        finding.measure(round(taken, 6), what=f"the time of a PING to {where}")
         self._memory(info, where, finding)
         self._replication(info, where, finding)
         _persistence(info, where, finding)
@@ -122,38 +122,38 @@ class RedisProbe(BaseProbe):
         finding.metric("used_memory", used, "bytes")
         # A cache that evicts is full all the time, and means to be.
         if most and info.get("maxmemory_policy", "noeviction") == "noeviction":
-            finding.measure(round(100.0 * used / most, 2), "memory", "the used memory of %s" % where)
+            finding.measure(round(100.0 * used / most, 2), "memory", f"the used memory of {where}")
 
     def _replication(self, info: Mapping[str, str], where: str, finding: Finding) -> None:
         role, wanted = _role(info), self.options["role"]
         if wanted and role != wanted:
-            finding.problem("%s is a %s" % (where, role))
+            finding.problem(f"{where} is a {role}")
         if role == "replica":
             if info.get("master_link_status") != "up":
                 down = info.get("master_link_down_since_seconds", "-1")
-                since = "" if down.startswith("-") else " for %ss" % down
-                finding.problem("%s has lost its primary %s%s" % (where, info.get("master_host", ""), since))
+                since = "" if down.startswith("-") else f" for {down}s"
+                finding.problem(f"{where} has lost its primary {info.get('master_host', '')}{since}")
             elif "master_last_io_seconds_ago" in info:
                 seconds = max(0.0, _number(info, "master_last_io_seconds_ago"))
-                finding.measure(seconds, "lag", "the silence of the primary of %s" % where)
+                finding.measure(seconds, "lag", f"the silence of the primary of {where}")
         replicas = int(_number(info, "connected_slaves"))
         finding.metric("replicas", replicas, "count")
         ranges = self.options["replicas"]
         if ranges is not None and not any(low <= replicas <= high for low, high in ranges):
-            finding.problem("%s has %s" % (where, plural(replicas, "replica")))
+            finding.problem(f"{where} has {plural(replicas, 'replica')}")
 
 
 def _persistence(info: Mapping[str, str], where: str, finding: Finding) -> None:
     if info.get("loading", "0") != "0":
-        finding.problem("%s is still loading its data" % where)
+        finding.problem(f"{where} is still loading its data")
     for name, text in (
         ("rdb_last_bgsave_status", "its last snapshot failed (BGSAVE): look at its log and its disk"),
         ("aof_last_write_status", "it can't write its append-only file: look at its disk"),
     ):
         if info.get(name, "ok") != "ok":
-            finding.problem("%s: %s" % (where, text))
+            finding.problem(f"{where}: {text}")
     if info.get("aof_last_bgrewrite_status", "ok") != "ok":
-        finding.problem("%s: the last rewrite of its append-only file failed" % where, WARNING)
+        finding.problem(f"{where}: the last rewrite of its append-only file failed", WARNING)
     finding.metric("unsaved_changes", _number(info, "rdb_changes_since_last_save"), "count")
 
 
@@ -161,28 +161,28 @@ def _writes(info: Mapping[str, str], where: str, finding: Finding) -> None:
     """Does it refuse all writes?"""
     if info.get("cluster_state", "ok") != "ok":
         finding.problem(
-            "%s: the cluster is down, %s of 16384 slots are served: see CLUSTER INFO"
-            % (where, info.get("cluster_slots_ok", "?"))
+            f"{where}: the cluster is down, {info.get('cluster_slots_ok', '?')} of 16384 slots are served: see "
+            "CLUSTER INFO"
         )
     if "least_replicas" in info and _role(info) == "primary":
         good, least = int(_number(info, "min_slaves_good_slaves")), info["least_replicas"]
         if not good or (least.isdigit() and good < int(least)):
             wanted = least or "at least 1"
             finding.problem(
-                "%s refuses writes: it has %s in good state, min-replicas-to-write is %s"
-                % (where, plural(good, "replica"), wanted)
+                f"{where} refuses writes: it has {plural(good, 'replica')} in good state, min-replicas-to-write "
+                f"is {wanted}"
             )
         elif not least:
-            finding.problem("%s: min-replicas-to-write cannot be read: permit CONFIG GET" % where, UNKNOWN)
+            finding.problem(f"{where}: min-replicas-to-write cannot be read: permit CONFIG GET", UNKNOWN)
 
 
 def _clients(info: Mapping[str, str], where: str, finding: Finding) -> None:
     clients = _number(info, "connected_clients")
-    finding.measure(clients, "clients", "the number of clients of %s" % where)
+    finding.measure(clients, "clients", f"the number of clients of {where}")
     most = _number(info, "maxclients")
     if most:
         used = clients + _number(info, "connected_slaves") + _number(info, "cluster_connections")
-        finding.measure(round(100.0 * used / most, 2), "clients_used", "the share of used connections of %s" % where)
+        finding.measure(round(100.0 * used / most, 2), "clients_used", f"the share of used connections of {where}")
 
 
 class _Redis:
@@ -203,7 +203,7 @@ class _Redis:
         kind, rest = line[:1], line[1:].decode("utf-8", "replace")
         if kind == b"-":
             status = UNKNOWN if rest.startswith("NOPERM") else CRITICAL
-            raise ProbeFailed("%s answers to %s: %s" % (self._where, command, rest), status)
+            raise ProbeFailed(f"{self._where} answers to {command}: {rest}", status)
         if kind == b"$" and rest.isdigit() and int(rest) <= _MOST:
             data = self._reader.read(int(rest) + 2)
             if len(data) == int(rest) + 2:
@@ -212,7 +212,7 @@ class _Redis:
             return rest
         elif kind == b"*" and rest.isdigit() and int(rest) <= _MOST_ELEMENTS:
             return "\n".join(self._answer(command) for dummy in range(int(rest)))
-        raise ProbeFailed("%s: the answer is not Redis'" % self._where)
+        raise ProbeFailed(f"{self._where}: the answer is not Redis'")
 
     def setting(self, name: str) -> str:
         """The value of a setting, "" where this user may not read it."""
@@ -225,7 +225,7 @@ class _Redis:
     def _line(self) -> bytes:
         line: bytes = self._reader.readline(_MOST)
         if not line:
-            raise ProbeFailed("%s closed the connection" % self._where)
+            raise ProbeFailed(f"{self._where} closed the connection")
         return line.rstrip(b"\r\n")
 
 

@@ -66,20 +66,20 @@ class ReferencesProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         where = self.options["path"] or "the database"
-        deadline.doing = "reading %s" % where
+        deadline.doing = f"reading {where}"
         look = {"json": self._json, "sqlite": self._sqlite, "postgresql": self._postgresql}[self.options["store"]]
         finding = self.finding()
-        finding.good = "all references of %s have their targets" % where
+        finding.good = f"all references of {where} have their targets"
         total, texts = 0, []
         for reference, (count, examples) in zip(self._references, look(deadline)):
             total += count
             if count:
                 shown = ", ".join(brief(one) for one in examples[:_SHOWN])
                 texts.append(
-                    "%s of %s with a %s that no record of %s has: %s"
-                    % (plural(count, "record"), reference.collection, reference.field, reference.target, shown)
+                    f"{plural(count, 'record')} of {reference.collection} with a {reference.field} that no "
+                    f"record of {reference.target} has: {shown}"
                 )
-        finding.measure(total, what="%s; their number" % "; ".join(texts) if texts else "the number of such records")
+        finding.measure(total, what=f"{'; '.join(texts)}; their number" if texts else "the number of such records")
         return finding
 
     def _sqlite(self, deadline: Deadline) -> Iterator[tuple[int, Sequence[Any]]]:
@@ -93,11 +93,11 @@ class ReferencesProbe(BaseProbe):
                     for table in (reference.collection, reference.target):
                         known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
                         if not known:
-                            raise ProbeFailed("%s has no table %s" % (path, table))
+                            raise ProbeFailed(f"{path} has no table {table}")
                     yield _dangling(connection.execute, reference, identifier)
         except sqlite3.Error as exc:
             deadline.left()
-            raise ProbeFailed("%s: %s" % (path, exc), UNKNOWN if is_busy(exc) else "critical") from None
+            raise ProbeFailed(f"{path}: {exc}", UNKNOWN if is_busy(exc) else "critical") from None
 
     def _postgresql(self, deadline: Deadline) -> Iterator[tuple[int, Sequence[Any]]]:
         with opened(self.options, deadline) as connection, connection.transaction():
@@ -130,19 +130,19 @@ class ReferencesProbe(BaseProbe):
                     yield count, examples
         except OSError as exc:
             missing = isinstance(exc, FileNotFoundError)
-            raise ProbeFailed("%s: %s" % (path, exc.strerror), "critical" if missing else UNKNOWN) from None
+            raise ProbeFailed(f"{path}: {exc.strerror}", "critical" if missing else UNKNOWN) from None
         except SourceError as exc:
             raise ProbeFailed(exc.message) from None
 
 
 def _reference(given: Mapping[str, Any], number: int) -> Reference:
     problems: list[str] = []
-    where = "references[%d]." % number
-    problems.extend("%s%s is not an option" % (where, name) for name in given if name not in _REFERENCE)
+    where = f"references[{number}]."
+    problems.extend(f"{where}{name} is not an option" for name in given if name not in _REFERENCE)
     values = parse(_REFERENCE, given, problems, where)
     ends = [(values[name] or "").rpartition(".") for name in ("from", "to")]
     if not problems and not all(collection and field for collection, _dot, field in ends):
-        problems.append("%sfrom and to are COLLECTION.FIELD" % where)
+        problems.append(f"{where}from and to are COLLECTION.FIELD")
     if problems:
         raise InvalidRequest("; ".join(problems) + ".")
     return Reference(ends[0][0], ends[0][2], ends[1][0], ends[1][2])
@@ -167,7 +167,7 @@ def _dangling(execute: Any, reference: Reference, quoted: Callable[[str], str]) 
 def _member(document: Document, path: str, collection: str) -> Member:
     member = document.find(collection)
     if member is None or member.kind == "value":
-        raise ProbeFailed("%s has no collection %s" % (path, collection))
+        raise ProbeFailed(f"{path} has no collection {collection}")
     return member
 
 

@@ -33,6 +33,6 @@ def search_all(pattern: re.Pattern[str], texts: Sequence[str], deadline: Deadlin
     try:
         found: list[bool] = deadline.apart.search(pattern, texts, deadline)
     except TimeUp:
-        problem = "the search for %s does not end in time: write it without nested repetitions" % pattern.pattern
+        problem = f"the search for {pattern.pattern} does not end in time: write it without nested repetitions"
         raise ProbeFailed(problem, UNKNOWN) from None
     return found

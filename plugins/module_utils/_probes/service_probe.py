@@ -41,25 +41,25 @@ class ServiceProbe(BaseProbe):
         finding = self.finding()
         state = found.get("ActiveState", "unknown")
         if found.get("LoadState") == "not-found":
-            finding.problem("there is no unit %s" % unit)
+            finding.problem(f"there is no unit {unit}")
             return finding
         if state not in options["state"]:
-            text = "%s is %s (%s)" % (unit, state, found.get("SubState", ""))
+            text = f"{unit} is {state} ({found.get('SubState', '')})"
             if found.get("Result", "success") != "success":
-                text += ", its result is %s" % found["Result"]
-            finding.problem(text + ": see journalctl -u %s" % unit)
+                text += f", its result is {found['Result']}"
+            finding.problem(text + f": see journalctl -u {unit}")
         enabled = found.get("UnitFileState", "") in ("enabled", "enabled-runtime", "static", "alias", "generated")
         if options["enabled"] is not None and enabled != options["enabled"]:
-            finding.problem("%s is %s" % (unit, found.get("UnitFileState") or "not enabled"))
-        finding.good = "%s is %s (%s)%s" % (unit, state, found.get("SubState", ""), _since(found))
+            finding.problem(f"{unit} is {found.get('UnitFileState') or 'not enabled'}")
+        finding.good = f"{unit} is {state} ({found.get('SubState', '')}){_since(found)}"
         restarts = found.get("NRestarts", "")
         if restarts.isdigit():
-            finding.measure(int(restarts), what="the number of restarts of %s" % unit)
+            finding.measure(int(restarts), what=f"the number of restarts of {unit}")
         memory = found.get("MemoryCurrent", "")
         if memory.isdigit() and int(memory) < 2**63:
-            finding.measure(int(memory), "memory", "the memory of %s" % unit)
+            finding.measure(int(memory), "memory", f"the memory of {unit}")
         elif state == "active" and self.limits["memory"].asked:
-            finding.problem("systemd does not count the memory of %s: set MemoryAccounting=yes" % unit, UNKNOWN)
+            finding.problem(f"systemd does not count the memory of {unit}: set MemoryAccounting=yes", UNKNOWN)
         return finding
 
     def _show(self, unit: str, deadline: Deadline) -> dict[str, str]:
@@ -67,8 +67,8 @@ class ServiceProbe(BaseProbe):
         argv = ["systemctl", "--" + self.options["scope"], "show", "--property=" + ",".join(_PROPERTIES), "--", unit]
         status, output, errors = execute(argv, deadline)
         if status != 0:
-            lines = errors.strip().splitlines() or ["it ended with %d" % status]
-            raise ProbeFailed("systemctl: %s" % lines[0], UNKNOWN)
+            lines = errors.strip().splitlines() or [f"it ended with {status}"]
+            raise ProbeFailed(f"systemctl: {lines[0]}", UNKNOWN)
         return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 
 
@@ -76,4 +76,4 @@ def _since(found: dict[str, str]) -> str:
     entered = found.get("ActiveEnterTimestampMonotonic", "")
     if not entered.isdigit() or entered == "0":
         return ""
-    return " for %s" % format_duration(max(0.0, time.monotonic() - int(entered) / 1e6))
+    return f" for {format_duration(max(0.0, time.monotonic() - int(entered) / 1e6))}"

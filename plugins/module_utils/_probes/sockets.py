@@ -28,11 +28,11 @@ _REASONS = {
 def reason(exc: OSError) -> str:
     """What an error of a connection means."""
     if isinstance(exc, ssl.SSLCertVerificationError):
-        return "its certificate is not trusted: %s" % exc.verify_message.rstrip(".")
+        return f"its certificate is not trusted: {exc.verify_message.rstrip('.')}"
     if isinstance(exc, ssl.SSLError):
-        return "TLS failed: %s" % (exc.reason or exc)
+        return f"TLS failed: {exc.reason or exc}"
     if isinstance(exc, socket.gaierror):
-        return "the name can't be resolved (%s)" % exc.strerror
+        return f"the name can't be resolved ({exc.strerror})"
     return _REASONS.get(exc.errno or 0, "") or exc.strerror or str(exc) or type(exc).__name__
 
 
@@ -49,14 +49,14 @@ _OURS = {
 def failure(where: str, exc: OSError) -> ProbeFailed:
     """What an error of a connection says of its other side: critical, unless the reason is this host's own."""
     if exc.errno in _OURS and not isinstance(exc, (ssl.SSLError, socket.gaierror)):
-        return ProbeFailed("%s: %s" % (where, _OURS[exc.errno]), "unknown")
+        return ProbeFailed(f"{where}: {_OURS[exc.errno]}", "unknown")
     ours = isinstance(exc, socket.gaierror) and exc.errno in (socket.EAI_SYSTEM, socket.EAI_MEMORY)
-    return ProbeFailed("%s: %s" % (where, reason(exc)), "unknown" if ours else "critical")
+    return ProbeFailed(f"{where}: {reason(exc)}", "unknown" if ours else "critical")
 
 
 def address(host: str, port: int) -> str:
     """ "example.com:443", "[::1]:443"."""
-    return "[%s]:%d" % (host, port) if ":" in host else "%s:%d" % (host, port)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
@@ -71,14 +71,14 @@ def connect(host: str, port: int, deadline: Deadline, family: Optional[str] = No
     `family`: a key of FAMILIES, to which addresses are limited.
     """
     where = address(host, port)
-    deadline.doing = "resolving %s" % host
+    deadline.doing = f"resolving {host}"
     try:
         found = socket.getaddrinfo(host, port, FAMILIES.get(family or "", 0), socket.SOCK_STREAM)
     except OSError as exc:
         raise failure(where, exc) from None
     except UnicodeError:
-        raise ProbeFailed("%s: the name is not valid" % where) from None
-    deadline.doing = "connecting to %s" % where
+        raise ProbeFailed(f"{where}: the name is not valid") from None
+    deadline.doing = f"connecting to {where}"
     problem: Optional[ProbeFailed] = None
     for place, (number, kind, protocol, _name, target) in enumerate(found):
         try:
@@ -106,7 +106,7 @@ def connect(host: str, port: int, deadline: Deadline, family: Optional[str] = No
 
 def connect_unix(path: str, deadline: Deadline) -> socket.socket:
     """A connection to a Unix socket. Raises ProbeFailed, TimeUp."""
-    deadline.doing = "connecting to %s" % path
+    deadline.doing = f"connecting to {path}"
     try:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     except OSError as exc:
@@ -156,7 +156,7 @@ def _tls_context(validate: bool, ca: Optional[str], certificate: Optional[str], 
     try:
         context = ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as exc:
-        raise ProbeFailed("the CA file %s can't be used: %s" % (ca, exc), "unknown") from None
+        raise ProbeFailed(f"the CA file {ca} can't be used: {exc}", "unknown") from None
     if not validate:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -165,7 +165,7 @@ def _tls_context(validate: bool, ca: Optional[str], certificate: Optional[str], 
             # Without a password a key that has one would ask for it on the terminal.
             context.load_cert_chain(certificate, key, password="")
         except (OSError, ssl.SSLError) as exc:
-            raise ProbeFailed("the client certificate %s can't be used: %s" % (certificate, exc), "unknown") from None
+            raise ProbeFailed(f"the client certificate {certificate} can't be used: {exc}", "unknown") from None
     return context
 
 

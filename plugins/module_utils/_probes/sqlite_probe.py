@@ -47,37 +47,37 @@ class SqliteProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["path"]
-        deadline.doing = "checking %s" % path
+        deadline.doing = f"checking {path}"
         check_file(path)
         finding = self.finding()
-        finding.good = "%s is sound" % path if self.options["check"] != "none" else "%s can be read" % path
+        finding.good = f"{path} is sound" if self.options["check"] != "none" else f"{path} can be read"
         try:
             connection = connect(path, "ro")
-            connection.execute("PRAGMA busy_timeout=%d" % int(deadline.left() * 500))
+            connection.execute(f"PRAGMA busy_timeout={int(deadline.left() * 500)}")
             with contextlib.closing(connection), deadline.stop_with(connection.interrupt):
                 self._look(connection, path, finding)
         except sqlite3.Error as exc:
             deadline.left()  # an interruption is ours
             if is_busy(exc):
-                raise ProbeFailed("%s stays locked by somebody else" % path, UNKNOWN) from None
-            raise ProbeFailed("%s: %s" % (path, exc)) from None
-        finding.measure(deadline.elapsed(), "time", "the time of the checks of %s" % path)
+                raise ProbeFailed(f"{path} stays locked by somebody else", UNKNOWN) from None
+            raise ProbeFailed(f"{path}: {exc}") from None
+        finding.measure(deadline.elapsed(), "time", f"the time of the checks of {path}")
         return finding
 
     def _look(self, connection: Any, path: str, finding: Finding) -> None:
         version = _number(connection, "PRAGMA user_version")
         wanted = self.options["schema_version"]
         if wanted is not None and not any(low <= version <= high for low, high in wanted):
-            finding.problem("%s has the schema version %d" % (path, version))
+            finding.problem(f"{path} has the schema version {version}")
         finding.metric("schema_version", version)
         pages, free = _number(connection, "PRAGMA page_count"), _number(connection, "PRAGMA freelist_count")
         finding.metric("size", pages * _number(connection, "PRAGMA page_size"), "bytes")
         with contextlib.suppress(OSError):
-            finding.measure(os.stat(path + "-wal").st_size, "wal", "the write-ahead log of %s" % path)
+            finding.measure(os.stat(path + "-wal").st_size, "wal", f"the write-ahead log of {path}")
         if not pages:
-            finding.problem("%s is empty: it has no tables" % path)
+            finding.problem(f"{path} is empty: it has no tables")
         else:
-            finding.measure(round(100.0 * free / pages, 2), "free_pages", "the free space in %s" % path)
+            finding.measure(round(100.0 * free / pages, 2), "free_pages", f"the free space in {path}")
         if self.options["query"]:
             self._query(connection, finding)
         if self.options["check"] != "none":
@@ -92,12 +92,12 @@ class SqliteProbe(BaseProbe):
         try:
             row = connection.execute(query).fetchone()
         except sqlite3.OperationalError as exc:
-            finding.problem("the query fails: %s" % exc, UNKNOWN)
+            finding.problem(f"the query fails: {exc}", UNKNOWN)
             return
         if not row or isinstance(row[0], bool) or not isinstance(row[0], (int, float)):
             finding.problem("the query does not select a number", UNKNOWN)
             return
-        finding.good += ", the query says %g" % row[0]
+        finding.good += f", the query says {row[0]:g}"
         finding.measure(row[0], what="what the query selects")
 
 

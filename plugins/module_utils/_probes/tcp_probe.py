@@ -49,7 +49,7 @@ class TcpProbe(BaseProbe):
         options = self.options
         where = address(options["host"], options["port"])
         finding = self.finding()
-        finding.good = "%s takes connections" % where
+        finding.good = f"{where} takes connections"
         connection = connect(options["host"], options["port"], deadline, options["family"])
         with contextlib.closing(connection):
             try:
@@ -58,21 +58,21 @@ class TcpProbe(BaseProbe):
                     connection = wrap_tls(connection, context, options["host"], deadline)
                 stream = Stream(connection, deadline)
                 if options["send"] is not None:
-                    deadline.doing = "sending to %s" % where
+                    deadline.doing = f"sending to {where}"
                     stream.sendall(options["send"].encode())
                 if options["expect"] is not None:
                     self._expect(stream, where, deadline)
-                    finding.good = "%s says what is expected" % where
+                    finding.good = f"{where} says what is expected"
             except OSError as exc:
                 raise failure(where, exc) from None
             finally:
                 connection.close()
-        finding.measure(deadline.elapsed(), what="the time of %s" % where)
+        finding.measure(deadline.elapsed(), what=f"the time of {where}")
         return finding
 
     def _expect(self, stream: Stream, where: str, deadline: Deadline) -> None:
         pattern = self.options["expect"]
-        deadline.doing = "waiting for %s to say %s" % (where, pattern.pattern)
+        deadline.doing = f"waiting for {where} to say {pattern.pattern}"
         said = b""
         while True:
             if search(pattern, said.decode("utf-8", "replace"), deadline):
@@ -88,5 +88,5 @@ class TcpProbe(BaseProbe):
             if not data:
                 break
             said += data
-        heard = "it said %s" % brief(said[:200].decode("utf-8", "replace")) if said else "it said nothing"
-        raise ProbeFailed("%s did not say %s: %s" % (where, pattern.pattern, heard))
+        heard = f"it said {brief(said[:200].decode('utf-8', 'replace'))}" if said else "it said nothing"
+        raise ProbeFailed(f"{where} did not say {pattern.pattern}: {heard}")

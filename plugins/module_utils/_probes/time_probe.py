@@ -33,7 +33,7 @@ class TimeProbe(BaseProbe):
     def run(self, deadline: Deadline) -> Finding:
         options = self.options
         where = address(options["server"], options["port"])
-        deadline.doing = "waiting for %s" % where
+        deadline.doing = f"waiting for {where}"
         try:
             family, _kind, _protocol, _name, target = socket.getaddrinfo(
                 options["server"], options["port"], type=socket.SOCK_DGRAM
@@ -45,13 +45,13 @@ class TimeProbe(BaseProbe):
             raise failure(where, exc) from None
         leap, stratum = packet[0] >> 6, packet[1]
         if leap == 3 or not 0 < stratum < 16:
-            raise ProbeFailed("%s does not know the time itself (stratum %d)" % (where, stratum))
+            raise ProbeFailed(f"{where} does not know the time itself (stratum {stratum})")
         arrived, answered = (_seconds(packet, at) for at in (32, 40))
         offset = ((arrived - sent) + (answered - received)) / 2
         finding = self.finding()
-        finding.good = "the clock is %s from that of %s (stratum %d)" % (format_value(offset, "s"), where, stratum)
-        finding.measure(round(abs(offset), 6), what="the clock's offset from %s" % where)
-        finding.measure(max(0.0, (received - sent) - (answered - arrived)), "delay", "the delay of %s" % where)
+        finding.good = f"the clock is {format_value(offset, 's')} from that of {where} (stratum {stratum})"
+        finding.measure(round(abs(offset), 6), what=f"the clock's offset from {where}")
+        finding.measure(max(0.0, (received - sent) - (answered - arrived)), "delay", f"the delay of {where}")
         finding.metric("offset", round(offset, 6), "s")
         finding.metric("stratum", stratum)
         return finding

@@ -72,18 +72,18 @@ class TlsProbe(BaseProbe):
                     chain = sent_chain(secured)
                     version = secured.version() or "TLS"
         except ssl.SSLCertVerificationError as exc:
-            raise ProbeFailed("%s: %s" % (where, _untrusted(exc, name))) from None
+            raise ProbeFailed(f"{where}: {_untrusted(exc, name)}") from None
         except OSError as exc:
             raise failure(where, exc) from None
         finding = self.finding()
         first = min(chain, key=lambda one: one.expires)
         days = (first.expires - time.time()) / 86400
-        trusted = "a trusted certificate for %s" % name if options["validate_certs"] else "a certificate"
-        finding.good = "%s has %s, good for %d days (%s)" % (where, trusted, days, version)
-        whose = "%s's certificate" % where
+        trusted = f"a trusted certificate for {name}" if options["validate_certs"] else "a certificate"
+        finding.good = f"{where} has {trusted}, valid for {int(days)} days ({version})"
+        whose = f"{where}'s certificate"
         if first != chain[0]:
-            whose = "the intermediate certificate %s that %s sends" % (first.name or "without a name", where)
-        finding.measure(round(days, 3), what="the rest of the life of %s" % whose)
+            whose = f"the intermediate certificate {first.name or 'without a name'} that {where} sends"
+        finding.measure(round(days, 3), what=f"the rest of the life of {whose}")
         finding.measure(deadline.elapsed(), "time", "the time of the handshake")
         return finding
 
@@ -93,13 +93,13 @@ def _untrusted(exc: ssl.SSLCertVerificationError, name: str) -> str:
     if exc.verify_code == 10:  # X509_V_ERR_CERT_HAS_EXPIRED
         return "its certificate has expired: renew it"
     if exc.verify_code in (62, 64):  # X509_V_ERR_HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
-        return "its certificate is not for %s: %s" % (name, text)
-    return "its certificate is not trusted: %s" % text
+        return f"its certificate is not for {name}: {text}"
+    return f"its certificate is not trusted: {text}"
 
 
 def _start(stream: Stream, dialogue: tuple[tuple[bytes, bytes], ...], where: str, deadline: Deadline) -> None:
     for words, answer in dialogue:
-        deadline.doing = "waiting for %s to start TLS" % where
+        deadline.doing = f"waiting for {where} to start TLS"
         if words:
             stream.sendall(words)
         heard = b""
@@ -107,10 +107,10 @@ def _start(stream: Stream, dialogue: tuple[tuple[bytes, bytes], ...], where: str
         while not _answered(heard, answer):
             data = stream.receive(1)
             if not data or len(heard) > 8192:
-                raise ProbeFailed("%s does not start TLS" % where)
+                raise ProbeFailed(f"{where} does not start TLS")
             heard += data
         if not heard.splitlines()[-1].startswith(answer):
-            raise ProbeFailed("%s refuses to start TLS: %s" % (where, heard.decode("ascii", "replace").strip()[:80]))
+            raise ProbeFailed(f"{where} refuses to start TLS: {heard.decode('ascii', 'replace').strip()[:80]}")
 
 
 def _answered(heard: bytes, answer: bytes) -> bool:

@@ -46,7 +46,7 @@ def _line(outcome: Outcome) -> str:
     data = [_data(_label(one.name, taken), one.value, one.unit, one.warn, one.crit) for one in numbers]
     data.append(data.pop(0))  # the duration has its name before all others, and stands last
     # The first "|" begins the numbers.
-    return "{} | {}".format(plain(text.replace("|", "/")), " ".join(one for one in data if one))
+    return f"{plain(text.replace('|', '/'))} | {' '.join(one for one in data if one)}"
 
 
 def _label(text: str, taken: set[str]) -> str:
@@ -73,4 +73,4 @@ def _data(label: str, value: float, unit: str, warn: Optional[float], crit: Opti
 
 def _number(value: float) -> str:
     """Without an exponent, which the format does not have."""
-    return ("%.6f" % value).rstrip("0").rstrip(".")
+    return (f"{value:.6f}").rstrip("0").rstrip(".")

@@ -45,7 +45,7 @@ def quick_problems(repository: Repository, name: str, manifest: Manifest) -> lis
         if size is None:
             problems.append({"path": one.path, "problem": "it is missing, or no regular file"})
         elif size != one.bytes:
-            problems.append({"path": one.path, "problem": "it has %d bytes instead of %d" % (size, one.bytes)})
+            problems.append({"path": one.path, "problem": f"it has {size} bytes instead of {one.bytes}"})
     known = [MANIFEST, SUMS, *(one.path for one in manifest.files)]
     for path in repository.foreign(name, manifest.id, known):
         problems.append({"path": path, "problem": "it does not belong to the backup"})
@@ -107,7 +107,7 @@ class _VerifiedReader:
             raise self._damaged(f"it can't be read ({exc.strerror})") from exc
         self._progress.advance(len(data))
         if self._content.bytes > self._file.content_bytes:  # also keeps a bomb from filling the disk
-            raise self._damaged("it holds more than the %d bytes that the manifest tells" % self._file.content_bytes)
+            raise self._damaged(f"it holds more than the {self._file.content_bytes} bytes that the manifest tells")
         if not data:
             self._check_end()
         return data

@@ -49,15 +49,15 @@ class Keep(NamedTuple):
         given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         for name, value in given.items():
             if name not in cls._fields:
-                raise InvalidRequest("keep: %s is unknown." % name, "Choose from %s." % ", ".join(cls._fields))
+                raise InvalidRequest(f"keep: {name} is unknown.", f"Choose from {', '.join(cls._fields)}.")
             if name == "tags":
                 given[name] = tuple(frozenset(check_tags(one.split(","))) for one in value)
             elif name.startswith("within"):
                 given[name] = _span(name, value)
             elif isinstance(value, bool) or not isinstance(value, int) or value < ALL:
-                raise InvalidRequest("keep: %s is %r." % (name, value), "It is a count, for example 7, or -1 for all.")
+                raise InvalidRequest(f"keep: {name} is {value!r}.", "It is a count, for example 7, or -1 for all.")
         if not any(given.values()):
-            raise InvalidRequest("keep: this policy keeps nothing.", "Set at least one of %s." % ", ".join(cls._fields))
+            raise InvalidRequest("keep: this policy keeps nothing.", f"Set at least one of {', '.join(cls._fields)}.")
         return cls(**given)
 
 

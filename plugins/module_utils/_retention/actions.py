@@ -64,8 +64,8 @@ def action_for(decision: Decision) -> Optional[Action]:
         wanted = tuple(one for one in entry.members if not tier.only or matches(one.plain, tier.only))
         if entry.members and not wanted:
             raise TargetError(
-                "%s holds no file that is to be archived (only: %s), and all else would be removed."
-                % (entry.path, ", ".join(tier.only)),
+                f"{entry.path} holds no file that is to be archived (only: {', '.join(tier.only)}), and all else "
+                "would be removed.",
                 "Correct only, or remove such entries by a rule of their own.",
             )
         return Action(entry, tier, decision.why, whole=True, archived=wanted)

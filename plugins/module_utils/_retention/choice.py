@@ -120,7 +120,7 @@ def _reasons(tier: Tier, entry: Entry, now: float, disk: Disk, group: _Group) ->
     if tier.when_disk_above is not None:
         if disk.percent <= tier.when_disk_above:
             return None
-        reasons.append("the disk is %.1f%% full, over %g%%" % (disk.percent, tier.when_disk_above))
+        reasons.append(f"the disk is {disk.percent:.1f}% full, over {tier.when_disk_above:g}%")
     if tier.when_total_above is not None:
         if group.total <= tier.when_total_above:
             return None

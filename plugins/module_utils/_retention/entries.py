@@ -25,7 +25,7 @@ from .space import Names, allocated, allocated_once
 
 _MAGIC = re.compile(r"[*?[]")
 _MOST_FILES = 1_000_000  # of one entry
-_PREPARED = re.compile(r"(?s)%s(.+)\.[0-9a-f]{8}" % re.escape(PREPARED))
+_PREPARED = re.compile(rf"(?s){re.escape(PREPARED)}(.+)\.[0-9a-f]{{8}}")
 
 
 class Member(NamedTuple):
@@ -350,5 +350,5 @@ def _walk(path: str, below: str, expected: os.stat_result, into: _Below) -> int:
             else:
                 into.specials.append(Member(relative, one))
         if len(into.members) > _MOST_FILES:
-            raise TargetError("%s holds over %d files." % (path, _MOST_FILES), "Make a rule for directories below it.")
+            raise TargetError(f"{path} holds over {_MOST_FILES} files.", "Make a rule for directories below it.")
     return own

@@ -129,7 +129,7 @@ def _parse_tier(options: Mapping[str, Any], directories: bool) -> Tier:
         if value is not None and name not in ("tier", *_CONDITIONS, *_OPTIONS[kind])
     )
     if foreign:
-        raise InvalidRequest("{} does not belong to the tier {}.".format(", ".join(foreign), kind))
+        raise InvalidRequest(f"{', '.join(foreign)} does not belong to the tier {kind}.")
     for name in ("keep", "remove", "only"):
         if options[name] is not None and not directories:
             raise InvalidRequest(f"{name} chooses among the files of a directory.", "Set type=directory.")
@@ -137,7 +137,7 @@ def _parse_tier(options: Mapping[str, Any], directories: bool) -> Tier:
         raise InvalidRequest("The tier cold has no destination.", "Name a directory, or s3://bucket/prefix.")
     if kind == COLD and (not options["destination"].startswith(("/", "s3://")) or "\0" in options["destination"]):
         raise InvalidRequest(
-            "The destination {} is neither an absolute path nor s3://bucket/prefix.".format(options["destination"])
+            f"The destination {options['destination']} is neither an absolute path nor s3://bucket/prefix."
         )
     return Tier(
         tier=kind,

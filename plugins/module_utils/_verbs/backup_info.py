@@ -78,7 +78,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     if request.name is not None and request.name not in existing:
         raise RepositoryError(
             f"The repository {request.repository.location} has no set {request.name}.",
-            "Its sets are: %s." % (", ".join(existing) or "none"),
+            f"Its sets are: {', '.join(existing) or 'none'}.",
         )
     sets = [_try(request, name, check, progress, now) for name in existing if request.name in (None, name)]
     problems = [dict(problem, set=one["name"]) for one in sets for problem in one["problems"]]
@@ -236,5 +236,5 @@ def _message(name: str, age: Optional[float], limit: Optional[float], problems: 
     else:
         text = f"the newest good backup of {name} is {format_duration(age)} old"
         if limit is not None:
-            text += ", {} max_age {}".format("within" if age <= limit else "beyond", format_duration(limit))
+            text += f", {('within' if age <= limit else 'beyond')} max_age {format_duration(limit)}"
     return text + (f", {problems} problem{'s' * (problems > 1)}" if problems else "")

@@ -107,5 +107,5 @@ def _diff(ready: BackupPlan, removed: Sequence[str]) -> dict[str, str]:
 
 
 def _count_lines(name: str, part: Any) -> list[str]:
-    lines = ["%s %s: %d\n" % (name, one.name, one.records) for one in part.collections]
+    lines = [f"{name} {one.name}: {one.records}\n" for one in part.collections]
     return [*lines, f"{name} content {part.content_digest[:16]}\n"]

@@ -150,7 +150,7 @@ def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[R
         progress.start(f"Reading and verifying {name}/{manifest.id}", manifest.size, "bytes")
         steps = []
         for index, (entry, part) in enumerate(pairs):
-            own = os.path.join(scratch, "restore-%d" % index)
+            own = os.path.join(scratch, f"restore-{index}")
             with os_errors(RepositoryError, "Can't make", own):
                 os.mkdir(own, 0o700)
             copy = BackupCopy(source, name, manifest, part, progress)
@@ -205,7 +205,7 @@ def _match(request: RestoreRequest, manifest: Manifest) -> list[tuple[NamedStore
         if part is None:
             raise InvalidRequest(
                 f"Backup {manifest.id} has no part called {entry.name}.",
-                "Set name of the target to one of: {}.".format(", ".join(sorted(parts))),
+                f"Set name of the target to one of: {', '.join(sorted(parts))}.",
             )
         if not part.files:
             raise InvalidRequest(
@@ -225,7 +225,7 @@ def _check_allowed(ready: RestorePlan) -> None:
     existing = [step.entry.store.path for step in ready.changes if step.existed]
     if existing and not ready.request.replace:
         raise TargetError(
-            "{} exists and differs from backup {}.".format(" and ".join(existing), ready.manifest.id),
+            f"{' and '.join(existing)} exists and differs from backup {ready.manifest.id}.",
             "Set on_existing=replace to overwrite it.",
             {"diff": _diff(ready)},
         )
@@ -339,8 +339,8 @@ def _diff(ready: RestorePlan) -> dict[str, str]:
     for step in ready.steps:
         for change in step.restoration.changes:
             if change.before is not None:
-                before.append("%s %s: %d\n" % (step.part.name, change.name, change.before))
-            after.append("%s %s: %d\n" % (step.part.name, change.name, change.after))
+                before.append(f"{step.part.name} {change.name}: {change.before}\n")
+            after.append(f"{step.part.name} {change.name}: {change.after}\n")
         for path, what in step.restoration.differences:
             if what != "added":
                 before.append(f"{step.part.name} {path}\n")

@@ -149,7 +149,7 @@ def note(write: Callable[[], None]) -> list[str]:
 
 def backup_id(created: datetime, digest: str) -> str:
     """20250630T120000Z-3f2a9c1b: the second, and the first 8 digits of the content's digest."""
-    return "{}-{}".format(created.strftime("%Y%m%dT%H%M%SZ"), digest[:8])
+    return f"{created.strftime('%Y%m%dT%H%M%SZ')}-{digest[:8]}"
 
 
 def _tools() -> dict[str, str]:

@@ -49,7 +49,7 @@ def check_space(
     free = repository.free_bytes()
     if need > free:
         raise NoSpace(
-            "The backup needs %d bytes in %s, where %d are free." % (need, repository.location, free),
+            f"The backup needs {need} bytes in {repository.location}, where {free} are free.",
             "Nothing was changed. Free some space on that file system and run again.",
         )
 

@@ -264,4 +264,4 @@ def test_a_module_in_its_first_moments_is_stopped_when_ansible_is_killed(tmp_pat
         process.send_signal(number)
         process.wait(20)
     wait_for(note)
-    assert note.read_text() == "Stopped: the controller asked for it."
+    assert note.read_text() == "Stopped: the controller requested it."

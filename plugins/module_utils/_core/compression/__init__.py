@@ -15,15 +15,16 @@ from .zstd_program import Zstd
 
 COMPRESSIONS: dict[str, Compression] = {one.name: one for one in (Zstd(), Gzip(), Xz(), Plain())}
 
-# What users' own copies end in, beside our own suffixes.
+# Suffixes of copies that users made, in addition to our own.
 _ALIASES = {".zstd": "zstd", ".tgz": "gzip", ".txz": "xz"}
 
 
 def choose(name: str = "") -> tuple[Compression, str]:
-    """The compression to use, and a note for the user when it is not the best one.
+    """The compression to use, and a note for the user if a better one is not available.
 
-    :param name: "" for the default: zstd where its program is found, else gzip.
-    :raises MissingDependency: when zstd is asked for and can't be had.
+    Raises MissingDependency when zstd is requested but not installed.
+
+    :param name: "" for the default: zstd if its program is found, otherwise gzip.
     """
     chosen = COMPRESSIONS[name or "zstd"]
     lacking = chosen.missing()
@@ -33,15 +34,16 @@ def choose(name: str = "") -> tuple[Compression, str]:
         raise MissingDependency(
             f"The program {lacking}",
             f"for compression: {name}",
-            f"Install the package {lacking}, or choose compression: gzip.",
+            f"Install the package {lacking}, or set compression=gzip.",
         )
-    return COMPRESSIONS[
-        "gzip"
-    ], f"The program {lacking} was not found: compressed with gzip, which is slower. Install the package {lacking}."
+    return COMPRESSIONS["gzip"], (
+        f"Compressed with gzip, which is slower, because the program {lacking} was not found. Install the package "
+        f"{lacking}."
+    )
 
 
 def for_size(compression: Compression, size: int) -> Compression:
-    """The same compression in the way that suits a file of that size."""
+    """The variant of the compression that suits a file of this size."""
     small = SmallZstd()
     if compression.name == small.name and size <= LIMIT and small.missing() is None:
         return small
@@ -49,12 +51,13 @@ def for_size(compression: Compression, size: int) -> Compression:
 
 
 def usable(name: str) -> Compression:
-    """The compression that something was written with. Raises MissingDependency."""
+    """The compression that something was written with. Raises MissingDependency when its program is missing."""
     return choose(name)[0]
 
 
 def by_suffix(filename: str) -> tuple[Compression, str]:
-    """The compression that a file's name tells, and the name without it ("a.db.gz" -> gzip, "a.db")."""
+    """The compression that the suffix of a file name stands for, and the name without it ("a.db.gz" -> gzip,
+    "a.db")."""
     for suffix, name in _ALIASES.items():
         if filename.endswith(suffix):
             return COMPRESSIONS[name], filename[: -len(suffix)] + (".tar" if suffix.startswith(".t") else "")

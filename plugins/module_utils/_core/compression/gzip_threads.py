@@ -64,11 +64,11 @@ class _Writer:
 
 
 class _Reader:
-    """gzip.GzipFile wants more of its source than `read`, and reads on behind an error."""
+    """gzip.GzipFile needs more of its source than `read`, and continues to read after an error."""
 
     def __init__(self, source: Readable) -> None:
         self._source = source
-        self._member = zlib.decompressobj(31)  # 31: gzip's header and checksum are zlib's to check
+        self._member = zlib.decompressobj(31)  # 31: zlib checks the header and checksum of gzip
 
     def read(self, size: int) -> bytes:
         try:
@@ -77,13 +77,13 @@ class _Reader:
                     rest = (self._member.unused_data or self._source.read(BLOCK)).lstrip(b"\0")  # tape padding
                     if not rest:
                         if self._source.read(1):
-                            raise CorruptStream("its gzip data is followed by something else")
+                            raise CorruptStream("its gzip data is followed by other data")
                         return b""
                     self._member = zlib.decompressobj(31)
                 else:
                     rest = self._member.unconsumed_tail or self._source.read(BLOCK)
                     if not rest:
-                        raise TruncatedStream("it ends in the middle of its gzip data")
+                        raise TruncatedStream("its gzip data is truncated")
                 data = self._member.decompress(rest, size)
                 if data:
                     return data

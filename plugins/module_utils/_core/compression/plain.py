@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No compression: for data that is compressed already, and for disks that do it themselves."""
+"""No compression: for data that is compressed already, and for file systems that compress."""
 
 from __future__ import annotations
 

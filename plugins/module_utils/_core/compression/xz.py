@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""xz from the standard library: small, slow, one core."""
+"""xz from the standard library: small output, slow, one core."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Reader:
     def read(self, size: int) -> bytes:
         try:
             while True:
-                # pylint takes the attributes of a class written in C for constants
+                # pylint mistakes attributes of a class written in C for constants
                 if self._decompressor.eof:  # pylint: disable=using-constant-test
                     rest = self._decompressor.unused_data or self._source.read(BLOCK)
                     if not rest:
@@ -46,7 +46,7 @@ class _Reader:
                 elif self._decompressor.needs_input:  # pylint: disable=using-constant-test
                     rest = self._source.read(BLOCK)
                     if not rest:
-                        raise CorruptStream("it ends in the middle of its xz data")
+                        raise CorruptStream("its xz data is truncated")
                 else:
                     rest = b""
                 data = self._decompressor.decompress(rest, size)

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""zstd for small files, by the library that its program uses: thousands of files do not start thousands of programs.
+"""zstd for small files through the library of its program, so that thousands of files do not start thousands of
+programs.
 
-What it writes is what `zstd -1` would write, checksum included, and any zstd reads it. Without the library (it is
-on practically every Linux, as package managers need it) the program does the work.
+The output is that of `zstd -1`, checksum included, and any zstd reads it. Without the library (practically every Linux
+has it, because package managers need it) the program is used.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from ..errors import Day2Error
 from .base import BLOCK, CorruptStream, Readable, Writable
 from .plain import Plain
 
-LIMIT = 4 << 20  # bytes up to which a file is small
+LIMIT = 4 << 20  # maximum size of a small file
 
 _LEVEL, _CHECKSUM = 100, 201  # ZSTD_c_compressionLevel, ZSTD_c_checksumFlag
 
 
 @functools.lru_cache(maxsize=1)
 def library() -> Optional[Any]:
-    """libzstd, or None."""
+    """libzstd, or None if it is not installed."""
     try:
         loaded = ctypes.CDLL("libzstd.so.1")
         loaded.ZSTD_createCCtx.restype = ctypes.c_void_p
@@ -41,7 +42,7 @@ def library() -> Optional[Any]:
         loaded.ZSTD_isError.argtypes = [ctypes.c_size_t]
         loaded.ZSTD_getFrameContentSize.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
         loaded.ZSTD_getFrameContentSize.restype = ctypes.c_ulonglong
-    except (OSError, AttributeError):  # none, or older than 1.4
+    except (OSError, AttributeError):  # not installed, or older than 1.4
         return None
     return loaded
 
@@ -57,13 +58,13 @@ def _compress(lib: Any, data: bytes) -> bytes:
     finally:
         lib.ZSTD_freeCCtx(context)
     if lib.ZSTD_isError(size):
-        raise Day2Error("zstd could not compress %d bytes." % len(data))
+        raise Day2Error(f"zstd could not compress {len(data)} bytes.")
     return buffer.raw[:size]
 
 
 def _decompress(lib: Any, data: bytes) -> bytes:
     size = lib.ZSTD_getFrameContentSize(data, len(data))
-    if size > LIMIT:  # also what says "unknown" and "error": we wrote neither
+    if size > LIMIT:  # also the values for "unknown" and "error", neither of which we write
         raise CorruptStream("its zstd data is damaged (size)")
     buffer = ctypes.create_string_buffer(size or 1)
     done = lib.ZSTD_decompress(buffer, size, data, len(data))
@@ -73,7 +74,7 @@ def _decompress(lib: Any, data: bytes) -> bytes:
 
 
 class _Once:
-    """Gives what one function makes of all that a source has."""
+    """Returns the output of a function that is applied to the whole content of a source."""
 
     def __init__(self, lib: Any, source: Readable) -> None:
         self._lib = lib
@@ -89,7 +90,7 @@ class _Once:
 
 
 class SmallZstd:
-    """The compression zstd, for files up to `LIMIT` bytes that this class has compressed itself."""
+    """zstd for files of up to `LIMIT` bytes that this class has compressed itself."""
 
     name = "zstd"
     suffix = ".zst"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""zstd, driven as a program: on all cores, and Python has it only from 3.14 on."""
+"""zstd as a program: it uses all cores, and Python includes zstd only from 3.14 on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..errors import Day2Error, MissingDependency, NoSpace
 from ..process import environment, wide_pipe
 from .base import BLOCK, CorruptStream, Readable, Writable
 
-# Level 1: on databases and logs as small as level 3 (within 4 %) in two thirds of its time.
+# Level 1: on databases and logs, within 4 % of the size at level 3, in two thirds of its time.
 _COMPRESS = ["zstd", "-q", "-1", "-T0", "-c"]
 _DECOMPRESS = ["zstd", "-q", "-d", "-c"]
 
@@ -42,17 +42,17 @@ class _Writer:
                 view = view[self._process.stdin.write(view) :]  # type: ignore[union-attr]
         except BrokenPipeError:
             self.finish()
-            raise Day2Error("zstd ended before its input did.") from None
+            raise Day2Error("zstd ended before reading all of its input.") from None
 
     def finish(self) -> None:
-        """Wait for the program; its exit status is the truth."""
+        """Wait for the program and check its exit status."""
         self._process.stdin.close()  # type: ignore[union-attr]
         said = self._process.stderr.read().decode(errors="replace").strip()  # type: ignore[union-attr]
         if self._process.wait() == 0:
             return
         if "No space left" in said or "quota" in said:
-            raise NoSpace(f"Can't write the compressed data: {said}.", "Free some space and run again.")
-        raise Day2Error("zstd failed with exit status %d: %s" % (self._process.returncode, said))
+            raise NoSpace(f"Can't write compressed data: {said}.", "Free some space and run again.")
+        raise Day2Error(f"zstd failed with exit status {self._process.returncode}: {said}")
 
 
 class _Reader:
@@ -86,7 +86,7 @@ class _Reader:
             if self._error is not None:
                 raise self._error
             if status != 0:
-                raise CorruptStream("its zstd data is damaged (%s)" % (said or "exit status %d" % status))
+                raise CorruptStream(f"its zstd data is damaged ({said or f'exit status {status}'})")
         return data
 
 
@@ -119,7 +119,7 @@ class Zstd:
 
 @contextlib.contextmanager
 def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Whatever happens in the block, the program does not outlive it."""
+    """The program does not outlive the block, whatever happens in it."""
     try:
         yield
     finally:

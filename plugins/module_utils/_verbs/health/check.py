@@ -61,13 +61,13 @@ class HealthCheckRequest(NamedTuple):
 
 def echo(params: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments as a result may show them: a thousand checks, with passwords in URLs and headers, it may not."""
-    return dict(params, checks="%d checks" % len(params.get("checks") or []))
+    return dict(params, checks=f"{len(params.get('checks') or [])} checks")
 
 
 def request_from(params: Mapping[str, Any]) -> HealthCheckRequest:
     """Check the module's arguments. Raises InvalidRequest with everything that is wrong with the checks."""
     if not 1 <= params["concurrency"] <= _MOST_THREADS:
-        raise InvalidRequest("concurrency is %d." % params["concurrency"], "Set it to 1 to %d." % _MOST_THREADS)
+        raise InvalidRequest(f"concurrency is {params['concurrency']}.", f"Set it to 1 to {_MOST_THREADS}.")
     checks = read_checks(params["checks"], params)
     history = params["history"] or {}
     for name, needed in (
@@ -143,17 +143,17 @@ def message(
     outcomes: Sequence[Outcome], summary: Mapping[str, Any], alarms: Sequence[Outcome], recovered: Sequence[str] = ()
 ) -> str:
     """The result in words, the worst first."""
-    counted = ", ".join("%d %s" % (summary[status], status) for status in reversed(STATUSES) if summary[status])
-    text = "%d of %d checks ok, score %g" % (summary[OK], len(outcomes), summary["score"])
+    counted = ", ".join(f"{summary[status]} {status}" for status in reversed(STATUSES) if summary[status])
+    text = f"{summary[OK]} of {len(outcomes)} checks ok, score {summary['score']:g}"
     if summary[OK] != len(outcomes):
-        text += " (%s)" % counted
+        text += f" ({counted})"
     worst = sorted(alarms, key=lambda one: -STATUSES.index(one.status))
-    listed = ["%s is %s: %s" % (one.name, one.status, one.message) for one in worst[:_NAMED]]
+    listed = [f"{one.name} is {one.status}: {one.message}" for one in worst[:_NAMED]]
     if len(worst) > _NAMED:
-        listed.append("and %d more" % (len(worst) - _NAMED))
+        listed.append(f"and {len(worst) - _NAMED} more")
     if recovered:
         more = len(recovered) - _NAMED
-        listed.append("recovered: " + ", ".join(recovered[:_NAMED]) + (" and %d more" % more if more > 0 else ""))
+        listed.append("recovered: " + ", ".join(recovered[:_NAMED]) + (f" and {more} more" if more > 0 else ""))
     return "; ".join([text, *listed])
 
 

@@ -58,7 +58,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     missing = sorted(set(request.checks) - {one["name"] for one in checks})
     if missing:
         raise InvalidRequest(
-            "The history {} has no check {}.".format(request.path, ", ".join(missing)),
+            f"The history {request.path} has no check {', '.join(missing)}.",
             "Leave checks out to see all that it has.",
         )
     bad = [one["name"] for one in checks if one["status"] not in (OK, SKIPPED)]
@@ -107,9 +107,9 @@ def _time(seconds: float) -> str:
 def _message(request: HealthInfoRequest, checks: Sequence[Mapping[str, Any]], bad: Sequence[str]) -> str:
     if not checks:
         return f"{request.path} has no checks yet"
-    text = "%d of %d checks ok or skipped" % (len(checks) - len(bad), len(checks))
+    text = f"{len(checks) - len(bad)} of {len(checks)} checks ok or skipped"
     worst = [one for one in checks if one["name"] in bad][:10]
-    listed = ["{} is {} for {}".format(one["name"], one["status"], format_duration(one["since_s"])) for one in worst]
+    listed = [f"{one['name']} is {one['status']} for {format_duration(one['since_s'])}" for one in worst]
     if len(bad) > len(worst):
-        listed.append("and %d more" % (len(bad) - len(worst)))
+        listed.append(f"and {len(bad) - len(worst)} more")
     return "; ".join([text, *listed])

@@ -200,9 +200,9 @@ class Pool:
         failed = [self._outcomes[name] for name in check.depends_on if self._outcomes[name].status not in (OK, WARNING)]
         if not failed:
             return None
-        reasons = ", ".join("%s, which is %s" % (one.name, one.status) for one in failed)
+        reasons = ", ".join(f"{one.name}, which is {one.status}" for one in failed)
         return Outcome(
-            check.name, check.type, SKIPPED, "it depends on %s" % reasons, time.time(), 0.0, weight=check.weight
+            check.name, check.type, SKIPPED, f"it depends on {reasons}", time.time(), 0.0, weight=check.weight
         )
 
 
@@ -288,22 +288,22 @@ def judge(probe: Probe, deadline: Deadline) -> Judged:
     except Day2Error as exc:
         return Judged(UNKNOWN, str(exc))
     except OSError as exc:
-        where = " (%s)" % exc.filename if exc.filename else ""
-        return Judged(UNKNOWN, "%s%s" % (exc.strerror or type(exc).__name__, where))
+        where = f" ({exc.filename})" if exc.filename else ""
+        return Judged(UNKNOWN, f"{exc.strerror or type(exc).__name__}{where}")
     except Exception as exc:  # a bug in one probe must not take the others' answers away
-        return Judged(UNKNOWN, "the probe failed: %s: %s" % (type(exc).__name__, exc))
+        return Judged(UNKNOWN, f"the probe failed: {type(exc).__name__}: {exc}")
 
 
 def _timed_out(job: Job) -> tuple[str, str]:
     doing = " while " + job.deadline.doing if job.deadline.doing else ""
-    return job.check.probe.ON_TIMEOUT, "no answer within %s%s" % (format_duration(job.deadline.seconds), doing)
+    return job.check.probe.ON_TIMEOUT, f"no answer within {format_duration(job.deadline.seconds)}{doing}"
 
 
 def _outcome(job: Job, judged: Judged) -> Outcome:
     check = job.check
     message = judged.message
     if judged.status != OK and job.tries > 1:
-        message += " (tried %d times)" % job.tries
+        message += f" (tried {job.tries} times)"
     main = check.probe.limits.get("")
     return Outcome(
         name=check.name,

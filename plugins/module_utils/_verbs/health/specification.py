@@ -82,7 +82,7 @@ def read_checks(given: Sequence[Any], defaults: Mapping[str, Any]) -> list[Check
         if name and name in names:
             found.append("there are two checks of this name")
         names.add(name)
-        problems.extend("%s: %s" % (name or "check %d" % (number + 1), text.rstrip(".")) for text in found)
+        problems.extend(f"{name or f'check {number + 1}'}: {text.rstrip('.')}" for text in found)
         if check is not None:
             checks.append(check)
     if not given:
@@ -91,9 +91,9 @@ def read_checks(given: Sequence[Any], defaults: Mapping[str, Any]) -> list[Check
         problems.extend(_dependencies(checks))
     if problems:
         more = len(problems) - _SHOWN
-        shown = problems[:_SHOWN] + (["and %d more" % more] if more > 0 else [])
+        shown = problems[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
         raise InvalidRequest(
-            "Nothing was checked, as the specification is wrong: %s." % "; ".join(shown),
+            f"Nothing was checked, as the specification is wrong: {'; '.join(shown)}.",
             details={"problems": problems},
         )
     return checks
@@ -120,7 +120,7 @@ def _read(given: Mapping[str, Any], defaults: Mapping[str, Any], problems: list[
             name for name in given if name not in COMMON and name not in probe_type.OPTIONS and name not in limits
         ]
         for name in foreign:
-            problems.append("%s is not an option of type %s%s" % (name, kind, _elsewhere(kind, name)))
+            problems.append(f"{name} is not an option of type {kind}{_elsewhere(kind, name)}")
         options = parse(probe_type.OPTIONS, given, problems)
         held = parse_limits(probe_type.LIMITS, given, problems)
         windows = _windows(common["maintenance"], problems)
@@ -173,7 +173,7 @@ def _dependencies(checks: Sequence[Check]) -> list[str]:
     """What is wrong with depends_on: unknown names, and cycles."""
     known = {check.name: check for check in checks}
     problems = [
-        "%s: depends_on names %s, which is no check of this task" % (check.name, other)
+        f"{check.name}: depends_on names {other}, which is no check of this task"
         for check in checks
         for other in check.depends_on
         if other not in known
@@ -191,7 +191,7 @@ def _dependencies(checks: Sequence[Check]) -> list[str]:
                 done.add(path.pop())
             elif name in path:
                 cycle = path[path.index(name) :]
-                return ["%s: depends_on leads in a circle: %s" % (name, " → ".join([*cycle, name]))]
+                return [f"{name}: depends_on leads in a circle: {' → '.join([*cycle, name])}"]
             elif name not in done:
                 path.append(name)
                 stack.append((name, True))

@@ -55,8 +55,8 @@ def read_windows(given: Optional[Sequence[Mapping[str, Any]]], problems: list[st
     """The windows that a user wrote. What is wrong is added to `problems`."""
     windows = []
     for number, one in enumerate(given or ()):
-        where = "maintenance[%d]." % number
-        problems.extend("%s%s is not an option" % (where, name) for name in one if name not in _WINDOW)
+        where = f"maintenance[{number}]."
+        problems.extend(f"{where}{name} is not an option" for name in one if name not in _WINDOW)
         before = len(problems)
         values = parse(_WINDOW, one, problems, where)
         if len(problems) > before:
@@ -80,8 +80,8 @@ def _window(values: Mapping[str, Any]) -> Window:
         start, end = (_moment(str(values[name]), zone) for name in ("start", "end"))
     except InvalidRequest:
         raise InvalidRequest(
-            "start and end are two times of day in quotes, such as '22:30', or two moments (ISO 8601);"
-            " they are %r and %r" % (values["start"], values["end"])
+            "start and end are two times of day in quotes, such as '22:30', or two moments (ISO 8601); they are "
+            f"{values['start']!r} and {values['end']!r}"
         ) from None
     if start >= end or values["days"]:
         raise InvalidRequest("start is before end, and days go with times of day")
@@ -117,6 +117,6 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise InvalidRequest(
-            "timezone %r is not known here: write for example Europe/Berlin (its data are in the package tzdata)"
-            " or +02:00" % name
+            f"timezone {name!r} is not known here: write for example Europe/Berlin (its data are in the package tzdata)"
+            " or +02:00"
         ) from None

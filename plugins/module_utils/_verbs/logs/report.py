@@ -109,7 +109,7 @@ def request_from(params: Mapping[str, Any]) -> LogReportRequest:
     if params["format"] != "regex" and params["pattern"]:
         raise InvalidRequest("pattern is for format: regex.", "Set format: regex.")
     if params["slowest"] < 0:
-        raise InvalidRequest("slowest is %d." % params["slowest"], "Set it to 0 or more.")
+        raise InvalidRequest(f"slowest is {params['slowest']}.", "Set it to 0 or more.")
     return LogReportRequest(
         paths=params["paths"],
         format=params["format"],
@@ -173,7 +173,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     with opened(find(request.paths), request.rules.since) as (files, old, problems):
         hidden = [one for path in request.paths for one in unsearched(path)]
         problems += [{"path": one, "problem": f"{one} can't be searched: Permission denied."} for one in hidden]
-        progress.start("Reading %d log files" % len(files), sum(one.size for one in files), "bytes")
+        progress.start(f"Reading {len(files)} log files", sum(one.size for one in files), "bytes")
         for file in files:
             clock.look_from(min(file.mtime, request.now))
             try:
@@ -327,7 +327,7 @@ def _rate(request: LogReportRequest, tally: Tally) -> Optional[float]:
         return None
     start = tally.first if since is None else since
     end = until if until is not None else request.now if since is not None else tally.last
-    return float("%.6g" % (tally.total / (end - start))) if end > start else None
+    return float(f"{tally.total / (end - start):.6g}") if end > start else None
 
 
 def _time(seconds: float) -> Optional[str]:
@@ -351,7 +351,7 @@ def _latency(durations: Histogram) -> dict[str, Any]:
     }
     return {
         "count": durations.count,
-        **{name: None if one is None else float("%.6g" % one) for name, one in numbers.items()},
+        **{name: None if one is None else float(f"{one:.6g}") for name, one in numbers.items()},
     }
 
 
@@ -366,7 +366,7 @@ def _operation(one: Operation) -> dict[str, Any]:
 
 
 def _message(result: Mapping[str, Any], slowest: Sequence[Operation], windowed: bool) -> str:
-    text = "%d lines, %d errors (%g %%)" % (result["total"], result["errors"], result["error_rate"])
+    text = f"{result['total']} lines, {result['errors']} errors ({result['error_rate']:g} %)"
     latency = result["latency"]
     if latency["count"]:
         text += ", p50 {}, p95 {}, p99 {}".format(
@@ -377,5 +377,5 @@ def _message(result: Mapping[str, Any], slowest: Sequence[Operation], windowed: 
     if result["without_time"] and windowed:
         text += f", {result['without_time']} lines have no time that can be read"
     if result["unparsable"]["count"]:
-        text += ", %d lines can't be read" % result["unparsable"]["count"]
+        text += f", {result['unparsable']['count']} lines can't be read"
     return text

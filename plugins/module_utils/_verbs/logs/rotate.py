@@ -158,7 +158,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     errors = [one["problem"] for one in result["problems"]]
     if errors:
         raise TargetError(
-            "%s %d in error: %s" % (result["msg"], len(errors), " | ".join(dict.fromkeys(errors))),
+            f"{result['msg']} {len(errors)} in error: {' | '.join(dict.fromkeys(errors))}",
             details={name: value for name, value in result.items() if name != "msg"},
         )
     return result
@@ -220,8 +220,8 @@ def _notes(plan: RotationPlan) -> list[str]:
         notes += log.notes
         if log.window_bytes is not None:
             notes.append(
-                "%s was copied and truncated: in between, writers can have lost about %d bytes."
-                % (log.path, log.window_bytes)
+                f"{log.path} was copied and truncated: in between, writers can have lost about "
+                f"{log.window_bytes} bytes."
             )
         if log.held and log.error is None and not log.reopen:
             names = sorted({str(writer) for some in log.held.values() for writer in some})
@@ -313,7 +313,7 @@ def _keep(options: Optional[Mapping[str, Any]]) -> Keep:
     last, within = options.get("last"), options.get("within")
     keep = Keep(last, None if within is None else _seconds_back(within))
     if last is not None and last < 0:
-        raise InvalidRequest("keep: last is %d." % last, "It is a count of rotated files, 0 for none.")
+        raise InvalidRequest(f"keep: last is {last}.", "It is a count of rotated files, 0 for none.")
     return keep
 
 

@@ -94,12 +94,12 @@ def test_a_taken_name_is_not_overwritten(directory: SecureDirectory, tmp_path: P
     other = tmp_path / "app.log.1.gz"
     for content in (b"something else", COMPRESSIONS["gzip"].suffix.encode()):
         other.write_bytes(content)
-        with pytest.raises(TargetError, match=r"app\.log\.1\.gz exists already, with another content: not overwritten"):
+        with pytest.raises(TargetError, match=r"log\.1\.gz already exists with other content"):
             compress_file(directory, "app.log.1", COMPRESSIONS["gzip"])
         assert other.read_bytes() == content
     other.unlink()
     other.symlink_to("/etc/passwd")
-    with pytest.raises(TargetError, match="exists already"):
+    with pytest.raises(TargetError, match="already exists"):
         compress_file(directory, "app.log.1", COMPRESSIONS["gzip"])
     assert sorted(os.listdir(tmp_path)) == ["app.log.1", "app.log.1.gz"]
     assert (tmp_path / "app.log.1").read_bytes() == TEXT
@@ -116,7 +116,7 @@ def test_a_copy_that_does_not_read_back_is_thrown_away(
 ) -> None:
     # a disk that returns something else can't be provoked
     monkeypatch.setattr(module, "_digest", lambda *dummy: "other")
-    with pytest.raises(TargetError, match="did not read back"):
+    with pytest.raises(TargetError, match="when read back"):
         compress_file(directory, "app.log.1", COMPRESSIONS["gzip"])
     assert os.listdir(tmp_path) == ["app.log.1"]
 
@@ -184,7 +184,7 @@ def test_a_killed_gzip_leaves_a_part(tmp_path: Path, length: Optional[int], kind
         gz = COMPRESSIONS["gzip"]
         assert compare(folder, "app.log", folder, "app.log.gz", gz)[0] == kind
         if kind == PART:
-            with pytest.raises(TargetError, match="with another content"):
+            with pytest.raises(TargetError, match="with other content"):
                 compress_file(folder, "app.log", gz)
         compress_file(folder, "app.log", gz, replace_part=True)
     assert [one.name for one in tmp_path.iterdir()] == ["app.log.gz"]

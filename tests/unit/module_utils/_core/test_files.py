@@ -151,4 +151,4 @@ def test_a_user_who_may_not_write_is_told(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert "can't be written. Run as a user with permission" in done.stdout
+    assert "is not writable. Run as a user with permission" in done.stdout

@@ -22,7 +22,7 @@ SPEC: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"repository": "backups"}, "repository is the relative path backups; write an absolute path"),
+        ({"repository": "backups"}, "repository is the relative path backups; set it to an absolute path"),
         ({"repository": "./b"}, "repository is the relative path ./b"),
         ({"repository": ""}, "repository is empty"),
         (

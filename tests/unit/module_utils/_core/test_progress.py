@@ -244,7 +244,7 @@ def test_a_longer_file_wakes_the_work_and_stops_it(path):
     with open(path, "ab") as handle:
         handle.write(b".")
     _out, err = child.rest()
-    assert err == "Stopped: the controller asked for it.\n"
+    assert err == "Stopped: the controller requested it.\n"
     assert child.process.returncode == 3
     assert time.monotonic() - started < 5
     assert not os.path.exists(path)
@@ -276,7 +276,7 @@ def test_a_controller_that_goes_away_stops_the_work(path):
     child = Child(path, SLEEPER)
     assert child.wait_for_line() == "ready"
     child.process.stdout.close()
-    assert child.process.stderr.read() == "Stopped: the controller went away.\n"
+    assert child.process.stderr.read() == "Stopped: the controller disconnected.\n"
     assert child.process.wait(20) == 3
 
 

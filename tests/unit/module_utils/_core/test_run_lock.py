@@ -21,7 +21,7 @@ def lock(folder: Path) -> RunLock:
 def test_one_at_a_time_and_the_holder_is_told(tmp_path: Path) -> None:
     first, second = lock(tmp_path), lock(tmp_path)
     first.take(0)
-    with pytest.raises(LockTimeout, match=rf"Another run works in {tmp_path} \(process {os.getpid()}\)"):
+    with pytest.raises(LockTimeout, match=rf"Another run is working in {tmp_path} \(process {os.getpid()}\)"):
         second.take(0.1)
     first.release()
     first.release()

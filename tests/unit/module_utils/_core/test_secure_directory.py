@@ -135,7 +135,7 @@ def test_what_was_put_in_its_place_is_not_removed(tmp_path: Path) -> None:
 def test_only_one_run_at_a_time(tmp_path: Path) -> None:
     with SecureDirectory(str(tmp_path)) as first:
         first.lock(0)
-        with SecureDirectory(str(tmp_path)) as second, pytest.raises(LockTimeout, match="Another run works in"):
+        with SecureDirectory(str(tmp_path)) as second, pytest.raises(LockTimeout, match="Another run is working in"):
             second.lock(0.1)
     with SecureDirectory(str(tmp_path)) as third:
         third.lock(0)

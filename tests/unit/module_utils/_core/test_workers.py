@@ -80,7 +80,7 @@ def test_an_error_of_a_task_is_raised_here() -> None:
     assert children() == before
 
 
-@pytest.mark.parametrize(("end", "words"), [(dying, "was killed by signal 9"), (quitting, "ended too early")])
+@pytest.mark.parametrize(("end", "words"), [(dying, "was killed by signal 9"), (quitting, "ended unexpectedly")])
 def test_a_worker_that_dies_is_an_error(end: Any, words: str) -> None:
     before = children()
     with pytest.raises(Day2Error, match=words):

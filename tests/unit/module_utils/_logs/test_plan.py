@@ -152,7 +152,7 @@ def test_a_log_that_is_a_mount_point(log: Path, logs: Path, tmp_path: Path) -> N
     real.write_text("x\n")
     subprocess.run(["mount", "--bind", str(real), str(log)], check=True)
     try:
-        refused("is a mount point of its own", "method=in_place", paths=[log])
+        refused("is a mount point", "method=in_place", paths=[log])
     finally:
         subprocess.run(["umount", str(log)], check=True)
 

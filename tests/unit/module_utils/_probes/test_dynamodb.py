@@ -116,4 +116,4 @@ def test_secrets_and_a_library_that_is_missing(check: Check, url: str, monkeypat
     monkeypatch.setitem(sys.modules, "boto3.session", None)
     result = check("dynamodb", **options(url))
     assert result["status"] == "unknown"
-    assert "boto3 is needed to look at DynamoDB" in result["message"]
+    assert "boto3 is required to look at DynamoDB" in result["message"]

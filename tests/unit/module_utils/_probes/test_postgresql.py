@@ -240,7 +240,7 @@ def test_without_psycopg(check: Check, there: dict[str, Any], monkeypatch: pytes
     monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
     result = check("postgresql", **there)
     assert result["status"] == "unknown"
-    assert "psycopg is needed to look at PostgreSQL" in result["message"]
+    assert "psycopg is required to look at PostgreSQL" in result["message"]
 
 
 def test_references(check: Check, servers: Servers, there: dict[str, Any]) -> None:

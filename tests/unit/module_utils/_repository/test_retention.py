@@ -189,7 +189,7 @@ def test_policies_from_options(options, keep):
         ({"last": 0, "daily": None}, "nothing"),
         ({"within": "0d"}, "nothing"),
         ({"within": 30}, "30 is not a span"),
-        ({"within": "1m"}, "keep: within: In '1m' m could be months"),
+        ({"within": "1m"}, "keep: within: In '1m', m could mean months"),
         ({"tags": ["a b"]}, "'a b' can't be a tag"),
         ({"tags": ["a,"]}, "'' can't be a tag"),
         ({"last": -2}, "-2"),

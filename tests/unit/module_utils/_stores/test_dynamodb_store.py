@@ -188,7 +188,7 @@ def test_a_source_that_changes_during_a_reading_has_another_digest(store: Dynamo
 def test_an_absent_library_is_named(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
     for name in ("botocore", "botocore.auth"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(MissingDependency, match="boto3 is needed for DynamoDB"):
+    with pytest.raises(MissingDependency, match="boto3 is required for DynamoDB"):
         DynamodbRecords(options("http://127.0.0.1:1", prefix)).collections()
 
 

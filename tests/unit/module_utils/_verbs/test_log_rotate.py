@@ -127,7 +127,7 @@ def test_dated_names(log: Path, logs: Path) -> None:
     assert names(logs) == ["app.log", "app.log-20201331.gz", f"app.log-{today}.gz"]
     log.write_text("two\n")
     error = failing(paths=[log], **both_date)
-    assert "exists already: not overwritten" in str(error)
+    assert "already exists and was not overwritten" in str(error)
     assert "tells the seconds" in str(error)
     assert log.read_text() == "two\n"
     rotate(paths=[log], names="dated")
@@ -254,7 +254,7 @@ def test_what_is_no_log_is_told_and_the_others_are_done(log: Path, logs: Path) -
     assert len(error.details["problems"]) == 2
     assert [one["name"] for one in error.details["rotations"] if one["rotated"]] == [str(log)]
     assert error.details["warnings"] == [f"{logs}/link.log is a symbolic link: skipped."]
-    for name, words in (("directory.log", "is a directory"), ("link.log", "is a symbolic link: not followed")):
+    for name, words in (("directory.log", "is a directory"), ("link.log", "is a symbolic link and was not followed")):
         assert words in str(failing(paths=[logs / name]))
 
 
@@ -280,7 +280,7 @@ def test_rotated_files_are_no_logs(log: Path, logs: Path) -> None:
 def test_a_taken_name_is_not_overwritten(log: Path, logs: Path) -> None:
     (logs / "app.log.1.gz").mkdir()
     error = failing(paths=[log])
-    assert "app.log.1.gz exists already: not overwritten" in str(error)
+    assert "app.log.1.gz already exists and was not overwritten" in str(error)
     assert log.read_text() == "one\n"
 
 
@@ -508,7 +508,7 @@ def test_run_as(tmp_path: Path) -> None:
 def test_two_runs_at_once(log: Path, logs: Path) -> None:
     with SecureDirectory(str(logs)) as other:
         other.lock(0)
-        assert "Another run works in" in str(failing(paths=[log], lock_timeout="100ms"))
+        assert "Another run is working in" in str(failing(paths=[log], lock_timeout="100ms"))
     assert rotate(paths=[log])["changed"]
 
 

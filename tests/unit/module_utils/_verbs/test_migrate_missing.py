@@ -41,5 +41,5 @@ def test_a_missing_library_is_named(
         stores = {"source": lacking, "target": {"type": "json", "path": str(tmp_path / "y.json")}}
     spec = verb.ARGUMENTS["argument_spec"]  # type: ignore[attr-defined]
     params = {**{name: one.get("default") for name, one in spec.items()}, **stores}
-    with pytest.raises(MissingDependency, match=f"{missing} is needed for stores of type {lacking['type']}"):
+    with pytest.raises(MissingDependency, match=f"{missing} is required for stores of type {lacking['type']}"):
         verb.run(params, check, Progress())  # type: ignore[attr-defined]
