@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..errors import MissingDependency
 from .base import Compression
-from .gzip_threads import Gzip
+from .gzip_zlib import Gzip
 from .plain import Plain
 from .xz import Xz
 from .zstd_library import LIMIT, SmallZstd
