@@ -21,8 +21,7 @@ from typing import Callable, NamedTuple, Optional
 
 from ..._core.workers import in_order
 from ..records.kinds import Kinds, Summary
-from ..records.note import LIST, MEMBERS, VALUE, Note
-from ..records.store import INTEGER, TEXT, Field, Info
+from ..records.model import INTEGER, LIST, MEMBERS, TEXT, VALUE, Field, Info, Note
 from .duplicates import hashes, occurrences, repeated
 from .parts import Part, ascending, looked_at, names_of
 from .stream import Document, Member

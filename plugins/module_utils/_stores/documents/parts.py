@@ -15,8 +15,7 @@ from typing import Any, Callable, NamedTuple, Optional
 from ..._core.errors import SourceError
 from ..._core.record_batches import BATCH, batch, batches, digest_sum, layouts
 from ..records.kinds import Kinds
-from ..records.note import LIST
-from ..records.store import Info, Record
+from ..records.model import LIST, Info, Record
 from . import stream as json_stream
 from .stream import Found
 

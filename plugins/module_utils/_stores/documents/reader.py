@@ -19,8 +19,7 @@ from ..._core.record_batches import BATCH, batch, batches
 from ..._core.tagged_json import decode as decode_json
 from ..._core.workers import in_order
 from ..records.kinds import Summary
-from ..records.note import MEMBERS, VALUE
-from ..records.store import Info, Record
+from ..records.model import MEMBERS, VALUE, Info, Record
 from . import contents as json_collections
 from .contents import Found
 from .duplicates import last_alone

@@ -29,8 +29,8 @@ from ..._core.errors import SourceError, TargetError
 from ..._core.file_lock import FileLock
 from ..._core.record_batches import batches
 from ..._core.tagged_json import encode as encode_json
-from ..records.note import LIST, Note, as_wanted
-from ..records.store import CHECKPOINTS, INTEGER, JSON, Account, Field, Info, Record, Start, check_same_key
+from ..records.model import CHECKPOINTS, INTEGER, JSON, LIST, Account, Field, Info, Note, Record, Start, check_same_key
+from ..records.note import as_wanted
 from ..sql.schema import shaped
 from ..sqlite.file import connect, sqlite3, sqlite_errors
 from ..sqlite.records import SqliteRecords

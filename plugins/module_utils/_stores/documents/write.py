@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
 from ..._core.tagged_json import encode as encode_json
-from ..records.note import LIST, MEMBERS, VALUE
-from ..records.store import DECIMAL, INTEGER, TEXT, Info, Record
+from ..records.model import DECIMAL, INTEGER, LIST, MEMBERS, TEXT, VALUE, Info, Record
 from .open import OpenDocument
 from .parts import text_of
 from .stream import Document, Member

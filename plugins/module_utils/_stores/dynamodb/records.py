@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DynamoDB behind the contract of `record_store.py`."""
+"""DynamoDB behind the contract of `_stores/records/store.py`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any, Optional
 from ..._core.errors import TargetError
 from ..._core.record_batches import BATCH, batch, batches
 from ..records.kinds import Summary
-from ..records.note import Note
-from ..records.store import (
+from ..records.model import (
     BYTES,
     DECIMAL,
     INTEGER,
@@ -21,6 +20,7 @@ from ..records.store import (
     Account,
     Field,
     Info,
+    Note,
     Record,
     Refused,
     Start,

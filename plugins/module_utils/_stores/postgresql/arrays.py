@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..._core.tagged_json import encode as encode_json
-from ..records.store import JSON, TEXT, Field, Info, Refused
+from ..records.model import JSON, TEXT, Field, Info, Refused
 
 
 def is_array(field: Field) -> bool:

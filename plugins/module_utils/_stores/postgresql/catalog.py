@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Optional
 
 from ..records import note as collection_note
-from ..records.store import (
+from ..records.model import (
     BOOLEAN,
     BYTES,
     CHECKPOINTS,

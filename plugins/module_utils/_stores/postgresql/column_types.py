@@ -21,7 +21,7 @@ from decimal import Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple, Optional
 
 from ..records.kinds import is_beyond
-from ..records.store import Refused, is_unicode
+from ..records.model import Refused, is_unicode
 from ..records.times import TimeOptions, clock_of, date_of, interval_of, moment_of
 from .values import UNSTORABLE_JSON, copy_text
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from ..records import note as collection_note
-from ..records.store import (
+from ..records.model import (
     BOOLEAN,
     BYTES,
     DATE,

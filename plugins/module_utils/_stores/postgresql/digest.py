@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 from ..._core.records import canonical
 from ..records.kinds import Kinds, Summary
-from ..records.store import BOOLEAN, BYTES, DECIMAL, INTEGER, REAL, TEXT, Field, Info
+from ..records.model import BOOLEAN, BYTES, DECIMAL, INTEGER, REAL, TEXT, Field, Info
 from .client import identifier
 
 _ARGUMENTS = 90  # a function takes at most 100

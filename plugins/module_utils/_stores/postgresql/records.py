@@ -16,14 +16,14 @@ from ..._core.record_batches import BATCH, CopyLines, batch, batches
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
 from ..records.kinds import Summary
-from ..records.note import LIST
-from ..records.store import (
+from ..records.model import (
     BOOLEAN,
     BYTES,
     DATE,
     DECIMAL,
     INTEGER,
     JSON,
+    LIST,
     REAL,
     TEXT,
     TIMESTAMP,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..records.store import Info
+from ..records.model import Info
 from . import client as postgresql_client
 from . import ddl as postgresql_ddl
 from .catalog import describe, names_in

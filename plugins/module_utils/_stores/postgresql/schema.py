@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
 from ..._core.errors import LockTimeout, TargetError
-from ..records.store import Odd, Record
+from ..records.model import Odd, Record
 from . import client as postgresql_client
 from . import staging as postgresql_staging
 from .application import VERSION_TABLES, Reference, Table, references, tables, versions

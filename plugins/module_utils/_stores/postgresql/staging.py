@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ..._core.record_batches import BATCH, batches, digest_sum
-from ..records.store import Odd, Record, Refused
+from ..records.model import Odd, Record, Refused
 from .application import Reference, Table
 from .client import identifier
 from .column_types import Codec, Column

@@ -17,7 +17,7 @@ from ..._core.record_batches import CopyLines
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
 from ..records.kinds import absent, fitted
-from ..records.store import (
+from ..records.model import (
     BOOLEAN,
     INTEGER,
     JSON,

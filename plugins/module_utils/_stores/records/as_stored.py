@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .store import BOOLEAN, DATE, DECIMAL, JSON, TEXT, TIMESTAMP, TIMESTAMPTZ, Field, Info
+from .model import BOOLEAN, DATE, DECIMAL, JSON, TEXT, TIMESTAMP, TIMESTAMPTZ, Field, Info
 
 NUMERIC = "numeric"  # SQLite's affinity without a kind of its own
 _KINDS = {

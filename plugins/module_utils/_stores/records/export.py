@@ -17,8 +17,8 @@ from ..._core.errors import InvalidRequest, SourceError
 from ..._core.tagged_json import decode, encode
 from ..base import Copy, Reader, Restoration, Sink, Snapshot
 from .as_stored import as_stored
-from .note import Note
-from .store import Field, ForeignKey, Index, Info, Record, Statement, TargetStore
+from .model import Field, ForeignKey, Index, Info, Note, Record, Statement
+from .store import TargetStore
 
 _CHUNK = 1 << 20
 _NO_EXPORT = "The backup's manifest does not describe the collections of an export."

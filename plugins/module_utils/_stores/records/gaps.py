@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 from ..._core.record_batches import batch_of_rows
-from .store import Info, Record
+from .model import Info, Record
 
 Rows = Sequence[Sequence[Any]]
 

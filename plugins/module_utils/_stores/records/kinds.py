@@ -15,7 +15,20 @@ from typing import Any, NamedTuple, Optional
 
 from ..._core.record_batches import Layout
 from ..._core.tagged_json import encode as encode_json
-from .store import BOOLEAN, BYTES, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ, Field, Refused
+from .model import (
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DECIMAL,
+    INTEGER,
+    JSON,
+    REAL,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Field,
+    Refused,
+)
 
 _EXACT = 2**53  # integers up to here are exact in a float
 _LARGEST = 2**63

@@ -16,34 +16,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import Any, Optional
 
-if TYPE_CHECKING:
-    from .store import Info
+from .model import LIST, MAPPING, MEMBERS, VALUE, Info, Note
 
-MAPPING, LIST, MEMBERS, VALUE = "mapping", "list", "members", "value"
 _SHAPES = ("", MAPPING, LIST, MEMBERS, VALUE)
 _NOTE = re.compile(r"(?:\A|\n)day2 (\{.*\})\s*\Z", re.S)
-
-
-class Note(NamedTuple):
-    """`shape`: what holds the records in a document: a mapping, a list, or the document itself, whose other members
-    (`MEMBERS`) or only value (`VALUE`) they are; "" of a table of an application.
-
-    `root`: the collection is the whole document. `key`: the field for the keys of a mapping whose records do not have
-    them, or for the places in a list. `value`: the field for members that are no mappings. In the fields `absent` NULL
-    means that the record has no such field, in all others it is null; where a field has both, the column `marker` lists
-    the columns of those that a record lacks, which counts as long as they are NULL. `document`: the column with the
-    whole record.
-    """
-
-    shape: str = ""
-    root: bool = False
-    key: str = ""
-    value: str = ""
-    absent: tuple[str, ...] = ()
-    marker: str = ""
-    document: str = ""
 
 
 def written(info: Info) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .kinds import Kinds
-from .store import Info
+from .model import Info
 
 MARKER = "_missing"
 

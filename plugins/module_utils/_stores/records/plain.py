@@ -13,7 +13,8 @@ from ..._core.errors import SourceError
 from ..._core.plain_json import plain, told_apart
 from ..._core.record_batches import batch, layouts
 from .kinds import Kinds, Summary
-from .store import BYTES, DATE, DECIMAL, JSON, REAL, TIMESTAMP, TIMESTAMPTZ, Info, Record, SourceStore, TargetStore
+from .model import BYTES, DATE, DECIMAL, JSON, REAL, TIMESTAMP, TIMESTAMPTZ, Info, Record
+from .store import SourceStore, TargetStore
 
 # The kinds of columns whose values JSON may lack; those of numbers for NaN and the infinities.
 _BEYOND = frozenset((BYTES, TIMESTAMP, TIMESTAMPTZ, DATE, REAL, DECIMAL, JSON))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from .store import CHECKPOINTS, ForeignKey, Info
+from .model import CHECKPOINTS, ForeignKey, Info
 
 # Every table of PostgreSQL has these.
 _SYSTEM = frozenset(("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"))

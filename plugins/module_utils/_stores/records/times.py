@@ -11,7 +11,7 @@ from decimal import Decimal, DecimalException
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest
-from .store import Refused
+from .model import Refused
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6}  # in a second
 NO_UNIT = "is a number without a unit (set it in types, as in 'timestamptz from ms')"

@@ -16,7 +16,7 @@ from typing import Any, Optional
 
 from ..._core.errors import Day2Error
 from ..._core.units import parse_time
-from ..records.store import BOOLEAN, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ, Info
+from ..records.model import BOOLEAN, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ, Info
 
 NOW, TODAY, CLOCK = "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"
 _LITERAL = re.compile(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..._core.errors import TargetError
 from ..records.kinds import combined
-from ..records.store import JSON, Field, ForeignKey, Info
+from ..records.model import JSON, Field, ForeignKey, Info
 
 DOCUMENT = "document"  # the column that holds a whole record, if the key has no such field
 _SIZE = re.compile(r"([A-Z_ ]*CHAR[A-Z_ ]*|NUMERIC|DEC|DECIMAL|DECIMAL_TEXT)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", re.I)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..._core.errors import TargetError
 from ..records import note as collection_note
-from ..records.store import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info, Statement, placed
+from ..records.model import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info, Statement, placed
 from ..sql.defaults import CLOCK, NOW, TODAY, portable_default
 from ..sql.schema import declared_size, size_of
 from . import notes as sqlite_notes

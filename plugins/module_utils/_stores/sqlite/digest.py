@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Optional, Union
 from ..._core.record_batches import BATCH, batches, digest_of, digest_sum, layouts
 from ..._core.records import canonical, written
 from ..records.kinds import Kinds, Summary
-from ..records.store import INTEGER, TEXT, Field, Info
+from ..records.model import INTEGER, TEXT, Field, Info
 from .file import rows_of, sqlite3
 from .read import chunks, writes_as_we_do
 from .schema import identifier

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Optional
 
 from ..records import note as collection_note
-from ..records.store import CHECKPOINTS, Info
+from ..records.model import CHECKPOINTS, Info
 from .file import sqlite3
 from .schema import NAME, fold, identifier
 

@@ -15,7 +15,7 @@ from ..._core.tagged_json import decode as decode_json
 from ..records import gaps
 from ..records.gaps import Rows
 from ..records.kinds import Kinds
-from ..records.store import Info, Record
+from ..records.model import Info, Record
 from .file import rows_of, sqlite3
 from .schema import identifier
 from .values import decoder

@@ -21,8 +21,7 @@ from ..._core.tagged_json import decode as decode_json
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
 from ..records.kinds import Kinds, Summary
-from ..records.note import LIST
-from ..records.store import CHECKPOINTS, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
+from ..records.model import CHECKPOINTS, LIST, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
 from ..records.versions import Step
 from ..sql import schema as sql_schema
 from . import ddl as sqlite_ddl

@@ -20,7 +20,7 @@ from typing import Optional
 from ..._core.errors import SourceError
 from ..._core.workers import in_order
 from ..records.kinds import Kinds, Summary
-from ..records.store import Info
+from ..records.model import Info
 from . import digest as sqlite_digest
 from .file import connect, sqlite3, sqlite_errors
 from .schema import fold, identifier

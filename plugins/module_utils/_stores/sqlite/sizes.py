@@ -6,7 +6,7 @@
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
-from ..records.store import DECIMAL, INTEGER, REAL, TEXT, Field, Info
+from ..records.model import DECIMAL, INTEGER, REAL, TEXT, Field, Info
 from .file import sqlite3
 from .schema import identifier
 

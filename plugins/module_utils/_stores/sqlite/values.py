@@ -23,7 +23,7 @@ from ..._core.tagged_json import encode as encode_json
 from ..._core.units import format_time, parse_time
 from ..records import gaps
 from ..records import kinds as record_kinds
-from ..records.store import (
+from ..records.model import (
     BOOLEAN,
     BYTES,
     DATE,

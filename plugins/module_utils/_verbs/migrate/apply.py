@@ -19,14 +19,14 @@ from ..._core.record_batches import digest_sum, layouts, regrouped, without_null
 from ..._core.records import record_digest
 from ..._core.tagged_json import encode as encode_json
 from ..._stores.records.kinds import Summary
-from ..._stores.records.store import Info, Record, Reject
+from ..._stores.records.model import Info, Record, Reject
 from ..._stores.sql.schema import parents_first
 from .checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identity_of
 from .compare import Comparison, compact, compare, delete, places_of, shown_key
-from .migrate import must_be_kept, saved, ways_back
-from .plan import Job, Plan, Request, check_as_planned
+from .plan import Job, MigratePlan, MigrateRequest, check_as_planned
 from .profiles import MODULUS, dangling
 from .report import Check, Done, refusal
+from .safety import must_be_kept, saved, ways_back
 from .target_schema import in_target
 from .way_back import THIS
 
@@ -41,7 +41,7 @@ class _Outcome(NamedTuple):
     written: int
 
 
-def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
+def apply(ready: MigratePlan) -> tuple[list[Done], list[Check], Optional[str]]:
     """Write what differs. Returns what was done, what was verified, and the id of the safety backup."""
     jobs = [job for job in ready.jobs if job.changes]
     ways, safety = _save(ready)
@@ -56,7 +56,7 @@ def apply(ready: Plan) -> tuple[list[Done], list[Check], Optional[str]]:
     return [done.get(job.source.name, Done(0, 0, 0.0)) for job in ready.jobs], checks, safety
 
 
-def _carry_out(ready: Plan, jobs: list[Job], states: Mapping[str, State]) -> tuple[list[_Outcome], list[Check]]:
+def _carry_out(ready: MigratePlan, jobs: list[Job], states: Mapping[str, State]) -> tuple[list[_Outcome], list[Check]]:
     """Write, remove, complete, verify, publish."""
     listed = _listed_rejects(ready)
     by_name = {job.source.name: job for job in jobs}
@@ -85,7 +85,7 @@ def _carry_out(ready: Plan, jobs: list[Job], states: Mapping[str, State]) -> tup
     return written, checks
 
 
-def _save(ready: Plan) -> tuple[dict[str, str], Optional[str]]:
+def _save(ready: MigratePlan) -> tuple[dict[str, str], Optional[str]]:
     """Publish the way back. Returns the way of each collection, and the backup that has what the target held."""
     ways = ways_back(ready)
     backup = saved(ready.request, ready.target, ways, ready.progress, always=must_be_kept(ready))
@@ -96,7 +96,7 @@ def _save(ready: Plan) -> tuple[dict[str, str], Optional[str]]:
     return kept, backup or (older[0] if older else None)
 
 
-def _begin(ready: Plan, jobs: list[Job], ways: Mapping[str, str]) -> dict[str, State]:
+def _begin(ready: MigratePlan, jobs: list[Job], ways: Mapping[str, str]) -> dict[str, State]:
     """Make the collections that are missing, and say of each whose rows it will have.
 
     What is in a table is not removed to be written again: others may point to it, and go with it. Records are put over
@@ -116,7 +116,7 @@ def _begin(ready: Plan, jobs: list[Job], ways: Mapping[str, str]) -> dict[str, S
     return states
 
 
-def _start(ready: Plan, job: Job, fresh: bool, way: str) -> State:
+def _start(ready: MigratePlan, job: Job, fresh: bool, way: str) -> State:
     """The checkpoint before the first record. `fresh`: the target's collection holds none."""
     read, one = job.profile, job.comparison
     before = job.state if job.verdict == RESTART else None
@@ -137,7 +137,7 @@ def _start(ready: Plan, job: Job, fresh: bool, way: str) -> State:
     )
 
 
-def _write(ready: Plan, job: Job, state: State, existing: Optional[Info], listed: frozenset[bytes]) -> _Outcome:
+def _write(ready: MigratePlan, job: Job, state: State, existing: Optional[Info], listed: frozenset[bytes]) -> _Outcome:
     """Write the rest of a collection, batch by batch.
 
     :param there: the table as the target has it.
@@ -160,7 +160,7 @@ def _write(ready: Plan, job: Job, state: State, existing: Optional[Info], listed
     return _Outcome(job, info, account.state, time.monotonic() - began, account.state.done - before)
 
 
-def _write_missing(ready: Plan, one: _Outcome, listed: frozenset[bytes]) -> _Outcome:
+def _write_missing(ready: MigratePlan, one: _Outcome, listed: frozenset[bytes]) -> _Outcome:
     """Write the records of a collection without a key that the target has less often than the source.
 
     Nothing says which of them a killed run has written: all are counted again.
@@ -191,7 +191,7 @@ def _write_missing(ready: Plan, one: _Outcome, listed: frozenset[bytes]) -> _Out
     return one._replace(state=state, seconds=time.monotonic() - began, written=count)
 
 
-def _may_collide(ready: Plan, one: _Outcome) -> bool:
+def _may_collide(ready: MigratePlan, one: _Outcome) -> bool:
     """May a record that is too much have a value that another one is to have, and can it go before that one comes?"""
     found = ready.target.collections()
     existing = next((info for info in found if info.name == one.info.name), one.info)
@@ -204,7 +204,7 @@ def _may_collide(ready: Plan, one: _Outcome) -> bool:
 class _Account:
     """The state of a collection while its batches are written."""
 
-    def __init__(self, ready: Plan, job: Job, state: State, listed: frozenset[bytes]) -> None:
+    def __init__(self, ready: MigratePlan, job: Job, state: State, listed: frozenset[bytes]) -> None:
         self._ready, self._job, self._listed = ready, job, listed
         self.state = state
 
@@ -224,7 +224,7 @@ def _digest(job: Job, record: Record) -> int:
     return record_digest(compact(record) if job.ignore_nulls else record)
 
 
-def _keep_rejects(ready: Plan, job: Job, rejects: list[Reject], before: int, listed: frozenset[bytes]) -> None:
+def _keep_rejects(ready: MigratePlan, job: Job, rejects: list[Reject], before: int, listed: frozenset[bytes]) -> None:
     """Write the refused records to their file, or give up before anything of the batch is written."""
     if not rejects:
         return
@@ -235,7 +235,7 @@ def _keep_rejects(ready: Plan, job: Job, rejects: list[Reject], before: int, lis
     add_rejects(ready.request, rejects, listed)
 
 
-def add_rejects(request: Request, rejects: Sequence[Reject], listed: frozenset[bytes] = frozenset()) -> None:
+def add_rejects(request: MigrateRequest, rejects: Sequence[Reject], listed: frozenset[bytes] = frozenset()) -> None:
     """Write refused records to their file, but those that are listed there."""
     path = request.rejects or ""
     if not rejects or not path:
@@ -252,7 +252,7 @@ def add_rejects(request: Request, rejects: Sequence[Reject], listed: frozenset[b
             os.fsync(handle.fileno())
 
 
-def _listed_rejects(ready: Plan) -> frozenset[bytes]:
+def _listed_rejects(ready: MigratePlan) -> frozenset[bytes]:
     """Marks of the lines in the file of rejects, when a killed run may have written some of a batch that comes again.
 
     Other migrations may write to the same file: nothing of it is taken back but half a line at its end.
@@ -277,7 +277,7 @@ def _mark(line: bytes) -> bytes:
     return hashlib.blake2b(line, digest_size=16).digest()
 
 
-def _verify(ready: Plan, one: _Outcome) -> tuple[Check, _Outcome]:
+def _verify(ready: MigratePlan, one: _Outcome) -> tuple[Check, _Outcome]:
     """Compare counts and digests, recomputed from the target; find the keys that differ, and repair them."""
     problem = _differs(ready, one)
     if problem is not None and ready.request.params["repair"]:
@@ -291,7 +291,7 @@ def _verify(ready: Plan, one: _Outcome) -> tuple[Check, _Outcome]:
     return Check(name, False, words % (name, problem.added, problem.changed, problem.removed, keys)), one
 
 
-def _differs(ready: Plan, one: _Outcome) -> Optional[Comparison]:
+def _differs(ready: MigratePlan, one: _Outcome) -> Optional[Comparison]:
     job = one.job
     ready.progress.start("Verifying %s" % job.source.name, job.profile.records, "records")
     if ready.request.mode != "merge" and not job.ignore_nulls and _same(one, ready.target.summary(one.info)):
@@ -328,7 +328,7 @@ def _equals(one: _Outcome, count: int, total: int) -> bool:
     return (count + one.state.rejected, total % MODULUS) == (wanted.records, wanted.digest)
 
 
-def _compare(ready: Plan, one: _Outcome, **listeners: Any) -> Comparison:
+def _compare(ready: MigratePlan, one: _Outcome, **listeners: Any) -> Comparison:
     return compare(
         functools.partial(ready.source.chunks, one.job.source),
         functools.partial(ready.target.chunks, one.info),
@@ -341,7 +341,7 @@ def _compare(ready: Plan, one: _Outcome, **listeners: Any) -> Comparison:
     )
 
 
-def _repair(ready: Plan, one: _Outcome) -> _Outcome:
+def _repair(ready: MigratePlan, one: _Outcome) -> _Outcome:
     """Write what differs again, and remove what is too much."""
     differing: list[Record] = []
     extra: list[tuple[Any, ...]] = []
@@ -357,7 +357,7 @@ def _repair(ready: Plan, one: _Outcome) -> _Outcome:
     return one
 
 
-def _remove_extra(ready: Plan, one: _Outcome) -> _Outcome:
+def _remove_extra(ready: MigratePlan, one: _Outcome) -> _Outcome:
     """Remove what the target held before and the source does not have."""
     if one.state.fresh:
         # of a document what is not wanted was never taken over
@@ -371,7 +371,7 @@ def _remove_extra(ready: Plan, one: _Outcome) -> _Outcome:
     return _delete(ready, one, extra)
 
 
-def _delete(ready: Plan, one: _Outcome, extra: Sequence[tuple[Any, ...]]) -> _Outcome:
+def _delete(ready: MigratePlan, one: _Outcome, extra: Sequence[tuple[Any, ...]]) -> _Outcome:
     """Remove records by their keys; how many that are in all runs is committed with them."""
     size = ready.request.params["batch_size"]
     for start in range(0, len(extra), size):
@@ -381,7 +381,7 @@ def _delete(ready: Plan, one: _Outcome, extra: Sequence[tuple[Any, ...]]) -> _Ou
     return one
 
 
-def _references(ready: Plan, infos: list[Info]) -> list[Check]:
+def _references(ready: MigratePlan, infos: list[Info]) -> list[Check]:
     by_name = {job.source.name: job.target for job in ready.jobs} | {info.name: info for info in infos}
     return [
         Check(

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import TargetError
-from ..._stores.records.store import Info
+from ..._stores.records.model import Info
 
 VERSION = 1
 NEW, RESUME, RESTART, REFUSE = "new", "resume", "restart", "refuse"

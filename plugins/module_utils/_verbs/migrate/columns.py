@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional
 from ..._core.errors import InvalidRequest
 from ..._stores.postgresql.column_types import Codec, Column, Given, codec
 from ..._stores.records.kinds import combined, kind_of
-from ..._stores.records.store import BOOLEAN, BYTES, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ
+from ..._stores.records.model import BOOLEAN, BYTES, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ
 from ..._stores.records.times import TimeOptions, interval_text, iso_class
 from .asked_types import Wanted
 

@@ -23,7 +23,8 @@ from ..._core.record_batches import Layout, count_of, keyed_digests, keys_of, la
 from ..._core.records import canonical, record_digest
 from ..._core.scratch import scratch_database
 from ..._core.tagged_json import decode
-from ..._stores.records.store import Info, Record, TargetStore, key_of
+from ..._stores.records.model import Info, Record, key_of
+from ..._stores.records.store import TargetStore
 
 _RANGES = 2**16  # of 10,000,000 records each has 150
 LISTED = 20  # keys in messages and results

@@ -22,18 +22,19 @@ from ..._stores.postgresql.schema import Put, SchemaTransaction
 from ..._stores.postgresql.staging import Staged
 from ..._stores.records.as_stored import as_stored
 from ..._stores.records.kinds import Kinds
+from ..._stores.records.model import JSON, Field, Info, Reject
 from ..._stores.records.note import without_place
-from ..._stores.records.store import JSON, Field, Info, Reject, SourceStore, TargetStore
+from ..._stores.records.store import SourceStore, TargetStore
 from ..._stores.records.times import TimeOptions, zone_named
 from ..arguments import duration
 from .apply import add_rejects
 from .asked_types import Types, types_from
 from .compare import Comparison
-from .migrate import check_repository, dangles, saved, ways_of
 from .odd import Oddities
-from .plan import Job, Plan, Request, selected
-from .profiles import MODULUS, Profile, dangling, profile
+from .plan import Job, MigratePlan, MigrateRequest, selected
+from .profiles import MODULUS, Profile, dangles, dangling, profile
 from .report import Check, Done, report
+from .safety import check_repository, saved, ways_of
 
 _LISTED = 20  # problems in a message; the details have all
 
@@ -47,7 +48,7 @@ _NOTHING: tuple[Put, Optional[str], dict[str, int]] = (Put(), None, {})
 class _Move(NamedTuple):
     """What goes where."""
 
-    request: Request
+    request: MigrateRequest
     source: SourceStore
     target: PostgresqlRecords
     into: SchemaTransaction
@@ -72,7 +73,7 @@ class _Found(NamedTuple):
         return bool(one.added or one.changed or one.removed)
 
 
-def existing_tables(request: Request, source: SourceStore, target: TargetStore) -> Optional[PostgresqlRecords]:
+def existing_tables(request: MigrateRequest, source: SourceStore, target: TargetStore) -> Optional[PostgresqlRecords]:
     """The target, if its tables are the application's own.
 
     :raises TargetError: they should be, and hold an unfinished migration.
@@ -94,7 +95,7 @@ def existing_tables(request: Request, source: SourceStore, target: TargetStore) 
 
 
 def run_existing(
-    request: Request,
+    request: MigrateRequest,
     source: SourceStore,
     target: PostgresqlRecords,
     *,
@@ -120,7 +121,7 @@ def run_existing(
 
 
 def compare_existing(
-    request: Request, source: SourceStore, target: PostgresqlRecords, scratch: str, progress: Progress
+    request: MigrateRequest, source: SourceStore, target: PostgresqlRecords, scratch: str, progress: Progress
 ) -> dict[str, Any]:
     """What `run_existing` would find to do, whatever may then be done."""
     with _opened(request, source, target, check=True, scratch=scratch, progress=progress) as move:
@@ -130,7 +131,7 @@ def compare_existing(
 
 @contextlib.contextmanager
 def _opened(
-    request: Request,
+    request: MigrateRequest,
     source: SourceStore,
     target: PostgresqlRecords,
     *,
@@ -339,7 +340,7 @@ def _result(
     check: bool,
 ) -> dict[str, Any]:
     jobs = [_job(one) for one in found]
-    ready = Plan(move.request, move.source, move.target, jobs, move.scratch, move.progress)
+    ready = MigratePlan(move.request, move.source, move.target, jobs, move.scratch, move.progress)
     changes = any(one.changes for one in found)
     if check or not changes:
         result = report(ready, check=check)

@@ -21,7 +21,7 @@ from ..._stores.records.versions import Versioned
 from .checkpoint import CREATED, DECLINED, EMPTY, State, states_of
 from .migrate import ARGUMENTS as MIGRATE
 from .migrate import request_from
-from .plan import Request, look, wanted
+from .plan import MigrateRequest, look, wanted
 from .report import report
 
 _SHARED = (
@@ -79,7 +79,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _compared(
-    request: Request, source: SourceStore, target: TargetStore, scratch: str, progress: Progress
+    request: MigrateRequest, source: SourceStore, target: TargetStore, scratch: str, progress: Progress
 ) -> dict[str, Any]:
     if target.type == "postgresql":
         from .existing import compare_existing, existing_tables
@@ -90,7 +90,7 @@ def _compared(
     return report(look(request, source, target, scratch, progress), check=True)
 
 
-def _standing(request: Request, source: SourceStore, target: TargetStore) -> dict[str, Any]:
+def _standing(request: MigrateRequest, source: SourceStore, target: TargetStore) -> dict[str, Any]:
     names = [info.name for info in wanted(request, source)]
     states = states_of(target.location, target.checkpoints(names))
     return {
@@ -117,7 +117,7 @@ def _standing(request: Request, source: SourceStore, target: TargetStore) -> dic
     }
 
 
-def _safety_backup(request: Request, target: TargetStore, states: Mapping[str, State]) -> Optional[str]:
+def _safety_backup(request: MigrateRequest, target: TargetStore, states: Mapping[str, State]) -> Optional[str]:
     """The backup that `state=reverted` would go back to, if it is one."""
     if request.params["repository"]:
         from .way_back import newest_way_back

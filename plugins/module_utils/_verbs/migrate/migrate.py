@@ -9,10 +9,10 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from collections.abc import Mapping
+from typing import Any
 
-from ..._core.errors import InvalidRequest, LockTimeout, SourceError, TargetError
+from ..._core.errors import InvalidRequest, TargetError
 from ..._core.files import resolve
 from ..._core.progress import Progress
 from ..._core.record_batches import seldom_collected
@@ -24,10 +24,12 @@ from ..._stores.records.plain import plain_view
 from ..._stores.records.registry import argument_spec, open_source, open_target
 from ..._stores.records.store import SourceStore, TargetStore
 from ..arguments import COMPRESSION, duration
-from .checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART, RESUME
-from .plan import Plan, Request, foreseen, look
-from .profiles import Reference, dangling, parse_reference
+from .checkpoint import NEW, RESUME
+from .lock import lock_target
+from .plan import MigratePlan, MigrateRequest, foreseen, look
+from .profiles import dangles, dangling, parse_reference
 from .report import refusal, report
+from .safety import check_repository, must_be_kept, safety_of, ways_back
 from .way_back import THIS
 
 _NAMED = 5  # rejects in a message
@@ -83,7 +85,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def request_from(params: Mapping[str, Any]) -> Request:
+def request_from(params: Mapping[str, Any]) -> MigrateRequest:
     """Check the module's arguments. Raises InvalidRequest."""
     if params["batch_size"] < 1:
         raise InvalidRequest("batch_size is %d; it must be at least 1." % params["batch_size"])
@@ -93,7 +95,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
         raise InvalidRequest("max_rejects lets records be left out.", "Set rejects, the file that they are written to.")
     target = params["target"]
     name = params["name"] or os.path.basename(target.get("path") or target.get("database") or "") or target["type"]
-    return Request(
+    return MigrateRequest(
         params,
         check_set_name(params["name"] or re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip("._-") or target["type"]),
         [parse_reference(one) for one in params["references"] or ()],
@@ -122,7 +124,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             lock_target(target, duration(params["lock_timeout"]))
             target.recover()
         if params["state"] == "reverted":
-            from .safety import revert  # what reads backups is only needed here
+            from .revert import revert  # what reads backups is only needed here
 
             result = revert(safety_of(request), target, params, check, progress)
         elif params["schema"] is not None:
@@ -138,7 +140,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _migrate(
-    request: Request, source: SourceStore, target: TargetStore, *, check: bool, scratch: str, progress: Progress
+    request: MigrateRequest, source: SourceStore, target: TargetStore, *, check: bool, scratch: str, progress: Progress
 ) -> dict[str, Any]:
     if target.type == "postgresql" and request.params["target_tables"] != "create":
         from .existing import existing_tables, run_existing
@@ -159,75 +161,9 @@ def _migrate(
     return report(ready, *apply(ready))
 
 
-def lock_target(target: TargetStore, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while not target.lock():
-        if time.monotonic() >= deadline:
-            raise LockTimeout(
-                "Another migration writes to %s." % target.location,
-                "Wait for it, or give this one more time (lock_timeout, now %g s)." % timeout,
-            )
-        time.sleep(0.1)
-
-
-def ways_of(request: Request, holding: Mapping[str, bool]) -> dict[str, str]:
-    """How collections that exist get back to what they are, by whether they hold records."""
-    saved_here = THIS if request.params["safety_backup"] else DECLINED
-    return {name: saved_here if holds else EMPTY for name, holds in holding.items()}
-
-
-def saved(
-    request: Request,
-    target: TargetStore,
-    ways: Mapping[str, str],
-    progress: Progress,
-    *,
-    always: bool = False,
-    whole: str = "",
-) -> Optional[str]:
-    """Publish the way back, and with it what the target holds, if a collection needs that.
-
-    :param ways: see `WayBack`; so is `whole`.
-    :param always: keep what the target holds, whatever the ways are.
-    :returns: the id of the backup, if it has data.
-    """
-    data = request.params["safety_backup"] and (always or THIS in ways.values() or whole == THIS)
-    if data:
-        check_repository(request, target)
-    elif not request.params["repository"]:
-        return None
-    from .safety import save
-
-    way = {"collections": dict(ways), **({"whole": whole} if whole else {})}
-    try:
-        manifest = save(safety_of(request), target, request.params["target"], way, progress, data=data)
-    except SourceError as exc:
-        raise TargetError("The safety backup of the target failed: %s" % exc.message, "Nothing was changed.") from exc
-    return str(manifest.id) if data else None
-
-
-def check_repository(request: Request, target: TargetStore) -> None:
-    """:raises InvalidRequest: there is none for a safety backup that is wanted."""
-    if request.params["safety_backup"] and not request.params["repository"]:
-        raise InvalidRequest(
-            "%s holds records, and there is no repository for their backup." % target.location,
-            "Set repository, or safety_backup=false if what is there is not worth keeping.",
-        )
-
-
-def safety_of(request: Request) -> Any:
-    """Where the target is saved."""
-    from .safety import Safety
-
-    params = request.params
-    return Safety(
-        open_repository(params["repository"]), request.name, params["compression"] or "", params["lock_timeout"]
-    )
-
-
 def plan(
-    request: Request, source: SourceStore, target: TargetStore, *, check: bool, scratch: str, progress: Progress
-) -> Plan:
+    request: MigrateRequest, source: SourceStore, target: TargetStore, *, check: bool, scratch: str, progress: Progress
+) -> MigratePlan:
     """Read both sides and find out what would change. Raises whatever speaks against it."""
     ready = look(request, source, target, scratch, progress, refuse=True)
     if check:
@@ -238,31 +174,14 @@ def plan(
     if THIS in ways_back(ready).values() or must_be_kept(ready):
         check_repository(request, target)
         if check and request.params["safety_backup"]:
-            from .safety import check_room
+            from .backup import check_room
 
             check_room(safety_of(request), target, request.params["target"], progress)
     _check_references(ready)
     return ready
 
 
-def ways_back(ready: Plan) -> dict[str, str]:
-    """How each collection that is written gets back to what it was: of one under way, what was kept when it began."""
-    jobs = [job for job in ready.jobs if job.changes]
-    ways = ways_of(ready.request, {job.source.name: bool(job.existing_records) for job in jobs})
-    for job in jobs:
-        if job.state is not None and job.verdict != NEW:
-            ways[job.source.name] = job.state.way
-        elif not job.exists:
-            ways[job.source.name] = CREATED
-    return ways
-
-
-def must_be_kept(ready: Plan) -> bool:
-    """Will records be removed that the application may have added since the first backup?"""
-    return any(job.verdict == RESTART and job.comparison.removed for job in ready.jobs)
-
-
-def _needed(ready: Plan) -> int:
+def _needed(ready: MigratePlan) -> int:
     """About how many bytes of records are to be written."""
     total = 0
     for job in ready.jobs:
@@ -276,7 +195,7 @@ def _needed(ready: Plan) -> int:
     return total
 
 
-def _check_allowed(ready: Plan) -> None:
+def _check_allowed(ready: MigratePlan) -> None:
     for job in ready.jobs:
         one = job.comparison
         first = "; ".join("%s: %s" % pair for pair in one.reasons[:_NAMED])
@@ -307,17 +226,9 @@ def _check_allowed(ready: Plan) -> None:
         )
 
 
-def _check_references(ready: Plan) -> None:
+def _check_references(ready: MigratePlan) -> None:
     infos = {job.source.name: job.source for job in ready.jobs}
     for reference in ready.request.references:
         count, listed = dangling(ready.source, infos, reference, ready.scratch)
         if count:
             raise dangles(reference, count, listed)
-
-
-def dangles(reference: Reference, count: int, listed: Sequence[str]) -> SourceError:
-    """The error of records that refer to none."""
-    return SourceError(
-        "%d records of the source point nowhere (%s): %s." % (count, reference, ", ".join(listed)),
-        "Mend the source, or leave the reference out of references.",
-    )

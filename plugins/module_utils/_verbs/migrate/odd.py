@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._core.tagged_json import encode as encode_json
-from ..._stores.records.store import Info, Odd, Record, Reject, key_of
+from ..._stores.records.model import Info, Odd, Record, Reject, key_of
 
 _SHOWN = 40  # characters of a value
 

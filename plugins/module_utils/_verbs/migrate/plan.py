@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, Optional
 from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
 from ..._stores.records.as_stored import for_same_type
+from ..._stores.records.model import Index, Info, check_same_key
 from ..._stores.records.note import as_wanted
 from ..._stores.records.null_or_gap import holes
-from ..._stores.records.store import Index, Info, SourceStore, TargetStore, check_same_key
+from ..._stores.records.store import SourceStore, TargetStore
 from ..._stores.records.table_names import beside_lower
 from .checkpoint import NEW, REFUSE, RESTART, RESUME, State, check_unfinished, identity_of, judge, states_of
 from .compare import LISTED, Comparison, compare, shown_key
@@ -23,7 +24,7 @@ from .target_schema import Found, Options, ignores_nulls, in_target, target_sche
 from .typed import check, settled, typed
 
 
-class Request(NamedTuple):
+class MigrateRequest(NamedTuple):
     """What a migration is asked for."""
 
     params: Mapping[str, Any]
@@ -63,10 +64,10 @@ class Job(NamedTuple):
         return bool(one.added or one.changed or one.removed or not self.exists or self.verdict != NEW)
 
 
-class Plan(NamedTuple):
+class MigratePlan(NamedTuple):
     """What was read and found out; nothing is written."""
 
-    request: Request
+    request: MigrateRequest
     source: SourceStore
     target: TargetStore
     jobs: Sequence[Job]
@@ -80,14 +81,14 @@ class Plan(NamedTuple):
 
 
 def look(
-    request: Request,
+    request: MigrateRequest,
     source: SourceStore,
     target: TargetStore,
     scratch: str,
     progress: Progress,
     *,
     refuse: bool = False,
-) -> Plan:
+) -> MigratePlan:
     """Read both sides and compare them.
 
     :param refuse: raise TargetError if an unfinished migration of another kind stands in the way; without, it is
@@ -126,7 +127,7 @@ def look(
     ours = {name for name, state in states.items() if state.created}
     made = {info.name for info in infos if info.name not in present or info.name in ours}
     finals, lost = target_schema(given, present, made, options)
-    ready = Plan(request, source, target, (), scratch, progress)
+    ready = MigratePlan(request, source, target, (), scratch, progress)
     jobs = []
     for info, (_one, ignore_nulls, read) in zip(infos, found):
         name, existing = info.name, present.get(info.name)
@@ -145,7 +146,7 @@ def look(
     return ready._replace(jobs=jobs)
 
 
-def _options(request: Request, source: SourceStore, target: TargetStore, *, lower: bool) -> Options:
+def _options(request: MigrateRequest, source: SourceStore, target: TargetStore, *, lower: bool) -> Options:
     return Options(
         *(source.type, target.type, source.typed, target.columns),
         document=request.params["shape"] == "document",
@@ -167,7 +168,7 @@ def _found(
     return Found(info, read.kinds, found), ignore_nulls, read
 
 
-def _in_lower(request: Request, source: SourceStore, target: TargetStore) -> bool:
+def _in_lower(request: MigrateRequest, source: SourceStore, target: TargetStore) -> bool:
     """:raises InvalidRequest: names in lower case are asked for where they can't be given."""
     if request.params["names"] != "lower":
         return False
@@ -176,7 +177,7 @@ def _in_lower(request: Request, source: SourceStore, target: TargetStore) -> boo
     return True
 
 
-def _compared(ready: Plan, job: Job, existing: Optional[Info]) -> Job:
+def _compared(ready: MigratePlan, job: Job, existing: Optional[Info]) -> Job:
     """The collection, compared with what the target has of it."""
     read, source, target = job.profile, ready.source, ready.target
     if job.verdict == RESUME and job.state is not None and not target.replaces_atomically:
@@ -218,12 +219,12 @@ def _atomic(job: Job, present: str) -> Job:
     return job
 
 
-def _of_both(ready: Plan, job: Job, existing: Info) -> Info:
+def _of_both(ready: MigratePlan, job: Job, existing: Info) -> Info:
     """The target's collection without the columns that are its own."""
     return in_target(job.target, existing) if ready.target.columns else existing
 
 
-def check_as_planned(ready: Plan) -> None:
+def check_as_planned(ready: MigratePlan) -> None:
     """Raises TargetError when the target was written since the plan was made."""
     present = {info.name: info for info in ready.target.collections()}
     for job in ready.jobs:
@@ -239,12 +240,12 @@ def check_as_planned(ready: Plan) -> None:
             )
 
 
-def foreseen(ready: Plan) -> Plan:
+def foreseen(ready: MigratePlan) -> MigratePlan:
     """With what the target will refuse of new collections, too; a run finds that out as it writes."""
     return ready._replace(jobs=[_foreseen(ready, job) for job in ready.jobs])
 
 
-def _foreseen(ready: Plan, job: Job) -> Job:
+def _foreseen(ready: MigratePlan, job: Job) -> Job:
     under_way = job.verdict == RESUME and job.state is not None and not job.state.fresh
     if ready.target.replaces_atomically or job.existing_records or under_way:  # takes all; was looked at
         return job
@@ -264,7 +265,7 @@ def _foreseen(ready: Plan, job: Job) -> Job:
     )
 
 
-def selected(request: Request, source: SourceStore) -> list[Info]:
+def selected(request: MigrateRequest, source: SourceStore) -> list[Info]:
     """The collections to migrate."""
     infos = source.collections()
     only = request.params["only"]
@@ -278,13 +279,13 @@ def selected(request: Request, source: SourceStore) -> list[Info]:
     return [info for info in infos if not only or info.name in only]
 
 
-def wanted(request: Request, source: SourceStore) -> list[Info]:
+def wanted(request: MigrateRequest, source: SourceStore) -> list[Info]:
     """The collections to migrate, with the keys that were given."""
     given = {one["collection"]: one["fields"] for one in request.params["primary_keys"] or ()}
     return [_with_key(info, given.get(info.name, ())) for info in selected(request, source)]
 
 
-def _check_keys(request: Request, target: TargetStore, infos: Sequence[Info]) -> None:
+def _check_keys(request: MigrateRequest, target: TargetStore, infos: Sequence[Info]) -> None:
     """:raises InvalidRequest: records without a key are to be kept by it."""
     if request.params["shape"] != "document" or not target.columns:
         return

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..._core.errors import InvalidRequest, SourceError
@@ -14,7 +14,8 @@ from ..._core.record_batches import count_of, digest_sum, has_key, layouts, with
 from ..._core.records import canonical
 from ..._core.scratch import scratch_database
 from ..._stores.records.kinds import Kinds
-from ..._stores.records.store import Info, SourceStore
+from ..._stores.records.model import Info
+from ..._stores.records.store import SourceStore
 
 MODULUS = 2**256
 _LISTED = 20  # values in messages
@@ -128,3 +129,11 @@ def dangling(
                 if len(listed) < _LISTED:
                     listed.append(text.decode())
     return count, listed
+
+
+def dangles(reference: Reference, count: int, listed: Sequence[str]) -> SourceError:
+    """The error of records that refer to none."""
+    return SourceError(
+        "%d records of the source point nowhere (%s): %s." % (count, reference, ", ".join(listed)),
+        "Mend the source, or leave the reference out of references.",
+    )

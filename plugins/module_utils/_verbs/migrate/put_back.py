@@ -14,7 +14,8 @@ from ..._stores.postgresql.application import Table
 from ..._stores.postgresql.column_types import Codec, Column, Given, codec
 from ..._stores.postgresql.records import PostgresqlRecords
 from ..._stores.postgresql.schema import SchemaTransaction
-from ..._stores.records.store import JSON, Info, Odd, Record, TargetStore
+from ..._stores.records.model import JSON, Info, Odd, Record
+from ..._stores.records.store import TargetStore
 from ..._stores.records.times import TimeOptions
 
 Chunks = Callable[[Info], Iterable[Sequence[Record]]]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ..._core.errors import TargetError
 from ..._core.units import format_duration
-from ..._stores.records.store import DECIMAL
+from ..._stores.records.model import DECIMAL
 
 if TYPE_CHECKING:
-    from .plan import Job, Plan
+    from .plan import Job, MigratePlan
 
 
 class Done(NamedTuple):
@@ -42,7 +42,7 @@ def refusal(collection: str, count: int, most: int, first: str) -> TargetError:
 
 
 def report(
-    ready: Plan,
+    ready: MigratePlan,
     done: Sequence[Done] = (),
     checks: Sequence[Check] = (),
     safety: Optional[str] = None,
@@ -78,7 +78,7 @@ def report(
     }
 
 
-def _notes(ready: Plan) -> list[str]:
+def _notes(ready: MigratePlan) -> list[str]:
     notes = list(getattr(ready.source, "notes", ()))
     for job in ready.jobs:
         if (
@@ -101,7 +101,7 @@ def _notes(ready: Plan) -> list[str]:
     return notes
 
 
-def _cautions(ready: Plan) -> list[str]:
+def _cautions(ready: MigratePlan) -> list[str]:
     """What to know before the run, and not after it."""
     blocks_writers = getattr(ready.source, "blocks_writers", None)
     if blocks_writers is None or not blocks_writers():
@@ -112,7 +112,7 @@ def _cautions(ready: Plan) -> list[str]:
     ]
 
 
-def _as_text(ready: Plan, job: Job) -> list[str]:
+def _as_text(ready: MigratePlan, job: Job) -> list[str]:
     """The numbers that SQLite keeps as text, which has all their digits and another order."""
     if ready.target.type != "sqlite" or ready.source.type == "sqlite":
         return []
@@ -123,7 +123,7 @@ def _as_text(ready: Plan, job: Job) -> list[str]:
     )
 
 
-def _case_collisions(ready: Plan) -> list[str]:
+def _case_collisions(ready: MigratePlan) -> list[str]:
     """New tables of PostgreSQL whose names differ from others in case alone."""
     new = [job.target.stored.name for job in ready.jobs if not job.exists]
     if ready.target.type != "postgresql" or not new:
@@ -196,7 +196,7 @@ def _rate(count: int, seconds: float) -> float:
     return round(count / seconds, 1) if seconds > 0 else 0.0
 
 
-def _message(ready: Plan, migration: dict[str, Any], changed: bool, seconds: float, check: bool) -> str:
+def _message(ready: MigratePlan, migration: dict[str, Any], changed: bool, seconds: float, check: bool) -> str:
     refused = ", without %d that it can't hold" % migration["errors"] if migration["errors"] else ""
     if not changed:
         migrated = migration["total"] - migration["errors"]
@@ -231,7 +231,7 @@ def _lines(migration: dict[str, Any], seconds: float, checks: Sequence[Check]) -
     return lines + ["[%s] %s" % ("x" if one.ok else " ", one.message) for one in checks]
 
 
-def _diff(ready: Plan) -> dict[str, str]:
+def _diff(ready: MigratePlan) -> dict[str, str]:
     before, after = [], []
     for job in ready.jobs:
         one = job.comparison

@@ -1,344 +1,92 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The safety backup of a migration's target, and the way back to it."""
+"""How a migration's target gets back to what it was: what is saved before the first write."""
 
 from __future__ import annotations
 
-import functools
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
-from typing import Any, Callable, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Optional
 
-from ..._core.compression import choose
-from ..._core.compression.base import Compression
-from ..._core.errors import TargetError
+from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
-from ..._core.record_batches import batches, digest_sum, layouts
-from ..._core.scratch import scratch_directory
-from ..._repository.base import Repository, Staging
-from ..._repository.location import check_exists
-from ..._repository.manifest import SAFETY, Manifest
-from ..._repository.reading import BackupCopy, load
-from ..._stores.base import Copy, Store
-from ..._stores.records.as_stored import as_stored
-from ..._stores.records.export import ExportStore, exported, lines
-from ..._stores.records.store import Info, Record, TargetStore
-from ..._stores.registry import STORES, open_store
-from ..._stores.sql.schema import parents_first
-from .. import restore
-from ..arguments import NamedStore, duration
-from ..snapshots import Taken, check_apart, publish, take
-from ..space import check_space, size_of
-from .checkpoint import CREATED, DECLINED, EMPTY
-from .compare import compare, delete, places_of
-from .migrate import lock_target
-from .profiles import MODULUS
-from .way_back import WORDS, WayBack, newest_way_back, with_way, without_data
+from ..._repository.location import open_repository
+from ..._stores.records.store import TargetStore
+from .checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART
+from .plan import MigratePlan, MigrateRequest
+from .way_back import THIS
+
+if TYPE_CHECKING:
+    from .backup import Safety
 
 
-class Safety(NamedTuple):
+def safety_of(request: MigrateRequest) -> Safety:
     """Where the target is saved."""
+    from .backup import Safety  # which needs more than a run that saves nothing
 
-    repository: Repository
-    name: str
-    compression: str
-    lock_timeout: str
-
-
-def store_of(target: TargetStore, options: Mapping[str, Any]) -> Store:
-    """The target as a store that can be backed up."""
-    if options["type"] in STORES:
-        return open_store({"type": options["type"], "path": options["path"]})
-    return ExportStore(target)
+    params = request.params
+    return Safety(
+        open_repository(params["repository"]), request.name, params["compression"] or "", params["lock_timeout"]
+    )
 
 
-def save(
-    safety: Safety,
+def check_repository(request: MigrateRequest, target: TargetStore) -> None:
+    """:raises InvalidRequest: there is none for a safety backup that is wanted."""
+    if request.params["safety_backup"] and not request.params["repository"]:
+        raise InvalidRequest(
+            "%s holds records, and there is no repository for their backup." % target.location,
+            "Set repository, or safety_backup=false if what is there is not worth keeping.",
+        )
+
+
+def ways_of(request: MigrateRequest, holding: Mapping[str, bool]) -> dict[str, str]:
+    """How collections that exist get back to what they are, by whether they hold records."""
+    saved_here = THIS if request.params["safety_backup"] else DECLINED
+    return {name: saved_here if holds else EMPTY for name, holds in holding.items()}
+
+
+def ways_back(ready: MigratePlan) -> dict[str, str]:
+    """How each collection that is written gets back to what it was: of one under way, what was kept when it began."""
+    jobs = [job for job in ready.jobs if job.changes]
+    ways = ways_of(ready.request, {job.source.name: bool(job.existing_records) for job in jobs})
+    for job in jobs:
+        if job.state is not None and job.verdict != NEW:
+            ways[job.source.name] = job.state.way
+        elif not job.exists:
+            ways[job.source.name] = CREATED
+    return ways
+
+
+def must_be_kept(ready: MigratePlan) -> bool:
+    """Will records be removed that the application may have added since the first backup?"""
+    return any(job.verdict == RESTART and job.comparison.removed for job in ready.jobs)
+
+
+def saved(
+    request: MigrateRequest,
     target: TargetStore,
-    options: Mapping[str, Any],
-    way: Mapping[str, Any],
+    ways: Mapping[str, str],
     progress: Progress,
     *,
-    data: bool,
-) -> Manifest:
-    """Publish a safety backup that says how the target's collections get back.
+    always: bool = False,
+    whole: str = "",
+) -> Optional[str]:
+    """Publish the way back, and with it what the target holds, if a collection needs that.
 
-    :param way: see `WayBack`.
-    :param data: with what the target holds.
+    :param ways: see `WayBack`; so is `whole`.
+    :param always: keep what the target holds, whatever the ways are.
+    :returns: the id of the backup, if it has data.
     """
-    name = os.path.basename(options.get("path") or target.type)
-    compression, _note = choose(safety.compression)
-    now = datetime.now(timezone.utc)
-    with safety.repository.stage(safety.name) as staging:
-        if data:
-            taken = _taken(safety, target, name, options, staging=staging, compression=compression, progress=progress)
-        else:
-            taken = without_data(target, name, options.get("path") or target.location)
-        taken = taken._replace(part=with_way(safety.repository, safety.name, taken.part, target, way))
-        return publish(staging, safety.name, [taken], compression=compression, created=now, started=now, kind=SAFETY)
+    data = request.params["safety_backup"] and (always or THIS in ways.values() or whole == THIS)
+    if data:
+        check_repository(request, target)
+    elif not request.params["repository"]:
+        return None
+    from .backup import save
 
-
-def _taken(
-    safety: Safety,
-    target: TargetStore,
-    name: str,
-    options: Mapping[str, Any],
-    *,
-    staging: Staging,
-    compression: Compression,
-    progress: Progress,
-) -> Taken:
-    if target.type == "sqlite":
-        target.end_reading()  # the backup opens the same file, which would drop its locks
-    store = store_of(target, options)
-    entry = NamedStore(name, store, store.path)
-    check_apart(safety.repository, [entry] if options.get("path") else [])
-    progress.start("Backing up %s" % target.location, unit="bytes")
-    return take([entry], staging=staging, scratch="", compression=compression, progress=progress)[0]
-
-
-def check_room(safety: Safety, target: TargetStore, options: Mapping[str, Any], progress: Progress) -> None:
-    """Raise NoSpace when the safety backup would not fit; how large that of a server is cannot be told in advance."""
-    if options["type"] not in STORES:
-        return
-    if target.type == "sqlite":
-        target.end_reading()  # the file may have to be read
-    store = store_of(target, options)
-    with scratch_directory() as own:
-        check_space(
-            safety.repository,
-            [NamedStore(os.path.basename(options["path"]), store, store.path)],
-            size=size_of(options["path"]),
-            scratch=own,
-            compression=choose(safety.compression)[0],
-            progress=progress,
-        )
-
-
-def revert(
-    safety: Safety, target: TargetStore, params: Mapping[str, Any], check: bool, progress: Progress
-) -> dict[str, Any]:
-    """Bring the collections of the last run into the target back to what they were before.
-
-    :raises TargetError: there was none, or it ran without a safety backup.
-    """
-    check_exists(safety.repository)
-    way = newest_way_back(safety.repository, safety.name, target)
-    if way is None:
-        raise TargetError(
-            "No migration into %s is recorded in the set %s." % (target.location, safety.name),
-            "Only a migration that was given this repository can be reverted. Check name, repository and target.",
-        )
-    declined = ["its schema"] if way.whole == DECLINED else way.named(DECLINED)
-    if declined:
-        raise TargetError(
-            "%s was migrated with safety_backup=false; %s can't be brought back."
-            % (target.location, ", ".join(declined)),
-            "Nothing was changed. Restore another backup of the target.",
-        )
-    if way.whole:
-        way = _of_all(way, target)
-    backups = way.backups()
-    if params["target"]["type"] in STORES and backups:
-        changed, diff = _restore(safety, target, way, params, check=check, progress=progress)
-    else:
-        changed, diff = _import(safety, target, way, params, check=check, progress=progress)
-    words = ("Would revert" if check else "Reverted") if changed else "Nothing to revert:"
-    what = "safety backup %s" % ", ".join(backups) if backups else "what it was before the migration"
-    return {
-        "changed": changed,
-        "msg": "%s %s %s %s." % (words, target.location, "to" if changed else "equals", what),
-        "safety_backup": next(iter(backups), None),
-        "diff": diff,
-    }
-
-
-def _restore(
-    safety: Safety, target: TargetStore, way: WayBack, params: Mapping[str, Any], *, check: bool, progress: Progress
-) -> tuple[bool, dict[str, str]]:
-    """From backups of the whole store: all of it if that is what the migration wrote, else only its collections."""
-    options = params["target"]
-    backups = way.backups()
-    whole = list(backups) == [way.manifest.id] and _covers(target, way)
-    changed, before, after = False, "", ""
-    for backup, names in backups.items():
-        result = restore.run(
-            {
-                **{name: one.get("default") for name, one in restore.ARGUMENTS["argument_spec"].items()},
-                "name": safety.name,
-                "repository": params["repository"],
-                "lock_timeout": safety.lock_timeout,
-                "target": {"type": options["type"], "path": options["path"]},
-                "backup": backup,
-                "only": None if whole else names,
-                "on_existing": "replace",
-            },
-            check,
-            progress,
-        )
-        changed = changed or bool(result["changed"])
-        before, after = before + result["diff"]["before"], after + result["diff"]["after"]
-    target.end_reading()
-    # one backup alone has no collection that the migration made, and those that were empty as they were
-    rest = way._replace(ways={} if whole else {name: one for name, one in way.ways.items() if one in WORDS})
-    more, diff = _import(safety, target, rest, params, check=check, progress=progress, names=list(way.ways))
-    changed = changed or more
-    before, after = before + diff["before"], after + diff["after"]
-    return changed, {"before_header": "now", "after_header": "before the migration", "before": before, "after": after}
-
-
-def _of_all(way: WayBack, target: TargetStore) -> WayBack:
-    """The way back of a store whose schema has changed: all that it held.
-
-    :raises TargetError: it held nothing.
-    """
-    if way.whole == EMPTY:
-        raise TargetError(
-            "%s had no tables before its schema was changed." % target.location, "Nothing was changed. Drop its tables."
-        )
-    return way._replace(ways={one.name: way.manifest.id for one in way.manifest.sources[0].collections})
-
-
-def _covers(target: TargetStore, way: WayBack) -> bool:
-    """Is the run's own backup of nothing but what the run has written?"""
-    if way.whole:
-        return True
-    known = {one.name for one in way.manifest.sources[0].collections}
-    present = {info.name for info in target.collections()}
-    target.end_reading()
-    return way.ways.keys() >= known | present
-
-
-class _Part(NamedTuple):
-    """A collection as it was, and its records, always in the same order."""
-
-    info: Info
-    chunks: Callable[..., Iterator[Sequence[Record]]]
-
-
-def _parts(safety: Safety, way: WayBack, before: Mapping[str, Info], progress: Progress) -> dict[str, _Part]:
-    """The collections that exports have or that were empty, by name."""
-    parts = {name: _Part(before[name], _nothing) for name in way.named(EMPTY) if name in before}
-    for backup, names in way.backups().items():
-        manifest = load(safety.repository, safety.name, backup)
-        source = manifest.sources[0]
-        copy = BackupCopy(safety.repository, safety.name, manifest, source, progress)
-        for number, info in enumerate(exported(source.details)):
-            if info.name in names:
-                parts[info.name] = _Part(info, functools.partial(_chunks, copy, number))
-    return parts
-
-
-def _nothing(*_ordered: bool) -> Iterator[Sequence[Record]]:
-    return iter(())
-
-
-def _chunks(copy: Copy, number: int, *_ordered: bool) -> Iterator[Sequence[Record]]:
-    with copy.open("%d.jsonl" % number) as reader:
-        yield from batches(lines(reader), 5000)
-
-
-def _import(
-    safety: Safety,
-    target: TargetStore,
-    way: WayBack,
-    params: Mapping[str, Any],
-    *,
-    check: bool,
-    progress: Progress,
-    names: Sequence[str] = (),
-) -> tuple[bool, dict[str, str]]:
-    """Bring back or drop collections one by one.
-
-    :param names: of collections whose checkpoints go, too.
-    """
-    if not check and params["target"].get("path"):  # else it is ours already
-        lock_target(target, duration(params["lock_timeout"]))
-        target.recover()
-    names = [*way.ways, *names]
-    unfinished = target.checkpoints(names)
-    before = {info.name: as_stored(info) for info in target.collections()}
-    parts = _parts(safety, way, before, progress)
-    dropped = [before[name] for name in way.named(CREATED) if name in before]
-    wanted = {name: _digest_of(part.chunks()) for name, part in parts.items()}
-    differing = [
-        parts[info.name]
-        for info in parents_first([part.info for part in parts.values()])
-        if info.name not in before or _digest(target, before[info.name]) != wanted[info.name]
-    ]
-    if not check:
-        if dropped:
-            target.drop(dropped)
-        if differing:
-            _put_back(target, differing, duration(safety.lock_timeout), progress)
-        target.commit(names)  # there is nothing to go on with any more
-        for name, part in parts.items():
-            if _digest(target, part.info) != wanted[name]:
-                raise TargetError("The collection %s differs from its backup after all." % name)
-    told = [
-        "%s (%s)\n" % (part.info.name, "from the backup" if wanted[part.info.name] else "empty") for part in differing
-    ]
-    diff = {
-        "before_header": "now",
-        "after_header": "before the migration",
-        "before": "".join("%s\n" % info.name for info in [*dropped, *[part.info for part in differing]]),
-        "after": "".join(told),
-    }
-    return bool(differing or dropped or unfinished), diff
-
-
-def _put_back(target: TargetStore, parts: Sequence[_Part], timeout: float, progress: Progress) -> None:
-    if target.type == "postgresql":
-        from .put_back import put_back  # which needs what only PostgreSQL needs
-
-        by_name = {part.info.name: part for part in parts}
-        if put_back(target, [part.info for part in parts], lambda info: by_name[info.name].chunks(), timeout, progress):
-            return
-    with scratch_directory() as scratch:
-        _put_back_over(target, parts, scratch, progress)
-
-
-def _put_back_over(target: TargetStore, parts: Sequence[_Part], scratch: str, progress: Progress) -> None:
-    """Write the backup's records over those of the target, then remove what it does not have."""
-    target.begin([(part.info, False, None) for part in parts])
-    for part in parts:
-        if part.info.key:
-            _fill(target, part.info, part.chunks())
-    for part in reversed(parts):
-        extra: list[tuple[Any, ...]] = []
-        missing: list[Record] = []
-        compare(
-            part.chunks,
-            functools.partial(target.chunks, part.info),
-            part.info.key,
-            ignore_nulls=False,
-            refuses=lambda record: "",
-            scratch=scratch,
-            progress=progress,
-            extra=extra.append,
-            differing=missing.append if not part.info.key else None,
-            places=functools.partial(places_of, target, part.info),
-        )
-        if extra:
-            delete(target, part.info, extra)
-        _fill(target, part.info, batches(missing, 5000))
-    target.build_indexes([part.info for part in parts])
-
-
-def _fill(target: TargetStore, info: Info, chunks: Iterable[Sequence[Record]]) -> None:
-    def refused(rejects: list[Any]) -> None:
-        if rejects:
-            raise TargetError("%s: a record of the backup can't be written: %s." % (info.name, rejects[0].reason))
-
-    for chunk in chunks:
-        target.write(info, chunk, refused, bool(info.key))
-
-
-def _digest_of(chunks: Iterable[Sequence[Record]]) -> int:
-    return sum(digest_sum(layouts(chunk)) for chunk in chunks) % MODULUS
-
-
-def _digest(target: TargetStore, info: Info) -> int:
-    return _digest_of(target.chunks(info, ordered=False))
+    way = {"collections": dict(ways), **({"whole": whole} if whole else {})}
+    try:
+        manifest = save(safety_of(request), target, request.params["target"], way, progress, data=data)
+    except SourceError as exc:
+        raise TargetError("The safety backup of the target failed: %s" % exc.message, "Nothing was changed.") from exc
+    return str(manifest.id) if data else None

@@ -11,11 +11,11 @@ from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
 from ..._stores.records.store import TargetStore
 from ..._stores.records.versions import TABLE, Step, Versioned, shown, steps_from
-from .migrate import saved, ways_of
-from .plan import Request
+from .plan import MigrateRequest
+from .safety import saved, ways_of
 
 
-def run_schema(request: Request, target: TargetStore, check: bool, progress: Progress) -> dict[str, Any]:
+def run_schema(request: MigrateRequest, target: TargetStore, check: bool, progress: Progress) -> dict[str, Any]:
     """The steps that were not taken yet; check mode only tells them.
 
     :raises TargetError: the database is newer than the list, a step was edited or left out, or can't be taken.

@@ -15,8 +15,8 @@ from typing import NamedTuple, Optional
 
 from ..._stores.records.as_stored import beside
 from ..._stores.records.kinds import Kinds
+from ..._stores.records.model import DECIMAL, TEXT, Field, Info
 from ..._stores.records.null_or_gap import Holes, tells, with_note
-from ..._stores.records.store import DECIMAL, TEXT, Field, Info
 from ..._stores.records.table_names import like, named
 from ..._stores.sql.defaults import fitting
 from ..._stores.sql.schema import alike, check_fits, marked, names_a_key, shaped

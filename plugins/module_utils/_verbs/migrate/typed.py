@@ -16,20 +16,10 @@ from typing import Any, NamedTuple, Optional, cast
 from ..._core.errors import InvalidRequest, TargetError
 from ..._core.progress import Progress
 from ..._core.record_batches import Batch
-from ..._stores.records import store as record_store
+from ..._stores.records import model
 from ..._stores.records.kinds import Kinds, Summary
-from ..._stores.records.store import (
-    BOOLEAN,
-    INTEGER,
-    JSON,
-    TEXT,
-    Info,
-    Record,
-    Refused,
-    SourceStore,
-    TargetStore,
-    key_of,
-)
+from ..._stores.records.model import BOOLEAN, INTEGER, JSON, TEXT, Info, Record, Refused, key_of
+from ..._stores.records.store import SourceStore, TargetStore
 from ..._stores.records.times import TimeOptions, zone_named
 from .asked_types import Types, types_from
 from .columns import (
@@ -230,7 +220,7 @@ def _look(info: Info, record: Record, questions: Mapping[str, _Question], odditi
             try:
                 one.wanted.convert(value)
             except Refused as exc:
-                wrong.append(record_store.Odd(name, str(exc), value))
+                wrong.append(model.Odd(name, str(exc), value))
     if wrong:
         oddities.add(record, wrong)
 

@@ -17,7 +17,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.column
     Given,
     codec,
 )
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.store import Refused
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.model import Refused
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.times import TimeOptions, zone_named
 
 UTC = timezone.utc

@@ -20,7 +20,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Sourc
 from ansible_collections.day2.ops.plugins.module_utils._core.record_batches import layouts
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.kinds import Kinds
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.store import Info
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.model import Info
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import digest as sqlite_digest
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file import connect
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.model import ForeignKey, Info
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.note import without_place
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.store import ForeignKey, Info
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
 
 ALIAS = {"collection": "alias", "fields": ["of", "name"]}

@@ -11,9 +11,8 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.kinds import Kinds
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.note import Note
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.model import Field, ForeignKey, Info, Note
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.null_or_gap import Holes, holes
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.store import Field, ForeignKey, Info
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.columns import Decision
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.target_schema import (
     Found,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.kinds import combined, kind_of
-from ansible_collections.day2.ops.plugins.module_utils._stores.records.store import DATE, JSON, TEXT, TIMESTAMPTZ
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.model import DATE, JSON, TEXT, TIMESTAMPTZ
 from tests.unit.module_utils._verbs.migrations import Stores, four_steps, run, sql
 
 VALUES = {

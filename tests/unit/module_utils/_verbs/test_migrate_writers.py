@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import shared as sqlite_shared
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file import connect
-from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import safety as migrate_safety
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import backup as migrate_backup
 from tests.services import nobody_opens
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 
@@ -127,14 +127,14 @@ def test_a_target_that_is_written_while_it_is_backed_up(
 ) -> None:
     source, target = stores("json"), pairs(stores, "delete")
     Path(source["path"]).write_text(json.dumps({"a": {"1": {"id": 1, "v": "new"}}}))
-    take = migrate_safety.take
+    take = migrate_backup.take
 
     def written(*args: Any, **named: Any) -> Any:
         taken = take(*args, **named)
         sql(target, "INSERT INTO a VALUES (5000, 'of the application')")
         return taken
 
-    monkeypatch.setattr(migrate_safety, "take", written)
+    monkeypatch.setattr(migrate_backup, "take", written)
     before = [*sql(target, "SELECT * FROM a"), (5000, "of the application")]
     with pytest.raises(Day2Error, match="was written while it was backed up: a is not as it was before") as failure:
         run(source=source, target=target, on_existing="replace", repository=str(tmp_path / "backups"))

@@ -1,0 +1,246 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a collection and its records are: fields, keys, indexes, and what happens to a record on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, NamedTuple, Optional
+
+from ..._core.errors import TargetError
+from ..._core.record_batches import layouts
+
+Record = dict[str, Any]
+
+# What a field's values are; `json` holds any.
+INTEGER, REAL, DECIMAL, TEXT, BYTES, BOOLEAN = "integer", "real", "decimal", "text", "bytes", "boolean"
+TIMESTAMP, TIMESTAMPTZ, DATE, JSON = "timestamp", "timestamptz", "date", "json"
+
+CHECKPOINTS = "day2_migration"  # the table of checkpoints in a target, while a migration is under way
+
+
+# What holds the records of a collection in a document, see `Note`.
+MAPPING, LIST, MEMBERS, VALUE = "mapping", "list", "members", "value"
+
+
+class Refused(Exception):
+    """The target can't hold the record as it is. The text says which field and why."""
+
+
+class Field(NamedTuple):
+    """A column. `native` is its type in the words of the store that `Info.native` names; `default` a SQL literal.
+
+    `counter`: the highest number that the store has given to a record, which may be gone; 0: none.
+    `size`: how many characters a text has at most; or digits, and how many of them behind the point; (): no limit.
+    `declared`: the type that PostgreSQL should give it, where its kind does not say that.
+    `column`: its name in the table, where that is another.
+    `stored`: values are as a database of the same type has them, whatever they are.
+    """
+
+    name: str
+    kind: str
+    required: bool = False
+    default: Optional[str] = None
+    native: str = ""
+    identity: bool = False  # the store numbers new records itself
+    counter: int = 0
+    size: tuple[int, ...] = ()
+    declared: str = ""
+    column: str = ""
+    stored: bool = False
+
+
+class Index(NamedTuple):
+    """`definition`: all of it but the name, in the language of the store that `Info.native` names."""
+
+    name: str
+    fields: tuple[str, ...]
+    unique: bool = False
+    constraint: bool = False  # declared as UNIQUE in the table
+    definition: str = ""
+
+
+class ForeignKey(NamedTuple):
+    """`deferrable`: "", or how it is, in SQL's words."""
+
+    fields: tuple[str, ...]
+    to: str
+    to_fields: tuple[str, ...]
+    on_delete: str = "NO ACTION"
+    on_update: str = "NO ACTION"
+    name: str = ""
+    deferrable: str = ""
+    full: bool = False  # MATCH FULL
+    valid: bool = True  # False: not all rows may keep to it
+    to_table: str = ""  # where it has another name than the collection
+    to_columns: tuple[str, ...] = ()  # where these have other names than the fields
+
+
+class Statement(NamedTuple):
+    """Something of a table that only databases of the type `Info.native` understand.
+
+    `kind`: "table", all of its CREATE; "type", what it needs before; "change", what ALTER TABLE takes after it; or
+    "index", "unique index". `sql`: in the language of that database. `words`: for people; "" for what others have, too.
+    `name`: of an index.
+    """
+
+    kind: str
+    sql: str
+    words: str = ""
+    name: str = ""
+
+
+class Note(NamedTuple):
+    """`shape`: what holds the records in a document: a mapping, a list, or the document itself, whose other members
+    (`MEMBERS`) or only value (`VALUE`) they are; "" of a table of an application.
+
+    `root`: the collection is the whole document. `key`: the field for the keys of a mapping whose records do not have
+    them, or for the places in a list. `value`: the field for members that are no mappings. In the fields `absent` NULL
+    means that the record has no such field, in all others it is null; where a field has both, the column `marker` lists
+    the columns of those that a record lacks, which counts as long as they are NULL. `document`: the column with the
+    whole record.
+    """
+
+    shape: str = ""
+    root: bool = False
+    key: str = ""
+    value: str = ""
+    absent: tuple[str, ...] = ()
+    marker: str = ""
+    document: str = ""
+
+
+class Info(NamedTuple):
+    """A collection. No `fields`: its records are documents. `native` is the type of store that `statements` are for.
+
+    `document`: each record is one JSON column beside its key. `dialect_specific`: the parts of its schema, in words,
+    that only stores of the type `native` understand and that are not among `statements`. `key_definition`: of its
+    primary key, in the language of `native`.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    fields: tuple[Field, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    native: str = ""
+    statements: tuple[Statement, ...] = ()
+    document: bool = False
+    dialect_specific: tuple[str, ...] = ()
+    key_definition: str = ""
+    table: str = ""  # its name in the database, where that is another
+    note: Note = Note()
+
+    @property
+    def not_portable(self) -> list[str]:
+        """What of its schema only stores of the type `native` understand, in words."""
+        return [*self.dialect_specific, *(one.words for one in self.statements if one.words)]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The names of the columns by those of the fields."""
+        return {field.name: field.column or field.name for field in self.fields}
+
+    @property
+    def stored(self) -> Info:
+        """The collection in the words of its database: the names of table and columns in place of its own."""
+        columns = self.columns
+
+        def named(names: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(columns.get(name, name) for name in names)
+
+        return self._replace(
+            name=self.table or self.name,
+            table="",
+            key=named(self.key),
+            fields=tuple(field._replace(name=field.column or field.name, column="") for field in self.fields),
+            indexes=tuple(one._replace(fields=named(one.fields)) for one in self.indexes),
+            foreign_keys=tuple(
+                one._replace(
+                    fields=named(one.fields), to=one.to_table or one.to, to_fields=one.to_columns or one.to_fields
+                )
+                for one in self.foreign_keys
+            ),
+        )
+
+
+class Reject(NamedTuple):
+    collection: str
+    key: tuple[Any, ...]
+    reason: str
+    record: Record
+
+
+class Odd(NamedTuple):
+    """A value that its column can't hold."""
+
+    column: str
+    reason: str
+    value: Any
+
+
+Account = Callable[[list[Reject]], Any]
+
+# A collection, whether its existing records are not wanted, and its checkpoint, or None. The second only counts with
+# `replaces_atomically`: elsewhere deleting a record that will be written again could delete records that refer to it.
+Start = tuple[Info, bool, Any]
+
+
+def sort_out(
+    info: Info, records: Sequence[Record], convert: Callable[[Record], Any]
+) -> tuple[list[Record], list[Any], list[Reject]]:
+    """The records that can be converted, what they are converted to, and the others."""
+    taken: list[Record] = []
+    rows: list[Any] = []
+    rejects: list[Reject] = []
+    for record in records:
+        try:
+            rows.append(convert(record))
+            taken.append(record)
+        except Refused as exc:
+            rejects.append(Reject(info.name, key_of(info, record), str(exc), record))
+    return taken, rows, rejects
+
+
+def check_same_key(info: Info, existing: Info) -> None:
+    """:raises TargetError: the records of the two can't be put together, as other fields tell them apart."""
+    if existing.key != info.key:
+        raise TargetError(
+            "The collection %s has the key (%s), and in the target (%s)."
+            % (info.name, ", ".join(info.key) or "none", ", ".join(existing.key) or "none"),
+            "Set primary_keys for it, or on_existing=replace.",
+        )
+
+
+def columns_by_name(records: Sequence[Record]) -> Optional[dict[str, Sequence[Any]]]:
+    """The columns of records that all have the same fields; None where they have not, or have none."""
+    found = layouts(records)
+    return dict(zip(*found[0])) if len(found) == 1 and found[0][0] else None
+
+
+def is_unicode(text: str) -> bool:
+    """Has it no lone surrogate?"""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
+
+
+def key_of(info: Info, record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The values of the key; None for one that is missing."""
+    return tuple(record.get(name) for name in info.key)
+
+
+def placed(info: Info, places: Sequence[Field]) -> Info:
+    """The collection with these fields more, under names that are free, as its key."""
+    taken = {field.name for field in info.fields}
+    fields = []
+    for field in places:
+        name = field.name
+        while name in taken:
+            name += "_"
+        fields.append(field._replace(name=name, column=field.column))
+    return info._replace(key=tuple(field.name for field in fields), fields=(*fields, *info.fields))

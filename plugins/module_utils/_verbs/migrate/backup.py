@@ -1,0 +1,105 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The safety backup of a migration's target."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from ..._core.compression import choose
+from ..._core.compression.base import Compression
+from ..._core.progress import Progress
+from ..._core.scratch import scratch_directory
+from ..._repository.base import Repository, Staging
+from ..._repository.manifest import SAFETY, Manifest
+from ..._stores.base import Store
+from ..._stores.records.export import ExportStore
+from ..._stores.records.store import TargetStore
+from ..._stores.registry import STORES, open_store
+from ..arguments import NamedStore
+from ..snapshots import Taken, check_apart, publish, take
+from ..space import check_space, size_of
+from .way_back import with_way, without_data
+
+
+class Safety(NamedTuple):
+    """Where the target is saved."""
+
+    repository: Repository
+    name: str
+    compression: str
+    lock_timeout: str
+
+
+def store_of(target: TargetStore, options: Mapping[str, Any]) -> Store:
+    """The target as a store that can be backed up."""
+    if options["type"] in STORES:
+        return open_store({"type": options["type"], "path": options["path"]})
+    return ExportStore(target)
+
+
+def save(
+    safety: Safety,
+    target: TargetStore,
+    options: Mapping[str, Any],
+    way: Mapping[str, Any],
+    progress: Progress,
+    *,
+    data: bool,
+) -> Manifest:
+    """Publish a safety backup that says how the target's collections get back.
+
+    :param way: see `WayBack`.
+    :param data: with what the target holds.
+    """
+    name = os.path.basename(options.get("path") or target.type)
+    compression, _note = choose(safety.compression)
+    now = datetime.now(timezone.utc)
+    with safety.repository.stage(safety.name) as staging:
+        if data:
+            taken = _taken(safety, target, name, options, staging=staging, compression=compression, progress=progress)
+        else:
+            taken = without_data(target, name, options.get("path") or target.location)
+        taken = taken._replace(part=with_way(safety.repository, safety.name, taken.part, target, way))
+        return publish(staging, safety.name, [taken], compression=compression, created=now, started=now, kind=SAFETY)
+
+
+def _taken(
+    safety: Safety,
+    target: TargetStore,
+    name: str,
+    options: Mapping[str, Any],
+    *,
+    staging: Staging,
+    compression: Compression,
+    progress: Progress,
+) -> Taken:
+    if target.type == "sqlite":
+        target.end_reading()  # the backup opens the same file, which would drop its locks
+    store = store_of(target, options)
+    entry = NamedStore(name, store, store.path)
+    check_apart(safety.repository, [entry] if options.get("path") else [])
+    progress.start("Backing up %s" % target.location, unit="bytes")
+    return take([entry], staging=staging, scratch="", compression=compression, progress=progress)[0]
+
+
+def check_room(safety: Safety, target: TargetStore, options: Mapping[str, Any], progress: Progress) -> None:
+    """Raise NoSpace when the safety backup would not fit; how large that of a server is cannot be told in advance."""
+    if options["type"] not in STORES:
+        return
+    if target.type == "sqlite":
+        target.end_reading()  # the file may have to be read
+    store = store_of(target, options)
+    with scratch_directory() as own:
+        check_space(
+            safety.repository,
+            [NamedStore(os.path.basename(options["path"]), store, store.path)],
+            size=size_of(options["path"]),
+            scratch=own,
+            compression=choose(safety.compression)[0],
+            progress=progress,
+        )

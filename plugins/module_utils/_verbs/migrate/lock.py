@@ -1,0 +1,22 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lock of a migration's target."""
+
+from __future__ import annotations
+
+import time
+
+from ..._core.errors import LockTimeout
+from ..._stores.records.store import TargetStore
+
+
+def lock_target(target: TargetStore, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while not target.lock():
+        if time.monotonic() >= deadline:
+            raise LockTimeout(
+                "Another migration writes to %s." % target.location,
+                "Wait for it, or give this one more time (lock_timeout, now %g s)." % timeout,
+            )
+        time.sleep(0.1)

@@ -1,0 +1,259 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back: the target as it was before the last migration."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, NamedTuple
+
+from ..._core.errors import TargetError
+from ..._core.progress import Progress
+from ..._core.record_batches import batches, digest_sum, layouts
+from ..._core.scratch import scratch_directory
+from ..._repository.location import check_exists
+from ..._repository.reading import BackupCopy, load
+from ..._stores.base import Copy
+from ..._stores.records.as_stored import as_stored
+from ..._stores.records.export import exported, lines
+from ..._stores.records.model import Info, Record
+from ..._stores.records.store import TargetStore
+from ..._stores.registry import STORES
+from ..._stores.sql.schema import parents_first
+from .. import restore
+from ..arguments import duration
+from .backup import Safety
+from .checkpoint import CREATED, DECLINED, EMPTY
+from .compare import compare, delete, places_of
+from .lock import lock_target
+from .profiles import MODULUS
+from .way_back import WORDS, WayBack, newest_way_back
+
+
+def revert(
+    safety: Safety, target: TargetStore, params: Mapping[str, Any], check: bool, progress: Progress
+) -> dict[str, Any]:
+    """Bring the collections of the last run into the target back to what they were before.
+
+    :raises TargetError: there was none, or it ran without a safety backup.
+    """
+    check_exists(safety.repository)
+    way = newest_way_back(safety.repository, safety.name, target)
+    if way is None:
+        raise TargetError(
+            "No migration into %s is recorded in the set %s." % (target.location, safety.name),
+            "Only a migration that was given this repository can be reverted. Check name, repository and target.",
+        )
+    declined = ["its schema"] if way.whole == DECLINED else way.named(DECLINED)
+    if declined:
+        raise TargetError(
+            "%s was migrated with safety_backup=false; %s can't be brought back."
+            % (target.location, ", ".join(declined)),
+            "Nothing was changed. Restore another backup of the target.",
+        )
+    if way.whole:
+        way = _of_all(way, target)
+    backups = way.backups()
+    if params["target"]["type"] in STORES and backups:
+        changed, diff = _restore(safety, target, way, params, check=check, progress=progress)
+    else:
+        changed, diff = _import(safety, target, way, params, check=check, progress=progress)
+    words = ("Would revert" if check else "Reverted") if changed else "Nothing to revert:"
+    what = "safety backup %s" % ", ".join(backups) if backups else "what it was before the migration"
+    return {
+        "changed": changed,
+        "msg": "%s %s %s %s." % (words, target.location, "to" if changed else "equals", what),
+        "safety_backup": next(iter(backups), None),
+        "diff": diff,
+    }
+
+
+def _restore(
+    safety: Safety, target: TargetStore, way: WayBack, params: Mapping[str, Any], *, check: bool, progress: Progress
+) -> tuple[bool, dict[str, str]]:
+    """From backups of the whole store: all of it if that is what the migration wrote, else only its collections."""
+    options = params["target"]
+    backups = way.backups()
+    whole = list(backups) == [way.manifest.id] and _covers(target, way)
+    changed, before, after = False, "", ""
+    for backup, names in backups.items():
+        result = restore.run(
+            {
+                **{name: one.get("default") for name, one in restore.ARGUMENTS["argument_spec"].items()},
+                "name": safety.name,
+                "repository": params["repository"],
+                "lock_timeout": safety.lock_timeout,
+                "target": {"type": options["type"], "path": options["path"]},
+                "backup": backup,
+                "only": None if whole else names,
+                "on_existing": "replace",
+            },
+            check,
+            progress,
+        )
+        changed = changed or bool(result["changed"])
+        before, after = before + result["diff"]["before"], after + result["diff"]["after"]
+    target.end_reading()
+    # one backup alone has no collection that the migration made, and those that were empty as they were
+    rest = way._replace(ways={} if whole else {name: one for name, one in way.ways.items() if one in WORDS})
+    more, diff = _import(safety, target, rest, params, check=check, progress=progress, names=list(way.ways))
+    changed = changed or more
+    before, after = before + diff["before"], after + diff["after"]
+    return changed, {"before_header": "now", "after_header": "before the migration", "before": before, "after": after}
+
+
+def _of_all(way: WayBack, target: TargetStore) -> WayBack:
+    """The way back of a store whose schema has changed: all that it held.
+
+    :raises TargetError: it held nothing.
+    """
+    if way.whole == EMPTY:
+        raise TargetError(
+            "%s had no tables before its schema was changed." % target.location, "Nothing was changed. Drop its tables."
+        )
+    return way._replace(ways={one.name: way.manifest.id for one in way.manifest.sources[0].collections})
+
+
+def _covers(target: TargetStore, way: WayBack) -> bool:
+    """Is the run's own backup of nothing but what the run has written?"""
+    if way.whole:
+        return True
+    known = {one.name for one in way.manifest.sources[0].collections}
+    present = {info.name for info in target.collections()}
+    target.end_reading()
+    return way.ways.keys() >= known | present
+
+
+class _Part(NamedTuple):
+    """A collection as it was, and its records, always in the same order."""
+
+    info: Info
+    chunks: Callable[..., Iterator[Sequence[Record]]]
+
+
+def _parts(safety: Safety, way: WayBack, before: Mapping[str, Info], progress: Progress) -> dict[str, _Part]:
+    """The collections that exports have or that were empty, by name."""
+    parts = {name: _Part(before[name], _nothing) for name in way.named(EMPTY) if name in before}
+    for backup, names in way.backups().items():
+        manifest = load(safety.repository, safety.name, backup)
+        source = manifest.sources[0]
+        copy = BackupCopy(safety.repository, safety.name, manifest, source, progress)
+        for number, info in enumerate(exported(source.details)):
+            if info.name in names:
+                parts[info.name] = _Part(info, functools.partial(_chunks, copy, number))
+    return parts
+
+
+def _nothing(*_ordered: bool) -> Iterator[Sequence[Record]]:
+    return iter(())
+
+
+def _chunks(copy: Copy, number: int, *_ordered: bool) -> Iterator[Sequence[Record]]:
+    with copy.open("%d.jsonl" % number) as reader:
+        yield from batches(lines(reader), 5000)
+
+
+def _import(
+    safety: Safety,
+    target: TargetStore,
+    way: WayBack,
+    params: Mapping[str, Any],
+    *,
+    check: bool,
+    progress: Progress,
+    names: Sequence[str] = (),
+) -> tuple[bool, dict[str, str]]:
+    """Bring back or drop collections one by one.
+
+    :param names: of collections whose checkpoints go, too.
+    """
+    if not check and params["target"].get("path"):  # else it is ours already
+        lock_target(target, duration(params["lock_timeout"]))
+        target.recover()
+    names = [*way.ways, *names]
+    unfinished = target.checkpoints(names)
+    before = {info.name: as_stored(info) for info in target.collections()}
+    parts = _parts(safety, way, before, progress)
+    dropped = [before[name] for name in way.named(CREATED) if name in before]
+    wanted = {name: _digest_of(part.chunks()) for name, part in parts.items()}
+    differing = [
+        parts[info.name]
+        for info in parents_first([part.info for part in parts.values()])
+        if info.name not in before or _digest(target, before[info.name]) != wanted[info.name]
+    ]
+    if not check:
+        if dropped:
+            target.drop(dropped)
+        if differing:
+            _put_back(target, differing, duration(safety.lock_timeout), progress)
+        target.commit(names)  # there is nothing to go on with any more
+        for name, part in parts.items():
+            if _digest(target, part.info) != wanted[name]:
+                raise TargetError("The collection %s differs from its backup after all." % name)
+    told = [
+        "%s (%s)\n" % (part.info.name, "from the backup" if wanted[part.info.name] else "empty") for part in differing
+    ]
+    diff = {
+        "before_header": "now",
+        "after_header": "before the migration",
+        "before": "".join("%s\n" % info.name for info in [*dropped, *[part.info for part in differing]]),
+        "after": "".join(told),
+    }
+    return bool(differing or dropped or unfinished), diff
+
+
+def _put_back(target: TargetStore, parts: Sequence[_Part], timeout: float, progress: Progress) -> None:
+    if target.type == "postgresql":
+        from .put_back import put_back  # which needs what only PostgreSQL needs
+
+        by_name = {part.info.name: part for part in parts}
+        if put_back(target, [part.info for part in parts], lambda info: by_name[info.name].chunks(), timeout, progress):
+            return
+    with scratch_directory() as scratch:
+        _put_back_over(target, parts, scratch, progress)
+
+
+def _put_back_over(target: TargetStore, parts: Sequence[_Part], scratch: str, progress: Progress) -> None:
+    """Write the backup's records over those of the target, then remove what it does not have."""
+    target.begin([(part.info, False, None) for part in parts])
+    for part in parts:
+        if part.info.key:
+            _fill(target, part.info, part.chunks())
+    for part in reversed(parts):
+        extra: list[tuple[Any, ...]] = []
+        missing: list[Record] = []
+        compare(
+            part.chunks,
+            functools.partial(target.chunks, part.info),
+            part.info.key,
+            ignore_nulls=False,
+            refuses=lambda record: "",
+            scratch=scratch,
+            progress=progress,
+            extra=extra.append,
+            differing=missing.append if not part.info.key else None,
+            places=functools.partial(places_of, target, part.info),
+        )
+        if extra:
+            delete(target, part.info, extra)
+        _fill(target, part.info, batches(missing, 5000))
+    target.build_indexes([part.info for part in parts])
+
+
+def _fill(target: TargetStore, info: Info, chunks: Iterable[Sequence[Record]]) -> None:
+    def refused(rejects: list[Any]) -> None:
+        if rejects:
+            raise TargetError("%s: a record of the backup can't be written: %s." % (info.name, rejects[0].reason))
+
+    for chunk in chunks:
+        target.write(info, chunk, refused, bool(info.key))
+
+
+def _digest_of(chunks: Iterable[Sequence[Record]]) -> int:
+    return sum(digest_sum(layouts(chunk)) for chunk in chunks) % MODULUS
+
+
+def _digest(target: TargetStore, info: Info) -> int:
+    return _digest_of(target.chunks(info, ordered=False))
