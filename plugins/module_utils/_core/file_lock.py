@@ -9,7 +9,8 @@ import contextlib
 import fcntl
 import os
 
-from .files import PREPARED, shortened
+from .errors import Day2Error
+from .files import PREPARED, check_regular, shortened
 
 
 class FileLock:
@@ -19,6 +20,10 @@ class FileLock:
         directory, name = os.path.split(os.path.abspath(path))
         self.path = os.path.join(directory, f"{PREPARED}{shortened(name)}.lock")
         self._fd = -1
+
+    def check(self, kind: type[Day2Error]) -> None:
+        """Take nothing. Raises `kind` if something that is no file of ours has the name."""
+        check_regular(self.path, kind)
 
     def take(self) -> bool:
         """False: another process holds the lock. Succeeds where no lock file can be created, as then the file can't be

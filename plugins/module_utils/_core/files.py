@@ -364,6 +364,32 @@ def open_regular(path: str, kind: type[Day2Error]) -> int:
         return fd
 
 
+_WHOSE = "Find out who has put it there, and remove it."
+
+
+def check_regular(path: str, kind: type[Day2Error]) -> Optional[os.stat_result]:
+    """The attributes of a regular file, without opening it; None: there is nothing.
+
+    :raises kind: there is something else.
+    """
+    info = look(path, kind)
+    if info is not None and not stat.S_ISREG(info.st_mode):
+        raise kind(f"{path} is {kind_of(info)}, not a regular file.", _WHOSE)
+    return info
+
+
+def check_own_file(path: str, kind: type[Day2Error]) -> None:
+    """Look at a name that only we make: nothing, or a regular file of ours. Whatever else is there is not touched.
+
+    :raises kind: somebody else has made something of that name.
+    """
+    info = check_regular(path, kind)
+    if info is None:
+        return
+    if info.st_uid != os.geteuid() and others_can_write(os.path.dirname(path)):
+        raise kind(f"{path} belongs to another user.", _WHOSE)
+
+
 def _irregular(path: str, info: os.stat_result, kind: type[Day2Error]) -> Day2Error:
     return kind(f"{path} is {kind_of(info)}, not a regular file.")
 

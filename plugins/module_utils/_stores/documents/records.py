@@ -66,6 +66,13 @@ class JsonRecords(JsonReader):
         self._close()
         self._lock.release()
 
+    def check_state(self) -> None:
+        """See `TargetStore`."""
+        self._lock.check(TargetError)
+        for path in (self._gathered, self._gathered + "-journal"):
+            files.check_own_file(path, TargetError)
+        files.check_regular(self._new, TargetError)  # it belongs to whom the document will belong to
+
     def lock(self) -> bool:
         """See `TargetStore`."""
         with files.os_errors(TargetError, "Can't lock", self.path):
@@ -92,7 +99,7 @@ class JsonRecords(JsonReader):
                 connection.execute("PRAGMA user_version = %d" % publishing)
 
     def _gather_file(self) -> contextlib.closing[sqlite3.Connection]:
-        self._check_gathered()
+        self.check_state()
         self._close_staging()
         return contextlib.closing(connect(self._gathered, "rw"))
 
@@ -139,13 +146,9 @@ class JsonRecords(JsonReader):
         if self._staging is None:
             if not os.path.lexists(self._gathered):
                 os.close(os.open(self._gathered, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
-            self._check_gathered()
+            self.check_state()
             self._staging = SqliteRecords(self._gathered, ordered=False)
         return self._staging
-
-    def _check_gathered(self) -> None:
-        if not stat.S_ISREG(os.lstat(self._gathered).st_mode):
-            raise TargetError("%s is not a regular file." % self._gathered, "Remove it.")
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """A document holds whatever the model does."""

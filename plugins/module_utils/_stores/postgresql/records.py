@@ -147,6 +147,9 @@ class PostgresqlRecords:
         """For writing into the tables that are there; see there."""
         return SchemaTransaction(self._options, self._schema, rehearsal=rehearsal, merge=merge)
 
+    def check_state(self) -> None:
+        """All of it is in the database."""
+
     def lock(self) -> bool:
         """See `TargetStore`."""
         if self._writer is None:

@@ -80,6 +80,12 @@ class TargetStore(SourceStore, Protocol):
 
     def __enter__(self) -> TargetStore: ...
 
+    def check_state(self) -> None:
+        """Look at whatever a migration keeps beside the store: what `lock` and `recover` would refuse is refused.
+
+        :raises TargetError: somebody else has made something of that name.
+        """
+
     def lock(self) -> bool:
         """Keep other migrations from writing here until the block of `with` ends. False: one of them has done so.
 

@@ -72,6 +72,10 @@ class SqliteRecords:
         self._reader = self._writer = None
         self._lock.release()
 
+    def check_state(self) -> None:
+        """See `TargetStore`."""
+        self._lock.check(TargetError)
+
     def lock(self) -> bool:
         """See `TargetStore`."""
         with files.os_errors(TargetError, "Can't lock", self.path):

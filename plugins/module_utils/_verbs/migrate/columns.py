@@ -154,10 +154,12 @@ def unlike_declared(name: str, declared: str, seen: Seen, shown: Callable[[Any],
 
 
 def _listed(seen: Seen, shown: Callable[[Any], str]) -> str:
-    return ", ".join(
-        "%d %s (%s, key %s)" % (seen.counts[one], one, shown(seen.first[one][0]), shown(seen.first[one][1]))
-        for one in sorted(seen.counts)
-    )
+    told = []
+    for one in sorted(seen.counts):
+        value, key = seen.first[one]
+        place = ", key %s" % shown(key) if key else ""  # a table may have none
+        told.append("%d %s (%s%s)" % (seen.counts[one], one, shown(value), place))
+    return ", ".join(told)
 
 
 def as_number(value: Any) -> Any:

@@ -61,6 +61,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(open_target(params["target"], keys, workers))
         source = plain_view(stack.enter_context(open_source(params["source"], keys, workers)), target)
+        target.check_state()
         result = _standing(request, source, target)
         if params["compare"]:
             told = _compared(request, source, target, stack.enter_context(scratch_directory()), progress)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._core.errors import InvalidRequest, TargetError
-from ..._core.files import resolve
+from ..._core.files import check_regular, check_writable_parent, resolve
 from ..._core.progress import Progress
 from ..._core.record_batches import seldom_collected
 from ..._core.scratch import scratch_directory
@@ -120,6 +120,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
                 stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))
         workers = params["workers"] or usual_number()
         target = stack.enter_context(open_target(params["target"], keys, workers))
+        if not restores:
+            target.check_state()
         if not check and not restores:
             lock_target(target, duration(params["lock_timeout"]))
             target.recover()
@@ -132,11 +134,24 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
             result = run_schema(request, target, check, progress)
         else:
+            _check_rejects(request, params)
             source = plain_view(stack.enter_context(open_source(params["source"], keys, workers)), target)
             scratch = stack.enter_context(scratch_directory())
             result = _migrate(request, source, target, check=check, scratch=scratch, progress=progress)
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
+
+
+def _check_rejects(request: MigrateRequest, params: Mapping[str, Any]) -> None:
+    """:raises TargetError: records that are left out can't be written to their file; found out before one is."""
+    path = request.rejects
+    if not path:
+        return
+    stores = [one.get("path") for one in (params["source"], params["target"])]
+    if path in [resolve(one, InvalidRequest) for one in stores if one]:
+        raise InvalidRequest("rejects: %s is one of the stores." % path, "Name another file.")
+    check_writable_parent(path)
+    check_regular(path, TargetError)
 
 
 def _migrate(
