@@ -44,6 +44,14 @@ class RepositoryError(Day2Error):
     """The repository can't be used: it is not writable, lies inside the data to back up, or lacks the backup."""
 
 
+class Unreachable(RepositoryError):
+    """The repository does not answer, or does not let us in. That says nothing about the backups in it."""
+
+
+class LeaseLost(RepositoryError):
+    """The lock of a set was lost in the middle of a run, which must not publish or remove anything any more."""
+
+
 class DamagedBackup(RepositoryError):
     """A backup differs from its manifest. Each problem is listed with its file."""
 

@@ -50,7 +50,7 @@ class BackupProbe(BaseProbe):
                 raise InvalidRequest("warn and max_age are the wrong way round.")
             held[""] = held[""]._replace(crit=options["max_age"])
         super().__init__(options, held)
-        self._repository = open_repository(options["repository"])
+        self._repository = open_repository(options)
         check_set_name(options["backup_set"])
 
     def paths(self) -> Sequence[str]:

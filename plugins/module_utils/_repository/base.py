@@ -1,28 +1,60 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every kind of repository answers. It keeps bytes under names; formats are the manifest's business."""
+"""What every kind of repository answers. It keeps bytes under names; formats are the manifest's business.
+
+Verbs may rely on what the weakest kind can promise: there is one writer nearly always, a backup is whole or absent,
+nothing of another run is touched while that run can live, and a reader who began before a removal can read on. They may
+not rely on a lock that ends at once, on state being the newest, or on a removal freeing space now.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO, Optional, Protocol
+from datetime import datetime
+from typing import Any, BinaryIO, Callable, NamedTuple, Optional, Protocol
+
+
+class Listed(NamedTuple):
+    """One backup as a listing shows it. Nothing of it has been checked."""
+
+    id: str
+    sizes: Mapping[str, Optional[int]]  # of all files, by path; None: it is not a regular file
+    read: Callable[[str], bytes]  # the content of manifest.json or SHA256SUMS; raises RepositoryError
+
+
+class Removal(NamedTuple):
+    """What became of a backup that was to be removed."""
+
+    stays: str = ""  # why it stays, as the end of a sentence that begins with the backup; "": it is gone
+    notes: Sequence[str] = ()  # a sentence for each thing that could not be removed of it, and is a leftover now
 
 
 class Staging(Protocol):
     """A backup in the making; nobody sees it until it is published. Leaving the block unpublished removes it."""
 
+    id: Optional[str]  # what the backup will be called; None: its content decides, when it is published
     scratch: str  # an empty local directory with room for native copies, removed with the staging
 
     def create(self, path: str) -> BinaryIO:
-        """A new file, to be written by whoever has its descriptor."""
+        """A new file, to be written by whoever has its descriptor, in order. It may be a pipe.
 
-    def reopen(self, path: str) -> BinaryIO:
+        Closing it, or leaving its block, raises what went wrong on the other side.
+        """
+
+    def seal(self, path: str) -> Sequence[str]:
+        """Complete what was written. Returns the names of the pieces that it lies in, in order: one, unless it is
+        too large for that."""
+
+    def reopen(self, piece: str) -> BinaryIO:
         """What was written, durable and read from where it lies rather than from a cache."""
 
     def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
-        """Make it a backup, completely or not at all. False: the id is taken."""
+        """Make it a backup, completely or not at all. False: the id is taken.
+
+        Raises LeaseLost when the lock was lost meanwhile; nothing was published then.
+        """
 
     def __enter__(self) -> Staging: ...
 
@@ -33,15 +65,16 @@ class Repository(Protocol):
     """Where backups are kept: one directory (or prefix) a set."""
 
     location: str
+    local_path: Optional[str]  # the directory on this host that it is; None: it is elsewhere
 
     def check_writable(self, name: str) -> None:
-        """Raise RepositoryError when no backup of this set could be written; create nothing."""
+        """Raise RepositoryError when no backup of this set could be written, as far as can be told; create nothing."""
 
     def trouble(self) -> str:
         """Why there is nothing to look at, as the end of a sentence that begins with the location; "" if there is."""
 
-    def free_bytes(self) -> int:
-        """Bytes that may still be written."""
+    def free_bytes(self) -> Optional[int]:
+        """Bytes that may still be written; None: nobody can tell."""
 
     def sets(self) -> list[str]:
         """The names of all sets that have backups, or that can't be looked at."""
@@ -49,36 +82,30 @@ class Repository(Protocol):
     def ids(self, name: str) -> list[str]:
         """The ids of a set's backups, oldest first. Names that are no ids are ignored."""
 
+    def listing(self, name: str) -> Iterator[Listed]:
+        """All backups of a set, oldest first, one at a time: there may be very many."""
+
+    def look(self, name: str, backup_id: str) -> Listed:
+        """One backup. Of one that is not there, nothing is listed and nothing can be read."""
+
     def path(self, name: str, backup_id: str) -> str:
         """Where a person finds the backup."""
 
-    def read(self, name: str, backup_id: str, path: str) -> bytes:
-        """A small file's content (manifest.json, SHA256SUMS)."""
-
-    def size(self, name: str, backup_id: str, path: str) -> Optional[int]:
-        """A file's size; None: it is not there or not a regular file."""
-
     def open(self, name: str, backup_id: str, path: str) -> BinaryIO:
-        """A data file, to be read."""
-
-    def foreign(self, name: str, backup_id: str, known: Sequence[str]) -> list[str]:
-        """Paths of files in the backup that are not among the known."""
+        """A data file, to be read from its beginning. Raises RepositoryError."""
 
     def hold(self, name: str, backup_id: str) -> AbstractContextManager[None]:
-        """While the block runs, `remove` leaves this backup alone."""
+        """While the block runs, the data of this backup stays. Raises RepositoryError when it is gone."""
 
-    def stage(self, name: str) -> Staging:
-        """Begin a backup. The caller holds the set's lock."""
+    def stage(self, name: str, created: datetime) -> Staging:
+        """Begin a backup of data that is read at this time. The caller holds the set's lock."""
 
-    def remove(self, name: str, backup_id: str) -> Optional[list[str]]:
-        """Remove a backup in one visible step; the caller holds the lock.
-
-        Returns a sentence for what could not be removed of it and is a leftover now; None: somebody is reading it.
-        """
+    def remove(self, name: str, backup_id: str) -> Removal:
+        """Remove a backup in one visible step; the caller holds the lock."""
 
     def lock(self, name: str, verb: str, timeout: float) -> AbstractContextManager[list[str]]:
-        """The only writer of a set while the block runs. Gives notes on what earlier runs left.
-        Leaving the block without a backup in the set leaves no set.
+        """The only writer of a set while the block runs. Gives notes on what earlier runs left, which is removed.
+        Leaving the block without a backup in the set leaves nothing that `sets` would show.
 
         Raises LockTimeout, naming the holder.
         """

@@ -9,15 +9,17 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import io
 import json
 import os
 import secrets
 import socket
 import stat
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
-from typing import Any, BinaryIO, Optional
+from typing import Any, BinaryIO, Optional, cast
 
 from .._core.errors import LockTimeout, RepositoryError
 from .._core.files import (
@@ -36,16 +38,41 @@ from .._core.files import (
     write_atomically,
 )
 from .._core.units import format_time
+from .base import Listed, Removal, Staging
 from .manifest import ID, MANIFEST, SET, SUMS
 
 _STATE = ".state"
 _LOCK = "lock"
 _STAGING = ".staging-"
 _REMOVING = ".removing-"
+_FLUSH_EVERY_S = 0.2
+
+
+class _FlushedFile(io.FileIO):
+    """Has the disk write while we still compress; errors are reported by the fsync at the end."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "xb", opener=_private)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._flush, daemon=True)
+        self._thread.start()
+
+    def _flush(self) -> None:
+        while not self._done.wait(_FLUSH_EVERY_S):
+            with contextlib.suppress(OSError):
+                os.fdatasync(self.fileno())
+
+    def close(self) -> None:
+        if not self.closed:
+            self._done.set()
+            self._thread.join()
+        super().close()
 
 
 class DirectoryStaging:
     """A hidden directory beside the backups, renamed when it is whole."""
+
+    id: Optional[str] = None
 
     def __init__(self, set_path: str) -> None:
         self._set_path = set_path
@@ -67,10 +94,13 @@ class DirectoryStaging:
         full = os.path.join(self._path, path)
         with os_errors(RepositoryError, "Can't write to the repository", full):
             make_private_directory(os.path.dirname(full))
-            return open(full, "xb", buffering=0, opener=_private)
+            return cast(BinaryIO, _FlushedFile(full))
 
-    def reopen(self, path: str) -> BinaryIO:
-        full = os.path.join(self._path, path)
+    def seal(self, path: str) -> Sequence[str]:
+        return [path]
+
+    def reopen(self, piece: str) -> BinaryIO:
+        full = os.path.join(self._path, piece)
         with os_errors(RepositoryError, "Can't read back", full):
             handle = os.fdopen(os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0)
             os.fsync(handle.fileno())
@@ -104,6 +134,7 @@ class DirectoryRepository:
 
     def __init__(self, path: str) -> None:
         self.location = resolve(path, RepositoryError)
+        self.local_path: Optional[str] = self.location
 
     def _set(self, name: str) -> str:
         return os.path.join(self.location, name)
@@ -173,30 +204,27 @@ class DirectoryRepository:
     def path(self, name: str, backup_id: str) -> str:
         return os.path.join(self._set(name), backup_id)
 
-    def read(self, name: str, backup_id: str, path: str) -> bytes:
-        with self.open(name, backup_id, path) as handle:
-            return handle.read()
+    def listing(self, name: str) -> Iterator[Listed]:
+        for backup_id in self.ids(name):
+            yield self.look(name, backup_id)
 
-    def size(self, name: str, backup_id: str, path: str) -> Optional[int]:
-        try:
-            info = os.lstat(os.path.join(self.path(name, backup_id), path))
-        except OSError:
-            return None
-        return info.st_size if stat.S_ISREG(info.st_mode) else None
+    def look(self, name: str, backup_id: str) -> Listed:
+        top = self.path(name, backup_id)
+
+        def read(path: str) -> bytes:
+            with self.open(name, backup_id, path) as handle:
+                return handle.read()
+
+        sizes = {
+            os.path.relpath(os.path.join(directory, file), top): _size(os.path.join(directory, file))
+            for directory, _names_, files in os.walk(top)
+            for file in sorted(files)
+        }
+        return Listed(backup_id, sizes, read)
 
     def open(self, name: str, backup_id: str, path: str) -> BinaryIO:
         full = os.path.join(self.path(name, backup_id), path)
         return os.fdopen(open_regular(full, RepositoryError), "rb", buffering=0)
-
-    def foreign(self, name: str, backup_id: str, known: Sequence[str]) -> list[str]:
-        top = self.path(name, backup_id)
-        expected = set(known)
-        return [
-            relative
-            for directory, _names_, files in os.walk(top)
-            for relative in (os.path.relpath(os.path.join(directory, file), top) for file in sorted(files))
-            if relative not in expected
-        ]
 
     @contextlib.contextmanager
     def hold(self, name: str, backup_id: str) -> Iterator[None]:
@@ -211,10 +239,10 @@ class DirectoryRepository:
         finally:
             os.close(fd)
 
-    def stage(self, name: str) -> DirectoryStaging:
+    def stage(self, name: str, created: datetime) -> Staging:
         return DirectoryStaging(self._set(name))
 
-    def remove(self, name: str, backup_id: str) -> Optional[list[str]]:
+    def remove(self, name: str, backup_id: str) -> Removal:
         path = self.path(name, backup_id)
         with os_errors(RepositoryError, "Can't remove", path):
             try:
@@ -228,9 +256,9 @@ class DirectoryRepository:
                 gone = os.path.join(self._set(name), f"{_REMOVING}{backup_id}-{secrets.token_hex(4)}")
                 os.rename(path, gone)
                 fsync_directory(self._set(name))
-                return discard(gone)  # it is no backup any more
+                return Removal(notes=discard(gone))  # it is no backup any more
             except BlockingIOError:
-                return None
+                return Removal("is being read by another process: it stays until the next run")
             finally:
                 if fd >= 0:
                     os.close(fd)
@@ -317,6 +345,14 @@ class DirectoryRepository:
 
 def _checksum(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _size(path: str) -> Optional[int]:
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return None
+    return info.st_size if stat.S_ISREG(info.st_mode) else None
 
 
 def _private(path: str, flags: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.errors import DamagedBackup, InvalidRequest, RepositoryError
 from .._core.units import format_time, parse_time
-from .base import Repository
+from .base import Listed, Repository
 from .manifest import BACKUP, MANIFEST, Manifest
 from .owner import Owner, owners_of
 from .reading import Problem, load, quick_problems
@@ -104,24 +104,24 @@ def read_history(repository: Repository, name: str, now: Optional[datetime] = No
     """Look at every backup of a set, as far as names and sizes tell. State that is dated in the future is ignored."""
     latest = (now or datetime.now(timezone.utc)) + CLOCK_SKEW
     ledger = repository.read_state(name, VERIFIED)
-    entries = [_entry(repository, name, backup_id, ledger.get(backup_id), latest) for backup_id in repository.ids(name)]
+    entries = [_entry(listed, ledger.get(listed.id), latest) for listed in repository.listing(name)]
     # ids sort by the second; the manifest knows the time more exactly
     entries.sort(key=lambda one: (format_time(one.manifest.created) if one.manifest else one.id, one.id))
     noted = {one: _moment(at, latest) for one, at in repository.read_state(name, CONFIRMED).items()}
     return History(tuple(entries), {one: at for one, at in noted.items() if at is not None})
 
 
-def _entry(repository: Repository, name: str, backup_id: str, noted: Any, latest: datetime) -> Entry:
+def _entry(listed: Listed, noted: Any, latest: datetime) -> Entry:
     known = noted if isinstance(noted, dict) else {}
     problems: list[Problem] = []
     manifest: Optional[Manifest] = None
     try:
-        manifest = load(repository, name, backup_id)
-        problems = quick_problems(repository, name, manifest) or _problems(known.get("problems"))
+        manifest = load(listed)
+        problems = quick_problems(listed, manifest) or _problems(known.get("problems"))
     except DamagedBackup as exc:
         problems = exc.problems
     future = manifest is not None and manifest.created > latest
-    return Entry(backup_id, manifest, tuple(problems), _moment(known.get("at"), latest), future)
+    return Entry(listed.id, manifest, tuple(problems), _moment(known.get("at"), latest), future)
 
 
 def _problems(noted: Any) -> list[Problem]:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from .._core.errors import InvalidRequest, RepositoryError
 from .base import Repository
 from .directory import DirectoryRepository
@@ -17,8 +20,9 @@ def check_exists(repository: Repository) -> None:
         raise RepositoryError(f"The repository {repository.location} {trouble}{'' if trouble.endswith('?') else '.'}")
 
 
-def open_repository(location: str) -> Repository:
-    """The repository at a location."""
+def open_repository(params: Mapping[str, Any]) -> Repository:
+    """The repository that a module's parameters tell: `repository`, where it is, and the options of its kind."""
+    location = params["repository"]
     if "://" in location:
         raise InvalidRequest(
             f"{location}: only a directory can be a repository in this version.", "Name a directory of the host."

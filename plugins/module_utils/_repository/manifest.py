@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The manifest of a backup, format version 1 (docs/FORMAT.md): written once, believed only after checks."""
+"""The manifest of a backup, format versions 1 and 2 (docs/FORMAT.md): written once, believed only after checks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from .._core.collection import Collection
 from .._core.compression import COMPRESSIONS
 from .._core.errors import DamagedBackup, InvalidRequest
 from .._core.units import format_time, parse_time
+from .pieces import Piece, digest_of
 from .schema import decode, manifest_rule, mapping, text, whole
 
 FORMAT = "day2.ops backup"
-VERSION = 1
+PLAIN = 1  # of backups in directories
+REMOTE = 2  # of others: the id tells nothing of the content, and a file may lie in several pieces
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 DATA = "data"
@@ -30,17 +32,34 @@ SAFETY = "safety"  # what a restore or migration replaced: restored by its id on
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SUM = re.compile(rb"(\\?)([0-9a-f]{64})  (.+)", re.DOTALL)
-_RULE = manifest_rule((BACKUP, SAFETY), COMPRESSIONS)
+_RULES = {version: manifest_rule(version, (BACKUP, SAFETY), COMPRESSIONS) for version in (PLAIN, REMOTE)}
+
+CONTENT = "content"  # read_back: every byte was read back, decompressed and compared
 
 
 class DataFile(NamedTuple):
-    """One file of a backup. `bytes` and `sha256` are of the file as it lies there, content_* of what it holds."""
+    """One file of a backup. `bytes` and `sha256` are of the file as it lies there, content_* of what it holds.
+
+    `parts`: the pieces that it lies in, in order, if they are several.
+    """
 
     path: str
     bytes: int
     sha256: str
     content_bytes: int
     content_sha256: str
+    parts: tuple[Piece, ...] = ()
+
+    @property
+    def stored(self) -> tuple[Piece, ...]:
+        """The pieces that it lies in, in order."""
+        return self.parts or (Piece(self.path, self.bytes, self.sha256),)
+
+    def to_document(self) -> dict[str, Any]:
+        """As the manifest has it."""
+        document = self._asdict()
+        document["parts"] = [one._asdict() for one in self.parts]
+        return document if self.parts else {key: value for key, value in document.items() if key != "parts"}
 
 
 class SourcePart(NamedTuple):
@@ -80,6 +99,8 @@ class Manifest(NamedTuple):
     imported_from: Optional[str] = None
     encryption: Optional[str] = None
     tags: tuple[str, ...] = ()
+    version: int = PLAIN
+    read_back: str = CONTENT
 
     @property
     def content_digest(self) -> str:
@@ -90,6 +111,11 @@ class Manifest(NamedTuple):
     def files(self) -> list[DataFile]:
         """All data files."""
         return [one for part in self.sources for one in part.files]
+
+    @property
+    def pieces(self) -> dict[str, int]:
+        """The size of each stored object of data."""
+        return {piece.path: piece.bytes for one in self.files for piece in one.stored}
 
     @property
     def size(self) -> int:
@@ -103,15 +129,17 @@ class Manifest(NamedTuple):
 
     def to_json(self) -> bytes:
         """The bytes of manifest.json."""
-        document: dict[str, Any] = {"format": FORMAT, "version": VERSION}
+        document: dict[str, Any] = {"format": FORMAT, "version": self.version}
         document.update(self._asdict())
+        if self.version == PLAIN:
+            del document["read_back"]
         document["created"] = format_time(self.created)
         document["content_digest"] = self.content_digest
         document["sources"] = [
             dict(
                 part._asdict(),
                 collections=[one._asdict() for one in part.collections],
-                files=[one._asdict() for one in part.files],
+                files=[one.to_document() for one in part.files],
             )
             for part in self.sources
         ]
@@ -135,7 +163,7 @@ def check_set_name(name: str) -> str:
 
 def sums_of(manifest: Manifest, manifest_bytes: bytes) -> bytes:
     """The bytes of SHA256SUMS: what `sha256sum -c` checks, the manifest included."""
-    sums = [(one.sha256, one.path) for one in manifest.files]
+    sums = [(piece.sha256, piece.path) for one in manifest.files for piece in one.stored]
     sums.append((hashlib.sha256(manifest_bytes).hexdigest(), MANIFEST))
     return b"".join(_sum_line(digest, path) for digest, path in sums)
 
@@ -158,9 +186,9 @@ def parse(backup_id: str, manifest_bytes: bytes, sums_bytes: bytes) -> Manifest:
     try:
         document = decode(manifest_bytes)
         mapping({"format": text, "version": whole()})(document, "")
-        if document["format"] != FORMAT or document["version"] != VERSION:
+        if document["format"] != FORMAT or document["version"] not in _RULES:
             raise _unknown_format(backup_id, document)
-        _RULE(document, "")
+        _RULES[document["version"]](document, "")
     except ValueError as exc:
         raise _damaged(backup_id, MANIFEST, f"it does not follow the format: {exc}") from exc
     manifest = _from_document(document)
@@ -199,19 +227,26 @@ def _unescaped(name: bytes) -> Optional[bytes]:
 
 
 def _from_document(document: Mapping[str, Any]) -> Manifest:
-    """The manifest in a document that follows the schema. Keys that version 1 does not have are left out."""
+    """The manifest in a document that follows the schema. Keys that its version does not have are left out."""
+    remote = document["version"] == REMOTE
     parts = tuple(
         _make(
             SourcePart,
             part,
-            files=tuple(_make(DataFile, one) for one in part["files"]),
+            files=tuple(_make(DataFile, one, parts=_pieces(one) if remote else ()) for one in part["files"]),
             collections=tuple(_make(Collection, one) for one in part["collections"]),
         )
         for part in document["sources"]
     )
     tags = tuple(document.get("tags", ()))  # version 1 began without
-    made: Manifest = _make(Manifest, document, sources=parts, created=parse_time(document["created"]), tags=tags)
+    read_back = document["read_back"] if remote else CONTENT
+    created = parse_time(document["created"])
+    made: Manifest = _make(Manifest, document, sources=parts, created=created, tags=tags, read_back=read_back)
     return made
+
+
+def _pieces(file: Mapping[str, Any]) -> tuple[Piece, ...]:
+    return tuple(_make(Piece, one) for one in file.get("parts", ()))
 
 
 def _make(kind: Any, document: Mapping[str, Any], **replaced: Any) -> Any:
@@ -232,9 +267,13 @@ def _contradictions(
     if manifest.kind != SAFETY and not all(part.files for part in manifest.sources):
         problems.append({"path": MANIFEST, "problem": "a source has no data files"})
     paths = [one.path for one in manifest.files]
-    if len(set(paths)) < len(paths):
+    pieces = [piece for one in manifest.files for piece in one.stored]
+    if len(set(paths)) < len(paths) or len({one.path for one in pieces}) < len(pieces):
         problems.append({"path": MANIFEST, "problem": "it lists a file twice"})
-    if {one.path: one.sha256 for one in manifest.files} != dict(sums):
+    for one in manifest.files:
+        if (one.bytes, one.sha256) != (sum(piece.bytes for piece in one.stored), digest_of(one.stored)):
+            problems.append({"path": MANIFEST, "problem": f"the parts of {one.path} are not those of the file"})
+    if {one.path: one.sha256 for one in pieces} != dict(sums):
         problems.append({"path": SUMS, "problem": f"it does not list the same files and digests as {MANIFEST}"})
     return problems
 

@@ -7,54 +7,56 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from .._core.collection import Collection
 from .._core.compression import usable
 from .._core.compression.base import BLOCK, CorruptStream
-from .._core.errors import DamagedBackup, RepositoryError
+from .._core.errors import DamagedBackup, RepositoryError, Unreachable
 from .._core.progress import Progress
-from .base import Repository
+from .base import Listed, Repository
 from .manifest import MANIFEST, SUMS, DataFile, Manifest, SourcePart, parse
-from .sink import HashingReader, hashing
+from .pieces import Piece, StoredReader, hashing
 
 Problem = dict[str, str]  # path, problem
 
 _LARGEST = 64 << 20  # of a manifest, which is read into memory: some hundred thousand files or collections
 
 
-def load(repository: Repository, name: str, backup_id: str) -> Manifest:
+def load(listed: Listed) -> Manifest:
     """The manifest of a backup. Raises DamagedBackup."""
     parts = []
     for path in (MANIFEST, SUMS):
-        size = repository.size(name, backup_id, path)
+        size = listed.sizes.get(path)
         if size is not None and size > _LARGEST:
-            raise DamagedBackup(backup_id, [{"path": path, "problem": f"it has {size} bytes, too many for one"}])
+            raise DamagedBackup(listed.id, [{"path": path, "problem": f"it has {size} bytes, too many for one"}])
         try:
-            parts.append(repository.read(name, backup_id, path))
+            parts.append(listed.read(path))
+        except Unreachable:
+            raise
         except RepositoryError as exc:
-            raise DamagedBackup(backup_id, [{"path": path, "problem": exc.message}]) from exc
-    return parse(backup_id, parts[0], parts[1])
+            raise DamagedBackup(listed.id, [{"path": path, "problem": exc.message}]) from exc
+    return parse(listed.id, parts[0], parts[1])
 
 
-def quick_problems(repository: Repository, name: str, manifest: Manifest) -> list[Problem]:
+def quick_problems(listed: Listed, manifest: Manifest) -> list[Problem]:
     """What is wrong as far as names and sizes tell."""
     problems = []
-    for one in manifest.files:
-        size = repository.size(name, manifest.id, one.path)
+    for path, expected in manifest.pieces.items():
+        size = listed.sizes.get(path)
         if size is None:
-            problems.append({"path": one.path, "problem": "it is missing, or no regular file"})
-        elif size != one.bytes:
-            problems.append({"path": one.path, "problem": f"it has {size} bytes instead of {one.bytes}"})
-    known = [MANIFEST, SUMS, *(one.path for one in manifest.files)]
-    for path in repository.foreign(name, manifest.id, known):
-        problems.append({"path": path, "problem": "it does not belong to the backup"})
+            problems.append({"path": path, "problem": "it is missing, or no regular file"})
+        elif size != expected:
+            problems.append({"path": path, "problem": f"it has {size} bytes instead of {expected}"})
+    for path in listed.sizes:
+        if path not in (MANIFEST, SUMS) and path not in manifest.pieces:
+            problems.append({"path": path, "problem": "it does not belong to the backup"})
     return problems
 
 
 def full_problems(repository: Repository, name: str, manifest: Manifest, progress: Progress) -> list[Problem]:
     """What is wrong when every byte is read, as it lies there and decompressed."""
-    problems = quick_problems(repository, name, manifest)
+    problems = quick_problems(repository.look(name, manifest.id), manifest)
     progress.start(f"Verifying {name}/{manifest.id}", manifest.size, "bytes")
     bad = {problem["path"] for problem in problems}
     for one in manifest.files:
@@ -74,24 +76,38 @@ def open_data(
     repository: Repository, name: str, manifest: Manifest, one: DataFile, progress: Progress
 ) -> Iterator[_VerifiedReader]:
     """A data file's content. The block's reader raises DamagedBackup rather than give a wrong end."""
-    handle = _opened(repository, name, manifest.id, one)
-    with handle:
-        stored = HashingReader(handle)
+    expected = {piece.path: piece for piece in one.stored}
+
+    def opened(path: str) -> BinaryIO:
+        try:
+            return repository.open(name, manifest.id, path)
+        except Unreachable:
+            raise
+        except RepositoryError as exc:
+            raise DamagedBackup(manifest.id, [{"path": path, "problem": exc.message}]) from exc
+
+    def ended(piece: Piece) -> None:
+        problem = _difference(piece, expected[piece.path])
+        if problem:
+            raise DamagedBackup(manifest.id, [{"path": piece.path, "problem": problem}])
+
+    with contextlib.closing(StoredReader(list(expected), opened, ended)) as stored:
         with usable(manifest.compression).reader(stored) as reader:
             yield _VerifiedReader(manifest.id, one, stored, reader, progress)
 
 
-def _opened(repository: Repository, name: str, backup_id: str, one: DataFile) -> Any:
-    try:
-        return repository.open(name, backup_id, one.path)
-    except RepositoryError as exc:
-        raise DamagedBackup(backup_id, [{"path": one.path, "problem": exc.message}]) from exc
+def _difference(piece: Piece, expected: Piece) -> str:
+    if piece.bytes != expected.bytes:
+        return f"it has {piece.bytes} bytes instead of {expected.bytes}"
+    if piece.sha256 != expected.sha256:
+        return f"its SHA-256 is {piece.sha256} instead of {expected.sha256}"
+    return ""
 
 
 class _VerifiedReader:
     """Gives b"" only when size and digests, stored and decompressed, are those of the manifest."""
 
-    def __init__(self, backup_id: str, one: DataFile, stored: HashingReader, reader: Any, progress: Progress) -> None:
+    def __init__(self, backup_id: str, one: DataFile, stored: StoredReader, reader: Any, progress: Progress) -> None:
         self._id = backup_id
         self._file = one
         self._stored = stored
@@ -116,9 +132,8 @@ class _VerifiedReader:
         return self._content.sha256()
 
     def _check_end(self) -> None:
-        stored = (self._stored.bytes, self._stored.sha256())
-        if stored != (self._file.bytes, self._file.sha256):
-            raise self._damaged(f"its SHA-256 is {stored[1]} instead of {self._file.sha256}")
+        if self._stored.read(1):  # what a decompressor left behind what it takes for the end
+            raise self._damaged("it is followed by something else")
         content = (self._content.bytes, self._content.sha256())
         if content != (self._file.content_bytes, self._file.content_sha256):
             raise self._damaged("its decompressed content is not what the manifest tells")

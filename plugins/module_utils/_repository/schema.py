@@ -216,23 +216,29 @@ def _details(value: Any, where: str) -> None:
         mapping(_OWNERSHIP)(value, where)
 
 
-_FILE = mapping({"path": data_path, "bytes": _SIZE, "sha256": DIGEST, "content_bytes": _SIZE, "content_sha256": DIGEST})
-_SOURCE = mapping(
-    {
-        "name": text,
-        "type": text,
-        "path": text,
-        "parameters": mapping({}, {**_SELECTION, "layout": maybe(text)}),
-        "content_digest": DIGEST,
-        "collections": listed(mapping({"name": text, "records": _SIZE})),
-        "details": _details,
-        "files": listed(_FILE),  # none, where a migration's target held nothing
-    }
-)
+_PIECE: Mapping[str, _Rule] = {"path": data_path, "bytes": _SIZE, "sha256": DIGEST}
+_FILE: Mapping[str, _Rule] = {**_PIECE, "content_bytes": _SIZE, "content_sha256": DIGEST}
+_FILES = {1: mapping(_FILE), 2: mapping(_FILE, {"parts": listed(mapping(_PIECE), least=2)})}
 
 
-def manifest_rule(kinds: Collection[str], compressions: Collection[str]) -> _Rule:
-    """The rule for a whole manifest."""
+def _source(version: int) -> _Rule:
+    return mapping(
+        {
+            "name": text,
+            "type": text,
+            "path": text,
+            "parameters": mapping({}, {**_SELECTION, "layout": maybe(text)}),
+            "content_digest": DIGEST,
+            "collections": listed(mapping({"name": text, "records": _SIZE})),
+            "details": _details,
+            "files": listed(_FILES[version]),  # none, where a migration's target held nothing
+        }
+    )
+
+
+def manifest_rule(version: int, kinds: Collection[str], compressions: Collection[str]) -> _Rule:
+    """The rule for a whole manifest of that version."""
+    more: Mapping[str, _Rule] = {"read_back": one_of("content")} if version > 1 else {}
     return mapping(
         {
             "id": text,
@@ -244,9 +250,10 @@ def manifest_rule(kinds: Collection[str], compressions: Collection[str]) -> _Rul
             "compression": one_of(*compressions),
             "duration_s": seconds,
             "content_digest": DIGEST,
-            "sources": listed(_SOURCE, least=1),
+            "sources": listed(_source(version), least=1),
             "imported_from": maybe(text),
             "encryption": one_of(None),
+            **more,
         },
         {"tags": listed(text)},
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Optional
@@ -19,8 +18,8 @@ from .._core.files import from_os_error, os_errors
 from .._core.progress import Progress
 from .base import Staging
 from .manifest import DATA, DataFile
+from .pieces import StoredReader, hashing
 
-_FLUSH_EVERY_S = 0.2
 _LARGE = 1 << 18  # bytes from which a thread is worth its while
 
 
@@ -118,13 +117,13 @@ def _count(fd: int) -> int:
 
 
 class StagingSink:
-    """Compresses, writes, and reads back each file of one source; `files` is what the manifest says of them."""
+    """Compresses and writes the files of one source; `seal` reads them back once it is known that they are wanted."""
 
     def __init__(self, staging: Staging, folder: str, compression: Compression, progress: Progress) -> None:
         self.scratch = os.path.join(staging.scratch, folder or DATA)
         self.progress = progress
         self.strict = False
-        self.files: list[DataFile] = []
+        self._written: list[tuple[str, HashingWriter]] = []
         self._staging = staging
         self._folder = DATA if not folder else f"{DATA}/{folder}"
         self._compression = compression
@@ -135,17 +134,25 @@ class StagingSink:
     def file(self, name: str) -> Iterator[HashingWriter]:
         path = f"{self._folder}/{name}{self._compression.suffix}"
         with os_errors(RepositoryError, "Can't write to the repository", path):
-            with self._staging.create(path) as handle, _flushed_early(handle.fileno()):
+            with self._staging.create(path) as handle:
                 with self._compression.writer(handle.fileno()) as target:
                     with contextlib.closing(HashingWriter(target, path, self.progress)) as writer:
                         yield writer
-        self.files.append(self._read_back(path, writer))
+        self._written.append((path, writer))
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the content that was written."""
+        return sum(writer.bytes for _path, writer in self._written)
+
+    def seal(self) -> tuple[DataFile, ...]:
+        """Complete what was written, and read it back: what the manifest says of it."""
+        return tuple(self._read_back(path, writer) for path, writer in self._written)
 
     def _read_back(self, path: str, written: HashingWriter) -> DataFile:
-        """A backup is one only when it has been read: decompress the file from the disk and compare."""
+        """A backup is one only when it has been read: decompress the file from where it lies and compare."""
         self.progress.start(f"Reading back {path}", written.bytes, "bytes")
-        with self._staging.reopen(path) as handle:
-            stored = HashingReader(handle)
+        with contextlib.closing(StoredReader(self._staging.seal(path), self._staging.reopen)) as stored:
             try:
                 with self._compression.reader(stored) as reader:
                     content = hashing(reader, stored)
@@ -155,49 +162,8 @@ class StagingSink:
                 raise RepositoryError(f"{path} was written and can't be read back: {exc}.", _BAD_DISK) from exc
         if (content.bytes, content.sha256()) != (written.bytes, written.sha256()):
             raise RepositoryError(f"{path} was written and is not the same when read back.", _BAD_DISK)
-        return DataFile(path, stored.bytes, stored.sha256(), content.bytes, content.sha256())
+        pieces = tuple(stored.pieces) if len(stored.pieces) > 1 else ()
+        return DataFile(path, stored.bytes, stored.sha256(), content.bytes, content.sha256(), pieces)
 
 
 _BAD_DISK = "Nothing was published. Suspect the disk or memory of the repository's host."
-
-
-class HashingReader:
-    """Counts and hashes what is read through it."""
-
-    def __init__(self, source: object) -> None:
-        self._source = source
-        self._hash = hashlib.sha256()
-        self.bytes = 0
-
-    def read(self, size: int) -> bytes:
-        data: bytes = self._source.read(size)  # type: ignore[attr-defined]
-        self._hash.update(data)
-        self.bytes += len(data)
-        return data
-
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-
-def hashing(reader: object, stored: HashingReader) -> HashingReader:
-    """What hashes the content that comes out of a compression; without one, that is what is stored."""
-    return stored if reader is stored else HashingReader(reader)
-
-
-@contextlib.contextmanager
-def _flushed_early(fd: int) -> Iterator[None]:
-    """Have the disk write while we still compress; errors are reported by the fsync at the end."""
-    done = threading.Event()
-
-    def flush() -> None:
-        while not done.wait(_FLUSH_EVERY_S):
-            with contextlib.suppress(OSError):
-                os.fdatasync(fd)
-
-    thread = threading.Thread(target=flush, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

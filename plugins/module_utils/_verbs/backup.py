@@ -55,7 +55,7 @@ ARGUMENTS: dict[str, Any] = {
 
 def request_from(params: Mapping[str, Any]) -> BackupRequest:
     """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
-    repository = open_repository(params["repository"])
+    repository = open_repository(params)
     stores = named_stores(params["source"], params["sources"])
     check_apart(repository, stores)
     compression, note = choose(params["compression"] or "")
@@ -105,12 +105,12 @@ def apply(ready: BackupPlan) -> dict[str, Any]:
     removed: list[str] = []
     for backup in ready.removals:
         try:
-            left = request.repository.remove(request.name, backup)
-            if left is not None:
-                removed.append(backup)
-                warnings += left
+            removal = request.repository.remove(request.name, backup)
+            if removal.stays:
+                warnings.append(f"Backup {backup} {removal.stays}.")
             else:
-                warnings.append(f"Backup {backup} is being read by another process: it stays until the next run.")
+                removed.append(backup)
+                warnings += removal.notes
         except Day2Error as exc:  # protected, perhaps: it must not keep the others
             warnings.append(f"Backup {backup}, which the policy does not keep, stays: {exc.message}")
     result = result_of(ready, current, removed)

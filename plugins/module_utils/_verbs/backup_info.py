@@ -57,7 +57,7 @@ def request_from(params: Mapping[str, Any]) -> BackupInfoRequest:
         name=optional(params["name"], check_set_name),
         host=optional(params["host"], this_host),
         tags=check_tags(params["tags"] or ()),
-        repository=open_repository(params["repository"]),
+        repository=open_repository(params),
         verify=params["verify"],
         reverify_after=optional(params["reverify_after"], duration),
         max_age=optional(params["max_age"], duration),

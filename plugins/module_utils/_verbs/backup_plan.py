@@ -100,11 +100,11 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
         taken: list[Taken] = []
         created = started
         if known is None:
+            created = _created(request, history, started)
             if check:
                 scratch = stack.enter_context(scratch_directory())
             else:
-                staging = stack.enter_context(request.repository.stage(request.name))
-            created = _created(request, history, started)
+                staging = stack.enter_context(request.repository.stage(request.name, created))
             read = convert(request.imported) if request.imported else take_snapshot
             taken = take(
                 request.stores,
@@ -119,11 +119,9 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
         reason, how = known
         decisions = retained(history, request.keep)
         if reason in WRITES:
-            # as `publish` would: what the policy says must be said of the id that it will have
-            while everything.get(_new_id(taken, created)):
-                created += timedelta(seconds=1)
-            decisions = retained(history, request.keep, ((_new_id(taken, created), created, request.tags),))
-            _check_kept(request, _new_id(taken, created), decisions)
+            new, created = _identified(everything, staging, taken, created)
+            decisions = retained(history, request.keep, ((new, created, request.tags),))
+            _check_kept(request, new, decisions)
             if check:
                 check_space(
                     request.repository,
@@ -221,8 +219,16 @@ def _has_tags(request: BackupRequest, history: History) -> bool:
     return False
 
 
-def _new_id(taken: Sequence[Taken], created: datetime) -> str:
-    return backup_id(created, content_digest([one.part for one in taken]))
+def _identified(
+    everything: History, staging: Optional[Staging], taken: Sequence[Taken], created: datetime
+) -> tuple[str, datetime]:
+    """The id and date of the backup that is to be written: what the policy says must be said of that id."""
+    if staging is not None and staging.id is not None:
+        return staging.id, created
+    digest = content_digest([one.part for one in taken])
+    while everything.get(backup_id(created, digest)):  # as `publish` would
+        created += timedelta(seconds=1)
+    return backup_id(created, digest), created
 
 
 def _created(request: BackupRequest, history: History, now: datetime) -> datetime:

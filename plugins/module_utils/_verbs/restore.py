@@ -98,10 +98,15 @@ class RestorePlan(NamedTuple):
         """The stores that differ from the backup."""
         return [step for step in self.steps if step.restoration.changed]
 
+    @property
+    def saved(self) -> list[NamedStore]:
+        """The stores that are backed up before they are replaced."""
+        return [step.entry for step in self.changes if step.existed and self.request.safety_backup]
+
 
 def request_from(params: Mapping[str, Any]) -> RestoreRequest:
     """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
-    repository = open_repository(params["repository"])
+    repository = open_repository(params)
     stores = named_stores(params["target"], params["targets"])
     check_apart(repository, stores)
     return RestoreRequest(
@@ -136,17 +141,19 @@ def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[R
         leftovers: list[str] = []
         source, name, manifest = find(request.repository, request.name, request.choice, request.stores)
         stack.enter_context(source.hold(name, manifest.id))
-        problems = quick_problems(source, name, manifest)
+        problems = quick_problems(source.look(name, manifest.id), manifest)
         if problems:
             raise DamagedBackup(manifest.id, problems)
         pairs = _match(request, manifest)
         read_only = _why_read_only(request)
-        if check or read_only:
-            scratch = stack.enter_context(scratch_directory())
-        else:
-            lock = request.repository.lock(request.name, "restore", request.lock_timeout)
+        lock = request.repository.lock(request.name, "restore", request.lock_timeout)
+        # elsewhere the right to read is enough, unless a safety backup has to be written
+        locked = request.repository.local_path is not None and not check and not read_only
+        if locked:
             leftovers = stack.enter_context(lock)
-            scratch = stack.enter_context(request.repository.stage(request.name)).scratch
+            scratch = stack.enter_context(request.repository.stage(request.name, started)).scratch
+        else:
+            scratch = stack.enter_context(scratch_directory())
         progress.start(f"Reading and verifying {name}/{manifest.id}", manifest.size, "bytes")
         steps = []
         for index, (entry, part) in enumerate(pairs):
@@ -161,6 +168,8 @@ def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[R
         ready = RestorePlan(request, manifest, source.path(name, manifest.id), leftovers, steps, started, progress)
         _check_allowed(ready)
         _check_safety(ready, read_only, scratch if check else "")
+        if ready.saved and not locked and not check:
+            leftovers += stack.enter_context(lock)
         yield ready
 
 
@@ -178,8 +187,8 @@ def _check_safety(ready: RestorePlan, read_only: str, scratch: str) -> None:
 
     :param scratch: a directory to find out in check mode; "": the run is about to.
     """
-    replaced = [step.entry for step in ready.changes if step.existed]
-    if not (replaced and ready.request.safety_backup):
+    replaced = ready.saved
+    if not replaced:
         return
     if read_only:
         raise _cannot_save(read_only)
@@ -240,10 +249,10 @@ def apply(ready: RestorePlan) -> Optional[Manifest]:
     if not changes:
         return None
     safety = None
-    replaced = [step.entry for step in changes if step.existed]
-    if ready.request.safety_backup and replaced:
-        with ready.request.repository.stage(ready.request.name) as staging:
-            safety = _save(ready, staging, replaced)
+    if ready.saved:
+        created = datetime.now(timezone.utc)
+        with ready.request.repository.stage(ready.request.name, created) as staging:
+            safety = _save(ready, staging, created)
     done: list[Step] = []
     try:
         with ready.progress.critical():
@@ -260,11 +269,11 @@ def apply(ready: RestorePlan) -> Optional[Manifest]:
     return safety
 
 
-def _save(ready: RestorePlan, staging: Staging, replaced: Sequence[NamedStore]) -> Manifest:
+def _save(ready: RestorePlan, staging: Staging, created: datetime) -> Manifest:
     request = ready.request
     ready.progress.start("Backing up what will be replaced", unit="bytes")
     try:
-        taken = take(replaced, staging=staging, scratch="", compression=request.compression, progress=ready.progress)
+        taken = take(ready.saved, staging=staging, scratch="", compression=request.compression, progress=ready.progress)
     except SourceError as exc:
         raise _cannot_save(exc.message) from exc
     return publish(
@@ -272,7 +281,7 @@ def _save(ready: RestorePlan, staging: Staging, replaced: Sequence[NamedStore]) 
         request.name,
         taken,
         compression=request.compression,
-        created=datetime.now(timezone.utc),
+        created=created,
         started=ready.started,
         kind=SAFETY,
     )

@@ -63,7 +63,7 @@ def find(
         if not ID.fullmatch(backup) or info is None or not stat.S_ISDIR(info.st_mode):
             raise RepositoryError(f"{path} is not a backup.", "Name the directory that holds its manifest.json.")
         elsewhere = DirectoryRepository(os.path.dirname(parent))
-        return elsewhere, os.path.basename(parent), load(elsewhere, os.path.basename(parent), backup)
+        return elsewhere, os.path.basename(parent), load(elsewhere.look(os.path.basename(parent), backup))
     check_exists(repository)
     history = read_history(repository, name)
     if choice.backup == "latest":

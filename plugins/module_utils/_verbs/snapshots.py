@@ -9,16 +9,16 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, Union
 
 from .._core.compression.base import Compression
-from .._core.errors import DamagedBackup, InvalidRequest, NoSpace, RepositoryError
+from .._core.errors import DamagedBackup, InvalidRequest, LeaseLost, NoSpace, RepositoryError
 from .._core.files import is_within, os_errors
 from .._core.progress import Progress
 from .._core.units import format_time
 from .._core.version import VERSION
 from .._repository.base import Repository, Staging
-from .._repository.manifest import BACKUP, Manifest, SourcePart, content_digest, parse, sums_of
+from .._repository.manifest import BACKUP, PLAIN, REMOTE, DataFile, Manifest, SourcePart, content_digest, parse, sums_of
 from .._repository.owner import Owner, this_host
 from .._repository.sink import DigestSink, StagingSink
 from .._stores.base import Sink, Snapshot
@@ -34,12 +34,13 @@ def take_snapshot(entry: NamedStore, sink: Sink) -> Snapshot:
 
 
 class Taken(NamedTuple):
-    """What was read of one store. In check mode the part has no files, and `bytes` tells their size."""
+    """What was read of one store. The part has no files yet: `seal` completes what was staged, and tells them."""
 
     part: SourcePart
     bytes: int
     fingerprint: Optional[str]
     notes: tuple[str, ...]
+    seal: Callable[[], tuple[DataFile, ...]] = tuple
 
 
 def take(
@@ -61,7 +62,7 @@ def take(
     for index, entry in enumerate(stores):
         folder = entry.name if len(stores) > 1 else ""
         if staging is not None:
-            sink: Sink = StagingSink(staging, folder, compression, progress)
+            sink: Union[StagingSink, DigestSink] = StagingSink(staging, folder, compression, progress)
         else:
             sink = DigestSink(os.path.join(scratch, str(index)), progress)
             with os_errors(NoSpace, "Can't make", sink.scratch):
@@ -71,8 +72,7 @@ def take(
     return taken
 
 
-def _taken(entry: NamedStore, snapshot: Snapshot, sink: Sink) -> Taken:
-    files = tuple(sink.files) if isinstance(sink, StagingSink) else ()
+def _taken(entry: NamedStore, snapshot: Snapshot, sink: Union[StagingSink, DigestSink]) -> Taken:
     part = SourcePart(
         name=entry.name,
         type=entry.store.type,
@@ -81,10 +81,10 @@ def _taken(entry: NamedStore, snapshot: Snapshot, sink: Sink) -> Taken:
         content_digest=snapshot.content_digest,
         collections=snapshot.collections,
         details=dict(snapshot.details),
-        files=files,
+        files=(),
     )
-    size = sink.bytes if isinstance(sink, DigestSink) else part.size
-    return Taken(part, size, snapshot.fingerprint, snapshot.notes)
+    seal = sink.seal if isinstance(sink, StagingSink) else tuple
+    return Taken(part, sink.bytes, snapshot.fingerprint, snapshot.notes, seal)
 
 
 def publish(
@@ -101,10 +101,10 @@ def publish(
     tags: Sequence[str] = (),
 ) -> Manifest:
     """Make the staged files a backup, of this host unless another name is given for it."""
-    parts = tuple(one.part for one in taken)
+    parts = tuple(one.part._replace(files=one.seal()) for one in taken)
     while True:
         manifest = Manifest(
-            id=backup_id(created, content_digest(parts)),
+            id=staging.id or backup_id(created, content_digest(parts)),
             set=name,
             kind=kind,
             created=created,
@@ -115,12 +115,18 @@ def publish(
             sources=parts,
             imported_from=imported_from,
             tags=tuple(tags),
+            version=REMOTE if staging.id else PLAIN,
         )
         document = manifest.to_json()
         sums = sums_of(manifest, document)
         _read_back(manifest, document, sums)
         if staging.publish(manifest.id, document, sums):
             return manifest
+        if staging.id:
+            raise LeaseLost(
+                f"The lock of the set {name} was lost, and another run removed what this one had written.",
+                "Nothing was published. Run again.",
+            )
         created += timedelta(seconds=1)  # the same content within the same second: a safety backup right after a backup
 
 
@@ -159,7 +165,7 @@ def _tools() -> dict[str, str]:
 def check_apart(repository: Repository, stores: Sequence[NamedStore]) -> None:
     """A backup that contains the backups grows without end, and a restore would replace them."""
     for entry in stores:
-        if is_within(repository.location, os.path.realpath(entry.store.path)):
+        if repository.local_path is not None and is_within(repository.local_path, os.path.realpath(entry.store.path)):
             raise InvalidRequest(
                 f"The repository {repository.location} is inside {entry.store.path}.",
                 "Choose a repository outside of what it keeps, best on another disk.",

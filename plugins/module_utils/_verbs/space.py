@@ -35,8 +35,11 @@ def check_space(
     :param size: bytes of the stores, at least.
     :param scratch: an existing directory with room for native copies.
     """
+    free = repository.free_bytes()
+    if free is None:
+        return
     # a native copy and the compressed one, which is never much larger
-    if repository.free_bytes() >= 2 * size + size // 64 + LEAST:
+    if free >= 2 * size + size // 64 + LEAST:
         return
     need = 0
     for index, entry in enumerate(stores):
@@ -46,7 +49,7 @@ def check_space(
         read(entry, sink)
         # what a tree is read into is its archive; other stores are copied first
         need += sink.stored + (0 if entry.store.type == "files" else sink.bytes)
-    free = repository.free_bytes()
+    free = repository.free_bytes() or 0
     if need > free:
         raise NoSpace(
             f"The backup needs {need} bytes in {repository.location}, where {free} are free.",

@@ -59,7 +59,7 @@ def save(
     name = os.path.basename(options.get("path") or target.type)
     compression, _note = choose(safety.compression)
     now = datetime.now(timezone.utc)
-    with safety.repository.stage(safety.name) as staging:
+    with safety.repository.stage(safety.name, now) as staging:
         if data:
             taken = _taken(safety, target, name, options, staging=staging, compression=compression, progress=progress)
         else:

@@ -123,7 +123,7 @@ def _safety_backup(request: MigrateRequest, target: TargetStore, states: Mapping
     if request.params["repository"]:
         from .way_back import newest_way_back
 
-        way = newest_way_back(open_repository(request.params["repository"]), request.name, target)
+        way = newest_way_back(open_repository(request.params), request.name, target)
         found = list(way.backups()) if way is not None else []
     else:
         found = sorted({state.way for state in states.values() if state.way not in (CREATED, EMPTY, DECLINED)})

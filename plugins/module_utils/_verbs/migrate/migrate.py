@@ -114,7 +114,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         # a restore takes the lock itself
         restores = params["state"] == "reverted" and params["target"].get("path")
         if params["repository"] and not restores:
-            repository = open_repository(params["repository"])
+            repository = open_repository(params)
             repository.check_writable(request.name)
             if not check:
                 stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))

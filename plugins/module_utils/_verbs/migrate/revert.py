@@ -137,7 +137,7 @@ def _parts(safety: Safety, way: WayBack, before: Mapping[str, Info], progress: P
     """The collections that exports have or that were empty, by name."""
     parts = {name: _Part(before[name], _nothing) for name in way.named(EMPTY) if name in before}
     for backup, names in way.backups().items():
-        manifest = load(safety.repository, safety.name, backup)
+        manifest = load(safety.repository.look(safety.name, backup))
         source = manifest.sources[0]
         copy = BackupCopy(safety.repository, safety.name, manifest, source, progress)
         for number, info in enumerate(exported(source.details)):

@@ -25,9 +25,7 @@ def safety_of(request: MigrateRequest) -> Safety:
     from .backup import Safety  # which needs more than a run that saves nothing
 
     params = request.params
-    return Safety(
-        open_repository(params["repository"]), request.name, params["compression"] or "", params["lock_timeout"]
-    )
+    return Safety(open_repository(params), request.name, params["compression"] or "", params["lock_timeout"])
 
 
 def check_repository(request: MigrateRequest, target: TargetStore) -> None:

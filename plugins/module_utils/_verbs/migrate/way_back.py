@@ -78,9 +78,10 @@ def _ways_back(repository: Repository, name: str, target: TargetStore, *, damage
     :param damaged: raise DamagedBackup for a manifest that can't be believed; without, pass it over.
     """
     is_file = target.identity.startswith(("json:", "sqlite:"))
-    for backup in repository.ids(name):
+    for listed in repository.listing(name):
+        backup = listed.id
         try:
-            manifest = load(repository, name, backup)
+            manifest = load(listed)
         except DamagedBackup:
             if damaged:
                 raise

@@ -9,14 +9,17 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import LockTimeout, RepositoryError
+from ansible_collections.day2.ops.plugins.module_utils._repository.base import Removal
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
 
 ID = "20250630T120000Z-3f2a9c1b"
+NOW = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def repository(tmp_path: Path) -> DirectoryRepository:
 
 
 def publish(repository: DirectoryRepository, backup_id: str = ID) -> Path:
-    with repository.lock("app", "test", 0), repository.stage("app") as staging:
+    with repository.lock("app", "test", 0), repository.stage("app", NOW) as staging:
         with staging.create("data/file") as handle:
             handle.write(b"content")
         assert staging.publish(backup_id, b"manifest", b"sums")
@@ -44,7 +47,7 @@ def test_a_published_backup_is_there_with_private_modes(repository: DirectoryRep
         os.umask(old)
     assert repository.ids("app") == [ID]
     assert repository.sets() == ["app"]
-    assert repository.read("app", ID, "data/file") == b"content"
+    assert repository.look("app", ID).read("data/file") == b"content"
     modes = {
         one.name: oct(one.stat().st_mode & 0o777) for one in [path.parent.parent, path.parent, path, *path.rglob("*")]
     }
@@ -54,7 +57,7 @@ def test_a_published_backup_is_there_with_private_modes(repository: DirectoryRep
 
 
 def test_what_is_not_published_leaves_nothing(repository: DirectoryRepository) -> None:
-    with repository.lock("app", "test", 0), pytest.raises(KeyError), repository.stage("app") as staging:
+    with repository.lock("app", "test", 0), pytest.raises(KeyError), repository.stage("app", NOW) as staging:
         staging.create("data/file").close()
         raise KeyError
     assert not os.path.exists(repository.path("app", ""))
@@ -62,9 +65,9 @@ def test_what_is_not_published_leaves_nothing(repository: DirectoryRepository) -
 
 def test_an_id_that_is_taken_is_not_overwritten(repository: DirectoryRepository) -> None:
     publish(repository)
-    with repository.lock("app", "test", 0), repository.stage("app") as staging:
+    with repository.lock("app", "test", 0), repository.stage("app", NOW) as staging:
         assert not staging.publish(ID, b"other", b"other")
-    assert repository.read("app", ID, "manifest.json") == b"manifest"
+    assert repository.look("app", ID).read("manifest.json") == b"manifest"
 
 
 def test_leftovers_of_a_killed_run_are_removed_and_named(repository: DirectoryRepository) -> None:
@@ -158,10 +161,10 @@ def test_a_backup_that_is_being_read_is_not_removed(repository: DirectoryReposit
     publish(repository)
     with repository.hold("app", ID):
         with repository.lock("app", "backup", 0):
-            assert repository.remove("app", ID) is None
+            assert repository.remove("app", ID).stays
         assert repository.ids("app") == [ID]
     with repository.lock("app", "backup", 0):
-        assert repository.remove("app", ID) == []
+        assert repository.remove("app", ID) == Removal(notes=[])
     assert not os.path.exists(repository.path("app", ""))
     with pytest.raises(RepositoryError), repository.hold("app", ID):
         pass
@@ -194,7 +197,7 @@ def test_a_data_file_that_is_a_link_is_not_read(repository: DirectoryRepository)
     path = publish(repository)
     (path / "data" / "file").unlink()
     (path / "data" / "file").symlink_to("/etc/passwd")
-    assert repository.size("app", ID, "data/file") is None
+    assert repository.look("app", ID).sizes["data/file"] is None
     with pytest.raises(RepositoryError):
         repository.open("app", ID, "data/file")
 

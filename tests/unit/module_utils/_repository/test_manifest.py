@@ -34,20 +34,53 @@ MANIFEST = m.Manifest(
     1.5,
     (PART,),
 )
+PIECES = (m.Piece("data/a.db.zst", 6, "d" * 64), m.Piece("data/a.db.zst.002", 4, "e" * 64))
+CUT = FILE._replace(sha256=m.digest_of(PIECES), parts=PIECES)
+REMOTE = MANIFEST._replace(version=m.REMOTE, sources=(PART._replace(files=(CUT, FILE._replace(path="data/b"))),))
 
 
 def read(manifest: bytes, sums: bytes) -> m.Manifest:
     return m.parse(ID, manifest, sums)
 
 
-def test_what_is_written_is_read() -> None:
-    document = MANIFEST.to_json()
-    assert read(document, m.sums_of(MANIFEST, document)) == MANIFEST
+@pytest.mark.parametrize("manifest", [MANIFEST, REMOTE])
+def test_what_is_written_is_read(manifest: m.Manifest) -> None:
+    document = manifest.to_json()
+    assert read(document, m.sums_of(manifest, document)) == manifest
 
 
-def test_every_flipped_bit_is_noticed() -> None:
-    document = MANIFEST.to_json()
-    sums = m.sums_of(MANIFEST, document)
+def test_each_piece_has_a_line_of_sums() -> None:
+    lines = m.sums_of(REMOTE, REMOTE.to_json()).decode().splitlines()
+    assert lines[:3] == [f"{'d' * 64}  data/a.db.zst", f"{'e' * 64}  data/a.db.zst.002", f"{'a' * 64}  data/b"]
+    assert REMOTE.pieces == {"data/a.db.zst": 6, "data/a.db.zst.002": 4, "data/b": 10}
+
+
+def test_version_1_has_no_keys_of_version_2() -> None:
+    document = json.loads(MANIFEST.to_json())
+    assert "read_back" not in document
+    assert "parts" not in document["sources"][0]["files"][0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda parts: parts.reverse(),
+        lambda parts: parts[0].update(bytes=7),
+        lambda parts: parts.pop(),
+        lambda parts: parts[1].update(path="data/b"),
+        lambda parts: parts[1].update(path="data/a.db.zst"),
+        lambda parts: parts[1].update(path="../a"),
+    ],
+)
+def test_pieces_that_are_not_those_of_the_file(change: Callable[[Any], None]) -> None:
+    with pytest.raises(DamagedBackup):
+        read(*forge(lambda document: change(document["sources"][0]["files"][0]["parts"]), REMOTE))
+
+
+@pytest.mark.parametrize("manifest", [MANIFEST, REMOTE])
+def test_every_flipped_bit_is_noticed(manifest: m.Manifest) -> None:
+    document = manifest.to_json()
+    sums = m.sums_of(manifest, document)
     for index in range(len(document) + len(sums)):
         for bit in (1, 0x20, 0x80):
             both = bytearray(document + sums)
@@ -67,14 +100,15 @@ def test_every_cut_is_noticed() -> None:
             read(document[:length], sums)
 
 
-def forge(change: Callable[[dict[str, Any]], None]) -> tuple[bytes, bytes]:
+def forge(change: Callable[[dict[str, Any]], None], manifest: m.Manifest = MANIFEST) -> tuple[bytes, bytes]:
     """A manifest that somebody wrote on purpose, with sums that fit."""
-    document = json.loads(MANIFEST.to_json())
+    document = json.loads(manifest.to_json())
     change(document)
     data = json.dumps(document).encode()
     try:
-        lines = [f"{one['sha256']}  {one['path']}" for part in document["sources"] for one in part["files"]]
-    except (KeyError, TypeError):
+        files = [one for part in document["sources"] for one in part["files"]]
+        lines = [f"{one['sha256']}  {one['path']}" for file in files for one in file.get("parts", [file])]
+    except (KeyError, TypeError, AttributeError):
         lines = []
     lines.append(f"{hashlib.sha256(data).hexdigest()}  manifest.json")
     return data, "".join(line + "\n" for line in lines).encode("utf-8", "replace")
@@ -155,11 +189,12 @@ def places(document: Any, *above: Any) -> Iterator[tuple[Any, ...]]:
     [None, True, -1, 0, 1.5, 2**70, math.inf, math.nan, "", "x", "\ud800", "a\0", [], [[]], [None], {}, {"a": []}],
     ids=repr,
 )
-def test_a_value_of_another_type_is_damage_or_none(value: Any) -> None:
+@pytest.mark.parametrize("manifest", [MANIFEST, REMOTE], ids=["version 1", "version 2"])
+def test_a_value_of_another_type_is_damage_or_none(value: Any, manifest: m.Manifest) -> None:
     read_as = 0
-    for place in list(places(json.loads(MANIFEST.to_json()))):
+    for place in list(places(json.loads(manifest.to_json()))):
         try:
-            found = read(*forge(functools.partial(replaced, place=place, value=value)))
+            found = read(*forge(functools.partial(replaced, place=place, value=value), manifest))
         except DamagedBackup:
             continue
         found.to_json()
@@ -241,8 +276,8 @@ def test_lines_that_are_none_of_sha256sum(line: bytes) -> None:
 
 
 def test_a_newer_format_is_named() -> None:
-    with pytest.raises(DamagedBackup, match=r"version 2 is not known.*upgrade"):
-        read(*forge(lambda document: document.update(version=2)))
+    with pytest.raises(DamagedBackup, match=r"version 3 is not known.*upgrade"):
+        read(*forge(lambda document: document.update(version=3)))
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".state", "a/b", "a b", "ä", "x" * 129, "a\n"])

@@ -1,0 +1,226 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every kind of repository promises, on a real one of each kind."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import LockTimeout, RepositoryError
+from ansible_collections.day2.ops.plugins.module_utils._repository.base import Repository, Staging
+from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
+from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import ID
+from tests.services.repositories import KINDS
+
+WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture(params=list(KINDS))
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    with KINDS[request.param](tmp_path) as params:
+        yield params
+
+
+@pytest.fixture
+def repository(place: dict[str, Any]) -> Repository:
+    return open_repository(place)
+
+
+def write(staging: Staging, path: str, data: bytes) -> None:
+    with staging.create(path) as handle:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle.fileno(), view) :]
+
+
+def put(repository: Repository, number: int = 0, data: bytes = b"content") -> str:
+    """Publish a backup; the caller holds the lock."""
+    created = WHEN + timedelta(seconds=number)
+    with repository.stage("app", created) as staging:
+        write(staging, "data/file", data)
+        (piece,) = staging.seal("data/file")
+        with staging.reopen(piece) as handle:
+            assert b"".join(iter(lambda: handle.read(1 << 16), b"")) == data
+        backup = staging.id or created.strftime("%Y%m%dT%H%M%SZ-") + "%08x" % number
+        assert staging.publish(backup, b"manifest %d" % number, b"sums")
+    return backup
+
+
+def publish(repository: Repository, number: int = 0, data: bytes = b"content") -> str:
+    with repository.lock("app", "test", 5):
+        return put(repository, number, data)
+
+
+def read(repository: Repository, backup: str, path: str = "data/file") -> bytes:
+    with repository.open("app", backup, path) as handle:
+        return b"".join(iter(lambda: handle.read(1 << 16), b""))
+
+
+def test_nothing_is_there_and_nothing_is_made_by_looking(repository: Repository, place: dict[str, Any]) -> None:
+    repository.check_writable("app")
+    assert repository.sets() == []
+    assert repository.ids("app") == []
+    assert list(repository.listing("app")) == []
+    assert repository.read_state("app", "confirmed") == {}
+    listed = repository.look("app", "20250630T120000Z-00000000")
+    assert not listed.sizes
+    with pytest.raises(RepositoryError):
+        listed.read("manifest.json")
+    with pytest.raises(RepositoryError):
+        repository.open("app", listed.id, "data/file")
+    with pytest.raises(RepositoryError), repository.hold("app", listed.id):
+        pass
+    assert open_repository(place).sets() == []
+
+
+def test_what_is_published_is_there(repository: Repository, place: dict[str, Any]) -> None:
+    backup = publish(repository)
+    assert ID.fullmatch(backup)
+    for one in (repository, open_repository(place)):
+        assert one.sets() == ["app"]
+        assert one.ids("app") == [backup]
+        (listed,) = one.listing("app")
+        assert listed.sizes == one.look("app", backup).sizes
+        assert listed.sizes == {"manifest.json": 10, "SHA256SUMS": 4, "data/file": 7}
+        assert (listed.read("manifest.json"), listed.read("SHA256SUMS")) == (b"manifest 0", b"sums")
+        assert read(one, backup) == b"content"
+        assert one.path("app", backup).startswith(one.location)
+        assert one.path("app", backup).endswith(f"/app/{backup}")
+        with one.hold("app", backup):
+            pass
+        assert one.trouble() == ""
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) + 1])
+def test_a_file_of_any_size(repository: Repository, size: int) -> None:
+    data = os.urandom(size)
+    assert read(repository, publish(repository, data=data)) == data
+
+
+def test_names_with_any_character(repository: Repository) -> None:
+    odd = "data/ä b\n%2F+&?#\\\"'\udce9/x"
+    with repository.lock("app", "test", 5), repository.stage("app", WHEN) as staging:
+        write(staging, odd, b"odd")
+        staging.seal(odd)
+        backup = staging.id or "20250630T120000Z-00000000"
+        assert staging.publish(backup, b"manifest", b"sums")
+    assert repository.look("app", backup).sizes[odd] == 3
+    assert read(repository, backup, odd) == b"odd"
+
+
+def test_backups_are_listed_oldest_first_and_sets_by_name(repository: Repository) -> None:
+    made = [publish(repository, number) for number in (2, 0, 1)]
+    assert repository.ids("app") == sorted(made)
+    assert [one.id for one in repository.listing("app")] == sorted(made)
+    assert [one.read("manifest.json") for one in repository.listing("app")] == [b"manifest %d" % n for n in range(3)]
+
+
+def test_what_is_not_published_leaves_nothing(repository: Repository) -> None:
+    with repository.lock("app", "test", 5), pytest.raises(KeyError), repository.stage("app", WHEN) as staging:
+        write(staging, "data/file", b"x")
+        staging.seal("data/file")
+        write(staging, "data/other", b"x")
+        raise KeyError
+    assert repository.sets() == []
+    assert list(repository.listing("app")) == []
+    with repository.lock("app", "test", 5) as left:
+        assert left == []
+
+
+def test_scratch_is_private_and_goes_with_the_staging(repository: Repository) -> None:
+    with repository.lock("app", "test", 5):
+        with repository.stage("app", WHEN) as staging:
+            assert os.stat(staging.scratch).st_mode & 0o777 == 0o700
+            assert os.listdir(staging.scratch) == []
+            scratch = staging.scratch
+        assert not os.path.exists(scratch)
+
+
+def test_a_writer_that_stops_leaves_its_error(repository: Repository) -> None:
+    with repository.lock("app", "test", 5), pytest.raises(KeyError), repository.stage("app", WHEN) as staging:
+        with staging.create("data/file") as handle:
+            os.write(handle.fileno(), b"half")
+            raise KeyError
+    assert repository.sets() == []
+
+
+def test_one_writer_at_a_time(repository: Repository, place: dict[str, Any]) -> None:
+    with repository.lock("app", "backup", 0):
+        with pytest.raises(
+            LockTimeout, match=rf"backup, process {os.getpid()} on .*, since 2.*lock_timeout, now 0.3 s"
+        ):
+            with open_repository(place).lock("app", "restore", 0.3):
+                pass
+        with open_repository(place).lock("other", "restore", 0):
+            pass
+    with repository.lock("app", "restore", 0):
+        pass
+
+
+def test_the_second_run_goes_on_when_the_first_ends(repository: Repository, place: dict[str, Any]) -> None:
+    entered, order = threading.Event(), []
+
+    def first() -> None:
+        with repository.lock("app", "backup", 5):
+            entered.set()
+            order.append(put(repository, 1))
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert entered.wait(10)
+    with open_repository(place).lock("app", "restore", 10):
+        order.append("second")
+    thread.join()
+    assert order[1] == "second"
+
+
+def test_a_lock_that_left_nothing_shows_nothing(repository: Repository) -> None:
+    with repository.lock("app", "backup", 0):
+        repository.write_state("app", "confirmed", {"a": 1})
+    with repository.lock("other", "backup", 0):
+        pass
+    assert repository.sets() == []
+
+
+def test_removal(repository: Repository) -> None:
+    first, second = publish(repository, 0), publish(repository, 1)
+    with repository.lock("app", "backup", 0):
+        removal = repository.remove("app", first)
+    assert (removal.stays, list(removal.notes)) == ("", [])
+    assert repository.ids("app") == [second]
+    assert [one.id for one in repository.listing("app")] == [second]
+    with pytest.raises(RepositoryError), repository.hold("app", first):
+        pass
+    with repository.lock("app", "backup", 0):
+        pass
+    assert repository.ids("app") == [second]
+
+
+def test_a_reader_can_read_on(repository: Repository, place: dict[str, Any]) -> None:
+    backup = publish(repository, data=b"x" * 300_000)
+    with repository.hold("app", backup), repository.open("app", backup, "data/file") as handle:
+        began = handle.read(1)
+        other = open_repository(place)
+        with other.lock("app", "backup", 0):
+            other.remove("app", backup)
+        with other.lock("app", "backup", 0):
+            pass
+        assert began + b"".join(iter(lambda: handle.read(1 << 16), b"")) == b"x" * 300_000
+        assert read(repository, backup) == b"x" * 300_000
+
+
+def test_state(repository: Repository, place: dict[str, Any]) -> None:
+    with repository.lock("app", "backup", 0):
+        repository.write_state("app", "confirmed", {"id": "a"})
+        repository.write_state("app", "confirmed", {"id": "b"})
+        put(repository)
+    assert open_repository(place).read_state("app", "confirmed") == {"id": "b"}
+    assert repository.read_state("app", "verified") == {}
