@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, ClassVar, NamedTuple
 
 from .._core.errors import InvalidRequest, SourceError
-from .._stores.documents.stream import Document, Member, records, scan
+from .._stores.documents.document import Document, Member
+from .._stores.documents.parts import parts_of
+from .._stores.documents.stream import scan
 from .._stores.sqlite.file import connect, is_busy, sqlite3
 from .._stores.sqlite.schema import identifier
 from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, check_file, plural
@@ -173,9 +176,9 @@ def _member(document: Document, path: str, collection: str) -> Member:
 
 def _values(handle: Any, document: Document, path: str, collection: str, field: str) -> Iterator[str]:
     """The field of each record that has it, as JSON. One that no record has, not even empty, is a mistake."""
-    handle.seek(_member(document, path, collection).start)
+    parts = parts_of(handle.fileno(), path, _member(document, path, collection))
     empty, known = True, field == "_key"
-    for key, record in records(handle.read, path):
+    for key, record in itertools.chain.from_iterable(zip(*found) for part in parts for found in part()):
         empty, known = False, known or (isinstance(record, Mapping) and field in record)
         value = record.get(field) if isinstance(record, Mapping) else None
         if field == "_key" and value is None:

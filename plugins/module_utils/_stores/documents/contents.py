@@ -22,9 +22,9 @@ from typing import Callable, NamedTuple, Optional
 from ..._core.workers import in_order
 from ..records.kinds import Kinds, Summary
 from ..records.model import INTEGER, LIST, MEMBERS, TEXT, VALUE, Field, Info, Note
+from .document import Document, Member
 from .duplicates import hashes, occurrences, repeated
 from .parts import Part, ascending, looked_at, names_of
-from .stream import Document, Member
 
 SCALARS, _KEY, _VALUE = "_document", "_key", "_value"
 # What may be one of our names in a document's text: in any case, or with ASCII letters that are escaped.

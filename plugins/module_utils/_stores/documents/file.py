@@ -19,10 +19,11 @@ from ..._core.files import kind_of, look
 from ..._core.fingerprint import attributes, combine, settled, trusted_file_system
 from ..._core.progress import Progress
 from ..base import Change, Copy, Reader, Restoration, Sink, Snapshot
+from .document import Document
 from .place import Owner, Swap, ready, resemble
 from .read import CHUNK, WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat, stem
 from .splice import Part, splice
-from .stream import Document, scan
+from .stream import scan
 
 
 class Target(NamedTuple):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Iterator
 from typing import Optional
@@ -14,9 +13,9 @@ from ..._core import files
 from ..._core.errors import SourceError
 from ..._core.fingerprint import attributes
 from . import stream as json_stream
-from .parts import Part, Place, read_part
+from .document import Document, Member
+from .parts import Part, parts_of
 from .read import settled_stat, stem
-from .stream import Document, Member
 
 _CHUNK = 1 << 20
 
@@ -62,18 +61,7 @@ class OpenDocument:
 
     def parts(self, member: Member) -> list[Part]:
         """The members of a collection in parts that follow each other, each to be read by itself."""
-        label = "%s (%s)" % (self._path, member.name)
-        bounds = [(member.start, 0), *member.marks, (member.end, member.records)]
-        return [
-            functools.partial(
-                read_part,
-                self.fd,
-                label,
-                Place(start, end, member.kind, until - done, not done, end == member.end, self._tags, done),
-            )
-            for (start, done), (end, until) in zip(bounds, bounds[1:])
-            if until > done
-        ]
+        return parts_of(self.fd, "%s (%s)" % (self._path, member.name), member, self._tags)
 
 
 class _Reading:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 import os
@@ -17,6 +18,7 @@ from ..._core.record_batches import BATCH, batch, batches, digest_sum, layouts
 from ..records.kinds import Kinds
 from ..records.model import LIST, Info, Record
 from . import stream as json_stream
+from .document import Member
 from .stream import Found
 
 Part = Callable[[], Iterator[Found]]  # members and their keys, many at a time
@@ -35,7 +37,23 @@ class Place(NamedTuple):
     number: int = 0  # of members before these
 
 
-def read_part(fd: int, label: str, place: Place) -> Iterator[Found]:
+def parts_of(fd: int, label: str, member: Member, tags: bool = False) -> list[Part]:
+    """The members of a collection in parts that follow each other, each to be read by itself.
+
+    :param label: of the collection, for errors.
+    :param tags: they stand for values that JSON lacks.
+    """
+    bounds = [(member.start, 0), *member.marks, (member.end, member.records)]
+    return [
+        functools.partial(
+            _read_part, fd, label, Place(start, end, member.kind, until - done, not done, end == member.end, tags, done)
+        )
+        for (start, done), (end, until) in zip(bounds, bounds[1:])
+        if until > done
+    ]
+
+
+def _read_part(fd: int, label: str, place: Place) -> Iterator[Found]:
     """The members at a place of an open file, with their keys."""
     if place.end - place.start <= 2 * json_stream.WINDOW:  # a window, and what led to its first whole member
         found = json_stream.whole(_all_of(fd, place), *place[2:7])

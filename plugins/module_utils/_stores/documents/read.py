@@ -13,7 +13,8 @@ from typing import Optional
 
 from ..._core.errors import DamagedBackup, SourceError
 from ..._core.progress import Progress
-from .stream import Document, scan
+from .document import Document
+from .stream import scan
 from .window import Read
 
 CHUNK = 1 << 20

@@ -22,10 +22,10 @@ from ..records.kinds import Summary
 from ..records.model import MEMBERS, VALUE, Info, Record
 from . import contents as json_collections
 from .contents import Found
+from .document import Document, Member
 from .duplicates import last_alone
 from .open import OpenDocument, open_document
 from .parts import Part, records_of
-from .stream import Document, Member
 
 
 class JsonReader:

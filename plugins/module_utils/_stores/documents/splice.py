@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple, Optional
 
 from ..._core.errors import TargetError
+from .document import Document, Member
 from .read import CHUNK
-from .stream import Document, Member
 
 _WIDEST = 1024
 

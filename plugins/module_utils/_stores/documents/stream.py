@@ -10,17 +10,16 @@ at the start is accepted and kept).
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
-from ..._core.collection import Collection
 from ..._core.errors import SourceError
 from ..._core.tagged_json import integer, may_be_tagged, real, untag
-from .window import Read, Window
+from .document import Document, Member
+from .tokens import LONGEST_CONSTANT, Tokens
+from .window import Read
 
 # How much of a document is in memory: as much as a processor's caches hold with what is made of it, which may be up to
 # 50 times as much (lists of empty lists).
@@ -39,18 +38,12 @@ _PATIENCE = 16
 _ATTEMPTS = 3
 _MANY = 1000  # a collection of more members is worth attempts to read a window of them in one go
 
-_LONGEST_CONSTANT = len("-Infinity")
 _CLOSING = {"[": "]", "{": "}"}
 _KINDS = {"[": "list", "{": "mapping"}
 _BRACKETS = {"list": "[", "mapping": "{"}
 Found = tuple[Sequence[Optional[str]], list[Any]]  # keys (None in a list), and their values
 
-_SPACE = re.compile(r"[ \t\n\r]*")
 _AFTER = re.compile(r"[ \t\n\r]*[,\]}]")
-_CONSTANT = re.compile(r"true|false|null|NaN|-?Infinity")
-_DIGITS = re.compile(r"[0-9]*")
-# The repetition is bounded because the engine remembers every round.
-_STRING = re.compile(r'(?:[^"\\\x00-\x1f]+|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}){0,1000}')
 _NEXT = {
     "]": re.compile(r"[ \t\n\r]*,[ \t\n\r]*"),
     "}": re.compile(r'[ \t\n\r]*,[ \t\n\r]*"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*'),
@@ -60,55 +53,6 @@ _NEXT = {
 _decode = json.JSONDecoder(parse_int=len, parse_float=len).scan_once  # type: ignore[attr-defined]
 # A mapping is then how many members it has, equal keys included.
 _count = json.JSONDecoder(object_pairs_hook=len, parse_int=len, parse_float=len).decode
-
-
-class Member(NamedTuple):
-    """A top-level key of a document (or the document itself) and its value. Positions are byte offsets."""
-
-    name: str
-    kind: str  # "list", "mapping", or "value" for anything else
-    records: int  # members of the list or mapping
-    lead: int  # behind the bracket or comma before the key
-    key: int  # the key's opening quote
-    start: int  # the value
-    end: int
-    marks: tuple[tuple[int, int], ...] = ()  # behind some of its members: offset, and how many it has before
-
-
-class Document(NamedTuple):
-    """What a document holds.
-
-    `members` is None where the document itself is the only member: it is a list, a single value, or a mapping with
-    too many keys. It then goes by the name that was given to `scan`.
-    """
-
-    root: Member
-    members: Optional[tuple[Member, ...]]
-
-    def collections(self) -> tuple[Collection, ...]:
-        """The lists and mappings; of equal keys the last, as every reader has it."""
-        effective = {member.name: member for member in self._listed()}
-        return tuple(Collection(one.name, one.records) for one in effective.values() if one.kind != "value")
-
-    def values(self) -> int:
-        """How many members are no collections."""
-        return sum(1 for member in self._listed() if member.kind == "value")
-
-    def find(self, name: str) -> Optional[Member]:
-        """The member of that name; of equal keys the last."""
-        return next((member for member in reversed(self._listed()) if member.name == name), None)
-
-    def notes(self) -> tuple[str, ...]:
-        """What a person should know of it."""
-        counts = Counter(member.name for member in self._listed())
-        return tuple(
-            "The key %s is there %d times: the last one counts." % (json.dumps(name), count)
-            for name, count in counts.items()
-            if count > 1
-        )
-
-    def _listed(self) -> tuple[Member, ...]:
-        return (self.root,) if self.members is None else self.members
 
 
 def scan(read: Read, path: str, name: str, listed: bool = True) -> Document:
@@ -159,11 +103,9 @@ def records(read: Read, path: str, inside: str = "", tags: bool = False) -> Iter
     return _Scanner(read, path, 16 * WINDOW).records(inside, tags)
 
 
-class _Scanner(Window):
+class _Scanner(Tokens):
     """Reads a document. Methods take a position in `text` and return the one behind what they have read."""
 
-    _seen = ""  # the text that these two are about
-    _ascii = _tags = False
     _untagged = True  # no mapping stands for anything else
     _wasted = 0  # bytes that failed attempts to parse in one go have looked at
     _clear = _ATTEMPTS  # how often it may be unclear where the members of a collection end
@@ -185,7 +127,7 @@ class _Scanner(Window):
             marks = tuple(self._marks)
         root = Member(name, kind, count, start, start, start, self.offset + pos, marks)
         self.within = ""
-        pos = self._space(pos)
+        pos = self.space(pos)
         if pos < len(self.text):
             raise self.error(pos, "the end of the document")
         return Document(root, members)
@@ -199,58 +141,26 @@ class _Scanner(Window):
         first, key = not inside, None
         pos += 1 if first else 0
         while True:
-            if not first:
-                pos, found = self._several(pos, closing)
-                yield from found
-            pos = self._space(pos)
+            pos = self.space(pos)
             if self.text[pos : pos + 1] == closing:
                 return
             if not first:
-                pos = self._comma(pos, closing)
+                pos = self.comma(pos, closing)
             if closing == "}":
                 if self.text[pos : pos + 1] != '"':
                     raise self.error(pos, "a key in double quotes")
                 key, pos = self._parse(pos)
-                pos = self._colon(pos)
+                pos = self.colon(pos)
             record, pos = self._parse(pos)
             yield key, record if self._untagged else untag(record)
             first = False
-
-    def _several(self, pos: int, closing: str) -> tuple[int, list[tuple[Optional[str], Any]]]:
-        """Read on from the end of one record to the end of another. What is unusual is left to others.
-
-        Returns the position and the records with their keys.
-        """
-        if self._seen is not self.text:
-            self._seen = self.text
-            self._ascii = self.text.isascii()
-            self._tags = not self._untagged and may_be_tagged(self.text)
-        text, following = self.text, _NEXT[closing].match
-        found: list[tuple[Optional[str], Any]] = []
-        last = len(text) - (0 if self.ended else _LONGEST_CONSTANT)  # what the window cuts may look whole
-        with contextlib.suppress(StopIteration, ValueError, ArithmeticError, RecursionError):
-            while len(found) < _SEVERAL:
-                match = following(text, pos)
-                if match is None:
-                    break
-                start, key = match.end(), match[1] if closing == "}" else None
-                record, end = _scan_record(text, start)
-                if end >= last:
-                    break
-                if not self._ascii:
-                    if not text[start:end].isascii():
-                        record = _RECORD.decode(_utf8(text[start:end]))
-                    key = key and _utf8(key)
-                found.append((key, untag(record) if self._tags else record))
-                pos = end
-        return pos, found
 
     def _begin(self) -> int:
         """Read to the document's first character that counts."""
         self.advance(0)
         if not self.text:
             raise SourceError("%s is empty." % self.path, "Name the file that holds the application's data.")
-        pos = self._space(3 if self.text.startswith("\xef\xbb\xbf") else 0)
+        pos = self.space(3 if self.text.startswith("\xef\xbb\xbf") else 0)
         if pos == len(self.text):
             raise SourceError(
                 "%s holds only white space." % self.path, "Name the file that holds the application's data."
@@ -262,7 +172,7 @@ class _Scanner(Window):
         members: list[Member] = []
         room = ALL_NAMES
         lead = self.offset + pos
-        pos = self._space(pos)
+        pos = self.space(pos)
         if self.text[pos : pos + 1] == "}":
             return tuple(members), len(members), pos + 1
         while True:
@@ -270,7 +180,7 @@ class _Scanner(Window):
             name, pos = self._name(pos)
             room -= LONGEST_NAME if name is None else len(name)
             self.within = "" if name is None else ", in key %s" % json.dumps(name[:80])
-            pos = self._colon(pos)
+            pos = self.colon(pos)
             start = self.offset + pos
             self._marks, self._clear = [], _ATTEMPTS
             kind, count, pos = self._value(pos)
@@ -280,17 +190,17 @@ class _Scanner(Window):
                 more, pos = self._members(pos, "}", first=False)
                 return None, len(members) + 1 + more, pos
             members.append(Member(name, kind, count, lead, key, start, self.offset + pos, marks))
-            pos = self._space(pos)
+            pos = self.space(pos)
             if self.text[pos : pos + 1] == "}":
                 return tuple(members), len(members), pos + 1
             lead = self.offset + pos + 1
-            pos = self._comma(pos, "}")
+            pos = self.comma(pos, "}")
 
     def _name(self, pos: int) -> tuple[Optional[str], int]:
         """A top-level key; None when it is too long for a name."""
         pos = self.need(pos, LONGEST_NAME + len("\\u0000"))
         token = self.offset + pos
-        end = self._key(pos)
+        end = self.key(pos)
         if self.offset + end - token > LONGEST_NAME or self.offset > token:
             return None, end
         name = json.loads(_utf8(self.text[pos:end]))
@@ -299,10 +209,10 @@ class _Scanner(Window):
 
     def _value(self, pos: int) -> tuple[str, int, int]:
         """A value: its kind, its number of members, and the position behind it."""
-        pos = self.need(pos, _LONGEST_CONSTANT)
+        pos = self.need(pos, LONGEST_CONSTANT)
         bracket = self.text[pos : pos + 1]
         if bracket not in _CLOSING:
-            return "value", 0, self._scalar(pos)
+            return "value", 0, self.scalar(pos)
         count, pos = self._members(pos + 1, _CLOSING[bracket], first=True)
         return _KINDS[bracket], count, pos
 
@@ -324,19 +234,19 @@ class _Scanner(Window):
                     count += whole
                     if self.offset + pos - (self._marks[-1][0] if self._marks else 0) >= WINDOW // 2:
                         self._marks.append((self.offset + pos, count))
-            pos = self._space(pos)
+            pos = self.space(pos)
             if self.text[pos : pos + 1] == closing:
                 pos, first = pos + 1, False
                 stack.pop()
                 continue
             if not first:
-                pos = self._comma(pos, closing)
+                pos = self.comma(pos, closing)
             if closing == "}":
-                pos = self._colon(self._key(pos))
+                pos = self.colon(self.key(pos))
             count += 1 if len(stack) == 1 else 0
-            pos, first = self.need(pos, _LONGEST_CONSTANT), False
+            pos, first = self.need(pos, LONGEST_CONSTANT), False
             if self.text[pos : pos + 1] not in _CLOSING:
-                pos = self._scalar(pos)
+                pos = self.scalar(pos)
                 continue
             pos, done = self._whole(pos)
             if not done:
@@ -414,7 +324,7 @@ class _Scanner(Window):
                 pass
             else:
                 # A number that the window cuts looks whole until something follows it.
-                if self.ended or len(self.text) - end > _LONGEST_CONSTANT:
+                if self.ended or len(self.text) - end > LONGEST_CONSTANT:
                     raw = self.text[pos:end]
                     return (value if raw.isascii() else _RECORD.decode(_utf8(raw))), end
             if pos == 0 or self.ended:
@@ -427,88 +337,10 @@ class _Scanner(Window):
             % (self.path, place)
         )
 
-    def _space(self, pos: int) -> int:
-        while True:
-            pos = _past(_SPACE, self.text, pos)
-            if pos < len(self.text) or self.ended:
-                return pos
-            pos = self.advance(pos)
-
-    def _comma(self, pos: int, closing: str) -> int:
-        if self.text[pos : pos + 1] != ",":
-            raise self.error(pos, "a comma or %s" % closing)
-        return self._space(pos + 1)
-
-    def _key(self, pos: int) -> int:
-        if self.text[pos : pos + 1] != '"':
-            raise self.error(pos, "a key in double quotes")
-        return self._string(pos + 1)
-
-    def _colon(self, pos: int) -> int:
-        pos = self._space(pos)
-        if self.text[pos : pos + 1] != ":":
-            raise self.error(pos, "a colon")
-        return self._space(pos + 1)
-
-    def _scalar(self, pos: int) -> int:
-        char = self.text[pos : pos + 1]
-        if char == '"':
-            return self._string(pos + 1)
-        match = _CONSTANT.match(self.text, pos)
-        if match:
-            return match.end()
-        if not char or char not in "-0123456789":
-            raise self.error(pos, "a value")
-        return self._number(pos)
-
-    def _string(self, pos: int) -> int:
-        """The rest of a string."""
-        while True:
-            start = pos
-            pos = _past(_STRING, self.text, pos)
-            char = self.text[pos : pos + 1]
-            if char == '"':
-                return pos + 1
-            if len(self.text) - pos < len("\\u0000") and not self.ended:
-                pos = self.advance(pos)
-            elif not char:
-                raise self.error(pos, "the end of a string")
-            elif pos == start:
-                wrong = "a valid escape" if char == "\\" else "no control character in a string"
-                raise self.error(pos, wrong)
-
-    def _number(self, pos: int) -> int:
-        pos = self.need(pos + 1 if self.text[pos] == "-" else pos, 1)
-        pos = pos + 1 if self.text[pos : pos + 1] == "0" else self._digits(pos)
-        pos = self.need(pos, 1)
-        if self.text[pos : pos + 1] == ".":
-            pos = self.need(self._digits(pos + 1), 1)
-        if self.text[pos : pos + 1] in ("e", "E"):
-            pos = self.need(pos + 1, 1)
-            pos = self._digits(pos + 1 if self.text[pos : pos + 1] in ("+", "-") else pos)
-        return pos
-
-    def _digits(self, pos: int) -> int:
-        pos = self.need(pos, 1)
-        if not "0" <= self.text[pos : pos + 1] <= "9":
-            raise self.error(pos, "a digit")
-        while True:
-            pos = _past(_DIGITS, self.text, pos)
-            if pos < len(self.text) or self.ended:
-                return pos
-            pos = self.advance(pos)
-
 
 def _utf8(text: str) -> str:
     return text.encode("latin-1").decode("utf-8")
 
 
-def _past(pattern: re.Pattern[str], text: str, pos: int) -> int:
-    match = pattern.match(text, pos)
-    return match.end() if match else pos
-
-
 _RECORD = json.JSONDecoder(parse_int=integer, parse_float=real)
-_SEVERAL = 1000  # records that are read in one go
 _fast = json.JSONDecoder(parse_float=real).decode
-_scan_record = json.JSONDecoder(parse_float=real).scan_once  # type: ignore[attr-defined]

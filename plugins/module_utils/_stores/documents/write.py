@@ -10,9 +10,9 @@ from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
 from ..._core.tagged_json import encode as encode_json
 from ..records.model import DECIMAL, INTEGER, LIST, MEMBERS, TEXT, VALUE, Info, Record
+from .document import Document, Member
 from .open import OpenDocument
 from .parts import text_of
-from .stream import Document, Member
 
 Records = Callable[[Info], Iterable[Record]]
 

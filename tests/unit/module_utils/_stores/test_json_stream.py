@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents import stream as json_stream
-from ansible_collections.day2.ops.plugins.module_utils._stores.documents.stream import Document, records, scan
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents.document import Document
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents.stream import records, scan
 
 SCALARS = (
     st.none()
