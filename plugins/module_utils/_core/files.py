@@ -6,27 +6,24 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import hashlib
 import os
 import secrets
 import stat
-import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Optional
 
 from .errors import Day2Error, NoSpace, TargetError
+from .system_calls import APPEND_ONLY, AT_FDCWD, IMMUTABLE, RENAME_EXCHANGE, attributes, renameat2
 
 # Prefix of prepared files beside a target, by which the next run recognises leftovers of a killed run.
 PREPARED = ".day2-"
 
-_AT_FDCWD = -100
-_AT_SYMLINK_NOFOLLOW = 0x100
-_IMMUTABLE, _APPEND_ONLY = 0x10, 0x20  # STATX_ATTR_IMMUTABLE, STATX_ATTR_APPEND
-_RENAME_EXCHANGE = 2
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_O_PATH = getattr(os, "O_PATH", 0o10000000)
+# How a directory, and a new file, is opened in a directory that others may write: never through a link.
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+CREATE_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+O_PATH = getattr(os, "O_PATH", 0o10000000)
 
 
 @contextlib.contextmanager
@@ -106,7 +103,11 @@ def is_directory(path: str, kind: type[Day2Error]) -> bool:
 
 def others_can_write(directory: str) -> bool:
     """Whether users other than root and ourselves can create entries in this directory."""
-    info = os.stat(directory)
+    return writable_by_others(os.stat(directory))
+
+
+def writable_by_others(info: os.stat_result) -> bool:
+    """As `others_can_write`, of a directory's attributes."""
     return bool(info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)) or info.st_uid not in (0, os.geteuid())
 
 
@@ -150,7 +151,7 @@ def write_atomically(path: str, data: bytes, mode: int = 0o600) -> None:
     """Replace the content of a file: readers see the old or the new content, also after a crash."""
     directory, name = os.path.split(path)
     temporary = os.path.join(directory, prepared_name(name))
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    fd = os.open(temporary, CREATE_FILE, mode)
     try:
         with os.fdopen(fd, "wb") as handle:
             if mode & 0o077:  # regardless of the umask
@@ -232,7 +233,7 @@ _SHOWN = 10
 def _remove(path: str) -> list[Left]:
     directory, name = os.path.split(path)
     try:
-        fd = os.open(directory or ".", _DIRECTORY & ~os.O_NOFOLLOW)
+        fd = os.open(directory or ".", OPEN_DIRECTORY & ~os.O_NOFOLLOW)
     except OSError as exc:
         return [] if exc.errno == errno.ENOENT else [Left(path, exc)]
     try:
@@ -272,12 +273,12 @@ def _removing(directory: int, name: str, path: str) -> Iterator[Left]:
 
 def _open_to_empty(directory: int, name: str) -> int:
     """Open a directory and let its owner remove entries from it."""
-    handle = os.open(name, _O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    handle = os.open(name, O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     try:
         if os.geteuid() != 0:
             with contextlib.suppress(OSError):
                 os.chmod(f"/proc/self/fd/{handle}", 0o700)
-        return os.open(".", _DIRECTORY, dir_fd=handle)
+        return os.open(".", OPEN_DIRECTORY, dir_fd=handle)
     finally:
         os.close(handle)
 
@@ -287,14 +288,7 @@ def exchange(first: str, second: str) -> None:
 
     Raises OSError, also when the file system does not support it.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    try:
-        renameat2 = libc.renameat2
-    except AttributeError as exc:  # glibc before 2.28, musl before 1.2.5
-        raise OSError(errno.ENOSYS, "the C library lacks renameat2", first) from exc
-    if renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), first)
+    renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE)
 
 
 def check_writable_parent(path: str) -> None:
@@ -311,17 +305,10 @@ def check_writable_parent(path: str) -> None:
         raise TargetError(f"The directory {parent} is not writable.", "Run as a user with permission (become: true).")
 
 
-def protection(path: bytes, directory: int = _AT_FDCWD) -> str:
+def protection(path: bytes, directory: int = AT_FDCWD) -> str:
     """ "immutable" or "append-only" if chattr has set this; otherwise "", also if the system does not report it."""
-    answer = ctypes.create_string_buffer(256)  # struct statx; opening the file would drop SQLite's locks
-    try:
-        statx = ctypes.CDLL(None, use_errno=True).statx
-    except AttributeError:  # glibc before 2.28, musl before 1.2.0
-        return ""
-    if statx(directory, path, _AT_SYMLINK_NOFOLLOW, 0, answer) != 0:
-        return ""
-    (attributes,) = struct.unpack_from("Q", answer, 8)
-    return "immutable" if attributes & _IMMUTABLE else "append-only" if attributes & _APPEND_ONLY else ""
+    found = attributes(directory, path)
+    return "immutable" if found & IMMUTABLE else "append-only" if found & APPEND_ONLY else ""
 
 
 def check_changeable(path: str) -> None:

@@ -31,6 +31,7 @@ from types import FrameType
 from typing import Any, Callable, Optional
 
 from .errors import Cancelled
+from .files import CREATE_FILE
 
 VARIABLE = "DAY2_PROGRESS"  # environment variable: candidates for the file, joined with ":"
 RECORD_SIZE = 1024
@@ -159,9 +160,8 @@ class Progress:
         for path in paths.split(":"):
             if not path.startswith("/"):
                 continue
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             try:
-                self._fd = os.open(path, flags, 0o600)
+                self._fd = os.open(path, CREATE_FILE, 0o600)
             except OSError:
                 continue  # the next candidate
             self._path = path

@@ -10,25 +10,20 @@ meanwhile, entries are those of this directory. No link in it is followed, and n
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
-import functools
 import os
 import stat
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Callable, Optional
+from typing import Optional
 
 from .errors import Day2Error, TargetError
-from .file_attributes import APPEND_ONLY, IMMUTABLE, MOUNT_POINT, attributes
-from .files import from_os_error, kind_of
+from .files import CREATE_FILE, O_PATH, OPEN_DIRECTORY, from_os_error, kind_of, writable_by_others
 from .run_lock import RunLock
+from .system_calls import APPEND_ONLY, IMMUTABLE, MOUNT_POINT, RENAME_NOREPLACE, attributes, renameat2, syncfs
 
-_RENAME_NOREPLACE = 1
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Our attributes that describe this very file, not its content.
 _OF_THE_FILE = ("user.day2.filled",)
-_O_PATH = getattr(os, "O_PATH", 0o10000000)
 
 
 class SecureDirectory:
@@ -54,7 +49,7 @@ class SecureDirectory:
         self.device = info.st_dev
         self.owner = info.st_uid
         # Can users other than root and ourselves create entries in it? Can everybody?
-        self.others_write = _others_can_write(info)
+        self.others_write = writable_by_others(info)
         self.all_write = bool(info.st_mode & stat.S_IWOTH)
 
     def __enter__(self) -> SecureDirectory:
@@ -143,7 +138,7 @@ class SecureDirectory:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd, effective_ids=True):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-        if attributes(self.fd, "") & APPEND_ONLY:
+        if attributes(self.fd, b"") & APPEND_ONLY:
             raise self._kind(f"{self.path} is append-only: nothing in it can be renamed or removed.", "Use chattr -a.")
 
     def check_movable(
@@ -169,7 +164,7 @@ class SecureDirectory:
 
         :param what: what can't be done with the file, for the message.
         """
-        marks = attributes(self.fd, name)
+        marks = attributes(self.fd, os.fsencode(name))
         if marks & (IMMUTABLE | APPEND_ONLY):
             kind, flag = ("immutable", "i") if marks & IMMUTABLE else ("append-only", "a")
             raise self._kind(
@@ -179,18 +174,18 @@ class SecureDirectory:
 
     def create(self, name: str, mode: int = 0o600) -> int:
         """Create a file. Returns a descriptor to read and write it; raises FileExistsError when the name is taken."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(name, flags, mode, dir_fd=self.fd)
+        return os.open(name, CREATE_FILE, mode, dir_fd=self.fd)
 
     def rename(self, old: str, new: str, to: Optional[SecureDirectory] = None) -> None:
         """Rename an entry, also to another directory; raises FileExistsError when the name is taken."""
         target = to or self
-        renameat2 = _renameat2()
-        if renameat2(self.fd, os.fsencode(old), target.fd, os.fsencode(new), _RENAME_NOREPLACE) == 0:
+        try:
+            renameat2(self.fd, old, target.fd, new, RENAME_NOREPLACE)
             return
-        code = ctypes.get_errno()
-        if code not in (errno.EINVAL, errno.ENOSYS):
-            raise OSError(code, os.strerror(code), target.of(new) if code == errno.EEXIST else self.of(old))
+        except OSError as exc:
+            if exc.errno not in (errno.EINVAL, errno.ENOSYS):
+                where = target.of(new) if exc.errno == errno.EEXIST else self.of(old)
+                raise OSError(exc.errno, exc.strerror, where) from exc
         # A file system (NFS, some FUSE) without the flag: a second name is as safe, where hard links are supported.
         os.link(old, new, src_dir_fd=self.fd, dst_dir_fd=target.fd, follow_symlinks=False)
         os.unlink(old, dir_fd=self.fd)
@@ -213,10 +208,7 @@ class SecureDirectory:
 
     def sync_all(self) -> None:
         """Make everything on this file system durable: for many small files, in place of an fsync for each."""
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.syncfs(self.fd) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), self.path)
+        syncfs(self.fd, self.path)
 
     def lock(self, timeout: float) -> None:
         """Lock out other runs of this user until the directory is closed (a kill releases the lock, too).
@@ -269,35 +261,16 @@ def _owner(fd: int) -> tuple[int, int]:
     return info.st_uid, info.st_gid
 
 
-def _others_can_write(info: os.stat_result) -> bool:
-    return bool(info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)) or info.st_uid not in (0, os.geteuid())
-
-
-@functools.lru_cache(maxsize=1)
-def _renameat2() -> Callable[..., int]:
-    try:
-        function: Any = ctypes.CDLL(None, use_errno=True).renameat2
-    except AttributeError:  # glibc before 2.28, musl before 1.2.5
-        return _no_renameat2
-    result: Callable[..., int] = function
-    return result
-
-
-def _no_renameat2(*dummy: object) -> int:
-    ctypes.set_errno(errno.ENOSYS)
-    return -1
-
-
 def _open_directory(path: str, kind: type[Day2Error]) -> int:
     pending = [part for part in path.split(os.sep) if part][::-1]
-    here = os.open(os.sep, _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    here = os.open(os.sep, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     followed = 0
     try:
         while pending:
             part = pending.pop()
             if part == ".":
                 continue
-            following = os.open(part, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+            following = os.open(part, O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
             if not stat.S_ISLNK(os.fstat(following).st_mode):
                 os.close(here)
                 here = following
@@ -306,7 +279,7 @@ def _open_directory(path: str, kind: type[Day2Error]) -> int:
             followed += 1
             if followed > 40:
                 raise kind(f"{path}: too many symbolic links.")
-            if _others_can_write(os.fstat(here)):
+            if writable_by_others(os.fstat(here)):
                 raise kind(
                     f"{path}: {part} is a symbolic link in a directory that other users can write to, and was "
                     "not followed.",
@@ -315,8 +288,8 @@ def _open_directory(path: str, kind: type[Day2Error]) -> int:
             target = os.readlink(part, dir_fd=here)
             if target.startswith(os.sep):
                 os.close(here)
-                here = os.open(os.sep, _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+                here = os.open(os.sep, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             pending.extend([word for word in target.split(os.sep) if word][::-1])
-        return os.open(".", _DIRECTORY, dir_fd=here)
+        return os.open(".", OPEN_DIRECTORY, dir_fd=here)
     finally:
         os.close(here)

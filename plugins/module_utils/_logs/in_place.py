@@ -15,7 +15,6 @@ is needed to go on: `recover`.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import os
@@ -30,6 +29,7 @@ from .._core.files import PREPARED, from_os_error, prepared_name
 from .._core.progress import Progress
 from .._core.secure_directory import SecureDirectory, copy_attributes
 from .._core.sparse import data_ranges, has_holes, same_content
+from .._core.system_calls import fallocate
 
 _COLLAPSE = 0x08  # FALLOC_FL_COLLAPSE_RANGE
 _FIEMAP = 0xC020660B  # FS_IOC_FIEMAP
@@ -90,7 +90,7 @@ def check_name(path: str, name: str) -> None:
 def can_collapse(fd: int) -> bool:
     """Can this file's file system do it? Changes nothing: the length is one that no file system takes."""
     try:
-        _fallocate(fd, _COLLAPSE, 1)
+        fallocate(fd, _COLLAPSE, 0, 1)
     except OSError as exc:
         return exc.errno == errno.EINVAL
     return False
@@ -143,7 +143,7 @@ def take_out(
                 target.sync()
                 window = 0
                 if cut.length:
-                    _fallocate(fd, _COLLAPSE, cut.length)
+                    fallocate(fd, _COLLAPSE, 0, cut.length)
                 else:
                     window = _truncate(fd, copy, cut.end, began, before.st_size)
             except OSError as exc:
@@ -217,14 +217,6 @@ def recover(fd: int, target: SecureDirectory, left: Interrupted) -> None:
 
 def _marked_name(name: str, cut: Cut, physical: int, inode: int) -> str:
     return f"{PREPARED}{name}.cut-{cut.skip:x}-{cut.length:x}-{cut.rest:x}-{physical:x}-{inode:x}"
-
-
-def _fallocate(fd: int, mode: int, length: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    function = getattr(libc, "fallocate64", libc.fallocate)
-    if function(fd, mode, ctypes.c_int64(0), ctypes.c_int64(length)) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
 
 
 def _first_block(fd: int) -> int:

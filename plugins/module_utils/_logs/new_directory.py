@@ -11,6 +11,7 @@ import os
 import stat
 from typing import Optional
 
+from .._core.files import OPEN_DIRECTORY
 from .._core.secure_directory import SecureDirectory
 
 
@@ -61,12 +62,11 @@ class NewDirectory(SecureDirectory):
             self.lock(self._lock_timeout)
 
     def _make_one(self, above: int, name: str) -> int:
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             os.mkdir(name, 0o700, dir_fd=above)
         except FileExistsError:  # another run was faster
-            return os.open(name, flags, dir_fd=above)
-        fd = os.open(name, flags, dir_fd=above)
+            return os.open(name, OPEN_DIRECTORY, dir_fd=above)
+        fd = os.open(name, OPEN_DIRECTORY, dir_fd=above)
         if (os.fstat(fd).st_uid, os.fstat(fd).st_gid) != (self._like.st_uid, self._like.st_gid):
             with contextlib.suppress(PermissionError):  # who is not root keeps it
                 os.fchown(fd, self._like.st_uid, self._like.st_gid)

@@ -6,18 +6,17 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from typing import IO, Callable
 
-from .layout import OPEN_DIRECTORY, OPEN_FILE, any_order, opened
+from ..._core.files import CREATE_FILE, OPEN_DIRECTORY
+from ..._core.system_calls import syncfs
+from .layout import OPEN_FILE, any_order, opened
 from .place import Owner, resemble
 from .read import chunks
-
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Replaced = Callable[[str], bool]
 
@@ -32,6 +31,7 @@ class Build:
     def __init__(self, new: str, old: str) -> None:
         self.notes: dict[str, None] = {}
         self._owners: dict[str, Owner] = {}
+        self._path = new
         os.mkdir(new, 0o700)
         self._new = os.open(new, OPEN_DIRECTORY)
         self._old = os.open(old, OPEN_DIRECTORY) if old else None
@@ -53,7 +53,7 @@ class Build:
         directory, dummy, base = name.rpartition("/")
         digest = hashlib.sha256()
         with opened(directory or ".", OPEN_DIRECTORY, self._new) as parent:
-            fd = os.open(base, _CREATE, 0o600, dir_fd=parent)
+            fd = os.open(base, CREATE_FILE, 0o600, dir_fd=parent)
         with os.fdopen(fd, "wb") as out:
             for data in chunks(content.read):
                 digest.update(data)
@@ -77,7 +77,7 @@ class Build:
                 if fd is not None:
                     self._dress(fd, name, OPEN_DIRECTORY, one)
         self._dress(self._new, ".", OPEN_DIRECTORY, owner)
-        _sync_file_system(self._new)
+        syncfs(self._new, self._path)
 
     def _dress(self, fd: int, name: str, flags: int, owner: Owner) -> None:
         if self._old is not None:
@@ -133,11 +133,3 @@ def _walk(fd: int, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
         with opened(name, OPEN_DIRECTORY, fd) as below:
             if below is not None:
                 yield from _walk(below, prefix + name + "/")
-
-
-def _sync_file_system(fd: int) -> None:
-    """Make everything durable at once: an fsync for each of many small files takes minutes."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syncfs(fd) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))

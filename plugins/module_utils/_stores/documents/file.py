@@ -264,7 +264,7 @@ def _check(handle: BinaryIO, path: str, progress: Progress) -> Document:
 @contextlib.contextmanager
 def _create(path: str) -> Iterator[BinaryIO]:
     with files.os_errors(TargetError, "Can't write", path):
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, files.CREATE_FILE, 0o600)
         with os.fdopen(fd, "wb") as handle:
             yield handle
 

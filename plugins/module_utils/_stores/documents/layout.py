@@ -19,9 +19,8 @@ from typing import NamedTuple, Optional
 
 from ..._core import files
 from ..._core.errors import Day2Error
-from ..._core.files import kind_of
+from ..._core.files import OPEN_DIRECTORY, kind_of
 
-OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)

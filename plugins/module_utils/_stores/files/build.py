@@ -11,17 +11,15 @@ import stat
 from collections.abc import Iterable
 
 from ..._core.errors import TargetError
-from ..._core.files import os_errors
+from ..._core.files import CREATE_FILE, OPEN_DIRECTORY, os_errors
 from ..._core.holes import content_hash
 from .attributes import Attributes, Target
 from .index import BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry, shown
-from .walk import OPEN_DIRECTORY
 
 Content = Iterable[tuple[int, bytes]]  # offsets and bytes, without the holes
 
 _NODES = {FIFO: stat.S_IFIFO, CHARACTER_DEVICE: stat.S_IFCHR, BLOCK_DEVICE: stat.S_IFBLK}
 _INHERITED = ("system.posix_acl_access", "system.posix_acl_default")
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Builder:
@@ -128,7 +126,7 @@ def write_file(directory: int, name: bytes, entry: Entry, content: Content, attr
     """Create a file, with its holes. Returns the SHA-256 of its content."""
     digest = content_hash(entry.sparse)
     end = 0
-    fd = os.open(name, _CREATE, 0o600, dir_fd=directory)
+    fd = os.open(name, CREATE_FILE, 0o600, dir_fd=directory)
     try:
         for offset, data in content:
             digest.update(offset, data)

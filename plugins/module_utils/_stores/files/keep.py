@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from typing import Optional
 
 from ..._core.errors import Day2Error, TargetError
-from ..._core.files import PREPARED, os_errors, protection
+from ..._core.files import OPEN_DIRECTORY, PREPARED, os_errors, protection
 from .attributes import Attributes
 from .index import DIRECTORY, Entry, listed, shown
 from .read import Describer, kind_of
-from .walk import OPEN_DIRECTORY, Found, Selection, names_in
+from .walk import Found, Selection, names_in
 
 
 class Kept:

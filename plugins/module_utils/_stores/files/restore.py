@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import stat
@@ -15,8 +14,9 @@ from typing import Any, Callable, Optional
 
 from ..._core import files
 from ..._core.errors import DamagedBackup, RepositoryError, TargetError
-from ..._core.files import os_errors
+from ..._core.files import OPEN_DIRECTORY, os_errors
 from ..._core.mounts import check_exchange, mount_points
+from ..._core.system_calls import syncfs
 from ..base import Change, Copy
 from .archive import CHUNK, ArchiveReader
 from .attributes import Target
@@ -35,7 +35,7 @@ from .index import (
     shown,
 )
 from .keep import CarryOver, Kept, check_kept
-from .walk import OPEN_DIRECTORY, Selection
+from .walk import Selection
 
 
 class TreeRestoration:
@@ -379,12 +379,8 @@ def _raise(_path: bytes, exc: OSError) -> None:
 
 
 def _sync_file_system(path: str) -> None:
-    """Make everything durable at once: an fsync for each of many small files takes minutes."""
     fd = os.open(path, OPEN_DIRECTORY)
     try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.syncfs(fd) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), path)
+        syncfs(fd, path)
     finally:
         os.close(fd)

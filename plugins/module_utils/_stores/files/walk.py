@@ -16,9 +16,8 @@ from collections.abc import Iterator, Sequence
 from typing import Callable, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest
+from ..._core.files import OPEN_DIRECTORY
 from ..._core.fingerprint import attributes, settled, trusted_file_system
-
-OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 # What `Selection.enter` says of an entry that is left out with everything below it.
 LEFT_OUT = -1

@@ -20,7 +20,6 @@ from .new_file import NewFileRestoration, dress
 
 _CHUNK = 1 << 20
 _WINDOW = 16 << 20
-_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Written = Callable[[int, int, int], None]
 
@@ -120,7 +119,7 @@ def unpack(copy: Copy, destination: str) -> Header:
 
 
 def _create(path: str) -> BinaryIO:
-    return open(os.open(path, _NEW_FILE, 0o600), "r+b", buffering=0)
+    return open(os.open(path, files.CREATE_FILE, 0o600), "r+b", buffering=0)
 
 
 def _unpack(copy: Copy, handle: BinaryIO, directory: str, written: Written) -> Header:

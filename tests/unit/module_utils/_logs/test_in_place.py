@@ -221,11 +221,11 @@ def test_an_interrupted_cut_of_lines_that_are_all_the_same(disk: Path) -> None:
                 with open(log, "ab") as more:
                     more.write(b"the same line\n" * 20000)
             else:
-                original = in_place._fallocate
-                in_place._fallocate = interrupted  # type: ignore[assignment]
+                original = in_place.fallocate
+                in_place.fallocate = interrupted  # type: ignore[assignment]
                 with pytest.raises(KeyboardInterrupt):
                     in_place.take_out(place, "app.log", fd, cut=cut, target=place, progress=Progress())
-                in_place._fallocate = original  # type: ignore[assignment]
+                in_place.fallocate = original  # type: ignore[assignment]
             os.close(fd)
         done = rotate(log)
         assert done["rotations"][0]["rotated"]
