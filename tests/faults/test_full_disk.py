@@ -154,7 +154,7 @@ def test_a_repository_that_can_only_be_read(
     read_only()
     for check in (True, False):
         done = run("backup", dict(backup, check=check))
-        assert (done.status, "can't be written: its file system is read-only" in done.error) == (3, True), done.error
+        assert (done.status, "its file system is mounted read-only" in done.error) == (3, True), done.error
     restore = {"name": "app", "target": application.store, "repository": str(repository), "on_existing": "replace"}
     for check in (True, False):
         done = run("restore", dict(restore, check=check))

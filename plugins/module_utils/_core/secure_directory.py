@@ -122,7 +122,9 @@ class SecureDirectory:
         """Raise the error of the directory when the entry is not to be worked on, for the reasons given at
         `open_file`."""
         if stat.S_ISLNK(info.st_mode):
-            raise self._kind(f"{self.of(name)} is a symbolic link: not followed.", "Name the file itself.")
+            raise self._kind(
+                f"{self.of(name)} is a symbolic link and was not followed.", "Give the path of the file itself."
+            )
         if not stat.S_ISREG(info.st_mode):
             raise self._kind(f"{self.of(name)} is {kind_of(info)}, not a regular file.")
         if self.others_write and info.st_nlink > 1:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The option `history` of modules that keep what they found; documented in doc_fragments/health.py."""
+"""The option `history` of modules that store the results of checks; documented in doc_fragments/health.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HISTORY: dict[str, Any] = {
         "type": "dict",
         "options": {
             "path": {"type": "path", "required": True},
-            # A little more than the longest window that health_info shows by itself.
+            # A little more than the longest window that health_info shows by default.
             "keep_within": {"type": "str", "default": "8d"},
         },
     },

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file that keeps what health checks found.
+"""The file with the history of health checks.
 
-A SQLite database with a rollback journal: a reader needs no right to write beside it, and it is one file. Each run is
-one transaction. A status's beginning is kept beside the outcomes, as it may be older than what pruning leaves.
+It is an SQLite database with a rollback journal: a reader needs no permission to write beside it, and it is a single
+file. Each run is one transaction. The beginning of a status is stored in addition to the outcomes, as it may be older
+than the oldest outcome that is kept.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ _SCHEMA = (
         PRIMARY KEY (check_id, checked_at)
     ) WITHOUT ROWID""",
 )
-# A run that is told later than a newer one does not change what was found last. Columns after SET are the old ones.
+# A run that is stored after a newer one does not change the last status. Columns after SET have the old values.
 _LAST = """INSERT INTO checks (name, type, unit, status, message, since, checked_at)
     VALUES (:name, :type, :unit, :status, :message, :checked_at, :checked_at)
     ON CONFLICT (name) DO UPDATE SET
@@ -63,7 +64,7 @@ _OUTCOME = """INSERT OR REPLACE INTO outcomes (check_id, checked_at, status, qui
 
 
 class Check(NamedTuple):
-    """What is known of one check: its last status, and since when (seconds since the epoch) it has had it."""
+    """A check: its last status, and since when (seconds since the epoch) it has had it."""
 
     id: int
     name: str
@@ -76,7 +77,7 @@ class Check(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """One outcome. `value` is None where nothing was measured."""
+    """One outcome. `value` is None if nothing was measured."""
 
     checked_at: float
     status: str
@@ -86,20 +87,21 @@ class Kept(NamedTuple):
 
 
 def append(path: str, outcomes: Sequence[Outcome], keep_within: float, now: float) -> int:
-    """Keep outcomes, and forget those that are older than `keep_within` seconds. All or nothing.
+    """Store outcomes, and delete those that are older than `keep_within` seconds, in one transaction.
 
-    A check that has no outcome left is forgotten whole. Earlier outcomes that are dated later than now were written
-    while the clock was ahead: they keep their order, and get times just before these outcomes.
+    A check without outcomes is deleted. Earlier outcomes that are dated later than now were written while the clock was
+    ahead: they keep their order, and get times just before these outcomes.
 
-    :returns: how many earlier outcomes were dated later than now.
-    :raises TargetError: not a history, damaged, in a directory where others could plant files, locked for too long.
-    :raises NoSpace: the disk is full; nothing was changed.
+    Returns the number of earlier outcomes that were dated later than now.
+
+    Raises TargetError when the file is not a history, is damaged, lies in a directory where others could plant files,
+    or stays locked; NoSpace when the disk is full. Nothing is changed then.
     """
     location = _writable(path)
     rows = [dict(one._asdict(), quiet=int(one.quiet), value=_finite(one.value)) for one in outcomes]
     for row in rows:
         del row["metrics"]
-        for column in ("name", "message"):  # a file's name can hold what SQLite's text can't
+        for column in ("name", "message"):  # a file name can contain bytes that SQLite's text can't
             row[column] = row[column].encode("utf-8", "replace").decode("utf-8")
     with _open(location, "rwc", TargetError) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -117,7 +119,7 @@ def append(path: str, outcomes: Sequence[Outcome], keep_within: float, now: floa
 
 
 def _bring_back(connection: sqlite3.Connection, now: float, before: float) -> int:
-    """Give outcomes that are dated later than now times just before `before`. Returns how many there were."""
+    """Give outcomes that are dated later than now times just before `before`. Returns their number."""
     ahead = connection.execute(
         "SELECT check_id, checked_at FROM outcomes WHERE checked_at > ? ORDER BY check_id, checked_at DESC",
         (now + AHEAD,),
@@ -137,7 +139,7 @@ def _bring_back(connection: sqlite3.Connection, now: float, before: float) -> in
 
 
 def check_history(path: str) -> None:
-    """Before anything runs: can a history be kept here? Reads only. Raises TargetError."""
+    """Raise TargetError when no history can be written here. Reads only."""
     location = resolve(path, TargetError)
     directory = os.path.dirname(location)
     if os.path.isdir(directory):
@@ -148,11 +150,12 @@ def check_history(path: str) -> None:
 
 
 class History:
-    """A history that is read, as of one moment. Nothing is written, but a killed writer's transaction is taken back.
+    """A history that is read as of one time. Nothing is written, except that the transaction of a killed writer is
+    rolled back.
 
-    No time that it returns is later than `now`, by default the host's clock.
+    No time that it returns is later than `now`, by default the clock of the host.
 
-    :raises SourceError: not a history, or damaged.
+    Raises SourceError when the file is not a history or is damaged.
     """
 
     def __init__(self, path: str, now: Optional[float] = None) -> None:
@@ -192,12 +195,12 @@ class History:
         return [Check(*row) for row in rows]
 
     def ahead(self) -> int:
-        """How many outcomes are dated later than now, because the clock was ahead."""
+        """The number of outcomes that are dated later than now, because the clock was ahead."""
         (row,) = self._rows("SELECT count(*) FROM outcomes WHERE checked_at > ?", (self._now + AHEAD,))
         return int(row[0])
 
     def kept(self, check: Check, after: float) -> list[Kept]:
-        """The outcomes of one check since a moment, oldest first."""
+        """The outcomes of one check since a time, oldest first."""
         rows = self._rows(
             "SELECT checked_at, status, quiet, duration_s, value FROM outcomes"
             " WHERE check_id = ? AND checked_at >= ? ORDER BY checked_at",
@@ -206,9 +209,9 @@ class History:
         return [Kept(min(row[0], self._now), row[1], bool(row[2]), row[3], row[4]) for row in rows]
 
     def bad_runs(self, check: Check) -> Iterator[Kept]:
-        """The outcomes since the check was last ok, newest first, without those that were skipped.
+        """The outcomes since the check was last ok, newest first, without skipped ones.
 
-        An outcome that is dated later than now has its own time here: it is no alarm of a moment ago.
+        An outcome that is dated later than now has its own time here: it is not a recent alarm.
         """
         rows = self._rows(
             "SELECT checked_at, status, quiet, duration_s, value FROM outcomes"
@@ -228,11 +231,11 @@ class History:
 
 
 class _Unfinished(SourceError):
-    """A killed writer's journal is there, and reading alone does not take it back."""
+    """The journal of a killed writer exists, and a read-only connection can't roll it back."""
 
 
 def _writable(path: str) -> str:
-    """Where the file is, with a directory to put it in. Raises TargetError."""
+    """The path of the file, with an existing directory. Raises TargetError when it can't be created."""
     location = resolve(path, TargetError)
     with os_errors(TargetError, "Can't create", os.path.dirname(location)):
         make_private_directory(os.path.dirname(location))
@@ -242,14 +245,16 @@ def _writable(path: str) -> str:
 
 def _check_directory(location: str) -> None:
     directory = os.path.dirname(location)
-    # SQLite opens the journal beside the file by its name, and believes what is in it.
+    # SQLite opens the journal beside the file by name, and trusts its content.
     if others_can_write(directory):
         raise TargetError(
-            f"The history {location} lies in a directory that other users can write.",
-            f"Choose a directory that only its user can write, or: chmod go-w {directory}",
+            f"The history {location} lies in a directory that other users can write to.",
+            f"Choose a directory that only its owner can write to, or run: chmod go-w {directory}",
         )
     if os.path.lexists(location) and not stat.S_ISREG(os.lstat(location).st_mode):
-        raise TargetError(f"{location} is not a regular file.", "Name the history's own file.")
+        raise TargetError(
+            f"{location} is not a regular file.", "Set history to the path of a history file, or of a new file."
+        )
 
 
 @contextlib.contextmanager
@@ -268,41 +273,40 @@ def _sqlite_errors(location: str, kind: type[Day2Error]) -> Iterator[None]:
         said = str(exc)
         if "disk is full" in said:
             raise NoSpace(
-                f"Can't write the history {location}: {said}.", "Nothing was changed. Free some space."
+                f"Can't write the history {location}: {said}.", "Nothing was changed. Free some space and run again."
             ) from exc
         if "locked" in said:
             waited = format_duration(TIMEOUT)
             raise kind(f"The history {location} was locked by another run for {waited}.", "Run again.") from exc
         if kind is SourceError and "readonly" in said:
             raise _Unfinished(
-                f"The history {location} was left in the middle of a write, and can't be mended by this user.",
-                "The next health_check that writes it mends it.",
+                f"The history {location} has an unfinished write, which this user can't roll back.",
+                "The next health_check that writes to it will roll it back.",
             ) from exc
-        if isinstance(exc, sqlite3.OperationalError):  # not there, no permission, input/output
-            raise kind(
-                f"Can't open the history {location}: {said}.", "Look at its permissions, and at its disk."
-            ) from exc
+        if isinstance(exc, sqlite3.OperationalError):  # missing, no permission, input/output error
+            raise kind(f"Can't open the history {location}: {said}.", "Check its permissions, and the disk.") from exc
         raise kind(
-            f"The history {location} is damaged, or no history: {said}.",
-            "It was not changed. Name another file, or move this one away: the next health_check begins a new one.",
+            f"The history {location} is damaged, or not a history: {said}.",
+            "It was not changed. Set another path, or move the file elsewhere: the next health_check will create "
+            "a new history.",
         ) from exc
 
 
 def _check(connection: sqlite3.Connection, location: str, kind: type[Day2Error], create: bool) -> None:
-    """Is it ours? An empty file becomes a history when it may."""
+    """Check that the file is a history. An empty file becomes one, if it can be written."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application == APPLICATION_ID:
         if version != VERSION:
             raise kind(
-                f"The history {location} has version {version}; this is version {VERSION}.",
-                "Update the collection, or name another file.",
+                f"The history {location} has version {version}; this collection supports version {VERSION}.",
+                "Upgrade the collection, or set another path.",
             )
         return
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    # SQLite itself would take a file of a few bytes for an empty one, and overwrite it.
+    # SQLite itself would treat a file of a few bytes as empty, and overwrite it.
     if application or version or tables or os.path.getsize(location) or not create:
-        raise kind(f"{location} is not a history of health checks.", "It was not changed. Name another file.")
+        raise kind(f"{location} is not a history of health checks.", "It was not changed. Set another path.")
     for statement in _SCHEMA:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -314,6 +318,8 @@ def _finite(value: Optional[float]) -> Optional[float]:
 
 
 def ahead_warning(path: str, count: int) -> str:
-    """What to say of outcomes that are dated later than now."""
+    """The warning about outcomes that are dated later than now; None without any."""
     many = "1 outcome is" if count == 1 else f"{count} outcomes are"
-    return f"{path}: {many} dated later than now, because the clock was ahead. Their times count as now."
+    return (
+        f"{path}: {many} dated later than now, as the clock was ahead. Their times were replaced with the current time."
+    )

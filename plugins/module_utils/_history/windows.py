@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a history says of one check over a window: availability, percentiles, and where they go."""
+"""Statistics of one check over a window: availability, percentiles and trend."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .database import Kept
 
 
 def summarise(kept: Sequence[Kept], start: float, end: float) -> dict[str, Any]:
-    """The window from `start` to `end`, of outcomes in order of time.
+    """The statistics from `start` to `end`, of outcomes in chronological order.
 
-    The trend is what the later half has more than the earlier half; None where one of them has nothing.
+    The trend is the difference between the later and the earlier half; None if either is empty.
     """
     inside = [one for one in kept if start <= one.checked_at <= end]
     middle = (start + end) / 2
@@ -38,7 +38,8 @@ def summarise(kept: Sequence[Kept], start: float, end: float) -> dict[str, Any]:
 
 
 def availability(kept: Sequence[Kept]) -> Optional[float]:
-    """Percent of the outcomes that were ok or a warning. What was skipped or quiet does not count; unknown does."""
+    """The percentage of outcomes that were ok or a warning. Skipped and quiet outcomes do not count; unknown ones
+    do."""
     counted = [one.status in (OK, WARNING) for one in kept if one.status != SKIPPED and not one.quiet]
     return round(100 * sum(counted) / len(counted), 3) if counted else None
 

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying out a plan: all logs are rotated in one fast step, then told of, then compressed."""
+"""Carries out a plan: all logs are rotated in one fast step, then the applications are notified, then files are
+compressed.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ from .total import over_limit
 
 
 def apply(plan: RotationPlan, identity: Identity, how: Tell, progress: Progress) -> None:
-    """Do it. Errors are noted in the log that they belong to.
+    """Carry out the plan. Errors are recorded in the log that they concern.
 
-    :raises Day2Error: `before` failed or a program is missing, so that nothing was done; or Cancelled.
+    Raises Day2Error when `before` has failed or a program is missing, so that nothing was done, and Cancelled.
     """
     check_programs(how.commands(plan.telling, plan.removing))
     if plan.telling:
@@ -56,7 +58,7 @@ def apply(plan: RotationPlan, identity: Identity, how: Tell, progress: Progress)
 
 
 def _remove_old(log: LogPlan, remover: Remover) -> None:
-    if log.due and not log.rotated_to:  # what stays when it could not be rotated has no successor
+    if log.due and not log.rotated_to:  # files that remain because their log could not be rotated have no successor
         return
     for removal in log.removals:
         remover.remove(log, removal.file.place, removal.file.name, removal.file.info, removal.reason)
@@ -99,7 +101,7 @@ def _noting(log: LogPlan, work: Callable[..., None], *arguments: Any) -> None:
 def _sync_all(plan: RotationPlan, places: Sequence[SecureDirectory]) -> None:
     for place in {one.fd: one for one in places}.values():
         try:
-            with place.errors("Can't make durable", ""):
+            with place.errors("Can't sync", ""):
                 place.sync()
         except Day2Error as exc:
             for log in plan.logs:
@@ -108,7 +110,7 @@ def _sync_all(plan: RotationPlan, places: Sequence[SecureDirectory]) -> None:
 
 
 def _tell(plan: RotationPlan, how: Tell, progress: Progress) -> None:
-    """Tell the applications, and find out who still writes to what was rotated."""
+    """Notify the applications, and find out which processes still write to rotated files."""
     telling = [log for log in plan.logs if (log.rotated_to and log.due) or log.reopen]
     if not telling:
         return
@@ -120,7 +122,7 @@ def _tell(plan: RotationPlan, how: Tell, progress: Progress) -> None:
     except Day2Error as exc:
         failed.append(exc)
     for log in telling:
-        for error in failed:  # before what follows from it
+        for error in failed:  # before anything that follows from it
             log.fail(error)
     if plan.options.method == RENAME:
         _wait(plan, telling, 0 if failed or not how.reopens else how.timeout, how.reopens, progress)
@@ -133,7 +135,7 @@ def _wait(plan: RotationPlan, telling: Sequence[LogPlan], timeout: float, told: 
         for one, where in _rotated_files(log):
             files[one] = where
             wanted.setdefault(one, []).append(log)
-    progress.start("Waiting for the logs to be opened again")
+    progress.start("Waiting for the logs to be reopened")
     held = wait_for_nobody(files, timeout, progress)
     for log in telling:
         log.held = {one: held[one] for one in held if log in wanted[one]}
@@ -144,14 +146,15 @@ def _wait(plan: RotationPlan, telling: Sequence[LogPlan], timeout: float, told: 
             names = ", ".join(sorted({str(writer) for some in log.held.values() for writer in some}))
             log.fail(
                 TargetError(
-                    f"{log.path} was rotated, but {names} still writes to the rotated file, which is not compressed.",
-                    "Tell it to open its log again, or use method=in_place; the next run goes on from here.",
+                    f"{log.path} was rotated, but {names} still writes to the rotated file, which was therefore "
+                    "not compressed.",
+                    "Make the process reopen its log, or use method=in_place. The next run will continue from here.",
                 )
             )
 
 
 def _rotated_files(log: LogPlan) -> list[tuple[FileId, tuple[SecureDirectory, str]]]:
-    """What was rotated now, and what processes still wrote to before, under their names of now."""
+    """Files that were rotated now, and those that processes still wrote to before, under their current names."""
     moved = log.moved_up() if log.shifted else {}
     found = []
     for one in log.history:
@@ -169,6 +172,6 @@ def _keep_uncompressed(log: LogPlan) -> None:
         try:
             if file_id(place.stat(name)) in log.held:
                 busy.add((place.fd, name))
-        except OSError:  # prepare says why
+        except OSError:  # prepare reports why
             continue
     log.compress = tuple(job for job in log.compress if (job[0].fd, job[1]) not in busy)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reads access logs in the formats "common" and "combined" of Apache and nginx.
 
-Every line that a server writes counts, also those of clients that sent no request, or not HTTP at all.
+Every line that a server writes counts, including those of clients that sent no request, or not HTTP.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ INVALID = b"(invalid request)"
 _QUOTED = r'[^"\\]*(?:\\.[^"\\]*)*'
 _START = r'\[(?P<time>[^]["]{1,64})\] "'
 _STATUS = r'" (?P<status>[0-9]{3}|-) \S+'
-# Servers escape quotes within a field, unless they are told not to.
+# Servers escape quotes within a field by default.
 _ESCAPED = re.compile(
     f"(?s){_START}(?P<request>{_QUOTED}){_STATUS}"
-    # nginx' main format has the forwarded address, and $request_time may follow, plain, quoted or as rt=0.005
+    # the main format of nginx has the forwarded address, and $request_time may follow, plain, quoted or as rt=0.005
     rf'(?:(?: "{_QUOTED}" "{_QUOTED}"(?: "{_QUOTED}")??)?'
     r' (?:[A-Za-z_]+=)?"?(?P<duration>[0-9]+\.[0-9]+)"?(?= |\r?$))?'.encode()
 )
@@ -33,7 +33,7 @@ _METHOD = re.compile(rb"[A-Za-z][A-Za-z_-]{0,30}")
 class CombinedLines:
     """Adds blocks of lines to a tally.
 
-    :param bad: is told each line that no server has written.
+    :param bad: called with each line that is not in the format.
     """
 
     def __init__(self, fields: Fields, tally: Tally, bad: Callable[[bytes], None]) -> None:
@@ -42,7 +42,7 @@ class CombinedLines:
         self._bad = bad
 
     def block(self, data: bytes) -> int:
-        """Add lines, each with a newline before it, and one after the last. Returns how many they are."""
+        """Add lines, each preceded by a newline, with one after the last. Returns their number."""
         found = []
         lines = data.split(b"\n")[1:-1]
         for line in lines:
@@ -59,7 +59,7 @@ class CombinedLines:
 
 
 def _operation(request: bytes) -> Optional[bytes]:
-    """Method and path, without the query, which can hold secrets."""
+    """Method and path, without the query, which can contain secrets."""
     method, _space, rest = request.partition(b" ")
     if not rest or not _METHOD.fullmatch(method):
         return INVALID

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compressing what was rotated: many files at a time, niced, each proven before its original goes."""
+"""Compresses rotated files: many at a time, at low priority, each verified before its original is removed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .._core.sparse import allocated
 from .log_plan import Compressed, LogPlan
 from .new_directory import NewDirectory
 
-_LARGE = 4 << 20  # bytes from which a file is worth all cores
-_BATCH = 500  # small files for which one sync serves
-_FEW = 4  # for so many an fsync each is cheaper than a sync of the whole file system
+_LARGE = 4 << 20  # minimum size in bytes for which all cores are used
+_BATCH = 500  # small files per sync
+_FEW = 4  # up to this number, an fsync of each is cheaper than a sync of the whole file system
 
 
 class Job(NamedTuple):
@@ -37,13 +37,13 @@ Outcome = Union[Prepared, Exception]
 
 
 def compress_all(jobs: Sequence[Job], compression: Compression, progress: Progress) -> None:
-    """Compress (or, with `none`, move), and note each result or error in its log."""
+    """Compress (or, with `none`, move) files, and record each result or error in its log."""
     for target in {id(job.log.target): job.log.target for job in jobs}.values():
         if isinstance(target, NewDirectory):
             target.make()
     small = [job for job in jobs if job.bytes < _LARGE]
     large = [job for job in jobs if job.bytes >= _LARGE]
-    # xz takes much memory, and one core
+    # xz takes much memory and one core
     workers = 1 if compression.name == "xz" else len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers, initializer=be_nice) as pool:
         for start in range(0, len(small), _BATCH):
@@ -67,7 +67,7 @@ def _compress_small(
     for job, outcome in zip(jobs, pool.map(lambda job: _prepared(job, compression, progress), jobs)):
         if isinstance(outcome, Prepared):
             done.append((job, outcome))
-        elif not isinstance(outcome, Cancelled):  # told by the check that follows
+        elif not isinstance(outcome, Cancelled):  # reported by the check that follows
             job.log.catch(outcome)
     try:
         progress.check()
@@ -87,7 +87,7 @@ def _put_in_place(done: Sequence[tuple[Job, Prepared]]) -> None:
     published = [(job, one) for job, one in done if _step(job, publish, one)]
     try:
         _sync({one.target.fd: one.target for _job, one in published}, everything=False)
-    except Day2Error as exc:  # the originals stay; the next run goes on
+    except Day2Error as exc:  # the originals remain; the next run continues
         for job, _one_done in published:
             job.log.fail(exc)
         return
@@ -99,7 +99,7 @@ def _put_in_place(done: Sequence[tuple[Job, Prepared]]) -> None:
 def _sync(directories: dict[int, SecureDirectory], everything: bool) -> None:
     devices: set[int] = set()
     for directory in directories.values():
-        with directory.errors("Can't make durable", ""):
+        with directory.errors("Can't sync", ""):
             if not everything:
                 directory.sync()
             elif directory.device not in devices:
@@ -147,7 +147,7 @@ def _note(job: Job, outcome: Outcome) -> None:
         return
     path = outcome.source.of(outcome.name)
     if path == job.log.rotated_to:
-        path = job.log.rotated_to  # one string for ten thousand logs' two
+        path = job.log.rotated_to  # one string for two of each of ten thousand logs
     taken = allocated(outcome.info)
     job.log.freed += taken - (taken if outcome.stored_bytes == outcome.bytes else outcome.stored_bytes)
     job.log.compressed += (Compressed(path, outcome.target.of(outcome.final), outcome.bytes, outcome.stored_bytes),)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is taken from a line of a log, and under which names."""
+"""The fields that are read from a line of a log, and their names."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-# Of the line that a log driver or collector has put around the application's own.
+# Of the envelope that a log driver or collector adds to the line of an application.
 WRAPPER_TIME = "@wrapper.time"
 
 Column = Optional[Sequence[Optional[bytes]]]
 
-# What loggers call them, the most telling first. Of several that a line has, the first that is not null counts; of
-# statuses the first that is one of HTTP, as "status" is "ok" for many.
+# Names that loggers use, the most specific first. If a line has several, the first that is not null counts; of
+# statuses, the first that is an HTTP status, as "status" is "ok" in many logs.
 COMMON: dict[str, tuple[str, ...]] = {
     "time": (
         *("timestamp", "@timestamp", "time", "ts", "datetime", "asctime", "__REALTIME_TIMESTAMP"),
@@ -39,10 +39,11 @@ UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
 class Columns(NamedTuple):
-    """Values of many lines, one list a field. None stands for a field that none of them has, and for a missing value.
+    """The values of many lines, one list per field. None stands for a field that none of them has, and for a missing
+    value.
 
-    A value is the text of a string, or of a number or boolean as it is written. `iso`: all times are ISO 8601 of one
-    shape, with the same offset, so that they sort as text. `unit`: seconds in one unit of `duration`.
+    A value is the text of a string, or of a number or boolean as written. `iso`: all times are ISO 8601 of one shape,
+    with the same offset, so that they sort as text. `unit`: seconds in one unit of `duration`.
     """
 
     lines: int
@@ -57,10 +58,10 @@ class Columns(NamedTuple):
 
 
 class Fields:
-    """Which names are looked for, by role.
+    """The names that are looked up for each role.
 
     :param chosen: a name for a role, instead of the common ones. "a.b" is the member b of a, or a member called a.b.
-    :param unit: of durations; without it, that which the field's name ends in, else seconds.
+    :param unit: of durations; the default is the unit in which the name of the field ends, otherwise seconds.
     """
 
     def __init__(self, chosen: Mapping[str, Optional[str]], unit: Optional[str] = None) -> None:
@@ -73,7 +74,7 @@ class Fields:
         self._unit = unit
 
     def takes(self, role: str, kind: str, text: str) -> bool:
-        """Whether a value is taken for the role, or the next of its names is looked for.
+        """Whether a value is used for the role; otherwise, the next of its names is looked up.
 
         :param kind: "string", "number", "true" or "false".
         """
@@ -89,7 +90,7 @@ class Fields:
         return UNITS.get(ending, 1.0)
 
     def pick(self, line: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
-        """By role the name and the value that a parsed line has."""
+        """The name and value of each role in a parsed line."""
         found = {}
         for role, names in self.names.items():
             for name in names:
@@ -104,11 +105,11 @@ def _written(value: Any) -> tuple[str, str]:
     """Kind and text of a value."""
     if isinstance(value, bool):
         return ("true" if value else "false"), ""
-    return "string", str(value)  # numbers are kept as they are written
+    return "string", str(value)  # numbers are used as written
 
 
 def lookup(line: Mapping[str, Any], name: str) -> Any:
-    """The value under a name, or under a path of names joined by dots; None when there is none."""
+    """The value under a name, or under a path of names joined by dots; None if there is none."""
     if name in line:
         return line[name]
     value: Any = line

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding logs: globs to directories that are open, and in them to logs with their rotated files.
+"""Finds logs: from globs to open directories, and in these to logs with their rotated files.
 
-A glob takes for rotated only what has its log beside it. An application may write app.1, app.2 … itself, as a ring or
-one a process: where there is no "app", such files are left alone, with a note.
+A file that a glob matches counts as rotated only if its log exists beside it. An application may write app.1, app.2 …
+itself, in a ring or one for each process: if there is no "app", such files are skipped with a note.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from .names import Naming, Parsed, is_compressed
 from .new_directory import NewDirectory
 
 _PREPARED = re.compile(rf"(?s){re.escape(PREPARED)}(.+)\.[0-9a-f]{{8}}")
-# What a killed run left: a copy of lines that may be cut out, a log that is not in place yet, or what is of no use.
+# Leftovers of a killed run: a copy of lines that may have been cut out, a log that is not in place yet, or anything
+# else.
 CUT, NEW, REST = "cut", "new", "rest"
-_CUT_AT = 196  # bytes of a log's name that are in every prepared name
+_CUT_AT = 196  # bytes of the name of a log that are part of every prepared name
 _MAGIC = re.compile(r"[*?[]")
 
 
@@ -44,12 +45,12 @@ class Rotated(NamedTuple):
 
     @property
     def when(self) -> float:
-        """When its last line was written, as far as a date in its name allows."""
+        """When its last line was written, within the limits of a date in its name."""
         return self.parsed.within(self.info.st_mtime)
 
     @property
     def rotated_at(self) -> float:
-        """When its inode last changed, as far as its name allows: it was renamed or written by then."""
+        """When its inode last changed, within the limits of its name: it had been renamed or written by then."""
         return self.parsed.within(self.info.st_ctime)
 
     @property
@@ -62,12 +63,13 @@ class Rotated(NamedTuple):
 
     @property
     def written_since(self) -> bool:
-        """Was it written to after it got its name? (A rename changes the inode, and comes after the last line.)"""
+        """Whether it was written to after it got its name. (A rename changes the inode, and comes after the last
+        line.)"""
         return not self.compressed and self.info.st_mtime_ns >= self.info.st_ctime_ns
 
 
 class Found(NamedTuple):
-    """A log, which may be missing while rotated files of it are there; or what is wrong with what was matched."""
+    """A log, which may be missing while rotated files of it exist; or an error of the matched file."""
 
     place: SecureDirectory
     name: str
@@ -80,7 +82,7 @@ class Found(NamedTuple):
 
 
 class Place:
-    """A directory, read once."""
+    """A directory that is read once."""
 
     def __init__(self, directory: SecureDirectory, naming: Naming) -> None:
         self.directory = directory
@@ -116,22 +118,22 @@ class Place:
             self._unfinished.add(base)
 
     def leftovers(self, base: str) -> list[tuple[str, str]]:
-        """What a killed run prepared for a log: CUT, NEW or REST, and the name."""
+        """Files that a killed run has prepared for a log: CUT, NEW or REST, and the name."""
         found = self._leftovers.get(base, [])
         shortened = os.fsdecode(os.fsencode(base)[:_CUT_AT])
         if shortened == base:
             return found
-        # prepared names of long ones are cut off
+        # prepared names of long ones are truncated
         others = [one for name, some in self._leftovers.items() if name.startswith(shortened) for one in some]
         return found + [(REST, name) for kind, name in others if kind == REST and (kind, name) not in found]
 
     def has(self, name: str) -> bool:
-        """Is there an entry of that name?"""
+        """Whether an entry of that name exists."""
         at = bisect.bisect_left(self.names, name)
         return at < len(self.names) and self.names[at] == name
 
     def matching(self, pattern: str) -> tuple[list[str], list[str]]:
-        """The logs that a pattern for names matches, and what could as well be rotated files of a missing log."""
+        """The logs whose names match a pattern, and files that could also be rotated files of a missing log."""
         if not _MAGIC.search(pattern):
             there = self.has(pattern) or pattern in self.rotated or pattern in self._unfinished
             return [pattern] if there else [], []
@@ -156,14 +158,14 @@ class Place:
         return sorted(logs), unclear
 
     def _log_of(self, name: str) -> str:
-        """The log that this may be a rotated file of; ""."""
+        """The log that this may be a rotated file of; "" if there is none."""
         if name in self.parsed:
             return self.parsed[name].base
         usual = self.naming.usual_base(name)
         return usual if usual and self.has(usual) else ""
 
     def history(self, base: str) -> list[Rotated]:
-        """The rotated files of a log, regular ones. (A link of such a name is not ours.)"""
+        """The rotated files of a log, regular files only. (A link with such a name is not ours.)"""
         found = []
         for name, parsed in self.rotated.get(base, ()):
             try:
@@ -185,7 +187,7 @@ class Places:
         self._by_path: dict[str, Place] = {}
 
     def open(self, path: str) -> Place:
-        """:raises Day2Error: it can't be opened, read or locked."""
+        """Open a directory. Raises Day2Error when it can't be opened, read or locked."""
         if path in self._by_path:
             return self._by_path[path]
         directory = SecureDirectory(path)
@@ -206,7 +208,9 @@ class Places:
         return place
 
     def open_or_plan(self, path: str, like: SecureDirectory) -> Place:
-        """The same, for a directory that may be missing: it is made, as `like` is, when something is put there."""
+        """The same for a directory that may be missing: it is created with the attributes of `like` when it is first
+        used.
+        """
         path = os.path.normpath(path)
         if path in self._by_path or os.path.lexists(path):
             return self.open(path)
@@ -220,14 +224,14 @@ class Places:
 
 
 class Problem(NamedTuple):
-    """Something that is wrong with a path, and not with a log."""
+    """An error that concerns a path, but no log."""
 
     path: str
     error: Day2Error
 
 
 class Search:
-    """The logs that patterns match, in their order; what is wrong with patterns; and notes."""
+    """The logs that patterns match, in their order; errors in patterns; and notes."""
 
     def __init__(self, places: Places, exclude: Sequence[str] = ()) -> None:
         self._places = places
@@ -246,12 +250,12 @@ class Search:
         """Find what they match."""
         for pattern in patterns:
             if not self._look(pattern) and not missing_ok:
-                error = TargetError(f"{pattern} matches no log.", "Set missing_ok when that is no error.")
+                error = TargetError(f"No log matches {pattern}.", "Set missing_ok=true if this is not an error.")
                 self.problems.append(Problem(pattern, error))
         self._mark_same()
 
     def _look(self, pattern: str) -> int:
-        """How much it matches."""
+        """Read the matches of one pattern. Returns their number."""
         count = 0
         folder, name_pattern = os.path.split(pattern)
         seen = set()
@@ -260,12 +264,14 @@ class Search:
                 place = self._places.open(path)
             except Day2Error as exc:
                 if _MAGIC.search(folder) and os.path.islink(path):
-                    self._note(f"{path} is a symbolic link in a directory that other users can write: skipped.")
+                    self._note(
+                        f"{path} is a symbolic link in a directory that other users can write to and was skipped."
+                    )
                     continue
                 self.problems.append(Problem(pattern, exc))
                 count += 1
                 continue
-            if id(place) in seen:  # by a link beside the directory itself
+            if id(place) in seen:  # through a link beside the directory itself
                 continue
             seen.add(id(place))
             names, unclear = place.matching(name_pattern)
@@ -282,19 +288,19 @@ class Search:
         found = _look(place, name)
         if by_glob and found.info is not None:
             if stat.S_ISLNK(found.info.st_mode):
-                self._note(f"{found.path} is a symbolic link: skipped.")
+                self._note(f"{found.path} is a symbolic link and was skipped.")
                 return False
             if stat.S_ISDIR(found.info.st_mode):
                 return False
-        # by its inode, to tell two names of one file as well
+        # by inode, as a file can have two names
         key: object = file_id(found.info) if found.info else (place.directory.fd, name)
         if key in self._matched_by:
             first, path_of_first = self._matched_by[key]
             error = TargetError(
-                f"{found.path} is matched by two entries of paths ({first}, {pattern}): not touched."
+                f"{found.path} is matched by two entries of paths ({first}, {pattern}) and was not changed."
                 if path_of_first == found.path
-                else f"{found.path} and {path_of_first} are the same file: not touched.",
-                "Let one entry match it.",
+                else f"{found.path} and {path_of_first} are the same file, which was not changed.",
+                "Change the patterns so that only one of them matches it.",
             )
             found = found._replace(error=error)
         else:
@@ -303,13 +309,16 @@ class Search:
         return True
 
     def _mark_same(self) -> None:
-        """The first of two names for one file is in error, too."""
+        """The first of two names for one file is an error, too."""
         wrong = {
             file_id(one.info) for one in self._logs.values() if one.error and one.info and "same file" in str(one.error)
         }
         for key, one in self._logs.items():
             if one.info and not one.error and file_id(one.info) in wrong:
-                error = TargetError(f"{one.path} has another name that is matched, too: not touched.", "Let one match.")
+                error = TargetError(
+                    f"{one.path} is also matched under another name, and was not changed.",
+                    "Change the patterns so that only one of them matches it.",
+                )
                 self._logs[key] = one._replace(error=error)
 
     def _excluded(self, place: Place, name: str) -> bool:
@@ -320,9 +329,9 @@ class Search:
             return
         some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         self._note(
-            f"{place.directory.path}: {some} could be logs, or rotated files of a missing log: skipped. Name the log "
-            "exactly, use a glob that matches only these files, or exclude them. For files that the application "
-            "numbers or dates itself, use day2.ops.retention."
+            f"{place.directory.path}: skipped {some}, which could be logs, or rotated files of a missing log. "
+            "Give the exact path of the log, use a glob that matches only these files, or exclude them. For "
+            "files that the application numbers or dates itself, use day2.ops.retention."
         )
 
     def _note(self, text: str) -> None:
@@ -332,27 +341,27 @@ class Search:
 
 
 def purpose_of(name: str) -> str:
-    """What a prepared name was made for."""
+    """The purpose of a prepared name."""
     match = _PREPARED.fullmatch(name)
     return match[1] if match else name[len(PREPARED) :]
 
 
 def _folders(folder: str) -> list[str]:
     if _MAGIC.search(folder):
-        # of two ways to one directory, the one without a link counts
+        # of two paths to one directory, the one without a link is used
         found = [path for path in glob.glob(folder, recursive=True) if not _is_other_than_directory(path)]
         return sorted(found, key=lambda path: (os.path.realpath(path) != path, path))
     try:
         os.stat(folder or os.sep)
     except FileNotFoundError:
         return []
-    except OSError:  # what else is wrong with it is told when it is opened
+    except OSError:  # other errors are reported when it is opened
         pass
     return [folder or os.sep]
 
 
 def _is_other_than_directory(path: str) -> bool:
-    """Can nothing be below it? A glob matches files beside directories; what can't be looked at is left to `open`."""
+    """Whether this is not a directory. A glob matches files beside directories; errors are left to `open`."""
     try:
         return not stat.S_ISDIR(os.stat(path).st_mode)
     except OSError:
@@ -366,16 +375,18 @@ def _look(place: Place, name: str) -> Found:
     except FileNotFoundError:
         return Found(directory, name, None)
     except OSError as exc:
-        return Found(directory, name, None, TargetError(f"Can't look at {directory.of(name)}: {exc.strerror}."))
+        return Found(directory, name, None, TargetError(f"Can't stat {directory.of(name)}: {exc.strerror}."))
     try:
         directory.check_regular(name, info)
         if is_compressed(name):
-            raise TargetError(f"{directory.of(name)} is a compressed file, not a log.", "Name the log itself.")
+            raise TargetError(
+                f"{directory.of(name)} is a compressed file, not a log.", "Give the path of the log itself."
+            )
         if directory.all_write and info.st_uid not in (0, os.geteuid(), directory.owner):
             raise TargetError(
-                f"{directory.of(name)} belongs to {user_name(info.st_uid) or info.st_uid}, and everybody can write "
-                "its directory: not touched.",
-                "Work as that user (run_as), or take the write permission away.",
+                f"{directory.of(name)} belongs to {user_name(info.st_uid) or info.st_uid}, and everybody can "
+                "write to its directory. It was not changed.",
+                "Set run_as to that user, or remove the write permission.",
             )
     except Day2Error as exc:
         return Found(directory, name, info, exc)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who writes to logs and rotated files, also where not all processes can be seen."""
+"""Which processes write to logs and rotated files, also where not all processes are visible."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ Files = Mapping[FileId, tuple[SecureDirectory, str]]
 
 
 def find_writers(files: Files) -> dict[FileId, list[Writer]]:
-    """The writers of some files. What is not in the answer is proven to have none.
+    """The writers of some files. A file that is not in the answer has none.
 
-    Who can't see all processes asks the kernel about each file; what it does not tell counts as written to.
+    If not all processes are visible, the kernel is asked about each file. A file whose state is unknown counts as
+    written to.
     """
     found = writers(files)
     if sees_all():
@@ -35,7 +36,7 @@ def find_writers(files: Files) -> dict[FileId, list[Writer]]:
 
 
 def wait_for_nobody(files: Files, timeout: float, progress: Progress) -> dict[FileId, list[Writer]]:
-    """Wait until nobody writes to some files. Returns who still does, after so many seconds."""
+    """Wait until no process writes to some files. Returns those that still do after this number of seconds."""
     end = time.monotonic() + timeout
     delay = 0.02
     while True:

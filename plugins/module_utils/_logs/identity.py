@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Working as the user who owns a log directory, so that nothing is possible there that this user may not do."""
+"""Works as the user who owns a log directory, so that nothing is possible there that this user could not do."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .._core.errors import InvalidRequest, TargetError
 
 
 class Identity:
-    """A user to work as; without a name, ourselves.
+    """A user to work as; without a name, the current user.
 
-    :raises InvalidRequest: no such user, or we are not root.
+    Raises InvalidRequest when the user does not exist, or we are not root.
     """
 
     def __init__(self, name: Optional[str]) -> None:
@@ -27,15 +27,17 @@ class Identity:
         try:
             self._user = pwd.getpwnam(name)
         except KeyError as exc:
-            raise InvalidRequest(f"run_as: there is no user {name}.") from exc
+            raise InvalidRequest(f"run_as: the user {name} does not exist.") from exc
         if self._user.pw_uid == os.geteuid():
             self._user = None
         elif os.geteuid() != 0:
-            raise InvalidRequest(f"run_as: only root can work as {name}.", "Run with become: true.")
+            raise InvalidRequest(f"run_as: only root can work as {name}.", "Run as root (become: true).")
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
-        """All threads of this process are that user in the block, for the file system and for what they start."""
+        """In the block, all threads of this process have that user for the file system and for programs that they
+        start.
+        """
         if self._user is None:
             yield
             return
@@ -46,7 +48,7 @@ class Identity:
                 os.setegid(self._user.pw_gid)
                 os.seteuid(self._user.pw_uid)
             except OSError as exc:  # root of a container may lack the capability
-                raise TargetError(f"Can't work as {self._user.pw_name}: {exc.strerror}.", "Leave run_as out.") from exc
+                raise TargetError(f"Can't work as {self._user.pw_name}: {exc.strerror}.", "Omit run_as.") from exc
             yield
         finally:
             os.seteuid(0)

@@ -1,15 +1,15 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking the older part out of a log while processes write to it, without losing or repeating a line.
+"""Removes the older part of a log while processes write to it, without losing or repeating a line.
 
-Its first blocks are copied and made durable, and then cut out of the live file by FALLOC_FL_COLLAPSE_RANGE, which
-moves what follows to the front; writers that append go on at the new end. The cut is at a block's border, which is
-seldom a line's: the copy takes the rest of that line as well, and in the live file it becomes a blank line, which the
-next copy leaves out.
+Its first blocks are copied and made durable, and then removed from the live file with FALLOC_FL_COLLAPSE_RANGE, which
+moves the rest to the front; writers that append continue at the new end. The cut is at the border of a block, which is
+rarely the end of a line: the copy includes the rest of that line, and in the live file it becomes a blank line, which
+the next copy omits.
 
-A kill between the cut and the last rename leaves the only copy of the lines under a prepared name, which tells what
-is needed to go on: `recover`.
+A kill between the cut and the last rename leaves the only copy of the lines under a prepared name that contains all
+that is needed to continue: `recover`.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ _FIEMAP_EXTENT = "=QQQQQLLLL"
 _FILLED = "user.day2.filled"
 
 _CUT = re.compile(r"(?s){}(.+)\.cut{}".format(re.escape(PREPARED), "-([0-9a-f]{1,16})" * 5))
-_LONGEST_NAME = 255 - len(PREPARED + ".cut") - 5 * 17  # bytes that leave enough for the numbers of a cut
-# More than a cut ever leaves of a line: a marker that says more is not ours.
+_LONGEST_NAME = 255 - len(PREPARED + ".cut") - 5 * 17  # bytes that leave space for the numbers of a cut
+# More than the rest of a line in any cut: a marker with a larger number is not ours.
 _MOST_REST = 16 << 20
 
 
 class Cut(NamedTuple):
-    """What to take out.
+    """The range to remove.
 
-    :param skip: bytes at the front that an earlier cut left blank; they are not copied.
-    :param length: bytes that are cut out: a multiple of the block size, less than the file's size; 0 for all of it,
-        by truncation.
-    :param rest: bytes behind that which end the line that the cut falls into.
+    :param skip: bytes at the front that an earlier cut has left blank; they are not copied.
+    :param length: bytes to remove: a multiple of the block size that is less than the size of the file; 0 means
+        everything, by truncation.
+    :param rest: bytes after that up to the end of the line that the cut divides.
     """
 
     skip: int
@@ -63,7 +63,7 @@ class Cut(NamedTuple):
 
 
 class Interrupted(NamedTuple):
-    """What a killed run left. `lines` of it are only there when the cut was made."""
+    """A leftover of a killed run. Its `lines` exist only there if the cut was made."""
 
     name: str
     cut: Cut
@@ -72,14 +72,14 @@ class Interrupted(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What was taken out. `window_bytes`: what writers could have lost, where the file was truncated."""
+    """What was removed. `window_bytes`: bytes that writers could have lost if the file was truncated."""
 
     bytes: int
     window_bytes: int = 0
 
 
 def check_name(path: str, name: str) -> None:
-    """Raise TargetError when there would be no name for what is cut out."""
+    """Raise TargetError when the name is too long for the copy."""
     if len(os.fsencode(name)) > _LONGEST_NAME:
         raise TargetError(
             f"The name of {path} is too long for method=in_place, which takes at most {_LONGEST_NAME} bytes.",
@@ -88,7 +88,7 @@ def check_name(path: str, name: str) -> None:
 
 
 def can_collapse(fd: int) -> bool:
-    """Can this file's file system do it? Changes nothing: the length is one that no file system takes."""
+    """Whether the file system supports it. Changes nothing: the length is one that no file system accepts."""
     try:
         fallocate(fd, _COLLAPSE, 0, 1)
     except OSError as exc:
@@ -97,7 +97,7 @@ def can_collapse(fd: int) -> bool:
 
 
 def find_cut(fd: int) -> Optional[Cut]:
-    """Where to cut: behind as many whole lines as blocks allow. None when there is no line that ends behind a block."""
+    """Where to cut: after as many whole lines as blocks allow. None if no line ends after the first block."""
     size = os.fstat(fd).st_size
     block = max(os.fstatvfs(fd).f_bsize, 512)
     lines = _behind_last_newline(fd)
@@ -110,16 +110,16 @@ def find_cut(fd: int) -> Optional[Cut]:
 
 
 def whole(fd: int) -> Cut:
-    """All that there is, for a truncation."""
+    """The whole file, for a truncation."""
     return Cut(min(_filled(fd), os.fstat(fd).st_size), 0, os.fstat(fd).st_size)
 
 
 def take_out(
     place: SecureDirectory, name: str, fd: int, *, cut: Cut, target: SecureDirectory, progress: Progress
 ) -> tuple[str, Taken]:
-    """Copy, make durable, cut. Returns the prepared name of the copy in `target`, and what it has.
+    """Copy, make durable, cut. Returns the prepared name of the copy in `target`, and what it contains.
 
-    :param fd: of the log, open to read and write.
+    :param fd: of the log, open for reading and writing.
     """
     temporary = prepared_name(name + ".copy")
     with target.errors("Can't write", name):
@@ -147,7 +147,7 @@ def take_out(
                 else:
                     window = _truncate(fd, copy, cut.end, began, before.st_size)
             except OSError as exc:
-                # nothing was cut: the copy is one too many
+                # nothing was cut: remove the copy
                 target.unlink(marked)
                 raise from_os_error(
                     OSError(exc.errno, exc.strerror), TargetError, "Can't cut the rotated lines out of", place.of(name)
@@ -162,7 +162,7 @@ def take_out(
 
 
 def parse_interrupted(name: str) -> Optional[tuple[str, Interrupted]]:
-    """The log, and what its prepared name tells."""
+    """The log and the numbers in a prepared name."""
     match = _CUT.fullmatch(name)
     if match is None:
         return None
@@ -171,7 +171,7 @@ def parse_interrupted(name: str) -> Optional[tuple[str, Interrupted]]:
 
 
 def is_plausible(target: SecureDirectory, left: Interrupted) -> bool:
-    """Is this copy what its name says? Who can write the directory can put anything there, of any size."""
+    """Whether this copy matches its name. Users with write permission could have put anything there, of any size."""
     cut = left.cut
     copy = target.open_file(left.name)
     try:
@@ -184,15 +184,15 @@ def is_plausible(target: SecureDirectory, left: Interrupted) -> bool:
 
 
 def was_cut(fd: int, target: SecureDirectory, left: Interrupted) -> bool:
-    """Are the lines of this (plausible) copy no longer in the log? In doubt they are: rather twice than not at all.
+    """Whether the lines of this (plausible) copy are no longer in the log. In doubt they are kept twice.
 
-    :param fd: of the log, open to read; -1 when it is missing.
+    :param fd: of the log, open for reading; -1 if it is missing.
     """
     if fd < 0 or os.fstat(fd).st_ino != left.inode:
         return True
     cut = left.cut
     if cut.length and left.physical and _first_block(fd) != left.physical:
-        return True  # another block is the first one now
+        return True  # the first block is another one now
     copy = target.open_file(left.name)
     try:
         return not same_content(fd, copy, cut.skip, cut.end)
@@ -201,7 +201,7 @@ def was_cut(fd: int, target: SecureDirectory, left: Interrupted) -> bool:
 
 
 def recover(fd: int, target: SecureDirectory, left: Interrupted) -> None:
-    """Mend the line that an interrupted cut left behind; `fd` as in `was_cut`, but to write."""
+    """Blank the rest of the line that an interrupted cut has divided; `fd` as in `was_cut`, but writable."""
     rest = left.cut.rest if left.cut.length else 0
     if fd < 0 or not rest or os.fstat(fd).st_ino != left.inode:
         return
@@ -220,8 +220,8 @@ def _marked_name(name: str, cut: Cut, physical: int, inode: int) -> str:
 
 
 def _first_block(fd: int) -> int:
-    """Where on the disk the file begins; 0 when that can't be told."""
-    header = struct.pack(_FIEMAP_HEADER, 0, 1, 1, 0, 1, 0)  # the first byte's extent, after a sync
+    """The physical address of the first block of the file; 0 if it is unknown."""
+    header = struct.pack(_FIEMAP_HEADER, 0, 1, 1, 0, 1, 0)  # the extent of the first byte, after a sync
     buffer = bytearray(header + bytes(struct.calcsize(_FIEMAP_EXTENT)))
     try:
         fcntl.ioctl(fd, _FIEMAP, buffer)
@@ -235,7 +235,7 @@ def _first_block(fd: int) -> int:
 
 
 def _copy(fd: int, copy: int, start: int, end: int, progress: Progress) -> None:
-    """Copy a part; holes stay holes. The position of the copy is at its end afterwards."""
+    """Copy a range; holes are preserved. The position of the copy is at its end afterwards."""
     done = start
     for first, last in data_ranges(fd, start, end) if has_holes(os.fstat(fd)) else [(start, end)]:
         os.lseek(copy, first - start, os.SEEK_SET)
@@ -255,7 +255,9 @@ def _copy(fd: int, copy: int, start: int, end: int, progress: Progress) -> None:
 
 def _copy_some(fd: int, copy: int, at: int, count: int) -> int:
     if hasattr(os, "copy_file_range"):
-        with contextlib.suppress(OSError):  # said by the write below, if it is more than "can't do that here"
+        with contextlib.suppress(
+            OSError
+        ):  # reported by the write below, unless it means that this is not supported here
             return os.copy_file_range(fd, copy, count, offset_src=at)
     data = memoryview(os.pread(fd, min(BLOCK, count), at))
     total = len(data)
@@ -265,8 +267,9 @@ def _copy_some(fd: int, copy: int, at: int, count: int) -> int:
 
 
 def _truncate(fd: int, copy: int, at: int, began: float, size: int) -> int:
-    """Copy what came meanwhile, truncate, and return how many bytes writers can have added in between, by the rate
-    at which they wrote before."""
+    """Copy lines that were added meanwhile, truncate, and return an estimate of the bytes that writers added in
+    between, from the rate at which they wrote before.
+    """
     while True:
         last = time.monotonic()
         count = _copy_some(fd, copy, at, BLOCK)
@@ -274,7 +277,7 @@ def _truncate(fd: int, copy: int, at: int, began: float, size: int) -> int:
             break
         at += count
     os.fsync(copy)
-    # what came during the sync
+    # lines that were added during the sync
     while True:
         last = time.monotonic()
         count = _copy_some(fd, copy, at, BLOCK)
@@ -294,11 +297,11 @@ def _blank(length: int) -> bytes:
 
 
 def _fill(fd: int, length: int) -> None:
-    """Make the rest of the line that was cut, at the front, a blank line, and note it on the file."""
+    """Turn the rest of the divided line, at the front of the file, into a blank line, and note it in an attribute."""
     at, blank = 0, _blank(length) if length else b""
     while at < length:
         at += os.pwrite(fd, blank[at:], at)
-    # Without attributes the blank line stays in the next rotated file.
+    # Without attributes, the blank line is copied to the next rotated file.
     with contextlib.suppress(OSError):
         if length:
             os.setxattr(fd, _FILLED, str(length).encode())
@@ -307,7 +310,7 @@ def _fill(fd: int, length: int) -> None:
 
 
 def _filled(fd: int) -> int:
-    """Bytes at the front that an earlier cut left blank; 0 unless the file says the same as its attribute."""
+    """Bytes at the front that an earlier cut has left blank; 0 unless the content agrees with the attribute."""
     try:
         text = os.getxattr(fd, _FILLED)
     except OSError:

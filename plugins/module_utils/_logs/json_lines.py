@@ -1,7 +1,8 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads logs whose lines are JSON objects, by the shapes of their lines; what has no shape is parsed one by one."""
+"""Reads logs whose lines are JSON objects, by the shapes of their lines; lines without a shape are parsed one by
+one."""
 
 from __future__ import annotations
 
@@ -15,12 +16,12 @@ from .tally import Tally
 
 _MOST_SHAPES = 16
 _BATCH = 256  # lines parsed one by one before the shapes are tried again
-_SAMPLES = 32  # of a batch, that may teach a new shape
+_SAMPLES = 32  # lines of a batch from which a new shape may be made
 _TAUGHT_BY = 2  # lines
 
 
 class _Raw(str):
-    """A number as it is written."""
+    """A number as written."""
 
 
 _decode = json.JSONDecoder(parse_float=_Raw, parse_int=_Raw, parse_constant=_Raw).decode
@@ -29,7 +30,7 @@ _decode = json.JSONDecoder(parse_float=_Raw, parse_int=_Raw, parse_constant=_Raw
 class JsonLines:
     """Adds blocks of lines to a tally.
 
-    :param bad: is told each line that is not a JSON object.
+    :param bad: called with each line that is not a JSON object.
     """
 
     def __init__(self, fields: Fields, tally: Tally, bad: Callable[[bytes], None]) -> None:
@@ -40,7 +41,7 @@ class JsonLines:
         self._hits: Counter[bytes] = Counter()
 
     def block(self, data: bytes) -> int:
-        """Add lines, each with a newline before it, and one after the last. Returns how many they are."""
+        """Add lines, each preceded by a newline, with one after the last. Returns their number."""
         count, learning = 0, True
         while True:
             if learning:
@@ -54,7 +55,7 @@ class JsonLines:
                 return count
 
     def _by_shape(self, data: bytes) -> tuple[int, bytes]:
-        """How many lines the shapes fit, and the others."""
+        """The number of lines that match the shapes, and the other lines."""
         count = 0
         for source in sorted(self._shapes, key=self._hits.__getitem__, reverse=True):
             if len(data) <= 1:
@@ -66,7 +67,7 @@ class JsonLines:
         return count, data
 
     def _one_by_one(self, lines: list[bytes]) -> bool:
-        """Parse lines. Is there a new shape?"""
+        """Parse lines. Returns whether there is a new shape."""
         groups: defaultdict[float, list[dict[str, bytes]]] = defaultdict(list)  # by the unit of durations
         taught: Counter[bytes] = Counter()
         learned = False
@@ -97,13 +98,13 @@ class JsonLines:
         if len(self._shapes) >= _MOST_SHAPES:
             rarest = min(self._shapes, key=self._hits.__getitem__)
             del self._shapes[rarest]
-            self._hits.clear()  # what was once common may be no longer
+            self._hits.clear()  # a shape that was common may have become rare
         self._shapes[source] = shape
         return True
 
 
 def parse(line: bytes) -> Optional[dict[str, Any]]:
-    """A line's members, numbers as they are written; None when it is no JSON object."""
+    """The members of a line, with numbers as written; None if it is not a JSON object."""
     try:
         values = _decode(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -114,4 +115,4 @@ def parse(line: bytes) -> Optional[dict[str, Any]]:
 def _bytes(value: Any) -> bytes:
     if isinstance(value, bool):
         return b"true" if value else b"false"
-    return str(value).encode("utf-8", "backslashreplace")  # half a surrogate pair is valid JSON
+    return str(value).encode("utf-8", "backslashreplace")  # a lone surrogate is valid JSON

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shapes of JSON lines: an expression that matches exactly the lines with the same members in the same order.
+"""Shapes of JSON lines: expressions that match exactly the lines with the same members in the same order.
 
-A shape is made from one line. Whatever it matches is valid JSON, as it spells out every member; the values that are
-wanted are its groups, and are simple enough to be taken as they stand. Lines that are not so simple have no shape.
+A shape is made from one line. Whatever it matches is valid JSON, as it spells out every member. The wanted values are
+its groups, and are simple enough to be used without unescaping. Lines that are not so simple have no shape.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .times import ISO_MOMENT, iso_shape
 _PLAIN = rb'[^"\\\x00-\x1f]*'
 _STRING = b'"' + _PLAIN + b'"'
 _ESCAPES = rb'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*"'
-# Alternatives and optional parts cost the most: an expression has those that its line needed.
+# Alternatives and optional parts are expensive: an expression has only those that its line required.
 _INTEGER = rb"-?(?!0[0-9])[0-9]+"
 _DECIMAL = _INTEGER + rb"(?:\.[0-9]+)?"
 _NUMBER = _DECIMAL + rb"(?:[eE][+-]?[0-9]+)?"
@@ -39,16 +39,16 @@ _TOKEN = re.compile(
     + _LITERAL
     + b"))"
 )
-_LONGEST = 64 << 10  # bytes of a line that is worth a shape
+_LONGEST = 64 << 10  # maximum size in bytes of a line that is worth a shape
 _DEEPEST = 8
 
 
 class _NoShape(Exception):
-    """This line has none."""
+    """The line has no shape."""
 
 
 class Shape(NamedTuple):
-    """An expression for `split`, and what its groups are: roles in order."""
+    """An expression for `split`, and the roles of its groups in order."""
 
     expression: re.Pattern[bytes]
     roles: tuple[str, ...]
@@ -67,7 +67,7 @@ class Shape(NamedTuple):
 
 
 def shape_of(line: bytes, fields: Fields) -> Optional[Shape]:
-    """The shape of a valid line; None when it has none."""
+    """The shape of a valid line; None if it has none."""
     if len(line) > _LONGEST:
         return None
     try:
@@ -77,7 +77,7 @@ def shape_of(line: bytes, fields: Fields) -> Optional[Shape]:
 
 
 class _Member(NamedTuple):
-    """A value: under which path, and where in the expression it stands."""
+    """A value: its path, and its position in the expression."""
 
     path: str
     kind: str
@@ -86,7 +86,7 @@ class _Member(NamedTuple):
 
 
 class _Reader:
-    """Reads one line, and writes the expression while it does."""
+    """Reads one line and writes the expression in the same pass."""
 
     def __init__(self, line: bytes, fields: Fields) -> None:
         self._line = line
@@ -94,7 +94,9 @@ class _Reader:
         self._at = 0
         self._pieces: list[bytes] = []
         self._members: list[_Member] = []
-        self._refused: list[_Member] = []  # values that are no status; a line in which one is has another shape
+        self._refused: list[
+            _Member
+        ] = []  # values that are not a status; a line in which one of them is has another shape
 
     def shape(self) -> Shape:
         kind, _text = self._next()
@@ -114,16 +116,16 @@ class _Reader:
         for member in self._refused:
             self._pieces[member.place] = _NO_STATUS.get(member.kind, b"") + self._pieces[member.place]
         places = sorted(found, key=lambda role: found[role].place)
-        # The newline before a line is the literal that the search for the next one looks for.
+        # The newline before a line is the literal by which the next line is found.
         expression = b"\\n" + b"".join(self._pieces) + _SPACE + b"(?=\\n)"
         return Shape(re.compile(expression), tuple(places), iso, unit)
 
     def _pick(self) -> dict[str, _Member]:
-        """The members that are wanted, as Fields.pick chooses them."""
+        """The members that are used, chosen as in Fields.pick."""
         by_path: dict[str, _Member] = {}
         for member in self._members:
             if member.path in by_path:
-                raise _NoShape  # twice, or a.b as a name and as a path
+                raise _NoShape  # duplicate, or a.b as a name and as a path
             by_path[member.path] = member
         found = {}
         for role in ROLES:
@@ -213,7 +215,7 @@ class _Reader:
         self._pieces.append(rb"\[" + _SPACE + b"(?:" + one + b"(?:" + comma + one + b")*" + _SPACE + rb")?\]")
 
     def _skip(self) -> str:
-        """The next token, which leaves no trace in the expression."""
+        """The next token, which is not part of the expression."""
         length = len(self._pieces)
         kind, _text = self._next()
         del self._pieces[length:]

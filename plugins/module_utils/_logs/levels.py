@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Levels as loggers write them, brought to common names."""
+"""Levels as loggers write them, mapped to common names."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _NAMES = {
     "trace": ("trc", "trce", "verbose", "v", "t", "finer", "finest"),
 }
 _COMMON = {alias: name for name, aliases in _NAMES.items() for alias in (name, *aliases)}
-# bunyan and pino; levels of one's own lie between them
+# bunyan and pino; custom levels lie between them
 _TENS = ("trace", "debug", "info", "warning", "error", "fatal")
 _NUMBER = re.compile(r"[0-9]{1,3}")
-_SLOG = re.compile(r"([a-z]+)[+-][0-9]+")  # Go's slog: "error+2" is a level of one's own
+_SLOG = re.compile(r"([a-z]+)[+-][0-9]+")  # slog of Go: "error+2" is a custom level
 
 
 def common_name(level: str) -> str:
-    """The common name of a level in lower case; "" when it is none that is known.
+    """The common name of a level in lower case; "" if it is unknown.
 
     Numbers from 0 to 7 are those of syslog and journald, from 10 on those of bunyan and pino.
     """

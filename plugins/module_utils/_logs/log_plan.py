@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run is asked, and what it would do and has done to each log."""
+"""The options of a run, and what it would do and has done to each log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IN_PLACE = "in_place"
 
 
 class NewFile(NamedTuple):
-    """The empty log that takes the old one's place. What is None is as it was."""
+    """The empty log that replaces the old one. Attributes that are None are copied from it."""
 
     create: bool = True
     mode: Optional[int] = None
@@ -31,7 +31,7 @@ class NewFile(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What is asked, without what tells other processes."""
+    """The options of a run, without those for notifying processes."""
 
     paths: tuple[str, ...]
     rules: Rules
@@ -44,21 +44,21 @@ class Options(NamedTuple):
     compression: Compression
     delay_compress: bool
     missing_ok: bool
-    reopens: bool  # something is told to open its log again
+    reopens: bool  # a process is notified to reopen its log
     new_file: NewFile = NewFile()
     exclude: tuple[str, ...] = ()
     create_old_dir: bool = False
 
 
 class Removal(NamedTuple):
-    """A rotated file that goes, and why."""
+    """A rotated file to remove, and the reason."""
 
     file: Rotated
     reason: str
 
 
 class Compressed(NamedTuple):
-    """A rotated file and the compressed (or moved) one that took its place, as results show them."""
+    """A rotated file and the compressed (or moved) one that replaced it, as in results."""
 
     name: str
     to: str
@@ -67,7 +67,7 @@ class Compressed(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """A rotated file that was removed, as results show it."""
+    """A rotated file that was removed, as in results."""
 
     name: str
     bytes: int
@@ -79,9 +79,9 @@ NO_PAIRS: Mapping[str, int] = {}
 
 
 class LogPlan:
-    """One log: what is there, and what happens to it; apply notes here what has happened."""
+    """One log: its files, and what happens to them. apply records here what has happened."""
 
-    # A run may have ten thousand of them. (Empty tuples are one object, empty lists are not.)
+    # A run may have ten thousand of them. (Empty tuples are one object; empty lists are not.)
     __slots__ = (
         *("found", "directory", "target", "name", "path", "info", "error", "history", "leftovers", "new_file"),
         *("interrupted", "due", "reason", "new_name", "shifts", "cut", "lossy", "moves", "held", "reopen", "removals"),
@@ -97,9 +97,9 @@ class LogPlan:
         self.path = found.path
         self.info = found.info
         self.error: Optional[Day2Error] = found.error
-        self.history: tuple[Rotated, ...] = ()  # newest first, as it is before the run
+        self.history: tuple[Rotated, ...] = ()  # newest first, as before the run
         self.leftovers: tuple[tuple[SecureDirectory, str], ...] = ()
-        self.new_file = ""  # a killed run's, not in place yet
+        self.new_file = ""  # of a killed run, not in place yet
         self.interrupted: Optional[in_place.Interrupted] = None
         self.due = False
         self.reason = ""
@@ -107,12 +107,14 @@ class LogPlan:
         self.shifts: tuple[tuple[SecureDirectory, str, str], ...] = ()
         self.cut: Optional[in_place.Cut] = None
         self.lossy = False
-        self.moves = False  # the rotated file first stays in the log's directory: old_dir is on another file system
+        self.moves = (
+            False  # the rotated file is first kept in the directory of the log: old_dir is on another file system
+        )
         self.held: Mapping[FileId, list[Writer]] = NOBODY  # rotated files that processes still write to
         self.reopen = False
         self.removals: tuple[Removal, ...] = ()
-        self.remove_new = ""  # why what this run rotates is removed at once
-        self.pairs: Mapping[str, int] = NO_PAIRS  # plain files beside a compressed one: what that is
+        self.remove_new = ""  # why a file that this run rotates is removed at once
+        self.pairs: Mapping[str, int] = NO_PAIRS  # plain files beside a compressed one: how they compare
         self.written: tuple[str, ...] = ()  # rotated files that were written to since; never removed
         self.compress: tuple[tuple[SecureDirectory, str, int], ...] = ()
         # results
@@ -129,33 +131,33 @@ class LogPlan:
 
     @property
     def first_place(self) -> SecureDirectory:
-        """Where a rotated file is first."""
+        """The first directory of a rotated file."""
         return self.directory if self.moves else self.target
 
     @property
     def places(self) -> list[SecureDirectory]:
-        """The directories that it and its rotated files are in."""
+        """The directories of the log and its rotated files."""
         return [self.directory] if self.target is self.directory else [self.directory, self.target]
 
     def moved_up(self) -> dict[tuple[int, str], str]:
-        """By directory and name, the new names of the rotated files whose numbers move up."""
+        """By directory and name, the new names of the rotated files whose numbers increase."""
         return {(place.fd, old): new for place, old, new in self.shifts}
 
     def fail(self, error: Day2Error) -> None:
-        """The first error is the one that is told."""
+        """Record an error. Only the first one is reported."""
         self.error = self.error or error
 
     def leave_alone(self) -> None:
-        """Do nothing to it."""
+        """Change nothing."""
         self.untouched = True
         self.due = self.reopen = False
         self.shifts = self.removals = self.compress = ()
         self.remove_new = ""
 
     def catch(self, error: BaseException) -> bool:
-        """Take an error for this log's. False: it concerns all of them.
+        """Record an error that concerns only this log. False: it concerns all logs.
 
-        Whatever is wrong with one log (a mistake of ours included) must not keep the others from being rotated.
+        An error of one log (including a bug of ours) must not keep the others from being rotated.
         """
         if isinstance(error, Cancelled) or not isinstance(error, Exception):
             return False
@@ -183,10 +185,10 @@ class RotationPlan:
 
     @property
     def removing(self) -> bool:
-        """Will rotated files be removed, as far as that is known before it is known what they take compressed?"""
+        """Whether rotated files will be removed, as far as that is known before their compressed sizes are."""
         return any(log.removals or log.remove_new for log in self.logs if log.error is None)
 
     @property
     def telling(self) -> bool:
-        """Will processes be told to open their logs again?"""
+        """Whether processes will be notified to reopen their logs."""
         return any(log.due or log.reopen for log in self.logs if log.error is None)

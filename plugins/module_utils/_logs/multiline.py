@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Joins lines that belong together, such as the lines of a stack trace, to one."""
+"""Joins lines that belong together, such as the lines of a stack trace."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ import re
 from .._core.errors import InvalidRequest
 from .unwrap import NEWLINE
 
-_LONGEST = 1 << 20  # bytes of a record; what follows is left out
+_LONGEST = 1 << 20  # bytes of a record; the rest is dropped
 
 
 def compile_first(expression: str) -> re.Pattern[bytes]:
-    """Raises InvalidRequest."""
+    """The compiled pattern of a first line. Raises InvalidRequest when it is not valid."""
     try:
         return re.compile(expression.encode("utf-8"))
     except re.error as exc:
-        raise InvalidRequest(f"multiline is no regular expression: {exc}.", "It is one of Python's.") from exc
+        raise InvalidRequest(
+            f"multiline is not a valid regular expression: {exc}.", "Use the syntax of Python."
+        ) from exc
 
 
 class Records:
-    """Joins the lines of one log file. `joined` counts those that were added to the one before.
+    """Joins the lines of one log file. `joined` counts those that were appended to the one before.
 
-    A record takes the place of its first line, and empty lines that of the others: positions stay right.
+    A record replaces its first line, and empty lines replace the others: positions remain right.
 
-    :param first: what the first line of a record matches.
-    :param for_json: whether lines are read as JSON: what follows a complete object is left out.
+    :param first: pattern of the first line of a record.
+    :param for_json: whether lines are read as JSON: lines after a complete object are dropped.
     """
 
     def __init__(self, first: re.Pattern[bytes], for_json: bool) -> None:
@@ -38,7 +40,7 @@ class Records:
         self._size = 0
 
     def block(self, data: bytes) -> bytes:
-        """Lines, each with a newline before it, and one after the last. Returns the records that are complete."""
+        """Add lines, each preceded by a newline, with one after the last. Returns the records that are complete."""
         done: list[bytes] = []
         for line in data.split(b"\n")[1:-1]:
             if self._lines and not self._first.search(line):

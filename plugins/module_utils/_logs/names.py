@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The names of rotated files: app.log.1, app.log.2.zst; or dated: app.log-20250630-120000.zst; or app.1.log."""
+"""The names of rotated files: app.log.1, app.log.2.zst; with dates: app.log-20250630-120000.zst; or app.1.log."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .._core.errors import InvalidRequest
 
 DATE_FORMAT = "-%Y%m%d-%H%M%S"
 
-# What others (logrotate) compress with counts, too.
+# Compressions of other programs (logrotate) are recognised, too.
 _COMPRESSED = re.compile(r"\.(?:zst|zstd|gz|xz|bz2|lz4|lzma|Z)$")
 _NUMBERED = re.compile(r"(?s)(.+)\.([1-9][0-9]{0,5})")
-# Dates of logrotate's kind (dateext), which are recognised as no log's whatever date_format is.
+# Dates as logrotate writes them (dateext), which are never part of the name of a log, whatever date_format is.
 _USUAL_DATE = re.compile(r"(?s)(.+)[-._](?:19|20)[0-9]{6}(?:[-_T]?[0-9]{2}(?:[0-9]{2}){0,2})?")
 _DIRECTIVES = {
     "Y": r"(?P<Y>[0-9]{4})",
@@ -34,9 +34,9 @@ _SECONDS = {"S": 1, "M": 60, "H": 3600, "d": 86400}
 
 
 class Parsed(NamedTuple):
-    """A rotated file's name. Either `number` (1 is the newest) or `when` (seconds since 1970) is set.
+    """The name of a rotated file. Either `number` (1 is the newest) or `when` (seconds since 1970) is set.
 
-    `stem` is the name without the suffix of a compression. A date names a time, a day or a month that begins at
+    `stem` is the name without the suffix of a compression. A date stands for a time, a day or a month that begins at
     `when` and has `length` seconds.
     """
 
@@ -52,12 +52,13 @@ class Parsed(NamedTuple):
 
 
 class Naming:
-    """How rotated files are called. Both kinds are recognised, whichever is used for new ones.
+    """The names of rotated files. Numbered and dated names are recognised, whichever is used for new files.
 
-    :param dated: by the time of the rotation (UTC), instead of by numbers that move up.
+    Raises InvalidRequest when a format has neither a month, a week nor a time, or the extension is not valid.
+
+    :param dated: by the time of the rotation (UTC), instead of by numbers that increase.
     :param date_format: with %Y %m %d %H %M %S %f, %G %V (ISO week), or %s (seconds since 1970).
-    :param extension: that stays at the end: with ".log", app.log becomes app.1.log. Other logs get no such name.
-    :raises InvalidRequest: a format that names neither a month, a week nor a time; no extension.
+    :param extension: that stays at the end: with ".log", app.log becomes app.1.log. Does not apply to other logs.
     """
 
     def __init__(self, dated: bool, date_format: str = DATE_FORMAT, extension: str = "") -> None:
@@ -66,22 +67,22 @@ class Naming:
         self._dates = re.compile("(?s)(.+)" + _expression(date_format))
         self._extension = extension
         if extension and (not re.fullmatch(r"\.[^/]*[^/0-9][^/]*", extension) or is_compressed("x" + extension)):
-            raise InvalidRequest(f"extension: {extension!r} can't be used.", "Write for example .log.")
+            raise InvalidRequest(f"extension: {extension!r} is not valid.", "Write for example .log.")
 
     def new_name(self, base: str, now: float) -> str:
-        """What a log rotated now is called, without a compression's suffix."""
+        """The name of a log that is rotated now, without the suffix of a compression."""
         if not self.dated:
             return self.numbered(base, 1)
-        # %s is local time's in strftime
+        # in strftime, %s is in local time
         text = self._format.replace("%s", str(int(now)))
         return self._with(base, datetime.fromtimestamp(now, timezone.utc).strftime(text))
 
     def numbered(self, base: str, number: int) -> str:
-        """The name with a number, without a compression's suffix."""
+        """The name with a number, without the suffix of a compression."""
         return self._with(base, f".{number}")
 
     def parse(self, name: str) -> Optional[Parsed]:
-        """What a name tells, or None when it is no rotated file's."""
+        """The parts of a name, or None if it is not that of a rotated file."""
         stem = without_compression(name)
         extension = self._extension
         if extension and stem.endswith(extension) and len(stem) > len(extension):
@@ -91,7 +92,7 @@ class Naming:
         return self._parse(stem)
 
     def usual_base(self, name: str) -> str:
-        """The log that a name with a date of the usual form would belong to; "" for another name."""
+        """The log that a name with a date in the usual format would belong to; "" for other names."""
         match = _USUAL_DATE.fullmatch(without_compression(name))
         return match[1] if match else ""
 
@@ -111,7 +112,7 @@ class Naming:
             return None
         try:
             start, end = _period(match.groupdict())
-        except (ValueError, OverflowError):  # the 31st of February is no date
+        except (ValueError, OverflowError):  # 31 February is not a date
             return None
         return Parsed(match[1], stem, None, start, end - start)
 
@@ -122,7 +123,7 @@ def _numbered(stem: str) -> Optional[Parsed]:
 
 
 def is_compressed(name: str) -> bool:
-    """By its suffix."""
+    """Whether a name has the suffix of a compression."""
     return _COMPRESSED.search(name) is not None
 
 
@@ -159,11 +160,13 @@ def _expression(date_format: str) -> str:
         or not (used in ({"s"}, {"G", "V"}, {"Y", "m"}) or {"Y", "m", "d"} <= used <= set("YmdHMSf"))
     ):
         raise InvalidRequest(
-            f"date_format: {date_format!r} can't be used.",
-            "It consists of %Y and %m, of %d, %H, %M, %S and %f where a month is not enough; of %G and %V for an ISO "
-            f"week; or of %s alone; for example {DATE_FORMAT}.",
+            f"date_format: {date_format!r} is not valid.",
+            "Use %Y and %m, with %d, %H, %M, %S and %f if a month is too long; %G and %V for an ISO week; or "
+            f"only %s; for example {DATE_FORMAT}.",
         )
     text = "".join(re.escape(part) if index % 2 == 0 else _DIRECTIVES[part] for index, part in enumerate(parts))
     if not parts[0]:
-        raise InvalidRequest(f"date_format: {date_format!r} begins with a number.", "Begin with a character such as -.")
+        raise InvalidRequest(
+            f"date_format: {date_format!r} begins with a number.", "Begin it with a character such as -."
+        )
     return text

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A directory that does not exist yet: a plan sees an empty one, and it is made when something is put into it."""
+"""A directory that does not exist yet: a plan sees an empty one, and it is created when something is put into it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from .._core.secure_directory import SecureDirectory
 
 
 class NewDirectory(SecureDirectory):
-    """Until `make`, the nearest directory above it that exists stands in for it, as if it were empty.
+    """Until `make`, its nearest parent that exists stands in for it, as if it were empty.
+
+    Raises Day2Error when the parent can't be opened.
 
     :param like: the directory whose owner, group and permissions it gets.
     :param lock_timeout: how long `make` waits for another run; None: no lock is needed.
-    :raises Day2Error: the directory above can't be opened.
     """
 
     def __init__(self, path: str, like: SecureDirectory, lock_timeout: Optional[float]) -> None:
@@ -43,17 +44,19 @@ class NewDirectory(SecureDirectory):
         return super().stat(name)
 
     def make(self) -> None:
-        """Make it, and what is missing above it. From then on it is a directory like any other. Raises Day2Error."""
+        """Create it and its missing parents. From then on it is a directory like any other. Raises Day2Error when this
+        fails.
+        """
         if self._made:
             return
         here = os.dup(self.fd)
         try:
-            with self.errors("Can't make the directory", ""):
+            with self.errors("Can't create the directory", ""):
                 for part in os.path.relpath(self.path, self._above).split(os.sep):
                     following = self._make_one(here, part)
                     os.close(here)
                     here = following
-            os.dup2(here, self.fd, inheritable=False)  # the number is what it is known by
+            os.dup2(here, self.fd, inheritable=False)  # it is identified by its descriptor
         finally:
             os.close(here)
         self._made = True
@@ -64,11 +67,11 @@ class NewDirectory(SecureDirectory):
     def _make_one(self, above: int, name: str) -> int:
         try:
             os.mkdir(name, 0o700, dir_fd=above)
-        except FileExistsError:  # another run was faster
+        except FileExistsError:  # another run has created it meanwhile
             return os.open(name, OPEN_DIRECTORY, dir_fd=above)
         fd = os.open(name, OPEN_DIRECTORY, dir_fd=above)
         if (os.fstat(fd).st_uid, os.fstat(fd).st_gid) != (self._like.st_uid, self._like.st_gid):
-            with contextlib.suppress(PermissionError):  # who is not root keeps it
+            with contextlib.suppress(PermissionError):  # without root, the owner is kept
                 os.fchown(fd, self._like.st_uid, self._like.st_gid)
         os.fchmod(fd, stat.S_IMODE(self._like.st_mode))
         os.fsync(above)

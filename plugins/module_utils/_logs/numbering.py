@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What rotated files are called after the run, and which of them stay."""
+"""The names of rotated files after the run, and which of them are kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_NAME = 255  # bytes
 
 
 class Entry(NamedTuple):
-    """A rotated file as it will be called after the rotation. `file` is None for the one that is made by this run."""
+    """A rotated file under its name after the rotation. `file` is None for the one that this run makes."""
 
     place: SecureDirectory
     name: str
@@ -33,9 +33,9 @@ class Entry(NamedTuple):
 
 
 def find_pairs(history: Sequence[Rotated]) -> Mapping[str, int]:
-    """By name, what compressed files are that have their plain file beside them: SAME, PART or OTHER.
+    """By name, how compressed files compare with their plain files beside them: SAME, PART or OTHER.
 
-    A run or a compressor that was killed leaves both; then they are one. Reads both, which is seldom needed.
+    A run or a compressor that was killed leaves both; then they are the same. Reads both, which is rarely necessary.
     """
     plain = {one.parsed.stem: one for one in history if not one.compressed}
     pairs = {}
@@ -53,7 +53,7 @@ def find_pairs(history: Sequence[Rotated]) -> Mapping[str, int]:
 
 
 def groups(log: LogPlan) -> list[list[Rotated]]:
-    """The rotated files, newest first; those that are copies of one another together."""
+    """The rotated files, newest first; copies of one another are in one group."""
     copies = [one for one in log.history if one.compressed and log.pairs.get(one.name) in (SAME, PART)]
     if not copies:
         return [[one] for one in log.history]
@@ -65,17 +65,17 @@ def groups(log: LogPlan) -> list[list[Rotated]]:
 
 
 def decide_names(log: LogPlan, options: Options, now: float) -> None:
-    """Under what name the log is rotated, and which numbers move up.
+    """The name of the rotated log, and the numbers that increase.
 
-    :raises TargetError: the name is taken, or too long.
+    Raises TargetError when the name is taken or too long.
     """
     log.new_name = options.naming.new_name(log.name, now)
     final = log.new_name + options.compression.suffix
     length = len(os.fsencode(final))
     if length > _LONGEST_NAME:
         raise TargetError(
-            f"The name of {log.path} is too long to be rotated: {final} would have {length} bytes, and "
-            f"{_LONGEST_NAME} is the most.",
+            f"The name of {log.path} is too long to be rotated: {final} would have {length} bytes, and the "
+            f"maximum is {_LONGEST_NAME}.",
             "Choose a shorter name for the log.",
         )
     if not options.naming.dated:
@@ -85,15 +85,17 @@ def decide_names(log: LogPlan, options: Options, now: float) -> None:
         for name in (log.new_name, final):
             if place.exists(name) and (place.fd, name) not in leaving:
                 raise TargetError(
-                    f"{place.of(name)} exists already: not overwritten, and {log.path} not rotated.",
-                    "Move it away, or choose a date_format that tells the seconds."
+                    f"{place.of(name)} already exists and was not overwritten. {log.path} was not rotated.",
+                    "Move it elsewhere, or set a date_format that includes seconds."
                     if options.naming.dated
-                    else "Move it away.",
+                    else "Move it elsewhere.",
                 )
 
 
 def _shifts(log: LogPlan, naming: Naming) -> tuple[tuple[SecureDirectory, str, str], ...]:
-    """Every number up to the first free one moves up, the highest first; two files of one number get one each."""
+    """All numbers up to the first free one increase, the highest first. Two files with the same number get different
+    ones.
+    """
     numbered: dict[int, list[list[Rotated]]] = {}
     for group in groups(log):
         number = group[0].parsed.number
@@ -112,7 +114,7 @@ def _shifts(log: LogPlan, naming: Naming) -> tuple[tuple[SecureDirectory, str, s
 
 
 def after_rotation(log: LogPlan, now: float) -> list[list[Entry]]:
-    """The rotated files as they will be, newest first; those that are copies of one another together."""
+    """The rotated files after the run, newest first; copies of one another are in one group."""
     moved = log.moved_up()
     entries = []
     if log.due:
@@ -129,9 +131,9 @@ def after_rotation(log: LogPlan, now: float) -> list[list[Entry]]:
 
 
 def ranks(entries: Sequence[Sequence[Entry]]) -> list[int]:
-    """How new each group is (0 is the newest), by its order or its age, whichever makes it newer.
+    """The age rank of each group (0 is the newest), by its order or its time, whichever makes it newer.
 
-    Where an application numbers its files in a ring, a high number is not an old file.
+    If an application numbers its files in a ring, a file with a high number may be new.
     """
     by_age = sorted(range(len(entries)), key=lambda index: -max(one.when for one in entries[index]))
     age = {index: rank for rank, index in enumerate(by_age)}
@@ -139,7 +141,7 @@ def ranks(entries: Sequence[Sequence[Entry]]) -> list[int]:
 
 
 def why(keep: Keep, rank: int) -> str:
-    """The rule that lets a file go."""
+    """The rule by which a file is removed."""
     if keep.last is not None and rank >= keep.last:
         return f"keep.last is {keep.last}"
     return "it is older than keep.within"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads logs whose lines an expression takes apart."""
+"""Reads logs with a regular expression."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .unwrap import NEWLINE
 
 
 def compile_pattern(pattern: str) -> re.Pattern[bytes]:
-    """An expression with groups that are named for roles. Raises InvalidRequest."""
+    """The compiled expression, whose groups are named for roles. Raises InvalidRequest when it is not valid."""
     try:
         expression = re.compile(pattern.encode("utf-8"))
     except re.error as exc:
-        raise InvalidRequest(f"The pattern is no regular expression: {exc}.", "It is one of Python's.") from exc
+        raise InvalidRequest(f"pattern is not a valid regular expression: {exc}.", "Use the syntax of Python.") from exc
     unknown = sorted(set(expression.groupindex) - set(ROLES))
     if unknown or not expression.groupindex:
         raise InvalidRequest(
-            "The pattern has no named groups." if not unknown else f"The pattern has a group named {unknown[0]}.",
-            f"Groups are named {', '.join(ROLES)}, for example (?P<duration>[0-9.]+).",
+            "pattern has no named groups." if not unknown else f"pattern has an unknown group {unknown[0]}.",
+            f"Name groups {', '.join(ROLES)}, for example (?P<duration>[0-9.]+).",
         )
     return expression
 
 
 class PatternLines:
-    """Adds blocks of lines to a tally. The pattern is searched for anywhere in a line.
+    """Adds blocks of lines to a tally. The pattern may match anywhere in a line.
 
-    :param bad: is told each line in which it is not found.
+    :param bad: called with each line that it does not match.
     """
 
     def __init__(self, pattern: re.Pattern[bytes], fields: Fields, tally: Tally, bad: Callable[[bytes], None]) -> None:
@@ -43,7 +43,7 @@ class PatternLines:
         self._bad = bad
 
     def block(self, data: bytes) -> int:
-        """Add lines, each with a newline before it, and one after the last. Returns how many they are."""
+        """Add lines, each preceded by a newline, with one after the last. Returns their number."""
         found = []
         lines = data.split(b"\n")[1:-1]
         for line in lines:

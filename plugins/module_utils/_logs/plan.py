@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run would do to each log. Reads only."""
+"""What a run would do to each log. Only reads."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from .rights import Rights
 from .rules import check_clock, due
 
 _SPARED = (
-    "was written to after {} was last rotated, so it is kept. If it is a log of its own, exclude it or use a glob that "
-    "matches only such logs."
+    "was written to after {} was last rotated and is therefore kept. If it is another log, exclude it or use a "
+    "glob that matches only such logs."
 )
 
 Held = Mapping[FileId, list[Writer]]
 
 
 def make_plan(options: Options, places: Places, identity: Identity, now: float) -> RotationPlan:
-    """Find the logs and what is due. Raises Day2Error only for what concerns all of them."""
+    """Find the logs and those that are due. Raises Day2Error only when an error concerns all of them."""
     with identity.taken():
         search = Search(places, options.exclude)
         search.look(options.paths, options.missing_ok)
@@ -56,7 +56,7 @@ def make_plan(options: Options, places: Places, identity: Identity, now: float) 
 
 
 class _failing:
-    """An error of the block is the log's."""
+    """Errors in the block are recorded in the log."""
 
     def __init__(self, log: LogPlan) -> None:
         self._log = log
@@ -84,7 +84,7 @@ def _open(options: Options, places: Places, found: Found) -> LogPlan:
 
 
 def _check_names(logs: Sequence[LogPlan]) -> None:
-    """Two logs of one name can't share an old_dir: each would take the other's rotated files for its own."""
+    """Two logs of the same name can't share an old_dir: each would use the rotated files of the other."""
     by_name: dict[tuple[int, str], LogPlan] = {}
     for log in logs:
         other = by_name.setdefault((log.target.fd, log.name), log)
@@ -92,8 +92,9 @@ def _check_names(logs: Sequence[LogPlan]) -> None:
             for one, path in ((log, other.path), (other, log.path)):
                 one.fail(
                     TargetError(
-                        f"{one.path} and {path} would have the same rotated names in {log.target.path}: not touched.",
-                        "Give each an old_dir of its own, for example by a relative path.",
+                        f"{one.path} and {path} would have the same rotated names in {log.target.path}, and were "
+                        "not rotated.",
+                        "Give each its own old_dir, for example with a relative path.",
                     )
                 )
 
@@ -124,14 +125,14 @@ def _places_of(log: LogPlan, places: Places) -> list[Place]:
 
 
 def _check_ours(log: LogPlan, found: Sequence[Rotated]) -> None:
-    """Rotated files in an old_dir carry the name of their log: another task's log may be called like this one."""
+    """Rotated files in an old_dir carry the name of their log: a log of another task may have the same name."""
     for one in found:
         owner = marks.log_of(one.place, one.name)
         if owner and owner != marks.real_path(log.directory, log.name):
             raise TargetError(
-                f"{one.path} is a rotated file of {owner}, not of {log.path}: not touched.",
-                "Give each log an old_dir of its own. If the log was moved, remove the mark "
-                f"(setfattr -x {marks.LOG} FILE) from its rotated files.",
+                f"{one.path} is a rotated file of {owner}, not of {log.path}, and was not changed.",
+                f"Give each log its own old_dir. If the log was moved, remove the mark (setfattr -x {marks.LOG} "
+                "FILE) from its rotated files.",
             )
 
 
@@ -178,7 +179,7 @@ def _decide(log: LogPlan, options: Options, held: Held, now: float, rights: Righ
 
 
 class _not_due:
-    """After an error of the block the log is not rotated."""
+    """After an error in the block, the log is not rotated."""
 
     def __init__(self, log: LogPlan) -> None:
         self._log = log
@@ -192,12 +193,12 @@ class _not_due:
 
 
 def _decide_interrupted(log: LogPlan) -> None:
-    """Was a run killed between the cut and the end?"""
+    """Whether a run was killed between the cut and the end."""
     if log.interrupted is None:
         return
     if not in_place.is_plausible(log.target, log.interrupted):
         log.notes += (
-            f"{log.target.of(log.interrupted.name)} does not look like a leftover of an interrupted run: not touched.",
+            f"{log.target.of(log.interrupted.name)} is not a leftover of an interrupted run, and was not changed.",
         )
         log.interrupted = None
         return
@@ -230,7 +231,7 @@ def _decide_due(log: LogPlan, options: Options, live: Sequence[Writer], now: flo
 
 
 def _last_rotation(log: LogPlan) -> Optional[float]:
-    """When the log was last rotated; None: never, as far as can be seen."""
+    """When the log was last rotated; None: never, as far as is known."""
     # a file that was written to since has lost the time of its rotation
     history = [one for one in log.history if not one.written_since] or log.history
     if all(one.parsed.number is not None for one in log.history):
@@ -243,13 +244,13 @@ def _decide_in_place(log: LogPlan, options: Options, live: Sequence[Writer]) -> 
     if blind and not blind[0].pid:
         raise TargetError(
             f"{log.path} is written by {blind[0]}, so it is unknown whether it appends.",
-            "Run where all processes can be seen (as root of the host, with CAP_SYS_PTRACE), or use method=rename.",
+            "Run where all processes are visible (as root of the host, with CAP_SYS_PTRACE), or use method=rename.",
         )
     if blind:
         raise TargetError(
             f"{log.path} is written by {', '.join(map(str, blind))} without O_APPEND: cutting the file would "
             "leave a hole at its old position.",
-            "Let it append, or use method=rename.",
+            "Make it append, or use method=rename.",
         )
     in_place.check_name(log.path, log.name)
     log.directory.check_changeable(log.name, "cut")
@@ -258,14 +259,14 @@ def _decide_in_place(log: LogPlan, options: Options, live: Sequence[Writer]) -> 
         if in_place.can_collapse(fd):
             log.cut = in_place.find_cut(fd)
             if log.cut is None:
-                log.due, log.reason = False, "it has no line that ends behind its first block"
+                log.due, log.reason = False, "no line ends after its first block"
                 return
         elif options.allow_loss:
             log.cut, log.lossy = in_place.whole(fd), True
         else:
             raise TargetError(
-                f"The file system of {log.path} can't cut out the front of a file, so lines could be lost.",
-                "Use method=rename, or set allow_loss to copy and truncate the file all the same.",
+                f"The file system of {log.path} can't remove the front of a file, so lines could be lost.",
+                "Use method=rename, or set allow_loss=true to copy and truncate the file anyway.",
             )
         log.rotated_bytes = log.cut.end - log.cut.skip
     finally:
@@ -273,7 +274,7 @@ def _decide_in_place(log: LogPlan, options: Options, live: Sequence[Writer]) -> 
 
 
 def _decide_rest(log: LogPlan, options: Options, held: Held, now: float) -> None:
-    """What is removed, and what is compressed."""
+    """Which files are removed, and which are compressed."""
     entries = after_rotation(log, now)
     rotated = max((one.rotated_at for one in log.history if not one.written_since), default=0.0)
     for index, rank in enumerate(ranks(entries)):
@@ -316,10 +317,10 @@ def _decide_compression(log: LogPlan, options: Options, entry: Entry, newest: bo
     final = entry.name + suffix
     if log.pairs.get(final) == OTHER and (log.target.fd, final) not in log.moved_up():
         plain = entry.place.of(entry.name)
-        log.notes += (f"{plain} and {log.target.of(final)} have different contents: both are kept as they are.",)
+        log.notes += (f"{plain} and {log.target.of(final)} have different contents, and both are kept.",)
         return
     info = entry.file.info if entry.file is not None else log.info
     if suffix and info is not None and is_hollow(info) and (entry.file is not None or options.method == RENAME):
-        log.notes += (f"{entry.place.of(entry.name)} consists almost entirely of holes: not compressed.",)
+        log.notes += (f"{entry.place.of(entry.name)} consists almost entirely of holes and is not compressed.",)
         return
     log.compress += ((entry.place, entry.name, entry.bytes),)

@@ -19,9 +19,9 @@ from .total import predict_limit
 
 
 def predict(plan: RotationPlan, identity: Identity, how: Tell) -> None:
-    """Note in the logs what `apply` would.
+    """Record in the logs what `apply` would do.
 
-    :raises TargetError: a program that would be run is missing.
+    Raises TargetError when a program that would be run is missing.
     """
     check_programs(how.commands(plan.telling, plan.removing))
     _predict_tell(plan, how)
@@ -39,7 +39,7 @@ def predict(plan: RotationPlan, identity: Identity, how: Tell) -> None:
 
 def _predict_tell(plan: RotationPlan, how: Tell) -> None:
     telling = [log for log in plan.logs if log.error is None and (log.due or log.reopen)]
-    if not telling or how.has_commands:  # which may start what is to be told
+    if not telling or how.has_commands:  # which may start the process to notify
         return
     try:
         check_tell(how)
@@ -87,7 +87,7 @@ def _predict_compression(log: LogPlan, plan: RotationPlan, place: SecureDirector
 
 
 def _existing(log: LogPlan, name: str) -> Optional[int]:
-    """Bytes of the copy that a killed run has put in place already."""
+    """The size of the copy that a killed run has put in place already."""
     if log.pairs.get(name) != SAME:
         return None
     for place in log.places:

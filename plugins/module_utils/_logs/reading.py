@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds a log's files, rotated and compressed ones too, and reads them in blocks of whole lines."""
+"""Finds the files of a log, including rotated and compressed ones, and reads them in blocks of whole lines."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .._core.progress import Progress
 from .._core.sparse import is_hollow
 
 _OTHERS = 64  # descriptors of the interpreter, and for decompression
-_BLOCK = 1 << 19  # what is made of a block should stay in the cache
-_LONGEST_LINE = 4 << 20  # bytes; what is longer is skipped, as one line that can't be read
+_BLOCK = 1 << 19  # the data made from a block should stay in the cache
+_LONGEST_LINE = 4 << 20  # bytes; a longer line is skipped and counts as unparsable
 
 
 class LogFile(NamedTuple):
-    """A file that is open: it stays the same when it is rotated meanwhile. `size` is as it is stored.
+    """An open file: it remains the same if it is rotated meanwhile. `size` is as stored.
 
     `mtime` is when it was last written, in seconds since the epoch.
     """
@@ -37,9 +37,9 @@ class LogFile(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Whole lines, each with a newline before it, and one after the last.
+    """Whole lines, each preceded by a newline, with one after the last.
 
-    Not `whole`: the beginning of one line that is too long to be read.
+    Not `whole`: the beginning of a line that is too long to be read.
     """
 
     data: bytes
@@ -47,12 +47,12 @@ class Block(NamedTuple):
 
 
 def find(paths: Sequence[str]) -> list[str]:
-    """The files that paths and patterns name, each once. Raises SourceError for one that names none."""
+    """The files that paths and patterns match, without duplicates. Raises SourceError when one of them matches none."""
     found: dict[str, None] = {}
     for path in paths:
         files = [path]
         if any(char in path for char in "*?[") and not os.path.lexists(path):
-            # Links such as "current" point to what the pattern finds anyway; a FIFO is no log.
+            # The target of a link such as "current" is matched by the pattern anyway; a FIFO is not a log.
             files = [name for name in sorted(glob.glob(path)) if not os.path.islink(name) and os.path.isfile(name)]
         if not files:
             _refuse_nothing(path)
@@ -63,12 +63,12 @@ def find(paths: Sequence[str]) -> list[str]:
 def _refuse_nothing(path: str) -> None:
     hidden = unsearched(path)
     if hidden:
-        raise SourceError(f"No log file fits {path}, and {hidden[0]} can't be searched: Permission denied.")
-    raise SourceError(f"No log file fits {path}.", "Name files, or a pattern such as /var/log/app.log*.")
+        raise SourceError(f"No log file matches {path}, and {hidden[0]} can't be searched: Permission denied.")
+    raise SourceError(f"No log file matches {path}.", "Set it to a file, or to a pattern such as /var/log/app.log*.")
 
 
 def unsearched(pattern: str) -> list[str]:
-    """The directories on the way of a pattern that this user cannot list or enter: a glob silently skips them."""
+    """The directories in a pattern that this user cannot list or enter: a glob silently skips them."""
     parts = pattern.split("/")
     found: list[str] = []
     for end in range(2, len(parts)):
@@ -82,9 +82,9 @@ def unsearched(pattern: str) -> list[str]:
 
 
 class Opened(NamedTuple):
-    """The files, and the paths of those last written before the window: nothing in them can be younger.
+    """The files, and the paths of those last written before the window, which contain nothing newer.
 
-    `problems` have the `path` and `problem` of what can't be opened.
+    `problems` have the `path` and `problem` of files that can't be opened.
     """
 
     files: list[LogFile]
@@ -94,7 +94,7 @@ class Opened(NamedTuple):
 
 @contextlib.contextmanager
 def opened(paths: Sequence[str], since: Optional[float]) -> Iterator[Opened]:
-    """All files, open before the first is read, so that a rotation in between neither hides nor doubles lines."""
+    """All files, open before the first is read, so that a rotation meanwhile neither hides nor duplicates lines."""
     _allow_open_files(len(paths))
     with contextlib.ExitStack() as stack:
         found = Opened([], [], [])
@@ -113,7 +113,10 @@ def opened(paths: Sequence[str], since: Optional[float]) -> Iterator[Opened]:
             if since is not None and info.st_mtime < since:
                 found.old.append(path)
             elif is_hollow(info):
-                problem = f"{path} consists almost entirely of holes: not read, as that would take hours. Leave it out."
+                problem = (
+                    f"{path} was not read, as it consists almost entirely of holes and this would take "
+                    "hours. Exclude it."
+                )
                 found.problems.append({"path": path, "problem": problem})
             else:
                 found.files.append(LogFile(path, fd, info.st_size, info.st_mtime))
@@ -121,7 +124,7 @@ def opened(paths: Sequence[str], since: Optional[float]) -> Iterator[Opened]:
 
 
 def _allow_open_files(number: int) -> None:
-    """Raise the soft limit where it is too low for so many more, as far as the hard one allows."""
+    """Raise the soft limit if it is too low for this many more descriptors, up to the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = number + _OTHERS
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -131,12 +134,12 @@ def _allow_open_files(number: int) -> None:
 
 
 class _Source:
-    """The bytes of a file, told to progress as they are read."""
+    """The bytes of a file. Reading them updates the progress."""
 
     def __init__(self, file: LogFile, progress: Progress) -> None:
         self._file = file
         self._progress = progress
-        self._left = file.size  # what is written while we read belongs to the next report
+        self._left = file.size  # lines that are written while we read belong to the next report
 
     def read(self, size: int) -> bytes:
         data = os.read(self._file.fd, min(size, self._left))
@@ -146,13 +149,13 @@ class _Source:
 
 
 def blocks(file: LogFile, progress: Progress) -> Iterator[Block]:
-    """A file's lines. Raises SourceError when it can't be decompressed."""
+    """The lines of a file. Raises SourceError when it can't be decompressed."""
     compression, _name = by_suffix(os.path.basename(file.path))
     try:
         with compression.reader(_Source(file, progress)) as stream:
             yield from _lines(stream)
     except CorruptStream as exc:
-        raise SourceError(f"{file.path} can't be read: {exc.message}.", "Leave it out, or repair it.") from exc
+        raise SourceError(f"{file.path} can't be read: {exc.message}.", "Exclude it, or repair it.") from exc
     except OSError as exc:
         raise SourceError(f"{file.path} can't be read: {exc.strerror or exc}.") from exc
 
@@ -166,7 +169,7 @@ def _lines(stream: Readable) -> Iterator[Block]:
         data = rest + data
         end = data.rfind(b"\n")
         if end > 0:
-            # What was skipped ends with the first line.
+            # A skipped line ends with the first line of the rest.
             start = data.index(b"\n", 1) if skipping else 0
             skipping = False
             yield Block(data[start : end + 1])

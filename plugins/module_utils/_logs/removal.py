@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removing rotated files, each after the commands that may still want it."""
+"""Removes rotated files, each after the commands that run before a removal."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .reopen import Command, run_commands
 class Remover:
     """Removes one file after the other.
 
-    :param identity: as whom; the commands run as the task's user.
-    :param before: commands for each file; one that fails keeps it.
+    :param identity: the user for the removal; the commands run as the user of the task.
+    :param before: commands for each file; if one fails, the file is kept.
     """
 
     def __init__(self, identity: Identity, before: Sequence[Command]) -> None:
@@ -28,7 +28,7 @@ class Remover:
         self._before = before
 
     def remove(self, log: LogPlan, place: SecureDirectory, name: str, info: os.stat_result, reason: str) -> None:
-        """Remove a rotated file, unless it is another one by now; note that, or the error, in its log."""
+        """Remove a rotated file, unless it has been replaced, and record that, or the error, in its log."""
         try:
             run_commands(self._before, {"path": log.path, "rotated": place.of(name)})
             with self._identity.taken(), place.errors("Can't remove", name):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Telling applications that their logs were rotated, and waiting until they no longer write to the old ones."""
+"""Notifies applications that their logs were rotated."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from typing import NamedTuple, Optional
 from .._core.errors import InvalidRequest, MissingDependency, TargetError
 from .._core.process import environment
 
-_OUTPUT = 500  # characters of a command's output that a message has
+_OUTPUT = 500  # characters of the output of a command in a message
 
 Command = tuple[str, ...]
 
 
 class Tell(NamedTuple):
-    """What is run and told. The commands of `each` may have {path} and {rotated} in their words."""
+    """The commands and notifications. The commands of `each` may contain {path} and {rotated}."""
 
     before: tuple[Command, ...] = ()
     before_each: tuple[Command, ...] = ()
@@ -37,34 +37,35 @@ class Tell(NamedTuple):
 
     @property
     def has_commands(self) -> bool:
-        """Is anything run before the signal is sent or the service reloaded?"""
+        """Whether a command is run before the signal is sent or the service is reloaded."""
         return bool(self.before or self.before_each or self.after_each or self.after)
 
     def commands(self, rotates: bool, removes: bool) -> list[Command]:
-        """What is run when logs are rotated, and when rotated files are removed."""
+        """The commands that run when logs are rotated, and when rotated files are removed."""
         around = [*self.before, *self.before_each, *self.after_each, *self.after] if rotates else []
         return around + list(self.before_remove if removes else ())
 
     @property
     def reopens(self) -> bool:
-        """Is anything told to open its log again?"""
+        """Whether a process is notified to reopen its log."""
         return bool(self.signal or self.service or self.after or self.after_each)
 
 
 def signal_number(name: str) -> signal.Signals:
-    """From "HUP", "SIGHUP" or a number. Raises InvalidRequest."""
+    """The number of "HUP", "SIGHUP" or a number. Raises InvalidRequest when there is no such signal."""
     text = name.strip().upper()
     try:
         return signal.Signals(int(text)) if text.isdigit() else signal.Signals["SIG" + text.replace("SIG", "", 1)]
     except (KeyError, ValueError) as exc:
-        raise InvalidRequest(f"There is no signal {name}.", "Write for example HUP or USR1.") from exc
+        raise InvalidRequest(f"The signal {name} does not exist.", "Write for example HUP or USR1.") from exc
 
 
 def run_commands(commands: Sequence[Command], words: Optional[Mapping[str, str]] = None) -> None:
-    """Run commands, the next only when the one before has succeeded.
+    """Run commands, each only if the previous one has succeeded.
 
-    :param words: what {path} and {rotated} stand for.
-    :raises TargetError: with the log, the exit status and the end of what it said.
+    Raises TargetError, with the log, the exit status and the end of the output, when one has failed.
+
+    :param words: the values of {path} and {rotated}.
     """
     for command in commands:
         argv = [_filled(word, words or {}) for word in command]
@@ -88,18 +89,22 @@ def run_commands(commands: Sequence[Command], words: Optional[Mapping[str, str]]
 
 
 def check_programs(commands: Sequence[Command]) -> None:
-    """Raise TargetError when a command's program does not exist, or may not be run."""
+    """Raise TargetError when the program of a command does not exist, or can't be run."""
     for command in commands:
         program, path = command[0], environment()["PATH"]
-        if "{" in program or shutil.which(program, path=path):  # {path} and {rotated} are not known yet
+        if "{" in program or shutil.which(program, path=path):  # {path} and {rotated} are unknown at this point
             continue
         there = os.path.exists(program) or shutil.which(program, os.F_OK, path)
         why = errno.EACCES if there else errno.ENOENT
-        raise TargetError(f"Can't run {program}: {os.strerror(why)}.", "Nothing is rotated or removed without it.")
+        raise TargetError(
+            f"Can't run {program}: {os.strerror(why)}.",
+            "Nothing was rotated or removed. Install the program, or correct its path.",
+        )
 
 
 def tell(how: Tell) -> None:
-    """Run the commands that follow, signal the process, reload the service. Raises Day2Error."""
+    """Run the commands that follow a rotation, signal the process, reload the service. Raises Day2Error when one
+    fails."""
     run_commands(how.after)
     if how.signal is not None:
         _signal(*how.signal)
@@ -108,12 +113,12 @@ def tell(how: Tell) -> None:
 
 
 def _filled(word: str, words: Mapping[str, str]) -> str:
-    """In one go: a log may be called {rotated}.log."""
+    """All at once: a log may be called {rotated}.log."""
     return re.sub(r"\{{({})\}}".format("|".join(words)), lambda match: words[match[1]], word) if words else word
 
 
 def check_tell(how: Tell) -> None:
-    """Raise Day2Error for what `tell` can be seen to fail at; sends nothing."""
+    """Raise Day2Error when `tell` would predictably fail. Sends nothing."""
     if how.signal is not None:
         _signal(how.signal[0], 0)
     if how.service is not None:
@@ -126,39 +131,43 @@ def _signal(pid_file: str, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError as exc:
         raise TargetError(
-            f"{pid_file} names process {pid}, which does not run.", "Start the application, or name another file."
+            f"{pid_file} names process {pid}, which is not running.", "Start the application, or set another PID file."
         ) from exc
     except PermissionError as exc:
-        raise TargetError(f"We may not send a signal to process {pid} ({pid_file}).", "Run as root.") from exc
+        raise TargetError(
+            f"No permission to send a signal to process {pid} ({pid_file}).", "Run as root (become: true)."
+        ) from exc
 
 
 def _read_pid(pid_file: str) -> int:
-    """The process. A file that an unprivileged user can write names only that user's processes."""
+    """The process. A file that an unprivileged user can write can only name processes of that user."""
     try:
         fd = os.open(pid_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as exc:
         raise TargetError(
-            f"Can't read the PID file {pid_file}: {exc.strerror}.", "Start the application, or name another file."
+            f"Can't read the PID file {pid_file}: {exc.strerror}.", "Start the application, or set another PID file."
         ) from exc
     try:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
-            raise TargetError(f"The PID file {pid_file} is not a regular file.", "Name the file with the number.")
+            raise TargetError(
+                f"The PID file {pid_file} is not a regular file.", "Set the file that contains the process ID."
+            )
         text = os.read(fd, 64).decode("ascii", "replace").strip()
     finally:
         os.close(fd)
     if not text.isdigit() or not 2 <= int(text) < 1 << 31:
-        raise TargetError(f"The PID file {pid_file} has no process number in it: {text!r}.")
+        raise TargetError(f"The PID file {pid_file} does not contain a process ID: {text!r}.")
     trusted = info.st_uid in (0, os.geteuid()) and not info.st_mode & 0o022
     if not trusted:
         try:
             owner = os.stat(f"/proc/{text}").st_uid
         except OSError as exc:
-            raise TargetError(f"{pid_file} names process {text}, which does not run.") from exc
+            raise TargetError(f"{pid_file} names process {text}, which is not running.") from exc
         if info.st_mode & 0o022 or owner != info.st_uid:
             raise TargetError(
-                f"The PID file {pid_file} can be written by others than root, and process {text} is not theirs: "
-                "no signal sent."
+                f"Users other than root can write the PID file {pid_file}, and process {text} is not theirs. No "
+                "signal was sent."
             )
     return int(text)
 
@@ -176,5 +185,5 @@ def _reloader(service: str) -> Command:
     if shutil.which("rc-service", path=path):
         return "rc-service", service, "reload"
     raise MissingDependency(
-        "The program systemctl or service", f"to reload {service}", "Use signal with the PID file, or after."
+        "The program systemctl or service", f"to reload {service}", "Set signal with a PID file, or after, instead."
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the system would refuse: found before anything is done, and in check mode."""
+"""Finds operations that the system would refuse before anything is done, and in check mode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .log_plan import IN_PLACE, LogPlan, Options
 
 
 class Rights:
-    """Looks at each directory once."""
+    """Checks each directory once."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -50,7 +50,9 @@ class Rights:
             if not self._suffix or (log.target.fd, final) in leaving or final in log.pairs:
                 continue
             if log.target.exists(final):
-                raise TargetError(f"{log.target.of(final)} exists already: not overwritten.", "Move it away.")
+                raise TargetError(
+                    f"{log.target.of(final)} already exists and was not overwritten.", "Move it elsewhere."
+                )
 
     def _check_writable(self, places: Sequence[SecureDirectory]) -> None:
         for place in places:
@@ -60,7 +62,7 @@ class Rights:
 
 
 def _check_owner(log: LogPlan, options: Options) -> None:
-    """May we give the new log its owner and group?"""
+    """Check the permission to give the new log its owner and group."""
     new, old = options.new_file, log.info
     if old is None or os.geteuid() == 0:
         return
@@ -71,11 +73,11 @@ def _check_owner(log: LogPlan, options: Options) -> None:
     us = user_name(os.geteuid()) or str(os.geteuid())
     if owner != os.geteuid():
         raise TargetError(
-            f"{us} is not permitted to make {user_name(owner) or owner} the owner of the new {log.path}.",
-            f"Set owner to {us}, or work as another user (run_as).",
+            f"{us} has no permission to make {user_name(owner) or owner} the owner of the new {log.path}.",
+            f"Set owner to {us}, or set run_as to another user.",
         )
     if group not in (made_with, os.getegid(), *os.getgroups()):
         raise TargetError(
             f"{us} is not a member of {group_name(group) or group}, the group of the new {log.path}.",
-            f"Set group to one of {us}'s groups, or make {us} a member.",
+            f"Set group to one of the groups of {us}, or add {us} to the group.",
         )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rotating one log, in the order that a kill may interrupt anywhere."""
+"""Rotates one log, in an order that may be interrupted by a kill at any point."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ACL = "system.posix_acl_access"
 
 
 def rotate(log: LogPlan, method: str, new_file: NewFile, progress: Progress) -> None:
-    """Do what was planned for one log, and note it there. Raises Day2Error."""
+    """Carry out the plan for one log, and record the results there. Raises Day2Error."""
     if isinstance(log.target, NewDirectory):
         log.target.make()
     if log.interrupted is not None:
@@ -35,12 +35,12 @@ def rotate(log: LogPlan, method: str, new_file: NewFile, progress: Progress) -> 
 
 
 def clean_up(log: LogPlan) -> None:
-    """Remove what a killed run left; put in place the new file that it did not."""
+    """Remove leftovers of a killed run, and put in place the new file that it had prepared."""
     for place, name in log.leftovers:
         with place.errors("Can't remove", name):
             place.unlink(name)
     if log.new_file:
-        with log.directory.errors("Can't put in place", log.name):
+        with log.directory.errors("Can't move into place", log.name):
             _place_new(log.directory, log.new_file, log.name)
         log.mended = True
 
@@ -51,7 +51,7 @@ def _complete(log: LogPlan) -> None:
         return
     fd = -1 if log.info is None else log.directory.open_file(log.name, os.O_RDWR)
     try:
-        with log.directory.errors("Can't mend", log.name):
+        with log.directory.errors("Can't repair", log.name):
             in_place.recover(fd, log.target, left)
     finally:
         if fd >= 0:
@@ -68,7 +68,7 @@ def _rotate_in_place(log: LogPlan, progress: Progress) -> None:
     try:
         _check_same(log, os.fstat(fd))
         if os.fstat(fd).st_size < log.cut.end:
-            raise TargetError(f"{log.path} became shorter meanwhile: not rotated.", "Run again.")
+            raise TargetError(f"{log.path} became shorter in the meantime and was not rotated.", "Run again.")
         marked, taken = in_place.take_out(
             log.directory, log.name, fd, cut=log.cut, target=log.target, progress=progress
         )
@@ -83,7 +83,7 @@ def _rotate_in_place(log: LogPlan, progress: Progress) -> None:
 
 def _publish(log: LogPlan, marked: str) -> None:
     _shift(log)
-    with log.target.errors("Can't put in place", log.new_name):
+    with log.target.errors("Can't move into place", log.new_name):
         log.target.rename(marked, log.new_name)
     _note_rotated(log, log.target)
 
@@ -97,7 +97,7 @@ def _note_rotated(log: LogPlan, place: SecureDirectory) -> None:
 def _rename(log: LogPlan, new_file: NewFile) -> None:
     if log.info is None:
         return
-    with log.directory.errors("Can't look at", log.name):
+    with log.directory.errors("Can't stat", log.name):
         _check_same(log, log.directory.stat(log.name))
     temporary = _make_new(log, log.info, new_file) if new_file.create else ""
     try:
@@ -111,15 +111,15 @@ def _rename(log: LogPlan, new_file: NewFile) -> None:
         raise
     _note_rotated(log, log.first_place)
     if temporary:
-        with log.directory.errors("Can't put in place", log.name):
+        with log.directory.errors("Can't move into place", log.name):
             _place_new(log.directory, temporary, log.name)
 
 
 def _check_same(log: LogPlan, info: os.stat_result) -> None:
-    """What was planned for is what is there."""
+    """Check that the log is still the one in the plan."""
     log.directory.check_regular(log.name, info)
     if log.info is None or not os.path.samestat(info, log.info):
-        raise TargetError(f"{log.path} was replaced meanwhile: not rotated.", "Run again.")
+        raise TargetError(f"{log.path} was replaced in the meantime and was not rotated.", "Run again.")
 
 
 def _shift(log: LogPlan) -> None:
@@ -134,10 +134,10 @@ def _shift(log: LogPlan) -> None:
 def _make_new(log: LogPlan, old: os.stat_result, new_file: NewFile) -> str:
     """The new log, complete, under a prepared name."""
     name = prepared_name(log.name + ".new")
-    with log.directory.errors("Can't make a new", log.name):
+    with log.directory.errors("Can't create a new", log.name):
         fd = log.directory.create(name)
     try:
-        with log.directory.errors("Can't give its owner and mode to the new", log.name):
+        with log.directory.errors("Can't set owner and mode of the new", log.name):
             made = os.fstat(fd)
             owner = old.st_uid if new_file.owner is None else new_file.owner
             group = old.st_gid if new_file.group is None else new_file.group
@@ -155,7 +155,7 @@ def _make_new(log: LogPlan, old: os.stat_result, new_file: NewFile) -> str:
 
 
 def _copy_attributes(log: LogPlan, fd: int, names: Sequence[str]) -> None:
-    # By descriptor of the old file: a name could be a link by now.
+    # Through the descriptor of the old file: its name could be a link by now.
     try:
         old = log.directory.open_file(log.name)
     except PermissionError:
@@ -174,5 +174,5 @@ def _copy_attributes(log: LogPlan, fd: int, names: Sequence[str]) -> None:
 def _place_new(directory: SecureDirectory, temporary: str, name: str) -> None:
     try:
         directory.rename(temporary, name)
-    except FileExistsError:  # the application was faster: its file is as good
+    except FileExistsError:  # the application has created it already, which is as good
         directory.unlink(temporary)

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a log is due, and which of its rotated files stay. Everything follows from the files: there is no state."""
+"""When a log is due, and which of its rotated files are kept. Everything is derived from the files: there is no
+state."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from typing import Any, Callable, NamedTuple, Optional
 from .._core.errors import TargetError
 from .._core.units import format_duration, format_size
 
-# A file may be this much younger than the clock says before the clock is taken to be wrong.
+# Files may be this much in the future before the clock is assumed to be wrong.
 _TOLERANCE = 60.0
 
 FREQUENCIES: dict[str, Callable[[datetime], tuple[int, ...]]] = {
@@ -25,8 +26,10 @@ FREQUENCIES: dict[str, Callable[[datetime], tuple[int, ...]]] = {
 
 
 class Rules(NamedTuple):
-    """When to rotate: when any of the first three wants it, but nothing smaller than `min_size`, and nothing that was
-    rotated less than `min_age` seconds ago. `force` overrules them all, except that an empty log needs `if_empty`."""
+    """When to rotate: if any of the first three applies, but nothing smaller than `min_size`, and nothing that was
+    rotated less than `min_age` seconds ago. `force` overrides all of them, except that an empty log requires
+    `if_empty`.
+    """
 
     size: Optional[int] = None
     rotate_after: Optional[float] = None
@@ -38,18 +41,19 @@ class Rules(NamedTuple):
 
 
 class Due(NamedTuple):
-    """Whether, and why (not)."""
+    """Whether the log is due, and the reason."""
 
     due: bool
     reason: str
 
 
 def due(rules: Rules, size: int, rotated: Optional[float], now: float) -> Due:
-    """Is it time?
+    """Whether the log is due.
 
-    :param rotated: when the log was last rotated (seconds since 1970); None when it never was, which makes it due
-        by every rule about time.
-    :raises TargetError: the last rotation is in the future, so that nothing about time can be told.
+    Raises TargetError when the last rotation is in the future, so that its age is unknown.
+
+    :param rotated: when the log was last rotated (seconds since 1970); None if never, which makes it due by every rule
+        about time.
     """
     if size == 0 and not rules.if_empty:
         return Due(False, "it is empty")
@@ -79,38 +83,38 @@ def due(rules: Rules, size: int, rotated: Optional[float], now: float) -> Due:
 
 
 def check_clock(rotated: float, now: float) -> None:
-    """Raise TargetError for a rotation in the future."""
+    """Raise TargetError when the last rotation is in the future."""
     if rotated > now + _TOLERANCE:
         raise TargetError(
-            f"Its last rotation is {format_duration(rotated - now)} in the future: the clock was set back, or "
-            "was wrong then.",
-            "Set the clock, or move the rotated file of that time away.",
+            f"Its last rotation is {format_duration(rotated - now)} in the future: the clock has been set back, "
+            "or was wrong then.",
+            "Correct the clock, or move the rotated file of that time elsewhere.",
         )
 
 
 class Keep(NamedTuple):
-    """Which rotated files stay: those that any of these wants; all, when neither is set."""
+    """Which rotated files are kept: those that match any of these; all of them if neither is set."""
 
     last: Optional[int] = None
     within: Optional[float] = None
 
     @property
     def limits(self) -> bool:
-        """Does anything ever go?"""
+        """Whether any file is ever removed."""
         return self.last is not None or self.within is not None
 
     def removes(self, index: int, age: float) -> bool:
-        """May the rotated file at this index (0 is the newest) and of this age in seconds go?"""
+        """Whether the rotated file at this index (0 is the newest) and of this age in seconds is removed."""
         if not self.limits:
             return False
         return not ((self.last is not None and index < self.last) or (self.within is not None and age < self.within))
 
 
 def over_total(sizes: Sequence[tuple[float, int, Any]], others: int, limit: int) -> list[Any]:
-    """What has to go, oldest first, until all fit.
+    """The files to remove, oldest first, until the total is within the limit.
 
-    :param sizes: (when, bytes, whatever is returned) of every rotated file.
-    :param others: bytes of what can't go.
+    :param sizes: (when, bytes, the value to return) of every rotated file.
+    :param others: bytes of files that can't be removed.
     """
     total = others + sum(size for _when, size, _what in sizes)
     gone = []

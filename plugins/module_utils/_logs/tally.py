@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Adds lines of logs up, in bounded memory, many at a time."""
+"""Sums up lines of logs in bounded memory, many at a time."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .fields import Columns
 from .levels import common_name
 from .times import Clock
 
-MOST_NAMES = 500  # operations, and codes, that are told apart; a histogram is 17 KB
+MOST_NAMES = 500  # operations, and codes, that are counted separately; a histogram is 17 KB
 OTHER = "(other)"
-_PENDING = 1 << 14  # durations that are kept until they are counted
+_PENDING = 1 << 14  # durations that are collected before they are counted
 _LONGEST_NAME = 200
 _SUCCESS = (b"", b"false", b"none", b"null", b"-", b"ok", b"success")
 
 
 class Rules(NamedTuple):
-    """What counts. `since` and `until` are in seconds since the epoch: since <= time < until.
+    """Which lines count. `since` and `until` are in seconds since the epoch: since <= time < until.
 
-    `error_levels` are in lower case; each stands for the other ways in which loggers write it, too.
+    `error_levels` are in lower case; each includes other spellings of the same level.
     """
 
     since: Optional[float]
@@ -37,7 +37,7 @@ class Rules(NamedTuple):
 
 
 class Operation:
-    """What is known of one operation; durations in seconds."""
+    """The sums of one operation; durations in seconds."""
 
     def __init__(self, name: Optional[str]) -> None:
         self.name = name
@@ -47,7 +47,7 @@ class Operation:
 
 
 class Tally:
-    """The sums. `errors_by_code` has what each error is known by: its code, else its status, else its level."""
+    """The sums. `errors_by_code` counts errors by code, otherwise by status, otherwise by level."""
 
     def __init__(self, rules: Rules, clock: Clock) -> None:
         self.rules = rules
@@ -56,7 +56,7 @@ class Tally:
         self.errors = 0
         self.outside = 0
         self.without_time = 0
-        self.without_level = 0  # nor status, nor code: whether they are errors can't be told
+        self.without_level = 0  # without status and code, too: unknown whether they are errors
         self.bad_durations = 0
         self.first = math.inf
         self.last = -math.inf
@@ -80,7 +80,7 @@ class Tally:
         self._measure(columns)
 
     def _within(self, columns: Columns) -> Optional[list[bool]]:
-        """Which lines are in the window; None for all. Notes the first and last moment of those."""
+        """Which lines are in the window; None for all. Records the first and last time of those."""
         since = -math.inf if self.rules.since is None else self.rules.since
         until = math.inf if self.rules.until is None else self.rules.until
         everything = since == -math.inf and until == math.inf
@@ -89,7 +89,8 @@ class Tally:
             self.without_time += columns.lines
             return None if everything else [False] * columns.lines
         if columns.iso and self.clock.auto:
-            # The same second sorts wrongly ("00.5Z" before "00Z"), so that only whole seconds are told this way.
+            # Times within the same second sort wrongly ("00.5Z" before "00Z"), so only whole seconds are compared this
+            # way.
             first, last = (self.clock.seconds(one(times)) for one in (min, max))  # type: ignore[type-var]
             if first is not None and last is not None:
                 low, high = math.floor(first), math.floor(last)
@@ -128,7 +129,7 @@ class Tally:
                 self.errors_by_code[OTHER if full else code] += count
 
     def _judge(self, kind: tuple[Optional[bytes], ...], count: int) -> Optional[str]:
-        """What lines with this status, level and code are known by as errors; None for no errors."""
+        """The key of each line with this status, level and code among errors; None if they are not errors."""
         if kind not in self._judged:
             if len(self._judged) > 10 * MOST_NAMES:
                 self._judged.clear()
@@ -139,12 +140,12 @@ class Tally:
         return code
 
     def _tells(self, status: Optional[bytes], level: Optional[bytes], code: Optional[bytes]) -> bool:
-        """Can it be told whether the line is an error?"""
+        """Whether it is known if the line is an error."""
         name = (_text(level) or "").lower()
         return bool(code or _status(status) is not None or name in self.rules.error_levels or common_name(name))
 
     def _error(self, status: Optional[bytes], level: Optional[bytes], code: Optional[bytes]) -> Optional[str]:
-        """What an error is known by; None for no error."""
+        """The key of an error; None if it is not an error."""
         number = _status(status)
         if code is not None and not _is_success(code):
             return _text(code)
@@ -180,7 +181,7 @@ class Tally:
             there = [one is not None for one in read]
             operations = list(compress(operations, there))
             values = [one for one in read if one is not None]
-        # pending[operation].append(value), for all of them without a step of the interpreter
+        # pending[operation].append(value) for all of them, without a step of the interpreter
         deque(map(list.append, map(self._pending.__getitem__, operations), values), maxlen=0)
         self._pending_count += len(values)
         if self._pending_count >= _PENDING:
@@ -198,7 +199,7 @@ class Tally:
     def _operation(self, name: Optional[bytes]) -> Operation:
         text = _text(name)
         if text is not None and "?" in text:
-            text = text.partition("?")[0]  # a query can hold secrets, and is no operation of its own
+            text = text.partition("?")[0]  # a query can contain secrets, and does not make another operation
         if text not in self._operations:
             if len(self._operations) >= MOST_NAMES:
                 text = OTHER
@@ -206,7 +207,7 @@ class Tally:
         return self._operations[text]
 
     def operations(self) -> list[Operation]:
-        """All that were told apart; the one named None are lines without an operation."""
+        """All operations that were counted separately; the one named None has the lines without an operation."""
         self._flush()
         return list(self._operations.values())
 
@@ -231,12 +232,12 @@ def _status(value: Optional[bytes]) -> Optional[float]:
 
 
 def _is_success(code: bytes) -> bool:
-    """A code that says that there was no error, such as PostgreSQL's 00000."""
+    """Whether a code means success, such as 00000 of PostgreSQL."""
     return not code.strip(b"0") or code.lower() in _SUCCESS
 
 
 def _duration(text: Optional[bytes], unit: float) -> Optional[float]:
-    """Seconds of "12.5" (in the unit) or "12ms"; None when it is no duration."""
+    """Seconds of "12.5" (in the unit) or "12ms"; None if it is not a duration."""
     if text is None:
         return None
     try:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from .._core.errors import InvalidRequest
 
-# Tight enough that all that fit sort as text within one separator and offset.
+# Strict enough that all matches sort as text within one separator and offset.
 ISO_MOMENT = (
     r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])%s"
     r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -36,47 +36,48 @@ _FORMS = tuple(
         f"(?P<day>[0-9]{{2}})/{_MONTH}/(?P<year>[0-9]{{4}}):{_CLOCK}{_ZONE}",
         # syslog (RFC 3164): Jun  5 15:06:40
         f"{_MONTH} +(?P<day>[0-9]{{1,2}}) {_CLOCK}",
-        # nginx' error log, Go: 2025/06/15 15:06:40
+        # error log of nginx, Go: 2025/06/15 15:06:40
         f"(?P<year>[0-9]{{4}})/(?P<month>[0-9]{{2}})/(?P<day>[0-9]{{2}}) {_CLOCK}{_ZONE}",
         # 20250615T150640Z, 20250615150640
         f"(?P<year>(?:19|20)[0-9]{{2}})(?P<month>[0-9]{{2}})(?P<day>[0-9]{{2}})[Tt ]?{_DIGITS}{_ZONE}",
         # HTTP, mail: Sun, 15 Jun 2025 15:06:40 GMT
         f"(?:{_WEEKDAY}, )?(?P<day>[0-9]{{1,2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK}{_ZONE}",
-        # Apache's error log, asctime: Sun Jun 15 15:06:40.123456 2025
+        # error log of Apache, asctime: Sun Jun 15 15:06:40.123456 2025
         f"{_WEEKDAY} {_MONTH} +(?P<day>[0-9]{{1,2}}) {_CLOCK} (?P<year>[0-9]{{4}})",
     )
 )
-_REMEMBERED = 4096  # texts: access logs write whole seconds, many lines each
-_AHEAD = 86400.0  # so far may a clock be ahead of ours
-_LEAP = 8  # years between two leap years, at most
+_REMEMBERED = 4096  # texts: access logs write whole seconds, each in many lines
+_AHEAD = 86400.0  # tolerated difference of another clock
+_LEAP = 8  # maximum years between two leap years
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def iso_shape(text: bytes) -> Optional[tuple[bytes, bytes, bytes]]:
-    """Separator, sign of the fraction, and offset of an ISO 8601 time; None when it is something else."""
+    """Separator, sign of the fraction, and offset of an ISO 8601 time; None if it is something else."""
     match = _ISO.fullmatch(text)
     return (match[1], (match[2] or b"")[:1], match[3] or b"") if match else None
 
 
 def zone(name: str) -> tzinfo:
-    """A time zone by its name (Europe/Berlin) or offset (+02:00). Raises InvalidRequest."""
+    """A time zone by name (Europe/Berlin) or offset (+02:00). Raises InvalidRequest when it is unknown."""
     text = name.strip()
     try:
         return timezone(_ahead(text)) if re.fullmatch(_OFFSET, text) else ZoneInfo(text)
     except (ValueError, OSError, KeyError) as exc:
         raise InvalidRequest(
-            f"The time zone {name!r} is not known to this host.",
-            "Write for example Europe/Berlin (which needs the package tzdata), or an offset such as +02:00.",
+            f"The time zone {name!r} is unknown on this host.",
+            "Set for example Europe/Berlin (which requires the package tzdata), or an offset such as +02:00.",
         ) from exc
 
 
 class Clock:
     """Reads times of one format.
 
-    :param form: "auto" (ISO 8601 and other forms that are common in logs, else seconds, milliseconds, microseconds or
-        nanoseconds since the epoch, by their size), or a format of strptime.
+    Raises InvalidRequest when the format has no day.
+
+    :param form: "auto" (ISO 8601 and other forms that are common in logs, otherwise seconds, milliseconds, microseconds
+        or nanoseconds since the epoch, by magnitude), or a format of strptime.
     :param naive: the zone of times without an offset.
-    :raises InvalidRequest: the format has no day.
     """
 
     def __init__(self, form: str = "auto", naive: tzinfo = timezone.utc) -> None:
@@ -92,7 +93,7 @@ class Clock:
             raise InvalidRequest(f"The time format {form!r} has no day.", "Add the date, for example %Y-%m-%d.")
 
     def look_from(self, reference: float) -> None:
-        """Say when the last line may have been written: a time without a year is the latest one before that.
+        """Set when the last line may have been written: a time without a year is the latest one before that.
 
         :param reference: in seconds since the epoch.
         """
@@ -100,7 +101,7 @@ class Clock:
         self._known.clear()
 
     def seconds(self, text: Optional[bytes]) -> Optional[float]:
-        """None when it is no time."""
+        """Seconds since the epoch; None if it is not a time."""
         if text is None:
             return None
         if text in self._known:
@@ -116,7 +117,7 @@ class Clock:
                 return self._by_format(text.decode("utf-8").strip())
             match = _ISO.fullmatch(text)
             return self._iso(match) if match else self._by_form(text.decode("ascii").strip())
-        except (ValueError, OverflowError):  # no such day, for instance
+        except (ValueError, OverflowError):  # for example, a day that does not exist
             return None
 
     def _iso(self, match: re.Match[bytes]) -> float:
@@ -175,7 +176,7 @@ def _moment(parts: Mapping[str, Optional[str]], year: int) -> datetime:
 
 
 def _ahead(offset: str) -> timedelta:
-    """How far a zone is ahead of UTC. Raises ValueError."""
+    """The offset of a zone from UTC. Raises ValueError when it is not valid."""
     text = offset.replace("UTC", "").strip()
     if text in ("", "Z", "z", "GMT"):
         return timedelta()

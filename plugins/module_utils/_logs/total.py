@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""max_total_size: for the logs of each directory by itself, so that none can spend what is meant for another.
+"""max_total_size applies to the logs of each directory separately, so that none uses the space of another.
 
-Counted are bytes on the disk: a file may claim any size.
+Bytes on disk are counted, as a file may have any apparent size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Candidate = tuple[float, int, tuple[LogPlan, Rotated, int]]
 
 
 def over_limit(plan: RotationPlan) -> list[tuple[LogPlan, Rotated]]:
-    """The rotated files that have to go, as they are now."""
+    """The rotated files to remove, from their current sizes."""
     fresh: dict[int, Place] = {}
     gone = []
     for logs in _by_directory(plan):
@@ -37,7 +37,7 @@ def over_limit(plan: RotationPlan) -> list[tuple[LogPlan, Rotated]]:
 
 
 def predict_limit(plan: RotationPlan) -> None:
-    """Note in the logs what `over_limit` would find after what is predicted so far."""
+    """Record in the logs what `over_limit` would find after the predicted changes."""
     for logs in _by_directory(plan):
         candidates: list[Candidate] = []
         others = 0
@@ -59,7 +59,7 @@ def _by_directory(plan: RotationPlan) -> list[list[LogPlan]]:
 
 
 def _add(candidates: list[Candidate], log: LogPlan, file: Rotated, size: int) -> int:
-    """Note a file as one that can go; else return its size."""
+    """Add a file to those that can be removed; otherwise return its size."""
     if log.untouched or (log.due and not log.rotated_to):  # it could not be rotated
         return size
     if file_id(file.info) in log.held or without_compression(file.name) in log.written:
@@ -93,7 +93,7 @@ def _files_now(plan: RotationPlan, log: LogPlan, fresh: dict[int, Place]) -> Seq
 
 
 def _files_then(plan: RotationPlan, log: LogPlan) -> Iterator[tuple[Rotated, int]]:
-    """The rotated files, and their sizes, after what is predicted so far."""
+    """The rotated files and their sizes after the predicted changes."""
     renamed = log.moved_up()
     files = [one._replace(name=renamed.get((one.place.fd, one.name), one.name)) for one in log.history]
     parsed = plan.options.naming.parse(log.new_name) if log.due else None

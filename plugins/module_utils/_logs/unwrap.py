@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes an application's lines out of what log drivers and collectors put around them, line for line.
+"""Removes the envelopes that log drivers and collectors put around lines of an application, line by line.
 
-Known are Docker's json-file, containerd's files (CRI), events of CloudWatch Logs and its exports, journalctl -o json,
-and JSON after a time of syslog. A line of JSON gets the time that is around it, for when it has none of its own.
+Supported are json-file of Docker, files of containerd (CRI), events of CloudWatch Logs and its exports, journalctl -o
+json, and JSON after a time of syslog. A line of JSON without a time gets that of the envelope.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import Any, NamedTuple, Optional
 
 from .fields import WRAPPER_TIME
 
-NEWLINE = b"\r"  # within a line that was several: white space for JSON, too
+NEWLINE = b"\r"  # within a line that was split: white space for JSON, too
 
 _LOOKED_AT = 5  # lines of a block
-_PART = 16384  # bytes: Docker splits lines that are longer
+_PART = 16384  # bytes: Docker splits longer lines
 _ISO = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
 _SYSLOG = rb"[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}"
 _CRI = re.compile(b"(" + _ISO + rb") (stdout|stderr) ([FP])(?::\S*)? (.*)", re.DOTALL)
 _STAMPED = re.compile(rb"(?:<[0-9]+>(?:1 )?)?(" + _ISO + b"|" + _SYSLOG + rb") [^{]{0,300}(\{.*\})\s*", re.DOTALL)
-# An application's own line may have some of these names, but others, too.
+# A line of the application may have some of these names, but has others as well.
 _DOCKER = {"log", "time", "attrs"}
 _CLOUDWATCH = {"timestamp", "message", "id", "eventId", "ingestionTime", "logStreamName", "logGroupName"}
 
 
 class _Wrapped(NamedTuple):
-    """What was around: `partial` when the line goes on in the next one of that stream."""
+    """The envelope: `partial` if the line continues in the next one of that stream."""
 
     text: bytes
     time: Any
@@ -39,9 +39,9 @@ class _Wrapped(NamedTuple):
 
 
 class Unwrapper:
-    """Keeps the beginnings of lines that were split, until they end.
+    """Collects the parts of lines that were split until they are complete.
 
-    :param for_json: whether lines are read as JSON; those that hold none then stay as they are.
+    :param for_json: whether lines are read as JSON; lines without JSON then remain unchanged.
     """
 
     def __init__(self, for_json: bool) -> None:
@@ -49,7 +49,7 @@ class Unwrapper:
         self._parts: dict[Any, list[bytes]] = {}
 
     def block(self, data: bytes) -> bytes:
-        """Lines, each with a newline before it, and one after the last; as many are returned."""
+        """Unwrap lines, each preceded by a newline, with one after the last. Returns as many lines."""
         lines = data.split(b"\n")[1:-1]
         first = [line for line in lines[: 4 * _LOOKED_AT] if line.strip()][:_LOOKED_AT]
         if not self._parts and all(self._open(line) is None for line in first):
@@ -57,7 +57,7 @@ class Unwrapper:
         return b"\n" + b"\n".join([self._line(line) for line in lines]) + b"\n"
 
     def flush(self) -> bytes:
-        """What began and did not end, at the end of a file."""
+        """Parts of lines that are incomplete at the end of a file."""
         lines = [b"".join(parts).rstrip(b"\r\n").replace(b"\n", NEWLINE) for parts in self._parts.values()]
         self._parts.clear()
         return b"\n" + b"\n".join(lines) + b"\n" if lines else b""
@@ -110,7 +110,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _with_time(text: bytes, wrapped: _Wrapped) -> bytes:
-    """A JSON object with one member more. What is no valid object stays none."""
+    """A JSON object with one more member. Anything else is returned unchanged."""
     around = {WRAPPER_TIME: wrapped.time, "PRIORITY": wrapped.priority}
     members = json.dumps({name: value for name, value in around.items() if value is not None})[1:-1].encode("ascii")
     head = text.rstrip()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a report format answers. To add one: a file like nagios.py, its test, and its lines in registry.py."""
+"""The Protocol of a report format. To add one: a file like nagios.py, its test, and its lines in registry.py."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any, NamedTuple, Optional, Protocol
 
 from .._core.outcome import Outcome
 
-# What XML 1.0 can't hold and a line or a terminal must not, whitespace of lines included.
+# Characters that XML 1.0 does not allow and that do not belong in a line or on a terminal, including line ends.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 
 
 class Report(NamedTuple):
-    """Everything that a report may tell.
+    """The data of a report.
 
-    `result` is what the task returns, JSON types only: `msg`, `checks`, `alarms`, `summary` (with `status` and
-    `score`). `made_at` is in seconds since the epoch, UTC. No text in it holds a secret.
+    `result` is the result of the task, of JSON types: `msg`, `checks`, `alarms`, `summary` (with `status` and `score`).
+    `made_at` is in seconds since the epoch, UTC. No text contains a secret.
     """
 
     outcomes: Sequence[Outcome]
@@ -40,9 +40,9 @@ class Report(NamedTuple):
 
 
 class Format(Protocol):
-    """One way to write a report.
+    """A format of reports.
 
-    `answers` reads (name, status) of each check back from what `render` wrote, in that order; None when the file is
+    `answers` reads (name, status) of each check back from a report, in the order of `render`; None if the file is
     something else.
     """
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""report: {format: json}. What the task returns, with host and time: for programs."""
+"""report: {format: json}. The result of the task with host and time, for programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class JsonReport:
 
 
 def finite(value: Any) -> Any:
-    """The same without numbers that JSON lacks."""
+    """The value without numbers that JSON lacks."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

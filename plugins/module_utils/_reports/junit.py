@@ -1,12 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""report: {format: junit}. JUnit XML, as CI systems show it.
+"""report: {format: junit}. JUnit XML for CI systems.
 
-A critical check is a failure and an unknown one an error, unless it is quiet: then it is skipped, as is what was
-skipped, and the message says what it is. JUnit knows no warning: such a test passes, and the suite's output says so. A
-property of the suite has each status as it is. Ant's and Jenkins' schemas differ in what a test case may hold; this is
-what both permit.
+A critical check is a failure and an unknown one an error. A quiet or skipped check is skipped, and the message has its
+status. JUnit has no warnings: such a test passes, and the output of the suite mentions it. A property of the suite has
+the status of each check. The output follows both schemas, that of Ant and that of Jenkins.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from xml.sax.saxutils import escape, quoteattr, unescape
 from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, Outcome
 from .base import Report, plain
 
-# Only what `render` writes: an XML parser would also expand the entities of somebody else's file.
+# Only what `render` writes: an XML parser would also expand entities in a file of somebody else.
 _STATUS = re.compile(r'<property name=("status:[^"]*"|\'status:[^\']*\') value="(\w+)"/>')
 _COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 _QUOTES = {"&quot;": '"'}
 
 
 class JUnit:
-    """One test suite, a test case a check."""
+    """One test suite with a test case for each check."""
 
     def render(self, report: Report, name: str) -> bytes:
         verdicts = [_verdict(one) for one in report.outcomes]

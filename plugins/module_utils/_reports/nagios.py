@@ -1,11 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""report: {format: nagios}. One line a check, as a monitoring plugin prints it.
+"""report: {format: nagios}. One line per check, as a monitoring plugin prints it.
 
-    WARNING - disk: 7% free | 'disk'=7%;10:;5: 'disk duration'=0.002s
+WARNING - disk: 7% free | 'disk'=7%;10:;5: 'disk duration'=0.002s
 
-What was skipped is DEPENDENT, the name that monitoring-plugins' own utils.sh has for it.
+Skipped checks are DEPENDENT, as in utils.sh of monitoring-plugins.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LINE = re.compile(r"(OK|WARNING|CRITICAL|UNKNOWN|DEPENDENT) - (.*?): .*")
 
 
 class Nagios:
-    """The worst first."""
+    """The worst check comes first."""
 
     def render(self, report: Report, name: str) -> bytes:
         worst_first = sorted(report.outcomes, key=lambda one: -STATUSES.index(one.status))
@@ -44,13 +44,13 @@ def _line(outcome: Outcome) -> str:
     numbers.extend(one._replace(name=f"{outcome.name} {one.name}") for one in outcome.metrics)
     taken: set[str] = set()
     data = [_data(_label(one.name, taken), one.value, one.unit, one.warn, one.crit) for one in numbers]
-    data.append(data.pop(0))  # the duration has its name before all others, and stands last
-    # The first "|" begins the numbers.
+    data.append(data.pop(0))  # the duration is named before all others, so that its label is stable, and printed last
+    # The first "|" begins the performance data.
     return f"{plain(text.replace('|', '/'))} | {' '.join(one for one in data if one)}"
 
 
 def _label(text: str, taken: set[str]) -> str:
-    """The label, with a number where it is taken: a line has each once."""
+    """The label, with a number if it is taken: labels of a line are unique."""
     plain_text = plain(text.replace("=", "_").replace("|", "/"))
     label, number = plain_text, 1
     while label in taken:
@@ -63,7 +63,7 @@ def _label(text: str, taken: set[str]) -> str:
 def _data(label: str, value: float, unit: str, warn: Optional[float], crit: Optional[float]) -> str:
     if not math.isfinite(value):
         return ""
-    # "10:" alarms below 10. Where only one threshold is given, its direction is not told: then it is left out.
+    # "10:" alarms below 10. With only one threshold, the direction is unknown: then it is omitted.
     below = "" if warn is None or crit is None or warn <= crit else ":"
     limits = ";".join(_number(one) + below for one in (warn, crit) if one is not None and math.isfinite(one))
     quoted = label.replace("'", "''")
@@ -72,5 +72,5 @@ def _data(label: str, value: float, unit: str, warn: Optional[float], crit: Opti
 
 
 def _number(value: float) -> str:
-    """Without an exponent, which the format does not have."""
+    """A number without exponent, which the format does not support."""
     return (f"{value:.6f}").rstrip("0").rstrip(".")

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""report: {format: prometheus}. A file for node_exporter's textfile collector, in the text exposition format 0.0.4.
+"""report: {format: prometheus}. A file for the textfile collector of node_exporter, in the text exposition format
+0.0.4.
 
-Each series has the label `report`, the file's name without ".prom": the collector refuses a directory in which two
-files hold the same series.
+Each series has the label `report`, the file name without ".prom": the collector rejects a directory in which two files
+contain the same series.
 """
 
 from __future__ import annotations
@@ -16,25 +17,25 @@ from typing import NamedTuple, Optional
 from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, WARNING, score
 from .base import Report, plain
 
-# Nagios's numbers, which dashboards and people know; 4 is its "dependent".
+# Nagios's numbers, which are well known and used in dashboards; 4 is its "dependent".
 CODES = {OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3, SKIPPED: 4}
 _NAMES = {str(code): status for status, code in CODES.items()}
 
 
 class Family(NamedTuple):
-    """One metric name."""
+    """One metric."""
 
     name: str
     help: str
 
 
 STATUS = Family("day2_health_check_status", "0 ok, 1 warning, 2 critical, 3 unknown, 4 skipped.")
-QUIET = Family("day2_health_check_quiet", "1 while a maintenance window or a cooldown holds back the alarm.")
+QUIET = Family("day2_health_check_quiet", "1 while a maintenance window or a cooldown suppresses the alarm.")
 CHECKED = Family("day2_health_check_timestamp_seconds", "When the check ran, in seconds since the epoch.")
 DURATION = Family("day2_health_check_duration_seconds", "How long the check took.")
 VALUE = Family("day2_health_check_value", "The number that the check measured, in the unit of its label.")
-WARN = Family("day2_health_check_warning_threshold", "The value that is a warning.")
-CRIT = Family("day2_health_check_critical_threshold", "The value that is critical.")
+WARN = Family("day2_health_check_warning_threshold", "The warning threshold.")
+CRIT = Family("day2_health_check_critical_threshold", "The critical threshold.")
 METRIC = Family("day2_health_check_metric", "A further number that the check measured, in the unit of its label.")
 OVERALL = Family("day2_health_status", "The worst status of the report's checks, as day2_health_check_status.")
 SCORE = Family("day2_health_score", "The health of all checks by weight, 0 to 100.")
@@ -96,7 +97,7 @@ def _unescape(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    """As Prometheus reads floats: every digit of it, NaN and infinities included."""
+    """A number as Prometheus reads it: with all digits, or NaN and infinities."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):

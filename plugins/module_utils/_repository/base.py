@@ -32,10 +32,11 @@ class Removal(NamedTuple):
 
 
 class Staging(Protocol):
-    """A backup in the making; nobody sees it until it is published. Leaving the block unpublished removes it."""
+    """A backup that is not published yet and therefore not visible. It is removed if the block ends without
+    `publish`."""
 
     id: Optional[str]  # what the backup will be called; None: its content decides, when it is published
-    scratch: str  # an empty local directory with room for native copies, removed with the staging
+    scratch: str  # an empty local directory for native copies, removed with the staging
 
     def create(self, path: str) -> BinaryIO:
         """A new file, to be written by whoever has its descriptor, in order. It may be a pipe.
@@ -48,7 +49,7 @@ class Staging(Protocol):
         too large for that."""
 
     def reopen(self, piece: str) -> BinaryIO:
-        """What was written, durable and read from where it lies rather than from a cache."""
+        """Open a written file for reading, after a sync, from the disk rather than from a cache."""
 
     def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
         """Make it a backup, completely or not at all. False: the id is taken.
@@ -62,7 +63,7 @@ class Staging(Protocol):
 
 
 class Repository(Protocol):
-    """Where backups are kept: one directory (or prefix) a set."""
+    """A place for backups, with one directory (or prefix) per set."""
 
     location: str
     local_path: Optional[str]  # the directory on this host that it is; None: it is elsewhere
@@ -71,16 +72,18 @@ class Repository(Protocol):
         """Raise RepositoryError when no backup of this set could be written, as far as can be told; create nothing."""
 
     def trouble(self) -> str:
-        """Why there is nothing to look at, as the end of a sentence that begins with the location; "" if there is."""
+        """The reason why the repository can't be read, as the end of a sentence that begins with the location; "" if it
+        can.
+        """
 
     def free_bytes(self) -> Optional[int]:
         """Bytes that may still be written; None: nobody can tell."""
 
     def sets(self) -> list[str]:
-        """The names of all sets that have backups, or that can't be looked at."""
+        """The names of all sets that have backups, or that can't be read."""
 
     def ids(self, name: str) -> list[str]:
-        """The ids of a set's backups, oldest first. Names that are no ids are ignored."""
+        """The ids of the backups of a set, oldest first. Other names are ignored."""
 
     def listing(self, name: str) -> Iterator[Listed]:
         """All backups of a set, oldest first, one at a time: there may be very many."""
@@ -89,7 +92,7 @@ class Repository(Protocol):
         """One backup. Of one that is not there, nothing is listed and nothing can be read."""
 
     def path(self, name: str, backup_id: str) -> str:
-        """Where a person finds the backup."""
+        """The path of the backup, for people."""
 
     def open(self, name: str, backup_id: str, path: str) -> BinaryIO:
         """A data file, to be read from its beginning. Raises RepositoryError."""
@@ -111,7 +114,7 @@ class Repository(Protocol):
         """
 
     def read_state(self, name: str, document: str) -> dict[str, Any]:
-        """A JSON mapping beside the backups; {} when it is missing or damaged: it can always be made again."""
+        """The JSON mapping with this name, or {} if it is missing or damaged: state can always be recreated."""
 
     def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
         """Replace it atomically. The caller holds the lock."""

@@ -70,7 +70,7 @@ class _FlushedFile(io.FileIO):
 
 
 class DirectoryStaging:
-    """A hidden directory beside the backups, renamed when it is whole."""
+    """A hidden directory beside the backups that is renamed once it is complete."""
 
     id: Optional[str] = None
 
@@ -88,7 +88,7 @@ class DirectoryStaging:
 
     def __exit__(self, *exc: object) -> None:
         if not self._published:
-            discard(self._path)  # the work is done or has failed; the next run tells what is left
+            discard(self._path)  # the work has succeeded or failed already; the next run reports what remains
 
     def create(self, path: str) -> BinaryIO:
         full = os.path.join(self._path, path)
@@ -104,7 +104,7 @@ class DirectoryStaging:
         with os_errors(RepositoryError, "Can't read back", full):
             handle = os.fdopen(os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0)
             os.fsync(handle.fileno())
-            # what is read back must come from the disk, as it will when it is needed
+            # what is read back must come from the disk, as it will in a restore
             with contextlib.suppress(AttributeError):
                 os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             return handle
@@ -123,7 +123,7 @@ class DirectoryStaging:
             try:
                 fsync_directory(self._set_path)
             except OSError:
-                os.rename(target, self._path)  # what is said to have failed must not be there
+                os.rename(target, self._path)  # a backup whose run has failed must not be visible
                 raise
             self._published = True
         return True
@@ -149,29 +149,29 @@ class DirectoryRepository:
             raise RepositoryError(
                 f"The repository can't be {self.location}: {existing} is not a directory."
                 if is_within(self.location, existing)
-                else f"The repository {self.location} can't be written: {existing} is not a directory.",
-                "Move it away, or choose another directory.",
+                else f"{self.location} can't be a repository: {existing} is not a directory.",
+                "Move it elsewhere, or choose another directory.",
             )
         with os_errors(RepositoryError, "Can't look at the file system of", existing):
             read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
         if read_only:
             raise RepositoryError(
-                f"The repository {self.location} can't be written: its file system is read-only.",
+                f"The repository {self.location} is not writable: its file system is mounted read-only.",
                 "Mount it writable, or choose another directory.",
             )
         if protection(os.fsencode(existing)) == "immutable":
             raise RepositoryError(
-                f"The repository {self.location} can't be written: {existing} is immutable.",
-                f"Allow changes (chattr -i {existing}) and run again.",
+                f"The repository {self.location} is not writable: {existing} is immutable.",
+                f"Remove the attribute (chattr -i {existing}) and run again.",
             )
         if not os.access(existing, os.W_OK | os.X_OK):
             raise RepositoryError(
-                f"The repository {self.location} can't be written: access to {existing} is denied.",
+                f"The repository {self.location} is not writable: access to {existing} is denied.",
                 "Run as a user with permission (become: true).",
             )
 
     def _existing(self) -> str:
-        """The repository, or what exists above it."""
+        """The repository, or its nearest parent that exists."""
         existing = self.location
         while look(existing, RepositoryError) is None:
             existing = os.path.dirname(existing)
@@ -196,7 +196,7 @@ class DirectoryRepository:
         try:
             return os.path.isdir(self._set(name)) and bool(self.ids(name))
         except RepositoryError:
-            return True  # whoever looks at it will be told
+            return True  # reported when it is read
 
     def ids(self, name: str) -> list[str]:
         return [entry for entry in _names(self._set(name)) if ID.fullmatch(entry)]
@@ -228,13 +228,13 @@ class DirectoryRepository:
 
     @contextlib.contextmanager
     def hold(self, name: str, backup_id: str) -> Iterator[None]:
-        # A lock on the manifest itself: it ends with the process, and works in a copy of the repository as well.
+        # A lock on the manifest itself: it ends with the process, and also works in a copy of the repository.
         fd = open_regular(os.path.join(self.path(name, backup_id), MANIFEST), RepositoryError)
         try:
             with os_errors(RepositoryError, "Can't hold", self.path(name, backup_id)):
                 fcntl.flock(fd, fcntl.LOCK_SH)
             if not os.path.lexists(os.path.join(self.path(name, backup_id), MANIFEST)):
-                raise RepositoryError(f"Backup {backup_id} of {name} was removed just now.", "Choose another one.")
+                raise RepositoryError(f"Backup {backup_id} of {name} has just been removed.", "Choose another backup.")
             yield
         finally:
             os.close(fd)
@@ -252,11 +252,11 @@ class DirectoryRepository:
             try:
                 if fd >= 0:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # a name of its own: what could not be removed entirely may lie beside it
+                # a unique name, as the leftovers of a failed removal may lie beside it
                 gone = os.path.join(self._set(name), f"{_REMOVING}{backup_id}-{secrets.token_hex(4)}")
                 os.rename(path, gone)
                 fsync_directory(self._set(name))
-                return Removal(notes=discard(gone))  # it is no backup any more
+                return Removal(notes=discard(gone))  # it is no longer a backup
             except BlockingIOError:
                 return Removal("is being read by another process: it stays until the next run")
             finally:
@@ -274,7 +274,7 @@ class DirectoryRepository:
                 "host": socket.gethostname(),
                 "since": format_time(datetime.now(timezone.utc)),
             }
-            # who holds it is for people; a full disk must not stop a run that is going to free some
+            # the holder is only information; a full disk must not stop a run that will free space
             with contextlib.suppress(OSError):
                 os.ftruncate(fd, 0)
                 os.pwrite(fd, json.dumps(holder).encode(), 0)
@@ -284,7 +284,8 @@ class DirectoryRepository:
             os.close(fd)
 
     def _acquire(self, name: str, timeout: float) -> int:
-        """The locked file, which is still the one at its path: a run that leaves a set empty removes it."""
+        """The locked file. It is checked to be still the one at its path, as a run that leaves a set empty removes
+        it."""
         deadline = time.monotonic() + timeout
         state = os.path.join(self._set(name), _STATE)
         path = os.path.join(state, _LOCK)
@@ -307,7 +308,7 @@ class DirectoryRepository:
             os.close(fd)
 
     def _leave(self, name: str, new: bool) -> None:
-        """A set without a backup is none: leave nothing of it, nor of a repository that this run has made."""
+        """Remove a set without backups, and the repository if this run has created it."""
         folder, state = self._set(name), os.path.join(self._set(name), _STATE)
         with contextlib.suppress(OSError, RepositoryError):
             if os.listdir(folder) == [_STATE] and os.listdir(state) == [_LOCK]:
@@ -318,7 +319,7 @@ class DirectoryRepository:
                     os.rmdir(self.location)
 
     def _clean(self, name: str) -> list[str]:
-        """Remove what earlier runs left: never published, or already taken out of sight by a removal."""
+        """Remove leftovers of earlier runs: unpublished backups, and removals that were interrupted."""
         return remove_leftovers(
             os.path.join(directory, entry)
             for directory in (self._set(name), os.path.join(self._set(name), _STATE))
@@ -378,8 +379,8 @@ def _wait_for_lock(fd: int, path: str, deadline: float, timeout: float) -> None:
                 raise RepositoryError(f"Can't lock {path}: {exc.strerror}.") from exc
         if time.monotonic() >= deadline:
             raise LockTimeout(
-                f"Another run works on this backup set: {_describe_holder(fd)} ({path}).",
-                f"Wait for it, or give this one more time (lock_timeout, now {timeout:g} s).",
+                f"Another run is using this backup set: {_describe_holder(fd)} ({path}).",
+                f"Wait for it to end, or increase lock_timeout (now {timeout:g} s).",
             )
         time.sleep(min(0.1, max(0.0, deadline - time.monotonic())))
 
@@ -389,4 +390,4 @@ def _describe_holder(fd: int) -> str:
         holder = json.loads(os.pread(fd, 4096, 0))
         return "{verb}, process {pid} on {host}, since {since}".format(**holder)
     except (ValueError, KeyError, TypeError, OSError):
-        return "it has not said who it is"
+        return "a process that has not identified itself yet"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backups of a set, in order, with what is known of each: good or not, confirmed, verified."""
+"""The backups of a set in order, and the status of each: good or not, confirmed, verified."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .owner import Owner, owners_of
 from .reading import Problem, load, quick_problems
 from .retention import Decision, Keep, decide
 
-CONFIRMED = "confirmed"  # {id: time}: when the newest backup of an owner was last found to hold its data
-VERIFIED = "verified"  # {id: {"at", "problems"}}: the last reading of every byte
+CONFIRMED = "confirmed"  # {id: time}: when the newest backup of an owner was last found to equal its data
+VERIFIED = "verified"  # {id: {"at", "problems"}}: the last full verification
 
-# How far the clocks of hosts that share a repository may differ. What is dated later than that is not believed.
+# Tolerated difference between the clocks of hosts that share a repository. Later times are not trusted.
 CLOCK_SKEW = timedelta(minutes=1)
 
 
 class Entry(NamedTuple):
-    """One backup. `manifest` is None when it can't be believed; then `problems` says why.
+    """One backup. `manifest` is None if it is damaged; `problems` then has the reasons.
 
-    `future`: its date is later than the present, so that a clock was wrong when it was made, or is wrong now.
+    `future`: its date is in the future, so that a clock was wrong when it was made, or is wrong now.
     """
 
     id: str
@@ -38,12 +38,12 @@ class Entry(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Whether it counts for latest, ages and keep. Damaged and safety backups and those of the future do not."""
+        """Whether it can be latest, has an age and is subject to `keep`. Damaged, safety and future backups are not."""
         return self.manifest is not None and not self.problems and self.manifest.kind == BACKUP and not self.future
 
     @property
     def complaints(self) -> list[Problem]:
-        """Its problems, and that it is dated in the future: such a backup can be restored by its id."""
+        """Its problems, and whether it is dated in the future: such a backup can be restored by its id."""
         if self.future and self.manifest is not None:
             late = f"it is dated in the future ({format_time(self.manifest.created)}) and does not count until then"
             return [*self.problems, {"path": MANIFEST, "problem": late}]
@@ -58,7 +58,7 @@ class History(NamedTuple):
 
     @property
     def good(self) -> list[Manifest]:
-        """The manifests of all that count, oldest first."""
+        """The manifests of all backups that count, oldest first."""
         return [entry.manifest for entry in self.entries if entry.counts and entry.manifest is not None]
 
     @property
@@ -67,32 +67,32 @@ class History(NamedTuple):
         return self.good[-1] if self.good else None
 
     def of(self, owner: Owner) -> History:
-        """What an owner may count: its own backups, and those whose manifest says nothing that can be believed."""
+        """The backups of an owner, and those whose manifest can't be trusted."""
         own = tuple(one for one in self.entries if one.manifest is None or owner.owns(one.manifest))
         return self._replace(entries=own)
 
     def of_host(self, host: str) -> History:
-        """The backups of one host, and those whose manifest says nothing that can be believed."""
+        """The backups of a host, and those whose manifest can't be trusted."""
         name = host.casefold()
         own = tuple(one for one in self.entries if one.manifest is None or one.manifest.host.casefold() == name)
         return self._replace(entries=own)
 
     def tagged(self, tags: Collection[str]) -> History:
-        """The backups that have all of these tags, and those whose manifest says nothing that can be believed."""
+        """The backups that have all of these tags, and those whose manifest can't be trusted."""
         own = tuple(one for one in self.entries if one.manifest is None or set(tags) <= set(one.manifest.tags))
         return self._replace(entries=own)
 
     def others(self, owner: Owner) -> list[tuple[Owner, list[Manifest]]]:
-        """The other owners in the set, and their backups; safety backups make nobody an owner."""
+        """The other owners in the set and their backups. Safety backups do not make a host an owner."""
         own = [one.manifest for one in self.entries if one.manifest is not None and one.manifest.kind == BACKUP]
         return owners_of(one for one in own if not owner.owns(one))
 
     def current_until(self, manifest: Manifest) -> datetime:
-        """The last moment at which this backup was known to hold the current data; ages count from here."""
+        """The last time at which this backup was known to equal the current data. Ages count from then."""
         return max(manifest.created, self.confirmed.get(manifest.id, manifest.created))
 
     def age(self, manifest: Manifest, now: datetime) -> float:
-        """Seconds since this backup was last known to hold the current data, at least 0."""
+        """Seconds since this backup was last known to equal the current data, at least 0."""
         return max(0.0, (now - self.current_until(manifest)).total_seconds())
 
     def get(self, backup_id: str) -> Optional[Entry]:
@@ -101,11 +101,11 @@ class History(NamedTuple):
 
 
 def read_history(repository: Repository, name: str, now: Optional[datetime] = None) -> History:
-    """Look at every backup of a set, as far as names and sizes tell. State that is dated in the future is ignored."""
+    """Check names and sizes of every backup of a set. State that is dated in the future is ignored."""
     latest = (now or datetime.now(timezone.utc)) + CLOCK_SKEW
     ledger = repository.read_state(name, VERIFIED)
     entries = [_entry(listed, ledger.get(listed.id), latest) for listed in repository.listing(name)]
-    # ids sort by the second; the manifest knows the time more exactly
+    # ids have a resolution of a second; the manifest has the exact time
     entries.sort(key=lambda one: (format_time(one.manifest.created) if one.manifest else one.id, one.id))
     noted = {one: _moment(at, latest) for one, at in repository.read_state(name, CONFIRMED).items()}
     return History(tuple(entries), {one: at for one, at in noted.items() if at is not None})
@@ -125,14 +125,14 @@ def _entry(listed: Listed, noted: Any, latest: datetime) -> Entry:
 
 
 def _problems(noted: Any) -> list[Problem]:
-    """Problems out of the state, as far as they are some."""
+    """Problems from the state, if they are valid."""
     keys = ("path", "problem")
     listed = [one for one in noted if isinstance(one, dict)] if isinstance(noted, list) else []
     return [{key: str(one.get(key, "")) for key in keys} for one in listed]
 
 
 def _moment(noted: Any, latest: datetime) -> Optional[datetime]:
-    """A time out of the state; None where there is none that can be believed."""
+    """A time from the state, or None if it can't be trusted."""
     try:
         moment = parse_time(noted) if noted else None
     except InvalidRequest:
@@ -143,7 +143,7 @@ def _moment(noted: Any, latest: datetime) -> Optional[datetime]:
 def retained(
     history: History, keep: Optional[Keep], extra: tuple[tuple[str, datetime, Collection[str]], ...] = ()
 ) -> list[Decision]:
-    """What a policy says of each backup of one owner that counts, newest first; without a policy, nothing.
+    """The decision of a policy on each backup of one owner that counts, newest first; empty without a policy.
 
     :param extra: (id, created, tags) of a backup that is about to be made.
     """
@@ -158,14 +158,14 @@ def retained(
 
 
 def remember_confirmed(repository: Repository, name: str, backup_id: str, at: datetime) -> None:
-    """Note that a backup was found to hold the current data. The caller holds the lock."""
+    """Record that a backup was found to equal the current data. The caller holds the lock."""
     existing = set(repository.ids(name))
     noted = dict(repository.read_state(name, CONFIRMED), **{backup_id: format_time(at)})
     repository.write_state(name, CONFIRMED, {one: noted[one] for one in sorted(noted) if one in existing})
 
 
 def remember_verified(repository: Repository, name: str, found: dict[str, list[Problem]], now: datetime) -> None:
-    """Note what reading every byte of these backups found. The caller holds the lock."""
+    """Record the results of full verifications. The caller holds the lock."""
     ledger = repository.read_state(name, VERIFIED)
     existing = set(repository.ids(name))
     ledger.update({backup_id: {"at": format_time(now), "problems": problems} for backup_id, problems in found.items()})
@@ -173,21 +173,21 @@ def remember_verified(repository: Repository, name: str, found: dict[str, list[P
 
 
 def select(history: History, wanted: str, at: Optional[datetime], name: str) -> Manifest:
-    """The backup to restore: "latest", an id, or the newest not after a moment (or second).
+    """The backup to restore: "latest", an id, or the newest that is not later than a time (or second).
 
-    :raises RepositoryError: there is none; the message says what there is.
+    Raises RepositoryError, which lists alternatives, when there is none.
     """
     if at is not None:
-        # ids tell the second alone: a time without a fraction includes all of its second
+        # ids have a resolution of a second: a time without a fraction includes all of its second
         whole = at.microsecond == 0
         candidates = [
             one for one in history.good if (one.created.replace(microsecond=0) if whole else one.created) <= at
         ]
         if not candidates:
-            oldest = history.good[0].id if history.good else "none at all"
+            oldest = history.good[0].id if history.good else "none"
             raise RepositoryError(
                 f"The set {name} has no good backup from {format_time(at)} or earlier.",
-                f"Its oldest is {oldest}.",
+                f"The oldest is {oldest}.",
             )
         return candidates[-1]
     if wanted == "latest":
@@ -197,13 +197,13 @@ def select(history: History, wanted: str, at: Optional[datetime], name: str) -> 
                 f"The set {name} has no good backup.",
                 f"{late[-1]} is dated in the future: correct the clock, or restore it by its id."
                 if late
-                else "Check the name and the repository; backup_info lists sets and what is wrong with their backups.",
+                else "Check the name and the repository; backup_info lists sets and the problems of their backups.",
             )
         return history.newest
     entry = history.get(wanted)
     if entry is None:
         listed = ", ".join(one.id for one in history.entries[-5:]) or "none"
-        raise RepositoryError(f"The set {name} has no backup {wanted}.", f"Its newest are: {listed}.")
+        raise RepositoryError(f"The set {name} has no backup {wanted}.", f"The newest are: {listed}.")
     if entry.manifest is None or entry.problems:
         raise DamagedBackup(entry.id, entry.problems)
     return entry.manifest

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which kind of repository a location means."""
+"""Maps a location to a kind of repository."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .directory import DirectoryRepository
 
 
 def check_exists(repository: Repository) -> None:
-    """Raise RepositoryError where there is nothing to look at: a repository that is not mounted has no set at all."""
+    """Raise RepositoryError when the repository can't be read: if it is not mounted, it would seem to have no sets."""
     trouble = repository.trouble()
     if trouble:
         raise RepositoryError(f"The repository {repository.location} {trouble}{'' if trouble.endswith('?') else '.'}")
@@ -25,6 +25,6 @@ def open_repository(params: Mapping[str, Any]) -> Repository:
     location = params["repository"]
     if "://" in location:
         raise InvalidRequest(
-            f"{location}: only a directory can be a repository in this version.", "Name a directory of the host."
+            f"{location} can't be a repository: only directories are supported.", "Set it to a directory of the host."
         )
     return DirectoryRepository(location)

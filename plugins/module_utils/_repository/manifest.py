@@ -27,7 +27,7 @@ SUMS = "SHA256SUMS"
 DATA = "data"
 
 BACKUP = "backup"  # an ordinary one
-SAFETY = "safety"  # what a restore or migration replaced: restored by its id only; may have no data, see FORMAT.md
+SAFETY = "safety"  # what a restore or migration has replaced: restored by its id only; may have no data (FORMAT.md)
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -63,7 +63,7 @@ class DataFile(NamedTuple):
 
 
 class SourcePart(NamedTuple):
-    """What a backup holds of one store."""
+    """The part of a backup that belongs to one store."""
 
     name: str
     type: str
@@ -76,16 +76,16 @@ class SourcePart(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the content, uncompressed."""
+        """Size of the content in bytes, uncompressed."""
         return sum(one.content_bytes for one in self.files)
 
     def identity(self) -> tuple[str, str, str, str]:
-        """Two backups with equal identities of all parts hold the same data."""
+        """The identity of the data: two backups with equal identities of all parts contain the same data."""
         return (self.name, self.type, json.dumps(self.parameters, sort_keys=True), self.content_digest)
 
 
 class Manifest(NamedTuple):
-    """One backup. `created` is the moment its data was read (of an imported one: the file's time)."""
+    """One backup. `created` is the time at which its data was read (of an imported one: the time of the file)."""
 
     id: str
     set: str
@@ -119,12 +119,12 @@ class Manifest(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the content, uncompressed."""
+        """Size of the content in bytes, uncompressed."""
         return sum(part.size for part in self.sources)
 
     @property
     def stored_size(self) -> int:
-        """Bytes that the data files take."""
+        """Size of the data files in bytes, as stored."""
         return sum(one.bytes for one in self.files)
 
     def to_json(self) -> bytes:
@@ -152,7 +152,7 @@ def content_digest(sources: Sequence[SourcePart]) -> str:
 
 
 def check_set_name(name: str) -> str:
-    """A set's name is a directory's name: nothing hidden, nothing that leaves the repository."""
+    """Check that the name of a set can be the name of a visible directory within the repository."""
     if not SET.fullmatch(name):
         raise InvalidRequest(
             f"{name!r} can't be the name of a backup set.",
@@ -162,14 +162,14 @@ def check_set_name(name: str) -> str:
 
 
 def sums_of(manifest: Manifest, manifest_bytes: bytes) -> bytes:
-    """The bytes of SHA256SUMS: what `sha256sum -c` checks, the manifest included."""
+    """The bytes of SHA256SUMS, as `sha256sum -c` reads it, with the manifest."""
     sums = [(piece.sha256, piece.path) for one in manifest.files for piece in one.stored]
     sums.append((hashlib.sha256(manifest_bytes).hexdigest(), MANIFEST))
     return b"".join(_sum_line(digest, path) for digest, path in sums)
 
 
 def _sum_line(digest: str, path: str) -> bytes:
-    """As sha256sum itself writes it: a name with a backslash or a line's end is escaped, after a backslash."""
+    """A line as sha256sum writes it: a name with a backslash or a line end is escaped, after a backslash."""
     name = path.encode("utf-8", "surrogateescape")
     escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
     return (b"\\" if escaped != name else b"") + digest.encode("ascii") + b"  " + escaped + b"\n"
@@ -178,11 +178,11 @@ def _sum_line(digest: str, path: str) -> bytes:
 def parse(backup_id: str, manifest_bytes: bytes, sums_bytes: bytes) -> Manifest:
     """Read a manifest and check it against SHA256SUMS, and both against the format.
 
-    :raises DamagedBackup: for whatever is wrong, before anything of it is used.
+    Raises DamagedBackup for any problem, before anything of it is used.
     """
     sums = _parse_sums(backup_id, sums_bytes)
     if sums.pop(MANIFEST, None) != hashlib.sha256(manifest_bytes).hexdigest():
-        raise _damaged(backup_id, MANIFEST, f"its digest is not the one in {SUMS}")
+        raise _damaged(backup_id, MANIFEST, f"its digest differs from that in {SUMS}")
     try:
         document = decode(manifest_bytes)
         mapping({"format": text, "version": whole()})(document, "")
@@ -199,7 +199,7 @@ def parse(backup_id: str, manifest_bytes: bytes, sums_bytes: bytes) -> Manifest:
 
 
 def _unknown_format(backup_id: str, document: Mapping[str, Any]) -> DamagedBackup:
-    problem = f"format {document['format']!r} version {document['version']!r} is not known here"
+    problem = f"format {document['format']!r} version {document['version']!r} is not supported"
     hint = "It was probably written by a newer version of day2.ops: upgrade the collection."
     return DamagedBackup(backup_id, [{"path": MANIFEST, "problem": problem}], hint)
 
@@ -208,7 +208,7 @@ def _parse_sums(backup_id: str, sums_bytes: bytes) -> dict[str, str]:
     sums: dict[str, str] = {}
     lines = sums_bytes.split(b"\n")
     if lines.pop() != b"":
-        raise _damaged(backup_id, SUMS, "its last line is cut off")
+        raise _damaged(backup_id, SUMS, "its last line is incomplete")
     for line in lines:
         match = _SUM.fullmatch(line)
         name = None if match is None else _unescaped(match[3]) if match[1] else match[3]
@@ -220,7 +220,7 @@ def _parse_sums(backup_id: str, sums_bytes: bytes) -> dict[str, str]:
 
 
 def _unescaped(name: bytes) -> Optional[bytes]:
-    """A name out of an escaped line; None if it could not be one."""
+    """The name in an escaped line, or None if it is invalid."""
     if not re.fullmatch(rb"(?:[^\\]|\\[\\nr])+", name):
         return None
     return re.sub(rb"\\(.)", lambda match: {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}[match[1]], name)
@@ -238,7 +238,7 @@ def _from_document(document: Mapping[str, Any]) -> Manifest:
         )
         for part in document["sources"]
     )
-    tags = tuple(document.get("tags", ()))  # version 1 began without
+    tags = tuple(document.get("tags", ()))  # missing in the first manifests of version 1
     read_back = document["read_back"] if remote else CONTENT
     created = parse_time(document["created"])
     made: Manifest = _make(Manifest, document, sources=parts, created=created, tags=tags, read_back=read_back)
@@ -260,7 +260,7 @@ def _contradictions(
     if manifest.id != backup_id:
         problems.append({"path": MANIFEST, "problem": f"it is the manifest of {manifest.id}"})
     if document["content_digest"] != manifest.content_digest:
-        problems.append({"path": MANIFEST, "problem": "its content digest is not that of its sources"})
+        problems.append({"path": MANIFEST, "problem": "its content digest does not match its sources"})
     names = [part.name for part in manifest.sources]
     if len(set(names)) < len(names):
         problems.append({"path": MANIFEST, "problem": "two of its sources have the same name"})

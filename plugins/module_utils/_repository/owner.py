@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whose data a backup holds: a set belongs to one host and the paths of its stores there."""
+"""The owner of a backup: a set belongs to one host and the paths of its stores on that host."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from .manifest import Manifest
 
 
 class Owner(NamedTuple):
-    """A host and the paths of the stores that are backed up together there."""
+    """A host and the paths of the stores that are backed up together on it."""
 
     host: str
     paths: tuple[str, ...]
 
     def owns(self, manifest: Manifest) -> bool:
-        """Whether a backup is of this host and of no store but these: one of more stores holds what this one lacks."""
+        """Whether a backup is of this host and of no other store: a backup of more stores contains data that this owner
+        lacks.
+        """
         other = owner_of(manifest)
         return self.host.casefold() == other.host.casefold() and set(other.paths) <= set(self.paths)
 
@@ -30,26 +32,26 @@ class Owner(NamedTuple):
 
 
 def owner_of(manifest: Manifest) -> Owner:
-    """The owner that a manifest tells."""
+    """The owner that a manifest names."""
     return make_owner(manifest.host, [part.path for part in manifest.sources])
 
 
 def make_owner(host: str, paths: Iterable[str]) -> Owner:
-    """The owner of stores at these paths."""
+    """The owner with stores at these paths."""
     return Owner(host, tuple(sorted({os.path.normpath(path) for path in paths})))
 
 
 def this_host(given: Optional[str] = None) -> str:
-    """The name under which backups are made: the one given, else the host's own."""
+    """The name of the host in backups: the given one, otherwise the host name."""
     if given is None:
         return socket.gethostname()
     if not given.strip() or any(ord(character) < 32 for character in given):
-        raise InvalidRequest(f"{given!r} can't be the name of a host.", "Write for example hawkfish1.")
+        raise InvalidRequest(f"{given!r} is not a valid host name.", "Write for example hawkfish1.")
     return given
 
 
 def owners_of(manifests: Iterable[Manifest]) -> list[tuple[Owner, list[Manifest]]]:
-    """The owners of backups, each with its backups in their order; an owner of more stores takes those of fewer."""
+    """The owners of backups, each with its backups in order. An owner of more stores includes those of fewer."""
     groups: list[tuple[Owner, list[Manifest]]] = []
     remaining = list(manifests)
     for owner in sorted({owner_of(one) for one in remaining}, key=lambda one: (-len(one.paths), one)):
@@ -61,7 +63,7 @@ def owners_of(manifests: Iterable[Manifest]) -> list[tuple[Owner, list[Manifest]
 
 
 def names_of(owners: Sequence[Owner]) -> str:
-    """Owners to read, at most three of them."""
+    """Owners as text, at most three of them."""
     listed = [str(one) for one in owners[:3]]
     more = len(owners) - len(listed)
     return "; ".join(listed) + (f"; and {more} more" if more else "")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading backups: a repository's, or one that lies anywhere; checking them; handing them to a restore."""
+"""Reads backups, in a repository or elsewhere: loads and verifies them, and passes them to a restore."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _LARGEST = 64 << 20  # of a manifest, which is read into memory: some hundred th
 
 
 def load(listed: Listed) -> Manifest:
-    """The manifest of a backup. Raises DamagedBackup."""
+    """The manifest of a backup. Raises DamagedBackup when it is not valid."""
     parts = []
     for path in (MANIFEST, SUMS):
         size = listed.sizes.get(path)
         if size is not None and size > _LARGEST:
-            raise DamagedBackup(listed.id, [{"path": path, "problem": f"it has {size} bytes, too many for one"}])
+            raise DamagedBackup(listed.id, [{"path": path, "problem": f"its size of {size} bytes exceeds the limit"}])
         try:
             parts.append(listed.read(path))
         except Unreachable:
@@ -40,12 +40,12 @@ def load(listed: Listed) -> Manifest:
 
 
 def quick_problems(listed: Listed, manifest: Manifest) -> list[Problem]:
-    """What is wrong as far as names and sizes tell."""
+    """The problems that names and sizes show."""
     problems = []
     for path, expected in manifest.pieces.items():
         size = listed.sizes.get(path)
         if size is None:
-            problems.append({"path": path, "problem": "it is missing, or no regular file"})
+            problems.append({"path": path, "problem": "it is missing, or not a regular file"})
         elif size != expected:
             problems.append({"path": path, "problem": f"it has {size} bytes instead of {expected}"})
     for path in listed.sizes:
@@ -55,7 +55,7 @@ def quick_problems(listed: Listed, manifest: Manifest) -> list[Problem]:
 
 
 def full_problems(repository: Repository, name: str, manifest: Manifest, progress: Progress) -> list[Problem]:
-    """What is wrong when every byte is read, as it lies there and decompressed."""
+    """The problems that are found by reading every byte, as stored and decompressed."""
     problems = quick_problems(repository.look(name, manifest.id), manifest)
     progress.start(f"Verifying {name}/{manifest.id}", manifest.size, "bytes")
     bad = {problem["path"] for problem in problems}
@@ -75,7 +75,7 @@ def full_problems(repository: Repository, name: str, manifest: Manifest, progres
 def open_data(
     repository: Repository, name: str, manifest: Manifest, one: DataFile, progress: Progress
 ) -> Iterator[_VerifiedReader]:
-    """A data file's content. The block's reader raises DamagedBackup rather than give a wrong end."""
+    """The content of a data file. The reader of the block raises DamagedBackup rather than return a wrong end."""
     expected = {piece.path: piece for piece in one.stored}
 
     def opened(path: str) -> BinaryIO:
@@ -105,7 +105,7 @@ def _difference(piece: Piece, expected: Piece) -> str:
 
 
 class _VerifiedReader:
-    """Gives b"" only when size and digests, stored and decompressed, are those of the manifest."""
+    """Returns b"" only if size and digests, stored and decompressed, match the manifest."""
 
     def __init__(self, backup_id: str, one: DataFile, stored: StoredReader, reader: Any, progress: Progress) -> None:
         self._id = backup_id
@@ -122,8 +122,10 @@ class _VerifiedReader:
         except OSError as exc:
             raise self._damaged(f"it can't be read ({exc.strerror})") from exc
         self._progress.advance(len(data))
-        if self._content.bytes > self._file.content_bytes:  # also keeps a bomb from filling the disk
-            raise self._damaged(f"it holds more than the {self._file.content_bytes} bytes that the manifest tells")
+        if self._content.bytes > self._file.content_bytes:  # also keeps a decompression bomb from filling the disk
+            raise self._damaged(
+                f"it has more than the {self._file.content_bytes} bytes that are listed in the manifest"
+            )
         if not data:
             self._check_end()
         return data
@@ -136,14 +138,14 @@ class _VerifiedReader:
             raise self._damaged("it is followed by something else")
         content = (self._content.bytes, self._content.sha256())
         if content != (self._file.content_bytes, self._file.content_sha256):
-            raise self._damaged("its decompressed content is not what the manifest tells")
+            raise self._damaged("its decompressed content differs from the manifest")
 
     def _damaged(self, problem: str) -> DamagedBackup:
         return DamagedBackup(self._id, [{"path": self._file.path, "problem": problem}])
 
 
 class BackupCopy:
-    """One store's part of a backup, as `Store.prepare` wants it."""
+    """The part of a backup that belongs to one store, as `Store.prepare` expects it."""
 
     def __init__(
         self, repository: Repository, name: str, manifest: Manifest, part: SourcePart, progress: Progress

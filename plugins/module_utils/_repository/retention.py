@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which backups a policy keeps, and why. The words mean what they mean to restic."""
+"""Which backups a policy keeps, and why. The terms have the same meaning as in restic."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ TAG = re.compile(r"[^\s,\x00-\x20\x7f]{1,128}")
 
 
 class Keep(NamedTuple):
-    """A policy: a backup is kept when any of these keeps it.
+    """A retention policy: a backup is kept if any rule matches.
 
-    `last` keeps so many of the newest. The others keep the newest backup of each hour, day, ISO week, month or year
-    (UTC), for so many of those that have backups at all. -1 is "all of them". `within` keeps what is younger than
-    a span of the calendar, counted back from the newest backup, and `within_hourly` to `within_yearly` the newest of
-    each period in that span. `tags` keeps what has all tags of any of these.
+    `last` keeps that many of the newest backups. `hourly` to `yearly` keep the newest backup of each hour, day, ISO
+    week, month or year (UTC), for that many periods that have backups. -1 means all. `within` keeps backups that are
+    younger than a span, counted back from the newest backup, and `within_hourly` to `within_yearly` the newest of each
+    period in that span. `tags` keeps backups that have all tags of one of its entries.
     """
 
     last: int = 0
@@ -42,9 +42,9 @@ class Keep(NamedTuple):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Keep:
-        """A policy from the suboptions of `keep`; None means not given.
+        """A policy from the suboptions of `keep`; None means not set.
 
-        :raises InvalidRequest: an unknown word, not a count, not a span, or nothing would be kept.
+        Raises InvalidRequest when an option is unknown, a count or span is invalid, or nothing would be kept.
         """
         given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         for name, value in given.items():
@@ -55,7 +55,9 @@ class Keep(NamedTuple):
             elif name.startswith("within"):
                 given[name] = _span(name, value)
             elif isinstance(value, bool) or not isinstance(value, int) or value < ALL:
-                raise InvalidRequest(f"keep: {name} is {value!r}.", "It is a count, for example 7, or -1 for all.")
+                raise InvalidRequest(
+                    f"keep: {name} is {value!r}.", "Set it to a count, for example 7, or to -1 for all."
+                )
         if not any(given.values()):
             raise InvalidRequest("keep: this policy keeps nothing.", f"Set at least one of {', '.join(cls._fields)}.")
         return cls(**given)
@@ -70,8 +72,9 @@ def _span(name: str, value: Any) -> Optional[Span]:
 
 
 class Decision(NamedTuple):
-    """Why a backup is kept ("newest", "last", "daily", "oldest yearly", "within 30d", "daily within 1y"); no reason:
-    it may go."""
+    """The reasons for which a backup is kept ("newest", "last", "daily", "oldest yearly", "within 30d", "daily within
+    1y"). Without a reason it can be removed.
+    """
 
     id: str
     reasons: tuple[str, ...]
@@ -88,11 +91,11 @@ _PERIODS: tuple[tuple[str, _Period], ...] = (
 
 
 def check_tags(tags: Sequence[str]) -> list[str]:
-    """Tags in order, each once. Raises InvalidRequest for one that could not be asked for again."""
+    """Sorted tags without duplicates. Raises InvalidRequest when a tag could not be given in an option again."""
     for tag in tags:
         if not TAG.fullmatch(tag):
             raise InvalidRequest(
-                f"{tag!r} can't be a tag.", "Write up to 128 printable characters without spaces and commas."
+                f"{tag!r} is not a valid tag.", "Use up to 128 printable characters without spaces and commas."
             )
     return sorted(set(tags))
 
@@ -105,14 +108,13 @@ def decide(
 ) -> list[Decision]:
     """Apply a policy to the good backups of a set.
 
-    The newest is always kept. While a period has counts left, the oldest backup is kept too ("oldest yearly"), so
-    that the history is as long as it can be. A backup that a wrong clock dated into the future does not move the
-    moment from which `within` counts.
+    The newest is always kept. While a rule has periods left, the oldest backup is kept too ("oldest yearly"), so that
+    the history is as long as possible. A backup that is dated in the future does not move the time from which `within`
+    counts. Returns a decision for each backup, newest first.
 
     :param created: id and (aware) time of each backup, in any order.
-    :param now: the present, unless it is the real one.
+    :param now: the current time, if not that of the clock.
     :param tags: of backups that have any.
-    :returns: a decision for each, newest first.
     """
     newest_first = sorted(
         ((when.astimezone(timezone.utc), backup) for backup, when in created), key=lambda pair: pair, reverse=True
@@ -145,7 +147,7 @@ def decide(
 def _younger(
     newest_first: Sequence[tuple[datetime, str]], latest: Optional[datetime], span: Span
 ) -> Sequence[tuple[datetime, str]]:
-    """Those within a span before the latest; all, where no date can be believed."""
+    """The times within a span before the latest; all of them if no date can be trusted."""
     if latest is None:
         return newest_first
     since = span.before(latest)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a manifest of format version 1 must be. Nothing of one is used before it was held against this.
+"""The schema of a manifest of format version 1. Nothing of a manifest is used before it has been validated.
 
-A manifest may have been written by anybody: its digest only says that it is whole.
+A manifest may have been written by anybody: its digest only proves that it is complete.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DIGITS = len(str(_MOST)) + 1
 
 
 def decode(data: bytes) -> Any:
-    """The JSON document in a manifest. Raises ValueError for what could overwhelm whoever reads it."""
+    """The JSON document in a manifest. Raises ValueError when it could exhaust memory or the stack."""
     try:
         document = json.loads(data, parse_int=_whole_number, parse_constant=_no_number)
     except RecursionError as exc:
@@ -42,7 +42,7 @@ def _whole_number(text: str) -> int:
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def _is_deeper(document: Any, limit: int) -> bool:
@@ -62,11 +62,11 @@ def _is_deeper(document: Any, limit: int) -> bool:
 def text(value: Any, where: str) -> None:
     """Any string."""
     if not isinstance(value, str):
-        raise ValueError(f"{where} is {_short(value)}, not a text")
+        raise ValueError(f"{where} is {_short(value)}, not a string")
 
 
 def matching(pattern: str, what: str) -> _Rule:
-    """A string that is, as a whole, like a pattern."""
+    """A string that matches a pattern as a whole."""
     compiled = re.compile(pattern)
 
     def rule(value: Any, where: str) -> None:
@@ -88,13 +88,13 @@ def whole(low: int = 0, high: int = _MOST) -> _Rule:
 
 
 def seconds(value: Any, where: str) -> None:
-    """A duration, which a clock that was set back can make negative."""
+    """A duration, which is negative if the clock was set back."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"{where} is {_short(value)}, not a number")
 
 
 def moment(value: Any, where: str) -> None:
-    """A time as parse_time reads it."""
+    """A time that parse_time accepts."""
     text(value, where)
     try:
         parse_time(value)
@@ -103,17 +103,17 @@ def moment(value: Any, where: str) -> None:
 
 
 def one_of(*values: Optional[str]) -> _Rule:
-    """One of some strings, or None."""
+    """One of several strings, or None."""
 
     def rule(value: Any, where: str) -> None:
         if not isinstance(value, (str, type(None))) or value not in values:
-            raise ValueError(f"{where} is {_short(value)}, which is not known")
+            raise ValueError(f"{where} is {_short(value)}, which is unknown")
 
     return rule
 
 
 def maybe(inner: _Rule) -> _Rule:
-    """None, or what another rule says."""
+    """None, or a value that follows another rule."""
 
     def rule(value: Any, where: str) -> None:
         if value is not None:
@@ -123,7 +123,7 @@ def maybe(inner: _Rule) -> _Rule:
 
 
 def listed(inner: _Rule, least: int = 0) -> _Rule:
-    """A list of which each element follows a rule."""
+    """A list whose elements follow a rule."""
 
     def rule(value: Any, where: str) -> None:
         if not isinstance(value, list) or len(value) < least:
@@ -135,7 +135,7 @@ def listed(inner: _Rule, least: int = 0) -> _Rule:
 
 
 def mapping(required: Mapping[str, _Rule], optional: Optional[Mapping[str, _Rule]] = None) -> _Rule:
-    """A mapping with some keys; others are left alone."""
+    """A mapping with some keys; others are ignored."""
 
     def rule(value: Any, where: str) -> None:
         if not isinstance(value, dict):
@@ -160,15 +160,17 @@ def texts(value: Any, where: str) -> None:
 
 
 def data_path(value: Any, where: str) -> None:
-    """A manifest must not make us read (or, restoring by hand, write) outside its own data directory."""
+    """A path within the data directory of the backup, so that a restore, also by hand, reads and writes nothing outside
+    of it.
+    """
     text(value, where)
     steps = value.split("/")
     if steps[0] != "data" or len(steps) < 2 or any(step in ("", ".", "..") for step in steps) or "\0" in value:
-        raise ValueError(f"{where}, {_short(value)}, leaves the backup")
+        raise ValueError(f"{where}, {_short(value)}, is outside of the backup")
     try:
         value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as exc:
-        raise ValueError(f"{where}, {_short(value)}, can't be a file's name") from exc
+        raise ValueError(f"{where}, {_short(value)}, is not a valid file name") from exc
 
 
 def _short(value: Any) -> str:
@@ -212,7 +214,7 @@ _DETAILS = mapping(
 
 def _details(value: Any, where: str) -> None:
     _DETAILS(value, where)
-    if any(key in value for key in _OWNERSHIP):  # of an owner all is used, or nothing
+    if any(key in value for key in _OWNERSHIP):  # an owner is valid as a whole or not at all
         mapping(_OWNERSHIP)(value, where)
 
 
@@ -231,7 +233,7 @@ def _source(version: int) -> _Rule:
             "content_digest": DIGEST,
             "collections": listed(mapping({"name": text, "records": _SIZE})),
             "details": _details,
-            "files": listed(_FILES[version]),  # none, where a migration's target held nothing
+            "files": listed(_FILES[version]),  # no data, if the target of a migration was empty
         }
     )
 

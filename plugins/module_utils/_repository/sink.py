@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a store's snapshot goes: into a backup in the making, or (in check mode) nowhere but a digest."""
+"""The destination of a snapshot: a backup that is being made or, in check mode, only a digest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .base import Staging
 from .manifest import DATA, DataFile
 from .pieces import StoredReader, hashing
 
-_LARGE = 1 << 18  # bytes from which a thread is worth its while
+_LARGE = 1 << 18  # minimum size in bytes for which a thread pays off
 
 
 class HashingWriter:
@@ -43,7 +43,7 @@ class HashingWriter:
             self._hash.update(data)
         try:
             self._target.write(data)
-        except OSError as exc:  # told apart from the store's own trouble with reading, here where the two meet
+        except OSError as exc:  # here, errors in writing can be distinguished from errors in reading the store
             raise from_os_error(exc, RepositoryError, "Can't write to the repository", self._path) from exc
         self.bytes += len(data)
         self._progress.advance(len(data))
@@ -53,7 +53,7 @@ class HashingWriter:
         return self._hash.hexdigest()
 
     def close(self) -> None:
-        """End the thread. The digest can still be asked for."""
+        """End the thread. The digest remains available."""
         self._thread.shutdown()
 
     def _wait(self) -> None:
@@ -64,11 +64,11 @@ class HashingWriter:
 
 class _Nowhere:
     def write(self, data: bytes) -> None:
-        """For digests alone."""
+        """Only update the digests."""
 
 
 class DigestSink:
-    """Keeps nothing: check mode learns what a run would write, with the very same code."""
+    """Stores nothing: check mode runs the same code to determine what a run would write."""
 
     def __init__(self, scratch: str, progress: Progress) -> None:
         self.scratch = scratch
@@ -84,7 +84,7 @@ class DigestSink:
 
 
 class CountingSink(DigestSink):
-    """Keeps nothing either, and learns how many bytes a run would keep: `stored`."""
+    """Stores nothing and counts the bytes that a run would store: `stored`."""
 
     def __init__(self, scratch: str, compression: Compression, progress: Progress) -> None:
         super().__init__(scratch, progress)
@@ -159,11 +159,11 @@ class StagingSink:
                     for data in iter(lambda: content.read(BLOCK), b""):
                         self.progress.advance(len(data))
             except CorruptStream as exc:
-                raise RepositoryError(f"{path} was written and can't be read back: {exc}.", _BAD_DISK) from exc
+                raise RepositoryError(f"{path} can't be read back after writing: {exc}.", _BAD_DISK) from exc
         if (content.bytes, content.sha256()) != (written.bytes, written.sha256()):
-            raise RepositoryError(f"{path} was written and is not the same when read back.", _BAD_DISK)
+            raise RepositoryError(f"{path} differs when it is read back after writing.", _BAD_DISK)
         pieces = tuple(stored.pieces) if len(stored.pieces) > 1 else ()
         return DataFile(path, stored.bytes, stored.sha256(), content.bytes, content.sha256(), pieces)
 
 
-_BAD_DISK = "Nothing was published. Suspect the disk or memory of the repository's host."
+_BAD_DISK = "Nothing was published. Check the disk and the memory of the host of the repository."

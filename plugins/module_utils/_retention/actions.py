@@ -135,7 +135,7 @@ def check_rights(action: Action) -> None:
                 directory.check_movable(name, _UNMOUNT)
                 if member in compressed:
                     final = name + COMPRESSIONS[action.tier.compression].suffix
-                    with directory.errors("Can't look at", final):  # a name that is too long, for instance
+                    with directory.errors("Can't stat", final):  # a name that is too long, for instance
                         directory.exists(final)
 
 
@@ -156,7 +156,7 @@ def perform(
     """
     entry = action.entry
     parent = parents.take(entry.directory)
-    with parent.errors("Can't look at", entry.name):
+    with parent.errors("Can't stat", entry.name):
         now = look_again(entry, parent)
     if now is None:
         return None
@@ -169,7 +169,7 @@ def perform(
         for member in action.archived:
             with _home(entry, member) as (directory, name):
                 archive.put(directory, name, archive_key(entry, member))
-        with parent.errors("Can't look at", entry.name):
+        with parent.errors("Can't stat", entry.name):
             now = look_again(entry, parent)
         if now is None or not same(entry, now, names):
             raise TargetError(f"{entry.path} changed while it was archived.", "The entry stays; move the copy away.")

@@ -191,7 +191,7 @@ def _look_at_disks(entries: Sequence[Entry], disks: dict[int, Disk]) -> None:
         try:
             info = os.statvfs(entry.directory)
         except OSError as exc:
-            raise from_os_error(exc, TargetError, "Can't look at the file system of", entry.directory) from exc
+            raise from_os_error(exc, TargetError, "Can't stat the file system of", entry.directory) from exc
         used = (info.f_blocks - info.f_bfree) * info.f_frsize
         # as df counts: what is reserved for root is neither used nor to be had
         disks[entry.device] = Disk(used, used + info.f_bavail * info.f_frsize)

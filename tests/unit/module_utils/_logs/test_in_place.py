@@ -134,7 +134,7 @@ def test_what_is_too_small_or_has_no_line_stays(disk: Path) -> None:
         log.write_bytes(content)
         done = rotate(log)
         assert not done["changed"]
-        assert done["rotations"][0]["reason"] == "it has no line that ends behind its first block"
+        assert done["rotations"][0]["reason"] == "no line ends after its first block"
         assert log.read_bytes() == content
     # exactly on the border: the last block stays
     block = os.statvfs(disk).f_bsize
@@ -167,7 +167,7 @@ def test_a_file_system_that_can_not(tmp_path: Path) -> None:
         log = other / "app.log"
         write(log, 0, 1000, 50)
         for check in (True, False):
-            with pytest.raises(Day2Error, match="can't cut out the front of a file, so lines could be lost"):
+            with pytest.raises(Day2Error, match="can't remove the front of a file, so lines could be lost"):
                 rotate(log, check)
         assert log.stat().st_size == 50000
         process = subprocess.Popen([sys.executable, "-c", WRITER, str(log), "w", "10000000"], stdout=subprocess.PIPE)

@@ -191,7 +191,7 @@ def test_the_owner_and_group_of_the_new_log(theirs: Path) -> None:
     log.write_text("x\n")
     os.chown(log, 0, 65534)
     os.chmod(log, 0o644)
-    refused("is not permitted to make root the owner of the new", paths=[log], run_as="nobody")
+    refused("has no permission to make root the owner of the new", paths=[log], run_as="nobody")
     both(paths=[log], run_as="nobody", create=False)
 
 
@@ -224,7 +224,7 @@ def test_a_file_of_holes_is_not_read(log: Path, logs: Path) -> None:
     os.truncate(log, 8 << 40)
     for check in (True, False):
         done = rotate(check=check, paths=[log])
-        assert f"{log}.1 consists almost entirely of holes: not compressed." in done["warnings"]
+        assert f"{log}.1 consists almost entirely of holes and is not compressed." in done["warnings"]
     assert names(logs) == ["app.log", "app.log.1"]
     assert not rotate(paths=[log])["changed"]
     done = rotate(paths=[log], max_total_size="0")

@@ -30,7 +30,7 @@ def test_a_pid_file_that_is_none(log: Path, logs: Path, tmp_path: Path, check: b
     for path, words in (
         (tmp_path, "is not a regular file"),
         (tmp_path / "missing", "Can't read the PID file"),
-        (tmp_path / "huge", "no process number"),
+        (tmp_path / "huge", "does not contain a process ID"),
     ):
         log.write_text("x\n")
         error = failing(check=check, paths=[log], signal={"pid_file": str(path), "name": "HUP"})

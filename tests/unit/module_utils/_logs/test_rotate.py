@@ -35,8 +35,8 @@ def test_two_tasks_with_one_old_dir(tmp_path: Path, compression: str) -> None:
     for check in (True, False):
         params: dict[str, Any] = {"keep": {"last": 0}, "max_total_size": "0", "compression": compression}
         error = str(failing(check=check, paths=[two], old_dir=old, **params))
-        assert f"is a rotated file of {one}, not of {two}: not touched" in error
-        assert "Give each log an old_dir of its own" in error
+        assert f"is a rotated file of {one}, not of {two}, and was not changed" in error
+        assert "Give each log its own old_dir" in error
     assert tree(tmp_path / "old") == before
     assert two.read_text() == f"{two}\n"
     one.write_text("again\n")

@@ -59,7 +59,7 @@ def test_rules_together(rules: Rules, size: int, rotated: Optional[float], expec
 
 
 def test_a_rotation_in_the_future() -> None:
-    with pytest.raises(TargetError, match=r"1h in the future: the clock was set back"):
+    with pytest.raises(TargetError, match=r"1h in the future: the clock has been set back"):
         due(Rules(frequency="daily"), 1, 3600.0, 0.0)
     assert due(Rules(size=1, frequency="daily"), 1, 3600.0, 0.0).due
 

@@ -155,7 +155,7 @@ def test_a_writer_that_stops_leaves_its_error(repository: Repository) -> None:
 def test_one_writer_at_a_time(repository: Repository, place: dict[str, Any]) -> None:
     with repository.lock("app", "backup", 0):
         with pytest.raises(
-            LockTimeout, match=rf"backup, process {os.getpid()} on .*, since 2.*lock_timeout, now 0.3 s"
+            LockTimeout, match=rf"backup, process {os.getpid()} on .*, since 2.*lock_timeout .now 0.3 s"
         ):
             with open_repository(place).lock("app", "restore", 0.3):
                 pass

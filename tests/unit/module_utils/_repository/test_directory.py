@@ -86,7 +86,7 @@ def test_the_second_run_waits_and_then_says_who_holds_the_lock(repository: Direc
     with repository.lock("app", "backup", 0):
         began = time.monotonic()
         with pytest.raises(
-            LockTimeout, match=rf"backup, process {os.getpid()} on .*, since 2.*lock_timeout, now 0.3 s"
+            LockTimeout, match=rf"backup, process {os.getpid()} on .*, since 2.*lock_timeout .now 0.3 s"
         ):
             with repository.lock("app", "restore", 0.3):
                 pass

@@ -276,7 +276,7 @@ def test_lines_that_are_none_of_sha256sum(line: bytes) -> None:
 
 
 def test_a_newer_format_is_named() -> None:
-    with pytest.raises(DamagedBackup, match=r"version 3 is not known.*upgrade"):
+    with pytest.raises(DamagedBackup, match=r"version 3 is not supported.*upgrade"):
         read(*forge(lambda document: document.update(version=3)))
 
 

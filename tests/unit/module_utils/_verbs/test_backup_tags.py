@@ -85,5 +85,5 @@ def test_an_import_that_a_tag_keeps(run: Any, document: Any, tmp_path: Path) -> 
 @pytest.mark.parametrize("tag", ["", " ", "a b", "a,b", "new\nline", "x" * 129])
 def test_what_is_no_tag(run: Any, document: Any, tag: str) -> None:
     document.fill(1)
-    with pytest.raises(InvalidRequest, match="can't be a tag"):
+    with pytest.raises(InvalidRequest, match="is not a valid tag"):
         run("backup", source=document.store, tags=[tag])

@@ -182,7 +182,7 @@ def test_what_is_nothing_but_holes_is_not_read(tmp_path: Path) -> None:
     path.write_bytes(lines(1))
     (tmp_path / "app.log.1").touch()
     os.truncate(tmp_path / "app.log.1", 8 << 40)
-    with pytest.raises(SourceError, match="app.log.1 consists almost entirely of holes") as caught:
+    with pytest.raises(SourceError, match="app.log.1 was not read, as it consists almost entirely of holes") as caught:
         report(tmp_path / "app.log*")
     assert caught.value.details["total"] == 1
 
@@ -210,9 +210,9 @@ def test_wrong_names_are_told(tmp_path: Path) -> None:
     [
         ({"since": "yesterday"}, "neither a time nor a duration"),
         ({"since": "1h", "until": "2h"}, "ends before it begins"),
-        ({"format": "regex", "pattern": "("}, "no regular expression"),
+        ({"format": "regex", "pattern": "("}, "not a valid regular expression"),
         ({"format": "regex", "pattern": "x"}, "no named groups"),
-        ({"format": "regex", "pattern": "(?P<when>x)"}, "a group named when"),
+        ({"format": "regex", "pattern": "(?P<when>x)"}, "an unknown group when"),
         ({"format": "combined", "fields": {"time": "x"}}, "format: json"),
         ({"pattern": "x"}, "format: regex"),
         ({"slowest": -1}, "slowest"),

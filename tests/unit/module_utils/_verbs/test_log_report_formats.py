@@ -226,5 +226,5 @@ def test_json_over_several_lines(tmp_path: Path) -> None:
 
 def test_a_multiline_that_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "app.log").touch()
-    with pytest.raises(InvalidRequest, match="multiline is no regular expression"):
+    with pytest.raises(InvalidRequest, match="multiline is not a valid regular expression"):
         report(tmp_path / "app.log", multiline="(")
