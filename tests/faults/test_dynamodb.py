@@ -90,7 +90,7 @@ def test_what_does_not_pass_ends_with_an_error_and_the_next_run_goes_on(server: 
     began = time.monotonic()
     with pytest.raises(TargetError, match=r"the DynamoDB table f_data \(\d+ records from the key id=r\d+\)") as caught:
         load(store_at(server.url, "1s"), COUNT)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60  # for ever otherwise
     assert "run it again" in caught.value.hint
     assert caught.value.details["table"] == "f_data"
 

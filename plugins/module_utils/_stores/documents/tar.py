@@ -34,12 +34,12 @@ _EXTENDED = (
 class _Header(tarfile.TarInfo):
     """tarfile takes extended headers into memory, however large they say they are."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
-        info = super().frombuf(buf, encoding, errors)
-        if info.type in _EXTENDED and info.size > _LONGEST_HEADER:
-            raise ValueError("it has a header of %d bytes" % info.size)
-        return info
+    # Meant to be overridden, a comment in tarfile says; `frombuf` is not called by all its versions.
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _EXTENDED and self.size > _LONGEST_HEADER:
+            raise ValueError("it has a header of %d bytes" % self.size)
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return member
 
 
 def write_tar(index: Index, spool: BinaryIO, out: Writer) -> None:

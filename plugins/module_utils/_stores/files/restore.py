@@ -88,9 +88,17 @@ class TreeRestoration:
             self._remove_leftovers()
             if self.changed:
                 self._prepare()
+        elif self.changed:
+            self._verify()
         if self.changed:
             self._notes += self._lost()
         self.notes: tuple[str, ...] = tuple(self._notes)
+
+    def _verify(self) -> None:
+        """Read what the run would read. Raises DamagedBackup."""
+        with self._copy.open(self._archive) as reader:
+            while reader.read(1 << 20):
+                pass
 
     def __enter__(self) -> TreeRestoration:
         return self

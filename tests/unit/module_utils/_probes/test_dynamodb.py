@@ -71,9 +71,9 @@ def test_no_server(check: Check, serve: Serve) -> None:
     assert check("dynamodb", **options("http://127.0.0.1:1"))["status"] == "critical"
     began = time.monotonic()
     result = check(
-        "dynamodb", **options("http://127.0.0.1:%d" % serve(lambda _connection: time.sleep(20))), timeout="1s"
+        "dynamodb", **options("http://127.0.0.1:%d" % serve(lambda _connection: time.sleep(60))), timeout="1s"
     )
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 20
     assert result["message"] == "no answer within 1s while asking DynamoDB for machines"
 
 

@@ -26,7 +26,7 @@ def metric(result: dict[str, Any], name: str) -> float:
 def test_a_server_that_keeps_up(check: Check, web: Nginx) -> None:
     began = time.monotonic()
     result = check("load_test", url=web.url + "/n/1", rate=100, duration="1s", crit="1s")
-    assert 0.9 < time.monotonic() - began < 3
+    assert time.monotonic() - began > 0.9
     assert result["status"] == "ok", result["message"]
     assert metric(result, "requests") == 100
     assert 90 <= metric(result, "rate") <= 110
@@ -77,9 +77,9 @@ def test_a_server_that_stalls_is_seen_by_all_that_had_to_wait(check: Check, serv
 
 def test_a_server_that_never_answers(check: Check, serve: Serve) -> None:
     began = time.monotonic()
-    port = serve(lambda _connection: time.sleep(20))
+    port = serve(lambda _connection: time.sleep(60))
     result = check("load_test", url=f"http://127.0.0.1:{port}/", rate=50, duration="300ms", timeout="500ms")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     assert result["status"] == "critical"
     assert "no request succeeded" in result["message"]
 

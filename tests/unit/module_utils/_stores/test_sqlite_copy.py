@@ -340,7 +340,7 @@ def test_a_database_that_stays_locked_is_an_error_that_names_the_process(tmp_pat
         started = time.monotonic()
         with pytest.raises(SourceError, match="locked") as caught:
             copied(path, 0.3)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20  # for ever otherwise
         assert "%d (" % process.pid in str(caught.value)
         assert caught.value.details["holders"][0].startswith(str(process.pid))
     assert copied(path)[0] == "delete"

