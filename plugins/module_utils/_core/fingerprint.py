@@ -11,9 +11,13 @@ import time
 from collections.abc import Iterable
 from typing import Optional
 
-# A change of content sets ctime, which cannot be set back, unless two changes fall within one tick of the kernel clock
-# (10 ms at HZ=100). Files younger than this are not trusted.
-_TICK_NS = 100_000_000
+from .unordered import hexdigest, total
+
+# A change of content sets ctime, which cannot be set back. But the times of files come from the kernel clock: two
+# changes within one of its ticks (at most 10 ms, at HZ=100) leave the same times.
+TICK_NS = 20_000_000
+# What is remembered for another run must be older than this.
+SETTLED_NS = 5 * TICK_NS
 
 # File systems whose ctime is set by this kernel. On others (NFS, CIFS, FUSE …) another host may write without us
 # noticing for seconds: there, the content is always read.
@@ -31,7 +35,20 @@ def attributes(info: os.stat_result) -> str:
 def settled(infos: Iterable[os.stat_result], now_ns: Optional[int] = None) -> bool:
     """Whether all of these are old enough that a further change would be visible."""
     now = time.time_ns() if now_ns is None else now_ns
-    return all(info.st_ctime_ns < now - _TICK_NS and info.st_mtime_ns < now for info in infos)
+    return all(info.st_ctime_ns < now - SETTLED_NS and info.st_mtime_ns < now for info in infos)
+
+
+def is_young(info: os.stat_result) -> bool:
+    """Whether a change from now on could leave the times of the file as they are."""
+    return abs(time.time_ns() - info.st_ctime_ns) < TICK_NS
+
+
+def wait_a_tick(info: os.stat_result) -> bool:
+    """Wait until a change of the file would set other times. Returns whether this was needed."""
+    if not is_young(info):
+        return False
+    time.sleep(TICK_NS / 1e9)
+    return True
 
 
 def combine(parts: Iterable[str]) -> str:
@@ -40,6 +57,11 @@ def combine(parts: Iterable[str]) -> str:
     for part in parts:
         digest.update(os.fsencode(part) + b"\n")
     return digest.hexdigest()
+
+
+def combine_unordered(parts: Iterable[str]) -> str:
+    """As `combine`, independent of the order of the parts: there may be too many to sort."""
+    return hexdigest(total(map(os.fsencode, parts)))
 
 
 def trusted_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> bool:

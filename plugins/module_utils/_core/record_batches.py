@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import hashlib
 import itertools
 import marshal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any, Optional, TypeVar
 
 from .errors import SourceError
 from .records import layout_of, written
+from .unordered import numbers, total
 
 BATCH = 1000  # records that are examined at once
 Item = TypeVar("Item")
@@ -239,7 +239,7 @@ def keyed_digests(found: Layout, key: Sequence[str]) -> Iterator[tuple[bytes, in
     Raises SourceError when `records.canonical` does.
     """
     try:
-        yield from zip(keys_of(found, key), _digests(_lines(*found)))
+        yield from zip(keys_of(found, key), numbers(_encoded(_lines(*found))))
     except RecursionError:
         raise SourceError("A record is nested too deeply to be compared.") from None
 
@@ -273,10 +273,9 @@ def _lines(names: tuple[str, ...], columns: Sequence[Sequence[Any]]) -> Iterator
 
 def digest_of(lines: Iterable[str]) -> int:
     """The sum of the digests of records with this canonical JSON, not reduced modulo 2^256."""
-    return sum(_digests(lines))
+    return total(_encoded(lines))
 
 
-def _digests(lines: Iterable[str]) -> Iterator[int]:
-    sha256, number = hashlib.sha256, int.from_bytes
+def _encoded(lines: Iterable[str]) -> Iterator[bytes]:
     for line in lines:
-        yield number(sha256(line.encode("utf-8", "backslashreplace")).digest(), "big")
+        yield line.encode("utf-8", "backslashreplace")

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -30,11 +29,11 @@ from typing import Any, Callable
 
 from .errors import SourceError
 from .units import format_time
+from .unordered import hexdigest, total
 
 _IN_FULL = 400  # digits before or after the point: enough for every float
 _SMALL = 10**18  # an int that is certainly written in full
 _FEW = 64  # fields of a record whose layout is remembered
-_MODULUS = 2**256
 
 
 def canonical(value: Any) -> bytes:
@@ -54,7 +53,7 @@ def record_digest(record: Mapping[str, Any]) -> int:
 
     Raises SourceError when `canonical` does.
     """
-    return int.from_bytes(hashlib.sha256(canonical(record)).digest(), "big")
+    return total([canonical(record)])
 
 
 class CollectionDigest:
@@ -71,7 +70,7 @@ class CollectionDigest:
 
     def hexdigest(self) -> str:
         """64 hex digits."""
-        return f"{self._sum % _MODULUS:064x}"
+        return hexdigest(self._sum)
 
 
 class _Writers(dict[type, Callable[[Any], str]]):

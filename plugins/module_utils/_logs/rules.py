@@ -8,21 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from .._core.errors import TargetError
+from .._core.periods import PERIODS
 from .._core.units import format_duration, format_size
 
 # Files may be this much in the future before the clock is assumed to be wrong.
 _TOLERANCE = 60.0
-
-FREQUENCIES: dict[str, Callable[[datetime], tuple[int, ...]]] = {
-    "hourly": lambda when: (when.year, when.month, when.day, when.hour),
-    "daily": lambda when: (when.year, when.month, when.day),
-    "weekly": lambda when: tuple(when.isocalendar())[:2],
-    "monthly": lambda when: (when.year, when.month),
-    "yearly": lambda when: (when.year,),
-}
 
 
 class Rules(NamedTuple):
@@ -76,7 +69,7 @@ def due(rules: Rules, size: int, rotated: Optional[float], now: float) -> Due:
     if rules.rotate_after is not None and age >= rules.rotate_after:
         return Due(True, f"its last rotation was {format_duration(int(age))} ago")
     if rules.frequency is not None:
-        period = FREQUENCIES[rules.frequency]
+        period = PERIODS[rules.frequency]
         if period(_utc(rotated)) < period(_utc(now)):
             return Due(True, f"it is rotated {rules.frequency}")
     return Due(False, f"its last rotation was {format_duration(int(age))} ago")

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
+from .._core.periods import PERIODS, Period
 from .._core.spans import Span, parse_span
 
 ALL = -1
@@ -80,16 +81,6 @@ class Decision(NamedTuple):
     reasons: tuple[str, ...]
 
 
-_Period = Callable[[datetime], tuple[int, ...]]
-_PERIODS: tuple[tuple[str, _Period], ...] = (
-    ("hourly", lambda when: (when.year, when.month, when.day, when.hour)),
-    ("daily", lambda when: (when.year, when.month, when.day)),
-    ("weekly", lambda when: tuple(when.isocalendar())[:2]),
-    ("monthly", lambda when: (when.year, when.month)),
-    ("yearly", lambda when: (when.year,)),
-)
-
-
 def check_tags(tags: Sequence[str]) -> list[str]:
     """Sorted tags without duplicates. Raises InvalidRequest when a tag could not be given in an option again."""
     for tag in tags:
@@ -128,14 +119,14 @@ def decide(
         for _when, backup in newest_first:
             if wanted <= set((tags or {}).get(backup, ())):
                 reasons[backup].append(f"tag {','.join(sorted(wanted))}")
-    for name, period in _PERIODS:
+    for name, period in PERIODS.items():
         _keep_periods(newest_first, (name, period), getattr(keep, name), reasons)
     present = now or datetime.now(timezone.utc)
     latest = next((when for when, _backup in newest_first if when < present), None)
     if keep.within:
         for _when, backup in _younger(newest_first, latest, keep.within):
             reasons[backup].append(f"within {keep.within}")
-    for name, period in _PERIODS:
+    for name, period in PERIODS.items():
         span = getattr(keep, f"within_{name}")
         if span:
             younger = _younger(newest_first, latest, span)
@@ -156,7 +147,7 @@ def _younger(
 
 def _keep_periods(
     newest_first: Sequence[tuple[datetime, str]],
-    rule: tuple[str, _Period],
+    rule: tuple[str, Period],
     count: int,
     reasons: dict[str, list[str]],
     complete: bool = True,

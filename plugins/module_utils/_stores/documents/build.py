@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from typing import IO, Callable
 
 from ..._core.files import CREATE_FILE, OPEN_DIRECTORY
+from ..._core.fingerprint import combine_unordered
 from ..._core.system_calls import syncfs
-from .layout import OPEN_FILE, any_order, opened
+from .layout import OPEN_FILE, opened
 from .place import Owner, resemble
 from .read import chunks
 
@@ -118,7 +119,7 @@ def state(path: str, replaced: Replaced) -> str:
 
     root = os.open(path, OPEN_DIRECTORY)
     try:
-        return any_order(lines(root))
+        return combine_unordered(lines(root))
     finally:
         os.close(root)
 

@@ -17,13 +17,13 @@ from typing import IO, Any, BinaryIO, Callable, Optional
 from ..._core import files
 from ..._core.errors import Day2Error, SourceError, TargetError
 from ..._core.files import OPEN_DIRECTORY, kind_of, look
-from ..._core.fingerprint import attributes, settled, trusted_file_system
+from ..._core.fingerprint import attributes, combine_unordered, settled, trusted_file_system
 from ..._core.mounts import check_exchange
 from ..._core.progress import Progress
 from ..base import Change, Copy, Reader, Restoration, Sink, Snapshot
 from .build import Build, state
 from .index import Index, Row, index_errors
-from .layout import OPEN_FILE, Layout, any_order, listing, opened
+from .layout import OPEN_FILE, Layout, listing, opened
 from .place import Owner, Swap, ready
 from .read import WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat
 from .tar import ERRORS, import_tar, read_tar, write_tar
@@ -48,7 +48,7 @@ class Directory:
 
     def fingerprint(self) -> Optional[str]:
         try:
-            return any_order(self._identities()) if trusted_file_system(self.path) else None
+            return combine_unordered(self._identities()) if trusted_file_system(self.path) else None
         except (OSError, Day2Error):
             return None
 

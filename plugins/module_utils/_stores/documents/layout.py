@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
 from ..._core import files
@@ -70,12 +69,6 @@ def listing(path: str, layout: Layout, kind: type[Day2Error]) -> Iterator[tuple[
                     yield name, info
         finally:
             os.close(root)
-
-
-def any_order(lines: Iterable[str]) -> str:
-    """One hex digest of many lines, whatever their order: there may be too many to sort."""
-    total = sum(int.from_bytes(hashlib.sha256(os.fsencode(line)).digest(), "big") for line in lines)
-    return "%064x" % (total % (1 << 256))
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Optional
 
 from ..._core.errors import DamagedBackup, SourceError
+from ..._core.fingerprint import wait_a_tick
 from ..._core.progress import Progress
 from .document import Document
 from .stream import scan
@@ -21,8 +22,6 @@ CHUNK = 1 << 20
 
 # Seconds before each further try to read something that is being written.
 WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
-# Two writes within one tick of the kernel's clock leave the same times.
-_TICK_NS = 20_000_000
 # A document that nobody has written for so long is not half-written, it is wrong.
 _QUIET_NS = 2_000_000_000
 
@@ -51,8 +50,7 @@ def reporting(read: Read, progress: Progress) -> Read:
 def settled_stat(fd: int) -> os.stat_result:
     """An open file's attributes, so old that a write from now on moves them."""
     info = os.fstat(fd)
-    if abs(time.time_ns() - info.st_mtime_ns) < _TICK_NS:
-        time.sleep(_TICK_NS / 1e9)
+    wait_a_tick(info)
     return info
 
 

@@ -14,6 +14,7 @@ from typing import Optional
 
 from ..._core.errors import RepositoryError, SourceError
 from ..._core.files import from_os_error
+from ..._core.fingerprint import is_young, wait_a_tick
 from ..._core.holes import content_hash
 from ..._core.progress import Progress
 from ..base import Writer
@@ -27,9 +28,6 @@ from .walk import Found, Identity
 _WAITS = (0.01, 0.05, 0.1, 0.2, 0.4, 0.8)
 _FEW_WAITS = (0.01, 0.05, 0.1)
 _ONE_WAIT = (0.05,)
-
-# Two changes within one tick of the kernel's clock leave the same ctime.
-_TICK_NS = 20_000_000
 
 
 class Guarded:
@@ -171,7 +169,7 @@ class TreeWriter:
     def _small(self, entry: Entry, info: os.stat_result, fd: int) -> Optional[Entry]:
         """A file that is read before anything of it is written."""
         data = _read_all(fd, info.st_size)
-        complete = data is not None and not (_is_young(info) and data != _read_all(fd, info.st_size))
+        complete = data is not None and not (is_young(info) and data != _read_all(fd, info.st_size))
         if not (complete and _held_still(fd, info)):
             if not self._as_read:
                 return None
@@ -189,10 +187,8 @@ class TreeWriter:
 
     def _large(self, entry: Entry, info: os.stat_result, fd: int, segments: Optional[Segments]) -> Optional[Entry]:
         """A file that is written while it is read. If it changed, it is superseded by the next try."""
-        if _is_young(info):
-            time.sleep(_TICK_NS / 1e9)
-            if not (self._as_read or _held_still(fd, info)):
-                return None
+        if wait_a_tick(info) and not (self._as_read or _held_still(fd, info)):
+            return None
         chart = b"" if segments is None else sparse_map(segments, info.st_size)
         ranges = [(0, info.st_size)] if segments is None else segments
         stored = len(chart) + sum(length for _offset, length in ranges)
@@ -240,10 +236,6 @@ def _read_all(fd: int, size: int) -> Optional[bytes]:
             return None
         data += more
     return data if len(data) == size else None
-
-
-def _is_young(info: os.stat_result) -> bool:
-    return abs(time.time_ns() - info.st_ctime_ns) < _TICK_NS
 
 
 def _held_still(fd: int, before: os.stat_result) -> bool:

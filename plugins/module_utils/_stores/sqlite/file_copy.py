@@ -29,7 +29,7 @@ from typing import Callable, Optional
 
 from ..._core import files
 from ..._core.errors import SourceError
-from ..._core.fingerprint import attributes, combine, settled, trusted_file_system
+from ..._core.fingerprint import SETTLED_NS, attributes, combine, settled, trusted_file_system
 from ..._core.holes import data_ranges
 from ..._core.progress import Progress
 from .file import (
@@ -52,7 +52,6 @@ from .file import (
 _CHUNK = 1 << 20
 _CHUNK_IN_KERNEL = 8 << 20
 _WAL_HEADER = 32  # bytes
-_TICK_NS = 100_000_000  # see _core/fingerprint.py
 # A checkpointer and a writer in turns could start the WAL anew during each of our copies.
 _FAST_TRIES = 5
 
@@ -238,7 +237,7 @@ def _identity(path: str) -> Optional[list[str]]:
         if side is None or not side.st_size:
             parts.append("")
             continue
-        if side.st_mtime_ns >= time.time_ns() - _TICK_NS:
+        if side.st_mtime_ns >= time.time_ns() - SETTLED_NS:
             return None
         # Without its ctime: whenever root opens it, even to read, SQLite sets its owner anew.
         parts.append("%d %d %d" % (side.st_ino, side.st_size, side.st_mtime_ns))

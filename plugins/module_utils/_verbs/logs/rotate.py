@@ -17,6 +17,7 @@ from ..._core.compression import COMPRESSIONS, choose
 from ..._core.errors import Day2Error, InvalidRequest, TargetError
 from ..._core.owners import group_id, user_id
 from ..._core.paths import expand
+from ..._core.periods import PERIODS
 from ..._core.progress import Progress
 from ..._core.spans import parse_span
 from ..._core.units import format_size, parse_duration, parse_size
@@ -28,7 +29,7 @@ from ..._logs.names import DATE_FORMAT, Naming
 from ..._logs.plan import make_plan
 from ..._logs.predict import predict
 from ..._logs.reopen import Command, Tell, signal_number
-from ..._logs.rules import FREQUENCIES, Keep, Rules
+from ..._logs.rules import Keep, Rules
 
 _COMMANDS: dict[str, Any] = {"type": "list", "elements": "list", "default": []}
 
@@ -39,7 +40,7 @@ ARGUMENTS: dict[str, Any] = {
         "size": {"type": "str"},
         "min_size": {"type": "str"},
         "rotate_after": {"type": "str"},
-        "frequency": {"type": "str", "choices": list(FREQUENCIES)},
+        "frequency": {"type": "str", "choices": list(PERIODS)},
         "min_age": {"type": "str"},
         "force": {"type": "bool", "default": False},
         "if_empty": {"type": "bool", "default": False},

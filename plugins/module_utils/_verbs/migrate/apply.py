@@ -18,13 +18,14 @@ from ..._core.files import os_errors
 from ..._core.record_batches import digest_sum, layouts, regrouped, without_nulls
 from ..._core.records import record_digest
 from ..._core.tagged_json import encode as encode_json
+from ..._core.unordered import MODULUS
 from ..._stores.records.kinds import Summary
 from ..._stores.records.model import Info, Record, Reject
 from ..._stores.sql.schema import parents_first
 from .checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identity_of
 from .compare import Comparison, compact, compare, delete, places_of, shown_key
 from .plan import Job, MigratePlan, MigrateRequest, check_as_planned
-from .profiles import MODULUS, dangling
+from .profiles import dangling
 from .report import Check, Done, refusal
 from .safety import must_be_kept, saved, ways_back
 from .target_schema import in_target

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest, TargetError
 from ..._core.progress import Progress
+from ..._core.unordered import MODULUS
 from ..._stores.postgresql.application import LEFT_ALONE, VERSION_TABLES, Table
 from ..._stores.postgresql.column_types import Codec, Column, Given, codec
 from ..._stores.postgresql.records import PostgresqlRecords
@@ -32,7 +33,7 @@ from .asked_types import Types, types_from
 from .compare import Comparison
 from .odd import Oddities
 from .plan import Job, MigratePlan, MigrateRequest, selected
-from .profiles import MODULUS, Profile, dangles, dangling, profile
+from .profiles import Profile, dangles, dangling, profile
 from .report import Check, Done, report
 from .safety import check_repository, saved, ways_of
 

@@ -13,11 +13,11 @@ from ..._core.progress import Progress
 from ..._core.record_batches import count_of, digest_sum, has_key, layouts, without_nulls
 from ..._core.records import canonical
 from ..._core.scratch import scratch_database
+from ..._core.unordered import MODULUS
 from ..._stores.records.kinds import Kinds
 from ..._stores.records.model import Info
 from ..._stores.records.store import SourceStore
 
-MODULUS = 2**256
 _LISTED = 20  # values in messages
 
 

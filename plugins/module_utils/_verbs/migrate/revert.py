@@ -13,6 +13,7 @@ from ..._core.errors import TargetError
 from ..._core.progress import Progress
 from ..._core.record_batches import batches, digest_sum, layouts
 from ..._core.scratch import scratch_directory
+from ..._core.unordered import MODULUS
 from ..._repository.location import check_exists
 from ..._repository.reading import BackupCopy, load
 from ..._stores.base import Copy
@@ -28,7 +29,6 @@ from .backup import Safety
 from .checkpoint import CREATED, DECLINED, EMPTY
 from .compare import compare, delete, places_of
 from .lock import lock_target
-from .profiles import MODULUS
 from .way_back import WORDS, WayBack, newest_way_back
 
 

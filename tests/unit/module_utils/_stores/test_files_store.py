@@ -25,6 +25,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.day2.ops.plugins.module_utils._core import fingerprint
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     DamagedBackup,
     InvalidRequest,
@@ -32,7 +33,6 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     SourceError,
     TargetError,
 )
-from ansible_collections.day2.ops.plugins.module_utils._stores.files import write as tree_write
 from ansible_collections.day2.ops.plugins.module_utils._stores.files.archive import ArchiveWriter
 from ansible_collections.day2.ops.plugins.module_utils._stores.files.index import Index, from_line
 from ansible_collections.day2.ops.plugins.module_utils._stores.files.store import FilesStore
@@ -503,7 +503,7 @@ def test_files_that_never_hold_still_are_kept_as_they_were_read(
 
 def test_a_clock_that_ticks_seldom_is_not_trusted(tmp_path: Path, backup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kernels before 6.13 show no change within 1 to 10 ms of the last."""
-    monkeypatch.setattr(tree_write, "_TICK_NS", 3600 * 10**9)  # however long this test may take
+    monkeypatch.setattr(fingerprint, "TICK_NS", 3600 * 10**9)  # however long this test may take
     busy = make(tmp_path / "source", "busy") / "busy"
     original, shown, reads = os.fstat, {}, [0]
 

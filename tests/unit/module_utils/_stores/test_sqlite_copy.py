@@ -484,7 +484,7 @@ def test_the_fingerprint_changes_with_the_content_and_not_by_reading(
             db.execute(statement)
             with monkeypatch.context() as patch:  # however long this machine took
                 for module in (sqlite_copy, fingerprints):
-                    patch.setattr(module, "_TICK_NS", 3600 * 10**9)
+                    patch.setattr(module, "SETTLED_NS", 3600 * 10**9)
                 assert fingerprint(str(path)) is None  # the next change might have the same time
             time.sleep(SETTLED)
             one = fingerprint(str(path))
