@@ -1,7 +1,8 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one file between verbs and AnsibleModule: arguments in, results and errors out. Modules call `run`."""
+"""The only file between verbs and AnsibleModule: passes arguments in, and results and errors out. Modules call
+`run`."""
 
 from __future__ import annotations
 
@@ -28,9 +29,9 @@ Verb = Callable[[Mapping[str, Any], bool, Progress], dict[str, Any]]
 def run(
     module: AnsibleModule, verb: Verb, echo: Optional[Callable[[Mapping[str, Any]], dict[str, Any]]] = None
 ) -> None:
-    """Run a verb with the module's parameters; never returns.
+    """Run a verb with the parameters of the module; never returns.
 
-    :param echo: makes of the parameters what the result may show as its invocation.
+    :param echo: turns the parameters into what the result shows as its invocation.
     """
     params = module.params
     if echo is not None:
@@ -60,7 +61,7 @@ def _warn(module: AnsibleModule, result: dict[str, Any]) -> None:
 
 
 def _become_hint(exc: Day2Error) -> str:
-    """What to do about a lack of permission, where the error does not say so itself."""
+    """A hint about missing permission, if the error does not have one."""
     cause = exc.__cause__
     denied = isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM)
     if not denied or os.geteuid() == 0 or "become" in exc.hint:

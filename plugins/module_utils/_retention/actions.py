@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a decision comes to, file by file, and doing it.
+"""What a decision means for each file of an entry, and carrying it out.
 
-Nothing is done to an entry that was written to since it was looked at, or that somebody has open for writing; nothing
-goes before its copy is proven.
+An entry that was written to since the plan, or that a process has open for writing, is left alone. Nothing is removed
+before its copy has been verified.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from .parents import Parents
 from .rules import COLD, REMOVE, Tier
 from .space import Names, allocation
 
-_UNMOUNT = "Unmount it, or leave it out (exclude)."
+_UNMOUNT = "Unmount it, or exclude it (exclude)."
 
 
 class Action(NamedTuple):
-    """What will be done to an entry. `whole`: all of it goes, when `archived` are kept elsewhere."""
+    """The action on an entry. `whole`: all of it is removed, and `archived` are kept elsewhere."""
 
     entry: Entry
     tier: Tier
@@ -45,9 +45,9 @@ class Action(NamedTuple):
 
 
 def action_for(decision: Decision) -> Optional[Action]:
-    """None when there is nothing (more) to do.
+    """The action for an entry, or None if there is nothing to do.
 
-    :raises TargetError: the tier can't be applied to this entry.
+    Raises TargetError when the tier can't be applied to this entry.
     """
     entry, tier = decision.entry, decision.tier
     if tier is None:
@@ -58,15 +58,15 @@ def action_for(decision: Decision) -> Optional[Action]:
         strange = [*(f"the symbolic link {one}" for one in entry.links), *(one.path for one in entry.specials)]
         if strange and not tier.only:
             raise TargetError(
-                f"{entry.path} holds {strange[0]}, which is not a regular file and can't be archived.",
-                "List the files to archive (only); everything else is removed.",
+                f"{entry.path} contains {strange[0]}, which is not a regular file and can't be archived.",
+                "Set only to the files to archive; everything else is removed.",
             )
         wanted = tuple(one for one in entry.members if not tier.only or matches(one.plain, tier.only))
         if entry.members and not wanted:
             raise TargetError(
-                f"{entry.path} holds no file that is to be archived (only: {', '.join(tier.only)}), and all else "
+                f"{entry.path} contains no file to archive (only: {', '.join(tier.only)}), and everything else "
                 "would be removed.",
-                "Correct only, or remove such entries by a rule of their own.",
+                "Correct only, or remove such entries with another rule.",
             )
         return Action(entry, tier, decision.why, whole=True, archived=wanted)
     compressed = []
@@ -84,10 +84,11 @@ def action_for(decision: Decision) -> Optional[Action]:
 
 
 def predict(action: Action, archive: Optional[Archive], names: Names) -> int:
-    """Bytes on disk that the action will free. Reads what would be compressed or archived; writes nothing.
+    """The bytes on disk that the action will free. Reads the files to be compressed or archived; writes nothing.
+
+    Raises Day2Error when the run would refuse it.
 
     :param names: of what the actions before this one would have removed.
-    :raises Day2Error: it would be refused.
     """
     entry = action.entry
     check_rights(action)
@@ -108,7 +109,7 @@ def predict(action: Action, archive: Optional[Archive], names: Names) -> int:
 
 
 def _existing(directory: SecureDirectory, name: str, compression: Compression) -> Optional[int]:
-    """Bytes of a copy that is in place already; None: there is none, or one that was not finished and is replaced."""
+    """The size of a copy that is in place already; None: there is none, or an incomplete one that is replaced."""
     final = name + compression.suffix
     if directory.exists(final) and compare(directory, name, directory, final, compression)[0] == PART:
         return None
@@ -120,7 +121,7 @@ def _free_whole(entry: Entry, names: Names) -> int:
 
 
 def check_rights(action: Action) -> None:
-    """Raise Day2Error when the system would not let us do it, as far as that can be seen. Changes nothing."""
+    """Raise Day2Error when the system would not permit the action, as far as that can be seen. Changes nothing."""
     entry, compressed = action.entry, set(action.compressed)
     if action.whole and entry.is_directory:
         with SecureDirectory(entry.directory) as parent:
@@ -140,19 +141,20 @@ def check_rights(action: Action) -> None:
 
 
 def archive_key(entry: Entry, member: Member) -> str:
-    """Where a file of an entry goes in an archive."""
+    """The key of a file of an entry in an archive."""
     return os.path.join(entry.key, member.path).rstrip("/")
 
 
 def perform(
     action: Action, archive: Optional[Archive], parents: Parents, in_use: Callable[[Entry], str], names: Names
 ) -> Optional[int]:
-    """Do it. Returns the bytes freed on disk; None when the entry was gone already.
+    """Carry out the action. Returns the bytes freed on disk, or None if the entry did not exist any more.
+
+    Raises Day2Error when it was not done, or not completely; the remaining files are intact.
 
     :param parents: locks the directory of the entry, and makes a removal durable later.
     :param names: of what the actions before this one have removed.
-    :param in_use: who has the entry open for writing; "": nobody.
-    :raises Day2Error: it was not done, or not all of it; what is there is whole.
+    :param in_use: the process that has the entry open for writing, or "".
     """
     entry = action.entry
     parent = parents.take(entry.directory)
@@ -161,7 +163,7 @@ def perform(
     if now is None:
         return None
     if not same(entry, now, names):
-        raise TargetError(f"{entry.path} changed since it was looked at.", "Skipped; the next run will retry.")
+        raise TargetError(f"{entry.path} has changed since it was examined.", "Skipped; the next run will retry.")
     check_rights(action)
     if not action.whole:
         return _reduce(action, in_use, names)
@@ -172,7 +174,9 @@ def perform(
         with parent.errors("Can't stat", entry.name):
             now = look_again(entry, parent)
         if now is None or not same(entry, now, names):
-            raise TargetError(f"{entry.path} changed while it was archived.", "The entry stays; move the copy away.")
+            raise TargetError(
+                f"{entry.path} was changed while it was being archived.", "The entry was kept. Move the copy elsewhere."
+            )
         _refuse_used(entry, in_use)
     with parent.errors("Can't remove", entry.name):
         if entry.is_directory:
@@ -189,9 +193,9 @@ def _refuse_used(entry: Entry, in_use: Callable[[Entry], str]) -> None:
 
 
 def _remove_directory(action: Action, parent: SecureDirectory) -> None:
-    """Remove what was planned for, and nothing else: a directory that something was put into meanwhile stays.
+    """Remove the planned files, and nothing else: a directory that was added to meanwhile is kept.
 
-    What was archived goes last, so that a directory that a killed run began with still tells what it is.
+    Archived files are removed last, so that a directory that a killed run has begun with can still be recognised.
     """
     entry = action.entry
     archived = {one.path for one in action.archived}
@@ -235,7 +239,7 @@ def _reduce(action: Action, in_use: Callable[[Entry], str], names: Names) -> int
 
 @contextlib.contextmanager
 def _home(entry: Entry, member: Member) -> Iterator[tuple[SecureDirectory, str]]:
-    """The open directory of a member, and its name there."""
+    """The open directory of a member, and its name in it."""
     folder, name = os.path.split(_path(entry, member))
     with SecureDirectory(folder) as directory:
         yield directory, name
@@ -246,7 +250,7 @@ def _path(entry: Entry, member: Member) -> str:
 
 
 def remove_leftovers(paths: Sequence[str], lock_timeout: float) -> list[str]:
-    """Remove what killed runs had prepared, and nothing else. Returns what was removed."""
+    """Remove prepared files of killed runs, and nothing else. Returns what was removed."""
     removed = []
     for path in paths:
         folder, name = os.path.split(path)

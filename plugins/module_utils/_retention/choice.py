@@ -16,7 +16,7 @@ from .space import Names, Total
 
 
 class Disk:
-    """How full a file system is, and what the decisions so far will free of it. Sizes in bytes."""
+    """Use of a file system, and the bytes on it that the decisions so far will free."""
 
     def __init__(self, used: int, size: int) -> None:
         self.used = used
@@ -33,7 +33,7 @@ class Disk:
 
 
 class _Group:
-    """The entries that share limits: the newest of them stay, and so much may they take in all."""
+    """The entries that share limits: the number of newest ones to keep, and their total size."""
 
     def __init__(self, where: str, oldest_first: Sequence[Entry], keep_last: int) -> None:
         self.where = where
@@ -43,7 +43,7 @@ class _Group:
 
     @property
     def total(self) -> int:
-        """Bytes that they take on the disk."""
+        """Bytes that they take on disk."""
         return self._own + self._files.bytes
 
     def free(self, entry: Entry) -> None:
@@ -53,7 +53,7 @@ class _Group:
 
 
 class Decision(NamedTuple):
-    """What becomes of an entry, and why, for people. Without a tier it is hot."""
+    """The tier of an entry, and the reason for people. Without a tier it is hot."""
 
     entry: Entry
     tier: Optional[Tier]
@@ -65,9 +65,9 @@ class Decision(NamedTuple):
 
 
 def decide(rule: Rule, entries: Sequence[Entry], now: float, disks: Mapping[int, Disk]) -> list[Decision]:
-    """Decide for each entry, oldest first; `disks` (by device number) are told what will be freed.
+    """The decision for each entry, oldest first. Updates `disks` (by device number) with the bytes that will be freed.
 
-    What a compression will free is not known before it is done and counts as nothing.
+    The bytes that a compression will free are unknown beforehand and count as nothing.
     """
     oldest_first = sorted(entries, key=lambda one: (one.mtime, one.path))
     groups = _groups(rule, oldest_first)
@@ -102,11 +102,11 @@ def _decide(rule: Rule, entry: Entry, now: float, disk: Disk, group: _Group) -> 
         reasons = _reasons(tier, entry, now, disk, group)
         if reasons is not None:
             return Decision(entry, None if tier.tier == HOT else tier, ", ".join(reasons) or "no condition")
-    return Decision(entry, None, "no tier's conditions hold")
+    return Decision(entry, None, "the conditions of no tier hold")
 
 
 def _reasons(tier: Tier, entry: Entry, now: float, disk: Disk, group: _Group) -> Optional[list[str]]:
-    """Why the tier's conditions hold; None when one does not."""
+    """Why the conditions of the tier hold; None if one does not."""
     reasons = []
     if tier.older_than is not None:
         age = now - entry.mtime

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Destinations that would not do what they are for: what is archived must end up elsewhere, and by itself."""
+"""Destinations that would not serve their purpose: archived files must end up elsewhere, and without collisions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .rules import COLD, Rule, destinations
 
 
 def inside_own_globs(rule: Rule) -> list[Problem]:
-    """A problem for each destination that would itself be an entry of the rule as soon as it exists."""
+    """A problem for each destination that would itself become an entry of the rule."""
     problems = []
     for destination, place in _places(rule).items():
         above = place
@@ -31,7 +31,7 @@ def inside_own_globs(rule: Rule) -> list[Problem]:
 
 
 def check_destinations(rule: Rule, entries: Sequence[Entry]) -> tuple[list[Entry], list[Problem]]:
-    """The entries that can go to the rule's archive directories, and problems with the others."""
+    """The entries that can be archived in the directories of the rule, and problems of the others."""
     places = _places(rule)
     # only there can something become an entry
     own = [os.path.realpath(fixed_part(pattern)) for pattern in rule.paths]
@@ -54,17 +54,17 @@ def check_destinations(rule: Rule, entries: Sequence[Entry]) -> tuple[list[Entry
 
 
 def _overlap(path: str, entry: Entry, destination: str, place: str) -> str:
-    """Why an entry can't be archived in or around itself; "" when it is elsewhere."""
+    """Why an entry can't be archived in itself or in its parents; "" if it is elsewhere."""
     if is_within(place, path) or is_within(path, place):
         return (
-            f"{entry.path} holds the destination {destination}, or lies inside it. Choose another destination, or "
-            "exclude that entry (exclude)."
+            f"{entry.path} contains the destination {destination}, or lies inside it. Choose another "
+            "destination, or exclude that entry (exclude)."
         )
     return ""
 
 
 def _would_match(rule: Rule, entry: Entry, destination: str, place: str) -> str:
-    """Why what is archived of an entry would be an entry itself; "" when it would not."""
+    """Why the archived files of an entry would be an entry themselves; "" if they would not."""
     archived = os.path.join(place, entry.key)
     while archived != place:
         pattern = pattern_for(rule, archived)
@@ -75,26 +75,26 @@ def _would_match(rule: Rule, entry: Entry, destination: str, place: str) -> str:
 
 
 def _places(rule: Rule) -> dict[str, str]:
-    """The rule's archive directories, and their real paths."""
+    """The archive directories of the rule, and their real paths."""
     return {one: os.path.realpath(one) for one in destinations([rule]) if one.startswith("/")}
 
 
 def _matched(destination: str, path: str, pattern: str) -> str:
     return (
-        f"The destination {destination} lies inside this rule's own paths: {path} would become an entry ({pattern}). "
-        "Choose another destination, or exclude it (exclude)."
+        f"The destination {destination} lies inside the paths of this rule: {path} would become an entry "
+        f"({pattern}). Choose another destination, or exclude it (exclude)."
     )
 
 
 def frees_nothing(rule: Rule, entries: Sequence[Entry]) -> list[Problem]:
-    """A problem where a full disk is to be relieved by copying to the same disk."""
+    """A problem if a full disk is to be relieved by copying to the same disk."""
     devices = {one.device for one in entries}
     return [
         Problem(
             rule.name,
             tier.destination,
-            f"{tier.destination} is on the file system that when_disk_above is about: archiving there frees nothing. "
-            "Choose a destination on another one.",
+            f"{tier.destination} is on the file system whose use when_disk_above limits: archiving there frees "
+            "nothing. Choose a destination on another file system.",
         )
         for tier in rule.tiers
         if tier.tier == COLD
@@ -105,7 +105,7 @@ def frees_nothing(rule: Rule, entries: Sequence[Entry]) -> list[Problem]:
 
 
 def _device(path: str) -> int:
-    """Of the directory, or of the nearest one above that exists."""
+    """The device of the directory, or of its nearest parent that exists."""
     path = os.path.realpath(path)
     while not os.path.exists(path):
         path = os.path.dirname(path)
@@ -113,7 +113,7 @@ def _device(path: str) -> int:
 
 
 def check_keys(actions: Sequence[Action]) -> tuple[list[Action], list[Problem]]:
-    """The actions that archive each file in a place of its own, and problems with the others."""
+    """The actions that archive each file under a unique key, and problems of the others."""
     count = Counter(one for action in actions for one in _keys(action))
     fine: list[Action] = []
     problems: list[Problem] = []
@@ -126,7 +126,7 @@ def check_keys(actions: Sequence[Action]) -> tuple[list[Action], list[Problem]]:
             Problem(
                 action.entry.rule,
                 action.entry.path,
-                "another entry would be archived as {}/{}, too. Give them destinations of their own.".format(*shared),
+                "another entry would also be archived as {}/{}. Set different destinations.".format(*shared),
             )
         )
     return fine, problems

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How Docker limits the logs of its containers: `log-driver` and `log-opts` in daemon.json. All else in it stays."""
+"""Limits of the logs of Docker containers: `log-driver` and `log-opts` in daemon.json. Everything else in it is
+retained.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,9 @@ _EFFECT = "the limits take effect once Docker is restarted and the containers ar
 
 
 def plan_docker(options: Mapping[str, Any]) -> ConfigPlan:
-    """What daemon.json should say.
+    """The intended content of daemon.json.
 
-    Raises InvalidRequest for an option that Docker would not take, TargetError when the file can't be read, is not what
+    Raises InvalidRequest when Docker would reject an option, TargetError when the file can't be read, is not what
     Docker expects, or sets another log driver.
     """
     wanted = _log_opts(options)
@@ -54,7 +56,7 @@ def plan_docker(options: Mapping[str, Any]) -> ConfigPlan:
 
 
 def _parse(path: str, text: str) -> dict[str, Any]:
-    """The document. What Go's parser rejects is an error, and so is what would not survive being written again."""
+    """The document. What Go's parser rejects is an error, and so is what would be changed by being written again."""
     try:
         document = (
             json.loads(text, parse_constant=_no_number, parse_float=_number, object_pairs_hook=_object)
@@ -63,7 +65,7 @@ def _parse(path: str, text: str) -> dict[str, Any]:
         )
     except (ValueError, RecursionError) as exc:
         reason = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
-        raise TargetError(f"{path} is not valid JSON: {reason}.", "Docker can't read it either: correct it.") from exc
+        raise TargetError(f"{path} is not valid JSON: {reason}.", "Docker can't read it either. Correct it.") from exc
     if not isinstance(document, dict) or not isinstance(document.get("log-opts", {}), dict):
         raise TargetError(f"{path} is not an object with an object log-opts, as Docker expects.", "Correct it.")
     return document
@@ -72,15 +74,15 @@ def _parse(path: str, text: str) -> dict[str, Any]:
 def _text(path: str, document: Mapping[str, Any], indent: int) -> str:
     try:
         text = json.dumps(document, indent=indent, ensure_ascii=False)
-        if any("\ud800" <= char <= "\udfff" for char in text):  # escaped halves of characters stay escaped
+        if any("\ud800" <= char <= "\udfff" for char in text):  # escaped lone surrogates remain escaped
             text = json.dumps(document, indent=indent)
     except RecursionError as exc:
-        raise TargetError(f"{path} is nested too deeply to be written again.", "Set the limits by hand.") from exc
+        raise TargetError(f"{path} is nested too deeply to be rewritten.", "Set the limits manually.") from exc
     return text + "\n"
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not a number in JSON")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def _number(text: str) -> float:
@@ -100,30 +102,30 @@ def _object(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _driver(path: str, document: Mapping[str, Any]) -> str:
-    """The log driver that the file sets, when it is one that has limits."""
+    """The log driver that the file sets, if it is one with limits."""
     driver = document.get("log-driver", JSON_FILE)
     if not isinstance(driver, str) or driver not in DRIVERS:
         raise TargetError(
-            f"{path} sets the log driver {driver!r}, which these limits are not for ({', '.join(DRIVERS)}).",
+            f"{path} sets the log driver {driver!r}, to which these limits do not apply ({', '.join(DRIVERS)}).",
             "Set log_driver to change it.",
         )
     return driver
 
 
 def check_arguments(path: str, proc: str = "/proc") -> None:
-    """Raise TargetError when Docker runs with arguments that it does not take beside the same in the file."""
+    """Raise TargetError when Docker runs with arguments that conflict with the file."""
     for entry in os.listdir(proc):
         try:
             if not entry.isdigit() or os.stat(f"{proc}/{entry}").st_uid not in (0, os.geteuid()):
                 continue
             with open(f"{proc}/{entry}/cmdline", "rb") as handle:
                 words = os.fsdecode(handle.read()).split("\0")
-        except OSError:  # it ended
+        except OSError:  # it has ended
             continue
         given = [one.partition("=")[0] for one in words if one.startswith(("--log-driver", "--log-opt"))]
         if given and os.path.basename(words[0]) == "dockerd":
             raise TargetError(
-                f"Docker was started with {given[0]} (process {entry}); it does not start when {path} sets the same.",
+                f"Docker was started with {given[0]} (process {entry}); it does not start if {path} sets the same.",
                 "Remove that argument first.",
             )
 
@@ -131,7 +133,7 @@ def check_arguments(path: str, proc: str = "/proc") -> None:
 def _log_opts(options: Mapping[str, Any]) -> dict[str, str]:
     size: Optional[str] = options["max_size"]
     if size is not None and not (_SIZE.fullmatch(size.lower()) and is_size(size)):
-        raise InvalidRequest(f"max_size is {size!r}.", "Write a whole number with k, m or g, for example 10m.")
+        raise InvalidRequest(f"max_size is {size!r}.", "Set it to a whole number with k, m or g, for example 10m.")
     count = options["max_file"]
     if count is not None and count < 1:
         raise InvalidRequest("max_file is less than 1.")
@@ -143,11 +145,11 @@ def _log_opts(options: Mapping[str, Any]) -> dict[str, str]:
     if options["compress"] is not None:
         opts["compress"] = "true" if options["compress"] else "false"
     if not opts and options["log_driver"] is None:
-        raise InvalidRequest("docker sets nothing.", "Set max_size, max_file, compress or log_driver.")
+        raise InvalidRequest("docker has no settings.", "Set max_size, max_file, compress or log_driver.")
     return opts
 
 
 def _indent(text: str) -> int:
-    """As the file has it: administrators compare versions."""
+    """The indentation of the file, as administrators compare versions."""
     match = re.search(r"\n( +)\S", text)
     return len(match[1]) if match else 2

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finding entries: what a rule's globs match, with all that decisions need to know, and without following a link."""
+"""Finds entries: the matches of the globs of a rule, with everything that decisions depend on, without following
+links."""
 
 from __future__ import annotations
 
@@ -29,22 +30,22 @@ _PREPARED = re.compile(rf"(?s){re.escape(PREPARED)}(.+)\.[0-9a-f]{{8}}")
 
 
 class Member(NamedTuple):
-    """A file of an entry. `path` is relative to the entry; "" when the entry is the file itself."""
+    """A file of an entry. `path` is relative to the entry; "" if the entry is the file itself."""
 
     path: str
     info: os.stat_result
 
     @property
     def plain(self) -> str:
-        """The path without a compression's suffix: what globs are matched against."""
+        """The path without the suffix of a compression, which globs are matched against."""
         return plain_name(self.path)
 
 
 class Entry(NamedTuple):
-    """A file or a directory that a rule is about.
+    """A file or directory to which a rule applies.
 
-    `key` is its path below the fixed part of the glob, which tells it apart in an archive. `bytes` are those of its
-    files, `own` what its directories take on the disk (in bytes), `mtime` when the newest of its files was written.
+    `key` is its path below the fixed part of the glob, which identifies it in an archive. `bytes` is the size of its
+    files, `own` what its directories take on disk (in bytes), `mtime` when the newest of its files was written.
     """
 
     rule: str
@@ -56,14 +57,14 @@ class Entry(NamedTuple):
     own: int
     mtime: float
     leftovers: tuple[str, ...] = ()  # of a killed run, relative to the entry
-    links: tuple[str, ...] = ()  # symbolic ones, relative to the entry
+    links: tuple[str, ...] = ()  # symbolic links, relative to the entry
     specials: tuple[Member, ...] = ()  # FIFOs, sockets, devices
-    folders: tuple[str, ...] = ()  # below it, relative to the entry, a directory after those in it
-    home: Optional[int] = None  # the device of the directory that it is in
+    folders: tuple[str, ...] = ()  # below it, relative to the entry, each after its content
+    home: Optional[int] = None  # the device of its directory
 
     @property
     def device(self) -> int:
-        """Of the file system: on an overlay, a file itself has the number of its layer."""
+        """The device of its file system: on an overlay, a file itself has the number of its layer."""
         return self.info.st_dev if self.home is None else self.home
 
     @property
@@ -79,21 +80,21 @@ class Entry(NamedTuple):
         return stat.S_ISDIR(self.info.st_mode)
 
     def ids(self) -> list[FileId]:
-        """Its files, as the kernel tells them apart."""
+        """The identities of its files in the kernel."""
         return [file_id(one.info) for one in self.files()]
 
     def files(self) -> list[Member]:
-        """All that is no directory and no link."""
+        """Everything except directories and links."""
         return [*self.members, *self.specials]
 
     @property
     def blocks(self) -> int:
-        """Bytes that it takes on the disk."""
+        """Bytes that it takes on disk."""
         return self.own + allocated_once(one.info for one in self.files())
 
 
 class Problem(NamedTuple):
-    """What kept an entry, or a whole rule, from being worked on."""
+    """An error of an entry, or of a whole rule."""
 
     rule: str
     path: str
@@ -101,10 +102,10 @@ class Problem(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All that a rule matches.
+    """Everything that a rule matches.
 
     `leftovers` are paths that killed runs left beside files, `links` symbolic links that globs matched, `unmatched`
-    globs that matched nothing; `seen` tells entries apart by directory and name, whatever path leads there.
+    globs that matched nothing; `seen` identifies entries by directory and name, whatever path leads there.
     """
 
     entries: list[Entry]
@@ -116,23 +117,23 @@ class Found(NamedTuple):
 
 
 def _is_leftover(name: str, names: Collection[str]) -> bool:
-    """Is it a compressed copy that a killed run had prepared? Then what it is a copy of is still there."""
+    """Whether it is a compressed copy that a killed run had prepared; its original then still exists."""
     match = _PREPARED.fullmatch(name)
     return bool(match and by_suffix(match[1])[0].suffix and by_suffix(match[1])[1] in names)
 
 
 def plain_name(name: str) -> str:
-    """The name without a compression's suffix: "run.log" of "run.log.zst"."""
+    """The name without the suffix of a compression: "run.log" of "run.log.zst"."""
     return by_suffix(name)[1]
 
 
 def matches(name: str, globs: Sequence[str]) -> bool:
-    """Does a relative path, or its last part, match one of the globs?"""
+    """Whether a relative path, or its last part, matches one of the globs."""
     return any(fnmatch.fnmatchcase(name, one) or fnmatch.fnmatchcase(os.path.basename(name), one) for one in globs)
 
 
 def find(rule: Rule) -> Found:
-    """Look for the rule's entries."""
+    """Find the entries of the rule."""
     found = Found([], [], [], [], [], set())
     for pattern in rule.paths:
         fixed = fixed_part(pattern)
@@ -169,7 +170,7 @@ def fixed_part(pattern: str) -> str:
 
 
 class _Pattern(NamedTuple):
-    """One of a rule's paths: the directory above its first glob, and its last part."""
+    """One of the paths of a rule: the directory above its first glob, and its last part."""
 
     rule: Rule
     fixed: str
@@ -177,7 +178,7 @@ class _Pattern(NamedTuple):
 
 
 def _look_into(pattern: _Pattern, path: str, found: Found) -> bool:
-    """Add the entries of a directory. Returns whether anything in it matched, excluded entries included."""
+    """Add the entries of a directory. Returns whether anything in it matched, including excluded entries."""
     rule = pattern.rule
     try:
         with SecureDirectory(path) as directory:
@@ -214,7 +215,7 @@ def _look_at(pattern: _Pattern, directory: SecureDirectory, name: str, found: Fo
 
 
 def _leads_over_a_link(path: str, fixed: str) -> bool:
-    """Is there a link between the fixed part of a glob and a directory that it matches?"""
+    """Whether there is a link between the fixed part of a glob and a directory that it matches."""
     while path not in (fixed, "/"):
         if os.path.islink(path):
             return True
@@ -227,7 +228,7 @@ def _words(exc: Exception) -> str:
 
 
 def _fits(rule: Rule, pattern: str, name: str) -> bool:
-    """Does the last part of a pattern match the name?"""
+    """Whether the last part of a pattern matches the name."""
     return _is_shown(name, pattern) and any(fnmatch.fnmatchcase(one, pattern) for one in _names_of(rule, name))
 
 
@@ -240,7 +241,7 @@ def _names_of(rule: Rule, name: str) -> set[str]:
 
 
 def pattern_for(rule: Rule, path: str) -> str:
-    """The first of the rule's patterns that an entry of this (resolved) path would match; "" when none does."""
+    """The first of the patterns of a rule that an entry of this (resolved) path would match; "" if none does."""
     for pattern in rule.paths:
         fixed = fixed_part(pattern)
         globs = os.path.relpath(pattern, fixed).split("/")
@@ -259,7 +260,9 @@ def _is_shown(name: str, pattern: str) -> bool:
 
 
 def look_again(entry: Entry, directory: SecureDirectory) -> Optional[Entry]:
-    """The entry as it is now; None when it is gone. Raises OSError, Day2Error."""
+    """The current state of an entry; None if it does not exist any more. Raises OSError or Day2Error when it can't be
+    read.
+    """
     try:
         return _entry(entry.rule, entry.is_directory, directory, entry.name, entry.key)
     except FileNotFoundError:
@@ -267,9 +270,9 @@ def look_again(entry: Entry, directory: SecureDirectory) -> Optional[Entry]:
 
 
 def same(first: Entry, second: Entry, unlinked: Names) -> bool:
-    """Has nothing been written to, added or taken away?
+    """Whether nothing has been written to, added or removed.
 
-    :param unlinked: what this run has taken other names from, which sets ctime.
+    :param unlinked: files of which this run has removed other names, which sets ctime.
     """
     return (
         os.path.samestat(first.info, second.info)
@@ -280,7 +283,7 @@ def same(first: Entry, second: Entry, unlinked: Names) -> bool:
 
 def _state(member: Member, unlinked: Names) -> tuple[object, ...]:
     info = member.info
-    # ctime: who writes can set mtime back, but not that
+    # ctime: mtime can be set back, but ctime can't
     changed = 0 if info in unlinked else info.st_ctime_ns
     return member.path, info.st_ino, info.st_size, info.st_mtime_ns, changed
 
@@ -292,9 +295,9 @@ def _entry(rule: str, is_directory: bool, directory: SecureDirectory, name: str,
         directory.check_regular(name, info)
         return Entry(rule, path, key, info, (Member("", info),), info.st_size, 0, info.st_mtime, home=directory.device)
     if not stat.S_ISDIR(info.st_mode):
-        raise TargetError(f"{path} is no directory.", "Set type=file in a rule of its own, or exclude it.")
+        raise TargetError(f"{path} is not a directory.", "Set type=file in another rule, or exclude it.")
     if is_mounted(path, info, directory.device):
-        raise TargetError(f"{path} is a mount point.", "Exclude it, or make a rule for what is below it.")
+        raise TargetError(f"{path} is a mount point.", "Exclude it, or add a rule for its content.")
     below = _Below([], [], [], [], [])
     own = _walk(path, "", info, below)
     return Entry(
@@ -305,7 +308,7 @@ def _entry(rule: str, is_directory: bool, directory: SecureDirectory, name: str,
         members=tuple(sorted(below.members)),
         bytes=sum(one.info.st_size for one in below.members),
         own=own,
-        # not the directory's own time: taking files out of it would make it young again
+        # not the time of the directory itself: removing files would make it young again
         mtime=max((one.info.st_mtime for one in below.members + below.specials), default=info.st_mtime),
         leftovers=tuple(below.leftovers),
         links=tuple(below.links),
@@ -316,7 +319,7 @@ def _entry(rule: str, is_directory: bool, directory: SecureDirectory, name: str,
 
 
 class _Below(NamedTuple):
-    """What lies below an entry, while it is collected."""
+    """The content of an entry while it is collected."""
 
     members: list[Member]
     leftovers: list[str]
@@ -326,11 +329,11 @@ class _Below(NamedTuple):
 
 
 def _walk(path: str, below: str, expected: os.stat_result, into: _Below) -> int:
-    """Collect what lies below a directory. Returns what this and the directories in it take on the disk."""
+    """Collect the content of a directory. Returns what this and the directories in it take on disk."""
     with SecureDirectory(os.path.join(path, below) if below else path) as directory:
         info = os.fstat(directory.fd)
         if not os.path.samestat(info, expected):
-            raise TargetError(f"{directory.path} was replaced while it was looked at.")
+            raise TargetError(f"{directory.path} was replaced while it was being read.")
         own = allocated(info)
         names = directory.names()
         for name in names:
@@ -350,5 +353,5 @@ def _walk(path: str, below: str, expected: os.stat_result, into: _Below) -> int:
             else:
                 into.specials.append(Member(relative, one))
         if len(into.members) > _MOST_FILES:
-            raise TargetError(f"{path} holds over {_MOST_FILES} files.", "Make a rule for directories below it.")
+            raise TargetError(f"{path} contains more than {_MOST_FILES} files.", "Add a rule for directories below it.")
     return own

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How systemd-journald limits the journal: a drop-in file of our own, beside whatever else configures it."""
+"""Limits of the journal of systemd-journald: a drop-in file of our own, beside other configuration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OPTIONS = (
     "max_retention_sec",
     "max_file_sec",
 )
-# Options are called as journald calls them: system_max_use is SystemMaxUse.
+# Options are named after those of journald: system_max_use is SystemMaxUse.
 _SETTINGS = {name: name.title().replace("_", "") for name in _OPTIONS}
 JOURNALD_SPEC: dict[str, Any] = {
     "conf": {"type": "path", "default": "/etc/systemd/journald.conf.d/60-day2-retention.conf"},
@@ -33,17 +33,17 @@ _DIRECTORIES = tuple(f"{base}/systemd/journald.conf.d" for base in ("/etc", "/ru
 
 
 def plan_journald(options: Mapping[str, Any]) -> ConfigPlan:
-    """What the drop-in should say.
+    """The intended content of the drop-in.
 
-    Raises InvalidRequest for a limit that is none, TargetError when the file is somebody else's or can't be written.
+    Raises InvalidRequest when a limit is not valid, TargetError when the file was made by others or can't be written.
     """
     settings = _settings(options)
     path = resolve(options["conf"], TargetError)
     if not path.endswith(".conf"):
-        raise InvalidRequest(f"conf is {path}, and journald reads files that end in .conf only.")
+        raise InvalidRequest(f"conf is {path}, but journald only reads files that end in .conf.")
     before, mode = read_config(path)
     if before and not before.startswith(_HEADER):
-        raise TargetError(f"{path} was not made by this module.", "Set conf to another name.")
+        raise TargetError(f"{path} was not created by this module.", "Set conf to another name.")
     after = _HEADER + "[Journal]\n" + "".join(f"{name}={value}\n" for name, value in settings.items())
     if after != before:
         directory = os.path.dirname(path)
@@ -65,7 +65,7 @@ def _settings(options: Mapping[str, Any]) -> dict[str, str]:
         if value is not None:
             found[setting] = _value(name, value)
     if not found:
-        raise InvalidRequest("journald sets nothing.", "Set for example system_max_use.")
+        raise InvalidRequest("journald has no settings.", "Set for example system_max_use.")
     return found
 
 
@@ -79,8 +79,8 @@ def _value(name: str, value: Any) -> str:
         number = parse_size(value)
         text = _exact(number, (("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10), ("", 1)))
     if number < 1:
-        # journald takes 0 for "the default", and for the two times for "no limit"
-        raise InvalidRequest(f"journald.{name} is {value}.", "Set it to more, or leave it out.")
+        # for journald, 0 means "the default", and for the two times "no limit"
+        raise InvalidRequest(f"journald.{name} is {value}.", "Set it to a larger value, or omit it.")
     return text
 
 
@@ -90,7 +90,7 @@ def _exact(number: int, units: tuple[tuple[str, int], ...]) -> str:
 
 
 def _overrides(path: str, settings: Mapping[str, str]) -> list[str]:
-    """Other drop-ins that journald reads after this one, and that set the same."""
+    """Other drop-ins that journald reads after this one, and that set the same options."""
     name = os.path.basename(path)
     found: dict[str, str] = {}
     for directory in (os.path.dirname(path), *_DIRECTORIES):
@@ -106,5 +106,5 @@ def _overrides(path: str, settings: Mapping[str, str]) -> list[str]:
             continue
         both = [setting for setting in settings if setting in theirs]
         if both:
-            notes.append(f"{one} also sets {', '.join(both)}, and applies instead of {path}.")
+            notes.append(f"{one} also sets {', '.join(both)}, and overrides {path}.")
     return notes

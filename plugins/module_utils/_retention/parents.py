@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The directories that entries are removed from: locked, and made durable, once for many entries that follow."""
+"""The directories that entries are removed from: locked, and synced once for many consecutive entries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Optional
 from .._core.errors import LockTimeout
 from .._core.secure_directory import SecureDirectory
 
-_LONGEST = 1.0  # seconds; then others have a chance, and what was removed is durable
+_LONGEST = 1.0  # seconds after which other runs get a chance, and removals are made durable
 
 
 class Parents:
@@ -39,7 +39,9 @@ class Parents:
             directory.close()
 
     def take(self, path: str) -> SecureDirectory:
-        """The directory, open and locked. Raises LockTimeout (after the first time without waiting), Day2Error."""
+        """The directory, open and locked. Raises LockTimeout when another run holds it (after the first time without
+        waiting), and other Day2Errors when it can't be opened.
+        """
         if path in self._locked_by_others:
             raise self._locked_by_others[path]
         if self._open is None or self._open.path != path or time.monotonic() > self._until:
@@ -59,8 +61,8 @@ class Parents:
         return self._open
 
     def finish(self) -> None:
-        """Make what was removed durable, and let others in. Raises Day2Error."""
+        """Make removals durable, and release the lock. Raises Day2Error when this fails."""
         directory, self._open = self._open, None
         if directory is not None:
-            with directory, directory.errors("Can't make durable", ""):
+            with directory, directory.errors("Can't sync", ""):
                 directory.sync()

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules of retention as they are asked for: which entries, and what becomes of them when.
+"""Rules of retention as they are given: which entries, and what becomes of them when.
 
-An entry is a file or a directory that a rule's globs match. Tiers are listed from young to old; an entry belongs to the
-last tier whose conditions hold, and is hot (left alone) where none does.
+An entry is a file or directory that a glob of a rule matches. Tiers are listed from young to old; an entry belongs to
+the last tier whose conditions hold, and is hot (unchanged) if none do.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .._core.paths import complaint, expand
 from .._core.units import parse_duration, parse_size
 
 HOT, WARM, COLD, REMOVE = "hot", "warm", "cold", "remove"
-DIRECTORY, RULE = "directory", "rule"  # what shares the limits of a rule
+DIRECTORY, RULE = "directory", "rule"  # which entries share the limits of a rule
 
 _PERCENT = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?|100)\s*%")
 
-# Which options go with which tier, beside the conditions that go with each.
+# Options of each tier, in addition to the conditions.
 _CONDITIONS = ("older_than", "larger_than", "when_disk_above", "when_total_above")
 _OPTIONS = {  # from mild to harsh
     HOT: (),
@@ -59,8 +59,7 @@ RULE_SPEC: dict[str, Any] = {
 
 
 class Tier(NamedTuple):
-    """What becomes of an entry, and the conditions, all of which must hold. Globs match names without a
-    compression's suffix.
+    """A tier, and the conditions, all of which must hold. Globs match names without the suffix of a compression.
 
     `older_than` is in seconds, `larger_than` and `when_total_above` are in bytes on disk, `when_disk_above` in percent.
     """
@@ -70,15 +69,15 @@ class Tier(NamedTuple):
     larger_than: Optional[int] = None
     when_disk_above: Optional[float] = None
     when_total_above: Optional[int] = None
-    keep: tuple[str, ...] = ()  # warm: files of a directory that stay as they are
-    remove: tuple[str, ...] = ()  # warm: files of a directory that go; what neither names is compressed
+    keep: tuple[str, ...] = ()  # warm: files of a directory that are kept unchanged
+    remove: tuple[str, ...] = ()  # warm: files of a directory that are removed; the other files are compressed
     compression: str = ""
-    only: tuple[str, ...] = ()  # cold: files of a directory that are archived; none: all
+    only: tuple[str, ...] = ()  # cold: files of a directory that are archived; empty means all
     destination: str = ""
 
 
 class Rule(NamedTuple):
-    """Entries, and their tiers. `group_by`: which entries `keep_last` and `when_total_above` are about together."""
+    """Entries, and their tiers. `group_by`: which entries share `keep_last` and `when_total_above`."""
 
     name: str
     paths: tuple[str, ...]
@@ -91,7 +90,9 @@ class Rule(NamedTuple):
 
 
 def parse_rule(options: Mapping[str, Any]) -> Rule:
-    """A rule from the module's suboptions (RULE_SPEC). Raises InvalidRequest, MissingDependency."""
+    """A rule from the suboptions of the module (RULE_SPEC). Raises InvalidRequest when it is not valid,
+    MissingDependency when a required library is missing.
+    """
     directories = options["type"] == "directory"
     paths = tuple(expand(path) for path in options["paths"])
     for path in paths:
@@ -99,15 +100,17 @@ def parse_rule(options: Mapping[str, Any]) -> Rule:
         if wrong:
             raise InvalidRequest(f"An entry of paths {wrong}.")
         if ".." in path.split("/"):
-            raise InvalidRequest(f"{path} has '..' in it.", "Write the path without it.")
+            raise InvalidRequest(f"The path {path} contains '..'.", "Write the path without it.")
         if directories and os.path.dirname(os.path.normpath(path)) in ("/", "//"):
-            # what is left of "{{ directory }}/*" when the variable is empty
-            raise InvalidRequest(f"{path} is about the directories of the system itself.", "Name a directory below /.")
+            # "{{ directory }}/*" with an empty variable
+            raise InvalidRequest(
+                f"{path} matches system directories directly below /.", "Set it to entries of a directory below /."
+            )
     if options["keep_last"] is not None and options["keep_last"] < 0:
-        raise InvalidRequest("keep_last is negative.", "Give the number of newest entries that stay as they are.")
+        raise InvalidRequest("keep_last is negative.", "Set it to the number of newest entries to keep unchanged.")
     tiers = tuple(_parse_tier(one, directories) for one in options["tiers"])
     if not tiers:
-        raise InvalidRequest("The rule has no tiers.", "Say what becomes of its entries, for example {tier: remove}.")
+        raise InvalidRequest("The rule has no tiers.", "Set tiers, for example to [{tier: remove}].")
     check_order(tiers)
     return Rule(
         name=options["name"],
@@ -129,12 +132,14 @@ def _parse_tier(options: Mapping[str, Any], directories: bool) -> Tier:
         if value is not None and name not in ("tier", *_CONDITIONS, *_OPTIONS[kind])
     )
     if foreign:
-        raise InvalidRequest(f"{', '.join(foreign)} does not belong to the tier {kind}.")
+        raise InvalidRequest(f"{', '.join(foreign)} is not an option of the tier {kind}.")
     for name in ("keep", "remove", "only"):
         if options[name] is not None and not directories:
-            raise InvalidRequest(f"{name} chooses among the files of a directory.", "Set type=directory.")
+            raise InvalidRequest(f"{name} selects files of a directory.", "Set type=directory.")
     if kind == COLD and not options["destination"]:
-        raise InvalidRequest("The tier cold has no destination.", "Name a directory, or s3://bucket/prefix.")
+        raise InvalidRequest(
+            "The tier cold has no destination.", "Set destination to a directory, or to s3://bucket/prefix."
+        )
     if kind == COLD and (not options["destination"].startswith(("/", "s3://")) or "\0" in options["destination"]):
         raise InvalidRequest(
             f"The destination {options['destination']} is neither an absolute path nor s3://bucket/prefix."
@@ -154,26 +159,26 @@ def _parse_tier(options: Mapping[str, Any], directories: bool) -> Tier:
 
 
 def check_order(tiers: Sequence[Tier]) -> None:
-    """Raise InvalidRequest when a second run would find something to do that the first one had left."""
+    """Raise InvalidRequest when a second run would have something to do that the first one left."""
     ages = [one.older_than or 0 for one in tiers]
     if ages != sorted(ages):
         raise InvalidRequest(
-            "A tier's older_than is shorter than that of a tier before it.", "List tiers from young to old."
+            "older_than of a tier is less than that of the tier before it.", "List tiers from young to old."
         )
     harshness = list(_OPTIONS)
     for index, one in enumerate(tiers):
         if one.when_disk_above is None and one.when_total_above is None:
             continue
         if any(harshness.index(before.tier) > harshness.index(one.tier) for before in tiers[:index]):
-            # what it shelters would go as soon as the run has made room
+            # entries that it protects would be removed as soon as the run has freed space
             raise InvalidRequest(
                 f"The tier {one.tier} with when_disk_above or when_total_above comes after a harsher tier.",
-                "List it before: hot, warm, cold, remove.",
+                "List tiers in the order hot, warm, cold, remove.",
             )
 
 
 def parse_percent(text: str) -> float:
-    """80 from "80%". Raises InvalidRequest."""
+    """80 from "80%". Raises InvalidRequest when it is not a percentage."""
     match = _PERCENT.fullmatch(text.strip())
     if match is None:
         raise InvalidRequest(f"{text!r} is not a percentage.", "Write for example 80%.")
@@ -181,5 +186,5 @@ def parse_percent(text: str) -> float:
 
 
 def destinations(rules: Sequence[Rule]) -> list[str]:
-    """Each place that something may be archived at."""
+    """All places that entries may be archived in."""
     return sorted({tier.destination for rule in rules for tier in rule.tiers if tier.destination})

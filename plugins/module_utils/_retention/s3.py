@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Cold entries in S3, or what speaks its protocol: uploaded with a checksum, then downloaded and hashed."""
+"""Cold entries in S3 or a compatible service: uploaded with a checksum, then downloaded and hashed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ try:
 except ImportError:
     boto3 = None
 
-# S3 takes no more in one piece; larger files go in parts.
+# The largest object that S3 accepts in one piece; larger files are uploaded in parts.
 _ONE_PIECE = 5 << 30
 _PART = 64 << 20
 _PARTS = 10_000
@@ -36,11 +36,11 @@ _TAKEN = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
 class S3Archive:
     """A bucket and a prefix.
 
+    Raises InvalidRequest when credentials are incomplete, MissingDependency when boto3 is not installed.
+
     :param destination: s3://bucket/prefix
-    :param options: endpoint_url, region, profile, access_key_id, secret_access_key, session_token; what is None is
-        found by boto3 the usual ways (environment, ~/.aws, instance profile).
-    :raises InvalidRequest: credentials are incomplete.
-    :raises MissingDependency: boto3 is not installed.
+    :param options: endpoint_url, region, profile, access_key_id, secret_access_key, session_token. If None, boto3 uses
+        its usual sources (environment, ~/.aws, instance profile).
     """
 
     def __init__(self, destination: str, options: Mapping[str, Any]) -> None:
@@ -50,7 +50,7 @@ class S3Archive:
             raise MissingDependency("boto3", "for a destination in S3")
         self._bucket, _slash, prefix = destination[len("s3://") :].partition("/")
         if not self._bucket:
-            raise InvalidRequest(f"{destination} names no bucket.", "Write s3://bucket/prefix.")
+            raise InvalidRequest(f"{destination} has no bucket.", "Write s3://bucket/prefix.")
         self._prefix = prefix.strip("/")
         with _s3_errors("use", destination):
             session = boto3.session.Session(
@@ -70,8 +70,8 @@ class S3Archive:
             self._client.meta.events.register(f"before-call.s3.{call}", self._only_if_new)
 
     def _only_if_new(self, params: dict[str, Any], **_more: Any) -> None:
-        """The server itself is to refuse what exists: between our look and our upload others may write."""
-        if self._conditions:  # a header, as older releases of boto3 have no argument for it
+        """Let the server reject an object that exists, as others may upload between our check and our upload."""
+        if self._conditions:  # a header, as older releases of boto3 lack an argument for it
             params["headers"]["If-None-Match"] = "*"
 
     def put(self, source: SecureDirectory, name: str, key: str) -> None:
@@ -87,15 +87,16 @@ class S3Archive:
                     if self._is_kept(key, where, digest):
                         return
                     raise TargetError(
-                        f"{where} was refused as one that exists, and then was not there: somebody else works on it.",
-                        "The local copy stays. Run again.",
+                        f"The upload to {where} was rejected because the object exists, but then it did not "
+                        "exist: another process is using it.",
+                        "The local copy was kept. Run again.",
                     )
                 with _s3_errors("read back", where):
                     there = self._kept(key)
                 if there != digest:
                     raise TargetError(
-                        f"{where} did not read back as it was uploaded.",
-                        "The local copy stays.",
+                        f"{where} differs from the uploaded content when read back.",
+                        "The local copy was kept.",
                     )
 
     def check(self, source: SecureDirectory, name: str, key: str) -> None:
@@ -106,7 +107,7 @@ class S3Archive:
             self._is_kept(key, where, _digest(handle))
 
     def _place(self, key: str) -> tuple[str, str]:
-        """The key with the prefix, and its address for people."""
+        """The key with the prefix, and its URL for people."""
         key = f"{self._prefix}/{key}" if self._prefix else key
         return key, f"s3://{self._bucket}/{key}"
 
@@ -115,12 +116,13 @@ class S3Archive:
             there = self._kept(key)
         if there not in (None, digest):
             raise TargetError(
-                f"{where} exists already, with another content: not overwritten.", "Move it away and run again."
+                f"{where} already exists with other content and was not overwritten.",
+                "Move it elsewhere and run again.",
             )
         return there is not None
 
     def _kept(self, key: str) -> Optional[bytes]:
-        """SHA-256 of the bytes that are kept under a key, downloaded; None: there are none."""
+        """SHA-256 of the object with a key, downloaded; None if it does not exist."""
         try:
             body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
         except ClientError as exc:
@@ -133,7 +135,7 @@ class S3Archive:
         return digest.digest()
 
     def _upload_new(self, handle: Any, size: int, key: str, digest: bytes) -> bool:
-        """False: somebody else was first (or this upload, whose answer was lost)."""
+        """Upload a new object. False: it exists (uploaded by others, or by us if the response was lost)."""
         try:
             self._upload(handle, size, key, digest)
         except ClientError as exc:
@@ -142,7 +144,7 @@ class S3Archive:
                 return False
             if code not in _UNKNOWN or not self._conditions:
                 raise
-            self._conditions = False  # not every server knows conditions
+            self._conditions = False  # some servers do not support conditions
             self._upload(handle, size, key, digest)
         return True
 
@@ -171,14 +173,14 @@ class S3Archive:
                 parts.append({"PartNumber": number, "ETag": made["ETag"]})
             self._client.complete_multipart_upload(**place, UploadId=started, MultipartUpload={"Parts": parts})
         except BaseException:
-            # Parts that belong to nothing would be paid for. Why the upload failed is what has to be said.
+            # Orphaned parts would cost money. The error of the upload is the one to report.
             with contextlib.suppress(BotoCoreError, ClientError):
                 self._client.abort_multipart_upload(**place, UploadId=started)
             raise
 
 
 def _check_credentials(options: Mapping[str, Any]) -> None:
-    """Raise InvalidRequest for half of them: the rest would be taken from elsewhere, and not belong to it."""
+    """Raise InvalidRequest when credentials are incomplete: the rest would come from another source and not match."""
     key, secret = options.get("access_key_id"), options.get("secret_access_key")
     if bool(key) != bool(secret):
         given, missing = ("access_key_id", "secret_access_key") if key else ("secret_access_key", "access_key_id")
@@ -202,8 +204,8 @@ def _digest(handle: Any) -> bytes:
 
 @contextlib.contextmanager
 def _s3_errors(doing: str, where: str) -> Iterator[None]:
-    """Turn what boto3 raises into the family's words."""
+    """Turn exceptions of boto3 into Day2Error."""
     try:
         yield
-    except (BotoCoreError, ClientError, ValueError) as exc:  # ValueError: an address that is none
-        raise TargetError(f"Can't {doing} {where}: {exc}.", "Nothing local was removed.") from exc
+    except (BotoCoreError, ClientError, ValueError) as exc:  # ValueError: the URL is not valid
+        raise TargetError(f"Can't {doing} {where}: {exc}.", "No local file was removed.") from exc

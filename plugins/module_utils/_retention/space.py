@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Space on disk: what files take, not how long they are. Holes take none; a file with several names takes it once."""
+"""Space on disk: the allocated size of files, not their apparent size. Holes take none; a file with several names
+counts once.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from collections.abc import Iterable
 from .._core.open_files import FileId, file_id
 from .._core.secure_directory import SecureDirectory
 
-_BLOCK = 512  # the unit of st_blocks, whatever the file system's own
+_BLOCK = 512  # the unit of st_blocks on all file systems
 
 
 def allocated(info: os.stat_result) -> int:
@@ -32,13 +34,13 @@ def allocation(size: int, directory: SecureDirectory) -> int:
 
 
 class Names:
-    """The names that files have left: a file's space is freed with its last one."""
+    """The remaining names of files: the space of a file is freed with its last name."""
 
     def __init__(self) -> None:
         self._left: dict[FileId, int] = {}
 
     def remove(self, files: Iterable[os.stat_result]) -> int:
-        """Take a name from each (a file comes once a name). Returns the bytes that this frees."""
+        """Remove one name of each (a file is listed once per name). Returns the bytes that this frees."""
         freed = 0
         for one in files:
             left = self._left.get(file_id(one), one.st_nlink) - 1
@@ -48,14 +50,14 @@ class Names:
         return freed
 
     def __contains__(self, info: os.stat_result) -> bool:
-        """Has a name of the file been taken?"""
+        """Whether a name of the file has been removed."""
         return file_id(info) in self._left
 
 
 class Total:
-    """Bytes that some files take together, while names of them go.
+    """Bytes that some files take together, while names of them are removed.
 
-    :param files: once a name.
+    :param files: listed once per name.
     """
 
     def __init__(self, files: Iterable[os.stat_result]) -> None:
@@ -67,7 +69,7 @@ class Total:
             self.bytes += 0 if known else allocated(one)
 
     def remove(self, files: Iterable[os.stat_result]) -> None:
-        """Take names away."""
+        """Remove names."""
         for one in files:
             self._names[file_id(one)] -= 1
             if not self._names[file_id(one)]:

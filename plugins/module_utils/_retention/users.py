@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who has entries open for writing."""
+"""Which processes have entries open for writing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .entries import Entry
 
 
 class Users:
-    """Looks again whenever the last look is old, so that a long run does not trust what it saw at its beginning.
+    """Scans processes again if the last scan is old, so that a long run does not rely on its first scan.
 
-    "Old" is ten times what a look takes: with many processes and many entries it stays a tenth of the time.
+    "Old" is ten times the duration of a scan: with many processes and many entries, scans take a tenth of the time.
 
-    :param entries: that may be asked about.
+    :param entries: that will be queried.
     """
 
     def __init__(self, entries: Sequence[Entry]) -> None:
@@ -32,7 +32,7 @@ class Users:
         self._sees_all = sees_all()
 
     def of(self, entry: Entry) -> str:
-        """Who has what of the entry open, in words; "" when nobody has."""
+        """Which process has which file of the entry open, in words; "" if none has."""
         began = time.monotonic()
         if began > self._until:
             self._found = writers(self._wanted)
@@ -46,7 +46,7 @@ class Users:
 
 
 def _unseen_writer(entry: Entry) -> str:
-    """What of the entry a process that is not visible from here writes to, or may write to; "" for nothing."""
+    """The file of the entry that a process that is not visible writes to, or may write to; "" if none."""
     for member in entry.members:
         path = os.path.join(entry.path, member.path).rstrip("/")
         try:
@@ -66,7 +66,7 @@ def _unseen_writer(entry: Entry) -> str:
 
 
 def _bound(entry: Entry) -> str:
-    """Which of the entry's sockets a process still has, in words; "" for none."""
+    """Which socket of the entry a process still uses, in words; "" if none."""
     sockets = {os.path.join(entry.path, one.path) for one in entry.specials if stat.S_ISSOCK(one.info.st_mode)}
     if not sockets:
         return ""
@@ -74,5 +74,5 @@ def _bound(entry: Entry) -> str:
         with open("/proc/net/unix", "rb") as handle:
             in_use = {os.fsdecode(line.rstrip(b"\n").split(maxsplit=7)[-1]) for line in handle}
     except OSError:
-        in_use = sockets  # it can't be told
+        in_use = sockets  # unknown
     return next((f"a process uses the socket {one}" for one in sorted(sockets & in_use)), "")

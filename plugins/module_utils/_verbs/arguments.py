@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Argument specs that several modules share, and what becomes of their values."""
+"""Argument specs that several modules share, and the conversion of their values."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ KEEP: dict[str, Any] = {
 
 
 def store_argument(**more: Any) -> dict[str, Any]:
-    """The spec of `source` or `target`, or with more of a list of them."""
+    """The spec of `source` or `target`, or, with additional arguments, of a list of them."""
     return dict({"type": "dict", "options": store_spec()}, **more)
 
 
 class NamedStore(NamedTuple):
     """A store and its name within a backup.
 
-    `path` is the store's as it was given: whose a backup is does not change with where a link on the way points.
+    `path` is the path as given: the owner of a backup does not depend on the target of a link in it.
     """
 
     name: str
@@ -65,13 +65,13 @@ class NamedStore(NamedTuple):
 
 
 def named_stores(one: Optional[Mapping[str, Any]], several: Optional[Sequence[Mapping[str, Any]]]) -> list[NamedStore]:
-    """The stores of `source`/`sources`, by unique names that can be a directory's.
+    """The stores of `source` or `sources`, with unique names that are valid directory names.
 
-    A single store may go without a name, as its files need no directory of their own.
+    A single store needs no name, as its files need no directory of their own.
     """
     given = [one] if one else list(several or [])
     if not given:
-        raise InvalidRequest("No store is given.", "Set source (or target), or a list of them that is not empty.")
+        raise InvalidRequest("No store was given.", "Set source (or target), or a non-empty list of them.")
     stores = []
     for parameters in given:
         store = open_store(parameters)
@@ -81,20 +81,20 @@ def named_stores(one: Optional[Mapping[str, Any]], several: Optional[Sequence[Ma
     names = [entry.name for entry in stores]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InvalidRequest(f"Two stores are called {twice[0]}.", "Give each a name of its own (name).")
+        raise InvalidRequest(f"Two stores have the name {twice[0]}.", "Set a unique name for each of them.")
     return stores
 
 
 def optional(value: Any, convert: Callable[[Any], T]) -> Optional[T]:
-    """Convert what is given; leave None alone."""
+    """Convert a value unless it is None."""
     return None if value is None else convert(value)
 
 
 def keep_policy(value: Optional[Mapping[str, Any]]) -> Optional[Keep]:
-    """The retention policy, if there is one."""
+    """The retention policy, or None."""
     return optional(value, Keep.from_options)
 
 
 def duration(value: Any) -> float:
-    """Seconds. Raises InvalidRequest."""
+    """Seconds. Raises InvalidRequest when it is not a duration."""
     return parse_duration(value)

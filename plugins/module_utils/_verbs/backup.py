@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""backup: make sure that a set has a good, current backup, and remove those that the policy does not keep."""
+"""backup: ensure that a set has a good, current backup, and remove those that the policy does not keep."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def request_from(params: Mapping[str, Any]) -> BackupRequest:
-    """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
+    """Check the arguments of the module. Raises InvalidRequest when they are not valid, MissingDependency when a
+    program is missing.
+    """
     repository = open_repository(params)
     stores = named_stores(params["source"], params["sources"])
     check_apart(repository, stores)
@@ -77,7 +79,7 @@ def request_from(params: Mapping[str, Any]) -> BackupRequest:
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """The whole verb: check mode is the plan alone."""
+    """The whole verb. Check mode runs only the plan."""
     began = time.monotonic()
     with plan(request_from(params), check, progress) as ready:
         result = preview(ready) if check else apply(ready)
@@ -86,7 +88,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def apply(ready: BackupPlan) -> dict[str, Any]:
-    """Do what was planned. State is written after the work that it tells of."""
+    """Carry out the plan. State is written after the work that it describes."""
     request = ready.request
     current = ready.history.newest
     if ready.writes and ready.staging is not None:
@@ -111,8 +113,8 @@ def apply(ready: BackupPlan) -> dict[str, Any]:
             else:
                 removed.append(backup)
                 warnings += removal.notes
-        except Day2Error as exc:  # protected, perhaps: it must not keep the others
-            warnings.append(f"Backup {backup}, which the policy does not keep, stays: {exc.message}")
+        except Day2Error as exc:  # an attribute may protect it: this must not keep the others
+            warnings.append(f"Backup {backup}, which the policy does not keep, could not be removed: {exc.message}")
     result = result_of(ready, current, removed)
     result["warnings"] += warnings
     return result

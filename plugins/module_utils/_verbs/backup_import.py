@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A copy that somebody made by hand: its date, and how it is read instead of the store."""
+"""The import of a copy that was made by hand: its date, and how it is read instead of the store."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .arguments import NamedStore
 
 
 def time_of(path: str, now: datetime) -> datetime:
-    """The date of the backup that is made of the copy. Raises SourceError for one that lies in the future."""
+    """The date of a backup of the copy. Raises SourceError when it lies in the future."""
     with os_errors(SourceError, "Can't read", path):
         modified = os.stat(path).st_mtime
-    hint = "It is the date that the backup would get: correct it (touch), or the clock."
+    hint = "The backup would get this date. Correct it (touch), or correct the clock."
     try:
         moment = datetime.fromtimestamp(modified, timezone.utc)
     except (ValueError, OverflowError, OSError) as exc:
@@ -34,7 +34,7 @@ def time_of(path: str, now: datetime) -> datetime:
 
 
 def convert(path: str) -> Any:
-    """What reads the copy instead of a store (`Read`)."""
+    """The function that reads the copy instead of a store (`Read`)."""
 
     def read(entry: NamedStore, sink: Sink) -> Snapshot:
         compression, filename = by_suffix(os.path.basename(path))
@@ -44,7 +44,7 @@ def convert(path: str) -> Any:
             try:
                 with compression.reader(handle) as reader:
                     snapshot = entry.store.convert(reader, filename, sink)
-                    while reader.read(BLOCK):  # to the end, where the checksums are
+                    while reader.read(BLOCK):  # to the end, which has the checksums
                         pass
                     return snapshot
             except (CorruptStream, SourceError) as exc:

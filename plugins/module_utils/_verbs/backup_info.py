@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""backup_info: the sets and backups of a repository, and whether they can be relied on."""
+"""backup_info: the sets and backups of a repository, and whether they are good."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 class BackupInfoRequest(NamedTuple):
-    """What is asked. `reverify_after`: seconds for which an earlier full verification is enough."""
+    """The arguments. `reverify_after`: seconds for which an earlier full verification is valid."""
 
     name: Optional[str]
     host: Optional[str]
@@ -52,7 +52,7 @@ class BackupInfoRequest(NamedTuple):
 
 
 def request_from(params: Mapping[str, Any]) -> BackupInfoRequest:
-    """Check the module's arguments. Raises InvalidRequest."""
+    """Check the arguments of the module. Raises InvalidRequest when they are not valid."""
     return BackupInfoRequest(
         name=optional(params["name"], check_set_name),
         host=optional(params["host"], this_host),
@@ -67,7 +67,7 @@ def request_from(params: Mapping[str, Any]) -> BackupInfoRequest:
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """Look; with verify=full also read, and (outside check mode) remember what was read."""
+    """Read the sets; with verify=full, also verify backups and (outside check mode) record the results."""
     began = time.monotonic()
     request = request_from(params)
     now = datetime.now(timezone.utc)
@@ -78,7 +78,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     if request.name is not None and request.name not in existing:
         raise RepositoryError(
             f"The repository {request.repository.location} has no set {request.name}.",
-            f"Its sets are: {', '.join(existing) or 'none'}.",
+            f"The sets are: {', '.join(existing) or 'none'}.",
         )
     sets = [_try(request, name, check, progress, now) for name in existing if request.name in (None, name)]
     problems = [dict(problem, set=one["name"]) for one in sets for problem in one["problems"]]
@@ -100,7 +100,7 @@ def _nothing_there(path: str, problem: str) -> dict[str, Any]:
 
 
 def _try(request: BackupInfoRequest, name: str, check: bool, progress: Progress, now: datetime) -> dict[str, Any]:
-    """What there is to say of a set. One that can't be read does not hide the others."""
+    """The result for a set. An error in reading it does not hide the others."""
     try:
         return _look(request, name, check, progress, now)
     except RepositoryError as exc:
@@ -133,7 +133,7 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
                 with repository.lock(name, "backup_info", request.lock_timeout):
                     remember_verified(repository, name, found, now)
             except Day2Error as exc:
-                notes.append(f"What was verified in {name} can't be remembered: {exc}")
+                notes.append(f"The results of the verification of {name} can't be recorded: {exc}")
         history = _with(history, found, now)
     owners = owners_of(history.good)
     reasons = {
@@ -153,7 +153,7 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
         for problem in entry.complaints
         if request.verify != "none"
     ]
-    # what a restore or a migration into this set has replaced makes no set that must have a backup of its own
+    # a set that contains only safety backups need not have a backup of its own
     only_safety = bool(history.entries) and all(
         entry.manifest is not None and entry.manifest.kind == SAFETY for entry in history.entries
     )
@@ -185,7 +185,7 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
 def _read_all(
     request: BackupInfoRequest, name: str, history: History, progress: Progress, now: datetime
 ) -> dict[str, list[Problem]]:
-    """Read every byte of what is new, was bad, or was last read too long ago."""
+    """Verify backups that are new, were damaged, or were last verified too long ago."""
     found = {}
     for entry in history.entries:
         if entry.manifest is None:
@@ -201,7 +201,7 @@ def _read_all(
             with request.repository.hold(name, entry.id):
                 found[entry.id] = full_problems(request.repository, name, entry.manifest, progress)
         except RepositoryError as exc:
-            if entry.id in request.repository.ids(name):  # else removed meanwhile, as another run's policy wanted
+            if entry.id in request.repository.ids(name):  # otherwise removed meanwhile by the policy of another run
                 found[entry.id] = [{"path": MANIFEST, "problem": exc.message}]
     return found
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a backup would do: whose the set is, whether anything has changed, and what the policy says."""
+"""The plan of a backup: the owner of the set, whether anything has changed, and the decisions of the policy."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from .space import check_space
 
 WRITES = ("new", "changed", "tags", "import")  # reasons for which a backup is written
 
-# What a store was like when it was last found equal to a backup: {host: {name: {key, fingerprint, content_digest}}}.
+# The state of a store when it last equalled a backup: {host: {name: {key, fingerprint, content_digest}}}.
 FINGERPRINTS = "fingerprints"
 
 
 class BackupRequest(NamedTuple):
-    """What a backup is asked for. `imported` is the path of a copy made by hand, to be used instead of the store."""
+    """The arguments of a backup. `imported` is the path of a copy made by hand, to be used instead of the store."""
 
     name: str
     repository: Repository
@@ -50,10 +50,10 @@ class BackupRequest(NamedTuple):
 
 
 class BackupPlan(NamedTuple):
-    """What a run would do, and all that it has read for it.
+    """What a run would do, and the data that it has read.
 
-    `history` is that of the request's owner; `others` are the owners that have backups in the set, too.
-    `reason` is one of new, changed, tags, import (a backup is written); unchanged, recent (none is).
+    `history` belongs to the owner of the request; `others` are other owners with backups in the set. `reason` is one of
+    new, changed, tags, import (a backup is written); unchanged, recent (none is).
     """
 
     request: BackupRequest
@@ -70,19 +70,20 @@ class BackupPlan(NamedTuple):
 
     @property
     def writes(self) -> bool:
-        """Is a backup written?"""
+        """Whether a backup is written."""
         return self.reason in WRITES
 
     @property
     def removals(self) -> list[str]:
-        """The ids that the policy does not keep."""
+        """The ids of the backups that the policy does not keep."""
         return [one.id for one in self.decisions if not one.reasons]
 
 
 @contextlib.contextmanager
 def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[BackupPlan]:
-    """Find out what to do. Outside check mode the set stays locked while the block runs, and what was read is
-    staged in the repository, so that `apply` need not read it again; in check mode nothing is written there."""
+    """Plan a backup. Outside check mode, the set is locked while the block runs, and the data that was read is staged
+    in the repository, so that `apply` need not read it again; in check mode nothing is written there.
+    """
     request.repository.check_writable(request.name)
     with contextlib.ExitStack() as stack:
         leftovers: list[str] = []
@@ -136,7 +137,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
 
 
 def _check_owner(request: BackupRequest, history: History, others: Sequence[tuple[Owner, Sequence[Manifest]]]) -> None:
-    """A set belongs to a host and its stores: refuse to begin in one that others have made."""
+    """A set belongs to a host and its stores: refuse to begin in a set of another owner."""
     if (
         not others
         or request.take_over
@@ -147,15 +148,19 @@ def _check_owner(request: BackupRequest, history: History, others: Sequence[tupl
     owners = [owner for owner, _backups in others]
     hosts = {owner.host for owner in owners}
     if request.owner.host in hosts:
-        hint = "If the data was moved, set take_over=true once: a history of its own begins, and the old backups stay."
+        hint = (
+            "If the data was moved, set take_over=true once: this host then starts its own history, and the "
+            "old backups are retained."
+        )
     else:
         hint = (
-            f"If the host was renamed, or has a new name at each start as containers do, set host={sorted(hosts)[0]};"
-            " take_over=true begins a history of its own in this set, and leaves the others' backups alone."
+            "If the host was renamed, or gets a new name at each start (as in containers), set "
+            f"host={sorted(hosts)[0]}. With take_over=true, this host starts its own history in this set, and "
+            "backups of other owners are retained."
         )
     raise InvalidRequest(
         f"{where} belongs to {names_of(owners)}, not to {request.owner}.",
-        f"Give each host and each application a set of its own. {hint}",
+        f"Use a different set for each host and application. {hint}",
         {"other_owners": describe_owners(others)},
     )
 
@@ -184,11 +189,11 @@ def _reason_not_to_read(request: BackupRequest, history: History, now: datetime)
         fingerprint = entry.store.fingerprint()
         if fingerprint is None or fingerprint != saved.get("fingerprint"):
             return None
-    return "unchanged", "no file has changed since it was last compared with the newest backup"
+    return "unchanged", "no file has changed since the newest backup was last compared"
 
 
 def _key(entry: NamedStore) -> list[Any]:
-    """Fingerprints of different stores, or of one with other options, are not compared."""
+    """The key of a fingerprint: fingerprints of different stores or options are not compared."""
     return [entry.store.type, entry.store.path, entry.store.parameters()]
 
 
@@ -210,7 +215,9 @@ def _reason(request: BackupRequest, history: History, taken: Sequence[Taken]) ->
 
 
 def _has_tags(request: BackupRequest, history: History) -> bool:
-    """Whether a backup of the newest one's data, made since that data was last another, has the tags asked for."""
+    """Whether a backup of the current data has the requested tags. Backups before the last change of the data do not
+    count.
+    """
     for manifest in reversed(history.good):
         if history.newest is None or manifest.content_digest != history.newest.content_digest:
             return False
@@ -232,7 +239,7 @@ def _identified(
 
 
 def _created(request: BackupRequest, history: History, now: datetime) -> datetime:
-    """The date of the backup that may be written: of a snapshot later than all that count, whatever the clock did."""
+    """The date of a new backup. A snapshot is later than all backups that count, whatever the clock says."""
     if request.imported:
         return time_of(request.imported, now)
     newest = history.newest
@@ -240,16 +247,16 @@ def _created(request: BackupRequest, history: History, now: datetime) -> datetim
 
 
 def _check_kept(request: BackupRequest, new: str, decisions: Sequence[Decision]) -> None:
-    """What this run writes is not for this run to remove. Only an import can be as old as that."""
+    """A run must not remove what it has written. Only an import can be old enough for this."""
     if any(one.id == new and not one.reasons for one in decisions):
         raise InvalidRequest(
-            f"{request.imported} is older than everything that keep retains: its backup would be removed at once.",
-            "Nothing was written. Widen keep, or import without it.",
+            f"{request.imported} is older than all backups that keep retains: its backup would be removed at once.",
+            "Nothing was written. Extend keep, or omit it for the import.",
         )
 
 
 def remember_fingerprints(request: BackupRequest, taken: Sequence[Taken]) -> None:
-    """Let the next run see at a glance that nothing has changed."""
+    """Record fingerprints, so that the next run can skip unchanged data without reading it."""
     keys = {entry.name: _key(entry) for entry in request.stores}
     value = {
         one.part.name: {

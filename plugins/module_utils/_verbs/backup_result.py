@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a backup returns, in check mode and outside of it."""
+"""The result of a backup, in check mode and outside of it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .snapshots import describe, describe_owners, describe_part
 
 
 def preview(ready: BackupPlan) -> dict[str, Any]:
-    """The result of check mode: the same shape, without what can't be known yet."""
+    """The result of check mode: the same keys, without values that are unknown yet."""
     return result_of(ready, None if ready.writes else ready.history.newest, ready.removals, check=True)
 
 
 def result_of(
     ready: BackupPlan, current: Optional[Manifest], removed: Sequence[str], check: bool = False
 ) -> dict[str, Any]:
-    """The result of a run that has made `current` the newest backup, or left it that, and removed these."""
+    """The result of a run after which `current` is the newest backup, and that has removed the given ones."""
     request = ready.request
     if current is not None:
         backup = describe(current, request.repository.path(request.name, current.id))
@@ -64,14 +64,14 @@ def result_of(
 def _notes(ready: BackupPlan) -> list[str]:
     notes = [ready.request.compression_note] if ready.request.compression_note and ready.writes else []
     notes += [
-        f"The set also has {len(own)} backup{'s' * (len(own) > 1)} of {owner}, which keep neither counts nor removes."
+        f"The set also has {len(own)} backup{'s' * (len(own) > 1)} of {owner}, to which keep does not apply."
         for owner, own in ready.others
     ]
     return notes
 
 
 def message_of(ready: BackupPlan, check: bool, removed: Sequence[str]) -> str:
-    """What was done, or would be, in words."""
+    """A sentence that says what was, or would be, done."""
     if ready.writes:
         size = format_size(sum(one.bytes for one in ready.taken))
         text = f"{'Would back up' if check else 'Backed up'} {size}: {ready.how}."

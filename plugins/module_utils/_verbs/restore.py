@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""restore: bring stores back to what a backup holds, or leave them exactly as they are."""
+"""restore: replace stores with their state in a backup, or leave them exactly as they are."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 class RestoreRequest(NamedTuple):
-    """What a restore is asked for."""
+    """The arguments of a restore."""
 
     name: str
     repository: Repository
@@ -74,7 +74,7 @@ class RestoreRequest(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One store, ready to be restored."""
+    """A store and its prepared restoration."""
 
     entry: NamedStore
     part: SourcePart
@@ -83,7 +83,7 @@ class Step(NamedTuple):
 
 
 class RestorePlan(NamedTuple):
-    """Everything is read and verified; nothing is touched."""
+    """Everything is read and verified; no target has been changed."""
 
     request: RestoreRequest
     manifest: Manifest
@@ -105,7 +105,9 @@ class RestorePlan(NamedTuple):
 
 
 def request_from(params: Mapping[str, Any]) -> RestoreRequest:
-    """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
+    """Check the arguments of the module. Raises InvalidRequest when they are not valid, MissingDependency when a
+    program is missing.
+    """
     repository = open_repository(params)
     stores = named_stores(params["target"], params["targets"])
     check_apart(repository, stores)
@@ -124,7 +126,7 @@ def request_from(params: Mapping[str, Any]) -> RestoreRequest:
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """The whole verb: check mode is the plan alone."""
+    """The whole verb. Check mode runs only the plan."""
     began = time.monotonic()
     with plan(request_from(params), check, progress) as ready:
         safety = None if check else apply(ready)
@@ -135,7 +137,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 @contextlib.contextmanager
 def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[RestorePlan]:
-    """Choose the backup, verify it, and prepare every store beside its target."""
+    """Choose the backup, verify it, and prepare each store beside its target."""
     started = datetime.now(timezone.utc)
     with contextlib.ExitStack() as stack:
         leftovers: list[str] = []
@@ -158,7 +160,7 @@ def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[R
         steps = []
         for index, (entry, part) in enumerate(pairs):
             own = os.path.join(scratch, f"restore-{index}")
-            with os_errors(RepositoryError, "Can't make", own):
+            with os_errors(RepositoryError, "Can't create", own):
                 os.mkdir(own, 0o700)
             copy = BackupCopy(source, name, manifest, part, progress)
             copy.strict = request.strict
@@ -174,7 +176,7 @@ def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[R
 
 
 def _why_read_only(request: RestoreRequest) -> str:
-    """Why nothing can be written to the repository; "": it can."""
+    """Why the repository can't be written to, or "" if it can."""
     try:
         request.repository.check_writable(request.name)
     except RepositoryError as exc:
@@ -183,9 +185,9 @@ def _why_read_only(request: RestoreRequest) -> str:
 
 
 def _check_safety(ready: RestorePlan, read_only: str, scratch: str) -> None:
-    """Raise TargetError or NoSpace when what is replaced can't be backed up first.
+    """Raise TargetError or NoSpace when the current data can't be backed up first.
 
-    :param scratch: a directory to find out in check mode; "": the run is about to.
+    :param scratch: a directory for check mode; "" in a run, which writes the backup anyway.
     """
     replaced = ready.saved
     if not replaced:
@@ -204,7 +206,7 @@ def _check_safety(ready: RestorePlan, read_only: str, scratch: str) -> None:
 
 
 def _match(request: RestoreRequest, manifest: Manifest) -> list[tuple[NamedStore, SourcePart]]:
-    """Which part of the backup goes into which target."""
+    """The part of the backup for each target."""
     parts = {part.name: part for part in manifest.sources}
     pairs = []
     for entry in request.stores:
@@ -213,18 +215,18 @@ def _match(request: RestoreRequest, manifest: Manifest) -> list[tuple[NamedStore
             part = manifest.sources[0]
         if part is None:
             raise InvalidRequest(
-                f"Backup {manifest.id} has no part called {entry.name}.",
+                f"Backup {manifest.id} has no part {entry.name}.",
                 f"Set name of the target to one of: {', '.join(sorted(parts))}.",
             )
         if not part.files:
             raise InvalidRequest(
-                f"Backup {manifest.id} has no data: it only says how a migration can be reverted.",
+                f"Backup {manifest.id} has no data: it only records how to revert a migration.",
                 "Use migrate with state=reverted, or restore another backup.",
             )
         if part.type != entry.store.type:
             raise InvalidRequest(
-                f"The backup's part {part.name} is of type {part.type}, the target of type {entry.store.type}.",
-                "restore brings back the same type; for another one restore it beside and use migrate.",
+                f"Part {part.name} of the backup is of type {part.type}, but the target is of type {entry.store.type}.",
+                "Restore to a target of the same type, then convert it with migrate.",
             )
         pairs.append((entry, part))
     return pairs
@@ -244,7 +246,7 @@ def _check_allowed(ready: RestorePlan) -> None:
 
 
 def apply(ready: RestorePlan) -> Optional[Manifest]:
-    """Save what will be replaced, then replace it. Returns the safety backup, if one was needed."""
+    """Back up the data that will be replaced, then replace it. Returns the safety backup, if one was made."""
     changes = ready.changes
     if not changes:
         return None
@@ -264,14 +266,14 @@ def apply(ready: RestorePlan) -> Optional[Manifest]:
                 for step in reversed(done):
                     step.restoration.undo()
                 raise
-    except Cancelled as exc:  # noted before, raised now that the work is done
+    except Cancelled as exc:  # recorded before, raised now that the work is done
         raise Cancelled(f"{exc.message} {_message(ready, check=False)}") from exc
     return safety
 
 
 def _save(ready: RestorePlan, staging: Staging, created: datetime) -> Manifest:
     request = ready.request
-    ready.progress.start("Backing up what will be replaced", unit="bytes")
+    ready.progress.start("Backing up the data to be replaced", unit="bytes")
     try:
         taken = take(ready.saved, staging=staging, scratch="", compression=request.compression, progress=ready.progress)
     except SourceError as exc:
@@ -289,8 +291,8 @@ def _save(ready: RestorePlan, staging: Staging, created: datetime) -> Manifest:
 
 def _cannot_save(why: str) -> TargetError:
     return TargetError(
-        f"What would be replaced can't be backed up first: {why}",
-        "Nothing was changed. Copy it away if it may be worth something, and set safety_backup=false.",
+        f"The current data can't be backed up before it is replaced: {why}",
+        "Nothing was changed. Copy the data elsewhere if you may need it, and set safety_backup=false.",
     )
 
 
@@ -299,8 +301,8 @@ def _result(ready: RestorePlan, check: bool, safety: Optional[Manifest]) -> dict
     warnings = [note for step in ready.steps for note in step.restoration.notes]
     if _is_foreign(ready):
         warnings.append(
-            f"Backup {ready.manifest.id} is of {owner_of(ready.manifest)}, not of this host,"
-            f" {this_host(request.choice.host)}."
+            f"Backup {ready.manifest.id} is of {owner_of(ready.manifest)}, not of this host, "
+            f"{this_host(request.choice.host)}."
         )
     warnings += ready.leftovers
     return {

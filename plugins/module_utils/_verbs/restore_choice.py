@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which backup a restore takes: of this host rather than another, the latest, by time, by tags, by id or by path."""
+"""Which backup a restore uses: of which host, the latest, by time, by tags, by id or by path."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .arguments import NamedStore, optional
 
 
 class Choice(NamedTuple):
-    """What tells the backup. `backup` is "latest", an id, or the path of a backup that lies anywhere."""
+    """The criteria. `backup` is "latest", an id, or the path of a backup anywhere."""
 
     backup: str
     at: Optional[datetime]
@@ -36,10 +36,10 @@ class Choice(NamedTuple):
 
 
 def choice_from(params: Mapping[str, Any]) -> Choice:
-    """Check the module's arguments. Raises InvalidRequest."""
+    """Check the arguments of the module. Raises InvalidRequest when they are not valid."""
     for name in ("at", "tags"):
         if params[name] and params["backup"] != "latest":
-            raise InvalidRequest(f"{name} and backup both say which backup to take.", "Give one of them.")
+            raise InvalidRequest(f"{name} and backup are mutually exclusive.", "Set only one of them.")
     return Choice(
         backup=params["backup"],
         at=optional(params["at"], parse_time),
@@ -51,7 +51,7 @@ def choice_from(params: Mapping[str, Any]) -> Choice:
 def find(
     repository: Repository, name: str, choice: Choice, stores: Sequence[NamedStore]
 ) -> tuple[Repository, str, Manifest]:
-    """The chosen backup, and where it lies: its repository and set."""
+    """The chosen backup with its repository and set."""
     if os.sep in choice.backup:
         given = expand(choice.backup)
         wrong = complaint(given)
@@ -61,7 +61,9 @@ def find(
         parent, backup = os.path.split(path)
         info = look(path, RepositoryError)
         if not ID.fullmatch(backup) or info is None or not stat.S_ISDIR(info.st_mode):
-            raise RepositoryError(f"{path} is not a backup.", "Name the directory that holds its manifest.json.")
+            raise RepositoryError(
+                f"{path} is not a backup.", "Set backup to the directory that contains its manifest.json."
+            )
         elsewhere = DirectoryRepository(os.path.dirname(parent))
         return elsewhere, os.path.basename(parent), load(elsewhere.look(os.path.basename(parent), backup))
     check_exists(repository)
@@ -70,10 +72,10 @@ def find(
         history = _tagged(choice, name, _own(choice, name, stores, history))
     manifest = select(history, choice.backup, choice.at, name)
     other = choice.host is not None and choice.host.casefold() != manifest.host.casefold()
-    if other and manifest.kind == BACKUP:  # a safety backup has the name of the host itself, and is asked for by its id
+    if other and manifest.kind == BACKUP:  # a safety backup has the name of this host, and is selected by id
         raise RepositoryError(
-            f"Backup {manifest.id} is not of host {choice.host}: it is of {owner_of(manifest)}.",
-            "Leave out host to restore it all the same.",
+            f"Backup {manifest.id} is not of host {choice.host}, but of {owner_of(manifest)}.",
+            "Omit host to restore it anyway.",
         )
     return repository, name, manifest
 
@@ -83,16 +85,17 @@ def _tagged(choice: Choice, name: str, history: History) -> History:
     if not tagged.good and history.good:
         known = sorted({tag for one in history.good for tag in one.tags})
         raise RepositoryError(
-            f"The set {name} has no good backup that is tagged {','.join(choice.tags)}.",
-            f"The tags in it are: {', '.join(known) or 'none'}.",
+            f"The set {name} has no good backup with the tags {','.join(choice.tags)}.",
+            f"Tags in this set are: {', '.join(known) or 'none'}.",
         )
     return tagged
 
 
 def _own(choice: Choice, name: str, stores: Sequence[NamedStore], history: History) -> History:
-    """Of several owners' backups in one set those of this host, and of these rather those of the target's path.
+    """Of the backups of several owners in one set, those of this host, and of these preferably those of the path of the
+    target.
 
-    A set that has backups of one other host only is restored, with a warning: the host may have taken that one's place.
+    If the set only has backups of one other host, they are used with a warning: this host may replace the other one.
     """
     host = this_host(choice.host)
     own = history.of_host(host)
@@ -103,13 +106,13 @@ def _own(choice: Choice, name: str, stores: Sequence[NamedStore], history: Histo
     owners = [owner for owner, _backups in owners_of(history.good)]
     if not own.good and choice.host is not None and owners:
         raise RepositoryError(
-            f"The set {name} has no good backup of host {host}.", f"It has backups of: {names_of(owners)}."
+            f"The set {name} has no good backup of host {host}.", f"The set has backups of: {names_of(owners)}."
         )
     if own.good or choice.host is not None:
         return own
     if len({owner.host for owner in owners}) > 1:
         raise RepositoryError(
-            f"The set {name} has backups of several hosts, none of them this one, {host}: {names_of(owners)}.",
-            "Set host to the one whose backup is to be restored.",
+            f"The set {name} has backups of several hosts, but none of this host, {host}: {names_of(owners)}.",
+            "Set host to the host whose backup is to be restored.",
         )
     return history

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""retention: what files and directories become with age, number, size and room: kept, compressed, archived, removed."""
+"""retention: keeps, compresses, archives or removes files and directories by age, number, size and free space."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ S3_SPEC: dict[str, Any] = {
     "secret_access_key": {"type": "str", "no_log": True},
     "session_token": {"type": "str", "no_log": True},
 }
-# Programs that limit their logs themselves, by the option that is about them.
+# Programs that limit their logs themselves, by option.
 _CONFIGS: dict[str, Callable[[Mapping[str, Any]], ConfigPlan]] = {"docker": plan_docker, "journald": plan_journald}
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
@@ -54,7 +54,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 class RetentionRequest(NamedTuple):
-    """What is asked for. A rule that can't be understood is a problem of that rule alone."""
+    """The arguments. An error in a rule affects only this rule."""
 
     rules: list[Rule]
     archives: Mapping[str, Archive]
@@ -64,7 +64,7 @@ class RetentionRequest(NamedTuple):
 
 
 class RetentionPlan(NamedTuple):
-    """What a run would do. `kept` counts the entries that nothing becomes of."""
+    """What a run would do. `kept` counts the entries without an action."""
 
     request: RetentionRequest
     actions: list[Action]
@@ -77,7 +77,9 @@ class RetentionPlan(NamedTuple):
 
 
 def request_from(params: Mapping[str, Any]) -> RetentionRequest:
-    """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
+    """Check the arguments of the module. Raises InvalidRequest when they are not valid, MissingDependency when a
+    library is missing.
+    """
     rules: list[Rule] = []
     problems: list[Problem] = []
     names = Counter(one["name"] for one in params["rules"] or ())
@@ -85,7 +87,7 @@ def request_from(params: Mapping[str, Any]) -> RetentionRequest:
         name = options["name"]
         try:
             if names[name] > 1:
-                raise InvalidRequest(f"Two rules are called {name}.", "Give each a name of its own.")
+                raise InvalidRequest(f"Two rules have the name {name}.", "Set a unique name for each rule.")
             rules.append(parse_rule(options))
         except InvalidRequest as exc:
             problems.append(Problem(name, "", str(exc)))
@@ -103,9 +105,9 @@ def request_from(params: Mapping[str, Any]) -> RetentionRequest:
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """The whole verb: check mode is the plan alone.
+    """The whole verb. Check mode runs only the plan.
 
-    :raises TargetError: something could not be done; all else was.
+    Raises TargetError when something could not be done; everything else was.
     """
     began = time.monotonic()
     ready = plan(request_from(params), progress)
@@ -121,22 +123,24 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def plan(request: RetentionRequest, progress: Progress) -> RetentionPlan:
-    """Find the entries, and decide what becomes of each. Read only."""
+    """Find the entries, and decide what becomes of each. Only reads."""
     problems = list(request.problems)
     found: list[tuple[Rule, list[Entry]]] = []
     leftovers: list[str] = []
     notes: list[str] = []
     skipped: list[Skipped] = []
     for rule in request.rules:
-        progress.start(f"Looking for the entries of {rule.name}")
+        progress.start(f"Finding the entries of {rule.name}")
         matched = find(rule)
         problems += matched.problems
         leftovers += matched.leftovers
         notes += [f"{rule.name}: {one} matches nothing (missing_ok)." for one in matched.unmatched]
-        skipped += [Skipped(rule.name, one, "a symbolic link is not followed") for one in matched.links]
+        skipped += [Skipped(rule.name, one, "a symbolic link, which is not followed") for one in matched.links]
         found.append((rule, matched.entries))
     for path in _contested([entry for _rule, entries in found for entry in entries]):
-        problems.append(Problem("", path, "two rules match it, or a directory that holds it: neither is applied"))
+        problems.append(
+            Problem("", path, "two rules match it, or a directory that contains it: neither rule is applied")
+        )
         found = [(rule, [one for one in entries if one.path != path]) for rule, entries in found]
     disks: dict[int, Disk] = {}
     decisions: list[Decision] = []
@@ -193,7 +197,7 @@ def _look_at_disks(entries: Sequence[Entry], disks: dict[int, Disk]) -> None:
         except OSError as exc:
             raise from_os_error(exc, TargetError, "Can't stat the file system of", entry.directory) from exc
         used = (info.f_blocks - info.f_bfree) * info.f_frsize
-        # as df counts: what is reserved for root is neither used nor to be had
+        # as in df: reserved blocks are neither used nor available
         disks[entry.device] = Disk(used, used + info.f_bavail * info.f_frsize)
 
 
@@ -219,7 +223,7 @@ def _sort_out(action: Action, users: Users, unused: list[Action], skipped: list[
 
 
 def _hollow(action: Action) -> str:
-    """What can't be read in reasonable time; "". Anybody can make a file of 8 TiB that takes no space."""
+    """Why an entry can't be read in reasonable time, or "". Anybody can create a file of 8 TiB that takes no space."""
     for one in (*action.compressed, *action.archived):
         if is_hollow(one.info):
             path = os.path.join(action.entry.path, one.path).rstrip("/")
@@ -256,7 +260,7 @@ def _problem_of(entry: Entry, exc: Exception) -> Problem:
 
 
 def apply(ready: RetentionPlan, progress: Progress) -> Outcome:
-    """Do what was planned, as far as it still is as it was."""
+    """Carry out the plan for all entries that have not changed since."""
     request = ready.request
     done: list[Done] = []
     skipped, problems, notes = list(ready.skipped), list(ready.problems), list(ready.notes)
@@ -284,7 +288,7 @@ def apply(ready: RetentionPlan, progress: Progress) -> Outcome:
             finally:
                 progress.advance(entry.bytes)
             if freed is None:
-                notes.append(f"{entry.path} was gone before its turn came.")
+                notes.append(f"{entry.path} no longer existed when it was to be processed.")
             else:
                 done.append(Done(action, freed))
         try:

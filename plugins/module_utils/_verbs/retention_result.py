@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What retention returns, and says, of what it did or would do."""
+"""The result of retention, in check mode and outside of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .._retention.rules import COLD, REMOVE, WARM
 
 
 class Skipped(NamedTuple):
-    """An entry whose time has come, and that is left alone."""
+    """An entry that is due, but was skipped."""
 
     rule: str
     path: str
@@ -33,7 +33,7 @@ class Done(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a plan, or would.
+    """The outcome of a plan, actual or predicted.
 
     `cleaned` are leftovers of killed runs that are removed, `written` configuration files.
     """
@@ -47,10 +47,10 @@ class Outcome(NamedTuple):
 
 
 def result_of(outcome: Outcome, check: bool, kept: int, configs: Mapping[str, Optional[ConfigPlan]]) -> dict[str, Any]:
-    """What the module returns, with its warnings.
+    """The result of the module, with its warnings.
 
-    :param kept: how many entries nothing becomes of.
-    :param configs: by option, what was planned of configuration files; None where nothing was asked.
+    :param kept: the number of entries without an action.
+    :param configs: by option, the plans for configuration files; None if not requested.
     """
     done, written, cleaned, skipped, problems, notes = outcome
     freed = sum(one.bytes_freed for one in done)

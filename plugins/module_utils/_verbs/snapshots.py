@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading stores and publishing what was read as one backup: what `backup` and restore's safety backup share."""
+"""Reads stores and publishes them as one backup, for `backup` and for safety backups."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from .._repository.sink import DigestSink, StagingSink
 from .._stores.base import Sink, Snapshot
 from .arguments import NamedStore
 
-# How a store is read: its snapshot, or a hand-made copy of it converted.
+# How a store is read: its snapshot, or a conversion of a hand-made copy.
 Read = Callable[[NamedStore, Sink], Snapshot]
 
 
 def take_snapshot(entry: NamedStore, sink: Sink) -> Snapshot:
-    """The usual way."""
+    """The normal way to read a store."""
     return entry.store.snapshot(sink)
 
 
@@ -53,9 +53,9 @@ def take(
     read: Read = take_snapshot,
     strict: bool = False,
 ) -> list[Taken]:
-    """Read every store: into the staging, or without one only to know counts and digests.
+    """Read all stores: into the staging or, without one, only for counts and digests.
 
-    :param scratch: an empty directory, used when there is no staging.
+    :param scratch: an empty directory, used if there is no staging.
     :param strict: a store that can't be read exactly is an error, not a note.
     """
     taken = []
@@ -65,7 +65,7 @@ def take(
             sink: Union[StagingSink, DigestSink] = StagingSink(staging, folder, compression, progress)
         else:
             sink = DigestSink(os.path.join(scratch, str(index)), progress)
-            with os_errors(NoSpace, "Can't make", sink.scratch):
+            with os_errors(NoSpace, "Can't create", sink.scratch):
                 os.mkdir(sink.scratch, 0o700)
         sink.strict = strict
         taken.append(_taken(entry, read(entry, sink), sink))
@@ -100,7 +100,7 @@ def publish(
     host: Optional[str] = None,
     tags: Sequence[str] = (),
 ) -> Manifest:
-    """Make the staged files a backup, of this host unless another name is given for it."""
+    """Publish the staged files as a backup of this host, or of the given one."""
     parts = tuple(one.part._replace(files=one.seal()) for one in taken)
     while True:
         manifest = Manifest(
@@ -131,30 +131,30 @@ def publish(
 
 
 def _read_back(manifest: Manifest, document: bytes, sums: bytes) -> None:
-    """A backup is one only when it can be read: the manifest and sums, too, before they are published."""
+    """Read the manifest and SHA256SUMS back before they are published."""
     try:
         whole = parse(manifest.id, document, sums).to_json() == document
-        problem = "" if whole else "it reads differently"
+        problem = "" if whole else "it differs when read back"
     except DamagedBackup as exc:
         problem = exc.message
     if problem:
         raise RepositoryError(
-            f"The manifest of backup {manifest.id} was written and can't be read back: {problem}",
+            f"The manifest of backup {manifest.id} can't be read back after writing: {problem}",
             "Nothing was published. This is a bug of day2.ops: please report it.",
         )
 
 
 def note(write: Callable[[], None]) -> list[str]:
-    """Write state, which can always be made again: that it can't be written is for a warning, not a failure."""
+    """Write state, which can always be recreated: a failure is a warning."""
     try:
         write()
     except (RepositoryError, NoSpace) as exc:
-        return [f"What was done can't be noted, so that the next run does more than it must: {exc.message}"]
+        return [f"State can't be written, so the next run will read more than necessary: {exc.message}"]
     return []
 
 
 def backup_id(created: datetime, digest: str) -> str:
-    """20250630T120000Z-3f2a9c1b: the second, and the first 8 digits of the content's digest."""
+    """20250630T120000Z-3f2a9c1b: the time in seconds, and the first 8 digits of the digest of the content."""
     return f"{created.strftime('%Y%m%dT%H%M%SZ')}-{digest[:8]}"
 
 
@@ -163,17 +163,17 @@ def _tools() -> dict[str, str]:
 
 
 def check_apart(repository: Repository, stores: Sequence[NamedStore]) -> None:
-    """A backup that contains the backups grows without end, and a restore would replace them."""
+    """A backup that contains the backups would grow forever, and a restore would replace them."""
     for entry in stores:
         if repository.local_path is not None and is_within(repository.local_path, os.path.realpath(entry.store.path)):
             raise InvalidRequest(
                 f"The repository {repository.location} is inside {entry.store.path}.",
-                "Choose a repository outside of what it keeps, best on another disk.",
+                "Choose a repository outside of the data, preferably on another disk.",
             )
 
 
 def describe(manifest: Manifest, path: str) -> dict[str, object]:
-    """A backup as results show it."""
+    """A backup as shown in results."""
     return {
         "id": manifest.id,
         "path": path,
@@ -191,7 +191,7 @@ def describe(manifest: Manifest, path: str) -> dict[str, object]:
 
 
 def describe_owners(owners: Sequence[tuple[Owner, Sequence[Manifest]]]) -> list[dict[str, object]]:
-    """Owners of backups as results show them."""
+    """Owners of backups as shown in results."""
     return [
         {"host": owner.host, "paths": list(owner.paths), "backups": len(own), "newest": own[-1].id}
         for owner, own in owners
@@ -199,7 +199,7 @@ def describe_owners(owners: Sequence[tuple[Owner, Sequence[Manifest]]]) -> list[
 
 
 def describe_part(part: SourcePart, size: int) -> dict[str, object]:
-    """One store's part of a backup as results show it."""
+    """The part of a backup that belongs to one store, as shown in results."""
     return {
         "name": part.name,
         "type": part.type,

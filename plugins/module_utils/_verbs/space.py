@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Free space in the repository, looked at in check mode: the run finds out while it writes."""
+"""Free space in the repository, checked in check mode. (A run reports a full disk when it occurs.)"""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def check_space(
 ) -> None:
     """Raise NoSpace when a backup of the stores does not fit into the repository.
 
-    Only where it is tight are the stores read and compressed to find out.
+    Only if space is short are the stores read and compressed to determine their size.
 
-    :param size: bytes of the stores, at least.
-    :param scratch: an existing directory with room for native copies.
+    :param size: of the stores in bytes, at least.
+    :param scratch: an existing directory for native copies.
     """
     free = repository.free_bytes()
     if free is None:
@@ -44,21 +44,21 @@ def check_space(
     need = 0
     for index, entry in enumerate(stores):
         sink = CountingSink(os.path.join(scratch, f"count-{index}"), compression, progress)
-        with os_errors(NoSpace, "Can't make", sink.scratch):
+        with os_errors(NoSpace, "Can't create", sink.scratch):
             os.mkdir(sink.scratch, 0o700)
         read(entry, sink)
-        # what a tree is read into is its archive; other stores are copied first
+        # a tree is read directly into its archive; other stores are copied first
         need += sink.stored + (0 if entry.store.type == "files" else sink.bytes)
     free = repository.free_bytes() or 0
     if need > free:
         raise NoSpace(
-            f"The backup needs {need} bytes in {repository.location}, where {free} are free.",
+            f"The backup requires {need} bytes in {repository.location}, where {free} are free.",
             "Nothing was changed. Free some space on that file system and run again.",
         )
 
 
 def size_of(path: str) -> int:
-    """Bytes that a store takes on the disk."""
+    """Bytes that a store takes on disk."""
     total = 0
     for directory, _names, files in os.walk(path):
         for name in files:
@@ -69,6 +69,6 @@ def size_of(path: str) -> int:
 def _allocated(path: str) -> int:
     try:
         info = os.lstat(path)
-    except OSError:  # gone, or for whoever reads it to tell
+    except OSError:  # errors are reported when it is read
         return 0
     return min(info.st_size, info.st_blocks * 512)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""health_check: run checks, judge what they found, and write it where it was asked for."""
+"""health_check: runs checks, compares their results with thresholds, and writes reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .specification import Check, read_checks
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
-        # Options differ by type and are read in check_specification.py, which names the check that is wrong.
+        # Options differ by type and are read in specification.py, which names the check with an error.
         "checks": {"type": "list", "elements": "raw", "required": True},
         "timeout": {"type": "str", "default": "10s"},
         "retries": {"type": "int", "default": 0},
@@ -38,18 +38,18 @@ ARGUMENTS: dict[str, Any] = {
         **REPORT,
         **HISTORY,
     },
-    # Its own log would hold URLs with passwords, and headers.
+    # The log of AnsibleModule would contain URLs with passwords, and headers.
     "no_log": True,
 }
 
-# What could not be looked at has not been found healthy.
+# A state that could not be determined is not known to be healthy.
 _FAILING = {"critical": (CRITICAL, UNKNOWN), "warning": (CRITICAL, UNKNOWN, WARNING), "never": ()}
-_NAMED = 10  # alarms in the message
+_NAMED = 10  # alarms that are named in the message
 _MOST_THREADS = 4096
 
 
 class HealthCheckRequest(NamedTuple):
-    """What is asked."""
+    """The arguments."""
 
     checks: Sequence[Check]
     concurrency: int
@@ -60,14 +60,19 @@ class HealthCheckRequest(NamedTuple):
 
 
 def echo(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments as a result may show them: a thousand checks, with passwords in URLs and headers, it may not."""
+    """The arguments as shown in the result: without checks, which may contain passwords in URLs and headers, and be
+    many.
+    """
     return dict(params, checks=f"{len(params.get('checks') or [])} checks")
 
 
 def request_from(params: Mapping[str, Any]) -> HealthCheckRequest:
-    """Check the module's arguments. Raises InvalidRequest with everything that is wrong with the checks."""
+    """Check the arguments of the module. Raises InvalidRequest, with all errors in the checks, when they are not
+    valid."""
     if not 1 <= params["concurrency"] <= _MOST_THREADS:
-        raise InvalidRequest(f"concurrency is {params['concurrency']}.", f"Set it to 1 to {_MOST_THREADS}.")
+        raise InvalidRequest(
+            f"concurrency is {params['concurrency']}.", f"Set it to a number from 1 to {_MOST_THREADS}."
+        )
     checks = read_checks(params["checks"], params)
     history = params["history"] or {}
     for name, needed in (
@@ -75,7 +80,7 @@ def request_from(params: Mapping[str, Any]) -> HealthCheckRequest:
         ("failures", any(one.failures > 1 for one in checks)),
     ):
         if needed and not history:
-            raise InvalidRequest(f"{name} needs a history.", "Set history: earlier runs are looked up there.")
+            raise InvalidRequest(f"{name} requires a history.", "Set history, as earlier runs are looked up in it.")
     request = HealthCheckRequest(
         checks=checks,
         concurrency=params["concurrency"],
@@ -93,7 +98,7 @@ def request_from(params: Mapping[str, Any]) -> HealthCheckRequest:
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """Run all checks; probes only look, so check mode differs in what is written alone."""
+    """Run all checks. Probes only read, so check mode differs only in what is written."""
     began, now = time.monotonic(), time.time()
     request = request_from(params)
     outcomes = Pool(request.checks, request.concurrency, progress).run()
@@ -142,7 +147,7 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def message(
     outcomes: Sequence[Outcome], summary: Mapping[str, Any], alarms: Sequence[Outcome], recovered: Sequence[str] = ()
 ) -> str:
-    """The result in words, the worst first."""
+    """The result in words, the worst check first."""
     counted = ", ".join(f"{summary[status]} {status}" for status in reversed(STATUSES) if summary[status])
     text = f"{summary[OK]} of {len(outcomes)} checks ok, score {summary['score']:g}"
     if summary[OK] != len(outcomes):
@@ -158,7 +163,7 @@ def message(
 
 
 def as_result(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as the module returns it."""
+    """An outcome as shown in the result."""
     return {
         "name": outcome.name,
         "type": outcome.type,

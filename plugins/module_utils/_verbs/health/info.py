@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""health_info: how available checks were, how long they took, and where that goes."""
+"""health_info: availability, duration and trend of checks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 class HealthInfoRequest(NamedTuple):
-    """What is asked. `windows`: what each is called, and its seconds."""
+    """The arguments. `windows`: the name and the seconds of each."""
 
     path: str
     checks: Sequence[str]
@@ -36,7 +36,7 @@ class HealthInfoRequest(NamedTuple):
 
 
 def request_from(params: Mapping[str, Any]) -> HealthInfoRequest:
-    """Check the module's arguments. Raises InvalidRequest."""
+    """Check the arguments of the module. Raises InvalidRequest when they are not valid."""
     windows = [(text, parse_duration(text)) for text in params["windows"]]
     for text, seconds in windows:
         if not seconds:
@@ -45,21 +45,21 @@ def request_from(params: Mapping[str, Any]) -> HealthInfoRequest:
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """Read the history; nothing is ever changed. Raises SourceError for one that does not exist."""
+    """Read the history; nothing is changed. Raises SourceError when it does not exist."""
     began = time.monotonic()
     request = request_from(params)
     now = time.time()
     if look(request.path, SourceError) is None:
         raise SourceError(
             f"The history {request.path} does not exist.",
-            "health_check creates it on its first run with history: look at the path there.",
+            "health_check creates it on its first run with the option history. Compare the paths.",
         )
     checks, ahead = _read(request, now, progress)
     missing = sorted(set(request.checks) - {one["name"] for one in checks})
     if missing:
         raise InvalidRequest(
             f"The history {request.path} has no check {', '.join(missing)}.",
-            "Leave checks out to see all that it has.",
+            "Omit checks to list all checks of the history.",
         )
     bad = [one["name"] for one in checks if one["status"] not in (OK, SKIPPED)]
     return {
@@ -72,7 +72,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _read(request: HealthInfoRequest, now: float, progress: Progress) -> tuple[list[dict[str, Any]], int]:
-    """The checks, and how many of their outcomes are dated later than now."""
+    """The checks, and the number of their outcomes that are dated later than now."""
     longest = max((seconds for _name, seconds in request.windows), default=0.0)
     with History(request.path, now) as history:
         known = [one for one in history.checks() if not request.checks or one.name in request.checks]
@@ -109,7 +109,7 @@ def _message(request: HealthInfoRequest, checks: Sequence[Mapping[str, Any]], ba
         return f"{request.path} has no checks yet"
     text = f"{len(checks) - len(bad)} of {len(checks)} checks ok or skipped"
     worst = [one for one in checks if one["name"] in bad][:10]
-    listed = [f"{one['name']} is {one['status']} for {format_duration(one['since_s'])}" for one in worst]
+    listed = [f"{one['name']} has been {one['status']} for {format_duration(one['since_s'])}" for one in worst]
     if len(bad) > len(worst):
         listed.append(f"and {len(bad) - len(worst)} more")
     return "; ".join([text, *listed])

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running checks side by side: none before those it depends on, none longer than its time, whatever it does.
+"""Runs checks in parallel: none before its dependencies, none longer than its timeout, whatever it does.
 
-Each check runs in a thread. There are no more of them than keep the processor busy, as more would only take turns, and
-taking turns costs more than most checks do. For each that waits, another one is started, up to the limit, so that
-hosts that never answer hold up nobody. What does not end by itself is left behind: the threads are daemons, and what
-would keep the whole process runs in another one (_probes/apart.py).
+Each check runs in a thread. There are only as many threads as keep the processor busy, as more would only take turns,
+and switching costs more than most checks do. For each thread that waits, another one is started, up to the limit, so
+that hosts that never answer do not delay others. Threads that do not end by themselves are abandoned: they are daemons,
+and whatever would block the whole process runs in another one (_probes/apart.py).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from ..._probes.apart import Apart
 
 _BUSY = 0.7  # of a processor
-_WORKING = 16  # threads that do not wait, at most: where others have the processor, more would not get it either
-_WAITING = 0.01  # seconds after which a thread counts as one that waits
+_WORKING = 16  # maximum number of threads that do not wait: if others have the processor, more would not get it either
+_WAITING = 0.01  # seconds after which a thread counts as waiting
 _TICK = 0.01
-_RESERVED = 32  # descriptors for everything but checks: modules, the history, reports
-_GRACE = 0.25  # seconds that a probe has to notice that its time is over
+_RESERVED = 32  # descriptors for everything except checks: modules, the history, reports
+_GRACE = 0.25  # seconds in which a probe should notice its timeout
 
 
 class Job:
@@ -51,7 +51,7 @@ class Job:
         self.checked_at = time.time()
         self.tries = 1
         self.pausing = False
-        self.over = False  # somebody has answered for it
+        self.over = False  # the outcome has been set
 
     def _begin(self) -> Deadline:
         deadline = Deadline(self.check.timeout)
@@ -66,7 +66,7 @@ class Job:
 
 
 class Pool:
-    """Runs checks once."""
+    """Runs each check once."""
 
     def __init__(self, checks: Sequence[Check], concurrency: int, progress: Progress) -> None:
         self._checks = checks
@@ -79,11 +79,11 @@ class Pool:
         self._running: set[Job] = set()
         self._outcomes: dict[str, Outcome] = {}
         self._threads = 0
-        self._working = 1  # threads that it takes to keep a processor busy
+        self._working = 1  # threads that keep a processor busy
         self._used = (time.monotonic(), time.process_time())
         self._ended = threading.Event()
         self._apart: Optional[Apart] = None
-        self._numbers: dict[str, int] = {}  # of those that run there as a whole
+        self._numbers: dict[str, int] = {}  # of checks that run there as a whole
 
     def run(self) -> list[Outcome]:
         """The outcomes, in the order of the checks."""
@@ -116,14 +116,14 @@ class Pool:
         more = self._working
         if self._threads and self._idle():
             self._working = min(_WORKING, 2 * self._working)
-            # The faster the more of them wait: a hundred hosts that never answer must not be found a few at a time.
+            # Faster if more of them wait: a hundred hosts that never answer must not be found a few at a time.
             more = max(self._working, waiting // 4)
         wanted = min(self._most, waiting + more, len(self._running) + len(self._ready))
         while self._threads < wanted:
             thread = threading.Thread(target=self._work, name="day2-check", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # the host allows no more; those that are there do the work
+            except RuntimeError:  # the system allows no more; the existing threads do the work
                 if not self._threads:
                     raise
                 self._most = self._threads
@@ -131,7 +131,7 @@ class Pool:
             self._threads += 1
 
     def _idle(self) -> bool:
-        """Have we left the processor alone since the last time?"""
+        """Whether the processor has been idle since the last call."""
         now = (time.monotonic(), time.process_time())
         passed, used = (new - old for new, old in zip(now, self._used))
         self._used = now
@@ -144,7 +144,7 @@ class Pool:
                 continue
             job.deadline.stop()
             if late > _GRACE:
-                # Its thread hangs in the system, in a resolver or a file system that does not answer.
+                # Its thread hangs in a system call, a resolver or a file system that does not answer.
                 self._finish(job, _outcome(job, Judged(*_timed_out(job))))
                 self._threads -= 1
 
@@ -161,7 +161,7 @@ class Pool:
             outcome = self._look(job)
             with self._changed:
                 if job.over:
-                    return  # another thread has taken this one's place
+                    return  # another thread has replaced this one
                 self._finish(job, outcome)
 
     def _look(self, job: Job) -> Outcome:
@@ -175,7 +175,7 @@ class Pool:
             job.start_again()
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
-        """The caller holds the lock."""
+        """Record an outcome. The caller holds the lock."""
         job.over = True
         self._running.discard(job)
         done = [outcome]
@@ -191,12 +191,12 @@ class Pool:
                     else:
                         self._ready.append(dependent)
                         self._changed.notify_all()
-        # Whoever supervises looks by itself now and then: waking it for each outcome would cost more than some checks.
+        # The supervisor polls now and then: waking it for each outcome would cost more than some checks.
         if len(self._outcomes) == len(self._checks):
             self._changed.notify_all()
 
     def _skipped(self, check: Check) -> Optional[Outcome]:
-        """Its outcome, if what it depends on failed."""
+        """The outcome of a check whose dependency has failed, or None."""
         failed = [self._outcomes[name] for name in check.depends_on if self._outcomes[name].status not in (OK, WARNING)]
         if not failed:
             return None
@@ -207,9 +207,9 @@ class Pool:
 
 
 def _affordable(descriptors: Sequence[int], concurrency: int) -> int:
-    """How many checks may run side by side with the descriptors of this process, whose limit is raised if need be.
+    """How many checks may run in parallel with the descriptors of this process, whose limit is raised if necessary.
 
-    :param descriptors: how many each check needs.
+    :param descriptors: number that each check requires.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     used = len(os.listdir("/proc/self/fd")) + _RESERVED
@@ -231,8 +231,8 @@ def _affordable(descriptors: Sequence[int], concurrency: int) -> int:
 
 
 def _start_apart(probes: Sequence[Probe]) -> tuple[Optional[Apart], set[int]]:
-    """Processes for what cannot be interrupted, if there is any; and the numbers of the probes that run there."""
-    # Most tasks need nothing of this, and a module is compiled anew for each.
+    """Start processes for probes that can't be interrupted, and return the numbers of these probes."""
+    # Most tasks do not need this, and a module is compiled anew for each task.
     hanging: set[int] = set()
     if any(probe.paths() for probe in probes):
         from ..._probes.mounts import Mounts
@@ -247,12 +247,12 @@ def _start_apart(probes: Sequence[Probe]) -> tuple[Optional[Apart], set[int]]:
 
     try:
         return Apart([functools.partial(judge, probe) for probe in probes], searching), whole
-    except OSError:  # the host allows no more processes: then it is done here
+    except OSError:  # the system allows no more processes: then the checks run here
         return None, set()
 
 
 def look_once(job: Job) -> Outcome:
-    """One try. Whatever goes wrong is this check's answer and nobody else's."""
+    """One attempt. Any error affects only the outcome of this check."""
     try:
         if job.apart is not None and job.number is not None:
             judged: Judged = job.apart.run(job.number, job.deadline)
@@ -266,7 +266,7 @@ def look_once(job: Job) -> Outcome:
 
 
 class Judged(NamedTuple):
-    """What one try found."""
+    """The result of one attempt."""
 
     status: str
     message: str
@@ -275,7 +275,7 @@ class Judged(NamedTuple):
 
 
 def judge(probe: Probe, deadline: Deadline) -> Judged:
-    """Run a probe once. Raises TimeUp."""
+    """Run a probe once. Raises TimeUp when its timeout has passed."""
     try:
         finding = probe.run(deadline)
         return Judged(finding.status, finding.message, finding.value, tuple(finding.metrics))
@@ -290,7 +290,7 @@ def judge(probe: Probe, deadline: Deadline) -> Judged:
     except OSError as exc:
         where = f" ({exc.filename})" if exc.filename else ""
         return Judged(UNKNOWN, f"{exc.strerror or type(exc).__name__}{where}")
-    except Exception as exc:  # a bug in one probe must not take the others' answers away
+    except Exception as exc:  # a bug in one probe must not affect the results of others
         return Judged(UNKNOWN, f"the probe failed: {type(exc).__name__}: {exc}")
 
 
@@ -303,7 +303,7 @@ def _outcome(job: Job, judged: Judged) -> Outcome:
     check = job.check
     message = judged.message
     if judged.status != OK and job.tries > 1:
-        message += f" (tried {job.tries} times)"
+        message += f" (after {job.tries} attempts)"
     main = check.probe.limits.get("")
     return Outcome(
         name=check.name,
@@ -324,7 +324,7 @@ def _outcome(job: Job, judged: Judged) -> Outcome:
 def _clean(message: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         message = message.replace(secret, "********")
-    # A remote side's words must not look like another line, or move the cursor.
+    # Text of a remote side must not look like another line, or move the cursor.
     if not message.isprintable():
         message = "".join(char if char.isprintable() else " " for char in message)
     return message[:2000]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When an alarm is held back: during maintenance, within the cooldown, and before enough bad runs in a row."""
+"""When an alarm is suppressed: during maintenance, within the cooldown, and before enough consecutive bad runs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ALARMING = (WARNING, CRITICAL, UNKNOWN)
 def quieted(
     outcomes: Sequence[Outcome], checks: Sequence[Check], history: str, now: float
 ) -> tuple[list[Outcome], list[str]]:
-    """The outcomes, marked as quiet where their alarm is held back; and the names of the checks that have recovered.
+    """The outcomes, marked as quiet if their alarm is suppressed; and the names of the checks that have recovered.
 
-    A check has recovered when it is ok, and an alarm was raised since it was last ok.
+    A check has recovered if it is ok, and an alarm was raised since it was last ok.
 
-    :param history: the file that knows the alarms of earlier runs, or "".
+    :param history: the file with the outcomes of earlier runs, or "".
     """
     moment = datetime.fromtimestamp(now, timezone.utc)
     past = _Past(history, now)
@@ -45,7 +45,7 @@ def _maintained(check: Check, moment: datetime) -> bool:
 
 
 class _Past:
-    """What earlier runs found, as far as it decides over alarms."""
+    """Results of earlier runs that decide on alarms."""
 
     def __init__(self, path: str, now: float) -> None:
         self._path, self._now = path, now
@@ -64,7 +64,8 @@ class _Past:
         self._stack.close()
 
     def holds_back(self, outcome: Outcome, check: Check) -> bool:
-        """Are there too few bad runs in a row, or was an alarm as bad as this raised within the cooldown?"""
+        """Whether there are too few consecutive bad runs, or an alarm at least as bad was raised within the
+        cooldown."""
         runs, raised = 1, -1
         since = self._now - check.cooldown
         rows = self._history.bad_runs(self._known[outcome.name]) if outcome.name in self._known else ()
@@ -77,7 +78,7 @@ class _Past:
         return runs < check.failures or STATUSES.index(outcome.status) <= raised
 
     def alarmed(self, outcome: Outcome) -> bool:
-        """Was an alarm raised since this check was last ok?"""
+        """Whether an alarm was raised since this check was last ok."""
         last = self._known.get(outcome.name)
         if last is None or last.status == OK:
             return False

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the checks of a task are: read from its arguments, with everything that is wrong said at once."""
+"""Reads the checks of a task from its arguments, and reports all errors at once."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ class Check(NamedTuple):
 def read_checks(given: Sequence[Any], defaults: Mapping[str, Any]) -> list[Check]:
     """All checks of a task.
 
-    :param defaults: the task's own timeout, retries, interval, quiet_until, maintenance, cooldown, failures, as they
-        are written.
-    :raises InvalidRequest: with everything that is wrong, by the check's name.
+    Raises InvalidRequest, with all errors by name of the check, when one of them is not valid.
+
+    :param defaults: timeout, retries, interval, quiet_until, maintenance, cooldown and failures of the task, as given.
     """
     problems: list[str] = []
     common = _common(defaults, problems)
@@ -75,12 +75,12 @@ def read_checks(given: Sequence[Any], defaults: Mapping[str, Any]) -> list[Check
         found: list[str] = []
         check = _read(one, common, found) if isinstance(one, Mapping) else None
         if not isinstance(one, Mapping):
-            found.append("is a mapping with name and type")
+            found.append("must be a mapping with name and type")
         name = str(one.get("name") or "") if isinstance(one, Mapping) else ""
         if not name.isprintable():
-            found.append("name is one line of text")
+            found.append("name must be one line of text")
         if name and name in names:
-            found.append("there are two checks of this name")
+            found.append("two checks have this name")
         names.add(name)
         problems.extend(f"{name or f'check {number + 1}'}: {text.rstrip('.')}" for text in found)
         if check is not None:
@@ -93,7 +93,7 @@ def read_checks(given: Sequence[Any], defaults: Mapping[str, Any]) -> list[Check
         more = len(problems) - _SHOWN
         shown = problems[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
         raise InvalidRequest(
-            f"Nothing was checked, as the specification is wrong: {'; '.join(shown)}.",
+            f"Nothing was checked, as the specification has errors: {'; '.join(shown)}.",
             details={"problems": problems},
         )
     return checks
@@ -157,7 +157,7 @@ def _read(given: Mapping[str, Any], defaults: Mapping[str, Any], problems: list[
 
 def _elsewhere(kind: str, name: str) -> str:
     if kind == "load" and name in ("url", "rate", "duration"):
-        return " (which is the load average); for requests at a rate take type load_test"
+        return " (the load average); for requests at a rate use type load_test"
     return ""
 
 
@@ -170,10 +170,10 @@ def _windows(given: Optional[Sequence[Mapping[str, Any]]], problems: list[str]) 
 
 
 def _dependencies(checks: Sequence[Check]) -> list[str]:
-    """What is wrong with depends_on: unknown names, and cycles."""
+    """Errors in depends_on: unknown names, and cycles."""
     known = {check.name: check for check in checks}
     problems = [
-        f"{check.name}: depends_on names {other}, which is no check of this task"
+        f"{check.name}: depends_on contains {other}, which is not a check of this task"
         for check in checks
         for other in check.depends_on
         if other not in known
@@ -191,7 +191,7 @@ def _dependencies(checks: Sequence[Check]) -> list[str]:
                 done.add(path.pop())
             elif name in path:
                 cycle = path[path.index(name) :]
-                return [f"{name}: depends_on leads in a circle: {' → '.join([*cycle, name])}"]
+                return [f"{name}: depends_on contains a cycle: {' → '.join([*cycle, name])}"]
             elif name not in done:
                 path.append(name)
                 stack.append((name, True))

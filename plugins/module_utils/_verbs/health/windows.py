@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Maintenance windows: when a check raises no alarm."""
+"""Maintenance windows, in which a check raises no alarm."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WITH_OFFSET = re.compile(r".*[0-9]{2}:?[0-9]{2}\s*(?:[Zz]|[+-][0-9]{2}(?::?[0-9
 
 
 class Window(NamedTuple):
-    """A time of maintenance: once (`start` and `end`), or each day from a minute of the day to another, in `zone`."""
+    """A maintenance window: once (`start` and `end`), or daily from one minute of the day to another, in `zone`."""
 
     start: Optional[datetime]
     end: Optional[datetime]
@@ -38,7 +38,7 @@ class Window(NamedTuple):
     zone: tzinfo = timezone.utc
 
     def holds(self, now: datetime) -> bool:
-        """Is it now? A window that passes midnight belongs to the day on which it starts."""
+        """Whether a time is in the window. A window across midnight belongs to the day on which it starts."""
         if self.start is not None and self.end is not None:
             return self.start <= now < self.end
         local = now.astimezone(self.zone)
@@ -52,7 +52,7 @@ class Window(NamedTuple):
 
 
 def read_windows(given: Optional[Sequence[Mapping[str, Any]]], problems: list[str]) -> tuple[Window, ...]:
-    """The windows that a user wrote. What is wrong is added to `problems`."""
+    """The windows as given by the user. Errors are added to `problems`."""
     windows = []
     for number, one in enumerate(given or ()):
         where = f"maintenance[{number}]."
@@ -74,24 +74,24 @@ def _window(values: Mapping[str, Any]) -> Window:
     first, last = _clock(values["start"]), _clock(values["end"])
     if first is not None and last is not None:
         if first in (last, _DAY):
-            raise InvalidRequest("start and end are no span of a day: for all of it write 00:00 and 24:00")
+            raise InvalidRequest("start and end must differ; for a whole day set 00:00 and 24:00")
         return Window(None, None, (first, last), days, zone)
     try:
         start, end = (_moment(str(values[name]), zone) for name in ("start", "end"))
     except InvalidRequest:
         raise InvalidRequest(
-            "start and end are two times of day in quotes, such as '22:30', or two moments (ISO 8601); they are "
-            f"{values['start']!r} and {values['end']!r}"
+            "start and end must be two times of day in quotes, such as '22:30', or two times in ISO 8601; they "
+            f"are {values['start']!r} and {values['end']!r}"
         ) from None
     if start >= end or values["days"]:
-        raise InvalidRequest("start is before end, and days go with times of day")
+        raise InvalidRequest("start must be before end, and days can only be combined with times of day")
     return Window(start, end, (0, 0), days)
 
 
 def _clock(value: Any) -> Optional[int]:
     """The minute of the day."""
     if isinstance(value, int) and not isinstance(value, bool):
-        # YAML takes 22:30 without quotes for a number with the base 60: the minute of the day.
+        # YAML reads 22:30 without quotes as a number in base 60: the minute of the day.
         return value if 60 <= value <= _DAY else None
     match = _CLOCK.fullmatch(str(value).strip())
     if match is None:
@@ -117,6 +117,6 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise InvalidRequest(
-            f"timezone {name!r} is not known here: write for example Europe/Berlin (its data are in the package tzdata)"
-            " or +02:00"
+            f"timezone {name!r} is unknown on this host: set for example Europe/Berlin (which requires the "
+            "package tzdata) or +02:00"
         ) from None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""log_report: what logs tell of performance and errors, in one pass and bounded memory."""
+"""log_report: performance and errors from logs, in one pass and bounded memory."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from ..._logs.unwrap import Unwrapper
 
 FORMATS = ("json", "combined", "regex")
 _HAS_OFFSET = re.compile(r"[0-9][Tt ].*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$")
-_BYTE_ORDER_MARK = b"\n\xef\xbb\xbf"  # at the beginning of a line; files that were joined have several
-_SHOWN = 5  # lines that can't be read, by their positions
+_BYTE_ORDER_MARK = b"\n\xef\xbb\xbf"  # at the beginning of a line; concatenated files have several
+_SHOWN = 5  # lines that can't be parsed, by position
 _SHOWN_BYTES = 200
 
 ARGUMENTS: dict[str, Any] = {
@@ -57,7 +57,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 class LogReportRequest(NamedTuple):
-    """What is asked. `since` and `until` are in seconds since the epoch."""
+    """The arguments. `since` and `until` are in seconds since the epoch."""
 
     paths: Sequence[str]
     format: str
@@ -78,9 +78,9 @@ class _Lines(Protocol):
 
 
 def moment(text: str, now: float, naive: tzinfo = timezone.utc) -> float:
-    """Seconds since the epoch, of a time (in the zone `naive` if it has no offset) or of a duration before now.
+    """Seconds since the epoch, from a time (in the zone `naive` if it has no offset) or a duration before now.
 
-    Raises InvalidRequest.
+    Raises InvalidRequest when it is neither.
     """
     try:
         return now - parse_duration(text)
@@ -92,12 +92,12 @@ def moment(text: str, now: float, naive: tzinfo = timezone.utc) -> float:
     except InvalidRequest:
         raise InvalidRequest(
             f"{text!r} is neither a time nor a duration.",
-            "Write for example 24h for the last day, or 2025-06-30T10:00:00Z.",
+            "Set for example 24h for the last day, or 2025-06-30T10:00:00Z.",
         ) from None
 
 
 def request_from(params: Mapping[str, Any]) -> LogReportRequest:
-    """Check the module's arguments. Raises InvalidRequest."""
+    """Check the arguments of the module. Raises InvalidRequest when they are not valid."""
     now = time.time()
     naive = timezone.utc if params["timezone"] == "UTC" else zone(params["timezone"])
     since, until = (None if params[name] is None else moment(params[name], now, naive) for name in ("since", "until"))
@@ -105,9 +105,9 @@ def request_from(params: Mapping[str, Any]) -> LogReportRequest:
         raise InvalidRequest("The window ends before it begins.", "Set since to an earlier time than until.")
     chosen = {role: name for role, name in (params["fields"] or {}).items() if name}
     if params["format"] != "json" and chosen:
-        raise InvalidRequest("fields is for format: json.", "In a pattern the groups' names say what is what.")
+        raise InvalidRequest("fields requires format=json.", "With a pattern, use named groups instead.")
     if params["format"] != "regex" and params["pattern"]:
-        raise InvalidRequest("pattern is for format: regex.", "Set format: regex.")
+        raise InvalidRequest("pattern requires format=regex.", "Set format=regex.")
     if params["slowest"] < 0:
         raise InvalidRequest(f"slowest is {params['slowest']}.", "Set it to 0 or more.")
     return LogReportRequest(
@@ -132,7 +132,7 @@ def _levels(names: Sequence[str]) -> frozenset[str]:
 
 
 class Unparsable:
-    """Counts lines that can't be read, and finds where the first of them stand."""
+    """Counts lines that can't be parsed, and finds the numbers of the first of them."""
 
     def __init__(self, show: bool) -> None:
         self.count = 0
@@ -141,7 +141,7 @@ class Unparsable:
         self._lines: Counter[bytes] = Counter()
 
     def add(self, line: bytes) -> None:
-        """One more."""
+        """Count a line."""
         self.count += 1
         if len(self.first) < _SHOWN:
             self._lines[line] += 1
@@ -159,9 +159,10 @@ class Unparsable:
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """Read the logs; nothing is ever changed.
+    """Read the logs; nothing is changed.
 
-    Raises InvalidRequest; SourceError when a log can't be read, with the report on all others as its details.
+    Raises InvalidRequest when an argument is not valid, and SourceError when a log can't be read, with the report on
+    all others in its details.
     """
     began = time.monotonic()
     request = request_from(params)
@@ -207,7 +208,7 @@ def _reader(request: LogReportRequest, tally: Tally, bad: Callable[[bytes], None
 
 
 class _Position:
-    """Gives lines to a reader, and knows which numbers they have in their file."""
+    """Passes lines to a reader, and tracks their numbers in the file."""
 
     def __init__(self, path: str, lines: _Lines, bad: Unparsable) -> None:
         self._path = path
@@ -216,7 +217,7 @@ class _Position:
         self._number = 1
 
     def take(self, data: bytes) -> None:
-        """Read lines, each with a newline before it, and one after the last; b"" are none."""
+        """Read lines, each preceded by a newline, with one after the last; b"" is no lines."""
         if data:
             count = self._lines.block(data)
             self._bad.locate(self._path, data, self._number)
@@ -230,7 +231,7 @@ class _Position:
 
 
 def _read(request: LogReportRequest, file: LogFile, lines: _Lines, bad: Unparsable, progress: Progress) -> int:
-    """Read a file. Returns how many lines were joined to the one before."""
+    """Read a file. Returns the number of lines that were appended to others."""
     for_json = request.format == "json"
     position = _Position(file.path, lines, bad)
     unwrapper = Unwrapper(for_json) if request.unwrap else None
@@ -283,7 +284,7 @@ def _result(request: LogReportRequest, tally: Tally, bad: Unparsable) -> dict[st
 
 
 def _warnings(request: LogReportRequest, result: Mapping[str, Any]) -> list[str]:
-    """What a wrong option would make look like a quiet log."""
+    """Warnings about options because of which a report may look like that of a quiet log."""
     window = _has_window(request)
     total, timeless = result["total"], result["without_time"]
     read = total + result["outside_window"] + (timeless if window else 0)
@@ -291,15 +292,15 @@ def _warnings(request: LogReportRequest, result: Mapping[str, Any]) -> list[str]
     bad = result["unparsable"]["count"]
     if 2 * bad > read + bad:
         notes.append(
-            f"{bad} of {read + bad} lines cannot be read as {request.format}. Set format, pattern or multiline."
+            f"{bad} of {read + bad} lines can't be parsed as {request.format}. Set format, pattern or multiline."
         )
     if 2 * timeless > read:
-        left_out = " and are left out" if window else ""
-        notes.append(f"{timeless} of {read} lines have no time that can be read{left_out}. {_hint(request, 'time')}")
+        left_out = " and are ignored" if window else ""
+        notes.append(f"{timeless} of {read} lines have no valid time{left_out}. {_hint(request, 'time')}")
     if 2 * result["without_level"] > total:
         notes.append(
-            f"{result['without_level']} of {total} lines have no known level, status or error code: errors among them "
-            f"are not counted. {_hint(request, 'level')}"
+            f"{result['without_level']} of {total} lines have no known level, status or error code, and are not "
+            f"counted as errors. {_hint(request, 'level')}"
         )
     if request.format == "json" and total and not result["latency"]["count"]:
         notes.append(f"No line has a duration. {_hint(request, 'duration')}")
@@ -316,12 +317,12 @@ def _hint(request: LogReportRequest, role: str) -> str:
         names = ", ".join(name for name in request.fields.names[role] if name != WRAPPER_TIME)
         return f"Looked for {names}. Set fields.{role}{further}."
     if request.format == "regex" and f"(?P<{role}>" not in (request.pattern or ""):
-        return f"The pattern has no group named {role}."
+        return f"The pattern has no group {role}."
     return f"Set {further[5:] or 'format'}."
 
 
 def _rate(request: LogReportRequest, tally: Tally) -> Optional[float]:
-    """Lines a second over the window, or between the first and the last line where it is open."""
+    """Lines per second over the window, or between the first and the last line if it is open."""
     since, until = request.rules.since, request.rules.until
     if not tally.total or tally.last < tally.first:
         return None
@@ -375,7 +376,7 @@ def _message(result: Mapping[str, Any], slowest: Sequence[Operation], windowed: 
     if slowest:
         text += f", slowest {slowest[0].name} (p95 {format_duration(slowest[0].durations.percentile(95) or 0.0)})"
     if result["without_time"] and windowed:
-        text += f", {result['without_time']} lines have no time that can be read"
+        text += f", {result['without_time']} lines have no valid time"
     if result["unparsable"]["count"]:
-        text += f", {result['unparsable']['count']} lines can't be read"
+        text += f", {result['unparsable']['count']} lines can't be parsed"
     return text

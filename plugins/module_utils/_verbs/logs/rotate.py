@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""log_rotate: rotate logs without losing a line, and prove it."""
+"""log_rotate: rotates logs without losing a line, and verifies it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ARGUMENTS: dict[str, Any] = {
         "names": {"type": "str", "choices": ["numbered", "dated"], "default": "numbered"},
         "date_format": {"type": "str"},
         "extension": {"type": "str"},
-        "old_dir": {"type": "str"},  # may be relative to each log's directory
+        "old_dir": {"type": "str"},  # may be relative to the directory of each log
         "create_old_dir": {"type": "bool", "default": False},
         "keep": {"type": "dict", "options": {"last": {"type": "int"}, "within": {"type": "str"}}},
         "max_total_size": {"type": "str"},
@@ -81,7 +81,7 @@ _DONE = "%d of %d logs rotated, %d files compressed, %d removed, %s freed."
 
 
 class LogRotateRequest(NamedTuple):
-    """What is asked."""
+    """The arguments."""
 
     options: Options
     how: Tell
@@ -91,7 +91,9 @@ class LogRotateRequest(NamedTuple):
 
 
 def request_from(params: Mapping[str, Any]) -> LogRotateRequest:
-    """Check the module's arguments. Raises InvalidRequest, MissingDependency."""
+    """Check the arguments of the module. Raises InvalidRequest when they are not valid, MissingDependency when a
+    program is missing.
+    """
     _check_together(params)
     for name, value in (*params.items(), ("pid_file", (params["signal"] or {}).get("pid_file"))):
         if "\0" in "".join(map(str, value) if isinstance(value, list) else [str(value)]):
@@ -134,9 +136,9 @@ def request_from(params: Mapping[str, Any]) -> LogRotateRequest:
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """Plan and, outside check mode, apply. One log in error does not keep the others from being rotated.
+    """Plan and, outside check mode, apply. An error of one log does not keep the others from being rotated.
 
-    :raises Day2Error: what went wrong with each; `details` has the whole result.
+    Raises Day2Error, with the error of each log and the whole result in `details`, when any log has one.
     """
     began = time.monotonic()
     request = request_from(params)
@@ -148,7 +150,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
                 predict(plan, request.identity, request.how)
             else:
                 apply(plan, request.identity, request.how, progress)
-        except Day2Error as exc:  # a command before all, or a cancellation: say what was done until then
+        except Day2Error as exc:  # a command before all rotations, or a cancellation: report what was done until then
             result = _result(plan, request, check)
             exc.details = {**{name: value for name, value in result.items() if name != "msg"}, **exc.details}
             raise
@@ -166,7 +168,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _result(plan: RotationPlan, request: LogRotateRequest, check: bool) -> dict[str, Any]:
-    """The plan is spent: ten thousand logs need not be in memory twice."""
+    """The plan can't be used afterwards: ten thousand logs need not be in memory twice."""
     compressed = [one for log in plan.logs for one in log.compressed]
     removed = [one for log in plan.logs for one in log.removed]
     rotated = [log for log in plan.logs if log.rotated_to]
@@ -195,7 +197,7 @@ def _reopened(log: LogPlan) -> bool:
     return log.reopen and log.error is None
 
 
-# One for all: ten thousand logs have thirty thousand of these.
+# One object for all: ten thousand logs have thirty thousand of these.
 _EMPTY: list[Any] = []
 
 
@@ -221,14 +223,13 @@ def _notes(plan: RotationPlan) -> list[str]:
         notes += log.notes
         if log.window_bytes is not None:
             notes.append(
-                f"{log.path} was copied and truncated: in between, writers can have lost about "
-                f"{log.window_bytes} bytes."
+                f"{log.path} was copied and truncated. Writers may have lost about {log.window_bytes} bytes in between."
             )
         if log.held and log.error is None and not log.reopen:
             names = sorted({str(writer) for some in log.held.values() for writer in some})
             notes.append(
-                f"{', '.join(names)} still writes to a rotated file of {log.path}, and nothing tells it to open its "
-                "log again (signal, service, after). That file is compressed when nobody writes to it any more."
+                f"{', '.join(names)} still writes to a rotated file of {log.path}, and is not notified to reopen "
+                "its log (signal, service, after). That file will be compressed once no process writes to it."
             )
     return notes
 
@@ -251,24 +252,24 @@ def _check_together(params: Mapping[str, Any]) -> None:
     if not any(params[name] for name in ("size", "rotate_after", "frequency", "force")):
         raise InvalidRequest(
             "One of size, rotate_after, frequency and force is required.",
-            "Say when to rotate, for example frequency=daily.",
+            "Set one of them, for example frequency=daily.",
         )
     if params["date_format"] and params["names"] != "dated":
-        raise InvalidRequest("date_format belongs to names=dated.", "Set names=dated, or leave date_format out.")
+        raise InvalidRequest("date_format requires names=dated.", "Set names=dated, or omit date_format.")
     if params["allow_loss"] and params["method"] != IN_PLACE:
-        raise InvalidRequest("allow_loss belongs to method=in_place.", "Leave it out: method=rename loses nothing.")
+        raise InvalidRequest("allow_loss requires method=in_place.", "Omit it: method=rename loses nothing.")
     if params["method"] == IN_PLACE:
         for name in ("mode", "owner", "group", "signal", "service"):
             if params[name]:
                 raise InvalidRequest(
-                    f"{name} belongs to method=rename.", "With method=in_place the log stays the file that it is."
+                    f"{name} requires method=rename.", "With method=in_place, the log remains the same file."
                 )
     if params["create_old_dir"] and not params["old_dir"]:
-        raise InvalidRequest("create_old_dir needs old_dir.", "Name the directory for rotated files.")
+        raise InvalidRequest("create_old_dir requires old_dir.", "Set old_dir to the directory for rotated files.")
     if not params["create"] and any(params[name] for name in ("mode", "owner", "group")):
-        raise InvalidRequest("mode, owner and group are those of the new log.", "Set create, or leave them out.")
+        raise InvalidRequest("mode, owner and group apply to the new log.", "Set create=true, or omit them.")
     if params["delay_compress"] and params["compression"] == "none":
-        raise InvalidRequest("delay_compress goes with a compression, not with compression=none.")
+        raise InvalidRequest("delay_compress requires a compression other than none.")
 
 
 def _rules(params: Mapping[str, Any]) -> Rules:
@@ -300,7 +301,7 @@ def _size(params: Mapping[str, Any], name: str) -> Optional[int]:
 
 
 def _seconds_back(within: Any) -> float:
-    """A span of the calendar, as `keep` of backup takes it too, counted back from now."""
+    """A calendar span, as in `keep` of backup, counted back from now."""
     now = datetime.now(timezone.utc)
     try:
         return (now - parse_span(within).before(now)).total_seconds()
@@ -314,7 +315,7 @@ def _keep(options: Optional[Mapping[str, Any]]) -> Keep:
     last, within = options.get("last"), options.get("within")
     keep = Keep(last, None if within is None else _seconds_back(within))
     if last is not None and last < 0:
-        raise InvalidRequest(f"keep: last is {last}.", "It is a count of rotated files, 0 for none.")
+        raise InvalidRequest(f"keep: last is {last}.", "Set it to the number of rotated files to keep, or to 0.")
     return keep
 
 
@@ -323,8 +324,8 @@ def _commands(params: Mapping[str, Any], name: str) -> tuple[Command, ...]:
     for words in params[name] or []:
         if isinstance(words, str) or not words:
             raise InvalidRequest(
-                f"{name}: {words!r} is no command.",
-                f"It is a list of commands, each a list of words: {name}: [[program, word]].",
+                f"{name}: {words!r} is not a command.",
+                f"Set it to a list of commands, each a list of words: {name}: [[program, word]].",
             )
         commands.append(tuple(str(word) for word in words))
     return tuple(commands)
@@ -337,7 +338,7 @@ def _signal(options: Optional[Mapping[str, Any]]) -> Optional[tuple[str, signals
 def _absolute(path: str) -> str:
     if not path.startswith("/"):
         raise InvalidRequest(
-            f"paths: {path!r} is not absolute.", "Write the whole path, for example /var/log/app/*.log."
+            f"paths: {path!r} is not absolute.", "Give the absolute path, for example /var/log/app/*.log."
         )
     return os.path.normpath(path)
 
@@ -356,7 +357,7 @@ def _mode(text: Optional[str]) -> Optional[int]:
         return None
     if not re.fullmatch(r"0?[0-7]{3}", text):
         raise InvalidRequest(
-            f"mode: {text!r} is not a mode.", 'Write three or four octal digits in quotes, for example "0640".'
+            f"mode: {text!r} is not valid.", 'Write three or four octal digits in quotes, for example "0640".'
         )
     return int(text, 8)
 
@@ -366,5 +367,5 @@ def _id(text: Optional[str], option: str, look_up: Any) -> Optional[int]:
         return None
     number: int = int(text) if re.fullmatch("[0-9]{1,10}", text) else look_up(text, -1)
     if not 0 <= number < 2**32 - 1:
-        raise InvalidRequest(f"{option}: there is no {option} {text}.", "Name one, or write its number.")
+        raise InvalidRequest(f"{option}: the {option} {text} does not exist.", "Set an existing name, or a number.")
     return number

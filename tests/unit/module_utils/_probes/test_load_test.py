@@ -91,5 +91,5 @@ def test_it_is_bounded(check: Check, options: dict[str, Any]) -> None:
 
 
 def test_requests_that_belong_to_it_are_not_taken_for_the_load_average(check: Check) -> None:
-    with pytest.raises(InvalidRequest, match="take type load_test"):
+    with pytest.raises(InvalidRequest, match="use type load_test"):
         check("load", url="http://127.0.0.1/")

@@ -97,7 +97,7 @@ def test_compression_with_what_the_file_has(path: Path) -> None:
         ('{"max-file": true}', "max-file as true or false"),
         ('{"labels": null}', "labels as null"),
         ('{"env": ["A"]}', "env as a list"),
-        ('{"max-fil": "3"}', "does not know"),
+        ('{"max-fil": "3"}', "does not support"),
         ('{"max-file": "three"}', "a whole number"),
         ('{"max-file": "0"}', "a whole number"),
         ('{"compress": "yes"}', "true or false"),
@@ -156,14 +156,14 @@ def test_the_driver_local(path: Path) -> None:
     assert limits(path, None, max_size="50m")["log-driver"] == "local"
     assert limits(path, None, max_file=1, compress=False)["log-opts"]["compress"] == "false"
     words = refused(path, '{"log-opts": {"labels": "a"}}', log_driver="local", max_size="10m")
-    assert "labels, which the log driver local does not know" in words
+    assert "labels, which the log driver local does not support" in words
 
 
 def test_options_that_are_wrong(path: Path) -> None:
     assert "max_size" in refused(path, "", max_size="ten")
     assert "max_size" in refused(path, "", max_size="0m")
     assert "less than 1" in refused(path, "", max_size="1m", max_file=0)
-    assert "sets nothing" in refused(path, "{}")
+    assert "has no settings" in refused(path, "{}")
     assert "does not limit" in refused(path, "{}", max_file=2)
 
 

@@ -49,13 +49,13 @@ def test_limits_are_written_and_changed(path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "sets nothing"),
+        ({}, "has no settings"),
         ({"system_max_use": "lots"}, "is not a size"),
         ({"system_max_use": "0"}, "journald.system_max_use is 0"),
         ({"runtime_max_files": -1}, "journald.runtime_max_files is -1"),
         ({"max_retention_sec": "soon"}, "is not a duration"),
         ({"max_retention_sec": "1ms"}, "journald.max_retention_sec is 1ms"),
-        ({"conf": "/etc/systemd/limits", "max_file_sec": "1d"}, "end in .conf only"),
+        ({"conf": "/etc/systemd/limits", "max_file_sec": "1d"}, "that end in .conf"),
     ],
 )
 def test_limits_that_are_none(path: Path, options: dict[str, Any], words: str) -> None:
@@ -66,7 +66,7 @@ def test_a_file_of_somebody_else_stays(path: Path) -> None:
     journald = asked(path, system_max_use="1G")
     path.parent.mkdir()
     path.write_text("[Journal]\nStorage=persistent\n")
-    assert "was not made by this module" in refused(journald=journald)[0]["problem"]
+    assert "was not created by this module" in refused(journald=journald)[0]["problem"]
     path.unlink()
     path.parent.rmdir()
     path.parent.parent.rmdir()
@@ -80,4 +80,4 @@ def test_what_applies_instead_is_told(path: Path) -> None:
     (path.parent / "50-theirs.conf").write_text("[Journal]\nSystemMaxUse=3G\n")
     (path.parent / "99-theirs.conf").write_text("[Journal]\n#RuntimeMaxUse=3G\nSystemMaxUse=3G\n")
     notes = retain(journald=journald, check=True)["warnings"]
-    assert notes == [f"{path.parent}/99-theirs.conf also sets SystemMaxUse, and applies instead of {path}."]
+    assert notes == [f"{path.parent}/99-theirs.conf also sets SystemMaxUse, and overrides {path}."]

@@ -249,7 +249,7 @@ def test_a_directory_of_somebody_else_that_becomes_a_link(tmp_path: Path) -> Non
         ({"when_disk_above": "180%"}, "is not a percentage"),
         ({"tier": "cold"}, "no destination"),
         ({"tier": "cold", "destination": "archive"}, "neither an absolute path"),
-        ({"keep": ["a"]}, "does not belong to the tier remove"),
+        ({"keep": ["a"]}, "is not an option of the tier remove"),
         ({"tier": "warm", "keep": ["a"]}, "files of a directory"),
     ],
 )
@@ -314,7 +314,7 @@ def test_links_that_globs_match_are_passed_over(tmp_path: Path) -> None:
     assert [one["path"] for one in done["skipped_entries"]] == [str(tmp_path / "runs" / "latest")]
     assert done["kept"] == 1
     failed = failing(rule(tmp_path / "runs" / "latest", {"tier": "remove"}, type="directory"))
-    assert "no directory" in failed["problems"][0]["problem"]
+    assert "not a directory" in failed["problems"][0]["problem"]
 
 
 def test_what_is_said(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_server_that_knows_no_conditions(tmp_path: Path, server: str, bucket: 
 
 @pytest.mark.parametrize(
     ("parts", "refused", "status", "says"),
-    [(False, "PUT", 409, "then was not there"), (True, "PUT DELETE", 403, "UploadPart")],
+    [(False, "PUT", 409, "then it did not exist"), (True, "PUT DELETE", 403, "UploadPart")],
 )
 def test_an_upload_that_is_refused(
     tmp_path: Path,
@@ -172,5 +172,5 @@ def test_without_boto3_only_s3_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_destination_without_a_bucket(tmp_path: Path) -> None:
-    with pytest.raises(Day2Error, match="names no bucket"):
+    with pytest.raises(Day2Error, match="has no bucket"):
         retain(rule(tmp_path / "*", {"tier": "cold", "destination": "s3://"}))

@@ -183,7 +183,7 @@ def test_several_sources_are_one_backup(run: Any, tmp_path: Path) -> None:
     assert run("backup", sources=sources)["changed"] is False
     (tmp_path / "app.json").write_text('{"a": {"b": 1}}')
     assert run("backup", sources=sources)["changed"] is True
-    with pytest.raises(InvalidRequest, match="Two stores are called etc"):
+    with pytest.raises(InvalidRequest, match="Two stores have the name etc"):
         run("backup", sources=[sources[0], sources[0]])
 
 

@@ -30,7 +30,7 @@ def test_an_import_that_the_policy_would_remove_at_once_is_refused(
     document.fill(9)
     newest = run("backup", source=document.store)["backup"]["id"]
     arguments = {"source": document.store, "import": copy}
-    with pytest.raises(InvalidRequest, match="older than everything that keep retains"):
+    with pytest.raises(InvalidRequest, match="older than all backups that keep retains"):
         run("backup", check=check, keep={"last": 1}, **arguments)
     assert [one["id"] for one in run("backup_info")["sets"][0]["backups"]] == [newest]
     assert run("backup", check=check, keep={"last": 2}, **arguments)["reason"] == "import"

@@ -29,7 +29,7 @@ def test_an_empty_repository(run: Any, tmp_path: Path) -> None:
     assert info["problems"] == [
         {"set": None, "backup": None, "path": str(tmp_path / "backups"), "problem": "has no backup"}
     ]
-    with pytest.raises(RepositoryError, match="no set app. Its sets are: none"):
+    with pytest.raises(RepositoryError, match="no set app. The sets are: none"):
         run("backup_info")
 
 

@@ -98,5 +98,7 @@ def test_a_restore_says_what_there_is_instead(run: Any, tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match=r"backups does not exist; is its file system mounted\?"):
         run("restore", target=store)
     run("backup", source=store, host="first")
-    with pytest.raises(RepositoryError, match="no good backup of host second. It has backups of: .* on host first"):
+    with pytest.raises(
+        RepositoryError, match="no good backup of host second. The set has backups of: .* on host first"
+    ):
         run("restore", target=store, host="second")

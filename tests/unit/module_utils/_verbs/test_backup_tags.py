@@ -64,7 +64,7 @@ def test_restoring_by_tags(run: Any, document: Any) -> None:
     arguments = {"target": document.store, "on_existing": "replace"}
     assert run("restore", tags=["a"], **arguments)["backup"]["id"] == tagged
     assert document.records() == 1
-    with pytest.raises(RepositoryError, match="tagged a,c. The tags in it are: a, b"):
+    with pytest.raises(RepositoryError, match="with the tags a,c. Tags in this set are: a, b"):
         run("restore", tags=["a", "c"], **arguments)
     with pytest.raises(InvalidRequest, match="tags and backup"):
         run("restore", tags=["a"], backup=tagged, **arguments)

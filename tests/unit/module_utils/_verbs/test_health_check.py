@@ -60,14 +60,14 @@ def test_every_mistake_is_said_with_the_check_s_name_before_anything_runs(tmp_pa
         ("zero: timeout must not be 0", ""),
         ("both: exactly one of argv and command is required", ""),
         ("regex: body_matches is a regular expression", ""),
-        ("first: there are two checks of this name", ""),
+        ("first: two checks have this name", ""),
         ("check 12: name is required", ""),
-        ("check 13: is a mapping with name and type", ""),
+        ("check 13: must be a mapping with name and type", ""),
         (
             "relative: path is an absolute path (a relative one would start in the connection's directory), not 'motd'",
             "",
         ),
-        ("window: maintenance[0].start and end are two times of day", "'25:00'"),
+        ("window: maintenance[0].start and end must be two times of day", "'25:00'"),
         ("range: status is a range from the lower to the higher number, not '5-1'", ""),
         ("path: json[0].equal is not an option", ""),
     ]:
@@ -78,9 +78,9 @@ def test_every_mistake_is_said_with_the_check_s_name_before_anything_runs(tmp_pa
 @pytest.mark.parametrize(
     ("dependencies", "problem"),
     [
-        ({"a": ["a"]}, "a: depends_on leads in a circle: a → a"),
+        ({"a": ["a"]}, "a: depends_on contains a cycle: a → a"),
         ({"a": ["b"], "b": ["c"], "c": ["a"]}, "a → b → c → a"),
-        ({"a": ["none"]}, "a: depends_on names none, which is no check of this task"),
+        ({"a": ["none"]}, "a: depends_on contains none, which is not a check of this task"),
     ],
 )
 def test_dependencies_that_make_no_sense(dependencies: dict[str, list[str]], problem: str) -> None:
@@ -151,7 +151,7 @@ def test_retries(tmp_path: Path) -> None:
     assert statuses(result) == {"flaps": "ok"}
     assert (tmp_path / "tries").read_text() == "x\n" * 3
     result = run([command("fails", "exit 2", retries=2, interval=0)])
-    assert result["checks"][0]["message"] == "sh ended with 2 (tried 3 times)"
+    assert result["checks"][0]["message"] == "sh ended with 2 (after 3 attempts)"
 
 
 def test_many_that_never_answer_take_no_longer_than_one(black_hole: int) -> None:

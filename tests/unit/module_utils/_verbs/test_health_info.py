@@ -48,7 +48,7 @@ def test_what_a_history_tells(tmp_path: Path) -> None:
     assert api["windows"][2]["duration_p95"] == 90
     assert api["windows"][0]["trend"] == {"availability": -100.0, "duration_p50": -2.9, "value_p50": -2900.0}
     assert skip["windows"][0]["availability"] is None
-    assert found["msg"].startswith("1 of 2 checks ok or skipped; api is critical for 1m4")
+    assert found["msg"].startswith("1 of 2 checks ok or skipped; api has been critical for 1m4")
     assert [one["name"] for one in info(path, checks=["skip"], windows=["5m"])["checks"]] == ["skip"]
     assert path.read_bytes() == before
 

@@ -191,7 +191,7 @@ def test_wrong_names_are_told(tmp_path: Path) -> None:
     path = tmp_path / "app.log"
     path.write_bytes(b'{"when": 1, "took": 2, "bad": "error"}\n' * 5)
     times, levels, durations = report(path)["warnings"]
-    assert "5 of 5 lines have no time" in times
+    assert "5 of 5 lines have no valid time" in times
     assert "@wrapper" not in times  # a name of ours
     assert "fields.time, or time_format" in times
     assert "5 of 5 lines have no known level" in levels
@@ -199,8 +199,8 @@ def test_wrong_names_are_told(tmp_path: Path) -> None:
     assert "No line has a duration" in durations
     assert "duration_ms" in durations
     found = report(path, since="2020-01-01", fields={"duration": "took"})
-    assert "5 of 5 lines have no time that can be read and are left out" in found["warnings"][0]
-    assert found["msg"] == "0 lines, 0 errors (0 %), 5 lines have no time that can be read"
+    assert "5 of 5 lines have no valid time and are ignored" in found["warnings"][0]
+    assert found["msg"] == "0 lines, 0 errors (0 %), 5 lines have no valid time"
     found = report(path, fields={"time": "when", "duration": "took", "level": "bad"})
     assert (found["warnings"], found["errors"]) == ([], 5)
 
@@ -213,8 +213,8 @@ def test_wrong_names_are_told(tmp_path: Path) -> None:
         ({"format": "regex", "pattern": "("}, "not a valid regular expression"),
         ({"format": "regex", "pattern": "x"}, "no named groups"),
         ({"format": "regex", "pattern": "(?P<when>x)"}, "an unknown group when"),
-        ({"format": "combined", "fields": {"time": "x"}}, "format: json"),
-        ({"pattern": "x"}, "format: regex"),
+        ({"format": "combined", "fields": {"time": "x"}}, "format=json"),
+        ({"pattern": "x"}, "format=regex"),
         ({"slowest": -1}, "slowest"),
     ],
 )

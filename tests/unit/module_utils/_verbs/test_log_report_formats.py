@@ -58,7 +58,7 @@ def test_what_no_server_writes_is_told(tmp_path: Path) -> None:
     path.write_text("nothing of it\n" * 3 + ACCESS.splitlines()[1] + "\n" + "[x] " * 20_000 + "\n" + '"\\' * 20_000)
     found = report(path, format="combined")
     assert (found["total"], found["unparsable"]["count"]) == (1, 5)
-    assert "5 of 6 lines cannot be read as combined" in found["warnings"][0]
+    assert "5 of 6 lines can't be parsed as combined" in found["warnings"][0]
 
 
 @pytest.mark.parametrize(

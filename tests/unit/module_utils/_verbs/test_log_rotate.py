@@ -323,7 +323,7 @@ def test_commands(log: Path, logs: Path, tmp_path: Path) -> None:
     assert log.read_text() == "two\n"
     error = failing(paths=[log], before_each=[["false"]])
     assert log.read_text() == "two\n"
-    with pytest.raises(InvalidRequest, match="is no command"):
+    with pytest.raises(InvalidRequest, match="is not a command"):
         rotate(paths=[log], after=["systemctl reload app"])
 
 
@@ -376,7 +376,7 @@ def test_nobody_is_told(log: Path, logs: Path, writer: Writer) -> None:
     process = writer(log)
     done = both(paths=[log])
     assert names(logs) == ["app.log", "app.log.1"]
-    assert "nothing tells it to open its log again" in done["warnings"][0]
+    assert "is not notified to reopen its log" in done["warnings"][0]
     again = both(paths=[log])
     assert not again["changed"]
     assert again["rotations"][0]["held_by"] == [
@@ -440,17 +440,17 @@ def test_pid_files(log: Path, tmp_path: Path) -> None:
         ({"min_size": "-1"}, "min_size"),
         ({"date_format": "-%Y%m%d"}, "names=dated"),
         ({"allow_loss": True}, "method=in_place"),
-        ({"method": "in_place", "service": "nginx"}, "service belongs to method=rename"),
-        ({"create": False, "mode": "0600"}, "those of the new log"),
+        ({"method": "in_place", "service": "nginx"}, "service requires method=rename"),
+        ({"create": False, "mode": "0600"}, "apply to the new log"),
         ({"compression": "none", "delay_compress": True}, "delay_compress"),
-        ({"keep": {"last": -1}}, "0 for none"),
-        ({"create_old_dir": True}, "needs old_dir"),
+        ({"keep": {"last": -1}}, "or to 0"),
+        ({"create_old_dir": True}, "requires old_dir"),
         ({"extension": "log"}, "Write for example .log"),
         ({"extension": ".gz"}, "is not valid"),
         ({"min_age": "long"}, "min_age: 'long' is not a duration"),
-        ({"owner": "99999999999"}, "there is no owner 99999999999"),
-        ({"group": "4294967295"}, "there is no group"),
-        ({"owner": "\u00b2"}, "there is no owner"),
+        ({"owner": "99999999999"}, "owner 99999999999 does not exist"),
+        ({"group": "4294967295"}, "the group .* does not exist"),
+        ({"owner": "\u00b2"}, "the owner .* does not exist"),
         ({"run_as": "nobody-here"}, "user nobody-here does not exist"),
         ({"paths": ["relative.log"]}, "not absolute"),
     ],

@@ -435,7 +435,7 @@ def test_the_record_of_a_migration_without_data_is_a_good_backup_that_is_never_r
     assert place.ways()[1] == {"z": "created"}
     params = {name: one.get("default") for name, one in restore.ARGUMENTS["argument_spec"].items()}
     params.update(name="app", repository=place.repository, target=place.target, on_existing="replace", backup=backup)
-    with pytest.raises(InvalidRequest, match="has no data: it only says how a migration can be reverted"):
+    with pytest.raises(InvalidRequest, match="has no data: it only records how to revert a migration"):
         restore.run(params, False, Progress())
     shown = {name: one.get("default") for name, one in backup_info.ARGUMENTS["argument_spec"].items()}
     found = backup_info.run(
