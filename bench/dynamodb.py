@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbTables
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values import KeyField, encode
 from tests.services.dynamodb import CREDENTIALS, REGION, dynoxide, options
 from tests.services.local import free_ports, running, wait_for_port
@@ -79,7 +79,7 @@ def send(port: int, mine: list[bytes], ready: Any) -> None:
             raise SystemExit("the server refused a batch: %r" % answer)
 
 
-def ceiling(store: DynamodbRecords, port: int, prepared: list[bytes]) -> float:
+def ceiling(store: DynamodbTables, port: int, prepared: list[bytes]) -> float:
     empty(store)
     ready = multiprocessing.Barrier(SENDERS + 1)
     senders = [
@@ -97,12 +97,12 @@ def ceiling(store: DynamodbRecords, port: int, prepared: list[bytes]) -> float:
     return taken
 
 
-def empty(store: DynamodbRecords) -> None:
+def empty(store: DynamodbTables) -> None:
     store.drop("bench")
     store.create_collection("bench", KEY)
 
 
-def ours(store: DynamodbRecords, some: list[dict[str, Any]]) -> tuple[float, float]:
+def ours(store: DynamodbTables, some: list[dict[str, Any]]) -> tuple[float, float]:
     """Seconds for writing alone, and with the digest recomputed from the table."""
     empty(store)
     wanted = CollectionDigest()
@@ -129,7 +129,7 @@ def connection(url: str) -> dict[str, str]:
     }
 
 
-def parallel(store: DynamodbRecords, url: str, prepared: list[bytes]) -> float:
+def parallel(store: DynamodbTables, url: str, prepared: list[bytes]) -> float:
     """boto3's client in as many threads."""
     import boto3
 
@@ -147,7 +147,7 @@ def parallel(store: DynamodbRecords, url: str, prepared: list[bytes]) -> float:
     return time.perf_counter() - began
 
 
-def batch_writer(store: DynamodbRecords, url: str, some: list[dict[str, Any]]) -> float:
+def batch_writer(store: DynamodbTables, url: str, some: list[dict[str, Any]]) -> float:
     import boto3
     from boto3.dynamodb.types import DYNAMODB_CONTEXT
 
@@ -173,7 +173,7 @@ def in_turn(*measures: Callable[[], tuple[float, ...]]) -> list[tuple[float, ...
 
 
 def near(table: Table, url: str) -> None:
-    store = DynamodbRecords(options(url, "b_"))
+    store = DynamodbTables(options(url, "b_"))
     some = records(RECORDS)
     prepared = bodies("b_bench", some)
     port = int(url.rpartition(":")[2])
@@ -199,7 +199,7 @@ def far(table: Table, url: str, directory: Path) -> None:
     with running(command, directory) as process:
         wait_for_port(port, process)
         far_url = "http://127.0.0.1:%d" % port
-        store = DynamodbRecords(options(far_url, "b_"))
+        store = DynamodbTables(options(far_url, "b_"))
         some = records(FAR_RECORDS)
         table.title("%d of them, when each call takes %d ms more" % (FAR_RECORDS, DELAY * 1000))
         (peer,), (written, verified) = in_turn(lambda: (batch_writer(store, far_url, some),), lambda: ours(store, some))

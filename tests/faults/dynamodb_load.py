@@ -12,7 +12,7 @@ import json
 import sys
 from typing import Any
 
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbTables
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values import KeyField
 
 STEP = 50
@@ -22,7 +22,7 @@ def records(first: int, last: int) -> list[dict[str, Any]]:
     return [{"id": "r%05d" % number, "n": number, "text": "x" * 100} for number in range(first, last)]
 
 
-def load(store: DynamodbRecords, count: int) -> int:
+def load(store: DynamodbTables, count: int) -> int:
     """Write what is missing; how many records that was."""
     store.create_collection("data", [KeyField("id", "S")])
     checkpoints = store.checkpoints("load")
@@ -37,4 +37,4 @@ def load(store: DynamodbRecords, count: int) -> int:
 
 
 if __name__ == "__main__":
-    print(load(DynamodbRecords(json.loads(sys.argv[1])), int(sys.argv[2])))
+    print(load(DynamodbTables(json.loads(sys.argv[1])), int(sys.argv[2])))

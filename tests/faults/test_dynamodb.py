@@ -22,7 +22,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbTables
 from ansible_collections.day2.ops.tests.faults import dynamodb_load
 from ansible_collections.day2.ops.tests.faults.dynamodb_load import STEP, load, records
 from ansible_collections.day2.ops.tests.faults.support import run
@@ -42,8 +42,8 @@ def server(tmp_path: Path) -> Iterator[Proxy]:
         yield one
 
 
-def store_at(url: str, timeout: str = "20s") -> DynamodbRecords:
-    return DynamodbRecords({**options(url, "f_"), "throttle_timeout": timeout})
+def store_at(url: str, timeout: str = "20s") -> DynamodbTables:
+    return DynamodbTables({**options(url, "f_"), "throttle_timeout": timeout})
 
 
 def expected(count: int) -> str:

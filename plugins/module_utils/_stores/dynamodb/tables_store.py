@@ -37,7 +37,7 @@ class TableInfo(NamedTuple):
     records: int
 
 
-class DynamodbRecords:
+class DynamodbTables:
     """The tables whose names start with `prefix`, or those that `tables` maps collections to (neither: all).
 
     There are no snapshots: `consistent` is False, and who migrates from here compares the digest of what was read with

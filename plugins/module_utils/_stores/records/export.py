@@ -18,7 +18,7 @@ from ..._core.tagged_json import decode, encode
 from ..base import Copy, Reader, Restoration, Sink, Snapshot
 from .as_stored import as_stored
 from .model import Field, ForeignKey, Index, Info, Note, Record, Statement
-from .store import TargetStore
+from .store import SourceStore
 
 _CHUNK = 1 << 20
 _NO_EXPORT = "The backup's manifest does not describe the collections of an export."
@@ -28,7 +28,7 @@ _ANOTHER = "Choose another backup."
 class ExportStore:
     """As much of `Store` (base.py) as a backup needs. `details` say which file is which collection."""
 
-    def __init__(self, records: TargetStore) -> None:
+    def __init__(self, records: SourceStore) -> None:
         self.type = records.type
         self.path = records.location
         self._records = records

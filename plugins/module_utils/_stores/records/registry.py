@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 from ..._core import files
 from ..._core.errors import InvalidRequest
@@ -17,56 +17,72 @@ from .store import SourceStore, TargetStore
 Keys = Mapping[str, Sequence[str]]
 
 
-def _json(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
-    from ..documents.records import JsonRecords
-
-    return JsonRecords(options["path"], keys, workers, options.get("values") == "exact")
-
-
 def _json_source(options: Mapping[str, Any], keys: Keys, workers: int) -> SourceStore:
-    from ..documents.reader import JsonReader
+    from ..documents.source import JsonSource
 
-    return JsonReader(options["path"], keys, workers, options.get("values") == "exact")
-
-
-def _sqlite(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
-    from ..sqlite.records import SqliteRecords
-
-    return SqliteRecords(files.resolve(options["path"], InvalidRequest), workers=workers)
+    return JsonSource(options["path"], keys, workers, options.get("values") == "exact")
 
 
-def _postgresql(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
+def _json_target(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
+    from ..documents.target import JsonTarget
+
+    return JsonTarget(options["path"], keys, workers, options.get("values") == "exact")
+
+
+def _sqlite_source(options: Mapping[str, Any], keys: Keys, workers: int) -> SourceStore:
+    from ..sqlite.source import SqliteSource
+
+    return SqliteSource(files.resolve(options["path"], InvalidRequest), workers=workers)
+
+
+def _sqlite_target(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
+    from ..sqlite.target import SqliteTarget
+
+    return SqliteTarget(files.resolve(options["path"], InvalidRequest), workers=workers)
+
+
+def _postgresql_source(options: Mapping[str, Any], keys: Keys, workers: int) -> SourceStore:
     from ..postgresql.records import PostgresqlRecords
 
     return PostgresqlRecords(options)
 
 
-def _dynamodb(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
-    from ..dynamodb.records import DynamodbRecordStore
+def _postgresql_target(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
+    from ..postgresql.records import PostgresqlRecords
 
-    return DynamodbRecordStore(options)
+    return PostgresqlRecords(options)
+
+
+def _dynamodb_source(options: Mapping[str, Any], keys: Keys, workers: int) -> SourceStore:
+    from ..dynamodb.source import DynamodbSource
+
+    return DynamodbSource(options)
+
+
+def _dynamodb_target(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
+    from ..dynamodb.target import DynamodbTarget
+
+    return DynamodbTarget(options)
 
 
 class RecordType(NamedTuple):
-    """How to open a store, an Ansible argument spec of its options, and the option that it can't do without.
-
-    `read`: how to open it if it is only read, where that is another class.
+    """How a store is opened to be read and to be written, an Ansible argument spec of its options, and the option that
+    is required.
     """
 
-    load: Callable[[Mapping[str, Any], Keys, int], TargetStore]
+    source: Callable[[Mapping[str, Any], Keys, int], SourceStore]
+    target: Callable[[Mapping[str, Any], Keys, int], TargetStore]
     options: dict[str, dict[str, Any]]
-    needs: str = ""
-    read: Optional[Callable[[Mapping[str, Any], Keys, int], SourceStore]] = None
+    required: str = ""
 
 
-_PATH = {"path": {"type": "path"}}
+_PATH: dict[str, dict[str, Any]] = {"path": {"type": "path"}}
+_DOCUMENT: dict[str, dict[str, Any]] = {**_PATH, "values": {"type": "str", "choices": ["plain", "exact"]}}
 TYPES = {
-    "dynamodb": RecordType(_dynamodb, DYNAMODB),
-    "json": RecordType(
-        _json, {**_PATH, "values": {"type": "str", "choices": ["plain", "exact"]}}, "path", _json_source
-    ),
-    "postgresql": RecordType(_postgresql, POSTGRESQL, "database"),
-    "sqlite": RecordType(_sqlite, _PATH, "path"),
+    "dynamodb": RecordType(_dynamodb_source, _dynamodb_target, DYNAMODB),
+    "json": RecordType(_json_source, _json_target, _DOCUMENT, "path"),
+    "postgresql": RecordType(_postgresql_source, _postgresql_target, POSTGRESQL, "database"),
+    "sqlite": RecordType(_sqlite_source, _sqlite_target, _PATH, "path"),
 }
 
 
@@ -81,7 +97,7 @@ def argument_spec() -> dict[str, Any]:
 def open_source(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> SourceStore:
     """The store that suboptions describe, to be read only. Arguments and errors as of `open_target`."""
     kind, given = _checked(parameters)
-    return (kind.read or kind.load)(given, keys, workers)
+    return kind.source(given, keys, workers)
 
 
 def open_target(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> TargetStore:
@@ -91,7 +107,7 @@ def open_target(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> 
     :raises InvalidRequest: an option of another type, or a missing one.
     """
     kind, given = _checked(parameters)
-    return kind.load(given, keys, workers)
+    return kind.target(given, keys, workers)
 
 
 def _checked(parameters: Mapping[str, Any]) -> tuple[RecordType, dict[str, Any]]:
@@ -103,6 +119,6 @@ def _checked(parameters: Mapping[str, Any]) -> tuple[RecordType, dict[str, Any]]
             "The option %s does not belong to a store of type %s." % (", ".join(foreign), parameters["type"]),
             "Its options are: %s." % ", ".join(sorted(kind.options)),
         )
-    if kind.needs and kind.needs not in given:
-        raise InvalidRequest("A store of type %s needs the option %s." % (parameters["type"], kind.needs))
+    if kind.required and kind.required not in given:
+        raise InvalidRequest("A store of type %s needs the option %s." % (parameters["type"], kind.required))
     return kind, given

@@ -26,9 +26,6 @@ class SourceStore(Protocol):
     consistent: bool  # all reading shows one state
     typed: bool  # kinds of fields are known without reading the records
     deterministic_order: bool  # `read` has the same order in each run
-    replaces_atomically: bool  # the new content takes the place of the old one at once, in `commit`
-    columns: bool  # a missing field and null are the same
-    takes_copy_lines: bool  # `write` is faster with records that are `CopyLines`
 
     @property
     def identity(self) -> str:
@@ -77,6 +74,10 @@ class SourceStore(Protocol):
 
 class TargetStore(SourceStore, Protocol):
     """What is written, and read. Leaving the block rolls back what is not committed."""
+
+    replaces_atomically: bool  # the new content takes the place of the old one at once, in `commit`
+    columns: bool  # collections are tables
+    takes_copy_lines: bool  # `write` is faster with records that are `CopyLines`
 
     def __enter__(self) -> TargetStore: ...
 

@@ -21,7 +21,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     TargetError,
 )
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbTables
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values import KeyField
 from tests.services.dynamodb import options
 
@@ -51,14 +51,14 @@ def prefix() -> str:
 
 
 @pytest.fixture
-def store(url: str, prefix: str) -> Iterator[DynamodbRecords]:
-    one = DynamodbRecords(options(url, prefix))
+def store(url: str, prefix: str) -> Iterator[DynamodbTables]:
+    one = DynamodbTables(options(url, prefix))
     yield one
     for name in one.collections():
         one.drop(name)
 
 
-def test_written_records_are_read_counted_and_compared(store: DynamodbRecords, prefix: str) -> None:
+def test_written_records_are_read_counted_and_compared(store: DynamodbTables, prefix: str) -> None:
     store.create_collection("machines", ID)
     assert store.write("machines", RECORDS) == []
     (info,) = store.describe()
@@ -68,7 +68,7 @@ def test_written_records_are_read_counted_and_compared(store: DynamodbRecords, p
     assert store.digest("machines").hexdigest() == digest_of(RECORDS)
 
 
-def test_writing_again_changes_nothing(store: DynamodbRecords) -> None:
+def test_writing_again_changes_nothing(store: DynamodbTables) -> None:
     store.create_collection("machines", ID)
     store.create_collection("machines", ID)
     for dummy in range(2):
@@ -76,7 +76,7 @@ def test_writing_again_changes_nothing(store: DynamodbRecords) -> None:
         assert store.digest("machines").hexdigest() == digest_of(RECORDS[:60])
 
 
-def test_the_order_of_reading_is_the_same_each_time(store: DynamodbRecords) -> None:
+def test_the_order_of_reading_is_the_same_each_time(store: DynamodbTables) -> None:
     store.create_collection("machines", ID)
     # more than one page for each of the segments
     big = [{"id": "b%03d" % number, "text": "x" * 200_000} for number in range(60)]
@@ -86,7 +86,7 @@ def test_the_order_of_reading_is_the_same_each_time(store: DynamodbRecords) -> N
     assert sorted(orders[0]) == [one["id"] for one in big]
 
 
-def test_a_reading_that_is_given_up_ends_its_threads(store: DynamodbRecords) -> None:
+def test_a_reading_that_is_given_up_ends_its_threads(store: DynamodbTables) -> None:
     store.create_collection("machines", ID)
     assert store.write("machines", RECORDS) == []
     before = threading.active_count()
@@ -96,14 +96,14 @@ def test_a_reading_that_is_given_up_ends_its_threads(store: DynamodbRecords) -> 
     assert threading.active_count() == before
 
 
-def test_deleted_keys_are_gone_and_others_are_not(store: DynamodbRecords) -> None:
+def test_deleted_keys_are_gone_and_others_are_not(store: DynamodbTables) -> None:
     store.create_collection("machines", ID)
     store.write("machines", RECORDS)
     store.delete("machines", [(str(record["id"]),) for record in RECORDS[100:]] + [("absent",)])
     assert store.digest("machines").hexdigest() == digest_of(RECORDS[:100])
 
 
-def test_rejects_name_record_key_and_reason_and_others_are_written(store: DynamodbRecords) -> None:
+def test_rejects_name_record_key_and_reason_and_others_are_written(store: DynamodbTables) -> None:
     store.create_collection("machines", ID)
     bad: list[dict[str, Any]] = [{"id": "bad", "n": 10**40 + 1}, {"id": ""}, {"n": 1}, dict(RECORDS[3], n=-1)]
     rejects = store.write("machines", [*RECORDS[:30], *bad])
@@ -114,7 +114,7 @@ def test_rejects_name_record_key_and_reason_and_others_are_written(store: Dynamo
     assert store.digest("machines").hexdigest() == digest_of(RECORDS[:30])
 
 
-def test_a_table_with_another_key_is_not_written(store: DynamodbRecords) -> None:
+def test_a_table_with_another_key_is_not_written(store: DynamodbTables) -> None:
     store.create_collection("machines", ID)
     with pytest.raises(TargetError, match=r"has the key id \(S\), and the records' is id \(N\)"):
         store.create_collection("machines", [KeyField("id", "N")])
@@ -122,25 +122,25 @@ def test_a_table_with_another_key_is_not_written(store: DynamodbRecords) -> None
         store.create_collection("other", [KeyField(name, "S") for name in "abc"])
 
 
-def test_missing_tables_are_named(store: DynamodbRecords, prefix: str) -> None:
+def test_missing_tables_are_named(store: DynamodbTables, prefix: str) -> None:
     with pytest.raises(SourceError, match="no DynamoDB table %sghosts" % prefix):
         store.read("ghosts")
     store.drop("ghosts")
 
 
-def test_a_table_that_vanishes_is_named(store: DynamodbRecords, url: str, prefix: str) -> None:
+def test_a_table_that_vanishes_is_named(store: DynamodbTables, url: str, prefix: str) -> None:
     store.create_collection("machines", ID)
-    DynamodbRecords(options(url, prefix)).drop("machines")
+    DynamodbTables(options(url, prefix)).drop("machines")
     with pytest.raises(TargetError, match="%smachines.*ResourceNotFound" % prefix):
         store.write("machines", RECORDS[:3])
     with pytest.raises(SourceError, match="%smachines.*ResourceNotFound" % prefix):
         list(store.read("machines"))
 
 
-def test_tables_by_name(store: DynamodbRecords, url: str, prefix: str) -> None:
+def test_tables_by_name(store: DynamodbTables, url: str, prefix: str) -> None:
     store.create_collection("one", ID)
     plain = {name: value for name, value in options(url, "").items() if name != "prefix"}
-    mapped = DynamodbRecords({**plain, "tables": {"machines": prefix + "one", "later": prefix + "two"}})
+    mapped = DynamodbTables({**plain, "tables": {"machines": prefix + "one", "later": prefix + "two"}})
     assert mapped.collections() == ["machines"]
     mapped.write("machines", RECORDS[:2])
     assert store.digest("one").count == 2
@@ -148,13 +148,13 @@ def test_tables_by_name(store: DynamodbRecords, url: str, prefix: str) -> None:
         mapped.read("other")
 
 
-def test_checkpoints_are_kept_beside_the_data(store: DynamodbRecords, url: str, prefix: str) -> None:
+def test_checkpoints_are_kept_beside_the_data(store: DynamodbTables, url: str, prefix: str) -> None:
     first = store.checkpoints("m1")
     assert first.load("machines") is None
     for number in range(3):
         first.keep("machines", {"after": [None, {"id": number}, False]})
     first.keep("requests", "é")
-    again = DynamodbRecords(options(url, prefix)).checkpoints("m1")
+    again = DynamodbTables(options(url, prefix)).checkpoints("m1")
     assert again.load("machines") == {"after": [None, {"id": 2}, False]}
     assert again.load("requests") == "é"
     assert store.checkpoints("m2").load("machines") is None
@@ -164,7 +164,7 @@ def test_checkpoints_are_kept_beside_the_data(store: DynamodbRecords, url: str, 
     store.drop("day2_migrations")
 
 
-def test_two_runs_of_one_migration_notice_each_other(store: DynamodbRecords) -> None:
+def test_two_runs_of_one_migration_notice_each_other(store: DynamodbTables) -> None:
     one, two = store.checkpoints("m"), store.checkpoints("m")
     one.keep("machines", 1)
     with pytest.raises(TargetError, match="Another run is writing the migration m"):
@@ -176,7 +176,7 @@ def test_two_runs_of_one_migration_notice_each_other(store: DynamodbRecords) -> 
     store.drop("day2_migrations")
 
 
-def test_a_source_that_changes_during_a_reading_has_another_digest(store: DynamodbRecords) -> None:
+def test_a_source_that_changes_during_a_reading_has_another_digest(store: DynamodbTables) -> None:
     store.create_collection("machines", ID)
     store.write("machines", RECORDS[:20])
     before = store.digest("machines").hexdigest()
@@ -189,7 +189,7 @@ def test_an_absent_library_is_named(monkeypatch: pytest.MonkeyPatch, prefix: str
     for name in ("botocore", "botocore.auth"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingDependency, match="boto3 is required for DynamoDB"):
-        DynamodbRecords(options("http://127.0.0.1:1", prefix)).collections()
+        DynamodbTables(options("http://127.0.0.1:1", prefix)).collections()
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_an_absent_library_is_named(monkeypatch: pytest.MonkeyPatch, prefix: str
 )
 def test_options_that_do_not_go_together(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
-        DynamodbRecords({**options("http://127.0.0.1:1", "x"), **change})
+        DynamodbTables({**options("http://127.0.0.1:1", "x"), **change})
 
 
 @pytest.mark.parametrize(
@@ -220,17 +220,17 @@ def test_connections_that_can_not_be_made(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    store = DynamodbRecords({**options("http://127.0.0.1:1", "x"), **change})
+    store = DynamodbTables({**options("http://127.0.0.1:1", "x"), **change})
     with pytest.raises(InvalidRequest, match=message):
         store.collections()
 
 
 def test_a_server_that_is_not_there_is_named(prefix: str) -> None:
     with pytest.raises(SourceError, match=r"http://127.0.0.1:1.*Could not connect"):
-        DynamodbRecords(options("http://127.0.0.1:1", prefix)).collections()
+        DynamodbTables(options("http://127.0.0.1:1", prefix)).collections()
 
 
-def test_a_whole_page_of_keys_orders_as_the_server_does(store: DynamodbRecords) -> None:
+def test_a_whole_page_of_keys_orders_as_the_server_does(store: DynamodbTables) -> None:
     key = [KeyField("group", "S"), KeyField("name", "S")]
     names = ["z", "\uffee", "\U0001f600", "a", "é", "A"]
     store.create_collection("names", key)
@@ -239,7 +239,7 @@ def test_a_whole_page_of_keys_orders_as_the_server_does(store: DynamodbRecords) 
     assert found == sorted(names)
 
 
-def test_a_broken_writer_says_so_again(store: DynamodbRecords) -> None:
+def test_a_broken_writer_says_so_again(store: DynamodbTables) -> None:
     store.create_collection("machines", ID)
     with store.writer("machines") as writer:
         store.drop("machines")

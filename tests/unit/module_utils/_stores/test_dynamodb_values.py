@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
 from ansible_collections.day2.ops.plugins.module_utils._core.records import canonical
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbTables
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values import (
     LARGEST_ITEM,
     DynamoSet,
@@ -67,21 +67,21 @@ def test_comes_back_as_it_was(record: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module", params=["dynoxide_url", "dynamodb_local_url"])
-def store(request: pytest.FixtureRequest) -> Iterator[DynamodbRecords]:
-    one = DynamodbRecords(options(request.getfixturevalue(request.param), "values_%s_" % uuid.uuid4().hex[:8]))
+def store(request: pytest.FixtureRequest) -> Iterator[DynamodbTables]:
+    one = DynamodbTables(options(request.getfixturevalue(request.param), "values_%s_" % uuid.uuid4().hex[:8]))
     one.create_collection("things", KEY)
     yield one
     one.drop("things")
 
 
-def read_one(store: DynamodbRecords) -> dict[str, Any]:
+def read_one(store: DynamodbTables) -> dict[str, Any]:
     (record,) = [record for page in store.read("things") for record in page]
     return record
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(record=RECORDS)
-def test_comes_back_from_a_server_as_it_was(store: DynamodbRecords, record: dict[str, Any]) -> None:
+def test_comes_back_from_a_server_as_it_was(store: DynamodbTables, record: dict[str, Any]) -> None:
     record["id"] = "x"
     rejects = store.write("things", [record])
     assert rejects == []
@@ -119,7 +119,7 @@ EDGES: list[Any] = [
 
 
 @pytest.mark.parametrize("value", EDGES, ids=repr)
-def test_edges_survive_a_server(store: DynamodbRecords, value: Any) -> None:
+def test_edges_survive_a_server(store: DynamodbTables, value: Any) -> None:
     record = {"id": "x", "value": value}
     assert store.write("things", [record]) == []
     assert canonical(read_one(store)) == canonical(record)
@@ -180,7 +180,7 @@ def test_equal_numbers_are_one_key() -> None:
     assert len({key_values({"id": one}, key) for one in (1, 1.0, Decimal("1.00"))}) == 1
 
 
-def test_the_server_has_the_last_word(store: DynamodbRecords) -> None:
+def test_the_server_has_the_last_word(store: DynamodbTables) -> None:
     deep: Any = "x"
     for dummy in range(40):
         deep = [deep]
@@ -195,7 +195,7 @@ def test_the_server_has_the_last_word(store: DynamodbRecords) -> None:
         store.delete("things", [("x%02d" % number,) for number in range(30)])
 
 
-def test_sets_stay_sets_and_are_lists_elsewhere(store: DynamodbRecords) -> None:
+def test_sets_stay_sets_and_are_lists_elsewhere(store: DynamodbTables) -> None:
     record = {
         "id": "x",
         "texts": DynamoSet("SS", ["a", "b"]),
@@ -218,7 +218,7 @@ def test_a_type_of_the_future_is_not_guessed() -> None:
 
 
 @pytest.mark.parametrize("spare", [0, 1])
-def test_the_limit_of_an_item_is_the_servers(store: DynamodbRecords, spare: int) -> None:
+def test_the_limit_of_an_item_is_the_servers(store: DynamodbTables, spare: int) -> None:
     record = {"id": "x", "value": "ü" * 100, "rest": ""}
     record["rest"] = "y" * (LARGEST_ITEM - item_size(json.loads(encode(record))) + spare)
     rejects = store.write("things", [record])

@@ -23,8 +23,8 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.records.kinds imp
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.model import Info
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import digest as sqlite_digest
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file import connect
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.schema import identifier
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
 
 NAMES = ["a", "b", "_c9", "Z", "null", "$t", "$$", 'q"uo\\te', "it's", "ä", "x y", "a:null", ",", "aa", "a1"]
 TYPES = ["TEXT", "INTEGER", "VARCHAR(9)", "REAL", "BLOB", "", "BOOLEAN", "NUMERIC", "JSON_TEXT", "DECIMAL_TEXT"]
@@ -62,7 +62,7 @@ def tables(draw: st.DrawFn) -> tuple[list[tuple[str, str]], list[list[Any]]]:
 
 def look(path: Path, rows: str = "") -> tuple[Any, Any]:
     """What the digest's own query tells of the table, and what reading it does."""
-    with SqliteRecords(str(path)) as store, contextlib.closing(connect(str(path), "ro")) as connection:
+    with SqliteTarget(str(path)) as store, contextlib.closing(connect(str(path), "ro")) as connection:
         (info,) = store.collections()
         found = sqlite_digest.summary(connection, info, rows)
         assert found is not None
@@ -132,7 +132,7 @@ def test_without_the_json_of_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_nothing_is_told_of_a_key_that_is_null(tmp_path: Path) -> None:
     path = str(tmp_path / "some.db")
     make(tmp_path / "some.db", [("a", "TEXT PRIMARY KEY"), ("n", "INTEGER")], [["x", 1], [None, 2]])
-    with SqliteRecords(path) as store, contextlib.closing(connect(path, "ro")) as connection:
+    with SqliteTarget(path) as store, contextlib.closing(connect(path, "ro")) as connection:
         (info,) = store.collections()
         assert sqlite_digest.summary(connection, info) is None
         assert sqlite_digest.summary(connection, info, " WHERE rowid < 2") is not None
@@ -141,7 +141,7 @@ def test_nothing_is_told_of_a_key_that_is_null(tmp_path: Path) -> None:
 def test_nested_too_deeply(tmp_path: Path) -> None:
     path = tmp_path / "some.db"
     make(path, [("id", "INTEGER PRIMARY KEY"), ("j", "JSON_TEXT")], [[1, "[" * 20_000 + "]" * 20_000]])
-    with SqliteRecords(str(path)) as store, contextlib.closing(connect(str(path), "ro")) as connection:
+    with SqliteTarget(str(path)) as store, contextlib.closing(connect(str(path), "ro")) as connection:
         info: Info = store.collections()[0]
         with pytest.raises(SourceError, match="nested too deeply"):
             sqlite_digest.summary(connection, info)

@@ -25,7 +25,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import 
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import records as sqlite_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import shared as sqlite_shared
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import info as migrate_info
 from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, four_steps, run, sql
 
@@ -604,7 +604,7 @@ def test_a_migration_that_was_interrupted_is_seen(stores: Stores, monkeypatch: p
     def stop(*dummy: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(SqliteRecords, "build_indexes", stop)
+    monkeypatch.setattr(SqliteTarget, "build_indexes", stop)
     with pytest.raises(KeyboardInterrupt):
         run(source=source, target=target, only=["requests"])
     found = look(source, target, only=["requests"])

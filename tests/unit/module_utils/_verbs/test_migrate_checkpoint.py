@@ -27,7 +27,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Inval
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup_info, restore
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.checkpoint import (
     NEW,
@@ -86,10 +86,10 @@ class Killed(BaseException):
 def fuse(commits: Optional[int]) -> Any:
     """End the run after so many commits into a SQLite file."""
     left = [commits]
-    transaction = SqliteRecords._transaction
+    transaction = SqliteTarget._transaction
 
     @contextlib.contextmanager
-    def counted(self: SqliteRecords) -> Any:
+    def counted(self: SqliteTarget) -> Any:
         with transaction(self) as connection:
             yield connection
         if left[0] is not None:
@@ -98,7 +98,7 @@ def fuse(commits: Optional[int]) -> Any:
                 raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SqliteRecords, "_transaction", counted)
+        patch.setattr(SqliteTarget, "_transaction", counted)
         yield
 
 
@@ -140,7 +140,7 @@ class Place:
         if not os.path.exists(self.repository):
             return "", {}
         with open_target(self.target, {}) as opened:
-            way = newest_way_back(open_repository(self.repository), "app", opened)
+            way = newest_way_back(open_repository({"repository": self.repository}), "app", opened)
         return (way.manifest.id, way.ways) if way is not None else ("", {})
 
     def migrate(self, source: str, mode: str, only: Any, check: bool = False, **params: Any) -> dict[str, Any]:

@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
-from ansible_collections.day2.ops.plugins.module_utils._stores.documents.records import JsonRecords
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.records import DynamodbRecordStore
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents.target import JsonTarget
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.target import DynamodbTarget
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.records import PostgresqlRecords
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.records import SqliteRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 
 STORES: dict[str, Any] = {
-    "json": JsonRecords,
-    "sqlite": SqliteRecords,
+    "json": JsonTarget,
+    "sqlite": SqliteTarget,
     "postgresql": PostgresqlRecords,
-    "dynamodb": DynamodbRecordStore,
+    "dynamodb": DynamodbTarget,
 }
 # By name the child comes first.
 PARENT = "CREATE TABLE parent (id INTEGER PRIMARY KEY, v TEXT)"

@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._stores.documents import records as json_records
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents import target as json_records
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import info as migrate_info
 from tests.unit.module_utils._verbs.migrations import Store, run
 
@@ -89,8 +89,8 @@ def steps(hook: Callable[[str], None]) -> Iterator[None]:
         for name in ("rename", "unlink", "fsync"):
             watch(os, name)
         for name in ("keep", "begin", "write", "drop", "delete"):
-            watch(json_records.SqliteRecords, name)
-        watch(json_records.JsonRecords, "_mark")
+            watch(json_records.SqliteTarget, name)
+        watch(json_records.JsonTarget, "_mark")
         watch(json_records, "write_document")
         yield
 
@@ -221,7 +221,7 @@ def test_a_document_that_changes_during_the_migration_is_noticed(place: Place, s
 def test_a_source_that_was_replaced_is_read_as_it_was_opened(place: Place) -> None:
     """Its parts are read by worker processes, which open nothing."""
     path = Path(place.source["path"])
-    with json_records.JsonRecords(str(path), {}, 2) as reader:
+    with json_records.JsonTarget(str(path), {}, 2) as reader:
         infos = reader.collections()
         path.unlink()
         path.write_text("[")

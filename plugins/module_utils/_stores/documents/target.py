@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A JSON document as a store of records that can be written.
+"""A JSON document as a target of records.
 
 A target is gathered in a SQLite file beside the document, with the checkpoints. The new document is written beside the
 old one, read back, and takes its place at once. Only the holder of the target's lock creates, renames or removes
@@ -33,9 +33,9 @@ from ..records.model import CHECKPOINTS, INTEGER, JSON, LIST, Account, Field, In
 from ..records.note import as_wanted
 from ..sql.schema import shaped
 from ..sqlite.file import connect, sqlite3, sqlite_errors
-from ..sqlite.records import SqliteRecords
+from ..sqlite.target import SqliteTarget
 from .open import OpenDocument
-from .reader import JsonReader
+from .source import JsonSource
 from .write import Writing, write_document
 
 _CHUNK = 1 << 20
@@ -43,19 +43,23 @@ _CHUNK = 1 << 20
 _TABLE, _CAPITAL = re.compile(r"(?!sqlite_|\^)[^A-Z]*", re.S), re.compile(r"[A-Z^]")
 
 
-class JsonRecords(JsonReader):
+class JsonTarget(JsonSource):
     """See `TargetStore`."""
+
+    replaces_atomically = True
+    columns = False
+    takes_copy_lines = False
 
     def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1, exact: bool = False) -> None:
         super().__init__(path, keys, workers, exact)
         directory, name = os.path.split(self.path)
         self._gathered = os.path.join(directory, "%s%s.migration" % (files.PREPARED, files.shortened(name)))
         self._new = self._gathered + ".new"
-        self._staging: Optional[SqliteRecords] = None
+        self._staging: Optional[SqliteTarget] = None
         self._lock = FileLock(self.path)
         self._written: Optional[OpenDocument] = None  # the new document, by this run
 
-    def __enter__(self) -> JsonRecords:
+    def __enter__(self) -> JsonTarget:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -142,12 +146,12 @@ class JsonRecords(JsonReader):
             )
         files.need_space(os.path.dirname(self.path), max(2 * size, files.LEAST), "Migrating to %s" % self.path)
 
-    def _stage(self) -> SqliteRecords:
+    def _stage(self) -> SqliteTarget:
         if self._staging is None:
             if not os.path.lexists(self._gathered):
                 os.close(os.open(self._gathered, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
             self.check_state()
-            self._staging = SqliteRecords(self._gathered, ordered=False)
+            self._staging = SqliteTarget(self._gathered, ordered=False)
         return self._staging
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
@@ -161,7 +165,7 @@ class JsonRecords(JsonReader):
         if self._staging is not None:
             return _checkpoints(self._staging, names)
         # a reader beside the writer, who must be able to commit: never longer than for this look
-        with SqliteRecords(self._gathered) as gathered:
+        with SqliteTarget(self._gathered) as gathered:
             try:
                 return _checkpoints(gathered, names)
             except SourceError:
@@ -281,7 +285,7 @@ class JsonRecords(JsonReader):
         self._close()  # what is read from here on is the new document
 
 
-def _checkpoints(gathered: SqliteRecords, names: Sequence[str]) -> dict[str, Any]:
+def _checkpoints(gathered: SqliteTarget, names: Sequence[str]) -> dict[str, Any]:
     by_table = {_table(name): name for name in names}
     return {by_table[table]: checkpoint for table, checkpoint in gathered.checkpoints(list(by_table)).items()}
 

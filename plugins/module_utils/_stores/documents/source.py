@@ -1,8 +1,8 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading a JSON document as a store of records: each top-level key whose value is a list or mapping is a collection.
-`json_collections.py` says how their members become records."""
+"""A JSON document as a source of records: each top-level key whose value is a list or mapping is a collection.
+`contents.py` says how their members become records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .open import OpenDocument, open_document
 from .parts import Part, records_of
 
 
-class JsonReader:
+class JsonSource:
     """See `SourceStore`. `keys` has the primary keys of collections that are lists.
 
     `exact`: values that JSON lacks are tagged (`tagged_json`); else a document is what it is for everybody.
@@ -39,9 +39,6 @@ class JsonReader:
     consistent = False
     typed = False
     deterministic_order = True
-    replaces_atomically = True
-    columns = False
-    takes_copy_lines = False
 
     def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1, exact: bool = False) -> None:
         self.path = self.location = files.resolve(path, InvalidRequest)
@@ -55,7 +52,7 @@ class JsonReader:
         self._old: Optional[OpenDocument] = None
         self._looked = False  # for the document
 
-    def __enter__(self) -> JsonReader:
+    def __enter__(self) -> JsonSource:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -67,7 +64,7 @@ class JsonReader:
         self._old, self._looked = None, False
 
     def end_reading(self) -> bool:
-        """See `TargetStore`."""
+        """See `SourceStore`."""
         looked = self._looked
         self._close()
         return looked
@@ -91,7 +88,7 @@ class JsonReader:
         self.notes = list(found.document.notes()) if found is not None and found.document is not None else []
 
     def collections(self) -> list[Info]:
-        """See `TargetStore`."""
+        """See `SourceStore`."""
         source = self._source()
         if source is None or source.document is None:
             return []
@@ -106,7 +103,7 @@ class JsonReader:
         return found.parts(member) if found is not None else []
 
     def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
-        """See `TargetStore`."""
+        """See `SourceStore`."""
         document = self._document()
         if document is None or info.note.shape in (MEMBERS, VALUE):
             yield from map(batch, batches(self._scalars(info), BATCH))
@@ -140,7 +137,7 @@ class JsonReader:
         return None if info.note.key else self._summaries.get(info.name)
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `TargetStore`."""
+        """See `SourceStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
     def _scalars(self, info: Info) -> Iterator[Record]:
@@ -160,13 +157,13 @@ class JsonReader:
         return info
 
     def bytes_of(self, info: Info) -> int:
-        """See `TargetStore`."""
+        """See `SourceStore`."""
         document = self._document()
         member = document.find(info.name) if document is not None else None
         return member.end - member.start if member is not None else 0
 
     def check_unchanged(self) -> None:
-        """See `TargetStore`."""
+        """See `SourceStore`."""
         if self._is_changed():
             raise SourceError(
                 "%s was written or replaced while it was read." % self.path,

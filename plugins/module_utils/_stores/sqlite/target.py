@@ -1,13 +1,12 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQLite as a store of records: each table is a collection."""
+"""SQLite, as a target."""
 
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -20,61 +19,46 @@ from ..._core.records import canonical
 from ..._core.tagged_json import decode as decode_json
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
-from ..records.kinds import Kinds, Summary
-from ..records.model import CHECKPOINTS, LIST, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
+from ..records.model import CHECKPOINTS, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
 from ..records.versions import Step
 from ..sql import schema as sql_schema
 from . import ddl as sqlite_ddl
 from . import notes as sqlite_notes
-from . import shared as sqlite_shared
-from . import sizes as sqlite_sizes
 from .ddl import describe
-from .file import check_installed, connect, sqlite3, sqlite_errors
-from .read import chunks
+from .file import connect, sqlite3, sqlite_errors
 from .schema import fold, identifier
+from .source import SqliteSource
 from .values import by_placeholders, encoder, usual_rows
 from .versions import read_versions, take_step
 
 
-class SqliteRecords:
-    """See `TargetStore`. `ordered`: read by key, not in the order of insertion."""
+class SqliteTarget(SqliteSource):
+    """See `TargetStore`."""
 
-    type = "sqlite"
-    consistent = True
-    typed = False
-    deterministic_order = True
     replaces_atomically = False
     columns = True
     takes_copy_lines = False
 
-    def __init__(self, path: str, ordered: bool = True, workers: int = 1) -> None:
-        check_installed()
-        self.path = self.location = path
-        self.identity = "sqlite:%s" % os.path.realpath(path)
-        self._ordered = ordered
-        self._workers = workers
-        self._reader: Optional[sqlite3.Connection] = None
-        self._writer: Optional[sqlite3.Connection] = None
-        self.notes: list[str] = []
-        self._lock = FileLock(path)
-        # Of tables that were read whole in the reader's transaction, and can be read again as text.
-        self._kinds: dict[str, Kinds] = {}
-        self._wanted: set[str] = set()  # names that tables will have
-        self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
-
-    def __enter__(self) -> SqliteRecords:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for connection in (self._reader, self._writer):
-            if connection is not None:
-                connection.close()
-        self._reader = self._writer = None
-        self._lock.release()
-
     def check_state(self) -> None:
         """See `TargetStore`."""
         self._lock.check(TargetError)
+
+    def __init__(self, path: str, ordered: bool = True, workers: int = 1) -> None:
+        super().__init__(path, ordered, workers)
+        self._writer: Optional[sqlite3.Connection] = None
+        self._lock = FileLock(path)
+        self._wanted: set[str] = set()  # names that tables will have
+        self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
+
+    def __enter__(self) -> SqliteTarget:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self._lock.release()
 
     def lock(self) -> bool:
         """See `TargetStore`."""
@@ -84,31 +68,9 @@ class SqliteRecords:
     def recover(self) -> None:
         """SQLite rolls back by itself what was not committed."""
 
-    def end_reading(self) -> bool:
-        """See `TargetStore`."""
-        if self._reader is None:
-            return False
-        self._reader.close()
-        self._reader = None
-        self._kinds = {}
-        return True
-
     def _open_reader(self) -> Optional[sqlite3.Connection]:
-        """A connection with one read transaction; None when there is no database."""
-        if self._writer is not None:
-            return self._writer
-        if self._reader is None:
-            info = files.look(self.path, SourceError)
-            if info is None or (not info.st_size and files.look(self.path + "-wal", SourceError) is None):
-                return None
-            with sqlite_errors(SourceError, "Can't read the database", self.path):
-                # The journal of a killed writer must be rolled back, as every reader does that may.
-                crashed = os.path.exists(self.path + "-journal") and os.access(self.path, os.W_OK)
-                self._reader = connect(self.path, "rw" if crashed else "ro")
-                self._reader.execute("PRAGMA query_only=ON")
-                self._reader.execute("BEGIN")
-                self._reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        return self._reader
+        """What is written is read by who writes it."""
+        return self._writer or super()._open_reader()
 
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer is None:
@@ -140,79 +102,6 @@ class SqliteRecords:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-
-    def collections(self) -> list[Info]:
-        """See `TargetStore`."""
-        connection = self._open_reader()
-        if connection is None:
-            return []
-        with sqlite_errors(SourceError, "Can't read the database", self.path):
-            infos, self.notes = describe(connection)
-        return infos
-
-    def read(self, info: Info) -> Iterator[Record]:
-        """See `TargetStore`."""
-        return itertools.chain.from_iterable(self.chunks(info))
-
-    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
-        """See `TargetStore`."""
-        connection = self._open_reader()
-        if connection is None:
-            return
-        order = ""
-        if ordered:
-            order = " ORDER BY %s" % self._order(info)
-        with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            kinds = self._kinds.get(info.name) if text else None
-            with contextlib.closing(chunks(connection, info, order, kinds)) as found:
-                yield from found
-
-    def _order(self, info: Info) -> str:
-        """The place in a list, the key, or the order of insertion."""
-        place = [info.note.key] if info.note.shape == LIST and info.note.key else []
-        columns = [identifier(info.columns[name]) for name in (place + list(info.key) if self._ordered else place)]
-        return ", ".join(columns) or "rowid"
-
-    def summary(self, info: Info) -> Optional[Summary]:
-        """See `TargetStore`."""
-        connection = self._open_reader()
-        if connection is None:
-            return None
-        with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            known = sqlite_shared.summary(connection, self.path, info, self._workers)
-        if known is not None and known.plain and connection is self._reader:
-            self._kinds[info.name] = known.kinds
-        return known
-
-    def kept(self, info: Info) -> Info:
-        """See `TargetStore`. To SQLite a size is a remark, and foreign keys are looked at only if asked to."""
-        connection = self._open_reader()
-        if connection is None:
-            return info
-        with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            return sqlite_ddl.checked(connection, sqlite_sizes.sized(connection, info))
-
-    def bytes_of(self, info: Info) -> int:
-        """See `TargetStore`."""
-        connection = self._open_reader()
-        if connection is None:
-            return 0
-        try:
-            row = connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ?", (info.stored.name,)).fetchone()
-        except sqlite3.OperationalError:  # not every SQLite has this table
-            return 0
-        return int(row[0] or 0)
-
-    def blocks_writers(self) -> bool:
-        """Must its application's commits wait while it is read?"""
-        connection = self._open_reader()
-        if connection is None:
-            return False
-        with sqlite_errors(SourceError, "Can't read the database", self.path):
-            return bool(connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal")
-
-    def check_unchanged(self) -> None:
-        """One read transaction shows one state."""
 
     def check_writable(self, infos: Sequence[Info], size: int) -> None:
         """See `TargetStore`."""
