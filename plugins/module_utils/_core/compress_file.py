@@ -19,7 +19,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Optional
 
-from .compression import COMPRESSIONS, for_size
+from .compression import COMPRESSIONS
 from .compression.base import BLOCK, Compression, CorruptStream, Readable, TruncatedStream
 from .errors import Day2Error, TargetError
 from .files import prepared_name
@@ -139,7 +139,7 @@ def prepare(
                 if not compression.suffix:
                     good = _copy(original, copy, info, progress)
                 else:
-                    good = _compress(original, copy, for_size(compression, info.st_size), progress)
+                    good = _compress(original, copy, compression, progress)
                 if not good:
                     raise TargetError(
                         f"{place.of(final)} differs from {source.of(name)} when read back.",
@@ -205,7 +205,7 @@ def compressed_size(
             with ThreadPoolExecutor(1) as pool:
                 counted = pool.submit(_count, read)
                 try:
-                    _write(original, write, for_size(compression, size), None, part)
+                    _write(original, write, compression, None, part)
                 finally:
                     os.close(write)
                 return counted.result()

@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import BinaryIO, Callable, NamedTuple, Optional, Union
 
+from .._core.threaded_hash import ThreadedHash
+
 
 class Piece(NamedTuple):
     """One stored object."""
@@ -30,7 +32,7 @@ class HashingReader:
 
     def __init__(self, source: object) -> None:
         self._source = source
-        self._hash = hashlib.sha256()
+        self._hash = ThreadedHash()
         self.bytes = 0
 
     def read(self, size: int) -> bytes:

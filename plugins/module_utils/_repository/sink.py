@@ -6,41 +6,32 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Optional
+from concurrent.futures import ThreadPoolExecutor
 
 from .._core.compression.base import BLOCK, Compression, CorruptStream, Writable
 from .._core.errors import RepositoryError
 from .._core.files import from_os_error, os_errors
 from .._core.progress import Progress
+from .._core.threaded_hash import ThreadedHash
 from .base import Staging
 from .manifest import DATA, DataFile
 from .pieces import StoredReader, hashing
 
-_LARGE = 1 << 18  # minimum size in bytes for which a thread pays off
-
 
 class HashingWriter:
-    """Counts and hashes what passes through; large pieces in a thread, while the next one is read and written."""
+    """Counts and hashes what passes through."""
 
     def __init__(self, target: Writable, path: str, progress: Progress) -> None:
         self._target = target
         self._path = path
         self._progress = progress
-        self._hash = hashlib.sha256()
-        self._thread = ThreadPoolExecutor(1, "day2-hash")
-        self._pending: Optional[Future[None]] = None
+        self._hash = ThreadedHash()
         self.bytes = 0
 
     def write(self, data: bytes) -> None:
-        self._wait()
-        if len(data) >= _LARGE:
-            self._pending = self._thread.submit(self._hash.update, data)
-        else:
-            self._hash.update(data)
+        self._hash.update(data)
         try:
             self._target.write(data)
         except OSError as exc:  # here, errors in writing can be distinguished from errors in reading the store
@@ -49,17 +40,11 @@ class HashingWriter:
         self._progress.advance(len(data))
 
     def sha256(self) -> str:
-        self._wait()
         return self._hash.hexdigest()
 
     def close(self) -> None:
         """End the thread. The digest remains available."""
-        self._thread.shutdown()
-
-    def _wait(self) -> None:
-        if self._pending is not None:
-            self._pending.result()
-            self._pending = None
+        self._hash.close()
 
 
 class _Nowhere:

@@ -10,8 +10,7 @@ from .base import Compression
 from .gzip_zlib import Gzip
 from .plain import Plain
 from .xz import Xz
-from .zstd_library import LIMIT, SmallZstd
-from .zstd_program import Zstd
+from .zstd import Zstd
 
 COMPRESSIONS: dict[str, Compression] = {one.name: one for one in (Zstd(), Gzip(), Xz(), Plain())}
 
@@ -40,14 +39,6 @@ def choose(name: str = "") -> tuple[Compression, str]:
         f"Compressed with gzip, which is slower, because the program {lacking} was not found. Install the package "
         f"{lacking}."
     )
-
-
-def for_size(compression: Compression, size: int) -> Compression:
-    """The variant of the compression that suits a file of this size."""
-    small = SmallZstd()
-    if compression.name == small.name and size <= LIMIT and small.missing() is None:
-        return small
-    return compression
 
 
 def usable(name: str) -> Compression:

@@ -90,31 +90,30 @@ class _Reader:
         return data
 
 
-class Zstd:
-    """compression: zstd"""
+def missing() -> Optional[str]:
+    """As `Compression.missing`."""
+    return None if shutil.which("zstd", path=environment()["PATH"]) else "zstd"
 
-    name = "zstd"
-    suffix = ".zst"
 
-    def missing(self) -> Optional[str]:
-        return None if shutil.which("zstd", path=environment()["PATH"]) else "zstd"
+@contextlib.contextmanager
+def writer(fd: int) -> Iterator[Writable]:
+    """As `Compression.writer`."""
+    process = _start(_COMPRESS, stdin=subprocess.PIPE, stdout=fd)
+    with _ended(process):
+        wide_pipe(process.stdin)
+        one = _Writer(process)
+        yield one
+        one.finish()
 
-    @contextlib.contextmanager
-    def writer(self, fd: int) -> Iterator[Writable]:
-        process = _start(_COMPRESS, stdin=subprocess.PIPE, stdout=fd)
-        with _ended(process):
-            wide_pipe(process.stdin)
-            writer = _Writer(process)
-            yield writer
-            writer.finish()
 
-    @contextlib.contextmanager
-    def reader(self, source: Readable) -> Iterator[Readable]:
-        process = _start(_DECOMPRESS, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        with _ended(process):
-            wide_pipe(process.stdin)
-            wide_pipe(process.stdout)
-            yield _Reader(process, source)
+@contextlib.contextmanager
+def reader(source: Readable) -> Iterator[Readable]:
+    """As `Compression.reader`."""
+    process = _start(_DECOMPRESS, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with _ended(process):
+        wide_pipe(process.stdin)
+        wide_pipe(process.stdout)
+        yield _Reader(process, source)
 
 
 @contextlib.contextmanager

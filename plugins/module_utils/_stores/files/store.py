@@ -15,7 +15,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, Optional
 
 from ..._core.errors import Day2Error, InvalidRequest, RepositoryError, SourceError
@@ -70,23 +69,18 @@ class FilesStore:
         spool = os.path.join(sink.scratch, "index")
         identity = Identity(root, self._description())
         sink.progress.start(f"Reading {root}", None, "bytes")
-        with ThreadPoolExecutor(1) as pool:
-            with sink.file(name + ARCHIVE) as out, _spooled(spool) as index:
-                writer = TreeWriter(Guarded(out), Guarded(index), identity, sink.progress, sink.strict)
-                with os_errors(SourceError, "Can't read", root):
-                    for found in walk(root, self._selection, writer.failed):
-                        writer.add(found)
-                writer.finish(root)
-                self._refuse_empty(root, writer.index)
-                before = identity.value()
-                # while the archive is read back
-                after = pool.submit(identify, root, self._selection, self._description()) if before else None
-            _copy_index(spool, sink, name)
-            unchanged = after is not None and before == after.result()
+        with sink.file(name + ARCHIVE) as out, _spooled(spool) as index:
+            writer = TreeWriter(Guarded(out), Guarded(index), identity, sink.progress, sink.strict)
+            with os_errors(SourceError, "Can't read", root):
+                for found in walk(root, self._selection, writer.failed):
+                    writer.add(found)
+            writer.finish(root)
+            self._refuse_empty(root, writer.index)
+        _copy_index(spool, sink, name)
         notes = []
         if writer.sockets:
             notes.append(f"Sockets are not kept: {listed(writer.sockets)}.")
-        snapshot = self._told(writer.archive, writer.index, before if unchanged else None, notes)
+        snapshot = self._told(writer.archive, writer.index, identity.value(), notes)
         return _marked(snapshot, writer.changed) if writer.changed else snapshot
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:

@@ -99,15 +99,19 @@ class TreeWriter:
 
     def finish(self, root: str) -> None:
         """End the archive. Raises SourceError when it would not be complete."""
-        problems = []
+        problems, advice = [], ["Exclude what is not needed"]
         if self._unreadable:
             problems.append("can't be read: " + "; ".join(f"{shown(p)} ({why})" for p, why in self._unreadable[:20]))
             if len(self._unreadable) > 20:
                 problems[-1] += "; and %d more" % (len(self._unreadable) - 20)
+            advice.append("run as a user with permission (become: true)")
         if self._unstable:
             problems.append("changed each time it was read: " + listed(self._unstable))
+            advice.append("stop what writes it")
+            if self._strict:
+                advice.append("set strict=false to keep it as it was read, with a warning")
         if problems:
-            hint = "Exclude what is not needed, run as a user with permission (become: true), or stop what writes it."
+            hint = "{}, or {}.".format(", ".join(advice[:-1]), advice[-1])
             details = {
                 "unreadable": [shown(path) for path, _why in self._unreadable],
                 "unstable": [shown(path) for path in self._unstable],

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import io
 import os
 import subprocess
 from collections.abc import Iterator
@@ -24,8 +23,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.compress_file impor
     compress_file,
     compressed_size,
 )
-from ansible_collections.day2.ops.plugins.module_utils._core.compression import COMPRESSIONS, for_size, zstd_library
-from ansible_collections.day2.ops.plugins.module_utils._core.compression.base import CorruptStream
+from ansible_collections.day2.ops.plugins.module_utils._core.compression import COMPRESSIONS
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import NoSpace, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.secure_directory import SecureDirectory
 
@@ -56,28 +54,6 @@ def test_a_copy_takes_its_place(directory: SecureDirectory, tmp_path: Path, name
     assert path.stat().st_mtime_ns == 10**18
     assert (done.bytes, done.stored_bytes) == (len(TEXT), path.stat().st_size)
     assert done.stored_bytes == expected
-
-
-def test_small_files_are_ordinary_zstd(tmp_path: Path) -> None:
-    small = zstd_library.SmallZstd()
-    assert for_size(COMPRESSIONS["zstd"], 100).missing() is None
-    assert isinstance(for_size(COMPRESSIONS["zstd"], 100), zstd_library.SmallZstd)
-    assert for_size(COMPRESSIONS["zstd"], zstd_library.LIMIT + 1) is COMPRESSIONS["zstd"]
-    assert for_size(COMPRESSIONS["gzip"], 100) is COMPRESSIONS["gzip"]
-    for content in (b"", b"x", TEXT, os.urandom(zstd_library.LIMIT)):
-        path = tmp_path / "a.zst"
-        with open(path, "w+b") as handle:
-            with small.writer(handle.fileno()) as writer:
-                writer.write(content[:10])
-                writer.write(content[10:])
-            handle.seek(0)
-            with small.reader(handle) as reader:
-                assert b"".join(iter(lambda: reader.read(1000), b"")) == content
-        assert subprocess.run(["zstd", "-dc", str(path)], check=True, capture_output=True).stdout == content
-        damaged = bytearray(path.read_bytes())
-        damaged[-1] ^= 1
-        with pytest.raises(CorruptStream), small.reader(io.BytesIO(bytes(damaged))) as reader:
-            reader.read(1)
 
 
 @pytest.mark.parametrize("name", ["none", "gzip"])

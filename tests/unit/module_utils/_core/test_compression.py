@@ -18,23 +18,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core import compression
-from ansible_collections.day2.ops.plugins.module_utils._core.compression.base import CorruptStream
+from ansible_collections.day2.ops.plugins.module_utils._core.compression import zstd_library, zstd_program
+from ansible_collections.day2.ops.plugins.module_utils._core.compression.base import (
+    Compression,
+    CorruptStream,
+    TruncatedStream,
+)
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, MissingDependency, NoSpace
 
-ALL = sorted(compression.COMPRESSIONS)
+WAYS: dict[str, Any] = {**compression.COMPRESSIONS, "zstd program": zstd_program}
+ALL = sorted(WAYS)
 BY_HAND = {"zstd": ["zstd", "-dc"], "gzip": ["gzip", "-dc"], "xz": ["xz", "-dc"], "none": ["cat"]}
 LARGE = os.urandom(1 << 20) + b"day2 " * 1_000_000
 
 
 def compress(name: str, path: Path, *parts: bytes) -> Path:
-    with open(path, "wb") as handle, compression.COMPRESSIONS[name].writer(handle.fileno()) as writer:
+    with open(path, "wb") as handle, WAYS[name].writer(handle.fileno()) as writer:
         for part in parts:
             writer.write(part)
     return path
 
 
 def decompress(name: str, data: bytes, size: int = 1 << 20) -> bytes:
-    with compression.COMPRESSIONS[name].reader(io.BytesIO(data)) as reader:
+    with WAYS[name].reader(io.BytesIO(data)) as reader:
         return b"".join(iter(lambda: reader.read(size), b""))
 
 
@@ -47,13 +53,13 @@ def test_what_was_written_is_read_by_us_and_by_the_usual_tool(
 ) -> None:
     path = compress(name, tmp_path / "file", *parts)
     assert decompress(name, path.read_bytes()) == b"".join(parts)
-    by_hand = subprocess.run(BY_HAND[name], stdin=open(path, "rb"), capture_output=True, check=True)
+    by_hand = subprocess.run(BY_HAND[name.split()[0]], stdin=open(path, "rb"), capture_output=True, check=True)
     assert by_hand.stdout == b"".join(parts)
 
 
 @settings(max_examples=50, deadline=None)
 @given(parts=st.lists(st.binary(max_size=5000), max_size=8), size=st.integers(1, 4000))
-@pytest.mark.parametrize("name", ["gzip", "xz", "none"])
+@pytest.mark.parametrize("name", ["zstd", "gzip", "xz", "none"])
 def test_any_cut_of_the_input_and_output(
     name: str, parts: list[bytes], size: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -68,14 +74,51 @@ def test_gzip_is_one_member_that_is_the_same_every_time(tmp_path: Path) -> None:
         assert handle.read() == LARGE
 
 
-@pytest.mark.parametrize(("name", "pack"), [("gzip", gzip.compress), ("xz", lzma.compress)])
+def zstd(data: bytes) -> bytes:
+    return subprocess.run(["zstd", "-qc"], input=data, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize(("name", "pack"), [("zstd", zstd), ("gzip", gzip.compress), ("xz", lzma.compress)])
 def test_files_that_others_made_of_several_streams(name: str, pack: Any) -> None:
     padding = bytes(512) if name == "gzip" else b""
     joined = pack(b"a") + pack(b"b") + padding
     assert decompress(name, joined) == b"ab"
 
 
-@pytest.mark.parametrize("name", ["zstd", "gzip", "xz"])
+def test_zstd_goes_through_the_library(tmp_path: Path) -> None:
+    assert zstd_library.library() is not None
+    children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+    with open(tmp_path / "file", "wb") as handle, compression.COMPRESSIONS["zstd"].writer(handle.fileno()) as writer:
+        writer.write(LARGE)
+        assert "zstd" not in [Path(f"/proc/{one}/comm").read_text().strip() for one in children.read_text().split()]
+
+
+def test_where_the_library_cannot_be_used_the_program_does_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(zstd_library, "library", lambda: None)
+    data = compress("zstd", tmp_path / "file", LARGE).read_bytes()
+    assert decompress("zstd", data) == LARGE
+
+
+@pytest.mark.parametrize("level", ["-1", "-19", "--ultra -22 --long=27"])
+def test_what_others_made_at_any_level(level: str) -> None:
+    argv = ["zstd", "-qc", *level.split()]
+    data = subprocess.run(argv, input=LARGE, capture_output=True, check=True).stdout
+    assert decompress("zstd", data, 70_001) == LARGE
+
+
+@pytest.mark.parametrize("size", [1, 5, 1 << 17, 1 << 20])
+def test_what_is_cut_off_is_sound_up_to_there(size: int, tmp_path: Path) -> None:
+    data = compress("zstd", tmp_path / "file", LARGE).read_bytes()[:-size]
+    got = b""
+    with compression.COMPRESSIONS["zstd"].reader(io.BytesIO(data)) as reader, pytest.raises(TruncatedStream):
+        while True:
+            got += reader.read(1 << 20)
+    assert LARGE.startswith(got)
+
+
+@pytest.mark.parametrize("name", ["zstd", "zstd program", "gzip", "xz"])
 @pytest.mark.parametrize("harm", ["cut", "flipped", "trailing", "empty", "other"])
 def test_damaged_data_never_ends_well(name: str, harm: str, tmp_path: Path) -> None:
     data = compress(name, tmp_path / "file", LARGE).read_bytes()
@@ -96,13 +139,14 @@ def test_a_full_disk_is_said(name: str) -> None:
     with open("/dev/full", "wb") as handle:
         with (
             pytest.raises((NoSpace, OSError)) as caught,
-            compression.COMPRESSIONS[name].writer(handle.fileno()) as writer,
+            WAYS[name].writer(handle.fileno()) as writer,
         ):
             writer.write(LARGE)
     assert "No space left" in str(caught.value)
 
 
-def test_a_source_that_fails_while_it_is_read_is_not_an_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", [compression.COMPRESSIONS["zstd"], zstd_program])
+def test_a_source_that_fails_while_it_is_read_is_not_an_end(way: Compression, tmp_path: Path) -> None:
     class Failing(io.BytesIO):
         def read(self, size: int = -1) -> bytes:
             data = super().read(min(size, 1000))
@@ -112,7 +156,7 @@ def test_a_source_that_fails_while_it_is_read_is_not_an_end(tmp_path: Path) -> N
 
     data = compress("zstd", tmp_path / "file", LARGE).read_bytes()
     with (
-        compression.COMPRESSIONS["zstd"].reader(Failing(data[:5000])) as reader,
+        way.reader(Failing(data[:5000])) as reader,
         pytest.raises(OSError, match="Input/output"),
     ):
         while reader.read(1 << 20):
@@ -121,7 +165,7 @@ def test_a_source_that_fails_while_it_is_read_is_not_an_end(tmp_path: Path) -> N
 
 def test_a_reader_that_is_left_early_leaves_no_process(tmp_path: Path) -> None:
     data = compress("zstd", tmp_path / "file", LARGE).read_bytes()
-    with compression.COMPRESSIONS["zstd"].reader(io.BytesIO(data)) as reader:
+    with zstd_program.reader(io.BytesIO(data)) as reader:
         assert reader.read(10)
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     assert not [child for child in children if Path(f"/proc/{child}/comm").read_text().strip() == "zstd"]
@@ -154,7 +198,7 @@ def test_suffixes(filename: str, name: str, rest: str) -> None:
 
 def test_a_compressor_that_is_killed_is_an_error(tmp_path: Path) -> None:
     with open(tmp_path / "file", "wb") as handle, pytest.raises(Day2Error, match="zstd"):
-        with compression.COMPRESSIONS["zstd"].writer(handle.fileno()) as writer:
+        with zstd_program.writer(handle.fileno()) as writer:
             killed: list[str] = []
             while not killed:  # the kernel's list may miss one while others end
                 for child in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split():
@@ -165,7 +209,7 @@ def test_a_compressor_that_is_killed_is_an_error(tmp_path: Path) -> None:
                 writer.write(LARGE)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", sorted(compression.COMPRESSIONS))
 def test_memory_does_not_grow_with_the_data(name: str, tmp_path: Path) -> None:
     program = (
         "import sys\n"

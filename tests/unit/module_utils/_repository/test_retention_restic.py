@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A policy keeps what `restic forget --dry-run` 0.14 keeps of snapshots with these times (UTC) and tags.
 
-What differs by design: the newest backup is kept whatever the policy; a lone `m` is refused, where restic takes it for
-months; spans are written largest unit first; hours and days are those of UTC, not of the host.
+The policies are those of restic's own test, and a few more. What differs by design: the newest backup is kept whatever
+the policy, and one that keeps nothing is refused; an `m` that ends a span is refused, where restic takes it for months;
+spans are written largest unit first; hours and days are those of UTC, not of the host. -1 is "all", which restic calls
+"unlimited" from 0.16 on (compared here with a count that is large enough).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._repository.retention import Keep, decide
 
 BACKUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -68,6 +71,16 @@ BACKUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 CASES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"last": 10}, "0-9"),
     ({"last": 99}, "0-46"),
+    ({"last": 15}, "0-14"),
+    ({"last": -1}, "0-46"),
+    ({"last": -1, "hourly": -1}, "0-46"),
+    ({"hourly": -1}, "0-2,4-25,27-46"),
+    ({"daily": -1, "tags": ["bar"]}, "0-1,6,9,15-25,27-46"),
+    ({"daily": 3, "weekly": 2, "monthly": -1, "yearly": -1}, "0,9,15-16,27,33-41,43-46"),
+    (
+        {"hourly": 5, "monthly": -1, "within_daily": "36h", "within_weekly": "1d"},
+        "0-2,4-5,9,27,33-41,43-46",
+    ),
     ({"hourly": 20}, "0-2,4-20"),
     ({"daily": 3}, "0,9,15"),
     ({"daily": 10}, "0,9,15-22"),
@@ -118,6 +131,12 @@ def numbers(ranges: str) -> set[int]:
         first, _dash, last = one.partition("-")
         found.update(range(int(first), int(last or first) + 1))
     return found
+
+
+@pytest.mark.parametrize("policy", [{}, {"within": "1m"}, {"within": "1y1d1m"}, {"within_weekly": "1m"}])
+def test_what_restic_would_take_otherwise_is_refused(policy: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        Keep.from_options(policy)
 
 
 @pytest.mark.parametrize(("policy", "kept"), CASES, ids=[str(policy) for policy, _kept in CASES])
