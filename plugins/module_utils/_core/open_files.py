@@ -9,12 +9,15 @@ kernel whether any process has one file open for writing: the kernel grants a re
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import signal
 from collections.abc import Collection
 from typing import NamedTuple, Optional
+
+from .processes import PROC, Process, others
 
 FileId = tuple[int, int]  # device and inode
 
@@ -44,7 +47,7 @@ def file_id(info: os.stat_result) -> FileId:
     return info.st_dev, info.st_ino
 
 
-def sees_all(proc: str = "/proc") -> bool:
+def sees_all(proc: str = PROC) -> bool:
     """Whether the open files of all processes of this host are visible, regardless of their users and containers."""
     try:
         for kind, first in _FIRST_NAMESPACES.items():
@@ -96,45 +99,27 @@ def _lease(fd: int, kind: int) -> None:
         os.seteuid(0)
 
 
-def writers(wanted: Collection[FileId], proc: str = "/proc") -> dict[FileId, list[Writer]]:
+def writers(wanted: Collection[FileId], proc: str = PROC) -> dict[FileId, list[Writer]]:
     """The writers of some files: one scan of all processes that are visible to us, except this one."""
     found: dict[FileId, list[Writer]] = {}
     if not wanted:
         return found
-    for entry in os.listdir(proc):
-        if not entry.isdigit() or int(entry) == os.getpid():
-            continue
-        folder = f"{proc}/{entry}"
-        try:
-            descriptors = os.listdir(folder + "/fd")
-        except OSError:  # it has ended, or is not visible to us
-            continue
-        seen: dict[FileId, Writer] = {}
-        for descriptor in descriptors:
-            try:
-                one = file_id(os.stat(f"{folder}/fd/{descriptor}"))
-                if one not in wanted:
-                    continue
-                flags = _flags(f"{folder}/fdinfo/{descriptor}")
-                if flags & os.O_ACCMODE == os.O_RDONLY:
-                    continue
-                appends = bool(flags & os.O_APPEND) and (one not in seen or seen[one].appends)
-                seen[one] = Writer(int(entry), _command(folder), appends)
-            except OSError:  # closed in the meantime
-                continue
-        for one, writer in seen.items():
-            found.setdefault(one, []).append(writer)
+    for process in others(proc):
+        with contextlib.suppress(OSError):  # it ended, or is hidden
+            for one, writer in _writer_of(process, wanted).items():
+                found.setdefault(one, []).append(writer)
     return found
 
 
-def _flags(path: str) -> int:
-    with open(path, encoding="ascii") as handle:
-        for line in handle:
-            if line.startswith("flags:"):
-                return int(line.split()[1], 8)
-    return 0
-
-
-def _command(folder: str) -> str:
-    with open(folder + "/comm", encoding="utf-8", errors="replace") as handle:
-        return "".join(char if char.isprintable() else "?" for char in handle.read().strip())
+def _writer_of(process: Process, wanted: Collection[FileId]) -> dict[FileId, Writer]:
+    seen: dict[FileId, Writer] = {}
+    for descriptor in process.descriptors():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            one = file_id(os.stat(descriptor))
+            if one not in wanted:
+                continue
+            flags = process.flags(descriptor)
+            if flags & os.O_ACCMODE != os.O_RDONLY:
+                appends = bool(flags & os.O_APPEND) and (one not in seen or seen[one].appends)
+                seen[one] = Writer(process.pid, process.name(), appends)
+    return seen

@@ -17,6 +17,7 @@ from typing import NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, MissingDependency, TargetError
 from .._core.process import environment
+from .._core.processes import Process
 
 _OUTPUT = 500  # characters of the output of a command in a message
 
@@ -161,7 +162,7 @@ def _read_pid(pid_file: str) -> int:
     trusted = info.st_uid in (0, os.geteuid()) and not info.st_mode & 0o022
     if not trusted:
         try:
-            owner = os.stat(f"/proc/{text}").st_uid
+            owner = Process(int(text)).owner()
         except OSError as exc:
             raise TargetError(f"{pid_file} names process {text}, which is not running.") from exc
         if info.st_mode & 0o022 or owner != info.st_uid:

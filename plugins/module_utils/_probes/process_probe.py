@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
+from .._core.processes import Process, others
 from .._core.units import format_duration, format_size
 from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .cpu_probe import interval, wait
@@ -105,22 +106,21 @@ class ProcessProbe(BaseProbe):
     def _matching(self, deadline: Deadline) -> Iterator[_Process]:
         options = self.options
         user = self._user() if options["user"] else None
-        pids = [self._pid()] if options["pid_file"] else [name for name in os.listdir("/proc") if name.isdigit()]
+        pid = self._pid() if options["pid_file"] else None
         with open("/proc/uptime", encoding="ascii") as handle:
             uptime = float(handle.read().split()[0])
-        for pid in pids:
+        # without this process: its own command line may hold the pattern
+        for process in others() if pid is None else [Process(pid)]:
             deadline.left()
-            if int(pid) == os.getpid():  # its own command line may hold the pattern
-                continue
             try:
-                if user is not None and os.stat(f"/proc/{pid}").st_uid != user:
+                if user is not None and process.owner() != user:
                     continue
-                process = _read(pid, uptime)
-                if options["process"] and process.name != options["process"][:15]:
+                found = _read(process, uptime)
+                if options["process"] and found.name != options["process"][:15]:
                     continue
-                if options["pattern"] and not options["pattern"].search(_command_line(pid)):
+                if options["pattern"] and not options["pattern"].search(_command_line(process)):
                     continue
-                yield _with_descriptors(process, pid)
+                yield _with_descriptors(found)
             except (OSError, ValueError, IndexError):  # it has ended meanwhile
                 continue
 
@@ -131,7 +131,7 @@ class ProcessProbe(BaseProbe):
         except KeyError:
             raise ProbeFailed(f"there is no user {user}", UNKNOWN) from None
 
-    def _pid(self) -> str:
+    def _pid(self) -> int:
         path = self.options["pid_file"]
         try:
             with open(path, encoding="ascii", errors="replace") as handle:
@@ -140,11 +140,11 @@ class ProcessProbe(BaseProbe):
             raise ProbeFailed(f"{path}: {exc.strerror}") from None
         if not text.isdigit():
             raise ProbeFailed(f"{path} holds no process id")
-        return text
+        return int(text)
 
 
 class _Process(NamedTuple):
-    pid: str
+    process: Process
     started: int  # in ticks since the host was
     ticks: int  # of processor time
     name: str
@@ -155,13 +155,12 @@ class _Process(NamedTuple):
     used: Optional[float] = None
 
 
-def _read(pid: str, uptime: float) -> _Process:
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as handle:
-        before, _bracket, after = handle.read().rpartition(")")
+def _read(process: Process, uptime: float) -> _Process:
+    before, _bracket, after = process.read("stat").decode("utf-8", "replace").rpartition(")")
     fields = after.split()
     age = uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
     return _Process(
-        pid,
+        process,
         int(fields[19]),
         int(fields[11]) + int(fields[12]),
         before.partition("(")[2],
@@ -176,25 +175,24 @@ def _used(processes: Sequence[_Process], seconds: float) -> float:
     ticks = 0
     for one in processes:
         with contextlib.suppress(OSError, ValueError, IndexError):
-            now = _read(one.pid, 0.0)
+            now = _read(one.process, 0.0)
             if now.started == one.started:
                 ticks += now.ticks - one.ticks
     return round(100.0 * ticks / os.sysconf("SC_CLK_TCK") / seconds, 2)
 
 
-def _command_line(pid: str) -> str:
-    with open(f"/proc/{pid}/cmdline", "rb") as handle:
-        return handle.read(1 << 16).replace(b"\0", b" ").decode("utf-8", "replace").strip()
+def _command_line(process: Process) -> str:
+    return b" ".join(process.arguments())[: 1 << 16].decode("utf-8", "replace").strip()
 
 
-def _with_descriptors(process: _Process, pid: str) -> _Process:
+def _with_descriptors(found: _Process) -> _Process:
     try:
-        count = len(os.listdir(f"/proc/{pid}/fd"))
-        with open(f"/proc/{pid}/limits", encoding="ascii") as lines:
-            limit = next(line.split()[3] for line in lines if line.startswith("Max open files"))
+        count = len(found.process.descriptors())
+        lines = found.process.read("limits").decode("ascii").splitlines()
+        limit = next(line.split()[3] for line in lines if line.startswith("Max open files"))
     except (OSError, StopIteration):  # somebody else's process
-        return process
-    return process._replace(descriptors=count, used=0.0 if limit == "unlimited" else 100.0 * count / int(limit))
+        return found
+    return found._replace(descriptors=count, used=0.0 if limit == "unlimited" else 100.0 * count / int(limit))
 
 
 def _hides_others() -> bool:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, Optional
 
 from .._core.errors import InvalidRequest, TargetError
 from .._core.files import check_writable_parent, resolve
+from .._core.processes import PROC, others
 from .config_file import ConfigPlan, read_config
 from .docker_rules import DRIVERS, JSON_FILE, check_log_options, is_size
 
@@ -112,20 +113,20 @@ def _driver(path: str, document: Mapping[str, Any]) -> str:
     return driver
 
 
-def check_arguments(path: str, proc: str = "/proc") -> None:
+def check_arguments(path: str, proc: str = PROC) -> None:
     """Raise TargetError when Docker runs with arguments that conflict with the file."""
-    for entry in os.listdir(proc):
+    for process in others(proc):
         try:
-            if not entry.isdigit() or os.stat(f"{proc}/{entry}").st_uid not in (0, os.geteuid()):
+            if process.owner() not in (0, os.geteuid()):
                 continue
-            with open(f"{proc}/{entry}/cmdline", "rb") as handle:
-                words = os.fsdecode(handle.read()).split("\0")
+            words = [os.fsdecode(one) for one in process.arguments()]
         except OSError:  # it has ended
             continue
         given = [one.partition("=")[0] for one in words if one.startswith(("--log-driver", "--log-opt"))]
         if given and os.path.basename(words[0]) == "dockerd":
             raise TargetError(
-                f"Docker was started with {given[0]} (process {entry}); it does not start if {path} sets the same.",
+                f"Docker was started with {given[0]} (process {process.pid}); it does not start if {path} sets the "
+                "same.",
                 "Remove that argument first.",
             )
 

@@ -23,6 +23,7 @@ except ImportError:  # a Python that was built without it: SqliteStore says so
 
 from ..._core import files
 from ..._core.errors import Cancelled, Day2Error, MissingDependency, NoSpace, SourceError
+from ..._core.processes import others
 from ..._core.progress import Progress
 from ..._core.units import format_duration
 
@@ -196,22 +197,16 @@ def holders(path: str) -> list[str]:
     found = []
     with contextlib.suppress(OSError):
         wanted, name = os.stat(path), os.path.basename(path)
-        for pid in sorted((entry for entry in os.listdir("/proc") if entry.isdigit()), key=int):
-            # processes come and go, and those of others can't be looked into
-            with contextlib.suppress(OSError):
-                if int(pid) != os.getpid() and _has_open(f"/proc/{pid}/fd", name, wanted):
-                    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as handle:
-                        found.append(f"{pid} ({handle.read().strip()})")
+        for process in others():
+            with contextlib.suppress(OSError):  # it ended, or is hidden
+                if any(_is_file(one, name, wanted) for one in process.descriptors()):
+                    found.append(f"{process.pid} ({process.name()})")
     return found
 
 
-def _has_open(directory: str, name: str, wanted: os.stat_result) -> bool:
-    for entry in os.listdir(directory):
-        link = os.path.join(directory, entry)
-        # the name first: a stat could hang on a dead network file system
-        if os.path.basename(os.readlink(link)) == name and os.path.samestat(os.stat(link), wanted):
-            return True
-    return False
+def _is_file(descriptor: str, name: str, wanted: os.stat_result) -> bool:
+    # the name first: a stat could hang on a dead network file system
+    return os.path.basename(os.readlink(descriptor)) == name and os.path.samestat(os.stat(descriptor), wanted)
 
 
 def check_log_of_empty(path: str) -> None:
