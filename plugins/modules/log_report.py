@@ -45,6 +45,9 @@ options:
     description:
       - For O(format=regex), a Python regular expression that is searched for in each line, with the named groups
         V(time), V(operation), V(duration), V(status), V(level) and V(code). Any of these can be omitted.
+      - Patterns with nested repetitions, such as V((a+\\)+), can take years for a single line. A line is unparsable if
+        searching it takes longer than 1 s of processor time. After 10 such lines, the search is abandoned, and the task
+        fails with the report of the lines before.
     type: str
   multiline:
     description:
@@ -53,6 +56,7 @@ options:
       - With O(format=regex), O(pattern) is searched for in the whole record, whose lines end with C(\\n). With
         O(format=json), a record is one object over several lines, or an object in one line, in which case further lines
         are ignored.
+      - The time limit of O(pattern) also applies to this search. The two share the limit of 10 lines.
     type: str
   unwrap:
     description:
@@ -340,7 +344,7 @@ bad_durations:
   returned: success
   sample: 0
 unparsable:
-  description: Lines that do not match O(format). They are not counted anywhere else.
+  description: Lines that cannot be read as O(format). They are not counted anywhere else.
   type: dict
   returned: success
   contains:
@@ -348,6 +352,10 @@ unparsable:
       description: Number of lines.
       type: int
       sample: 1
+    too_slow:
+      description: Number of these lines for which the search with O(pattern) or O(multiline) was aborted after 1 s.
+      type: int
+      sample: 0
     first:
       description: Locations of the first of these lines.
       type: list
@@ -361,6 +369,10 @@ unparsable:
           description: Line number, from 1.
           type: int
           sample: 17
+        reason:
+          description: Why the line is unparsable.
+          type: str
+          sample: it is not a JSON object
         text:
           description: Beginning of the line.
           type: str

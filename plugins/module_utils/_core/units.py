@@ -136,3 +136,8 @@ def format_time(when: datetime) -> str:
     if when.utcoffset() is not None:
         when = when.astimezone(timezone.utc)
     return when.replace(tzinfo=None).isoformat() + "Z"
+
+
+def plural(count: int, singular: str, several: str = "") -> str:
+    """ "1 record", "2 records"."""
+    return f"{count} {singular if count == 1 else several or singular + 's'}"

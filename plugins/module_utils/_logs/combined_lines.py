@@ -9,6 +9,7 @@ Every line that a server writes counts, including those of clients that sent no 
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Callable, Optional
 
 from .fields import Columns, Fields
@@ -26,7 +27,9 @@ _ESCAPED = re.compile(
     rf'(?:(?: "{_QUOTED}" "{_QUOTED}"(?: "{_QUOTED}")??)?'
     r' (?:[A-Za-z_]+=)?"?(?P<duration>[0-9]+\.[0-9]+)"?(?= |\r?$))?'.encode()
 )
-_RAW = re.compile(f"{_START}(?P<request>.*?){_STATUS}(?:.* (?P<duration>[0-9]+\\.[0-9]+)\\r?$)?".encode())
+_BEGIN = re.compile(_START.encode())
+_RAW = re.compile(f"(?P<request>.*?){_STATUS}(?:.* (?P<duration>[0-9]+\\.[0-9]+)\\r?$)?".encode())
+_BEGINNINGS = 4  # from each, the rest of the line is searched: a client may send thousands of what looks like one
 _METHOD = re.compile(rb"[A-Za-z][A-Za-z_-]{0,30}")
 
 
@@ -46,9 +49,10 @@ class CombinedLines:
         found = []
         lines = data.split(b"\n")[1:-1]
         for line in lines:
-            match = _ESCAPED.search(line) or _RAW.search(line)
-            if match is not None:
-                found.append(match.group("time", "request", "status", "duration"))
+            match = _ESCAPED.search(line)
+            values = match.group("time", "request", "status", "duration") if match is not None else _raw(line)
+            if values:
+                found.append(values)
             elif line.strip():
                 self._bad(line)
         if found:
@@ -56,6 +60,15 @@ class CombinedLines:
             operations = [_operation(one) for one in requests]
             self._tally.add(Columns(len(found), times, operations, durations, statuses, unit=self._unit))
         return len(lines)
+
+
+def _raw(line: bytes) -> tuple[Optional[bytes], ...]:
+    """Time, request, status and duration of a line whose quotes nobody has escaped; empty when it is none."""
+    for begin in islice(_BEGIN.finditer(line), _BEGINNINGS):
+        match = _RAW.match(line, begin.end())
+        if match is not None:
+            return (begin["time"], *match.group("request", "status", "duration"))
+    return ()
 
 
 def _operation(request: bytes) -> Optional[bytes]:

@@ -5,22 +5,33 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from typing import Callable
 
 from .._core.errors import InvalidRequest
+from .._core.patterns import NotAPattern, compile_pattern
+from .searching import TOO_SLOW, Expression, Search, Searching
 from .unwrap import NEWLINE
 
 _LONGEST = 1 << 20  # bytes of a record; the rest is dropped
 
 
-def compile_first(expression: str) -> re.Pattern[bytes]:
-    """The compiled pattern of a first line. Raises InvalidRequest when it is not valid."""
+def expression(first: str) -> Expression:
+    """The pattern of a first line. Raises InvalidRequest when it is not valid."""
     try:
-        return re.compile(expression.encode("utf-8"))
-    except re.error as exc:
+        return Expression(compile_pattern(first.encode("utf-8")), _starts)
+    except NotAPattern as exc:
         raise InvalidRequest(
             f"multiline is not a valid regular expression: {exc}.", "Use the syntax of Python."
         ) from exc
+
+
+def _starts(search: Search, lines: Sequence[bytes], at: Callable[[int], object]) -> list[bool]:
+    found = []
+    for number, line in enumerate(lines):
+        at(number)
+        found.append(search(line) is not None)
+    return found
 
 
 class Records:
@@ -28,28 +39,50 @@ class Records:
 
     A record replaces its first line, and empty lines replace the others: positions remain right.
 
-    :param first: pattern of the first line of a record.
+    :param number: number of the expression for first lines among those of `searching`.
     :param for_json: whether lines are read as JSON: lines after a complete object are dropped.
+    :param bad: called with each line that takes too long, its number, from 0, and the reason.
     """
 
-    def __init__(self, first: re.Pattern[bytes], for_json: bool) -> None:
+    def __init__(
+        self, searching: Searching, number: int, for_json: bool, bad: Callable[[bytes, int, str], None]
+    ) -> None:
         self.joined = 0
-        self._first = first
+        self._searching = searching
+        self._number = number
         self._for_json = for_json
+        self._bad = bad
         self._lines: list[bytes] = []
         self._size = 0
+        self._count = 0  # of the lines that were seen
 
     def block(self, data: bytes) -> bytes:
         """Add lines, each preceded by a newline, with one after the last. Returns the records that are complete."""
         done: list[bytes] = []
-        for line in data.split(b"\n")[1:-1]:
-            if self._lines and not self._first.search(line):
-                self._size += len(line)
-                self._lines.append(line if self._size <= _LONGEST else b"")
-            else:
-                done.extend(self._record())
-                self._lines, self._size = [line], len(line)
+        lines = data.split(b"\n")[1:-1]
+        for first, starts in self._searching.collect(self._number, lines):
+            if starts is None:
+                # It may be the first line of a record or not, so that what follows is a record of its own.
+                self._bad(lines[first], self._count + first, TOO_SLOW)
+                done += [*self._record(), b""]
+                self._lines = []
+                continue
+            for line, start in zip(lines[first:], starts):
+                self._add(line, start, done)
+        self._count += len(lines)
         return _as_block(done)
+
+    def _add(self, line: bytes, start: bool, done: list[bytes]) -> None:
+        if self._lines and not start:
+            self._size += len(line)
+            self._lines.append(line if self._size <= _LONGEST else b"")
+        else:
+            done.extend(self._record())
+            self._lines, self._size = [line], len(line)
+
+    def skip(self) -> None:
+        """A line was too long to be looked at."""
+        self._count += 1
 
     def flush(self) -> bytes:
         """The last record of a file."""

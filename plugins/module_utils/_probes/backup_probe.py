@@ -10,12 +10,12 @@ from datetime import datetime, timezone
 from typing import Any, ClassVar
 
 from .._core.errors import InvalidRequest
-from .._core.units import format_duration
+from .._core.units import format_duration, plural
 from .._repository.history import read_history
 from .._repository.location import open_repository
 from .._repository.manifest import check_set_name
 from .._repository.owner import this_host
-from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, plural
+from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option
 
 
 class BackupProbe(BaseProbe):

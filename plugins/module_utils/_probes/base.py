@@ -285,11 +285,6 @@ def format_value(value: float, unit: str) -> str:
     return number if unit in ("", "count") else f"{number} {unit}"
 
 
-def plural(count: int, singular: str, several: str = "") -> str:
-    """ "1 record", "2 records"."""
-    return f"{count} {(singular if count == 1 else several or singular + 's')}"
-
-
 __all__ = [
     "ABOVE",
     "BELOW",
@@ -306,5 +301,4 @@ __all__ = [
     "ProbeFailed",
     "TimeUp",
     "format_value",
-    "plural",
 ]

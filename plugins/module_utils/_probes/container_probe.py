@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Optional
 from urllib.parse import quote
 
 from .._core.errors import InvalidRequest
-from .._core.units import format_duration, parse_time
-from .base import BELOW, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .._core.units import format_duration, parse_time, plural
+from .base import BELOW, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .http_client import Connection, HttpRequest, Route, parse_url
 from .searching import search
 

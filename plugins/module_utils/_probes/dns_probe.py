@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from .._core.errors import InvalidRequest
-from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp, plural
+from .._core.units import plural
+from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
 from .sockets import address, connect, failure
 
 _TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33}

@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from typing import Any, ClassVar, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
-from .._core.units import parse_time
-from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .._core.units import parse_time, plural
+from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .http_client import Client, HttpRequest, parse_url
 from .sockets import Stream, address, connect, failure
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from .._core.errors import InvalidRequest
-from .._core.units import format_duration, format_size
-from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .._core.units import format_duration, format_size, plural
+from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 
 _SKEW = 60.0  # seconds that the clock of a file server may differ
 _ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}

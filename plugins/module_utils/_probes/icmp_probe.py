@@ -16,7 +16,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar, Optional
 
-from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .._core.units import plural
+from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .sockets import failure
 
 _REQUEST = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}  # type of the request, and of its answer

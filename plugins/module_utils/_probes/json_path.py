@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
 from .._core.errors import InvalidRequest
-from .base import Deadline, Finding, Option, ProbeFailed, plural
+from .._core.units import plural
+from .base import Deadline, Finding, Option, ProbeFailed
 from .options import parse
 from .searching import search_all
 

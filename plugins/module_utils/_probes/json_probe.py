@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from .._core.errors import SourceError
+from .._core.units import plural
 from .._stores.documents.document import Document
 from .._stores.documents.read import WAITS, is_quiet
 from .._stores.documents.stream import scan
-from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .json_path import ASSERTION_HELP, RATIO_HELP, assertion_patterns, parse_assertions, parse_ratio
 
 

@@ -12,6 +12,7 @@ from typing import Any, Callable, Optional
 
 from .._core.errors import InvalidRequest
 from .._core.paths import complaint, expand
+from .._core.patterns import NotAPattern, compile_pattern
 from .._core.units import format_duration, format_size, parse_duration, parse_size, parse_time
 from .base import ABOVE, Limit, Option
 
@@ -84,8 +85,8 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
 
 def _pattern(value: Any) -> re.Pattern[str]:
     try:
-        return re.compile(_text(value))
-    except re.error as exc:
+        return compile_pattern(_text(value))
+    except NotAPattern as exc:
         raise _Wrong(f"is a regular expression ({exc})") from None
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .base import CRITICAL, UNKNOWN, WARNING, Finding, plural
+from .._core.units import plural
+from .base import CRITICAL, UNKNOWN, WARNING, Finding
 
 # A standby that has replayed all that it received lags only when nobody sends it anything.
 _STANDBY = """

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Union
 
 from .._core.errors import InvalidRequest
-from .base import CRITICAL, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, plural
+from .._core.units import plural
+from .base import CRITICAL, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .sockets import Stream, address, connect, connect_unix, failure, tls_context, wrap_tls
 
 _MOST = 1 << 20  # bytes of one answer

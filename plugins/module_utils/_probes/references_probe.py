@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, ClassVar, NamedTuple
 
 from .._core.errors import InvalidRequest, SourceError
+from .._core.units import plural
 from .._stores.documents.document import Document, Member
 from .._stores.documents.parts import parts_of
 from .._stores.documents.stream import scan
 from .._stores.sqlite.file import connect, is_busy, sqlite3
 from .._stores.sqlite.schema import identifier
-from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, check_file, plural
+from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, check_file
 from .json_path import brief
 from .options import parse
 from .postgresql_probe import CONNECTION, opened

@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from .._core.patterns import may_take_long
 from .base import UNKNOWN, Deadline, ProbeFailed, TimeUp
-
-_REPEATS = re.compile(r"[*+?{]")
 
 
 def needs_workers(patterns: Sequence[re.Pattern[str]]) -> bool:
     """Would `search` use another process for one of these?"""
-    return any(_REPEATS.search(one.pattern) for one in patterns)
+    return any(map(may_take_long, patterns))
 
 
 def search(pattern: re.Pattern[str], text: str, deadline: Deadline) -> bool:
@@ -28,7 +27,7 @@ def search(pattern: re.Pattern[str], text: str, deadline: Deadline) -> bool:
 
 def search_all(pattern: re.Pattern[str], texts: Sequence[str], deadline: Deadline) -> list[bool]:
     """The same for several texts."""
-    if deadline.apart is None or not _REPEATS.search(pattern.pattern):
+    if deadline.apart is None or not may_take_long(pattern):
         return [pattern.search(text) is not None for text in texts]
     try:
         found: list[bool] = deadline.apart.search(pattern, texts, deadline)

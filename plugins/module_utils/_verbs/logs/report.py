@@ -5,30 +5,33 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone, tzinfo
-from typing import Any, Callable, NamedTuple, Optional, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest, SourceError
+from ..._core.patterns import HINT
 from ..._core.percentiles import Histogram
 from ..._core.progress import Progress
-from ..._core.units import format_duration, format_time, parse_duration, parse_time
+from ..._core.units import format_duration, format_time, parse_duration, parse_time, plural
 from ..._logs.fields import ROLES, UNITS, WRAPPER_TIME, Fields
 from ..._logs.levels import common_name
-from ..._logs.multiline import Records, compile_first
+from ..._logs.positions import Lines, Position, Unparsable
 from ..._logs.reading import LogFile, blocks, find, opened, unsearched
+from ..._logs.searching import LIMIT, Expression, Searching, TooSlow
 from ..._logs.tally import Operation, Rules, Tally
 from ..._logs.times import Clock, zone
 from ..._logs.unwrap import Unwrapper
 
+if TYPE_CHECKING:
+    from ..._logs.multiline import Records
+
 FORMATS = ("json", "combined", "regex")
-_HAS_OFFSET = re.compile(r"[0-9][Tt ].*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$")
 _BYTE_ORDER_MARK = b"\n\xef\xbb\xbf"  # at the beginning of a line; concatenated files have several
-_SHOWN = 5  # lines that can't be parsed, by position
-_SHOWN_BYTES = 200
+_HAS_OFFSET = re.compile(r"[0-9][Tt ].*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$")
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
@@ -61,20 +64,16 @@ class LogReportRequest(NamedTuple):
 
     paths: Sequence[str]
     format: str
-    pattern: Optional[str]
+    pattern: Optional[Expression]
     rules: Rules
     fields: Fields
     time_format: str
     timezone: tzinfo
-    multiline: Optional[re.Pattern[bytes]]
+    multiline: Optional[Expression]
     unwrap: bool
     slowest: int
     show_unparsable: bool
     now: float
-
-
-class _Lines(Protocol):
-    def block(self, data: bytes) -> int: ...
 
 
 def moment(text: str, now: float, naive: tzinfo = timezone.utc) -> float:
@@ -113,12 +112,12 @@ def request_from(params: Mapping[str, Any]) -> LogReportRequest:
     return LogReportRequest(
         paths=params["paths"],
         format=params["format"],
-        pattern=params["pattern"],
+        pattern=_whole_line(params["pattern"] or "") if params["format"] == "regex" else None,
         rules=Rules(since, until, _levels(params["error_levels"]), params["error_status"]),
         fields=Fields(chosen, params["duration_unit"]),
         time_format=params["time_format"] or "auto",
         timezone=naive,
-        multiline=compile_first(params["multiline"]) if params["multiline"] else None,
+        multiline=_first_line(params["multiline"]) if params["multiline"] else None,
         unwrap=params["unwrap"],
         slowest=params["slowest"],
         show_unparsable=params["show_unparsable"],
@@ -126,36 +125,24 @@ def request_from(params: Mapping[str, Any]) -> LogReportRequest:
     )
 
 
+# Most tasks need neither, and a module is compiled anew for each.
+
+
+def _whole_line(pattern: str) -> Expression:
+    from ..._logs.pattern_lines import expression
+
+    return expression(pattern)
+
+
+def _first_line(pattern: str) -> Expression:
+    from ..._logs.multiline import expression
+
+    return expression(pattern)
+
+
 def _levels(names: Sequence[str]) -> frozenset[str]:
     """The levels and their common names, in lower case."""
     return frozenset(name.lower() for name in names) | frozenset(filter(None, map(common_name, names)))
-
-
-class Unparsable:
-    """Counts lines that can't be parsed, and finds the numbers of the first of them."""
-
-    def __init__(self, show: bool) -> None:
-        self.count = 0
-        self.first: list[dict[str, Any]] = []
-        self._show = show
-        self._lines: Counter[bytes] = Counter()
-
-    def add(self, line: bytes) -> None:
-        """Count a line."""
-        self.count += 1
-        if len(self.first) < _SHOWN:
-            self._lines[line] += 1
-
-    def locate(self, path: str, data: bytes, first: int) -> None:
-        """Find the lines that this block has added; its first line has the number `first`."""
-        if not self._lines:
-            return
-        for number, line in enumerate(data.split(b"\n"), first - 1):
-            if self._lines[line] and len(self.first) < _SHOWN:
-                self._lines[line] -= 1
-                shown = {"text": line[:_SHOWN_BYTES].decode("utf-8", "replace")} if self._show else {}
-                self.first.append({"path": path, "line": number, **shown})
-        self._lines.clear()
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
@@ -166,23 +153,16 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     """
     began = time.monotonic()
     request = request_from(params)
-    clock = Clock(request.time_format, request.timezone)
-    tally = Tally(request.rules, clock)
+    tally = Tally(request.rules, Clock(request.time_format, request.timezone))
     bad = Unparsable(request.show_unparsable)
-    lines = _reader(request, tally, bad.add)
-    joined = 0
-    with opened(find(request.paths), request.rules.since) as (files, old, problems):
-        hidden = [one for path in request.paths for one in unsearched(path)]
-        problems += [{"path": one, "problem": f"{one} can't be searched: Permission denied."} for one in hidden]
-        progress.start(f"Reading {len(files)} log files", sum(one.size for one in files), "bytes")
-        for file in files:
-            clock.look_from(min(file.mtime, request.now))
-            try:
-                joined += _read(request, file, lines, bad, progress)
-            except SourceError as exc:
-                problems.append({"path": file.path, "problem": str(exc)})
-    result = _result(request, tally, bad)
-    result["continuation_lines"] = joined
+    with Searching([one for one in (request.multiline, request.pattern) if one]) as searching:
+        report = Report(request, tally, bad, searching)
+        with opened(find(request.paths), request.rules.since) as (files, old, problems):
+            hidden = [one for path in request.paths for one in unsearched(path)]
+            problems += [{"path": one, "problem": f"{one} can't be searched: Permission denied."} for one in hidden]
+            report.read(files, problems, progress)
+    result = _result(request, tally, bad, searching.slow)
+    result["continuation_lines"] = report.joined
     result["files"] = [{"path": one.path, "bytes": one.size} for one in files]
     result["older_files"] = old
     result["problems"] = problems
@@ -193,64 +173,78 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     return result
 
 
-def _reader(request: LogReportRequest, tally: Tally, bad: Callable[[bytes], None]) -> _Lines:
-    if request.format == "json":
-        from ..._logs.json_lines import JsonLines
+class Report:
+    """Reads files into a tally. `joined` counts the lines that were appended to the one before."""
 
-        return JsonLines(request.fields, tally, bad)
-    if request.format == "combined":
-        from ..._logs.combined_lines import CombinedLines
-
-        return CombinedLines(request.fields, tally, bad)
-    from ..._logs.pattern_lines import PatternLines, compile_pattern
-
-    return PatternLines(compile_pattern(request.pattern or ""), request.fields, tally, bad)
-
-
-class _Position:
-    """Passes lines to a reader, and tracks their numbers in the file."""
-
-    def __init__(self, path: str, lines: _Lines, bad: Unparsable) -> None:
-        self._path = path
-        self._lines = lines
+    def __init__(self, request: LogReportRequest, tally: Tally, bad: Unparsable, searching: Searching) -> None:
+        self.joined = 0
+        self._request = request
+        self._tally = tally
         self._bad = bad
-        self._number = 1
+        self._searching = searching
+        self._lines = self._reader()
 
-    def take(self, data: bytes) -> None:
-        """Read lines, each preceded by a newline, with one after the last; b"" is no lines."""
-        if data:
-            count = self._lines.block(data)
-            self._bad.locate(self._path, data, self._number)
-            self._number += count
+    def read(self, files: Sequence[LogFile], problems: list[dict[str, str]], progress: Progress) -> None:
+        """Read the files. Errors are added to `problems`."""
+        progress.start(f"Reading {plural(len(files), 'log file')}", sum(one.size for one in files), "bytes")
+        for number, file in enumerate(files):
+            self._tally.clock.look_from(min(file.mtime, self._request.now))
+            try:
+                self._read(file, progress)
+            except SourceError as exc:
+                problems.append({"path": file.path, "problem": str(exc)})
+            except TooSlow:
+                problem = f"{file.path} was not read to its end: {_too_slow(self._searching.slow)}. {HINT}"
+                problems.append({"path": file.path, "problem": problem})
+                problems += [
+                    {"path": one.path, "problem": f"{one.path} was not read for the same reason."}
+                    for one in files[number + 1 :]
+                ]
+                return
 
-    def skip(self, data: bytes) -> None:
-        """Count the beginning of a line that is too long to be read."""
-        self._bad.add(data.strip(b"\n"))
-        self._bad.locate(self._path, data, self._number)
-        self._number += 1
+    def _reader(self) -> Lines:
+        fields, tally = self._request.fields, self._tally
+        if self._request.format == "json":
+            from ..._logs.json_lines import JsonLines
+
+            return JsonLines(fields, tally, functools.partial(self._bad.add, reason="it is not a JSON object"))
+        if self._request.format == "combined":
+            from ..._logs.combined_lines import CombinedLines
+
+            return CombinedLines(fields, tally, functools.partial(self._bad.add, reason="it is not in this format"))
+        from ..._logs.pattern_lines import PatternLines
+
+        return PatternLines(self._searching, -1, fields, tally, self._bad.add)
+
+    def _records(self, position: Position, for_json: bool) -> Records:
+        from ..._logs.multiline import Records
+
+        return Records(self._searching, 0, for_json, position.bad)
+
+    def _read(self, file: LogFile, progress: Progress) -> None:
+        position = Position(file.path, self._lines, self._bad)
+        for_json = self._request.format == "json"
+        unwrapper = Unwrapper(for_json) if self._request.unwrap else None
+        records = self._records(position, for_json) if self._request.multiline else None
+        try:
+            for block in blocks(file, progress):
+                if not block.whole:
+                    position.take(records.flush() if records else b"")
+                    position.skip(block.data)
+                    if records:
+                        records.skip()
+                    continue
+                data = block.data.replace(_BYTE_ORDER_MARK, b"\n")
+                if unwrapper:
+                    data = unwrapper.block(data)
+                position.take(records.block(data) if records else data)
+            rest = unwrapper.flush() if unwrapper else b""
+            position.take(records.block(rest) + records.flush() if records else rest)
+        finally:
+            self.joined += records.joined if records else 0
 
 
-def _read(request: LogReportRequest, file: LogFile, lines: _Lines, bad: Unparsable, progress: Progress) -> int:
-    """Read a file. Returns the number of lines that were appended to others."""
-    for_json = request.format == "json"
-    position = _Position(file.path, lines, bad)
-    unwrapper = Unwrapper(for_json) if request.unwrap else None
-    records = Records(request.multiline, for_json) if request.multiline else None
-    for block in blocks(file, progress):
-        if not block.whole:
-            position.take(records.flush() if records else b"")
-            position.skip(block.data)
-            continue
-        data = block.data.replace(_BYTE_ORDER_MARK, b"\n")
-        if unwrapper:
-            data = unwrapper.block(data)
-        position.take(records.block(data) if records else data)
-    rest = unwrapper.flush() if unwrapper else b""
-    position.take(records.block(rest) + records.flush() if records else rest)
-    return records.joined if records else 0
-
-
-def _result(request: LogReportRequest, tally: Tally, bad: Unparsable) -> dict[str, Any]:
+def _result(request: LogReportRequest, tally: Tally, bad: Unparsable, slow: int) -> dict[str, Any]:
     operations = tally.operations()
     latency = Histogram()
     for one in operations:
@@ -276,7 +270,7 @@ def _result(request: LogReportRequest, tally: Tally, bad: Unparsable) -> dict[st
         "without_time": tally.without_time,
         "without_level": tally.without_level,
         "bad_durations": tally.bad_durations,
-        "unparsable": {"count": bad.count, "first": bad.first},
+        "unparsable": {"count": bad.count, "too_slow": slow, "first": bad.first},
     }
     result["msg"] = _message(result, named, _has_window(request))
     result["warnings"] = _warnings(request, result)
@@ -289,6 +283,9 @@ def _warnings(request: LogReportRequest, result: Mapping[str, Any]) -> list[str]
     total, timeless = result["total"], result["without_time"]
     read = total + result["outside_window"] + (timeless if window else 0)
     notes = []
+    if result["unparsable"]["too_slow"]:
+        slow = _too_slow(result["unparsable"]["too_slow"])
+        notes.append(f"{slow.capitalize()}, counted as unparsable. {HINT}")
     bad = result["unparsable"]["count"]
     if 2 * bad > read + bad:
         notes.append(
@@ -305,6 +302,10 @@ def _warnings(request: LogReportRequest, result: Mapping[str, Any]) -> list[str]
     if request.format == "json" and total and not result["latency"]["count"]:
         notes.append(f"No line has a duration. {_hint(request, 'duration')}")
     return notes
+
+
+def _too_slow(lines: int) -> str:
+    return f"the search with a regular expression takes longer than {LIMIT} s in {plural(lines, 'line')}"
 
 
 def _has_window(request: LogReportRequest) -> bool:

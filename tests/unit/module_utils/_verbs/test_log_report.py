@@ -99,7 +99,8 @@ def test_what_can_not_be_read_is_counted_and_shown_only_when_asked(tmp_path: Pat
     path = tmp_path / "app.log"
     path.write_bytes(b"".join(b"secret %d\n" % number for number in range(20)) + lines(3))
     found = report(path)
-    assert found["unparsable"] == {"count": 20, "first": [{"path": str(path), "line": n} for n in range(1, 6)]}
+    first = [{"path": str(path), "line": n, "reason": "it is not a JSON object"} for n in range(1, 6)]
+    assert found["unparsable"] == {"count": 20, "too_slow": 0, "first": first}
     assert "secret" not in json.dumps(found)
     shown = report(path, show_unparsable=True)["unparsable"]["first"]
     assert [one["text"] for one in shown] == [f"secret {number}" for number in range(5)]
