@@ -40,6 +40,10 @@ class TargetError(Day2Error):
     """A store can't be written, or writing would destroy data that the user did not agree to lose."""
 
 
+class Violation(TargetError):
+    """Data that the rules of a target refuse: running again changes nothing."""
+
+
 class RepositoryError(Day2Error):
     """The repository can't be used: it is not writable, lies inside the data to back up, or lacks the backup."""
 

@@ -223,6 +223,11 @@ class JsonTarget(JsonSource):
         self._publish()
         self._remove_gathered()
 
+    def undo(self, infos: Sequence[Info]) -> None:
+        """See `TargetStore`."""
+        self._remove_new()
+        self._remove_gathered()
+
     def build_indexes(self, infos: Sequence[Info]) -> None:
         """Write the new document beside the old one; it is read from here on."""
         self._write_new(infos, ())

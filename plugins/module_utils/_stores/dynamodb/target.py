@@ -143,6 +143,11 @@ class DynamodbTarget(DynamodbSource):
             self._native.drop(info.name)
             self._store(NOTES).remove(info.name)
 
+    def undo(self, infos: Sequence[Info]) -> None:
+        """See `TargetStore`."""
+        self.drop(infos)
+        self.commit([info.name for info in infos])
+
     def build_indexes(self, infos: Sequence[Info]) -> None:
         """Nothing waits for the data."""
 

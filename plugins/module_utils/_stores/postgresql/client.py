@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..._core.errors import Day2Error, MissingDependency, NoSpace, SourceError
+from ..._core.errors import Day2Error, MissingDependency, NoSpace, SourceError, TargetError, Violation
 from ..._core.tagged_json import decode as decode_json
 
 psycopg: Any = None
@@ -98,6 +98,8 @@ def errors(kind: type[Day2Error], doing: str) -> Iterator[None]:
             raise NoSpace(message, "What was committed stays. Free some space, and run again.") from exc
         if exc.sqlstate == "42501" and "row-level security" in message:
             raise kind(message, _HIDDEN_ROWS) from exc
+        if kind is TargetError and isinstance(exc, (psycopg.IntegrityError, psycopg.DataError)):
+            raise Violation(message) from exc
         raise kind(message) from exc
 
 

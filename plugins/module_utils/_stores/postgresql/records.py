@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from ..._core.errors import SourceError, TargetError
-from ..._core.record_batches import BATCH, CopyLines, batch, batches
+from ..._core.record_batches import BATCH, batch, batches
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
 from ..records.kinds import Summary
@@ -32,11 +32,9 @@ from ..records.model import (
     Field,
     Info,
     Record,
-    Refused,
     Reject,
     Start,
     placed,
-    sort_out,
 )
 from ..records.versions import Step
 from ..sql import schema as sql_schema
@@ -47,8 +45,9 @@ from .arrays import as_lists, is_array
 from .catalog import checkpoints_table, describe, make_checkpoints_table, names_in, others, partitioned
 from .client import connect, errors, identifier, server_and_database
 from .ddl import listed, qualified
+from .rows import Rows
 from .schema import SchemaTransaction
-from .values import converted, converter, copy_lines, encoding_of, is_wide, lines, usual_lines
+from .values import converted
 from .versions import read_versions, take_step
 
 _TYPES = {
@@ -92,7 +91,7 @@ class PostgresqlRecords:
         self._identity = ""
         self._reader: Any = None
         self._writer: Any = None
-        self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
+        self._as_rows = Rows(self._schema, self._connected)
         self._fresh = False  # the reader sees what was written
         self._wanted: set[str] = set()  # names that tables will have
         self._partitioned: set[str] = set()  # of the tables that were described
@@ -129,12 +128,17 @@ class PostgresqlRecords:
 
     @contextlib.contextmanager
     def _transaction(self, doing: str) -> Iterator[Any]:
-        if self._writer is None:
-            self._writer = connect(self._options)
+        writer = self._connected()
         with errors(TargetError, doing):
             self.release()  # its locks would hold up our own changes of tables
-            with self._writer.transaction():
-                yield self._writer
+            with writer.transaction():
+                yield writer
+
+    def _connected(self) -> Any:
+        """The connection for writing."""
+        if self._writer is None:
+            self._writer = connect(self._options)
+        return self._writer
 
     def release(self) -> None:
         """Let go of the locks that reading has taken."""
@@ -152,13 +156,13 @@ class PostgresqlRecords:
 
     def lock(self) -> bool:
         """See `TargetStore`."""
-        if self._writer is None:
-            self._writer = connect(self._options)
         with errors(TargetError, "Can't lock the schema %s" % self._schema):
             # the server's, for as long as this connection lasts
-            taken: bool = self._writer.execute(
-                "SELECT pg_try_advisory_lock(hashtext('day2 migration'), hashtext(%s))", (self._schema,)
-            ).fetchone()[0]
+            taken: bool = (
+                self._connected()
+                .execute("SELECT pg_try_advisory_lock(hashtext('day2 migration'), hashtext(%s))", (self._schema,))
+                .fetchone()[0]
+            )
         return taken
 
     def recover(self) -> None:
@@ -234,6 +238,7 @@ class PostgresqlRecords:
         """See `TargetStore`. How much room a server has is not for its users to know."""
         sql_schema.check_collisions(infos, _same, 63)
         self._wanted = {info.stored.name for info in infos}
+        self._as_rows.expect(infos)
         with errors(TargetError, "Can't look at the schema %s" % self._schema):
             row = (
                 self._read()
@@ -248,10 +253,8 @@ class PostgresqlRecords:
             raise TargetError(
                 "The schema %s of %s %s." % (self._schema, self.location, "can't be written" if row else "is not there")
             )
-        if self._writer is None:
-            self._writer = connect(self._options)
         with errors(TargetError, "The schema %s can't be written" % self._schema):
-            found = postgresql_rehearsal.problems(self._writer, self._schema, infos)
+            found = postgresql_rehearsal.problems(self._connected(), self._schema, infos)
         if found:
             raise TargetError(
                 "%s can't have the tables as they are: %s." % (self.location, "; ".join(found)),
@@ -261,18 +264,8 @@ class PostgresqlRecords:
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `TargetStore`."""
-        if self._fitting is None or self._fitting[0] is not info:
-            self._fitting = (info, converter(info, self._encoding()))
-        try:
-            self._fitting[1](record)
-        except Refused as exc:
-            return str(exc)
-        return ""
-
-    def _encoding(self) -> str:
-        """Python's name of the encoding of the database; "" for one that takes any text."""
-        connection = self._writer or self._read()
-        return encoding_of(connection.info.parameter_status("server_encoding") or "")
+        with errors(TargetError, "Can't look at the table %s" % info.name):
+            return self._as_rows.refuses(info, record)
 
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
         """See `TargetStore`."""
@@ -326,9 +319,8 @@ class PostgresqlRecords:
         with self._transaction("Can't write the collection %s" % info.name) as connection:
             if upsert:
                 connection.execute("CREATE TEMP TABLE day2_batch ON COMMIT DROP AS SELECT * FROM %s LIMIT 0" % table)
-            encoding = self._encoding()
             parts = (
-                _part(info, records[start : start + _PART], rejects, encoding)
+                self._as_rows.part(info, records[start : start + _PART], rejects)
                 for start in range(0, len(records), _PART)
             )
             for form, same in itertools.groupby(parts, lambda part: part[0]):
@@ -367,6 +359,11 @@ class PostgresqlRecords:
         with self._transaction("Can't drop the tables") as connection:
             connection.execute("DROP TABLE %s" % names)
 
+    def undo(self, infos: Sequence[Info]) -> None:
+        """See `TargetStore`."""
+        self.drop(infos)
+        self.commit([info.name for info in infos])
+
     def build_indexes(self, infos: Sequence[Info]) -> None:
         """See `TargetStore`."""
         with self._transaction("Can't complete the schema") as connection:
@@ -387,21 +384,6 @@ class PostgresqlRecords:
             connection.execute("DELETE FROM %s WHERE collection = ANY (%%s)" % table, (list(names),))
             if not connection.execute("SELECT 1 FROM %s LIMIT 1" % table).fetchone():
                 connection.execute("DROP TABLE %s" % table)
-
-
-def _part(info: Info, records: Sequence[Record], rejects: list[Reject], encoding: str) -> tuple[str, bytes]:
-    """How COPY takes records (its columns and options), and the data; what is refused is added to the rejects."""
-    one_by_one = bool(encoding) or is_wide(info)
-    if isinstance(records, CopyLines) and not one_by_one:
-        text = copy_lines(info, records)
-        if text is not None:
-            return "%s FROM STDIN" % listed([info.columns[name] for name in records.kinds]), text
-    data = None if one_by_one else usual_lines(info, records)
-    if data is None:
-        _taken, rows, refused = sort_out(info, records, converter(info, encoding))
-        rejects += refused
-        data = lines(rows)
-    return "%s FROM STDIN" % listed(gaps.selected(info)), data
 
 
 def _selected(field: Field) -> str:

@@ -45,7 +45,7 @@ class _PlainRecords:
     def __init__(self, source: SourceStore) -> None:
         self._source = source
         self._warnings: dict[str, str] = {}
-        self._looked: dict[str, tuple[Optional[Summary], frozenset[str], frozenset[str]]] = {}
+        self._looked: dict[tuple[str, tuple[str, ...]], tuple[Optional[Summary], frozenset[str], frozenset[str]]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
@@ -73,17 +73,18 @@ class _PlainRecords:
     def _look(self, info: Info) -> tuple[Optional[Summary], frozenset[str], frozenset[str]]:
         """What the source knows of all records; the fields that also have text, and all fields, with values that JSON
         lacks."""
-        if info.name not in self._looked:
+        key = info.name, tuple(info.columns)  # of a reading of some of them, others
+        if key not in self._looked:
             known = self._source.summary(info)
             if self._source.typed and not info.document:  # a column has values of one kind
                 kinds = _BEYOND if known is None else {BYTES}
                 special = frozenset(field.name for field in info.fields if field.kind in kinds)
-                self._looked[info.name] = known, frozenset(), special
+                self._looked[key] = known, frozenset(), special
             else:
                 mixed, special = (known.kinds if known is not None else self._kinds(info)).beyond_json()
-                self._looked[info.name] = known, mixed, special
+                self._looked[key] = known, mixed, special
                 self._warn(info, mixed)
-        return self._looked[info.name]
+        return self._looked[key]
 
     def _kinds(self, info: Info) -> Kinds:
         kinds = Kinds()

@@ -140,6 +140,9 @@ class TargetStore(SourceStore, Protocol):
     def drop(self, infos: Sequence[Info]) -> None:
         """Remove collections with everything in them."""
 
+    def undo(self, infos: Sequence[Info]) -> None:
+        """Remove what `begin` and `write` have made of these, which this run has made, with their checkpoints."""
+
     def build_indexes(self, infos: Sequence[Info]) -> None:
         """Add what waits for the data (indexes, foreign keys, sequences). Readings show the result from here on.
 

@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Callable, Optional
 
 from ..._core import files
-from ..._core.errors import SourceError, TargetError
+from ..._core.errors import SourceError, TargetError, Violation
 from ..._core.file_lock import FileLock
 from ..._core.records import canonical
 from ..._core.tagged_json import decode as decode_json
@@ -47,6 +47,7 @@ class SqliteTarget(SqliteSource):
         super().__init__(path, ordered, workers)
         self._writer: Optional[sqlite3.Connection] = None
         self._lock = FileLock(path)
+        self._made = False  # the file, by this run
         self._wanted: set[str] = set()  # names that tables will have
         self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
 
@@ -89,6 +90,7 @@ class SqliteTarget(SqliteSource):
             fd = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
             with contextlib.closing(os.fdopen(fd, "wb")):
                 files.give_to_owner_of(os.path.dirname(self.path), fd)
+        self._made = True
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -225,6 +227,18 @@ class SqliteTarget(SqliteSource):
             for info in infos:
                 connection.execute("DROP TABLE %s" % identifier(info.stored.name))
 
+    def undo(self, infos: Sequence[Info]) -> None:
+        """See `TargetStore`. The file goes, too, if it was made for them."""
+        self.drop(infos)
+        self.commit([info.name for info in infos])
+        if not self._made or self.collections():
+            return
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        with files.os_errors(TargetError, "Can't remove", self.path):
+            os.unlink(self.path)
+
     def build_indexes(self, infos: Sequence[Info]) -> None:
         """See `TargetStore`."""
         with self._transaction() as connection:
@@ -238,7 +252,7 @@ class SqliteTarget(SqliteSource):
                 for rowid, parent in sqlite_ddl.dangling(connection, info.stored):
                     if fold(parent) not in present:  # which was not to be migrated
                         continue
-                    raise TargetError(
+                    raise Violation(
                         "The row %s of the table %s points to a record of %s that is not there."
                         % (rowid, info.name, parent),
                         "Mend the source, and run again.",
@@ -281,9 +295,8 @@ def _violation(
             connection.execute(statement, row)
         except sqlite3.IntegrityError as failure:
             key = canonical(list(key_of(info, record))).decode()
-            return TargetError(
+            return Violation(
                 "The record %s of the collection %s can't be written: %s." % (key, info.name, failure),
-                "Is the key there twice, or a unique value that of another record of the target? The batches before it"
-                " are in the target; run again to continue.",
+                "Is the key there twice, or a unique value that of another record of the target?",
             )
-    return TargetError("The collection %s can't be written: %s." % (info.name, exc))
+    return Violation("The collection %s can't be written: %s." % (info.name, exc))

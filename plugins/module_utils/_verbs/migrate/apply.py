@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from ..._core.errors import NoSpace, SourceError, TargetError
+from ..._core.errors import NoSpace, SourceError, TargetError, Violation
 from ..._core.files import os_errors
 from ..._core.record_batches import digest_sum, layouts, regrouped, without_nulls
 from ..._core.records import record_digest
@@ -24,10 +24,11 @@ from ..._stores.records.model import Info, Record, Reject
 from ..._stores.sql.schema import parents_first
 from .checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identity_of
 from .compare import Comparison, compact, compare, delete, places_of, shown_key
-from .plan import Job, MigratePlan, MigrateRequest, check_as_planned
+from .plan import Job, MigratePlan, MigrateRequest, check_as_planned, foreseen
 from .profiles import dangling
-from .report import Check, Done, refusal
-from .safety import must_be_kept, saved, ways_back
+from .refusals import TooManyRejects, check_allowed, too_many_rejects, undo
+from .report import Check, Done
+from .safety import forget_way_back, must_be_kept, saved, ways_back
 from .target_schema import in_target
 from .way_back import THIS
 
@@ -51,10 +52,22 @@ def apply(ready: MigratePlan) -> tuple[list[Done], list[Check], Optional[str]]:
         written, checks = _carry_out(ready, jobs, states)
     except NoSpace as exc:
         raise NoSpace(exc.message, _CONTINUED) from exc
+    except Violation as exc:
+        raise _refused(ready, exc) from exc
     done = {
         one.job.source.name: Done(one.written, one.state.rejected, one.seconds, one.state.removed) for one in written
     }
     return [done.get(job.source.name, Done(0, 0, 0.0)) for job in ready.jobs], checks, safety
+
+
+def _refused(ready: MigratePlan, why: Violation) -> TargetError:
+    """The error to raise, when as much as can be is as it was before."""
+    error = undo(ready, why)
+    if error is why:
+        forget_way_back(ready)
+        if isinstance(why, TooManyRejects):
+            check_allowed(foreseen(ready))  # tells of all of them, as check mode does
+    return error
 
 
 def _carry_out(ready: MigratePlan, jobs: list[Job], states: Mapping[str, State]) -> tuple[list[_Outcome], list[Check]]:
@@ -232,7 +245,7 @@ def _keep_rejects(ready: MigratePlan, job: Job, rejects: list[Reject], before: i
     params = ready.request.params
     first = "%s: %s" % (shown_key(job.target, rejects[0].record), rejects[0].reason)
     if before + len(rejects) > params["max_rejects"]:
-        raise refusal(job.source.name, before + len(rejects), params["max_rejects"], first)
+        raise too_many_rejects(job.source.name, before + len(rejects), params["max_rejects"], first)
     add_rejects(ready.request, rejects, listed)
 
 

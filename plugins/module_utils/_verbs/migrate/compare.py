@@ -253,11 +253,11 @@ def _tell_places(connection: Any, places: Places, ignore_nulls: bool, extra: Cal
 
 def shown_key(info: Info, record: Record) -> str:
     """The key as messages have it, or the record of a collection without one."""
-    return canonical(list(key_of(info, record))).decode() if info.key else shown_row(canonical(record))
+    return shown_row(canonical(list(key_of(info, record)) if info.key else record))
 
 
 def shown_row(text: bytes) -> str:
-    """A record without a key, as messages name it."""
+    """A key, or a record without one, as messages name it."""
     shown = text.decode()
     return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
 

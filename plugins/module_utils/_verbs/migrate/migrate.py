@@ -24,15 +24,15 @@ from ..._stores.records.plain import plain_view
 from ..._stores.records.registry import argument_spec, open_source, open_target
 from ..._stores.records.store import SourceStore, TargetStore
 from ..arguments import COMPRESSION, duration
-from .checkpoint import NEW, RESUME
+from .checkpoint import RESUME
 from .lock import lock_target
 from .plan import MigratePlan, MigrateRequest, foreseen, look
 from .profiles import dangles, dangling, parse_reference
-from .report import refusal, report
+from .refusals import can_be_undone, check_allowed
+from .report import report
 from .safety import check_repository, must_be_kept, safety_of, ways_back
 from .way_back import THIS
 
-_NAMED = 5  # rejects in a message
 _STORE = {"type": "dict", "options": argument_spec()}
 
 ARGUMENTS: dict[str, Any] = {
@@ -181,11 +181,11 @@ def plan(
 ) -> MigratePlan:
     """Read both sides and find out what would change. Raises whatever speaks against it."""
     ready = look(request, source, target, scratch, progress, refuse=True)
-    if check:
+    if check or not can_be_undone(ready):
         ready = foreseen(ready)
     if any(job.changes for job in ready.jobs):
         target.check_writable([job.target for job in ready.jobs], _needed(ready))
-    _check_allowed(ready)
+    check_allowed(ready)
     if THIS in ways_back(ready).values() or must_be_kept(ready):
         check_repository(request, target)
         if check and request.params["safety_backup"]:
@@ -208,37 +208,6 @@ def _needed(ready: MigratePlan) -> int:
                 wanted = job.profile.records - job.state.done
             total += ready.source.bytes_of(job.source) * wanted // job.profile.records
     return total
-
-
-def _check_allowed(ready: MigratePlan) -> None:
-    for job in ready.jobs:
-        one = job.comparison
-        first = "; ".join("%s: %s" % pair for pair in one.reasons[:_NAMED])
-        if job.comparison.rejected > ready.request.params["max_rejects"]:
-            raise refusal(job.source.name, one.rejected, ready.request.params["max_rejects"], first)
-    rows = [job for job in ready.jobs if not job.target.key and job.existing_records and job.comparison.added]
-    if ready.request.mode == "merge" and rows:
-        raise TargetError(
-            "%s already holds records of %s, which has no key by which records could be merged."
-            % (ready.target.location, ", ".join(job.source.name for job in rows)),
-            "Set on_existing=replace to replace them, or name the fields of a key in primary_keys.",
-        )
-    if ready.request.mode != "fail":
-        return
-    blocked = [
-        job
-        for job in ready.jobs
-        if job.changes
-        and job.verdict == NEW
-        and (job.comparison.left + job.comparison.changed + job.comparison.removed)
-    ]
-    if blocked:
-        raise TargetError(
-            "%s already holds records of %s, and they differ from the source."
-            % (ready.target.location, ", ".join(job.source.name for job in blocked)),
-            "Set on_existing=merge to add to them, or on_existing=replace to replace them.",
-            {"diff": report(ready, check=True)["diff"]},
-        )
 
 
 def _check_references(ready: MigratePlan) -> None:

@@ -19,7 +19,7 @@ from ..._stores.records.store import SourceStore, TargetStore
 from ..._stores.records.table_names import beside_lower
 from .checkpoint import NEW, REFUSE, RESTART, RESUME, State, check_unfinished, identity_of, judge, states_of
 from .compare import LISTED, Comparison, compare, shown_key
-from .profiles import Profile, Reference, profile
+from .profiles import Profile, Reference, check_unique, profile
 from .target_schema import Found, Options, ignores_nulls, in_target, target_schema
 from .typed import check, settled, typed
 
@@ -97,7 +97,7 @@ def look(
     if source.type == target.type and source.location == target.location:
         raise InvalidRequest("Source and target are the same: %s." % source.location)
     infos = wanted(request, source)
-    _check_keys(request, target, infos)
+    _check_keys(request, source, target, infos, scratch)
     progress.start("Looking at %s" % target.location)
     present = {info.name: info for info in target.collections()}
     if target.type == "json":
@@ -285,8 +285,16 @@ def wanted(request: MigrateRequest, source: SourceStore) -> list[Info]:
     return [_with_key(info, given.get(info.name, ())) for info in selected(request, source)]
 
 
-def _check_keys(request: MigrateRequest, target: TargetStore, infos: Sequence[Info]) -> None:
-    """:raises InvalidRequest: records without a key are to be kept by it."""
+def _check_keys(
+    request: MigrateRequest, source: SourceStore, target: TargetStore, infos: Sequence[Info], scratch: str
+) -> None:
+    """:raises InvalidRequest: records without a key are to be kept by it.
+    :raises SourceError: a key that was given does not tell records apart.
+    """
+    given = {one["collection"] for one in request.params["primary_keys"] or ()}
+    for info in infos:
+        if info.name in given and info.native:  # documents are looked at by their reader
+            check_unique(source, info, scratch)
     if request.params["shape"] != "document" or not target.columns:
         return
     for info in infos:

@@ -15,7 +15,7 @@ from ..._core.records import canonical
 from ..._core.scratch import scratch_database
 from ..._core.unordered import MODULUS
 from ..._stores.records.kinds import Kinds
-from ..._stores.records.model import Info
+from ..._stores.records.model import Info, Note, key_of
 from ..._stores.records.store import SourceStore
 
 _LISTED = 20  # values in messages
@@ -76,6 +76,29 @@ def profile(store: SourceStore, info: Info, ignore_nulls: bool, progress: Progre
         count += count_of(found)
         progress.update(count)
     return Profile(count, total % MODULUS, seen)
+
+
+def check_unique(store: SourceStore, info: Info, scratch: str) -> None:
+    """:raises SourceError: several records have the same key."""
+    if not info.document:  # the other fields need not be read
+        info = info._replace(fields=tuple(one for one in info.fields if one.name in info.key), note=Note())
+    with scratch_database(scratch) as connection:
+        connection.execute("CREATE TABLE key (value BLOB PRIMARY KEY, count INT) WITHOUT ROWID")
+        connection.executemany(
+            "INSERT INTO key VALUES (?, 1) ON CONFLICT (value) DO UPDATE SET count = count + 1",
+            (
+                (canonical(list(key_of(info, record))),)
+                for chunk in store.chunks(info, ordered=False)
+                for record in chunk
+                if None not in key_of(info, record)  # which is told elsewhere
+            ),
+        )
+        row = connection.execute("SELECT value FROM key WHERE count > 1 LIMIT 1").fetchone()
+    if row is not None:
+        raise SourceError(
+            "The collection %s has several records with the key %s." % (info.name, row[0].decode()),
+            "Name fields in primary_keys that tell its records apart, or none.",
+        )
 
 
 def _without_key(store: SourceStore, info: Info) -> SourceError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ..._core.errors import TargetError
 from ..._core.units import format_duration
 from ..._stores.records.model import DECIMAL
 
@@ -31,14 +30,6 @@ class Check(NamedTuple):
     name: str
     ok: bool
     message: str
-
-
-def refusal(collection: str, count: int, most: int, first: str) -> TargetError:
-    """The error of too many records that the target can't hold."""
-    return TargetError(
-        "The target can't hold %d records of %s%s." % (count, collection, " (%s)" % first if first else ""),
-        "max_rejects is %d: with a higher one, and rejects, they go to a file with the reasons." % most,
-    )
 
 
 def report(

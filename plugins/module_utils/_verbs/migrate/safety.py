@@ -88,3 +88,15 @@ def saved(
     except SourceError as exc:
         raise TargetError("The safety backup of the target failed: %s" % exc.message, "Nothing was changed.") from exc
     return str(manifest.id) if data else None
+
+
+def forget_way_back(ready: MigratePlan) -> None:
+    """Remove the record of a run that has made all that it wrote, and was undone: it is not the one to revert."""
+    if not ready.request.params["repository"]:
+        return
+    from .way_back import newest_way_back
+
+    safety = safety_of(ready.request)
+    way = newest_way_back(safety.repository, safety.name, ready.target)
+    if way is not None and ways_back(ready) == way.ways and set(way.ways.values()) == {CREATED}:
+        safety.repository.remove(safety.name, way.manifest.id)

@@ -80,7 +80,7 @@ def test_a_table_of_sqlite_keeps_what_only_sqlite_understands(stores: Stores, wi
             [ALIAS, {"collection": "use", "fields": ["what", "no"]}],
             r"the key of the collection use can't be \(what, no\)",
         ),
-        ([{"collection": "alias", "fields": ["name"]}, USE], r"collection alias: duplicate key .*\(name\)=\(a\)"),
+        ([{"collection": "alias", "fields": ["name"]}, USE], r"alias has several records with the key \[\"a\"\]"),
     ],
 )
 def test_keys_that_are_none(stores: Stores, without_keys: Store, keys: Any, words: str) -> None:

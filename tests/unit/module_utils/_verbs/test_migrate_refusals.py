@@ -143,3 +143,39 @@ def test_another_key_is_refused_before_anything_is_written(stores: Stores, kind:
         with pytest.raises(TargetError, match="has the key"):
             run(check, source=source, target=target, on_existing="merge", safety_backup=False)
     assert not run(source=first, target=target)["changed"]
+
+
+LARGE = "hex(randomblob(9000))"  # of which no compression makes less than half
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        ("t (k TEXT PRIMARY KEY, v TEXT)", "'a', 'b'), ({0}, 'x'), ('c', {0}"),
+        ("t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)", "1, 'a'), (2, {0}), (3, NULL"),
+        ("t (id INTEGER PRIMARY KEY, v BLOB, w TEXT); CREATE INDEX i ON t (w, v)", "1, x'00', 'a'), (2, {1}, 'b'"),
+        ("t (a TEXT, b TEXT, PRIMARY KEY (a, b))", "'a', 'b'), ({2}, {2}"),
+    ],
+)
+def test_entries_of_indexes_that_are_too_large_are_rejects(
+    stores: Stores, tmp_path: Path, table: str, values: str
+) -> None:
+    source = stores("sqlite")
+    for statement in ("CREATE TABLE " + table).split("; "):
+        sql(source, statement)
+    large = values.format(LARGE, "randomblob(2800)", "hex(randomblob(1500))")
+    sql(source, "INSERT INTO t VALUES (%s)" % large)
+    # what compresses well is certain only to the server
+    columns = [row[1:3] for row in sql(source, "PRAGMA table_info(t)")]
+    fine = [
+        "replace(hex(zeroblob(9000)), '00', 'xy')" if kind == "TEXT" else "x'07'" if kind == "BLOB" else "7000"
+        for _name, kind in columns
+    ]
+    sql(source, "INSERT INTO t VALUES (%s)" % ", ".join(fine))
+    message = refused(source, stores("postgresql"))
+    assert "The target can't hold 1 records of t" in message
+    assert "an entry of an index would be too large: index row " in message
+    target = stores("postgresql")
+    done = four_steps(source, target, rejects=str(tmp_path / "rejects"), max_rejects=1)
+    assert done["migration"]["errors"] == 1
+    assert sql(target, "SELECT count(*) FROM t") == [(sql(source, "SELECT count(*) FROM t")[0][0] - 1,)]

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rows whose entries in an index would be too large: PostgreSQL keeps no more than a third of a page in a B-tree.
+
+How large an entry is depends on how well the server compresses it. So the server is asked, with a temporary copy of
+the table, about each row that is not certain to fit; the table itself is not touched, and may not even exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Optional
+
+from ..._core.record_batches import CopyLines, layouts
+from ..records.model import BYTES, DECIMAL, JSON, TEXT, Info, Record
+from . import client
+from . import ddl as postgresql_ddl
+from .catalog import describe
+from .ddl import listed, qualified
+from .values import lines
+
+_TEMPORARY = "pg_temp"
+# Bytes that fit into an entry of any index, whatever else is in it.
+_CERTAIN = 2000
+# How many bytes a character of a value can become at most. In jsonb, each number takes at least 12 bytes.
+_BYTES = {TEXT: 4, BYTES: 1, DECIMAL: 1, JSON: 8}
+
+
+class IndexSizes:
+    """Of one table."""
+
+    def __init__(self, schema: str, info: Info) -> None:
+        """:param info: the collection with the indexes that its table has, or will have."""
+        self._schema, self._info = schema, info
+        self._indexed = [names for names in map(frozenset, _indexed(info)) if names]
+        every = frozenset().union(*self._indexed)
+        self._kinds = {one.name: one.kind for one in info.fields if one.kind in _BYTES and one.name in every}
+        self._places = {field.name: place for place, field in enumerate(info.fields)}
+
+    @property
+    def matter(self) -> bool:
+        """Can an entry be too large at all?"""
+        return bool(self._kinds)
+
+    def are_certain(self, columns: Mapping[str, Sequence[Any]]) -> bool:
+        """Do the entries of all these records fit? False: some may not."""
+        longest = {name: _longest(columns.get(name, ())) * _BYTES[kind] for name, kind in self._kinds.items()}
+        return all(sum(longest.get(name, 0) for name in names) <= _CERTAIN for names in self._indexed)
+
+    def surely_fit(self, records: Sequence[Record]) -> bool:
+        """As `are_certain`, for records."""
+        if not self._kinds:
+            return True
+        if isinstance(records, CopyLines):
+            if max(map(len, records.lines), default=0) * max(_BYTES.values()) <= _CERTAIN:
+                return True
+            columns = zip(*(line.split("\t") for line in records.lines))
+            return self.are_certain(dict(zip(records.kinds, columns)))
+        return all(self.are_certain(dict(zip(names, columns))) for names, columns in layouts(records))
+
+    def refusal(self, connection: Any, columns: Sequence[str], row: Sequence[Any]) -> str:
+        """Why the server does not take a row; "" if it does, or if its indexes are not the reason.
+
+        :param columns: of the table.
+        :param row: as COPY takes it.
+        """
+        values = {name: (row[place],) for name, place in self._places.items() if name in self._kinds}
+        if self.are_certain(values):
+            return ""
+        found = self._tried(connection, columns, row)
+        if found is None:
+            self._copy(connection)
+            found = self._tried(connection, columns, row)
+        return "an entry of an index would be too large: %s" % found if found else ""
+
+    def _tried(self, connection: Any, columns: Sequence[str], row: Sequence[Any]) -> Optional[str]:
+        """What the server says; "" for nothing, None if there is no copy of the table to ask."""
+        errors = client.psycopg.errors
+        table = qualified(_TEMPORARY, self._info.stored.name)
+        try:
+            with connection.transaction(force_rollback=True), connection.cursor() as cursor:
+                with cursor.copy("COPY %s %s FROM STDIN" % (table, listed(columns))) as copy:
+                    copy.write(lines([row]))
+        except (errors.UndefinedTable, errors.InvalidSchemaName):
+            return None
+        except errors.ProgramLimitExceeded as exc:
+            return re.sub(r"\s+", " ", exc.diag.message_primary or str(exc))
+        except client.psycopg.Error:  # another question
+            return ""
+        return ""
+
+    def _copy(self, connection: Any) -> None:
+        """An empty copy of the table, with all indexes."""
+        name = self._info.stored.name
+        real = qualified(self._schema, name)
+        info = self._info._replace(foreign_keys=())
+        with connection.transaction():
+            (exists,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (real,)).fetchone()
+            if exists:
+                copy = "CREATE TEMP TABLE %s (LIKE %s INCLUDING INDEXES INCLUDING GENERATED)"
+                connection.execute(copy % (qualified(_TEMPORARY, name), real))
+            else:
+                connection.execute(postgresql_ddl.create_table(info, _TEMPORARY))
+            there = next((one for one in describe(connection, self._schema) if one.stored.name == name), None)
+            have = there.stored.indexes if there is not None else ()
+            info = info._replace(fields=tuple(field._replace(identity=False) for field in info.fields))
+            had = info._replace(indexes=have, statements=())
+            for statement in postgresql_ddl.after_data(info, _TEMPORARY, had, (), set()):
+                connection.execute(statement)
+
+
+def _indexed(info: Info) -> Iterator[Sequence[str]]:
+    yield info.key
+    for one in info.indexes:
+        yield one.fields
+
+
+def _longest(column: Sequence[Any]) -> int:
+    """Characters or bytes."""
+    return max((len(value) if isinstance(value, (str, bytes)) else len(str(value)) for value in column), default=0)

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Records as rows that the server takes: by columns where that is certain, one by one where some may be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Optional
+
+from ..._core.record_batches import CopyLines
+from ..records import gaps
+from ..records.model import Info, Record, Refused, Reject, sort_out
+from .ddl import listed
+from .index_size import IndexSizes
+from .values import converter, copy_lines, encoding_of, is_wide, lines, usual_lines
+
+_RowOf = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+
+
+class Rows:
+    """For one connection."""
+
+    def __init__(self, schema: str, connected: Callable[[], Any]) -> None:
+        self._schema, self._connected = schema, connected
+        self._sizes: dict[str, IndexSizes] = {}
+        self._fitting: Optional[tuple[Info, _RowOf]] = None  # the last that was asked for
+
+    def expect(self, infos: Sequence[Info]) -> None:
+        """These collections will be written, and have these indexes in the end."""
+        self._sizes = {info.name: IndexSizes(self._schema, info) for info in infos}
+
+    def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
+        """See `TargetStore`."""
+        if self._fitting is None or self._fitting[0] is not info:
+            self._fitting = (info, self._row_of(info))
+        try:
+            self._fitting[1](record)
+        except Refused as exc:
+            return str(exc)
+        return ""
+
+    def part(self, info: Info, records: Sequence[Record], rejects: list[Reject]) -> tuple[str, bytes]:
+        """How COPY takes records (its columns and options), and the data; what is refused is added to the rejects."""
+        one_by_one = bool(self._encoding()) or is_wide(info) or not self._sizes_of(info).surely_fit(records)
+        if isinstance(records, CopyLines) and not one_by_one:
+            text = copy_lines(info, records)
+            if text is not None:
+                return "%s FROM STDIN" % listed([info.columns[name] for name in records.kinds]), text
+        data = None if one_by_one else usual_lines(info, records)
+        if data is None:
+            _taken, rows, refused = sort_out(info, records, self._row_of(info))
+            rejects += refused
+            data = lines(rows)
+        return "%s FROM STDIN" % listed(gaps.selected(info)), data
+
+    def _sizes_of(self, info: Info) -> IndexSizes:
+        return self._sizes.get(info.name) or IndexSizes(self._schema, info)
+
+    def _row_of(self, info: Info) -> _RowOf:
+        """How a record becomes a row; raises Refused."""
+        convert, sizes = converter(info, self._encoding()), self._sizes_of(info)
+        if not sizes.matter:
+            return convert
+        columns = gaps.selected(info)
+
+        def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
+            found = convert(record)
+            reason = sizes.refusal(self._connected(), columns, found)
+            if reason:
+                raise Refused(reason)
+            return found
+
+        return row
+
+    def _encoding(self) -> str:
+        """Python's name of the encoding of the database; "" for one that takes any text."""
+        return encoding_of(self._connected().info.parameter_status("server_encoding") or "")

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a migration refuses to do, and how a run that is refused while it writes leaves nothing behind.
+
+Only check mode looks at each record before anything is written, as that takes one more reading. A run finds records
+that the target can't hold as it writes. If it has itself made all collections that it writes, it drops them again; if
+not, it looks first, too.
+"""
+
+from __future__ import annotations
+
+from ..._core.errors import Day2Error, TargetError, Violation
+from .checkpoint import NEW
+from .plan import MigratePlan
+from .report import report
+
+_NAMED = 5  # rejects in a message
+
+
+class TooManyRejects(Violation):
+    """More records than the user allows can't be held by the target."""
+
+
+def too_many_rejects(collection: str, count: int, most: int, first: str) -> TooManyRejects:
+    """The error of too many records that the target can't hold."""
+    return TooManyRejects(
+        "The target can't hold %d records of %s%s." % (count, collection, " (%s)" % first if first else ""),
+        "max_rejects is %d: with a higher one, and rejects, they go to a file with the reasons." % most,
+    )
+
+
+def check_allowed(ready: MigratePlan) -> None:
+    """:raises TargetError: records would be lost, or too many be left out."""
+    for job in ready.jobs:
+        one = job.comparison
+        first = "; ".join("%s: %s" % pair for pair in one.reasons[:_NAMED])
+        if job.comparison.rejected > ready.request.params["max_rejects"]:
+            raise too_many_rejects(job.source.name, one.rejected, ready.request.params["max_rejects"], first)
+    rows = [job for job in ready.jobs if not job.target.key and job.existing_records and job.comparison.added]
+    if ready.request.mode == "merge" and rows:
+        raise TargetError(
+            "%s already holds records of %s, which has no key by which records could be merged."
+            % (ready.target.location, ", ".join(job.source.name for job in rows)),
+            "Set on_existing=replace to replace them, or name the fields of a key in primary_keys.",
+        )
+    if ready.request.mode != "fail":
+        return
+    blocked = [
+        job
+        for job in ready.jobs
+        if job.changes
+        and job.verdict == NEW
+        and (job.comparison.left + job.comparison.changed + job.comparison.removed)
+    ]
+    if blocked:
+        raise TargetError(
+            "%s already holds records of %s, and they differ from the source."
+            % (ready.target.location, ", ".join(job.source.name for job in blocked)),
+            "Set on_existing=merge to add to them, or on_existing=replace to replace them.",
+            {"diff": report(ready, check=True)["diff"]},
+        )
+
+
+def can_be_undone(ready: MigratePlan) -> bool:
+    """Are all collections that are written made by this run?"""
+    return not ready.resumed and not any(job.exists for job in ready.jobs if job.changes)
+
+
+def undo(ready: MigratePlan, why: Violation) -> TargetError:
+    """Drop what the run has made, if it has made all that it writes. Returns the error to raise."""
+    if not can_be_undone(ready):
+        return TargetError(why.message, (why.hint + " " + _STAYS).strip(), why.details)
+    ready.progress.start("Removing what was written to %s" % ready.target.location)
+    try:
+        ready.target.undo([job.target for job in ready.jobs if job.changes])
+    except Day2Error as exc:
+        return TargetError(why.message, "%s What was written stays: %s" % (why.hint, exc.message), why.details)
+    return why
+
+
+_STAYS = "What was written before stays. Mend the source or the target, and run again to continue."
