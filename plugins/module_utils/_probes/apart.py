@@ -23,26 +23,31 @@ from .base import UNKNOWN, Deadline, ProbeFailed, TimeUp
 
 Task = Callable[[Deadline], Any]
 
-_LATE = 0.25  # seconds after which the kernel ends a worker whose time is over
-_LONG = 0.1  # seconds after which a search is a long one
+_LATE = 0.25  # seconds after which the kernel ends a worker whose time has passed
+_LONG = 0.1  # seconds after which a search counts as long
 _LOWEST = 19
 _DONE, _OVER = "done", "over"
 
 
 class Apart:
-    """Runs tasks, and searches, in workers. To be made before there are threads, and closed at the end."""
+    """Runs tasks and searches in workers. Create it before there are threads, and close it at the end."""
 
     def __init__(self, tasks: Sequence[Task], searching: Sequence[bool] = ()) -> None:
-        """Raises OSError when no process can be started. `searching`: which of the tasks use regular expressions."""
+        """Raises OSError when no process can be started. `searching`: numbers of the tasks that use regular
+        expressions.
+        """
         self._searching = searching
         self._nursery = Nursery(_Answers(tasks))
 
     def run(self, number: int, deadline: Deadline) -> Any:
-        """What the task of that number returns. Raises TimeUp, ProbeFailed."""
+        """The result of the task with this number. Raises TimeUp when its time has passed, ProbeFailed when it
+        failed."""
         return self._ask(("run", number), deadline, any(self._searching[number : number + 1]))
 
     def search(self, pattern: re.Pattern[str], texts: Sequence[str], deadline: Deadline) -> list[bool]:
-        """In which of the texts the pattern is found. Raises TimeUp, ProbeFailed."""
+        """For each text, whether the pattern matches. Raises TimeUp when the time has passed, ProbeFailed when it
+        failed.
+        """
         found: list[bool] = self._ask(("search", pattern.pattern, pattern.flags, list(texts)), deadline, True)
         return found
 
@@ -74,7 +79,7 @@ class Apart:
                 raise TimeUp from None
             if isinstance(exc, OSError):
                 deadline.left()
-                raise ProbeFailed("the process that looked at it was ended", UNKNOWN) from None
+                raise ProbeFailed("the process that ran the check was killed", UNKNOWN) from None
             raise
         if long:
             worker.close()
@@ -90,7 +95,7 @@ class Apart:
 
 
 class _Told(Deadline):
-    """A deadline that tells what the task waits for."""
+    """A deadline that reports what the task is waiting for."""
 
     def __init__(self, seconds: float, tell: Tell) -> None:
         super().__init__(seconds)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""backup: does a set have a good backup that is young enough, and was it read?"""
+"""backup: whether a set has a good backup that is recent enough and has been fully verified."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class BackupProbe(BaseProbe):
         held = dict(limits)
         if options["max_age"] is not None:
             if held[""].crit is not None:
-                raise InvalidRequest("max_age and crit mean the same: give one of them.")
+                raise InvalidRequest("max_age and crit have the same meaning: set one of them.")
             if (held[""].warn or 0) > options["max_age"]:
-                raise InvalidRequest("warn and max_age are the wrong way round.")
+                raise InvalidRequest("warn must not be greater than max_age.")
             held[""] = held[""]._replace(crit=options["max_age"])
         super().__init__(options, held)
         self._repository = open_repository(options)
@@ -58,7 +58,7 @@ class BackupProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         name = self.options["backup_set"]
-        deadline.doing = f"looking at {self._repository.location}"
+        deadline.doing = f"reading {self._repository.location}"
         finding = self.finding()
         trouble = self._repository.trouble()
         if trouble:
@@ -103,9 +103,9 @@ class BackupProbe(BaseProbe):
                 "the backup {} of {} was {}: run backup_info with verify=full".format(
                     newest.id,
                     name,
-                    "never read completely"
+                    "never fully verified"
                     if verified is None
-                    else f"last read completely {format_duration(verified)} ago, more than {format_duration(within)}",
+                    else f"last fully verified {format_duration(verified)} ago, more than {format_duration(within)}",
                 )
             )
         return finding

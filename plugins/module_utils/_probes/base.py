@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every probe answers, and what it is given.
+"""The Protocol of probes, and the types that they use.
 
-A probe looks at one thing once and says what it found. When to look, how often, and what becomes of the answer is
-the business of _verbs/health/check.py.
+A probe checks one thing once and returns the result. When it runs, how often, and what happens with the result is
+decided in _verbs/health/check.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ABOVE, BELOW = "above", "below"
 
 
 class Option(NamedTuple):
-    """One option of a probe; `kind` is a key of options.py:KINDS. `secret`: its value never shows anywhere."""
+    """One option of a probe; `kind` is a key of options.py:KINDS. `secret`: its value is never shown."""
 
     kind: str
     help: str
@@ -38,10 +38,10 @@ class Option(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """A measured number and what is too much (or too little) of it.
+    """A measured number with thresholds.
 
-    The limit without a name gives the outcome's value, and has the options `warn` and `crit`; one with a name gives a
-    metric, and has the options NAME_warn and NAME_crit. `unit`: "s", "bytes", "percent", "count", "days" or "".
+    The limit without a name is the value of the outcome, and has the options `warn` and `crit`; a limit with a name is
+    a metric, and has the options NAME_warn and NAME_crit. `unit`: "s", "bytes", "percent", "count", "days" or "".
     """
 
     unit: str
@@ -59,11 +59,11 @@ class Limit(NamedTuple):
 
     @property
     def asked(self) -> bool:
-        """Has it a threshold?"""
+        """Whether it has a threshold."""
         return self.warn is not None or self.crit is not None
 
     def status(self, value: float) -> str:
-        """The threshold itself is still good."""
+        """The status of a value. The threshold itself is still ok."""
         for limit, status in ((self.crit, CRITICAL), (self.warn, WARNING)):
             if limit is not None and (value > limit if self.worse == ABOVE else value < limit):
                 return status
@@ -71,11 +71,11 @@ class Limit(NamedTuple):
 
 
 class TimeUp(Exception):
-    """The check's time is over."""
+    """The time of the check has passed."""
 
 
 class ProbeFailed(Exception):
-    """The answer is known to be bad (or to be unknown) and there is nothing more to look at."""
+    """The result is known to be bad (or unknown), and the check can't continue."""
 
     def __init__(self, message: str, status: str = CRITICAL) -> None:
         super().__init__(message)
@@ -83,11 +83,11 @@ class ProbeFailed(Exception):
 
 
 def check_file(path: str) -> None:
-    """Raise ProbeFailed where there is no file, or where that can't be told: then the answer is unknown."""
+    """Raise ProbeFailed when the file does not exist, or, as unknown, when this can't be determined."""
     try:
         info = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise ProbeFailed(f"{path} is not there") from None
+        raise ProbeFailed(f"{path} does not exist") from None
     except OSError as exc:
         raise ProbeFailed(f"{path}: {exc.strerror}", UNKNOWN) from None
     if not stat.S_ISREG(info.st_mode):
@@ -95,18 +95,18 @@ def check_file(path: str) -> None:
 
 
 class Deadline:
-    """When a check's time is over.
+    """The time limit of a check.
 
-    `doing` is what the probe does or waits for, for the message: "connecting to 192.0.2.1:443". A probe asks `left`
-    before everything that it waits for. For what can't be told how long to wait, it leaves a way to stop that with
-    `stop_with`: whoever supervises the probe uses it when the time is over. It must not wait for anything itself.
+    `doing` is what the probe does or waits for, for the message: "connecting to 192.0.2.1:443". A probe calls `left`
+    before everything that it waits for. If a wait can't have a time limit, the probe passes a way to stop it to
+    `stop_with`, which the supervisor uses when the time has passed. That callback must not wait for anything.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.began = time.monotonic()
         self.doing = ""
-        self.apart: Any = None  # apart.py:Apart, where there is one
+        self.apart: Any = None  # apart.py:Apart, if it is used
         self._stop: Optional[Callable[[], object]] = None
         self._stopped = False
         self._lock = threading.Lock()
@@ -116,7 +116,7 @@ class Deadline:
         return time.monotonic() - self.began
 
     def left(self) -> float:
-        """Seconds that are left, more than none. Raises TimeUp."""
+        """The seconds that are left, always more than 0. Raises TimeUp when there are none."""
         left = self.seconds - self.elapsed()
         if left <= 0 or self._stopped:
             raise TimeUp
@@ -136,7 +136,7 @@ class Deadline:
             raise TimeUp
 
     def stop(self) -> None:
-        """Make the probe end now."""
+        """End the probe now."""
         with self._lock:
             self._stopped = True
             if self._stop is not None:
@@ -144,7 +144,7 @@ class Deadline:
 
 
 class Finding:
-    """What a probe found: problems, numbers, and what to say when there is no problem."""
+    """The result of a probe: problems, numbers, and a message without problems."""
 
     def __init__(self, limits: Mapping[str, Limit]) -> None:
         self._limits = limits
@@ -154,13 +154,13 @@ class Finding:
         self.metrics: list[Metric] = []
 
     def problem(self, text: str, status: str = CRITICAL) -> None:
-        """Something is wrong."""
+        """Add a problem."""
         self._problems.append((status, text))
 
     def measure(self, value: float, name: str = "", what: str = "") -> None:
-        """A number for the limit of that name; beyond a threshold it is a problem. `what`: its name in words.
+        """Add a number for the limit of that name. Beyond a threshold, it is a problem. `what`: its name in words.
 
-        What is not finite is beyond no threshold, and unknown.
+        A value that is not finite exceeds no threshold, and is unknown.
         """
         limit = self._limits[name]
         if not math.isfinite(value):
@@ -180,7 +180,7 @@ class Finding:
             )
 
     def metric(self, name: str, value: float, unit: str = "") -> None:
-        """A number that has no thresholds. One that is not finite is left out."""
+        """Add a number without thresholds, unless it is not finite."""
         if math.isfinite(value):
             self.metrics.append(Metric(name, value, unit))
 
@@ -191,7 +191,7 @@ class Finding:
 
     @property
     def message(self) -> str:
-        """All problems, worst first; else what is good."""
+        """All problems, worst first; without problems, the good message."""
         ordered = sorted(self._problems, key=lambda one: -STATUSES.index(one[0]))
         return "; ".join(text for _status, text in ordered) or self.good
 
@@ -199,9 +199,9 @@ class Finding:
 class Probe(Protocol):
     """One type of check.
 
-    The constructor gets the options, parsed, with defaults; it raises InvalidRequest when they do not go together, and
-    looks at nothing outside. `run` may be called more than once, each time with a Deadline of its own. It raises
-    ProbeFailed, TimeUp, OSError or a Day2Error when it can't give a finding.
+    The constructor gets the parsed options with defaults; it raises InvalidRequest when they contradict each other, and
+    must not read anything. `run` may be called more than once, each time with a new Deadline. It raises ProbeFailed,
+    TimeUp, OSError or a Day2Error when it can't return a finding.
     """
 
     SUMMARY: ClassVar[str]
@@ -209,36 +209,36 @@ class Probe(Protocol):
     LIMITS: ClassVar[tuple[Limit, ...]]
     ON_TIMEOUT: ClassVar[str]
     limits: Mapping[str, Limit]
-    duration: float  # seconds that it takes by design: its timeout begins behind them
-    descriptors: int  # files and sockets that it has open at the same time, at most
+    duration: float  # seconds that it takes by design: its timeout starts after them
+    descriptors: int  # maximum number of files and sockets that it has open at the same time
     searches: bool  # it searches many texts, and runs in another process if its patterns have repetitions
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None: ...
 
     def patterns(self) -> Sequence[re.Pattern[str]]:
-        """The regular expressions that it searches for in texts from outside."""
+        """The regular expressions that it applies to external text."""
 
     def paths(self) -> Sequence[str]:
-        """What it looks at in this host's file systems: it runs in another process where that may hang."""
+        """The paths that it reads on this host: it runs in another process if their file system may hang."""
 
     def secrets(self) -> Sequence[str]:
-        """What may show nowhere, whoever says it."""
+        """Texts that must never be shown, whatever message contains them."""
 
     def run(self, deadline: Deadline) -> Finding: ...
 
 
 class BaseProbe:
-    """What most probes have in common."""
+    """The common parts of most probes."""
 
     SUMMARY: ClassVar[str] = ""
     OPTIONS: ClassVar[Mapping[str, Option]] = {}
     LIMITS: ClassVar[tuple[Limit, ...]] = ()
-    # UNKNOWN where being slow says nothing about what is looked at.
+    # UNKNOWN if slowness says nothing about the object of the check.
     ON_TIMEOUT: ClassVar[str] = CRITICAL
     duration = 0.0
     descriptors = 4
     searches = False
-    # Names of options by what they hold: a thousand checks of a type share them.
+    # Names of options by kind: a thousand checks of a type share them.
     _paths: ClassVar[tuple[str, ...]] = ()
     _patterns: ClassVar[tuple[str, ...]] = ()
 
@@ -260,7 +260,7 @@ class BaseProbe:
         return [self.options[name] for name in self._paths if self.options[name]]
 
     def secrets(self) -> Sequence[str]:
-        """What may show nowhere, whoever says it: the values of the options that are secret."""
+        """The values of secret options, which must never be shown."""
         hidden: list[str] = []
         for name, option in self.OPTIONS.items():
             value = self.options.get(name)
@@ -274,7 +274,7 @@ class BaseProbe:
 
 
 def format_value(value: float, unit: str) -> str:
-    """A number with its unit, to read: "1.2s", "87.5%", "3.4 GiB", "12 days", "7"."""
+    """A number with its unit, for people: "1.2s", "87.5%", "3.4 GiB", "12 days", "7"."""
     if unit == "s":
         return ("-" if value < 0 else "") + format_duration(abs(value))
     if unit == "bytes":

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The certificates that a server sends: all of them, and when they expire.
+"""The certificates that a server sends, and when they expire.
 
-The standard library shows the fields of the server's own certificate only, and only if it is trusted; those of the
-others it has as DER from Python 3.13 on. Before that they are taken from the handshake's message. Of the DER two
-fields are needed, which takes no library.
+The standard library only shows the fields of the certificate of the server itself, and only if it is trusted; it has
+the others as DER from Python 3.13 on. Before that, they are taken from the message of the handshake. Two fields of the
+DER are needed, which does not require a library.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Certificate(NamedTuple):
 
 
 def keep_chains(context: ssl.SSLContext) -> None:
-    """Let the connections of a context keep what `sent_chain` needs. To be called before they are made."""
+    """Let the connections of a context keep the data that `sent_chain` requires. Call it before they are created."""
     if hasattr(ssl.SSLSocket, "get_unverified_chain"):
         return
 
@@ -42,7 +42,7 @@ def keep_chains(context: ssl.SSLContext) -> None:
 
 
 def sent_chain(connection: Any) -> list[Certificate]:
-    """The certificates that the server sent, its own first. Raises ProbeFailed."""
+    """The certificates that the server sent, its own first. Raises ProbeFailed when they can't be read."""
     try:
         if hasattr(connection, "get_unverified_chain"):
             chain = connection.get_unverified_chain()
@@ -50,7 +50,7 @@ def sent_chain(connection: Any) -> list[Certificate]:
             chain = _split(connection.day2_certificates, connection.version() == "TLSv1.3")
         return [parse_certificate(one) for one in chain]
     except (AttributeError, IndexError, ValueError):
-        raise ProbeFailed("the server's certificates can't be read", "unknown") from None
+        raise ProbeFailed("the certificates of the server can't be read", "unknown") from None
 
 
 def _split(message: bytes, extended: bool) -> list[bytes]:
@@ -68,9 +68,9 @@ def _split(message: bytes, extended: bool) -> list[bytes]:
 
 
 def parse_certificate(der: bytes) -> Certificate:
-    """Raises ValueError, IndexError."""
+    """The certificate in DER. Raises ValueError or IndexError when it is not valid."""
     _tag, at, _end = _element(der, 0)
-    _tag, at, _end = _element(der, at)  # what is signed
+    _tag, at, _end = _element(der, at)  # the signed part
     tag, _start, end = _element(der, at)
     if tag == _EXPLICIT_0:  # the version
         at = end
@@ -86,7 +86,7 @@ def parse_certificate(der: bytes) -> Certificate:
 
 
 def _element(der: bytes, at: int) -> tuple[int, int, int]:
-    """The tag of the element there, where its content begins, and where it ends."""
+    """The tag of the element at this position, and where its content begins and ends."""
     tag, length, start = der[at], der[at + 1], at + 2
     if length & 0x80:
         count = length & 0x7F

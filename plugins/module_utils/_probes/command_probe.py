@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""command: a program that answers as monitoring plugins do, by its exit status and performance data."""
+"""command: a program that reports like a monitoring plugin, by its exit status and performance data."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .base import CRITICAL, OK, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, 
 from .programs import execute
 
 _STATUSES = {0: OK, 1: WARNING, 2: CRITICAL, 3: UNKNOWN}
-# 'label'=value[UOM];[warn];[crit];[min];[max]. Without bounds a megabyte of anything else would take hours.
+# 'label'=value[UOM];[warn];[crit];[min];[max]. Without bounds, a megabyte of other text would take hours.
 _PERFORMANCE = re.compile(
     r"(?:'((?:[^']|''){1,100})'|([^\s='|]{1,100}))=(-?[0-9.]{1,40}(?:[eE][-+]?[0-9]{1,9})?)"
     r"([^;\s0-9]{0,40})(?:;([^;\s]{0,80}))?(?:;([^;\s]{0,80}))?"
 )
 _LONGEST = 1 << 16  # characters of performance data
-# To the base units of this collection.
+# Factors to the base units of this collection.
 _UNITS = {
     "s": ("s", 1.0), "ms": ("s", 1e-3), "us": ("s", 1e-6), "%": ("percent", 1.0), "c": ("count", 1.0),
     "B": ("bytes", 1.0), "KB": ("bytes", 2.0**10), "MB": ("bytes", 2.0**20), "GB": ("bytes", 2.0**30),
@@ -67,12 +67,12 @@ class CommandProbe(BaseProbe):
             raise InvalidRequest(f"command can't be split into words: {exc}.") from None
         main = limits[""]
         if (main.warn is not None or main.crit is not None) and not options["value"]:
-            raise InvalidRequest("warn and crit need value, the label in the performance data.")
+            raise InvalidRequest("warn and crit require value, the label in the performance data.")
 
     descriptors = 8
 
     def paths(self) -> Sequence[str]:
-        return []  # the program is a process of its own, and ended as such
+        return []  # the program is another process, and is ended as such
 
     def run(self, deadline: Deadline) -> Finding:
         program = os.path.basename(self._argv[0])
@@ -82,7 +82,7 @@ class CommandProbe(BaseProbe):
         finding = self.finding()
         text, performance = split_output(output)
         first = (text.splitlines() or errors.strip().splitlines()[-1:] or [""])[0].strip()[:500]
-        finding.good = first or f"{program} ended with {status}"
+        finding.good = first or f"{program} exited with status {status}"
         good = self.options["exit_codes"]
         if good is not None:
             meaning = OK if any(low <= status <= high for low, high in good) else CRITICAL
@@ -90,8 +90,8 @@ class CommandProbe(BaseProbe):
             meaning = _STATUSES.get(status, UNKNOWN)
         if meaning != OK:
             if status < 0:
-                first = f"{program} was ended by signal {-status}"
-            finding.problem(first or f"{program} ended with {status}", meaning)
+                first = f"{program} was killed by signal {-status}"
+            finding.problem(first or f"{program} exited with status {status}", meaning)
         self._measure(parse_performance(performance), finding)
         finding.measure(taken, "time", f"the time of {program}")
         return finding
@@ -104,7 +104,7 @@ class CommandProbe(BaseProbe):
             else:
                 finding.metrics.append(metric)
         if wanted and finding.value is None:
-            finding.problem(f"the output has no performance data called {wanted}", UNKNOWN)
+            finding.problem(f"the output has no performance data {wanted}", UNKNOWN)
 
 
 def split_output(output: str) -> tuple[str, str]:
@@ -116,7 +116,7 @@ def split_output(output: str) -> tuple[str, str]:
 
 
 def parse_performance(text: str) -> list[Metric]:
-    """The performance data of a monitoring plugin; what is not a number is left out."""
+    """The performance data of a monitoring plugin; values that are not numbers are ignored."""
     metrics = []
     for quoted, plain, number, unit, warn, crit in _PERFORMANCE.findall(text[:_LONGEST]):
         name, factor = _UNITS.get(unit, (unit, 1.0))
@@ -133,7 +133,7 @@ def parse_performance(text: str) -> list[Metric]:
 
 
 def _upper(text: str, factor: float) -> Optional[float]:
-    """Of a range ("10", "0:10") the upper end; what else there is (":", "@", "~") has no single threshold."""
+    """The upper end of a range ("10", "0:10"); other ranges (":", "@", "~") have no single threshold."""
     try:
         return float(text.rpartition(":")[2]) * factor
     except ValueError:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""container: what Docker's or Podman's API says of a container, or of all."""
+"""container: the state of a container, or of all, from the API of Docker or Podman."""
 
 from __future__ import annotations
 
@@ -56,25 +56,25 @@ class ContainerProbe(BaseProbe):
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         super().__init__(options, limits)
         if not options["container"] and options["image"]:
-            raise InvalidRequest("image is given without container.")
+            raise InvalidRequest("image requires container.")
         if options["container"] and not _NAME.fullmatch(options["container"]):
-            raise InvalidRequest(f"{options['container']!r} is not the name of a container.")
+            raise InvalidRequest(f"{options['container']!r} is not a valid container name.")
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["socket"] or next((one for one in _SOCKETS if os.path.exists(one)), None)
         if path is None:
-            raise ProbeFailed(f"there is no engine: none of {', '.join(_SOCKETS)} is there", UNKNOWN)
+            raise ProbeFailed(f"no container engine found: none of {', '.join(_SOCKETS)} exists", UNKNOWN)
         finding = self.finding()
         name = self.options["container"]
         if name is None:
             self._all(_list(path, "", deadline), finding)
-            # Podman's list does not say how they are, as Docker's does.
+            # Podman's list does not include the health, Docker's does.
             for one in _list(path, "&filters=" + quote('{"health":["unhealthy"]}'), deadline):
                 finding.problem(f"{_name(one)} is unhealthy")
             return finding
         found = _ask(path, f"/containers/{name}/json", deadline)
         if found is None:
-            raise ProbeFailed(f"there is no container {name}")
+            raise ProbeFailed(f"the container {name} does not exist")
         self._judge(name, found, finding, deadline)
         return finding
 
@@ -87,7 +87,7 @@ class ContainerProbe(BaseProbe):
             text = f"{name} is {status}"
             if status in ("exited", "dead"):
                 text += f" with {state.get('ExitCode')}{(', out of memory' if state.get('OOMKilled') else '')}"
-            finding.problem(text + ": see its logs")
+            finding.problem(text + ": check its logs")
         self._health(name, state.get("Health") or state.get("Healthcheck") or {}, finding)
         pattern = self.options["image"]
         if pattern and not search(pattern, image, deadline):
@@ -115,7 +115,7 @@ class ContainerProbe(BaseProbe):
 
     def _all(self, found: Sequence[Mapping[str, Any]], finding: Finding) -> None:
         running = [one for one in found if one.get("State") == "running"]
-        finding.good = f"the engine answers, {plural(len(running), 'running container')}"
+        finding.good = f"the engine responds, {plural(len(running), 'running container')}"
         for one in found:
             if one.get("State") == "restarting":
                 finding.problem(f"{_name(one)} is {one.get('Status')}")
@@ -130,12 +130,12 @@ def _name(listed: Mapping[str, Any]) -> str:
 def _list(path: str, condition: str, deadline: Deadline) -> Sequence[Mapping[str, Any]]:
     found = _ask(path, "/containers/json?all=1" + condition, deadline)
     if not isinstance(found, list):
-        raise ProbeFailed(f"{path}: the answer is not that of an engine", UNKNOWN)
+        raise ProbeFailed(f"{path}: the response is not that of a container engine", UNKNOWN)
     return found
 
 
 def _ask(path: str, target: str, deadline: Deadline) -> Any:
-    """The answer, None for 404. Raises ProbeFailed, TimeUp."""
+    """The response, None for 404. Raises ProbeFailed or TimeUp when there is none."""
     connection = Connection(parse_url("http://localhost" + target), route=Route(unix=path))
     try:
         answer = connection.exchange(HttpRequest(headers={"Connection": "close"}), deadline, True, _LARGEST)
@@ -151,7 +151,7 @@ def _ask(path: str, target: str, deadline: Deadline) -> Any:
         document = None
     if answer.status != 200 or document is None:
         said = document.get("message", "") if isinstance(document, dict) else ""
-        raise ProbeFailed(f"{path} answers {answer.status} {said or answer.reason}", UNKNOWN)
+        raise ProbeFailed(f"{path} returned {answer.status} {said or answer.reason}", UNKNOWN)
     return document
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""cpu: how much of the processors' time is used, over an interval?"""
+"""cpu: the usage of the processors over an interval."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .._core.errors import InvalidRequest
 from .._core.units import format_duration
 from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 
-LONGEST = 60.0  # seconds of an interval
-_FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")  # what guests use is in user
+LONGEST = 60.0  # maximum interval in seconds
+_FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")  # time of guests is included in user
 
 
 class CpuProbe(BaseProbe):
@@ -40,28 +40,28 @@ class CpuProbe(BaseProbe):
         spent = {name: max(0, now - before[name]) for name, now in _read().items()}
         total = sum(spent.values())
         if not total:
-            raise ProbeFailed("the kernel counted no time: take a longer duration", UNKNOWN)
+            raise ProbeFailed("the kernel counted no time: increase duration", UNKNOWN)
         percent = {name: round(100.0 * one / total, 2) for name, one in spent.items()}
         used = round(100.0 * (total - spent["idle"] - spent["iowait"]) / total, 2)
         finding = self.finding()
-        finding.good = f"{used:.0f}% of the processors were used for {format_duration(self.duration)}"
-        finding.measure(used, what="the use of the processors")
-        finding.measure(percent["user"] + percent["nice"], "user", "the time in programs")
+        finding.good = f"{used:.0f}% CPU usage over {format_duration(self.duration)}"
+        finding.measure(used, what="the CPU usage")
+        finding.measure(percent["user"] + percent["nice"], "user", "the time in user space")
         finding.measure(percent["system"] + percent["irq"] + percent["softirq"], "system", "the time in the kernel")
         finding.measure(percent["iowait"], "iowait", "the time spent waiting for disks")
-        finding.measure(percent["steal"], "steal", "the time given to other machines")
+        finding.measure(percent["steal"], "steal", "the time assigned to other machines")
         return finding
 
 
 def interval(seconds: float, name: str) -> float:
-    """An interval that a user wrote. Raises InvalidRequest."""
+    """The seconds of an interval option. Raises InvalidRequest when it is not valid."""
     if not 0.05 <= seconds <= LONGEST:
-        raise InvalidRequest(f"{name} is 50ms to {LONGEST:g}s.")
+        raise InvalidRequest(f"{name} must be from 50ms to {LONGEST:g}s.")
     return seconds
 
 
 def wait(seconds: float, deadline: Deadline) -> None:
-    """Wait so long. Raises TimeUp as soon as the check is to end."""
+    """Sleep for a number of seconds. Raises TimeUp as soon as the check must end."""
     deadline.doing = "measuring"
     over = threading.Event()
     with deadline.stop_with(over.set):

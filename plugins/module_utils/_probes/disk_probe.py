@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""disk: how full is a file system, in bytes and in inodes, is it mounted, and can it be written?"""
+"""disk: the usage of a file system in bytes and inodes, and whether it is mounted and writable."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ class DiskProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["path"]
-        deadline.doing = f"looking at {path}"
+        deadline.doing = f"reading the file system of {path}"
         try:
             info = os.statvfs(path)
         except OSError as exc:
             raise ProbeFailed(f"{path}: {exc.strerror}") from None
         finding = self.finding()
         self._mount(path, bool(info.f_flag & os.ST_RDONLY), finding)
-        # Blocks that only root may use are neither used nor free for anybody else.
+        # Reserved blocks are neither used nor available for other users.
         used = info.f_blocks - info.f_bfree
         total = used + info.f_bavail
         percent = 100.0 * used / total if total else 0.0
@@ -69,7 +69,7 @@ class DiskProbe(BaseProbe):
         finding.good = f"{path} is {percent:.0f}% full, {format_size(free)} are free"
         finding.measure(round(percent, 2), what=f"the used space of {path}")
         finding.measure(free, "free", f"the free space of {path}")
-        if info.f_files:  # btrfs and its like have no fixed number
+        if info.f_files:  # btrfs and similar file systems have no fixed number
             inodes = 100.0 * (info.f_files - info.f_ffree) / info.f_files
             finding.measure(round(inodes, 2), "inodes", f"the used inodes of {path}")
             finding.measure(info.f_favail, "inodes_free", f"the number of free inodes of {path}")
@@ -83,4 +83,4 @@ class DiskProbe(BaseProbe):
             if read_only == writable:
                 finding.problem(f"{path} is {('read-only' if read_only else 'writable')}")
         elif read_only and Mounts().made_read_only(os.path.realpath(path)):
-            finding.problem(f"{path} was made read-only by the kernel: look at its log (dmesg) for errors")
+            finding.problem(f"{path} was made read-only by the kernel: check its log (dmesg) for errors")

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""dns: does a name server, or the system's resolver, know a name?
+"""dns: whether a name server, or the resolver of the system, knows a name.
 
-The packet is made here: the standard library's resolver can't be told whom to ask, what for, or how long to wait.
+The packet is built here, as the resolver of the standard library does not support another server, record types or
+timeouts.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .sockets import address, connect, failure
 
 _TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33}
 _CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
-_AGAIN = 1.0  # seconds after which a datagram is taken for lost
+_AGAIN = 1.0  # seconds after which a datagram is considered lost
 
 
 class DnsProbe(BaseProbe):
@@ -57,19 +58,19 @@ class DnsProbe(BaseProbe):
         taken = deadline.elapsed()
         finding = self.finding()
         what = f"{options['record']} of {options['query']}"
-        finding.good = f"{where} says {what} is {', '.join(answer.values[:5]) or answer.code}"
+        finding.good = f"{where} resolves {what} to {', '.join(answer.values[:5]) or answer.code}"
         if answer.code != options["rcode"]:
-            finding.problem(f"{where} answers {answer.code} for {what}")
+            finding.problem(f"{where} returned {answer.code} for {what}")
         elif answer.code == "NOERROR":
-            # Names have no case, texts have.
+            # Names are case-insensitive, texts are not.
             canonical = str if options["record"] == "TXT" else _canonical
             missing = [one for one in options["expect"] or [] if canonical(one) not in map(canonical, answer.values)]
             if missing:
                 told = ", ".join(answer.values[:5]) or "nothing"
-                finding.problem(f"{where} says {what} is {told}, not {', '.join(missing)}")
+                finding.problem(f"{where} resolves {what} to {told}, without {', '.join(missing)}")
             if not any(low <= len(answer.values) <= high for low, high in options["count"]):
-                finding.problem(f"{where} has {plural(len(answer.values), 'answer')} for {what}")
-        finding.measure(taken, what=f"the time of {where}")
+                finding.problem(f"{where} returned {plural(len(answer.values), 'answer')} for {what}")
+        finding.measure(taken, what=f"the response time of {where}")
         finding.metric("answers", len(answer.values), "count")
         return finding
 
@@ -91,7 +92,7 @@ class DnsProbe(BaseProbe):
         try:
             return _parse(packet, self._question, _TYPES[self.options["record"]])
         except (IndexError, struct.error, ValueError):
-            raise ProbeFailed(f"{where}: the answer is not valid DNS") from None
+            raise ProbeFailed(f"{where}: the response is not valid DNS") from None
 
     def _exchange(self, sock: socket.socket, query: bytes, deadline: Deadline) -> bytes:
         while True:
@@ -107,7 +108,7 @@ class DnsProbe(BaseProbe):
                     packet = sock.recv(65535)
                 except (TimeoutError, socket.timeout):
                     break
-                # Anything else is somebody else's.
+                # Other datagrams are not the response.
                 if packet[:2] == query[:2] and len(packet) >= 12 and packet[2] & 0x80:
                     return packet
 
@@ -122,7 +123,7 @@ class DnsProbe(BaseProbe):
                 except (TimeoutError, socket.timeout):
                     raise TimeUp from None
                 if not more:
-                    raise ProbeFailed(f"{server}: the answer ended too early")
+                    raise ProbeFailed(f"{server}: the response is truncated")
                 data += more
             return data[2:]
 
@@ -146,7 +147,7 @@ def _first_server() -> str:
 
 def _question(name: str, kind: int) -> bytes:
     if kind == _TYPES["PTR"]:
-        with contextlib.suppress(ValueError):  # already a name
+        with contextlib.suppress(ValueError):  # encoded already
             name = ipaddress.ip_address(name).reverse_pointer
     try:
         labels = [_label(label) for label in name.rstrip(".").split(".")]
@@ -184,7 +185,7 @@ def _parse(packet: bytes, question: bytes, kind: int) -> _Answer:
 def _name(packet: bytes, at: int) -> tuple[str, int]:
     labels: list[str] = []
     end = 0
-    for dummy in range(256):  # a compressed name may point in circles
+    for dummy in range(256):  # compressed names may contain cycles
         length = packet[at]
         if length >= 192:
             end = end or at + 2

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""domain: for how long is a domain still registered? What RDAP (RFC 9083) says, or WHOIS where there is none."""
+"""domain: how long a domain is still registered, from RDAP (RFC 9083), or from WHOIS if there is no RDAP."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .sockets import Stream, address, connect, failure
 
 _BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
 _IANA = ("whois.iana.org", 43)
-_LARGEST = 4 << 20  # bytes of an answer over HTTP
-_MOST = 1 << 16  # bytes of an answer of WHOIS
-# A domain with one of these is not served, or is about to be deleted (EPP's names, which RDAP writes with spaces).
+_LARGEST = 4 << 20  # maximum bytes of an HTTP response
+_MOST = 1 << 16  # maximum bytes of a WHOIS response
+# A domain with one of these is not served, or will be deleted (names of EPP, which RDAP writes with spaces).
 _BAD = ("clienthold", "serverhold", "inactive", "pendingdelete", "redemptionperiod")
 _EXPIRY = re.compile(
     r"^[ \t]*(?:(?:registry |registrar registration |domain )?expir(?:y|ation|es|e)(?: date| time| on)?"
@@ -34,11 +34,11 @@ _NONE = re.compile(r"no match|not found|no entries|no data found|nothing found|s
 _REFERRAL = re.compile(r"^(?:whois|refer):[ \t]+([A-Za-z0-9.-]+)", re.MULTILINE)
 _FORMATS = ("%d-%b-%Y", "%Y.%m.%d", "%Y/%m/%d", "%d.%m.%Y", "%B %d %Y", "%d %B %Y", "%a %b %d %H:%M:%S %Y")
 
-_lists: dict[str, Any] = {}  # what was found at a URL of a list of servers, for all checks of a task
+_lists: dict[str, Any] = {}  # the result for each URL of a list of servers, for all checks of a task
 
 
 class Registration(NamedTuple):
-    """`expires` is None where the answer does not say when."""
+    """`expires` is None if the response does not contain it."""
 
     expires: Optional[datetime]
     statuses: tuple[str, ...]
@@ -68,7 +68,7 @@ class DomainProbe(BaseProbe):
         if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", self._name):
             raise InvalidRequest(f"{options['domain']!r} is not a domain.", "Write for example example.com.")
         if options["rdap_url"] and options["whois_server"]:
-            raise InvalidRequest("rdap_url and whois_server exclude each other.")
+            raise InvalidRequest("rdap_url and whois_server are mutually exclusive.")
         for name in ("rdap_url", "bootstrap_url"):
             if options[name]:
                 parse_url(options[name])
@@ -81,11 +81,11 @@ class DomainProbe(BaseProbe):
         if bad:
             finding.problem(f"{self._name} has the status {', '.join(bad)}")
         if found.expires is None:
-            finding.problem(f"the registry does not say when {self._name} expires", UNKNOWN)
+            finding.problem(f"the registry does not report when {self._name} expires", UNKNOWN)
             return finding
         days = (found.expires - datetime.now(timezone.utc)).total_seconds() / 86400
         finding.good = f"{self._name} is registered for {plural(int(days), 'day')}"
-        finding.measure(round(days, 3), what=f"the rest of the registration of {self._name}")
+        finding.measure(round(days, 3), what=f"the remaining registration of {self._name}")
         return finding
 
     def _look(self, deadline: Deadline) -> Registration:
@@ -97,7 +97,7 @@ class DomainProbe(BaseProbe):
                 self._whois = self._referral(deadline)
             return parse_whois(_ask_whois(self._whois, self._name, deadline), self._name)
         except ProbeFailed as exc:
-            # That the registry can't be reached says nothing of the domain.
+            # An unreachable registry says nothing about the domain.
             raise ProbeFailed(str(exc), exc.status if isinstance(exc, _NotRegistered) else UNKNOWN) from None
 
     def _server(self, deadline: Deadline) -> Optional[str]:
@@ -116,34 +116,34 @@ class DomainProbe(BaseProbe):
         top = self._name.rpartition(".")[2]
         found = _REFERRAL.search(_ask_whois(_IANA, top, deadline))
         if found is None:
-            raise ProbeFailed(f"{top}: IANA knows neither RDAP nor WHOIS for it")
+            raise ProbeFailed(f"{top}: IANA lists neither RDAP nor WHOIS servers for it")
         return found[1], 43
 
 
 class _NotRegistered(ProbeFailed):
-    """The registry knows no such domain."""
+    """The domain is unknown to the registry."""
 
 
 def _place(text: str) -> tuple[str, int]:
     host, _colon, port = text.rpartition(":") if text.count(":") == 1 else (text, "", "43")
     if not host or not port.isdigit():
-        raise InvalidRequest(f"whois_server is {text!r}.", "Write it as HOST or HOST:PORT.")
+        raise InvalidRequest(f"whois_server is {text!r}.", "Set it to HOST or HOST:PORT.")
     return host, int(port)
 
 
 def _ask(url: str, deadline: Deadline) -> Any:
-    """The JSON document there, None for 404. Raises ProbeFailed, TimeUp."""
+    """The JSON document at a URL, None for 404. Raises ProbeFailed or TimeUp when it can't be read."""
     place = parse_url(url)
     headers = {"Accept": "application/rdap+json, application/json", "Connection": "close"}
     answer = Client(limit=_LARGEST).ask(place, HttpRequest(headers=headers), deadline, True)
     if answer.status == 404:
         return None
     if answer.status != 200:
-        raise ProbeFailed(f"{place.shown} answers {answer.status} {answer.reason}")
+        raise ProbeFailed(f"{place.shown} returned {answer.status} {answer.reason}")
     try:
         return json.loads(answer.body.data)
     except (ValueError, RecursionError):
-        raise ProbeFailed(f"{place.shown}: the answer is not JSON") from None
+        raise ProbeFailed(f"{place.shown}: the response is not JSON") from None
 
 
 def _ask_whois(place: tuple[str, int], query: str, deadline: Deadline) -> str:
@@ -165,7 +165,7 @@ def _ask_whois(place: tuple[str, int], query: str, deadline: Deadline) -> str:
 
 
 def find_server(services: Any, name: str) -> Optional[str]:
-    """The RDAP server for a domain in IANA's list, by the longest suffix; None if there is none."""
+    """The RDAP server for a domain in the list of IANA, by the longest suffix; None if there is none."""
     with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError):
         known = {suffix.lower(): urls for suffixes, urls in services["services"] for suffix in suffixes}
         labels = name.split(".")
@@ -177,7 +177,7 @@ def find_server(services: Any, name: str) -> Optional[str]:
 
 
 def parse_rdap(document: Any) -> Registration:
-    """What an answer of RDAP says."""
+    """The registration in an RDAP response."""
     expires: Optional[datetime] = None
     statuses: tuple[str, ...] = ()
     if isinstance(document, dict):
@@ -194,7 +194,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def parse_whois(text: str, name: str) -> Registration:
-    """What an answer of WHOIS says. Raises ProbeFailed when the domain is not registered."""
+    """The registration in a WHOIS response. Raises ProbeFailed when the domain is not registered."""
     found = [_date(match[1]) for match in _EXPIRY.finditer(text)]
     expires = next((one for one in found if one is not None), None)
     if expires is None and _NONE.search(text):

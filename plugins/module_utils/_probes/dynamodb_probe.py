@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""dynamodb: is a table there and active, and can it be restored to a point in time?"""
+"""dynamodb: whether a table exists and is active, and can be restored to a point in time."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DynamodbProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         name = self.options["table"]
-        deadline.doing = f"asking DynamoDB for {name}"
+        deadline.doing = f"querying DynamoDB for {name}"
         client, errors = self._client(deadline)
         finding = self.finding()
         try:
@@ -54,7 +54,7 @@ class DynamodbProbe(BaseProbe):
         except errors.ClientError as exc:
             code = exc.response.get("Error", {}).get("Code", "")
             if code == "ResourceNotFoundException":
-                raise ProbeFailed(f"there is no table {name}") from None
+                raise ProbeFailed(f"the table {name} does not exist") from None
             unknown = code in ("UnknownOperationException", "AccessDeniedException")
             raise ProbeFailed(f"{name}: {exc}", UNKNOWN if unknown else "critical") from None
         except (errors.ConnectTimeoutError, errors.ReadTimeoutError):
@@ -63,7 +63,7 @@ class DynamodbProbe(BaseProbe):
             missing = isinstance(exc, (errors.NoCredentialsError, errors.NoRegionError, errors.PartialCredentialsError))
             raise ProbeFailed(f"{name}: {exc}", UNKNOWN if missing else "critical") from None
         self._judge(table, finding)
-        finding.measure(taken, what=f"the time of the answer for {name}")
+        finding.measure(taken, what=f"the response time for {name}")
         return finding
 
     def _client(self, deadline: Deadline) -> tuple[Any, Any]:
@@ -76,7 +76,7 @@ class DynamodbProbe(BaseProbe):
         options = self.options
         left = max(1, math.ceil(deadline.left()))
         try:
-            # A session of its own: boto3's default one is not made for several threads.
+            # A session of its own: the default session of boto3 is not thread-safe.
             client = boto3.session.Session(
                 options["access_key"], options["secret_key"], options["session_token"], options["region"]
             ).client(
@@ -102,7 +102,7 @@ class DynamodbProbe(BaseProbe):
         wanted = self.options["deletion_protection"]
         if wanted is not None and protected != wanted:
             finding.problem(f"the deletion protection of {name} is {('on' if protected else 'off')}")
-        # AWS counts them every six hours.
+        # AWS updates the count every six hours.
         finding.metric("items", table.get("ItemCount", 0), "count")
         finding.metric("size", table.get("TableSizeBytes", 0), "bytes")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""file: is it there, how old, how large, how many, and is it the right one?"""
+"""file: existence, age, size, number and content of files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .._core.errors import InvalidRequest
 from .._core.units import format_duration, format_size, plural
 from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 
-_SKEW = 60.0  # seconds that the clock of a file server may differ
+_SKEW = 60.0  # tolerated difference of the clock of a file server in seconds
 _ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 
 
@@ -61,11 +61,11 @@ class FileProbe(BaseProbe):
         super().__init__(options, limits)
         checksum = options["checksum"]
         if checksum and (len(checksum) not in _ALGORITHMS or not re.fullmatch("[0-9a-fA-F]+", checksum)):
-            raise InvalidRequest("checksum is not an MD5, SHA-1, SHA-256 or SHA-512 in hex.")
+            raise InvalidRequest("checksum is not an MD5, SHA-1, SHA-256 or SHA-512 digest in hexadecimal.")
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["path"]
-        deadline.doing = f"looking at {path}"
+        deadline.doing = f"reading {path}"
         finding = self.finding()
         try:
             info = os.stat(path)
@@ -75,9 +75,9 @@ class FileProbe(BaseProbe):
         except OSError as exc:
             raise ProbeFailed(f"{exc.filename or path}: {exc.strerror}", UNKNOWN) from None
         if self.options["state"] == "absent":
-            finding.good = f"{path}: nothing is there, as it should be"
+            finding.good = f"{path} does not exist, as required"
             if infos:
-                finding.problem(f"{path}: {plural(len(infos), 'file')} that should not be there")
+                finding.problem(f"{path}: {plural(len(infos), 'file')} that must not exist")
             return finding
         self._judge(path, infos, finding)
         if infos and os.path.isfile(path):
@@ -94,7 +94,7 @@ class FileProbe(BaseProbe):
                             yield from self._inside(entry.path, deadline)
                     elif fnmatch.fnmatchcase(entry.name, self.options["pattern"]):
                         yield entry.stat(follow_symlinks=False)
-                except FileNotFoundError:  # removed meanwhile
+                except FileNotFoundError:  # removed in the meantime
                     continue
 
     def _judge(self, path: str, infos: list[os.stat_result], finding: Finding) -> None:
@@ -104,7 +104,7 @@ class FileProbe(BaseProbe):
             if not any(low <= len(infos) <= high for low, high in counts):
                 finding.problem(f"{path}: {plural(len(infos), 'file')}")
         elif not infos:
-            finding.problem(f"{path} is not there, or has no file {options['pattern']}")
+            finding.problem(f"{path} does not exist, or contains no file {options['pattern']}")
         size = sum(info.st_size for info in infos)
         if options["min_size"] is not None and size < options["min_size"]:
             finding.problem(f"{path} has {format_size(size)}, less than {format_size(options['min_size'])}")
@@ -124,7 +124,7 @@ class FileProbe(BaseProbe):
         digest = hashlib.new(_ALGORITHMS[len(checksum)], usedforsecurity=False) if checksum else None
         found = False
         try:
-            # A named pipe would be waited for.
+            # Opening a named pipe would block.
             with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as handle:
                 for line in iter(lambda: handle.readline(1 << 20), b""):
                     deadline.left()
@@ -147,11 +147,11 @@ def _ages(path: str, infos: list[os.stat_result], finding: Finding) -> None:
     ahead = max(info.st_mtime for info in infos) - now
     if ahead > _SKEW:
         finding.problem(f"{path} is dated {format_duration(ahead)} in the future: a clock was ahead", WARNING)
-    # A program may set the modification time to anything, the time of the last change only with the clock.
+    # Programs can set the modification time to anything, but the time of the last change only with the clock.
     stamps = [min(info.st_mtime, info.st_ctime) for info in infos]
     known = [stamp for stamp in stamps if stamp <= now + _SKEW]
     if not known:
-        finding.problem(f"the age of {path} is not known", UNKNOWN)
+        finding.problem(f"the age of {path} is unknown", UNKNOWN)
         return
     newest, oldest = (max(0.0, now - stamp) for stamp in (max(known), min(known)))
     finding.good += f", {format_duration(newest)} old"

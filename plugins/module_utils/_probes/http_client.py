@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HTTP requests that end in time, whatever the other side does: http.client over a connection with a deadline."""
+"""HTTP requests with a deadline, whatever the other side does: http.client over a connection with a deadline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class Url(NamedTuple):
-    """A URL, taken apart. `shown` is what a message may say: without password, and without the values of its query."""
+    """A parsed URL. `shown` is for messages: without password, and without the values of its query."""
 
     scheme: str
     host: str
@@ -43,14 +43,15 @@ class Url(NamedTuple):
 
     @property
     def text(self) -> str:
-        """All of it but user and password. It may hold secrets."""
+        """The URL without user and password. It may contain secrets."""
         default = self.port == (443 if self.scheme == "https" else 80)
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host if default else f'{host}:{self.port}'}{self.target}"
 
 
 class Route(NamedTuple):
-    """How to come to a URL's host: over a Unix socket, through a proxy, with addresses of one family; or as usual."""
+    """How to reach the host of a URL: over a Unix socket, through a proxy, with addresses of one family, or
+    directly."""
 
     unix: str = ""
     proxy: Optional[Url] = None
@@ -58,7 +59,7 @@ class Route(NamedTuple):
 
 
 class HttpRequest(NamedTuple):
-    """What is sent, beside the URL."""
+    """The request, except the URL."""
 
     method: str = "GET"
     headers: Mapping[str, str] = {}
@@ -66,7 +67,7 @@ class HttpRequest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back. Of `body`, which is decoded, nothing is there where nobody wants it."""
+    """The response. `body`, which is decoded, is empty unless requested."""
 
     url: Url
     status: int
@@ -75,9 +76,9 @@ class Answer(NamedTuple):
     body: Body
 
 
-@functools.lru_cache(maxsize=64)  # what is asked for is looked at by several, one after another
+@functools.lru_cache(maxsize=64)  # a response is parsed by several functions, one after another
 def parse_url(text: str) -> Url:
-    """Take a URL apart. Raises InvalidRequest, without showing it."""
+    """Parse a URL. Raises InvalidRequest, without showing it, when it is not valid."""
     try:
         parts = urlsplit(text.strip())
         host, port = parts.hostname, parts.port
@@ -85,7 +86,7 @@ def parse_url(text: str) -> Url:
         host = None
     if not host or parts.scheme not in ("http", "https") or re.search(r"[\x00-\x20\x7f]", text.strip()):
         raise InvalidRequest(
-            "the URL is not one of http or https.",
+            "the URL is not an http or https URL.",
             "Write it as http://HOST[:PORT]/PATH, with special characters as %XX.",
         )
     default = 443 if parts.scheme == "https" else 80
@@ -105,7 +106,7 @@ def _ascii(text: str) -> str:
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Raise InvalidRequest for a header that would break the request; its value is not shown."""
+    """Raise InvalidRequest when a header would break the request; its value is not shown."""
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name) or re.search(r"[\r\n\x00]", value):
             raise InvalidRequest(f"the header {name!r} is not valid.", "It must be one line.")
@@ -120,7 +121,7 @@ _DIRECT = Route()
 
 
 class Connection(http.client.HTTPConnection):
-    """One connection to a host; may be used for several requests, each under its own deadline."""
+    """One connection to a host; may be used for several requests, each with its own deadline."""
 
     response_class = Response
 
@@ -164,26 +165,26 @@ class Connection(http.client.HTTPConnection):
             raise ProbeFailed(f"the proxy {proxy.shown} refuses to connect to {place}: {said[:80]}")
 
     def hang_up(self) -> None:
-        """Close the connection. (http.client's own `close` leaves that to whoever reads the answer.)"""
+        """Close the connection. (`close` of http.client leaves it open until the response has been read.)"""
         if self._connected is not None:
             self._connected.close()
         self.close()
 
     def exchange(self, request: HttpRequest, deadline: Deadline, wanted: bool, limit: int) -> Answer:
-        """Send a request and read the answer. Raises ProbeFailed, TimeUp.
+        """Send a request and read the response. Raises ProbeFailed or TimeUp when there is none.
 
         :param wanted: keep the body.
-        :param limit: bytes of it that are read at most, before and after it is decoded.
+        :param limit: maximum number of bytes of it to read, before and after decoding.
         """
         self.deadline = deadline
         if self.sock is not None:
             self.sock = Stream(self._connected, deadline)
         try:
             self._send(request)
-            deadline.doing = f"waiting for the answer of {self._url.shown}"
+            deadline.doing = f"waiting for the response of {self._url.shown}"
             response = self.getresponse()
             deadline.doing = f"reading the body of {self._url.shown}"
-            with response:  # else the connection can't be used again
+            with response:  # otherwise the connection can't be reused
                 data, ended = _read(response, wanted, limit)
             body = decoded(data, response.headers, ended, limit) if wanted else Body(b"", ended)
             return Answer(self._url, response.status, response.reason, response.headers, body)
@@ -202,7 +203,7 @@ class Connection(http.client.HTTPConnection):
 
 
 def proxy_authorization(proxy: Url) -> str:
-    """The value of the header Proxy-Authorization, "" where the proxy's URL has no user."""
+    """The value of the header Proxy-Authorization, or "" if the URL of the proxy has no user."""
     return basic_authorization(unquote(proxy.user), unquote(proxy.password or "")) if proxy.user else ""
 
 
@@ -223,16 +224,16 @@ def _read(response: http.client.HTTPResponse, wanted: bool, limit: int) -> tuple
 
 def _protocol_error(exc: http.client.HTTPException) -> str:
     if isinstance(exc, http.client.RemoteDisconnected):
-        return "it closed the connection without an answer"
+        return "it closed the connection without a response"
     if isinstance(exc, http.client.IncompleteRead):
-        return "the body ended too early"
+        return "the body is truncated"
     if isinstance(exc, http.client.BadStatusLine):
-        return "the answer is not HTTP"
-    return f"the answer is not valid HTTP ({type(exc).__name__})"
+        return "the response is not HTTP"
+    return f"the response is not valid HTTP ({type(exc).__name__})"
 
 
 class Client(NamedTuple):
-    """How to ask: how to come by TLS settings, how many redirects to follow, and how to come to the host."""
+    """How to send requests: TLS settings, the maximum number of redirects, and the route to the host."""
 
     context: Callable[[], ssl.SSLContext] = tls_context
     redirects: int = 5
@@ -241,7 +242,7 @@ class Client(NamedTuple):
     route: Route = _DIRECT
 
     def ask(self, url: Url, request: HttpRequest, deadline: Deadline, wanted: bool) -> Answer:
-        """The answer after all redirects, or the last redirect where none is to be followed."""
+        """The response after all redirects, or the last redirect if none is to be followed."""
         seen: list[tuple[Url, str]] = []
         cookies: Any = None
         while True:
@@ -262,7 +263,7 @@ class Client(NamedTuple):
             url = following
 
     def _ask_once(self, url: Url, request: HttpRequest, deadline: Deadline, wanted: bool, first: Url) -> Answer:
-        # The name goes with the URL that it was given for, and the Unix socket with its host.
+        # A server name belongs to the URL that it was given for, and a Unix socket to its host.
         context = self.context() if url.scheme == "https" else None
         route = self.route if url.host == first.host else self.route._replace(unix="")
         connection = Connection(url, context, route, self.name if url is first else "")
@@ -272,7 +273,7 @@ class Client(NamedTuple):
             connection.hang_up()
 
     def _check(self, seen: list[tuple[Url, str]], following: Url, request: HttpRequest) -> None:
-        # A page that sets a cookie and sends to itself is no loop.
+        # A page that sets a cookie and redirects to itself is not a loop.
         state = (following[:4], request.headers.get("Cookie", ""))
         if any(state == (one[:4], cookie) for one, cookie in seen):
             chain = " → ".join(one.shown for one in [*(one for one, _cookie in seen), following])
@@ -282,7 +283,7 @@ class Client(NamedTuple):
 
 
 def _following(url: Url, location: str) -> Url:
-    """Where a redirect leads. Servers send spaces and UTF-8 as they are. Raises ProbeFailed."""
+    """The target of a redirect. Servers send spaces and UTF-8 unescaped. Raises ProbeFailed when it is not valid."""
     with contextlib.suppress(UnicodeError):
         location = location.encode("iso-8859-1").decode("utf-8")
     try:
@@ -291,7 +292,7 @@ def _following(url: Url, location: str) -> Url:
         path, query = (re.sub(r"[^\x21-\x7e]", _percent, one) for one in (parts.path, parts.query))
         return parse_url(urlunsplit((parts.scheme, host, path, query, "")))
     except (InvalidRequest, ValueError):
-        raise ProbeFailed(f"{url.shown} redirects to something that is not http or https") from None
+        raise ProbeFailed(f"{url.shown} redirects to a URL that is not http or https") from None
 
 
 def _percent(match: re.Match[str]) -> str:
@@ -308,7 +309,7 @@ def _with_cookies(request: HttpRequest, cookies: str) -> HttpRequest:
 
 def _redirected(request: HttpRequest, status: int, same_origin: bool) -> HttpRequest:
     headers = dict(request.headers)
-    if not same_origin:  # what was meant for one host is no other's business
+    if not same_origin:  # credentials for one host must not be sent to another
         headers = {name: value for name, value in headers.items() if name.lower() in ("user-agent", "accept")}
     if status == 303 or (status in (301, 302) and request.method == "POST"):
         return HttpRequest("HEAD" if request.method == "HEAD" else "GET", headers, None)

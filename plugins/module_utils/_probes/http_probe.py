@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""http: one request, and everything that its answer should be."""
+"""http: a request, and conditions on its response."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .sockets import FAMILY, tls_context
 
 AGENT = "day2.ops health_check"
 
-# What everything needs that speaks HTTP as a client of an application.
+# Options of all probes that send HTTP requests to an application.
 REQUEST_OPTIONS = {
     "url": Option("url", "URL to request. Passwords and query values in it are never shown.", required=True),
     "headers": Option("mapping", "Headers to send. Their values are never shown.", secret=True),
@@ -57,7 +57,7 @@ REQUEST_OPTIONS = {
 
 
 def request_from(options: Mapping[str, Any]) -> HttpRequest:
-    """The request that options describe. Raises InvalidRequest."""
+    """The request that options describe. Raises InvalidRequest when they contradict each other."""
     headers = {"User-Agent": AGENT, "Accept": "*/*", "Connection": "close"}
     given = options["headers"] or {}
     check_headers(given)
@@ -66,20 +66,20 @@ def request_from(options: Mapping[str, Any]) -> HttpRequest:
     url = parse_url(options["url"])
     user, password = options["username"] or url.user, options["password"] or url.password
     if options["token"] and user:
-        raise InvalidRequest("token and username exclude each other.")
+        raise InvalidRequest("token and username are mutually exclusive.")
     if options["token"]:
         headers["Authorization"] = "Bearer " + options["token"]
     elif user:
         headers["Authorization"] = basic_authorization(user, password or "")
     check_headers(headers)
     if options["client_key"] and not options["client_certificate"]:
-        raise InvalidRequest("client_key is given without client_certificate.")
+        raise InvalidRequest("client_key requires client_certificate.")
     body = options.get("body")
     return HttpRequest(options.get("method") or "GET", headers, body.encode() if body is not None else None)
 
 
 def request_secrets(options: Mapping[str, Any], request: HttpRequest) -> list[str]:
-    """What of a request may show nowhere, beside the options that are secret."""
+    """Texts of a request that must never be shown, in addition to secret options."""
     url = parse_url(options["url"])
     authorization = request.headers.get("Authorization", "")
     secrets = list(url.secrets)
@@ -90,12 +90,12 @@ def request_secrets(options: Mapping[str, Any], request: HttpRequest) -> list[st
 
 
 def route_from(options: Mapping[str, Any]) -> Route:
-    """How to come to the host. Raises InvalidRequest."""
+    """The route to the host. Raises InvalidRequest when the options contradict each other."""
     proxy = parse_url(options["proxy"]) if options["proxy"] else None
     if proxy is not None and proxy.scheme != "http":
-        raise InvalidRequest("the proxy is not http.", "Write it as http://HOST:PORT.")
+        raise InvalidRequest("the proxy is not an http URL.", "Write it as http://HOST:PORT.")
     if options["socket"] and (proxy is not None or options["family"]):
-        raise InvalidRequest("socket goes with neither proxy nor family.")
+        raise InvalidRequest("socket can't be combined with proxy or family.")
     return Route(options["socket"] or "", proxy, options["family"])
 
 
@@ -152,20 +152,20 @@ class HttpProbe(BaseProbe):
         answer = self._client.ask(self._url, self._request, deadline, self._wanted)
         taken = deadline.elapsed()
         finding = self.finding()
-        finding.good = f"{answer.url.shown} answered {answer.status}"
+        finding.good = f"{answer.url.shown} returned {answer.status}"
         self._judge(answer, finding, deadline)
-        finding.measure(taken, what=f"the time of {self._url.shown}")
+        finding.measure(taken, what=f"the response time of {self._url.shown}")
         finding.metric("status", answer.status)
         return finding
 
     def _judge(self, answer: Answer, finding: Finding, deadline: Deadline) -> None:
         options = self.options
         if not any(low <= answer.status <= high for low, high in options["status"]):
-            finding.problem(f"{answer.url.shown} answered {answer.status} {answer.reason}")
+            finding.problem(f"{answer.url.shown} returned {answer.status} {answer.reason}")
         if not answer.body.ended:
-            finding.problem("the body does not end within max_body")
+            finding.problem("the body is larger than max_body")
         if options["final_url"] and not search(options["final_url"], answer.url.text, deadline):
-            finding.problem(f"it leads to {answer.url.shown}, which does not match {options['final_url'].pattern}")
+            finding.problem(f"it redirects to {answer.url.shown}, which does not match {options['final_url'].pattern}")
         self._judge_headers(answer, finding, deadline)
         if answer.body.problem:
             finding.problem(answer.body.problem, answer.body.status)
@@ -215,11 +215,11 @@ class HttpsProbe(HttpProbe):
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         super().__init__(options, limits)
         if self._url.scheme != "https":
-            raise InvalidRequest("the URL is not https.", "Take type http for it.")
+            raise InvalidRequest("the URL is not https.", "Use type http for it.")
 
     def _judge(self, answer: Answer, finding: Finding, deadline: Deadline) -> None:
         if answer.url.scheme != "https":
-            finding.problem(f"{self._url.shown} leads to {answer.url.shown}, which is not https")
+            finding.problem(f"{self._url.shown} redirects to {answer.url.shown}, which is not https")
         super()._judge(answer, finding, deadline)
 
 

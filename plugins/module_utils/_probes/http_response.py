@@ -1,7 +1,8 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers of HTTP servers: their heads, whatever comes before and however long they are, and their bodies as text."""
+"""Responses of HTTP servers: their heads, whatever precedes them and however long they are, and their bodies as
+text."""
 
 from __future__ import annotations
 
@@ -14,11 +15,11 @@ from typing import Any, NamedTuple
 
 from .base import CRITICAL, UNKNOWN, ProbeFailed
 
-_LINE = 65536  # bytes of a line of a head
-_HEAD = 1 << 18  # bytes of a head
-_INTERIM = 100  # answers before the answer
-_GZIP, _ZLIB, _RAW = 31, 15, -15  # zlib's names for them
-# Text encodings that are made for something else, and some of which take a hostile body too long.
+_LINE = 65536  # maximum bytes of a line of a head
+_HEAD = 1 << 18  # maximum bytes of a head
+_INTERIM = 100  # maximum number of interim responses
+_GZIP, _ZLIB, _RAW = 31, 15, -15  # names of zlib
+# Text encodings for other purposes, some of which take too long for a hostile body.
 _NO_CHARSETS = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -30,7 +31,7 @@ _MARKS = (
 
 
 class Response(http.client.HTTPResponse):
-    """http.client's takes the interim answers 102 and 103 for the answer, and refuses more than 100 headers."""
+    """http.client treats the interim responses 102 and 103 as final, and rejects more than 100 headers."""
 
     def begin(self) -> None:
         if hasattr(self, "code"):  # called before
@@ -41,7 +42,7 @@ class Response(http.client.HTTPResponse):
             self._head()
             interim += 1
             if interim > _INTERIM:
-                raise http.client.HTTPException("interim answers without an end")
+                raise http.client.HTTPException("too many interim responses")
             version, status, reason = self._read_status()  # type: ignore[attr-defined]
         self.code = self.status = status
         self.reason = reason.strip()
@@ -64,7 +65,7 @@ class Response(http.client.HTTPResponse):
         return b"".join(lines)
 
     def _frame(self) -> None:
-        """Where the body ends."""
+        """Determine where the body ends."""
         self.chunked = self.headers.get("transfer-encoding", "").lower() == "chunked"
         self.chunk_left = None
         self.will_close = self._check_close()  # type: ignore[attr-defined]
@@ -77,7 +78,9 @@ class Response(http.client.HTTPResponse):
 
 
 class Body(NamedTuple):
-    """A body. `ended`: it ended within the limit. `problem`: why it can't be read; `status`: what this means."""
+    """A body. `ended`: it ended within the limit. `problem`: why it can't be read; `status`: the status of the check
+    then.
+    """
 
     data: bytes
     ended: bool
@@ -86,13 +89,13 @@ class Body(NamedTuple):
 
 
 def decoded(data: bytes, headers: Any, ended: bool, limit: int) -> Body:
-    """Undo the encodings of a body, at most `limit` bytes of it."""
+    """Decode a body, up to `limit` bytes of it."""
     encodings = [one.strip().lower() for value in headers.get_all("Content-Encoding", []) for one in value.split(",")]
     for encoding in reversed(encodings):
         if encoding in ("", "identity"):
             continue
         if encoding not in ("gzip", "x-gzip", "deflate"):
-            return Body(b"", ended, f"the body is encoded as {encoding!r}, which cannot be decoded", UNKNOWN)
+            return Body(b"", ended, f"the body has the unsupported encoding {encoding!r}", UNKNOWN)
         try:
             data, more = _inflate(data, encoding, limit, ended)
         except (zlib.error, EOFError):
@@ -102,9 +105,9 @@ def decoded(data: bytes, headers: Any, ended: bool, limit: int) -> Body:
 
 
 def _inflate(data: bytes, encoding: str, limit: int, whole: bool) -> tuple[bytes, bool]:
-    """The content, and whether there is more of it than the limit. Raises zlib.error, EOFError."""
+    """The content, and whether it is larger than the limit. Raises zlib.error or EOFError when it is not valid."""
     window = _GZIP
-    if encoding == "deflate":  # means zlib, and some servers send it raw
+    if encoding == "deflate":  # means zlib, but some servers send raw data
         window = _ZLIB if len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0 else _RAW
     parts: list[bytes] = []
     size = 0
@@ -120,7 +123,9 @@ def _inflate(data: bytes, encoding: str, limit: int, whole: bool) -> tuple[bytes
 
 
 def text_of(data: bytes, headers: Any) -> str:
-    """A body as text: by its byte order mark, by the charset of its headers, else as JSON would have it or UTF-8."""
+    """A body as text: by its byte order mark, by the charset of its headers, otherwise by the rules of JSON or as
+    UTF-8.
+    """
     charset = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     if charset is None:
         charset = _charset(headers.get_content_charset()) or json.detect_encoding(data)
@@ -137,11 +142,13 @@ def _charset(name: Any) -> str:
 
 
 def read_head(stream: Any) -> bytes:
-    """The head of an answer that is followed by something else, byte by byte. Raises ProbeFailed."""
+    """Read the head of a response that is followed by other data, byte by byte. Raises ProbeFailed when it is not
+    valid.
+    """
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         data = stream.receive(1)
         if not data or len(head) > _LINE:
-            raise ProbeFailed("it does not answer as a proxy")
+            raise ProbeFailed("it does not respond as a proxy")
         head += data
     return head

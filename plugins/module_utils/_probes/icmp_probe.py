@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""icmp: does a host answer to pings?
+"""icmp: whether a host responds to pings.
 
-With a datagram socket where the kernel lets this group have one (net.ipv4.ping_group_range), with a raw one for root.
+With a datagram socket if the kernel permits it for this group (net.ipv4.ping_group_range), with a raw socket as root.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .._core.units import plural
 from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .sockets import failure
 
-_REQUEST = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}  # type of the request, and of its answer
-_PAUSE = 0.2  # seconds between two pings: nobody may flood
+_REQUEST = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}  # types of the request and its response
+_PAUSE = 0.2  # seconds between two pings, to prevent floods
 
 
 class IcmpProbe(BaseProbe):
@@ -51,11 +51,11 @@ class IcmpProbe(BaseProbe):
                 raise failure(host, exc) from None
         finding = self.finding()
         if not times:
-            raise ProbeFailed(f"{host} does not answer to {plural(count, 'ping')}")
+            raise ProbeFailed(f"{host} does not respond to {plural(count, 'ping')}")
         mean = sum(times) / len(times)
-        finding.good = f"{host} answers to {len(times)} of {plural(count, 'ping')}"
-        finding.measure(round(mean, 6), what=f"the time of {host}")
-        finding.measure(100.0 * (count - len(times)) / count, "loss", f"the loss of pings to {host}")
+        finding.good = f"{host} responds to {len(times)} of {plural(count, 'ping')}"
+        finding.measure(round(mean, 6), what=f"the round-trip time of {host}")
+        finding.measure(100.0 * (count - len(times)) / count, "loss", f"the packet loss of {host}")
         return finding
 
     def _exchange(self, sock: socket.socket, target: Any, count: int, deadline: Deadline) -> list[float]:
@@ -63,7 +63,7 @@ class IcmpProbe(BaseProbe):
         token = os.urandom(8)
         sent: dict[int, float] = {}
         times: dict[int, float] = {}
-        # The last answer may take what is left, but not quite all: what came so far is to be told.
+        # The last response may take almost all of the remaining time, so that earlier ones can still be reported.
         end = deadline.elapsed() + deadline.left() * 0.9
         poll = select.poll()
         poll.register(sock, select.POLLIN)
@@ -90,8 +90,8 @@ def _open(family: socket.AddressFamily) -> socket.socket:
         except PermissionError:
             continue
         except OSError as exc:
-            raise ProbeFailed(f"pings are not possible here: {exc.strerror}", UNKNOWN) from None
-    raise ProbeFailed("pings are not permitted here: run as root, or widen net.ipv4.ping_group_range", UNKNOWN)
+            raise ProbeFailed(f"pings are not supported here: {exc.strerror}", UNKNOWN) from None
+    raise ProbeFailed("no permission to send pings: run as root, or widen net.ipv4.ping_group_range", UNKNOWN)
 
 
 def _packet(kind: int, number: int, token: bytes) -> bytes:
@@ -99,7 +99,7 @@ def _packet(kind: int, number: int, token: bytes) -> bytes:
     head = struct.pack("!BBH", kind, 0, 0) + body
     total = sum(struct.unpack(f"!{len(head) // 2}H", head))
     total = (total >> 16) + (total & 0xFFFF)
-    # For IPv6 the kernel writes the checksum.
+    # For IPv6, the kernel computes the checksum.
     return struct.pack("!BBH", kind, 0, ~(total + (total >> 16)) & 0xFFFF) + body
 
 

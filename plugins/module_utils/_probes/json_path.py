@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Picking values out of a JSON document, and holding them against what is expected.
+"""Selects values in a JSON document, and checks conditions on them.
 
-A path is what JSONPath has in common with everything else: `$.a.b`, `$["a b"]`, `$.list[0]`, `$.list[-1]`,
-`$.list[*].x`, `$.mapping.*`. The leading `$.` may be left out.
+A path is the subset of JSONPath that is common elsewhere: `$.a.b`, `$["a b"]`, `$.list[0]`, `$.list[-1]`,
+`$.list[*].x`, `$.mapping.*`. The leading `$.` is optional.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ RATIO_HELP = (
 
 
 class Path(NamedTuple):
-    """A path, taken apart: names, indices and `*`."""
+    """A parsed path: names, indices and `*`."""
 
     text: str
     steps: tuple[Any, ...]
 
     def find(self, document: Any) -> list[tuple[str, Any]]:
-        """Where it leads, with the path of each: [("$.a[0]", 1), …]."""
+        """The values at the path, with the path of each: [("$.a[0]", 1), …]."""
         found = [("$", document)]
         for step in self.steps:
             found = [entry for place, value in found for entry in _members(place, value, step)]
@@ -80,7 +80,7 @@ def _members(place: str, value: Any, step: Union[str, int, object]) -> list[tupl
 
 
 def parse_path(text: str) -> Path:
-    """Take a path apart. Raises InvalidRequest."""
+    """Parse a path. Raises InvalidRequest when it is not valid."""
     at, steps = (1 if text.startswith("$") else 0), []
     while at < len(text):
         match = _STEP.match(text, at)
@@ -100,28 +100,28 @@ def parse_path(text: str) -> Path:
 
 
 class Assertion(NamedTuple):
-    """What must hold at a path."""
+    """Conditions on the values at a path."""
 
     path: Path
     expected: Mapping[str, Any]
     has_equals: bool
 
     def check(self, document: Any, finding: Finding, deadline: Deadline) -> None:
-        """Add what does not hold to the finding."""
+        """Add a problem for each condition that does not hold."""
         found = self.path.find(document)
         counts = self.expected["count"]
         if counts is not None:
             if not any(low <= len(found) <= high for low, high in counts):
                 finding.problem(f"{self.path.text} has {plural(len(found), 'value')}")
         elif not found:
-            finding.problem(f"{self.path.text} is not there")
+            finding.problem(f"{self.path.text} does not exist")
         pattern = self.expected["matches"]
         matches = search_all(pattern, [_as_text(value) for _place, value in found], deadline) if pattern else ()
         for number, (place, value) in enumerate(found):
             problem = self._problem(value, not matches or matches[number])
             if problem:
                 finding.problem(f"{place} is {brief(value)}, {problem}")
-                return  # one is enough to act on
+                return  # the first problem is sufficient
 
     def _problem(self, value: Any, matches: bool) -> str:
         expected = self.expected
@@ -142,32 +142,32 @@ class Assertion(NamedTuple):
 
 
 class Ratio(NamedTuple):
-    """A part of a whole, or several of each."""
+    """The ratio of a part to its whole, or of several."""
 
     part: Path
     whole: Path
 
     def measure(self, document: Any, finding: Finding) -> None:
-        """Measure the worst ratio under the name "ratio". Raises ProbeFailed."""
+        """Measure the worst ratio under the name "ratio". Raises ProbeFailed when the paths do not match numbers."""
         parts, wholes = self.part.find(document), self.whole.find(document)
         if not parts or len(parts) != len(wholes):
             raise ProbeFailed(
-                f"{self.part.text} leads to {plural(len(parts), 'value')} and {self.whole.text} to "
+                f"{self.part.text} matches {plural(len(parts), 'value')} and {self.whole.text} matches "
                 f"{plural(len(wholes), 'value')}: no ratio"
             )
         ratios = []
         for (place, first), (_place, second) in zip(parts, wholes):
             part, whole = number(first), number(second)
             if part is None or whole is None:
-                raise ProbeFailed(f"{place} is {brief(first)} of {brief(second)}: no finite numbers")
-            # Nothing out of nothing is no failure; something out of nothing is one.
+                raise ProbeFailed(f"{place} is {brief(first)} of {brief(second)}, which are not finite numbers")
+            # 0 of 0 is not a failure, but more than 0 of 0 is.
             ratios.append((100.0 * float(part) / whole if whole else (100.0 if part else 0.0), place))
         worst, place = max(ratios)
         finding.measure(worst, "ratio", f"{place} of {self.whole.text}")
 
 
 def parse_assertions(given: Any) -> list[Assertion]:
-    """Raises InvalidRequest with everything that is wrong."""
+    """The conditions. Raises InvalidRequest, with all errors, when they are not valid."""
     problems: list[str] = []
     assertions = []
     for number, one in enumerate(given or []):
@@ -180,19 +180,19 @@ def parse_assertions(given: Any) -> list[Assertion]:
 
 
 def assertion_patterns(assertions: Sequence[Assertion]) -> list[re.Pattern[str]]:
-    """The regular expressions in them."""
+    """The regular expressions in conditions."""
     found = (one.expected["matches"] for one in assertions)
     return [one for one in found if one is not None]
 
 
 def parse_ratio(given: Any) -> Union[Ratio, None]:
-    """Raises InvalidRequest with everything that is wrong."""
+    """The ratio. Raises InvalidRequest, with all errors, when it is not valid."""
     if not given:
         return None
     problems: list[str] = []
     values = _parse(RATIO, given[0], problems, "ratio.")
     if len(given) != 1:
-        problems.append("ratio is one mapping")
+        problems.append("ratio must be a mapping")
     _raise(problems)
     return Ratio(parse_path(values["part"]), parse_path(values["whole"])) if values else None
 
@@ -210,7 +210,8 @@ def _raise(problems: list[str]) -> None:
 
 
 def same(value: Any, expected: Any) -> bool:
-    """Equal, also where one of both is the text of a number, or the expected one that of a boolean."""
+    """Whether two values are equal, also if one is the text of a number, or the expected one is the text of a
+    boolean."""
     if isinstance(value, bool) or isinstance(expected, bool) or value is None:
         return value is expected or (isinstance(expected, str) and expected.lower() == _as_text(value))
     if isinstance(value, str) != isinstance(expected, str):
@@ -220,7 +221,7 @@ def same(value: Any, expected: Any) -> bool:
 
 
 def number(value: Any) -> Union[int, float, None]:
-    """A finite number, also one that arrived as text ("12", " 0.5"); else None."""
+    """A finite number, also from text ("12", " 0.5"); otherwise None."""
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = int(value) if value.strip().lstrip("+-").isdigit() and len(value) < 300 else float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -238,6 +239,6 @@ def _as_text(value: Any) -> str:
 
 
 def brief(value: Any) -> str:
-    """A value to show, not too long."""
+    """A value for messages, shortened."""
     text = _as_text(value) if not isinstance(value, str) else repr(value)
     return text if len(text) <= 60 else text[:57] + "…"

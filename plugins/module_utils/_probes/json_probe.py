@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""json: does the document parse, does it have its collections, and does it say what it should?"""
+"""json: whether a document is valid, has its collections, and meets conditions."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ class JsonProbe(BaseProbe):
                     return scan(read, path, os.path.splitext(os.path.basename(path))[0])
             except OSError as exc:
                 missing = isinstance(exc, FileNotFoundError)
-                text = "is not there" if missing else f"can't be read: {exc.strerror}"
+                text = "does not exist" if missing else f"can't be read: {exc.strerror}"
                 raise ProbeFailed(f"{path} {text}", "critical" if missing else UNKNOWN) from None
             except SourceError as exc:
-                # Somebody may be writing it just now.
+                # It may just be being written.
                 if quiet or wait is None:
                     raise ProbeFailed(exc.message) from None
                 time.sleep(min(wait, deadline.left()))

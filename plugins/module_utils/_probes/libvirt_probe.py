@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""libvirt: does it answer, do the domains run, is the storage pool active and not full?
+"""libvirt: whether it responds, domains run, and storage pools are active and not full.
 
-Through `virsh`, which every such host has; libvirt's Python binding would have to match the library there.
+It uses `virsh`, which each such host has; the Python binding of libvirt would have to match the library of the host.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class LibvirtProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         options = self.options
-        deadline.doing = f"asking {options['uri']}"
+        deadline.doing = f"querying {options['uri']}"
         domains = _table(self._virsh(deadline, "list", "--all"))
         taken = deadline.elapsed()
         finding = self.finding()
         running = [name for name, state in domains.items() if state in ("running", "idle")]
-        finding.good = f"{options['uri']} answers, {plural(len(running), 'running domain')}"
+        finding.good = f"{options['uri']} responds, {plural(len(running), 'running domain')}"
         for name in options["domains"] or ():
             if name not in domains:
-                finding.problem(f"there is no domain {name}")
+                finding.problem(f"the domain {name} does not exist")
             elif domains[name] not in options["state"]:
                 finding.problem(f"the domain {name} is {domains[name]}")
         for name, state in domains.items():
@@ -55,10 +55,10 @@ class LibvirtProbe(BaseProbe):
             networks = _table(self._virsh(deadline, "net-list", "--all"), numbered=False)
             for name in options["networks"]:
                 if networks.get(name) != "active":
-                    finding.problem(f"the network {name} is {networks.get(name, 'not there')}")
+                    finding.problem(f"the network {name} is {networks.get(name, 'missing')}")
         finding.measure(len(running), what="the number of running domains")
         finding.metric("domains", len(domains), "count")
-        finding.measure(taken, "time", f"the time of {options['uri']}")
+        finding.measure(taken, "time", f"the response time of {options['uri']}")
         return finding
 
     def _pools(self, deadline: Deadline, finding: Finding) -> None:
@@ -66,14 +66,14 @@ class LibvirtProbe(BaseProbe):
         fullest = None
         for name in self.options["pools"]:
             if states.get(name) != "active":
-                finding.problem(f"the pool {name} is {states.get(name, 'not there')}")
+                finding.problem(f"the pool {name} is {states.get(name, 'missing')}")
                 continue
             lines = self._virsh(deadline, "pool-info", "--bytes", "--pool", name).splitlines()
             info = {key.strip(): value.strip() for key, _colon, value in (line.partition(":") for line in lines)}
             try:
                 percent = 100.0 * int(info["Allocation"]) / int(info["Capacity"])
             except (KeyError, ValueError, ZeroDivisionError):
-                continue  # some kinds of pools have no size
+                continue  # some types of pools have no size
             fullest = max(fullest or (percent, name), (percent, name))
         if fullest:
             finding.measure(round(fullest[0], 2), "pool", f"the used space of the pool {fullest[1]}")
@@ -91,7 +91,7 @@ class LibvirtProbe(BaseProbe):
 
 
 def _table(text: str, numbered: bool = True) -> dict[str, str]:
-    """virsh's columns: (id,) name, state, …; two spaces and more lie between them."""
+    """The columns of virsh: (id,) name, state, …; they are separated by two or more spaces."""
     found = {}
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split("  ") if cell.strip()]

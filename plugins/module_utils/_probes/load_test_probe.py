@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""load_test: a short, bounded load, and how fast the answers to it are."""
+"""load_test: a short, bounded load, and the response times under it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, P
 from .http_client import Connection, Url, parse_url
 from .http_probe import REQUEST_OPTIONS, make_client, request_from, request_secrets, route_from
 
-_LONGEST = 60.0  # seconds
-_FASTEST = 1000.0  # requests a second
+_LONGEST = 60.0  # maximum seconds
+_FASTEST = 1000.0  # maximum requests per second
 _MOST_CONNECTIONS = 64
-_DRAIN = 0.1  # of the check's time is kept for the report
+_DRAIN = 0.1  # seconds of the timeout that are reserved for the report
 
 
 class LoadTestProbe(BaseProbe):
@@ -50,11 +50,11 @@ class LoadTestProbe(BaseProbe):
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         held = dict(limits)
         if not 0 < options["rate"] <= _FASTEST:
-            raise InvalidRequest(f"rate is more than 0 and at most {_FASTEST:g}.")
+            raise InvalidRequest(f"rate must be more than 0 and at most {_FASTEST:g}.")
         if not 0 < options["duration"] <= _LONGEST:
-            raise InvalidRequest(f"duration is more than 0 and at most {_LONGEST:g}s.")
+            raise InvalidRequest(f"duration must be more than 0 and at most {_LONGEST:g}s.")
         if not 0 < options["connections"] <= _MOST_CONNECTIONS:
-            raise InvalidRequest(f"connections are 1 to {_MOST_CONNECTIONS}.")
+            raise InvalidRequest(f"connections must be from 1 to {_MOST_CONNECTIONS}.")
         if held["rate"].warn is None and held["rate"].crit is None:
             held["rate"] = held["rate"]._replace(warn=round(0.9 * options["rate"], 3))
         super().__init__(options, held)
@@ -69,13 +69,13 @@ class LoadTestProbe(BaseProbe):
         return [*super().secrets(), *request_secrets(self.options, self._request)]
 
     def run(self, deadline: Deadline) -> Finding:
-        deadline.doing = f"asking for {self._url.shown}"
+        deadline.doing = f"requesting {self._url.shown}"
         load = _Load(self, self._url, deadline)
         load.run()
         if load.lacking:
             raise ProbeFailed(load.lacking, UNKNOWN)
         if not load.times:
-            raise ProbeFailed(f"{self._url.shown}: no request succeeded: {load.failure or 'no answer in time'}")
+            raise ProbeFailed(f"{self._url.shown}: no request succeeded: {load.failure or 'no response in time'}")
         return self._judge(load)
 
     def _judge(self, load: _Load) -> Finding:
@@ -94,21 +94,21 @@ class LoadTestProbe(BaseProbe):
         finding.measure(
             round(failed, 3),
             "errors",
-            f"the share of failed requests {what} ({load.failure or 'no answer in time'})",
+            f"the share of failed requests {what} ({load.failure or 'no response in time'})",
         )
         finding.metric("requests", load.count, "count")
         return finding
 
     def ask(self, connection: Connection, deadline: Deadline) -> Optional[str]:
-        """One request: None when it is good, else what is wrong."""
+        """Send one request. Returns None if it is good, otherwise the error."""
         answer = connection.exchange(self._request, deadline, False, 16 << 20)
         if not any(low <= answer.status <= high for low, high in self.options["status"]):
-            return f"it answers {answer.status}"
+            return f"it returned {answer.status}"
         return None if answer.body.ended else "the body is too long"
 
 
 class _Load:
-    """The requests, each started when it is due by whichever thread is free."""
+    """The requests, each started when it is due by any thread that is free."""
 
     def __init__(self, probe: LoadTestProbe, url: Url, deadline: Deadline) -> None:
         self._probe, self._url, self._deadline = probe, url, deadline
@@ -129,7 +129,7 @@ class _Load:
         threads = [threading.Thread(target=self._work, daemon=True) for dummy in range(count)]
         for thread in threads:
             thread.start()
-        # What has not come by then does not count, and is told.
+        # Responses that arrive later do not count, and are reported.
         end = self._began + self._deadline.left() - _DRAIN * (self._deadline.seconds - self._probe.duration)
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
@@ -161,14 +161,14 @@ class _Load:
             problem = self._probe.ask(connection, self._deadline)
         except ProbeFailed as exc:
             problem = str(exc)
-            if exc.status == UNKNOWN:  # this host lacks something: that is no answer of the other side
+            if exc.status == UNKNOWN:  # a lack of resources on this host is not a response of the other side
                 self.lacking = problem
         except OSError as exc:
             problem = exc.strerror or type(exc).__name__
         finally:
             done = time.monotonic()
         if problem is not None:
-            connection.hang_up()  # what is left on it belongs to nobody
+            connection.hang_up()  # data that is left on it belongs to no request
         with self._lock:
             self.taken = max(self.taken, done - self._began)
             if problem is None:
@@ -178,5 +178,5 @@ class _Load:
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float:
-    """The nearest rank."""
+    """The percentile by nearest rank."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""memory, swap and load: what the kernel says of the whole host."""
+"""memory, swap and load: the state of the whole host from the kernel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, ProbeFail
 
 
 def read_meminfo() -> dict[str, int]:
-    """/proc/meminfo in bytes. Raises ProbeFailed where there is none."""
+    """/proc/meminfo in bytes. Raises ProbeFailed when it can't be read."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             pairs = (line.split() for line in lines)
@@ -54,7 +54,7 @@ class SwapProbe(BaseProbe):
         total, free = found.get("SwapTotal", 0), found.get("SwapFree", 0)
         finding = self.finding()
         if not total:
-            finding.good = "there is no swap space"
+            finding.good = "this host has no swap space"
             finding.value = 0.0
             return finding
         percent = 100.0 * (total - free) / total
@@ -78,7 +78,7 @@ class LoadProbe(BaseProbe):
         loads = os.getloadavg()
         finding.good = f"load average {loads[0]:.2f}, {loads[1]:.2f}, {loads[2]:.2f} on {cpus} CPUs"
         one, five, fifteen = (round(load / cpus, 3) for load in loads)
-        finding.measure(five, what="the load of each CPU")
-        finding.measure(one, "load1", "the load of each CPU in the last minute")
-        finding.measure(fifteen, "load15", "the load of each CPU in the last 15 minutes")
+        finding.measure(five, what="the load per CPU")
+        finding.measure(one, "load1", "the load per CPU over the last minute")
+        finding.measure(fifteen, "load15", "the load per CPU over the last 15 minutes")
         return finding

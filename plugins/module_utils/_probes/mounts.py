@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is mounted where, from the kernel's list: a look at a file system that hangs would hang, too."""
+"""Mount points from the list of the kernel, as reading a file system that hangs would hang, too."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import re
 from typing import NamedTuple, Optional
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")
-_LINKS = 40  # as many as the kernel follows
+_LINKS = 40  # the limit of the kernel
 
-# File systems that answer or fail: everything else goes over a network, or asks a program.
+# File systems that never hang: all others use a network or a program.
 _LOCAL = {
     *("aufs", "bcachefs", "binfmt_misc", "bpf", "btrfs", "cgroup", "cgroup2", "configfs", "debugfs", "devpts"),
     *(
@@ -44,7 +44,7 @@ class Mount(NamedTuple):
 
 
 class Mounts:
-    """All of them, as they are now."""
+    """All mounts, as they are now."""
 
     def __init__(self, text: Optional[str] = None) -> None:
         """`text`: the content of /proc/self/mountinfo."""
@@ -53,13 +53,13 @@ class Mounts:
         self._any_hangs = any(one.kind not in _LOCAL for one in self._by_place.values())
 
     def find(self, path: str) -> Optional[Mount]:
-        """The one that holds an absolute path without links."""
+        """The mount that contains an absolute path without links."""
         while path not in self._by_place and path != "/":
             path = os.path.dirname(path)
         return self._by_place.get(path)
 
     def may_hang(self, path: str) -> bool:
-        """May a look at this absolute path wait for ever? Links are followed only where the look at them may not."""
+        """Whether reading this absolute path may hang. Links are only followed where reading them can't."""
         if not self._any_hangs:
             return False
         place, rest, links = "/", path.split("/"), 0
@@ -74,7 +74,7 @@ class Mounts:
                 return True
             try:
                 target = os.readlink(place)
-            except OSError:  # no link, or not there
+            except OSError:  # not a link, or does not exist
                 continue
             links += 1
             if links > _LINKS:
@@ -84,7 +84,7 @@ class Mounts:
         return False
 
     def made_read_only(self, path: str) -> bool:
-        """Is the file system of an absolute path without links read-only although it was mounted writable?"""
+        """Whether the file system of an absolute path without links is read-only although it was mounted writable."""
         mount = self.find(path)
         return mount is not None and "rw" in mount.options and "ro" in mount.own
 

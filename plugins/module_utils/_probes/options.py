@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of a check: their kinds, and what is wrong with those that a user wrote."""
+"""The options of a check: their kinds, and errors in their values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
 class _Wrong(Exception):
-    """What is wrong with one value, in words that go behind the option's name."""
+    """The error in a value, as text after the name of the option."""
 
 
 def _text(value: Any) -> str:
@@ -35,7 +35,7 @@ def _integer(value: Any) -> int:
             raise ValueError
         return int(value)
     except (TypeError, ValueError):
-        raise _Wrong("is a whole number") from None
+        raise _Wrong("must be a whole number") from None
 
 
 def _number(value: Any) -> float:
@@ -45,7 +45,7 @@ def _number(value: Any) -> float:
             raise ValueError
         return number
     except (TypeError, ValueError):
-        raise _Wrong("is a number") from None
+        raise _Wrong("must be a number") from None
 
 
 def _percent(value: Any) -> float:
@@ -62,7 +62,7 @@ def _days(value: Any) -> float:
 def _boolean(value: Any) -> bool:
     text = str(value).lower()
     if text not in _TRUE + _FALSE:
-        raise _Wrong("is true or false")
+        raise _Wrong("must be true or false")
     return text in _TRUE
 
 
@@ -72,14 +72,14 @@ def _list(value: Any) -> list[str]:
 
 def _mapping(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
-        raise _Wrong("is a mapping")
+        raise _Wrong("must be a mapping")
     return {str(key): _text(one) for key, one in value.items()}
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:
     entries = value if isinstance(value, list) else [value]
     if not all(isinstance(one, Mapping) for one in entries):
-        raise _Wrong("is a list of mappings")
+        raise _Wrong("must be a list of mappings")
     return list(entries)
 
 
@@ -87,7 +87,7 @@ def _pattern(value: Any) -> re.Pattern[str]:
     try:
         return compile_pattern(_text(value))
     except NotAPattern as exc:
-        raise _Wrong(f"is a regular expression ({exc})") from None
+        raise _Wrong(f"must be a regular expression ({exc})") from None
 
 
 def _patterns(value: Any) -> dict[str, re.Pattern[str]]:
@@ -97,21 +97,21 @@ def _patterns(value: Any) -> dict[str, re.Pattern[str]]:
 def _path(value: Any) -> str:
     path = expand(_text(value))
     if complaint(path):
-        raise _Wrong("is an absolute path (a relative one would start in the connection's directory)")
+        raise _Wrong("must be an absolute path, as the working directory depends on the connection")
     return path
 
 
 def _port(value: Any) -> int:
     port = _integer(value)
     if not 0 < port < 65536:
-        raise _Wrong("is a port, 1 to 65535")
+        raise _Wrong("must be a port from 1 to 65535")
     return port
 
 
 def _count(value: Any) -> int:
     count = _integer(value)
     if count < 0:
-        raise _Wrong("is a whole number, 0 or more")
+        raise _Wrong("must be a whole number of at least 0")
     return count
 
 
@@ -121,9 +121,9 @@ def _ranges(value: Any) -> list[tuple[int, int]]:
     for text in _list(value):
         match = re.fullmatch(r"\s*([0-9]+)\s*(?:-\s*([0-9]+)\s*)?", text)
         if match is None:
-            raise _Wrong("is a number, a range such as 200-299, or a list of them")
+            raise _Wrong("must be a number, a range such as 200-299, or a list of them")
         if int(match[2] or match[1]) < int(match[1]):
-            raise _Wrong("is a range from the lower to the higher number")
+            raise _Wrong("must be a range from the lower to the higher number")
         ranges.append((int(match[1]), int(match[2] or match[1])))
     return ranges
 
@@ -156,21 +156,21 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "any": lambda value: value,
 }
 
-# The kind of a threshold, by the unit of what is measured.
+# The kind of a threshold, by the unit of the measured value.
 _THRESHOLDS = {"s": "duration", "bytes": "size", "percent": "percent", "days": "days"}
 
 
 def threshold_kind(limit: Limit) -> str:
-    """How the thresholds of a limit are written: a key of KINDS."""
+    """The kind of the thresholds of a limit: a key of KINDS."""
     return _THRESHOLDS.get(limit.unit, "number")
 
 
 def parse(
     options: Mapping[str, Option], given: Mapping[str, Any], problems: list[str], where: str = ""
 ) -> dict[str, Any]:
-    """The values of all options. What is wrong is added to `problems`, a sentence each.
+    """The values of all options. Adds a sentence to `problems` for each error.
 
-    :param where: goes before the names in the sentences: "json[0].".
+    :param where: prefix of the names in the sentences: "json[0].".
     """
     parsed, required = _defaults(options)
     parsed = dict(parsed)
@@ -181,12 +181,12 @@ def parse(
     return parsed
 
 
-# By identity, as specs are constants; each is kept, so that no other can have its identity.
+# By identity, as specs are constants; each is kept, so that no other object can have its identity.
 _KNOWN: dict[int, tuple[Mapping[str, Option], dict[str, Any], list[str]]] = {}
 
 
 def _defaults(options: Mapping[str, Option]) -> tuple[dict[str, Any], list[str]]:
-    """The values of options that are not given, and the names of those that must be. A thousand checks share them."""
+    """The default values, and the names of required options. A thousand checks share them."""
     known = _KNOWN.get(id(options))
     if known is None:
         values = {
@@ -208,12 +208,12 @@ def _parse_one(name: str, option: Option, value: Any, problems: list[str]) -> An
         problems.append(f"{name}: {exc}")
         return None
     if option.choices and not set(parsed if isinstance(parsed, list) else [parsed]) <= set(option.choices):
-        problems.append(f"{name} is one of {', '.join(option.choices)}, not {shown}")
+        problems.append(f"{name} must be one of {', '.join(option.choices)}, not {shown}")
     return parsed
 
 
 def parse_limits(limits: Sequence[Limit], given: Mapping[str, Any], problems: list[str]) -> dict[str, Limit]:
-    """The limits, by name, with the thresholds that a user wrote."""
+    """The limits by name, with the given thresholds."""
     held = {}
     for limit in limits:
         written: list[Optional[float]] = []
@@ -223,7 +223,7 @@ def parse_limits(limits: Sequence[Limit], given: Mapping[str, Any], problems: li
             if value is not None:
                 parsed = _parse_one(name, Option(threshold_kind(limit), ""), value, problems)
             written.append(parsed)
-        # A threshold that was written beats the other's default.
+        # A given threshold replaces the default of the other one.
         for mine, other in ((0, 1), (1, 0)):
             alone = given.get(limit.options[mine]) is not None and given.get(limit.options[other]) is None
             if alone and _wrong_way_round(limit, written):
@@ -231,9 +231,9 @@ def parse_limits(limits: Sequence[Limit], given: Mapping[str, Any], problems: li
         if _wrong_way_round(limit, written):
             problems.append(
                 f"{limit.options[0]} {given.get(limit.options[0])!r} and {limit.options[1]} "
-                f"{given.get(limit.options[1])!r} are the wrong way round: "
-                f"{('more' if limit.worse == ABOVE else 'less')} is worse, so {limit.options[1]} must not be "
-                f"{('below it' if limit.worse == ABOVE else 'above it')}"
+                f"{given.get(limit.options[1])!r} contradict each other: "
+                f"{'more' if limit.worse == ABOVE else 'less'} is worse, so {limit.options[1]} must not be "
+                f"{'below it' if limit.worse == ABOVE else 'above it'}"
             )
         held[limit.name] = limit._replace(warn=written[0], crit=written[1])
     return held

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""postgresql: does it answer, and is anything about to go wrong in it?"""
+"""postgresql: whether a server responds, and signs of imminent problems."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._core.errors import MissingDependency
 from .base import CRITICAL, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
 from .postgresql_state import age, replication, row, sessions
 
-# Where and as whom to connect; what is not given, libpq takes from its environment.
+# Connection options; libpq takes others from its environment.
 CONNECTION: Mapping[str, Option] = {
     "host": Option("text", ("Host name or address, or the directory of a Unix socket. The default is that of libpq.")),
     "port": Option("port", "Port. The default is that of libpq."),
@@ -89,12 +89,12 @@ class PostgresqlProbe(BaseProbe):
     def run(self, deadline: Deadline) -> Finding:
         finding = self.finding()
         with opened(self.options, deadline) as connection:
-            finding.measure(round(deadline.elapsed(), 6), "connect", "the time of connecting")
-            deadline.doing = "asking the database"
+            finding.measure(round(deadline.elapsed(), 6), "connect", "the connection time")
+            deadline.doing = "querying the database"
             version = connection.info.server_version
             standby = bool(row(connection, "SELECT pg_is_in_recovery()")[0])
             role = "standby" if standby else "primary"
-            finding.good = f"{_where(connection)} answers (PostgreSQL {version // 10000}, {role})"
+            finding.good = f"{_where(connection)} responds (PostgreSQL {version // 10000}, {role})"
             if self.options["role"] and self.options["role"] != role:
                 finding.problem(f"{_where(connection)} is a {role}")
             replication(connection, standby, self.options, finding)
@@ -116,15 +116,17 @@ class PostgresqlProbe(BaseProbe):
             finding.problem(f"the query fails: {_first_line(exc)}", UNKNOWN)
             return
         if not math.isfinite(value):
-            finding.problem("the query selects no number", UNKNOWN)
+            finding.problem("the query does not return a number", UNKNOWN)
             return
-        finding.good += f", the query says {value:g}"
-        finding.measure(value, what="what the query selects")
+        finding.good += f", the query returned {value:g}"
+        finding.measure(value, what="the result of the query")
 
 
 @contextlib.contextmanager
 def opened(options: Mapping[str, Any], deadline: Deadline) -> Iterator[Any]:
-    """A connection that only reads, and ends with the check's time. Raises ProbeFailed, TimeUp, MissingDependency."""
+    """A read-only connection that ends with the time of the check. Raises ProbeFailed or TimeUp when there is none,
+    MissingDependency when psycopg is missing.
+    """
     try:
         import psycopg
     except ImportError:
@@ -138,10 +140,10 @@ def opened(options: Mapping[str, Any], deadline: Deadline) -> Iterator[Any]:
             connect_timeout=max(1, math.ceil(deadline.left())),
             application_name="day2.ops health_check",
         )
-        # A server that goes silent is left behind by whoever supervises: to cancel would be to talk to it.
+        # A server that does not respond is abandoned by the supervisor: cancelling would require a response.
         with contextlib.closing(connection):
             connection.execute("SET default_transaction_read_only = on")
-            # the server refuses to read a table rather than leave rows out that a policy hides
+            # the server then refuses to read a table instead of omitting rows that a policy hides
             connection.execute("SET row_security = off")
             connection.execute(
                 "SELECT set_config('statement_timeout', %s, false)", [str(int(deadline.left() * 1000) + 1)]

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a PostgreSQL server says of itself: replication, sessions, replication slots, age.
+"""The state of a PostgreSQL server: replication, sessions, replication slots, age.
 
-PostgreSQL shows a role without pg_monitor NULL for what other roles do. What is hidden is unknown, never 0: each
-function adds a problem with the GRANT that helps.
+PostgreSQL shows NULL for other roles to a role without pg_monitor. Hidden values are unknown, never 0: each function
+then adds a problem with the required GRANT.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from .._core.units import plural
 from .base import CRITICAL, UNKNOWN, WARNING, Finding
 
-# A standby that has replayed all that it received lags only when nobody sends it anything.
+# A standby that has replayed everything it has received lags only if it is not connected.
 _STANDBY = """
 SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
                  AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
@@ -27,7 +27,7 @@ SELECT count(*), COALESCE(max(EXTRACT(EPOCH FROM replay_lag)), 0)::float,
        COALESCE(max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)), 0)::bigint,
        count(*) FILTER (WHERE state IS NULL)
 FROM pg_stat_replication"""
-# The application's role may have this set for itself; what the server or the database says holds for all.
+# The role of the application may have set this for itself; the setting of the server or database applies to all.
 _READ_ONLY = """
 SELECT reset_val = 'on' AND NOT EXISTS (
          SELECT FROM pg_db_role_setting AS s JOIN pg_roles AS r ON r.oid = s.setrole
@@ -47,7 +47,7 @@ _SESSIONS = """
 SELECT COALESCE(max(EXTRACT(EPOCH FROM clock_timestamp() - xact_start)), 0)::float,
        (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND xact_start IS NOT NULL"""
-# Everybody may see this. It also counts workers, such as those of logical replication.
+# Visible to everybody. It also counts workers, such as those of logical replication.
 _BACKENDS = "SELECT sum(numbackends)::int FROM pg_stat_database"
 _MOST = """
 SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
@@ -60,7 +60,7 @@ FROM pg_stat_user_tables WHERE n_dead_tup >= 1000 ORDER BY 3 DESC LIMIT 1"""
 
 
 def row(connection: Any, query: str) -> Any:
-    """The first row of a query, None if there is none."""
+    """The first row of a query, or None."""
     return connection.execute(query).fetchone()
 
 
@@ -82,7 +82,7 @@ def _primary(connection: Any, options: Mapping[str, Any], finding: Finding) -> N
     replicas, lag, behind, hidden = row(connection, _PRIMARY)
     ranges = options["replicas"]
     if ranges is not None and not any(low <= replicas <= high for low, high in ranges):
-        finding.problem(f"there are {plural(replicas, 'standby', 'standbys')}")
+        finding.problem(f"the number of standbys is {replicas}")
     finding.metric("replicas", replicas, "count")
     if hidden:
         _not_seen(connection, f"the replication lag of {plural(hidden, 'standby', 'standbys')}", finding)
@@ -98,7 +98,7 @@ def _slots(connection: Any, finding: Finding) -> None:
         finding.measure(max(0, worst[1] or 0), "slot_wal", what)
     if connection.info.server_version >= 130000:
         for (name,) in connection.execute(_LOST_SLOTS).fetchall():
-            finding.problem(f"the replication slot {name} has lost WAL that it needs: drop and recreate it")
+            finding.problem(f"the replication slot {name} has lost WAL that it requires: drop and recreate it")
 
 
 def sessions(connection: Any, finding: Finding) -> None:
@@ -117,13 +117,13 @@ def sessions(connection: Any, finding: Finding) -> None:
 def _not_seen(connection: Any, what: str, finding: Finding) -> None:
     user = connection.info.user
     quoted = user if user.isidentifier() and user.islower() else '"{}"'.format(user.replace('"', '""'))
-    finding.problem(f"{what} cannot be seen: GRANT pg_monitor TO {quoted}", UNKNOWN)
+    finding.problem(f"{what} can't be seen: GRANT pg_monitor TO {quoted}", UNKNOWN)
 
 
 def age(connection: Any, finding: Finding) -> None:
-    """Transaction ids, size, and dead rows."""
+    """Transaction IDs, size, and dead rows."""
     used, size = row(connection, _AGE)
-    finding.measure(round(100.0 * used / 2**31, 2), "wraparound", "the share of used transaction ids")
+    finding.measure(round(100.0 * used / 2**31, 2), "wraparound", "the share of used transaction IDs")
     finding.metric("size", size, "bytes")
     worst = row(connection, _DEAD)
     if worst:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""process: does it run, how often, for how long, and with how much memory?"""
+"""process: whether processes run, how many, for how long, and with how much memory."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ProcessProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         what = self._what()
-        deadline.doing = f"looking for {what}"
+        deadline.doing = f"finding processes of {what}"
         found = list(self._matching(deadline))
         finding = self.finding()
         memory = sum(one.memory for one in found)
@@ -81,21 +81,21 @@ class ProcessProbe(BaseProbe):
         if self.duration:
             began = time.monotonic()
             wait(self.duration, deadline)
-            finding.measure(_used(found, time.monotonic() - began), "cpu", f"the use of the processors by {what}")
+            finding.measure(_used(found, time.monotonic() - began), "cpu", f"the CPU usage of {what}")
         if os.geteuid() != 0 and _hides_others():
             finding.problem(
-                "processes of others cannot be seen (/proc has hidepid): run as root (become: true)", UNKNOWN
+                "processes of other users can't be seen (/proc has hidepid): run as root (become: true)", UNKNOWN
             )
         zombies = sum(1 for one in found if one.state == "Z")
         if zombies:
-            finding.problem(f"{_processes(zombies)} of {what} dead and not waited for")
+            finding.problem(f"{_processes(zombies)} of {what} ended but not waited for by the parent")
         return finding
 
     def _not_seen(self, hidden: int, what: str, finding: Finding) -> None:
         if self.limits["descriptors"].asked or self.limits["descriptors_used"].asked:
             told = (_processes(hidden), what)
             finding.problem(
-                "the open files of {} of {} cannot be seen: run as root (become: true)".format(*told), UNKNOWN
+                "the open files of {} of {} can't be seen: run as root (become: true)".format(*told), UNKNOWN
             )
 
     def _what(self) -> str:
@@ -121,7 +121,7 @@ class ProcessProbe(BaseProbe):
                 if options["pattern"] and not options["pattern"].search(_command_line(process)):
                     continue
                 yield _with_descriptors(found)
-            except (OSError, ValueError, IndexError):  # it has ended meanwhile
+            except (OSError, ValueError, IndexError):  # it has ended in the meantime
                 continue
 
     def _user(self) -> int:
@@ -129,7 +129,7 @@ class ProcessProbe(BaseProbe):
         try:
             return int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
         except KeyError:
-            raise ProbeFailed(f"there is no user {user}", UNKNOWN) from None
+            raise ProbeFailed(f"the user {user} does not exist", UNKNOWN) from None
 
     def _pid(self) -> int:
         path = self.options["pid_file"]
@@ -139,13 +139,13 @@ class ProcessProbe(BaseProbe):
         except OSError as exc:
             raise ProbeFailed(f"{path}: {exc.strerror}") from None
         if not text.isdigit():
-            raise ProbeFailed(f"{path} holds no process id")
+            raise ProbeFailed(f"{path} does not contain a process ID")
         return int(text)
 
 
 class _Process(NamedTuple):
     process: Process
-    started: int  # in ticks since the host was
+    started: int  # in ticks since the host started
     ticks: int  # of processor time
     name: str
     state: str
@@ -171,7 +171,7 @@ def _read(process: Process, uptime: float) -> _Process:
 
 
 def _used(processes: Sequence[_Process], seconds: float) -> float:
-    """Percent of one CPU that they have used since they were read. What has ended meanwhile is left out."""
+    """Percent of one CPU that they have used since they were read. Processes that have ended are ignored."""
     ticks = 0
     for one in processes:
         with contextlib.suppress(OSError, ValueError, IndexError):
@@ -190,7 +190,7 @@ def _with_descriptors(found: _Process) -> _Process:
         count = len(found.process.descriptors())
         lines = found.process.read("limits").decode("ascii").splitlines()
         limit = next(line.split()[3] for line in lines if line.startswith("Max open files"))
-    except (OSError, StopIteration):  # somebody else's process
+    except (OSError, StopIteration):  # a process of another user
         return found
     return found._replace(descriptors=count, used=0.0 if limit == "unlimited" else 100.0 * count / int(limit))
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running programs that end in time, with all that they started."""
+"""Runs programs with a deadline, including their child processes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from typing import Optional
 from .._core.process import environment
 from .base import UNKNOWN, Deadline, ProbeFailed
 
-_MOST = 1 << 20  # bytes of output; who prints more is ended
-_TICK = 0.05  # seconds between two looks at a program that is silent: what it left behind may keep its pipes
+_MOST = 1 << 20  # maximum bytes of output, after which a program is ended
+_TICK = 0.05  # seconds between two checks of a silent program, whose children may keep its pipes open
 
-# vfork holds the interpreter until the program runs, which it never does where its file system hangs.
+# vfork holds the interpreter until the program runs, which it never does if its file system hangs.
 subprocess._USE_VFORK = False  # type: ignore[attr-defined]
 
 
 def execute(
     argv: Sequence[str], deadline: Deadline, chdir: Optional[str] = None, variables: Optional[Mapping[str, str]] = None
 ) -> tuple[int, str, str]:
-    """The exit status, the output and the errors of a program.
+    """The exit status, output and errors of a program.
 
-    Raises TimeUp; ProbeFailed when it can't be run, or prints too much.
+    Raises TimeUp when the time has passed, ProbeFailed when it can't be run or prints too much.
     """
     try:
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
@@ -59,7 +59,9 @@ def execute(
 
 
 def _gather(process: subprocess.Popen[bytes], deadline: Deadline) -> tuple[str, str]:
-    """Its output and errors, until it closes both or has ended. Raises TimeUp, ProbeFailed."""
+    """Its output and errors, until it closes both or has ended. Raises TimeUp when the time has passed, ProbeFailed
+    when it prints too much.
+    """
     streams = [one for one in (process.stdout, process.stderr) if one is not None]
     said = {stream.fileno(): bytearray() for stream in streams}
     still = set(said)
@@ -78,12 +80,12 @@ def _gather(process: subprocess.Popen[bytes], deadline: Deadline) -> tuple[str, 
                 poll.unregister(fd)
                 still.discard(fd)
         if sum(map(len, said.values())) > _MOST:
-            raise ProbeFailed("it printed more than 1 MiB, and was ended", UNKNOWN)
+            raise ProbeFailed("it printed more than 1 MiB and was ended", UNKNOWN)
     output, errors = (bytes(said[stream.fileno()]).decode("utf-8", "replace") for stream in streams)
     return output, errors
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the program and all that it started, at once: a probe has nothing to clean up."""
+    """Kill the program and its children: a probe has nothing to clean up."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""redis: does it answer, has it room, does it replicate, does it save?
+"""redis: whether a server responds, has free memory, replicates and saves.
 
-It speaks Redis' own protocol (RESP) over a socket: five commands need no library.
+It implements the protocol of Redis (RESP) itself, as five commands do not require a library.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .._core.units import plural
 from .base import CRITICAL, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .sockets import Stream, address, connect, connect_unix, failure, tls_context, wrap_tls
 
-_MOST = 1 << 20  # bytes of one answer
+_MOST = 1 << 20  # maximum bytes of a response
 _MOST_ELEMENTS = 100  # of a list
 
 
@@ -67,9 +67,9 @@ class RedisProbe(BaseProbe):
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         super().__init__(options, limits)
         if options["username"] and not options["password"]:
-            raise InvalidRequest("username is given without password.")
+            raise InvalidRequest("username requires password.")
         if options["socket"] and options["tls"]:
-            raise InvalidRequest("tls and socket exclude each other.")
+            raise InvalidRequest("tls and socket are mutually exclusive.")
 
     def run(self, deadline: Deadline) -> Finding:
         where = self.options["socket"] or address(self.options["host"], self.options["port"])
@@ -93,7 +93,7 @@ class RedisProbe(BaseProbe):
         except OSError as exc:
             raise failure(where, exc) from None
         finding = self.finding()
-        finding.good = f"{where} answers (Redis {info.get('redis_version', '?')}, {_role(info)})"
+        finding.good = f"{where} responds (Redis {info.get('redis_version', '?')}, {_role(info)})"
         finding.measure(round(taken, 6), what=f"the time of a PING to {where}")
         self._memory(info, where, finding)
         self._replication(info, where, finding)
@@ -121,7 +121,7 @@ class RedisProbe(BaseProbe):
     def _memory(self, info: Mapping[str, str], where: str, finding: Finding) -> None:
         used, most = _number(info, "used_memory"), _number(info, "maxmemory")
         finding.metric("used_memory", used, "bytes")
-        # A cache that evicts is full all the time, and means to be.
+        # A cache that evicts is full by design.
         if most and info.get("maxmemory_policy", "noeviction") == "noeviction":
             finding.measure(round(100.0 * used / most, 2), "memory", f"the used memory of {where}")
 
@@ -136,7 +136,7 @@ class RedisProbe(BaseProbe):
                 finding.problem(f"{where} has lost its primary {info.get('master_host', '')}{since}")
             elif "master_last_io_seconds_ago" in info:
                 seconds = max(0.0, _number(info, "master_last_io_seconds_ago"))
-                finding.measure(seconds, "lag", f"the silence of the primary of {where}")
+                finding.measure(seconds, "lag", f"the time since {where} last received data from its primary")
         replicas = int(_number(info, "connected_slaves"))
         finding.metric("replicas", replicas, "count")
         ranges = self.options["replicas"]
@@ -148,8 +148,8 @@ def _persistence(info: Mapping[str, str], where: str, finding: Finding) -> None:
     if info.get("loading", "0") != "0":
         finding.problem(f"{where} is still loading its data")
     for name, text in (
-        ("rdb_last_bgsave_status", "its last snapshot failed (BGSAVE): look at its log and its disk"),
-        ("aof_last_write_status", "it can't write its append-only file: look at its disk"),
+        ("rdb_last_bgsave_status", "its last snapshot (BGSAVE) failed: check its log and its disk"),
+        ("aof_last_write_status", "it can't write its append-only file: check its disk"),
     ):
         if info.get(name, "ok") != "ok":
             finding.problem(f"{where}: {text}")
@@ -159,10 +159,10 @@ def _persistence(info: Mapping[str, str], where: str, finding: Finding) -> None:
 
 
 def _writes(info: Mapping[str, str], where: str, finding: Finding) -> None:
-    """Does it refuse all writes?"""
+    """Add a problem if it rejects all writes."""
     if info.get("cluster_state", "ok") != "ok":
         finding.problem(
-            f"{where}: the cluster is down, {info.get('cluster_slots_ok', '?')} of 16384 slots are served: see "
+            f"{where}: the cluster is down, {info.get('cluster_slots_ok', '?')} of 16384 slots are served: run "
             "CLUSTER INFO"
         )
     if "least_replicas" in info and _role(info) == "primary":
@@ -170,11 +170,11 @@ def _writes(info: Mapping[str, str], where: str, finding: Finding) -> None:
         if not good or (least.isdigit() and good < int(least)):
             wanted = least or "at least 1"
             finding.problem(
-                f"{where} refuses writes: it has {plural(good, 'replica')} in good state, min-replicas-to-write "
-                f"is {wanted}"
+                f"{where} rejects writes: it has {plural(good, 'replica')} in good state, but "
+                f"min-replicas-to-write is {wanted}"
             )
         elif not least:
-            finding.problem(f"{where}: min-replicas-to-write cannot be read: permit CONFIG GET", UNKNOWN)
+            finding.problem(f"{where}: min-replicas-to-write can't be read: permit CONFIG GET", UNKNOWN)
 
 
 def _clients(info: Mapping[str, str], where: str, finding: Finding) -> None:
@@ -194,7 +194,7 @@ class _Redis:
         self._reader = stream.makefile()
 
     def ask(self, *words: str) -> str:
-        """The answer to a command; of a list a line for each element. Raises ProbeFailed for an error."""
+        """The response to a command; for a list, one line per element. Raises ProbeFailed when it is an error."""
         parts = [word.encode() for word in words]
         self._stream.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
         return self._answer(words[0])
@@ -204,7 +204,7 @@ class _Redis:
         kind, rest = line[:1], line[1:].decode("utf-8", "replace")
         if kind == b"-":
             status = UNKNOWN if rest.startswith("NOPERM") else CRITICAL
-            raise ProbeFailed(f"{self._where} answers to {command}: {rest}", status)
+            raise ProbeFailed(f"{self._where} responds to {command}: {rest}", status)
         if kind == b"$" and rest.isdigit() and int(rest) <= _MOST:
             data = self._reader.read(int(rest) + 2)
             if len(data) == int(rest) + 2:
@@ -213,10 +213,10 @@ class _Redis:
             return rest
         elif kind == b"*" and rest.isdigit() and int(rest) <= _MOST_ELEMENTS:
             return "\n".join(self._answer(command) for dummy in range(int(rest)))
-        raise ProbeFailed(f"{self._where}: the answer is not Redis'")
+        raise ProbeFailed(f"{self._where}: the response is not that of Redis")
 
     def setting(self, name: str) -> str:
-        """The value of a setting, "" where this user may not read it."""
+        """The value of a setting, or "" if this user has no permission to read it."""
         try:
             answer = self.ask("CONFIG", "GET", name).splitlines()
         except ProbeFailed:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""references: which records name another one that is not there?"""
+"""references: finds records that refer to missing records."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ class ReferencesProbe(BaseProbe):
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         super().__init__(options, limits)
         if (options["store"] == "postgresql") == bool(options["path"]):
-            raise InvalidRequest("path goes with json and sqlite, and is required there.")
+            raise InvalidRequest("path is required for json and sqlite, and not allowed for postgresql.")
         if options["store"] != "postgresql" and any(options[name] is not None for name in CONNECTION):
-            raise InvalidRequest("host and the like go with postgresql.")
+            raise InvalidRequest("connection options such as host require postgresql.")
         self._references = [_reference(one, number) for number, one in enumerate(options["references"])]
 
     def run(self, deadline: Deadline) -> Finding:
@@ -80,8 +80,8 @@ class ReferencesProbe(BaseProbe):
             if count:
                 shown = ", ".join(brief(one) for one in examples[:_SHOWN])
                 texts.append(
-                    f"{plural(count, 'record')} of {reference.collection} with a {reference.field} that no "
-                    f"record of {reference.target} has: {shown}"
+                    f"{plural(count, 'record')} of {reference.collection} with a {reference.field} that does not "
+                    f"exist in {reference.target}: {shown}"
                 )
         finding.measure(total, what=f"{'; '.join(texts)}; their number" if texts else "the number of such records")
         return finding
@@ -92,7 +92,7 @@ class ReferencesProbe(BaseProbe):
         try:
             connection = connect(path, "ro")
             with contextlib.closing(connection), deadline.stop_with(connection.interrupt):
-                connection.execute("BEGIN")  # all of it as of one moment
+                connection.execute("BEGIN")  # a consistent view of all tables
                 for reference in self._references:
                     for table in (reference.collection, reference.target):
                         known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
@@ -146,7 +146,7 @@ def _reference(given: Mapping[str, Any], number: int) -> Reference:
     values = parse(_REFERENCE, given, problems, where)
     ends = [(values[name] or "").rpartition(".") for name in ("from", "to")]
     if not problems and not all(collection and field for collection, _dot, field in ends):
-        problems.append(f"{where}from and to are COLLECTION.FIELD")
+        problems.append(f"{where}from and to must be COLLECTION.FIELD")
     if problems:
         raise InvalidRequest("; ".join(problems) + ".")
     return Reference(ends[0][0], ends[0][2], ends[1][0], ends[1][2])
@@ -176,7 +176,7 @@ def _member(document: Document, path: str, collection: str) -> Member:
 
 
 def _values(handle: Any, document: Document, path: str, collection: str, field: str) -> Iterator[str]:
-    """The field of each record that has it, as JSON. One that no record has, not even empty, is a mistake."""
+    """The field of each record that has it, as JSON. A field that no record has, not even empty, is an error."""
     parts = parts_of(handle.fileno(), path, _member(document, path, collection))
     empty, known = True, field == "_key"
     for key, record in itertools.chain.from_iterable(zip(*found) for part in parts for found in part()):

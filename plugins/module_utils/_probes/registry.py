@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The types of checks, by name. To add one: a file like tcp_probe.py, its test, and its lines here.
+"""The types of checks by name. To add one: a file like tcp_probe.py, its test, and its lines here.
 
-A type's code is imported when a check of that type is there: a module is compiled anew for each task.
+The code of a type is imported only for a check of that type, as a module is compiled anew for each task.
 """
 
 from __future__ import annotations

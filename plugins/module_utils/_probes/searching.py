@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Regular expressions on texts from outside: in another process where they may take for ever (apart.py)."""
+"""Applies regular expressions to external text: in another process if they may take forever (apart.py)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .base import UNKNOWN, Deadline, ProbeFailed, TimeUp
 
 
 def needs_workers(patterns: Sequence[re.Pattern[str]]) -> bool:
-    """Would `search` use another process for one of these?"""
+    """Whether `search` would use another process for one of these."""
     return any(map(may_take_long, patterns))
 
 
 def search(pattern: re.Pattern[str], text: str, deadline: Deadline) -> bool:
-    """Is the pattern found in a text from outside? Raises ProbeFailed when that takes longer than the check may.
+    """Whether the pattern matches an external text. Raises ProbeFailed when that takes longer than the check may.
 
-    A pattern without repetitions takes no longer than the text is long, and is searched for here.
+    The time of a pattern without repetitions is linear, and it is searched for in this process.
     """
     return search_all(pattern, [text], deadline)[0]
 

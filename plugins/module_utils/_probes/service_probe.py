@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""service: what systemd says of a unit."""
+"""service: the state of a systemd unit."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class ServiceProbe(BaseProbe):
         finding = self.finding()
         state = found.get("ActiveState", "unknown")
         if found.get("LoadState") == "not-found":
-            finding.problem(f"there is no unit {unit}")
+            finding.problem(f"the unit {unit} does not exist")
             return finding
         if state not in options["state"]:
             text = f"{unit} is {state} ({found.get('SubState', '')})"
             if found.get("Result", "success") != "success":
                 text += f", its result is {found['Result']}"
-            finding.problem(text + f": see journalctl -u {unit}")
+            finding.problem(text + f": check journalctl -u {unit}")
         enabled = found.get("UnitFileState", "") in ("enabled", "enabled-runtime", "static", "alias", "generated")
         if options["enabled"] is not None and enabled != options["enabled"]:
             finding.problem(f"{unit} is {found.get('UnitFileState') or 'not enabled'}")
@@ -59,15 +59,15 @@ class ServiceProbe(BaseProbe):
         if memory.isdigit() and int(memory) < 2**63:
             finding.measure(int(memory), "memory", f"the memory of {unit}")
         elif state == "active" and self.limits["memory"].asked:
-            finding.problem(f"systemd does not count the memory of {unit}: set MemoryAccounting=yes", UNKNOWN)
+            finding.problem(f"systemd does not account for the memory of {unit}: set MemoryAccounting=yes", UNKNOWN)
         return finding
 
     def _show(self, unit: str, deadline: Deadline) -> dict[str, str]:
-        deadline.doing = "asking systemd"
+        deadline.doing = "querying systemd"
         argv = ["systemctl", "--" + self.options["scope"], "show", "--property=" + ",".join(_PROPERTIES), "--", unit]
         status, output, errors = execute(argv, deadline)
         if status != 0:
-            lines = errors.strip().splitlines() or [f"it ended with {status}"]
+            lines = errors.strip().splitlines() or [f"it exited with status {status}"]
             raise ProbeFailed(f"systemctl: {lines[0]}", UNKNOWN)
         return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 

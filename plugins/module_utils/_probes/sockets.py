@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections that end in time, and what to say when they do not come about."""
+"""Connections with a deadline, and messages for failures."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from typing import Any, Optional
 from .base import Deadline, Option, ProbeFailed, TimeUp
 
 _REASONS = {
-    errno.ECONNREFUSED: "nothing listens there (connection refused)",
-    errno.ECONNRESET: "it closed the connection (connection reset)",
-    errno.EPIPE: "it closed the connection (broken pipe)",
-    errno.EHOSTUNREACH: "there is no route to the host",
+    errno.ECONNREFUSED: "connection refused, nothing is listening",
+    errno.ECONNRESET: "the connection was closed by the other side (connection reset)",
+    errno.EPIPE: "the connection was closed by the other side (broken pipe)",
+    errno.EHOSTUNREACH: "no route to host",
     errno.ENETUNREACH: "the network is unreachable",
-    errno.ETIMEDOUT: "it did not answer (timed out by the system)",
+    errno.ETIMEDOUT: "no response (timed out by the system)",
 }
 
 
 def reason(exc: OSError) -> str:
-    """What an error of a connection means."""
+    """The meaning of a connection error."""
     if isinstance(exc, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {exc.verify_message.rstrip('.')}"
     if isinstance(exc, ssl.SSLError):
@@ -36,18 +36,18 @@ def reason(exc: OSError) -> str:
     return _REASONS.get(exc.errno or 0, "") or exc.strerror or str(exc) or type(exc).__name__
 
 
-# What this host lacks says nothing of the other side.
+# A lack of resources on this host says nothing about the other side.
 _OURS = {
-    errno.EMFILE: "this process has no file descriptor left: raise its limit (ulimit -n) or lower concurrency",
-    errno.ENFILE: "this host has no file descriptor left",
-    errno.ENOMEM: "this host has no memory left",
-    errno.ENOBUFS: "this host has no buffer space left",
+    errno.EMFILE: "this process has too many open files: raise its limit (ulimit -n) or lower concurrency",
+    errno.ENFILE: "this host has too many open files",
+    errno.ENOMEM: "this host is out of memory",
+    errno.ENOBUFS: "this host is out of buffer space",
     errno.EADDRNOTAVAIL: "this host has no free port or no such address",
 }
 
 
 def failure(where: str, exc: OSError) -> ProbeFailed:
-    """What an error of a connection says of its other side: critical, unless the reason is this host's own."""
+    """The error of a connection: critical, unless the cause lies with this host."""
     if exc.errno in _OURS and not isinstance(exc, (ssl.SSLError, socket.gaierror)):
         return ProbeFailed(f"{where}: {_OURS[exc.errno]}", "unknown")
     ours = isinstance(exc, socket.gaierror) and exc.errno in (socket.EAI_SYSTEM, socket.EAI_MEMORY)
@@ -66,9 +66,10 @@ FAMILY = Option(
 
 
 def connect(host: str, port: int, deadline: Deadline, family: Optional[str] = None) -> socket.socket:
-    """A TCP connection to the first of the host's addresses that takes one. Raises ProbeFailed, TimeUp.
+    """A TCP connection to the first of the addresses of the host that accepts one. Raises ProbeFailed or TimeUp when
+    there is none.
 
-    `family`: a key of FAMILIES, to which addresses are limited.
+    `family`: a key of FAMILIES, to which addresses are restricted.
     """
     where = address(host, port)
     deadline.doing = f"resolving {host}"
@@ -87,7 +88,7 @@ def connect(host: str, port: int, deadline: Deadline, family: Optional[str] = No
             problem = failure(where, exc)
             continue
         try:
-            # One address that does not answer must not take the time of the others.
+            # An address that does not respond must not use up the time of the others.
             connection.settimeout(deadline.left() / (len(found) - place))
             connection.connect(target)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -105,7 +106,7 @@ def connect(host: str, port: int, deadline: Deadline, family: Optional[str] = No
 
 
 def connect_unix(path: str, deadline: Deadline) -> socket.socket:
-    """A connection to a Unix socket. Raises ProbeFailed, TimeUp."""
+    """A connection to a Unix socket. Raises ProbeFailed when it fails."""
     deadline.doing = f"connecting to {path}"
     try:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -135,10 +136,10 @@ def tls_context(
     key: Optional[str] = None,
     chains: bool = False,
 ) -> ssl.SSLContext:
-    """A client's TLS settings. Raises ProbeFailed when a file can't be used.
+    """TLS settings of a client. Raises ProbeFailed when a file can't be used.
 
-    `chains`: for certificates.py:sent_chain.
-    Shared by all checks that want the same: reading the system's certificates takes longer than most checks.
+    `chains`: for certificates.py:sent_chain. Checks with the same settings share them: reading the certificates of the
+    system takes longer than most checks.
     """
     wanted = (validate, ca, certificate, key, chains)
     with _CONTEXTS_LOCK:
@@ -162,7 +163,7 @@ def _tls_context(validate: bool, ca: Optional[str], certificate: Optional[str], 
         context.verify_mode = ssl.CERT_NONE
     if certificate:
         try:
-            # Without a password a key that has one would ask for it on the terminal.
+            # Without this, an encrypted key would ask for a password on the terminal.
             context.load_cert_chain(certificate, key, password="")
         except (OSError, ssl.SSLError) as exc:
             raise ProbeFailed(f"the client certificate {certificate} can't be used: {exc}", "unknown") from None
@@ -170,7 +171,7 @@ def _tls_context(validate: bool, ca: Optional[str], certificate: Optional[str], 
 
 
 def wrap_tls(connection: socket.socket, context: ssl.SSLContext, name: str, deadline: Deadline) -> ssl.SSLSocket:
-    """Do the handshake, in the time that is left. Raises TimeUp, OSError."""
+    """Do the handshake in the remaining time. Raises TimeUp or OSError when it fails."""
     deadline.doing = "waiting for the TLS handshake"
     secured = context.wrap_socket(connection, server_hostname=name, do_handshake_on_connect=False)
     try:
@@ -182,7 +183,7 @@ def wrap_tls(connection: socket.socket, context: ssl.SSLContext, name: str, dead
 
 
 def _handshake(secured: ssl.SSLSocket, deadline: Deadline) -> None:
-    # Step by step: the time-out of a blocking handshake counts anew for each piece that drips in.
+    # Step by step: the timeout of a blocking handshake restarts with each piece of data.
     import select
 
     secured.setblocking(False)
@@ -200,7 +201,7 @@ def _handshake(secured: ssl.SSLSocket, deadline: Deadline) -> None:
 
 
 class _Raw(io.RawIOBase):
-    """Reads from a socket; each read waits no longer than the check may still take."""
+    """Reads from a socket; no read waits longer than the check may take."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -213,7 +214,7 @@ class _Raw(io.RawIOBase):
 
 
 class Stream:
-    """A connected socket under a deadline, with the methods that http.client uses of one."""
+    """A connected socket with a deadline, and the methods that http.client requires."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._socket = connection
@@ -230,7 +231,7 @@ class Stream:
             return self._socket.recv_into(buffer)
 
     def receive(self, size: int) -> bytes:
-        """At most so many bytes; b"" at the end."""
+        """At most this many bytes; b"" at the end."""
         self._socket.settimeout(self._deadline.left())
         with _time_up():
             return self._socket.recv(size)
@@ -239,7 +240,7 @@ class Stream:
         return io.BufferedReader(_Raw(self))
 
     def close(self) -> None:
-        """The socket is closed by whoever opened it: http.client closes it while the body is still to be read."""
+        """No effect: http.client calls it while the body is still to be read. The opener closes the socket."""
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""sqlite: is the database sound, of the right version, and not mostly air?"""
+"""sqlite: whether a database is sound, has the right version, and does not consist mostly of free space."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class SqliteProbe(BaseProbe):
             with contextlib.closing(connection), deadline.stop_with(connection.interrupt):
                 self._look(connection, path, finding)
         except sqlite3.Error as exc:
-            deadline.left()  # an interruption is ours
+            deadline.left()  # the interruption is ours
             if is_busy(exc):
-                raise ProbeFailed(f"{path} stays locked by somebody else", UNKNOWN) from None
+                raise ProbeFailed(f"{path} remains locked by another process", UNKNOWN) from None
             raise ProbeFailed(f"{path}: {exc}") from None
         finding.measure(deadline.elapsed(), "time", f"the time of the checks of {path}")
         return finding
@@ -83,7 +83,7 @@ class SqliteProbe(BaseProbe):
         if self.options["check"] != "none":
             problems, notes, made = check(connection, self.options["check"])
             if problems:
-                finding.problem(f"{path} is damaged, {PRAGMAS[made]} says: {'; '.join(problems[:_SHOWN])}")
+                finding.problem(f"{path} is damaged according to {PRAGMAS[made]}: {'; '.join(problems[:_SHOWN])}")
             elif notes:
                 finding.problem("; ".join(notes), UNKNOWN)
 
@@ -95,10 +95,10 @@ class SqliteProbe(BaseProbe):
             finding.problem(f"the query fails: {exc}", UNKNOWN)
             return
         if not row or isinstance(row[0], bool) or not isinstance(row[0], (int, float)):
-            finding.problem("the query does not select a number", UNKNOWN)
+            finding.problem("the query does not return a number", UNKNOWN)
             return
-        finding.good += f", the query says {row[0]:g}"
-        finding.measure(row[0], what="what the query selects")
+        finding.good += f", the query returned {row[0]:g}"
+        finding.measure(row[0], what="the result of the query")
 
 
 def _number(connection: Any, query: str) -> int:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""tcp: does something listen, and does it say what it should?"""
+"""tcp: whether a port accepts connections, and sends the expected response."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .json_path import brief
 from .searching import search
 from .sockets import FAMILY, Stream, address, connect, failure, tls_context, wrap_tls
 
-_MOST = 65536  # bytes of an answer that are looked at
+_MOST = 65536  # maximum bytes of a response
 
 
 class TcpProbe(BaseProbe):
@@ -43,13 +43,13 @@ class TcpProbe(BaseProbe):
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         super().__init__(options, limits)
         if not options["tls"] and options["ca"]:
-            raise InvalidRequest("ca is given without tls.")
+            raise InvalidRequest("ca requires tls.")
 
     def run(self, deadline: Deadline) -> Finding:
         options = self.options
         where = address(options["host"], options["port"])
         finding = self.finding()
-        finding.good = f"{where} takes connections"
+        finding.good = f"{where} accepts connections"
         connection = connect(options["host"], options["port"], deadline, options["family"])
         with contextlib.closing(connection):
             try:
@@ -62,17 +62,17 @@ class TcpProbe(BaseProbe):
                     stream.sendall(options["send"].encode())
                 if options["expect"] is not None:
                     self._expect(stream, where, deadline)
-                    finding.good = f"{where} says what is expected"
+                    finding.good = f"{where} sent the expected response"
             except OSError as exc:
                 raise failure(where, exc) from None
             finally:
                 connection.close()
-        finding.measure(deadline.elapsed(), what=f"the time of {where}")
+        finding.measure(deadline.elapsed(), what=f"the response time of {where}")
         return finding
 
     def _expect(self, stream: Stream, where: str, deadline: Deadline) -> None:
         pattern = self.options["expect"]
-        deadline.doing = f"waiting for {where} to say {pattern.pattern}"
+        deadline.doing = f"waiting for {where} to send {pattern.pattern}"
         said = b""
         while True:
             if search(pattern, said.decode("utf-8", "replace"), deadline):
@@ -88,5 +88,5 @@ class TcpProbe(BaseProbe):
             if not data:
                 break
             said += data
-        heard = f"it said {brief(said[:200].decode('utf-8', 'replace'))}" if said else "it said nothing"
-        raise ProbeFailed(f"{where} did not say {pattern.pattern}: {heard}")
+        heard = f"it sent {brief(said[:200].decode('utf-8', 'replace'))}" if said else "it sent nothing"
+        raise ProbeFailed(f"{where} did not send {pattern.pattern}: {heard}")

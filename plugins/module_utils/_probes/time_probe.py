@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""time: how far is this clock from another host's? (SNTP, RFC 4330)"""
+"""time: the offset of this clock from that of another host (SNTP, RFC 4330)."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ class TimeProbe(BaseProbe):
             raise failure(where, exc) from None
         leap, stratum = packet[0] >> 6, packet[1]
         if leap == 3 or not 0 < stratum < 16:
-            raise ProbeFailed(f"{where} does not know the time itself (stratum {stratum})")
+            raise ProbeFailed(f"{where} is not synchronised itself (stratum {stratum})")
         arrived, answered = (_seconds(packet, at) for at in (32, 40))
         offset = ((arrived - sent) + (answered - received)) / 2
         finding = self.finding()
-        finding.good = f"the clock is {format_value(offset, 's')} from that of {where} (stratum {stratum})"
-        finding.measure(round(abs(offset), 6), what=f"the clock's offset from {where}")
-        finding.measure(max(0.0, (received - sent) - (answered - arrived)), "delay", f"the delay of {where}")
+        finding.good = f"the clock differs by {format_value(offset, 's')} from that of {where} (stratum {stratum})"
+        finding.measure(round(abs(offset), 6), what=f"the offset of the clock from {where}")
+        finding.measure(max(0.0, (received - sent) - (answered - arrived)), "delay", f"the round-trip time of {where}")
         finding.metric("offset", round(offset, 6), "s")
         finding.metric("stratum", stratum)
         return finding
 
     def _ask(self, sock: socket.socket, deadline: Deadline) -> tuple[float, bytes, float]:
         while True:
-            # The server sends this back; it need not be a time, and nobody learns ours.
+            # The server returns this; it need not be a time, and does not disclose ours.
             cookie = secrets.token_bytes(8)
             sent = time.time()
             sock.send(b"\x23" + b"\x00" * 39 + cookie)
@@ -77,5 +77,5 @@ def _seconds(packet: bytes, at: int) -> float:
     seconds: int
     fraction: int
     seconds, fraction = struct.unpack("!II", packet[at : at + 8])
-    # From 2036 on the counter starts anew.
+    # In 2036, the counter restarts.
     return float(seconds - _EPOCH + (2**32 if seconds < _EPOCH else 0)) + fraction / 2**32

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""tls: is the certificate trusted, for this name, and for how long still?"""
+"""tls: whether a certificate is trusted and valid for a name, and when it expires."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .base import BELOW, BaseProbe, Deadline, Finding, Limit, Option, ProbeFaile
 from .certificates import sent_chain
 from .sockets import FAMILY, Stream, address, connect, failure, tls_context, wrap_tls
 
-# What to say before TLS begins, and what to wait for; the last line of each answer ends the wait.
+# The text to send before TLS starts, and to wait for; the last line of each response ends the wait.
 _STARTTLS = {
     "smtp": ((b"", b"220 "), (b"EHLO localhost\r\n", b"250 "), (b"STARTTLS\r\n", b"220 ")),
     "imap": ((b"", b"* OK"), (b"a STARTTLS\r\n", b"a OK")),
@@ -80,10 +80,10 @@ class TlsProbe(BaseProbe):
         days = (first.expires - time.time()) / 86400
         trusted = f"a trusted certificate for {name}" if options["validate_certs"] else "a certificate"
         finding.good = f"{where} has {trusted}, valid for {int(days)} days ({version})"
-        whose = f"{where}'s certificate"
+        whose = f"the certificate of {where}"
         if first != chain[0]:
             whose = f"the intermediate certificate {first.name or 'without a name'} that {where} sends"
-        finding.measure(round(days, 3), what=f"the rest of the life of {whose}")
+        finding.measure(round(days, 3), what=f"the remaining validity of {whose}")
         finding.measure(deadline.elapsed(), "time", "the time of the handshake")
         return finding
 
@@ -103,7 +103,7 @@ def _start(stream: Stream, dialogue: tuple[tuple[bytes, bytes], ...], where: str
         if words:
             stream.sendall(words)
         heard = b""
-        # Byte by byte: what comes behind the last line belongs to TLS.
+        # Byte by byte, as data after the last line belongs to TLS.
         while not _answered(heard, answer):
             data = stream.receive(1)
             if not data or len(heard) > 8192:
@@ -117,5 +117,5 @@ def _answered(heard: bytes, answer: bytes) -> bool:
     if len(answer) == 1:
         return bool(heard)
     last = heard.splitlines()[-1] if heard.endswith(b"\n") else b""
-    # "250-" goes on, "250 " is the last line; IMAP's untagged lines go on.
+    # "250-" is continued, "250 " is the last line; untagged lines of IMAP are continued.
     return bool(last) and last[3:4] != b"-" and not (answer.startswith(b"a ") and last.startswith(b"*"))

@@ -49,11 +49,11 @@ def test_containers(check: Check, engine: Docker) -> None:
     assert check("container", container="web", image="nginx", **where)["status"] == "critical"
     assert check("container", container="web", age_crit="1h", **where)["status"] == "critical"
     assert check("container", container="web", health="required", **where)["message"] == "web has no health check"
-    assert check("container", container="none", **where)["message"] == "there is no container none"
-    with pytest.raises(InvalidRequest, match="not the name of a container"):
+    assert check("container", container="none", **where)["message"] == "the container none does not exist"
+    with pytest.raises(InvalidRequest, match="not a valid container name"):
         check("container", container="none/../web", **where)
     result = wait_for(check, dict(where, container="ended"), lambda found: "exited" in found["message"])
-    assert (result["status"], result["message"]) == ("critical", "ended is exited with 3: see its logs")
+    assert (result["status"], result["message"]) == ("critical", "ended is exited with 3: check its logs")
     assert check("container", container="ended", state=["exited"], **where)["status"] == "ok"
 
 
@@ -93,8 +93,8 @@ def test_podman(check: Check) -> None:
         assert check("container", container="web", image="busybox", **where)["status"] == "ok"
         assert check("container", container="web", health="required", **where)["message"] == "web has no health check"
         ended = wait_for(check, dict(where, container="ended"), lambda found: "exited" in found["message"])
-        assert ended["message"] == "ended is exited with 3: see its logs"
-        assert check("container", container="none", **where)["message"] == "there is no container none"
+        assert ended["message"] == "ended is exited with 3: check its logs"
+        assert check("container", container="none", **where)["message"] == "the container none does not exist"
         sick = check("container", container="sick", **where)
         assert (sick["status"], "sick is unhealthy" in sick["message"]) == ("critical", True)
         # Its list of containers, unlike Docker's, does not say how they are.

@@ -43,7 +43,7 @@ def test_the_use_of_all_processors(check: Check) -> None:
         assert metric(result, "user") > 0
         busy = check("cpu", duration="300ms", warn=0)
     assert busy["status"] == "warning"
-    assert "the use of the processors is" in busy["message"]
+    assert "the CPU usage is" in busy["message"]
 
 
 def test_an_interval_is_not_part_of_the_time_out(check: Check) -> None:
@@ -56,7 +56,7 @@ def test_the_use_by_a_process(check: Check, tmp_path: Any) -> None:
         pid_file.write_text(str(process.pid))
         result = check("process", pid_file=str(pid_file), cpu_warn="1%", cpu_duration="300ms")
         assert result["status"] == "warning"
-        assert "the use of the processors by" in result["message"]
+        assert "the CPU usage of" in result["message"]
         assert 1 < metric(result, "cpu") < 130
     with program("import time; time.sleep(60)") as process:
         pid_file.write_text(str(process.pid))
@@ -67,7 +67,7 @@ def test_the_use_by_a_process(check: Check, tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("duration", ["0", "61s"])
 def test_intervals_that_are_none(check: Check, duration: str) -> None:
-    with pytest.raises(InvalidRequest, match="duration is 50ms to 60s"):
+    with pytest.raises(InvalidRequest, match="duration must be from 50ms to 60s"):
         check("cpu", duration=duration)
-    with pytest.raises(InvalidRequest, match="cpu_duration is 50ms to 60s"):
+    with pytest.raises(InvalidRequest, match="cpu_duration must be from 50ms to 60s"):
         check("process", process="x", cpu_duration=duration)

@@ -241,7 +241,7 @@ def test_command_that_says_too_much(check: Check) -> None:
     assert len(result["message"]) <= 500
     for script in ("yes", "yes >&2", "yes & exit 0"):
         result = check("command", argv=["sh", "-c", script])
-        assert (result["status"], result["message"]) == ("unknown", "it printed more than 1 MiB, and was ended")
+        assert (result["status"], result["message"]) == ("unknown", "it printed more than 1 MiB and was ended")
 
 
 def test_command_that_closes_its_output_before_it_ends(check: Check) -> None:

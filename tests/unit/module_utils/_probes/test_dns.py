@@ -51,20 +51,20 @@ def test_texts_have_case_and_names_have_none(check: Check, server: dict[str, Any
 def test_another_answer_than_expected(check: Check, server: dict[str, Any]) -> None:
     result = check("dns", query="www.test", expect=["192.0.2.1", "192.0.2.7"], **server)
     assert result["status"] == "critical"
-    assert result["message"].endswith("says A of www.test is 192.0.2.1, not 192.0.2.7")
+    assert result["message"].endswith("resolves A of www.test to 192.0.2.1, without 192.0.2.7")
 
 
 def test_a_name_that_is_none(check: Check, server: dict[str, Any]) -> None:
     result = check("dns", query="nothing.test", **server)
     assert result["status"] == "critical"
-    assert "answers NXDOMAIN for A of nothing.test" in result["message"]
+    assert "returned NXDOMAIN for A of nothing.test" in result["message"]
     assert check("dns", query="nothing.test", rcode="NXDOMAIN", **server)["status"] == "ok"
 
 
 def test_a_name_without_that_record(check: Check, server: dict[str, Any]) -> None:
     result = check("dns", query="text.test", **server)
     assert result["status"] == "critical"
-    assert "has 0 answers" in result["message"]
+    assert "returned 0 answers" in result["message"]
     assert check("dns", query="text.test", count=0, **server)["status"] == "ok"
 
 

@@ -64,7 +64,7 @@ def test_a_table(check: Check, url: str) -> None:
 
 def test_a_table_that_is_not_there(check: Check, url: str) -> None:
     result = check("dynamodb", **dict(options(url), table="nothing"))
-    assert (result["status"], result["message"]) == ("critical", "there is no table nothing")
+    assert (result["status"], result["message"]) == ("critical", "the table nothing does not exist")
 
 
 def test_no_server(check: Check, serve: Serve) -> None:
@@ -74,7 +74,7 @@ def test_no_server(check: Check, serve: Serve) -> None:
         "dynamodb", **options("http://127.0.0.1:%d" % serve(lambda _connection: time.sleep(60))), timeout="1s"
     )
     assert time.monotonic() - began < 20
-    assert result["message"] == "no answer within 1s while asking DynamoDB for machines"
+    assert result["message"] == "no answer within 1s while querying DynamoDB for machines"
 
 
 def test_point_in_time_recovery(check: Check, tmp_path: Path) -> None:

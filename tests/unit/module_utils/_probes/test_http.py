@@ -24,7 +24,7 @@ Serve = Callable[[Callable[[socket.socket], None]], int]
 def test_a_good_answer(check: Check, web: Nginx) -> None:
     result = check("http", url=web.url + "/healthz")
     assert result["status"] == "ok"
-    assert result["message"] == f"{web.url}/healthz answered 200"
+    assert result["message"] == f"{web.url}/healthz returned 200"
     assert result["unit"] == "s"
     assert 0 < result["value"] <= result["duration_s"] < 2
     assert {"name": "status", "value": 200, "unit": "", "warn": None, "crit": None} in result["metrics"]
@@ -34,7 +34,7 @@ def test_a_bad_status(check: Check, web: Nginx) -> None:
     result = check("http", url=web.url + "/down")
     assert (result["status"], result["message"]) == (
         "critical",
-        f"{web.url}/down answered 503 Service Temporarily Unavailable",
+        f"{web.url}/down returned 503 Service Temporarily Unavailable",
     )
     assert check("http", url=web.url + "/down", status=[200, "500-599"])["status"] == "ok"
 
@@ -56,7 +56,7 @@ def test_thresholds_of_latency(check: Check, web: Nginx) -> None:
         ({"json": [{"path": "$.status", "equals": "ok"}, {"path": "pools.*", "min": 1}]}, ""),
         ({"json": [{"path": "$.status", "equals": "bad"}]}, "$.status is 'ok', not 'bad'"),
         ({"json": [{"path": "$.version", "matches": "^2"}]}, "$.version is '1.0.0', which does not match ^2"),
-        ({"json": [{"path": "$.missing"}]}, "$.missing is not there"),
+        ({"json": [{"path": "$.missing"}]}, "$.missing does not exist"),
         ({"json": {"path": "$.pools.a", "max": 0}}, "$.pools.a is 1, more than 0"),
         ({"response_headers": {"Server": "nginx"}}, ""),
         ({"response_headers": {"X-Nothing": ".*"}}, "the header X-Nothing is missing"),
@@ -91,7 +91,7 @@ def test_the_ratio_of_failures_to_checkouts(check: Check, web: Nginx) -> None:
 
 def test_redirects(check: Check, web: Nginx) -> None:
     result = check("http", url=web.url + "/there", body_matches="ok")
-    assert (result["status"], result["message"]) == ("ok", f"{web.url}/healthz answered 200")
+    assert (result["status"], result["message"]) == ("ok", f"{web.url}/healthz returned 200")
     assert check("http", url=web.url + "/there", redirects=0, status=301)["status"] == "ok"
     loop = check("http", url=web.url + "/loop")
     assert loop["status"] == "critical"
@@ -166,7 +166,7 @@ def test_tls_with_a_trusted_certificate(check: Check, web: Nginx) -> None:
 def test_a_redirect_to_tls(check: Check, web: Nginx) -> None:
     assert (
         check("http", url=web.url + "/secure", ca=web.ca)["message"]
-        == f"https://localhost:{web.tls}/healthz answered 200"
+        == f"https://localhost:{web.tls}/healthz returned 200"
     )
     assert "certificate is not trusted" in check("http", url=web.url + "/secure")["message"]
 
@@ -294,7 +294,7 @@ def test_an_endless_body(check: Check, serve: Serve) -> None:
     for options in ({}, {"body_matches": "y"}):
         result = check("http", url="http://127.0.0.1:%d/" % port, **options)
         assert result["status"] == "critical"
-        assert "the body does not end within max_body" in result["message"]
+        assert "the body is larger than max_body" in result["message"]
 
 
 def test_a_large_body_that_is_allowed(check: Check, web: Nginx) -> None:
@@ -305,9 +305,9 @@ def test_a_large_body_that_is_allowed(check: Check, web: Nginx) -> None:
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (b"SSH-2.0-OpenSSH\r\n", "the answer is not HTTP"),
-        (b"", "closed the connection without an answer"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "the body ended too early"),
+        (b"SSH-2.0-OpenSSH\r\n", "the response is not HTTP"),
+        (b"", "closed the connection without a response"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "the body is truncated"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50000 + b"\r\n", "not valid HTTP"),
         (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 200, "not valid HTTP"),
         (b"HTTP/1.1 302 Found\r\nLocation: gopher://x/\r\n\r\n", "not http or https"),
@@ -341,7 +341,7 @@ def test_nobody_listens(check: Check) -> None:
         result = check("http", url=f"http://127.0.0.1:{port}/")
     assert (result["status"], result["message"]) == (
         "critical",
-        f"127.0.0.1:{port}: nothing listens there (connection refused)",
+        f"127.0.0.1:{port}: connection refused, nothing is listening",
     )
 
 

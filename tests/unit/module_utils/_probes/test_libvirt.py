@@ -38,7 +38,7 @@ def test_the_default_host(check: Check) -> None:
     options = {"domains": "test", "pools": ["default-pool"], "networks": ["default"], "warn": 1}
     result = check("libvirt", uri="test:///default", **options)
     assert result["status"] == "ok", result["message"]
-    assert result["message"] == "test:///default answers, 1 running domain"
+    assert result["message"] == "test:///default responds, 1 running domain"
     assert result["value"] == 1
     assert check("libvirt", uri="test:///default", crit=2)["status"] == "critical"
 
@@ -47,8 +47,8 @@ def test_what_is_not_as_it_should_be(check: Check, uri: str) -> None:
     result = check("libvirt", uri=uri, domains=["web one", "off", "none"], pools=["images", "no"], networks=["wan"])
     assert result["status"] == "critical"
     for problem in (
-        "the domain off is shut off", "there is no domain none", "the domain broken has crashed",
-        "the pool no is not there", "the network wan is not there", "the used space of the pool images is 84.75%",
+        "the domain off is shut off", "the domain none does not exist", "the domain broken has crashed",
+        "the pool no is missing", "the network wan is missing", "the used space of the pool images is 84.75%",
     ):  # fmt: skip
         assert problem in result["message"]
     assert "web one" not in result["message"]

@@ -42,7 +42,7 @@ def test_a_tls_server(check: Check, web: Nginx) -> None:
 def test_errors(check: Check, web: Nginx) -> None:
     result = check("load_test", url=web.url + "/down", rate=50, duration="200ms")
     assert result["status"] == "critical"
-    assert "no request succeeded: it answers 503" in result["message"]
+    assert "no request succeeded: it returned 503" in result["message"]
     assert check("load_test", url=web.url + "/down", rate=50, duration="200ms", status=503)["status"] == "ok"
 
 
@@ -59,7 +59,7 @@ def test_some_errors(check: Check, serve: Serve) -> None:
     result = check("load_test", url=f"http://127.0.0.1:{port}/", rate=100, duration="1s", connections=1, rate_warn=1)
     assert metric(result, "errors") == 20
     assert result["status"] == "critical"
-    assert "(it answers 500) is 20%, critical above 5%" in result["message"]
+    assert "(it returned 500) is 20%, critical above 5%" in result["message"]
 
 
 def test_a_server_that_stalls_is_seen_by_all_that_had_to_wait(check: Check, serve: Serve) -> None:

@@ -92,14 +92,14 @@ def test_a_primary(check: Check, there: dict[str, Any]) -> None:
         time.sleep(0.2)
     result = check("postgresql", role="primary", replicas=1, query="SELECT 41 + 1", warn=42, **there)
     assert result["status"] == "ok", result["message"]
-    assert result["message"].endswith(", primary), the query says 42")
+    assert result["message"].endswith(", primary), the query returned 42")
     assert result["value"] == 42
     assert {one["name"] for one in result["metrics"]} == {
         "connect", "replicas", "lag", "lag_bytes", "transaction", "connections", "wraparound", "size",
     }  # fmt: skip
     assert 0 < metric(result, "connections") < 50
     assert check("postgresql", query="SELECT 1", crit=0, **there)["status"] == "critical"
-    assert "there are 1 standby" in check("postgresql", replicas=2, **there)["message"]
+    assert "the number of standbys is 1" in check("postgresql", replicas=2, **there)["message"]
     assert check("postgresql", connections_crit=0, **there)["status"] == "critical"
 
 
@@ -144,8 +144,8 @@ def test_what_a_role_may_not_see_is_unknown(check: Check, servers: Servers, watc
         assert "the share of used connections is" in result["message"]
         result = check("postgresql", transaction_crit="1ms", lag_crit="1ms", **watcher)
     assert result["status"] == "unknown"
-    assert "the transactions of 1 session cannot be seen: GRANT pg_monitor TO watcher" in result["message"]
-    assert "the replication lag of 1 standby cannot be seen" in result["message"]
+    assert "the transactions of 1 session can't be seen: GRANT pg_monitor TO watcher" in result["message"]
+    assert "the replication lag of 1 standby can't be seen" in result["message"]
     assert not {"lag", "lag_bytes", "transaction"} & {one["name"] for one in result["metrics"]}
     execute(servers, "GRANT pg_monitor TO watcher")
     result = check("postgresql", **watcher)
@@ -226,7 +226,7 @@ def test_queries_that_do_not_work(check: Check, servers: Servers, there: dict[st
     began = time.monotonic()
     result = check("postgresql", query="SELECT count(*) FROM pg_sleep(60)", timeout="700ms", **there)
     assert time.monotonic() - began < 20
-    assert (result["status"], result["message"]) == ("critical", "no answer within 700ms while asking the database")
+    assert (result["status"], result["message"]) == ("critical", "no answer within 700ms while querying the database")
 
 
 def test_no_connection(check: Check, there: dict[str, Any], tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_references(check: Check, servers: Servers, there: dict[str, Any]) -> No
     references = [{"from": "public.machines.request_id", "to": "requests.request_id"}]
     result = check("references", store="postgresql", references=references, **there)
     assert (result["status"], result["value"]) == ("critical", 1)
-    assert "1 record of public.machines with a request_id that no record of requests has: 'req-9'" in result["message"]
+    assert "1 record of public.machines with a request_id that does not exist in requests: 'req-9'" in result["message"]
     execute(servers, "INSERT INTO requests VALUES ('req-9')")
     assert check("references", store="postgresql", references=references, **there)["status"] == "ok"
     missing = [{"from": "nothing.a", "to": "requests.request_id"}]

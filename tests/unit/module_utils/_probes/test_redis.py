@@ -48,7 +48,7 @@ def metric(result: dict[str, Any], name: str) -> float:
 def test_a_primary(check: Check, port: int, directory: Path) -> None:
     result = check("redis", port=port, password="geheim", role="primary", replicas=0)
     assert result["status"] == "ok", result["message"]
-    assert result["message"].startswith(f"127.0.0.1:{port} answers (Redis ")
+    assert result["message"].startswith(f"127.0.0.1:{port} responds (Redis ")
     assert 0 < result["value"] < 1
     assert 0 < metric(result, "memory") < 50
     assert check("redis", socket=str(directory / "redis.sock"), password="geheim")["status"] == "ok"
@@ -59,7 +59,7 @@ def test_passwords(check: Check, port: int) -> None:
     assert "NOAUTH" in check("redis", port=port)["message"]
     result = check("redis", port=port, password="wrong-password")
     assert result["status"] == "critical"
-    assert "answers to AUTH: WRONGPASS" in result["message"]
+    assert "responds to AUTH: WRONGPASS" in result["message"]
     assert "wrong-password" not in str(result)
 
 
@@ -87,7 +87,7 @@ def test_a_snapshot_that_failed(check: Check, port: int, directory: Path) -> Non
         time.sleep(0.05)
     result = check("redis", port=port, password="geheim")
     assert result["status"] == "critical"
-    assert "its last snapshot failed (BGSAVE)" in result["message"]
+    assert "its last snapshot (BGSAVE) failed" in result["message"]
     (directory / "dump.rdb" / "full").unlink()
     (directory / "dump.rdb").rmdir()
     cli(port, "save")
@@ -129,10 +129,10 @@ def test_too_few_replicas_for_writes(check: Check, port: int, tmp_path: Path) ->
     cli(port, "config", "set", "min-replicas-to-write", "2")
     result = check("redis", port=port, password="geheim")
     assert result["status"] == "critical"
-    assert "refuses writes: it has 0 replicas in good state, min-replicas-to-write is 2" in result["message"]
+    assert "rejects writes: it has 0 replicas in good state, but min-replicas-to-write is 2" in result["message"]
     cli(port, "acl", "setuser", "watcher", "on", ">geheim", "+info", "+ping")
     watcher = {"username": "watcher", "password": "geheim"}
-    assert "refuses writes" in check("redis", port=port, **watcher)["message"]
+    assert "rejects writes" in check("redis", port=port, **watcher)["message"]
     cli(port, "config", "set", "min-replicas-to-write", "0")
     assert check("redis", port=port, **watcher)["status"] == "ok"
 
@@ -172,4 +172,4 @@ def test_something_else_than_redis(check: Check, serve: Serve, answer: bytes) ->
 
     result = check("redis", port=serve(handler))
     assert result["status"] == "critical"
-    assert "the answer is not Redis'" in result["message"] or "closed the connection" in result["message"]
+    assert "the response is not that of Redis" in result["message"] or "closed the connection" in result["message"]

@@ -18,7 +18,7 @@ Check = Callable[..., dict[str, Any]]
 
 MACHINES = [("m1", "req-1"), ("m2", "req-9"), ("m3", None), ("m4", "req-9"), ("m5", "req-8")]
 REFERENCES = [{"from": "machines.request_id", "to": "requests.request_id"}]
-FOUND = "3 records of machines with a request_id that no record of requests has: 'req-9'"
+FOUND = "3 records of machines with a request_id that does not exist in requests: 'req-9'"
 
 
 def test_json(check: Check, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ Serve = Callable[[Callable[[socket.socket], None]], int]
 
 def test_a_port(check: Check, web: Nginx) -> None:
     result = check("tcp", host="127.0.0.1", port=web.http)
-    assert (result["status"], result["message"]) == ("ok", f"127.0.0.1:{web.http} takes connections")
+    assert (result["status"], result["message"]) == ("ok", f"127.0.0.1:{web.http} accepts connections")
     assert 0 < result["value"] < 1
 
 
@@ -26,7 +26,7 @@ def test_send_and_expect(check: Check, web: Nginx) -> None:
     assert check("tcp", expect='"status": "ok"', **options)["status"] == "ok"
     result = check("tcp", expect="bad", **options)
     assert result["status"] == "critical"
-    assert "did not say bad: it said 'HTTP/1.1 200 OK" in result["message"]
+    assert "did not send bad: it sent 'HTTP/1.1 200 OK" in result["message"]
 
 
 def test_tls(check: Check, web: Nginx) -> None:
@@ -55,7 +55,7 @@ def test_a_server_that_drips_something_else(check: Check, serve: Serve) -> None:
 
     result = check("tcp", host="127.0.0.1", port=serve(drip), expect="x", timeout="300ms")
     assert result["status"] == "critical"
-    assert "it said 'yyy" in result["message"]
+    assert "it sent 'yyy" in result["message"]
 
 
 def test_a_server_that_never_takes_the_connection(check: Check) -> None:

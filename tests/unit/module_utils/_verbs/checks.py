@@ -38,7 +38,7 @@ def statuses(result: Result) -> dict[str, str]:
 
 @pytest.fixture
 def black_hole() -> Iterator[int]:
-    """A port that takes connections and never says anything."""
+    """A port that accepts connections and never says anything."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=500)
     taken: list[socket.socket] = []
 

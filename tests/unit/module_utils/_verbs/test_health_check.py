@@ -50,25 +50,25 @@ def test_every_mistake_is_said_with_the_check_s_name_before_anything_runs(tmp_pa
         )
     problems = caught.value.details["problems"]
     for start, text in [
-        ("typo: type is one of ", "'htttp'"),
-        ("api: warn '5s' and crit '1s' are the wrong way round", "more is worse"),
-        ("days: warn 7 and crit 21 are the wrong way round", "less is worse"),
+        ("typo: type must be one of ", "'htttp'"),
+        ("api: warn '5s' and crit '1s' contradict each other", "more is worse"),
+        ("days: warn 7 and crit 21 contradict each other", "less is worse"),
         ("foreign: url is not an option of type disk", ""),
         ("units: timeout: '5 parsecs' is not a duration", ""),
         ("units: max_body: '-1' is not a size", ""),
         ("missing: port is required", ""),
         ("zero: timeout must not be 0", ""),
         ("both: exactly one of argv and command is required", ""),
-        ("regex: body_matches is a regular expression", ""),
+        ("regex: body_matches must be a regular expression", ""),
         ("first: two checks have this name", ""),
         ("check 12: name is required", ""),
         ("check 13: must be a mapping with name and type", ""),
         (
-            "relative: path is an absolute path (a relative one would start in the connection's directory), not 'motd'",
+            "relative: path must be an absolute path, as the working directory depends on the connection, not 'motd'",
             "",
         ),
         ("window: maintenance[0].start and end must be two times of day", "'25:00'"),
-        ("range: status is a range from the lower to the higher number, not '5-1'", ""),
+        ("range: status must be a range from the lower to the higher number, not '5-1'", ""),
         ("path: json[0].equal is not an option", ""),
     ]:
         assert any(one.startswith(start) and text in one for one in problems), (start, problems)
@@ -151,7 +151,7 @@ def test_retries(tmp_path: Path) -> None:
     assert statuses(result) == {"flaps": "ok"}
     assert (tmp_path / "tries").read_text() == "x\n" * 3
     result = run([command("fails", "exit 2", retries=2, interval=0)])
-    assert result["checks"][0]["message"] == "sh ended with 2 (after 3 attempts)"
+    assert result["checks"][0]["message"] == "sh exited with status 2 (after 3 attempts)"
 
 
 def test_many_that_never_answer_take_no_longer_than_one(black_hole: int) -> None:

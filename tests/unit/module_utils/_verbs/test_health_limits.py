@@ -145,7 +145,7 @@ def test_what_this_host_lacks_is_unknown(monkeypatch: pytest.MonkeyPatch, black_
     monkeypatch.setattr(socket, "socket", refuse)
     (check,) = run([{"name": "t", "type": "tcp", "host": "127.0.0.1", "port": black_hole}], fail_on="never")["checks"]
     assert check["status"] == "unknown"
-    assert "this process has no file descriptor left" in check["message"]
+    assert "this process has too many open files" in check["message"]
 
 
 def test_a_host_that_allows_no_more_processes(monkeypatch: pytest.MonkeyPatch) -> None:
