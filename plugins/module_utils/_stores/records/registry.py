@@ -42,15 +42,15 @@ def _sqlite_target(options: Mapping[str, Any], keys: Keys, workers: int) -> Targ
 
 
 def _postgresql_source(options: Mapping[str, Any], keys: Keys, workers: int) -> SourceStore:
-    from ..postgresql.records import PostgresqlRecords
+    from ..postgresql.source import PostgresqlSource
 
-    return PostgresqlRecords(options)
+    return PostgresqlSource(options)
 
 
 def _postgresql_target(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
-    from ..postgresql.records import PostgresqlRecords
+    from ..postgresql.target import PostgresqlTarget
 
-    return PostgresqlRecords(options)
+    return PostgresqlTarget(options)
 
 
 def _dynamodb_source(options: Mapping[str, Any], keys: Keys, workers: int) -> SourceStore:

@@ -18,9 +18,9 @@ from ..._core.progress import Progress
 from ..._core.unordered import MODULUS
 from ..._stores.postgresql.application import LEFT_ALONE, VERSION_TABLES, Table
 from ..._stores.postgresql.column_types import Codec, Column, Given, codec
-from ..._stores.postgresql.records import PostgresqlRecords
 from ..._stores.postgresql.schema import Put, SchemaTransaction
 from ..._stores.postgresql.staging import Staged
+from ..._stores.postgresql.target import PostgresqlTarget
 from ..._stores.records.as_stored import as_stored
 from ..._stores.records.kinds import Kinds
 from ..._stores.records.model import JSON, Field, Info, Reject
@@ -51,7 +51,7 @@ class _Move(NamedTuple):
 
     request: MigrateRequest
     source: SourceStore
-    target: PostgresqlRecords
+    target: PostgresqlTarget
     into: SchemaTransaction
     infos: Sequence[Info]
     types: Types
@@ -74,12 +74,12 @@ class _Found(NamedTuple):
         return bool(one.added or one.changed or one.removed)
 
 
-def existing_tables(request: MigrateRequest, source: SourceStore, target: TargetStore) -> Optional[PostgresqlRecords]:
+def existing_tables(request: MigrateRequest, source: SourceStore, target: TargetStore) -> Optional[PostgresqlTarget]:
     """The target, if its tables are the application's own.
 
     :raises TargetError: they should be, and hold an unfinished migration.
     """
-    if not isinstance(target, PostgresqlRecords):
+    if not isinstance(target, PostgresqlTarget):
         return None
     names = {info.name for info in selected(request, source)}
     present = {info.name for info in target.collections()}
@@ -98,7 +98,7 @@ def existing_tables(request: MigrateRequest, source: SourceStore, target: Target
 def run_existing(
     request: MigrateRequest,
     source: SourceStore,
-    target: PostgresqlRecords,
+    target: PostgresqlTarget,
     *,
     check: bool,
     scratch: str,
@@ -122,7 +122,7 @@ def run_existing(
 
 
 def compare_existing(
-    request: MigrateRequest, source: SourceStore, target: PostgresqlRecords, scratch: str, progress: Progress
+    request: MigrateRequest, source: SourceStore, target: PostgresqlTarget, scratch: str, progress: Progress
 ) -> dict[str, Any]:
     """What `run_existing` would find to do, whatever may then be done."""
     with _opened(request, source, target, check=True, scratch=scratch, progress=progress) as move:
@@ -134,7 +134,7 @@ def compare_existing(
 def _opened(
     request: MigrateRequest,
     source: SourceStore,
-    target: PostgresqlRecords,
+    target: PostgresqlTarget,
     *,
     check: bool,
     scratch: str,

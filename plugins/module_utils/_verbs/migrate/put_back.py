@@ -12,8 +12,8 @@ from ..._core.errors import TargetError
 from ..._core.progress import Progress
 from ..._stores.postgresql.application import Table
 from ..._stores.postgresql.column_types import Codec, Column, Given, codec
-from ..._stores.postgresql.records import PostgresqlRecords
 from ..._stores.postgresql.schema import SchemaTransaction
+from ..._stores.postgresql.target import PostgresqlTarget
 from ..._stores.records.model import JSON, Info, Odd, Record
 from ..._stores.records.store import TargetStore
 from ..._stores.records.times import TimeOptions
@@ -26,7 +26,7 @@ def put_back(target: TargetStore, infos: Sequence[Info], chunks: Chunks, timeout
 
     :raises TargetError: a constraint is against it; nothing was changed.
     """
-    if not isinstance(target, PostgresqlRecords) or not infos:
+    if not isinstance(target, PostgresqlTarget) or not infos:
         return False
     target.release()
     with target.schema_transaction(rehearsal=False, merge=False) as into:

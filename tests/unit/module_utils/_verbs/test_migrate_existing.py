@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents.target import JsonTarget
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.target import DynamodbTarget
-from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.records import PostgresqlRecords
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.target import PostgresqlTarget
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
@@ -25,7 +25,7 @@ from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 STORES: dict[str, Any] = {
     "json": JsonTarget,
     "sqlite": SqliteTarget,
-    "postgresql": PostgresqlRecords,
+    "postgresql": PostgresqlTarget,
     "dynamodb": DynamodbTarget,
 }
 # By name the child comes first.

@@ -1,0 +1,182 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PostgreSQL, as a source: each table of a schema is a collection, read by COPY."""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Optional
+
+from ..._core.errors import SourceError
+from ..._core.record_batches import BATCH, batch, batches
+from ..records import gaps
+from ..records.kinds import Summary
+from ..records.model import (
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DECIMAL,
+    INTEGER,
+    JSON,
+    LIST,
+    REAL,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Field,
+    Info,
+    Record,
+)
+from . import digest as postgresql_digest
+from .arrays import as_lists, is_array
+from .catalog import describe, others, partitioned
+from .client import connect, errors, identifier, server_and_database
+from .ddl import qualified
+
+_TYPES = {
+    INTEGER: "int8",
+    REAL: "float8",
+    DECIMAL: "numeric",
+    TEXT: "text",
+    BYTES: "bytea",
+    BOOLEAN: "bool",
+    TIMESTAMP: "timestamp",
+    TIMESTAMPTZ: "timestamptz",
+    DATE: "date",
+    JSON: "jsonb",
+}
+
+
+class PostgresqlSource:
+    """See `SourceStore`."""
+
+    type = "postgresql"
+    consistent = True
+    typed = True
+    deterministic_order = True
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = options
+        self._schema: str = options.get("schema") or "public"
+        self.location = "postgresql:%s/%s/%s" % (options.get("host") or "", options.get("database") or "", self._schema)
+        self.notes: list[str] = []
+        self.lists = False  # arrays are read and written as lists, not as their text
+        self._identity = ""
+        self._reader: Any = None
+        self._fresh = False  # the reader sees what was written
+        self._partitioned: set[str] = set()  # of the tables that were described
+
+    @property
+    def identity(self) -> str:
+        """See `SourceStore`."""
+        if not self._identity:
+            self._identity = "postgresql:%s/%s" % (server_and_database(self._read(), self._options), self._schema)
+        return self._identity
+
+    def __enter__(self) -> PostgresqlSource:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _read(self) -> Any:
+        """A connection with one transaction that shows one state."""
+        if self._reader is None:
+            self._reader = connect(self._options)
+            self._fresh = False
+        if not self._fresh:
+            with errors(SourceError, "Can't read from PostgreSQL"):
+                if self._reader.info.transaction_status.name != "IDLE":
+                    self._reader.execute("ROLLBACK")
+                self._reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                self._reader.execute("SELECT 1")
+            self._fresh = True
+        return self._reader
+
+    def release(self) -> None:
+        """Let go of the locks that reading has taken."""
+        if self._fresh:
+            with errors(SourceError, "Can't read from PostgreSQL"):
+                self._reader.execute("ROLLBACK")
+            self._fresh = False
+
+    def end_reading(self) -> bool:
+        """Its snapshot is the server's."""
+        return False
+
+    def collections(self) -> list[Info]:
+        """See `SourceStore`."""
+        with errors(SourceError, "Can't read the schema"):
+            self.notes = others(self._read(), self._schema)
+            self._partitioned = partitioned(self._read(), self._schema)
+            found = describe(self._read(), self._schema)
+        return list(map(as_lists, found)) if self.lists else found
+
+    def read(self, info: Info) -> Iterator[Record]:
+        """See `SourceStore`."""
+        return itertools.chain.from_iterable(self.chunks(info))
+
+    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
+        """See `SourceStore`."""
+        place = (info.note.key,) if info.note.shape == LIST and info.note.key else ()
+        columns = [identifier(info.columns[name]) for name in (*place, *info.key)]
+        order = " ORDER BY %s" % (", ".join(columns) or "tableoid, ctid") if ordered else ""
+        records_of = gaps.reader(info)
+        for rows in batches(self._rows(info, order), BATCH):
+            yield batch([row[0] for row in rows]) if info.document else records_of(rows)
+
+    def _rows(self, info: Info, order: str) -> Iterator[Sequence[Any]]:
+        fields = info.fields[-1:] if info.document else info.fields
+        if info.note.marker:
+            fields = (*fields, Field(info.note.marker, JSON))
+        query = "COPY (SELECT %s FROM %s%s) TO STDOUT" % (
+            ", ".join(map(_selected, fields)),
+            self._own_rows(info),
+            order,
+        )
+        connection = self._read()
+        with errors(SourceError, "Can't read the table %s" % info.name):
+            with connection.cursor() as cursor, cursor.copy(query) as copy:
+                copy.set_types([_TYPES[field.kind] for field in fields])
+                yield from copy.rows()
+
+    def summary(self, info: Info) -> Optional[Summary]:
+        """See `SourceStore`."""
+        connection = self._read()
+        with errors(SourceError, "Can't read the table %s" % info.name):
+            return postgresql_digest.summary(connection, self._own_rows(info), info)
+
+    def _own_rows(self, info: Info) -> str:
+        """The table in SQL, without the rows of tables that inherit from it: they are collections of their own."""
+        name = info.stored.name
+        table = qualified(self._schema, name)
+        return table if name in self._partitioned else "ONLY " + table
+
+    def kept(self, info: Info) -> Info:
+        """The server sees to it."""
+        return info
+
+    def bytes_of(self, info: Info) -> int:
+        """See `SourceStore`."""
+        name = qualified(self._schema, info.stored.name)
+        with errors(SourceError, "Can't look at the table %s" % info.name):
+            row = self._read().execute("SELECT pg_table_size(%s::regclass)", (name,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def check_unchanged(self) -> None:
+        """One transaction shows one state."""
+
+
+def _selected(field: Field) -> str:
+    """A type that the model lacks is read as its text; a real as what it is in 64 bits."""
+    column = identifier(field.column or field.name)
+    if field.kind == JSON and is_array(field):
+        return "to_jsonb(%s)" % column
+    if field.kind == TEXT:
+        return "%s::text" % column
+    return "%s::text::float8" % column if field.native == "real" else column
