@@ -4,11 +4,11 @@
 
 # Every target sets up what it needs, once. A step of "make test" is a target of its own.
 
-STEPS := setup ruff mypy imports shellcheck reuse docs changelog ansible-lint \
+STEPS := setup ruff mypy imports shellcheck reuse changelog ansible-lint \
 	unit-node-oldest unit-node-newest unit-oldest unit-newest faults \
 	integration-oldest integration-newest lab molecule-core sanity sanity-oldest galaxy
 
-.PHONY: help check demo test bench lint unit integration molecule format clean $(STEPS)
+.PHONY: help docs check demo test bench lint unit integration molecule format clean $(STEPS)
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -40,6 +40,11 @@ molecule: ## All roles on hosts of their own (as root; one of them: dev/molecule
 
 $(STEPS):
 	@dev/run $@
+
+docs: ## Write the documentation that is generated from the code, and check all of it
+	@dev/with python dev/option_docs.py
+	@dev/with python dev/health_tables.py
+	@dev/run docs
 
 format: ## Format the Python code and mend what can be mended
 	@dev/run format

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options for the two stores of a migration and the selection of records."""
+"""The options for the two stores of a migration and the selection of records.
+
+Written by "make docs" from dev/options/migration.yml and the argument specs: ansible-test requires literal text.
+"""
 
 from __future__ import annotations
 
@@ -9,88 +12,6 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
-  source:
-    description: The store to read. Required unless M(day2.ops.migrate) reverts a migration or upgrades a schema.
-    type: dict
-    suboptions:
-      type:
-        description:
-          - Type of the store.
-          - V(json) is a document whose top-level keys are collections.
-          - V(sqlite) is an SQLite 3 database whose tables are collections.
-          - V(postgresql) is a schema of a PostgreSQL database (13 or newer). It requires psycopg 3 on the host.
-          - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
-        type: str
-        choices: [dynamodb, json, postgresql, sqlite]
-        required: true
-      path:
-        description: For V(json) and V(sqlite), path of the file on the host.
-        type: path
-      values:
-        description:
-          - For V(json), how the document represents values that JSON lacks.
-          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64,
-            and NaN and infinities are strings. No mapping has a special meaning. This is the default.
-          - 'V(exact) represents them as mappings with one key, from which the original values can be restored, such as
-            C({"$time": "2025-06-30T10:00:00Z"}), C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping in the
-            data looks like one of these, another C($) is added to its key.'
-          - If a field of the source contains text in some records and such values in others, a document written with
-            V(plain) contains these mappings in that field, and a warning names the field.
-        type: str
-        choices: [plain, exact]
-      database:
-        description: For V(postgresql), name of the database.
-        type: str
-      host:
-        description:
-          - For V(postgresql), name of the server, or directory of its socket. Parameters that are not set use the
-            defaults of libpq.
-        type: str
-      port:
-        description: For V(postgresql), port of the server.
-        type: int
-      user:
-        description: For V(postgresql), role to connect as.
-        type: str
-      password:
-        description:
-          - For V(postgresql), password of the role. A password file (C(~/.pgpass)) on the host can be used instead.
-        type: str
-      schema:
-        description: For V(postgresql), schema whose tables are the collections. The default is V(public).
-        type: str
-      sslmode:
-        description:
-          - For V(postgresql), whether the connection is encrypted and the certificate of the server is verified.
-        type: str
-        choices: [disable, allow, prefer, require, verify-ca, verify-full]
-      prefix:
-        description: For V(dynamodb), prefix of the table names. The rest of a table name is the name of the collection.
-        type: str
-      tables:
-        description: For V(dynamodb), mapping of collections to table names. Use either this or O(source.prefix).
-        type: dict
-      region:
-        description: For V(dynamodb), AWS region.
-        type: str
-      endpoint_url:
-        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
-        type: str
-      profile:
-        description: For V(dynamodb), profile in the AWS configuration of the host.
-        type: str
-      access_key:
-        description: For V(dynamodb), access key. If not set, boto3 looks up credentials as usual.
-        type: str
-      secret_key:
-        description: For V(dynamodb), secret key.
-        type: str
-      session_token:
-        description: For V(dynamodb), session token of temporary credentials.
-        type: str
-      throttle_timeout:
-        description: For V(dynamodb), how long to retry while throttled. The default is V(5m).
-        type: str
   target:
     description: The store to write. Its content other than the migrated collections is not changed.
     type: dict
@@ -281,4 +202,177 @@ options:
       - The default is the number of cores available to the task, but at most 4. With V(1), a single process does
         everything and uses slightly less memory.
     type: int
+"""
+
+    SOURCE = r"""
+options:
+  source:
+    description: The store to read. Required unless M(day2.ops.migrate) reverts a migration or upgrades a schema.
+    type: dict
+    suboptions:
+      type:
+        description:
+          - Type of the store.
+          - V(json) is a document whose top-level keys are collections.
+          - V(sqlite) is an SQLite 3 database whose tables are collections.
+          - V(postgresql) is a schema of a PostgreSQL database (13 or newer). It requires psycopg 3 on the host.
+          - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
+        type: str
+        choices: [dynamodb, json, postgresql, sqlite]
+        required: true
+      path:
+        description: For V(json) and V(sqlite), path of the file on the host.
+        type: path
+      values:
+        description:
+          - For V(json), how the document represents values that JSON lacks.
+          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64,
+            and NaN and infinities are strings. No mapping has a special meaning. This is the default.
+          - 'V(exact) represents them as mappings with one key, from which the original values can be restored, such as
+            C({"$time": "2025-06-30T10:00:00Z"}), C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping in the
+            data looks like one of these, another C($) is added to its key.'
+          - If a field of the source contains text in some records and such values in others, a document written with
+            V(plain) contains these mappings in that field, and a warning names the field.
+        type: str
+        choices: [plain, exact]
+      database:
+        description: For V(postgresql), name of the database.
+        type: str
+      host:
+        description:
+          - For V(postgresql), name of the server, or directory of its socket. Parameters that are not set use the
+            defaults of libpq.
+        type: str
+      port:
+        description: For V(postgresql), port of the server.
+        type: int
+      user:
+        description: For V(postgresql), role to connect as.
+        type: str
+      password:
+        description:
+          - For V(postgresql), password of the role. A password file (C(~/.pgpass)) on the host can be used instead.
+        type: str
+      schema:
+        description: For V(postgresql), schema whose tables are the collections. The default is V(public).
+        type: str
+      sslmode:
+        description:
+          - For V(postgresql), whether the connection is encrypted and the certificate of the server is verified.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      prefix:
+        description: For V(dynamodb), prefix of the table names. The rest of a table name is the name of the collection.
+        type: str
+      tables:
+        description: For V(dynamodb), mapping of collections to table names. Use either this or O(source.prefix).
+        type: dict
+      region:
+        description: For V(dynamodb), AWS region.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), profile in the AWS configuration of the host.
+        type: str
+      access_key:
+        description: For V(dynamodb), access key. If not set, boto3 looks up credentials as usual.
+        type: str
+      secret_key:
+        description: For V(dynamodb), secret key.
+        type: str
+      session_token:
+        description: For V(dynamodb), session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description: For V(dynamodb), how long to retry while throttled. The default is V(5m).
+        type: str
+"""
+
+    INFO = r"""
+options:
+  source:
+    description: The store to read.
+    type: dict
+    required: true
+    suboptions:
+      type:
+        description:
+          - Type of the store.
+          - V(json) is a document whose top-level keys are collections.
+          - V(sqlite) is an SQLite 3 database whose tables are collections.
+          - V(postgresql) is a schema of a PostgreSQL database (13 or newer). It requires psycopg 3 on the host.
+          - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
+        type: str
+        choices: [dynamodb, json, postgresql, sqlite]
+        required: true
+      path:
+        description: For V(json) and V(sqlite), path of the file on the host.
+        type: path
+      values:
+        description:
+          - For V(json), how the document represents values that JSON lacks.
+          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64,
+            and NaN and infinities are strings. No mapping has a special meaning. This is the default.
+          - 'V(exact) represents them as mappings with one key, from which the original values can be restored, such as
+            C({"$time": "2025-06-30T10:00:00Z"}), C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping in the
+            data looks like one of these, another C($) is added to its key.'
+          - If a field of the source contains text in some records and such values in others, a document written with
+            V(plain) contains these mappings in that field, and a warning names the field.
+        type: str
+        choices: [plain, exact]
+      database:
+        description: For V(postgresql), name of the database.
+        type: str
+      host:
+        description:
+          - For V(postgresql), name of the server, or directory of its socket. Parameters that are not set use the
+            defaults of libpq.
+        type: str
+      port:
+        description: For V(postgresql), port of the server.
+        type: int
+      user:
+        description: For V(postgresql), role to connect as.
+        type: str
+      password:
+        description:
+          - For V(postgresql), password of the role. A password file (C(~/.pgpass)) on the host can be used instead.
+        type: str
+      schema:
+        description: For V(postgresql), schema whose tables are the collections. The default is V(public).
+        type: str
+      sslmode:
+        description:
+          - For V(postgresql), whether the connection is encrypted and the certificate of the server is verified.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      prefix:
+        description: For V(dynamodb), prefix of the table names. The rest of a table name is the name of the collection.
+        type: str
+      tables:
+        description: For V(dynamodb), mapping of collections to table names. Use either this or O(source.prefix).
+        type: dict
+      region:
+        description: For V(dynamodb), AWS region.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), profile in the AWS configuration of the host.
+        type: str
+      access_key:
+        description: For V(dynamodb), access key. If not set, boto3 looks up credentials as usual.
+        type: str
+      secret_key:
+        description: For V(dynamodb), secret key.
+        type: str
+      session_token:
+        description: For V(dynamodb), session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description: For V(dynamodb), how long to retry while throttled. The default is V(5m).
+        type: str
 """

@@ -3,16 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The options that define a store, for modules that read or write stores.
 
-ansible-test requires literal text, so the suboptions are repeated four times. A unit test keeps
-the four equal, and sanity tests compare them with the argument specs of the stores.
+Written by "make docs" from dev/options/store.yml and the argument specs: ansible-test requires literal text.
 """
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """`source` and `sources` to read stores, `target` and `targets` to write them."""
-
     SOURCE = r"""
 options:
   source:

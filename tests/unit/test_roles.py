@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,50 @@ def test_a_survey_may_leave_every_question_unanswered(role: Path, answer: Any) -
     options = {name: specified(role)[name] for name in asked_in_surveys(role)}
     result = ArgumentSpecValidator(options).validate(dict.fromkeys(options, answer))
     assert result.error_messages == []
+
+
+# The verb of each role's main task, whose options its inputs are named after.
+VERBS = {
+    "health_checks": "health.check",
+    "log_rotation": "logs.rotate",
+    "retention": "retention",
+    "store_backup": "backup",
+    "store_migration": "migrate.migrate",
+    "store_restore": "restore",
+}
+
+
+def options_of(role: Path) -> dict[str, Any]:
+    verb = import_module(f"ansible_collections.day2.ops.plugins.module_utils._verbs.{VERBS[role.name]}")
+    spec: dict[str, Any] = verb.ARGUMENTS["argument_spec"]
+    return spec
+
+
+def shared(role: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """The inputs, and the keys of entries of lists, that are named like an option of the module, with that option."""
+    module = options_of(role)
+    for name, option in specified(role).items():
+        found = {name[len(role.name) + 1 :]: option, **(option.get("options") or {})}
+        for key, one in found.items():
+            if key in module:
+                yield key, one, module[key]
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_inputs_that_are_options_of_the_module_are_like_them(role: Path) -> None:
+    """Descriptions differ, as a role's input may be empty; what it takes and what it does by default does not."""
+    compared = 0
+    for key, option, wanted in shared(role):
+        compared += 1
+        # "none" where an input of an entry has to say that the default of the role does not hold
+        choices = [one for one in option.get("choices", []) if one not in ("", None, "none")]
+        if choices:
+            assert sorted(choices) == sorted(set(wanted["choices"]) - {"none"}), key
+        if option["type"] != "raw" and "default" not in option:
+            assert (option["type"], option.get("elements")) == (wanted.get("type", "str"), wanted.get("elements")), key
+        if option.get("default") not in (None, "", [], {}) and wanted.get("default") is not None:
+            assert option["default"] == wanted["default"], key
+    assert compared > 2
 
 
 def test_there_are_roles() -> None:
