@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import LockTimeout, RepositoryError
 from ansible_collections.day2.ops.plugins.module_utils._repository.base import Removal
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
+from tests.unit.module_utils._stores.conftest import as_nobody
 
 ID = "20250630T120000Z-3f2a9c1b"
 NOW = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
@@ -218,3 +219,29 @@ def test_a_set_that_can_not_be_written(tmp_path: Path, inside: str) -> None:
     with pytest.raises(RepositoryError, match=f"{inside} is not a directory"):
         DirectoryRepository(str(tmp_path)).check_writable("app")
     DirectoryRepository(str(tmp_path)).check_writable("other")
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o776, 0o772], ids=oct)
+@pytest.mark.parametrize("inside", ["", "app", "app/.state"])
+def test_a_user_who_may_not_write_is_told(tmp_path: Path, inside: str, mode: int) -> None:
+    for directory in [tmp_path, *list(tmp_path.parents)[:-2]]:  # pytest's own are private
+        directory.chmod(0o755)
+    place = tmp_path / "backups"
+    (place / "app" / ".state").mkdir(parents=True)
+    for one in (place, place / "app", place / "app" / ".state"):
+        one.chmod(0o777)
+
+    def check() -> list[str]:
+        try:
+            DirectoryRepository(str(place)).check_writable("app")
+        except RepositoryError as exc:
+            return [str(exc), str(exc.hint)]
+        return []
+
+    assert as_nobody(check) == []
+    (place / inside).chmod(mode)
+    message, hint = as_nobody(check)
+    assert f"is not writable: access to {place / inside} is denied" in message
+    assert "Run as a user with permission" in hint
+    (place / inside).chmod(0o773)
+    assert as_nobody(check) == []
