@@ -140,7 +140,7 @@ class Nursery:
             self._control.close()
             for worker in self._idle:
                 worker.close()
-        end = time.monotonic() + 1
+        end = time.monotonic() + _NURSERY
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(self._pid, os.WNOHANG) == (0, 0) and time.monotonic() < end:
                 time.sleep(0.001)
