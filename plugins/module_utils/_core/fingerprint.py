@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterable
 from typing import Optional
 
-from .unordered import hexdigest, total
-
 # A change of content sets ctime, which cannot be set back. But the times of files come from the kernel clock: two
 # changes within one of its ticks (at most 10 ms, at HZ=100) leave the same times.
 TICK_NS = 20_000_000
@@ -57,11 +55,6 @@ def combine(parts: Iterable[str]) -> str:
     for part in parts:
         digest.update(os.fsencode(part) + b"\n")
     return digest.hexdigest()
-
-
-def combine_unordered(parts: Iterable[str]) -> str:
-    """As `combine`, independent of the order of the parts: there may be too many to sort."""
-    return hexdigest(total(map(os.fsencode, parts)))
 
 
 def trusted_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> bool:

@@ -16,10 +16,21 @@ from typing import Any, ClassVar
 
 from .._core.errors import InvalidRequest
 from .._core.units import format_duration, format_size, plural
+from .._core.walk import Everything, walk
 from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 
 _SKEW = 60.0  # tolerated difference of the clock of a file server in seconds
 _ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
+
+
+class _Depth(Everything):
+    """Everything in a directory, and below it only if that is wanted."""
+
+    def __init__(self, recurse: bool) -> None:
+        self._recurse = recurse
+
+    def leads(self, state: int) -> bool:
+        return self._recurse
 
 
 class FileProbe(BaseProbe):
@@ -85,17 +96,18 @@ class FileProbe(BaseProbe):
         return finding
 
     def _inside(self, path: str, deadline: Deadline) -> Iterator[os.stat_result]:
-        with os.scandir(path) as entries:
-            for entry in entries:
+        def failed(name: bytes, exc: OSError) -> None:
+            raise OSError(exc.errno, exc.strerror, os.path.join(path, os.fsdecode(name)))
+
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # the path itself can be a link
+        try:
+            for found in walk(fd, _Depth(self.options["recurse"]), failed):
                 deadline.left()
-                try:
-                    if entry.is_dir(follow_symlinks=False):
-                        if self.options["recurse"]:
-                            yield from self._inside(entry.path, deadline)
-                    elif fnmatch.fnmatchcase(entry.name, self.options["pattern"]):
-                        yield entry.stat(follow_symlinks=False)
-                except FileNotFoundError:  # removed in the meantime
-                    continue
+                name = os.fsdecode(found.path).rpartition("/")[2]
+                if not stat.S_ISDIR(found.info.st_mode) and fnmatch.fnmatchcase(name, self.options["pattern"]):
+                    yield found.info
+        finally:
+            os.close(fd)
 
     def _judge(self, path: str, infos: list[os.stat_result], finding: Finding) -> None:
         options = self.options

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Sequence
 
 from .._core.compression.base import Compression
 from .._core.errors import NoSpace
 from .._core.files import LEAST, os_errors
 from .._core.progress import Progress
+from .._core.walk import Everything, ignore, walk
 from .._repository.base import Repository
 from .._repository.sink import CountingSink
 from .arguments import NamedStore
@@ -59,16 +62,19 @@ def check_space(
 
 def size_of(path: str) -> int:
     """Bytes that a store takes on disk."""
-    total = 0
-    for directory, _names, files in os.walk(path):
-        for name in files:
-            total += _allocated(os.path.join(directory, name))
-    return total + sum(_allocated(path + suffix) for suffix in ("", "-wal"))
+    total = sum(_allocated(path + suffix) for suffix in ("", "-wal"))
+    with contextlib.suppress(OSError):  # no directory
+        found = walk(os.path.realpath(path), Everything(), ignore)
+        total += sum(_blocks(one.info) for one in found if not stat.S_ISDIR(one.info.st_mode))
+    return total
 
 
 def _allocated(path: str) -> int:
     try:
-        info = os.lstat(path)
+        return _blocks(os.lstat(path))
     except OSError:  # errors are reported when it is read
         return 0
+
+
+def _blocks(info: os.stat_result) -> int:
     return min(info.st_size, info.st_blocks * 512)

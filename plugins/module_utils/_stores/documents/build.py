@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from typing import IO, Callable
 
 from ..._core.files import CREATE_FILE, OPEN_DIRECTORY
-from ..._core.fingerprint import combine_unordered
+from ..._core.fingerprint import combine
 from ..._core.system_calls import syncfs
+from ..._core.walk import Everything, refuse, walk
 from .layout import OPEN_FILE, opened
 from .place import Owner, resemble
 from .read import chunks
@@ -112,25 +113,10 @@ class Build:
 def state(path: str, replaced: Replaced) -> str:
     """What a restore relies on: the identity of everything in a directory, and the content of what is replaced."""
 
-    def lines(root: int) -> Iterator[str]:
-        for name, info in _walk(root, ""):
-            line = "%s\0%d" % (name, info.st_ino)
-            yield "%s %d %d" % (line, info.st_size, info.st_mtime_ns) if replaced(name) else line
+    def lines() -> Iterator[str]:
+        for found in walk(path, Everything(), refuse):
+            name = os.fsdecode(found.path) + "/" * stat.S_ISDIR(found.info.st_mode)
+            line = "%s\0%d" % (name, found.info.st_ino)
+            yield "%s %d %d" % (line, found.info.st_size, found.info.st_mtime_ns) if replaced(name) else line
 
-    root = os.open(path, OPEN_DIRECTORY)
-    try:
-        return combine_unordered(lines(root))
-    finally:
-        os.close(root)
-
-
-def _walk(fd: int, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-    for name in os.listdir(fd):
-        info = os.stat(name, dir_fd=fd, follow_symlinks=False)
-        if not stat.S_ISDIR(info.st_mode):
-            yield prefix + name, info
-            continue
-        yield prefix + name + "/", info
-        with opened(name, OPEN_DIRECTORY, fd) as below:
-            if below is not None:
-                yield from _walk(below, prefix + name + "/")
+    return combine(lines())

@@ -17,7 +17,7 @@ from typing import IO, Any, BinaryIO, Callable, Optional
 from ..._core import files
 from ..._core.errors import Day2Error, SourceError, TargetError
 from ..._core.files import OPEN_DIRECTORY, kind_of, look
-from ..._core.fingerprint import attributes, combine_unordered, settled, trusted_file_system
+from ..._core.fingerprint import attributes, combine, settled, trusted_file_system
 from ..._core.mounts import check_exchange
 from ..._core.progress import Progress
 from ..base import Change, Copy, Reader, Restoration, Sink, Snapshot
@@ -48,7 +48,7 @@ class Directory:
 
     def fingerprint(self) -> Optional[str]:
         try:
-            return combine_unordered(self._identities()) if trusted_file_system(self.path) else None
+            return combine(self._identities()) if trusted_file_system(self.path) else None
         except (OSError, Day2Error):
             return None
 

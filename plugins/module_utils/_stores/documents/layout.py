@@ -19,6 +19,7 @@ from typing import NamedTuple, Optional
 from ..._core import files
 from ..._core.errors import Day2Error
 from ..._core.files import OPEN_DIRECTORY, kind_of
+from ..._core.walk import LEFT_OUT, refuse, walk
 
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -50,25 +51,45 @@ LAYOUTS = {layout.name: layout for layout in (FILE_PER_COLLECTION, FILE_PER_RECO
 
 
 def listing(path: str, layout: Layout, kind: type[Day2Error]) -> Iterator[tuple[str, os.stat_result]]:
-    """The store's files, and the directories of its collections ("users/"), in no particular order.
+    """The store's files, and the directories of its collections ("users/"), in an order that depends on the names only.
 
     :raises kind: something can't be read, or has a name of the store's and is not a regular file.
     """
     with files.os_errors(kind, "Can't read", path):
-        root = os.open(path, OPEN_DIRECTORY)
-        try:
-            for name, info in _entries(root, path, "", kind):
-                if layout.depth == 2 and stat.S_ISDIR(info.st_mode):
-                    yield name + "/", info
-                    yield from _below(root, path, name + "/", layout, kind)
-                elif layout.depth == 2 and stat.S_ISLNK(info.st_mode) and os.path.isdir(os.path.join(path, name)):
-                    raise _irregular(path, name, info, kind)
-                elif layout.collection(name) is not None:
-                    if not stat.S_ISREG(info.st_mode):
-                        raise _irregular(path, name, info, kind)
-                    yield name, info
-        finally:
-            os.close(root)
+        for found in walk(path, _Named(layout), refuse):
+            name = _text(found.path, path, kind)
+            is_directory, is_link = stat.S_ISDIR(found.info.st_mode), stat.S_ISLNK(found.info.st_mode)
+            if layout.depth == 2 and is_directory and name and "/" not in name:
+                yield name + "/", found.info
+            elif layout.collection(name) is not None:
+                if not stat.S_ISREG(found.info.st_mode):
+                    raise _irregular(path, name, found.info, kind)
+                yield name, found.info
+            elif layout.depth == 2 and is_link and "/" not in name and os.path.isdir(os.path.join(path, name)):
+                raise _irregular(path, name, found.info, kind)
+
+
+class _Named:
+    """A `Choice` of what is not hidden, as deep as the layout. The state is the depth."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def enter(self, path: bytes, above: int) -> int:
+        return LEFT_OUT if path.rpartition(b"/")[2].startswith(b".") else above + 1
+
+    def selects(self, state: int) -> bool:
+        return True
+
+    def leads(self, state: int) -> bool:
+        return state < self._layout.depth
+
+
+def _text(name: bytes, path: str, kind: type[Day2Error]) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError as exc:
+        raise kind("%r in %s is not a name in UTF-8." % (os.fsdecode(name), path), "Rename it.") from exc
 
 
 @contextlib.contextmanager
@@ -99,34 +120,6 @@ def _step(fd: int, root: int, name: str, flags: int) -> int:
     if fd != root:
         os.close(fd)
     return below
-
-
-def _below(
-    root: int, path: str, prefix: str, layout: Layout, kind: type[Day2Error]
-) -> Iterator[tuple[str, os.stat_result]]:
-    # pylint wants `finally` around every yield of `opened`; where it has none, nothing is open
-    with opened(prefix[:-1], OPEN_DIRECTORY, root) as fd:  # pylint: disable=contextmanager-generator-missing-cleanup
-        if fd is None:
-            return
-        for name, info in _entries(fd, path, prefix, kind):
-            if layout.collection(prefix + name) is not None:
-                if not stat.S_ISREG(info.st_mode):
-                    raise _irregular(path, prefix + name, info, kind)
-                yield prefix + name, info
-
-
-def _entries(fd: int, path: str, prefix: str, kind: type[Day2Error]) -> Iterator[tuple[str, os.stat_result]]:
-    """What is in a directory and not hidden."""
-    with os.scandir(fd) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            try:
-                entry.name.encode()
-            except UnicodeEncodeError as exc:
-                raise kind("%r in %s is not a name in UTF-8." % (prefix + entry.name, path), "Rename it.") from exc
-            with contextlib.suppress(FileNotFoundError):
-                yield entry.name, entry.stat(follow_symlinks=False)
 
 
 def _irregular(path: str, name: str, info: os.stat_result, kind: type[Day2Error]) -> Day2Error:

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from typing import Callable, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest
+from ..._core.walk import LEFT_OUT, Found, walk
 from .attributes import Target, as_here
 from .index import DIRECTORY, FILE, HARDLINK, KINDS, SYMLINK, Entry, order, shown
 from .keep import Kept
 from .read import Describer, content_digest, kind_of, open_file
-from .walk import LEFT_OUT, Found, Selection, matcher, walk
+from .selection import Selection, matcher
 
 _MOST_DIFFERENCES = 100
 

@@ -18,11 +18,12 @@ from typing import Any, BinaryIO, NamedTuple, Optional
 from ..._core.errors import SourceError
 from ..._core.files import need_space, os_errors
 from ..._core.holes import content_hash
+from ..._core.walk import LEFT_OUT
 from ..base import Reader, Sink
 from .archive import CHUNK, ArchiveWriter, Segments, sparse_map
 from .index import DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry, Index, from_line, is_safe, order, shown, to_line
 from .read import is_sparse, read_range
-from .walk import LEFT_OUT, Selection
+from .selection import Selection
 
 _KINDS = {
     tarfile.REGTYPE: FILE,

@@ -10,7 +10,6 @@ what is kept does not make a tree another tree.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import secrets
@@ -20,10 +19,11 @@ from typing import Optional
 
 from ..._core.errors import Day2Error, TargetError
 from ..._core.files import OPEN_DIRECTORY, PREPARED, os_errors, protection
+from ..._core.walk import LEFT_OUT, Found, ignore, names_in, walk
 from .attributes import Attributes
 from .index import DIRECTORY, Entry, listed, shown
 from .read import Describer, kind_of
-from .walk import Found, Selection, names_in
+from .selection import Selection
 
 
 class Kept:
@@ -293,21 +293,29 @@ class CarryOver:
 
 def check_kept(root: str, replaced: Selection) -> None:
     """Raise TargetError when something that is kept may get no second name (chattr +i), as `CarryOver` gives it."""
-    pending = [(b"", 0)]
-    while pending:
-        path, above = pending.pop()
-        with contextlib.suppress(OSError):  # gone meanwhile, or for the run to tell
-            fd = os.open(os.path.join(os.fsencode(root), path), OPEN_DIRECTORY)
-            try:
-                for name in names_in(fd):
-                    below = path + b"/" + name if path else name
-                    state = replaced.enter(below, above)
-                    if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
-                        pending.append((below, state))
-                    elif not replaced.selects(state) and protection(name, fd):
-                        raise _protected(below, protection(name, fd))
-            finally:
-                os.close(fd)
+    for found in walk(root, _Others(replaced), ignore):  # what can't be read is for the run to tell
+        word = "" if stat.S_ISDIR(found.info.st_mode) else protection(found.name, found.directory)
+        if word:
+            raise _protected(found.path, word)
+
+
+class _Others:
+    """A `Choice`: what a selection does not select, also in directories that it leaves out."""
+
+    _OUT = 1 << 62  # a state that the selection does not have
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+
+    def enter(self, path: bytes, above: int) -> int:
+        state = self._selection.enter(path, LEFT_OUT if above == self._OUT else above)
+        return self._OUT if state == LEFT_OUT else state
+
+    def selects(self, state: int) -> bool:
+        return state == self._OUT or not self._selection.selects(state)
+
+    def leads(self, state: int) -> bool:
+        return True
 
 
 def in_the_way(path: bytes) -> Day2Error:

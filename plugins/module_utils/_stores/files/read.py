@@ -13,9 +13,9 @@ from typing import Optional
 
 from ..._core.holes import content_hash, data_ranges
 from ..._core.owners import group_name, user_name
+from ..._core.walk import Found
 from .archive import CHUNK, Segments
 from .index import BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, FIFO, FILE, SYMLINK, Entry
-from .walk import Found
 
 _KINDS = {
     stat.S_IFREG: FILE,

@@ -17,6 +17,7 @@ from ..._core.errors import DamagedBackup, RepositoryError, TargetError
 from ..._core.files import OPEN_DIRECTORY, os_errors
 from ..._core.mounts import check_exchange, mount_points
 from ..._core.system_calls import syncfs
+from ..._core.walk import refuse
 from ..base import Change, Copy
 from .archive import CHUNK, ArchiveReader
 from .attributes import Target
@@ -35,7 +36,7 @@ from .index import (
     shown,
 )
 from .keep import CarryOver, Kept, check_kept
-from .walk import Selection
+from .selection import Selection
 
 
 class TreeRestoration:
@@ -214,7 +215,7 @@ class TreeRestoration:
                 leading=self._partial is None,
                 target=self._here,
                 kept=kept,
-                failed=_raise,
+                failed=refuse,
             )
         self._notes += kept.notes()
         return comparison
@@ -380,10 +381,6 @@ def _changes(comparison: Comparison, existed: bool) -> tuple[Change, ...]:
     return tuple(
         Change(name, before.get(name, 0) if existed else None, after.get(name, 0)) for name in {**after, **before}
     )
-
-
-def _raise(_path: bytes, exc: OSError) -> None:
-    raise exc
 
 
 def _sync_file_system(path: str) -> None:

@@ -20,11 +20,13 @@ from typing import Any, BinaryIO, Optional
 from ..._core.errors import Day2Error, InvalidRequest, RepositoryError, SourceError
 from ..._core.files import kind_of as kind_in_words
 from ..._core.files import look, os_errors, resolve
+from ..._core.walk import ignore, walk
 from ..base import Copy, Reader, Restoration, Sink, Snapshot
 from .archive import CHUNK, ArchiveWriter
+from .identity import Identity, identify
 from .index import ARCHIVE, INDEX, Index, collections_of, listed, shown
 from .read import kind_of
-from .walk import Identity, Selection, identify, walk
+from .selection import Selection
 from .write import Guarded, TreeWriter
 
 _MOST_MARKED = 1000  # in a manifest
@@ -44,7 +46,7 @@ class FilesStore:
     def exists(self) -> bool:
         """Is there anything at the path that a backup would hold? (An empty directory is nothing, nor are sockets.)"""
         try:
-            found = walk(self.path, self._selection, _ignore)
+            found = walk(self.path, self._selection, ignore)
             return any(one.selected and one.path and kind_of(one.info) for one in found)
         except FileNotFoundError:
             return os.path.lexists(self.path)
@@ -132,10 +134,6 @@ def _marked(snapshot: Snapshot, changed: Sequence[bytes]) -> Snapshot:
     details = {**snapshot.details, "changed_while_read": [shown(path) for path in changed[:_MOST_MARKED]]}
     note = f"Changed while they were read, and kept as they were read: {listed(changed)}. (strict=true refuses that.)"
     return snapshot._replace(details=details, notes=(*snapshot.notes, note))
-
-
-def _ignore(_path: bytes, _exc: OSError) -> None:
-    """A directory that can't be read is something all the same."""
 
 
 def _existing(path: str) -> str:

@@ -17,11 +17,12 @@ from ..._core.files import from_os_error
 from ..._core.fingerprint import is_young, wait_a_tick
 from ..._core.holes import content_hash
 from ..._core.progress import Progress
+from ..._core.walk import Found
 from ..base import Writer
 from .archive import CHUNK, ArchiveWriter, Segments, sparse_map
+from .identity import Identity
 from .index import FILE, Entry, Index, listed, shown
 from .read import Describer, data_segments, is_sparse, kind_of, open_file, read_range
-from .walk import Found, Identity
 
 # Seconds before each further try to read something that does not hold still: where it must, and where it is taken as it
 # was read at last. Each try of a large file is as much again to read and to keep.

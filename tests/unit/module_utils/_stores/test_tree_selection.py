@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
-from ansible_collections.day2.ops.plugins.module_utils._stores.files.walk import Selection, matcher, walk
+from ansible_collections.day2.ops.plugins.module_utils._core.walk import walk
+from ansible_collections.day2.ops.plugins.module_utils._stores.files.selection import Selection, matcher
 
 TREE = [
     "README",

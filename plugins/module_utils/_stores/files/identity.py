@@ -1,0 +1,67 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cheap identity of a tree: the attributes of all its entries."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import time
+from typing import Optional
+
+from ..._core.fingerprint import attributes, settled, trusted_file_system
+from ..._core.walk import walk
+from .selection import Selection
+
+
+class Identity:
+    """The cheap identity of what a walk came upon: attributes of every entry."""
+
+    def __init__(self, root: str, selection: str) -> None:
+        self._root = root
+        self._began_ns = time.time_ns()
+        self._digest = hashlib.sha256(selection.encode())
+        self._youngest: Optional[os.stat_result] = None
+        self._latest: Optional[os.stat_result] = None
+        self._devices: dict[int, bytes] = {}
+        self._broken = False
+
+    def add(self, path: bytes, info: os.stat_result) -> None:
+        """One more entry, as it was when it was read (or before that)."""
+        self._digest.update(b"%s\0%s\n" % (path, attributes(info).encode()))
+        if self._youngest is None or info.st_ctime_ns > self._youngest.st_ctime_ns:
+            self._youngest = info
+        if self._latest is None or info.st_mtime_ns > self._latest.st_mtime_ns:
+            self._latest = info
+        if info.st_dev not in self._devices and not stat.S_ISLNK(info.st_mode):
+            self._devices[info.st_dev] = path
+
+    def distrust(self, *_args: object) -> None:
+        """Something could not be read."""
+        self._broken = True
+
+    def value(self) -> Optional[str]:
+        """Hex; None when it can't be trusted."""
+        extremes = [info for info in (self._youngest, self._latest) if info is not None]
+        if self._broken or not settled(extremes, self._began_ns):
+            return None
+        for path in self._devices.values():
+            with contextlib.suppress(OSError):
+                if trusted_file_system(os.path.join(self._root, os.fsdecode(path))):
+                    continue
+            return None
+        return self._digest.hexdigest()
+
+
+def identify(root: str, selection: Selection, description: str) -> Optional[str]:
+    """The cheap identity of a tree as it is now; None when it can't be trusted."""
+    identity = Identity(root, description)
+    try:
+        for found in walk(root, selection, identity.distrust):
+            identity.add(found.path, found.info)
+    except OSError:
+        return None
+    return identity.value()

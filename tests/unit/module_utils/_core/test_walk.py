@@ -1,0 +1,97 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.walk import LEFT_OUT, Everything, refuse, walk
+
+
+class Shallow(Everything):
+    """Enters nothing but the root."""
+
+    def leads(self, state: int) -> bool:
+        return False
+
+
+class NoSecrets(Everything):
+    def enter(self, path: bytes, above: int) -> int:
+        return LEFT_OUT if path.endswith(b"secret") else 0
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("a/1", "a/secret/2", "b", "c/3"):
+        path = tmp_path / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "tree" / "link").symlink_to("a")
+    return tmp_path / "tree"
+
+
+def test_order_and_descriptors(tree: Path) -> None:
+    found = []
+    for one in walk(str(tree), Everything(), refuse):
+        info = os.stat(one.name, dir_fd=one.directory, follow_symlinks=False)
+        assert os.path.samestat(info, one.info)
+        assert one.selected
+        found.append(one.path)
+    assert found == [b"", b"a", b"a/1", b"a/secret", b"a/secret/2", b"b", b"c", b"c/3", b"link"]
+
+
+def test_what_is_left_out_is_not_entered(tree: Path) -> None:
+    assert [one.path for one in walk(str(tree), NoSecrets(), refuse)] == [
+        b"",
+        b"a",
+        b"a/1",
+        b"b",
+        b"c",
+        b"c/3",
+        b"link",
+    ]
+
+
+def test_what_leads_nowhere_is_not_opened(tree: Path) -> None:
+    (tree / "a").chmod(0)
+    found = {one.path: one for one in walk(str(tree), Shallow(), refuse)}
+    assert sorted(found) == [b"", b"a", b"b", b"c", b"link"]
+    assert (found[b"a"].name, found[b"a"].directory) == (b"a", found[b""].directory)
+
+
+def test_an_open_directory_can_be_the_root_and_stays_open(tree: Path) -> None:
+    fd = os.open(tree / "link", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        assert [one.path for one in walk(fd, Everything(), refuse)] == [b"", b"1", b"secret", b"secret/2"]
+        os.fstat(fd)
+    finally:
+        os.close(fd)
+    with pytest.raises(OSError, match="Not a directory|Too many levels"):
+        next(walk(str(tree / "link"), Everything(), refuse))
+
+
+@pytest.mark.parametrize("instead", ["link", "nothing", "file"])
+def test_a_directory_that_changes_into_something_else_is_not_followed(
+    tree: Path, tmp_path: Path, instead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "password").write_text("secret")
+    original = os.stat
+
+    def replaced(name: bytes, **options: object) -> os.stat_result:
+        info = original(name, **options)  # type: ignore[arg-type]
+        if name == b"a" and stat.S_ISDIR(info.st_mode):
+            shutil.rmtree(tree / "a")
+            if instead == "link":
+                (tree / "a").symlink_to(tmp_path / "outside")
+            elif instead == "file":
+                (tree / "a").touch()
+        return info
+
+    monkeypatch.setattr(os, "stat", replaced)
+    assert [one.path for one in walk(str(tree), Everything(), refuse)] == [b"", b"b", b"c", b"c/3", b"link"]
