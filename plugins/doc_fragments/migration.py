@@ -156,11 +156,17 @@ options:
     default: auto
   types:
     description:
-      - Types of columns, as a mapping of C(COLLECTION.FIELD) to a type, or to a type and the unit of numbers that
-        represent times (C(s), C(ms) or C(us)), for example V(timestamptz from ms).
-      - Types are C(bigint), C(boolean), C(bytea), C(date), C(integer), C(interval), C(jsonb), C(numeric), C(real),
-        C(text), C(timestamp), C(timestamptz) and C(uuid). Text is converted if it exactly represents a value of that
-        type, for example V(t), V(f), V(true) and V(false) for a boolean.
+      - Types of columns, as a mapping of C(COLLECTION.FIELD) to a type, for example V(uuid) or V(numeric(10,2\)). For
+        values that represent something else, the type is followed by C(from) and the unit of numbers that represent
+        times (C(s), C(ms) or C(us)), or the encoding of text that represents bytes (C(hex) or C(base64)), for example
+        V(timestamptz from ms) or V(bytea from hex).
+      - Types are C(bigint), C(boolean), C(bytea), C(char), C(date), C(double precision), C(integer), C(interval),
+        C(jsonb), C(numeric), C(real), C(smallint), C(text), C(time), C(timestamp), C(timestamptz), C(uuid) and
+        C(varchar). Text is converted if it exactly represents a value of that type, for example V(t), V(f), V(true) and
+        V(false) for a boolean.
+      - C(char), C(numeric), C(time), C(timestamp), C(timestamptz) and C(varchar) can have a size, such as
+        V(varchar(40\)) or V(timestamptz(3\)). Values are never rounded or cut. Values that do not fit are handled
+        according to O(odd).
       - By default, an SQLite column that is declared with a name such as C(DATETIME), and contains only ISO 8601 times
         (all with or all without an offset, or all dates), becomes a timestamp or date, and a C(BOOLEAN) column that
         contains only truth values becomes a boolean.

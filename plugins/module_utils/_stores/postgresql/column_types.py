@@ -9,6 +9,8 @@ read back, so that the digests of both can be compared.
 
 from __future__ import annotations
 
+import base64
+import functools
 import ipaddress
 import json
 import math
@@ -20,6 +22,7 @@ from datetime import time, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple, Optional
 
+from ..records import intervals
 from ..records.kinds import is_beyond
 from ..records.model import Refused, is_unicode
 from ..records.times import TimeOptions, clock_of, date_of, interval_of, moment_of
@@ -102,10 +105,10 @@ def _codecs(column: Column, times: TimeOptions, given: Given) -> Mapping[str, Co
         "numeric": Codec(_numeric(column.size, given.printed), as_text=False),
         "float8": Codec(_real, as_text=False),
         "float4": Codec(_single),
-        "bytea": Codec(_bytes, as_text=False),
+        "bytea": Codec(functools.partial(_bytes, times.unit), as_text=False),
         "date": Codec(lambda value: value if _endless(value) else date_of(value), as_text=False),
         "time": Codec(lambda value: _clock(column, value)),
-        "interval": Codec(_interval(times), lambda _value, model: _interval_text(model), as_text=False),
+        "interval": Codec(_interval(times), _interval_text, as_text=False),
         "uuid": Codec(_uuid),
         "inet": Codec(_address),
     }
@@ -214,12 +217,21 @@ def _single(value: Any) -> float:
     raise Refused("has more digits than real keeps")
 
 
-def _bytes(value: Any) -> bytes:
+def _bytes(form: str, value: Any) -> bytes:
+    """:param form: how text stands for bytes: hex, also as PostgreSQL writes it, or base64; "" for its own bytes."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
-    if isinstance(value, str) and is_unicode(value):
-        return value.encode()
-    raise Refused("is not bytes")
+    if not form:
+        if isinstance(value, str) and is_unicode(value):
+            return value.encode()
+        raise Refused("is not bytes")
+    try:
+        if isinstance(value, str):
+            text = value[2:] if value[:2] == "\\x" else value
+            return bytes.fromhex(text) if form == "hex" else base64.b64decode(value, validate=True)
+    except ValueError:
+        pass
+    raise Refused("is not %s" % form)
 
 
 def _enumeration(labels: tuple[str, ...]) -> Callable[[Any], str]:
@@ -280,16 +292,16 @@ def _clock(column: Column, value: Any) -> str:
 def _interval(times: TimeOptions) -> Callable[[Any], Any]:
     def interval(value: Any) -> Any:
         """Microseconds."""
-        if isinstance(value, str) and times.unit == "":  # months and years have no fixed length
-            return value
+        if isinstance(value, str) and times.unit == "":
+            return intervals.parsed(value).total()
         return interval_of(value, times) // timedelta(microseconds=1)
 
     return interval
 
 
-def _interval_text(model: Any) -> str:
-    if isinstance(model, str):
-        return copy_text(model)
+def _interval_text(value: Any, model: int) -> str:
+    if isinstance(value, str):  # months and years have no fixed length
+        return copy_text(value)
     length = timedelta(microseconds=model)
     return "%d days %d seconds %d microseconds" % (length.days, length.seconds, length.microseconds)
 

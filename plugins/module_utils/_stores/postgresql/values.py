@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Optional
 
 from ..._core.record_batches import CopyLines
@@ -19,10 +20,13 @@ from ..records import gaps
 from ..records.kinds import absent, fitted
 from ..records.model import (
     BOOLEAN,
+    DECIMAL,
     INTEGER,
     JSON,
     REAL,
     TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
     Field,
     Info,
     Record,
@@ -50,6 +54,7 @@ _ENCODINGS = {
     "UHC": "cp949",
 }
 _NULL = "\\N"
+_ALL_DIGITS = Context(prec=200_000, Emin=-400_000, Emax=400_000)
 _ESCAPED = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": r"\\\\"[:2], "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
@@ -149,7 +154,9 @@ def usual_lines(info: Info, records: Sequence[Record]) -> Optional[bytes]:
         return None
     try:
         columns = [
-            _texts(field, given[field.name]) if field.name in given else itertools.repeat(copy_text(absent(field)))
+            _texts(field, given[field.name])
+            if field.name in given
+            else itertools.repeat(copy_text(converted(field, None)))
             for field in info.fields
         ]
     except Refused:  # one by one it turns out which of the records that is
@@ -167,7 +174,24 @@ def copy_lines(info: Info, records: CopyLines) -> Optional[bytes]:
     if any(kind not in ("", kinds[name]) for name, kind in records.kinds.items()):
         return None
     text = "\n".join(records.lines) + "\n"
+    if not _fit(info, records, nulls=_NULL in text):
+        return None
     return text.encode() if is_unicode(text) else None
+
+
+def _fit(info: Info, records: CopyLines, *, nulls: bool) -> bool:
+    """Are all texts as short as their columns want them, and is nothing null that must not be?
+
+    :param nulls: there are some.
+    """
+    sizes = {field.name: field.size[0] for field in info.fields if field.size and field.kind == TEXT}
+    required = {field.name for field in info.fields if field.required} - set(info.key) if nulls else set()
+    if not sizes and not required:
+        return True
+    columns = dict(zip(records.kinds, zip(*(line.split("\t") for line in records.lines))))
+    if any(_NULL in columns[name] for name in required):
+        return False
+    return all(max(map(len, columns[name])) <= size for name, size in sizes.items())
 
 
 def lines(rows: Sequence[Sequence[Any]]) -> bytes:
@@ -190,6 +214,8 @@ def _texts(field: Field, column: Sequence[Any]) -> Iterable[str]:
         return map(str, column)
     if field.kind == TEXT and types == {str}:
         text = "".join(column)
+        if field.size and max(map(len, column)) > field.size[0]:
+            raise Refused("the field %s is longer than %d characters" % (field.name, field.size[0]))
         if "\0" not in text and is_unicode(text):
             return [_escaped(value) for value in column] if _ESCAPED.search(text) else column
     return [copy_text(converted(field, value)) for value in column]
@@ -212,6 +238,8 @@ def _escaped(text: str) -> str:
 
 def converted(field: Field, value: Any) -> Any:
     if value is None:
+        if field.required and field.kind != JSON:
+            raise Refused("the field %s is null or missing, and the column needs a value" % field.name)
         return absent(field)
     if field.kind == JSON and is_array(field):
         return literal(field, value)
@@ -227,7 +255,31 @@ def converted(field: Field, value: Any) -> Any:
         and not -16_383 <= _lowest(value) <= value.adjusted() < _DIGITS
     ):
         raise Refused("the number in the field %s is beyond PostgreSQL's" % field.name)
+    check_size(field, value)
     return value
+
+
+def check_size(field: Field, value: Any) -> None:
+    """:raises Refused: the column has no room for all of it."""
+    if field.size and field.kind == TEXT and len(value) > field.size[0]:
+        raise Refused("the field %s is longer than %d characters" % (field.name, field.size[0]))
+    if field.size and field.kind == DECIMAL and not value.is_nan():
+        digits, behind = field.size
+        if not value.is_finite() or value.adjusted() >= digits - behind:
+            raise Refused("the field %s has more than %d digits before the point" % (field.name, digits - behind))
+        if value and _lowest(value.normalize(_ALL_DIGITS)) < -behind:
+            raise Refused("the field %s has more than %d digits behind the point" % (field.name, behind))
+    if field.kind in (TIMESTAMP, TIMESTAMPTZ) and isinstance(value, datetime):
+        kept = _precision(field.declared or field.native)
+        if value.microsecond % 10 ** (6 - kept):
+            raise Refused("the field %s has more than %d digits of a second" % (field.name, kept))
+
+
+@functools.lru_cache(maxsize=256)
+def _precision(declared: str) -> int:
+    """Digits of a second that a type keeps."""
+    match = re.match(r"timestamp(?:tz)?\((\d)\)", declared)
+    return int(match[1]) if match else 6
 
 
 def _lowest(value: Decimal) -> int:

@@ -24,7 +24,12 @@ _TOO_FINE = re.compile(r".*[.,]\d{6}\d*[1-9]\d*\D*")
 
 
 class TimeOptions(NamedTuple):
-    """`unit`: of numbers ("s", "ms", "us"; "": numbers are no times). `zone`: of times without an offset."""
+    """How values stand for others.
+
+    :param unit: of numbers that are times ("s", "ms", "us"), or how text stands for bytes ("hex", "base64"); or "":
+        they don't.
+    :param zone: of times without an offset.
+    """
 
     unit: str = ""
     zone: Optional[tzinfo] = None

@@ -129,12 +129,12 @@ def encoder(field: Field) -> Callable[[Any], Any]:
 
     def strict(value: Any) -> Any:
         if value is None:
-            return record_kinds.absent(field)
+            return _absent(field)
         return special(record_kinds.fitted(field, value))  # type: ignore[misc]
 
     def plain(value: Any) -> Any:
         if value is None:
-            return None
+            return _absent(field)
         exact = _PLAIN.get(type(value))
         if exact is None:
             raise Refused(
@@ -144,6 +144,12 @@ def encoder(field: Field) -> Callable[[Any], Any]:
         return exact(field, value)
 
     return strict if special else plain
+
+
+def _absent(field: Field) -> Optional[str]:
+    if field.required and field.kind != JSON and not field.identity:
+        raise Refused("the field %s is null or missing, and the column needs a value" % field.name)
+    return record_kinds.absent(field)
 
 
 def usual_rows(info: Info, records: Sequence[Record]) -> Optional[list[tuple[Any, ...]]]:
@@ -156,6 +162,8 @@ def usual_rows(info: Info, records: Sequence[Record]) -> Optional[list[tuple[Any
     for field in fields:
         column = given.get(field.name)
         if column is None:
+            if field.required and record_kinds.absent(field) is None:
+                return None
             columns.append(itertools.repeat(record_kinds.absent(field)))
         elif field.kind == BOOLEAN and set(map(type, column)) == {bool}:
             columns.append(map(int, column))

@@ -12,14 +12,23 @@ from typing import Any, NamedTuple
 from ..._core.errors import InvalidRequest
 from ..._stores.records.times import UNITS
 
-_FORM = re.compile(r"\s*([a-z]+)(?:\s+from\s+([a-z]+))?\s*", re.I)
+_FORM = re.compile(
+    r"\s*([a-z]+(?: precision)?)\s*(?:\(\s*(\d{1,8})\s*(?:,\s*(\d{1,4})\s*)?\))?(?:\s+from\s+([a-z0-9]+))?\s*", re.I
+)
+_UNITS = {*UNITS, "hex", "base64"}
+_OTHER_NAMES = {"decimal": "numeric", "int": "integer", "bool": "boolean"}
 
 
 class Wanted(NamedTuple):
-    """The type that a column gets; `unit` of numbers that are times, "" for none."""
+    """The type that a column gets, by its name in PostgreSQL.
+
+    :param unit: of numbers that are times, or how text stands for bytes; "" for none.
+    :param size: characters; or digits, and how many of them behind the point; or digits of a second.
+    """
 
     kind: str
     unit: str = ""
+    size: tuple[int, ...] = ()
 
 
 Types = Mapping[tuple[str, str], Wanted]
@@ -28,17 +37,20 @@ Types = Mapping[tuple[str, str], Wanted]
 def types_from(params: Mapping[str, Any]) -> dict[tuple[str, str], Wanted]:
     """By collection and field.
 
-    :raises InvalidRequest: an entry is not of the form COLLECTION.FIELD: TYPE, or TYPE from UNIT.
+    :raises InvalidRequest: an entry is not of the form COLLECTION.FIELD: TYPE, or TYPE from UNIT; a type may have a
+    size.
     """
     found = {}
     for name, text in (params.get("types") or {}).items():
         collection, _dot, field = name.rpartition(".")
         match = _FORM.fullmatch(str(text))
-        if not collection or not field or match is None or (match[2] and match[2] not in UNITS):
+        if not collection or not field or match is None or (match[4] or "s").lower() not in _UNITS:
             raise InvalidRequest(
                 "types: %s: %s can't be understood." % (name, text),
-                "It is COLLECTION.FIELD: TYPE, or TYPE from UNIT with the unit s, ms or us; for example"
-                " orders.paid_at: timestamptz from ms.",
+                "It is COLLECTION.FIELD: TYPE, TYPE(SIZE) or TYPE from UNIT, with the unit s, ms or us of times, and"
+                " hex or base64 of bytes; for example orders.paid_at: timestamptz from ms.",
             )
-        found[collection, field] = Wanted(match[1].lower(), match[2] or "")
+        kind = match[1].lower()
+        size = tuple(int(one) for one in match.groups()[1:3] if one is not None)
+        found[collection, field] = Wanted(_OTHER_NAMES.get(kind, kind), (match[4] or "").lower(), size)
     return found

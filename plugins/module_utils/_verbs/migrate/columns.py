@@ -9,32 +9,16 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Optional
 
-from ..._core.errors import InvalidRequest
-from ..._stores.postgresql.column_types import Codec, Column, Given, codec
-from ..._stores.records.kinds import combined, kind_of
-from ..._stores.records.model import BOOLEAN, BYTES, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ
+from ..._stores.postgresql.column_types import Codec, Given, codec
+from ..._stores.records import intervals
+from ..._stores.records.kinds import combined, fitted, kind_of
+from ..._stores.records.model import BOOLEAN, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ, Field
 from ..._stores.records.times import TimeOptions, interval_text, iso_class
 from .asked_types import Wanted
+from .named_types import NAMED, check_named, column_of
 
-# What `types` may name: the kind, the type in PostgreSQL where the kind does not say it, and the type that converts.
-_NAMED: Mapping[str, tuple[str, str, str]] = {
-    "bigint": (INTEGER, "", "int8"),
-    "boolean": (BOOLEAN, "", "bool"),
-    "bytea": (BYTES, "", "bytea"),
-    "date": (DATE, "", "date"),
-    "integer": (INTEGER, "", "int8"),
-    "interval": (TEXT, "interval", "interval"),
-    "jsonb": (JSON, "", "jsonb"),
-    "numeric": (DECIMAL, "", "numeric"),
-    "real": (REAL, "", "float8"),
-    "text": (TEXT, "", "text"),
-    "timestamp": (TIMESTAMP, "", "timestamp"),
-    "timestamptz": (TIMESTAMPTZ, "", "timestamptz"),
-    "uuid": (TEXT, "uuid", "uuid"),
-}
 FLAG = "boolean as text"
 _FLAGS = ("t", "f", "true", "false")
-_TIMES = ("timestamp", "timestamptz", "interval")
 # The types of columns that exist, and into which values of other kinds are converted.
 _EXISTING = {
     BOOLEAN: "boolean",
@@ -59,10 +43,15 @@ class Seen:
         self.first.setdefault(name, (value, key))
 
 
+Fits = Callable[[str, Any], Any]
+
+
 class Decision(NamedTuple):
     """`kind`: of the field. `convert`: what its values go through, None for nothing; raises Refused.
 
     :param declared: the type in PostgreSQL where the kind does not say it.
+    :param size: of text or numbers, see `Field`.
+    :param fits: raises Refused for the name and a value, after conversion, that must not go into the column.
     :param rejected: records that will be rejected.
     :param note: what the user should know.
     """
@@ -72,6 +61,8 @@ class Decision(NamedTuple):
     declared: str = ""
     rejected: int = 0
     note: str = ""
+    size: tuple[int, ...] = ()
+    fits: Optional[Fits] = None
 
 
 class Odd(Exception):
@@ -94,27 +85,39 @@ def wanted_type(name: str, given: Optional[Wanted], existing: str, time_options:
 
     :raises InvalidRequest: `types` names no type, or a unit for one that is no time.
     """
-    if given is not None and given.kind not in _NAMED:
-        raise InvalidRequest(
-            "types: %s: %s is not a known type." % (name, given.kind), "Types are: %s." % ", ".join(sorted(_NAMED))
-        )
-    if given is not None and given.unit and given.kind not in _TIMES:
-        raise InvalidRequest("types: %s: a number of %s is not a %s." % (name, given.unit, given.kind))
+    named = check_named(name, given) if given is not None else None
     word = _EXISTING.get(existing, "")
-    if given is not None and existing in ("", _NAMED[given.kind][0]):
-        word = given.kind
-    if not word:
+    if given is None or named is None or existing not in ("", named.kind):
+        given = Wanted(word) if word else None
+    elif existing:  # whose size is its own
+        given = given._replace(kind="varchar" if given.kind == "char" else given.kind, size=())
+    if given is None:
         return None
-    kind, declared, catalog = _NAMED[word]
-    times = time_options._replace(unit=given.unit if given is not None else "")
-    found = codec(Column(name, catalog, word), times, Given())
-    return Decision(kind, _converter(word, found), declared)
+    column, declared, size = column_of(name, given)
+    found = codec(column, time_options._replace(unit=given.unit), Given())
+    again = codec(column, time_options, Given())
+    kind = NAMED[given.kind].kind
+    return Decision(kind, _converter(given, found), declared, size=size, fits=_fitting(kind, again))
 
 
-def _converter(word: str, found: Optional[Codec]) -> Callable[[Any], Any]:
+def _fitting(kind: str, found: Optional[Codec] = None) -> Fits:
+    """Raises Refused for a value that could not be converted: it is still what it was."""
+
+    def fits(name: str, value: Any) -> None:
+        if found is not None and (kind != JSON or isinstance(value, str)):
+            found.model(value)
+        if kind != JSON:
+            fitted(Field(name, kind), value)
+
+    return fits
+
+
+def _converter(wanted: Wanted, found: Optional[Codec]) -> Callable[[Any], Any]:
     def convert(value: Any) -> Any:
         model = found.model(value) if found is not None else value
-        return interval_text(model) if word == "interval" and isinstance(model, int) else model
+        if wanted.kind != "interval":
+            return model
+        return str(intervals.parsed(value)) if isinstance(value, str) else interval_text(model)
 
     return convert
 
@@ -183,7 +186,7 @@ def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str]) -> Decis
         return Decision(JSON, note="%s has values of several kinds and becomes JSON: %s." % (name, listed))
     if odd == "reject":
         text = "%s becomes %s, and %d records are rejected: %s." % (name, most, rejected, listed)
-        return Decision(most, None, "", rejected, text)
+        return Decision(most, None, "", rejected, text, fits=_fitting(most))
     raise Odd("%s has %s (odd=reject keeps %s and rejects %d)" % (name, listed, most, rejected))
 
 

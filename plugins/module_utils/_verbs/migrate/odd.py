@@ -38,6 +38,10 @@ class Oddities:
             reason = "; ".join("%s %s" % (one.column, one.reason) for one in wrong)
             self.rejects.append(Reject(self._info.name, key, reason, record))
 
+    def columns(self) -> set[str]:
+        """The columns that have some."""
+        return {column for column, _reason in self._seen}
+
     def problems(self) -> list[str]:
         """In words, each kind once."""
         return [

@@ -20,6 +20,7 @@ from ..._stores.records.table_names import beside_lower
 from .checkpoint import NEW, REFUSE, RESTART, RESUME, State, check_unfinished, identity_of, judge, states_of
 from .compare import LISTED, Comparison, compare, shown_key
 from .profiles import Profile, Reference, check_unique, profile
+from .strict import strict
 from .target_schema import Found, Options, ignores_nulls, in_target, target_schema
 from .typed import check, settled, typed
 
@@ -122,6 +123,7 @@ def look(
         given.append(one._replace(decisions=decisions))
         problems += against
     check(problems)
+    target = strict(target, as_typed.decisions, given)
     source.check_unchanged()
     # a table that a killed run has made may still lack its indexes and foreign keys
     ours = {name for name, state in states.items() if state.created}

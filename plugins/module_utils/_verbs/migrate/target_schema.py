@@ -122,7 +122,7 @@ def _alone(one: Found, existing: Optional[Info], options: Options) -> Info:
 def _decided(field: Field, decision: Optional[Decision]) -> Field:
     if decision is None:
         return field
-    return field._replace(kind=decision.kind, declared=decision.declared, size=())
+    return field._replace(kind=decision.kind, declared=decision.declared, size=decision.size)
 
 
 def _keep_references(

@@ -204,7 +204,7 @@ def _answered(
         if note:
             decision = (decision or Decision(TEXT))._replace(note=note)
         if decision is not None:
-            found[name] = decision
+            found[name] = decision if name in oddities.columns() else decision._replace(fits=None)
     return found, oddities.problems()
 
 

@@ -166,6 +166,13 @@ def test_without_a_zone_nothing_is_guessed(source: Store, stores: Stores) -> Non
         ({"t.seen": "boolean from ms"}, "a number of ms is not a boolean"),
         ({"t.seen": "timestamptz from hours"}, "can't be understood"),
         ({"seen": "timestamptz"}, "can't be understood"),
+        ({"t.price": "numeric(10,11)"}, r"numeric has no size \(10, 11\)"),
+        ({"t.price": "varchar(0)"}, r"varchar has no size \(0\)"),
+        ({"t.price": "varchar(10,2)"}, "varchar has no size"),
+        ({"t.seen": "timestamptz(7) from ms"}, "timestamptz has no size"),
+        ({"t.u": "uuid(3)"}, "uuid has no size"),
+        ({"t.u": "numeric(x)"}, "can't be understood"),
+        ({"t.u": "uuid from hex"}, "text in hex is not a uuid"),
     ],
 )
 def test_a_mistake_in_types_is_told(source: Store, stores: Stores, types: dict[str, str], message: str) -> None:
@@ -238,3 +245,117 @@ def test_times_of_documents_are_what_types_says(stores: Stores) -> None:
     Path(source["path"]).write_text(json.dumps({"o": {"1": {"at": 1711846800, "on": "2024-01-01"}}}))
     four_steps(source, target, types={"o.at": "timestamptz from s"})
     assert sql(target, 'SELECT at, typeof("on") FROM o') == [("2024-03-31T01:00:00Z", "text")]
+
+
+SIZED = {
+    "s.price": "numeric(6, 2)",
+    "s.name": "VARCHAR(4)",
+    "s.code": "char(2)",
+    "s.at": "timestamptz(3) from us",
+    "s.day": "timestamp(0)",
+    "s.n": "smallint",
+    "s.m": "int",
+    "s.r": "real",
+    "s.clock": "time(0)",
+    "s.took": "interval",
+    "s.raw": "bytea from hex",
+    "s.text": "bytea from base64",
+}
+ROW = {
+    "price": "1234.5",
+    "name": "'ab'",
+    "code": "'xy'",
+    "at": "1711846800123000",
+    "day": "'2024-02-29 12:00:00'",
+    "n": "-32768",
+    "m": "2147483647",
+    "r": "0.1",
+    "clock": "'12:30:00'",
+    "took": "'1 month 2 days'",
+    "raw": "'00ff'",
+    "text": "'AP8='",
+}
+
+
+def sized(stores: Stores, *rows: dict[str, str]) -> Store:
+    source = stores("sqlite")
+    sql(source, "CREATE TABLE s (id INTEGER PRIMARY KEY, %s)" % ", ".join(ROW))
+    for number, row in enumerate(rows):
+        values = ", ".join({**ROW, **row}.values())
+        sql(source, "INSERT INTO s VALUES (%d, %s)" % (number, values))
+    return source
+
+
+def test_types_have_sizes(stores: Stores) -> None:
+    source, target = sized(stores, {}, {}), stores("postgresql")
+    four_steps(source, target, types=SIZED)
+    kinds = sql(
+        target,
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+        " WHERE attrelid = 's'::regclass AND attnum > 0 ORDER BY attnum",
+    )
+    assert [kind for _name, kind in kinds] == [
+        *("bigint", "numeric(6,2)", "character varying(4)", "character(2)", "timestamp(3) with time zone"),
+        *("timestamp(0) without time zone", "smallint", "integer", "real", "time(0) without time zone", "interval"),
+        *("bytea", "bytea"),
+    ]
+    (row,) = sql(target, "SELECT price, at::text, r::text, took::text, raw, text FROM s WHERE id = 1")
+    assert row == (Decimal("1234.50"), "2024-03-31 01:00:00.123+00", "0.1", "1 mon 2 days", b"\0\xff", b"\0\xff")
+    # into the tables that are there, and into others that are the same
+    assert not run(source=source, target=target, types=SIZED)["changed"]
+    four_steps(target, stores("postgresql"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("price", "1234.567", "has more than 2 digits behind the point"),
+        ("price", "12345", "has more than 4 digits before the point"),
+        ("name", "'abcde'", "is longer than 4 characters"),
+        ("code", "'abc'", "is longer than 2 characters"),
+        ("at", "1711846800123456", "has more than 3 digits of a second"),
+        ("day", "'2024-02-29 12:00:00.5'", "has more than 0 digits of a second"),
+        ("n", "32768", "is beyond the range of smallint"),
+        ("m", "2147483648", "is beyond the range of integer"),
+        ("r", "0.1234567890123", "has more digits than real keeps"),
+        ("clock", "'25:00'", "is not a time of day"),
+        ("took", "'soon'", "is not an interval"),
+        ("raw", "'0g'", "is not hex"),
+        ("text", "'A'", "is not base64"),
+    ],
+)
+def test_values_that_do_not_fit_their_size_are_odd(
+    stores: Stores, tmp_path: Path, name: str, value: str, words: str
+) -> None:
+    source = sized(stores, {}, {name: value}, {})
+    for check in (True, False):
+        with pytest.raises(TargetError, match=r"s.%s %s in 1 records \(.*, key \[1\]\)" % (name, words)):
+            run(check, source=source, target=stores("postgresql"), types=SIZED)
+    target = stores("postgresql")
+    four_steps(source, target, types=SIZED, odd="reject", rejects=str(tmp_path / "rejects"), max_rejects=1)
+    assert sql(target, "SELECT id FROM s ORDER BY id") == [(0,), (2,)]
+    (line,) = (tmp_path / "rejects").read_text().splitlines()
+    assert json.loads(line)["key"] == [1]
+
+
+def test_columns_that_exist_keep_to_their_sizes(stores: Stores, tmp_path: Path) -> None:
+    source, target = stores("json"), stores("postgresql")
+    rows = {
+        "1": {"id": "1", "v": "abcd", "n": 1.25, "r": "x"},
+        "2": {"id": "2", "v": "abcde", "n": 1.25, "r": "x"},
+        "3": {"id": "3", "v": "abc", "n": 1.255, "r": "x"},
+        "4": {"id": "4", "v": "abc", "n": 1.5, "r": None},
+        "5": {"id": "5", "v": "abc", "n": 1.5},
+    }
+    Path(source["path"]).write_text(json.dumps({"t": rows}))
+    table = "CREATE TABLE t (id TEXT PRIMARY KEY, v VARCHAR(4), n NUMERIC(4, 2), r TEXT NOT NULL)"
+    sql(target, table)
+    for check in (True, False):
+        with pytest.raises(TargetError, match="can't hold 4 records of t"):
+            run(check, source=source, target=target)
+    assert sql(target, "SELECT count(*) FROM t") == [(0,)]
+    done = run(source=source, target=target, rejects=str(tmp_path / "rejects"), max_rejects=4)
+    assert [one["key"] for one in done["migration"]["collections"][0]["rejects"]] == [
+        '["%d"]' % n for n in (2, 3, 4, 5)
+    ]
+    assert sql(target, "SELECT id FROM t") == [("1",)]
