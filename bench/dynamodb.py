@@ -124,8 +124,8 @@ def connection(url: str) -> dict[str, str]:
     return {
         "endpoint_url": url,
         "region_name": REGION,
-        "aws_access_key_id": CREDENTIALS["access_key"],
-        "aws_secret_access_key": CREDENTIALS["secret_key"],
+        "aws_access_key_id": CREDENTIALS["access_key_id"],
+        "aws_secret_access_key": CREDENTIALS["secret_access_key"],
     }
 
 

@@ -56,8 +56,11 @@ options:
             with mode V(0700).
         type: path
         required: true
-      keep_within:
+      keep:
         description: How long to keep results.
-        type: str
-        default: 8d
+        type: dict
+        suboptions:
+          within:
+            description: Maximum age of results. The default is V(8d).
+            type: str
 """

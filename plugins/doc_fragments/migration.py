@@ -53,7 +53,7 @@ options:
       port:
         description: For V(postgresql), port of the server.
         type: int
-      user:
+      username:
         description: For V(postgresql), role to connect as.
         type: str
       password:
@@ -83,11 +83,11 @@ options:
       profile:
         description: For V(dynamodb), profile in the AWS configuration of the host.
         type: str
-      access_key:
-        description: For V(dynamodb), access key. If not set, boto3 looks up credentials as usual.
+      access_key_id:
+        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
         type: str
-      secret_key:
-        description: For V(dynamodb), secret key.
+      secret_access_key:
+        description: For V(dynamodb), secret access key.
         type: str
       session_token:
         description: For V(dynamodb), session token of temporary credentials.
@@ -192,7 +192,7 @@ options:
       - The default is V(fail) for SQLite and PostgreSQL sources, and V(wider) for documents.
     type: str
     choices: [fail, reject, wider]
-  time_zone:
+  timezone:
     description:
       - Time zone of times without an offset that are written to columns of type C(timestamptz), for example V(UTC) or
         V(Europe/Berlin). Required if such times exist. Django stores UTC if its setting C(USE_TZ) is true, otherwise
@@ -252,7 +252,7 @@ options:
       port:
         description: For V(postgresql), port of the server.
         type: int
-      user:
+      username:
         description: For V(postgresql), role to connect as.
         type: str
       password:
@@ -282,11 +282,11 @@ options:
       profile:
         description: For V(dynamodb), profile in the AWS configuration of the host.
         type: str
-      access_key:
-        description: For V(dynamodb), access key. If not set, boto3 looks up credentials as usual.
+      access_key_id:
+        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
         type: str
-      secret_key:
-        description: For V(dynamodb), secret key.
+      secret_access_key:
+        description: For V(dynamodb), secret access key.
         type: str
       session_token:
         description: For V(dynamodb), session token of temporary credentials.
@@ -339,7 +339,7 @@ options:
       port:
         description: For V(postgresql), port of the server.
         type: int
-      user:
+      username:
         description: For V(postgresql), role to connect as.
         type: str
       password:
@@ -369,11 +369,11 @@ options:
       profile:
         description: For V(dynamodb), profile in the AWS configuration of the host.
         type: str
-      access_key:
-        description: For V(dynamodb), access key. If not set, boto3 looks up credentials as usual.
+      access_key_id:
+        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
         type: str
-      secret_key:
-        description: For V(dynamodb), secret key.
+      secret_access_key:
+        description: For V(dynamodb), secret access key.
         type: str
       session_token:
         description: For V(dynamodb), session token of temporary credentials.

@@ -227,7 +227,7 @@ EXAMPLES = r"""
       database: shop
       user: shop
     target_tables: existing
-    time_zone: UTC
+    timezone: UTC
     types:
       shop_product.warranty: interval from us
     # content types and permissions, which the migrations have filled in

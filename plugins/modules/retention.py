@@ -68,12 +68,16 @@ options:
             that matches nothing only causes a warning, as retention itself may have removed everything.
         type: bool
         default: false
-      keep_last:
-        description: Number of newest entries that are not changed, per O(rules[].group_by).
-        type: int
+      keep:
+        description: Entries that are not changed, whatever their tier.
+        type: dict
+        suboptions:
+          last:
+            description: Number of newest entries, per O(rules[].group_by).
+            type: int
       group_by:
         description:
-          - Scope of O(rules[].keep_last) and O(rules[].tiers[].when_total_above).
+          - Scope of O(rules[].keep.last) and O(rules[].tiers[].when_total_above).
           - With V(directory), the limits apply separately to each directory that contains entries, so that an
             application that fills its own directory does not cause files of another application to be removed.
           - With V(rule), the limits apply to all entries of the rule together, for example for a cache that is spread
@@ -93,7 +97,7 @@ options:
             description:
               - V(hot) does not change the entry.
               - V(warm) compresses a file. In a directory, it compresses the files that match neither
-                O(rules[].tiers[].keep) nor O(rules[].tiers[].remove). It is not suitable for names that another program
+                O(rules[].tiers[].exclude) nor O(rules[].tiers[].remove). It is not suitable for names that another program
                 later gives to a different file, such as C(app.log.1).
               - V(cold) archives the entry to O(rules[].tiers[].destination), then removes it.
               - V(remove) removes the entry.
@@ -119,7 +123,7 @@ options:
               - Applies to the oldest entries first, as long as the entries in the same O(rules[].group_by) scope
                 together occupy more space on disk than this, for example V(10G).
             type: str
-          keep:
+          exclude:
             description: With tier V(warm) of directories, globs of files that are not changed.
             type: list
             elements: str
@@ -132,7 +136,7 @@ options:
               - Compression for tier V(warm). The default is V(zstd) if the zstd program is found, V(gzip) otherwise.
             type: str
             choices: [gzip, xz, zstd]
-          only:
+          include:
             description:
               - With tier V(cold) of directories, globs of files to archive. The other files are removed with the
                 directory. The default is all files.
@@ -181,7 +185,7 @@ options:
       - The limits apply to containers created after Docker has been restarted. The module does not restart Docker.
     type: dict
     suboptions:
-      daemon_json:
+      path:
         description: Path of the Docker configuration file.
         type: path
         default: /etc/docker/daemon.json
@@ -216,7 +220,7 @@ options:
       - Drop-in files that journald reads later and that set the same settings are named in a warning.
     type: dict
     suboptions:
-      conf:
+      path:
         description: Path of the drop-in file. A file that was not created by this module is not overwritten.
         type: path
         default: /etc/systemd/journald.conf.d/60-day2-retention.conf
@@ -274,15 +278,15 @@ EXAMPLES = r"""
       - name: runs
         paths: [/data/outputs/*]
         type: directory
-        keep_last: 100
+        keep: {last: 100}
         tiers:
           - tier: warm
             older_than: 7d
-            keep: [audit.log.json]
+            exclude: [audit.log.json]
             remove: [metrics.csv, report.html]
           - tier: cold
             older_than: 30d
-            only: [audit.log.json]
+            include: [audit.log.json]
             destination: s3://data-profiler-archive/runs
 
 - name: Remove the oldest files of a cache while its file system is more than 80 % full

@@ -177,7 +177,7 @@ def crash_server(postgresql: dict[str, Any]) -> None:
 
     def connection() -> psycopg.Connection[Any]:
         return psycopg.connect(
-            host=postgresql["host"], user=postgresql["user"], dbname="postgres", autocommit=True, connect_timeout=20
+            host=postgresql["host"], user=postgresql["username"], dbname="postgres", autocommit=True, connect_timeout=20
         )
 
     until = time.monotonic() + 20

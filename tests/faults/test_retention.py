@@ -38,8 +38,8 @@ def make(root: Path) -> None:
 
 def params(root: Path) -> dict[str, Any]:
     tiers: list[dict[str, Any]] = [
-        {"tier": "warm", "older_than": "7d", "keep": ["audit"], "remove": ["report"], "compression": "gzip"},
-        {"tier": "cold", "older_than": "30d", "destination": str(root / "archive"), "only": ["audit", "profile"]},
+        {"tier": "warm", "older_than": "7d", "exclude": ["audit"], "remove": ["report"], "compression": "gzip"},
+        {"tier": "cold", "older_than": "30d", "destination": str(root / "archive"), "include": ["audit", "profile"]},
     ]
     rule = {name: one.get("default") for name, one in RULE_SPEC.items()}
     rule.update(name="runs", paths=[str(root / "outputs" / "*")], type="directory")

@@ -14,7 +14,7 @@ from .local import free_ports, program, running, wait_for_port
 
 REGION = "eu-central-1"
 # What the servers take; an access key of DynamoDB Local has letters and digits only.
-CREDENTIALS = {"access_key": "day2", "secret_key": "day2secret"}
+CREDENTIALS = {"access_key_id": "day2", "secret_access_key": "day2secret"}
 
 
 def options(url: str, prefix: str) -> dict[str, str]:

@@ -65,7 +65,7 @@ def cluster(*settings: str) -> Iterator[dict[str, Any]]:
             )
         try:
             _wait(binaries, directory, server)
-            yield {"type": "postgresql", "host": str(directory), "database": "postgres", "user": "postgres"}
+            yield {"type": "postgresql", "host": str(directory), "database": "postgres", "username": "postgres"}
         finally:
             server.send_signal(signal.SIGINT)  # fast shutdown
             try:

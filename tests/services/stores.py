@@ -29,6 +29,6 @@ def schema(postgresql: Store) -> Store:
     import psycopg
 
     name = "s" + uuid.uuid4().hex[:10]
-    with psycopg.connect(host=postgresql["host"], user=postgresql["user"], dbname="postgres") as connection:
+    with psycopg.connect(host=postgresql["host"], user=postgresql["username"], dbname="postgres") as connection:
         connection.execute("CREATE SCHEMA %s" % name)
     return {**postgresql, "schema": name}

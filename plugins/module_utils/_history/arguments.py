@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+# A little more than the longest window that health_info shows by default.
+KEEP_WITHIN = "8d"
+
 HISTORY: dict[str, Any] = {
     "history": {
         "type": "dict",
         "options": {
             "path": {"type": "path", "required": True},
-            # A little more than the longest window that health_info shows by default.
-            "keep_within": {"type": "str", "default": "8d"},
+            "keep": {"type": "dict", "options": {"within": {"type": "str"}}},
         },
     },
 }

@@ -19,8 +19,8 @@ class DynamodbProbe(BaseProbe):
         "table": Option("text", "Name of the table.", required=True),
         "region": Option("text", "AWS region. The default is that of the environment."),
         "endpoint_url": Option("url", "URL of a server other than that of AWS, for tests."),
-        "access_key": Option("text", "Access key. If not set, boto3 looks up credentials as usual.", secret=True),
-        "secret_key": Option("text", "Secret key.", secret=True),
+        "access_key_id": Option("text", "Access key ID. If not set, boto3 looks up credentials as usual.", secret=True),
+        "secret_access_key": Option("text", "Secret access key.", secret=True),
         "session_token": Option("text", "Session token.", secret=True),
         "pitr": Option("boolean", "Whether point-in-time recovery must be on (or off)."),
         "deletion_protection": Option("boolean", "Whether deletion protection must be on (or off)."),
@@ -38,8 +38,8 @@ class DynamodbProbe(BaseProbe):
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         super().__init__(options, limits)
-        if bool(options["access_key"]) != bool(options["secret_key"]):
-            raise InvalidRequest("access_key and secret_key go together.")
+        if bool(options["access_key_id"]) != bool(options["secret_access_key"]):
+            raise InvalidRequest("access_key_id and secret_access_key must be set together.")
 
     def run(self, deadline: Deadline) -> Finding:
         name = self.options["table"]
@@ -78,7 +78,7 @@ class DynamodbProbe(BaseProbe):
         try:
             # A session of its own: the default session of boto3 is not thread-safe.
             client = boto3.session.Session(
-                options["access_key"], options["secret_key"], options["session_token"], options["region"]
+                options["access_key_id"], options["secret_access_key"], options["session_token"], options["region"]
             ).client(
                 "dynamodb",
                 endpoint_url=options["endpoint_url"],

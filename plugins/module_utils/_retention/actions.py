@@ -56,23 +56,23 @@ def action_for(decision: Decision) -> Optional[Action]:
         return Action(entry, tier, decision.why, whole=True)
     if tier.tier == COLD:
         strange = [*(f"the symbolic link {one}" for one in entry.links), *(one.path for one in entry.specials)]
-        if strange and not tier.only:
+        if strange and not tier.include:
             raise TargetError(
                 f"{entry.path} contains {strange[0]}, which is not a regular file and can't be archived.",
-                "Set only to the files to archive; everything else is removed.",
+                "Set include to the files to archive; everything else is removed.",
             )
-        wanted = tuple(one for one in entry.members if not tier.only or matches(one.plain, tier.only))
+        wanted = tuple(one for one in entry.members if not tier.include or matches(one.plain, tier.include))
         if entry.members and not wanted:
             raise TargetError(
-                f"{entry.path} contains no file to archive (only: {', '.join(tier.only)}), and everything else "
+                f"{entry.path} contains no file to archive (include: {', '.join(tier.include)}), and everything else "
                 "would be removed.",
-                "Correct only, or remove such entries with another rule.",
+                "Correct include, or remove such entries with another rule.",
             )
         return Action(entry, tier, decision.why, whole=True, archived=wanted)
     compressed = []
     removed = []
     for member in entry.members:
-        if matches(member.plain, tier.keep):
+        if matches(member.plain, tier.exclude):
             continue
         if matches(member.plain, tier.remove):
             removed.append(member)

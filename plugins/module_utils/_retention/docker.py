@@ -22,7 +22,7 @@ from .config_file import ConfigPlan, read_config
 from .docker_rules import DRIVERS, JSON_FILE, check_log_options, is_size
 
 DOCKER_SPEC: dict[str, Any] = {
-    "daemon_json": {"type": "path", "default": "/etc/docker/daemon.json"},
+    "path": {"type": "path", "default": "/etc/docker/daemon.json"},
     "log_driver": {"type": "str", "choices": list(DRIVERS)},
     "max_size": {"type": "str"},
     "max_file": {"type": "int"},
@@ -41,7 +41,7 @@ def plan_docker(options: Mapping[str, Any]) -> ConfigPlan:
     Docker expects, or sets another log driver.
     """
     wanted = _log_opts(options)
-    path = resolve(options["daemon_json"], TargetError)
+    path = resolve(options["path"], TargetError)
     before, mode = read_config(path)
     document = _parse(path, before)
     driver = options["log_driver"] or _driver(path, document)

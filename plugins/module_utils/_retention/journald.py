@@ -25,7 +25,7 @@ _OPTIONS = (
 # Options are named after those of journald: system_max_use is SystemMaxUse.
 _SETTINGS = {name: name.title().replace("_", "") for name in _OPTIONS}
 JOURNALD_SPEC: dict[str, Any] = {
-    "conf": {"type": "path", "default": "/etc/systemd/journald.conf.d/60-day2-retention.conf"},
+    "path": {"type": "path", "default": "/etc/systemd/journald.conf.d/60-day2-retention.conf"},
     **{name: {"type": "int" if name.endswith("_files") else "str"} for name in _SETTINGS},
 }
 _HEADER = "# Managed by day2.ops.retention: changes are overwritten.\n"
@@ -38,12 +38,12 @@ def plan_journald(options: Mapping[str, Any]) -> ConfigPlan:
     Raises InvalidRequest when a limit is not valid, TargetError when the file was made by others or can't be written.
     """
     settings = _settings(options)
-    path = resolve(options["conf"], TargetError)
+    path = resolve(options["path"], TargetError)
     if not path.endswith(".conf"):
-        raise InvalidRequest(f"conf is {path}, but journald only reads files that end in .conf.")
+        raise InvalidRequest(f"journald: path is {path}, but journald only reads files that end in .conf.")
     before, mode = read_config(path)
     if before and not before.startswith(_HEADER):
-        raise TargetError(f"{path} was not created by this module.", "Set conf to another name.")
+        raise TargetError(f"{path} was not created by this module.", "Set journald.path to another file.")
     after = _HEADER + "[Journal]\n" + "".join(f"{name}={value}\n" for name, value in settings.items())
     if after != before:
         directory = os.path.dirname(path)

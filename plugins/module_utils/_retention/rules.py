@@ -29,8 +29,8 @@ _PERCENT = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?|100)\s*%")
 _CONDITIONS = ("older_than", "larger_than", "when_disk_above", "when_total_above")
 _OPTIONS = {  # from mild to harsh
     HOT: (),
-    WARM: ("keep", "remove", "compression"),
-    COLD: ("only", "destination"),
+    WARM: ("exclude", "remove", "compression"),
+    COLD: ("include", "destination"),
     REMOVE: (),
 }
 
@@ -40,10 +40,10 @@ TIER_SPEC: dict[str, Any] = {
     "larger_than": {"type": "str"},
     "when_disk_above": {"type": "str"},
     "when_total_above": {"type": "str"},
-    "keep": {"type": "list", "elements": "str"},
+    "exclude": {"type": "list", "elements": "str"},
     "remove": {"type": "list", "elements": "str"},
     "compression": {"type": "str", "choices": sorted(set(COMPRESSIONS) - {"none"})},
-    "only": {"type": "list", "elements": "str"},
+    "include": {"type": "list", "elements": "str"},
     "destination": {"type": "str"},
 }
 RULE_SPEC: dict[str, Any] = {
@@ -52,7 +52,7 @@ RULE_SPEC: dict[str, Any] = {
     "type": {"type": "str", "choices": ["file", "directory"], "default": "file"},
     "exclude": {"type": "list", "elements": "str"},
     "missing_ok": {"type": "bool", "default": False},
-    "keep_last": {"type": "int"},
+    "keep": {"type": "dict", "options": {"last": {"type": "int"}}},
     "group_by": {"type": "str", "choices": [DIRECTORY, RULE], "default": DIRECTORY},
     "tiers": {"type": "list", "elements": "dict", "required": True, "options": TIER_SPEC},
 }
@@ -69,15 +69,15 @@ class Tier(NamedTuple):
     larger_than: Optional[int] = None
     when_disk_above: Optional[float] = None
     when_total_above: Optional[int] = None
-    keep: tuple[str, ...] = ()  # warm: files of a directory that are kept unchanged
+    exclude: tuple[str, ...] = ()  # warm: files of a directory that are not changed
     remove: tuple[str, ...] = ()  # warm: files of a directory that are removed; the other files are compressed
     compression: str = ""
-    only: tuple[str, ...] = ()  # cold: files of a directory that are archived; empty means all
+    include: tuple[str, ...] = ()  # cold: files of a directory that are archived; empty means all
     destination: str = ""
 
 
 class Rule(NamedTuple):
-    """Entries, and their tiers. `group_by`: which entries share `keep_last` and `when_total_above`."""
+    """Entries, and their tiers. `group_by`: which entries share `keep.last` and `when_total_above`."""
 
     name: str
     paths: tuple[str, ...]
@@ -106,8 +106,9 @@ def parse_rule(options: Mapping[str, Any]) -> Rule:
             raise InvalidRequest(
                 f"{path} matches system directories directly below /.", "Set it to entries of a directory below /."
             )
-    if options["keep_last"] is not None and options["keep_last"] < 0:
-        raise InvalidRequest("keep_last is negative.", "Set it to the number of newest entries to keep unchanged.")
+    last = (options["keep"] or {}).get("last") or 0
+    if last < 0:
+        raise InvalidRequest(f"keep: last is {last}.", "Set it to the number of newest entries to keep unchanged.")
     tiers = tuple(_parse_tier(one, directories) for one in options["tiers"])
     if not tiers:
         raise InvalidRequest("The rule has no tiers.", "Set tiers, for example to [{tier: remove}].")
@@ -118,7 +119,7 @@ def parse_rule(options: Mapping[str, Any]) -> Rule:
         directories=directories,
         exclude=tuple(options["exclude"] or ()),
         missing_ok=options["missing_ok"],
-        keep_last=options["keep_last"] or 0,
+        keep_last=last,
         tiers=tiers,
         group_by=options["group_by"],
     )
@@ -133,7 +134,7 @@ def _parse_tier(options: Mapping[str, Any], directories: bool) -> Tier:
     )
     if foreign:
         raise InvalidRequest(f"{', '.join(foreign)} is not an option of the tier {kind}.")
-    for name in ("keep", "remove", "only"):
+    for name in ("exclude", "remove", "include"):
         if options[name] is not None and not directories:
             raise InvalidRequest(f"{name} selects files of a directory.", "Set type=directory.")
     if kind == COLD and not options["destination"]:
@@ -150,10 +151,10 @@ def _parse_tier(options: Mapping[str, Any], directories: bool) -> Tier:
         larger_than=None if options["larger_than"] is None else parse_size(options["larger_than"]),
         when_disk_above=None if options["when_disk_above"] is None else parse_percent(options["when_disk_above"]),
         when_total_above=None if options["when_total_above"] is None else parse_size(options["when_total_above"]),
-        keep=tuple(options["keep"] or ()),
+        exclude=tuple(options["exclude"] or ()),
         remove=tuple(options["remove"] or ()),
         compression=choose(options["compression"] or "")[0].name if kind == WARM else "",
-        only=tuple(options["only"] or ()),
+        include=tuple(options["include"] or ()),
         destination=options["destination"] or "",
     )
 

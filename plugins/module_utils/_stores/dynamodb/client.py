@@ -39,8 +39,8 @@ class Connection(NamedTuple):
     region: Optional[str] = None
     endpoint_url: Optional[str] = None
     profile: Optional[str] = None
-    access_key: Optional[str] = None
-    secret_key: Optional[str] = None
+    access_key_id: Optional[str] = None
+    secret_access_key: Optional[str] = None
     session_token: Optional[str] = None
 
 
@@ -115,12 +115,14 @@ class Client:
             raise MissingDependency("boto3", "for DynamoDB", "Install it with: pip install boto3") from None
         self.pace = Pace(patience)
         self._botocore = botocore
-        if bool(connection.access_key) != bool(connection.secret_key):
-            raise InvalidRequest("access_key and secret_key go together.")
+        if bool(connection.access_key_id) != bool(connection.secret_access_key):
+            raise InvalidRequest("access_key_id and secret_access_key must be set together.")
         try:
             session = botocore.session.Session(profile=connection.profile)
-            if connection.access_key:
-                session.set_credentials(connection.access_key, connection.secret_key, connection.session_token)
+            if connection.access_key_id:
+                session.set_credentials(
+                    connection.access_key_id, connection.secret_access_key, connection.session_token
+                )
             self.admin: Any = session.create_client(
                 "dynamodb",
                 region_name=connection.region,
@@ -212,8 +214,8 @@ class _Again(Exception):
 
 
 _CREDENTIALS_HINT = (
-    "Set access_key and secret_key, or profile and region, or what boto3 looks for: AWS_ACCESS_KEY_ID, AWS_PROFILE, "
-    "~/.aws/credentials, the role of the instance."
+    "Set access_key_id, secret_access_key and region, or a profile, or use another source of boto3: "
+    "AWS_ACCESS_KEY_ID, AWS_PROFILE, ~/.aws/credentials, the role of the instance."
 )
 
 

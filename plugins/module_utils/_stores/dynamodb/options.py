@@ -13,8 +13,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "region": {"type": "str"},
     "endpoint_url": {"type": "str"},
     "profile": {"type": "str"},
-    "access_key": {"type": "str", "no_log": True},
-    "secret_key": {"type": "str", "no_log": True},
+    "access_key_id": {"type": "str", "no_log": True},
+    "secret_access_key": {"type": "str", "no_log": True},
     "session_token": {"type": "str", "no_log": True},
     "throttle_timeout": {"type": "str"},
 }

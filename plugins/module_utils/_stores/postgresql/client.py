@@ -35,7 +35,7 @@ def connect(options: Mapping[str, Any]) -> Any:
         "database": "dbname",
         "host": "host",
         "port": "port",
-        "user": "user",
+        "username": "user",
         "password": "password",
         "sslmode": "sslmode",
     }
@@ -45,7 +45,7 @@ def connect(options: Mapping[str, Any]) -> Any:
     except psycopg.Error as exc:
         raise SourceError(
             "Can't connect to PostgreSQL: %s." % " ".join(str(exc).split()),
-            "Check host, port, database, user and password.",
+            "Check host, port, database, username and password.",
         ) from exc
     with errors(SourceError, "Can't set up the connection"):
         settings = ["TimeZone = 'UTC'", "DateStyle = 'ISO'", "extra_float_digits = 1"]

@@ -11,7 +11,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "database": {"type": "str"},
     "host": {"type": "str"},
     "port": {"type": "int"},
-    "user": {"type": "str"},
+    "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},
     "schema": {"type": "str"},
     "sslmode": {

@@ -15,7 +15,7 @@ from .model import Refused
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6}  # in a second
 NO_UNIT = "is a number without a unit (set it in types, as in 'timestamptz from ms')"
-NO_ZONE = "has no time zone (set time_zone)"
+NO_ZONE = "has no time zone (set timezone)"
 _EPOCH = datetime(1970, 1, 1)
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,6})0*)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?"
@@ -45,7 +45,7 @@ def zone_named(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise InvalidRequest(
-            "time_zone: there is no time zone %s on this host." % name,
+            "timezone: there is no time zone %s on this host." % name,
             "Use a name like Europe/Berlin (package tzdata), or UTC.",
         ) from None
 

@@ -15,7 +15,7 @@ from ..._core.errors import InvalidRequest
 from ..._core.outcome import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Metric, Outcome, score
 from ..._core.progress import Progress
 from ..._core.units import format_time, parse_duration
-from ..._history.arguments import HISTORY
+from ..._history.arguments import HISTORY, KEEP_WITHIN
 from ..._reports.base import Report
 from ..._reports.registry import REPORT, check_reports, write
 from .pool import Pool
@@ -87,7 +87,7 @@ def request_from(params: Mapping[str, Any]) -> HealthCheckRequest:
         fail_on=params["fail_on"],
         report=params["report"],
         history=history.get("path", ""),
-        keep_within=parse_duration(history["keep_within"]) if history else 0.0,
+        keep_within=parse_duration((history.get("keep") or {}).get("within") or KEEP_WITHIN),
     )
     check_reports(request.report)
     if request.history:

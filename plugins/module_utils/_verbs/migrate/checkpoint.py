@@ -23,7 +23,7 @@ NEW, RESUME, RESTART, REFUSE = "new", "resume", "restart", "refuse"
 # How a collection gets back to what it was, where no backup has it.
 CREATED, EMPTY, DECLINED = "created", "empty", "declined"
 # Options that decide what rows a collection has.
-_DECIDING = ("shape", "time_zone", "odd", "names")
+_DECIDING = ("shape", "timezone", "odd", "names")
 
 
 class Identity(NamedTuple):

@@ -140,7 +140,7 @@ def _opened(
     scratch: str,
     progress: Progress,
 ) -> Iterator[_Move]:
-    zone = zone_named(request.params["time_zone"]) if request.params["time_zone"] else None
+    zone = zone_named(request.params["timezone"]) if request.params["timezone"] else None
     types = types_from(request.params)
     target.release()
     infos = [without_place(info) for info in selected(request, source)]

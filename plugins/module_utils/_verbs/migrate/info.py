@@ -35,7 +35,7 @@ _SHARED = (
     "target_tables",
     "types",
     "odd",
-    "time_zone",
+    "timezone",
     "workers",
     "repository",
 )

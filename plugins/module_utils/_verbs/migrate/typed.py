@@ -138,7 +138,7 @@ def typed(
             raise InvalidRequest("types is for tables, made from a store of another type, with shape=columns.")
         return Typed(source, {}, (), "")
     _check_names(types, infos)
-    zone = zone_named(params["time_zone"]) if params["time_zone"] else None
+    zone = zone_named(params["timezone"]) if params["timezone"] else None
     decisions: dict[tuple[str, str], Decision] = {}
     problems: list[str] = []
     for info in infos:

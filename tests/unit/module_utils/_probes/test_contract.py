@@ -45,7 +45,7 @@ MISSING: dict[str, Callable[[Nowhere], dict[str, Any]]] = {
     "dns": lambda no: {"query": "example.org", "server": "127.0.0.1", "port": no.port},
     "domain": lambda no: {"domain": "example.org", "rdap_url": no.url},
     "dynamodb": lambda no: {
-        "table": "t", "region": "eu-north-1", "endpoint_url": no.url, "access_key": "a", "secret_key": SECRET
+        "table": "t", "region": "eu-north-1", "endpoint_url": no.url, "access_key_id": "a", "secret_access_key": SECRET
     },
     "file": lambda no: {"path": no.path},
     "http": lambda no: {"url": no.url, "headers": {"X-Key": SECRET}, "token": SECRET},

@@ -28,7 +28,7 @@ Serve = Callable[[Callable[[socket.socket], None]], int]
 def client_of(url: str) -> Any:
     return boto3.client(
         "dynamodb", endpoint_url=url, region_name=REGION,
-        aws_access_key_id=CREDENTIALS["access_key"], aws_secret_access_key=CREDENTIALS["secret_key"],
+        aws_access_key_id=CREDENTIALS["access_key_id"], aws_secret_access_key=CREDENTIALS["secret_access_key"],
     )  # fmt: skip
 
 
@@ -109,8 +109,8 @@ def test_recovery_that_falls_behind(check: Check, serve: Serve, age: float, foun
 
 
 def test_secrets_and_a_library_that_is_missing(check: Check, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InvalidRequest, match="go together") as caught:
-        check("dynamodb", table="machines", secret_key="S3cr3t-Word")
+    with pytest.raises(InvalidRequest, match="must be set together") as caught:
+        check("dynamodb", table="machines", secret_access_key="S3cr3t-Word")
     assert "S3cr3t" not in str(caught.value)
     monkeypatch.setitem(sys.modules, "boto3", None)
     monkeypatch.setitem(sys.modules, "boto3.session", None)

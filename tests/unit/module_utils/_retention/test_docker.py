@@ -23,7 +23,7 @@ def limits(path: Path, text: Optional[str], **options: Any) -> dict[str, Any]:
     """Run in check mode and for real on a file with that text. Returns what the file holds afterwards."""
     if text is not None:
         path.write_text(text)
-    docker = {**dict.fromkeys(DOCKER_SPEC), "daemon_json": str(path), **options}
+    docker = {**dict.fromkeys(DOCKER_SPEC), "path": str(path), **options}
     assert retain(docker=docker, check=True)["changed"]
     done = retain(docker=docker)
     assert done["changed"]
@@ -35,7 +35,7 @@ def limits(path: Path, text: Optional[str], **options: Any) -> dict[str, Any]:
 def refused(path: Path, text: str, **options: Any) -> str:
     """Why check mode and the run refuse; they agree, and the file stays."""
     path.write_text(text)
-    docker = {**dict.fromkeys(DOCKER_SPEC), "daemon_json": str(path), **options}
+    docker = {**dict.fromkeys(DOCKER_SPEC), "path": str(path), **options}
     words = []
     for check in (True, False):
         with pytest.raises(Day2Error) as caught:
@@ -138,7 +138,7 @@ def test_what_can_be_read_but_not_written_again(path: Path) -> None:
     for depth in (100, 500, 800):
         text = '{"x": %s1%s}' % ("[" * depth, "]" * depth)
         path.write_text(text)
-        docker = {**dict.fromkeys(DOCKER_SPEC), "daemon_json": str(path), "max_size": "10m"}
+        docker = {**dict.fromkeys(DOCKER_SPEC), "path": str(path), "max_size": "10m"}
         with contextlib.suppress(TargetError):  # nested too deeply
             retain(docker=docker)
         assert json.loads(path.read_text())["x"] == json.loads(text)["x"]

@@ -23,9 +23,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "systemd" / "journald.conf.d" / "60-limits.conf"
 
 
-def asked(path: Path, **options: Any) -> dict[str, Any]:
-    path.parent.parent.mkdir(exist_ok=True)
-    return {**dict.fromkeys(JOURNALD_SPEC), "conf": str(path), **options}
+def asked(drop_in: Path, **options: Any) -> dict[str, Any]:
+    drop_in.parent.parent.mkdir(exist_ok=True)
+    return {**dict.fromkeys(JOURNALD_SPEC), "path": str(drop_in), **options}
 
 
 def test_limits_are_written_and_changed(path: Path) -> None:
@@ -55,7 +55,7 @@ def test_limits_are_written_and_changed(path: Path) -> None:
         ({"runtime_max_files": -1}, "journald.runtime_max_files is -1"),
         ({"max_retention_sec": "soon"}, "is not a duration"),
         ({"max_retention_sec": "1ms"}, "journald.max_retention_sec is 1ms"),
-        ({"conf": "/etc/systemd/limits", "max_file_sec": "1d"}, "that end in .conf"),
+        ({"path": "/etc/systemd/limits", "max_file_sec": "1d"}, "that end in .conf"),
     ],
 )
 def test_limits_that_are_none(path: Path, options: dict[str, Any], words: str) -> None:

@@ -73,7 +73,9 @@ def test_a_destination_inside_of_the_rules_own_paths(
     tmp_path: Path, kind: str, paths: str, destination: str, exclude: str
 ) -> None:
     """It would work once: what has been archived would be an entry of the next run."""
-    one = rule(tmp_path / paths, {"tier": "cold", "destination": str(tmp_path / destination)}, type=kind, keep_last=100)
+    one = rule(
+        tmp_path / paths, {"tier": "cold", "destination": str(tmp_path / destination)}, type=kind, keep={"last": 100}
+    )
     levels = ["run", "x", "y"][: paths.count("*") + (kind == "directory")]
     path = aged(tmp_path.joinpath("out", *levels), 40)
     assert "inside" in refused(one)[0]["problem"]
@@ -97,8 +99,8 @@ def test_what_is_in_the_archive_is_not_archived_again(tmp_path: Path) -> None:
 def test_an_entry_without_what_is_to_be_archived_stays(tmp_path: Path) -> None:
     path = aged(tmp_path / "out" / "run" / "audit.log.json", 40)
     archive = str(tmp_path / "archive")
-    one = rule(tmp_path / "out" / "*", {"tier": "cold", "destination": archive, "only": ["typo"]}, type="directory")
-    assert "only: typo" in refused(one)[0]["problem"]
+    one = rule(tmp_path / "out" / "*", {"tier": "cold", "destination": archive, "include": ["typo"]}, type="directory")
+    assert "include: typo" in refused(one)[0]["problem"]
     assert path.exists()
 
 
@@ -181,7 +183,7 @@ def test_a_run_with_a_fifo_and_a_socket_goes(tmp_path: Path) -> None:
     cold = {"tier": "cold", "older_than": "1d", "destination": str(tmp_path / "archive")}
     one = rule(tmp_path / "out" / "*", cold, type="directory")
     assert "not a regular file" in refused(one)[0]["problem"]
-    assert retain({**one, "tiers": [{**one["tiers"][0], "only": ["audit"]}]})["changed"]
+    assert retain({**one, "tiers": [{**one["tiers"][0], "include": ["audit"]}]})["changed"]
     assert os.listdir(tmp_path / "out") == []
     assert os.listdir(tmp_path / "archive" / "run") == ["audit"]
 
@@ -265,7 +267,7 @@ def test_an_address_that_is_none_stops_only_its_rule(tmp_path: Path) -> None:
 
 def test_docker_refusals_and_odd_characters(tmp_path: Path) -> None:
     docker = {
-        "daemon_json": str(tmp_path / "none" / "daemon.json"),
+        "path": str(tmp_path / "none" / "daemon.json"),
         "max_size": "10m",
         "max_file": 3,
         "compress": True,
@@ -274,5 +276,5 @@ def test_docker_refusals_and_odd_characters(tmp_path: Path) -> None:
     assert "does not exist" in refused(docker=docker)[0]["problem"]
     path = tmp_path / "daemon.json"
     path.write_text('{"labels": ["\\ud800", "ä"]}')
-    assert retain(docker={**docker, "daemon_json": str(path)})["changed"]
+    assert retain(docker={**docker, "path": str(path)})["changed"]
     assert "\\ud800" in path.read_text()

@@ -61,7 +61,7 @@ def test_old_files_go(tmp_path: Path, tree: Tree) -> None:
 def test_the_newest_stay(tmp_path: Path, tree: Tree) -> None:
     for number in range(10):
         aged(tmp_path / "runs" / f"run-{number}" / "out", number)
-    both(rule(tmp_path / "runs" / "*", {"tier": "remove"}, type="directory", keep_last=3))
+    both(rule(tmp_path / "runs" / "*", {"tier": "remove"}, type="directory", keep={"last": 3}))
     assert sorted(os.listdir(tmp_path / "runs")) == ["run-0", "run-1", "run-2"]
 
 
@@ -73,8 +73,8 @@ def test_tiers_of_runs(tmp_path: Path, tree: Tree) -> None:
     archive = tmp_path / "archive"
     tiers = (
         {"tier": "hot"},
-        {"tier": "warm", "older_than": "7d", "keep": ["audit.log.json"], "remove": ["*.csv", "report.html"]},
-        {"tier": "cold", "older_than": "30d", "only": ["audit.log.json"], "destination": str(archive)},
+        {"tier": "warm", "older_than": "7d", "exclude": ["audit.log.json"], "remove": ["*.csv", "report.html"]},
+        {"tier": "cold", "older_than": "30d", "include": ["audit.log.json"], "destination": str(archive)},
     )
     done = both(rule(tmp_path / "outputs" / "*", *tiers, type="directory"))
     assert sorted(tree()) == [
@@ -249,8 +249,8 @@ def test_a_directory_of_somebody_else_that_becomes_a_link(tmp_path: Path) -> Non
         ({"when_disk_above": "180%"}, "is not a percentage"),
         ({"tier": "cold"}, "no destination"),
         ({"tier": "cold", "destination": "archive"}, "neither an absolute path"),
-        ({"keep": ["a"]}, "is not an option of the tier remove"),
-        ({"tier": "warm", "keep": ["a"]}, "files of a directory"),
+        ({"exclude": ["a"]}, "is not an option of the tier remove"),
+        ({"tier": "warm", "exclude": ["a"]}, "files of a directory"),
     ],
 )
 def test_a_rule_that_is_wrong_does_not_stop_the_others(tmp_path: Path, options: dict[str, Any], words: str) -> None:
@@ -326,7 +326,7 @@ def test_what_is_said(tmp_path: Path) -> None:
         {"tier": "remove", "older_than": "30d"},
     )
     one = rule(tmp_path / "logs" / "*", *tiers)
-    docker = {"daemon_json": str(tmp_path / "daemon.json"), "log_driver": "local"}
+    docker = {"path": str(tmp_path / "daemon.json"), "log_driver": "local"}
     docker.update(dict.fromkeys(("max_size", "max_file", "compress")))
     assert retain(one, docker=docker, check=True)["msg"] == (
         "1 entry would be compressed, 1 entry would be archived, 1 entry would be removed, 20.0 KiB would be freed, "

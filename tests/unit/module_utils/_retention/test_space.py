@@ -65,7 +65,7 @@ def test_a_directory_can_not_spend_what_another_may_take(tmp_path: Path) -> None
     both({**total, "group_by": "rule"})
     assert left(tmp_path / "cache") == ["noisy/0", "noisy/1"]
     make()
-    newest = rule(tmp_path / "cache" / "*" / "*", {"tier": "remove"}, keep_last=1)
+    newest = rule(tmp_path / "cache" / "*" / "*", {"tier": "remove"}, keep={"last": 1})
     both(newest)
     assert left(tmp_path / "cache") == ["noisy/0", "quiet/0"]
     both({**newest, "group_by": "rule"})

@@ -208,8 +208,8 @@ def test_options_that_do_not_go_together(change: dict[str, Any], message: str) -
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"secret_key": None}, "go together"),
-        ({"access_key": None, "secret_key": None}, "no credentials"),
+        ({"secret_access_key": None}, "must be set together"),
+        ({"access_key_id": None, "secret_access_key": None}, "no credentials"),
         ({"region": None}, "region"),
         ({"profile": "nobody"}, "nobody"),
         ({"endpoint_url": "nonsense"}, "nonsense"),

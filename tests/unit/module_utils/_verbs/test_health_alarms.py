@@ -164,7 +164,7 @@ def test_the_invocation_does_not_hold_the_checks() -> None:
 
 
 def test_cooldown_holds_back_an_alarm_that_was_raised_a_moment_ago(tmp_path: Path) -> None:
-    history = {"path": str(tmp_path / "history.db"), "keep_within": "8d"}
+    history = {"path": str(tmp_path / "history.db"), "keep": {"within": "8d"}}
 
     def alarms(script: str, cooldown: str = "1h") -> list[str]:
         result = run([command("c", script)], history=history, cooldown=cooldown)
@@ -188,7 +188,7 @@ def past(tmp_path: Path) -> Any:
     codes = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 
     def call(*statuses: str, **params: Any) -> Result:
-        params.setdefault("history", {"path": str(tmp_path / "history.db"), "keep_within": "8d"})
+        params.setdefault("history", {"path": str(tmp_path / "history.db"), "keep": {"within": "8d"}})
         for status in statuses:
             result = run([command("c", f"exit {codes[status]}")], **params)
         return result
@@ -256,7 +256,7 @@ def test_reports_and_history_are_written_unless_in_check_mode(tmp_path: Path) ->
     values.update(
         checks=[command("c", "exit 1"), command("d", "true")],
         report=[{"format": "json", "path": str(tmp_path / "r.json")}],
-        history={"path": str(tmp_path / "history.db"), "keep_within": "8d"},
+        history={"path": str(tmp_path / "history.db"), "keep": {"within": "8d"}},
     )
     dry = health_check.run(values, True, Progress())
     assert dry["changed"] is True

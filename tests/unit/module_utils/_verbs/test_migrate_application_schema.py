@@ -93,7 +93,7 @@ def target(postgresql: Store) -> Iterator[Store]:
     with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres", autocommit=True) as server:
         server.execute("CREATE ROLE %s LOGIN" % name)
         server.execute("CREATE DATABASE %s OWNER %s" % (name, name))
-    store = {**postgresql, "database": name, "user": name}
+    store = {**postgresql, "database": name, "username": name}
     with psycopg.connect(host=postgresql["host"], user="postgres", dbname=name, autocommit=True) as server:
         server.execute("GRANT ALL ON SCHEMA public TO %s" % name)
     ask(store, TARGET)
@@ -103,7 +103,7 @@ def target(postgresql: Store) -> Iterator[Store]:
 
 
 def ask(store: Store, query: str) -> list[Any]:
-    with psycopg.connect(host=store["host"], user=store["user"], dbname=store["database"]) as connection:
+    with psycopg.connect(host=store["host"], user=store["username"], dbname=store["database"]) as connection:
         cursor = connection.execute(query)
         return cursor.fetchall() if cursor.description else []
 
@@ -224,13 +224,13 @@ def test_a_number_is_a_time_only_with_its_unit_and_a_clock_only_with_its_zone(so
     with pytest.raises(InvalidRequest, match="posts.at is of type timestamp with time zone in the target"):
         run(True, source=source, target=target, types={"posts.at": "date"})
     sql(source, "UPDATE posts SET at = '2024-03-31 02:30:00'")
-    with pytest.raises(TargetError, match=r"posts.at has no time zone \(set time_zone\) in 40 records"):
+    with pytest.raises(TargetError, match=r"posts.at has no time zone \(set timezone\) in 40 records"):
         run(True, source=source, target=target)
     with pytest.raises(TargetError, match=r"posts.at is a time that Europe/Berlin skipped in 40 records"):
-        run(True, source=source, target=target, time_zone="Europe/Berlin")
+        run(True, source=source, target=target, timezone="Europe/Berlin")
     with pytest.raises(InvalidRequest, match="there is no time zone Mars/Olympus"):
-        run(True, source=source, target=target, time_zone="Mars/Olympus")
-    assert run(source=source, target=target, time_zone="America/New_York")["changed"]
+        run(True, source=source, target=target, timezone="Mars/Olympus")
+    assert run(source=source, target=target, timezone="America/New_York")["changed"]
     assert ask(target, "SELECT DISTINCT at FROM posts") == [(datetime(2024, 3, 31, 6, 30, tzinfo=timezone.utc),)]
 
 
@@ -268,15 +268,15 @@ def test_records_that_the_tables_cannot_hold_go_to_the_rejects(source: Store, ta
 
 
 def test_who_is_not_the_owner_is_told_so(source: Store, target: Store, postgresql: Store) -> None:
-    ask({**target, "user": "postgres"}, "GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC")
-    ask({**target, "user": "postgres"}, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO PUBLIC")
-    ask({**target, "user": "postgres"}, "ALTER TABLE users OWNER TO postgres")
+    ask({**target, "username": "postgres"}, "GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC")
+    ask({**target, "username": "postgres"}, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO PUBLIC")
+    ask({**target, "username": "postgres"}, "ALTER TABLE users OWNER TO postgres")
     with pytest.raises(TargetError, match="users belongs to the role postgres, which alone may do this"):
         run(True, source=source, target=target, types=MS)
 
 
 def test_an_application_that_is_writing_is_waited_for(source: Store, target: Store) -> None:
-    with psycopg.connect(host=target["host"], user=target["user"], dbname=target["database"]) as application:
+    with psycopg.connect(host=target["host"], user=target["username"], dbname=target["database"]) as application:
         application.execute("INSERT INTO posts_tags SELECT id, 'x' FROM posts")
         application.execute("UPDATE users SET locale = 'de'")
         assert run(True, source=source, target=target, types=MS)["changed"]

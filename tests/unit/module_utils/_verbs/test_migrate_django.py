@@ -44,12 +44,17 @@ def target(postgresql: Store) -> Store:
         server.execute("CREATE DATABASE %s OWNER %s" % (name, name))
     with psycopg.connect(host=postgresql["host"], user="postgres", dbname=name, autocommit=True) as server:
         server.execute("GRANT ALL ON SCHEMA public TO %s" % name)
-    return {**postgresql, "database": name, "user": name}
+    return {**postgresql, "database": name, "username": name}
 
 
 @pytest.fixture
 def drive(source: Store, target: Store, zone: str) -> Drive:
-    names = {"SQLITE": source["path"], "HOST": target["host"], "DATABASE": target["database"], "USER": target["user"]}
+    names = {
+        "SQLITE": source["path"],
+        "HOST": target["host"],
+        "DATABASE": target["database"],
+        "USER": target["username"],
+    }
     environment = {**os.environ, **{"DAY2_" + name: value for name, value in names.items()}}
     environment["DAY2_USE_TZ"] = "1" if zone == "UTC" else "0"
 
@@ -71,9 +76,9 @@ def test_a_django_application_answers_the_same_on_postgresql(
     with pytest.raises(TargetError) as caught:
         run(True, source=source, target=target, **more)
     told = str(caught.value)
-    assert "auth_user.date_joined has no time zone (set time_zone) in 8 records" in told
+    assert "auth_user.date_joined has no time zone (set timezone) in 8 records" in told
     assert "shop_product.warranty is a number without a unit" in told
-    result = four_steps(source, target, types=DURATIONS, time_zone=zone, **more)
+    result = four_steps(source, target, types=DURATIONS, timezone=zone, **more)
     assert result["application_schema"]["compared"] == ["django_migrations"]
     before, after = drive("answers")
     assert len(before) > 500

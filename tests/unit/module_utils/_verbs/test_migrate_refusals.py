@@ -128,7 +128,7 @@ def test_a_read_only_database(stores: Stores) -> None:
         server.execute("ALTER ROLE %s SET default_transaction_read_only = on" % role)
     for check in (True, False):
         with pytest.raises(TargetError, match="read-only transaction"):
-            run(check, source=source, target={**target, "user": role})
+            run(check, source=source, target={**target, "username": role})
 
 
 @pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql", "dynamodb"])

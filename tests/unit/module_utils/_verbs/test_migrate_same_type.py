@@ -140,7 +140,11 @@ def test_a_new_dangling_row_in_the_target_is_still_an_error(stores: Stores) -> N
 def test_dynamodb_keeps_indexes_stream_time_to_live_billing_tags_and_sets(dynoxide_url: str, stores: Stores) -> None:
     prefix = "d" + uuid.uuid4().hex[:8]
     source, target = ({"type": "dynamodb", **options(dynoxide_url, prefix + end)} for end in ("a.", "b."))
-    names = {"access_key": "aws_access_key_id", "secret_key": "aws_secret_access_key", "region": "region_name"}
+    names = {
+        "access_key_id": "aws_access_key_id",
+        "secret_access_key": "aws_secret_access_key",
+        "region": "region_name",
+    }
     given = {names.get(name, name): value for name, value in source.items() if name not in ("type", "prefix")}
     client = boto3.client("dynamodb", **given)
     throughput = {"ReadCapacityUnits": 7, "WriteCapacityUnits": 9}

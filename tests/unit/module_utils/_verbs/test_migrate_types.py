@@ -128,7 +128,7 @@ TYPES = {
 
 def test_types_are_what_was_asked_for_and_what_the_values_say(source: Store, stores: Stores) -> None:
     target = stores("postgresql")
-    four_steps(source, target, types=TYPES, time_zone="Europe/Berlin")
+    four_steps(source, target, types=TYPES, timezone="Europe/Berlin")
     (row,) = sql(target, "SELECT made, day::text, seen, ok, u, doc, price, took, at FROM t WHERE id = 2")
     assert row == (
         datetime(2024, 3, 31, 2, 30, 2),
@@ -154,7 +154,7 @@ def test_types_are_what_was_asked_for_and_what_the_values_say(source: Store, sto
 
 
 def test_without_a_zone_nothing_is_guessed(source: Store, stores: Stores) -> None:
-    with pytest.raises(TargetError, match=r"t.at has no time zone \(set time_zone\) in 2 records"):
+    with pytest.raises(TargetError, match=r"t.at has no time zone \(set timezone\) in 2 records"):
         run(True, source=source, target=stores("postgresql"), types=TYPES)
 
 

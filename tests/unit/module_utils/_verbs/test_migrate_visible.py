@@ -37,7 +37,7 @@ def test_a_role_that_may_not_see_all_rows_is_refused(stores: Stores, tenant: str
         server.execute(f"ALTER TABLE t ENABLE ROW LEVEL SECURITY; {policy}")
         server.execute(f"GRANT USAGE ON SCHEMA {source['schema']} TO {tenant}; GRANT SELECT ON t TO {tenant}")
     with pytest.raises(Day2Error, match="row-level security policy for table") as caught:
-        run(check, source={**source, "user": tenant}, target=target)
+        run(check, source={**source, "username": tenant}, target=target)
     assert "BYPASSRLS" in str(caught.value.hint)
     assert not Path(target["path"]).exists()
     four_steps(source, target)  # its owner sees all
@@ -54,7 +54,7 @@ def test_a_target_whose_rows_are_hidden_is_not_written(stores: Stores, tenant: s
         server.execute(f"GRANT ALL ON SCHEMA {target['schema']} TO {tenant}; GRANT ALL ON t TO {tenant}")
     for check in (True, False):
         with pytest.raises(Day2Error, match="row-level security"):
-            run(check, source=source, target={**target, "user": tenant}, on_existing="replace", safety_backup=False)
+            run(check, source=source, target={**target, "username": tenant}, on_existing="replace", safety_backup=False)
     assert sql(target, "SELECT * FROM t") == [("hidden",)]
 
 

@@ -134,7 +134,7 @@ def prepare_postgresql(connection: dict[str, Any]) -> None:
         subprocess.run(command, input=statements.encode(), check=True)
 
     for owner in ("hostfactory", "shop"):
-        psql(connection["user"], "postgres", f"CREATE ROLE {owner} LOGIN;\nCREATE DATABASE {owner} OWNER {owner};")
+        psql(connection["username"], "postgres", f"CREATE ROLE {owner} LOGIN;\nCREATE DATABASE {owner} OWNER {owner};")
     psql("shop", "shop", PRODUCTS)
     old = "CREATE TABLE templates (template_id text PRIMARY KEY, cpus bigint); INSERT INTO templates VALUES ('old', 1);"
     psql("hostfactory", "hostfactory", old)
