@@ -9,6 +9,7 @@ it lies on, and only directories have that of the overlay.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -83,7 +84,7 @@ def check_exchange(directory: str) -> None:
 
 
 def _is_on_lower_layer(directory: str, mount: Mount) -> bool:
-    """As far as the layers are visible from here (not from inside a container)."""
+    """As far as that can be seen: from inside a container, the layers are not visible."""
     options = dict(one.partition("=")[::2] for one in mount.options)
     redirects = options.get("redirect_dir")
     if redirects is None:
@@ -92,9 +93,27 @@ def _is_on_lower_layer(directory: str, mount: Mount) -> bool:
                 redirects = "on" if handle.read().strip() == "Y" else "off"
         except OSError:
             redirects = "off"
+    if redirects == "on" or not os.path.isdir(directory):
+        return False
     relative = os.path.relpath(directory, mount.point)
-    layers = [one for one in options.get("lowerdir", "").split(":") if one]
-    return redirects != "on" and any(os.path.isdir(os.path.join(layer, relative)) for layer in layers)
+    layers = [os.path.join(one, relative) for one in options.get("lowerdir", "").split(":") if one]
+    return any(_is_elsewhere(layer, directory) for layer in layers) or _is_merged(directory, mount)
+
+
+def _is_elsewhere(layer: str, directory: str) -> bool:
+    """Whether the directory of a layer exists. (In a container, its path can be another one, on the overlay itself.)"""
+    return os.path.isdir(layer) and os.stat(layer).st_dev != os.stat(directory).st_dev
+
+
+def _is_merged(directory: str, mount: Mount) -> bool:
+    """Whether a directory exists on several layers: it has one link then. (On Btrfs, all directories have one.)"""
+    info = os.stat(directory)
+    if info.st_nlink != 1:
+        return False
+    with contextlib.suppress(OSError), os.scandir(mount.point) as entries:
+        others = [one.stat(follow_symlinks=False) for one in entries if one.is_dir(follow_symlinks=False)]
+        return any(one.st_nlink > 1 and one.st_dev == info.st_dev for one in others)
+    return False
 
 
 def is_mounted(path: str, info: os.stat_result, device: int) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core import mounts as mounts_module
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.mounts import is_mounted, mount_points
 from ansible_collections.day2.ops.plugins.module_utils._stores.registry import open_store
@@ -106,3 +107,15 @@ def test_what_lies_on_a_lower_layer_can_not_be_exchanged(overlay: Path, tmp_path
                 else:
                     assert run_verb("restore", params)["changed"] is True
     assert json.loads((overlay / "new" / "a.json").read_text()) == []
+
+
+def test_layers_that_are_not_visible_or_others_at_their_paths(overlay: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (overlay / "new").mkdir()
+    seen = next(one for one in mounts_module.mounts() if one.point == str(overlay))
+    # in a container, a layer's path leads nowhere, or to something on the overlay
+    for lower in ("/nowhere", str(overlay)):
+        inside = seen._replace(options=(f"lowerdir={lower}",))
+        monkeypatch.setattr(mounts_module, "mounts", lambda inside=inside: [inside])
+        mounts_module.check_exchange(str(overlay / "new"))
+        with pytest.raises(TargetError, match="lower layer of an overlay"):  # both layers have it, which shows
+            mounts_module.check_exchange(str(overlay / "docs"))
