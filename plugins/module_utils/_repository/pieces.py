@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import BinaryIO, Callable, NamedTuple, Optional, Union
 
-from .._core.threaded_hash import ThreadedHash
+from .._core.behind import Behind
 
 
 class Piece(NamedTuple):
@@ -32,16 +32,18 @@ class HashingReader:
 
     def __init__(self, source: object) -> None:
         self._source = source
-        self._hash = ThreadedHash()
+        self._hash = hashlib.sha256()
+        self._behind = Behind()
         self.bytes = 0
 
     def read(self, size: int) -> bytes:
         data: bytes = self._source.read(size)  # type: ignore[attr-defined]
-        self._hash.update(data)
+        self._behind.call(self._hash.update, data)
         self.bytes += len(data)
         return data
 
     def sha256(self) -> str:
+        self._behind.wait()
         return self._hash.hexdigest()
 
 

@@ -6,45 +6,58 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Optional
 
+from .._core.behind import Behind
 from .._core.compression.base import BLOCK, Compression, CorruptStream, Writable
 from .._core.errors import RepositoryError
 from .._core.files import from_os_error, os_errors
 from .._core.progress import Progress
-from .._core.threaded_hash import ThreadedHash
 from .base import Staging
 from .manifest import DATA, DataFile
 from .pieces import StoredReader, hashing
 
 
 class HashingWriter:
-    """Counts and hashes what passes through."""
+    """Counts, hashes and writes what passes through; large pieces in a thread, while the next one is read."""
 
     def __init__(self, target: Writable, path: str, progress: Progress) -> None:
         self._target = target
         self._path = path
         self._progress = progress
-        self._hash = ThreadedHash()
+        self._hash = hashlib.sha256()
+        self._behind = Behind()
         self.bytes = 0
 
+    def __enter__(self) -> HashingWriter:
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], *_exc: object) -> None:
+        try:
+            if kind is None:
+                self._behind.wait()
+        finally:
+            self._behind.close()
+
     def write(self, data: bytes) -> None:
+        self._behind.call(self._write, data)
+        self.bytes += len(data)
+        self._progress.advance(len(data))
+
+    def _write(self, data: bytes) -> None:
         self._hash.update(data)
         try:
             self._target.write(data)
         except OSError as exc:  # here, errors in writing can be distinguished from errors in reading the store
             raise from_os_error(exc, RepositoryError, "Can't write to the repository", self._path) from exc
-        self.bytes += len(data)
-        self._progress.advance(len(data))
 
     def sha256(self) -> str:
+        """The digest of what was written, at the end."""
         return self._hash.hexdigest()
-
-    def close(self) -> None:
-        """End the thread. The digest remains available."""
-        self._hash.close()
 
 
 class _Nowhere:
@@ -63,7 +76,7 @@ class DigestSink:
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[HashingWriter]:
-        with contextlib.closing(HashingWriter(_Nowhere(), name, self.progress)) as writer:
+        with HashingWriter(_Nowhere(), name, self.progress) as writer:
             yield writer
         self.bytes += writer.bytes
 
@@ -83,7 +96,7 @@ class CountingSink(DigestSink):
             counted = pool.submit(_count, reading)
             try:
                 with self._compression.writer(writing) as target:
-                    with contextlib.closing(HashingWriter(target, name, self.progress)) as writer:
+                    with HashingWriter(target, name, self.progress) as writer:
                         yield writer
             finally:
                 os.close(writing)
@@ -121,7 +134,7 @@ class StagingSink:
         with os_errors(RepositoryError, "Can't write to the repository", path):
             with self._staging.create(path) as handle:
                 with self._compression.writer(handle.fileno()) as target:
-                    with contextlib.closing(HashingWriter(target, path, self.progress)) as writer:
+                    with HashingWriter(target, path, self.progress) as writer:
                         yield writer
         self._written.append((path, writer))
 

@@ -88,8 +88,8 @@ class Describer:
     def __init__(self) -> None:
         self._links: dict[tuple[int, int], Entry] = {}
 
-    def entry(self, found: Found, info: os.stat_result, fd: int = -1) -> Entry:
-        """The entry, of a file without its digest.
+    def entry(self, found: Found, info: os.stat_result, fd: int = -1, sha256: str = "") -> Entry:
+        """The entry.
 
         :param info: of `found`, as it is now; not a socket.
         :param fd: a file or directory, open; else -1.
@@ -106,6 +106,7 @@ class Describer:
             group=group_name(info.st_gid),
             mtime_ns=info.st_mtime_ns,
             size=info.st_size if kind == FILE else 0,
+            sha256=sha256,
             target=os.readlink(found.name, dir_fd=found.directory) if kind == SYMLINK else b"",
             xattrs=read_xattrs(fd) if fd >= 0 else (),
             device=(os.major(info.st_rdev), os.minor(info.st_rdev)) if kind.endswith("_device") else (0, 0),

@@ -152,12 +152,11 @@ class TreeWriter:
             return False
         fd, info = opened
         try:
-            entry = self._describer.entry(found, info, fd)
             segments = data_segments(fd, info)
             if segments is None and info.st_size <= CHUNK:
-                complete = self._small(entry, info, fd)
+                complete = self._small(found, info, fd)
             else:
-                complete = self._large(entry, info, fd, segments)
+                complete = self._large(self._describer.entry(found, info, fd), info, fd, segments)
         finally:
             os.close(fd)
         if complete is None:
@@ -171,17 +170,18 @@ class TreeWriter:
         self.index.add(entry)
         self._identity.add(entry.path, info)
 
-    def _small(self, entry: Entry, info: os.stat_result, fd: int) -> Optional[Entry]:
+    def _small(self, found: Found, info: os.stat_result, fd: int) -> Optional[Entry]:
         """A file that is read before anything of it is written."""
         data = _read_all(fd, info.st_size)
         complete = data is not None and not (is_young(info) and data != _read_all(fd, info.st_size))
+        if data is None:
+            data = os.pread(fd, info.st_size, 0)
+        entry = self._describer.entry(found, info, fd, hashlib.sha256(data).hexdigest())
         if not (complete and _held_still(fd, info)):
             if not self._as_read:
                 return None
             self._take_changed(entry)
-        if data is None:
-            data = os.pread(fd, info.st_size, 0)
-        entry = entry._replace(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+            entry = entry._replace(size=len(data))
         self.archive.begin(entry)
         if data:
             self.archive.put(data)

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Some pieces of data are worked on in a thread while the next ones are read."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Callable
+
+_LARGE = 1 << 18  # minimum size in bytes for which a thread pays off
+_MOST = 3  # pieces that wait
+
+
+class Behind:
+    """Calls functions with pieces of data, one after another; with large ones in a thread.
+
+    The thread ends with this object, or by `close`.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "day2-behind")
+        self._pending: deque[Future[None]] = deque()
+
+    def call(self, function: Callable[[bytes], None], data: bytes) -> None:
+        """Raises what a call before has raised. The data must not change from now on."""
+        large = len(data) >= _LARGE
+        self._wait(_MOST - 1 if large else 0)
+        if large:
+            self._pending.append(self._thread.submit(function, data))
+        else:
+            function(data)
+
+    def wait(self) -> None:
+        """Until everything is done. Raises what a call has raised."""
+        self._wait(0)
+
+    def _wait(self, left: int) -> None:
+        while len(self._pending) > left:
+            self._pending.popleft().result()
+
+    def close(self) -> None:
+        """End the thread, whatever its work has come to."""
+        self._thread.shutdown()

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import gc
+import threading
+import time
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.behind import Behind
+
+LARGE = bytes(1 << 18)
+
+
+def test_calls_keep_their_order_and_are_done_in_the_end() -> None:
+    done: list[int] = []
+    behind = Behind()
+
+    def slow(data: bytes) -> None:
+        time.sleep(0.002)
+        done.append(len(data))
+
+    sizes = [len(LARGE) + 1, len(LARGE) + 2, 3, len(LARGE) + 4, 5]
+    for size in sizes:
+        behind.call(slow, bytes(size))
+    behind.wait()
+    assert done == sizes
+    behind.close()
+
+
+def test_large_pieces_are_worked_on_elsewhere_and_only_so_many_wait() -> None:
+    behind, may, waiting = Behind(), threading.Event(), 0
+    threads = set()
+
+    def held(_data: bytes) -> None:
+        threads.add(threading.get_ident())
+        may.wait(10)
+
+    caller = threading.Thread(target=lambda: [behind.call(held, LARGE) for dummy in range(10)])
+    caller.start()
+    time.sleep(0.05)
+    waiting = len(behind._pending)
+    may.set()
+    caller.join()
+    behind.wait()
+    assert waiting <= 3
+    assert threads.isdisjoint({threading.get_ident(), caller.ident})
+
+
+@pytest.mark.parametrize("later", [lambda behind: behind.wait(), lambda behind: behind.call(len, b"")])
+def test_what_was_raised_is_raised_later(later: object) -> None:
+    def fail(_data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    behind = Behind()
+    behind.call(fail, LARGE)
+    with pytest.raises(OSError, match="No space left"):
+        later(behind)  # type: ignore[operator]
+    behind.close()
+
+
+def test_the_thread_ends_with_the_object() -> None:
+    before = threading.active_count()
+    behind = Behind()
+    behind.call(len, LARGE)  # type: ignore[arg-type]
+    behind.wait()
+    assert threading.active_count() == before + 1
+    del behind
+    gc.collect()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
