@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one rule for paths in arguments: `~` is expanded, and a relative path is refused."""
+"""The one rule for paths in arguments (`~` is expanded, and a relative path is refused), and for those in archives."""
 
 from __future__ import annotations
 
@@ -53,3 +53,8 @@ def check_paths(spec: Mapping[str, Any], values: Mapping[str, Any], prefix: str 
                     raise InvalidRequest(f"{where} {wrong}.")
             elif option.get("options") and isinstance(entry, Mapping):
                 check_paths(option["options"], entry, where + ".")
+
+
+def is_safe(path: bytes) -> bool:
+    """Is it a path that can't leave the root: relative, without empty, "." and ".." components?"""
+    return b"\0" not in path and not any(part in (b"", b".", b"..") for part in path.split(b"/"))

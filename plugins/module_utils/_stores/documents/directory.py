@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, BinaryIO, Callable, Optional
 
-from ..._core import files
+from ..._core import files, tar_members
 from ..._core.errors import Day2Error, SourceError, TargetError
 from ..._core.files import OPEN_DIRECTORY, kind_of, look
 from ..._core.fingerprint import attributes, combine, settled, trusted_file_system
@@ -26,7 +26,7 @@ from .index import Index, Row, index_errors
 from .layout import OPEN_FILE, Layout, listing, opened
 from .place import Owner, Swap, ready
 from .read import WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat
-from .tar import ERRORS, import_tar, read_tar, write_tar
+from .tar import import_tar, read_tar, write_tar
 from .window import Read
 
 _BATCH = 500
@@ -86,7 +86,7 @@ class Directory:
             try:
                 with Index(sink.scratch) as raw:
                     left_out = import_tar(spool, self._layout, index, raw)
-            except ERRORS as exc:
+            except tar_members.ERRORS as exc:
                 raise SourceError("%s: %s." % (filename, exc), hint) from exc
             self._check_imported(index, spool, filename)
             snapshot = self._deliver(index, spool, {}, sink)
@@ -375,7 +375,7 @@ class Directory:
                     elif wanted is not None:
                         wanted.add_directory(row.name[:-1], owner)
                     backup.put(row._replace(sha256=digest))
-        except ERRORS as exc:
+        except tar_members.ERRORS as exc:
             raise damaged(name, str(exc)) from exc
         if backup.digest() != copy.content_digest:
             raise damaged(name, "its content's digest is %s instead of %s" % (backup.digest(), copy.content_digest))

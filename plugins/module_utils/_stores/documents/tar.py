@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Directory stores as tar files: written in order, and read as if an enemy had made them."""
+"""Directories of documents as tar files: one is written in the order of the names, ours and others' are read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO, BinaryIO, Optional
 
+from ..._core import tar_members
 from ..._core.owners import group_name, user_name
 from ..base import Reader, Writer
 from .index import Index, Row
@@ -62,10 +63,10 @@ def write_tar(index: Index, spool: BinaryIO, out: Writer) -> None:
 def read_tar(reader: Reader, layout: Layout) -> Iterator[tuple[Row, tarfile.TarInfo, Optional[IO[bytes]]]]:
     """The files and directories (without content) of our own tar file, to its verified end.
 
-    :raises ValueError: (or another of `ERRORS`) it is not what `write_tar` writes.
+    :raises ValueError: (or another of `tar_members.ERRORS`) it is not what `write_tar` writes.
     """
-    with tarfile.open(mode="r|", fileobj=reader, bufsize=_BUFFER, tarinfo=_Header, encoding="utf-8") as tar:  # type: ignore[call-overload]
-        for info in _members(tar):
+    with tar_members.opened(reader, "r|") as tar:
+        for info in tar_members.members(tar):
             row = _row(info)
             collection = layout.collection(row.name)
             if collection is None:
@@ -82,18 +83,13 @@ def import_tar(tar: BinaryIO, layout: Layout, index: Index, raw: Index) -> int:
     A directory that everything lies in ("backup/data/") is taken off.
 
     :param raw: an empty index, to work with.
-    :raises ValueError: (or another of `ERRORS`) it is damaged, or could not be meant well.
+    :raises ValueError: (or another of `tar_members.ERRORS`) it is damaged, or could not be meant well.
     """
     tar.seek(0)
     if not tar.read(512).strip(b"\0"):
         raise ValueError("it holds nothing")
-    tar.seek(0)
-    with tarfile.open(fileobj=tar, mode="r:", tarinfo=_Header, encoding="utf-8") as archive:
-        for info in _members(archive):
-            raw.put(_row(info)._replace(position=info.offset_data))
-        tar.seek(archive.offset)
-        if tar.read(512) != bytes(512):
-            raise ValueError("it is damaged, or ends before its end")
+    for info in tar_members.spooled(tar):
+        raw.put(_row(info)._replace(position=info.offset_data))
     prefix = _prefix(raw, layout)
     left_out = 0
     for row in raw.rows():
@@ -110,30 +106,11 @@ def import_tar(tar: BinaryIO, layout: Layout, index: Index, raw: Index) -> int:
     return left_out
 
 
-def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    reached = -1
-    while True:
-        info = tar.next()
-        if info is None:
-            return
-        if info.offset <= reached or info.size < 0:  # sizes in extended headers can lead back
-            raise ValueError("it holds %r, whose size can't be right" % info.name)
-        reached = info.offset
-        tar.members = []  # type: ignore[attr-defined]  # it would keep them all
-        yield info
-
-
 def _row(info: tarfile.TarInfo) -> Row:
     """The member as a row. Raises ValueError for what has no business in a store."""
-    name = info.name
-    while name.startswith("./"):
-        name = name[2:]
-    name = name.rstrip("/")
+    name = tar_members.path_of(info).decode() or "."
     if not (info.isdir() or info.isreg()) or info.issparse():
         raise ValueError("it holds %r, which is a link, a device, or sparse" % info.name)
-    if info.name.startswith("/") or (name != "." and any(part in ("", ".", "..") for part in name.split("/"))):
-        raise ValueError("it holds %r, which does not stay within the store" % info.name)
-    name.encode()
     if not (0 <= info.uid <= _LARGEST_ID and 0 <= info.gid <= _LARGEST_ID):
         raise ValueError("it holds %r, whose owner is not one" % info.name)
     return Row(

@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, BinaryIO, NamedTuple, Optional
 
+from ..._core import tar_members
 from ..._core.errors import SourceError
 from ..._core.files import need_space, os_errors
 from ..._core.holes import content_hash
+from ..._core.paths import is_safe
 from ..._core.walk import LEFT_OUT
 from ..base import Reader, Sink
 from .archive import CHUNK, ArchiveWriter, Segments, sparse_map
-from .index import DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry, Index, from_line, is_safe, order, shown, to_line
+from .index import DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry, Index, from_line, order, shown, to_line
 from .read import is_sparse, read_range
 from .selection import Selection
 
@@ -35,18 +37,7 @@ _KINDS = {
     tarfile.LNKTYPE: HARDLINK,
     tarfile.FIFOTYPE: FIFO,
 }
-_LONGEST_HEADER = 1 << 20
-# What the parser of somebody else's bytes may raise.
-_UNREADABLE = (
-    tarfile.TarError,
-    sqlite3.Error,
-    ValueError,
-    LookupError,
-    TypeError,
-    ArithmeticError,
-    EOFError,
-    RecursionError,
-)
+_UNREADABLE = (*tar_members.ERRORS, sqlite3.Error)
 _NO_DIGEST = "0" * 64
 _XATTR = "SCHILY.xattr."
 
@@ -143,55 +134,14 @@ class _Members:
         return _Member(from_line(row[1]), row[2], row[3], segments)
 
 
-class _Bounded:
-    """Keeps a hostile header from filling the memory."""
-
-    def __init__(self, handle: BinaryIO) -> None:
-        self._handle = handle
-        self._size = os.fstat(handle.fileno()).st_size
-        self.tell = handle.tell
-
-    def seek(self, offset: int) -> int:
-        """As the file's."""
-        if offset > self._size:
-            raise ValueError("it ends before what its headers tell of")
-        return self._handle.seek(offset)
-
-    def read(self, size: int = -1) -> bytes:
-        """As the file's."""
-        if not 0 <= size <= _LONGEST_HEADER:
-            raise ValueError("it holds a header of %d bytes" % size)
-        return self._handle.read(size)
-
-
 def _read_members(tar: BinaryIO, members: _Members, sink: Sink) -> None:
-    number, last = 0, -1
-    with tarfile.open(fileobj=_Bounded(tar), mode="r:", tarinfo=tarfile.TarInfo, errorlevel=2) as archive:  # type: ignore[call-overload]
-        # without a first member, next() fails on older Pythons
-        info = archive.next() if archive.firstmember is not None else None
-        while info is not None:
-            sink.progress.check()
-            if info.size < 0 or info.offset <= last:
-                raise ValueError("the size of %s leads backwards" % info.name)
-            archive.members = []  # it would keep them all
-            number, last = number + 1, info.offset
-            _take(info, number, members)
-            info = archive.next()
-    # tarfile also stops, without a word, at what it does not understand
-    position = tar.tell()
-    tar.seek(max(position - 512, 0))
-    if tar.read(512).strip(b"\0") or position < 512:
-        raise ValueError("it is damaged, or not complete: it does not end as a tar file does")
+    for number, info in enumerate(tar_members.spooled(tar), 1):
+        sink.progress.check()
+        _take(info, number, members)
 
 
 def _take(info: tarfile.TarInfo, number: int, members: _Members) -> None:
-    path = info.name.encode("utf-8", "surrogateescape")
-    while path.startswith(b"./"):
-        path = path[2:].lstrip(b"/")
-    path = b"" if path == b"." else path.rstrip(b"/")
-    kind = _KINDS.get(info.type)
-    if not is_safe(path) if path else kind != DIRECTORY:
-        raise ValueError(f"the path {shown(path)} would leave the tree")
+    path, kind = tar_members.path_of(info), _KINDS.get(info.type)
     if kind is None:
         raise ValueError(f"{shown(path)} is a device, or something that is not known")
     entry = Entry(

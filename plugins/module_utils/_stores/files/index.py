@@ -19,6 +19,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, BinaryIO, NamedTuple, Optional
 
 from ..._core.collection import Collection
+from ..._core.paths import is_safe
 from ..base import Writer
 
 # What a tree is kept in, behind its name.
@@ -82,11 +83,6 @@ def listed(paths: Iterable[bytes], most: int = 20) -> str:
     names = [shown(path) for path in paths]
     more = ", and %d more" % (len(names) - most) if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def is_safe(path: bytes) -> bool:
-    """Is it a path that can't leave the root: relative, without empty, "." and ".." components?"""
-    return b"\0" not in path and not any(part in (b"", b".", b"..") for part in path.split(b"/"))
 
 
 def _text(data: bytes) -> str:
