@@ -16,5 +16,5 @@ class ActionModule(ProgressActionBase):
         # Where the module did not come so far as to leave the checks out itself, as with an argument that is wrong.
         echoed = result.get("invocation", {}).get("module_args", {})
         if not isinstance(echoed.get("checks", ""), str):
-            echoed["checks"] = f"{len(echoed['checks'])} checks"
+            echoed["checks"] = f"{len(echoed['checks'])} check{'' if len(echoed['checks']) == 1 else 's'}"
         return result

@@ -27,7 +27,7 @@ def ministack(directory: Path, services: str = "s3") -> Iterator[str]:
     (port,) = free_ports(1)
     settings = [
         f"GATEWAY_PORT={port}",
-        "MINISTACK_HOST=127.0.0.1",
+        "BIND_HOST=127.0.0.1",
         f"SERVICES={services}",
         f"MINISTACK_REGION={REGION}",
     ]

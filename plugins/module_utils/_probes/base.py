@@ -50,6 +50,12 @@ class Limit(NamedTuple):
     warn: Optional[float] = None
     crit: Optional[float] = None
     name: str = ""
+    open_ended: bool = False  # a percentage that can exceed 100
+
+    @property
+    def most(self) -> Optional[float]:
+        """The largest value that can be measured; None if there is no bound."""
+        return 100.0 if self.unit == "percent" and not self.open_ended else None
 
     @property
     def options(self) -> tuple[str, str]:
@@ -282,7 +288,7 @@ def format_value(value: float, unit: str) -> str:
     number = f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"
     if unit == "percent":
         return number + "%"
-    return number if unit in ("", "count") else f"{number} {unit}"
+    return number if unit in ("", "count") else f"{number} {unit[:-1] if unit == 'days' and value == 1 else unit}"
 
 
 __all__ = [

@@ -130,7 +130,7 @@ class HttpProbe(BaseProbe):
     )
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("s", "Total time of the request up to the end of the body, including redirects."),
-        Limit("percent", "With `ratio`: the largest ratio.", crit=10.0, name="ratio"),
+        Limit("percent", "With `ratio`: the largest ratio.", crit=10.0, name="ratio", open_ended=True),
     )
 
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:

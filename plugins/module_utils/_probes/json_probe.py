@@ -38,7 +38,7 @@ class JsonProbe(BaseProbe):
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("count", "Number of records in all collections.", BELOW),
-        Limit("percent", "With `ratio`: the largest ratio.", crit=10.0, name="ratio"),
+        Limit("percent", "With `ratio`: the largest ratio.", crit=10.0, name="ratio", open_ended=True),
     )
     ON_TIMEOUT = UNKNOWN
 

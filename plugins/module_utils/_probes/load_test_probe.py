@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Optional
 
 from .._core.errors import InvalidRequest
+from .._core.units import plural
 from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, TimeUp
 from .http_client import Connection, Url, parse_url
 from .http_probe import REQUEST_OPTIONS, make_client, request_from, request_secrets, route_from
@@ -83,8 +84,8 @@ class LoadTestProbe(BaseProbe):
         times = sorted(load.times)
         p50, p95, p99 = (_percentile(times, share) for share in (0.5, 0.95, 0.99))
         rate = round(len(times) / max(load.taken, 1e-9), 3)
-        finding.good = (f"{self._url.shown}: {load.count} requests at {rate:.1f}/s, p50 {p50 * 1000.0:.1f} ms, "
-                       f"p95 {p95 * 1000.0:.1f} ms, p99 {p99 * 1000.0:.1f} ms")  # fmt: skip
+        finding.good = (f"{self._url.shown}: {plural(load.count, 'request')} at {rate:.1f}/s, "
+                       f"p50 {p50 * 1000.0:.1f} ms, p95 {p95 * 1000.0:.1f} ms, p99 {p99 * 1000.0:.1f} ms")  # fmt: skip
         what = f"of {self._url.shown}"
         failed = 100.0 * (load.count - len(times)) / load.count
         finding.measure(p95, what=f"the 95th percentile {what}")

@@ -49,7 +49,10 @@ def _number(value: Any) -> float:
 
 
 def _percent(value: Any) -> float:
-    return _number(value.strip().rstrip("%") if isinstance(value, str) else value)
+    percent = _number(value.strip().rstrip("%") if isinstance(value, str) else value)
+    if percent < 0:
+        raise _Wrong("must be a percentage, 0 or more")
+    return percent
 
 
 def _days(value: Any) -> float:
@@ -115,6 +118,13 @@ def _count(value: Any) -> int:
     return count
 
 
+def _positive(value: Any) -> int:
+    count = _integer(value)
+    if count < 1:
+        raise _Wrong("must be a whole number, 1 or more")
+    return count
+
+
 def _ranges(value: Any) -> list[tuple[int, int]]:
     """[200, "300-399"] → [(200, 200), (300, 399)]"""
     ranges = []
@@ -137,6 +147,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "url": _text,
     "whole number": _integer,
     "count": _count,
+    "positive count": _positive,
     "number": _number,
     "percent": _percent,
     "days": _days,
@@ -157,7 +168,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 }
 
 # The kind of a threshold, by the unit of the measured value.
-_THRESHOLDS = {"s": "duration", "bytes": "size", "percent": "percent", "days": "days"}
+_THRESHOLDS = {"s": "duration", "bytes": "size", "percent": "percent", "days": "days", "count": "count"}
 
 
 def threshold_kind(limit: Limit) -> str:
@@ -222,6 +233,8 @@ def parse_limits(limits: Sequence[Limit], given: Mapping[str, Any], problems: li
             parsed = default
             if value is not None:
                 parsed = _parse_one(name, Option(threshold_kind(limit), ""), value, problems)
+            if parsed is not None and value is not None and limit.most is not None and parsed > limit.most:
+                problems.append(f"{name} must be at most {limit.most:g}, not {value!r}, as larger values never occur")
             written.append(parsed)
         # A given threshold replaces the default of the other one.
         for mine, other in ((0, 1), (1, 0)):

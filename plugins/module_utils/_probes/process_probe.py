@@ -42,7 +42,12 @@ class ProcessProbe(BaseProbe):
         Limit("count", "Total open file descriptors of all processes, if they can be determined.", name="descriptors"),
         Limit("percent", "Open file descriptors of the process that is closest to its limit.", name="descriptors_used"),
         Limit("s", "Time since the most recently started process was started.", BELOW, name="age"),
-        Limit("percent", "Total CPU usage of all processes, in percent of one CPU (as in `top`).", name="cpu"),
+        Limit(
+            "percent",
+            "Total CPU usage of all processes, in percent of one CPU (as in `top`).",
+            name="cpu",
+            open_ended=True,
+        ),
     )
     searches = True
 

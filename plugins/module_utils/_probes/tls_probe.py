@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import ClassVar
 
+from .._core.units import plural
 from .base import BELOW, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .certificates import sent_chain
 from .sockets import FAMILY, Stream, address, connect, failure, tls_context, wrap_tls
@@ -79,7 +80,7 @@ class TlsProbe(BaseProbe):
         first = min(chain, key=lambda one: one.expires)
         days = (first.expires - time.time()) / 86400
         trusted = f"a trusted certificate for {name}" if options["validate_certs"] else "a certificate"
-        finding.good = f"{where} has {trusted}, valid for {int(days)} days ({version})"
+        finding.good = f"{where} has {trusted}, valid for {plural(int(days), 'day')} ({version})"
         whose = f"the certificate of {where}"
         if first != chain[0]:
             whose = f"the intermediate certificate {first.name or 'without a name'} that {where} sends"

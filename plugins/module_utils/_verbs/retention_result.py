@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.units import format_size
+from .._core.units import format_size, plural
 from .._retention.actions import Action
 from .._retention.config_file import ConfigPlan
 from .._retention.entries import Problem
@@ -98,14 +98,14 @@ def _message(outcome: Outcome, check: bool, kept: int) -> str:
     if parts:
         parts.append(f"{format_size(max(sum(one.bytes_freed for one in outcome.done), 0))} {verb}freed")
     if outcome.cleaned:
-        parts.append(f"{len(outcome.cleaned)} leftovers of killed runs {verb}removed")
+        parts.append(f"{plural(len(outcome.cleaned), 'leftover')} of killed runs {verb}removed")
     parts += [f"{one.path} {verb}updated" for one in outcome.written]
     stay = [f"{_entries(kept)} kept"] + ([f"{len(outcome.skipped)} skipped"] if outcome.skipped else [])
     return f"{', '.join(parts) or 'Nothing to do'}; {', '.join(stay)}."
 
 
 def _entries(number: int) -> str:
-    return "1 entry" if number == 1 else f"{number} entries"
+    return plural(number, "entry", "entries")
 
 
 def failure(problems: Sequence[Problem]) -> str:
@@ -114,7 +114,7 @@ def failure(problems: Sequence[Problem]) -> str:
     for one in problems:
         path = "" if one.path in one.problem else one.path
         listed.append(": ".join(part for part in (one.rule, path, one.problem.rstrip(".")) if part))
-    return f"{len(problems)} problem{'s' if len(problems) > 1 else ''}: {'; '.join(listed)}."
+    return f"{plural(len(problems), 'problem')}: {'; '.join(listed)}."
 
 
 def _diff(done: Sequence[Done], written: Sequence[ConfigPlan]) -> list[dict[str, str]]:

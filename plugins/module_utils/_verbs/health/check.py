@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ..._core.errors import InvalidRequest
 from ..._core.outcome import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Metric, Outcome, score
 from ..._core.progress import Progress
-from ..._core.units import format_time, parse_duration
+from ..._core.units import format_time, parse_duration, plural
 from ..._history.arguments import HISTORY, KEEP_WITHIN
 from ..._reports.base import Report
 from ..._reports.registry import REPORT, check_reports, write
@@ -63,7 +63,7 @@ def echo(params: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments as shown in the result: without checks, which may contain passwords in URLs and headers, and be
     many.
     """
-    return dict(params, checks=f"{len(params.get('checks') or [])} checks")
+    return dict(params, checks=plural(len(params.get("checks") or []), "check"))
 
 
 def request_from(params: Mapping[str, Any]) -> HealthCheckRequest:
@@ -149,7 +149,7 @@ def message(
 ) -> str:
     """The result in words, the worst check first."""
     counted = ", ".join(f"{summary[status]} {status}" for status in reversed(STATUSES) if summary[status])
-    text = f"{summary[OK]} of {len(outcomes)} checks ok, score {summary['score']:g}"
+    text = f"{summary[OK]} of {plural(len(outcomes), 'check')} ok, score {summary['score']:g}"
     if summary[OK] != len(outcomes):
         text += f" ({counted})"
     worst = sorted(alarms, key=lambda one: -STATUSES.index(one.status))

@@ -14,7 +14,7 @@ from ..._core.errors import InvalidRequest, SourceError
 from ..._core.files import look
 from ..._core.outcome import OK, SKIPPED
 from ..._core.progress import Progress
-from ..._core.units import format_duration, format_time, parse_duration
+from ..._core.units import format_duration, format_time, parse_duration, plural
 from ..._history.database import Check, History, ahead_warning
 from ..._history.windows import summarise
 
@@ -107,7 +107,7 @@ def _time(seconds: float) -> str:
 def _message(request: HealthInfoRequest, checks: Sequence[Mapping[str, Any]], bad: Sequence[str]) -> str:
     if not checks:
         return f"{request.path} has no checks yet"
-    text = f"{len(checks) - len(bad)} of {len(checks)} checks ok or skipped"
+    text = f"{len(checks) - len(bad)} of {plural(len(checks), 'check')} ok or skipped"
     worst = [one for one in checks if one["name"] in bad][:10]
     listed = [f"{one['name']} has been {one['status']} for {format_duration(one['since_s'])}" for one in worst]
     if len(bad) > len(worst):

@@ -37,7 +37,7 @@ COMMON: dict[str, Option] = {
     ),
     "cooldown": Option("duration", ("Time during which an alarm is not repeated. The default is that of the task.")),
     "failures": Option(
-        "count", ("Number of consecutive bad runs that raise an alarm. The default is that of the task.")
+        "positive count", ("Number of consecutive bad runs that raise an alarm. The default is that of the task.")
     ),
 }
 _SHOWN = 50  # problems in one message
@@ -150,7 +150,7 @@ def _read(given: Mapping[str, Any], defaults: Mapping[str, Any], problems: list[
         quiet_until=own("quiet_until"),
         maintenance=(*windows, *defaults["maintenance"]),
         cooldown=own("cooldown") or 0.0,
-        failures=own("failures") or 1,
+        failures=own("failures"),
         secrets=tuple(sorted({one for one in probe.secrets() if len(one) > 3}, key=len, reverse=True)),
     )
 

@@ -289,15 +289,16 @@ def _warnings(request: LogReportRequest, result: Mapping[str, Any]) -> list[str]
     bad = result["unparsable"]["count"]
     if 2 * bad > read + bad:
         notes.append(
-            f"{bad} of {read + bad} lines can't be parsed as {request.format}. Set format, pattern or multiline."
+            f"{bad} of {plural(read + bad, 'line')} can't be parsed as {request.format}. "
+            "Set format, pattern or multiline."
         )
     if 2 * timeless > read:
         left_out = " and are ignored" if window else ""
-        notes.append(f"{timeless} of {read} lines have no valid time{left_out}. {_hint(request, 'time')}")
+        notes.append(f"{timeless} of {plural(read, 'line')} have no valid time{left_out}. {_hint(request, 'time')}")
     if 2 * result["without_level"] > total:
         notes.append(
-            f"{result['without_level']} of {total} lines have no known level, status or error code, and are not "
-            f"counted as errors. {_hint(request, 'level')}"
+            f"{result['without_level']} of {plural(total, 'line')} have no known level, status or error code, and "
+            f"are not counted as errors. {_hint(request, 'level')}"
         )
     if request.format == "json" and total and not result["latency"]["count"]:
         notes.append(f"No line has a duration. {_hint(request, 'duration')}")
@@ -368,7 +369,7 @@ def _operation(one: Operation) -> dict[str, Any]:
 
 
 def _message(result: Mapping[str, Any], slowest: Sequence[Operation], windowed: bool) -> str:
-    text = f"{result['total']} lines, {result['errors']} errors ({result['error_rate']:g} %)"
+    text = f"{plural(result['total'], 'line')}, {plural(result['errors'], 'error')} ({result['error_rate']:g} %)"
     latency = result["latency"]
     if latency["count"]:
         text += ", p50 {}, p95 {}, p99 {}".format(
@@ -377,7 +378,7 @@ def _message(result: Mapping[str, Any], slowest: Sequence[Operation], windowed: 
     if slowest:
         text += f", slowest {slowest[0].name} (p95 {format_duration(slowest[0].durations.percentile(95) or 0.0)})"
     if result["without_time"] and windowed:
-        text += f", {result['without_time']} lines have no valid time"
+        text += f", {plural(result['without_time'], 'line')} without a valid time"
     if result["unparsable"]["count"]:
-        text += f", {result['unparsable']['count']} lines can't be parsed"
+        text += f", {plural(result['unparsable']['count'], 'line')} can't be parsed"
     return text

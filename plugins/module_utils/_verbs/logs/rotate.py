@@ -20,7 +20,7 @@ from ..._core.paths import expand
 from ..._core.periods import PERIODS
 from ..._core.progress import Progress
 from ..._core.spans import parse_span
-from ..._core.units import format_size, parse_duration, parse_size
+from ..._core.units import format_size, parse_duration, parse_size, plural
 from ..._logs.apply import apply
 from ..._logs.find import Places
 from ..._logs.identity import Identity
@@ -75,9 +75,6 @@ ARGUMENTS: dict[str, Any] = {
         "lock_timeout": {"type": "str", "default": "1m"},
     },
 }
-
-
-_DONE = "%d of %d logs rotated, %d files compressed, %d removed, %s freed."
 
 
 class LogRotateRequest(NamedTuple):
@@ -177,8 +174,8 @@ def _result(plan: RotationPlan, request: LogRotateRequest, check: bool) -> dict[
     rotations: list[dict[str, Any]] = []
     result = {
         "changed": bool(rotated or compressed or removed) or any(log.mended or _reopened(log) for log in plan.logs),
-        "msg": ("%d of %d logs would be rotated, %d files compressed, %d removed, %s freed." if check else _DONE)
-        % (len(rotated), len(plan.logs), len(compressed), len(removed), format_size(max(0, freed))),
+        "msg": f"{len(rotated)} of {plural(len(plan.logs), 'log')} {'would be ' if check else ''}rotated, "
+        f"{plural(len(compressed), 'file')} compressed, {len(removed)} removed, {format_size(max(0, freed))} freed.",
         "rotations": rotations,
         "bytes_freed": freed,
         "problems": [{"name": one.path, "problem": str(one.error)} for one in plan.problems]
@@ -223,7 +220,8 @@ def _notes(plan: RotationPlan) -> list[str]:
         notes += log.notes
         if log.window_bytes is not None:
             notes.append(
-                f"{log.path} was copied and truncated. Writers may have lost about {log.window_bytes} bytes in between."
+                f"{log.path} was copied and truncated. Writers may have lost about "
+                f"{plural(log.window_bytes, 'byte')} in between."
             )
         if log.held and log.error is None and not log.reopen:
             names = sorted({str(writer) for some in log.held.values() for writer in some})

@@ -112,7 +112,7 @@ def test_a_directory_spends_its_own_limit(tmp_path: Path) -> None:
 
 
 def test_check_mode_speaks_of_what_would_be(log: Path) -> None:
-    assert rotate(True, paths=[log])["msg"].startswith("1 of 1 logs would be rotated, 1 files")
+    assert rotate(True, paths=[log])["msg"].startswith("1 of 1 log would be rotated, 1 file")
 
 
 def test_a_run_that_is_stopped_tells_what_it_did(log: Path, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

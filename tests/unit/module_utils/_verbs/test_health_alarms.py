@@ -157,7 +157,7 @@ def test_windows_that_make_no_sense(window: dict[str, Any], problem: str) -> Non
 
 def test_the_invocation_does_not_hold_the_checks() -> None:
     shown = health_check.echo({"checks": [{"url": "http://bob:S3cr3t@x/"}], "timeout": "1s"})
-    assert shown == {"checks": "1 checks", "timeout": "1s"}
+    assert shown == {"checks": "1 check", "timeout": "1s"}
 
 
 # What is written

@@ -45,6 +45,11 @@ def test_every_mistake_is_said_with_the_check_s_name_before_anything_runs(tmp_pa
                 {"name": "relative", "type": "file", "path": "motd"},
                 {"name": "window", "type": "disk", "path": "/", "maintenance": [{"start": "25:00", "end": "26:00"}]},
                 {"name": "range", "type": "http", "url": "http://x/", "status": "5-1"},
+                {"name": "negative", "type": "disk", "path": "/", "warn": "-5%"},
+                {"name": "never", "type": "disk", "path": "/", "inodes_crit": 180},
+                {"name": "cpu", "type": "process", "pattern": "x", "cpu_crit": 180},
+                {"name": "count", "type": "redis", "host": "x", "clients_warn": -1},
+                {"name": "none", "type": "disk", "path": "/", "failures": 0},
                 {"name": "path", "type": "json", "path": "/x", "json": [{"path": "$..", "equal": 1}]},
             ]
         )
@@ -69,9 +74,14 @@ def test_every_mistake_is_said_with_the_check_s_name_before_anything_runs(tmp_pa
         ),
         ("window: maintenance[0].start and end must be two times of day", "'25:00'"),
         ("range: status must be a range from the lower to the higher number, not '5-1'", ""),
+        ("negative: warn must be a percentage, 0 or more, not '-5%'", ""),
+        ("never: inodes_crit must be at most 100, not 180, as larger values never occur", ""),
+        ("count: clients_warn must be a whole number, 0 or more, not -1", ""),
+        ("none: failures must be a whole number, 1 or more, not 0", ""),
         ("path: json[0].equal is not an option", ""),
     ]:
         assert any(one.startswith(start) and text in one for one in problems), (start, problems)
+    assert not any(one.startswith("cpu: ") for one in problems)
     assert not mark.exists()
 
 

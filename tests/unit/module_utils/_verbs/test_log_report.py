@@ -200,8 +200,8 @@ def test_wrong_names_are_told(tmp_path: Path) -> None:
     assert "No line has a duration" in durations
     assert "duration_ms" in durations
     found = report(path, since="2020-01-01", fields={"duration": "took"})
-    assert "5 of 5 lines have no valid time and are ignored" in found["warnings"][0]
-    assert found["msg"] == "0 lines, 0 errors (0 %), 5 lines have no valid time"
+    assert "5 of 5 lines without a valid time and are ignored" in found["warnings"][0]
+    assert found["msg"] == "0 lines, 0 errors (0 %), 5 lines without a valid time"
     found = report(path, fields={"time": "when", "duration": "took", "level": "bad"})
     assert (found["warnings"], found["errors"]) == ([], 5)
 
