@@ -384,7 +384,7 @@ kept:
 skipped_entries:
   description:
     - Entries that were due but are open for writing, and symbolic links that globs matched.
-    - Also entries to compress or archive with a file that consists almost entirely of holes (more than 64 GiB of them), as reading
+    - Also entries to compress or archive with a file that consists almost entirely of holes (more than 1 GiB of them), as reading
       it would take hours.
   type: list
   elements: dict

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from .compression.base import BLOCK
 
-_HOLES = 64 << 30  # a file with more bytes of holes, and hardly any data, is not read in full
+_HOLES = 1 << 30  # a file with more bytes of holes, and hardly any data, is not compressed: that would read them all
 _SECTOR = 512  # the unit of st_blocks on all file systems
 
 
@@ -29,7 +29,7 @@ def has_holes(info: os.stat_result) -> bool:
 
 
 def is_hollow(info: os.stat_result) -> bool:
-    """Whether a file consists, for practical purposes, of holes. Reading 8 TiB of them takes hours."""
+    """Whether a file consists, for practical purposes, of holes. Compressing it would take long and free nothing."""
     return info.st_size - allocated(info) > max(_HOLES, 16 * allocated(info))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Callable
 
+from .._core.compression import COMPRESSIONS
 from .._core.errors import Cancelled, Day2Error, TargetError
 from .._core.open_files import FileId, file_id
 from .._core.progress import Progress
@@ -43,13 +44,14 @@ def apply(plan: RotationPlan, identity: Identity, how: Tell, progress: Progress)
         _remove_old(log, remover)
     with identity.taken():
         jobs = [
-            Job(log, place, name, size)
+            Job(log, *one)
             for log in plan.logs
-            for place, name, size in log.compress
-            if log.rotated_to or not log.due or name != log.new_name
+            for one in log.compress
+            if log.rotated_to or not log.due or one.name != log.new_name
         ]
         progress.start("Compressing rotated logs", sum(job.bytes for job in jobs), "bytes")
-        compress_all(jobs, plan.options.compression, progress)
+        compress_all([job for job in jobs if not job.plain], plan.options.compression, progress)
+        compress_all([job for job in jobs if job.plain], COMPRESSIONS["none"], progress)
         over = [] if plan.options.max_total_size is None else over_limit(plan)
     for log, file in over:
         remover.remove(log, file.place, file.name, file.info, "max_total_size")
@@ -168,10 +170,10 @@ def _rotated_files(log: LogPlan) -> list[tuple[FileId, tuple[SecureDirectory, st
 
 def _keep_uncompressed(log: LogPlan) -> None:
     busy = set()
-    for place, name, _size in log.compress:
+    for one in log.compress:
         try:
-            if file_id(place.stat(name)) in log.held:
-                busy.add((place.fd, name))
+            if file_id(one.place.stat(one.name)) in log.held:
+                busy.add((one.place.fd, one.name))
         except OSError:  # prepare reports why
             continue
-    log.compress = tuple(job for job in log.compress if (job[0].fd, job[1]) not in busy)
+    log.compress = tuple(one for one in log.compress if (one.place.fd, one.name) not in busy)

@@ -31,6 +31,7 @@ class Job(NamedTuple):
     place: SecureDirectory
     name: str
     bytes: int
+    plain: bool = False  # moved without compression
 
 
 Outcome = Union[Prepared, Exception]

@@ -57,6 +57,19 @@ class Removal(NamedTuple):
     reason: str
 
 
+class ToCompress(NamedTuple):
+    """A rotated file to compress, or only to move (`plain`): one that consists of holes is copied without them."""
+
+    place: SecureDirectory
+    name: str
+    bytes: int
+    plain: bool = False
+
+    def final(self, compression: Compression) -> str:
+        """The name of the copy."""
+        return self.name if self.plain else self.name + compression.suffix
+
+
 class Compressed(NamedTuple):
     """A rotated file and the compressed (or moved) one that replaced it, as in results."""
 
@@ -116,7 +129,7 @@ class LogPlan:
         self.remove_new = ""  # why a file that this run rotates is removed at once
         self.pairs: Mapping[str, int] = NO_PAIRS  # plain files beside a compressed one: how they compare
         self.written: tuple[str, ...] = ()  # rotated files that were written to since; never removed
-        self.compress: tuple[tuple[SecureDirectory, str, int], ...] = ()
+        self.compress: tuple[ToCompress, ...] = ()
         # results
         self.rotated_to = ""
         self.rotated_bytes = 0

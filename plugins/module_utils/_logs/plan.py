@@ -19,7 +19,7 @@ from . import in_place, marks
 from .find import CUT, NEW, Found, Place, Places, Rotated, Search
 from .held import find_writers
 from .identity import Identity
-from .log_plan import IN_PLACE, RENAME, LogPlan, Options, Removal, RotationPlan
+from .log_plan import IN_PLACE, RENAME, LogPlan, Options, Removal, RotationPlan, ToCompress
 from .names import without_compression
 from .numbering import Entry, after_rotation, decide_names, find_pairs, ranks, why
 from .rights import Rights
@@ -320,7 +320,9 @@ def _decide_compression(log: LogPlan, options: Options, entry: Entry, newest: bo
         log.notes += (f"{plain} and {log.target.of(final)} have different contents, and both are kept.",)
         return
     info = entry.file.info if entry.file is not None else log.info
-    if suffix and info is not None and is_hollow(info) and (entry.file is not None or options.method == RENAME):
-        log.notes += (f"{entry.place.of(entry.name)} consists almost entirely of holes and is not compressed.",)
-        return
-    log.compress += ((entry.place, entry.name, entry.bytes),)
+    hollow = bool(suffix) and info is not None and is_hollow(info)
+    if hollow:
+        log.notes += (f"{log.target.of(entry.name)} consists almost entirely of holes and is not compressed.",)
+        if entry.place is log.target:
+            return
+    log.compress += (ToCompress(entry.place, entry.name, entry.bytes, plain=hollow),)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Optional
 
 from .._core.compress_file import SAME, compressed_size
+from .._core.compression import COMPRESSIONS
+from .._core.compression.base import Compression
 from .._core.errors import Day2Error
-from .._core.secure_directory import SecureDirectory
 from .._core.sparse import allocated
 from .identity import Identity
-from .log_plan import NOBODY, Compressed, LogPlan, RotationPlan
+from .log_plan import NOBODY, Compressed, LogPlan, RotationPlan, ToCompress
 from .removal import note_removed
 from .reopen import Tell, check_programs, check_tell
 from .total import predict_limit
@@ -60,12 +61,12 @@ def _predict(log: LogPlan, plan: RotationPlan) -> None:
         info = log.info if log.interrupted is None else log.target.stat(log.interrupted.name)
         if info is not None:
             note_removed(log, log.rotated_to, info, log.remove_new)
-    for place, name, size in log.compress:
-        _predict_compression(log, plan, place, name, size)
+    for one in log.compress:
+        _predict_compression(log, one, COMPRESSIONS["none"] if one.plain else plan.options.compression)
 
 
-def _predict_compression(log: LogPlan, plan: RotationPlan, place: SecureDirectory, name: str, size: int) -> None:
-    compression = plan.options.compression
+def _predict_compression(log: LogPlan, one: ToCompress, compression: Compression) -> None:
+    place, name, size, _plain = one
     renamed = {new: old for _place, old, new in log.shifts}
     source, current, part = place, renamed.get(name, name), None
     if log.due and name == log.new_name:

@@ -20,7 +20,6 @@ class Rights:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._suffix = options.compression.suffix
         self._writable: set[int] = set()
 
     def check_rotation(self, log: LogPlan) -> None:
@@ -41,13 +40,13 @@ class Rights:
         leaving = log.moved_up()
         moved = {(place.fd, new): old for place, old, new in log.shifts}
         files = [(one.file.place, one.file.name) for one in log.removals]
-        files += [(place, name) for place, name, _size in log.compress if not (log.due and name == log.new_name)]
+        files += [(one.place, one.name) for one in log.compress if not (log.due and one.name == log.new_name)]
         self._check_writable([place for place, _name in files] + [log.target] * bool(log.compress))
         for place, name in files:
             place.check_movable(moved.get((place.fd, name), name))
-        for _place, name, _size in log.compress:
-            final = name + self._suffix
-            if not self._suffix or (log.target.fd, final) in leaving or final in log.pairs:
+        for one in log.compress:
+            final = one.final(self._options.compression)
+            if final == one.name or (log.target.fd, final) in leaving or final in log.pairs:
                 continue
             if log.target.exists(final):
                 raise TargetError(

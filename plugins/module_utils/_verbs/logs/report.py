@@ -234,7 +234,7 @@ class Report:
                     if records:
                         records.skip()
                     continue
-                data = block.data.replace(_BYTE_ORDER_MARK, b"\n")
+                data = block.data.replace(_BYTE_ORDER_MARK, b"\n").replace(b"\0", b"")  # zeros: the rest of a hole
                 if unwrapper:
                     data = unwrapper.block(data)
                 position.take(records.block(data) if records else data)

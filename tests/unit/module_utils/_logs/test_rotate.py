@@ -54,13 +54,17 @@ def other(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(path)], check=True)
 
 
-def test_the_mark_and_the_holes_go_along(tmp_path: Path, other: Path) -> None:
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_the_mark_and_the_holes_go_along(tmp_path: Path, other: Path, compression: str) -> None:
     one, two = two_logs(tmp_path)
     os.truncate(one, 3 << 30)
     with one.open("ab") as log:
         log.write(b"the end\n")
-    done = rotate(paths=[one], old_dir=str(other), compression="none")
+    told = rotate(check=True, paths=[one], old_dir=str(other), compression=compression)
+    done = rotate(paths=[one], old_dir=str(other), compression=compression)
     moved = other / "app.log.1"
+    assert told["rotations"] == done["rotations"]
+    assert bool(done["warnings"]) is (compression == "gzip")
     assert moved.stat().st_size == (3 << 30) + 8
     assert allocated(moved.stat()) < 65536
     with moved.open("rb") as data:
