@@ -25,7 +25,7 @@ class _Wrong(Exception):
 
 def _text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise _Wrong("is text")
+        raise _Wrong("must be text")
     return str(value)
 
 
@@ -51,7 +51,7 @@ def _number(value: Any) -> float:
 def _percent(value: Any) -> float:
     percent = _number(value.strip().rstrip("%") if isinstance(value, str) else value)
     if percent < 0:
-        raise _Wrong("must be a percentage, 0 or more")
+        raise _Wrong("must be a percentage of at least 0")
     return percent
 
 
@@ -121,7 +121,7 @@ def _count(value: Any) -> int:
 def _positive(value: Any) -> int:
     count = _integer(value)
     if count < 1:
-        raise _Wrong("must be a whole number, 1 or more")
+        raise _Wrong("must be a whole number of at least 1")
     return count
 
 

@@ -74,10 +74,10 @@ def test_every_mistake_is_said_with_the_check_s_name_before_anything_runs(tmp_pa
         ),
         ("window: maintenance[0].start and end must be two times of day", "'25:00'"),
         ("range: status must be a range from the lower to the higher number, not '5-1'", ""),
-        ("negative: warn must be a percentage, 0 or more, not '-5%'", ""),
+        ("negative: warn must be a percentage of at least 0, not '-5%'", ""),
         ("never: inodes_crit must be at most 100, not 180, as larger values never occur", ""),
-        ("count: clients_warn must be a whole number, 0 or more, not -1", ""),
-        ("none: failures must be a whole number, 1 or more, not 0", ""),
+        ("count: clients_warn must be a whole number of at least 0, not -1", ""),
+        ("none: failures must be a whole number of at least 1, not 0", ""),
         ("path: json[0].equal is not an option", ""),
     ]:
         assert any(one.startswith(start) and text in one for one in problems), (start, problems)
