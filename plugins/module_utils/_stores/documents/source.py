@@ -36,7 +36,6 @@ class JsonSource:
     """
 
     type = "json"
-    consistent = False
     typed = False
     deterministic_order = True
 
@@ -102,7 +101,7 @@ class JsonSource:
         found = self._source()
         return found.parts(member) if found is not None else []
 
-    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
+    def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
         """See `SourceStore`."""
         document = self._document()
         if document is None or info.note.shape in (MEMBERS, VALUE):
@@ -152,7 +151,7 @@ class JsonSource:
                 name = VALUE if document.members is None else member.name
                 yield {info.note.key: name, info.note.value: decode(b"".join(found.content(member)))}
 
-    def kept(self, info: Info) -> Info:
+    def holding_constraints(self, info: Info) -> Info:
         """There is nothing to keep to."""
         return info
 
@@ -161,6 +160,10 @@ class JsonSource:
         document = self._document()
         member = document.find(info.name) if document is not None else None
         return member.end - member.start if member is not None else 0
+
+    def cautions(self) -> list[str]:
+        """Its writers do not wait for readers."""
+        return []
 
     def check_unchanged(self) -> None:
         """See `SourceStore`."""

@@ -152,6 +152,12 @@ class Client:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
 
+    def close(self) -> None:
+        """End all connections."""
+        self._http.close()
+        if hasattr(self.admin, "close"):  # not in the boto3 of Debian 11
+            self.admin.close()
+
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """A rare call, the usual way.
 

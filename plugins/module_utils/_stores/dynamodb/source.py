@@ -31,7 +31,6 @@ class DynamodbSource:
     """See `SourceStore`. There are no snapshots, and no order."""
 
     type = "dynamodb"
-    consistent = False
     typed = False
     deterministic_order = False
 
@@ -46,7 +45,9 @@ class DynamodbSource:
             [one for one in place if one] + sorted((options.get("tables") or {}).values())
         )
         self.identity = self.location
-        self.notes: list[str] = []
+        self.notes = [
+            "DynamoDB has no snapshots: what is written to it during the migration makes the verification fail."
+        ]
         self._definitions: dict[str, Definition] = {}
         self._checkpoints: dict[str, Any] = {}
 
@@ -54,7 +55,8 @@ class DynamodbSource:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Nothing stays open."""
+        self._checkpoints = {}
+        self._native.close()
 
     def collections(self) -> list[Info]:
         """See `SourceStore`."""
@@ -88,7 +90,7 @@ class DynamodbSource:
         return Note(**{**says["note"], "absent": ()})
 
     def end_reading(self) -> bool:
-        """Nothing stays open."""
+        """No reading of it outlasts a call."""
         return False
 
     def read(self, info: Info) -> Iterator[Record]:
@@ -96,7 +98,7 @@ class DynamodbSource:
         for page in self._native.read(info.name):
             yield from page
 
-    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
+    def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
         """See `SourceStore`."""
         return map(batch, batches(self.read(info), BATCH))
 
@@ -104,13 +106,17 @@ class DynamodbSource:
         """Only reading tells."""
         return None
 
-    def kept(self, info: Info) -> Info:
+    def holding_constraints(self, info: Info) -> Info:
         """There is nothing to keep to."""
         return info
 
     def bytes_of(self, info: Info) -> int:
         """See `SourceStore`."""
         return self._native.size(info.name)
+
+    def cautions(self) -> list[str]:
+        """Its writers do not wait for readers."""
+        return []
 
     def check_unchanged(self) -> None:
         """The verb compares the digests of two readings."""

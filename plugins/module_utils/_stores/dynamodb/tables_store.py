@@ -40,12 +40,8 @@ class TableInfo(NamedTuple):
 class DynamodbTables:
     """The tables whose names start with `prefix`, or those that `tables` maps collections to (neither: all).
 
-    There are no snapshots: `consistent` is False, and who migrates from here compares the digest of what was read with
-    that of a second reading.
+    There are no snapshots: who migrates from here compares the digest of what was read with that of a second reading.
     """
-
-    type = "dynamodb"
-    consistent = False
 
     def __init__(self, options: Mapping[str, Any], workers: int = _WORKERS) -> None:
         """`options` are those of OPTIONS. Nothing is connected to yet.
@@ -73,6 +69,12 @@ class DynamodbTables:
             # One more for the checkpoint that is written while the writers wait.
             self._client = Client(self._connection, self._workers + 1, self._patience)
         return self._client
+
+    def close(self) -> None:
+        """End all connections; another call makes new ones."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def table_name(self, collection: str) -> str:
         """:raises InvalidRequest: `tables` does not name the collection."""

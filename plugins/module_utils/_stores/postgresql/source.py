@@ -54,7 +54,6 @@ class PostgresqlSource:
     """See `SourceStore`."""
 
     type = "postgresql"
-    consistent = True
     typed = True
     deterministic_order = True
 
@@ -121,7 +120,7 @@ class PostgresqlSource:
         """See `SourceStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
-    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
+    def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
         """See `SourceStore`."""
         place = (info.note.key,) if info.note.shape == LIST and info.note.key else ()
         columns = [identifier(info.columns[name]) for name in (*place, *info.key)]
@@ -157,7 +156,7 @@ class PostgresqlSource:
         table = qualified(self._schema, name)
         return table if name in self._partitioned else "ONLY " + table
 
-    def kept(self, info: Info) -> Info:
+    def holding_constraints(self, info: Info) -> Info:
         """The server sees to it."""
         return info
 
@@ -167,6 +166,10 @@ class PostgresqlSource:
         with errors(SourceError, "Can't look at the table %s" % info.name):
             row = self._read().execute("SELECT pg_table_size(%s::regclass)", (name,)).fetchone()
         return int(row[0]) if row else 0
+
+    def cautions(self) -> list[str]:
+        """Its writers do not wait for readers."""
+        return []
 
     def check_unchanged(self) -> None:
         """One transaction shows one state."""

@@ -53,13 +53,13 @@ class _PlainRecords:
     @property
     def notes(self) -> list[str]:
         """The source's, and what is told apart."""
-        return [*getattr(self._source, "notes", ()), *self._warnings.values()]
+        return [*self._source.notes, *self._warnings.values()]
 
     def read(self, info: Info) -> Iterator[Record]:
         """See `TargetStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
-    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
+    def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
         """See `TargetStore`."""
         _known, mixed, special = self._look(info)
         for chunk in self._source.chunks(info, ordered):

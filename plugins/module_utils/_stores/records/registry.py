@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The store types that hold records, by name. To add one: a file like json_records.py, its test, and its lines here."""
+"""The store types that hold records, by name. "How to add a record store" in docs/DESIGN.md."""
 
 from __future__ import annotations
 

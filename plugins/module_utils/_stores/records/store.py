@@ -4,7 +4,7 @@
 """What a store answers as a holder of records, for `migrate`: as a `SourceStore`, which is only read, and as a
 `TargetStore`, which is a target.
 
-A reading shows one state of the source where the store can (`consistent`); else the verb compares the digests of two
+A reading shows one state of the source where the store can , else the verb compares the digests of two
 readings. What a target writes is committed batch by batch, each together with the migration's new checkpoint, so that
 a killed run is continued by the next one and no batch is written twice or half.
 """
@@ -23,9 +23,12 @@ class SourceStore(Protocol):
 
     type: str
     location: str  # for people, without secrets
-    consistent: bool  # all reading shows one state
     typed: bool  # kinds of fields are known without reading the records
     deterministic_order: bool  # `read` has the same order in each run
+
+    @property
+    def notes(self) -> list[str]:
+        """What a report says of what is not migrated; complete once `collections` was called."""
 
     @property
     def identity(self) -> str:
@@ -52,21 +55,24 @@ class SourceStore(Protocol):
         :raises SourceError: naming collection and place.
         """
 
-    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
+    def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
         """As `read`, many records at a time; where their order does not matter there may be a faster one.
 
-        :param text: they may be `CopyLines`.
+        :param copy_lines: they may be `CopyLines`.
         """
 
     def summary(self, info: Info) -> Optional[Summary]:
         """What the store knows of all records by a reading of its own; None: read them."""
 
-    def kept(self, info: Info) -> Info:
+    def holding_constraints(self, info: Info) -> Info:
         """The collection as its records keep to it: without sizes that not all values have (numbers that have one are
         decimals), and with foreign keys marked that point to nothing."""
 
     def bytes_of(self, info: Info) -> int:
         """About how many bytes the records take; 0 where that is not known."""
+
+    def cautions(self) -> list[str]:
+        """What to know before it is read, as check mode says it."""
 
     def check_unchanged(self) -> None:
         """:raises SourceError: the store was written since it was opened, and has no snapshots."""

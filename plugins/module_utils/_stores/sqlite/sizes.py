@@ -22,7 +22,7 @@ _LARGER = """({0} IS NOT NULL AND CASE typeof({0})
 
 
 def sized(connection: sqlite3.Connection, info: Info) -> Info:
-    """See `SourceStore.kept`."""
+    """See `SourceStore.holding_constraints`."""
     return info._replace(fields=tuple(_sized(connection, info.stored.name, field) for field in info.fields))
 
 

@@ -28,7 +28,6 @@ class SqliteSource:
     """See `SourceStore`. `ordered`: read by key, not in the order of insertion."""
 
     type = "sqlite"
-    consistent = True
     typed = False
     deterministic_order = True
 
@@ -88,7 +87,7 @@ class SqliteSource:
         """See `SourceStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
-    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
+    def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
         """See `SourceStore`."""
         connection = self._open_reader()
         if connection is None:
@@ -97,7 +96,7 @@ class SqliteSource:
         if ordered:
             order = " ORDER BY %s" % self._order(info)
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            kinds = self._kinds.get(info.name) if text else None
+            kinds = self._kinds.get(info.name) if copy_lines else None
             with contextlib.closing(chunks(connection, info, order, kinds)) as found:
                 yield from found
 
@@ -118,7 +117,7 @@ class SqliteSource:
             self._kinds[info.name] = known.kinds
         return known
 
-    def kept(self, info: Info) -> Info:
+    def holding_constraints(self, info: Info) -> Info:
         """See `SourceStore`. To SQLite a size is a remark, and foreign keys are looked at only if asked to."""
         connection = self._open_reader()
         if connection is None:
@@ -137,13 +136,18 @@ class SqliteSource:
             return 0
         return int(row[0] or 0)
 
-    def blocks_writers(self) -> bool:
-        """Must its application's commits wait while it is read?"""
+    def cautions(self) -> list[str]:
+        """See `SourceStore`."""
         connection = self._open_reader()
         if connection is None:
-            return False
+            return []
         with sqlite_errors(SourceError, "Can't read the database", self.path):
-            return bool(connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal")
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+                return []
+        return [
+            "%s is not in WAL mode: while it is read, its application would have to wait before it can commit, and"
+            ' could fail with "database is locked".' % self.location
+        ]
 
     def check_unchanged(self) -> None:
         """One read transaction shows one state."""

@@ -167,7 +167,7 @@ def _write(ready: MigratePlan, job: Job, state: State, existing: Optional[Info],
     account = _Account(ready, job, state, listed)
     ready.progress.start("Migrating %s" % name, job.profile.records, "records")
     if state.done < job.profile.records:
-        chunks = ready.source.chunks(job.source, text=ready.target.takes_copy_lines)
+        chunks = ready.source.chunks(job.source, copy_lines=ready.target.takes_copy_lines)
         for batch in regrouped(chunks, ready.request.params["batch_size"], state.done):
             ready.target.write(info, batch, functools.partial(account.move_on, len(batch)), upsert)
             ready.progress.update(account.state.done)

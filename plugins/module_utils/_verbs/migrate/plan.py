@@ -153,7 +153,7 @@ def _options(request: MigrateRequest, source: SourceStore, target: TargetStore, 
         *(source.type, target.type, source.typed, target.columns),
         document=request.params["shape"] == "document",
         lower=lower,
-        kept=source.kept,
+        holding_constraints=source.holding_constraints,
     )
 
 

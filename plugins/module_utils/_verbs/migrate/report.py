@@ -65,12 +65,12 @@ def report(
         "report": _lines(migration, seconds, checks) if done else [],
         "safety_backup": safety,
         "diff": _diff(ready),
-        "warnings": _notes(ready) + (_cautions(ready) if check and changed else []),
+        "warnings": _notes(ready) + (ready.source.cautions() if check and changed else []),
     }
 
 
 def _notes(ready: MigratePlan) -> list[str]:
-    notes = list(getattr(ready.source, "notes", ()))
+    notes = list(ready.source.notes)
     for job in ready.jobs:
         if (
             job.source.not_portable
@@ -85,22 +85,7 @@ def _notes(ready: MigratePlan) -> list[str]:
         if ready.target.columns and not job.exists:
             notes += [*_unkept(job, {one.source.name for one in ready.jobs}), *_as_text(ready, job)]
     notes += _case_collisions(ready)
-    if not ready.source.consistent and ready.source.type == "dynamodb":
-        notes.append(
-            "DynamoDB has no snapshots: what is written to it during the migration makes the verification fail."
-        )
     return notes
-
-
-def _cautions(ready: MigratePlan) -> list[str]:
-    """What to know before the run, and not after it."""
-    blocks_writers = getattr(ready.source, "blocks_writers", None)
-    if blocks_writers is None or not blocks_writers():
-        return []
-    return [
-        "%s is not in WAL mode: while it is read, its application would have to wait before it can commit, and could"
-        ' fail with "database is locked".' % ready.source.location
-    ]
 
 
 def _as_text(ready: MigratePlan, job: Job) -> list[str]:

@@ -45,7 +45,7 @@ class Options(NamedTuple):
     :param columns: the target has columns.
     :param document: new tables keep each record whole.
     :param lower: names are in lower case.
-    :param kept: a collection as the source's records keep to it, see `SourceStore`.
+    :param holding_constraints: a collection as the source's records keep to it, see `SourceStore`.
     """
 
     source: str
@@ -54,7 +54,7 @@ class Options(NamedTuple):
     columns: bool
     document: bool
     lower: bool
-    kept: Callable[[Info], Info]
+    holding_constraints: Callable[[Info], Info]
 
     @property
     def same_type(self) -> bool:
@@ -93,7 +93,7 @@ def target_schema(
     if not options.columns:
         return Schema(infos, lost)
     if not options.same_type:
-        infos.update(alike({name: options.kept(infos[name]) for name in made}))
+        infos.update(alike({name: options.holding_constraints(infos[name]) for name in made}))
         for name in made:
             infos[name], lost[name] = fitting(infos[name])
     both_sqlite = options.source == options.target == "sqlite"
@@ -102,7 +102,7 @@ def target_schema(
     infos = named(infos, made, target, options.target, lower=options.lower)
     infos.update({name: in_target(infos[name], target[name]) for name in infos.keys() - made})
     if both_sqlite:  # where rows may refer to nothing
-        infos = {name: marked(one, options.kept(one)) for name, one in infos.items()}
+        infos = {name: marked(one, options.holding_constraints(one)) for name, one in infos.items()}
     return Schema(infos, lost)
 
 

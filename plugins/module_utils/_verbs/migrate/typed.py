@@ -75,7 +75,7 @@ class _TypedSource:
 
     @property
     def notes(self) -> list[str]:
-        return [*getattr(self._inner, "notes", ()), *self._more]
+        return [*self._inner.notes, *self._more]
 
     def note(self, text: str) -> None:
         """One more thing that the user should know."""
@@ -84,10 +84,10 @@ class _TypedSource:
     def read(self, info: Info) -> Iterator[Record]:
         return itertools.chain.from_iterable(self.chunks(info))
 
-    def chunks(self, info: Info, ordered: bool = True, text: bool = False) -> Iterator[Sequence[Record]]:
+    def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
         converters = self._converters.get(info.name)
         if not converters:
-            return self._inner.chunks(info, ordered, text)
+            return self._inner.chunks(info, ordered, copy_lines)
         return (_converted(chunk, converters) for chunk in self._inner.chunks(self._infos[info.name], ordered))
 
     def summary(self, info: Info) -> Optional[Summary]:

@@ -20,8 +20,9 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Damag
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._stores.base import Snapshot
 from tests.services.dynamodb_fixtures import dynamodb_local_url, dynoxide_url
+from tests.services.postgresql_fixtures import postgresql
 
-__all__ = ["dynamodb_local_url", "dynoxide_url"]
+__all__ = ["dynamodb_local_url", "dynoxide_url", "postgresql"]
 
 
 class Hashed(io.BytesIO):

@@ -9,7 +9,6 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
@@ -19,13 +18,13 @@ from ansible_collections.day2.ops.plugins.module_utils._core.progress import Pro
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_info, restore
 from tests.services.dynamodb_fixtures import dynamodb_local_url, dynoxide_url
 from tests.services.nobody_opens import locks_are_kept
-from tests.services.postgresql import cluster
+from tests.services.postgresql_fixtures import postgresql
 from tests.services.stores import Store, empty
 from tests.unit.module_utils._logs.conftest import log, logs, writer
 from tests.unit.module_utils._verbs.checks import black_hole
 from tests.unit.module_utils._verbs.migrations import Stores
 
-__all__ = ["black_hole", "dynamodb_local_url", "dynoxide_url", "locks_are_kept", "log", "logs", "writer"]
+__all__ = ["black_hole", "dynamodb_local_url", "dynoxide_url", "locks_are_kept", "log", "logs", "postgresql", "writer"]
 
 VERBS: dict[str, Any] = {"backup": backup, "restore": restore, "backup_info": backup_info}
 SETTLED = 0.15  # seconds after which a fingerprint is trusted
@@ -111,12 +110,6 @@ def application(request: pytest.FixtureRequest, tmp_path: Path) -> Application:
 @pytest.fixture
 def document(tmp_path: Path) -> Application:
     return Application("json", tmp_path / "application" / "requests.json")
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Store]:
-    with cluster() as options:
-        yield options
 
 
 @pytest.fixture
