@@ -61,7 +61,8 @@ options:
   unwrap:
     description:
       - Whether to extract the lines of the application from the formats of Docker (C(json-file)), containerd (CRI),
-        CloudWatch Logs, and C(journalctl -o json), and JSON from lines that start with a time and a name.
+        CloudWatch Logs (also the output of C(aws logs) in one line), and C(journalctl -o json), and JSON from lines
+        that start with a time and a name.
       - If a line of JSON has no time of its own, the time of the wrapper is used.
     type: bool
     default: true

@@ -135,13 +135,27 @@ class SecureDirectory:
 
     def check_writable(self) -> None:
         """Raise the error of the directory when entries can't be created in it, or removed from it."""
+        marks = attributes(self.fd, b"")
+        if marks & IMMUTABLE:
+            raise self._kind(f"{self.path} is immutable: nothing in it can be changed.", "Use chattr -i.")
         with self.errors("Can't write to", ""):
-            if os.fstatvfs(self.fd).f_flag & os.ST_RDONLY:
+            system = os.fstatvfs(self.fd)
+            if system.f_flag & os.ST_RDONLY:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd, effective_ids=True):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-        if attributes(self.fd, b"") & APPEND_ONLY:
+        if not system.f_blocks:
+            self._check_kind()
+        if marks & APPEND_ONLY:
             raise self._kind(f"{self.path} is append-only: nothing in it can be renamed or removed.", "Use chattr -a.")
+
+    def _check_kind(self) -> None:
+        """Raise the error of the directory when its file system belongs to the kernel, such as /proc."""
+        try:
+            os.fsync(self.fd)
+        except OSError as exc:
+            if exc.errno == errno.EINVAL:
+                raise self._kind(f"The file system of {self.path} can't hold files.", "Use another directory.") from exc
 
     def check_movable(
         self, name: str, if_mounted: str = "Use method=in_place, or mount its directory instead."

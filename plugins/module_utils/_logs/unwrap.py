@@ -26,6 +26,7 @@ _STAMPED = re.compile(rb"(?:<[0-9]+>(?:1 )?)?(" + _ISO + b"|" + _SYSLOG + rb") [
 # A line of the application may have some of these names, but has others as well.
 _DOCKER = {"log", "time", "attrs"}
 _CLOUDWATCH = {"timestamp", "message", "id", "eventId", "ingestionTime", "logStreamName", "logGroupName"}
+_AWS_LOGS = {"events", "searchedLogStreams", "nextToken", "nextForwardToken", "nextBackwardToken"}
 
 
 class _Wrapped(NamedTuple):
@@ -49,8 +50,14 @@ class Unwrapper:
         self._parts: dict[Any, list[bytes]] = {}
 
     def block(self, data: bytes) -> bytes:
-        """Unwrap lines, each preceded by a newline, with one after the last. Returns as many lines."""
+        """Unwrap lines, each preceded by a newline, with one after the last. Returns as many lines.
+
+        Only of the output of "aws logs", each event becomes a line.
+        """
         lines = data.split(b"\n")[1:-1]
+        if b'"events":' in data:
+            lines = [part for line in lines for part in _events(line)]
+            data = b"\n" + b"\n".join(lines) + b"\n"
         first = [line for line in lines[: 4 * _LOOKED_AT] if line.strip()][:_LOOKED_AT]
         if not self._parts and all(self._open(line) is None for line in first):
             return data
@@ -83,6 +90,21 @@ class Unwrapper:
             return _Wrapped(match[4], match[1].decode("ascii"), match[2], match[3] == b"P")
         match = _STAMPED.fullmatch(line) if self._for_json else None
         return _Wrapped(match[2], match[1].decode("ascii")) if match else None
+
+
+def _events(line: bytes) -> list[bytes]:
+    """The events in a line of the output of "aws logs"; any other line unchanged."""
+    if not line.startswith(b"{"):
+        return [line]
+    try:
+        output = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return [line]
+    events = output.get("events")
+    known = isinstance(events, list) and all(isinstance(one, dict) and set(one) <= _CLOUDWATCH for one in events)
+    if not known or not set(output) <= _AWS_LOGS:
+        return [line]
+    return [json.dumps(one).encode("ascii") for one in events]
 
 
 def _object(line: bytes) -> Optional[_Wrapped]:

@@ -10,17 +10,19 @@ import contextlib
 import functools
 import http.client
 import re
+import socket
 import ssl
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Optional
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from .._core.errors import InvalidRequest
-from .base import Deadline, ProbeFailed
+from .base import Deadline, ProbeFailed, TimeUp
 from .http_response import Body, Response, decoded, read_head
 from .sockets import Stream, address, connect, connect_unix, failure, tls_context, wrap_tls
 
 _CHUNK = 65536
+_PROXY_AUTHENTICATION = 407
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -130,6 +132,7 @@ class Connection(http.client.HTTPConnection):
     ) -> None:
         super().__init__(url.host, url.port)
         self._url, self._context, self._route, self._name = url, context, route, name or url.host
+        self._where = f"{url.shown} through the proxy {route.proxy.shown}" if route.proxy is not None else url.shown
         self._connected: Any = None
         self.deadline = Deadline(0)
 
@@ -137,9 +140,10 @@ class Connection(http.client.HTTPConnection):
         route = self._route
         if route.unix:
             connection = connect_unix(route.unix, self.deadline)
+        elif route.proxy is not None:
+            connection = self._connect_to_proxy(route.proxy)
         else:
-            place = route.proxy or self._url
-            connection = connect(place.host, place.port, self.deadline, route.family)
+            connection = connect(self._url.host, self._url.port, self.deadline, route.family)
         if self._connected is not None:
             self._connected.close()
         self._connected = connection
@@ -148,6 +152,15 @@ class Connection(http.client.HTTPConnection):
                 self._tunnel_through(route.proxy)
             self._connected = connection = wrap_tls(connection, self._context, self._name, self.deadline)
         self.sock = Stream(connection, self.deadline)
+
+    def _connect_to_proxy(self, proxy: Url) -> socket.socket:
+        try:
+            return connect(proxy.host, proxy.port, self.deadline, self._route.family)
+        except ProbeFailed as exc:
+            raise ProbeFailed(f"the proxy {exc}", exc.status) from None
+        except TimeUp:
+            self.deadline.doing = f"connecting to the proxy {proxy.shown}"
+            raise
 
     def _tunnel_through(self, proxy: Url) -> None:
         place = address(self._url.host, self._url.port)
@@ -160,7 +173,9 @@ class Connection(http.client.HTTPConnection):
             stream.sendall((words + "\r\n").encode("ascii", "replace"))
             said = read_head(stream).decode("ascii", "replace").splitlines()[0]
         except ProbeFailed as exc:
-            raise ProbeFailed(f"{proxy.shown}: {exc}") from None
+            raise ProbeFailed(f"the proxy {proxy.shown}: {exc}") from None
+        except OSError as exc:
+            raise failure(f"the proxy {proxy.shown}", exc) from None
         if not re.match(r"HTTP/1\.[01] 2[0-9][0-9]", said):
             raise ProbeFailed(f"the proxy {proxy.shown} refuses to connect to {place}: {said[:80]}")
 
@@ -181,17 +196,19 @@ class Connection(http.client.HTTPConnection):
             self.sock = Stream(self._connected, deadline)
         try:
             self._send(request)
-            deadline.doing = f"waiting for the response of {self._url.shown}"
+            deadline.doing = f"waiting for the response of {self._where}"
             response = self.getresponse()
-            deadline.doing = f"reading the body of {self._url.shown}"
+            if self._route.proxy is not None and self._context is None and response.status == _PROXY_AUTHENTICATION:
+                raise ProbeFailed(f"the proxy {self._route.proxy.shown} refuses: 407 {response.reason}")
+            deadline.doing = f"reading the body of {self._where}"
             with response:  # otherwise the connection can't be reused
                 data, ended = _read(response, wanted, limit)
             body = decoded(data, response.headers, ended, limit) if wanted else Body(b"", ended)
             return Answer(self._url, response.status, response.reason, response.headers, body)
         except http.client.HTTPException as exc:
-            raise ProbeFailed(f"{self._url.shown}: {_protocol_error(exc)}") from None
+            raise ProbeFailed(f"{self._where}: {_protocol_error(exc)}") from None
         except (OSError, ssl.SSLError) as exc:
-            raise failure(self._url.shown, exc) from None
+            raise failure(self._where, exc) from None
 
     def _send(self, request: HttpRequest) -> None:
         target, headers = self._url.target, dict(request.headers)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
 from ansible_collections.day2.ops.tests.unit.module_utils._logs.conftest import both, failing, names, rotate, tree
 
 
@@ -138,7 +139,18 @@ def test_immutable_files_are_not_cut(log: Path, flag: str, words: str) -> None:
         subprocess.run(["chattr", f"-{flag}", str(log)], check=True)
 
 
-@pytest.mark.parametrize(("flag", "words"), [("i", "Can't write to"), ("a", "is append-only: nothing in it")])
+@pytest.mark.parametrize("path", ["/proc", "/proc/deep/er", "/sys/kernel"])
+def test_an_old_dir_of_the_kernel(log: Path, path: str) -> None:
+    for check in (True, False):
+        with pytest.raises(TargetError, match="The file system of /.* can't hold files"):
+            rotate(check=check, paths=[log], old_dir=path, create_old_dir=True)
+    assert names(log.parent) == ["app.log"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [("i", "is immutable: nothing in it can be changed. Use chattr -i."), ("a", "is append-only: nothing in it")],
+)
 def test_immutable_directories(log: Path, logs: Path, flag: str, words: str) -> None:
     subprocess.run(["chattr", f"+{flag}", str(logs)], check=True)
     try:

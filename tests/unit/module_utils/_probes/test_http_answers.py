@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import socket
 import threading
+import time
 import zlib
 from pathlib import Path
 from typing import Any, Callable
@@ -16,6 +17,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from tests.services.local import free_ports
 from tests.services.nginx import Nginx
 
 Check = Callable[..., dict[str, Any]]
@@ -259,6 +261,24 @@ def test_through_a_proxy(check: Check, web: Nginx, proxy: tuple[str, list[str]])
     assert "refuses to connect to localhost" in result["message"]
     assert "407" in result["message"]
     assert "wrong-word" not in str(result)
+    result = check("http", url="http://no-such-host.invalid/", proxy="http://" + place.replace("geheim", "wrong-word"))
+    assert (result["status"], "wrong-word" in str(result)) == ("critical", False)
+    assert result["message"].startswith(f"the proxy http://{place.partition('@')[2]}/ refuses: 407 "), result["message"]
+
+
+def test_what_fails_at_the_proxy_names_the_proxy(check: Check, serve: Serve) -> None:
+    (closed,) = free_ports(1)
+    silent = serve(lambda connection: time.sleep(3))
+    mute = serve(lambda connection: None)
+    for scheme in ("http", "https"):
+        for port, words in (
+            (closed, f"the proxy 127.0.0.1:{closed}: "),
+            (silent, f"the proxy http://127.0.0.1:{silent}"),
+            (mute, f"the proxy http://127.0.0.1:{mute}"),
+        ):
+            result = check(scheme, url=f"{scheme}://localhost:9/", proxy=f"http://127.0.0.1:{port}", timeout="300ms")
+            assert result["status"] == "critical"
+            assert words in result["message"]
 
 
 def test_addresses_of_one_family(check: Check, web: Nginx) -> None:

@@ -136,6 +136,7 @@ WRAPPED = {
     "cri": f"2025-06-15T15:06:40.5Z stdout F {OWN}\n",
     "cloudwatch": json.dumps({"timestamp": DAY * 1000 + 500, "message": OWN, "ingestionTime": 1, "eventId": "1"})
     + "\n",
+    "aws logs": json.dumps({"events": [{"timestamp": DAY * 1000 + 500, "message": OWN}], "nextToken": "x"}) + "\n",
     "export": f"2025-06-15T15:06:40.5Z {OWN}\n",
     "journald": json.dumps({"__REALTIME_TIMESTAMP": str(DAY * 10**6), "MESSAGE": OWN, "PRIORITY": "6"}) + "\n",
     "syslog": f"<13>Jun 15 15:06:40 host app[12]: {OWN}\n",
@@ -154,6 +155,19 @@ def test_lines_are_taken_out_of_what_is_around_them(tmp_path: Path, kind: str) -
     assert found["warnings"] == []
     path.write_text(WRAPPED[kind].replace(OWN, "x").replace(json.dumps(OWN)[1:-1], "x") * 3)
     assert report(path, unwrap=False)["errors"] == 0
+
+
+def test_the_output_of_aws_logs_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    events = [{"timestamp": DAY * 1000 + number, "message": OWN, "eventId": str(number)} for number in range(5)]
+    path.write_text(
+        json.dumps({"events": events, "searchedLogStreams": []}) + "\n" + json.dumps({"events": [1]}) + "\n"
+    )
+    found = report(path)
+    assert (found["total"], found["errors"], found["without_level"]) == (6, 5, 1)
+    own = {"level": "error", "events": [{"message": "x"}], "time": DAY}
+    path.write_text(json.dumps(own))
+    assert (report(path)["total"], report(path)["errors"]) == (1, 1)
 
 
 def test_what_is_no_json_within_stays_a_line(tmp_path: Path) -> None:
