@@ -5,9 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import grp
+import os
 import pwd
+import stat
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .errors import TargetError
 
 
 @functools.lru_cache(maxsize=1024)
@@ -44,3 +51,92 @@ def group_id(name: str, otherwise: int) -> int:
         return grp.getgrnam(name).gr_gid if name else otherwise
     except KeyError:
         return otherwise
+
+
+def set_owner(fd: int, uid: int, gid: int) -> bool:
+    """Give an open file or directory to a user and group. Returns whether they have it.
+
+    Only root may give files away. Others can at most change the group to one of their own, which is done.
+    """
+    info = os.fstat(fd)
+    if (info.st_uid, info.st_gid) == (uid, gid):
+        return True
+    try:
+        os.fchown(fd, uid, gid)
+    except PermissionError:
+        with contextlib.suppress(OSError):
+            os.fchown(fd, -1, gid)
+        return False
+    return True
+
+
+def check_replaceable(uid: int, gid: int, path: str) -> None:
+    """Raise TargetError where a new file in the place of one of this user and group could not be given to them.
+
+    The application would lose access to it.
+    """
+    euid = os.geteuid()
+    if euid == 0 or (uid == euid and gid in (os.getegid(), *os.getgroups())):
+        return
+    raise _not_given(path, uid, gid)
+
+
+def take_after(fd: int, info: os.stat_result, path: str) -> None:
+    """Give a new file or directory the owner, group and mode of the one that it replaces.
+
+    Raises TargetError when that is not permitted, as `check_replaceable` does.
+    """
+    if not set_owner(fd, info.st_uid, info.st_gid):
+        raise _not_given(path, info.st_uid, info.st_gid)
+    os.fchmod(fd, stat.S_IMODE(info.st_mode))
+
+
+def _not_given(path: str, uid: int, gid: int) -> TargetError:
+    owner, group = user_name(uid) or uid, group_name(gid) or gid
+    return TargetError(
+        f"{path} belongs to user {owner} and group {group}, to whom only root can give a new file in its place.",
+        "Run as root (become: true), or as that user.",
+    )
+
+
+class Owner(NamedTuple):
+    """Mode and owner; the names are "" where the numbers have none."""
+
+    mode: int
+    uid: int
+    gid: int
+    user: str
+    group: str
+
+    @classmethod
+    def of(cls, info: os.stat_result) -> Owner:
+        """Of a file or directory."""
+        names = user_name(info.st_uid), group_name(info.st_gid)
+        return cls(stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, *names)
+
+    @classmethod
+    def recorded(cls, details: Mapping[str, Any], above: str, mode: int) -> Owner:
+        """As a backup's details tell; without (a copy made by hand): to whom the directory above belongs, `mode`."""
+        info = os.stat(above)
+        try:
+            recorded = int(details.get("mode") or f"{mode:o}", 8) & 0o777
+            uid, gid = int(details.get("uid", info.st_uid)), int(details.get("gid", info.st_gid))
+        except (TypeError, ValueError):
+            recorded, uid, gid = mode, info.st_uid, info.st_gid
+        return cls(recorded, uid, gid, str(details.get("user") or ""), str(details.get("group") or ""))
+
+    def details(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {**self._asdict(), "mode": f"{self.mode:04o}"}
+
+    def give(self, fd: int) -> list[str]:
+        """Make a new file or directory, which replaces nothing, so. Returns a note where only root could.
+
+        Names count more than numbers, which differ between hosts.
+        """
+        given = set_owner(fd, user_id(self.user, self.uid), group_id(self.group, self.gid))
+        os.fchmod(fd, self.mode)
+        if given:
+            return []
+        wanted = f"user {self.user or self.uid} and group {self.group or self.gid}"
+        return [f"What is new belongs to us, not to {wanted}: only root (become: true) can give it to them."]

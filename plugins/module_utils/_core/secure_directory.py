@@ -19,6 +19,7 @@ from typing import Optional
 
 from .errors import Day2Error, TargetError
 from .files import CREATE_FILE, O_PATH, OPEN_DIRECTORY, from_os_error, kind_of, writable_by_others
+from .owners import set_owner
 from .run_lock import RunLock
 from .system_calls import APPEND_ONLY, IMMUTABLE, MOUNT_POINT, RENAME_NOREPLACE, attributes, renameat2, syncfs
 
@@ -247,13 +248,8 @@ def copy_attributes(source: int, target: int, info: os.stat_result) -> list[str]
     :param info: of the source.
     """
     lost = []
-    if (info.st_uid, info.st_gid) != _owner(target):
-        try:
-            os.fchown(target, info.st_uid, info.st_gid)
-        except PermissionError:
-            lost.append("owner")
-            with contextlib.suppress(OSError):  # only the group, if we are a member of it
-                os.fchown(target, -1, info.st_gid)
+    if not set_owner(target, info.st_uid, info.st_gid):
+        lost.append("owner")
     # After the owner, which clears bits. Never set-user-ID: a log does not need it.
     os.fchmod(target, stat.S_IMODE(info.st_mode) & 0o777)
     try:
@@ -270,11 +266,6 @@ def copy_attributes(source: int, target: int, info: os.stat_result) -> list[str]
                 lost.append(name)
     os.utime(target, ns=(info.st_atime_ns, info.st_mtime_ns))
     return lost
-
-
-def _owner(fd: int) -> tuple[int, int]:
-    info = os.fstat(fd)
-    return info.st_uid, info.st_gid
 
 
 def _open_directory(path: str, kind: type[Day2Error]) -> int:

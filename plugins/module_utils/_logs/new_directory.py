@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
 from typing import Optional
 
 from .._core.files import OPEN_DIRECTORY
+from .._core.owners import set_owner
 from .._core.secure_directory import SecureDirectory
 
 
@@ -70,9 +70,7 @@ class NewDirectory(SecureDirectory):
         except FileExistsError:  # another run has created it meanwhile
             return os.open(name, OPEN_DIRECTORY, dir_fd=above)
         fd = os.open(name, OPEN_DIRECTORY, dir_fd=above)
-        if (os.fstat(fd).st_uid, os.fstat(fd).st_gid) != (self._like.st_uid, self._like.st_gid):
-            with contextlib.suppress(PermissionError):  # without root, the owner is kept
-                os.fchown(fd, self._like.st_uid, self._like.st_gid)
+        set_owner(fd, self._like.st_uid, self._like.st_gid)  # without root, it is ours
         os.fchmod(fd, stat.S_IMODE(self._like.st_mode))
         os.fsync(above)
         return fd

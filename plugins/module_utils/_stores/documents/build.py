@@ -10,14 +10,15 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from typing import IO, Callable
+from typing import IO, Callable, Optional
 
 from ..._core.files import CREATE_FILE, OPEN_DIRECTORY
 from ..._core.fingerprint import combine
+from ..._core.owners import Owner
 from ..._core.system_calls import syncfs
 from ..._core.walk import Everything, refuse, walk
 from .layout import OPEN_FILE, opened
-from .place import Owner, resemble
+from .place import resemble
 from .read import chunks
 
 Replaced = Callable[[str], bool]
@@ -33,7 +34,7 @@ class Build:
     def __init__(self, new: str, old: str) -> None:
         self.notes: dict[str, None] = {}
         self._owners: dict[str, Owner] = {}
-        self._path = new
+        self._path, self._replaces = new, old
         os.mkdir(new, 0o700)
         self._new = os.open(new, OPEN_DIRECTORY)
         self._old = os.open(old, OPEN_DIRECTORY) if old else None
@@ -85,7 +86,7 @@ class Build:
         if self._old is not None:
             with opened(name, flags, self._old) as old:
                 if old is not None:
-                    resemble(fd, old)
+                    resemble(fd, old, os.path.normpath(os.path.join(self._replaces, name)))
                     return
         self.notes.update(dict.fromkeys(owner.give(fd)))
 
@@ -107,7 +108,17 @@ class Build:
                 with opened(name, OPEN_DIRECTORY, new) as made:
                     if made is not None:
                         self._carry_over(below, made, path + "/", replaced)
-                        resemble(made, below)
+                        resemble(made, below, os.path.join(self._replaces, path))
+
+
+def put(content: IO[bytes], name: str, owner: Owner, build: Optional[Build]) -> str:
+    """Read a file of the backup to its end, and write it where it is wanted; its digest."""
+    if build is not None:
+        return build.add_file(name, owner, content)
+    digest = hashlib.sha256()
+    for data in chunks(content.read):
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def state(path: str, replaced: Replaced) -> str:

@@ -6,25 +6,25 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any, BinaryIO, Callable, Optional
+from typing import Any, BinaryIO, Callable, Optional
 
 from ..._core import files, tar_members
 from ..._core.errors import Day2Error, SourceError, TargetError
 from ..._core.files import OPEN_DIRECTORY, kind_of, look
 from ..._core.fingerprint import attributes, combine, settled, trusted_file_system
 from ..._core.mounts import check_exchange
+from ..._core.owners import Owner, check_replaceable
 from ..._core.progress import Progress
 from ..base import Change, Copy, Reader, Restoration, Sink, Snapshot
-from .build import Build, state
+from .build import Build, put, state
 from .index import Index, Row, index_errors
 from .layout import OPEN_FILE, Layout, listing, opened
-from .place import Owner, Swap, ready
+from .place import Swap, ready
 from .read import WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat
 from .tar import import_tar, read_tar, write_tar
 from .window import Read
@@ -118,16 +118,17 @@ class Directory:
             differs = bool(only) or not present or target.digest() != copy.content_digest
             if differs:
                 files.need_space(self._parent, int(copy.details.get("bytes") or 0), "Restoring %s" % self.path)
-            building = differs and not dry
             try:
                 stack.enter_context(files.os_errors(TargetError, "Can't prepare", new))
-                build = stack.enter_context(self._build(copy, new, present)) if building else None
+                build = Build(new, self.path if present else "") if differs and not dry else None
+                if build is not None:
+                    stack.callback(build.close)
                 self._unpack(copy, only, backup, build)
                 if present:
                     self._respect_others(target, backup, replaced)
                 changed = not present or target.digest(only) != backup.digest(only)
                 if changed and present:
-                    check_exchange(self.path)
+                    self._check_exchange(target, backup, only)
                 if build is not None and changed:
                     build.carry_over(replaced)
                     build.finish(Owner.recorded(copy.details, self._parent, 0o700))
@@ -158,6 +159,12 @@ class Directory:
             notes=notes,
             damage=damage,
         )
+
+    def _check_exchange(self, target: Index, backup: Index, only: Sequence[str]) -> None:
+        check_exchange(self.path)
+        for row in target.rows(only):
+            if backup.get(row.name) is not None:  # its successor takes after it
+                check_replaceable(row.uid, row.gid, os.path.join(self.path, row.name.rstrip("/")))
 
     @contextlib.contextmanager
     def _workshop(self, kind: type[Day2Error], doing: str, sink: Sink) -> Iterator[tuple[Index, BinaryIO]]:
@@ -357,9 +364,6 @@ class Directory:
         broken = [name for name, records in target.collections().items() if records is None]
         return "What is replaced is not valid JSON in: %s" % ", ".join(broken[:10]) if broken else ""
 
-    def _build(self, copy: Copy, new: str, present: bool) -> contextlib.closing[Build]:
-        return contextlib.closing(Build(new, self.path if present else ""))
-
     def _unpack(self, copy: Copy, only: Sequence[str], backup: Index, build: Optional[Build]) -> None:
         """Read all of the backup into the index, and what is wanted of it into the new directory."""
         name = copy.names()[0]
@@ -371,7 +375,7 @@ class Directory:
                     owner = Owner(row.mode, row.uid, row.gid, info.uname, info.gname)
                     digest = ""
                     if content is not None:
-                        digest = _put(content, row.name, owner, wanted)
+                        digest = put(content, row.name, owner, wanted)
                     elif wanted is not None:
                         wanted.add_directory(row.name[:-1], owner)
                     backup.put(row._replace(sha256=digest))
@@ -379,16 +383,6 @@ class Directory:
             raise damaged(name, str(exc)) from exc
         if backup.digest() != copy.content_digest:
             raise damaged(name, "its content's digest is %s instead of %s" % (backup.digest(), copy.content_digest))
-
-
-def _put(content: IO[bytes], name: str, owner: Owner, build: Optional[Build]) -> str:
-    """Read a file of the backup to its end, and write it where it is wanted; its digest."""
-    if build is not None:
-        return build.add_file(name, owner, content)
-    digest = hashlib.sha256()
-    for data in chunks(content.read):
-        digest.update(data)
-    return digest.hexdigest()
 
 
 def _changes(copy: Copy, only: Sequence[str], before: Mapping[str, Optional[int]]) -> list[Change]:

@@ -17,10 +17,11 @@ from ..._core import files
 from ..._core.errors import SourceError, TargetError
 from ..._core.files import kind_of, look
 from ..._core.fingerprint import attributes, combine, settled, trusted_file_system
+from ..._core.owners import Owner
 from ..._core.progress import Progress
 from ..base import Change, Copy, Reader, Restoration, Sink, Snapshot
 from .document import Document
-from .place import Owner, Swap, ready, resemble
+from .place import Swap, ready, resemble
 from .read import CHUNK, WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat, stem
 from .splice import Part, splice
 from .stream import scan
@@ -204,7 +205,7 @@ class SingleFile:
                 notes = Owner.recorded(details, self._directory, 0o600).give(handle.fileno())
             else:
                 with os.fdopen(files.open_regular(self.path, TargetError), "rb") as old:
-                    resemble(handle.fileno(), old.fileno())
+                    resemble(handle.fileno(), old.fileno(), self.path)
             os.fsync(handle.fileno())
         return notes
 

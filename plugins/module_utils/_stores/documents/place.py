@@ -1,19 +1,18 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Putting a restored document, or a directory of them, in its place: owners and modes, and the exchange."""
+"""Putting a restored document, or a directory of them, in its place."""
 
 from __future__ import annotations
 
 import errno
 import os
-import stat
-from collections.abc import Mapping, Sequence
-from typing import Any, Callable, NamedTuple
+from collections.abc import Sequence
+from typing import Callable
 
 from ..._core import files
 from ..._core.errors import TargetError
-from ..._core.owners import group_id, group_name, user_id, user_name
+from ..._core.owners import check_replaceable, take_after
 from ..._core.progress import Progress
 from ..base import Change
 
@@ -30,60 +29,12 @@ def ready(path: str, dry: bool) -> list[str]:
         return files.remove_prepared(directory, name)
 
 
-class Owner(NamedTuple):
-    """Mode and owner; the names are "" where the numbers have none."""
-
-    mode: int
-    uid: int
-    gid: int
-    user: str
-    group: str
-
-    @classmethod
-    def of(cls, info: os.stat_result) -> Owner:
-        """Of a file or directory."""
-        names = user_name(info.st_uid), group_name(info.st_gid)
-        return cls(stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, *names)
-
-    @classmethod
-    def recorded(cls, details: Mapping[str, Any], above: str, mode: int) -> Owner:
-        """As a backup's details tell; without (a copy made by hand): to whom the directory above belongs, `mode`."""
-        info = os.stat(above)
-        try:
-            recorded = int(details.get("mode") or "%o" % mode, 8) & 0o777
-            uid, gid = int(details.get("uid", info.st_uid)), int(details.get("gid", info.st_gid))
-        except (TypeError, ValueError):
-            recorded, uid, gid = mode, info.st_uid, info.st_gid
-        return cls(recorded, uid, gid, str(details.get("user") or ""), str(details.get("group") or ""))
-
-    def details(self) -> dict[str, Any]:
-        """For the manifest."""
-        return {**self._asdict(), "mode": "%04o" % self.mode}
-
-    def give(self, fd: int) -> Sequence[str]:
-        """Make a new file or directory so; names count more than numbers, which differ between hosts. Returns notes."""
-        uid, gid = user_id(self.user, self.uid), group_id(self.group, self.gid)
-        notes: Sequence[str] = ()
-        info = os.fstat(fd)
-        if (info.st_uid, info.st_gid) != (uid, gid):
-            try:
-                os.fchown(fd, uid, gid)
-            except PermissionError:
-                wanted = (self.user or uid, self.group or gid)
-                notes = ("What is new belongs to us, not to user %s and group %s: that takes root." % wanted,)
-        os.fchmod(fd, self.mode)
-        return notes
-
-
-def resemble(fd: int, old: int) -> None:
+def resemble(fd: int, old: int, path: str) -> None:
     """Give a new file or directory the owner, mode and extended attributes of the one that it replaces.
 
-    :raises OSError: also when it may not have that owner: its application could lose access.
+    Raises TargetError when it may not have that owner, and OSError.
     """
-    was, now = os.fstat(old), os.fstat(fd)
-    if (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
-        os.fchown(fd, was.st_uid, was.st_gid)
-    os.fchmod(fd, stat.S_IMODE(was.st_mode))
+    take_after(fd, os.fstat(old), path)
     try:
         names = os.listxattr(old)
     except OSError as exc:
@@ -120,7 +71,7 @@ class Swap:
         damage: str,
     ) -> None:
         if changed:
-            _check_changeable(target, prepared)
+            _check_changeable(target, prepared, present)
         self.changed = changed
         self.damage = damage
         self.changes = tuple(changes)
@@ -167,9 +118,12 @@ class Swap:
             files.fsync_directory(os.path.dirname(self._target))
 
 
-def _check_changeable(target: str, prepared: str) -> None:
+def _check_changeable(target: str, prepared: str, present: bool) -> None:
     try:
         files.check_changeable(target)
+        if present:
+            info = os.lstat(target)
+            check_replaceable(info.st_uid, info.st_gid, target)
     except TargetError:
         files.discard(prepared)
         raise

@@ -27,6 +27,7 @@ from typing import Any, Optional
 from ..._core import files, plain_json
 from ..._core.errors import SourceError, TargetError
 from ..._core.file_lock import FileLock
+from ..._core.owners import check_replaceable, take_after
 from ..._core.record_batches import batches
 from ..._core.tagged_json import encode as encode_json
 from ..records.model import CHECKPOINTS, INTEGER, JSON, LIST, Account, Field, Info, Note, Record, Start, check_same_key
@@ -136,8 +137,11 @@ class JsonTarget(JsonSource):
     def check_writable(self, infos: Sequence[Info], size: int) -> None:
         """See `TargetStore`. What is new is gathered, and then the document is written beside the old one."""
         files.check_writable_parent(self.path)
-        if os.path.lexists(self.path) and not stat.S_ISREG(os.lstat(self.path).st_mode):
-            raise TargetError("%s is not a regular file." % self.path)
+        info = files.look(self.path, TargetError)
+        if info is not None:
+            if not stat.S_ISREG(info.st_mode):
+                raise TargetError("%s is not a regular file." % self.path)
+            check_replaceable(info.st_uid, info.st_gid, self.path)
         document = self._document()
         if document is not None and document.members is None and not (len(infos) == 1 and infos[0].note.root):
             raise TargetError(
@@ -242,9 +246,7 @@ class JsonTarget(JsonSource):
                     encode = encode_json if self.exact else plain_json.encode
                     write_document(Writing(out, self._keys, self._records, encode), infos, old, without)
                 if old is not None:
-                    owner = os.fstat(old.fd)
-                    os.fchown(fd, owner.st_uid, owner.st_gid)
-                    os.fchmod(fd, stat.S_IMODE(owner.st_mode))
+                    take_after(fd, os.fstat(old.fd), self.path)
                 else:
                     files.give_to_owner_of(os.path.dirname(self.path), fd)
                 os.fsync(fd)

@@ -5,39 +5,16 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
-import stat
 from collections.abc import Mapping
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Optional
 
 from ..._core import files
 from ..._core.errors import TargetError
 from ..._core.fingerprint import attributes
+from ..._core.owners import Owner, take_after
 from ..base import Change, Copy
 from .file import SIDE_FILES, lstat, set_wal
-
-Answer = TypeVar("Answer")
-
-
-def ownership(path: str) -> dict[str, Any]:
-    """Mode and owner of a database file, as details of its backup."""
-    info = os.stat(path)
-    return {
-        "mode": f"{stat.S_IMODE(info.st_mode):04o}",
-        "uid": info.st_uid,
-        "gid": info.st_gid,
-        "user": _look_up(lambda: pwd.getpwuid(info.st_uid).pw_name),
-        "group": _look_up(lambda: grp.getgrgid(info.st_gid).gr_name),
-    }
-
-
-def _look_up(answer: Callable[[], Answer]) -> Optional[Answer]:
-    try:
-        return answer()
-    except KeyError:  # no such user or group here
-        return None
 
 
 class NewFileRestoration:
@@ -98,7 +75,7 @@ class NewFileRestoration:
             self.notes += tuple(files.discard(name))
 
 
-def dress(fd: int, directory: str, details: Mapping[str, Any], old: Optional[os.stat_result]) -> tuple[str, ...]:
+def dress(fd: int, path: str, details: Mapping[str, Any], old: Optional[os.stat_result]) -> tuple[str, ...]:
     """Give a new, closed database its journal mode, mode and owner. Returns notes.
 
     They are those of the file that it replaces, else those of the backup; a backup that does not tell (a copy made by
@@ -106,32 +83,10 @@ def dress(fd: int, directory: str, details: Mapping[str, Any], old: Optional[os.
     """
     if details.get("journal_mode") == "wal":
         set_wal(fd)
-    mode, uid, gid = _wanted(directory, details, old)
-    notes: tuple[str, ...] = ()
-    info = os.fstat(fd)
-    if (info.st_uid, info.st_gid) != (uid, gid):
-        try:
-            os.fchown(fd, uid, gid)
-        except PermissionError:
-            notes = ("The new file belongs to us, not to user %d and group %d: that needs root." % (uid, gid),)
-    os.fchmod(fd, mode)
-    return notes
-
-
-def _wanted(directory: str, details: Mapping[str, Any], old: Optional[os.stat_result]) -> tuple[int, int, int]:
     if old is not None:
-        return stat.S_IMODE(old.st_mode), old.st_uid, old.st_gid
-    if "uid" not in details:
-        info = os.stat(directory)
-        return 0o600, info.st_uid, info.st_gid
-    # names first: another host may have given them other numbers
-    uid = _look_up(lambda: pwd.getpwnam(details["user"] or "").pw_uid)
-    gid = _look_up(lambda: grp.getgrnam(details["group"] or "").gr_gid)
-    return (
-        int(details["mode"], 8) & 0o777,
-        details["uid"] if uid is None else uid,
-        details["gid"] if gid is None else gid,
-    )
+        take_after(fd, old, path)
+        return ()
+    return tuple(Owner.recorded(details, os.path.dirname(path), 0o600).give(fd))
 
 
 def _move(name: str, to: str) -> None:

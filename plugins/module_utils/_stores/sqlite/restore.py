@@ -12,6 +12,7 @@ from typing import BinaryIO, Callable, Optional
 from ..._core import files
 from ..._core.collection import Collection
 from ..._core.errors import DamagedBackup, TargetError
+from ..._core.owners import check_replaceable
 from ..base import Change, Copy, Restoration
 from .file import SIDE_FILES, Header, check_side_files, holders, lstat, normalise, open_in
 from .file_copy import digest_of
@@ -70,6 +71,8 @@ def _prepare_new_file(path: str, copy: Copy, scratch: str, dry: bool, left: list
     """Without `dry` the new file is complete and durable beside the target afterwards."""
     files.check_changeable(path)
     old = lstat(path)
+    if old is not None:
+        check_replaceable(old.st_uid, old.st_gid, path)
     directory, name = os.path.split(path)
     notes = (*left, *_stale(path, old))
     prepared = os.path.join(scratch, "new.db") if dry else os.path.join(directory, files.prepared_name(name))
@@ -77,7 +80,7 @@ def _prepare_new_file(path: str, copy: Copy, scratch: str, dry: bool, left: list
         with files.os_errors(TargetError, "Can't write", prepared), _create(prepared) as handle:
             _unpack(copy, handle, directory, _write_back)
             if not dry:
-                notes += dress(handle.fileno(), directory, copy.details, old)
+                notes += dress(handle.fileno(), path, copy.details, old)
                 os.fsync(handle.fileno())
     except BaseException:
         files.discard(prepared)

@@ -12,11 +12,11 @@ from typing import Any, Optional
 
 from ..._core import files
 from ..._core.errors import SourceError
+from ..._core.owners import Owner
 from ..base import Copy, Reader, Restoration, Sink, Snapshot
 from .check import default_check, inspecting
 from .file import PATIENCE, check_installed, check_magic, is_wal, normalise_file
 from .file_copy import copy_database, fingerprint, stream
-from .new_file import ownership
 
 _CHUNK = 1 << 20
 _WITHOUT_WAL = (
@@ -60,7 +60,7 @@ class SqliteStore:
         native = os.path.join(sink.scratch, "native.db")
         journal_mode = copy_database(self.path, native, sink.progress, self._patience)
         with files.os_errors(SourceError, "Can't read", self.path):
-            details = {"journal_mode": journal_mode, **ownership(self.path)}
+            details = {"journal_mode": journal_mode, **Owner.of(os.stat(self.path)).details()}
         snapshot = self._deliver(native, self.path, details, sink)
         return snapshot._replace(fingerprint=before if before == self.fingerprint() else None)
 
