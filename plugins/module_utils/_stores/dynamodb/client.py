@@ -138,7 +138,7 @@ class Client:
                 "Set region, or AWS_DEFAULT_REGION in the task's environment, or region in the profile.",
             ) from None
         except (botocore.exceptions.BotoCoreError, ValueError) as exc:
-            raise InvalidRequest("DynamoDB can't be used: %s" % exc, _CREDENTIALS_HINT) from None
+            raise InvalidRequest("DynamoDB can't be used: %s." % exc, _CREDENTIALS_HINT) from None
         if self._credentials is None:
             raise InvalidRequest("There are no credentials for DynamoDB.", _CREDENTIALS_HINT)
         self.url: str = self.admin.meta.endpoint_url

@@ -56,7 +56,8 @@ class DynamodbTables:
         for name in named:
             if named.count(name) > 1:
                 raise InvalidRequest("tables names the table %s for two collections." % name)
-        self._connection = Connection(**{name: options.get(name) for name in Connection._fields})
+        # an empty text, such as an answer of a survey, is not set
+        self._connection = Connection(**{name: options.get(name) or None for name in Connection._fields})
         self._patience = parse_duration(options.get("throttle_timeout") or _PATIENCE)
         self._workers = workers
         self._client: Optional[Client] = None

@@ -210,6 +210,7 @@ def test_options_that_do_not_go_together(change: dict[str, Any], message: str) -
         ({"secret_access_key": None}, "must be set together"),
         ({"access_key_id": None, "secret_access_key": None}, "no credentials"),
         ({"region": None}, "region"),
+        ({"region": ""}, "No AWS region is set"),
         ({"profile": "nobody"}, "nobody"),
         ({"endpoint_url": "nonsense"}, "nonsense"),
     ],
