@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-# An option as messages name it: "on_existing=replace", "Set repository", "…, and set safety_backup".
+# An option as messages name it: "on_existing=replace", "Set repository", "…, or increase lock_timeout (…)".
 _OPTION = re.compile(
-    r"(?P<before>\bSet |[,;] set | and set )(?P<told>[a-z][a-z_]*[a-z])\b"
+    r"(?P<before>\bSet |[,;] set | (?:and|or) (?:set|increase) )(?P<told>[a-z][a-z_]*[a-z])\b"
     r"|(?<![\w./=-])(?P<given>[a-z][a-z_]*[a-z])(?==\w)"
 )
 

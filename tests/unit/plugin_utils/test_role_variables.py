@@ -7,7 +7,13 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.plugin_utils.role_variables import with_role_variables
 
-VARIABLES = {"store_restore_on_existing", "store_restore_safety_backup", "store_restore_repository", "store_restore_at"}
+VARIABLES = {
+    "store_restore_at",
+    "store_restore_lock_timeout",
+    "store_restore_on_existing",
+    "store_restore_repository",
+    "store_restore_safety_backup",
+}
 
 
 @pytest.mark.parametrize(
@@ -18,6 +24,11 @@ VARIABLES = {"store_restore_on_existing", "store_restore_safety_backup", "store_
             "Set repository, or safety_backup=false if it is not worth keeping.",
             "Set store_restore_repository, or store_restore_safety_backup=false if it is not worth keeping.",
         ),
+        (
+            "Wait for it to end, or increase lock_timeout (now 0 s).",
+            "Wait for it to end, or increase store_restore_lock_timeout (now 0 s).",
+        ),
+        ("Stop what writes it, or set on_existing.", "Stop what writes it, or set store_restore_on_existing."),
         ("Nothing is set at /srv/at=1/on_existing=x.", "Nothing is set at /srv/at=1/on_existing=x."),
         ("Set type=files; run backup_info with verify=full.", "Set type=files; run backup_info with verify=full."),
         ("", ""),

@@ -138,7 +138,7 @@ class SchemaTransaction:
                 raise
             raise LockTimeout(
                 "Others use the tables of the schema %s." % self._schema,
-                "Stop the application, or give this more time (lock_timeout, now %g s)." % timeout,
+                "Stop the application, or increase lock_timeout (now %g s)." % timeout,
             ) from exc
 
     def put(self, names: Sequence[str], timeout: float) -> Put:

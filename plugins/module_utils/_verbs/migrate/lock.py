@@ -17,6 +17,6 @@ def lock_target(target: TargetStore, timeout: float) -> None:
         if time.monotonic() >= deadline:
             raise LockTimeout(
                 "Another migration writes to %s." % target.location,
-                "Wait for it, or give this one more time (lock_timeout, now %g s)." % timeout,
+                "Wait for it to end, or increase lock_timeout (now %g s)." % timeout,
             )
         time.sleep(0.1)
