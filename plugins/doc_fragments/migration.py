@@ -101,12 +101,12 @@ options:
     elements: str
   primary_keys:
     description:
-      - Fields that identify the records of a collection, for collections whose store does not define a key. Required
-        for tables whose key can be null. Records of a list in a JSON document that is not named here are identified by
-        their positions. In a database, these fields are unique after the migration, and the former primary key remains
-        unique.
-      - Tables without a primary key, or a unique index on columns that cannot be null, are compared by whole rows if
-        they are not named here. A V(dynamodb) target and O(day2.ops.migrate#module:shape=document) require a key.
+      - Fields that identify the records of a collection, for collections whose store does not define a key. Records of
+        a list in a JSON document that is not named here are identified by their positions. In a database, these fields
+        are unique after the migration, and the former primary key remains unique.
+      - Tables without a primary key, or a unique index on columns that cannot be null, and SQLite tables whose primary
+        key is null in some rows, are compared by whole rows if they are not named here. A V(dynamodb) target and
+        O(day2.ops.migrate#module:shape=document) require a key.
       - The key of a mapping is the field that equals it in every record. If no such field exists, it is stored in a
         separate field named C(_key), or the first unused name derived from it. The key of a DynamoDB table cannot be
         changed.
@@ -183,12 +183,15 @@ options:
     default: keep
   odd:
     description:
-      - What to do with a column whose values are of several kinds, such as V(10) and V(lots), or cannot be converted to
-        the type in O(types).
+      - What to do with a column whose values are of several kinds, such as V(10) and V(lots), cannot be converted to
+        the type in O(types), or are text that the target does not store. PostgreSQL stores no text that is not valid
+        Unicode or contains a NUL character, SQLite none that is not valid Unicode.
       - V(fail) changes nothing, and lists all such columns with the kinds, the first value of each kind, and its key.
       - V(reject) uses the type of the majority of the values. Records with other values are rejected, see
         O(day2.ops.migrate#module:rejects).
-      - V(wider) makes the column JSON (C(jsonb) in PostgreSQL), with a warning.
+      - V(wider) makes the column JSON (C(jsonb) in PostgreSQL), with a warning. An SQLite column of text that the target
+        does not store becomes C(bytea), unless it belongs to an index or a foreign key. In other cases, such records
+        are rejected.
       - The default is V(fail) for SQLite and PostgreSQL sources, and V(wider) for documents.
     type: str
     choices: [fail, reject, wider]

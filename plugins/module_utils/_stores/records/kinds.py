@@ -28,6 +28,7 @@ from .model import (
     TIMESTAMPTZ,
     Field,
     Refused,
+    is_unicode,
 )
 
 _EXACT = 2**53  # integers up to here are exact in a float
@@ -36,6 +37,7 @@ _BIG = "big"  # an integer that only a decimal holds
 _WIDE = "wide"  # an integer that a float would round
 _ENDLESS = "endless"  # text that may be a time
 _INFINITE = "infinite"  # a float
+NO_UNICODE, NUL = "text that is not Unicode", "text with a NUL"  # which not every database takes
 _TIMES = (TIMESTAMP, TIMESTAMPTZ, DATE)
 _BEYOND_JSON = frozenset((BYTES, *_TIMES, _INFINITE))
 # The times that Python has no object for, in PostgreSQL's words: infinite, before the year 1, after 9999.
@@ -62,6 +64,10 @@ class Kinds:
                 self._seen.setdefault(name, set()).update(_kinds_of(column))
                 self._having[name] += count
 
+    def see_column(self, name: str, values: Sequence[Any]) -> None:
+        """Take note of values of records that were seen already."""
+        self._seen.setdefault(name, set()).update(_kinds_of(values) if values else ())
+
     def add(self, other: Kinds) -> None:
         """What another part of the records had."""
         for name, kinds in other._seen.items():
@@ -80,13 +86,23 @@ class Kinds:
     def beyond_json(self) -> tuple[frozenset[str], frozenset[str]]:
         """The fields with values that JSON lacks, or may have within; first those that also have text."""
         beyond = {name for name, kinds in self._seen.items() if kinds & {*_BEYOND_JSON, DECIMAL, JSON}}
-        mixed = {name for name in beyond if TEXT in self._seen[name] and self._seen[name] & _BEYOND_JSON}
+        texts = {TEXT, NO_UNICODE, NUL}
+        mixed = {name for name in beyond if texts & self._seen[name] and self._seen[name] & _BEYOND_JSON}
         mixed.update(name for name in beyond if len(self._seen[name] & {BYTES, TIMESTAMP, TIMESTAMPTZ, DATE}) > 1)
         return frozenset(mixed), frozenset(beyond)
 
     def mixed(self) -> set[str]:
         """The fields whose values have nothing in common but that JSON can hold them."""
         return {name for name, kinds in self._seen.items() if JSON not in kinds and combined(kinds - {""}) == JSON}
+
+    def by_name(self) -> dict[str, frozenset[str]]:
+        """The kinds that the values of each field have."""
+        return {name: frozenset(kinds - {""}) for name, kinds in self._seen.items()}
+
+    def odd_text(self) -> dict[str, frozenset[str]]:
+        """The fields with text that not every database takes, and what is wrong with it."""
+        found = {name: frozenset(kinds & {NO_UNICODE, NUL}) for name, kinds in self._seen.items()}
+        return {name: kinds for name, kinds in found.items() if kinds}
 
     def sole(self, name: str) -> Optional[str]:
         """The kind of all values of a field: text, or integer of at most 64 bits; "" without any; None of others."""
@@ -126,8 +142,8 @@ def kind_of(value: Any) -> str:
         return _WIDE if -_LARGEST <= value < _LARGEST else _BIG
     if kind is float:
         return DECIMAL if math.isnan(value) else _INFINITE if math.isinf(value) else REAL
-    if kind is str and _BEYOND.fullmatch(value):
-        return _ENDLESS
+    if kind is str:
+        return _text_kind(value)
     if kind is datetime:
         return TIMESTAMP if value.tzinfo is None else TIMESTAMPTZ
     return _KINDS.get(kind, JSON)
@@ -138,6 +154,14 @@ def is_beyond(text: str) -> bool:
     return _BEYOND.fullmatch(text) is not None
 
 
+def _text_kind(text: str) -> str:
+    if _BEYOND.fullmatch(text):
+        return _ENDLESS
+    if "\0" in text:
+        return NUL
+    return TEXT if is_unicode(text) else NO_UNICODE
+
+
 def _kinds_of(column: Sequence[Any]) -> set[str]:
     types = set(map(type, column))
     if len(types) == 1:
@@ -146,6 +170,8 @@ def _kinds_of(column: Sequence[Any]) -> set[str]:
             return {INTEGER}
         if kind is float and math.isfinite(sum(column)):
             return {REAL}
+        if kind is str and not is_usual("".join(column)):
+            return set(map(kind_of, column))
         if kind not in (int, float, datetime) and kind_of(column[0]) != _ENDLESS:
             return {kind_of(column[0])}
     return set(map(kind_of, column))
@@ -158,6 +184,8 @@ def combined(kinds: set[str]) -> str:
     if _ENDLESS in kinds:
         others = kinds - {_ENDLESS}
         return next(iter(others)) if len(others) == 1 and others <= {*_TIMES} else combined(others | {TEXT})
+    if kinds & {NO_UNICODE, NUL}:
+        return combined(kinds - {NO_UNICODE, NUL} | {TEXT})
     if not kinds:
         return TEXT
     if len(kinds) == 1 and not kinds & {_BIG, _WIDE}:
@@ -167,6 +195,11 @@ def combined(kinds: set[str]) -> str:
     if kinds <= {INTEGER, REAL}:
         return REAL
     return DECIMAL if kinds <= {INTEGER, REAL, _BIG, _WIDE, DECIMAL} else JSON
+
+
+def is_usual(text: str) -> bool:
+    """Does every database take this text?"""
+    return "\0" not in text and is_unicode(text)
 
 
 def absent(field: Field) -> Optional[str]:

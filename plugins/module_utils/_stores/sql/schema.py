@@ -109,7 +109,10 @@ def check_fits(info: Info, existing: Info, fold: Callable[[str], str]) -> Info:
     columns = {fold(field.name): field for field in existing.fields}
     key = [fold(name) for name in info.key]
     unique = [[fold(name) for name in one.fields] for one in existing.indexes if one.unique]
-    if key not in [[fold(name) for name in existing.key], *unique]:
+    nullable = {field.name for field in existing.fields if not field.required}
+    # a key of SQLite that may be null tells no rows apart where it is
+    without_key = not key and nullable.issuperset(existing.key)
+    if key not in [[fold(name) for name in existing.key], *unique] and not without_key:
         raise TargetError(
             "The collection %s has the key (%s), and in the target (%s)."
             % (info.name, ", ".join(info.key) or "none", ", ".join(existing.key) or "none"),

@@ -86,8 +86,12 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
             foreign_keys = [one._replace(deferrable=times[0]) for one in foreign_keys]
         else:
             dialect_specific.append("which of its foreign keys are deferrable")
-    if not key:
-        required_fields = {field.name for field in fields if field.required}
+    required_fields = {field.name for field in fields if field.required}
+    if _may_be_null(connection, table.name, [name for name in key if name not in required_fields]):
+        # which SQLite allows: equal rows are told apart by their row ids, as in a table without a key
+        indexes.append(Index("day2_%s_former_key" % table.name, key, True, constraint=True))
+        key = ()
+    elif not key:
         unique = [one.fields for one in indexes if one.unique and required_fields.issuperset(one.fields)]
         key = unique[0] if unique else ()
     info = Info(
@@ -101,6 +105,13 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
         dialect_specific=tuple(dialect_specific),
     )
     return collection_note.noted(info, sqlite_notes.says(table.sql))
+
+
+def _may_be_null(connection: sqlite3.Connection, table: str, names: Sequence[str]) -> bool:
+    """Is one of these columns null in some row?"""
+    condition = " OR ".join("%s IS NULL" % identifier(name) for name in names)
+    query = "SELECT 1 FROM %s WHERE %s LIMIT 1" % (identifier(table), condition)
+    return bool(names) and connection.execute(query).fetchone() is not None
 
 
 def words(sql: str) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Optional, Union
 from ..._core.record_batches import BATCH, batches, digest_of, digest_sum, layouts
 from ..._core.records import canonical, written
 from ..records.kinds import Kinds, Summary
-from ..records.model import INTEGER, TEXT, Field, Info
+from ..records.model import INTEGER, TEXT, Field, Info, is_unicode
 from .file import rows_of, sqlite3
 from .read import chunks, writes_as_we_do
 from .schema import identifier
@@ -44,18 +44,36 @@ def summary(connection: sqlite3.Connection, info: Info, where: str = "") -> Opti
     if missing and _any(connection, rows, missing):
         return None
     kinds = Kinds()
-    pieces = list(_pieces(info.fields, _plain(connection, info.fields, rows, kinds), frozenset(info.note.absent)))
+    together = _plain(connection, info.fields, rows, kinds)
+    pieces = list(_pieces(info.fields, together, frozenset(info.note.absent)))
     query = "SELECT %s FROM %s" % (", ".join([piece.selected for piece in pieces]), rows)
-    records, digest, plain = 0, 0, True
+    records, digest, plain, usual = 0, 0, True, True
     try:
         for some in rows_of(connection, query, BATCH):
             lines = _lines(pieces, list(zip(*some)), kinds)
             plain = plain and _without_escapes(lines)
+            usual = usual and _is_usual(lines)
             digest += digest_of(lines)
             records += len(some)
     except RecursionError:  # which is told there
         return _by_values(connection, info, where)
+    if not usual:
+        _see_texts(connection, [one for one in info.fields if one.name in together and one.kind == TEXT], rows, kinds)
     return Summary(records, digest, kinds, plain)
+
+
+def _is_usual(lines: Sequence[str]) -> bool:
+    """Has no text a NUL, or bytes that are not UTF-8?"""
+    text = "".join(lines)
+    return is_unicode(text) and "\\u0000" not in text
+
+
+def _see_texts(connection: sqlite3.Connection, fields: Sequence[Field], rows: str, kinds: Kinds) -> None:
+    """Look at texts that SQLite has written otherwise."""
+    for field in fields:
+        query = "SELECT %s FROM %s" % (identifier(field.column or field.name), rows)
+        for some in rows_of(connection, query, BATCH):
+            kinds.see_column(field.name, [value for (value,) in some if value is not None])
 
 
 def _without_escapes(lines: Sequence[str]) -> bool:

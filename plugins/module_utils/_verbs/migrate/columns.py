@@ -11,8 +11,20 @@ from typing import Any, NamedTuple, Optional
 
 from ..._stores.postgresql.column_types import Codec, Given, codec
 from ..._stores.records import intervals
-from ..._stores.records.kinds import combined, fitted, kind_of
-from ..._stores.records.model import BOOLEAN, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ, Field
+from ..._stores.records.kinds import NO_UNICODE, NUL, combined, fitted, kind_of
+from ..._stores.records.model import (
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DECIMAL,
+    INTEGER,
+    JSON,
+    REAL,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Field,
+)
 from ..._stores.records.times import TimeOptions, interval_text, iso_class
 from .asked_types import Wanted
 from .named_types import NAMED, check_named, column_of
@@ -74,9 +86,9 @@ def class_of(value: Any, flags: bool = False) -> str:
 
     :param flags: text may stand for a boolean.
     """
-    if isinstance(value, str):
-        return iso_class(value) or (FLAG if flags and value.lower() in _FLAGS else TEXT)
     kind = kind_of(value)
+    if kind == TEXT:
+        return iso_class(value) or (FLAG if flags and value.lower() in _FLAGS else TEXT)
     return {"big": "large integer", "wide": INTEGER, "infinite": REAL, "endless": TEXT}.get(kind, kind)
 
 
@@ -190,9 +202,36 @@ def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str]) -> Decis
     raise Odd("%s has %s (odd=reject keeps %s and rejects %d)" % (name, listed, most, rejected))
 
 
+def odd_text(name: str, seen: Seen, odd: str, shown: Callable[[Any], str], *, as_bytes: bool) -> Decision:
+    """A column of text, some of which the target does not take.
+
+    :param odd: fail, reject or wider.
+    :param as_bytes: the column may have bytes instead, which is wider.
+    :raises Odd: it is fail.
+    """
+    rejected = sum(seen.counts.get(one, 0) for one in (NO_UNICODE, NUL))
+    listed = _listed(seen, shown)
+    if odd == "wider" and as_bytes:
+        told = "%s has text that the target does not take, and becomes bytes: %s."
+        return as_bytes_of_text()._replace(note=told % (name, listed))
+    if odd == "fail":
+        raise Odd("%s has %s (odd=reject keeps text and rejects %d)" % (name, listed, rejected))
+    return Decision(TEXT, None, "", rejected, "%s: %d records are rejected: %s." % (name, rejected, listed))
+
+
+def as_bytes_of_text() -> Decision:
+    """What becomes of a column of text that is kept as bytes."""
+    return Decision(BYTES, _encoded)
+
+
+def _encoded(value: Any) -> Any:
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+
+
 def _most(groups: Mapping[str, int]) -> tuple[str, int]:
     """The kind that most values have, and how many have another."""
     total = sum(groups.values())
+    groups = {kind: count for kind, count in groups.items() if kind not in (NO_UNICODE, NUL)}
     numbers = {kind for kind in groups if kind in (INTEGER, REAL, DECIMAL)}
     together = sum(groups[kind] for kind in numbers)
     kind = max(groups, key=lambda one: (groups[one], one))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional
 from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
 from ..._stores.records.as_stored import for_same_type
-from ..._stores.records.model import Index, Info, check_same_key
+from ..._stores.records.model import LIST, Index, Info, check_same_key, key_of
 from ..._stores.records.note import as_wanted
 from ..._stores.records.null_or_gap import holes
 from ..._stores.records.store import SourceStore, TargetStore
@@ -97,17 +97,9 @@ def look(
     """
     if source.type == target.type and source.location == target.location:
         raise InvalidRequest("Source and target are the same: %s." % source.location)
-    infos = wanted(request, source)
-    _check_keys(request, source, target, infos, scratch)
     progress.start("Looking at %s" % target.location)
-    present = {info.name: info for info in target.collections()}
-    if target.type == "json":
-        present = as_wanted({info.name: info for info in infos}, present)
     lower = _in_lower(request, source, target)
-    if lower:
-        present = beside_lower(infos, present)
-    if source.type == target.type:
-        infos = [for_same_type(info, present.get(info.name, info)) for info in infos]
+    infos, present = _both_sides(request, source, target, scratch, lower=lower)
     states = states_of(target.location, target.checkpoints([info.name for info in infos]))
     wishes = {info.name: identity_of(request.params, source.identity, info) for info in infos}
     restart = request.params["unfinished"] == "restart" or not refuse
@@ -118,9 +110,12 @@ def look(
     options = _options(request, source, target, lower=lower)
     found = [_found(source, info, present.get(info.name), options, progress) for info in infos]
     given = []
-    for one, _loose, _read in found:
+    for place, (one, _ignores, _read) in enumerate(found):
+        converted = as_typed.converts(one.info)
         decisions, against = settled(as_typed, one.info, one.kinds, present, progress)
-        given.append(one._replace(decisions=decisions))
+        if as_typed.converts(one.info) != converted:
+            found[place] = _found(source, one.info, present.get(one.info.name), options, progress)
+        given.append(found[place][0]._replace(decisions=decisions))
         problems += against
     check(problems)
     target = strict(target, as_typed.decisions, given)
@@ -146,6 +141,25 @@ def look(
         )
         jobs.append(_compared(ready, job, existing))
     return ready._replace(jobs=jobs)
+
+
+def _both_sides(
+    request: MigrateRequest, source: SourceStore, target: TargetStore, scratch: str, *, lower: bool
+) -> tuple[list[Info], dict[str, Info]]:
+    """The collections to migrate, and those of the target by the same names."""
+    infos = wanted(request, source)
+    _check_keys(request, source, target, infos, scratch)
+    present = {info.name: info for info in target.collections()}
+    if target.type == "json":
+        present = as_wanted({info.name: info for info in infos}, present)
+    if lower:
+        present = beside_lower(infos, present)
+    infos = [_as_told_apart(info, present.get(info.name), target) for info in infos]
+    if target.type == "json":
+        present = as_wanted({info.name: info for info in infos}, present)
+    if source.type == target.type:
+        infos = [for_same_type(info, present.get(info.name, info)) for info in infos]
+    return infos, present
 
 
 def _options(request: MigrateRequest, source: SourceStore, target: TargetStore, *, lower: bool) -> Options:
@@ -305,6 +319,19 @@ def _check_keys(
                 "shape=document keeps records by their key, and the collection %s has none." % info.name,
                 "Name the fields of one in primary_keys, or migrate it by itself (only) with shape=columns.",
             )
+
+
+def _as_told_apart(info: Info, existing: Optional[Info], target: TargetStore) -> Info:
+    """The collection without its key, if that may be null, and is so in the target."""
+    required = {field.name for field in info.fields if field.required}
+    if info.native != "sqlite" or existing is None or required.issuperset(info.key):
+        return info
+    if existing.key and not (
+        existing.note.shape == LIST and any(None in key_of(info, record) for record in target.read(existing))
+    ):
+        return info
+    former = Index("day2_%s_former_key" % info.name, info.key, True, constraint=True)
+    return info._replace(key=(), indexes=(*info.indexes, former))
 
 
 def _with_key(info: Info, given: Sequence[str]) -> Info:

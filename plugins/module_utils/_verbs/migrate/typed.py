@@ -17,8 +17,8 @@ from ..._core.errors import InvalidRequest, TargetError
 from ..._core.progress import Progress
 from ..._core.record_batches import Batch
 from ..._stores.records import model
-from ..._stores.records.kinds import Kinds, Summary
-from ..._stores.records.model import BOOLEAN, INTEGER, JSON, TEXT, Info, Record, Refused, key_of
+from ..._stores.records.kinds import NO_UNICODE, NUL, Kinds, Summary
+from ..._stores.records.model import BOOLEAN, BYTES, INTEGER, JSON, TEXT, Info, Record, Refused, key_of
 from ..._stores.records.store import SourceStore, TargetStore
 from ..._stores.records.times import TimeOptions, zone_named
 from .asked_types import Types, types_from
@@ -27,10 +27,12 @@ from .columns import (
     Decision,
     Odd,
     Seen,
+    as_bytes_of_text,
     as_number,
     class_of,
     inferred,
     mixed,
+    odd_text,
     unlike_declared,
     wanted_type,
 )
@@ -38,6 +40,7 @@ from .odd import Oddities, shown
 
 Converters = Mapping[str, Callable[[Any], Any]]
 Decisions = Mapping[tuple[str, str], Decision]
+_NO_TEXT = {"postgresql": frozenset((NO_UNICODE, NUL)), "sqlite": frozenset((NO_UNICODE,))}
 _LISTED = 20  # problems in a message; the details have all
 
 
@@ -45,12 +48,18 @@ class Typed(NamedTuple):
     """The source as it is read from now on, what was decided of its columns, and what is against it.
 
     :param odd: what to do with columns that have values of several kinds; "" where any column takes any value.
+    :param no_text: the kinds of text that the target does not take as text.
     """
 
     source: SourceStore
     decisions: Decisions
     problems: Sequence[str]
     odd: str
+    no_text: frozenset[str] = frozenset()
+
+    def converts(self, info: Info) -> frozenset[str]:
+        """The names of the columns that are converted as they are read."""
+        return frozenset(self.source.converts(info)) if isinstance(self.source, _TypedSource) else frozenset()
 
 
 class _Question(NamedTuple):
@@ -76,6 +85,15 @@ class _TypedSource:
     @property
     def notes(self) -> list[str]:
         return [*self._inner.notes, *self._more]
+
+    def convert(self, info: Info, converters: Converters) -> None:
+        """Convert more columns from now on."""
+        self._converters = {**self._converters, info.name: {**self._converters.get(info.name, {}), **converters}}
+        self._infos = {**self._infos, info.name: info}
+
+    def converts(self, info: Info) -> Converters:
+        """What is converted of a collection."""
+        return self._converters.get(info.name, {})
 
     def note(self, text: str) -> None:
         """One more thing that the user should know."""
@@ -155,7 +173,7 @@ def typed(
         for info in infos
     }
     inner = _TypedSource(source, converters, {info.name: info for info in infos})
-    return Typed(cast(SourceStore, inner), decisions, problems, odd)
+    return Typed(cast(SourceStore, inner), decisions, problems, odd, _NO_TEXT.get(target.type, frozenset()))
 
 
 def _check_names(types: Types, infos: Sequence[Info]) -> None:
@@ -230,24 +248,52 @@ def settled(
 ) -> tuple[dict[str, Decision], list[str]]:
     """What becomes of the columns of a collection that is new in the target, and what its values have against it.
 
+    What is found out to be converted is converted in the next reading (`converts`).
+
     :param kinds: of all records.
     """
-    if info.name in present:
-        return {}, []
     problems: list[str] = []
     decisions = {name: one for (table, name), one in found.decisions.items() if table == info.name}
     json = {field.name for field in info.fields if field.kind == JSON}  # by declaration
-    names = kinds.mixed() - decisions.keys() - json if found.odd else set()
-    for name, seen in _seen(found.source, info, names, progress).items():
+    written = _written_as_bytes(found, info, kinds, present.get(info.name), decisions)
+    several = kinds.mixed() - decisions.keys() - json if found.odd and info.name not in present else set()
+    texts = {name for name, wrong in kinds.odd_text().items() if wrong & found.no_text}
+    texts -= {*several, *decisions, *json, *kinds.mixed()}
+    for name, seen in _seen(found.source, info, several | texts, progress).items():
         place = "%s.%s" % (info.name, name)
         try:
-            decisions[name] = mixed(place, seen, found.odd, shown)
+            if name in several:
+                decisions[name] = mixed(place, seen, found.odd, shown)
+            else:
+                as_bytes = info.name not in present and _stands_alone(info, name)
+                decisions[name] = odd_text(place, seen, found.odd, shown, as_bytes=as_bytes)
         except Odd as exc:
             problems.append(str(exc))
-    for one in decisions.values():
-        if one.note and isinstance(found.source, _TypedSource):
-            found.source.note(one.note)
-    return decisions, problems
+    if isinstance(found.source, _TypedSource):
+        for one in decisions.values():
+            if one.note:
+                found.source.note(one.note)
+        more = {name: decisions[name].convert for name in written | (texts & decisions.keys())}
+        found.source.convert(info, {name: convert for name, convert in more.items() if convert is not None})
+    return ({} if info.name in present else decisions), problems
+
+
+def _written_as_bytes(
+    found: Typed, info: Info, kinds: Kinds, existing: Optional[Info], decisions: dict[str, Decision]
+) -> set[str]:
+    """The columns of text that have become bytes in an earlier run; they are added to the decisions."""
+    if found.odd != "wider" or existing is None or info.native != "sqlite":
+        return set()
+    texts = {name for name, seen in kinds.by_name().items() if seen and seen <= {TEXT, NO_UNICODE, NUL}}
+    names = {field.name for field in existing.fields if field.kind == BYTES and field.name in texts - decisions.keys()}
+    decisions.update(dict.fromkeys(names, as_bytes_of_text()))
+    return names
+
+
+def _stands_alone(info: Info, name: str) -> bool:
+    """Is it a column of SQLite that nothing refers to, and that refers to nothing?"""
+    within = [info.key, *(one.fields for one in info.indexes), *(one.fields for one in info.foreign_keys)]
+    return info.native == "sqlite" and not any(name in names for names in within)
 
 
 def _seen(source: SourceStore, info: Info, names: set[str], progress: Progress) -> dict[str, Seen]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,8 +74,6 @@ def test_a_table_of_sqlite_keeps_what_only_sqlite_understands(stores: Stores, wi
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ([], "The record 1 of the collection use has no source, which is its key"),
-        ([ALIAS], "The record 1 of the collection use has no source, which is its key"),
         ([ALIAS, {"collection": "use", "fields": ["id"]}], "The record 1 of the collection use has no id"),
         (
             [ALIAS, {"collection": "use", "fields": ["what", "no"]}],
@@ -86,6 +85,33 @@ def test_a_table_of_sqlite_keeps_what_only_sqlite_understands(stores: Stores, wi
 def test_keys_that_are_none(stores: Stores, without_keys: Store, keys: Any, words: str) -> None:
     with pytest.raises(Day2Error, match=words):
         run(source=without_keys, target=stores("postgresql"), primary_keys=keys)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "json"])
+def test_a_key_that_is_null_somewhere_tells_nothing_apart(stores: Stores, kind: str, tmp_path: Path) -> None:
+    """Also where it is null only before, or only afterwards."""
+    source, target = stores("sqlite"), stores(kind)
+    made(
+        source,
+        "CREATE TABLE use (source TEXT, id INTEGER, what TEXT, PRIMARY KEY (source, id))",
+        "INSERT INTO use VALUES (NULL, 1, 'x'), (NULL, 1, 'x'), ('s', NULL, 'y'), ('s', 1, 'z')",
+    )
+    four_steps(source, target)
+    more = {"on_existing": "replace", "repository": str(tmp_path / "backups"), "name": "app"}
+    for change in (
+        "DELETE FROM use WHERE rowid = 2",
+        "DELETE FROM use WHERE source IS NULL OR id IS NULL",
+        "INSERT INTO use VALUES (NULL, 2, 'w'), ('t', 5, 'v')",
+        "UPDATE use SET source = 'u' WHERE id = 2",
+    ):
+        made(source, change)
+        four_steps(source, target, **more)
+    if kind == "postgresql":
+        assert sorted(sql(target, "SELECT * FROM use")) == sorted(sql(source, "SELECT * FROM use"))
+        with pytest.raises(Exception, match="unique"):
+            sql(target, "INSERT INTO use VALUES ('s', 1, 'again')")
+    if kind == "sqlite":
+        assert sql(target, "SELECT * FROM use ORDER BY 1, 2") == sql(source, "SELECT * FROM use ORDER BY 1, 2")
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

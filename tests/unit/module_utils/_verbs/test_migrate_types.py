@@ -359,3 +359,48 @@ def test_columns_that_exist_keep_to_their_sizes(stores: Stores, tmp_path: Path) 
         '["%d"]' % n for n in (2, 3, 4, 5)
     ]
     assert sql(target, "SELECT id FROM t") == [("1",)]
+
+
+BAD_UTF8, NUL = "CAST(x'62ff' AS TEXT)", "'a' || char(0) || 'b'"
+
+
+@pytest.mark.parametrize(("value", "words"), [(BAD_UTF8, "text that is not Unicode"), (NUL, "text with a NUL")])
+def test_text_that_postgresql_does_not_take_is_odd(stores: Stores, tmp_path: Path, value: str, words: str) -> None:
+    source = stores("sqlite")
+    sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, w VARCHAR(9), n)")
+    sql(source, "INSERT INTO t VALUES (1, 'a', 'é', 'x'), (2, %s, NULL, 'y'), (3, NULL, %s, 'z')" % (value, value))
+    told = []
+    for check in (True, False):
+        with pytest.raises(TargetError) as caught:
+            run(check, source=source, target=stores("postgresql"))
+        told.append(caught.value.details["problems"])
+    assert told[0] == told[1]
+    assert [one.partition(" (odd=")[0].split("(")[0] for one in told[0]] == ["t.v has 1 text ", "t.w has 1 text "]
+    assert all("1 %s (" % words in one for one in told[0])
+    target = stores("postgresql")
+    done = four_steps(source, target, odd="reject", rejects=str(tmp_path / "rejects"), max_rejects=2)
+    assert sql(target, "SELECT id FROM t") == [(1,)]
+    assert "t.v: 1 records are rejected: 1 text" in done["warnings"][0]
+    target = stores("postgresql")
+    done = four_steps(source, target, odd="wider")
+    assert "t.v has text that the target does not take, and becomes bytes" in done["warnings"][0]
+    (row,) = sql(source, "SELECT CAST(v AS BLOB) FROM t WHERE id = 2")
+    assert sql(target, "SELECT v, convert_from(w, 'UTF8') FROM t WHERE id < 3 ORDER BY id") == [
+        (b"a", "é"),
+        (*row, None),
+    ]
+    # a column that others refer to, or that is looked for, stays text
+    sql(source, "CREATE INDEX i ON t (w)")
+    with pytest.raises(TargetError, match="can't hold 1 records of t"):
+        run(True, source=source, target=stores("postgresql"), odd="wider")
+
+
+def test_documents_with_such_text_are_rejects(stores: Stores, tmp_path: Path) -> None:
+    source, target = stores("json"), stores("postgresql")
+    Path(source["path"]).write_text('{"t": {"1": {"id": "1", "v": "a"}, "2": {"id": "2", "v": "\\ud800"}}}')
+    for check in (True, False):
+        with pytest.raises(TargetError, match="can't hold 1 records of t"):
+            run(check, source=source, target=target)
+    with pytest.raises(TargetError, match=r't.v has 1 text \("a", key \["1"\]\), 1 text that is not Unicode'):
+        run(True, source=source, target=target, odd="fail")
+    four_steps(source, target, rejects=str(tmp_path / "rejects"), max_rejects=1)

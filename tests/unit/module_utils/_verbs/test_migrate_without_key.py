@@ -179,8 +179,8 @@ def test_rows_that_the_target_can_not_hold_are_told_whole(stores: Stores, tmp_pa
     sql(source, "CREATE TABLE seen (host INTEGER, event TEXT)")
     sql(source, "INSERT INTO seen VALUES (1, 'a'), (2, 'b' || char(0)), (2, 'b' || char(0))")
     with pytest.raises(Day2Error, match=r'seen.*"host":2'):
-        run(source=source, target=target)
-    given = {"rejects": str(tmp_path / "rejects"), "max_rejects": 2}
+        run(source=source, target=target, odd="reject")
+    given = {"rejects": str(tmp_path / "rejects"), "max_rejects": 2, "odd": "reject"}
     done = four_steps(source, target, **given)
     assert done["migration"]["errors"] == 2
     assert rows(target) == Counter([(1, "a")])
