@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,10 +19,9 @@ from typing import Any, Union
 
 from .errors import SourceError
 from .records import canonical
-from .tagged_json import integer, real
+from .tagged_json import TAG, integer, real
 from .units import format_time
 
-_TAG = re.compile(r"\$+(?:bytes|time|number)")
 _decoder = json.JSONDecoder(parse_int=integer, parse_float=real)
 
 
@@ -56,7 +54,7 @@ def told_apart(value: Any) -> Any:
     another "$".
     """
     if isinstance(value, dict):
-        if len(value) == 1 and _TAG.fullmatch(next(iter(value))):
+        if len(value) == 1 and TAG.fullmatch(next(iter(value))):
             return {"$" + name: told_apart(member) for name, member in value.items()}
         return {name: told_apart(member) for name, member in value.items()}
     if isinstance(value, (list, tuple)):

@@ -21,7 +21,8 @@ from .errors import Day2Error, SourceError
 from .records import canonical
 from .units import parse_time
 
-_TAG = re.compile(r"\$+(?:bytes|time|number)")
+# The key of a mapping that is a tag, or, with more than one "$", of one that only looks like that.
+TAG = re.compile(r"\$+(?:bytes|time|number)")
 _NUMBERS = {"NaN": Decimal("NaN"), "Infinity": Decimal("Infinity"), "-Infinity": Decimal("-Infinity")}
 
 
@@ -54,7 +55,7 @@ def encode(value: Any) -> str:
 
 def _write(value: Any) -> str:
     if isinstance(value, dict):
-        if len(value) == 1 and _TAG.fullmatch(next(iter(value))):
+        if len(value) == 1 and TAG.fullmatch(next(iter(value))):
             value = {"$" + key: member for key, member in value.items()}
         return "{{{}}}".format(", ".join(f"{_encode(key)}: {_write(member)}" for key, member in value.items()))
     if isinstance(value, (list, tuple)):
@@ -73,8 +74,8 @@ def untag(value: Any) -> Any:
     if isinstance(value, dict):
         if len(value) == 1:
             key, member = next(iter(value.items()))
-            if _TAG.fullmatch(key):
-                return {key[1:]: untag(member)} if key.startswith("$$") else _tagged(key, member, value)
+            if TAG.fullmatch(key):
+                return {key[1:]: untag(member)} if key.startswith("$$") else value_of(key, member, value)
         for key, member in value.items():
             if type(member) in (dict, list):
                 value[key] = untag(member)
@@ -83,7 +84,7 @@ def untag(value: Any) -> Any:
     return value
 
 
-def _tagged(key: str, text: Any, literal: Any) -> Any:
+def value_of(key: str, text: Any, literal: Any) -> Any:
     """A tag counts only if it is exactly the text that is written for its value; anything else is an ordinary mapping.
 
     So nanoseconds are not truncated, and a mapping that only looks like a tag is not an error.
@@ -91,13 +92,13 @@ def _tagged(key: str, text: Any, literal: Any) -> Any:
     if not isinstance(text, str):
         return literal
     try:
-        value = _value_of(key, text)
+        value = _meant(key, text)
         return value if canonical(value).decode() == f'{{"{key}":"{text}"}}' else literal
     except (KeyError, ValueError, binascii.Error, Day2Error):
         return literal
 
 
-def _value_of(key: str, text: str) -> Any:
+def _meant(key: str, text: str) -> Any:
     if key == "$bytes":
         return base64.b64decode(text, validate=True)
     if key == "$number":

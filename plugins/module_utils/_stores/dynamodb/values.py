@@ -19,22 +19,21 @@ import functools
 import json
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from json.encoder import encode_basestring as _quote
 from typing import Any, Callable, NamedTuple, Optional, Union
 
-from ..._core.errors import Day2Error, SourceError
+from ..._core.errors import SourceError
 from ..._core.records import canonical
-from ..._core.units import parse_time
+from ..._core.tagged_json import value_of
 
 LARGEST_ITEM = 400 * 1024
 _DIGITS = 38
 _LOWEST, _HIGHEST = -130, 125
 _SAFE = 10**18
 _FEW = 64  # fields of a map whose layout is remembered
-_TAG = re.compile(r"\$+(?:time|number)")
-_NUMBERS = {"NaN": Decimal("NaN"), "Infinity": Decimal("Infinity"), "-Infinity": Decimal("-Infinity")}
+_TAG = re.compile(r"\$+(?:time|number)")  # of `tagged_json`: bytes are a type of DynamoDB's own
 _TYPES = {"S": "text", "N": "a number", "B": "bytes"}
 _LONGEST_KEYS = (2048, 1024)
 
@@ -291,27 +290,9 @@ def _read_map(content: Mapping[str, Any]) -> Any:
     if len(content) == 1:
         ((name, value),) = content.items()
         if _TAG.fullmatch(name):
-            return {name[1:]: read_value(value)} if name[1] == "$" else _read_tagged(name, read_value(value))
+            read = read_value(value)
+            return {name[1:]: read} if name[1] == "$" else value_of(name, read, {name: read})
     return {name: read_value(value) for name, value in content.items()}
-
-
-def _read_tagged(name: str, text: Any) -> Any:
-    """A time or number, if it is exactly what would have been written; else the map that somebody else has written."""
-    value: Any = None
-    if isinstance(text, str):
-        try:
-            value = _NUMBERS.get(text) if name == "$number" else _read_time(text)
-        except (ValueError, Day2Error):
-            value = None
-    if value is not None and json.loads(canonical(value)) == {name: text}:
-        return value
-    return {name: text}
-
-
-def _read_time(text: str) -> Union[datetime, date]:
-    if text.endswith("Z"):
-        return parse_time(text)
-    return date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
 
 
 def _read_bytes(content: str) -> bytes:
