@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import glob
+import fnmatch
 import os
 import resource
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ from .._core.files import open_regular, resolve
 from .._core.progress import Progress
 from .._core.sparse import data_ranges
 
+_MAGIC = "*?["
 _OTHERS = 64  # descriptors of the interpreter, and for decompression
 _BLOCK = 1 << 19  # the data made from a block should stay in the cache
 _LONGEST_LINE = 4 << 20  # bytes; a longer line is skipped and counts as unparsable
@@ -46,39 +47,67 @@ class Block(NamedTuple):
     whole: bool = True
 
 
-def find(paths: Sequence[str]) -> list[str]:
-    """The files that paths and patterns match, without duplicates. Raises SourceError when one of them matches none."""
+class Found(NamedTuple):
+    """The files that paths and patterns match, without duplicates, and the directories that could not be searched."""
+
+    files: list[str]
+    hidden: list[str]
+
+
+def find(paths: Sequence[str]) -> Found:
+    """Find the files. A path that is no pattern is one, whether it exists or not.
+
+    Raises SourceError when a pattern matches none.
+    """
     found: dict[str, None] = {}
+    hidden: dict[str, None] = {}
     for path in paths:
-        files = [path]
-        if any(char in path for char in "*?[") and not os.path.lexists(path):
-            # The target of a link such as "current" is matched by the pattern anyway; a FIFO is not a log.
-            files = [name for name in sorted(glob.glob(path)) if not os.path.islink(name) and os.path.isfile(name)]
-        if not files:
-            _refuse_nothing(path)
-        found.update(dict.fromkeys(files))
-    return list(found)
+        is_pattern = any(char in path for char in _MAGIC) and not os.path.lexists(path)
+        matched, unsearched = _expand(path) if is_pattern else ([path], [])
+        if not matched:
+            _refuse_nothing(path, unsearched)
+        found.update(dict.fromkeys(matched))
+        hidden.update(dict.fromkeys(unsearched))
+    return Found(list(found), list(hidden))
 
 
-def _refuse_nothing(path: str) -> None:
-    hidden = unsearched(path)
+def _expand(pattern: str) -> tuple[list[str], list[str]]:
+    """The regular files that match a pattern, and the directories that this user cannot list or enter.
+
+    `glob` skips those silently.
+    """
+    *above, last = pattern.split("/")[1:]
+    directories = ["/"]
+    hidden: list[str] = []
+    for part in above:
+        directories = [one for one in _entries(directories, part, hidden) if os.path.isdir(one)]
+    files = _entries(directories, last, hidden)
+    # The target of a link such as "current" is matched by the pattern anyway; a FIFO is not a log.
+    return sorted(one for one in files if not os.path.islink(one) and os.path.isfile(one)), hidden
+
+
+def _entries(directories: Sequence[str], pattern: str, hidden: list[str]) -> list[str]:
+    """The entries of directories that one part of a pattern matches."""
+    listed = any(char in pattern for char in _MAGIC)
+    found = []
+    for directory in directories:
+        if not os.access(directory, os.R_OK | os.X_OK if listed else os.X_OK, effective_ids=True):
+            hidden.append(directory)
+            continue
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # removed in the meantime
+            names = sorted(os.listdir(directory)) if listed else [pattern]
+            found += [os.path.join(directory, name) for name in names if not listed or _fits(name, pattern)]
+    return found
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(name, pattern) and (pattern.startswith(".") or not name.startswith("."))
+
+
+def _refuse_nothing(path: str, hidden: Sequence[str]) -> None:
     if hidden:
         raise SourceError(f"No log file matches {path}, and {hidden[0]} can't be searched: Permission denied.")
     raise SourceError(f"No log file matches {path}.", "Set it to a file, or to a pattern such as /var/log/app.log*.")
-
-
-def unsearched(pattern: str) -> list[str]:
-    """The directories in a pattern that this user cannot list or enter: a glob silently skips them."""
-    parts = pattern.split("/")
-    found: list[str] = []
-    for end in range(2, len(parts)):
-        mode = os.R_OK | os.X_OK if any(char in parts[end] for char in "*?[") else os.X_OK
-        found += [
-            one
-            for one in sorted(glob.glob("/".join(parts[:end])))
-            if os.path.isdir(one) and not os.access(one, mode, effective_ids=True)
-        ]
-    return found
 
 
 class Opened(NamedTuple):

@@ -16,31 +16,9 @@ from .index import Index, Row
 from .layout import Layout
 from .read import chunks
 
-# What tarfile raises for damaged input.
-ERRORS = (tarfile.TarError, ValueError, EOFError, OverflowError)
-
-_LONGEST_HEADER = 64 * 1024
-# tarfile copies what is left of it at each reading and writing.
+# tarfile copies what is left of it at each writing.
 _BUFFER = 32 * 1024
 _LARGEST_ID = 2**32 - 2
-_EXTENDED = (
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-)
-
-
-class _Header(tarfile.TarInfo):
-    """tarfile takes extended headers into memory, however large they say they are."""
-
-    # Meant to be overridden, a comment in tarfile says; `frombuf` is not called by all its versions.
-    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        if self.type in _EXTENDED and self.size > _LONGEST_HEADER:
-            raise ValueError("it has a header of %d bytes" % self.size)
-        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
-        return member
 
 
 def write_tar(index: Index, spool: BinaryIO, out: Writer) -> None:

@@ -20,7 +20,7 @@ from ..._core.units import format_duration, format_time, parse_duration, parse_t
 from ..._logs.fields import ROLES, UNITS, WRAPPER_TIME, Fields
 from ..._logs.levels import common_name
 from ..._logs.positions import Lines, Position, Unparsable
-from ..._logs.reading import LogFile, blocks, find, opened, unsearched
+from ..._logs.reading import LogFile, blocks, find, opened
 from ..._logs.searching import LIMIT, Expression, Searching, TooSlow
 from ..._logs.tally import Operation, Rules, Tally
 from ..._logs.times import Clock, zone
@@ -157,9 +157,11 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     bad = Unparsable(request.show_unparsable)
     with Searching([one for one in (request.multiline, request.pattern) if one]) as searching:
         report = Report(request, tally, bad, searching)
-        with opened(find(request.paths), request.rules.since) as (files, old, problems):
-            hidden = [one for path in request.paths for one in unsearched(path)]
-            problems += [{"path": one, "problem": f"{one} can't be searched: Permission denied."} for one in hidden]
+        found = find(request.paths)
+        with opened(found.files, request.rules.since) as (files, old, problems):
+            problems += [
+                {"path": one, "problem": f"{one} can't be searched: Permission denied."} for one in found.hidden
+            ]
             report.read(files, problems, progress)
     result = _result(request, tally, bad, searching.slow)
     result["continuation_lines"] = report.joined
