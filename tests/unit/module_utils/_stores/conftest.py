@@ -109,8 +109,8 @@ def as_nobody(work: Callable[[], list[str]]) -> list[str]:
             said = work()
         except BaseException as exc:
             said = [repr(exc)]
-        with os.fdopen(writing, "w") as out:
-            json.dump(said, out)
+        # nothing that is imported on demand: nobody may not be able to read where Python is installed
+        os.write(writing, json.dumps(said).encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as handle:
