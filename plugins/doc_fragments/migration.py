@@ -33,8 +33,8 @@ options:
       values:
         description:
           - For V(json), how the document represents values that JSON lacks.
-          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64,
-            and NaN and infinities are strings. No mapping has a special meaning. This is the default.
+          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64
+            (or hex), and NaN and infinities are strings. No mapping has a special meaning. This is the default.
           - 'V(exact) represents them as mappings with one key, from which the original values can be restored, such as
             C({"$time": "2025-06-30T10:00:00Z"}), C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping in the
             data looks like one of these, another C($) is added to its key.'
@@ -42,6 +42,12 @@ options:
             V(plain) contains these mappings in that field, and a warning names the field.
         type: str
         choices: [plain, exact]
+      bytes:
+        description:
+          - For a V(json) target with O(source.values=plain), the text that represents bytes. The default is V(base64).
+          - To migrate such text back to bytes, use O(types), for example V(bytea from hex).
+        type: str
+        choices: [base64, hex]
       database:
         description: For V(postgresql), name of the database.
         type: str
@@ -235,8 +241,8 @@ options:
       values:
         description:
           - For V(json), how the document represents values that JSON lacks.
-          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64,
-            and NaN and infinities are strings. No mapping has a special meaning. This is the default.
+          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64
+            (or hex), and NaN and infinities are strings. No mapping has a special meaning. This is the default.
           - 'V(exact) represents them as mappings with one key, from which the original values can be restored, such as
             C({"$time": "2025-06-30T10:00:00Z"}), C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping in the
             data looks like one of these, another C($) is added to its key.'
@@ -244,6 +250,12 @@ options:
             V(plain) contains these mappings in that field, and a warning names the field.
         type: str
         choices: [plain, exact]
+      bytes:
+        description:
+          - For a V(json) target with O(target.values=plain), the text that represents bytes. The default is V(base64).
+          - To migrate such text back to bytes, use O(types), for example V(bytea from hex).
+        type: str
+        choices: [base64, hex]
       database:
         description: For V(postgresql), name of the database.
         type: str
@@ -322,8 +334,8 @@ options:
       values:
         description:
           - For V(json), how the document represents values that JSON lacks.
-          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64,
-            and NaN and infinities are strings. No mapping has a special meaning. This is the default.
+          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64
+            (or hex), and NaN and infinities are strings. No mapping has a special meaning. This is the default.
           - 'V(exact) represents them as mappings with one key, from which the original values can be restored, such as
             C({"$time": "2025-06-30T10:00:00Z"}), C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping in the
             data looks like one of these, another C($) is added to its key.'
@@ -331,6 +343,12 @@ options:
             V(plain) contains these mappings in that field, and a warning names the field.
         type: str
         choices: [plain, exact]
+      bytes:
+        description:
+          - For a V(json) target with O(target.values=plain), the text that represents bytes. The default is V(base64).
+          - To migrate such text back to bytes, use O(types), for example V(bytea from hex).
+        type: str
+        choices: [base64, hex]
       database:
         description: For V(postgresql), name of the database.
         type: str

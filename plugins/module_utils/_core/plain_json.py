@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Union
@@ -25,25 +25,30 @@ from .units import format_time
 _decoder = json.JSONDecoder(parse_int=integer, parse_float=real)
 
 
-def plain(value: Any) -> Any:
+def base64_text(value: bytes) -> str:
+    """The usual text for bytes in JSON."""
+    return base64.b64encode(value).decode("ascii")
+
+
+def plain(value: Any, bytes_text: Callable[[bytes], str] = base64_text) -> Any:
     """The value with everything that JSON lacks converted. A value without any of it is returned unchanged."""
     kind = type(value)
     if kind in (str, int, bool) or value is None:
         return value
     if kind is dict:
-        found = {name: plain(member) for name, member in value.items()}
+        found = {name: plain(member, bytes_text) for name, member in value.items()}
         return found if any(found[name] is not member for name, member in value.items()) else value
     if isinstance(value, (list, tuple)):
-        members = [plain(member) for member in value]
+        members = [plain(member, bytes_text) for member in value]
         return members if any(one is not other for one, other in zip(members, value)) else value
-    return _plain_scalar(value)
+    return _plain_scalar(value, bytes_text)
 
 
-def _plain_scalar(value: Any) -> Any:
+def _plain_scalar(value: Any, bytes_text: Callable[[bytes], str] = base64_text) -> Any:
     if isinstance(value, (float, Decimal)) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return base64.b64encode(value).decode("ascii")
+        return bytes_text(bytes(value))
     if isinstance(value, datetime):
         return format_time(value) if value.utcoffset() is not None else value.isoformat()
     return value.isoformat() if isinstance(value, date) else value

@@ -14,6 +14,7 @@ from ..._core.errors import SourceError
 from ..._core.fingerprint import attributes
 from . import stream as json_stream
 from .document import Document, Member
+from .doubles import Doubles
 from .parts import Part, parts_of
 from .read import settled_stat, stem
 
@@ -32,9 +33,10 @@ class OpenDocument:
         self._path = path
         self._seen = attributes(settled_stat(fd))
         self.document: Optional[Document] = None
+        self.doubles = Doubles()
         if os.fstat(fd).st_size:
             place = _Reading(fd)
-            self.document = json_stream.scan(place.read, path, stem(name))
+            self.document = json_stream.scan(place.read, path, stem(name), doubles=self.doubles)
 
     def close(self) -> None:
         os.close(self.fd)

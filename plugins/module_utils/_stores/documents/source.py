@@ -84,7 +84,7 @@ class JsonSource:
         """What was known of a document is known no more."""
         self._summaries = {}
         self._found = {}
-        self.notes = list(found.document.notes()) if found is not None and found.document is not None else []
+        self.notes = _notes(found)
 
     def collections(self) -> list[Info]:
         """See `SourceStore`."""
@@ -94,7 +94,7 @@ class JsonSource:
         found = json_collections.found(source.document, source.whole, self._parts, self._keys, self._workers)
         self._summaries = {one.info.name: one.summary for one in found if one.summary is not None}
         self._found = {one.info.name: one for one in found}
-        self.notes = [*source.document.notes(), *(one.note for one in found if one.note)]
+        self.notes = [*_notes(source), *(one.note for one in found if one.note)]
         return [one.info for one in found]
 
     def _parts(self, member: Member) -> list[Part]:
@@ -177,3 +177,10 @@ class JsonSource:
         if self._old is not None:
             return self._old.changed()
         return self._looked and os.path.lexists(self.path)
+
+
+def _notes(source: Optional[OpenDocument]) -> list[str]:
+    """What a person should know of a document."""
+    if source is None or source.document is None:
+        return []
+    return [*source.document.notes(), *source.doubles.notes()]

@@ -18,6 +18,7 @@ from typing import Any, Optional
 from ..._core.errors import SourceError
 from ..._core.tagged_json import integer, may_be_tagged, real, untag
 from .document import Document, Member
+from .doubles import Doubles
 from .tokens import LONGEST_CONSTANT, Tokens
 from .window import Read
 
@@ -55,16 +56,17 @@ _decode = json.JSONDecoder(parse_int=len, parse_float=len).scan_once  # type: ig
 _count = json.JSONDecoder(object_pairs_hook=len, parse_int=len, parse_float=len).decode
 
 
-def scan(read: Read, path: str, name: str, listed: bool = True) -> Document:
+def scan(read: Read, path: str, name: str, listed: bool = True, doubles: Optional[Doubles] = None) -> Document:
     """Validate a whole document and tell what it holds.
 
     :param read: returns at most so many bytes, b"" at the end.
     :param path: of the document, for errors.
     :param name: of the collection that a top-level list is.
     :param listed: tell the members of a top-level mapping; without, it is one collection, too.
+    :param doubles: told of names that a mapping has more than once.
     :raises SourceError: not a valid document; with line, column and byte offset.
     """
-    return _Scanner(read, path, WINDOW).document(name, listed)
+    return _Scanner(read, path, WINDOW, doubles).document(name, listed)
 
 
 def whole(  # noqa: PLR0917 all of a place
@@ -110,8 +112,11 @@ class _Scanner(Tokens):
     _wasted = 0  # bytes that failed attempts to parse in one go have looked at
     _clear = _ATTEMPTS  # how often it may be unclear where the members of a collection end
 
-    def __init__(self, read: Read, path: str, size: int) -> None:
+    def __init__(self, read: Read, path: str, size: int, doubles: Optional[Doubles] = None) -> None:
         super().__init__(read, path, size)
+        self._doubles = doubles
+        self._decode = _decode if doubles is None else doubles.decode
+        self._count = _count if doubles is None else doubles.count
         self._marks: list[tuple[int, int]] = []  # see Member
 
     def document(self, name: str, listed: bool) -> Document:
@@ -125,12 +130,17 @@ class _Scanner(Tokens):
         else:
             kind, count, pos = self._value(pos)
             marks = tuple(self._marks)
+        self._settle(name)
         root = Member(name, kind, count, start, start, start, self.offset + pos, marks)
         self.within = ""
         pos = self.space(pos)
         if pos < len(self.text):
             raise self.error(pos, "the end of the document")
         return Document(root, members)
+
+    def _settle(self, collection: str) -> None:
+        if self._doubles is not None:
+            self._doubles.settle(collection)
 
     def records(self, inside: str, tags: bool) -> Iterator[tuple[Optional[str], Any]]:
         self._untagged = not tags
@@ -185,6 +195,8 @@ class _Scanner(Tokens):
             self._marks, self._clear = [], _ATTEMPTS
             kind, count, pos = self._value(pos)
             marks = tuple(self._marks)
+            if name is not None:
+                self._settle(name)
             if name is None or room < 0 or len(members) == MOST_NAMES:
                 self.within = ""
                 more, pos = self._members(pos, "}", first=False)
@@ -274,7 +286,7 @@ class _Scanner(Tokens):
                 return pos, count
             known = pos
             try:
-                pos = _decode(text, match.end())[1]
+                pos = self._attempt(text, match.end())
             except (StopIteration, ValueError, RecursionError):
                 self._wasted += len(text) - match.end()
                 return known, count
@@ -292,11 +304,15 @@ class _Scanner(Tokens):
         if cut > start:
             opening = "{" if closing == "}" else "["
             try:
-                found = _count("".join((opening, text[start : cut + 1], closing)))
+                if self._doubles is not None:
+                    self._doubles.begin()
+                found = self._count("".join((opening, text[start : cut + 1], closing)))
             except (ValueError, RecursionError) as exc:
                 self._wasted += getattr(exc, "pos", cut - start)
                 self._clear -= 1
             else:
+                if self._doubles is not None:
+                    self._doubles.keep(within=closing == "}")
                 return cut + 1, found if closing == "}" else len(found)
         return self._whole_members(pos, closing)
 
@@ -304,13 +320,22 @@ class _Scanner(Tokens):
         """Read a list or mapping in one go, if it is valid and fits into the window; else stay before it."""
         while not self._impatient(pos):
             try:
-                return _decode(self.text, pos)[1], True
+                return self._attempt(self.text, pos), True
             except (StopIteration, ValueError, RecursionError):
                 self._wasted += len(self.text) - pos
             if pos == 0 or self.ended:
                 break
             pos = self.advance(pos)
         return pos, False
+
+    def _attempt(self, text: str, pos: int) -> int:
+        """Read a value in one go. Raises StopIteration, ValueError or RecursionError."""
+        if self._doubles is None:
+            return int(self._decode(text, pos)[1])
+        self._doubles.begin()
+        end = int(self._decode(text, pos)[1])
+        self._doubles.keep()
+        return end
 
     def _impatient(self, pos: int) -> bool:
         return self._wasted > _PATIENCE * (self.offset + pos + WINDOW)

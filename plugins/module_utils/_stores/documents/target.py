@@ -51,8 +51,17 @@ class JsonTarget(JsonSource):
     columns = False
     takes_copy_lines = False
 
-    def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1, exact: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        keys: Mapping[str, Sequence[str]],
+        workers: int = 1,
+        exact: bool = False,
+        *,
+        bytes_as: str = "base64",
+    ) -> None:
         super().__init__(path, keys, workers, exact)
+        self.hex = bytes_as == "hex"
         directory, name = os.path.split(self.path)
         self._gathered = os.path.join(directory, "%s%s.migration" % (files.PREPARED, files.shortened(name)))
         self._new = self._gathered + ".new"

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Optional
 
 from ..._core.errors import SourceError
-from ..._core.plain_json import plain, told_apart
+from ..._core.plain_json import base64_text, plain, told_apart
 from ..._core.record_batches import batch, layouts
 from .kinds import Kinds, Summary
 from .model import BYTES, DATE, DECIMAL, JSON, REAL, TIMESTAMP, TIMESTAMPTZ, Info, Record
@@ -31,7 +31,7 @@ def plain_view(source: SourceStore, target: TargetStore) -> SourceStore:
             store.lists = source.type != target.type
     if target.type != "json" or getattr(target, "exact", False) or not may_lack(source):
         return source
-    return _PlainRecords(source)
+    return _PlainRecords(source, bytes.hex if getattr(target, "hex", False) else base64_text)
 
 
 def may_lack(source: SourceStore) -> bool:
@@ -42,8 +42,9 @@ def may_lack(source: SourceStore) -> bool:
 class _PlainRecords:
     """The source with plain values. In fields with text and others, too, tags tell them apart."""
 
-    def __init__(self, source: SourceStore) -> None:
+    def __init__(self, source: SourceStore, bytes_text: Callable[[bytes], str]) -> None:
         self._source = source
+        self._bytes_text = bytes_text
         self._warnings: dict[str, str] = {}
         self._looked: dict[tuple[str, tuple[str, ...]], tuple[Optional[Summary], frozenset[str], frozenset[str]]] = {}
 
@@ -63,7 +64,16 @@ class _PlainRecords:
         """See `TargetStore`."""
         _known, mixed, special = self._look(info)
         for chunk in self._source.chunks(info, ordered):
-            yield batch([_converted(record, mixed) for record in chunk]) if special else chunk
+            yield batch([self._converted(record, mixed) for record in chunk]) if special else chunk
+
+    def _converted(self, record: Record, mixed: frozenset[str]) -> Record:
+        try:
+            return {
+                name: told_apart(value) if name in mixed else plain(value, self._bytes_text)
+                for name, value in record.items()
+            }
+        except RecursionError:
+            raise SourceError("A record is nested too deeply.") from None
 
     def summary(self, info: Info) -> Optional[Summary]:
         """See `TargetStore`."""
@@ -99,10 +109,3 @@ class _PlainRecords:
                 " tagged mappings in the document; with values=exact for the target they are so everywhere."
                 % (info.name, ", ".join(sorted(mixed)))
             )
-
-
-def _converted(record: Record, mixed: frozenset[str]) -> Record:
-    try:
-        return {name: told_apart(value) if name in mixed else plain(value) for name, value in record.items()}
-    except RecursionError:
-        raise SourceError("A record is nested too deeply.") from None

@@ -20,13 +20,20 @@ Keys = Mapping[str, Sequence[str]]
 def _json_source(options: Mapping[str, Any], keys: Keys, workers: int) -> SourceStore:
     from ..documents.source import JsonSource
 
+    if options.get("bytes"):
+        raise InvalidRequest(
+            "bytes is for a target.", "To read such text as bytes, set types, for example to 'bytea from hex'."
+        )
     return JsonSource(options["path"], keys, workers, options.get("values") == "exact")
 
 
 def _json_target(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
     from ..documents.target import JsonTarget
 
-    return JsonTarget(options["path"], keys, workers, options.get("values") == "exact")
+    exact = options.get("values") == "exact"
+    if exact and options.get("bytes"):
+        raise InvalidRequest("bytes is for documents with values=plain.", "Leave it out, or set values=plain.")
+    return JsonTarget(options["path"], keys, workers, exact, bytes_as=options.get("bytes") or "base64")
 
 
 def _sqlite_source(options: Mapping[str, Any], keys: Keys, workers: int) -> SourceStore:
@@ -77,7 +84,11 @@ class RecordType(NamedTuple):
 
 
 _PATH: dict[str, dict[str, Any]] = {"path": {"type": "path"}}
-_DOCUMENT: dict[str, dict[str, Any]] = {**_PATH, "values": {"type": "str", "choices": ["plain", "exact"]}}
+_DOCUMENT: dict[str, dict[str, Any]] = {
+    **_PATH,
+    "values": {"type": "str", "choices": ["plain", "exact"]},
+    "bytes": {"type": "str", "choices": ["base64", "hex"]},
+}
 TYPES = {
     "dynamodb": RecordType(_dynamodb_source, _dynamodb_target, DYNAMODB),
     "json": RecordType(_json_source, _json_target, _DOCUMENT, "path"),

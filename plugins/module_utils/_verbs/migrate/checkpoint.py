@@ -69,7 +69,8 @@ def identity_of(params: Mapping[str, Any], source: str, info: Info) -> Identity:
     deciding["key"] = list(info.key)
     types = params.get("types") or {}
     deciding["types"] = {name: types[name] for name in types if name.rpartition(".")[0] == info.name}
-    deciding["values"] = [(params.get(side) or {}).get("values") for side in ("source", "target")]
+    for option in ("values", "bytes"):
+        deciding[option] = [(params.get(side) or {}).get(option) for side in ("source", "target")]
     text = json.dumps(deciding, sort_keys=True, default=str)
     return Identity(source, params["on_existing"], hashlib.sha256(text.encode()).hexdigest()[:16])
 

@@ -9,9 +9,11 @@ import contextlib
 import json
 import sqlite3
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.kinds import combined, kind_of
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.model import DATE, JSON, TEXT, TIMESTAMPTZ
 from tests.unit.module_utils._verbs.migrations import Stores, four_steps, run, sql
@@ -147,3 +149,24 @@ def test_the_safety_backup_keeps_arrays_as_they_are(stores: Stores, tmp_path: Pa
     assert sql(target, "SELECT n::text FROM t") == [("{5}",)]
     run(target=target, state="reverted", **more)
     assert sql(target, "SELECT n::text FROM t") == [("[0:1]={1,2}",)]
+
+
+@pytest.mark.parametrize(("form", "text"), [(None, "AP8="), ("base64", "AP8="), ("hex", "00ff")])
+def test_bytes_are_text_in_a_document_and_come_back(stores: Stores, form: Optional[str], text: str) -> None:
+    source, target, back = stores("sqlite"), stores("json"), stores("postgresql")
+    sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, raw BLOB)")
+    sql(source, "INSERT INTO t VALUES (1, x'00ff'), (2, x''), (3, NULL)")
+    four_steps(source, {**target, "bytes": form})
+    records = json.loads(Path(target["path"]).read_text())["t"]
+    records = list(records.values()) if isinstance(records, dict) else records
+    assert [one["raw"] for one in records] == [text, "", None]
+    four_steps(target, back, types={"t.raw": "bytea from %s" % (form or "base64")})
+    assert sql(back, "SELECT raw FROM t ORDER BY id") == [(b"\0\xff",), (b"",), (None,)]
+
+
+def test_bytes_as_text_is_for_plain_targets(stores: Stores) -> None:
+    one, other = {**stores("json"), "bytes": "hex"}, stores("json")
+    with pytest.raises(InvalidRequest, match="bytes is for a target"):
+        run(True, source=one, target=other)
+    with pytest.raises(InvalidRequest, match="bytes is for documents with values=plain"):
+        run(True, source=other, target={**one, "values": "exact"})
