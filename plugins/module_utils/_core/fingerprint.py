@@ -11,6 +11,9 @@ import time
 from collections.abc import Iterable
 from typing import Optional
 
+from .files import is_within
+from .mounts import mounts
+
 # A change of content sets ctime, which cannot be set back. But the times of files come from the kernel clock: two
 # changes within one of its ticks (at most 10 ms, at HZ=100) leave the same times.
 TICK_NS = 20_000_000
@@ -57,26 +60,11 @@ def combine(parts: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def trusted_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> bool:
+def trusted_file_system(path: str) -> bool:
     """Whether the path is on a file system whose times can be trusted. Unknown file systems are not trusted."""
-    device = os.stat(path).st_dev
-    wanted = f"{os.major(device)}:{os.minor(device)}"
-    best, best_length = None, -1
-    real = os.path.realpath(path)
-    try:
-        with open(mounts, "rb") as handle:
-            lines = handle.read().splitlines()
-    except OSError:
-        return False
-    for line in lines:
-        left, dummy, right = line.partition(b" - ")
-        fields = left.split()
-        if len(fields) < 5 or not right:
-            continue
-        if os.fsdecode(fields[2]) == wanted:
-            return os.fsdecode(right.split()[0]) in _TRUSTED
-        # btrfs and overlay report different device numbers in stat and mountinfo: use the longest mount point
-        point = os.fsdecode(fields[4])
-        if (real == point or real.startswith(point.rstrip("/") + "/")) and len(point) >= best_length:
-            best, best_length = os.fsdecode(right.split()[0]), len(point)
-    return best in _TRUSTED
+    device, real, known = os.stat(path).st_dev, os.path.realpath(path), mounts()
+    same = [one for one in known if one.device == f"{os.major(device)}:{os.minor(device)}"]
+    # Btrfs and overlay report another device number in stat than in mountinfo. The last of the longest is on top.
+    above = sorted((one for one in known if is_within(real, one.point)), key=lambda one: len(one.point))
+    found = same[:1] or above[-1:]
+    return bool(found) and found[0].type in _TRUSTED

@@ -27,11 +27,12 @@ _REDIRECT_DIR = "/sys/module/overlay/parameters/redirect_dir"
 
 
 class Mount(NamedTuple):
-    """A line of mountinfo: mount point, type, and the options of the file system."""
+    """A line of mountinfo: mount point, type, the options of the file system, and its device ("8:1")."""
 
     point: str
     type: str
     options: tuple[str, ...]
+    device: str
 
 
 def mounts() -> list[Mount]:
@@ -47,7 +48,7 @@ def mounts() -> list[Mount]:
         fields, more = left.split(), right.split()
         if len(fields) > 4 and len(more) > 2:
             options = tuple(_unescaped(more[2]).split(","))
-            found.append(Mount(_unescaped(fields[4]), _unescaped(more[0]), options))
+            found.append(Mount(_unescaped(fields[4]), _unescaped(more[0]), options, os.fsdecode(fields[2])))
     return found
 
 

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, MissingDependency, TargetError
-from .._core.process import environment
 from .._core.processes import Process
+from .._core.programs import environment
 
 _OUTPUT = 500  # characters of the output of a command in a message
 

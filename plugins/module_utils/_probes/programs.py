@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from .._core.process import environment
+from .._core.programs import environment
 from .base import UNKNOWN, Deadline, ProbeFailed
 
 _MOST = 1 << 20  # maximum bytes of output, after which a program is ended

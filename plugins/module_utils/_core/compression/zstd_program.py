@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 from ..errors import Day2Error, MissingDependency, NoSpace
-from ..process import environment, wide_pipe
+from ..programs import environment, wide_pipe
 from .base import BLOCK, CorruptStream, Readable, Writable
 
 # Level 1: on databases and logs, within 4 % of the size at level 3, in two thirds of its time.

@@ -10,9 +10,9 @@ import os
 import stat
 from collections.abc import Iterable
 
+from ..._core.content_hash import content_hash
 from ..._core.errors import TargetError
 from ..._core.files import CREATE_FILE, OPEN_DIRECTORY, os_errors
-from ..._core.holes import content_hash
 from .attributes import Attributes, Target
 from .index import BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry, shown
 

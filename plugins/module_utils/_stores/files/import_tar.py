@@ -16,9 +16,9 @@ from decimal import Decimal
 from typing import Any, BinaryIO, NamedTuple, Optional
 
 from ..._core import tar_members
+from ..._core.content_hash import content_hash
 from ..._core.errors import SourceError
 from ..._core.files import need_space, os_errors
-from ..._core.holes import content_hash
 from ..._core.paths import is_safe
 from ..._core.walk import LEFT_OUT
 from ..base import Reader, Sink

@@ -60,7 +60,7 @@ class Entry(NamedTuple):
     xattrs: tuple[tuple[bytes, bytes], ...] = ()  # of files and directories, sorted
     device: tuple[int, int] = (0, 0)  # major, minor
     superseded: bool = False  # the file changed while it was archived: another member of that name follows
-    sparse: bool = False  # `sha256` is that of `SparseHash` in _core/holes.py
+    sparse: bool = False  # `sha256` is that of `SparseHash` in _core/content_hash.py
 
     def other_name(self, path: bytes) -> Entry:
         """The entry of a further name of this file."""

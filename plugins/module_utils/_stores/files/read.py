@@ -11,8 +11,9 @@ import stat
 from collections.abc import Iterator
 from typing import Optional
 
-from ..._core.holes import content_hash, data_ranges
+from ..._core.content_hash import content_hash
 from ..._core.owners import group_name, user_name
+from ..._core.sparse import data_ranges, has_holes
 from ..._core.walk import Found
 from .archive import CHUNK, Segments
 from .index import BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, FIFO, FILE, SYMLINK, Entry
@@ -129,10 +130,9 @@ class Describer:
 
 def data_segments(fd: int, info: os.stat_result) -> Optional[list[tuple[int, int]]]:
     """Where a file's data is (offset, length); None: everywhere, there are no holes."""
-    if info.st_size < _SMALLEST_SPARSE or info.st_blocks * 512 >= info.st_size:
+    if info.st_size < _SMALLEST_SPARSE or not has_holes(info):
         return None
-    ranges = ((start, min(length, info.st_size - start)) for start, length in data_ranges(fd))
-    segments = [(start, length) for start, length in ranges if length > 0]
+    segments = [(start, end - start) for start, end in data_ranges(fd, 0, info.st_size)]
     return None if segments == [(0, info.st_size)] else segments
 
 

@@ -12,10 +12,10 @@ import time
 from collections.abc import Sequence
 from typing import Optional
 
+from ..._core.content_hash import content_hash
 from ..._core.errors import RepositoryError, SourceError
 from ..._core.files import from_os_error
 from ..._core.fingerprint import is_young, wait_a_tick
-from ..._core.holes import content_hash
 from ..._core.progress import Progress
 from ..._core.walk import Found
 from ..base import Writer

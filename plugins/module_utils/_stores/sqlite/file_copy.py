@@ -30,8 +30,8 @@ from typing import Callable, Optional
 from ..._core import files
 from ..._core.errors import SourceError
 from ..._core.fingerprint import SETTLED_NS, attributes, combine, settled, trusted_file_system
-from ..._core.holes import data_ranges
 from ..._core.progress import Progress
+from ..._core.sparse import data_ranges
 from .file import (
     PATIENCE,
     SIDE_FILES,
@@ -140,7 +140,7 @@ class _Copier:
         header = check_magic(fd, self._path)
         wal, shm = lstat(self._path + "-wal"), lstat(self._path + "-shm")
         wal_bytes = wal.st_size if wal else 0
-        need = sum(length for _start, length in data_ranges(fd)) + wal_bytes
+        need = sum(end - start for start, end in data_ranges(fd, 0, os.fstat(fd).st_size)) + wal_bytes
         files.need_space(os.path.dirname(self._destination), need, f"Copying {self._path}")
         if (is_wal(header) or wal_bytes) and not (wal and shm):
             # Nobody has it open, or one application alone: if we opened it, we would leave these two files behind.
@@ -202,8 +202,8 @@ class _Copier:
         target = os.open(self._destination + name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             end = 0
-            for start, length in data_ranges(source):
-                end = self._copy_range(source, target, start, start + length)
+            for start, stop in data_ranges(source, 0, os.fstat(source).st_size):
+                end = self._copy_range(source, target, start, stop)
             os.ftruncate(target, max(end, os.fstat(source).st_size))
         finally:
             os.close(target)

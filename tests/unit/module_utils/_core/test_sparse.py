@@ -73,3 +73,17 @@ def test_what_a_file_takes(tmp_path: Path) -> None:
     assert has_holes(os.fstat(sparse))
     assert not has_holes((tmp_path / "plain").stat())
     os.close(sparse)
+
+
+def test_files_of_holes_alone_and_of_nothing(tmp_path: Path) -> None:
+    with open(tmp_path / "file", "wb+", buffering=0) as handle:
+        assert list(data_ranges(handle.fileno(), 0, 0)) == []
+        handle.truncate(10 << 20)
+        assert list(data_ranges(handle.fileno(), 0, 10 << 20)) == []
+        for offset in (1 << 20, 5 << 20):
+            handle.seek(offset)
+            handle.write(b"x" * 65536)
+        assert list(data_ranges(handle.fileno(), 0, 10 << 20)) == [
+            (1 << 20, (1 << 20) + 65536),
+            (5 << 20, (5 << 20) + 65536),
+        ]

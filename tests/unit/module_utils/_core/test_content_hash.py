@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.day2.ops.plugins.module_utils._core.holes import BLOCK, PlainHash, SparseHash, data_ranges
+from ansible_collections.day2.ops.plugins.module_utils._core.content_hash import (
+    BLOCK,
+    PlainHash,
+    SparseHash,
+)
 
 PIECES = st.lists(st.tuples(st.integers(0, 3 * BLOCK), st.binary(max_size=2 * BLOCK)), max_size=6)
 
@@ -44,14 +47,3 @@ def test_a_petabyte_of_nothing() -> None:
     digest = SparseHash()
     digest.update(1 << 49, b"island")
     assert digest.hexdigest(1 << 50) != SparseHash().hexdigest(1 << 50)
-
-
-def test_ranges(tmp_path: Path) -> None:
-    with open(tmp_path / "file", "wb+", buffering=0) as handle:
-        assert list(data_ranges(handle.fileno())) == []
-        handle.truncate(10 << 20)
-        assert list(data_ranges(handle.fileno())) == []
-        for offset in (1 << 20, 5 << 20):
-            handle.seek(offset)
-            handle.write(b"x" * 65536)
-        assert list(data_ranges(handle.fileno())) == [(1 << 20, 65536), (5 << 20, 65536)]

@@ -1,33 +1,16 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Holes in files are neither read nor hashed: a `lastlog` of a terabyte has some kilobytes of data."""
+"""The digest of a file whose holes are not read: a `lastlog` of a terabyte has some kilobytes of data."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
-from collections.abc import Iterator
 from typing import Protocol
 
 BLOCK = 1 << 16
 _ZEROS = bytes(BLOCK)
 _WHOLE = bytes(1 << 20)
-
-
-def data_ranges(fd: int) -> Iterator[tuple[int, int]]:
-    """Offset and length of each range of data in an open file, in order, up to the current end of the file."""
-    position = 0
-    while True:
-        try:
-            start = os.lseek(fd, position, os.SEEK_DATA)
-            position = os.lseek(fd, start, os.SEEK_HOLE)
-        except OSError as exc:
-            if exc.errno != errno.ENXIO:  # ENXIO: a hole to the end
-                raise
-            return
-        yield start, position - start
 
 
 class ContentHash(Protocol):
