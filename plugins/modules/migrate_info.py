@@ -23,7 +23,10 @@ extends_documentation_fragment:
   - day2.ops.migration.info
 options:
   compare:
-    description: Whether to read and compare all records of both stores.
+    description:
+      - Whether to read and compare all records of both stores.
+      - SQLite databases that are not in WAL mode are first copied to the directory for temporary files (E(TMPDIR)), so
+        that their applications can commit during the comparison. A warning is issued if there is no space for the copy.
     type: bool
     default: false
   repository:

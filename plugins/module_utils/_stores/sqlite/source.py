@@ -13,6 +13,7 @@ from typing import Optional
 
 from ..._core import files
 from ..._core.errors import SourceError
+from ..._core.progress import Progress
 from ..records.kinds import Kinds, Summary
 from ..records.model import LIST, Info, Record
 from . import ddl as sqlite_ddl
@@ -20,6 +21,7 @@ from . import shared as sqlite_shared
 from . import sizes as sqlite_sizes
 from .ddl import describe
 from .file import check_installed, connect, sqlite3, sqlite_errors
+from .file_copy import copy_database
 from .read import chunks
 from .schema import identifier
 
@@ -37,6 +39,7 @@ class SqliteSource:
         self.identity = "sqlite:%s" % os.path.realpath(path)
         self._ordered = ordered
         self._workers = workers
+        self._file = path  # that is read, see `read_copy`
         self._reader: Optional[sqlite3.Connection] = None
         self.notes: list[str] = []
         # Of tables that were read whole in the reader's transaction, and can be read again as text.
@@ -62,17 +65,34 @@ class SqliteSource:
     def _open_reader(self) -> Optional[sqlite3.Connection]:
         """A connection with one read transaction; None when there is no database."""
         if self._reader is None:
-            info = files.look(self.path, SourceError)
-            if info is None or (not info.st_size and files.look(self.path + "-wal", SourceError) is None):
+            info = files.look(self._file, SourceError)
+            if info is None or (not info.st_size and files.look(self._file + "-wal", SourceError) is None):
                 return None
             with sqlite_errors(SourceError, "Can't read the database", self.path):
                 # The journal of a killed writer must be rolled back, as every reader does that may.
-                crashed = os.path.exists(self.path + "-journal") and os.access(self.path, os.W_OK)
-                self._reader = connect(self.path, "rw" if crashed else "ro")
+                crashed = os.path.exists(self._file + "-journal") and os.access(self._file, os.W_OK)
+                self._reader = connect(self._file, "rw" if crashed else "ro")
                 self._reader.execute("PRAGMA query_only=ON")
                 self._reader.execute("BEGIN")
                 self._reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
         return self._reader
+
+    def read_copy(self, directory: str, progress: Progress) -> list[str]:
+        """Read a private copy from now on, if the application would otherwise have to wait until the reading ends.
+
+        :param directory: an empty one, for this store alone.
+        :returns: what the user should know if there is no room for it.
+        """
+        cautions = self.cautions()
+        if not cautions:
+            return []
+        self.end_reading()
+        if files.free_bytes(directory) < os.path.getsize(self.path) + files.LEAST:
+            return [*cautions, "There is no room for a copy in %s. Set TMPDIR to another disk." % directory]
+        copy = os.path.join(directory, "copy.db")
+        copy_database(self.path, copy, progress)
+        self._file = copy
+        return []
 
     def collections(self) -> list[Info]:
         """See `SourceStore`."""
@@ -112,7 +132,7 @@ class SqliteSource:
         if connection is None:
             return None
         with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
-            known = sqlite_shared.summary(connection, self.path, info, self._workers)
+            known = sqlite_shared.summary(connection, self._file, info, self._workers)
         if known is not None and known.plain and connection is self._reader:
             self._kinds[info.name] = known.kinds
         return known
@@ -139,7 +159,7 @@ class SqliteSource:
     def cautions(self) -> list[str]:
         """See `SourceStore`."""
         connection = self._open_reader()
-        if connection is None:
+        if connection is None or self._file != self.path:
             return []
         with sqlite_errors(SourceError, "Can't read the database", self.path):
             if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":

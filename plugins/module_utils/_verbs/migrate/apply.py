@@ -360,7 +360,11 @@ def _repair(ready: MigratePlan, one: _Outcome) -> _Outcome:
     differing: list[Record] = []
     extra: list[tuple[Any, ...]] = []
     if ready.target.replaces_atomically and not one.info.key:  # what was gathered can't be told apart
-        return one
+        state = one.state._replace(done=0, rejected=0, digest="0")
+        ready.target.begin([(one.job.target, True, state.document())])
+        again = _write(ready, one.job, state, None, frozenset())
+        ready.target.build_indexes([one.job.target])
+        return again
     # What is written while it is compared would be read again.
     _compare(ready, one, differing=differing.append, extra=extra.append)
     if differing:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ..._core.progress import Progress
@@ -64,7 +65,13 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         target.check_state()
         result = _standing(request, source, target)
         if params["compare"]:
-            told = _compared(request, source, target, stack.enter_context(scratch_directory()), progress)
+            scratch = stack.enter_context(scratch_directory())
+            waiting = [
+                words
+                for number, store in enumerate((source, target))
+                for words in _copied(store, scratch, number, progress)
+            ]
+            told = _compared(request, source, target, scratch, progress)
             result["same"] = not told["changed"]
             result["comparison"] = [
                 {
@@ -73,10 +80,20 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
                 }
                 for row in told["migration"]["collections"]
             ]
-            result["warnings"] = told["warnings"]
+            result["warnings"] = list(dict.fromkeys(told["warnings"] + waiting))
     result["msg"] = _message(result)
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
+
+
+def _copied(store: Any, scratch: str, number: int, progress: Progress) -> Sequence[str]:
+    """Let the store be read without keeping its application waiting. Returns what the user should know."""
+    if not hasattr(store, "read_copy"):
+        return ()
+    directory = os.path.join(scratch, "store-%d" % number)
+    os.mkdir(directory, 0o700)
+    found: Sequence[str] = store.read_copy(directory, progress)
+    return found
 
 
 def _compared(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents.target import JsonTarget
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
 from tests.unit.module_utils._verbs.test_migrate_checkpoint import Killed, fuse
 
@@ -186,3 +188,26 @@ def test_rows_that_the_target_can_not_hold_are_told_whole(stores: Stores, tmp_pa
     assert rows(target) == Counter([(1, "a")])
     listed = [json.loads(line) for line in (tmp_path / "rejects").read_text().splitlines()]
     assert [one["record"]["host"] for one in listed] == [2, 2]
+
+
+def test_a_document_without_keys_is_repaired(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = stores("sqlite"), stores("json")
+    sql(source, "CREATE TABLE seen (host INTEGER, event TEXT)")
+    sql(source, "INSERT INTO seen VALUES (1, 'a'), (2, 'b'), (2, 'b')")
+    written = JsonTarget._records
+    lost = [1, 1]
+
+    def without_one(self: JsonTarget, info: Any) -> Any:
+        return itertools.islice(written(self, info), lost.pop() if lost else None)
+
+    monkeypatch.setattr(JsonTarget, "_records", without_one)
+    with pytest.raises(Day2Error, match="2 missing, 0 different"):
+        run(source=source, target=target)
+    assert len(lost) == 1
+    four_steps(source, target, repair=True)
+    assert not lost
+    assert json.loads(Path(target["path"]).read_text())["seen"] == [
+        {"host": 1, "event": "a"},
+        {"host": 2, "event": "b"},
+        {"host": 2, "event": "b"},
+    ]

@@ -17,9 +17,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import shared as sqlite_shared
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import source as sqlite_source
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.file import connect
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import backup as migrate_backup
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import info as migrate_info
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import plan
 from tests.services import nobody_opens
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 
@@ -156,3 +160,40 @@ def test_the_guard_of_the_tests_finds_who_opens_a_file_beside_sqlite(
             pass
     assert len(nobody_opens.found()) == 1
     nobody_opens.found().clear()
+
+
+def look(source: Store, target: Store) -> dict[str, Any]:
+    values = {name: one.get("default") for name, one in migrate_info.ARGUMENTS["argument_spec"].items()}
+    return migrate_info.run({**values, "source": source, "target": target, "compare": True}, False, Progress())
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_an_application_commits_while_migrate_info_compares(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, mode: str, side: str
+) -> None:
+    source, target = pairs(stores, mode), pairs(stores, mode)
+    sql(target, "UPDATE b SET v = 'other' WHERE id = 5")
+    answers = []
+    compare = plan.compare
+
+    def interrupted(*args: Any, **named: Any) -> Any:
+        answers.append(writer(source if side == "source" else target, 1).communicate()[0])
+        return compare(*args, **named)
+
+    monkeypatch.setattr(plan, "compare", interrupted)
+    found = look(source, target)
+    assert answers == ["first commit done\n"]
+    assert found["warnings"] == []
+    assert [(one["name"], one["changed"]) for one in found["comparison"]] == [("a", 0), ("b", 1)]
+
+
+def test_without_room_for_a_copy_migrate_info_says_that_the_application_waits(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = pairs(stores, "delete"), stores("json")
+    monkeypatch.setattr(sqlite_source.files, "free_bytes", lambda _directory: 0)
+    assert ["is not in WAL mode" in one or "no room for a copy" in one for one in look(source, target)["warnings"]] == [
+        True,
+        True,
+    ]
