@@ -127,7 +127,7 @@ def to_postgresql(table: Table, options: dict[str, Any]) -> None:
     count = RECORDS + 35_275
     table.title("%d rows of a wide table and of Chinook's shape from SQLite to PostgreSQL" % count)
     write_database()
-    place = f"-h {options['host']} -U {options['user']}"
+    place = f"-h {options['host']} -U {options['username']}"
     path = WORK / "wide.db"
 
     def clean() -> None:
@@ -136,7 +136,7 @@ def to_postgresql(table: Table, options: dict[str, Any]) -> None:
     load = WORK / "bench.load"
     load.write_text(
         f"LOAD DATABASE FROM sqlite://{path} INTO "
-        f"postgresql://{options['user']}@unix:{options['host']}:/bench WITH include drop, create tables;\n"
+        f"postgresql://{options['username']}@unix:{options['host']}:/bench WITH include drop, create tables;\n"
     )
     columns = ", ".join(f"c{n} {'bigint' if n % 2 else 'text'}" for n in range(16))
     copy = (
@@ -161,7 +161,7 @@ def to_postgresql(table: Table, options: dict[str, Any]) -> None:
 
 def from_postgresql(table: Table, source: dict[str, Any], count: int) -> None:
     table.title("and back")
-    url = f"postgresql+psycopg2:///bench?host={source['host']}&user={source['user']}"
+    url = f"postgresql+psycopg2:///bench?host={source['host']}&user={source['username']}"
     one, two = in_turn(
         lambda: ours(lambda: fresh("ours.db"), source, {"type": "sqlite", "path": str(WORK / "ours.db")}),
         lambda: peer(lambda: fresh("peer.db"), f"{PEERS}/bin/db-to-sqlite '{url}' {WORK}/peer.db --all"),
