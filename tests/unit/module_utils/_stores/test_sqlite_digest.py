@@ -103,10 +103,16 @@ def test_the_same_as_by_reading(table: tuple[list[tuple[str, str]], list[list[An
         assert found == wanted
 
 
-def test_a_blob_in_a_column_for_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sqlite_writes_text_and_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path / "some.db", [("a", "TEXT"), ("n", "INTEGER")], [["x", 2**60], [None, None], ['q"', -1]], ["n"])
+    monkeypatch.setattr(sqlite_digest, "_by_values", None)  # not called
+    found, wanted = look(tmp_path / "some.db")
+    assert found == wanted
+
+
+def test_a_blob_in_a_column_for_text(tmp_path: Path) -> None:
     blobs = [b"", b"\x00", b"\x01", b"\x1bnull", b"[1]"]  # some would be JSON to a newer SQLite
     make(tmp_path / "some.db", [("a", "TEXT"), ("b", "TEXT")], [["text", "text"], *([blob, "x"] for blob in blobs)])
-    monkeypatch.setattr(sqlite_digest, "_by_values", None)  # not called
     found, wanted = look(tmp_path / "some.db")
     assert found == wanted
 
@@ -124,7 +130,7 @@ def test_without_the_json_of_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     make(tmp_path / "some.db", [("a", "TEXT"), ("n", "INTEGER")], [["x\0", 1], [None, 2]])
     # There is no SQLite here that was built without, or that writes text in another way.
     monkeypatch.setattr(sqlite_digest, "writes_as_we_do", lambda _connection: False)
-    monkeypatch.setattr(sqlite_digest, "_plain", None)  # not called
+    monkeypatch.setattr(sqlite_digest, "_kinds", None)  # not called
     found, wanted = look(tmp_path / "some.db")
     assert found == wanted
 
