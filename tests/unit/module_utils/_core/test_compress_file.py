@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 import subprocess
 from collections.abc import Iterator
@@ -152,16 +151,19 @@ def test_a_bomb_is_unpacked_no_further_than_it_is_the_same(tmp_path: Path) -> No
     assert kind == OTHER
 
 
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
 @pytest.mark.parametrize(("length", "kind"), [(0, PART), (5, PART), (-1, PART), (None, SAME)])
-def test_a_killed_gzip_leaves_a_part(tmp_path: Path, length: Optional[int], kind: int) -> None:
-    (tmp_path / "app.log").write_bytes(b"".join(b"line %d\n" % number for number in range(1000)))
-    (tmp_path / "app.log.gz").write_bytes(gzip.compress((tmp_path / "app.log").read_bytes())[:length])
+def test_a_killed_compressor_leaves_a_part(tmp_path: Path, name: str, length: Optional[int], kind: int) -> None:
+    compression = COMPRESSIONS[name]
+    log, copy = tmp_path / "app.log", tmp_path / f"app.log{compression.suffix}"
+    log.write_bytes(b"".join(b"line %d\n" % number for number in range(1000)))
+    whole = subprocess.run([name, "-c", str(log)], check=True, capture_output=True).stdout
+    copy.write_bytes(whole[:length])
     with SecureDirectory(str(tmp_path)) as folder:
-        gz = COMPRESSIONS["gzip"]
-        assert compare(folder, "app.log", folder, "app.log.gz", gz)[0] == kind
+        assert compare(folder, log.name, folder, copy.name, compression)[0] == kind
         if kind == PART:
             with pytest.raises(TargetError, match="with other content"):
-                compress_file(folder, "app.log", gz)
-        compress_file(folder, "app.log", gz, replace_part=True)
-    assert [one.name for one in tmp_path.iterdir()] == ["app.log.gz"]
-    assert gzip.decompress((tmp_path / "app.log.gz").read_bytes()).endswith(b"line 999\n")
+                compress_file(folder, log.name, compression)
+        compress_file(folder, log.name, compression, replace_part=True)
+    assert list(tmp_path.iterdir()) == [copy]
+    assert subprocess.run([*TOOLS[name], str(copy)], check=True, capture_output=True).stdout.endswith(b"line 999\n")
