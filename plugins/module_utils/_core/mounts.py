@@ -27,11 +27,12 @@ _REDIRECT_DIR = "/sys/module/overlay/parameters/redirect_dir"
 
 
 class Mount(NamedTuple):
-    """A line of mountinfo: mount point, type, the options of the file system, and its device ("8:1")."""
+    """A line of mountinfo: mount point, type, the options of the file system and of this mount, device ("8:1")."""
 
     point: str
     type: str
     options: tuple[str, ...]
+    of_mount: tuple[str, ...]
     device: str
 
 
@@ -39,16 +40,20 @@ def mounts() -> list[Mount]:
     """All mounts that this process sees; later ones cover earlier ones."""
     try:
         with open(_MOUNTS, "rb") as handle:
-            lines = handle.read().splitlines()
+            return parse(handle.read())
     except OSError:
         return []
+
+
+def parse(mountinfo: bytes) -> list[Mount]:
+    """The mounts in the text of /proc/self/mountinfo."""
     found = []
-    for line in lines:
+    for line in mountinfo.splitlines():
         left, dummy, right = line.partition(b" - ")
-        fields, more = left.split(), right.split()
-        if len(fields) > 4 and len(more) > 2:
-            options = tuple(_unescaped(more[2]).split(","))
-            found.append(Mount(_unescaped(fields[4]), _unescaped(more[0]), options, os.fsdecode(fields[2])))
+        fields, more = [_unescaped(one) for one in left.split()], [_unescaped(one) for one in right.split()]
+        if len(fields) > 5 and len(more) > 2:
+            options, of_mount = tuple(more[2].split(",")), tuple(fields[5].split(","))
+            found.append(Mount(fields[4], more[0], options, of_mount, fields[2]))
     return found
 
 

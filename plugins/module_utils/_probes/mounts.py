@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
-import re
-from typing import NamedTuple, Optional
+from collections.abc import Sequence
+from typing import Optional
 
-_ESCAPED = re.compile(r"\\([0-7]{3})")
+from .._core.mounts import Mount, mounts
+
 _LINKS = 40  # the limit of the kernel
 
 # File systems that never hang: all others use a network or a program.
@@ -34,23 +35,14 @@ _LOCAL = {
 }
 
 
-class Mount(NamedTuple):
-    """One line of the list. `options` are those of the mount, `own` those of the file system itself."""
-
-    place: str
-    kind: str
-    options: tuple[str, ...]
-    own: tuple[str, ...]
-
-
 class Mounts:
     """All mounts, as they are now."""
 
-    def __init__(self, text: Optional[str] = None) -> None:
-        """`text`: the content of /proc/self/mountinfo."""
-        found = (_parse(line) for line in (_read() if text is None else text).splitlines())
-        self._by_place = {one.place: one for one in found if one is not None}  # a later mount hides an earlier one
-        self._any_hangs = any(one.kind not in _LOCAL for one in self._by_place.values())
+    def __init__(self, known: Optional[Sequence[Mount]] = None) -> None:
+        """`known`: instead of those that the kernel lists."""
+        # a later mount hides an earlier one
+        self._by_place = {one.point: one for one in (mounts() if known is None else known)}
+        self._any_hangs = any(one.type not in _LOCAL for one in self._by_place.values())
 
     def find(self, path: str) -> Optional[Mount]:
         """The mount that contains an absolute path without links."""
@@ -70,7 +62,7 @@ class Mounts:
             elif name not in ("", "."):
                 place = os.path.join(place, name)
             mount = self.find(place)
-            if mount is not None and mount.kind not in _LOCAL:
+            if mount is not None and mount.type not in _LOCAL:
                 return True
             try:
                 target = os.readlink(place)
@@ -86,21 +78,4 @@ class Mounts:
     def made_read_only(self, path: str) -> bool:
         """Whether the file system of an absolute path without links is read-only although it was mounted writable."""
         mount = self.find(path)
-        return mount is not None and "rw" in mount.options and "ro" in mount.own
-
-
-def _read() -> str:
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as handle:
-            return handle.read()
-    except OSError:
-        return ""
-
-
-def _parse(line: str) -> Optional[Mount]:
-    fields = line.split(" ")
-    if "-" not in fields[6:]:
-        return None
-    kind = fields[fields.index("-", 6) + 1]
-    place = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[4])
-    return Mount(place, kind, tuple(fields[5].split(",")), tuple(fields[-1].split(",")))
+        return mount is not None and "rw" in mount.of_mount and "ro" in mount.options

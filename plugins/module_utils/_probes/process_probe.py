@@ -93,7 +93,9 @@ class ProcessProbe(BaseProbe):
             )
         zombies = sum(1 for one in found if one.state == "Z")
         if zombies:
-            finding.problem(f"{_processes(zombies)} of {what} ended but not waited for by the parent")
+            finding.problem(
+                f"{_processes(zombies)} of {what} in state zombie (ended, but not waited for by the parent)"
+            )
         return finding
 
     def _not_seen(self, hidden: int, what: str, finding: Finding) -> None:
@@ -203,7 +205,7 @@ def _with_descriptors(found: _Process) -> _Process:
 def _hides_others() -> bool:
     proc = Mounts().find("/proc")
     return proc is not None and any(
-        re.fullmatch("hidepid=(1|2|4|noaccess|invisible|ptraceable)", one) for one in proc.own
+        re.fullmatch("hidepid=(1|2|4|noaccess|invisible|ptraceable)", one) for one in proc.options
     )
 
 

@@ -47,5 +47,5 @@ def test_file_systems_whose_times_another_host_sets_are_not_trusted(
     info = os.stat(tmp_path)
     device = f"{os.major(info.st_dev)}:{os.minor(info.st_dev)}"
     known = [one.format(device=device).split() for one in lines]
-    monkeypatch.setattr(fingerprint, "mounts", lambda: [Mount(str(tmp_path), kind, (), dev) for dev, kind in known])
+    monkeypatch.setattr(fingerprint, "mounts", lambda: [Mount(str(tmp_path), kind, (), (), dev) for dev, kind in known])
     assert fingerprint.trusted_file_system(str(tmp_path)) is trusted

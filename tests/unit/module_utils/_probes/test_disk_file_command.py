@@ -15,6 +15,7 @@ from typing import Any, Callable
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.mounts import parse
 from ansible_collections.day2.ops.plugins.module_utils._core.outcome import Metric
 from ansible_collections.day2.ops.plugins.module_utils._probes.command_probe import parse_performance
 from ansible_collections.day2.ops.plugins.module_utils._probes.mounts import Mounts
@@ -64,7 +65,7 @@ MOUNTS = """\
      ("/data/a b/c", False)],
 )  # fmt: skip
 def test_a_file_system_that_the_kernel_made_read_only(path: str, expected: bool) -> None:
-    assert Mounts(MOUNTS).made_read_only(path) is expected
+    assert Mounts(parse(MOUNTS.encode())).made_read_only(path) is expected
 
 
 def test_paths_that_may_hang(tmp_path: Path) -> None:
@@ -72,13 +73,13 @@ def test_paths_that_may_hang(tmp_path: Path) -> None:
     (tmp_path / "relative").symlink_to("a/../nfs")
     (tmp_path / "circle").symlink_to("circle")
     (tmp_path / "local").symlink_to("/etc")
-    mounts = Mounts(f"{MOUNTS}25 21 0:40 / {tmp_path}/nfs rw - nfs4 host:/x rw\n")
+    mounts = Mounts(parse(f"{MOUNTS}25 21 0:40 / {tmp_path}/nfs rw - nfs4 host:/x rw\n".encode()))
     expected = {
         "nfs": True, "nfs/a/b": True, "nfsx": False, "inside": True, "relative/x": True, "circle": False,
         "local/passwd": False, "none/x": False,
     }  # fmt: skip
     assert {name: mounts.may_hang(f"{tmp_path}/{name}") for name in expected} == expected
-    assert Mounts(MOUNTS).may_hang("/data/x") is False
+    assert Mounts(parse(MOUNTS.encode())).may_hang("/data/x") is False
 
 
 def test_disk_is_writable_or_not(check: Check, tmp_path: Path) -> None:

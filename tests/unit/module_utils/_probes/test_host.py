@@ -19,6 +19,7 @@ from typing import Any, Callable
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.mounts import parse
 from ansible_collections.day2.ops.plugins.module_utils._probes import icmp_probe, process_probe
 from ansible_collections.day2.ops.plugins.module_utils._probes.mounts import Mounts
 
@@ -92,7 +93,7 @@ def test_open_files_that_cannot_be_seen_are_unknown(check: Check) -> None:
 
 @pytest.mark.usefixtures("nobody")
 def test_processes_that_proc_hides_are_unknown(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    hidden = Mounts("5 1 0:5 / /proc rw - proc proc rw,hidepid=invisible\n")
+    hidden = Mounts(parse(b"5 1 0:5 / /proc rw - proc proc rw,hidepid=invisible\n"))
     monkeypatch.setattr(process_probe, "Mounts", lambda: hidden)
     result = check("process", process="no-such-program", count=0)
     assert result["status"] == "unknown"
