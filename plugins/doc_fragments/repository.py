@@ -14,9 +14,10 @@ class ModuleDocFragment:
 options:
   repository:
     description:
-      - Directory that contains the backups, with one subdirectory for each set. If it does not exist, it is created
-        with mode V(0700).
-      - It must not be located inside a store that is backed up to it.
+      - Where the backups are, with one subdirectory for each set. This is a directory, or C(s3://bucket/prefix) for a
+        bucket of S3 or of a server that speaks its protocol (see O(s3)).
+      - A directory that does not exist is created with mode V(0700). It must not be located inside a store that is
+        backed up to it. A bucket is never created.
       - The format is documented in C(docs/FORMAT.md) of the collection.
     type: path
     required: true

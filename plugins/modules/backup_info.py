@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.info
   - day2.ops.repository
+  - day2.ops.s3
   - day2.ops.repository.keep
 options:
   name:

@@ -60,6 +60,7 @@ extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
   - day2.ops.repository.compression
+  - day2.ops.s3
   - day2.ops.migration
   - day2.ops.migration.source
 options:
@@ -174,7 +175,9 @@ options:
     type: bool
     default: true
   repository:
-    description: Directory that contains the backups. Required if a target is backed up, and for O(state=reverted).
+    description:
+      - Where the backups are, a directory or C(s3://bucket/prefix).
+      - Required if a target is backed up, and for O(state=reverted).
     type: path
   name:
     description: Name of the backup set. The default is the name of the file or database of the target.

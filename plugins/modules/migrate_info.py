@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - day2.ops.attributes.info
   - day2.ops.migration
   - day2.ops.migration.info
+  - day2.ops.s3
 options:
   compare:
     description:
@@ -30,7 +31,7 @@ options:
     type: bool
     default: false
   repository:
-    description: Directory that contains the safety backups of the target.
+    description: Where the safety backups of the target are, a directory or C(s3://bucket/prefix).
     type: path
   name:
     description: Name of the backup set. The default is the name of the file or database of the target.

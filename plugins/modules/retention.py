@@ -33,6 +33,7 @@ description:
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
+  - day2.ops.s3
 options:
   rules:
     description: Rules that select entries and define their tiers.
@@ -151,30 +152,6 @@ options:
                 match O(rules[].paths) unless O(rules[].exclude) excludes them. With O(rules[].tiers[].when_disk_above),
                 it must be on another file system.
             type: str
-  s3:
-    description:
-      - Access to S3, for destinations in S3. Parameters that are not set are looked up as the AWS tools do, in the
-        environment, in C(~/.aws) and in the role of the instance.
-    type: dict
-    suboptions:
-      endpoint_url:
-        description: URL of the endpoint, if it is not one of Amazon's.
-        type: str
-      region:
-        description: AWS region.
-        type: str
-      profile:
-        description: Profile in C(~/.aws/config). It cannot be combined with O(s3.access_key_id).
-        type: str
-      access_key_id:
-        description: Access key. It requires O(s3.secret_access_key).
-        type: str
-      secret_access_key:
-        description: Secret of the access key.
-        type: str
-      session_token:
-        description: Session token of temporary credentials. It requires O(s3.access_key_id) and O(s3.secret_access_key).
-        type: str
   docker:
     description:
       - Limits the container logs kept by Docker, in its configuration file. All other settings in that file are

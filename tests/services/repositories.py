@@ -6,13 +6,53 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Callable
+from uuid import uuid4
+
+import boto3
+
+from . import rgw as ceph
+from . import s3
+from .shared import url_of
 
 # What opens one that is empty and lies nowhere else: parameters as a module has them.
 Place = Callable[[Path], AbstractContextManager[dict[str, Any]]]
+BUCKET = "backups"
+
+
+def rgw_options() -> dict[str, Any]:
+    """The option `s3` for the gateway of these tests, which is started when it is first asked for."""
+    return {"endpoint_url": url_of("rgw"), "region": ceph.REGION, **ceph.CREDENTIALS}
+
+
+def ministack_options() -> dict[str, Any]:
+    """The same for ministack."""
+    return {"endpoint_url": url_of("ministack"), "region": s3.REGION, **s3.CREDENTIALS}
+
+
+def client(options: Mapping[str, Any]) -> Any:
+    """A boto3 client of a server."""
+    return boto3.client(
+        "s3",
+        endpoint_url=options["endpoint_url"],
+        region_name=options["region"],
+        aws_access_key_id=options["access_key_id"],
+        aws_secret_access_key=options["secret_access_key"],
+    )
+
+
+@functools.cache
+def bucket(start: Callable[[], dict[str, Any]], name: str = BUCKET) -> None:
+    """Create a bucket, unless another worker has."""
+    options = start()
+    where = {} if options["region"] == "us-east-1" else {"LocationConstraint": options["region"]}
+    made = client(options)
+    with contextlib.suppress(made.exceptions.BucketAlreadyOwnedByYou, made.exceptions.BucketAlreadyExists):
+        made.create_bucket(Bucket=name, **({"CreateBucketConfiguration": where} if where else {}))
 
 
 @contextlib.contextmanager
@@ -20,4 +60,16 @@ def _directory(scratch: Path) -> Iterator[dict[str, Any]]:
     yield {"repository": str(scratch / "backups")}
 
 
-KINDS: Mapping[str, Place] = {"directory": _directory}
+@contextlib.contextmanager
+def _ministack(scratch: Path) -> Iterator[dict[str, Any]]:
+    bucket(ministack_options)
+    yield {"repository": f"s3://{BUCKET}/{uuid4().hex}", "s3": ministack_options()}
+
+
+@contextlib.contextmanager
+def _rgw(scratch: Path) -> Iterator[dict[str, Any]]:
+    bucket(rgw_options)
+    yield {"repository": f"s3://{BUCKET}/{uuid4().hex}", "s3": rgw_options()}
+
+
+KINDS: Mapping[str, Place] = {"directory": _directory, "s3-ministack": _ministack, "s3-rgw": _rgw}

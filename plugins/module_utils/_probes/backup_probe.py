@@ -21,7 +21,12 @@ from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option
 class BackupProbe(BaseProbe):
     SUMMARY = "Checks the age of the newest good backup of a backup set, and when that backup was last read completely."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "repository": Option("text", "Path of the repository.", required=True),
+        "repository": Option("text", "The repository, a directory or `s3://bucket/prefix`.", required=True),
+        "s3": Option(
+            "mapping",
+            "Access to S3, as in `backup`. Access key, secret key and session token are never shown.",
+            secret=True,
+        ),
         "backup_set": Option("text", "Name of the backup set.", required=True),
         "host": Option(
             "text",
@@ -54,7 +59,12 @@ class BackupProbe(BaseProbe):
         check_set_name(options["backup_set"])
 
     def paths(self) -> Sequence[str]:
-        return [self._repository.location]
+        path = self._repository.local_path
+        return [] if path is None else [path]
+
+    def secrets(self) -> Sequence[str]:
+        given = self.options["s3"] or {}
+        return [given[name] for name in ("access_key_id", "secret_access_key", "session_token") if given.get(name)]
 
     def run(self, deadline: Deadline) -> Finding:
         name = self.options["backup_set"]

@@ -332,7 +332,7 @@ class DirectoryRepository:
             with open(os.path.join(self._set(name), _STATE, document + ".json"), "rb") as handle:
                 wrapped = json.load(handle)
             value = wrapped["value"]
-            if wrapped["sha256"] != _checksum(value) or not isinstance(value, dict):
+            if wrapped["sha256"] != checksum(value) or not isinstance(value, dict):
                 return {}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
@@ -341,10 +341,11 @@ class DirectoryRepository:
     def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
         path = os.path.join(self._set(name), _STATE, document + ".json")
         with os_errors(RepositoryError, "Can't write", path):
-            write_atomically(path, json.dumps({"sha256": _checksum(value), "value": value}).encode())
+            write_atomically(path, json.dumps({"sha256": checksum(value), "value": value}).encode())
 
 
-def _checksum(value: object) -> str:
+def checksum(value: object) -> str:
+    """Of a document of the state."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core.errors import InvalidRequest, RepositoryError
+from .._core.s3_options import ADDRESS
 from .base import Repository
 from .directory import DirectoryRepository
 
@@ -23,8 +24,12 @@ def check_exists(repository: Repository) -> None:
 def open_repository(params: Mapping[str, Any]) -> Repository:
     """The repository that a module's parameters tell: `repository`, where it is, and the options of its kind."""
     location = params["repository"]
+    if location.startswith(ADDRESS):
+        from .s3 import open_s3  # only here: boto3 is asked for by what needs it
+
+        return open_s3(location, params)
     if "://" in location:
         raise InvalidRequest(
-            f"{location} can't be a repository: only directories are supported.", "Set it to a directory of the host."
+            f"{location} can't be a repository.", "Set it to a directory of the host, or to s3://bucket/prefix."
         )
     return DirectoryRepository(location)

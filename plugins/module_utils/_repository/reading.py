@@ -15,7 +15,7 @@ from .._core.compression.base import BLOCK, CorruptStream
 from .._core.errors import DamagedBackup, RepositoryError, Unreachable
 from .._core.progress import Progress
 from .base import Listed, Repository
-from .manifest import MANIFEST, SUMS, DataFile, Manifest, SourcePart, parse
+from .manifest import MANIFEST, PLAIN, SUMS, DataFile, Manifest, SourcePart, name_of, parse
 from .pieces import Piece, StoredReader, hashing
 
 Problem = dict[str, str]  # path, problem
@@ -157,13 +157,14 @@ class BackupCopy:
         self.strict = False
         self._where = (repository, name, manifest)
         folder = "" if len(manifest.sources) == 1 else part.name
-        self._files = {self._name_of(one, folder, manifest.compression): one for one in part.files}
+        self._files = {self._name_of(one, folder, manifest): one for one in part.files}
 
     @staticmethod
-    def _name_of(one: DataFile, folder: str, compression: str) -> str:
+    def _name_of(one: DataFile, folder: str, manifest: Manifest) -> str:
         name = one.path.split("/", 2 if folder else 1)[-1]
-        suffix = usable(compression).suffix
-        return name[: -len(suffix)] if suffix and name.endswith(suffix) else name
+        suffix = usable(manifest.compression).suffix
+        name = name[: -len(suffix)] if suffix and name.endswith(suffix) else name
+        return name if manifest.version == PLAIN else name_of(name)
 
     def names(self) -> Sequence[str]:
         return list(self._files)

@@ -18,7 +18,7 @@ from .._core.errors import RepositoryError
 from .._core.files import from_os_error, os_errors
 from .._core.progress import Progress
 from .base import Staging
-from .manifest import DATA, DataFile
+from .manifest import DATA, DataFile, key_of
 from .pieces import StoredReader, hashing
 
 
@@ -130,7 +130,8 @@ class StagingSink:
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[HashingWriter]:
-        path = f"{self._folder}/{name}{self._compression.suffix}"
+        stored = name if self._staging.id is None else key_of(name)
+        path = f"{self._folder}/{stored}{self._compression.suffix}"
         with os_errors(RepositoryError, "Can't write to the repository", path):
             with self._staging.create(path) as handle:
                 with self._compression.writer(handle.fileno()) as target:

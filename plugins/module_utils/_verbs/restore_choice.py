@@ -14,12 +14,13 @@ from typing import Any, NamedTuple, Optional
 from .._core.errors import InvalidRequest, RepositoryError
 from .._core.files import look, resolve
 from .._core.paths import complaint, expand
+from .._core.s3_options import ADDRESS
 from .._core.units import parse_time
 from .._repository.base import Repository
 from .._repository.directory import DirectoryRepository
 from .._repository.history import History, read_history, select
-from .._repository.location import check_exists
-from .._repository.manifest import BACKUP, ID, Manifest
+from .._repository.location import check_exists, open_repository
+from .._repository.manifest import BACKUP, ID, SET, Manifest
 from .._repository.owner import make_owner, names_of, owner_of, owners_of, this_host
 from .._repository.reading import load
 from .._repository.retention import check_tags
@@ -27,12 +28,16 @@ from .arguments import NamedStore, optional
 
 
 class Choice(NamedTuple):
-    """The criteria. `backup` is "latest", an id, or the path of a backup anywhere."""
+    """The criteria. `backup` is "latest", an id, or the path or address of a backup anywhere.
+
+    `access`: the options for a backup at an address.
+    """
 
     backup: str
     at: Optional[datetime]
     host: Optional[str]
     tags: Sequence[str]
+    access: Mapping[str, Any]
 
 
 def choice_from(params: Mapping[str, Any]) -> Choice:
@@ -45,6 +50,7 @@ def choice_from(params: Mapping[str, Any]) -> Choice:
         at=optional(params["at"], parse_time),
         host=optional(params["host"], this_host),
         tags=check_tags(params["tags"] or ()),
+        access={"s3": params["s3"]},
     )
 
 
@@ -52,6 +58,8 @@ def find(
     repository: Repository, name: str, choice: Choice, stores: Sequence[NamedStore]
 ) -> tuple[Repository, str, Manifest]:
     """The chosen backup with its repository and set."""
+    if choice.backup.startswith(ADDRESS):
+        return _at_address(choice)
     if os.sep in choice.backup:
         given = expand(choice.backup)
         wrong = complaint(given)
@@ -78,6 +86,16 @@ def find(
             "Omit host to restore it anyway.",
         )
     return repository, name, manifest
+
+
+def _at_address(choice: Choice) -> tuple[Repository, str, Manifest]:
+    location, _slash, backup = choice.backup.rstrip("/").rpartition("/")
+    location, _slash, name = location.rpartition("/")
+    if not ID.fullmatch(backup) or not SET.fullmatch(name):
+        raise RepositoryError(f"{choice.backup} is not a backup.", "Write s3://bucket/prefix/SET/ID.")
+    elsewhere = open_repository({**choice.access, "repository": location})
+    check_exists(elsewhere)
+    return elsewhere, name, load(elsewhere.look(name, backup))
 
 
 def _tagged(choice: Choice, name: str, history: History) -> History:

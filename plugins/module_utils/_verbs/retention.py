@@ -15,6 +15,7 @@ from typing import Any, Callable, NamedTuple
 from .._core.errors import Day2Error, InvalidRequest, TargetError
 from .._core.files import from_os_error
 from .._core.progress import Progress
+from .._core.s3_options import ARGUMENTS as S3
 from .._core.sparse import is_hollow
 from .._retention.actions import Action, action_for, perform, predict, remove_leftovers
 from .._retention.archive import Archive, open_archive
@@ -31,20 +32,12 @@ from .._retention.users import Users
 from .arguments import duration
 from .retention_result import Done, Outcome, Skipped, failure, result_of
 
-S3_SPEC: dict[str, Any] = {
-    "endpoint_url": {"type": "str"},
-    "region": {"type": "str"},
-    "profile": {"type": "str"},
-    "access_key_id": {"type": "str", "no_log": True},
-    "secret_access_key": {"type": "str", "no_log": True},
-    "session_token": {"type": "str", "no_log": True},
-}
 # Programs that limit their logs themselves, by option.
 _CONFIGS: dict[str, Callable[[Mapping[str, Any]], ConfigPlan]] = {"docker": plan_docker, "journald": plan_journald}
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
         "rules": {"type": "list", "elements": "dict", "options": RULE_SPEC},
-        "s3": {"type": "dict", "options": S3_SPEC},
+        "s3": {"type": "dict", "options": S3},
         "docker": {"type": "dict", "options": DOCKER_SPEC},
         "journald": {"type": "dict", "options": JOURNALD_SPEC},
         "lock_timeout": {"type": "str", "default": "1m"},

@@ -14,7 +14,6 @@ from typing import Any, Optional
 from ..._core.progress import Progress
 from ..._core.scratch import scratch_directory
 from ..._core.workers import usual_number
-from ..._repository.location import open_repository
 from ..._stores.records.plain import plain_view
 from ..._stores.records.registry import open_source, open_target
 from ..._stores.records.store import SourceStore, TargetStore
@@ -39,6 +38,7 @@ _SHARED = (
     "timezone",
     "workers",
     "repository",
+    "s3",
 )
 _OPTIONS = MIGRATE["argument_spec"]
 
@@ -137,10 +137,10 @@ def _standing(request: MigrateRequest, source: SourceStore, target: TargetStore)
 
 def _safety_backup(request: MigrateRequest, target: TargetStore, states: Mapping[str, State]) -> Optional[str]:
     """The backup that `state=reverted` would go back to, if it is one."""
-    if request.params["repository"]:
+    if request.repository is not None:
         from .way_back import newest_way_back
 
-        way = newest_way_back(open_repository(request.params), request.name, target)
+        way = newest_way_back(request.repository, request.name, target)
         found = list(way.backups()) if way is not None else []
     else:
         found = sorted({state.way for state in states.values() if state.way not in (CREATED, EMPTY, DECLINED)})

@@ -16,6 +16,7 @@ from ..._core.errors import InvalidRequest, TargetError
 from ..._core.files import check_regular, check_writable_parent, resolve
 from ..._core.progress import Progress
 from ..._core.record_batches import seldom_collected
+from ..._core.s3_options import ARGUMENTS as S3
 from ..._core.scratch import scratch_directory
 from ..._core.workers import usual_number
 from ..._repository.location import open_repository
@@ -77,6 +78,7 @@ ARGUMENTS: dict[str, Any] = {
         repair={"type": "bool", "default": False},
         safety_backup={"type": "bool", "default": True},
         repository={"type": "path"},
+        s3={"type": "dict", "options": S3},
         lock_timeout={"type": "str", "default": "1m"},
         **COMPRESSION,
     ),
@@ -101,6 +103,7 @@ def request_from(params: Mapping[str, Any]) -> MigrateRequest:
         [parse_reference(one) for one in params["references"] or ()],
         params["on_existing"],
         params["rejects"] and resolve(params["rejects"], InvalidRequest),
+        open_repository(params) if params["repository"] else None,
     )
 
 
@@ -113,8 +116,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         stack.enter_context(seldom_collected())
         # a restore takes the lock itself
         restores = params["state"] == "reverted" and params["target"].get("path")
-        if params["repository"] and not restores:
-            repository = open_repository(params)
+        repository = request.repository
+        if repository is not None and not restores:
             repository.check_writable(request.name)
             if not check:
                 stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))

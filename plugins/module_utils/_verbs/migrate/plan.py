@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
+from ..._repository.base import Repository
 from ..._stores.records.as_stored import for_same_type
 from ..._stores.records.model import LIST, Index, Info, check_same_key, key_of
 from ..._stores.records.note import as_wanted
@@ -33,6 +34,7 @@ class MigrateRequest(NamedTuple):
     references: Sequence[Reference]
     mode: str  # on_existing
     rejects: Optional[str]
+    repository: Optional[Repository] = None  # where the target is saved
 
 
 class Job(NamedTuple):

@@ -84,6 +84,7 @@ def _restore(
                 **{name: one.get("default") for name, one in restore.ARGUMENTS["argument_spec"].items()},
                 "name": safety.name,
                 "repository": params["repository"],
+                "s3": params["s3"],
                 "lock_timeout": safety.lock_timeout,
                 "target": {"type": options["type"], "path": options["path"]},
                 "backup": backup,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Optional
 
 from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
-from ..._repository.location import open_repository
 from ..._stores.records.store import TargetStore
 from .checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART
 from .plan import MigratePlan, MigrateRequest
@@ -25,7 +24,9 @@ def safety_of(request: MigrateRequest) -> Safety:
     from .backup import Safety  # which needs more than a run that saves nothing
 
     params = request.params
-    return Safety(open_repository(params), request.name, params["compression"] or "", params["lock_timeout"])
+    if request.repository is None:
+        raise InvalidRequest("There is no repository for a safety backup.", "Set repository.")
+    return Safety(request.repository, request.name, params["compression"] or "", params["lock_timeout"])
 
 
 def check_repository(request: MigrateRequest, target: TargetStore) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Optional
 import boto3
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core import s3 as client
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, MissingDependency
 from ansible_collections.day2.ops.plugins.module_utils._retention import s3
 from ansible_collections.day2.ops.tests.services.s3 import CREDENTIALS, REGION, damaging_proxy, ministack
@@ -164,7 +165,7 @@ def test_large_files_go_in_parts(tmp_path: Path, server: str, bucket: Any, monke
 
 
 def test_without_boto3_only_s3_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3, "boto3", None)
+    monkeypatch.setattr(client, "boto3", None)
     destination = rule(tmp_path / "*", {"tier": "cold", "destination": "s3://b/p"})
     with pytest.raises(MissingDependency, match="boto3"):
         retain(destination)

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Access to S3, for repositories and for archives."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The option s3."""
+
+    DOCUMENTATION = r"""
+options:
+  s3:
+    description:
+      - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS tools
+        do, in the environment, in C(~/.aws) and in the role of the instance.
+      - This requires the Python library C(boto3) on the host.
+    type: dict
+    suboptions:
+      endpoint_url:
+        description: URL of the endpoint, if it is not one of Amazon's.
+        type: str
+      region:
+        description: AWS region.
+        type: str
+      profile:
+        description: Profile in C(~/.aws/config). It cannot be combined with O(s3.access_key_id).
+        type: str
+      access_key_id:
+        description: Access key. It requires O(s3.secret_access_key).
+        type: str
+      secret_access_key:
+        description: Secret of the access key.
+        type: str
+      session_token:
+        description: Session token of temporary credentials. It requires O(s3.access_key_id) and O(s3.secret_access_key).
+        type: str
+      ca_bundle:
+        description: File with the certificates of the authorities that are trusted, if the system does not trust them.
+        type: path
+      addressing:
+        description:
+          - Whether the bucket is part of the path or of the host name of requests. By default, boto3 decides.
+        type: str
+        choices: [auto, path, virtual]
+      storage_class:
+        description: Storage class of new objects, for example V(STANDARD_IA).
+        type: str
+      server_side_encryption:
+        description: Encryption by the server with which new objects are stored.
+        type: str
+        choices: [AES256, 'aws:kms', 'aws:kms:dsse']
+      kms_key_id:
+        description: Key for O(s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
+        type: str
+"""

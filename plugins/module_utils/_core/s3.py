@@ -1,0 +1,237 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Access to S3, or to a server that speaks its protocol: the options, the client, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Optional
+
+from .errors import InvalidRequest, MissingDependency
+from .s3_options import ADDRESS, check, sent_with_objects
+
+try:
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConnectTimeoutError,
+        EndpointConnectionError,
+        HTTPClientError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        ReadTimeoutError,
+        SSLError,
+    )
+
+    # What requests raise.
+    ERRORS: tuple[type[Exception], ...] = (BotoCoreError, ClientError)
+    # What reading an answer raises when the connection is cut.
+    CUT: tuple[type[Exception], ...] = (BotoCoreError, OSError)
+except ImportError:
+    boto3 = None
+    ERRORS = CUT = ()
+
+MISSING = ("404", "NoSuchKey", "NotFound", "NoSuchVersion")
+TAKEN = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
+_UNKNOWN = ("NotImplemented", "501")
+_FULL = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507", "StorageFull")
+_BUSY = ("SlowDown", "503", "429", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded", "Throttling")
+_REGION = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
+
+
+class Explained(NamedTuple):
+    """An error of a request: what happened, as the end of a sentence that ends with ":", and what to do."""
+
+    text: str
+    hint: str = ""
+    full: bool = False  # there is no space
+    code: str = ""
+
+
+class S3Client:
+    """A boto3 client, and what is to be sent with each object.
+
+    :param address: s3://bucket/prefix
+    :param options: see s3_options.py; what is None is found by boto3 in the usual ways (environment, ~/.aws, the role
+        of the instance).
+    :param purpose: ends the message of MissingDependency: "for a destination in S3".
+    :raises InvalidRequest: the address names no bucket, or options do not go together.
+    :raises MissingDependency: boto3 is not installed.
+    """
+
+    def __init__(self, address: str, options: Mapping[str, Any], purpose: str, tries: int = 3) -> None:
+        options = {name: value or None for name, value in options.items()}
+        check(options)
+        if boto3 is None:
+            raise MissingDependency("boto3", purpose)
+        self.bucket, _slash, prefix = address[len(ADDRESS) :].partition("/")
+        if not self.bucket:
+            raise InvalidRequest(f"{address} names no bucket.", "Write s3://bucket/prefix.")
+        self.prefix = prefix.strip("/")
+        self.tries = tries
+        self.endpoint = options.get("endpoint_url") or ""
+        self.extra = sent_with_objects(options)
+        with usable_options(address):
+            session = boto3.session.Session(
+                aws_access_key_id=options.get("access_key_id"),
+                aws_secret_access_key=options.get("secret_access_key"),
+                aws_session_token=options.get("session_token"),
+                region_name=options.get("region"),
+                profile_name=options.get("profile"),
+            )
+            self.api: Any = session.client(
+                "s3",
+                endpoint_url=options.get("endpoint_url"),
+                verify=options.get("ca_bundle"),
+                config=_config(options.get("addressing"), tries),
+            )
+        self.conditions = True
+        self._only_new = threading.local()
+        for call in ("PutObject", "CompleteMultipartUpload"):
+            self.api.meta.events.register(f"before-call.s3.{call}", self._add_condition)
+
+    def _add_condition(self, params: dict[str, Any], **_more: Any) -> None:
+        if getattr(self._only_new, "wanted", False) and self.conditions:
+            # a header, as older releases of boto3 have no argument for it
+            params["headers"]["If-None-Match"] = "*"
+
+    @contextlib.contextmanager
+    def only_new(self) -> Iterator[None]:
+        """In the block, this thread's requests ask the server to refuse what exists."""
+        self._only_new.wanted = True
+        try:
+            yield
+        finally:
+            self._only_new.wanted = False
+
+    def create(self, put: Any) -> bool:
+        """Run a request that creates an object. False: the server refused it, as the object exists.
+
+        A server that knows no conditions is asked without them from now on (`conditions`).
+        """
+        try:
+            with self.only_new():
+                put()
+        except ClientError as exc:
+            code = code_of(exc)
+            if code in TAKEN:
+                return False
+            if code not in _UNKNOWN or not self.conditions:
+                raise
+            self.conditions = False
+            put()
+        return True
+
+
+def _config(addressing: Optional[str], tries: int) -> Any:
+    more: dict[str, Any] = {}
+    if tuple(int(part) for part in boto3.__version__.split(".")[:2]) >= (1, 36):
+        # checksums that newer releases add by themselves are refused by some servers
+        more = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
+    return Config(
+        retries={"mode": "standard", "max_attempts": tries},
+        connect_timeout=10,
+        read_timeout=60,
+        max_pool_connections=12,
+        s3={"addressing_style": addressing} if addressing else None,
+        **more,
+    )
+
+
+@contextlib.contextmanager
+def usable_options(address: str) -> Iterator[None]:
+    """Turn what boto3 says of options into an InvalidRequest."""
+    try:
+        yield
+    except (BotoCoreError, ValueError) as exc:  # ValueError: an address that is none
+        raise InvalidRequest(f"The options for {address} can't be used: {exc}.") from exc
+
+
+def code_of(exc: Exception) -> str:
+    """The code that the server gave; "" when it gave none."""
+    return str(getattr(exc, "response", {}).get("Error", {}).get("Code", ""))
+
+
+def explain(exc: Exception, client: S3Client) -> Explained:
+    """What an error of a request means."""
+    if isinstance(exc, ClientError):
+        return _explain_answer(exc, client)
+    where = client.endpoint or "S3"
+    if isinstance(exc, SSLError):
+        return Explained(
+            f"the TLS connection to {where} failed ({_reason(exc)})",
+            "Set ca_bundle in s3 to the certificate of its authority, or correct endpoint_url.",
+        )
+    if isinstance(exc, (NoCredentialsError, PartialCredentialsError)):
+        return Explained(
+            "there are no complete credentials",
+            "Set access_key_id and secret_access_key (or profile) in s3, or give the host a role.",
+        )
+    if isinstance(exc, (EndpointConnectionError, ConnectTimeoutError)):
+        return Explained(f"{where} can't be reached ({_reason(exc)})", "Check endpoint_url in s3 and the network.")
+    if isinstance(exc, ReadTimeoutError):
+        return Explained(
+            f"{where} did not answer within 60 s, {client.tries} times", "Check whether its storage is full."
+        )
+    if isinstance(exc, HTTPClientError):
+        return Explained(f"the connection to {where} was cut ({_reason(exc)})", "Run again.")
+    return Explained(str(exc).rstrip("."))
+
+
+def _reason(exc: Exception) -> str:
+    inner = getattr(exc, "kwargs", {}).get("error") or exc
+    return str(getattr(inner, "reason", None) or inner).rstrip(".")
+
+
+def _explain_answer(exc: Any, client: S3Client) -> Explained:
+    code = code_of(exc)
+    error = exc.response.get("Error", {})
+    headers = exc.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    known = {
+        "NoSuchBucket": ("the bucket does not exist", "Create it, or correct the name: buckets are not created here."),
+        "InvalidAccessKeyId": ("the access key is not known there", "Correct access_key_id in s3."),
+        "SignatureDoesNotMatch": ("the secret access key is wrong", "Correct secret_access_key in s3."),
+        "ExpiredToken": ("the session token has expired", "Get new credentials and run again."),
+        "InvalidToken": ("the session token is not valid", "Get new credentials and run again."),
+        "RequestTimeTooSkewed": (
+            f"the clock of this host differs too much from the server's ({headers.get('date', 'time unknown')})",
+            "Correct the clock of the host.",
+        ),
+    }
+    if code in known:
+        return Explained(*known[code], code=code)
+    if code in _FULL:
+        return Explained("there is no space left (quota)", "Free some space, or raise the quota.", full=True, code=code)
+    if code in _BUSY:
+        return Explained(
+            f"the server asks for fewer requests, after {client.tries} tries", "Run again later.", code=code
+        )
+    if code in _REGION:
+        region = error.get("Region") or headers.get("x-amz-bucket-region")
+        told = f"Set region in s3 to {region}." if region else "Correct region in s3."
+        return Explained("the bucket is in another region", told, code=code)
+    if code in ("AccessDenied", "403", "AllAccessDisabled"):
+        return Explained(
+            f"access was denied to {exc.operation_name}",
+            f"Allow the key s3:{_PERMISSIONS.get(exc.operation_name, exc.operation_name)} on {client.bucket}.",
+            code=code,
+        )
+    message = str(error.get("Message") or "").rstrip(".")
+    return Explained(f"{exc.operation_name} was refused ({code}{': ' * bool(message)}{message})", code=code)
+
+
+_PERMISSIONS = {
+    "ListObjectsV2": "ListBucket",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "HeadObject": "GetObject",
+    "CreateMultipartUpload": "PutObject",
+    "UploadPart": "PutObject",
+    "CompleteMultipartUpload": "PutObject",
+    "DeleteObjects": "DeleteObject",
+}

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a remote store of objects answers, under one address. A repository is built of these in remote.py.
+
+Keys are below the address. Names that are written once (all but locks and state) are never written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple, Optional, Protocol
+
+CONDITIONAL = "conditional"  # the store refuses to create what exists
+
+
+class Object(NamedTuple):
+    """One object of a listing."""
+
+    key: str
+    size: int
+    age: float  # seconds since it was written; both times are told by the store
+    tag: str  # differs for another content
+
+
+class Upload(Protocol):
+    """An object that is written as a stream, through a pipe."""
+
+    handle: BinaryIO  # closing it waits until all is on the other side, and raises what went wrong there
+
+    def seal(self) -> Sequence[str]:
+        """Complete it. Returns the keys that it lies in, in order."""
+
+    def discard(self) -> None:
+        """Remove what there is of it. Raises nothing: the next run finds what is left."""
+
+
+class Objects(Protocol):
+    """A bucket and a prefix, or what is like it."""
+
+    location: str
+
+    def trouble(self) -> str:
+        """Why there is nothing to look at, as the end of a sentence that begins with the location; "" if there is.
+
+        Raises Unreachable.
+        """
+
+    def walk(self, prefix: str) -> Iterator[Object]:
+        """All objects below a prefix, in the order of their keys."""
+
+    def folders(self) -> list[str]:
+        """The first steps of all keys that have several."""
+
+    def read(self, key: str) -> Optional[bytes]:
+        """A small object; None: it is not there."""
+
+    def open(self, key: str) -> BinaryIO:
+        """An object as a stream. Raises RepositoryError if it is not there."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write a small object, or write over it."""
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write a small object exclusively. False: it is there already, with another content."""
+
+    def upload(self, key: str) -> Upload:
+        """Begin to write a new object."""
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove objects; those that are not there are no error."""
+
+    def abort_uploads(self, prefix: str) -> int:
+        """Remove what killed runs have uploaded in part below a prefix. Returns how many uploads."""
+
+    def probe(self) -> str:
+        """Find out, by writing, in which way something can be created exclusively here."""

@@ -1,0 +1,241 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A repository in a store of objects, below a prefix: SET/ID/{manifest.json,SHA256SUMS,data/…}, SET/.state/ and .day2/.
+
+Every object of a backup lies under an id that no other run uses. The manifest is written last and exclusively; an empty
+one is a fence, which keeps a run that lost its lock from publishing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import Any, BinaryIO, Optional
+
+from .._core import host_state
+from .._core.errors import Day2Error, RepositoryError
+from .base import Listed, Removal, Staging
+from .directory import checksum
+from .generations import Lease
+from .manifest import ID, MANIFEST, SET
+from .objects import CONDITIONAL, Object, Objects
+from .remote_staging import RemoteStaging
+
+_HEADER = ".day2/repository.json"
+_FORMAT = "day2.ops repository"
+_VERSION = 1
+_STATE = ".state"
+_REMOVED = "removed"
+_ON_HOST = ("fingerprints",)  # documents that say something of this host's files
+
+
+class RemoteRepository:
+    """Backups in a store of objects.
+
+    :param grace: seconds for which the data of a removed backup stays, for those who are reading it.
+    """
+
+    local_path: Optional[str] = None
+
+    def __init__(self, objects: Objects, grace: float) -> None:
+        self._objects = objects
+        self._grace = grace
+        self._known: Optional[dict[str, Any]] = None
+        self._leases: dict[str, Lease] = {}
+        self.location = objects.location
+
+    def _header(self) -> Optional[dict[str, Any]]:
+        """What the repository says of itself; None: nothing was ever written here."""
+        if self._known is None:
+            data = self._objects.read(_HEADER)
+            self._known = None if data is None else self._checked(data)
+        return self._known
+
+    def _checked(self, data: bytes) -> dict[str, Any]:
+        try:
+            header = json.loads(data)
+            known = header["format"] == _FORMAT and header["version"] == _VERSION and header["lock"] == CONDITIONAL
+            newer = header["format"] == _FORMAT and not known
+        except (ValueError, KeyError, TypeError):
+            known = newer = False
+        if known and isinstance(header.get("id"), str):
+            return dict(header)
+        raise RepositoryError(
+            f"{self.location}/{_HEADER} is not known here: the repository can't be used.",
+            "It was probably written by a newer version of day2.ops: upgrade the collection."
+            if newer
+            else "It is damaged. Remove it, and the next backup writes a new one.",
+        )
+
+    def _begun(self) -> dict[str, Any]:
+        """The header, written by this run if there is none."""
+        header = self._header()
+        if header is None:
+            document = {
+                "format": _FORMAT,
+                "version": _VERSION,
+                "id": secrets.token_hex(16),
+                "lock": self._objects.probe(),
+            }
+            self._objects.create(_HEADER, json.dumps(document, indent=2).encode() + b"\n")
+            header = self._header()  # another run may have been first
+        if header is None:
+            raise RepositoryError(f"{self.location}/{_HEADER} was written and can't be read back.")
+        return header
+
+    def check_writable(self, name: str) -> None:
+        trouble = self.trouble()
+        if trouble:
+            raise RepositoryError(
+                f"The repository {self.location} {trouble}.", "Create the bucket, or correct its name."
+            )
+        self._header()
+
+    def trouble(self) -> str:
+        trouble = self._objects.trouble()
+        if not trouble:
+            self._header()
+        return trouble
+
+    def free_bytes(self) -> Optional[int]:
+        return None
+
+    def sets(self) -> list[str]:
+        return [name for name in self._objects.folders() if SET.fullmatch(name) and self._has_backups(name)]
+
+    def _has_backups(self, name: str) -> bool:
+        return any(True for _backup in self._backups(name))
+
+    def ids(self, name: str) -> list[str]:
+        return [backup for backup, _objects in self._backups(name)]
+
+    def _folders(self, name: str) -> Iterator[tuple[str, dict[str, Object]]]:
+        """All that has an id, published or not: its objects by path."""
+        top = len(name) + 1
+        for folder, objects in groupby(self._objects.walk(f"{name}/"), lambda one: one.key[top:].partition("/")[0]):
+            if ID.fullmatch(folder):
+                yield folder, {one.key[top + len(folder) + 1 :]: one for one in objects}
+
+    def _backups(self, name: str) -> Iterator[tuple[str, dict[str, Object]]]:
+        for backup, objects in self._folders(name):
+            if _is_published(objects):
+                yield backup, objects
+
+    def listing(self, name: str) -> Iterator[Listed]:
+        for backup, objects in self._backups(name):
+            yield self._listed(name, backup, objects)
+
+    def look(self, name: str, backup_id: str) -> Listed:
+        top = f"{name}/{backup_id}/"
+        return self._listed(name, backup_id, {one.key[len(top) :]: one for one in self._objects.walk(top)})
+
+    def _listed(self, name: str, backup_id: str, objects: dict[str, Object]) -> Listed:
+        def read(path: str) -> bytes:
+            data = self._objects.read(f"{name}/{backup_id}/{path}")
+            if not data:
+                raise RepositoryError(f"{self.location}/{name}/{backup_id}/{path} is missing.")
+            return data
+
+        return Listed(backup_id, {path: one.size for path, one in objects.items() if path != _REMOVED}, read)
+
+    def path(self, name: str, backup_id: str) -> str:
+        return f"{self.location}/{name}/{backup_id}"
+
+    def open(self, name: str, backup_id: str, path: str) -> BinaryIO:
+        return self._objects.open(f"{name}/{backup_id}/{path}")
+
+    @contextlib.contextmanager
+    def hold(self, name: str, backup_id: str) -> Iterator[None]:
+        # that the data stays is what the grace period is for
+        if not self.look(name, backup_id).sizes.get(MANIFEST):
+            raise RepositoryError(f"Backup {backup_id} of {name} was removed just now.", "Choose another one.")
+        yield
+
+    def stage(self, name: str, created: datetime) -> Staging:
+        return RemoteStaging(self._objects, self._leases[name], name, created)
+
+    def remove(self, name: str, backup_id: str) -> Removal:
+        self._leases[name].check()
+        self._objects.put(f"{name}/{backup_id}/{_REMOVED}", b"")  # its time is that of the removal
+        self._leases[name].check()
+        self._objects.remove([f"{name}/{backup_id}/{MANIFEST}"])
+        return Removal()
+
+    @contextlib.contextmanager
+    def lock(self, name: str, verb: str, timeout: float) -> Iterator[list[str]]:
+        self._begun()
+        lease = Lease(self._objects, f"{name}/{_STATE}/lock/", verb)
+        lease.acquire(timeout)
+        self._leases[name] = lease
+        try:
+            yield self._clean(name)
+        finally:
+            del self._leases[name]
+            lease.release()
+
+    def _clean(self, name: str) -> list[str]:
+        """Remove what earlier runs left. The caller holds the lock, so that what has no manifest is of a run that is
+        over, or that sleeps and finds a fence."""
+        notes = []
+        for backup, objects in list(self._folders(name)):
+            try:
+                if self._clean_one(name, backup, objects):
+                    notes.append(f"Removed {self.path(name, backup)}, which an interrupted run had left.")
+            except Day2Error as exc:
+                notes.append(f"{self.path(name, backup)}, which an interrupted run had left, stays: {exc.message}")
+        try:
+            self._objects.abort_uploads(f"{name}/")
+        except Day2Error as exc:
+            notes.append(f"Uploads that interrupted runs had left stay: {exc.message}")
+        return notes
+
+    def _clean_one(self, name: str, backup: str, objects: dict[str, Object]) -> bool:
+        """Returns whether there was something that nobody had asked to be removed."""
+        top = f"{name}/{backup}/"
+        removed, manifest = objects.get(_REMOVED), objects.get(MANIFEST)
+        if _is_published(objects):
+            if removed is not None:  # killed between the mark and the step: the policy is asked again
+                self._objects.remove([top + _REMOVED])
+            return False
+        if removed is None and manifest is None and not self._objects.create(top + MANIFEST, b""):
+            return False  # it was published, or fenced, at the last moment
+        if removed is not None and removed.age < self._grace:
+            return False
+        data = [top + path for path in objects if path not in (MANIFEST, _REMOVED)]
+        self._objects.remove(data)
+        if removed is not None:
+            self._objects.remove([top + _REMOVED])
+        elif manifest is not None and manifest.age > self._grace:
+            self._objects.remove([top + MANIFEST])  # nobody can be that late
+        return bool(data) and removed is None
+
+    def read_state(self, name: str, document: str) -> dict[str, Any]:
+        if document in _ON_HOST:
+            header = self._header()
+            return {} if header is None else host_state.read(header["id"], name, document)
+        data = self._objects.read(f"{name}/{_STATE}/{document}.json")
+        try:
+            wrapped = json.loads(data or b"{}")
+            value = wrapped["value"]
+            if wrapped["sha256"] != checksum(value) or not isinstance(value, dict):
+                return {}
+        except (ValueError, KeyError, TypeError):
+            return {}
+        return value
+
+    def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
+        if document in _ON_HOST:
+            host_state.write(value, self._begun()["id"], name, document)
+            return
+        self._leases[name].check()
+        wrapped = json.dumps({"sha256": checksum(value), "value": value}).encode()
+        self._objects.put(f"{name}/{_STATE}/{document}.json", wrapped)
+
+
+def _is_published(objects: dict[str, Object]) -> bool:
+    return MANIFEST in objects and objects[MANIFEST].size > 0

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup in the making in a store of objects. Nothing can be renamed there: its id is fixed from the start."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import BinaryIO, Optional
+
+from .._core.errors import Day2Error
+from .._core.scratch import scratch_directory
+from .generations import Lease
+from .manifest import MANIFEST, SUMS
+from .objects import Objects, Upload
+
+
+class RemoteStaging:
+    """Objects below an id that no other run uses."""
+
+    def __init__(self, objects: Objects, lease: Lease, name: str, created: datetime) -> None:
+        moment = created.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        self.id: Optional[str] = f"{moment}-{secrets.token_hex(4)}"
+        self.scratch = ""
+        self._objects = objects
+        self._lease = lease
+        self._top = f"{name}/{self.id}/"
+        self._uploads: dict[str, Upload] = {}
+        self._published = False
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> RemoteStaging:
+        self.scratch = self._stack.enter_context(scratch_directory())
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if not self._published:
+            for upload in self._uploads.values():
+                upload.discard()
+            with contextlib.suppress(Day2Error):  # the next run tells what is left
+                self._objects.remove([self._top + SUMS])
+        self._stack.__exit__(None, None, None)
+
+    def create(self, path: str) -> BinaryIO:
+        self._lease.check()
+        upload = self._uploads[path] = self._objects.upload(self._top + path)
+        return upload.handle
+
+    def seal(self, path: str) -> Sequence[str]:
+        self._lease.check()
+        return [key[len(self._top) :] for key in self._uploads[path].seal()]
+
+    def reopen(self, piece: str) -> BinaryIO:
+        return self._objects.open(self._top + piece)
+
+    def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
+        self._objects.put(self._top + SUMS, sums)
+        self._lease.check()
+        self._published = self._objects.create(self._top + MANIFEST, manifest)
+        return self._published

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An object of S3 that is written as a stream, in parts, with bounded memory."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import io
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, BinaryIO, Optional, cast
+
+from .._core.errors import Day2Error, RepositoryError
+from .._core.process import wide_pipe
+from .._core.s3 import ERRORS, MISSING, S3Client, code_of
+
+PART = 16 << 20  # bytes; some servers want all parts but the last to be equal
+PARTS = 256  # of one object: 4 GiB, which is less than what a server copies in one request
+WORKERS = 3
+
+
+class Pool:
+    """What all uploads of a repository share: as many parts are in memory as are under way, and one that is read."""
+
+    def __init__(self) -> None:
+        self.workers = ThreadPoolExecutor(WORKERS, "day2-upload")
+        self.room = threading.Semaphore(WORKERS)
+
+
+class _Handle(io.FileIO):
+    """The end of the pipe that is written to."""
+
+    def __init__(self, fd: int, upload: S3Upload) -> None:
+        super().__init__(fd, "wb")
+        self._upload = upload
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._upload.finish()
+
+    def __exit__(self, *exc: object) -> None:
+        try:
+            self.close()
+        except Day2Error as cause:
+            raise cause from None  # that the writer's pipe broke says nothing more
+
+
+class S3Upload:
+    """One file; its first 4 GiB under the key, the rest under KEY.002, KEY.003, …"""
+
+    def __init__(self, client: S3Client, top: str, key: str, pool: Pool, errors_of: Any) -> None:
+        self._client = client
+        self._key = top + key
+        self._below = len(top)
+        self._pool = pool
+        self._errors = errors_of
+        self._objects: list[_Object] = []
+        self._error: Optional[Exception] = None
+        reading, writing = os.pipe()
+        self.handle = cast(BinaryIO, _Handle(writing, self))
+        wide_pipe(self.handle)
+        self._thread = threading.Thread(target=self._run, args=(reading,), daemon=True)
+        self._thread.start()
+
+    def _run(self, fd: int) -> None:
+        try:
+            with os.fdopen(fd, "rb", buffering=0) as source:
+                data = _read(source)
+                while data or not self._objects:
+                    number = len(self._objects) + 1
+                    one = _Object(self._client, self._key if number == 1 else f"{self._key}.{number:03d}", self._pool)
+                    self._objects.append(one)
+                    data = one.fill(data, source)
+        except Exception as exc:  # whatever it is, the thread that writes is to hear of it
+            self._error = exc
+
+    def finish(self) -> None:
+        """Wait until all parts are uploaded."""
+        self._thread.join()
+        for one in self._objects:
+            try:
+                one.wait()
+            except Exception as exc:
+                self._error = self._error or exc
+        if self._error is not None:
+            with self._errors("write", self._key):
+                raise self._error
+
+    def seal(self) -> Sequence[str]:
+        with self._errors("write", self._key):
+            for one in self._objects:
+                one.complete()
+        return [one.key[self._below :] for one in self._objects]
+
+    def discard(self) -> None:
+        with contextlib.suppress(Day2Error):
+            self.handle.close()
+        for one in self._objects:
+            with contextlib.suppress(*ERRORS):
+                one.discard()
+
+
+def _read(source: Any) -> bytearray:
+    """The next part, or less of it at the end."""
+    buffer = bytearray(PART)
+    view, filled = memoryview(buffer), 0
+    while filled < PART:
+        count = source.readinto(view[filled:])
+        if not count:
+            break
+        filled += count
+    view.release()
+    del buffer[filled:]
+    return buffer
+
+
+class _Object:
+    """One object: put as a whole if it is small, else in parts, which become an object when it is completed."""
+
+    def __init__(self, client: S3Client, key: str, pool: Pool) -> None:
+        self._client = client
+        self.key = key
+        self._pool = pool
+        self._place = {"Bucket": client.bucket, "Key": key}
+        self._upload = ""
+        self._whole = False
+        self._size = 0
+        self._tags: list[Future[str]] = []
+
+    def fill(self, data: bytearray, source: Any) -> bytearray:
+        """Upload parts until the object is full or the source is at its end. Returns what is for the next object."""
+        if len(data) < PART:
+            self._put(data)
+            return bytearray()
+        self._upload = self._client.api.create_multipart_upload(**self._place, **self._client.extra)["UploadId"]
+        while data and len(self._tags) < PARTS:
+            self._send(data)
+            data = _read(source) if len(data) == PART else bytearray()
+        return data
+
+    def _put(self, data: bytearray) -> None:
+        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        self._client.api.put_object(**self._place, **self._client.extra, Body=bytes(data), ChecksumSHA256=checksum)
+        self._whole, self._size = True, len(data)
+
+    def _send(self, data: bytearray) -> None:
+        self._pool.room.acquire()
+        number = len(self._tags) + 1
+        self._size += len(data)
+        self._tags.append(self._pool.workers.submit(self._send_part, number, data))
+
+    def _send_part(self, number: int, data: bytearray) -> str:
+        try:
+            made = self._client.api.upload_part(**self._place, UploadId=self._upload, PartNumber=number, Body=data)
+            return str(made["ETag"])
+        finally:
+            self._pool.room.release()
+
+    def wait(self) -> None:
+        for one in self._tags:
+            one.result()
+
+    def complete(self) -> None:
+        if self._whole:
+            return
+        parts = [{"PartNumber": number, "ETag": one.result()} for number, one in enumerate(self._tags, 1)]
+        try:
+            self._client.api.complete_multipart_upload(
+                **self._place, UploadId=self._upload, MultipartUpload={"Parts": parts}
+            )
+        except ERRORS:
+            # the answer may have been lost, and the code of a second one says nothing: whether it is there does
+            if not self._is_there():
+                raise
+        self._whole = True
+
+    def _is_there(self) -> bool:
+        try:
+            there: int = self._client.api.head_object(**self._place)["ContentLength"]
+        except ERRORS as exc:
+            if code_of(exc) in MISSING:
+                return False
+            raise
+        if there != self._size:
+            raise RepositoryError(f"{self.key} was written and has {there} bytes instead of {self._size}.")
+        return True
+
+    def discard(self) -> None:
+        for one in self._tags:
+            one.cancel() or one.exception()
+        if self._upload and not self._whole:
+            self._client.api.abort_multipart_upload(**self._place, UploadId=self._upload)
+        elif self._whole:
+            self._client.api.delete_object(**self._place)

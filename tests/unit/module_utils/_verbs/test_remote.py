@@ -1,0 +1,210 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verbs with repositories that are elsewhere: of each kind the same as with a directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, Unreachable
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._probes.backup_probe import BackupProbe
+from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline
+from ansible_collections.day2.ops.plugins.module_utils._repository import s3
+from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import migrate
+from tests.services.repositories import KINDS, client
+
+REMOTE = [kind for kind in KINDS if kind != "directory" and not kind.startswith("s3-rgw")]
+
+
+@pytest.fixture(params=REMOTE)
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    with KINDS[request.param](tmp_path) as params:
+        yield params
+
+
+@pytest.fixture
+def remote(run: Any, place: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    """`run` with the repository that is elsewhere."""
+    return lambda verb, check=False, **params: dict(run(verb, check, **{**place, **params}))
+
+
+def objects(place: dict[str, Any]) -> dict[str, int]:
+    bucket, _slash, prefix = place["repository"][len("s3://") :].partition("/")
+    pages = client(place["s3"]).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {one["Key"][len(prefix) + 1 :]: one["Size"] for page in pages for one in page.get("Contents", ())}
+
+
+def test_check_run_check_run(remote: Any, place: dict[str, Any], application: Any) -> None:
+    application.fill(5)
+    predicted = remote("backup", check=True, source=application.store)
+    assert predicted["changed"] is True
+    assert objects(place) == {}
+    made = remote("backup", source=application.store)
+    assert made["changed"] is True
+    assert made["diff"] == predicted["diff"]
+    assert made["backup"]["path"] == f"{place['repository']}/app/{made['backup']['id']}"
+    assert made["warnings"] == []
+    for check in (True, False):
+        again = remote("backup", check=check, source=application.store)
+        assert (again["changed"], again["backup"]["id"]) == (False, made["backup"]["id"])
+        assert "no file has changed" in again["msg"]
+    os.utime(application.path if application.kind != "files" else application.path / "run-1")
+    read = remote("backup", source=application.store)
+    if application.kind != "files":
+        assert (read["changed"], read["reason"]) == (False, "unchanged")
+        assert "was read" in read["msg"]
+    kept = {key.split("/")[1] for key in objects(place) if key.startswith("app/2")}
+    assert kept == {read["backup"]["id"], made["backup"]["id"]}
+
+
+def test_a_restore_here_and_elsewhere(remote: Any, application: Any, tmp_path: Path) -> None:
+    application.fill(5)
+    backup = remote("backup", source=application.store)["backup"]
+    for check in (True, False):
+        assert not remote("restore", check=check, target=application.store)["changed"]
+    application.fill(7)
+    with pytest.raises(Day2Error, match="on_existing"):
+        remote("restore", target=application.store)
+    predicted = remote("restore", check=True, target=application.store, on_existing="replace")
+    done = remote("restore", target=application.store, on_existing="replace")
+    assert predicted["diff"] == done["diff"]
+    assert application.records() == 5
+    assert done["safety_backup"]["kind"] == "safety"
+    elsewhere = dict(application.store, path=str(tmp_path / "elsewhere" / "x"))
+    (tmp_path / "elsewhere").mkdir()
+    assert remote("restore", target=elsewhere, backup=backup["path"])["changed"]
+    assert remote("restore", target=application.store, backup=done["safety_backup"]["id"], on_existing="replace")[
+        "changed"
+    ]
+    assert application.records() == 7
+
+
+def test_info_and_the_check_tell_the_same(remote: Any, place: dict[str, Any], application: Any) -> None:
+    application.fill(5)
+    made = remote("backup", source=application.store)["backup"]
+    for check in (True, False):
+        info = remote("backup_info", check=check, verify="full", max_age="1h")
+        assert info["ok"], info["problems"]
+    (one,) = info["sets"][0]["backups"]
+    assert (one["id"], one["path"], one["good"]) == (made["id"], made["path"], True)
+    options = {"backup_set": "app", "host": None, "max_age": None, "verified_within": 60.0, **place}
+    limits = {limit.name: limit for limit in BackupProbe.LIMITS}
+    finding = BackupProbe(options, limits).run(Deadline(10))
+    assert not finding.problems
+
+
+def test_keep_removes_and_what_was_removed_stays_readable_for_a_while(
+    remote: Any, place: dict[str, Any], application: Any
+) -> None:
+    made = []
+    for records in (1, 2, 3):
+        application.fill(records)
+        made.append(remote("backup", source=application.store)["backup"]["id"])
+    predicted = remote("backup", check=True, source=application.store, keep={"last": 1})
+    done = remote("backup", source=application.store, keep={"last": 1})
+    assert sorted(predicted["removed"]) == sorted(done["removed"]) == sorted(made[:2])
+    assert not remote("backup", source=application.store, keep={"last": 1})["changed"]
+    left = [key for key in objects(place) if key.startswith(f"app/{made[0]}/")]
+    assert f"app/{made[0]}/removed" in left
+    assert f"app/{made[0]}/manifest.json" not in left
+
+
+def test_names_that_can_not_be_keys(remote: Any, place: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "odd % \n\\ä\udce9.json"
+    path.write_text('{"a": {"b": {"c": 1}}}')
+    store = {"type": "json", "path": str(path)}
+    made = remote("backup", source=store)
+    assert remote("backup_info", verify="full")["ok"]
+    path.unlink()
+    assert remote("restore", target=store)["changed"]
+    assert path.read_text() == '{"a": {"b": {"c": 1}}}'
+    (key,) = [one for one in objects(place) if one.startswith(f"app/{made['backup']['id']}/data/")]
+    assert key.rpartition("/")[2].startswith("odd %25 %0A%5Cä%E9.json")
+
+
+def test_recovery_by_standard_tools(remote: Any, place: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": {"b": {"c": 1}}}')
+    made = remote("backup", source={"type": "json", "path": str(tmp_path / "a.json")}, compression="zstd")["backup"]
+    bucket, _slash, prefix = place["repository"][len("s3://") :].partition("/")
+    copy = tmp_path / "copy"
+    top = f"{prefix}/app/{made['id']}/"
+    for key in [one for one in objects(place) if one.startswith(f"app/{made['id']}/")]:
+        to = copy / key[len(f"app/{made['id']}/") :]
+        to.parent.mkdir(parents=True, exist_ok=True)
+        client(place["s3"]).download_file(bucket, top + key[len(f"app/{made['id']}/") :], str(to))
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=copy, check=True)
+    told = subprocess.run(["zstd", "-dc", "data/a.json.zst"], cwd=copy, check=True, capture_output=True)
+    assert told.stdout == b'{"a": {"b": {"c": 1}}}'
+    assert json.loads((copy / "manifest.json").read_text())["version"] == 2
+
+
+def test_a_repository_that_does_not_answer_says_nothing_of_its_backups(
+    remote: Any, place: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "_TRIES", 1)
+    (tmp_path / "a.json").write_text('{"a": {}}')
+    source = {"type": "json", "path": str(tmp_path / "a.json")}
+    made = remote("backup", source=source)["backup"]["id"]
+    wrong = {"s3": {**place["s3"], "endpoint_url": "http://127.0.0.1:1"}}
+    with pytest.raises(Unreachable, match="can't be reached"):
+        remote("backup", check=True, source=source, **wrong)
+    assert remote("backup_info")["sets"][0]["backups"][0]["id"] == made
+
+
+def test_a_bucket_that_is_not_there(remote: Any, application: Any, place: dict[str, Any]) -> None:
+    application.fill(1)
+    for check in (True, False):
+        with pytest.raises(Day2Error, match="does not exist: there is no such bucket"):
+            remote("backup", check=check, source=application.store, repository="s3://no-such-bucket/p")
+    with pytest.raises(Day2Error, match="does not exist"):
+        remote("restore", target=application.store, repository="s3://no-such-bucket/p")
+
+
+def test_a_repository_of_a_newer_layout(remote: Any, place: dict[str, Any], application: Any) -> None:
+    application.fill(1)
+    remote("backup", source=application.store)
+    bucket, _slash, prefix = place["repository"][len("s3://") :].partition("/")
+    header = {"format": "day2.ops repository", "version": 2, "id": "x", "lock": "conditional"}
+    client(place["s3"]).put_object(Bucket=bucket, Key=f"{prefix}/.day2/repository.json", Body=json.dumps(header))
+    before = objects(place)
+    for verb, params in (
+        ("backup", {"source": application.store}),
+        ("backup_info", {}),
+        ("restore", {"target": application.store}),
+    ):
+        with pytest.raises(Day2Error, match="upgrade the collection"):
+            remote(verb, **params)
+    assert objects(place) == before
+
+
+def test_a_migration_saves_its_target_there(place: dict[str, Any], tmp_path: Path) -> None:
+    source, target = tmp_path / "a.json", tmp_path / "b.json"
+    source.write_text(json.dumps({"t": {"1": {"x": 1}}}))
+    target.write_text(json.dumps({"t": {"1": {"x": 2}}}))
+
+    def run(check: bool = False, **more: Any) -> dict[str, Any]:
+        spec = migrate.ARGUMENTS["argument_spec"]
+        values = {name: one.get("default") for name, one in spec.items()}
+        values.update(name="app", target={"type": "json", "path": str(target)}, **place)
+        values.update(more)
+        return migrate.run(values, check, Progress())
+
+    given = {"source": {"type": "json", "path": str(source)}, "on_existing": "replace"}
+    assert run(True, **given)["changed"]
+    assert run(**given)["changed"]
+    assert json.loads(target.read_text()) == json.loads(source.read_text())
+    assert run(state="reverted")["changed"]
+    assert json.loads(target.read_text()) == {"t": {"1": {"x": 2}}}
+    assert len(open_repository(place).ids("app")) >= 1
