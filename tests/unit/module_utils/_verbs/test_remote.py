@@ -102,7 +102,8 @@ def test_info_and_the_check_tell_the_same(remote: Any, place: dict[str, Any], ap
     options = {"backup_set": "app", "host": None, "max_age": None, "verified_within": 60.0, **place}
     limits = {limit.name: limit for limit in BackupProbe.LIMITS}
     finding = BackupProbe(options, limits).run(Deadline(10))
-    assert not finding.problems
+    assert made["id"] in finding.good
+    assert not finding._problems
 
 
 def test_keep_removes_and_what_was_removed_stays_readable_for_a_while(

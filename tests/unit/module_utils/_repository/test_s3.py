@@ -1,0 +1,347 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What only repositories in S3 have: locks with a lease, fences, uploads in parts, and what their servers say."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    Day2Error,
+    InvalidRequest,
+    LeaseLost,
+    LockTimeout,
+    RepositoryError,
+    Unreachable,
+)
+from ansible_collections.day2.ops.plugins.module_utils._repository import generations, s3_upload
+from ansible_collections.day2.ops.plugins.module_utils._repository.generations import Lease
+from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
+from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
+from tests.services.repositories import BUCKET, bucket, client, rgw_options
+from tests.services.s3 import damaging_proxy
+
+WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
+LOCK = "app/.state/lock/"
+
+
+@pytest.fixture
+def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    bucket(rgw_options)
+    return f"s3://{BUCKET}/{uuid4().hex}"
+
+
+def objects(address: str, **options: Any) -> S3Objects:
+    return S3Objects(address, {**rgw_options(), **options})
+
+
+def repository(address: str, grace: float = 3600) -> RemoteRepository:
+    return RemoteRepository(objects(address), grace)
+
+
+def write(staging: Any, path: str, data: bytes) -> None:
+    with staging.create(path) as handle:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle.fileno(), view) :]
+
+
+def put(one: RemoteRepository, data: bytes = b"content", number: int = 0) -> str:
+    with one.stage("app", WHEN + timedelta(seconds=number)) as staging:
+        write(staging, "data/file", data)
+        staging.seal("data/file")
+        assert staging.publish(str(staging.id), b"manifest", b"sums")
+    return str(staging.id)
+
+
+def keys(address: str) -> set[str]:
+    return {one.key for one in objects(address).walk("")}
+
+
+# The lock
+
+
+def test_of_many_contenders_one_holds_the_lock_at_a_time(address: str) -> None:
+    inside, most, done = 0, 0, []
+    guard, begin = threading.Lock(), threading.Barrier(16)
+
+    def contend() -> None:
+        nonlocal inside, most
+        lease = Lease(objects(address), LOCK, "test")
+        begin.wait()
+        lease.acquire(60)
+        with guard:
+            inside += 1
+            most = max(most, inside)
+        time.sleep(0.01)
+        with guard:
+            inside -= 1
+            done.append(lease)
+        lease.release()
+
+    threads = [threading.Thread(target=contend) for dummy in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (most, len(done)) == (1, 16)
+
+
+def test_a_lock_is_renewed(address: str) -> None:
+    lease = Lease(objects(address), LOCK, "test", lease=2)
+    lease.acquire(0)
+    time.sleep(3.2)
+    lease.check()
+    with pytest.raises(LockTimeout, match="test, process"):
+        Lease(objects(address), LOCK, "other", lease=2).acquire(0)
+    lease.release()
+
+
+def sleeper(address: str, monkeypatch: pytest.MonkeyPatch) -> Lease:
+    """A holder that is not scheduled any more, on another host."""
+    with monkeypatch.context() as patch:
+        patch.setattr(generations, "_boot_id", lambda: "another")
+        patch.setattr(Lease, "_keep", lambda self: None)
+        lease = Lease(objects(address), LOCK, "sleeper", lease=2)
+        lease.acquire(0)
+    return lease
+
+
+def test_who_sleeps_past_the_lease_has_lost_it(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = sleeper(address, monkeypatch)
+    lost.check()
+    with pytest.raises(LockTimeout, match="sleeper"):
+        Lease(objects(address), LOCK, "thief", lease=2).acquire(0)
+    thief = Lease(objects(address), LOCK, "thief", lease=2)
+    thief.acquire(10)
+    with pytest.raises(LeaseLost, match="in time"):
+        lost.check()
+    lost._renew()  # also if it had no clock
+    with pytest.raises(LeaseLost, match="thief, process"):
+        lost.check()
+    lost.release()
+    thief.check()
+    thief._renew()
+    thief.check()
+    thief.release()
+
+
+def test_a_process_of_this_host_that_is_gone_holds_nobody_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = os.fork()
+    if child == 0:
+        Lease(objects(address), LOCK, "killed").acquire(0)
+        os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+    lease = Lease(objects(address), LOCK, "next")
+    lease.acquire(0)
+    lease.release()
+
+
+# Fences and what killed runs leave
+
+
+def test_what_was_left_is_fenced_and_removed(address: str) -> None:
+    one = repository(address, grace=0.5)
+    with one.lock("app", "test", 0):
+        kept = put(one)
+    raw = objects(address)
+    left = "20250101T000000Z-00000001"
+    raw.put(f"app/{left}/data/file", b"half")
+    raw.put(f"app/{left}/SHA256SUMS", b"sums")
+    started = client(rgw_options()).create_multipart_upload(
+        Bucket=BUCKET, Key=f"{address.rpartition('/')[2]}/app/{left}/data/large"
+    )
+    assert started["UploadId"]
+    raw.put("app/notes.txt", b"mine")
+    raw.put("other/20250101T000000Z-00000002/data/file", b"another set's")
+    assert one.ids("app") == [kept]
+    with one.lock("app", "test", 0) as notes:
+        assert notes == [f"Removed {address}/app/{left}, which an interrupted run had left."]
+    assert f"app/{left}/data/file" not in keys(address)
+    assert f"app/{left}/manifest.json" in keys(address)  # the fence
+    assert not raw.create(f"app/{left}/manifest.json", b"late")
+    assert raw.abort_uploads("app/") == 0
+    time.sleep(1.6)
+    with one.lock("app", "test", 0) as notes:
+        assert notes == []
+    assert not [key for key in keys(address) if left in key]
+    assert {"app/notes.txt", "other/20250101T000000Z-00000002/data/file"} <= keys(address)
+
+
+def test_a_run_that_slept_is_refused_by_the_fence(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generations, "LEASE", 2.0)
+    monkeypatch.setattr(Lease, "check", lambda self: None)  # paused between the question and the request
+    first, second = repository(address), repository(address)
+    with first.lock("app", "first", 0):
+        with first.stage("app", WHEN) as staging:
+            write(staging, "data/file", b"content")
+            staging.seal("data/file")
+            objects(address).put(f"{LOCK}0000000001", b"")  # its lease is over
+            with second.lock("app", "second", 0) as notes:
+                assert str(staging.id) in notes[0]
+            assert not staging.publish(str(staging.id), b"manifest", b"sums")
+    assert second.ids("app") == []
+
+
+def test_who_has_lost_the_lock_writes_and_removes_nothing(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = repository(address)
+    with one.lock("app", "test", 0):
+        kept = put(one)
+        with one.stage("app", WHEN) as staging:
+            write(staging, "data/file", b"content")
+            monkeypatch.setattr(generations, "_TRUSTED", -1)
+            for attempt in (
+                lambda: staging.create("data/other"),
+                lambda: staging.seal("data/file"),
+                lambda: staging.publish(str(staging.id), b"manifest", b"sums"),
+                lambda: one.remove("app", kept),
+                lambda: one.write_state("app", "confirmed", {}),
+            ):
+                with pytest.raises(LeaseLost):
+                    attempt()
+            monkeypatch.undo()
+    assert one.ids("app") == [kept]
+
+
+def test_a_removal_that_was_interrupted(address: str) -> None:
+    one = repository(address, grace=0.5)
+    with one.lock("app", "test", 0):
+        backup = put(one)
+    objects(address).put(f"app/{backup}/removed", b"")  # killed between the mark and the step
+    assert one.ids("app") == [backup]
+    with one.lock("app", "test", 0):
+        assert f"app/{backup}/removed" not in keys(address)
+        one.remove("app", backup)
+    assert one.ids("app") == []
+    assert f"app/{backup}/data/file" in keys(address)
+    time.sleep(1.6)
+    with one.lock("app", "test", 0) as notes:
+        assert notes == []
+    assert not [key for key in keys(address) if backup in key]
+
+
+# Uploads
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_upload, "PART", 5 << 20)
+    monkeypatch.setattr(s3_upload, "PARTS", 2)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize(
+    ("size", "pieces"), [(5 << 20, 1), ((5 << 20) + 1, 1), (10 << 20, 1), ((10 << 20) + 1, 2), (20 << 20, 2)]
+)
+def test_large_files_lie_in_parts_and_pieces(address: str, size: int, pieces: int) -> None:
+    data = os.urandom(1 << 20) * (size >> 20) + b"x" * (size % (1 << 20))
+    one = repository(address)
+    with one.lock("app", "test", 0), one.stage("app", WHEN) as staging:
+        write(staging, "data/file", data)
+        assert not [key for key in keys(address) if key.endswith("/data/file") and pieces == 1]  # only completed now
+        names = staging.seal("data/file")
+        assert names == ["data/file", "data/file.002"][:pieces]
+        found = b""
+        for name in names:
+            with staging.reopen(name) as handle:
+                found += b"".join(iter(lambda: handle.read(1 << 20), b""))
+        assert found == data
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_that_is_given_up_leaves_nothing(address: str) -> None:
+    one = repository(address)
+    with one.lock("app", "test", 0):
+        with one.stage("app", WHEN) as staging:
+            write(staging, "data/large", os.urandom(12 << 20))
+            write(staging, "data/small", b"x")
+        assert objects(address).abort_uploads("app/") == 0
+    assert not [key for key in keys(address) if str(staging.id) in key]
+
+
+def test_a_server_that_refuses_in_the_middle_ends_the_writer(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = repository(address)
+    with one.lock("app", "test", 0), one.stage("app", WHEN) as staging:
+        objects_of_it = one._objects
+        monkeypatch.setattr(objects_of_it._client, "bucket", "no-such-bucket")  # type: ignore[attr-defined]
+        with pytest.raises(Unreachable, match="the bucket does not exist"):
+            with staging.create("data/file") as handle:
+                for dummy in range(40):
+                    os.write(handle.fileno(), b"x" * (1 << 20))
+        monkeypatch.undo()
+
+
+# What servers say
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"secret_access_key": "wrong"}, "the secret access key is wrong"),
+        ({"access_key_id": "wrong"}, "the access key is not known there"),
+        ({"endpoint_url": "http://127.0.0.1:1"}, "http://127.0.0.1:1 can't be reached"),
+    ],
+)
+def test_access_that_is_wrong(address: str, options: dict[str, str], says: str, monkeypatch: Any) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(Unreachable, match=says):
+        objects(address, **options).trouble()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"secret_access_key": ""}, "access_key_id without secret_access_key"),
+        ({"profile": "x"}, "both profile and access_key_id"),
+        ({"kms_key_id": "x"}, "kms_key_id without server_side_encryption"),
+        ({"endpoint_url": "nonsense"}, "can't be used"),
+    ],
+)
+def test_options_that_do_not_go_together(options: dict[str, str], says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        objects("s3://b/p", **options)
+    with pytest.raises(InvalidRequest, match="names no bucket"):
+        objects("s3://")
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [(503, "asks for fewer requests"), (507, "no space left"), (403, "access was denied to PutObject.*s3:PutObject")],
+)
+def test_answers_that_refuse(address: str, status: int, says: str) -> None:
+    with damaging_proxy(
+        rgw_options()["endpoint_url"], first=lambda method, headers: status if method == "PUT" else None
+    ) as url:
+        one = S3Objects(address, {**rgw_options(), "endpoint_url": url})
+        one._client.api.meta.events.unregister("needs-retry.s3")
+        with pytest.raises(Day2Error, match=says):
+            one.put("x", b"x")
+
+
+def test_a_server_that_creates_what_exists_can_keep_no_repository(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = repository(address)
+    monkeypatch.setattr(one._objects._client, "conditions", False)  # type: ignore[attr-defined]
+    with pytest.raises(RepositoryError, match="does not refuse to create"), one.lock("app", "test", 0):
+        pass
+    assert keys(address) == set()
+
+
+def test_a_lost_answer_to_a_creation_is_no_refusal(address: str) -> None:
+    one = objects(address)
+    assert one.create("a", b"mine")
+    assert one.create("a", b"mine")
+    assert not one.create("a", b"theirs")
+    assert one.read("a") == b"mine"
