@@ -44,6 +44,7 @@ def url_of(name: str) -> str:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
+                    start_new_session=True,  # what ends the tests must leave it the time to clean up
                 )
             until = time.monotonic() + _START_S
             while not url.exists():

@@ -71,7 +71,7 @@ class S3Client:
             raise MissingDependency("boto3", purpose)
         self.bucket, _slash, prefix = address[len(ADDRESS) :].partition("/")
         if not self.bucket:
-            raise InvalidRequest(f"{address} names no bucket.", "Write s3://bucket/prefix.")
+            raise InvalidRequest(f"{address} has no bucket.", "Write s3://bucket/prefix.")
         self.prefix = prefix.strip("/")
         self.tries = tries
         self.endpoint = options.get("endpoint_url") or ""

@@ -82,8 +82,8 @@ class Lease:
             if time.monotonic() >= end:
                 holder = _describe(self._read(self._highest()))
                 raise LockTimeout(
-                    f"Another run works on this backup set: {holder} ({self._objects.location}/{self._prefix}).",
-                    f"Wait for it, or give this one more time (lock_timeout, now {timeout:g} s).",
+                    f"Another run is using this backup set: {holder} ({self._objects.location}/{self._prefix}).",
+                    f"Wait for it to end, or increase lock_timeout (now {timeout:g} s).",
                 )
             jitter = random.uniform(0.5, 1)  # noqa: S311
             time.sleep(max(0.0, min(jitter * pause, end - time.monotonic())))

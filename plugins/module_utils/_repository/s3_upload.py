@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO, Optional, cast
 
 from .._core.errors import Day2Error, RepositoryError
-from .._core.process import wide_pipe
+from .._core.programs import wide_pipe
 from .._core.s3 import ERRORS, MISSING, S3Client, code_of
 
 PART = 16 << 20  # bytes; some servers want all parts but the last to be equal

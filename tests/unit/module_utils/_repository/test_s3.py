@@ -311,7 +311,7 @@ def test_access_that_is_wrong(address: str, options: dict[str, str], says: str, 
 def test_options_that_do_not_go_together(options: dict[str, str], says: str) -> None:
     with pytest.raises(InvalidRequest, match=says):
         objects("s3://b/p", **options)
-    with pytest.raises(InvalidRequest, match="names no bucket"):
+    with pytest.raises(InvalidRequest, match="has no bucket"):
         objects("s3://")
 
 
