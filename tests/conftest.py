@@ -45,6 +45,13 @@ sys.path.insert(0, str(COLLECTIONS))
 sys.path.insert(0, str(ROOT))  # tests.services
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        # Amazon's server takes seconds to start and is slow; on the other Python, dynoxide stands for it.
+        if "dynamodb_local_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.once)
+
+
 def skipped(config: Any) -> list[Any]:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     return list(reporter.stats.get("skipped", [])) if reporter else []

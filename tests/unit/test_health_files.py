@@ -19,6 +19,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.outcome import Metr
 from ansible_collections.day2.ops.plugins.module_utils._reports.base import Report
 from ansible_collections.day2.ops.plugins.module_utils._reports.prometheus import Prometheus
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "roles/health_checks/files/alert_rules.yml"
 DASHBOARD = ROOT / "roles/health_checks/files/grafana_dashboard.json"

@@ -15,6 +15,8 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+pytestmark = pytest.mark.once
+
 ROLES = sorted(path for path in (Path(__file__).resolve().parents[2] / "roles").iterdir() if path.is_dir())
 NOTHING: dict[str, Any] = {"str": "", "list": [], "dict": {}}
 

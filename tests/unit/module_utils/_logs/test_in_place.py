@@ -74,6 +74,7 @@ def lines(folder: Path, name: str = "app.log") -> Iterator[bytes]:
     yield from ([first] if first.strip() else []) + others
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("writers", [1, 4])
 def test_no_line_is_lost_and_all_are_in_order(disk: Path, writers: int) -> None:
     log = disk / "app.log"

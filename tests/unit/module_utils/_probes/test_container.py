@@ -16,6 +16,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Inval
 from tests.services.docker import Docker, docker
 from tests.services.podman import podman
 
+pytestmark = pytest.mark.once
+
 Check = Callable[..., dict[str, Any]]
 
 

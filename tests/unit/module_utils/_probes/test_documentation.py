@@ -14,6 +14,8 @@ from ansible_collections.day2.ops.plugins.module_utils._probes.base import Limit
 from ansible_collections.day2.ops.plugins.module_utils._probes.options import KINDS, parse
 from ansible_collections.day2.ops.plugins.module_utils._probes.registry import PROBES
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[4]
 
 

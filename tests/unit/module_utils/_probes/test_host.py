@@ -10,7 +10,6 @@ import shutil
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -125,11 +124,12 @@ def test_processes_that_are_not_there(check: Check, tmp_path: Path) -> None:
     assert check("process", process="x", user="no-such-user")["status"] == "unknown"
 
 
-def test_a_process_that_is_dead_and_not_waited_for(check: Check) -> None:
-    process = subprocess.Popen([sys.executable, "-c", "pass"])
+def test_a_process_that_is_dead_and_not_waited_for(check: Check, tmp_path: Path) -> None:
+    program = tmp_path / "day2-dead"  # a name that no other process of this machine has
+    program.symlink_to("/bin/true")
+    process = subprocess.Popen([program])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    name = Path(f"/proc/{process.pid}/comm").read_text().strip()
-    result = check("process", process=name)
+    result = check("process", process=program.name)
     process.wait()
     assert result["status"] == "critical"
     assert "in state zombie" in result["message"]

@@ -10,6 +10,8 @@ from typing import Any, Callable
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 Check = Callable[..., dict[str, Any]]
 
 _NODE = """<node>

@@ -14,6 +14,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2E
 from ansible_collections.day2.ops.plugins.module_utils._retention.docker_rules import check_log_options
 from ansible_collections.day2.ops.tests.services.docker import Docker, docker
 
+pytestmark = pytest.mark.once
+
 # A size goes with each: without one, json-file has no limit, which is refused here and not by Docker. Sizes such as
 # 10mi are accepted by old releases only, and refused here.
 OPTIONS = [

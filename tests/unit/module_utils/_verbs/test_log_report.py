@@ -259,6 +259,7 @@ def test_a_pattern(tmp_path: Path) -> None:
     assert found["latency"]["max_s"] == 0.04
 
 
+@pytest.mark.once
 def test_memory_is_bounded(tmp_path: Path) -> None:
     """The growth of a process over 30 MB in which nothing is ever the same."""
     path = tmp_path / "app.log"

@@ -321,6 +321,7 @@ class Model(RuleBasedStateMachine):
             self.revertible = False
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["sqlite", "json"])
 def test_whatever_is_run_after_a_kill(kind: str) -> None:
     model = type("Model", (Model,), {"kind": kind})

@@ -72,6 +72,7 @@ def test_few_differences_among_many_records_are_found_by_key(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.once
 def test_only_ranges_that_differ_are_put_into_the_scratch_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = []
 

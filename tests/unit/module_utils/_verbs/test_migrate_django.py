@@ -20,6 +20,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Targe
 from tests.services import django_shop
 from tests.unit.module_utils._verbs.migrations import Store, four_steps, run
 
+pytestmark = pytest.mark.once
+
 SHOP = Path(django_shop.__file__).parent
 DURATIONS = {"shop_product.warranty": "interval from us"}  # Django keeps them as microseconds in SQLite
 Drive = Callable[[str], Any]

@@ -114,6 +114,7 @@ def killed_at(place: Place, number: int) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
 
 
+@pytest.mark.once
 def test_killed_at_every_step_it_ends_right_and_leaves_nothing(place: Place) -> None:
     count = 0
     while True:

@@ -18,6 +18,8 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.records.note impo
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run, sql
 
+pytestmark = pytest.mark.once
+
 PROJ = "/usr/share/proj/proj.db"
 ISO = Path("/usr/share/iso-codes/json")
 # The tables without a key, and one whose key is mostly null.

@@ -31,6 +31,7 @@ def refused(source: Store, target: Store, **params: Any) -> str:
     return told[0]
 
 
+@pytest.mark.once
 def test_names_of_system_columns_and_too_many_columns(stores: Stores) -> None:
     source = stores("sqlite")
     sql(source, "CREATE TABLE a (id INTEGER PRIMARY KEY, xmin INTEGER)")

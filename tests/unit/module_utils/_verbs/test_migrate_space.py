@@ -19,6 +19,8 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry 
 from tests.services.dynamodb import options
 from tests.unit.module_utils._verbs.migrations import Store, Stores, four_steps, run
 
+pytestmark = pytest.mark.once
+
 MEGABYTES = 4
 
 
