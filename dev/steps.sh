@@ -105,13 +105,41 @@ step_affected() {
   newest python dev/affected_tests.py "$base" 100 -q -n auto
 }
 
+# Not part of "make test": what takes hours.
+
+# Property tests alone, each with very many examples.
+step_soak_properties() {
+  need_programs "${TEST_PROGRAMS[@]}"
+  need_node "$(node_python newest)"
+  need_s3_server
+  need_npm
+  need_collection
+  DAY2_EXAMPLES=${EXAMPLES:-20} "$ROOT/.venv/node-$(node_python newest)/bin/python" -m pytest -n auto -m hypothesis tests/unit/module_utils
+}
+
+# Mutants (dev/soak.py), in copies of the clone.
+step_soak_mutants() {
+  local trees=() number
+  need_programs "${TEST_PROGRAMS[@]}"
+  need_s3_server
+  need_npm
+  # What tells which lines a test runs came with Python 3.12.
+  venv soak soak.txt 3.13 3.12 3.14
+  for number in $(seq "${JOBS:-$(nproc)}"); do
+    copy_tree "$CACHE/soak/tree-$number"
+    trees+=("$CACHE/soak/tree-$number")
+  done
+  # The same examples each time: a mutant is caught or is not.
+  CI=1 dev/apart "$CACHE/soak" "$ROOT/.venv/soak/bin/python" dev/soak.py "$CACHE/soak" "${trees[@]}"
+}
+
 step_unit_node_oldest() { pytest_on_node "$(node_python oldest)" tests/unit/module_utils; }
 
 step_unit_node_newest() {
   if [[ $(node_python newest) == "$(node_python oldest)" ]]; then
     note_not_run "unit tests on a second Python (only $(node_python oldest) is here)"
   else
-    pytest_on_node "$(node_python newest)" tests/unit/module_utils
+    pytest_on_node "$(node_python newest)" tests/unit/module_utils -m "not once"
   fi
 }
 
@@ -125,11 +153,11 @@ pytest_on_node() {
   need_s3_server
   need_npm
   need_collection
-  "$ROOT/.venv/node-$1/bin/python" -m pytest -n auto "$2"
+  "$ROOT/.venv/node-$1/bin/python" -m pytest -n auto "${@:2}"
 }
 
 step_unit_oldest() { oldest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils; }
-step_unit_newest() { newest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils; }
+step_unit_newest() { newest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils -m "not once"; }
 
 step_integration_oldest() { integration oldest "$(node_python oldest)"; }
 step_integration_newest() { integration newest "$(node_python newest)"; }

@@ -1,0 +1,352 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mutants: change one condition, number or operator of the code at a time, and see whether a test fails.
+
+    soak.py STATE-DIRECTORY TREE...
+
+A tree is a copy of the clone in which one mutant at a time is tested: as many trees as may be tested side by side.
+The environment says which mutants (see Makefile): FILES, SAMPLE, SEED, SECONDS, AGAIN, TESTS. Results stay in the state
+directory, so that the same call goes on where it was stopped; they are for this code, and AGAIN=1 tests survivors anew.
+
+Cosmic Ray makes the mutants. A mutant is tested with the tests that run its line, the fastest first, as many as fit
+into a minute: what survives has survived these. tests/mutants.md has the survivors that were looked at, with a reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import hashlib
+import json
+import multiprocessing
+import os
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from cosmic_ray.commands.init import init
+from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.work_db import WorkDB
+from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkItem, WorkResult
+
+PLUGINS = "plugins/module_utils"
+PACKAGES = ("_core", "_repository", "_verbs")
+BUDGET = 60.0  # seconds of tests for one mutant, as they took without it
+CONTROLS = 4  # selections of tests that are also run without any mutant: they must pass
+SINGLE = ("-p", "no:xdist", "-x", "-q", "--no-header", "--tb=line")
+
+
+class Test(NamedTuple):
+    """A test that passes without mutants."""
+
+    id: str
+    seconds: float
+    setup: float  # of the slowest first test of its file: servers that start
+
+    @property
+    def file(self) -> str:
+        return self.id.partition("::")[0]
+
+
+class Reach:
+    """Which tests run which line."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        told = [json.loads(line) for file in sorted(files) for line in file.open(encoding="utf-8")]
+        setups: dict[str, float] = defaultdict(float)
+        for one in told:
+            file = one["test"].partition("::")[0]
+            setups[file] = max(setups[file], one["setup"])
+        self._tests: dict[str, dict[int, set[Test]]] = defaultdict(lambda: defaultdict(set))
+        for one in told:
+            if one["passed"]:
+                test = Test(one["test"], one["call"], setups[one["test"].partition("::")[0]])
+                for name, numbers in one["lines"].items():
+                    for number in numbers:
+                        self._tests[f"{PLUGINS}/{name}"][number].add(test)
+
+    def of(self, path: str, lines: range) -> list[Test]:
+        """The tests that run one of the lines, the fastest first."""
+        known = self._tests.get(path, {})
+        found = {test for line in lines for test in known.get(line, ())}
+        return sorted(found, key=lambda test: (test.seconds + test.setup, test.id))
+
+
+def within(tests: Iterable[Test], budget: float) -> list[Test]:
+    """As many tests, from the first, as fit; one at least."""
+    chosen: list[Test] = []
+    started: set[str] = set()
+    for test in tests:
+        budget -= test.seconds + (0 if test.file in started else test.setup)
+        if budget < 0 and chosen:
+            break
+        chosen.append(test)
+        started.add(test.file)
+    return chosen
+
+
+def lines_of(source: str, line: int) -> range:
+    """The lines whose execution tells that the mutant's was executed.
+
+    A statement's, of a compound one the head; the whole function of a mutant in its signature; else the whole module.
+    """
+    best: Optional[ast.stmt] = None
+    for node in ast.walk(ast.parse(source)):
+        holds = isinstance(node, ast.stmt) and first_line(node) <= line <= (node.end_lineno or line)
+        if holds and (best is None or first_line(node) >= first_line(best)):
+            best = node
+    if isinstance(best, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return range(best.body[0].lineno, (best.end_lineno or line) + 1)
+    # What runs when the module is imported runs in no test's time.
+    if best is None or isinstance(best, ast.ClassDef) or not best.col_offset:
+        return range(1, source.count("\n") + 2)
+    body = getattr(best, "body", None) or getattr(best, "handlers", None)
+    last = max(best.lineno, body[0].lineno - 1) if body else (best.end_lineno or line)
+    return range(best.lineno, max(last, line) + 1)
+
+
+def first_line(node: ast.stmt) -> int:
+    decorators = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(one.lineno for one in decorators)])
+
+
+def annotations(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where annotations begin and end: nobody evaluates them."""
+    for node in ast.walk(ast.parse(source)):
+        for one in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            if isinstance(one, ast.expr):
+                yield (one.lineno, one.col_offset), (one.end_lineno or 0, one.end_col_offset or 0)
+
+
+class Mutants:
+    """All mutants of the packages, with the results that there are."""
+
+    def __init__(self, state: Path, tree: Path) -> None:
+        self.tree = tree
+        paths = sorted(path for one in PACKAGES for path in (tree / PLUGINS / one).rglob("*.py"))
+        self.sources = {str(path.relative_to(tree)): path.read_text(encoding="utf-8") for path in paths}
+        code = hashlib.sha256(json.dumps(self.sources, sort_keys=True).encode()).hexdigest()[:12]
+        file = state / f"mutants-{code}.sqlite"
+        new = not file.exists()
+        self.db = WorkDB(file, WorkDB.Mode.create)
+        if new:
+            print("--- finding mutants", file=sys.stderr)
+            init(sorted(map(Path, self.sources)), self.db, {})
+
+    def sample(self, pattern: str, size: int, seed: int) -> list[WorkItem]:
+        """Places by chance, and at each of them one of its mutants by chance: a `+` has eleven, a condition one."""
+        unread = {path: list(annotations(source)) for path, source in self.sources.items()}
+        places: dict[tuple[str, tuple[int, int]], list[WorkItem]] = defaultdict(list)
+        for item in self.db.work_items:
+            spec = item.mutations[0]
+            path, start = str(spec.module_path), tuple(spec.start_pos)
+            wanted = fnmatch.fnmatch(path.removeprefix(PLUGINS + "/"), pattern)
+            if wanted and not any(begin <= start < end for begin, end in unread[path]):
+                places[path, start].append(item)
+        chance = random.Random(seed)
+        chosen = chance.sample(sorted(places), min(size or len(places), len(places)))
+        return [chance.choice(sorted(places[one], key=what)) for one in chosen]
+
+    def results(self) -> dict[str, WorkResult]:
+        return dict(self.db.results)
+
+
+def what(item: WorkItem) -> tuple[str, int]:
+    return item.mutations[0].operator_name, item.mutations[0].occurrence
+
+
+class Job(NamedTuple):
+    item: WorkItem
+    command: str
+    timeout: float
+
+
+def command_for(state: Path, job_id: str, tests: Sequence[Test]) -> str:
+    """pytest with these tests: their names do not fit on every command line."""
+    arguments = state / "arguments" / job_id
+    arguments.parent.mkdir(exist_ok=True)
+    arguments.write_text("".join(test.id + "\n" for test in tests), encoding="utf-8")
+    return shlex.join([sys.executable, "-m", "pytest", *SINGLE, f"@{arguments}"])
+
+
+def enter(trees: Any) -> None:
+    """A worker of the pool takes one of the trees."""
+    os.chdir(trees.get())
+
+
+def run_job(job: Job) -> tuple[str, WorkResult]:
+    return job.item.job_id, mutate_and_test(job.item.mutations, job.command, job.timeout)
+
+
+def run_control(job: Job) -> str:
+    """The same tests without a mutant: the last words of those that fail."""
+    done = subprocess.run(shlex.split(job.command), capture_output=True, text=True, timeout=job.timeout, check=False)
+    return "" if done.returncode == 0 else done.stdout[-1500:]
+
+
+def reach(state: Path, trees: Sequence[Path], tests: str, end: float) -> Reach:
+    """Runs all tests once, some files at a time, unless neither they nor the code have changed since that was done."""
+    lines = state / "lines"
+    code = digest_of([*(trees[0] / "plugins").rglob("*.py"), *(trees[0] / "tests" / "services").rglob("*.py")])
+    files = sorted(file for one in tests.split() for file in (trees[0] / one).rglob("test_*.py"))
+    parts = {digest_of(part, code): part for part in (files[at : at + 6] for at in range(0, len(files), 6))}
+    lines.mkdir(exist_ok=True)
+    shutil.rmtree(lines / "new", ignore_errors=True)
+    for name, part in parts.items():
+        if (lines / name).exists():
+            continue
+        if time.monotonic() > end:
+            sys.exit("The time is over before all tests were run once; the same call goes on here.")
+        print(f"--- which lines do the tests of {part[0].name} to {part[-1].name} run?", file=sys.stderr, flush=True)
+        new = lines / "new"
+        new.mkdir()
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            str(len(trees)),
+            "-p",
+            "soak_lines",
+            "--tb=line",
+            *map(str, part),
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "SOAK_LINES": str(new)}
+        done = subprocess.run(command, cwd=trees[0], env=environment, check=False)
+        if done.returncode not in (0, 1):
+            sys.exit("The tests ended before their end.")
+        new.rename(lines / name)
+    return Reach([file for name in parts for file in (lines / name).iterdir()])
+
+
+def digest_of(files: Iterable[Path], more: str = "") -> str:
+    digest = hashlib.sha256(more.encode())
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def jobs_for(items: Sequence[WorkItem], mutants: Mutants, known: Reach, state: Path) -> Iterator[Job]:
+    """What to run for each mutant. What no test runs has survived without."""
+    for item in items:
+        spec = item.mutations[0]
+        path = str(spec.module_path)
+        tests = within(known.of(path, lines_of(mutants.sources[path], spec.start_pos[0])), BUDGET)
+        if tests:
+            seconds = sum(test.seconds for test in tests) + sum({test.file: test.setup for test in tests}.values())
+            yield Job(item, command_for(state, item.job_id, tests), 60 + 5 * seconds)
+        else:
+            mutants.db.set_result(item.job_id, unreached())
+
+
+def unreached() -> WorkResult:
+    return WorkResult(WorkerOutcome.NO_TEST, "no test runs this line", TestOutcome.SURVIVED, "")
+
+
+def run_all(jobs: Sequence[Job], mutants: Mutants, trees: Sequence[Path], end: float) -> list[str]:
+    """Tests mutants until all are or the time is over. Returns the failures of the tests without mutants."""
+    queue = multiprocessing.Manager().Queue()
+    for tree in trees:
+        queue.put(str(tree))
+    with multiprocessing.Pool(len(trees), enter, (queue,)) as pool:
+        wrong = [text for text in pool.map(run_control, jobs[:CONTROLS], chunksize=1) if text]
+        for count, (job_id, result) in enumerate(pool.imap_unordered(run_job, jobs), 1):
+            mutants.db.set_result(job_id, result)
+            print(f"{count} of {len(jobs)}: {result.test_outcome.value}", file=sys.stderr, flush=True)
+            if time.monotonic() > end:
+                print("The time is over; the same call goes on here.")
+                break
+    return wrong
+
+
+def reasons(tree: Path) -> dict[tuple[str, str, str], str]:
+    """The survivors that were looked at: by file, code, and the code that it was changed into."""
+    found, path, file = {}, "", tree / "tests" / "mutants.md"
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        if line.startswith("## "):
+            path = f"{PLUGINS}/{line[3:].strip()}"
+        elif match := re.match(r"- `(.*)` → `(.*)`: (.+)", line):
+            found[path, match[1], match[2]] = match[3]
+    return found
+
+
+def change(diff: str) -> tuple[str, str]:
+    """What a mutant changes, in one line each."""
+    lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
+    sides = ("\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
+    before, after = (" ".join(side.split()) for side in sides)
+    return before, after
+
+
+def describe(spec: MutationSpec, result: WorkResult) -> str:
+    before, after = change(result.diff or "")
+    operator = spec.operator_name.removeprefix("core/")
+    place = f"{str(spec.module_path).removeprefix(PLUGINS + '/')}:{spec.start_pos[0]}"
+    return f"{place} in {spec.definition_name}: " + (
+        f"`{before}` → `{after}`" if before else f"{operator}: {result.output}"
+    )
+
+
+def report(items: Sequence[WorkItem], mutants: Mutants, wrong: Sequence[str]) -> bool:
+    """What was found. False: less than nine tenths were caught."""
+    results, known = mutants.results(), reasons(mutants.tree)
+    done = [(item.mutations[0], results[item.job_id]) for item in items if item.job_id in results]
+    survivors = [(spec, one) for spec, one in done if one.test_outcome == TestOutcome.SURVIVED]
+    new = [pair for pair in survivors if (str(pair[0].module_path), *change(pair[1].diff or "")) not in known]
+    slow = sum(one.output == "timeout" for _spec, one in done)
+    caught = len(done) - len(survivors)
+    share = 100 * caught / max(len(done), 1)
+    for spec, one in sorted(new, key=lambda pair: (str(pair[0].module_path), pair[0].start_pos)):
+        print(describe(spec, one))
+    for text in wrong:
+        print(f"Tests fail without any mutant, so that those caught by them count for nothing:\n{text}")
+    print(
+        f"{caught} of {len(done)} mutants were caught ({share:.1f} %; {slow} of them by taking too long), "
+        f"{len(survivors) - len(new)} survived for a reason that tests/mutants.md has, {len(new)} others did. "
+        f"{len(items) - len(done)} of the sample are yet to be tested."
+    )
+    return share >= 90 and not wrong
+
+
+def main() -> None:
+    state, trees = Path(sys.argv[1]), [Path(one) for one in sys.argv[2:]]
+    given = {name: os.environ.get(name) or default for name, default in DEFAULTS.items()}
+    os.chdir(trees[0])
+    mutants = Mutants(state, trees[0])
+    end = time.monotonic() + float(given["SECONDS"])
+    known = reach(state, trees, given["TESTS"], end)
+    items = mutants.sample(given["FILES"], int(given["SAMPLE"]), int(given["SEED"]))
+    results = mutants.results()
+    again = given["AGAIN"] == "1"
+    left = [
+        item
+        for item in items
+        if item.job_id not in results or (again and results[item.job_id].test_outcome == TestOutcome.SURVIVED)
+    ]
+    jobs = list(jobs_for(left, mutants, known, state))
+    wrong = run_all(jobs, mutants, trees, end)
+    sys.exit(not report(items, mutants, wrong))
+
+
+# SAMPLE=0: all.
+DEFAULTS = {
+    "FILES": "*",
+    "SAMPLE": "300",
+    "SEED": "1",
+    "SECONDS": "7200",
+    "AGAIN": "",
+    "TESTS": "tests/unit/module_utils tests/faults",
+}
+
+if __name__ == "__main__":
+    main()
