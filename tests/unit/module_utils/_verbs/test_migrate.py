@@ -23,8 +23,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.progress import Pro
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import records as sqlite_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import shared as sqlite_shared
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import target as sqlite_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import info as migrate_info
 from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, four_steps, run, sql
