@@ -23,6 +23,9 @@ check: ## What to run all the time: lint, types, and the unit tests that a chang
 test: ## Everything that CI runs
 	@dev/run all
 
+soak: ## What takes hours: many examples, mutants (FILES="_core/*" SAMPLE=300 SEED=1 MINUTES=120; goes on where it stopped)
+	@dev/run soak-properties soak-mutants
+
 bench: ## Measure against peers (BENCH="backup": only these; --small: a tenth of the data)
 	@dev/with bench/run $(BENCH)
 

@@ -6,7 +6,7 @@
     soak.py STATE-DIRECTORY TREE...
 
 A tree is a copy of the clone in which one mutant at a time is tested: as many trees as may be tested side by side.
-The environment says which mutants (see Makefile): FILES, SAMPLE, SEED, SECONDS, AGAIN, TESTS. Results stay in the state
+The environment says which mutants (see Makefile): FILES, SAMPLE, SEED, MINUTES, AGAIN, TESTS. Results stay in the state
 directory, so that the same call goes on where it was stopped; they are for this code, and AGAIN=1 tests survivors anew.
 
 Cosmic Ray makes the mutants. A mutant is tested with the tests that run its line, the fastest first, as many as fit
@@ -323,7 +323,7 @@ def main() -> None:
     given = {name: os.environ.get(name) or default for name, default in DEFAULTS.items()}
     os.chdir(trees[0])
     mutants = Mutants(state, trees[0])
-    end = time.monotonic() + float(given["SECONDS"])
+    end = time.monotonic() + 60 * float(given["MINUTES"])
     known = reach(state, trees, given["TESTS"], end)
     items = mutants.sample(given["FILES"], int(given["SAMPLE"]), int(given["SEED"]))
     results = mutants.results()
@@ -343,7 +343,7 @@ DEFAULTS = {
     "FILES": "*",
     "SAMPLE": "300",
     "SEED": "1",
-    "SECONDS": "7200",
+    "MINUTES": "120",
     "AGAIN": "",
     "TESTS": "tests/unit/module_utils tests/faults",
 }

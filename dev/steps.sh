@@ -107,14 +107,14 @@ step_affected() {
 
 # Not part of "make test": what takes hours.
 
-# Property tests alone, each with very many examples.
+# Property tests alone, with twenty times the examples.
 step_soak_properties() {
   need_programs "${TEST_PROGRAMS[@]}"
   need_node "$(node_python newest)"
   need_s3_server
   need_npm
   need_collection
-  DAY2_EXAMPLES=${EXAMPLES:-20} "$ROOT/.venv/node-$(node_python newest)/bin/python" -m pytest -n auto -m hypothesis tests/unit/module_utils
+  EXAMPLES=${EXAMPLES:-20} "$ROOT/.venv/node-$(node_python newest)/bin/python" -m pytest -n auto -m hypothesis tests/unit/module_utils
 }
 
 # Mutants (dev/soak.py), in copies of the clone.

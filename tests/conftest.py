@@ -45,7 +45,15 @@ sys.path.insert(0, str(COLLECTIONS))
 sys.path.insert(0, str(ROOT))  # tests.services
 
 
+# "make soak" has so many times the examples of each property test.
+EXAMPLES = int(os.environ.get("EXAMPLES", "1"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for function in {getattr(item, "function", None) for item in items if EXAMPLES > 1}:
+        usual = getattr(function, "_hypothesis_internal_use_settings", None)
+        if function is not None and usual is not None:
+            function._hypothesis_internal_use_settings = settings(usual, max_examples=usual.max_examples * EXAMPLES)
     for item in items:
         # Amazon's server takes seconds to start and is slow; on the other Python, dynoxide stands for it.
         if "dynamodb_local_url" in getattr(item, "fixturenames", ()):

@@ -196,13 +196,13 @@ LINES = st.lists(
 ).flatmap(lambda some: st.lists(st.sampled_from(some), min_size=1, max_size=60))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(LINES, st.booleans(), st.sampled_from([5, 1000]))
 def test_any_lines(lines: list[bytes], window: bool, size: int) -> None:
     check(b"\n".join(lines), *((SINCE, UNTIL) if window else (None, None)), size=size)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(LINE, st.integers(0, 400), st.binary(min_size=1, max_size=2))
 def test_a_damaged_line_is_judged_as_json_does(line: dict[str, Any], place: int, damage: bytes) -> None:
     whole = dumped(line, True, True)

@@ -48,7 +48,7 @@ def test_statements_do_not_depend_on_where_the_text_is_cut(pieces: list[str], si
 
 
 @given(st.text(alphabet="a;'\"`[]-/*\n ", max_size=40), st.integers(min_value=1, max_value=7))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_any_text_gives_the_same_statements_in_any_pieces(text: str, size: int) -> None:
     def outcome(chunks: list[str]) -> list[object]:
         found: list[object] = []

@@ -328,7 +328,7 @@ def test_whatever_is_run_after_a_kill(kind: str) -> None:
     run_state_machine_as_test(
         model,
         settings=settings(
-            max_examples=int(os.environ.get("DAY2_EXAMPLES", "12")),
+            max_examples=12 * int(os.environ.get("EXAMPLES", "1")),
             stateful_step_count=10,
             deadline=None,
             database=None,
