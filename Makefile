@@ -8,7 +8,7 @@ STEPS := setup ruff mypy imports shellcheck reuse changelog ansible-lint \
 	unit-node-oldest unit-node-newest unit-oldest unit-newest faults \
 	integration-oldest integration-newest lab molecule-core sanity sanity-oldest galaxy
 
-.PHONY: help docs check demo test bench lint unit integration molecule format clean $(STEPS)
+.PHONY: help docs check demo test soak bench lint unit integration molecule format clean $(STEPS)
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Migrations that are killed and go on as something else: the same rules for whatever comes next.
 
-DAY2_EXAMPLES says how many sequences are tried.
+EXAMPLES says how many times twelve sequences are tried.
 """
 
 from __future__ import annotations
