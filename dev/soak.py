@@ -142,14 +142,14 @@ class Mutants:
             print("--- finding mutants", file=sys.stderr)
             init(sorted(map(Path, self.sources)), self.db, {})
 
-    def sample(self, pattern: str, size: int, seed: int) -> list[WorkItem]:
+    def sample(self, patterns: str, size: int, seed: int) -> list[WorkItem]:
         """Places by chance, and at each of them one of its mutants by chance: a `+` has eleven, a condition one."""
         unread = {path: list(annotations(source)) for path, source in self.sources.items()}
         places: dict[tuple[str, tuple[int, int]], list[WorkItem]] = defaultdict(list)
         for item in self.db.work_items:
             spec = item.mutations[0]
             path, start = str(spec.module_path), tuple(spec.start_pos)
-            wanted = fnmatch.fnmatch(path.removeprefix(PLUGINS + "/"), pattern)
+            wanted = any(fnmatch.fnmatch(path.removeprefix(PLUGINS + "/"), one) for one in patterns.split())
             if wanted and not any(begin <= start < end for begin, end in unread[path]):
                 places[path, start].append(item)
         chance = random.Random(seed)
@@ -197,7 +197,8 @@ def reach(state: Path, trees: Sequence[Path], tests: str, end: float) -> Reach:
     """Runs all tests once, some files at a time, unless neither they nor the code have changed since that was done."""
     lines = state / "lines"
     code = digest_of([*(trees[0] / "plugins").rglob("*.py"), *(trees[0] / "tests" / "services").rglob("*.py")])
-    files = sorted(file for one in tests.split() for file in (trees[0] / one).rglob("test_*.py"))
+    found = (path for one in tests.split() for path in trees[0].glob(one))
+    files = sorted(file for path in found for file in ([path] if path.is_file() else path.rglob("test_*.py")))
     parts = {digest_of(part, code): part for part in (files[at : at + 6] for at in range(0, len(files), 6))}
     lines.mkdir(exist_ok=True)
     shutil.rmtree(lines / "new", ignore_errors=True)
