@@ -194,40 +194,29 @@ def run_control(job: Job) -> str:
 
 
 def reach(state: Path, trees: Sequence[Path], tests: str, end: float) -> Reach:
-    """Runs all tests once, some files at a time, unless neither they nor the code have changed since that was done."""
-    lines = state / "lines"
+    """Runs all tests once, some files at a time, except those of files that, like the code, have not changed since."""
+    lines, new = state / "lines", state / "lines" / "new"
     code = digest_of([*(trees[0] / "plugins").rglob("*.py"), *(trees[0] / "tests" / "services").rglob("*.py")])
     found = (path for one in tests.split() for path in trees[0].glob(one))
-    files = sorted(file for path in found for file in ([path] if path.is_file() else path.rglob("test_*.py")))
-    parts = {digest_of(part, code): part for part in (files[at : at + 6] for at in range(0, len(files), 6))}
+    files = sorted({file for path in found for file in ([path] if path.is_file() else path.rglob("test_*.py"))})
+    known = {str(file.relative_to(trees[0])): lines / digest_of([file], code) for file in files}
     lines.mkdir(exist_ok=True)
-    shutil.rmtree(lines / "new", ignore_errors=True)
-    for name, part in parts.items():
-        if (lines / name).exists():
-            continue
+    while left := [name for name, told in known.items() if not told.exists()][:6]:
         if time.monotonic() > end:
             sys.exit("The time is over before all tests were run once; the same call goes on here.")
-        print(f"--- which lines do the tests of {part[0].name} to {part[-1].name} run?", file=sys.stderr, flush=True)
-        new = lines / "new"
+        print(f"--- which lines do the tests of {left[0]} to {left[-1]} run?", file=sys.stderr, flush=True)
+        shutil.rmtree(new, ignore_errors=True)
         new.mkdir()
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-n",
-            str(len(trees)),
-            "-p",
-            "soak_lines",
-            "--tb=line",
-            *map(str, part),
-        ]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", str(len(trees)), "-p", "soak_lines", "--tb=line", *left]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "SOAK_LINES": str(new)}
         done = subprocess.run(command, cwd=trees[0], env=environment, check=False)
         if done.returncode not in (0, 1):
             sys.exit("The tests ended before their end.")
-        new.rename(lines / name)
-    return Reach([file for name in parts for file in (lines / name).iterdir()])
+        told = [line for file in new.iterdir() for line in file.read_text(encoding="utf-8").splitlines()]
+        for name in left:
+            mine = [line for line in told if json.loads(line)["test"].startswith(name + "::")]
+            known[name].write_text("".join(line + "\n" for line in mine), encoding="utf-8")
+    return Reach(list(known.values()))
 
 
 def digest_of(files: Iterable[Path], more: str = "") -> str:
