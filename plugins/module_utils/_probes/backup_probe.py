@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, ClassVar
@@ -55,12 +56,12 @@ class BackupProbe(BaseProbe):
                 raise InvalidRequest("warn must not be greater than max_age.")
             held[""] = held[""]._replace(crit=options["max_age"])
         super().__init__(options, held)
-        self._repository = open_repository(options)
+        # Opening a directory may hang, so `run` does that.
+        self._repository = open_repository(options) if "://" in options["repository"] else None
         check_set_name(options["backup_set"])
 
     def paths(self) -> Sequence[str]:
-        path = self._repository.local_path
-        return [] if path is None else [path]
+        return [] if self._repository is not None else [os.path.abspath(self.options["repository"])]
 
     def secrets(self) -> Sequence[str]:
         given = self.options["s3"] or {}
@@ -68,17 +69,18 @@ class BackupProbe(BaseProbe):
 
     def run(self, deadline: Deadline) -> Finding:
         name = self.options["backup_set"]
-        deadline.doing = f"reading {self._repository.location}"
+        deadline.doing = f"reading {self.options['repository']}"
         finding = self.finding()
-        trouble = self._repository.trouble()
+        repository = self._repository or open_repository(self.options)
+        trouble = repository.trouble()
         if trouble:
-            finding.problem(f"the repository {self._repository.location} {trouble}")
+            finding.problem(f"the repository {repository.location} {trouble}")
             return finding
-        if name not in self._repository.sets():
-            finding.problem(f"{self._repository.location} has no set {name}")
+        if name not in repository.sets():
+            finding.problem(f"{repository.location} has no set {name}")
             return finding
         now = datetime.now(timezone.utc)
-        history = read_history(self._repository, name, now)
+        history = read_history(repository, name, now)
         host = self.options["host"]
         if host is not None:
             history = history.of_host(host)

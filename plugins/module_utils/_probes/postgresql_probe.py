@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from .._core.errors import MissingDependency
@@ -86,6 +86,9 @@ class PostgresqlProbe(BaseProbe):
         ),
     )
 
+    def paths(self) -> Sequence[str]:
+        return [*super().paths(), *socket_directory(self.options)]
+
     def run(self, deadline: Deadline) -> Finding:
         finding = self.finding()
         with opened(self.options, deadline) as connection:
@@ -120,6 +123,12 @@ class PostgresqlProbe(BaseProbe):
             return
         finding.good += f", the query returned {value:g}"
         finding.measure(value, what="the result of the query")
+
+
+def socket_directory(options: Mapping[str, Any]) -> list[str]:
+    """The directory of the Unix socket, if there is one: libpq holds the interpreter while it looks there."""
+    host = options["host"] or ""
+    return [host] if host.startswith("/") else []
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from .._stores.sqlite.schema import identifier
 from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, check_file
 from .json_path import brief
 from .options import parse
-from .postgresql_probe import CONNECTION, opened
+from .postgresql_probe import CONNECTION, opened, socket_directory
 
 _SHOWN = 5
 _REFERENCE = {"from": Option("text", "", required=True), "to": Option("text", "", required=True)}
@@ -67,6 +67,9 @@ class ReferencesProbe(BaseProbe):
         if options["store"] != "postgresql" and any(options[name] is not None for name in CONNECTION):
             raise InvalidRequest("connection options such as host require postgresql.")
         self._references = [_reference(one, number) for number, one in enumerate(options["references"])]
+
+    def paths(self) -> Sequence[str]:
+        return [*super().paths(), *socket_directory(self.options)]
 
     def run(self, deadline: Deadline) -> Finding:
         where = self.options["path"] or "the database"
