@@ -64,10 +64,6 @@ class Kinds:
                 self._seen.setdefault(name, set()).update(_kinds_of(column))
                 self._having[name] += count
 
-    def see_column(self, name: str, values: Sequence[Any]) -> None:
-        """Take note of values of records that were seen already."""
-        self._seen.setdefault(name, set()).update(_kinds_of(values) if values else ())
-
     def add(self, other: Kinds) -> None:
         """What another part of the records had."""
         for name, kinds in other._seen.items():
