@@ -147,8 +147,8 @@ def make_private_directory(path: str) -> None:
         fsync_directory(os.path.dirname(directory))
 
 
-def write_atomically(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Replace the content of a file: readers see the old or the new content, also after a crash."""
+def write_atomically(path: str, data: bytes, mode: int = 0o600, durable: bool = True) -> None:
+    """Replace the content of a file: readers see the old or the new content; if it is `durable`, also after a crash."""
     directory, name = os.path.split(path)
     temporary = os.path.join(directory, prepared_name(name))
     fd = os.open(temporary, CREATE_FILE, mode)
@@ -158,13 +158,15 @@ def write_atomically(path: str, data: bytes, mode: int = 0o600) -> None:
                 os.fchmod(handle.fileno(), mode)
             handle.write(data)
             handle.flush()
-            os.fsync(handle.fileno())
+            if durable:
+                os.fsync(handle.fileno())
         os.rename(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    fsync_directory(directory)
+    if durable:
+        fsync_directory(directory)
 
 
 def prepared_name(name: str) -> str:

@@ -341,7 +341,9 @@ class DirectoryRepository:
     def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
         path = os.path.join(self._set(name), _STATE, document + ".json")
         with os_errors(RepositoryError, "Can't write", path):
-            write_atomically(path, json.dumps({"sha256": checksum(value), "value": value}).encode())
+            # what a crash leaves of it does not have its checksum, and state can always be deleted
+            data = json.dumps({"sha256": checksum(value), "value": value}).encode()
+            write_atomically(path, data, durable=False)
 
 
 def checksum(value: object) -> str:
