@@ -26,6 +26,8 @@ MS = TimeOptions("ms", UTC)
 
 
 def codec_of(kind: str, times: TimeOptions = MS, given: Given = Given(), **more: Any) -> Codec:  # noqa: B008
+    if kind == "bytea" and times is MS:
+        times = TimeOptions()  # its unit says how text stands for bytes
     found = codec(Column("c", kind, kind, **more), times, given)
     assert found is not None
     return found
