@@ -161,6 +161,8 @@ class Place:
         """The log that this may be a rotated file of; "" if there is none."""
         if name in self.parsed:
             return self.parsed[name].base
+        if name.endswith(".0"):  # the first file of a ring, or of logrotate with "start 0"
+            return name[:-2]
         usual = self.naming.usual_base(name)
         return usual if usual and self.has(usual) else ""
 
