@@ -93,7 +93,9 @@ def format_duration(seconds: float) -> str:
     if not 0 <= seconds < math.inf:
         raise InvalidRequest(f"{seconds!r} is not a duration.", "Give a number of seconds, for example 1.5.")
     if round(seconds, 3) < 1:
-        return f"{round(seconds * 1000)}ms" if seconds else "0s"
+        if not 0 < seconds < 0.00095:
+            return f"{round(seconds * 1000)}ms" if seconds else "0s"
+        return f"{max(seconds * 1000, 0.001):.1g}ms"
     if seconds < 9.95:
         return (f"{seconds:.1f}").replace(".0", "") + "s"
     for large, small in (("d", "h"), ("h", "m"), ("m", "s")):

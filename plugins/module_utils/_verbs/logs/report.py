@@ -296,15 +296,21 @@ def _warnings(request: LogReportRequest, result: Mapping[str, Any]) -> list[str]
         )
     if 2 * timeless > read:
         left_out = " and are ignored" if window else ""
-        notes.append(f"{timeless} of {plural(read, 'line')} have no valid time{left_out}. {_hint(request, 'time')}")
+        notes.append(
+            f"{timeless} of {plural(read, 'line')} {_have(read)} no valid time{left_out}. {_hint(request, 'time')}"
+        )
     if 2 * result["without_level"] > total:
         notes.append(
-            f"{result['without_level']} of {plural(total, 'line')} have no known level, status or error code, and "
-            f"are not counted as errors. {_hint(request, 'level')}"
+            f"{result['without_level']} of {plural(total, 'line')} {_have(total)} no known level, status or "
+            f"error code, and are not counted as errors. {_hint(request, 'level')}"
         )
     if request.format == "json" and total and not result["latency"]["count"]:
         notes.append(f"No line has a duration. {_hint(request, 'duration')}")
     return notes
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _too_slow(lines: int) -> str:
