@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from .._core.errors import InvalidRequest
-from .base import BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .base import BaseProbe, Deadline, Finding, Limit, Option
 from .http_client import (
     Answer,
     Client,
@@ -25,7 +25,7 @@ from .http_client import (
     proxy_authorization,
 )
 from .http_response import text_of
-from .json_path import ASSERTION_HELP, RATIO_HELP, assertion_patterns, brief, parse_assertions, parse_ratio
+from .json_path import ASSERTION_HELP, RATIO_HELP, brief, conditions_from
 from .searching import search
 from .sockets import FAMILY, tls_context
 
@@ -137,13 +137,12 @@ class HttpProbe(BaseProbe):
         super().__init__(options, limits)
         self._request = request_from(options)
         self._url = parse_url(options["url"])
-        self._assertions = parse_assertions(options["json"])
-        self._ratio = parse_ratio(options["ratio"])
-        self._wanted = bool(self._assertions or self._ratio or options["body_matches"] or options["body_not_matches"])
+        self._conditions = conditions_from(options)
+        self._wanted = bool(self._conditions or options["body_matches"] or options["body_not_matches"])
         self._client = make_client(options)
 
     def patterns(self) -> Sequence[re.Pattern[str]]:
-        return [*super().patterns(), *assertion_patterns(self._assertions)]
+        return [*super().patterns(), *self._conditions.patterns()]
 
     def secrets(self) -> list[str]:
         return [*super().secrets(), *request_secrets(self.options, self._request)]
@@ -191,7 +190,7 @@ class HttpProbe(BaseProbe):
             finding.problem(f"the body does not match {options['body_matches'].pattern}")
         if options["body_not_matches"] and search(options["body_not_matches"], text, deadline):
             finding.problem(f"the body matches {options['body_not_matches'].pattern}")
-        if (self._assertions or self._ratio) and ended:
+        if self._conditions and ended:
             self._judge_json(text, finding, deadline)
 
     def _judge_json(self, text: str, finding: Finding, deadline: Deadline) -> None:
@@ -200,13 +199,7 @@ class HttpProbe(BaseProbe):
         except (ValueError, RecursionError):
             finding.problem("the body is not JSON")
             return
-        for assertion in self._assertions:
-            assertion.check(document, finding, deadline)
-        if self._ratio:
-            try:
-                self._ratio.measure(document, finding)
-            except ProbeFailed as exc:
-                finding.problem(str(exc))
+        self._conditions.judge(document, finding, deadline)
 
 
 class HttpsProbe(HttpProbe):

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Union
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional, Union
 
 from .._core.errors import InvalidRequest
 from .._core.units import plural
@@ -166,8 +166,37 @@ class Ratio(NamedTuple):
         finding.measure(worst, "ratio", f"{place} of {self.whole.text}")
 
 
-def parse_assertions(given: Any) -> list[Assertion]:
-    """The conditions. Raises InvalidRequest, with all errors, when they are not valid."""
+class Conditions(NamedTuple):
+    """The conditions and the ratio of a check that reads a document."""
+
+    assertions: list[Assertion]
+    ratio: Optional[Ratio]
+
+    def __bool__(self) -> bool:
+        return bool(self.assertions or self.ratio)
+
+    def patterns(self) -> list[re.Pattern[str]]:
+        """The regular expressions in conditions."""
+        found = (one.expected["matches"] for one in self.assertions)
+        return [one for one in found if one is not None]
+
+    def judge(self, document: Any, finding: Finding, deadline: Deadline) -> None:
+        """Add the problems and the measured ratio of a document."""
+        for assertion in self.assertions:
+            assertion.check(document, finding, deadline)
+        if self.ratio:
+            try:
+                self.ratio.measure(document, finding)
+            except ProbeFailed as exc:
+                finding.problem(str(exc))
+
+
+def conditions_from(options: Mapping[str, Any]) -> Conditions:
+    """The options `json` and `ratio`. Raises InvalidRequest, with all errors of one of them, when it is not valid."""
+    return Conditions(_assertions_from(options["json"]), _ratio_from(options["ratio"]))
+
+
+def _assertions_from(given: Any) -> list[Assertion]:
     problems: list[str] = []
     assertions = []
     for number, one in enumerate(given or []):
@@ -179,14 +208,7 @@ def parse_assertions(given: Any) -> list[Assertion]:
     return assertions
 
 
-def assertion_patterns(assertions: Sequence[Assertion]) -> list[re.Pattern[str]]:
-    """The regular expressions in conditions."""
-    found = (one.expected["matches"] for one in assertions)
-    return [one for one in found if one is not None]
-
-
-def parse_ratio(given: Any) -> Union[Ratio, None]:
-    """The ratio. Raises InvalidRequest, with all errors, when it is not valid."""
+def _ratio_from(given: Any) -> Optional[Ratio]:
     if not given:
         return None
     problems: list[str] = []

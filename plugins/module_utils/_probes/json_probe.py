@@ -18,7 +18,7 @@ from .._stores.documents.document import Document
 from .._stores.documents.read import WAITS, is_quiet
 from .._stores.documents.stream import scan
 from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
-from .json_path import ASSERTION_HELP, RATIO_HELP, assertion_patterns, parse_assertions, parse_ratio
+from .json_path import ASSERTION_HELP, RATIO_HELP, conditions_from
 
 
 class JsonProbe(BaseProbe):
@@ -45,11 +45,10 @@ class JsonProbe(BaseProbe):
     def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
         super().__init__(options, limits)
         self._counts = options["collections"] or {}
-        self._assertions = parse_assertions(options["json"])
-        self._ratio = parse_ratio(options["ratio"])
+        self._conditions = conditions_from(options)
 
     def patterns(self) -> Sequence[re.Pattern[str]]:
-        return assertion_patterns(self._assertions)
+        return self._conditions.patterns()
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["path"]
@@ -67,7 +66,7 @@ class JsonProbe(BaseProbe):
         for name in list(found)[:20]:
             finding.metric("records_" + name, found[name], "count")
         finding.measure(total, what=f"the number of records in {path}")
-        if self._assertions or self._ratio:
+        if self._conditions:
             self._assert(path, finding, deadline)
         return finding
 
@@ -105,10 +104,4 @@ class JsonProbe(BaseProbe):
         except (ValueError, RecursionError) as exc:
             finding.problem(f"{path} can't be held in memory: {exc}", UNKNOWN)
             return
-        for assertion in self._assertions:
-            assertion.check(document, finding, deadline)
-        if self._ratio:
-            try:
-                self._ratio.measure(document, finding)
-            except ProbeFailed as exc:
-                finding.problem(str(exc))
+        self._conditions.judge(document, finding, deadline)
