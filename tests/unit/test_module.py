@@ -17,12 +17,17 @@ NOBODY = 65534
 PACKAGE = "ansible_collections.day2.ops.plugins.module_utils"
 
 VERB = """
-import os, sys
+import contextlib, importlib, os, pkgutil, sys
 from ansible.module_utils import basic
+# Loaded only when a result is written, which who has become nobody can't where the clone is in root's home.
+with contextlib.suppress(ImportError):
+    from ansible.module_utils._internal import _json
+    for found in pkgutil.walk_packages(_json.__path__, _json.__name__ + "."):
+        importlib.import_module(found.name)
 try:
     from ansible.module_utils.testing import patch_module_args
 except ImportError:
-    import contextlib, json
+    import json
     @contextlib.contextmanager
     def patch_module_args(arguments):
         basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
