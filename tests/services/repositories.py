@@ -21,7 +21,7 @@ from .shared import url_of
 
 # What opens one that is empty and lies nowhere else: parameters as a module has them.
 Place = Callable[[Path], AbstractContextManager[dict[str, Any]]]
-BUCKET = "backups"
+BUCKET, VERSIONED = "backups", "backups-versions"
 
 
 def rgw_options() -> dict[str, Any]:
@@ -72,4 +72,16 @@ def _rgw(scratch: Path) -> Iterator[dict[str, Any]]:
     yield {"repository": f"s3://{BUCKET}/{uuid4().hex}", "s3": rgw_options()}
 
 
-KINDS: Mapping[str, Place] = {"directory": _directory, "s3-ministack": _ministack, "s3-rgw": _rgw}
+@contextlib.contextmanager
+def _rgw_versions(scratch: Path) -> Iterator[dict[str, Any]]:
+    bucket(rgw_options, VERSIONED)
+    client(rgw_options()).put_bucket_versioning(Bucket=VERSIONED, VersioningConfiguration={"Status": "Enabled"})
+    yield {"repository": f"s3://{VERSIONED}/{uuid4().hex}", "s3": rgw_options()}
+
+
+KINDS: Mapping[str, Place] = {
+    "directory": _directory,
+    "s3-ministack": _ministack,
+    "s3-rgw": _rgw,
+    "s3-rgw-versions": _rgw_versions,
+}

@@ -22,6 +22,7 @@ class Listed(NamedTuple):
     id: str
     sizes: Mapping[str, Optional[int]]  # of all files, by path; None: it is not a regular file
     read: Callable[[str], bytes]  # the content of manifest.json or SHA256SUMS; raises RepositoryError
+    notes: Sequence[str] = ()  # warnings about it; it counts all the same
 
 
 class Removal(NamedTuple):

@@ -35,6 +35,7 @@ class Entry(NamedTuple):
     problems: tuple[Problem, ...]
     verified_at: Optional[datetime]
     future: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def counts(self) -> bool:
@@ -121,7 +122,7 @@ def _entry(listed: Listed, noted: Any, latest: datetime) -> Entry:
     except DamagedBackup as exc:
         problems = exc.problems
     future = manifest is not None and manifest.created > latest
-    return Entry(listed.id, manifest, tuple(problems), _moment(known.get("at"), latest), future)
+    return Entry(listed.id, manifest, tuple(problems), _moment(known.get("at"), latest), future, tuple(listed.notes))
 
 
 def _problems(noted: Any) -> list[Problem]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple, Optional, Protocol
 
+# How something is created exclusively.
 CONDITIONAL = "conditional"  # the store refuses to create what exists
+VERSIONS = "versions"  # the store keeps all versions, and the oldest one counts
 
 
 class Object(NamedTuple):
@@ -21,6 +23,7 @@ class Object(NamedTuple):
     size: int
     age: float  # seconds since it was written; both times are told by the store
     tag: str  # differs for another content
+    strange: bool = False  # somebody wrote over it, or hid it; what is listed is the original
 
 
 class Upload(Protocol):
@@ -39,6 +42,7 @@ class Objects(Protocol):
     """A bucket and a prefix, or what is like it."""
 
     location: str
+    exclusive: str  # how something is created exclusively, once it is known
 
     def trouble(self) -> str:
         """Why there is nothing to look at, as the end of a sentence that begins with the location; "" if there is.

@@ -23,12 +23,13 @@ from .base import Listed, Removal, Staging
 from .directory import checksum
 from .generations import Lease
 from .manifest import ID, MANIFEST, SET
-from .objects import CONDITIONAL, Object, Objects
+from .objects import CONDITIONAL, VERSIONS, Object, Objects
 from .remote_staging import RemoteStaging
 
 _HEADER = ".day2/repository.json"
 _FORMAT = "day2.ops repository"
 _VERSION = 1
+_LOCKS = (CONDITIONAL, VERSIONS)
 _STATE = ".state"
 _REMOVED = "removed"
 _ON_HOST = ("fingerprints",)  # documents that say something of this host's files
@@ -54,12 +55,14 @@ class RemoteRepository:
         if self._known is None:
             data = self._objects.read(_HEADER)
             self._known = None if data is None else self._checked(data)
+            if self._known is not None:
+                self._objects.exclusive = self._known["lock"]
         return self._known
 
     def _checked(self, data: bytes) -> dict[str, Any]:
         try:
             header = json.loads(data)
-            known = header["format"] == _FORMAT and header["version"] == _VERSION and header["lock"] == CONDITIONAL
+            known = header["format"] == _FORMAT and header["version"] == _VERSION and header["lock"] in _LOCKS
             newer = header["format"] == _FORMAT and not known
         except (ValueError, KeyError, TypeError):
             known = newer = False
@@ -76,12 +79,13 @@ class RemoteRepository:
         """The header, written by this run if there is none."""
         header = self._header()
         if header is None:
-            document = {
+            document: dict[str, Any] = {
                 "format": _FORMAT,
                 "version": _VERSION,
                 "id": secrets.token_hex(16),
                 "lock": self._objects.probe(),
             }
+            self._objects.exclusive = document["lock"]
             self._objects.create(_HEADER, json.dumps(document, indent=2).encode() + b"\n")
             header = self._header()  # another run may have been first
         if header is None:
@@ -141,7 +145,10 @@ class RemoteRepository:
                 raise RepositoryError(f"{self.location}/{name}/{backup_id}/{path} is missing.")
             return data
 
-        return Listed(backup_id, {path: one.size for path, one in objects.items() if path != _REMOVED}, read)
+        sizes: dict[str, Optional[int]] = {path: one.size for path, one in objects.items() if path != _REMOVED}
+        changed = sorted(path for path, one in objects.items() if one.strange)
+        note = f"{', '.join(changed[:3])} was written over or deleted by others. The original version is used."
+        return Listed(backup_id, sizes, read, [note] if changed else [])
 
     def path(self, name: str, backup_id: str) -> str:
         return f"{self.location}/{name}/{backup_id}"

@@ -16,13 +16,14 @@ from typing import Any, BinaryIO, Optional, cast
 
 from .._core.errors import NoSpace, RepositoryError, Unreachable
 from .._core.s3 import CUT, ERRORS, MISSING, S3Client, code_of, explain
-from .objects import CONDITIONAL, Object
+from .objects import CONDITIONAL, VERSIONS, Object
 from .remote import RemoteRepository
 from .s3_upload import Pool, S3Upload
+from .s3_versions import all_versions, remove, remove_all
 
 GRACE = 24 * 3600.0  # seconds
 _TRIES = 5
-_AT_ONCE = 1000  # keys in a request to remove them
+_ENABLED = "Enabled"
 
 
 def open_s3(address: str, params: Mapping[str, Any]) -> RemoteRepository:
@@ -38,6 +39,9 @@ class S3Objects:
         self._bucket = self._client.bucket
         self._top = f"{self._client.prefix}/" if self._client.prefix else ""
         self._pool = Pool()
+        self.exclusive = CONDITIONAL
+        self._versioning: Optional[str] = None
+        self._chosen: dict[str, str] = {}  # the versions that count, by key, as far as they were seen
         self.location = f"s3://{self._bucket}/{self._client.prefix}".rstrip("/")
 
     @contextlib.contextmanager
@@ -55,6 +59,14 @@ class S3Objects:
     def _place(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._top + key}
 
+    def _is_versioned(self) -> bool:
+        """Whether the bucket keeps versions, or has kept some."""
+        if self._versioning is None:
+            with self.errors("look at the versions of", ""):
+                told = self._client.api.get_bucket_versioning(Bucket=self._bucket)
+            self._versioning = told.get("Status") or ""
+        return bool(self._versioning)
+
     def trouble(self) -> str:
         with self.errors("list", ""):
             try:
@@ -66,19 +78,56 @@ class S3Objects:
         return ""
 
     def walk(self, prefix: str) -> Iterator[Object]:
+        if self._is_versioned():
+            yield from self._walk_versions(prefix)
+            return
         for page in self._pages(Prefix=self._top + prefix):
             now = _date(page)
             for one in page.get("Contents", ()):
                 age = (now - one["LastModified"]).total_seconds()
                 yield Object(one["Key"][len(self._top) :], one["Size"], age, one["ETag"])
 
+    def _walk_versions(self, prefix: str) -> Iterator[Object]:
+        pages = all_versions(self._client, self._top + prefix)
+        while True:
+            with self.errors("list", prefix.rstrip("/")):
+                page, found = next(pages, (None, []))
+            if page is None:
+                return
+            now = _date(page)
+            for one in found:
+                if one.versions:
+                    each, key = one.counts, one.key[len(self._top) :]
+                    self._chosen[key] = each["VersionId"]
+                    age = (now - each["LastModified"]).total_seconds()
+                    yield Object(key, each["Size"], age, each["ETag"], one.strange)
+
+    def _version(self, key: str) -> dict[str, str]:
+        """What asks for the version of an object that counts, if there are versions."""
+        if not self._is_versioned():
+            return {}
+        if key not in self._chosen:
+            for one in self._walk_versions(key):
+                if one.key == key:
+                    break
+        return {"VersionId": self._chosen[key]} if key in self._chosen else {}
+
     def folders(self) -> list[str]:
         found = [
             one["Prefix"][len(self._top) : -1]
-            for page in self._pages(Prefix=self._top, Delimiter="/")
+            for page in self._folder_pages()
             for one in page.get("CommonPrefixes", ())
         ]
         return sorted(found)
+
+    def _folder_pages(self) -> Iterator[Any]:
+        if not self._is_versioned():
+            yield from self._pages(Prefix=self._top, Delimiter="/")
+            return
+        # where somebody deleted everything, the versions are still there
+        with self.errors("list", ""):
+            pages = self._client.api.get_paginator("list_object_versions")
+            yield from pages.paginate(Bucket=self._bucket, Prefix=self._top, Delimiter="/")
 
     def _pages(self, **asked: Any) -> Iterator[Any]:
         more: dict[str, str] = {}
@@ -91,9 +140,10 @@ class S3Objects:
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def read(self, key: str) -> Optional[bytes]:
+        version = {} if key.startswith(".day2/") or "/.state/" in key else self._version(key)
         with self.errors("read", key):
             try:
-                body: bytes = self._client.api.get_object(**self._place(key))["Body"].read()
+                body: bytes = self._client.api.get_object(**self._place(key), **version)["Body"].read()
             except ERRORS as exc:
                 if code_of(exc) in MISSING:
                     return None
@@ -106,6 +156,7 @@ class S3Objects:
     def get(self, key: str, start: int) -> Any:
         """The body of an object from a position on; None: it is not there."""
         asked = {"Range": f"bytes={start}-"} if start else {}
+        asked.update(self._version(key))
         try:
             return self._client.api.get_object(**self._place(key), **asked)["Body"]
         except ERRORS as exc:
@@ -115,9 +166,22 @@ class S3Objects:
 
     def put(self, key: str, data: bytes) -> None:
         with self.errors("write", key):
-            self._client.api.put_object(**self._place(key), **self._client.extra, Body=data)
+            made = self._client.api.put_object(**self._place(key), **self._client.extra, Body=data)
+        if self._versioning == _ENABLED or self._is_versioned():
+            self._chosen[key] = made["VersionId"]
+            with self.errors("remove the old versions of", key):
+                remove_all(self._client, [self._top + key], [made["VersionId"], *self._first(key)])
+
+    def _first(self, key: str) -> list[str]:
+        """The version of a lock that says who created it."""
+        if "/.state/lock/" not in key:
+            return []
+        found = [one for _page, some in all_versions(self._client, self._top + key) for one in some]
+        return [one.versions[0]["VersionId"] for one in found if one.key == self._top + key and one.versions]
 
     def create(self, key: str, data: bytes) -> bool:
+        if self.exclusive == VERSIONS:
+            return self._create_version(key, data)
         with self.errors("write", key):
             made = self._client.create(
                 lambda: self._client.api.put_object(**self._place(key), **self._client.extra, Body=data)
@@ -125,22 +189,39 @@ class S3Objects:
         # an answer that was lost makes the next try meet what this one has written
         return made or (bool(data) and self.read(key) == data)
 
+    def _create_version(self, key: str, data: bytes) -> bool:
+        """The oldest version counts: of all who try, one finds its own there."""
+        with self.errors("write", key):
+            mine = self._client.api.put_object(**self._place(key), **self._client.extra, Body=data)["VersionId"]
+            found = [one for _page, some in all_versions(self._client, self._top + key) for one in some]
+            first = next(one.versions[0]["VersionId"] for one in found if one.key == self._top + key)
+            self._chosen[key] = first
+            if first == mine:
+                return True
+            self._client.api.delete_object(**self._place(key), VersionId=mine)
+            # an answer that was lost makes the next try meet what this one has written
+            there = self._client.api.get_object(**self._place(key), VersionId=first)["Body"].read()
+            return bool(data) and bool(there == data)
+
     def upload(self, key: str) -> S3Upload:
         return S3Upload(self._client, self._top, key, self._pool, self.errors)
 
     def remove(self, keys: Iterable[str]) -> None:
-        waiting = [self._top + key for key in keys]
-        for start in range(0, len(waiting), _AT_ONCE):
-            some = waiting[start : start + _AT_ONCE]
-            with self.errors("remove", some[0]):
-                done = self._client.api.delete_objects(
-                    Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
-                )
-            for failed in done.get("Errors", ()):
-                raise Unreachable(
-                    f"Can't remove s3://{self._bucket}/{failed['Key']}: {failed.get('Message') or failed.get('Code')}.",
-                    "Allow the key s3:DeleteObject.",
-                )
+        gone = [self._top + key for key in keys]
+        if not gone:
+            return
+        with self.errors("remove", gone[0]):
+            if self._is_versioned():
+                refused = remove_all(self._client, gone)
+            else:
+                refused = remove(self._client, [{"Key": key} for key in gone])
+        for key in gone:
+            self._chosen.pop(key[len(self._top) :], None)
+        for failed in refused:
+            raise Unreachable(
+                f"Can't remove s3://{self._bucket}/{failed['Key']}: {failed.get('Message') or failed.get('Code')}.",
+                "Allow the key s3:DeleteObject.",
+            )
 
     def abort_uploads(self, prefix: str) -> int:
         with self.errors("list the unfinished uploads of", prefix.rstrip("/")):
@@ -161,14 +242,17 @@ class S3Objects:
 
     def probe(self) -> str:
         key = f".day2/probe-{secrets.token_hex(8)}"
+        self.exclusive = CONDITIONAL
         try:
             if self.create(key, b"first") and not self.create(key, b"second") and self._client.conditions:
                 return CONDITIONAL
         finally:
             self.remove([key])
+        if self._versioning == _ENABLED:
+            return VERSIONS
         raise RepositoryError(
             f"{self.location} can't be a repository: its server does not refuse to create an object that exists.",
-            "Two runs could not exclude each other there. Use a bucket without versions, or another server.",
+            "Two runs could not exclude each other there. Use a bucket with versions enabled, or another server.",
         )
 
 

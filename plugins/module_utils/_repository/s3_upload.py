@@ -129,6 +129,7 @@ class _Object:
         self._pool = pool
         self._place = {"Bucket": client.bucket, "Key": key}
         self._upload = ""
+        self._version = ""
         self._whole = False
         self._size = 0
         self._tags: list[Future[str]] = []
@@ -146,8 +147,11 @@ class _Object:
 
     def _put(self, data: bytearray) -> None:
         checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        self._client.api.put_object(**self._place, **self._client.extra, Body=bytes(data), ChecksumSHA256=checksum)
+        made = self._client.api.put_object(
+            **self._place, **self._client.extra, Body=bytes(data), ChecksumSHA256=checksum
+        )
         self._whole, self._size = True, len(data)
+        self._version = made.get("VersionId") or ""
 
     def _send(self, data: bytearray) -> None:
         self._pool.room.acquire()
@@ -171,9 +175,10 @@ class _Object:
             return
         parts = [{"PartNumber": number, "ETag": one.result()} for number, one in enumerate(self._tags, 1)]
         try:
-            self._client.api.complete_multipart_upload(
+            made = self._client.api.complete_multipart_upload(
                 **self._place, UploadId=self._upload, MultipartUpload={"Parts": parts}
             )
+            self._version = made.get("VersionId") or ""
         except ERRORS:
             # the answer may have been lost, and the code of a second one says nothing: whether it is there does
             if not self._is_there():
@@ -182,7 +187,8 @@ class _Object:
 
     def _is_there(self) -> bool:
         try:
-            there: int = self._client.api.head_object(**self._place)["ContentLength"]
+            head = self._client.api.head_object(**self._place)
+            there, self._version = head["ContentLength"], head.get("VersionId") or ""
         except ERRORS as exc:
             if code_of(exc) in MISSING:
                 return False
@@ -197,4 +203,5 @@ class _Object:
         if self._upload and not self._whole:
             self._client.api.abort_multipart_upload(**self._place, UploadId=self._upload)
         elif self._whole:
-            self._client.api.delete_object(**self._place)
+            version = {"VersionId": self._version} if self._version else {}
+            self._client.api.delete_object(**self._place, **version)

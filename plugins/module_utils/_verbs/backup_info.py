@@ -125,7 +125,7 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
     history = read_history(repository, name, now)
     if request.host is not None:
         history = history.of_host(request.host)
-    notes: list[str] = []
+    notes = [f"Backup {entry.id} of {name}: {note}" for entry in history.entries for note in entry.notes]
     if request.verify == "full":
         found = _read_all(request, name, history, progress, now)
         if found and not check:

@@ -82,7 +82,7 @@ def message_of(ready: BackupPlan, check: bool, removed: Sequence[str]) -> str:
 
 
 def _damage_notes(history: History) -> list[str]:
-    return [
+    return [f"Backup {entry.id}: {note}" for entry in history.entries for note in entry.notes] + [
         "Backup {} {}: {}: {}.".format(
             entry.id,
             "is damaged and does not count" if entry.problems else "does not count",

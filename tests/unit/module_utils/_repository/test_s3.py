@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from ansible_collections.day2.ops.plugins.module_utils._repository import genera
 from ansible_collections.day2.ops.plugins.module_utils._repository.generations import Lease
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
-from tests.services.repositories import BUCKET, bucket, client, rgw_options
+from tests.services.repositories import BUCKET, KINDS, bucket, client, rgw_options
 from tests.services.s3 import damaging_proxy
 
 WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
@@ -345,3 +346,106 @@ def test_a_lost_answer_to_a_creation_is_no_refusal(address: str) -> None:
     assert one.create("a", b"mine")
     assert not one.create("a", b"theirs")
     assert one.read("a") == b"mine"
+
+
+# Versions
+
+
+@pytest.fixture
+def versioned(address: str, tmp_path: Path) -> Iterator[str]:
+    with KINDS["s3-rgw-versions"](tmp_path) as params:
+        yield params["repository"]
+
+
+def there(address: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """All versions and delete markers."""
+    name, _slash, prefix = address[len("s3://") :].partition("/")
+    page = client(rgw_options()).list_object_versions(Bucket=name, Prefix=prefix)
+    return page.get("Versions", []), page.get("DeleteMarkers", [])
+
+
+def test_in_a_bucket_with_versions_one_of_many_creates(versioned: str) -> None:
+    assert objects(versioned).probe() == "versions"
+    begin, made = threading.Barrier(8), []
+
+    def create(number: int) -> None:
+        one = objects(versioned)
+        one.exclusive = "versions"
+        begin.wait()
+        if one.create("app/x", b"%d" % number):
+            made.append(number)
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert objects(versioned).read("app/x") == b"%d" % made[0]
+    versions, markers = there(versioned)
+    assert (len(versions), markers) == (1, [])
+
+
+def test_nothing_is_left_of_what_is_removed_or_written_again(versioned: str) -> None:
+    one = repository(versioned, grace=0)
+    for number in range(2):
+        with one.lock("app", "test", 0):
+            backup = put(one, number=number)
+            one.write_state("app", "confirmed", {"n": number})
+            one.write_state("app", "confirmed", {"n": -number})
+            with one.stage("app", WHEN) as staging:
+                write(staging, "data/file", b"given up")
+    with one.lock("app", "test", 0):
+        one.remove("app", backup)
+    time.sleep(1.1)
+    with one.lock("app", "test", 0):
+        pass
+    versions, markers = there(versioned)
+    assert markers == []
+    names = sorted(version["Key"].partition("/")[2] for version in versions)
+    assert names.count("app/.state/confirmed.json") == 1
+    assert sum("/lock/" in name for name in names) == 2  # created, and released
+    assert not [name for name in names if backup in name]
+    assert len(names) == len(set(names)) + 1
+
+
+def test_what_others_write_over_a_backup_or_delete_is_not_believed(versioned: str) -> None:
+    one = repository(versioned)
+    with one.lock("app", "test", 0):
+        backup = put(one)
+    name, _slash, prefix = versioned[len("s3://") :].partition("/")
+    thief = client(rgw_options())
+    for path in ("manifest.json", "data/file"):
+        thief.put_object(Bucket=name, Key=f"{prefix}/app/{backup}/{path}", Body=b"forged")
+    for path in ("manifest.json", "data/file", "SHA256SUMS"):
+        thief.delete_object(Bucket=name, Key=f"{prefix}/app/{backup}/{path}")
+    again = repository(versioned)
+    assert again.sets() == ["app"]
+    (listed,) = again.listing("app")
+    assert (listed.read("manifest.json"), listed.read("SHA256SUMS")) == (b"manifest", b"sums")
+    assert listed.sizes["data/file"] == 7
+    with again.open("app", backup, "data/file") as handle:
+        assert handle.read(100) == b"content"
+    assert "written over or deleted by others" in listed.notes[0]
+    with repository(versioned).lock("app", "test", 0):
+        pass
+    assert repository(versioned).ids("app") == [backup]
+
+
+def test_a_lock_where_the_oldest_version_counts(versioned: str) -> None:
+    one = objects(versioned)
+    one.exclusive = "versions"
+    lease = Lease(one, LOCK, "test")
+    lease.acquire(0)
+    for dummy in range(3):
+        lease._renew()
+    versions, markers = there(versioned)
+    assert (len(versions), markers) == (2, [])  # the first, and the last
+    other = objects(versioned)
+    other.exclusive = "versions"
+    with pytest.raises(LockTimeout, match="test, process"):
+        Lease(other, LOCK, "other").acquire(0)
+    assert not other.create(f"{LOCK}0000000001", b"late")
+    lease.check()
+    lease.release()
+    Lease(other, LOCK, "other").acquire(0)

@@ -1,0 +1,218 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups in S3, killed at each of their requests, and with each answer lost in turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Optional
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._repository import s3_upload
+from ansible_collections.day2.ops.tests.faults.verb import run_verb
+from tests.services.repositories import KINDS, client
+
+FEW = 3  # of the requests in a row, one is killed at: the others are in the runs of other kinds
+
+
+class Cutter(threading.Thread):
+    """Passes requests on to a server, and breaks the connection in place of the n-th answer."""
+
+    def __init__(self, url: str, at: int) -> None:
+        super().__init__(daemon=True)
+        self._target = (str(urlsplit(url).hostname), int(urlsplit(url).port or 80))
+        self._at = at
+        self._count = 0
+        self.cut = False
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            near, _address = self._socket.accept()
+            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        far = socket.create_connection(self._target)
+        asked = threading.Event()
+        threading.Thread(target=self._up, args=(near, far, asked), daemon=True).start()
+        while True:
+            data = far.recv(1 << 16)
+            if asked.is_set() and not data.startswith(b"HTTP/1.1 100"):
+                asked.clear()
+                self._count += 1
+                if self._count == self._at:
+                    self.cut = True
+                    near.shutdown(socket.SHUT_RDWR)
+                    return
+            if not data:
+                near.close()
+                return
+            try:
+                near.sendall(data)
+            except OSError:
+                return
+
+    @staticmethod
+    def _up(near: socket.socket, far: socket.socket, asked: threading.Event) -> None:
+        try:
+            for data in iter(lambda: near.recv(1 << 16), b""):
+                asked.set()
+                far.sendall(data)
+        except OSError:
+            pass
+
+
+class Application:
+    """A document, and its backups in S3."""
+
+    def __init__(self, place: dict[str, Any], path: Path) -> None:
+        self.place = place
+        self.path = path
+
+    def params(self, **more: Any) -> dict[str, Any]:
+        source = {"type": "json", "path": str(self.path)}
+        # so little is not compressed: one file of two parts
+        return {"name": "app", "source": source, "compression": "none", "keep": {"last": 2}, **self.place, **more}
+
+    def change(self) -> None:
+        self.path.write_text(json.dumps({"a": {"b": secrets.token_hex(3 << 20)}}))
+
+    def backup(self, **more: Any) -> dict[str, Any]:
+        return run_verb("backup", self.params(**more))
+
+    def check(self) -> tuple[list[str], list[str]]:
+        """The backups, all of them whole, and what lies about besides."""
+        info = run_verb("backup_info", {"name": "app", "verify": "full", **self.place})
+        assert info["ok"], info["problems"]
+        ids = [one["id"] for one in info["sets"][0]["backups"]]
+        bucket, _slash, prefix = self.place["repository"][len("s3://") :].partition("/")
+        api = client(self.place["s3"])
+        page = api.list_object_versions(Bucket=bucket, Prefix=f"{prefix}/app/2")
+        keys = [one["Key"].split("/", 2)[2] for one in page.get("Versions", ()) + page.get("DeleteMarkers", [])]
+        removed = {key.split("/")[0] for key in keys if key.endswith("/removed")}
+        litter = [
+            key for key in keys if key.split("/")[0] not in {*ids, *removed} and not key.endswith("manifest.json")
+        ]
+        uploads = api.list_multipart_uploads(Bucket=bucket, Prefix=f"{prefix}/app/").get("Uploads", [])
+        return sorted(ids), litter + [one["Key"] for one in uploads]
+
+
+@pytest.fixture(params=["s3-rgw", "s3-rgw-versions"])
+def application(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Application]:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    monkeypatch.setattr(s3_upload, "PART", 5 << 20)
+    with KINDS[request.param](tmp_path) as place:
+        one = Application(place, tmp_path / "a.json")
+        for dummy in range(2):
+            one.change()
+            one.backup()
+        yield one
+
+
+def killed_at(when: str, at: int, application: Application) -> int:
+    """The status of a run that is killed before or after its n-th request."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    count = 0
+
+    def hook(**_more: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    real = boto3.session.Session.client
+
+    def hooked(*arguments: Any, **more: Any) -> Any:
+        made = real(*arguments, **more)
+        made.meta.events.register("before-send.s3" if when == "before" else "after-call.s3", hook)
+        return made
+
+    boto3.session.Session.client = hooked
+    try:
+        application.backup()
+    except Day2Error:
+        os._exit(3)
+    os._exit(0)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_each_request(application: Application, when: str) -> None:
+    before, _litter = application.check()
+    for at in range(1 + (when == "after"), 99, FEW):
+        application.change()
+        status = killed_at(when, at, application)
+        middle, _litter = application.check()
+        assert before[-1] in middle, "a backup that was to be kept is gone"
+        again = application.backup()
+        before, litter = application.check()
+        assert litter == [], f"killed {when} request {at}"
+        assert len(before) == 2
+        assert again["backup"]["id"] == before[-1]
+        if status == 0:
+            break
+    assert status == 0
+    assert at > 15
+
+
+def test_each_answer_lost(application: Application) -> None:
+    before, _litter = application.check()
+    for at in range(1, 99, FEW):
+        application.change()
+        proxy = Cutter(application.place["s3"]["endpoint_url"], at)
+        made = application.backup(s3={**application.place["s3"], "endpoint_url": proxy.url})
+        assert made["changed"]
+        before, litter = application.check()
+        assert (litter, len(before)) == ([], 2), f"answer {at} was lost"
+        assert made["backup"]["id"] == before[-1]
+        if not proxy.cut:
+            break
+    assert not proxy.cut
+
+
+def test_two_hosts_at_once(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    application.change()
+    began = threading.Event()
+    outcome: list[Optional[str]] = []
+
+    def other() -> None:
+        began.wait()
+        try:
+            outcome.append(application.backup(lock_timeout="0s")["reason"])
+        except Day2Error as exc:
+            outcome.append(str(exc))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    real = s3_upload.S3Upload.seal
+
+    def slow(self: s3_upload.S3Upload) -> Any:
+        began.set()
+        time.sleep(1.5)
+        return real(self)
+
+    monkeypatch.setattr(s3_upload.S3Upload, "seal", slow)
+    made = application.backup()
+    thread.join()
+    assert outcome[0] is not None
+    assert "Another run is using this backup set: backup, process" in outcome[0]
+    assert application.check()[0][-1] == made["backup"]["id"]
