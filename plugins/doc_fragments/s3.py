@@ -59,3 +59,26 @@ options:
         description: Key for O(s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
         type: str
 """
+
+    OBJECT_LOCK = r"""
+options:
+  lock_for:
+    description:
+      - Time for which backups in S3 are locked against removal (Object Lock), for example V(30d), at least V(2d). The
+        bucket must have been created with Object Lock, and must not have a default retention.
+      - Each run locks the backups that are retained again, once less than half of this time remains. It should
+        therefore be more than twice the interval between runs.
+      - Locked backups that the retention rules do not retain are removed by the first run after their lock has ended.
+      - It requires the permissions C(s3:GetBucketObjectLockConfiguration), C(s3:GetObjectRetention) and
+        C(s3:PutObjectRetention).
+    type: str
+  lock_mode:
+    description:
+      - V(governance) locks against every key without the permission C(s3:BypassGovernanceRetention), which the key of
+        this task must therefore not have.
+      - V(compliance) locks against everybody, including the owner of the bucket. It cannot be undone before the time
+        has passed, and the storage must be paid for until then.
+    type: str
+    choices: [governance, compliance]
+    default: governance
+"""

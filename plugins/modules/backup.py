@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - day2.ops.attributes.verb
   - day2.ops.repository
   - day2.ops.s3
+  - day2.ops.s3.object_lock
   - day2.ops.repository.compression
   - day2.ops.repository.keep
   - day2.ops.store.source
@@ -294,6 +295,12 @@ removed:
   elements: str
   returned: success
   sample: [20250530T120000Z-90ab12cd]
+locked:
+  description: Backups that no rule of O(keep) matches, but that are locked (O(lock_for)), with the end of the lock.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{id: 20250530T120000Z-90ab12cd, until: '2025-07-30T12:00:00Z'}]
 notes:
   description: Notes that require no immediate action, for example that gzip is used because zstd is not installed.
   type: list

@@ -21,7 +21,7 @@ from .shared import url_of
 
 # What opens one that is empty and lies nowhere else: parameters as a module has them.
 Place = Callable[[Path], AbstractContextManager[dict[str, Any]]]
-BUCKET, VERSIONED = "backups", "backups-versions"
+BUCKET, VERSIONED, LOCKED = "backups", "backups-versions", "backups-locked"
 
 
 def rgw_options() -> dict[str, Any]:
@@ -52,7 +52,8 @@ def bucket(start: Callable[[], dict[str, Any]], name: str = BUCKET) -> None:
     where = {} if options["region"] == "us-east-1" else {"LocationConstraint": options["region"]}
     made = client(options)
     with contextlib.suppress(made.exceptions.BucketAlreadyOwnedByYou, made.exceptions.BucketAlreadyExists):
-        made.create_bucket(Bucket=name, **({"CreateBucketConfiguration": where} if where else {}))
+        more = {"CreateBucketConfiguration": where} if where else {}
+        made.create_bucket(Bucket=name, ObjectLockEnabledForBucket=name == LOCKED, **more)
 
 
 @contextlib.contextmanager
@@ -77,6 +78,13 @@ def _rgw_versions(scratch: Path) -> Iterator[dict[str, Any]]:
     bucket(rgw_options, VERSIONED)
     client(rgw_options()).put_bucket_versioning(Bucket=VERSIONED, VersioningConfiguration={"Status": "Enabled"})
     yield {"repository": f"s3://{VERSIONED}/{uuid4().hex}", "s3": rgw_options()}
+
+
+@contextlib.contextmanager
+def object_lock(scratch: Path) -> Iterator[dict[str, Any]]:
+    """A bucket with Object Lock, and a key that may do everything but pass by it."""
+    bucket(rgw_options, LOCKED)
+    yield {"repository": f"s3://{LOCKED}/{uuid4().hex}", "s3": rgw_options()}
 
 
 KINDS: Mapping[str, Place] = {

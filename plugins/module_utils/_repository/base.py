@@ -107,6 +107,12 @@ class Repository(Protocol):
     def remove(self, name: str, backup_id: str) -> Removal:
         """Remove a backup in one visible step; the caller holds the lock."""
 
+    def locked_until(self, name: str, backup_id: str) -> Optional[datetime]:
+        """Until when nobody can remove this backup; None: it can be removed."""
+
+    def extend_locks(self, name: str, kept: Sequence[str]) -> None:
+        """See to it that these backups stay locked, where backups are. The caller holds the lock."""
+
     def lock(self, name: str, verb: str, timeout: float) -> AbstractContextManager[list[str]]:
         """The only writer of a set while the block runs. Gives notes on what earlier runs left, which is removed.
         Leaving the block without a backup in the set leaves nothing that `sets` would show.

@@ -263,6 +263,12 @@ class DirectoryRepository:
                 if fd >= 0:
                     os.close(fd)
 
+    def locked_until(self, name: str, backup_id: str) -> Optional[datetime]:
+        return None
+
+    def extend_locks(self, name: str, kept: Sequence[str]) -> None:
+        """Nothing is locked here."""
+
     @contextlib.contextmanager
     def lock(self, name: str, verb: str, timeout: float) -> Iterator[list[str]]:
         new = not os.path.lexists(self.location)

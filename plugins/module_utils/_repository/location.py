@@ -28,6 +28,10 @@ def open_repository(params: Mapping[str, Any]) -> Repository:
         from .s3 import open_s3  # only here: boto3 is asked for by what needs it
 
         return open_s3(location, params)
+    if params.get("lock_for") is not None:
+        raise InvalidRequest(
+            "lock_for locks backups in S3 only.", "Leave it out, or set repository to s3://bucket/prefix."
+        )
     if "://" in location:
         raise InvalidRequest(
             f"{location} can't be a repository.", "Set it to a directory of the host, or to s3://bucket/prefix."

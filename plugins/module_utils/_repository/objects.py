@@ -9,6 +9,7 @@ Keys are below the address. Names that are written once (all but locks and state
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import BinaryIO, NamedTuple, Optional, Protocol
 
 # How something is created exclusively.
@@ -76,6 +77,15 @@ class Objects(Protocol):
 
     def abort_uploads(self, prefix: str) -> int:
         """Remove what killed runs have uploaded in part below a prefix. Returns how many uploads."""
+
+    def check_locking(self, wanted: bool) -> None:
+        """Raise RepositoryError where objects would be locked that must not be, or can't be locked that are to be."""
+
+    def retain(self, keys: Iterable[str], seconds: float, mode: str) -> datetime:
+        """Lock objects for so long from now, by the time of the store. Returns until when."""
+
+    def locked_until(self, key: str) -> Optional[datetime]:
+        """Until when an object is locked; None: it is not, or not any more."""
 
     def probe(self) -> str:
         """Find out, by writing, in which way something can be created exclusively here."""

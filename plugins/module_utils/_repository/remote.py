@@ -12,13 +12,14 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone
 from itertools import groupby
-from typing import Any, BinaryIO, Optional
+from typing import Any, BinaryIO, NamedTuple, Optional
 
 from .._core import host_state
-from .._core.errors import Day2Error, RepositoryError
+from .._core.errors import Day2Error, InvalidRequest, RepositoryError
+from .._core.units import format_time
 from .base import Listed, Removal, Staging
 from .directory import checksum
 from .generations import Lease
@@ -32,7 +33,27 @@ _VERSION = 1
 _LOCKS = (CONDITIONAL, VERSIONS)
 _STATE = ".state"
 _REMOVED = "removed"
-_ON_HOST = ("fingerprints",)  # documents that say something of this host's files
+_LOCKED = "locked"
+_ON_HOST = ("fingerprints", _LOCKED)  # documents that say something of this host's files
+
+
+_LEAST_LOCK = 2 * 86400.0  # seconds
+
+
+class Locking(NamedTuple):
+    """For how long new backups are locked, and how."""
+
+    seconds: float
+    mode: str
+
+
+def locking_for(seconds: float, mode: str) -> Locking:
+    """Check the options. Raises InvalidRequest."""
+    if seconds < _LEAST_LOCK:
+        raise InvalidRequest(
+            "lock_for must be at least 2d.", "Locks are extended by runs: choose twice their interval."
+        )
+    return Locking(seconds, mode)
 
 
 class RemoteRepository:
@@ -43,8 +64,9 @@ class RemoteRepository:
 
     local_path: Optional[str] = None
 
-    def __init__(self, objects: Objects, grace: float) -> None:
+    def __init__(self, objects: Objects, grace: float, locking: Optional[Locking] = None) -> None:
         self._objects = objects
+        self._locking = locking
         self._grace = grace
         self._known: Optional[dict[str, Any]] = None
         self._leases: dict[str, Lease] = {}
@@ -164,17 +186,45 @@ class RemoteRepository:
         yield
 
     def stage(self, name: str, created: datetime) -> Staging:
-        return RemoteStaging(self._objects, self._leases[name], name, created)
+        return RemoteStaging(self._objects, self._leases[name], name, created, self._locking)
 
     def remove(self, name: str, backup_id: str) -> Removal:
+        until = self.locked_until(name, backup_id)
+        if until is not None:
+            return Removal(f"is locked until {format_time(until)}")
         self._leases[name].check()
         self._objects.put(f"{name}/{backup_id}/{_REMOVED}", b"")  # its time is that of the removal
         self._leases[name].check()
         self._objects.remove([f"{name}/{backup_id}/{MANIFEST}"])
         return Removal()
 
+    def locked_until(self, name: str, backup_id: str) -> Optional[datetime]:
+        return self._objects.locked_until(f"{name}/{backup_id}/{MANIFEST}")
+
+    def extend_locks(self, name: str, kept: Sequence[str]) -> None:
+        if self._locking is None:
+            return
+        # on the host, where who has stolen the key can't change it
+        known = {one: at for one, at in self.read_state(name, _LOCKED).items() if one in kept}
+        half = datetime.now(timezone.utc) + timedelta(seconds=self._locking.seconds / 2)
+        for backup in kept:
+            if str(known.get(backup, "")) < format_time(half):
+                self._leases[name].check()
+                known[backup] = format_time(self._extended(name, backup, self._locking))
+        self.write_state(name, _LOCKED, known)
+
+    def _extended(self, name: str, backup: str, locking: Locking) -> datetime:
+        until = self.locked_until(name, backup)
+        if until is None or until < datetime.now(timezone.utc) + timedelta(seconds=locking.seconds / 2):
+            top = f"{name}/{backup}/"
+            paths = [path for path in self.look(name, backup).sizes if path != MANIFEST]
+            # the manifest's tells of all: it comes last
+            until = self._objects.retain([top + path for path in [*paths, MANIFEST]], *locking)
+        return until
+
     @contextlib.contextmanager
     def lock(self, name: str, verb: str, timeout: float) -> Iterator[list[str]]:
+        self._objects.check_locking(self._locking is not None)
         self._begun()
         lease = Lease(self._objects, f"{name}/{_STATE}/lock/", verb)
         lease.acquire(timeout)

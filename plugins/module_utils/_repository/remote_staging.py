@@ -21,13 +21,17 @@ from .objects import Objects, Upload
 class RemoteStaging:
     """Objects below an id that no other run uses."""
 
-    def __init__(self, objects: Objects, lease: Lease, name: str, created: datetime) -> None:
+    def __init__(
+        self, objects: Objects, lease: Lease, name: str, created: datetime, locking: Optional[tuple[float, str]] = None
+    ) -> None:
         moment = created.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         self.id: Optional[str] = f"{moment}-{secrets.token_hex(4)}"
         self.scratch = ""
         self._objects = objects
         self._lease = lease
         self._top = f"{name}/{self.id}/"
+        self._locking = locking
+        self._sealed: list[str] = []
         self._uploads: dict[str, Upload] = {}
         self._published = False
         self._stack = contextlib.ExitStack()
@@ -51,7 +55,9 @@ class RemoteStaging:
 
     def seal(self, path: str) -> Sequence[str]:
         self._lease.check()
-        return [key[len(self._top) :] for key in self._uploads[path].seal()]
+        keys = self._uploads[path].seal()
+        self._sealed += keys
+        return [key[len(self._top) :] for key in keys]
 
     def reopen(self, piece: str) -> BinaryIO:
         return self._objects.open(self._top + piece)
@@ -59,5 +65,10 @@ class RemoteStaging:
     def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
         self._objects.put(self._top + SUMS, sums)
         self._lease.check()
+        if self._locking is not None:  # only now: what a failed run has locked would be paid for until then
+            self._objects.retain([*self._sealed, self._top + SUMS], *self._locking)
+            self._lease.check()
         self._published = self._objects.create(self._top + MANIFEST, manifest)
+        if self._published and self._locking is not None:
+            self._objects.retain([self._top + MANIFEST], *self._locking)
         return self._published

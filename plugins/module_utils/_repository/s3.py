@@ -10,14 +10,16 @@ import io
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, BinaryIO, Optional, cast
 
 from .._core.errors import NoSpace, RepositoryError, Unreachable
 from .._core.s3 import CUT, ERRORS, MISSING, S3Client, code_of, explain
+from .._core.units import parse_duration
+from . import s3_locking
 from .objects import CONDITIONAL, VERSIONS, Object
-from .remote import RemoteRepository
+from .remote import RemoteRepository, locking_for
+from .s3_locking import date_of as _date
 from .s3_upload import Pool, S3Upload
 from .s3_versions import all_versions, remove, remove_all
 
@@ -28,7 +30,10 @@ _ENABLED = "Enabled"
 
 def open_s3(address: str, params: Mapping[str, Any]) -> RemoteRepository:
     """The repository at s3://bucket/prefix."""
-    return RemoteRepository(S3Objects(address, params.get("s3") or {}), GRACE)
+    objects = S3Objects(address, params.get("s3") or {})
+    lock_for = params.get("lock_for")
+    locking = None if lock_for is None else locking_for(parse_duration(lock_for), params["lock_mode"])
+    return RemoteRepository(objects, GRACE, locking)
 
 
 class S3Objects:
@@ -240,6 +245,28 @@ class S3Objects:
                     )
         return len(found)
 
+    def check_locking(self, wanted: bool) -> None:
+        if wanted or self._is_versioned():
+            with self.errors("look at the locks of", ""):
+                s3_locking.check(self._client, self.location, wanted)
+
+    def retain(self, keys: Iterable[str], seconds: float, mode: str) -> datetime:
+        with self.errors("list", ""):
+            page = self._client.api.list_objects_v2(Bucket=self._bucket, Prefix=self._top, MaxKeys=1)
+        until = s3_locking.later(_date(page), seconds)
+        for key in keys:
+            version = self._version(key)
+            with self.errors("lock", key):
+                s3_locking.retain(self._client, {**self._place(key), **version}, until, mode)
+        return until
+
+    def locked_until(self, key: str) -> Optional[datetime]:
+        if not self._is_versioned():
+            return None
+        version = self._version(key)
+        with self.errors("look at", key):
+            return s3_locking.until_of(self._client, {**self._place(key), **version})
+
     def probe(self) -> str:
         key = f".day2/probe-{secrets.token_hex(8)}"
         self.exclusive = CONDITIONAL
@@ -254,12 +281,6 @@ class S3Objects:
             f"{self.location} can't be a repository: its server does not refuse to create an object that exists.",
             "Two runs could not exclude each other there. Use a bucket with versions enabled, or another server.",
         )
-
-
-def _date(page: Mapping[str, Any]) -> datetime:
-    """The server's time."""
-    told = page["ResponseMetadata"]["HTTPHeaders"].get("date")
-    return parsedate_to_datetime(told) if told else datetime.now(timezone.utc)
 
 
 class _Body(io.RawIOBase):

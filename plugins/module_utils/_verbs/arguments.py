@@ -27,6 +27,11 @@ REPOSITORY: dict[str, Any] = {
     "s3": {"type": "dict", "options": S3},
     "lock_timeout": {"type": "str", "default": "1m"},
 }
+# Of verbs that write backups.
+OBJECT_LOCK: dict[str, Any] = {
+    "lock_for": {"type": "str"},
+    "lock_mode": {"type": "str", "choices": ["governance", "compliance"], "default": "governance"},
+}
 COMPRESSION: dict[str, Any] = {"compression": {"type": "str", "choices": sorted(COMPRESSIONS)}}
 KEEP: dict[str, Any] = {
     "keep": {

@@ -22,6 +22,7 @@ from .._repository.retention import check_tags
 from .arguments import (
     COMPRESSION,
     KEEP,
+    OBJECT_LOCK,
     REPOSITORY,
     duration,
     keep_policy,
@@ -45,6 +46,7 @@ ARGUMENTS: dict[str, Any] = {
         max_age={"type": "str"},
         **{"import": {"type": "path"}},
         **REPOSITORY,
+        **OBJECT_LOCK,
         **COMPRESSION,
         **KEEP,
     ),
@@ -104,6 +106,11 @@ def apply(ready: BackupPlan) -> dict[str, Any]:
             tags=request.tags,
         )
     warnings = note(lambda: _remember(ready, current))
+    try:
+        kept = [*ready.kept, *([current.id] if current else [])]
+        request.repository.extend_locks(request.name, list(dict.fromkeys(kept)))
+    except Day2Error as exc:
+        warnings.append(f"Not all backups could be locked again: {exc.message}")
     removed: list[str] = []
     for backup in ready.removals:
         try:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple, Optional
 
@@ -67,6 +67,7 @@ class BackupPlan(NamedTuple):
     created: datetime
     started: datetime
     decisions: list[Decision]
+    locked: Mapping[str, datetime]  # of what the policy does not keep, until when nobody can remove it
 
     @property
     def writes(self) -> bool:
@@ -76,7 +77,14 @@ class BackupPlan(NamedTuple):
     @property
     def removals(self) -> list[str]:
         """The ids of the backups that the policy does not keep."""
-        return [one.id for one in self.decisions if not one.reasons]
+        return [one.id for one in self.decisions if not one.reasons and one.id not in self.locked]
+
+    @property
+    def kept(self) -> list[str]:
+        """The ids that stay because they are wanted: without a policy, all that count."""
+        if self.request.keep is None:
+            return [one.id for one in self.history.good]
+        return [one.id for one in self.decisions if one.reasons]
 
 
 @contextlib.contextmanager
@@ -133,7 +141,25 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
                     progress=progress,
                     read=convert(request.imported) if request.imported else take_snapshot,
                 )
-        yield BackupPlan(request, history, others, leftovers, reason, how, taken, staging, created, started, decisions)
+        yield BackupPlan(
+            request,
+            history,
+            others,
+            leftovers,
+            reason,
+            how,
+            taken,
+            staging,
+            created,
+            started,
+            decisions,
+            _locked(request, decisions),
+        )
+
+
+def _locked(request: BackupRequest, decisions: Sequence[Decision]) -> dict[str, datetime]:
+    found = {one.id: request.repository.locked_until(request.name, one.id) for one in decisions if not one.reasons}
+    return {backup: until for backup, until in found.items() if until is not None}
 
 
 def _check_owner(request: BackupRequest, history: History, others: Sequence[tuple[Owner, Sequence[Manifest]]]) -> None:

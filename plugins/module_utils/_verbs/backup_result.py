@@ -49,6 +49,7 @@ def result_of(
         "msg": message_of(ready, check, removed),
         "backup": backup,
         "removed": list(removed),
+        "locked": [{"id": one, "until": format_time(until)} for one, until in sorted(ready.locked.items())],
         "kept": [
             {"id": one.id, "created": format_time(created[one.id]), "reasons": list(one.reasons)}
             for one in ready.decisions

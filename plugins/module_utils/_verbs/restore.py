@@ -27,6 +27,7 @@ from .._repository.reading import BackupCopy, quick_problems
 from .._stores.base import Restoration
 from .arguments import (
     COMPRESSION,
+    OBJECT_LOCK,
     REPOSITORY,
     NamedStore,
     duration,
@@ -51,6 +52,7 @@ ARGUMENTS: dict[str, Any] = {
         on_existing={"type": "str", "choices": ["fail", "replace"], "default": "fail"},
         safety_backup={"type": "bool", "default": True},
         **REPOSITORY,
+        **OBJECT_LOCK,
         **COMPRESSION,
     ),
     "mutually_exclusive": [("target", "targets"), ("targets", "only")],

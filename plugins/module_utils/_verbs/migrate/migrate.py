@@ -24,7 +24,7 @@ from ..._repository.manifest import check_set_name
 from ..._stores.records.plain import plain_view
 from ..._stores.records.registry import argument_spec, open_source, open_target
 from ..._stores.records.store import SourceStore, TargetStore
-from ..arguments import COMPRESSION, duration
+from ..arguments import COMPRESSION, OBJECT_LOCK, duration
 from .checkpoint import RESUME
 from .lock import lock_target
 from .plan import MigratePlan, MigrateRequest, foreseen, look
@@ -79,6 +79,7 @@ ARGUMENTS: dict[str, Any] = {
         safety_backup={"type": "bool", "default": True},
         repository={"type": "path"},
         s3={"type": "dict", "options": S3},
+        **OBJECT_LOCK,
         lock_timeout={"type": "str", "default": "1m"},
         **COMPRESSION,
     ),

@@ -85,6 +85,8 @@ def _restore(
                 "name": safety.name,
                 "repository": params["repository"],
                 "s3": params["s3"],
+                "lock_for": params["lock_for"],
+                "lock_mode": params["lock_mode"],
                 "lock_timeout": safety.lock_timeout,
                 "target": {"type": options["type"], "path": options["path"]},
                 "backup": backup,

@@ -27,9 +27,9 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 )
 from ansible_collections.day2.ops.plugins.module_utils._repository import generations, s3_upload
 from ansible_collections.day2.ops.plugins.module_utils._repository.generations import Lease
-from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
+from ansible_collections.day2.ops.plugins.module_utils._repository.remote import Locking, RemoteRepository, locking_for
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
-from tests.services.repositories import BUCKET, KINDS, bucket, client, rgw_options
+from tests.services.repositories import BUCKET, KINDS, LOCKED, bucket, client, object_lock, rgw_options
 from tests.services.s3 import damaging_proxy
 
 WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
@@ -449,3 +449,108 @@ def test_a_lock_where_the_oldest_version_counts(versioned: str) -> None:
     lease.check()
     lease.release()
     Lease(other, LOCK, "other").acquire(0)
+
+
+# Object Lock
+
+
+@pytest.fixture
+def lockable(address: str, tmp_path: Path) -> Iterator[str]:
+    with object_lock(tmp_path) as params:
+        yield params["repository"]
+
+
+def locked(address: str, days: float = 30, mode: str = "governance") -> RemoteRepository:
+    return RemoteRepository(objects(address), 0, Locking(days * 86400, mode))
+
+
+@pytest.mark.parametrize("mode", ["governance", "compliance"])
+def test_a_key_that_may_do_everything_else_can_not_remove_a_locked_backup(lockable: str, mode: str) -> None:
+    one = locked(lockable, 2 if mode == "governance" else 0.0002, mode)
+    with one.lock("app", "test", 0):
+        backup = put(one)
+    name, _slash, prefix = lockable[len("s3://") :].partition("/")
+    thief = client(rgw_options())
+    versions, _markers = there(lockable)
+    of_backup = [version for version in versions if backup in version["Key"]]
+    assert len(of_backup) == 3
+    for version in of_backup:
+        with pytest.raises(thief.exceptions.ClientError, match="AccessDenied|WORM"):
+            thief.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
+        thief.delete_object(Bucket=name, Key=version["Key"])
+        thief.put_object(Bucket=name, Key=version["Key"], Body=b"forged")
+    again = repository(lockable)
+    (listed,) = again.listing("app")
+    assert listed.read("manifest.json") == b"manifest"
+    with again.open("app", backup, "data/file") as handle:
+        assert handle.read(100) == b"content"
+    assert prefix
+
+
+def test_what_is_locked_stays_until_then_and_goes_after_that(lockable: str) -> None:
+    one = locked(lockable, days=4 / 86400)
+    with one.lock("app", "test", 0):
+        backup = put(one)
+        until = one.locked_until("app", backup)
+        assert until is not None
+        assert one.remove("app", backup).stays == f"is locked until {until.isoformat().replace('+00:00', 'Z')}"
+        assert one.ids("app") == [backup]
+        time.sleep(5.5)
+        assert one.locked_until("app", backup) is None
+        assert not one.remove("app", backup).stays
+    time.sleep(1.1)
+    with one.lock("app", "test", 0) as notes:
+        assert notes == []
+    versions, markers = there(lockable)
+    assert markers == []
+    assert not [version for version in versions if backup in version["Key"]]
+
+
+def test_locks_are_extended_once_half_of_them_is_over(lockable: str) -> None:
+    with locked(lockable, 2).lock("app", "test", 0):
+        pass
+    one, longer = locked(lockable, 2), locked(lockable, 30)
+    with one.lock("app", "test", 0):
+        backup = put(one)
+        before = one.locked_until("app", backup)
+        one.extend_locks("app", [backup])
+        assert one.locked_until("app", backup) == before
+    with longer.lock("app", "test", 0):
+        longer.extend_locks("app", [backup])
+        after = longer.locked_until("app", backup)
+    assert before is not None
+    assert after is not None
+    assert after - before > timedelta(days=27)
+
+
+def test_a_run_that_fails_locks_nothing(lockable: str) -> None:
+    one = locked(lockable)
+    with one.lock("app", "test", 0), one.stage("app", WHEN) as staging:
+        write(staging, "data/file", b"content")
+        staging.seal("data/file")
+    versions, markers = there(lockable)
+    assert markers == []
+    assert not [version for version in versions if "/app/2" in version["Key"]]
+
+
+def test_buckets_that_can_not_lock_or_lock_everything(address: str, lockable: str) -> None:
+    for one in (locked(address), locked(address, mode="compliance")):
+        with pytest.raises(RepositoryError, match="created without Object Lock"), one.lock("app", "test", 0):
+            pass
+    api = client(rgw_options())
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}
+    api.put_object_lock_configuration(
+        Bucket=LOCKED, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+    )
+    try:
+        for other in (repository(lockable), locked(lockable)):
+            with pytest.raises(RepositoryError, match="locks every object by default"), other.lock("app", "test", 0):
+                pass
+    finally:
+        api.put_object_lock_configuration(Bucket=LOCKED, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+    assert keys(lockable) == set()
+
+
+def test_too_short_a_lock() -> None:
+    with pytest.raises(InvalidRequest, match="at least 2d"):
+        locking_for(86400, "governance")

@@ -15,14 +15,14 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, Unreachable
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest, Unreachable
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._probes.backup_probe import BackupProbe
 from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline
 from ansible_collections.day2.ops.plugins.module_utils._repository import s3
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import migrate
-from tests.services.repositories import KINDS, client
+from tests.services.repositories import KINDS, client, object_lock
 
 REMOTE = [kind for kind in KINDS if kind != "directory" and not kind.startswith("s3-rgw")]
 
@@ -209,3 +209,19 @@ def test_a_migration_saves_its_target_there(place: dict[str, Any], tmp_path: Pat
     assert run(state="reverted")["changed"]
     assert json.loads(target.read_text()) == {"t": {"1": {"x": 2}}}
     assert len(open_repository(place).ids("app")) >= 1
+
+
+def test_keep_leaves_what_is_locked(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    source = {"type": "json", "path": str(tmp_path / "a.json")}
+    with object_lock(tmp_path) as place:
+        made = []
+        for number in range(2):
+            (tmp_path / "a.json").write_text(json.dumps({"a": {str(number): {}}}))
+            made.append(run("backup", source=source, lock_for="3d", **place)["backup"]["id"])
+        for check in (True, False):
+            again = run("backup", check, source=source, lock_for="3d", keep={"last": 1}, **place)
+            assert (again["changed"], again["removed"]) == (False, [])
+            assert [one["id"] for one in again["locked"]] == made[:1]
+        with pytest.raises(InvalidRequest, match="in S3 only"):
+            run("backup", source=source, lock_for="3d")
