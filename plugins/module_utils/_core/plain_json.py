@@ -88,8 +88,8 @@ def _write(value: Any) -> str:
         return "{{{}}}".format(", ".join(f"{_encode(name)}: {_write(member)}" for name, member in value.items()))
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_write, value))}]"
-    if isinstance(value, (Decimal, int)) and not isinstance(value, bool) and math.isfinite(value):
-        return canonical(value).decode()
+    if isinstance(value, (Decimal, int)) and not isinstance(value, bool):
+        return canonical(value).decode() if math.isfinite(value) else _encode(float(value))
     return _encode(value)
 
 

@@ -242,7 +242,7 @@ def _fields(connection: Any, schema: str, special: _Special) -> dict[str, list[F
         if identity and numbering:
             special.add(table, Statement("change", "ALTER COLUMN %s%s" % (identifier(name), numbering)))
         fields.setdefault(table, []).append(
-            Field(name, kind, required, literal, native, identity, counter or 0, size_of(native))
+            Field(name, kind, required, literal, native, identity, counter or 0, size_of(native), _narrower(native))
         )
     return fields
 
@@ -262,6 +262,11 @@ class _Special:
         """Elsewhere nulls are never the same."""
         if "NULLS NOT DISTINCT" in definition:
             self.words.setdefault(table, []).append("that %s takes nulls for the same" % name)
+
+
+def _narrower(native: str) -> str:
+    """A type that holds less than its kind says; "" for others."""
+    return native if native in ("smallint", "integer") or native.startswith("timestamp(") else ""
 
 
 def names_in(connection: Any, schema: str) -> set[str]:

@@ -26,8 +26,8 @@ def problems(connection: Any, schema: str, infos: Sequence[Info]) -> list[str]:
     with connection.transaction(force_rollback=True):
         connection.execute("SET LOCAL client_min_messages = warning")
         connection.execute(_LOCK_TIMEOUT)
-        taken = names_in(connection, schema)
-        new = [info for info in infos if info.stored.name not in taken]
+        tables = {one.stored.name for one in describe(connection, schema)}
+        new = [info for info in infos if info.stored.name not in tables]
         made = [
             info for info in new if not _refused(connection, [postgresql_ddl.create_table(info, schema)], info, found)
         ]

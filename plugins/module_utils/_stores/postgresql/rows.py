@@ -12,7 +12,7 @@ from ..._core.record_batches import CopyLines
 from ..records import gaps
 from ..records.model import Info, Record, Refused, Reject, sort_out
 from .ddl import listed
-from .index_size import IndexSizes
+from .row_rules import RowRules
 from .values import converter, copy_lines, encoding_of, is_wide, lines, usual_lines
 
 _RowOf = Callable[[Mapping[str, Any]], tuple[Any, ...]]
@@ -21,14 +21,16 @@ _RowOf = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 class Rows:
     """For one connection."""
 
-    def __init__(self, schema: str, connected: Callable[[], Any]) -> None:
-        self._schema, self._connected = schema, connected
-        self._sizes: dict[str, IndexSizes] = {}
+    def __init__(self, schema: str, connected: Callable[[], Any], tables: Callable[[], Sequence[Info]]) -> None:
+        self._schema, self._connected, self._tables = schema, connected, tables
+        self._existing: Optional[dict[str, Info]] = None  # by the names of tables, before the migration
+        self._rules: dict[str, RowRules] = {}
         self._fitting: Optional[tuple[Info, _RowOf]] = None  # the last that was asked for
 
     def expect(self, infos: Sequence[Info]) -> None:
-        """These collections will be written, and have these indexes in the end."""
-        self._sizes = {info.name: IndexSizes(self._schema, info) for info in infos}
+        """These collections will be written, and have these indexes in the end. Before one of them is made."""
+        for info in infos:
+            self._rules_of(info)
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `TargetStore`."""
@@ -42,7 +44,7 @@ class Rows:
 
     def part(self, info: Info, records: Sequence[Record], rejects: list[Reject]) -> tuple[str, bytes]:
         """How COPY takes records (its columns and options), and the data; what is refused is added to the rejects."""
-        one_by_one = bool(self._encoding()) or is_wide(info) or not self._sizes_of(info).surely_fit(records)
+        one_by_one = bool(self._encoding()) or is_wide(info) or not self._rules_of(info).surely_fit(records)
         if isinstance(records, CopyLines) and not one_by_one:
             text = copy_lines(info, records)
             if text is not None:
@@ -54,19 +56,23 @@ class Rows:
             data = lines(rows)
         return "%s FROM STDIN" % listed(gaps.selected(info)), data
 
-    def _sizes_of(self, info: Info) -> IndexSizes:
-        return self._sizes.get(info.name) or IndexSizes(self._schema, info)
+    def _rules_of(self, info: Info) -> RowRules:
+        if self._existing is None:
+            self._existing = {one.stored.name: one for one in self._tables()}
+        if info.name not in self._rules:
+            self._rules[info.name] = RowRules(self._schema, info, self._existing.get(info.stored.name))
+        return self._rules[info.name]
 
     def _row_of(self, info: Info) -> _RowOf:
         """How a record becomes a row; raises Refused."""
-        convert, sizes = converter(info, self._encoding()), self._sizes_of(info)
-        if not sizes.matter:
+        convert, rules = converter(info, self._encoding()), self._rules_of(info)
+        if not rules.matter:
             return convert
         columns = gaps.selected(info)
 
         def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
             found = convert(record)
-            reason = sizes.refusal(self._connected(), columns, found)
+            reason = rules.refusal(self._connected(), columns, found)
             if reason:
                 raise Refused(reason)
             return found

@@ -51,7 +51,7 @@ class PostgresqlTarget(PostgresqlSource):
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
         self._writer: Any = None
-        self._as_rows = Rows(self._schema, self._connected)
+        self._as_rows = Rows(self._schema, self._connected, self.collections)
         self._wanted: set[str] = set()  # names that tables will have
 
     def __enter__(self) -> PostgresqlTarget:

@@ -54,6 +54,7 @@ _ENCODINGS = {
     "UHC": "cp949",
 }
 _NULL = "\\N"
+_INTEGERS = {"smallint": 2**15, "integer": 2**31}
 _ALL_DIGITS = Context(prec=200_000, Emin=-400_000, Emax=400_000)
 _ESCAPED = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": r"\\\\"[:2], "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -180,16 +181,19 @@ def copy_lines(info: Info, records: CopyLines) -> Optional[bytes]:
 
 
 def _fit(info: Info, records: CopyLines, *, nulls: bool) -> bool:
-    """Are all texts as short as their columns want them, and is nothing null that must not be?
+    """Are all texts and numbers as small as their columns want them, and is nothing null that must not be?
 
     :param nulls: there are some.
     """
     sizes = {field.name: field.size[0] for field in info.fields if field.size and field.kind == TEXT}
     required = {field.name for field in info.fields if field.required} - set(info.key) if nulls else set()
-    if not sizes and not required:
+    small = [(field.name, _INTEGERS[one]) for field in info.fields for one in (field.declared,) if one in _INTEGERS]
+    if not sizes and not required and not small:
         return True
     columns = dict(zip(records.kinds, zip(*(line.split("\t") for line in records.lines))))
     if any(_NULL in columns[name] for name in required):
+        return False
+    if any(abs(int(one)) >= limit for name, limit in small for one in columns[name] if one != _NULL):
         return False
     return all(max(map(len, columns[name])) <= size for name, size in sizes.items())
 
@@ -206,7 +210,8 @@ def _joined(columns: Sequence[Iterable[str]]) -> bytes:
 def _texts(field: Field, column: Sequence[Any]) -> Iterable[str]:
     """A column for COPY: as a whole where its values are what the field's kind says."""
     types = set(map(type, column))
-    if field.kind == INTEGER and types == {int} and min(column) >= -(2**63) and max(column) < 2**63:
+    limit = _INTEGERS.get(field.declared, 2**63)
+    if field.kind == INTEGER and types == {int} and min(column) >= -limit and max(column) < limit:
         return map(str, column)
     if field.kind == REAL and types == {float}:
         return map(repr, column)
@@ -261,6 +266,9 @@ def converted(field: Field, value: Any) -> Any:
 
 def check_size(field: Field, value: Any) -> None:
     """:raises Refused: the column has no room for all of it."""
+    limit = _INTEGERS.get(field.declared) if field.kind == INTEGER else None
+    if limit is not None and not -limit <= value < limit:
+        raise Refused("the field %s is beyond the range of %s" % (field.name, field.declared))
     if field.size and field.kind == TEXT and len(value) > field.size[0]:
         raise Refused("the field %s is longer than %d characters" % (field.name, field.size[0]))
     if field.size and field.kind == DECIMAL and not value.is_nan():
@@ -270,7 +278,7 @@ def check_size(field: Field, value: Any) -> None:
         if value and _lowest(value.normalize(_ALL_DIGITS)) < -behind:
             raise Refused("the field %s has more than %d digits behind the point" % (field.name, behind))
     if field.kind in (TIMESTAMP, TIMESTAMPTZ) and isinstance(value, datetime):
-        kept = _precision(field.declared or field.native)
+        kept = _precision(field.declared)
         if value.microsecond % 10 ** (6 - kept):
             raise Refused("the field %s has more than %d digits of a second" % (field.name, kept))
 

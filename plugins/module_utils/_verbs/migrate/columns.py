@@ -160,7 +160,7 @@ def unlike_declared(name: str, declared: str, seen: Seen, shown: Callable[[Any],
     classes = set(seen.counts)
     if declared in BOOLEANS and INTEGER in classes and classes <= {BOOLEAN, INTEGER}:
         kind = INTEGER
-    elif len(classes) > 1 and classes <= {*_ISO, TEXT, FLAG}:
+    elif classes <= {*_ISO, TEXT, FLAG} and (len(classes) > 1 or TEXT in classes):
         kind = TEXT
     else:
         return ""

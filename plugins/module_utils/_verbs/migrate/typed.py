@@ -21,7 +21,7 @@ from ..._stores.records.kinds import NO_UNICODE, NUL, Kinds, Summary
 from ..._stores.records.model import BOOLEAN, BYTES, INTEGER, JSON, TEXT, Info, Record, Refused, key_of
 from ..._stores.records.store import SourceStore, TargetStore
 from ..._stores.records.times import TimeOptions, zone_named
-from .asked_types import Types, types_from
+from .asked_types import Types, Wanted, types_from
 from .columns import (
     BOOLEANS,
     Decision,
@@ -41,6 +41,8 @@ from .odd import Oddities, shown
 Converters = Mapping[str, Callable[[Any], Any]]
 Decisions = Mapping[tuple[str, str], Decision]
 _NO_TEXT = {"postgresql": frozenset((NO_UNICODE, NUL)), "sqlite": frozenset((NO_UNICODE,))}
+# Types of PostgreSQL that are text in the record model, and spell it in their own way.
+_SPELLED = {"uuid": "uuid", "interval": "interval", "time without time zone": "time"}
 _LISTED = 20  # problems in a message; the details have all
 
 
@@ -190,13 +192,16 @@ def _questions(
     """The columns whose type is a question."""
     declared = {one.name: one for one in info.fields} if info.native and not info.document else {}
     kinds = {one.name: one.kind for one in existing.fields} if existing is not None and not existing.document else {}
+    own = existing.fields if existing is not None and not existing.document else ()
+    spelled = {one.name: _SPELLED[one.native] for one in own if one.native in _SPELLED}
     names = [*declared, *(name for table, name in types if table == info.name), *kinds]
     for name in dict.fromkeys(names):
         field = declared.get(name)
-        alike = field is not None and field.kind == kinds.get(name)
+        alike = field is not None and field.kind == kinds.get(name) and name not in spelled
         if alike and (info.native != "sqlite" or kinds[name] != BOOLEAN) and (info.name, name) not in types:
             continue  # but SQLite's booleans may be text
-        wanted = wanted_type("%s.%s" % (info.name, name), types.get((info.name, name)), kinds.get(name, ""), times)
+        given = types.get((info.name, name), Wanted(spelled[name]) if name in spelled else None)
+        wanted = wanted_type("%s.%s" % (info.name, name), given, kinds.get(name, ""), times)
         words = field.native.upper() if field is not None and info.native == "sqlite" else ""
         if wanted is None and words in BOOLEANS and kinds.get(name) == INTEGER:
             wanted = Decision(INTEGER, as_number)  # as `inferred` has made it

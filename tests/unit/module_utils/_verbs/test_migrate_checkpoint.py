@@ -26,6 +26,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.target import PostgresqlTarget
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup_info, restore
@@ -40,7 +41,8 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.checkpoint
     states_of,
 )
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.way_back import newest_way_back
-from tests.unit.module_utils._verbs.migrations import Store, run
+from tests.services.stores import schema
+from tests.unit.module_utils._verbs.migrations import Store, run, sql
 
 MODES = ("fail", "merge", "replace")
 NAMES = ("x", "y", "z")
@@ -84,29 +86,34 @@ class Killed(BaseException):
 
 @contextlib.contextmanager
 def fuse(commits: Optional[int]) -> Any:
-    """End the run after so many commits into a SQLite file."""
+    """End the run after so many commits."""
     left = [commits]
-    transaction = SqliteTarget._transaction
 
-    @contextlib.contextmanager
-    def counted(self: SqliteTarget) -> Any:
-        with transaction(self) as connection:
-            yield connection
-        if left[0] is not None:
-            left[0] -= 1
-            if left[0] < 0:
-                raise Killed
+    def counting(transaction: Any) -> Any:
+        @contextlib.contextmanager
+        def counted(self: Any, *args: Any) -> Any:
+            with transaction(self, *args) as connection:
+                yield connection
+            if left[0] is not None:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Killed
+
+        return counted
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SqliteTarget, "_transaction", counted)
+        for store in (SqliteTarget, PostgresqlTarget):
+            patch.setattr(store, "_transaction", counting(store._transaction))
         yield
 
 
 class Place:
     """Two sources, a target and a repository."""
 
-    def __init__(self, directory: str, kind: str) -> None:
+    def __init__(self, directory: str, kind: str, server: Optional[Store] = None) -> None:
         self.target: Store = {"type": kind, "path": os.path.join(directory, "target")}
+        if server is not None:
+            self.target = schema(server)
         self.repository = os.path.join(directory, "backups")
         self.sources = {name: {"type": "json", "path": os.path.join(directory, name)} for name in "AB"}
 
@@ -119,6 +126,13 @@ class Place:
         if self.target["type"] == "json":
             document = {name: {str(k): {"id": k, "v": v} for k, v in rows.items()} for name, rows in content.items()}
             Path(self.target["path"]).write_text(json.dumps(document))
+            return
+        if self.target["type"] == "postgresql":
+            for name, rows in content.items():
+                sql(self.target, f"CREATE TABLE IF NOT EXISTS {name} (id bigint PRIMARY KEY, v text)")
+                for key, value in rows.items():
+                    change = "ON CONFLICT (id) DO UPDATE SET v = excluded.v"
+                    sql(self.target, f"INSERT INTO {name} VALUES ({key}, '{value}') {change}")
             return
         with contextlib.closing(sqlite3.connect(self.target["path"])) as connection, connection:
             for name, rows in content.items():
@@ -185,6 +199,7 @@ class Model(RuleBasedStateMachine):
     """Whatever comes after whatever."""
 
     kind = "sqlite"
+    server: Optional[Store] = None
 
     @initialize(
         own=st.dictionaries(
@@ -196,7 +211,7 @@ class Model(RuleBasedStateMachine):
     )
     def begin(self, own: dict[str, dict[int, str]], a: dict[str, Any], b: dict[str, Any]) -> None:
         self.directory = tempfile.mkdtemp()
-        self.place = Place(self.directory, self.kind)
+        self.place = Place(self.directory, self.kind, self.server)
         if own:
             self.place.own(own)
         self.content = {"A": a, "B": b}
@@ -322,13 +337,13 @@ class Model(RuleBasedStateMachine):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("kind", ["sqlite", "json"])
-def test_whatever_is_run_after_a_kill(kind: str) -> None:
-    model = type("Model", (Model,), {"kind": kind})
+@pytest.mark.parametrize(("kind", "examples"), [("sqlite", 12), ("json", 12), ("postgresql", 4)])
+def test_whatever_is_run_after_a_kill(kind: str, examples: int, postgresql: Store) -> None:
+    model = type("Model", (Model,), {"kind": kind, "server": postgresql if kind == "postgresql" else None})
     run_state_machine_as_test(
         model,
         settings=settings(
-            max_examples=12 * int(os.environ.get("EXAMPLES", "1")),
+            max_examples=examples * int(os.environ.get("EXAMPLES", "1")),
             stateful_step_count=10,
             deadline=None,
             database=None,

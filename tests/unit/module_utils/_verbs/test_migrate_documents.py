@@ -114,6 +114,34 @@ def test_every_pair_and_back(stores: Stores, first: str, second: str) -> None:
     assert back(chain[-1]) == RECORDS
 
 
+# What each of the four stores holds exactly.
+HELD = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.sampled_from([0.5, -1.25, 1e20]) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLAIN_NAMES.filter(bool), inner, max_size=3),
+    max_leaves=5,
+)
+HELD_RECORD = st.dictionaries(PLAIN_NAMES.filter(bool), HELD, max_size=5)
+HELD_COLLECTION = st.one_of(
+    st.lists(HELD_RECORD, max_size=5),
+    st.dictionaries(PLAIN_NAMES.filter(bool), HELD_RECORD, max_size=5),
+    st.dictionaries(PLAIN_NAMES.filter(bool), HELD, max_size=3),
+    st.lists(HELD, max_size=3),
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["one", "two", "day2_migration", "_document"]), HELD_COLLECTION, min_size=1),
+    st.lists(st.sampled_from(["json", "sqlite", "postgresql", "dynamodb"]), min_size=2, max_size=3),
+)
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_document_comes_back_from_any_stores(stores: Stores, document: Any, kinds: list[str]) -> None:
+    chain = [write(stores("json"), document), *map(stores, kinds), stores("json")]
+    for source, target in zip(chain, chain[1:]):
+        run(source=source, target=target)
+        assert not run(True, source=source, target=target)["changed"]
+    assert same(back(chain[-1]), document), back(chain[-1])
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("document", [RECORDS, [1, "x", None], 42, {"a": 1, "b": None}, [{"a": None}, {}]])
 def test_records_kept_whole_come_back(stores: Stores, kind: str, document: Any) -> None:

@@ -180,3 +180,72 @@ def test_entries_of_indexes_that_are_too_large_are_rejects(
     done = four_steps(source, target, rejects=str(tmp_path / "rejects"), max_rejects=1)
     assert done["migration"]["errors"] == 1
     assert sql(target, "SELECT count(*) FROM t") == [(sql(source, "SELECT count(*) FROM t")[0][0] - 1,)]
+
+
+@pytest.mark.parametrize(
+    ("column", "good", "bad", "words"),
+    [
+        ("v smallint", 32767, 32768, "the field v is beyond the range of smallint"),
+        ("v integer", -(2**31), -(2**31) - 1, "the field v is beyond the range of integer"),
+        ("v mood", "good", "odd", 'PostgreSQL does not take it: invalid input value for enum mood: "odd"'),
+        ("v positive", 1, -1, 'value for domain positive violates check constraint "positive_check"'),
+        ("v integer CHECK (v > 0)", 1, -1, 'violates check constraint "t_v_check"'),
+        ("v timestamp(3)", "2024-01-01T00:00:00.123", "2024-01-01T00:00:00.1234", "more than 3 digits of a second"),
+    ],
+)
+@pytest.mark.parametrize("held", [False, True])
+def test_what_a_table_that_is_there_does_not_take_is_a_reject(
+    stores: Stores, tmp_path: Path, column: str, good: Any, bad: Any, words: str, held: bool
+) -> None:
+    source, target = stores("json"), stores("postgresql")
+    rows = {str(n): {"id": n, "v": bad if n == 2 else good} for n in range(1, 4)}
+    Path(source["path"]).write_text(json.dumps({"t": rows}))
+    with connected(target) as server:
+        server.execute("CREATE TYPE mood AS ENUM ('good')")
+        server.execute("CREATE DOMAIN positive AS integer CHECK (value > 0)")
+        server.execute("CREATE SEQUENCE s")
+        server.execute("CREATE TABLE t (id integer PRIMARY KEY, %s, n bigint NOT NULL DEFAULT nextval('s'))" % column)
+        if held:
+            server.execute("INSERT INTO t (id) VALUES (1)")
+    given: dict[str, Any] = {"on_existing": "merge", "safety_backup": False, "types": {}}
+    for check in (True, False):
+        with pytest.raises(TargetError, match="can't hold 1 records of t") as caught:
+            run(check, source=source, target=target, **given)
+        assert words in caught.value.message
+    assert sql(target, "SELECT count(*) FROM t") == [(int(held),)]
+    given.update(rejects=str(tmp_path / "rejects"), max_rejects=1)
+    done = run(source=source, target=target, **given)
+    assert done["migration"]["errors"] == 1
+    assert sql(target, "SELECT id FROM t ORDER BY id") == [(1,), (3,)]
+    assert words in (tmp_path / "rejects").read_text().replace("\\", "")
+
+
+def test_a_name_that_a_view_has_is_refused(stores: Stores) -> None:
+    source, target = stores("sqlite"), stores("postgresql")
+    sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    sql(target, "CREATE VIEW t AS SELECT 1 AS id")
+    for check in (True, False):
+        with pytest.raises(TargetError, match='t: relation "t" already exists'):
+            run(check, source=source, target=target)
+
+
+@pytest.mark.parametrize(
+    ("column", "good", "bad", "words"),
+    [
+        ("uuid", "0123456789ABCDEF0123456789abcdef", "x", "is not a UUID"),
+        ("interval", "P1M2DT3H", "soon", "is not an interval"),
+        ("time", "12:30", "25:00", "is not a time of day"),
+    ],
+)
+def test_a_table_that_is_there_spells_values_in_its_own_way(
+    stores: Stores, tmp_path: Path, column: str, good: str, bad: str, words: str
+) -> None:
+    source, target = stores("sqlite"), stores("postgresql")
+    sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
+    sql(source, "INSERT INTO t VALUES (1, '%s'), (2, '%s')" % (good, bad))
+    sql(target, "CREATE TABLE t (id bigint PRIMARY KEY, v %s)" % column)
+    for check in (True, False):
+        with pytest.raises(TargetError, match="t.v %s in 1 records" % words):
+            run(check, source=source, target=target)
+    four_steps(source, target, odd="reject", rejects=str(tmp_path / "rejects"), max_rejects=1)
+    assert sql(target, "SELECT id FROM t WHERE v = '%s'" % good) == [(1,)]

@@ -213,13 +213,16 @@ def test_an_odd_value_stops_sql_is_rejected_or_makes_the_column_json(stores: Sto
 
 def test_a_column_that_does_not_get_its_declared_type_is_told(stores: Stores) -> None:
     source, target = stores("sqlite"), stores("postgresql")
-    sql(source, "CREATE TABLE o (id INTEGER PRIMARY KEY, at TIMESTAMP, day DATETIME, flag BOOLEAN, word BOOL)")
-    sql(source, "INSERT INTO o VALUES (1, '2024-01-01 00:00:00', '2024-01-01', 1, 't'), (2, '', '2024-01-02', 2, 'no')")
+    columns = "at TIMESTAMP, day DATETIME, flag BOOLEAN, word BOOL, us DATE, s DATETIME"
+    sql(source, "CREATE TABLE o (id INTEGER PRIMARY KEY, %s)" % columns)
+    sql(source, "INSERT INTO o VALUES (1, '2024-01-01 00:00:00', '2024-01-01', 1, 't', '1/2/2024', 1711846800)")
+    sql(source, "INSERT INTO o VALUES (2, '', '2024-01-02', 2, 'no', '1/3/2024', 1711846900)")
     done = four_steps(source, target)
     assert [one.partition(": ")[0] for one in done["warnings"]] == [
         "o.at is declared as TIMESTAMP and becomes text",
         "o.flag is declared as BOOLEAN and becomes integer",
         "o.word is declared as BOOL and becomes text",
+        "o.us is declared as DATE and becomes text",
     ]
     assert '1 text ("", key [2])' in done["warnings"][0]
     assert [row[0] for row in sql(target, "SELECT flag FROM o ORDER BY id")] == [1, 2]

@@ -170,3 +170,13 @@ def test_bytes_as_text_is_for_plain_targets(stores: Stores) -> None:
         run(True, source=one, target=other)
     with pytest.raises(InvalidRequest, match="bytes is for documents with values=plain"):
         run(True, source=other, target={**one, "values": "exact"})
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql"])
+def test_numbers_that_json_lacks_come_through(stores: Stores, kind: str) -> None:
+    source, target = stores("json"), stores(kind)
+    text = '{"t": {"a": {"v": NaN, "w": [Infinity, {"x": -Infinity}]}, "b": {"v": Infinity, "w": null}}}'
+    Path(source["path"]).write_text(text)
+    four_steps(source, target)
+    if kind == "json":
+        assert repr(json.loads(Path(target["path"]).read_text())) == repr(json.loads(text))

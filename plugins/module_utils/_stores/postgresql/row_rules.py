@@ -1,10 +1,12 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows whose entries in an index would be too large: PostgreSQL keeps no more than a third of a page in a B-tree.
+"""Rows that only the server can judge: their entries in an index may be too large, or a table that exists may have
+checks, domains, enumerations and other types of its own.
 
-How large an entry is depends on how well the server compresses it. So the server is asked, with a temporary copy of
-the table, about each row that is not certain to fit; the table itself is not touched, and may not even exist.
+PostgreSQL keeps no more than a third of a page in a B-tree, and how large an entry is depends on how well the server
+compresses it. So the server is asked about each row that is not certain to fit, with a temporary copy of the table; the
+table itself is not touched, and may not even exist.
 """
 
 from __future__ import annotations
@@ -18,22 +20,28 @@ from ..records.model import BYTES, DECIMAL, JSON, TEXT, Info, Record
 from . import client
 from . import ddl as postgresql_ddl
 from .catalog import describe
+from .client import identifier
 from .ddl import listed, qualified
 from .values import lines
 
 _TEMPORARY = "pg_temp"
+_REQUIRED = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnotnull AND attnum > 0"
+_IS_TEXT = re.compile(r"text|character|name\b")
 # Bytes that fit into an entry of any index, whatever else is in it.
 _CERTAIN = 2000
 # How many bytes a character of a value can become at most. In jsonb, each number takes at least 12 bytes.
 _BYTES = {TEXT: 4, BYTES: 1, DECIMAL: 1, JSON: 8}
 
 
-class IndexSizes:
+class RowRules:
     """Of one table."""
 
-    def __init__(self, schema: str, info: Info) -> None:
-        """:param info: the collection with the indexes that its table has, or will have."""
+    def __init__(self, schema: str, info: Info, existing: Optional[Info] = None) -> None:
+        """:param info: the collection with the indexes that its table has, or will have.
+        :param existing: the table, if it was there before the migration.
+        """
         self._schema, self._info = schema, info
+        self._ask = existing is not None and _has_rules(existing)
         self._indexed = [names for names in map(frozenset, _indexed(info)) if names]
         every = frozenset().union(*self._indexed)
         self._kinds = {one.name: one.kind for one in info.fields if one.kind in _BYTES and one.name in every}
@@ -41,8 +49,8 @@ class IndexSizes:
 
     @property
     def matter(self) -> bool:
-        """Can an entry be too large at all?"""
-        return bool(self._kinds)
+        """Can a row be refused at all?"""
+        return self._ask or bool(self._kinds)
 
     def are_certain(self, columns: Mapping[str, Sequence[Any]]) -> bool:
         """Do the entries of all these records fit? False: some may not."""
@@ -51,8 +59,8 @@ class IndexSizes:
 
     def surely_fit(self, records: Sequence[Record]) -> bool:
         """As `are_certain`, for records."""
-        if not self._kinds:
-            return True
+        if self._ask or not self._kinds:
+            return not self._ask
         if isinstance(records, CopyLines):
             if max(map(len, records.lines), default=0) * max(_BYTES.values()) <= _CERTAIN:
                 return True
@@ -67,13 +75,13 @@ class IndexSizes:
         :param row: as COPY takes it.
         """
         values = {name: (row[place],) for name, place in self._places.items() if name in self._kinds}
-        if self.are_certain(values):
+        if not self._ask and self.are_certain(values):
             return ""
         found = self._tried(connection, columns, row)
         if found is None:
-            self._copy(connection)
+            self._copy(connection, columns)
             found = self._tried(connection, columns, row)
-        return "an entry of an index would be too large: %s" % found if found else ""
+        return found or ""
 
     def _tried(self, connection: Any, columns: Sequence[str], row: Sequence[Any]) -> Optional[str]:
         """What the server says; "" for nothing, None if there is no copy of the table to ask."""
@@ -86,21 +94,27 @@ class IndexSizes:
         except (errors.UndefinedTable, errors.InvalidSchemaName):
             return None
         except errors.ProgramLimitExceeded as exc:
-            return re.sub(r"\s+", " ", exc.diag.message_primary or str(exc))
+            return "an entry of an index would be too large: %s" % _words(exc)
+        except (errors.DataError, errors.CheckViolation, errors.NotNullViolation) as exc:
+            return "PostgreSQL does not take it: %s" % _words(exc)
         except client.psycopg.Error:  # another question
             return ""
         return ""
 
-    def _copy(self, connection: Any) -> None:
-        """An empty copy of the table, with all indexes."""
+    def _copy(self, connection: Any, columns: Sequence[str]) -> None:
+        """An empty copy of the table, with all indexes and checks."""
         name = self._info.stored.name
         real = qualified(self._schema, name)
         info = self._info._replace(foreign_keys=())
         with connection.transaction():
             (exists,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (real,)).fetchone()
             if exists:
-                copy = "CREATE TEMP TABLE %s (LIKE %s INCLUDING INDEXES INCLUDING GENERATED)"
+                copy = "CREATE TEMP TABLE %s (LIKE %s INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED)"
                 connection.execute(copy % (qualified(_TEMPORARY, name), real))
+                for (column,) in connection.execute(_REQUIRED, (qualified(_TEMPORARY, name),)).fetchall():
+                    if column not in columns:  # it gets its default, which may count on
+                        change = "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL"
+                        connection.execute(change % (qualified(_TEMPORARY, name), identifier(column)))
             else:
                 connection.execute(postgresql_ddl.create_table(info, _TEMPORARY))
             there = next((one for one in describe(connection, self._schema) if one.stored.name == name), None)
@@ -109,6 +123,16 @@ class IndexSizes:
             had = info._replace(indexes=have, statements=())
             for statement in postgresql_ddl.after_data(info, _TEMPORARY, had, (), set()):
                 connection.execute(statement)
+
+
+def _has_rules(existing: Info) -> bool:
+    """Has a table checks, or types whose values are not known here?"""
+    own = any(one.kind == "type" or "CHECK" in one.sql.upper() for one in existing.statements)
+    return own or any(field.kind == TEXT and not _IS_TEXT.match(field.native) for field in existing.fields)
+
+
+def _words(exc: Any) -> str:
+    return re.sub(r"\s+", " ", exc.diag.message_primary or str(exc))
 
 
 def _indexed(info: Info) -> Iterator[Sequence[str]]:
