@@ -198,19 +198,6 @@ def layouts(records: Sequence[Mapping[str, Any]]) -> list[Layout]:
     ]
 
 
-def without_nulls(found: list[Layout]) -> list[Layout]:
-    """The same records without fields that are null."""
-    if not any(None in column for _names, columns in found for column in columns):
-        return found
-    return layouts(
-        [
-            {name: value for name, value in zip(names, row) if value is not None}
-            for names, columns in found
-            for row in zip(*columns)
-        ]
-    )
-
-
 def has_key(key: Sequence[str], found: Layout) -> bool:
     """Whether all of these records have all fields of a key, and none of them is null."""
     names, columns = found

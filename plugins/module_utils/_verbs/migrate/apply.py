@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import NoSpace, SourceError, TargetError, Violation
 from ..._core.files import os_errors
-from ..._core.record_batches import digest_sum, layouts, regrouped, without_nulls
+from ..._core.record_batches import digest_sum, layouts, regrouped
 from ..._core.records import record_digest
 from ..._core.tagged_json import encode as encode_json
 from ..._core.unordered import MODULUS
@@ -23,7 +23,7 @@ from ..._stores.records.kinds import Summary
 from ..._stores.records.model import Info, Record, Reject
 from ..._stores.sql.schema import parents_first
 from .checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identity_of
-from .compare import Comparison, compact, compare, delete, places_of, shown_key
+from .compare import Comparison, compare, delete, places_of, shown_key
 from .plan import Job, MigratePlan, MigrateRequest, check_as_planned, foreseen
 from .profiles import dangling
 from .refusals import TooManyRejects, check_allowed, too_many_rejects, undo
@@ -225,17 +225,13 @@ class _Account:
     def move_on(self, size: int, rejects: list[Reject]) -> dict[str, Any]:
         """The state after a batch of this size; its rejects are in their file before the batch is committed."""
         _keep_rejects(self._ready, self._job, rejects, self.state.rejected, self._listed)
-        total = int(self.state.digest, 16) + sum(_digest(self._job, one.record) for one in rejects)
+        total = int(self.state.digest, 16) + sum(record_digest(one.record) for one in rejects)
         self.state = self.state._replace(
             done=self.state.done + size,
             rejected=self.state.rejected + len(rejects),
             digest="%x" % (total % MODULUS),
         )
         return self.state.document()
-
-
-def _digest(job: Job, record: Record) -> int:
-    return record_digest(compact(record) if job.ignore_nulls else record)
 
 
 def _keep_rejects(ready: MigratePlan, job: Job, rejects: list[Reject], before: int, listed: frozenset[bytes]) -> None:
@@ -308,12 +304,12 @@ def _verify(ready: MigratePlan, one: _Outcome) -> tuple[Check, _Outcome]:
 def _differs(ready: MigratePlan, one: _Outcome) -> Optional[Comparison]:
     job = one.job
     ready.progress.start("Verifying %s" % job.source.name, job.profile.records, "records")
-    if ready.request.mode != "merge" and not job.ignore_nulls and _same(one, ready.target.summary(one.info)):
+    if ready.request.mode != "merge" and _same(one, ready.target.summary(one.info)):
         return None
     if ready.request.mode != "merge":
         count, total = 0, 0
         for chunk in ready.target.chunks(one.info, ordered=False):
-            total += digest_sum(without_nulls(layouts(chunk)) if job.ignore_nulls else layouts(chunk))
+            total += digest_sum(layouts(chunk))
             count += len(chunk)
             ready.progress.update(count)
         if _equals(one, count, total):
@@ -347,7 +343,6 @@ def _compare(ready: MigratePlan, one: _Outcome, **listeners: Any) -> Comparison:
         functools.partial(ready.source.chunks, one.job.source),
         functools.partial(ready.target.chunks, one.info),
         one.info.key,
-        ignore_nulls=one.job.ignore_nulls,
         scratch=ready.scratch,
         progress=ready.progress,
         places=functools.partial(places_of, ready.target, one.info),

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core.progress import Progress
-from ..._core.record_batches import Layout, count_of, keyed_digests, keys_of, layouts, without_nulls
+from ..._core.record_batches import Layout, count_of, keyed_digests, keys_of, layouts
 from ..._core.records import canonical, record_digest
 from ..._core.scratch import scratch_database
 from ..._core.tagged_json import decode
@@ -53,13 +53,12 @@ class Comparison(NamedTuple):
 class _Side(NamedTuple):
     reading: Reading
     key: Sequence[str]
-    ignore_nulls: bool
     progress: Progress
 
     def found(self, ordered: bool) -> Iterator[Layout]:
         count = 0
         for chunk in self.reading(ordered):
-            found = without_nulls(layouts(chunk)) if self.ignore_nulls else layouts(chunk)
+            found = layouts(chunk)
             yield from found
             count += count_of(found)
             self.progress.update(count)
@@ -85,11 +84,6 @@ class _Side(NamedTuple):
 
 def _range(key: bytes) -> int:
     return zlib.crc32(key) % _RANGES
-
-
-def compact(record: Record) -> Record:
-    """In columns a missing field and null are the same."""
-    return {name: value for name, value in record.items() if value is not None} if None in record.values() else record
 
 
 class Places(NamedTuple):
@@ -158,7 +152,6 @@ def compare(
     target: Reading,
     key: Sequence[str],
     *,
-    ignore_nulls: bool,
     refuses: Callable[[Record], str],
     scratch: str,
     progress: Progress,
@@ -168,12 +161,11 @@ def compare(
 ) -> Comparison:
     """Find the keys whose records differ; without a key, the records that one side has more often than the other.
 
-    :param ignore_nulls: null is the same as no field.
     :param differing: told of each record of the source that the target lacks or has otherwise.
     :param extra: told of each key that only the target has; without a key, of the place of each record.
     :param places: only asked without a key, and if there is something to tell `extra`.
     """
-    ours, theirs = _Side(source, key, ignore_nulls, progress), _Side(target, key, ignore_nulls, progress)
+    ours, theirs = _Side(source, key, progress), _Side(target, key, progress)
     wanted, present = ours.ranges(), theirs.ranges()
     ranges = [one != other for one, other in zip(wanted, present)]
     left = sum(count for (count, _digest), differs in zip(wanted, ranges) if not differs)
@@ -188,7 +180,7 @@ def compare(
             and extra is not None
             and places is not None
         ):
-            _tell_places(connection, places(), ignore_nulls, extra)
+            _tell_places(connection, places(), extra)
     return found.comparison()
 
 
@@ -240,12 +232,12 @@ def _by_rows(connection: Any, ours: _Keyed, theirs: _Keyed, found: _Findings) ->
     return too_many
 
 
-def _tell_places(connection: Any, places: Places, ignore_nulls: bool, extra: Callable[[tuple[Any, ...]], None]) -> None:
+def _tell_places(connection: Any, places: Places, extra: Callable[[tuple[Any, ...]], None]) -> None:
     """Where the records are that the target has too often: any of those that are equal, as many as there are."""
     for chunk in places.reading(False):
         for record in chunk:
             place = tuple(record.pop(name) for name in places.names)
-            text = canonical(compact(record) if ignore_nulls else record)
+            text = canonical(record)
             query = "UPDATE record SET count = count - 1 WHERE digest = ? AND count > 0"
             if connection.execute(query, (_hash(text),)).rowcount:
                 extra(place)

@@ -237,7 +237,8 @@ def _columns(move: _Move, info: Info, table: Table) -> tuple[list[tuple[Column, 
 def _fields(move: _Move, info: Info) -> Sequence[Field]:
     if info.fields and not info.document:
         return info.fields
-    return profile(move.source, info, True, move.progress).kinds.fields()
+    kinds = profile(move.source, info, move.progress).kinds
+    return [field for field in kinds.fields() if kinds.sole(field.name) != ""]  # not those that are null everywhere
 
 
 def _unit(move: _Move, table: Table, column: Column) -> str:
@@ -366,4 +367,4 @@ def _result(
 
 def _job(one: _Found) -> Job:
     read = Profile(one.staged.records + len(one.rejects), one.staged.digest % MODULUS, Kinds())
-    return Job(one.info, one.info, read, False, one.comparison, True, False, None)
+    return Job(one.info, one.info, read, one.comparison, True, False, None)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Optional
 from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
 from ..._repository.base import Repository
+from ..._stores.records.as_held import HeldSource
 from ..._stores.records.as_stored import for_same_type
 from ..._stores.records.model import LIST, Index, Info, check_same_key, key_of
 from ..._stores.records.note import as_wanted
@@ -22,7 +23,7 @@ from .checkpoint import NEW, REFUSE, RESTART, RESUME, State, check_unfinished, i
 from .compare import LISTED, Comparison, compare, shown_key
 from .profiles import Profile, Reference, check_unique, profile
 from .strict import strict
-from .target_schema import Found, Options, ignores_nulls, in_target, target_schema
+from .target_schema import Found, Options, in_target, mixes_up, target_schema
 from .typed import check, settled, typed
 
 
@@ -47,7 +48,6 @@ class Job(NamedTuple):
     source: Info
     target: Info
     profile: Profile
-    ignore_nulls: bool
     comparison: Comparison
     exists: bool
     made: bool  # by this migration, if it exists
@@ -108,11 +108,11 @@ def look(
     if refuse:
         check_unfinished(target.location, states, wishes, restart=restart, atomic=target.replaces_atomically)
     as_typed = typed(request.params, source, target, infos, present=present, progress=progress)
-    source, problems = as_typed.source, list(as_typed.problems)
+    source, problems = HeldSource(as_typed.source), list(as_typed.problems)
     options = _options(request, source, target, lower=lower)
     found = [_found(source, info, present.get(info.name), options, progress) for info in infos]
     given = []
-    for place, (one, _ignores, _read) in enumerate(found):
+    for place, (one, _read) in enumerate(found):
         converted = as_typed.converts(one.info)
         decisions, against = settled(as_typed, one.info, one.kinds, present, progress)
         if as_typed.converts(one.info) != converted:
@@ -128,7 +128,7 @@ def look(
     finals, lost = target_schema(given, present, made, options)
     ready = MigratePlan(request, source, target, (), scratch, progress)
     jobs = []
-    for info, (_one, ignore_nulls, read) in zip(infos, found):
+    for info, (_one, read) in zip(infos, found):
         name, existing = info.name, present.get(info.name)
         state, wish, digest = states.get(name), wishes[name], (read.hexdigest(), read.records)
         verdict = judge(state, wish, digest, restart=restart, atomic=target.replaces_atomically)
@@ -138,9 +138,7 @@ def look(
             verdict = RESTART  # only looked at; or somebody has removed it
         told = info._replace(dialect_specific=info.dialect_specific + lost.get(name, ()))
         every = Comparison(added=read.records)
-        job = Job(
-            told, finals[name], read, ignore_nulls, every, existing is not None, name in made, None, state, verdict
-        )
+        job = Job(told, finals[name], read, every, existing is not None, name in made, None, state, verdict)
         jobs.append(_compared(ready, job, existing))
     return ready._replace(jobs=jobs)
 
@@ -174,16 +172,17 @@ def _options(request: MigrateRequest, source: SourceStore, target: TargetStore, 
 
 
 def _found(
-    source: SourceStore, info: Info, existing: Optional[Info], options: Options, progress: Progress
-) -> tuple[Found, bool, Profile]:
-    """What the source has, whether null is the same as missing in the target, and what was read."""
+    source: HeldSource, info: Info, existing: Optional[Info], options: Options, progress: Progress
+) -> tuple[Found, Profile]:
+    """What the source has, and what was read: if an existing table mixes up null and missing, as it will have it."""
     kinds = not source.typed or info.document
-    read = profile(source, info, False, progress, kinds=kinds)
+    source.hold(info, None)
+    read = profile(source, info, progress, kinds=kinds)
     found = holes(info, read.kinds)
-    ignore_nulls = ignores_nulls(existing, found, options)
-    if ignore_nulls:
-        read = profile(source, info, True, progress, kinds=kinds)
-    return Found(info, read.kinds, found), ignore_nulls, read
+    if mixes_up(existing, found, options):
+        source.hold(info, existing, [field.name for field in (read.kinds.fields() if kinds else info.fields)])
+        read = profile(source, info, progress, kinds=kinds)
+    return Found(info, read.kinds, found), read
 
 
 def _in_lower(request: MigrateRequest, source: SourceStore, target: TargetStore) -> bool:
@@ -203,7 +202,7 @@ def _compared(ready: MigratePlan, job: Job, existing: Optional[Info]) -> Job:
     if existing is None:
         return _atomic(job, "")
     existing = _of_both(ready, job, existing)
-    present = profile(target, existing, job.ignore_nulls, ready.progress, kinds=False)
+    present = profile(target, existing, ready.progress, kinds=False)
     job = _atomic(job, "%x" % present.digest)
     if job.verdict == RESUME and job.state is not None:
         return job._replace(comparison=Comparison(*job.state.planned))
@@ -218,7 +217,6 @@ def _compared(ready: MigratePlan, job: Job, existing: Optional[Info]) -> Job:
         functools.partial(source.chunks, job.source),
         functools.partial(target.chunks, existing),
         job.target.key,
-        ignore_nulls=job.ignore_nulls,
         refuses=functools.partial(target.refuses, job.target),
         scratch=ready.scratch,
         progress=ready.progress,
@@ -249,7 +247,7 @@ def check_as_planned(ready: MigratePlan) -> None:
         existing = present.get(job.source.name)
         if job.existing_profile is None or not job.changes or existing is None:
             continue
-        now = profile(ready.target, _of_both(ready, job, existing), job.ignore_nulls, ready.progress, kinds=False)
+        now = profile(ready.target, _of_both(ready, job, existing), ready.progress, kinds=False)
         if (now.records, now.digest) != (job.existing_profile.records, job.existing_profile.digest):
             raise TargetError(
                 "%s was written while it was backed up: %s is not as it was before."

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..._core.errors import InvalidRequest, SourceError
 from ..._core.progress import Progress
-from ..._core.record_batches import count_of, digest_sum, has_key, layouts, without_nulls
+from ..._core.record_batches import count_of, digest_sum, has_key, layouts
 from ..._core.records import canonical
 from ..._core.scratch import scratch_database
 from ..._core.unordered import MODULUS
@@ -56,18 +56,18 @@ def parse_reference(value: dict[str, Any]) -> Reference:
     return Reference(*parts)
 
 
-def profile(store: SourceStore, info: Info, ignore_nulls: bool, progress: Progress, kinds: bool = True) -> Profile:
+def profile(store: SourceStore, info: Info, progress: Progress, kinds: bool = True) -> Profile:
     """Read a collection.
 
     :raises SourceError: a record has no key.
     """
-    known = None if ignore_nulls else store.summary(info)
+    known = store.summary(info)
     if known is not None:
         return Profile(known.records, known.digest % MODULUS, known.kinds)
     count, total, seen = 0, 0, Kinds()
     progress.start("Reading %s of %s" % (info.name, store.location), unit="records")
     for chunk in store.chunks(info, ordered=False):
-        found = without_nulls(layouts(chunk)) if ignore_nulls else layouts(chunk)
+        found = layouts(chunk)
         if not all(has_key(info.key, one) for one in found):
             raise _without_key(store, info)
         if kinds:

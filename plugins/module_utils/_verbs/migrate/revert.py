@@ -231,7 +231,6 @@ def _put_back_over(target: TargetStore, parts: Sequence[_Part], scratch: str, pr
             part.chunks,
             functools.partial(target.chunks, part.info),
             part.info.key,
-            ignore_nulls=False,
             refuses=lambda record: "",
             scratch=scratch,
             progress=progress,

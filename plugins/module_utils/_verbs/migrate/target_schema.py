@@ -75,8 +75,8 @@ def is_document(existing: Optional[Info], options: Options) -> bool:
     return options.columns and (existing.document if existing is not None else options.document)
 
 
-def ignores_nulls(existing: Optional[Info], holes: Holes, options: Options) -> bool:
-    """Are null and missing the same in the table that is there?"""
+def mixes_up(existing: Optional[Info], holes: Holes, options: Options) -> bool:
+    """Can an existing table not tell null and missing apart in these records?"""
     return options.columns and existing is not None and not existing.document and not tells(existing, holes)
 
 

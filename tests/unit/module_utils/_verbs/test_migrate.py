@@ -148,7 +148,7 @@ def test_text_of_sqlite_is_the_same_in_postgresql(stores: Stores, tmp_path: Path
             connection.execute(f"CREATE TABLE only{number} (id INTEGER PRIMARY KEY, t TEXT)")
             connection.execute(f"INSERT INTO only{number} VALUES (1, 'x'), (2, ?)", (one,))
     keys = [{"collection": "plain", "fields": ["Id"]}]
-    options = {"max_rejects": 300, "rejects": str(tmp_path / "rejects"), "primary_keys": keys}
+    options = {"max_rejects": 300, "rejects": str(tmp_path / "rejects"), "primary_keys": keys, "odd": "reject"}
     done = four_steps(source, target, **options)
     lines = list(map(decode, (tmp_path / "rejects").read_bytes().splitlines()))
     rejected = {(one["collection"], *one["key"]) for one in lines}

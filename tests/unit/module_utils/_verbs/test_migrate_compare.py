@@ -32,16 +32,13 @@ def reading(records: Sequence[Record]) -> migrate_compare.Reading:
 class Found:
     """What a comparison says, and whom it told."""
 
-    def __init__(
-        self, source: Sequence[Record], target: Sequence[Record], directory: Path, ignore_nulls: bool = False
-    ) -> None:
+    def __init__(self, source: Sequence[Record], target: Sequence[Record], directory: Path) -> None:
         self.differing: list[Record] = []
         self.extra: list[tuple[Any, ...]] = []
         self.comparison = migrate_compare.compare(
             reading(source),
             reading(target),
             KEY,
-            ignore_nulls=ignore_nulls,
             refuses=lambda record: "too large" if record.get("n") == "refused" else "",
             scratch=str(directory),
             progress=Progress(),
@@ -91,9 +88,8 @@ def test_only_ranges_that_differ_are_put_into_the_scratch_file(tmp_path: Path, m
     assert rows[0] < 50
 
 
-def test_null_is_no_field_where_a_side_has_columns(tmp_path: Path) -> None:
+def test_null_is_a_field(tmp_path: Path) -> None:
     source, target = [{"region": "eu", "id": 1, "n": None}], [{"region": "eu", "id": 1}]
-    assert Found(source, target, tmp_path, ignore_nulls=True).comparison == Comparison(left=1)
     assert Found(source, target, tmp_path).comparison.changed == 1
 
 

@@ -17,7 +17,7 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.columns im
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.target_schema import (
     Found,
     Options,
-    ignores_nulls,
+    mixes_up,
     target_schema,
 )
 
@@ -95,7 +95,7 @@ def test_documents_are_kept_whole_if_that_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "gaps", "ignore_nulls"),
+    ("there", "gaps", "mixed_up"),
     [
         (None, {"v"}, False),
         (table("t", Field("v", "text")), {"v"}, True),
@@ -104,8 +104,8 @@ def test_documents_are_kept_whole_if_that_is_asked_for() -> None:
         (table("t", Field("v", "text"), document=True), {"v"}, False),
     ],
 )
-def test_where_null_and_missing_are_the_same(there: Optional[Info], gaps: set[str], ignore_nulls: bool) -> None:
-    assert ignores_nulls(there, Holes(frozenset(), frozenset(gaps)), DOCUMENTS) is ignore_nulls
+def test_where_null_and_missing_are_the_same(there: Optional[Info], gaps: set[str], mixed_up: bool) -> None:
+    assert mixes_up(there, Holes(frozenset(), frozenset(gaps)), DOCUMENTS) is mixed_up
 
 
 @pytest.mark.parametrize(

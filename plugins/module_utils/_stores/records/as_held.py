@@ -1,0 +1,75 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A source as an existing table will give its records back, where the table can't tell null and missing apart.
+
+Digests and comparison are then of what will be there, and know nothing of nulls.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple, Optional
+
+from ..._core.record_batches import batch
+from .kinds import Summary
+from .model import Info, Record
+from .store import SourceStore
+
+
+class _Rule(NamedTuple):
+    """`nulls`: the fields in which the table's NULL is null. `filled`: those that are null where they are missing."""
+
+    nulls: frozenset[str]
+    filled: tuple[str, ...]
+
+
+class HeldSource:
+    """See `SourceStore`; all but reading is the source's own."""
+
+    def __init__(self, inner: SourceStore) -> None:
+        self._inner = inner
+        self._rules: dict[str, _Rule] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    @property
+    def notes(self) -> list[str]:
+        """See `SourceStore`."""
+        return self._inner.notes
+
+    def hold(self, info: Info, table: Optional[Info], fields: Collection[str] = ()) -> None:
+        """From now on, read the collection as this table gives it back; without a table, as it is.
+
+        :param fields: those of its records.
+        """
+        if table is None:
+            self._rules.pop(info.name, None)
+            return
+        nulls = frozenset(field.name for field in table.fields) - frozenset(table.note.absent)
+        filled = () if table.note.marker else tuple(sorted(nulls.intersection(fields) - set(info.key)))
+        self._rules[info.name] = _Rule(nulls, filled)
+
+    def read(self, info: Info) -> Iterator[Record]:
+        """See `SourceStore`."""
+        return itertools.chain.from_iterable(self.chunks(info))
+
+    def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
+        """See `SourceStore`."""
+        rule = self._rules.get(info.name)
+        if rule is None:
+            return self._inner.chunks(info, ordered, copy_lines)
+        return (batch([_held(record, rule) for record in chunk]) for chunk in self._inner.chunks(info, ordered))
+
+    def summary(self, info: Info) -> Optional[Summary]:
+        """See `SourceStore`."""
+        return None if info.name in self._rules else self._inner.summary(info)
+
+
+def _held(record: Record, rule: _Rule) -> Record:
+    held = {name: value for name, value in record.items() if value is not None or name in rule.nulls}
+    for name in rule.filled:
+        held.setdefault(name, None)
+    return held
