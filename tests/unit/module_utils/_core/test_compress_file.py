@@ -167,3 +167,21 @@ def test_a_killed_compressor_leaves_a_part(tmp_path: Path, name: str, length: Op
         compress_file(folder, log.name, compression, replace_part=True)
     assert list(tmp_path.iterdir()) == [copy]
     assert subprocess.run([*TOOLS[name], str(copy)], check=True, capture_output=True).stdout.endswith(b"line 999\n")
+
+
+def test_the_copy_is_durable_before_it_takes_its_place_unless_the_caller_sees_to_that(
+    directory: SecureDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def noted(fd: int) -> None:
+        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{fd}")))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    durable = module.prepare(directory, "app.log.1", COMPRESSIONS["gzip"])
+    assert synced == [durable.temporary]
+    synced.clear()
+    module.prepare(directory, "app.log.1", COMPRESSIONS["gzip"], durable=False)
+    assert synced == []

@@ -333,3 +333,9 @@ def test_the_order_of_records_does_not_matter(records, random):
     for record in shuffled:
         other.add(record)
     assert (one.count, one.hexdigest()) == (other.count, other.hexdigest())
+
+
+@pytest.mark.parametrize("value", [{1: "a"}, {"a": {None: 1}}, [{b"a": 1}], {("a",): 1}])
+def test_keys_of_mappings_are_text(value):
+    with pytest.raises(SourceError, match="keys of a mapping in a record are text, not"):
+        canonical(value)

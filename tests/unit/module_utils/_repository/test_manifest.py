@@ -148,6 +148,7 @@ def test_paths_that_leave_the_backup(path: str) -> None:
         lambda document: document.pop("sources"),
         lambda document: document.update(sources={}),
         lambda document: document.update(sources=[None]),
+        lambda document: document.update(sources=[]),
         lambda document: document.update(created="yesterday"),
         lambda document: document.update(compression="rar"),
         lambda document: document.update(id="20250630T120000Z-00000000"),
