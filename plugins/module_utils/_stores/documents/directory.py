@@ -20,6 +20,7 @@ from ..._core.fingerprint import attributes, combine, settled, trusted_file_syst
 from ..._core.mounts import check_exchange
 from ..._core.owners import Owner, check_replaceable
 from ..._core.progress import Progress
+from ..._core.units import plural
 from ..base import Change, Copy, Reader, Restoration, Sink, Snapshot
 from .build import Build, put, state
 from .index import Index, Row, index_errors
@@ -93,7 +94,7 @@ class Directory:
         if not left_out:
             return snapshot
         return snapshot._replace(
-            notes=("%d files are not named %s, and were left out." % (left_out, self._layout.pattern),)
+            notes=("%s not named %s left out." % (plural(left_out, "file"), self._layout.pattern),)
         )
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:

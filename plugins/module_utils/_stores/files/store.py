@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Optional
 from ..._core.errors import Day2Error, InvalidRequest, RepositoryError, SourceError
 from ..._core.files import kind_of as kind_in_words
 from ..._core.files import look, os_errors, resolve
+from ..._core.units import plural
 from ..._core.walk import ignore, walk
 from ..base import Copy, Reader, Restoration, Sink, Snapshot
 from .archive import CHUNK, ArchiveWriter
@@ -97,7 +98,11 @@ class FilesStore:
             left_out = import_tar(reader, filename, sink, archive=archive, index=index, selection=self._selection)
             self._refuse_empty(filename, index)
         _copy_index(spool, sink, name)
-        notes = ["Not selected by include and exclude, and left out: %d entries." % left_out] if left_out else []
+        notes = (
+            ["Not selected by include and exclude, and left out: %s." % plural(left_out, "entry", "entries")]
+            if left_out
+            else []
+        )
         return self._told(archive, index, None, notes)
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:

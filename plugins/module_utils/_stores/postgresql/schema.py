@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
 from ..._core.errors import LockTimeout, TargetError
+from ..._core.units import plural
 from ..records.model import Odd, Record
 from . import client as postgresql_client
 from . import staging as postgresql_staging
@@ -189,8 +190,8 @@ class SchemaTransaction:
                 parent = self._place(one.parent, names) or one.to
                 count, value = postgresql_staging.dangling(self._connection, one, child, parent)
                 if count:
-                    yield "%s: %d records refer to records of %s that do not exist (%s = %s)" % (
-                        *(one.child, count, one.parent, ", ".join(one.fields), value),
+                    yield "%s: %s with a reference to %s that does not exist (%s = %s)" % (
+                        *(one.child, plural(count, "record"), one.parent, ", ".join(one.fields), value),
                     )
             elif not self._rehearsal and not one.valid:
                 self._add(one)

@@ -18,6 +18,7 @@ from ..._core.files import os_errors
 from ..._core.record_batches import digest_sum, layouts, regrouped
 from ..._core.records import record_digest
 from ..._core.tagged_json import encode as encode_json
+from ..._core.units import plural
 from ..._core.unordered import MODULUS
 from ..._stores.records.kinds import Summary
 from ..._stores.records.model import Info, Record, Reject
@@ -295,7 +296,7 @@ def _verify(ready: MigratePlan, one: _Outcome) -> tuple[Check, _Outcome]:
         problem = _differs(ready, one)
     name, expected = one.job.source.name, one.job.profile.records - one.state.rejected
     if problem is None:
-        return Check(name, True, "%s: %d records, digests are the same." % (name, expected)), one
+        return Check(name, True, "%s: %s, digests are the same." % (name, plural(expected, "record"))), one
     keys = ", ".join("%s %s" % pair for pair in problem.keys)
     words = "%s: %d missing, %d different, %d too many (%s)."
     return Check(name, False, words % (name, problem.added, problem.changed, problem.removed, keys)), one

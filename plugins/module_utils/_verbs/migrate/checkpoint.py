@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import TargetError
+from ..._core.units import plural
 from ..._stores.records.model import Info
 
 VERSION = 1
@@ -136,7 +137,8 @@ def check_unfinished(
 
 def _listed(states: Mapping[str, State]) -> str:
     lines: Sequence[str] = [
-        "%s from %s (on_existing=%s), %d of %d records" % (name, one.origin, one.identity.mode, one.done, one.records)
+        "%s from %s (on_existing=%s), %d of %s"
+        % (name, one.origin, one.identity.mode, one.done, plural(one.records, "record"))
         for name, one in states.items()
     ]
     return "; ".join(lines)

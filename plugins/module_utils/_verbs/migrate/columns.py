@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Optional
 
+from ..._core.units import plural
 from ..._stores.postgresql.column_types import Codec, Given, codec
 from ..._stores.records import intervals
 from ..._stores.records.kinds import NO_UNICODE, NUL, combined, fitted, kind_of
@@ -197,7 +198,7 @@ def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str]) -> Decis
     if odd == "wider":
         return Decision(JSON, note="%s has values of several kinds and becomes JSON: %s." % (name, listed))
     if odd == "reject":
-        text = "%s becomes %s, and %d records are rejected: %s." % (name, most, rejected, listed)
+        text = "%s becomes %s, with %s rejected: %s." % (name, most, plural(rejected, "record"), listed)
         return Decision(most, None, "", rejected, text, fits=_fitting(most))
     raise Odd("%s has %s (odd=reject keeps %s and rejects %d)" % (name, listed, most, rejected))
 
@@ -216,7 +217,7 @@ def odd_text(name: str, seen: Seen, odd: str, shown: Callable[[Any], str], *, as
         return as_bytes_of_text()._replace(note=told % (name, listed))
     if odd == "fail":
         raise Odd("%s has %s (odd=reject keeps text and rejects %d)" % (name, listed, rejected))
-    return Decision(TEXT, None, "", rejected, "%s: %d records are rejected: %s." % (name, rejected, listed))
+    return Decision(TEXT, None, "", rejected, "%s: %s rejected: %s." % (name, plural(rejected, "record"), listed))
 
 
 def as_bytes_of_text() -> Decision:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest, TargetError
 from ..._core.progress import Progress
+from ..._core.units import plural
 from ..._core.unordered import MODULUS
 from ..._stores.postgresql.application import LEFT_ALONE, VERSION_TABLES, Table
 from ..._stores.postgresql.column_types import Codec, Column, Given, codec
@@ -351,9 +352,11 @@ def _result(
             Done(one.comparison.added + one.comparison.changed, len(one.rejects), 0.0, one.comparison.removed)
             for one in found
         ]
-        words = "%s: %d records, digests are the same."
+        words = "%s: %s, digests are the same."
         checks = [
-            Check(one.info.name, True, words % (one.info.name, one.staged.records)) for one in found if one.changes
+            Check(one.info.name, True, words % (one.info.name, plural(one.staged.records, "record")))
+            for one in found
+            if one.changes
         ]
         result = report(ready, done, checks, safety)
     result["application_schema"] = {

@@ -13,6 +13,7 @@ from typing import Any, Optional
 
 from ..._core.progress import Progress
 from ..._core.scratch import scratch_directory
+from ..._core.units import plural
 from ..._core.workers import usual_number
 from ..._stores.records.plain import plain_view
 from ..._stores.records.registry import open_source, open_target
@@ -151,11 +152,11 @@ def _message(result: Mapping[str, Any]) -> str:
     if result["unfinished"]:
         done = sum(one["done"] for one in result["checkpoints"])
         total = sum(one["total"] for one in result["checkpoints"])
-        return "The migration of %s to %s is unfinished: %d of %d records of the collections that it has begun." % (
+        return "The migration of %s to %s is unfinished: %d of %s of the collections that it has begun." % (
             result["source"],
             result["target"],
             done,
-            total,
+            plural(total, "record"),
         )
     if result["same"] is None:
         return "No migration of %s to %s is under way." % (result["source"], result["target"])

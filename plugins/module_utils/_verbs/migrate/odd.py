@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._core.tagged_json import encode as encode_json
+from ..._core.units import plural
 from ..._stores.records.model import Info, Odd, Record, Reject, key_of
 
 _SHOWN = 40  # characters of a value
@@ -45,7 +46,7 @@ class Oddities:
     def problems(self) -> list[str]:
         """In words, each kind once."""
         return [
-            "%s.%s %s in %d records (%s)" % (self._info.name, *place, count, self._first[place])
+            "%s.%s %s in %s (%s)" % (self._info.name, *place, plural(count, "record"), self._first[place])
             for place, count in self._seen.items()
         ]
 

@@ -13,6 +13,7 @@ from ..._core.progress import Progress
 from ..._core.record_batches import count_of, digest_sum, has_key, layouts
 from ..._core.records import canonical
 from ..._core.scratch import scratch_database
+from ..._core.units import plural
 from ..._core.unordered import MODULUS
 from ..._stores.records.kinds import Kinds
 from ..._stores.records.model import Info, Note, key_of
@@ -157,6 +158,7 @@ def dangling(
 def dangles(reference: Reference, count: int, listed: Sequence[str]) -> SourceError:
     """The error of records that refer to none."""
     return SourceError(
-        "%d records of the source point nowhere (%s): %s." % (count, reference, ", ".join(listed)),
+        "%s of the source %s nowhere (%s): %s."
+        % (plural(count, "record"), "points" if count == 1 else "point", reference, ", ".join(listed)),
         "Mend the source, or leave the reference out of references.",
     )

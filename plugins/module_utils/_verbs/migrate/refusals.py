@@ -11,6 +11,7 @@ not, it looks first, too.
 from __future__ import annotations
 
 from ..._core.errors import Day2Error, TargetError, Violation
+from ..._core.units import plural
 from .checkpoint import NEW
 from .plan import MigratePlan
 from .report import report
@@ -25,7 +26,7 @@ class TooManyRejects(Violation):
 def too_many_rejects(collection: str, count: int, most: int, first: str) -> TooManyRejects:
     """The error of too many records that the target can't hold."""
     return TooManyRejects(
-        "The target can't hold %d records of %s%s." % (count, collection, " (%s)" % first if first else ""),
+        "The target can't hold %s of %s%s." % (plural(count, "record"), collection, " (%s)" % first if first else ""),
         "max_rejects is %d: with a higher one, and rejects, they go to a file with the reasons." % most,
     )
 

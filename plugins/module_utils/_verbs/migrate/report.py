@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ..._core.units import format_duration
+from ..._core.units import format_duration, plural
 from ..._stores.records.model import DECIMAL
 
 if TYPE_CHECKING:
@@ -176,10 +176,10 @@ def _message(ready: MigratePlan, migration: dict[str, Any], changed: bool, secon
     refused = ", without %d that it can't hold" % migration["errors"] if migration["errors"] else ""
     if not changed:
         migrated = migration["total"] - migration["errors"]
-        return "Nothing to migrate: %s has all %d records%s." % (ready.target.location, migrated, refused)
-    return "%s %d records from %s to %s%s%s." % (
+        return "Nothing to migrate: %s has all %s%s." % (ready.target.location, plural(migrated, "record"), refused)
+    return "%s %s from %s to %s%s%s." % (
         "Would migrate" if check else "Migrated",
-        sum(row["added"] + row["changed"] for row in migration["collections"]),
+        plural(sum(row["added"] + row["changed"] for row in migration["collections"]), "record"),
         ready.source.location,
         ready.target.location,
         refused,
@@ -212,8 +212,8 @@ def _diff(ready: MigratePlan) -> dict[str, str]:
     for job in ready.jobs:
         one = job.comparison
         if job.exists:
-            before.append("%s: %d records\n" % (job.source.name, one.left + one.changed + one.removed))
-        text = "%s: %d records" % (job.source.name, one.left + one.changed + one.added)
+            before.append("%s: %s\n" % (job.source.name, plural(one.left + one.changed + one.removed, "record")))
+        text = "%s: %s" % (job.source.name, plural(one.left + one.changed + one.added, "record"))
         if job.changes:
             text += " (%d added, %d changed, %d removed, %d left)" % (one.added, one.changed, one.removed, one.left)
         after.append(text + "\n")

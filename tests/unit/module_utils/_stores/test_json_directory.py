@@ -623,7 +623,7 @@ class TestConvert:
         sink = new_sink()
         snapshot = by_record.convert(reader_of(make_tar(members, format=form)), "data.tar", sink)
         assert dict(snapshot.collections) == {"empty": 0, "machines": 10, "x" * 120: 10}
-        assert snapshot.notes == ("2 files are not named COLLECTION/KEY.json, and were left out.",)
+        assert snapshot.notes == ("2 files not named COLLECTION/KEY.json left out.",)
         files.remove(str(path))
         restore(by_record, copy_of(sink, snapshot))
         assert {name: text for name, text in tree(path).items() if text is not None} == contents

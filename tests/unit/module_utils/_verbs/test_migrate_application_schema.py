@@ -183,10 +183,10 @@ def test_everything_in_the_way_is_named_at_once(source: Store, target: Store) ->
         "posts.must: only the target has this column, and it needs a value",
         'posts_tags.tag is longer than 8 characters in 3 records ("much too long")',
         "schema_migrations: only the source has 3; bring both to one version of the schema",
-        "users.admin is not a boolean in 1 records (2, key [9])",
-        "users.balance has more than 2 digits behind the point in 1 records (1.005, key [10])",
-        'users.created_at is not a time in 1 records ("", key [9])',
-        'users.mood is none of the labels in 1 records ("soso", key [10])',
+        "users.admin is not a boolean in 1 record (2, key [9])",
+        "users.balance has more than 2 digits behind the point in 1 record (1.005, key [10])",
+        'users.created_at is not a time in 1 record ("", key [9])',
+        'users.mood is none of the labels in 1 record ("soso", key [10])',
     ]
     for check in (True, False):
         with pytest.raises(TargetError) as caught:
@@ -198,7 +198,7 @@ def test_everything_in_the_way_is_named_at_once(source: Store, target: Store) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("UPDATE posts SET user_id = 99 WHERE id = 7", r"posts: 1 records refer to records of users.*user_id = 99"),
+        ("UPDATE posts SET user_id = 99 WHERE id = 7", r"posts: 1 record with a reference to users.*user_id = 99"),
         ("UPDATE posts SET state = -1 WHERE id = 7", "posts: some records violate the constraint posts_state_check"),
         ("UPDATE posts_tags SET tag = NULL", "posts_tags.tag is null in some records"),
         ("UPDATE users SET email = 'U1@example.org' WHERE id = 7", r"users: Key \(email\)=\(U1@example.org\)"),

@@ -177,7 +177,7 @@ def test_check_mode_tells_what_will_be_rejected_and_nobody_says_all(stores: Stor
     records["bad"] = {"id": "bad", "text": "\ud800"}
     Path(source["path"]).write_text(json.dumps({"hosts": records}))
     more = {"source": source, "target": target, "rejects": str(tmp_path / "rejects")}
-    with pytest.raises(TargetError, match="can't hold 1 records of hosts"):
+    with pytest.raises(TargetError, match="can't hold 1 record of hosts"):
         run(True, **more)
     first, done = run(True, **more, max_rejects=1), run(**more, max_rejects=1)
     assert first["diff"] == done["diff"]

@@ -64,7 +64,7 @@ def test_of_collections_that_it_has_made(stores: Stores, tmp_path: Path, kind: s
 def test_of_tables_that_were_empty(stores: Stores, kind: str) -> None:
     source, target = document(stores("json"), a=FINE, b={**FINE, "x": {"id": "x"}}), stores(kind)
     sql(target, "CREATE TABLE b (id TEXT PRIMARY KEY, v BIGINT NOT NULL)")
-    refused(source, target, "can't hold 1 records of b")
+    refused(source, target, "can't hold 1 record of b")
     assert holds(target) == {"b": 0}
 
 

@@ -87,7 +87,7 @@ def test_rows_that_are_larger_than_a_page_are_rejects(stores: Stores, tmp_path: 
     rows = {"small": dict.fromkeys(names, "12345"), "texts": dict.fromkeys(names, "x" * 100), "few": {"c1": "x" * 9000}}
     Path(source["path"]).write_text(json.dumps({"wide": rows}))
     for check in (True, False):
-        with pytest.raises(TargetError, match=r"can't hold 1 records of wide \(\[\"texts\"\]: the row has "):
+        with pytest.raises(TargetError, match=r"can't hold 1 record of wide \(\[\"texts\"\]: the row has "):
             run(check, source=source, target=stores("postgresql"))
     target = stores("postgresql")
     four_steps(source, target, rejects=str(tmp_path / "rejects"), max_rejects=1)
@@ -174,7 +174,7 @@ def test_entries_of_indexes_that_are_too_large_are_rejects(
     ]
     sql(source, "INSERT INTO t VALUES (%s)" % ", ".join(fine))
     message = refused(source, stores("postgresql"))
-    assert "The target can't hold 1 records of t" in message
+    assert "The target can't hold 1 record of t" in message
     assert "an entry of an index would be too large: index row " in message
     target = stores("postgresql")
     done = four_steps(source, target, rejects=str(tmp_path / "rejects"), max_rejects=1)

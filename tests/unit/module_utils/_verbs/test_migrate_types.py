@@ -204,7 +204,7 @@ def test_an_odd_value_stops_sql_is_rejected_or_makes_the_column_json(stores: Sto
     done = four_steps(source, target, odd="reject", rejects=str(path), max_rejects=2)
     assert sql(target, "SELECT id, qty, rate FROM o") == [(1, 10, 1.5)]
     assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == [[2], [3]]
-    assert "o.qty becomes integer, and 1 records are rejected" in done["warnings"][0]
+    assert "o.qty becomes integer, with 1 record rejected" in done["warnings"][0]
     target = stores("postgresql")
     done = four_steps(source, target, odd="wider")
     assert sql(target, "SELECT qty FROM o ORDER BY id") == [(10,), ("lots",), (30,)]
@@ -332,7 +332,7 @@ def test_values_that_do_not_fit_their_size_are_odd(
 ) -> None:
     source = sized(stores, {}, {name: value}, {})
     for check in (True, False):
-        with pytest.raises(TargetError, match=r"s.%s %s in 1 records \(.*, key \[1\]\)" % (name, words)):
+        with pytest.raises(TargetError, match=r"s.%s %s in 1 record \(.*, key \[1\]\)" % (name, words)):
             run(check, source=source, target=stores("postgresql"), types=SIZED)
     target = stores("postgresql")
     four_steps(source, target, types=SIZED, odd="reject", rejects=str(tmp_path / "rejects"), max_rejects=1)
@@ -383,7 +383,7 @@ def test_text_that_postgresql_does_not_take_is_odd(stores: Stores, tmp_path: Pat
     target = stores("postgresql")
     done = four_steps(source, target, odd="reject", rejects=str(tmp_path / "rejects"), max_rejects=2)
     assert sql(target, "SELECT id FROM t") == [(1,)]
-    assert "t.v: 1 records are rejected: 1 text" in done["warnings"][0]
+    assert "t.v: 1 record rejected: 1 text" in done["warnings"][0]
     target = stores("postgresql")
     done = four_steps(source, target, odd="wider")
     assert "t.v has text that the target does not take, and becomes bytes" in done["warnings"][0]
@@ -394,7 +394,7 @@ def test_text_that_postgresql_does_not_take_is_odd(stores: Stores, tmp_path: Pat
     ]
     # a column that others refer to, or that is looked for, stays text
     sql(source, "CREATE INDEX i ON t (w)")
-    with pytest.raises(TargetError, match="can't hold 1 records of t"):
+    with pytest.raises(TargetError, match="can't hold 1 record of t"):
         run(True, source=source, target=stores("postgresql"), odd="wider")
 
 
@@ -402,7 +402,7 @@ def test_documents_with_such_text_are_rejects(stores: Stores, tmp_path: Path) ->
     source, target = stores("json"), stores("postgresql")
     Path(source["path"]).write_text('{"t": {"1": {"id": "1", "v": "a"}, "2": {"id": "2", "v": "\\ud800"}}}')
     for check in (True, False):
-        with pytest.raises(TargetError, match="can't hold 1 records of t"):
+        with pytest.raises(TargetError, match="can't hold 1 record of t"):
             run(check, source=source, target=target)
     with pytest.raises(TargetError, match=r't.v has 1 text \("a", key \["1"\]\), 1 text that is not Unicode'):
         run(True, source=source, target=target, odd="fail")
