@@ -26,7 +26,7 @@ from ansible_collections.day2.ops.plugins.module_utils._repository import s3_upl
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
 from tests.services.repositories import KINDS, client
 
-FEW = 3  # of the requests in a row, one is killed at: the others are in the runs of other kinds
+STEP = 3  # one of so many requests in a row: each takes four runs
 
 
 class Cutter(threading.Thread):
@@ -113,13 +113,13 @@ class Application:
         return sorted(ids), litter + [one["Key"] for one in uploads]
 
 
-@pytest.fixture(params=["s3-rgw", "s3-rgw-versions"])
+@pytest.fixture
 def application(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Application]:
     monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
     monkeypatch.setattr(s3_upload, "PART", 5 << 20)
-    with KINDS[request.param](tmp_path) as place:
+    with KINDS[getattr(request, "param", "s3-rgw")](tmp_path) as place:
         one = Application(place, tmp_path / "a.json")
         for dummy in range(2):
             one.change()
@@ -155,10 +155,12 @@ def killed_at(when: str, at: int, application: Application) -> int:
     os._exit(0)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("application", "when"), [("s3-rgw", "before"), ("s3-rgw-versions", "after")], indirect=["application"]
+)
 def test_killed_at_each_request(application: Application, when: str) -> None:
     before, _litter = application.check()
-    for at in range(1 + (when == "after"), 99, FEW):
+    for at in range(1 + (when == "after"), 99, STEP):
         application.change()
         status = killed_at(when, at, application)
         middle, _litter = application.check()
@@ -176,7 +178,7 @@ def test_killed_at_each_request(application: Application, when: str) -> None:
 
 def test_each_answer_lost(application: Application) -> None:
     before, _litter = application.check()
-    for at in range(1, 99, FEW):
+    for at in range(1, 99, STEP):
         application.change()
         proxy = Cutter(application.place["s3"]["endpoint_url"], at)
         made = application.backup(s3={**application.place["s3"], "endpoint_url": proxy.url})

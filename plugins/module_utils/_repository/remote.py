@@ -12,9 +12,12 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple, Optional
 
 from .._core import host_state
@@ -23,7 +26,7 @@ from .._core.units import format_time
 from .base import Listed, Removal, Staging
 from .directory import checksum
 from .generations import Lease
-from .manifest import ID, MANIFEST, SET
+from .manifest import ID, MANIFEST, SET, SUMS
 from .objects import CONDITIONAL, VERSIONS, Object, Objects
 from .remote_staging import RemoteStaging
 
@@ -33,6 +36,8 @@ _VERSION = 1
 _LOCKS = (CONDITIONAL, VERSIONS)
 _STATE = ".state"
 _REMOVED = "removed"
+_READERS = 8  # requests at once for manifests
+_AHEAD = 32  # backups that are read ahead
 _LOCKED = "locked"
 _ON_HOST = ("fingerprints", _LOCKED)  # documents that say something of this host's files
 
@@ -69,6 +74,9 @@ class RemoteRepository:
         self._locking = locking
         self._grace = grace
         self._known: Optional[dict[str, Any]] = None
+        # while a lock is held: what was found in its set, and the state that was read
+        self._seen: dict[str, dict[str, dict[str, Object]]] = {}
+        self._states: dict[str, dict[str, Any]] = {}
         self._leases: dict[str, Lease] = {}
         self.location = objects.location
 
@@ -120,13 +128,10 @@ class RemoteRepository:
             raise RepositoryError(
                 f"The repository {self.location} {trouble}.", "Create the bucket, or correct its name."
             )
-        self._header()
 
     def trouble(self) -> str:
-        trouble = self._objects.trouble()
-        if not trouble:
-            self._header()
-        return trouble
+        # one request where there is a repository
+        return "" if self._header() is not None else self._objects.trouble()
 
     def free_bytes(self) -> Optional[int]:
         return None
@@ -142,6 +147,9 @@ class RemoteRepository:
 
     def _folders(self, name: str) -> Iterator[tuple[str, dict[str, Object]]]:
         """All that has an id, published or not: its objects by path."""
+        if name in self._seen:
+            yield from self._seen[name].items()
+            return
         top = len(name) + 1
         for folder, objects in groupby(self._objects.walk(f"{name}/"), lambda one: one.key[top:].partition("/")[0]):
             if ID.fullmatch(folder):
@@ -153,16 +161,32 @@ class RemoteRepository:
                 yield backup, objects
 
     def listing(self, name: str) -> Iterator[Listed]:
-        for backup, objects in self._backups(name):
-            yield self._listed(name, backup, objects)
+        waiting: deque[Listed] = deque()
+        with ThreadPoolExecutor(_READERS, "day2-read") as pool:
+            for backup, objects in self._backups(name):
+                ahead = {path: pool.submit(self._objects.read, f"{name}/{backup}/{path}") for path in (MANIFEST, SUMS)}
+                waiting.append(self._listed(name, backup, objects, ahead))
+                if len(waiting) > _AHEAD:
+                    yield waiting.popleft()
+            yield from waiting
 
     def look(self, name: str, backup_id: str) -> Listed:
         top = f"{name}/{backup_id}/"
         return self._listed(name, backup_id, {one.key[len(top) :]: one for one in self._objects.walk(top)})
 
-    def _listed(self, name: str, backup_id: str, objects: dict[str, Object]) -> Listed:
+    def _listed(
+        self,
+        name: str,
+        backup_id: str,
+        objects: dict[str, Object],
+        ahead: Mapping[str, Future[Optional[bytes]]] = MappingProxyType({}),
+    ) -> Listed:
+        """
+        :param ahead: what is being read already.
+        """
+
         def read(path: str) -> bytes:
-            data = self._objects.read(f"{name}/{backup_id}/{path}")
+            data = ahead[path].result() if path in ahead else self._objects.read(f"{name}/{backup_id}/{path}")
             if not data:
                 raise RepositoryError(f"{self.location}/{name}/{backup_id}/{path} is missing.")
             return data
@@ -186,9 +210,11 @@ class RemoteRepository:
         yield
 
     def stage(self, name: str, created: datetime) -> Staging:
+        self._seen.pop(name, None)
         return RemoteStaging(self._objects, self._leases[name], name, created, self._locking)
 
     def remove(self, name: str, backup_id: str) -> Removal:
+        self._seen.pop(name, None)
         until = self.locked_until(name, backup_id)
         if until is not None:
             return Removal(f"is locked until {format_time(until)}")
@@ -233,13 +259,16 @@ class RemoteRepository:
             yield self._clean(name)
         finally:
             del self._leases[name]
+            self._seen.pop(name, None)
+            self._states.clear()
             lease.release()
 
     def _clean(self, name: str) -> list[str]:
         """Remove what earlier runs left. The caller holds the lock, so that what has no manifest is of a run that is
         over, or that sleeps and finds a fence."""
         notes = []
-        for backup, objects in list(self._folders(name)):
+        found = dict(self._folders(name))
+        for backup, objects in found.items():
             try:
                 if self._clean_one(name, backup, objects):
                     notes.append(f"Removed {self.path(name, backup)}, which an interrupted run had left.")
@@ -249,6 +278,9 @@ class RemoteRepository:
             self._objects.abort_uploads(f"{name}/")
         except Day2Error as exc:
             notes.append(f"Uploads that interrupted runs had left stay: {exc.message}")
+        # nobody else changes the set now; what was fenced may have been published at the last moment
+        if all(MANIFEST in objects or _REMOVED in objects for objects in found.values()):
+            self._seen[name] = {backup: objects for backup, objects in found.items() if _is_published(objects)}
         return notes
 
     def _clean_one(self, name: str, backup: str, objects: dict[str, Object]) -> bool:
@@ -275,15 +307,13 @@ class RemoteRepository:
         if document in _ON_HOST:
             header = self._header()
             return {} if header is None else host_state.read(header["id"], name, document)
-        data = self._objects.read(f"{name}/{_STATE}/{document}.json")
-        try:
-            wrapped = json.loads(data or b"{}")
-            value = wrapped["value"]
-            if wrapped["sha256"] != checksum(value) or not isinstance(value, dict):
-                return {}
-        except (ValueError, KeyError, TypeError):
-            return {}
-        return value
+        key = f"{name}/{_STATE}/{document}.json"
+        if key in self._states:
+            return dict(self._states[key])
+        value = _unwrapped(self._objects.read(key))
+        if name in self._leases:
+            self._states[key] = value
+        return dict(value)
 
     def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
         if document in _ON_HOST:
@@ -292,6 +322,19 @@ class RemoteRepository:
         self._leases[name].check()
         wrapped = json.dumps({"sha256": checksum(value), "value": value}).encode()
         self._objects.put(f"{name}/{_STATE}/{document}.json", wrapped)
+        self._states.pop(f"{name}/{_STATE}/{document}.json", None)
+
+
+def _unwrapped(data: Optional[bytes]) -> dict[str, Any]:
+    """A document of the state; {} where it is missing or damaged."""
+    try:
+        wrapped = json.loads(data or b"{}")
+        value = wrapped["value"]
+        if wrapped["sha256"] != checksum(value) or not isinstance(value, dict):
+            return {}
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return value
 
 
 def _is_published(objects: dict[str, Object]) -> bool:

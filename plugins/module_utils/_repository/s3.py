@@ -150,7 +150,7 @@ class S3Objects:
             try:
                 body: bytes = self._client.api.get_object(**self._place(key), **version)["Body"].read()
             except ERRORS as exc:
-                if code_of(exc) in MISSING:
+                if code_of(exc) in (*MISSING, "NoSuchBucket"):
                     return None
                 raise
             return body
