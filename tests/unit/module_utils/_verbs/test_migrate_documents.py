@@ -129,6 +129,7 @@ HELD_COLLECTION = st.one_of(
 )
 
 
+@pytest.mark.once
 @given(
     st.dictionaries(st.sampled_from(["one", "two", "day2_migration", "_document"]), HELD_COLLECTION, min_size=1),
     st.lists(st.sampled_from(["json", "sqlite", "postgresql", "dynamodb"]), min_size=2, max_size=3),
