@@ -19,7 +19,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
-from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical, record_digest
+from ansible_collections.day2.ops.plugins.module_utils._core.records import (
+    CollectionDigest,
+    canonical,
+    record_digest,
+    written,
+)
 
 UTC = timezone.utc
 EAST = timezone(timedelta(hours=5, minutes=30))
@@ -339,3 +344,22 @@ def test_the_order_of_records_does_not_matter(records, random):
 def test_keys_of_mappings_are_text(value):
     with pytest.raises(SourceError, match="keys of a mapping in a record are text, not"):
         canonical(value)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [1.5, float("nan")],
+        [float("inf"), 1.5],
+        [-float("inf")],
+        [1e300, 1.5],
+        [1e-9, 1.5],
+        [-0.0, 1.5],
+        [0.0, 1.5],
+        [2.0, 1.5, -3.0],
+        [1, 2, -(10**40)],
+        [10**15, 1],
+    ],
+)
+def test_a_column_is_written_as_its_values_are(column):
+    assert list(written(column)) == [canonical(value).decode() for value in column]

@@ -245,3 +245,18 @@ def test_a_user_who_may_not_write_is_told(tmp_path: Path, inside: str, mode: int
     assert "Run as a user with permission" in hint
     (place / inside).chmod(0o773)
     assert as_nobody(check) == []
+
+
+def test_what_is_read_back_is_no_link(repository: DirectoryRepository, tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"content")
+    with repository.lock("app", "test", 0), repository.stage("app", NOW) as staging:
+        with staging.create("data/file") as handle:
+            handle.write(b"content")
+        with staging.reopen("data/file") as handle:
+            assert handle.read() == b"content"
+            assert not os.get_inheritable(handle.fileno())
+        (written,) = (tmp_path / "backups").rglob("data/file")
+        written.unlink()
+        written.symlink_to(tmp_path / "other")
+        with pytest.raises(RepositoryError, match="Can't read back"):
+            staging.reopen("data/file")

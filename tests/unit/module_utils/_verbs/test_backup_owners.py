@@ -102,3 +102,18 @@ def test_a_restore_says_what_there_is_instead(run: Any, tmp_path: Path) -> None:
         RepositoryError, match="no good backup of host second. The set has backups of: .* on host first"
     ):
         run("restore", target=store, host="second")
+
+
+def test_a_host_that_is_named_is_the_one_whose_backup_is_restored(run: Any, tmp_path: Path) -> None:
+    made = {}
+    for number, host in enumerate(("first", "second"), 1):
+        store = a_document(tmp_path / f"{host}.json", number)
+        made[host] = run("backup", source=store, host=host, take_over=True)["backup"]["id"]
+    elsewhere = {"type": "json", "path": str(tmp_path / "elsewhere.json")}
+    for host, backup in made.items():
+        done = run("restore", target=elsewhere, host=host, on_existing="replace")
+        assert (done["changed"], done["backup"]["id"]) == (True, backup)
+        content = (tmp_path / f"{host}.json").read_text()
+        assert json.loads((tmp_path / "elsewhere.json").read_text()) == json.loads(content)
+    with pytest.raises(RepositoryError, match="backups of several hosts, but none of this host"):
+        run("restore", target=elsewhere, on_existing="replace")
