@@ -1,14 +1,15 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Access to S3, for repositories and for archives."""
+"""Access to S3, for repositories and for archives.
+
+Written by "make docs" from dev/options/s3.yml and the argument specs: ansible-test requires literal text.
+"""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The option s3."""
-
     DOCUMENTATION = r"""
 options:
   s3:
@@ -16,8 +17,8 @@ options:
       - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS tools
         do, in the environment, in C(~/.aws) and in the role of the instance.
       - This requires the Python library C(boto3) on the host.
-      - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and C(s3:GetObject), and
-        if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion). Writing also requires
+      - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and C(s3:GetObject),
+        and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion). Writing also requires
         C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion), C(s3:AbortMultipartUpload) and
         C(s3:ListBucketMultipartUploads).
     type: dict
@@ -38,14 +39,14 @@ options:
         description: Secret of the access key.
         type: str
       session_token:
-        description: Session token of temporary credentials. It requires O(s3.access_key_id) and O(s3.secret_access_key).
+        description:
+          - Session token of temporary credentials. It requires O(s3.access_key_id) and O(s3.secret_access_key).
         type: str
       ca_bundle:
         description: File with the certificates of the authorities that are trusted, if the system does not trust them.
         type: path
       addressing:
-        description:
-          - Whether the bucket is part of the path or of the host name of requests. By default, boto3 decides.
+        description: Whether the bucket is part of the path or of the host name of requests. By default, boto3 decides.
         type: str
         choices: [auto, path, virtual]
       storage_class:
@@ -54,7 +55,7 @@ options:
       server_side_encryption:
         description: Encryption by the server with which new objects are stored.
         type: str
-        choices: [AES256, 'aws:kms', 'aws:kms:dsse']
+        choices: [AES256, aws:kms, aws:kms:dsse]
       kms_key_id:
         description: Key for O(s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
         type: str

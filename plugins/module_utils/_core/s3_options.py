@@ -22,7 +22,7 @@ ARGUMENTS: dict[str, Any] = {
     "addressing": {"type": "str", "choices": ["auto", "path", "virtual"]},
     "storage_class": {"type": "str"},
     "server_side_encryption": {"type": "str", "choices": ["AES256", "aws:kms", "aws:kms:dsse"]},
-    "kms_key_id": {"type": "str"},
+    "kms_key_id": {"type": "str", "no_log": False},
 }
 
 
