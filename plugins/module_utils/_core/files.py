@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Optional
 
 from .errors import Day2Error, NoSpace, TargetError
-from .system_calls import APPEND_ONLY, AT_FDCWD, IMMUTABLE, RENAME_EXCHANGE, attributes, renameat2
+from .system_calls import APPEND_ONLY, AT_FDCWD, IMMUTABLE, RENAME_EXCHANGE, attributes, holds_no_files, renameat2
 
 # Prefix of prepared files beside a target, by which the next run recognises leftovers of a killed run.
 PREPARED = ".day2-"
@@ -305,6 +305,8 @@ def check_writable_parent(path: str) -> None:
         raise TargetError(f"{parent} is {kind_of(info)}, not a directory.", "Check the path.")
     if not os.access(parent, os.W_OK | os.X_OK):
         raise TargetError(f"The directory {parent} is not writable.", "Run as a user with permission (become: true).")
+    if holds_no_files(parent):
+        raise TargetError(f"The file system of {parent} can't hold files.", "Use another directory.")
 
 
 def protection(path: bytes, directory: int = AT_FDCWD) -> str:

@@ -21,7 +21,16 @@ from .errors import Day2Error, TargetError
 from .files import CREATE_FILE, O_PATH, OPEN_DIRECTORY, from_os_error, kind_of, writable_by_others
 from .owners import set_owner
 from .run_lock import RunLock
-from .system_calls import APPEND_ONLY, IMMUTABLE, MOUNT_POINT, RENAME_NOREPLACE, attributes, renameat2, syncfs
+from .system_calls import (
+    APPEND_ONLY,
+    IMMUTABLE,
+    MOUNT_POINT,
+    RENAME_NOREPLACE,
+    attributes,
+    holds_no_files,
+    renameat2,
+    syncfs,
+)
 
 # Our attributes that describe this very file, not its content.
 _OF_THE_FILE = ("user.day2.filled",)
@@ -140,23 +149,14 @@ class SecureDirectory:
         if marks & IMMUTABLE:
             raise self._kind(f"{self.path} is immutable: nothing in it can be changed.", "Use chattr -i.")
         with self.errors("Can't write to", ""):
-            system = os.fstatvfs(self.fd)
-            if system.f_flag & os.ST_RDONLY:
+            if os.fstatvfs(self.fd).f_flag & os.ST_RDONLY:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd, effective_ids=True):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-        if not system.f_blocks:
-            self._check_kind()
+        if holds_no_files(self.fd):
+            raise self._kind(f"The file system of {self.path} can't hold files.", "Use another directory.")
         if marks & APPEND_ONLY:
             raise self._kind(f"{self.path} is append-only: nothing in it can be renamed or removed.", "Use chattr -a.")
-
-    def _check_kind(self) -> None:
-        """Raise the error of the directory when its file system belongs to the kernel, such as /proc."""
-        try:
-            os.fsync(self.fd)
-        except OSError as exc:
-            if exc.errno == errno.EINVAL:
-                raise self._kind(f"The file system of {self.path} can't hold files.", "Use another directory.") from exc
 
     def check_movable(
         self, name: str, if_mounted: str = "Use method=in_place, or mount its directory instead."

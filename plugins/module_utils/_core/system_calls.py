@@ -10,7 +10,7 @@ import errno
 import functools
 import os
 import struct
-from typing import Any
+from typing import Any, Union
 
 AT_FDCWD = -100
 RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
@@ -75,3 +75,21 @@ def _call(name: str, path: Any, *arguments: Any) -> None:
 def _function(name: str) -> Any:
     """None where it is missing: renameat2 and statx in glibc before 2.28 and musl before 1.2."""
     return getattr(ctypes.CDLL(None, use_errno=True), name, None)
+
+
+def holds_no_files(directory: Union[str, int]) -> bool:
+    """Whether the file system of a directory belongs to the kernel, such as /proc: files can't be created there.
+
+    Raises OSError when the directory can't be opened.
+    """
+    if os.statvfs(directory).f_blocks:
+        return False
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if isinstance(directory, str) else directory
+    try:
+        os.fsync(fd)
+    except OSError as exc:
+        return exc.errno == errno.EINVAL
+    finally:
+        if fd != directory:
+            os.close(fd)
+    return False

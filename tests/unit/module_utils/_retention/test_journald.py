@@ -28,6 +28,12 @@ def asked(drop_in: Path, **options: Any) -> dict[str, Any]:
     return {**dict.fromkeys(JOURNALD_SPEC), "path": str(drop_in), **options}
 
 
+@pytest.mark.parametrize("path", ["/proc/x.conf", "/sys/kernel/x.conf"])
+def test_a_file_system_of_the_kernel(path: str) -> None:
+    (problem,) = refused(journald={**dict.fromkeys(JOURNALD_SPEC), "path": path, "system_max_use": "1G"})
+    assert "can't hold files" in problem["problem"]
+
+
 def test_limits_are_written_and_changed(path: Path) -> None:
     journald = asked(path, system_max_use="1G", system_max_files=10, max_retention_sec="30d", max_file_sec="90m")
     predicted = retain(journald=journald, check=True)
