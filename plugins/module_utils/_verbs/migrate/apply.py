@@ -6,28 +6,25 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import os
 import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import NoSpace, SourceError, TargetError, Violation
-from ..._core.files import os_errors
 from ..._core.record_batches import digest_sum, layouts, regrouped
 from ..._core.records import record_digest
-from ..._core.tagged_json import encode as encode_json
 from ..._core.units import plural
 from ..._core.unordered import MODULUS
 from ..._stores.records.kinds import Summary
 from ..._stores.records.model import Info, Record, Reject
 from ..._stores.sql.schema import parents_first
 from .checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identity_of
-from .compare import Comparison, compare, delete, places_of, shown_key
-from .plan import Job, MigratePlan, MigrateRequest, check_as_planned, foreseen
+from .compare import Comparison, compare, delete, places_of
+from .plan import Job, MigratePlan, check_as_planned, foreseen
 from .profiles import dangling
-from .refusals import TooManyRejects, check_allowed, too_many_rejects, undo
+from .refusals import TooManyRejects, check_allowed, undo
+from .rejects import keep_rejects, listed_rejects
 from .report import Check, Done
 from .safety import forget_way_back, must_be_kept, saved, ways_back
 from .target_schema import in_target
@@ -73,7 +70,7 @@ def _refused(ready: MigratePlan, why: Violation) -> TargetError:
 
 def _carry_out(ready: MigratePlan, jobs: list[Job], states: Mapping[str, State]) -> tuple[list[_Outcome], list[Check]]:
     """Write, remove, complete, verify, publish."""
-    listed = _listed_rejects(ready)
+    listed = listed_rejects(ready)
     by_name = {job.source.name: job for job in jobs}
     order = parents_first([job.target for job in jobs])
     found = {info.name: info for info in ready.target.collections()} if ready.target.columns else {}
@@ -225,7 +222,7 @@ class _Account:
 
     def move_on(self, size: int, rejects: list[Reject]) -> dict[str, Any]:
         """The state after a batch of this size; its rejects are in their file before the batch is committed."""
-        _keep_rejects(self._ready, self._job, rejects, self.state.rejected, self._listed)
+        keep_rejects(self._ready, self._job, rejects, self.state.rejected, self._listed)
         total = int(self.state.digest, 16) + sum(record_digest(one.record) for one in rejects)
         self.state = self.state._replace(
             done=self.state.done + size,
@@ -233,59 +230,6 @@ class _Account:
             digest="%x" % (total % MODULUS),
         )
         return self.state.document()
-
-
-def _keep_rejects(ready: MigratePlan, job: Job, rejects: list[Reject], before: int, listed: frozenset[bytes]) -> None:
-    """Write the refused records to their file, or give up before anything of the batch is written."""
-    if not rejects:
-        return
-    params = ready.request.params
-    first = "%s: %s" % (shown_key(job.target, rejects[0].record), rejects[0].reason)
-    if before + len(rejects) > params["max_rejects"]:
-        raise too_many_rejects(job.source.name, before + len(rejects), params["max_rejects"], first)
-    add_rejects(ready.request, rejects, listed)
-
-
-def add_rejects(request: MigrateRequest, rejects: Sequence[Reject], listed: frozenset[bytes] = frozenset()) -> None:
-    """Write refused records to their file, but those that are listed there."""
-    path = request.rejects or ""
-    if not rejects or not path:
-        return
-    with os_errors(TargetError, "Can't write the rejects to", path):
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "ab") as handle:
-            for one in rejects:
-                told = {"collection": one.collection, "key": list(one.key), "reason": one.reason, "record": one.record}
-                line = encode_json(told).encode() + b"\n"
-                if _mark(line) not in listed:
-                    handle.write(line)
-            handle.flush()
-            os.fsync(handle.fileno())
-
-
-def _listed_rejects(ready: MigratePlan) -> frozenset[bytes]:
-    """Marks of the lines in the file of rejects, when a killed run may have written some of a batch that comes again.
-
-    Other migrations may write to the same file: nothing of it is taken back but half a line at its end.
-    """
-    path = ready.request.rejects
-    if not ready.resumed or not path or not os.path.exists(path):
-        return frozenset()
-    with os_errors(TargetError, "Can't go on with the rejects in", path):
-        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(fd, "r+b") as handle:
-            marks, end = set(), 0
-            for line in handle:
-                if line.endswith(b"\n"):
-                    marks.add(_mark(line))
-                    end += len(line)
-            if end < os.fstat(fd).st_size:
-                handle.truncate(end)
-    return frozenset(marks)
-
-
-def _mark(line: bytes) -> bytes:
-    return hashlib.blake2b(line, digest_size=16).digest()
 
 
 def _verify(ready: MigratePlan, one: _Outcome) -> tuple[Check, _Outcome]:

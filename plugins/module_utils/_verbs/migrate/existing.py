@@ -29,12 +29,12 @@ from ..._stores.records.note import without_place
 from ..._stores.records.store import SourceStore, TargetStore
 from ..._stores.records.times import TimeOptions, zone_named
 from ..arguments import duration
-from .apply import add_rejects
 from .asked_types import Types, types_from
 from .compare import Comparison
 from .odd import Oddities
 from .plan import Job, MigratePlan, MigrateRequest, selected
 from .profiles import Profile, dangles, dangling, profile
+from .rejects import add_rejects
 from .report import Check, Done, report
 from .safety import check_repository, saved, ways_of
 
