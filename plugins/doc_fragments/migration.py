@@ -44,7 +44,7 @@ options:
         choices: [plain, exact]
       bytes:
         description:
-          - For a V(json) target with O(source.values=plain), the text that represents bytes. The default is V(base64).
+          - For a V(json) target with O(target.values=plain), the text that represents bytes. The default is V(base64).
           - To migrate such text back to bytes, use O(types), for example V(bytea from hex).
         type: str
         choices: [base64, hex]
@@ -195,9 +195,9 @@ options:
       - V(fail) changes nothing, and lists all such columns with the kinds, the first value of each kind, and its key.
       - V(reject) uses the type of the majority of the values. Records with other values are rejected, see
         O(day2.ops.migrate#module:rejects).
-      - V(wider) makes the column JSON (C(jsonb) in PostgreSQL), with a warning. An SQLite column of text that the target
-        does not store becomes C(bytea), unless it belongs to an index or a foreign key. In other cases, such records
-        are rejected.
+      - V(wider) makes the column JSON (C(jsonb) in PostgreSQL), with a warning. An SQLite column of text that the
+        target does not store becomes C(bytea), unless it belongs to an index or a foreign key. In other cases, such
+        records are rejected.
       - The default is V(fail) for SQLite and PostgreSQL sources, and V(wider) for documents.
     type: str
     choices: [fail, reject, wider]
