@@ -18,8 +18,11 @@ _NONE = ("ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"
 
 def date_of(answer: Mapping[str, Any]) -> datetime:
     """The time of the server."""
-    told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-    return parsedate_to_datetime(told) if told else datetime.now(timezone.utc)
+    try:
+        told = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, TypeError, ValueError):  # a proxy has taken it away
+        return datetime.now(timezone.utc)
+    return told if told.tzinfo else told.replace(tzinfo=timezone.utc)
 
 
 def check(client: S3Client, location: str, wanted: bool) -> None:

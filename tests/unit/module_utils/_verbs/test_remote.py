@@ -23,6 +23,7 @@ from ansible_collections.day2.ops.plugins.module_utils._repository import s3
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import migrate
 from tests.services.repositories import KINDS, client, object_lock
+from tests.services.s3 import damaging_proxy
 
 REMOTE = [kind for kind in KINDS if kind != "directory" and not kind.startswith("s3-rgw")]
 
@@ -89,6 +90,25 @@ def test_a_restore_here_and_elsewhere(remote: Any, application: Any, tmp_path: P
         "changed"
     ]
     assert application.records() == 7
+
+
+def test_a_restore_needs_only_the_right_to_read(remote: Any, place: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": {"b": {}}}')
+    store = {"type": "json", "path": str(path)}
+    remote("backup", source=store)
+    with damaging_proxy(
+        place["s3"]["endpoint_url"], first=lambda method, headers: None if method in ("GET", "HEAD") else 403
+    ) as url:
+        reading = {"target": store, "on_existing": "replace", "s3": {**place["s3"], "endpoint_url": url}}
+        assert not remote("restore", **reading)["changed"]
+        path.unlink()
+        assert remote("restore", **reading)["changed"]
+        path.write_text("{}")
+        with pytest.raises(Unreachable, match="access was denied to PutObject"):
+            remote("restore", **reading)
+        assert path.read_text() == "{}"
+        assert remote("restore", safety_backup=False, **reading)["changed"]
 
 
 def test_info_and_the_check_tell_the_same(remote: Any, place: dict[str, Any], application: Any) -> None:
