@@ -9,9 +9,9 @@ A tree is a copy of the clone in which one mutant at a time is tested: as many t
 The environment says which mutants (see Makefile): FILES, SAMPLE, SEED, MINUTES, AGAIN, TESTS. Results stay in the state
 directory, so that the same call goes on where it was stopped; they are for this code, and AGAIN=1 tests survivors anew.
 
-Cosmic Ray makes the mutants. A mutant is tested with the tests that run its line, the fastest first, as many as fit
-into twenty seconds: what survives has survived these. tests/mutants.md has the survivors that were looked at, with a
-reason.
+Cosmic Ray makes the mutants. A mutant is tested with the tests that run its line, its module's own first, as many as
+fit into twenty seconds: what survives has survived these. tests/mutants.md has the survivors that were looked at, with
+a reason.
 """
 
 from __future__ import annotations
@@ -76,15 +76,18 @@ class Reach:
                         self._tests[f"{PLUGINS}/{name}"][number].add(test)
 
     def of(self, path: str, lines: range) -> list[Test]:
-        """The tests that run one of the lines, the fastest first."""
+        """The tests that run one of the lines: those of the module's own name, then the fastest."""
         known = self._tests.get(path, {})
-        found = {test for line in lines for test in known.get(line, ())}
-        return sorted(found, key=lambda test: (test.seconds + test.setup, test.id))
+        return ordered(path, {test for line in lines for test in known.get(line, ())})
 
     def near(self, path: str) -> list[Test]:
-        """The tests of a module, if only other processes run the line: those of its own name, then the fastest."""
-        found = {test for tests in self._tests.get(path, {}).values() for test in tests}
-        return sorted(found, key=lambda test: (Path(path).stem not in test.file, test.seconds + test.setup, test.id))
+        """The tests of a module, if only other processes run the line."""
+        return ordered(path, {test for tests in self._tests.get(path, {}).values() for test in tests})
+
+
+def ordered(path: str, tests: Iterable[Test]) -> list[Test]:
+    own = Path(path).stem
+    return sorted(tests, key=lambda test: (own not in Path(test.file).stem, test.seconds + test.setup, test.id))
 
 
 def within(tests: Iterable[Test], budget: float) -> list[Test]:

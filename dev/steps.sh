@@ -125,6 +125,10 @@ step_soak_mutants() {
   need_npm
   # What tells which lines a test runs came with Python 3.12.
   venv soak soak.txt 3.13 3.12 3.14
+  mkdir -p "$CACHE/soak"
+  # Two runs must not change the same trees. What is run apart keeps the lock until its last process has ended.
+  exec 9>"$CACHE/soak/lock"
+  flock --nonblock 9 || die "another run makes mutants here; wait for it, or end it (kill -KILL, unshare ignores others)"
   for number in $(seq "${JOBS:-$(nproc)}"); do
     copy_tree "$CACHE/soak/tree-$number"
     trees+=("$CACHE/soak/tree-$number")
