@@ -34,7 +34,7 @@ notes:
     a container, in a sandboxed unit, or as another user, the kernel is asked about each file (with a read lease, which
     requires root or the owner of the file). A file that may still have a writer is neither compressed nor removed, and
     O(method=in_place) does not cut it. Processes on other hosts cannot be seen.
-  - Runs of the same user exclude each other in a directory. Runs of different users, or in different containers, do
+  - Runs of the same user in a directory wait for each other. Runs of different users, or in different containers, do
     not.
   - A rotated file is removed only if its log exists or is named exactly in O(paths), and only if it has not been
     written to since the rotation. For files that an application numbers or dates itself, such as a ring (C(gc.log.0) to

@@ -399,7 +399,7 @@ validation:
     message:
       description: Result of the check in words.
       type: str
-      sample: "machines: 3750 records, digests are the same."
+      sample: "machines: 3750 records, equal digests."
 schema:
   description: Versions of the schema of the target.
   type: dict

@@ -397,7 +397,7 @@ problems:
     problem:
       description: Description of the problem, and what to do.
       type: str
-      sample: /data/outputs/latest is no directory.
+      sample: /data/outputs/latest is not a directory.
 bytes_freed:
   description: Space on disk freed by all entries, in bytes.
   type: int

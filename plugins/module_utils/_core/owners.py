@@ -94,7 +94,7 @@ def take_after(fd: int, info: os.stat_result, path: str) -> None:
 def _not_given(path: str, uid: int, gid: int) -> TargetError:
     owner, group = user_name(uid) or uid, group_name(gid) or gid
     return TargetError(
-        f"{path} belongs to user {owner} and group {group}, to whom only root can give a new file in its place.",
+        f"{path} belongs to user {owner} and group {group}, and only root can give a new file this owner.",
         "Run as root (become: true), or as that user.",
     )
 
@@ -139,4 +139,6 @@ class Owner(NamedTuple):
         if given:
             return []
         wanted = f"user {self.user or self.uid} and group {self.group or self.gid}"
-        return [f"What is new belongs to us, not to {wanted}: only root (become: true) can give it to them."]
+        return [
+            f"New files belong to the current user, not to {wanted}: setting the owner requires root (become: true)."
+        ]

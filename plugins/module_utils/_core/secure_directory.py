@@ -139,8 +139,9 @@ class SecureDirectory:
             raise self._kind(f"{self.of(name)} is {kind_of(info)}, not a regular file.")
         if self.others_write and info.st_nlink > 1:
             raise self._kind(
-                f"{self.of(name)} has {info.st_nlink} names, and other users can write its directory: not touched.",
-                "Remove the other hard links, or take the write permission of the directory away.",
+                f"{self.of(name)} has {info.st_nlink} names in a directory that other users can write to. It was not "
+                "changed.",
+                "Remove the other hard links, or the write permission of the directory.",
             )
 
     def check_writable(self) -> None:

@@ -279,7 +279,7 @@ class S3Objects:
             return VERSIONS
         raise RepositoryError(
             f"{self.location} can't be a repository: its server does not refuse to create an object that exists.",
-            "Two runs could not exclude each other there. Use a bucket with versions enabled, or another server.",
+            "Two runs could not be kept apart. Use a bucket with versions enabled, or another server.",
         )
 
 

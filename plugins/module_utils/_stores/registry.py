@@ -75,7 +75,7 @@ def open_store(parameters: Mapping[str, Any]) -> Store:
     foreign = sorted(set(given) - set(store.options))
     if foreign:
         raise InvalidRequest(
-            "The option {} does not belong to a store of type {}.".format(", ".join(foreign), parameters["type"]),
-            "Its options are: {}.".format(", ".join(["path", "name", *sorted(store.options)])),
+            f"{', '.join(foreign)} is not an option of stores of type {parameters['type']}.",
+            f"The options are: {', '.join(['path', 'name', *sorted(store.options)])}.",
         )
     return store.load()(parameters["path"], given)

@@ -101,7 +101,7 @@ class Build:
             with opened(name, OPEN_DIRECTORY, old) as below:
                 if below is None:
                     continue
-                if replaced(path + "/") and all(replaced("%s/%s" % (path, one)) for one in os.listdir(below)):
+                if replaced(path + "/") and all(replaced(f"{path}/{one}") for one in os.listdir(below)):
                     continue  # the backup tells whether there is such a collection
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(name, 0o700, dir_fd=new)
@@ -128,6 +128,6 @@ def state(path: str, replaced: Replaced) -> str:
         for found in walk(path, Everything(), refuse):
             name = os.fsdecode(found.path) + "/" * stat.S_ISDIR(found.info.st_mode)
             line = "%s\0%d" % (name, found.info.st_ino)
-            yield "%s %d %d" % (line, found.info.st_size, found.info.st_mtime_ns) if replaced(name) else line
+            yield f"{line} {found.info.st_size} {found.info.st_mtime_ns}" if replaced(name) else line
 
     return combine(lines())

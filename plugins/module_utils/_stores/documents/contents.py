@@ -95,13 +95,12 @@ class _Look:
         key, numbers = next(iter(places.items()))
         if member.kind == LIST:
             text = ", ".join(str(number + 1) for number in numbers[:3])
-            return found._replace(problem="The records %s of the list have the same key, %s." % (text, key.decode()))
-        more = " So it is with %d more keys." % (len(places) - 1) if len(places) > 1 else ""
+            return found._replace(problem=f"The records {text} of the list have the same key, {key.decode()}.")
+        more = f" {len(places) - 1} more keys occur several times." if len(places) > 1 else ""
         return found._replace(
             summary=None,
             last={name: numbers[-1] for name, numbers in places.items()},
-            note="The key %s of %s is there %d times: the last one counts.%s"
-            % (json.dumps(key), member.name, len(numbers), more),
+            note=f"The key {json.dumps(key)} of {member.name} occurs {len(numbers)} times: the last one counts.{more}",
         )
 
     def _hashes(self, member: Member, given: Optional[Sequence[str]]) -> Iterator[array[int]]:

@@ -60,16 +60,16 @@ class Directory:
         for name, info in listing(self.path, self._layout, SourceError):
             # a file on a layer of an overlay has another device than its directory
             if info.st_dev not in trusted and not trusted_file_system(os.path.join(self.path, name)):
-                raise SourceError("%s is on a file system whose times can't be trusted." % name)
+                raise SourceError(f"{name} is on a file system whose times can't be trusted.")
             trusted.add(info.st_dev)
             if not (name.endswith("/") or settled([info], now)):
-                raise SourceError("%s was just written." % name)
-            yield name if name.endswith("/") else "%s %s" % (name, attributes(info))
+                raise SourceError(f"{name} has just been written.")
+            yield name if name.endswith("/") else f"{name} {attributes(info)}"
 
     def snapshot(self, sink: Sink) -> Snapshot:
         self._refuse_others()
         before = self.fingerprint()
-        with self._workshop(SourceError, "Can't read %s" % self.path, sink) as (index, spool):
+        with self._workshop(SourceError, f"Can't read {self.path}", sink) as (index, spool):
             self._gather(index, spool, sink.progress)
             unchanged = before is not None and before == self.fingerprint()
             self._refuse_empty(index)
@@ -79,23 +79,21 @@ class Directory:
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
         hint = "Pack the directory with tar, or set layout to single_file."
         if not filename.endswith(".tar"):
-            raise SourceError("%s is not a tar file." % filename, hint)
-        sink.progress.start("Importing %s" % filename, unit="bytes")
-        with self._workshop(SourceError, "Can't import %s" % filename, sink) as (index, spool):
+            raise SourceError(f"{filename} is not a tar file.", hint)
+        sink.progress.start(f"Importing {filename}", unit="bytes")
+        with self._workshop(SourceError, f"Can't import {filename}", sink) as (index, spool):
             for data in chunks(reporting(reader.read, sink.progress)):
                 spool.write(data)
             try:
                 with Index(sink.scratch) as raw:
                     left_out = import_tar(spool, self._layout, index, raw)
             except tar_members.ERRORS as exc:
-                raise SourceError("%s: %s." % (filename, exc), hint) from exc
+                raise SourceError(f"{filename}: {exc}.", hint) from exc
             self._check_imported(index, spool, filename)
             snapshot = self._deliver(index, spool, {}, sink)
         if not left_out:
             return snapshot
-        return snapshot._replace(
-            notes=("%s not named %s left out." % (plural(left_out, "file"), self._layout.pattern),)
-        )
+        return snapshot._replace(notes=(f"{plural(left_out, 'file')} not named {self._layout.pattern} left out.",))
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
         notes = ready(self.path, dry)
@@ -111,14 +109,14 @@ class Directory:
 
         before = current()
         new = os.path.join(self._parent, files.prepared_name(self._name))
-        with index_errors(TargetError, "Can't restore %s" % self.path), contextlib.ExitStack() as stack:
+        with index_errors(TargetError, f"Can't restore {self.path}"), contextlib.ExitStack() as stack:
             target, backup = stack.enter_context(Index(scratch)), stack.enter_context(Index(scratch))
             damage = self._survey(target, copy.progress) if present else ""
             if damage:
                 notes.append(damage)
             differs = bool(only) or not present or target.digest() != copy.content_digest
             if differs:
-                files.need_space(self._parent, int(copy.details.get("bytes") or 0), "Restoring %s" % self.path)
+                files.need_space(self._parent, int(copy.details.get("bytes") or 0), f"Restoring {self.path}")
             try:
                 stack.enter_context(files.os_errors(TargetError, "Can't prepare", new))
                 build = Build(new, self.path if present else "") if differs and not dry else None
@@ -145,8 +143,8 @@ class Directory:
         def check() -> None:
             if current() != before:
                 raise TargetError(
-                    "%s was changed while its restore was prepared." % self.path,
-                    "Nothing was changed by us. Stop the application that writes it and run again.",
+                    f"{self.path} was changed while its restore was prepared.",
+                    "We did not change anything. Stop the application that writes to it and run again.",
                 )
 
         return Swap(
@@ -177,7 +175,7 @@ class Directory:
     def _deliver(self, index: Index, spool: BinaryIO, owner: Mapping[str, Any], sink: Sink) -> Snapshot:
         count, size = index.totals()
         collections = index.counted()
-        sink.progress.start("Writing %s.tar" % self._name, size, "bytes")
+        sink.progress.start(f"Writing {self._name}.tar", size, "bytes")
         with sink.file(self._name + ".tar") as out:
             write_tar(index, spool, out)
         details = {"layout": self._layout.name, "bytes": size, "files": count, **owner}
@@ -185,7 +183,7 @@ class Directory:
 
     def _gather(self, index: Index, spool: BinaryIO, progress: Progress) -> None:
         """Read every file, and again what changes, until a listing shows that nothing did."""
-        progress.start("Reading %s" % self.path, unit="bytes")
+        progress.start(f"Reading {self.path}", unit="bytes")
         problem: Optional[SourceError] = None
         for wait in (0.0, *WAITS, None):
             if self._see_all(index, SourceError):
@@ -198,8 +196,8 @@ class Directory:
         if problem is None:
             unsteady = ", ".join(row.name for row in index.stale(5)) or "its list of files"
             problem = SourceError(
-                "%s changed each of %d times that it was read: %s." % (self.path, len(WAITS) + 1, unsteady),
-                "Stop the application that writes it, or run again when it is less busy.",
+                f"{self.path} changed each of {len(WAITS) + 1} times that it was read: {unsteady}.",
+                "Stop the application that writes to it, or run again when it is less busy.",
             )
         raise problem
 
@@ -256,7 +254,7 @@ class Directory:
         if attributes(info) != row.attributes or attributes(after) != row.attributes:
             return None
         if problem and spool is not None:
-            error = SourceError(problem, "Repair it, or take it out of the store.")
+            error = SourceError(problem, "Repair it, or remove it from the store.")
             if is_quiet(info):
                 raise error
             return error
@@ -271,7 +269,7 @@ class Directory:
         if self._layout.depth == 2:
             return digest, 1, ""
         if document.root.kind == "value":
-            return digest, None, "%s is a single value, not a list or mapping of records." % path
+            return digest, None, f"{path} is a single value, not a list or mapping of records."
         return digest, document.root.records, ""
 
     def _check_imported(self, index: Index, spool: BinaryIO, filename: str) -> None:
@@ -292,26 +290,28 @@ class Directory:
                     left -= len(data)
                     return data
 
-                digest, records, problem = self._examine(read, row.name, "%s in %s" % (row.name, filename))
+                digest, records, problem = self._examine(read, row.name, f"{row.name} in {filename}")
                 if problem:
-                    raise SourceError(problem, "Repair it, or take it out of the tar file.")
+                    raise SourceError(problem, "Repair it, or remove it from the tar file.")
                 index.put(row._replace(sha256=digest, records=records, stale=0))
 
     def _refuse_others(self) -> None:
         info = look(self.path, SourceError)
         if info is None:
-            raise SourceError("%s does not exist." % self.path, "Name the directory that holds the application's data.")
+            raise SourceError(
+                f"{self.path} does not exist.", "Set path to the directory with the data of the application."
+            )
         if stat.S_ISREG(info.st_mode):
-            raise SourceError("%s is a file, not a directory." % self.path, "Set layout to single_file.")
+            raise SourceError(f"{self.path} is a file, not a directory.", "Set layout to single_file.")
         if not stat.S_ISDIR(info.st_mode):
-            raise SourceError("%s is %s, not a directory." % (self.path, kind_of(info)))
+            raise SourceError(f"{self.path} is {kind_of(info)}, not a directory.")
 
     def _refuse_empty(self, index: Index) -> None:
         if index.totals()[0] == 0 and (self._layout.depth == 1 or not index.collections() or self._has_other_layout()):
             raise SourceError(
-                "%s holds no file named %s." % (self.path, self._layout.pattern),
-                "Set layout if it is organised otherwise: file_per_collection is NAME.json, file_per_record is"
-                " COLLECTION/KEY.json.",
+                f"{self.path} contains no file named {self._layout.pattern}.",
+                "Set layout to match the files: file_per_collection is NAME.json, file_per_record is "
+                "COLLECTION/KEY.json.",
             )
 
     def _has_other_layout(self) -> bool:
@@ -324,11 +324,12 @@ class Directory:
         if info is None:
             if only:
                 raise TargetError(
-                    "There is no %s to restore only %s into." % (self.path, ", ".join(only)), "Restore all of it."
+                    f"{self.path} does not exist, so that {', '.join(only)} can't be restored into it.",
+                    "Restore everything (omit only).",
                 )
             return False
         if not stat.S_ISDIR(info.st_mode):
-            raise TargetError("%s is %s, not a directory." % (self.path, kind_of(info)), "Set layout, or move it away.")
+            raise TargetError(f"{self.path} is {kind_of(info)}, not a directory.", "Set layout, or move it elsewhere.")
         return True
 
     def _respect_others(self, target: Index, backup: Index, replaced: Callable[[str], bool]) -> None:
@@ -340,9 +341,8 @@ class Directory:
             info = look(os.path.join(self.path, row.name[:-1]), TargetError) if row.name.endswith("/") else None
             if info is not None and not stat.S_ISDIR(info.st_mode) and replaced(row.name):
                 raise TargetError(
-                    "%s is %s, where the backup has a directory."
-                    % (os.path.join(self.path, row.name[:-1]), kind_of(info)),
-                    "Nothing was changed. Move it away and run again.",
+                    f"{os.path.join(self.path, row.name[:-1])} is {kind_of(info)}, where the backup has a directory.",
+                    "Nothing was changed. Move it elsewhere and run again.",
                 )
         for row in list(target.rows()):
             if row.name.endswith("/") and backup.get(row.name) is None:
@@ -352,23 +352,23 @@ class Directory:
 
     def _survey(self, target: Index, progress: Progress) -> str:
         """List and read what is there. Returns what of it is not valid."""
-        progress.start("Reading %s" % self.path, unit="bytes")
+        progress.start(f"Reading {self.path}", unit="bytes")
         self._see_all(target, TargetError)
         with files.os_errors(TargetError, "Can't read", self.path):
             self._read_stale(target, None, progress)
         unsteady = target.stale(1)
         if unsteady:
             raise TargetError(
-                "%s was changed while it was read." % os.path.join(self.path, unsteady[0].name),
-                "Nothing was changed by us. Stop the application that writes it and run again.",
+                f"{os.path.join(self.path, unsteady[0].name)} was changed while it was read.",
+                "We did not change anything. Stop the application that writes to it and run again.",
             )
         broken = [name for name, records in target.collections().items() if records is None]
-        return "What is replaced is not valid JSON in: %s" % ", ".join(broken[:10]) if broken else ""
+        return f"The data to be replaced is not valid JSON in: {', '.join(broken[:10])}" if broken else ""
 
     def _unpack(self, copy: Copy, only: Sequence[str], backup: Index, build: Optional[Build]) -> None:
         """Read all of the backup into the index, and what is wanted of it into the new directory."""
         name = copy.names()[0]
-        copy.progress.start("Unpacking %s" % name, copy.details.get("bytes"), "bytes")
+        copy.progress.start(f"Unpacking {name}", copy.details.get("bytes"), "bytes")
         try:
             with copy.open(name) as reader:
                 for row, info, content in read_tar(reader, self._layout):
@@ -383,7 +383,7 @@ class Directory:
         except tar_members.ERRORS as exc:
             raise damaged(name, str(exc)) from exc
         if backup.digest() != copy.content_digest:
-            raise damaged(name, "its content's digest is %s instead of %s" % (backup.digest(), copy.content_digest))
+            raise damaged(name, f"its content has the digest {backup.digest()} instead of {copy.content_digest}")
 
 
 def _changes(copy: Copy, only: Sequence[str], before: Mapping[str, Optional[int]]) -> list[Change]:

@@ -52,7 +52,7 @@ class Document(NamedTuple):
         """What a person should know of it."""
         counts = Counter(member.name for member in self._listed())
         return tuple(
-            "The key %s is there %d times: the last one counts." % (json.dumps(name), count)
+            f"The key {json.dumps(name)} occurs {count} times: the last one counts."
             for name, count in counts.items()
             if count > 1
         )

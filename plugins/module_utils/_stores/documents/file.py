@@ -66,7 +66,7 @@ class SingleFile:
         return snapshot._replace(fingerprint=before if unchanged else None)
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
-        sink.progress.start("Reading %s" % filename, unit="bytes")
+        sink.progress.start(f"Reading {filename}", unit="bytes")
         with files.os_errors(SourceError, "Can't copy", filename), tempfile.TemporaryFile(dir=sink.scratch) as held:
             for data in chunks(reporting(reader.read, sink.progress)):
                 held.write(data)
@@ -85,7 +85,7 @@ class SingleFile:
             else:
                 digest, changes = self._unpacked(copy, target, "" if dry else new), _changes(copy, target)
                 if target is not None and target.document is None:
-                    notes.append("What is replaced is not a JSON document: %s" % target.problem)
+                    notes.append(f"The data to be replaced is not a JSON document: {target.problem}")
             changed = target is None or digest != target.digest
             if changed and not dry:
                 notes += self._dress(new, copy.details, target)
@@ -111,7 +111,7 @@ class SingleFile:
         """Write the copy that holds still into the sink."""
         size = held.seek(0, os.SEEK_END)
         held.seek(0)
-        sink.progress.start("Writing %s" % self._name, size, "bytes")
+        sink.progress.start(f"Writing {self._name}", size, "bytes")
         with sink.file(self._name) as out:
             for data in chunks(held.read):
                 out.write(data)
@@ -121,25 +121,29 @@ class SingleFile:
     def _refuse_others(self) -> None:
         info = look(self.path, SourceError)
         if info is None:
-            raise SourceError("%s does not exist." % self.path, "Name the file that holds the application's data.")
+            raise SourceError(f"{self.path} does not exist.", "Set path to the file with the data of the application.")
         if stat.S_ISDIR(info.st_mode):
             raise SourceError(
-                "%s is a directory, not a JSON document." % self.path,
+                f"{self.path} is a directory, not a JSON document.",
                 "Set layout to file_per_collection (NAME.json) or file_per_record (COLLECTION/KEY.json).",
             )
         if not stat.S_ISREG(info.st_mode):
-            raise SourceError("%s is %s, not a regular file." % (self.path, kind_of(info)))
+            raise SourceError(f"{self.path} is {kind_of(info)}, not a regular file.")
 
     def _survey(self, progress: Progress) -> Optional[Target]:
         info = look(self.path, TargetError)
         if info is None:
             return None
         if not stat.S_ISREG(info.st_mode):
-            hint = "Set layout, or move it away." if stat.S_ISDIR(info.st_mode) else "Move it away and run again."
-            raise TargetError("%s is %s, not a JSON document." % (self.path, kind_of(info)), hint)
+            hint = (
+                "Set layout, or move it elsewhere."
+                if stat.S_ISDIR(info.st_mode)
+                else "Move it elsewhere and run again."
+            )
+            raise TargetError(f"{self.path} is {kind_of(info)}, not a JSON document.", hint)
         with os.fdopen(files.open_regular(self.path, TargetError), "rb", buffering=0) as handle:
             info = os.fstat(handle.fileno())
-            progress.start("Reading %s" % self.path, info.st_size, "bytes")
+            progress.start(f"Reading {self.path}", info.st_size, "bytes")
             with files.os_errors(TargetError, "Can't read", self.path):
                 found = examine(reporting(handle.read, progress), self.path, stem(self._name))
         self._checker(info)()
@@ -150,8 +154,8 @@ class SingleFile:
             now = look(self.path, TargetError)
             if (now and attributes(now)) != (before and attributes(before)):
                 raise TargetError(
-                    "%s was changed while its restore was prepared." % self.path,
-                    "Nothing was changed by us. Stop the application that writes it and run again.",
+                    f"{self.path} was changed while its restore was prepared.",
+                    "We did not change anything. Stop the application that writes to it and run again.",
                 )
 
         return check
@@ -160,7 +164,7 @@ class SingleFile:
         """Read the backup, and write it to `new` (if that is not "") where it differs from the target; its digest."""
         if target is not None and target.digest == copy.content_digest:
             return _receive(copy, None)
-        files.need_space(self._directory, int(copy.details.get("bytes") or 0), "Restoring %s" % self.path)
+        files.need_space(self._directory, int(copy.details.get("bytes") or 0), f"Restoring {self.path}")
         if not new:
             return _receive(copy, None)
         with _create(new) as out:
@@ -172,13 +176,14 @@ class SingleFile:
         """Write the target with some collections as they are in the backup; its digest, and what changes."""
         if target is None:
             raise TargetError(
-                "There is no %s to restore only %s into." % (self.path, ", ".join(only)), "Restore all of it."
+                f"{self.path} does not exist, so that {', '.join(only)} can't be restored into it.",
+                "Restore everything (omit only).",
             )
         if target.document is None:
             raise TargetError(
-                "Can't restore only %s: %s" % (", ".join(only), target.problem), "Restore the whole document."
+                f"Can't restore only {', '.join(only)}: {target.problem}", "Restore the whole document (omit only)."
             )
-        label = "Can't restore %s" % self.path
+        label = f"Can't restore {self.path}"
         with files.os_errors(TargetError, label, scratch), tempfile.TemporaryFile(dir=scratch) as source:
             _receive(copy, source)
             backup = _check(source, copy.names()[0], copy.progress)
@@ -225,8 +230,8 @@ def _hold_still(path: str, held: BinaryIO, progress: Progress) -> tuple[os.stat_
         progress.check()
         time.sleep(wait)
     raise SourceError(
-        "%s changed each of %d times that it was read." % (path, len(WAITS) + 1),
-        "Stop the application that writes it, or run again when it is less busy.",
+        f"{path} changed each of {len(WAITS) + 1} times that it was read.",
+        "Stop the application that writes to it, or run again when it is less busy.",
     )
 
 
@@ -236,7 +241,7 @@ def _copy(path: str, held: BinaryIO, progress: Progress) -> Optional[os.stat_res
     held.truncate()
     with os.fdopen(files.open_regular(path, SourceError), "rb", buffering=0) as source:
         before = settled_stat(source.fileno())
-        progress.start("Copying %s" % path, before.st_size, "bytes")
+        progress.start(f"Copying {path}", before.st_size, "bytes")
         left = before.st_size
         while left:
             data = source.read(min(CHUNK, left))
@@ -258,7 +263,7 @@ def _copy(path: str, held: BinaryIO, progress: Progress) -> Optional[os.stat_res
 def _check(handle: BinaryIO, path: str, progress: Progress) -> Document:
     """Validate a copy of what is to be known as `path`."""
     handle.seek(0)
-    progress.start("Checking %s" % path, os.fstat(handle.fileno()).st_size, "bytes")
+    progress.start(f"Checking {path}", os.fstat(handle.fileno()).st_size, "bytes")
     return scan(reporting(handle.read, progress), path, stem(os.path.basename(path)))
 
 
@@ -273,14 +278,14 @@ def _create(path: str) -> Iterator[BinaryIO]:
 def _receive(copy: Copy, out: Optional[BinaryIO]) -> str:
     """Read the backup's document to its end, and write it; its digest, which is what it should be."""
     name = copy.names()[0]
-    copy.progress.start("Unpacking %s" % name, copy.details.get("bytes"), "bytes")
+    copy.progress.start(f"Unpacking {name}", copy.details.get("bytes"), "bytes")
     with copy.open(name) as reader:
         for data in chunks(reader.read):
             if out is not None:
                 out.write(data)
     digest = reader.sha256()
     if digest != copy.content_digest:
-        raise damaged(name, "its digest is %s instead of %s" % (digest, copy.content_digest))
+        raise damaged(name, f"it has the digest {digest} instead of {copy.content_digest}")
     return digest
 
 

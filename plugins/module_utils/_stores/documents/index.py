@@ -48,7 +48,7 @@ class Index:
         for statement in (
             "PRAGMA synchronous=OFF",
             "PRAGMA journal_mode=OFF",
-            "CREATE TABLE file (%s, PRIMARY KEY (name)) WITHOUT ROWID" % ", ".join(Row._fields),
+            f"CREATE TABLE file ({', '.join(Row._fields)}, PRIMARY KEY (name)) WITHOUT ROWID",
             "CREATE INDEX stale ON file (name) WHERE stale",
             "BEGIN",
         ):
@@ -123,8 +123,8 @@ class Index:
         ).fetchall()
         if len(rows) > MOST_COLLECTIONS:
             raise SourceError(
-                "There are more than %d collections." % MOST_COLLECTIONS,
-                "If each file is one record, set layout to file_per_record and path to the directory above.",
+                f"There are more than {MOST_COLLECTIONS} collections.",
+                "If each file contains one record, set layout to file_per_record and path to the directory above.",
             )
         return dict(rows)
 
@@ -144,4 +144,4 @@ def index_errors(kind: type[Day2Error], doing: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
-        raise kind("%s: the index in the scratch directory can't be kept: %s." % (doing, exc)) from exc
+        raise kind(f"{doing}: the index in the scratch directory can't be written: {exc}.") from exc

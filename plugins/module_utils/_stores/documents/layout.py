@@ -89,7 +89,7 @@ def _text(name: bytes, path: str, kind: type[Day2Error]) -> str:
     try:
         return name.decode()
     except UnicodeDecodeError as exc:
-        raise kind("%r in %s is not a name in UTF-8." % (os.fsdecode(name), path), "Rename it.") from exc
+        raise kind(f"The name {os.fsdecode(name)!r} in {path} is not valid UTF-8.", "Rename it.") from exc
 
 
 @contextlib.contextmanager
@@ -124,6 +124,6 @@ def _step(fd: int, root: int, name: str, flags: int) -> int:
 
 def _irregular(path: str, name: str, info: os.stat_result, kind: type[Day2Error]) -> Day2Error:
     return kind(
-        "%s is %s, not a regular file or directory of its own." % (os.path.join(path, name), kind_of(info)),
-        "Move it out of the store, or put what it leads to in its place.",
+        f"{os.path.join(path, name)} is {kind_of(info)}, not a regular file or directory.",
+        "Move it out of the store, or replace it with its target.",
     )

@@ -58,12 +58,12 @@ class OpenDocument:
         while place.at < member.end:
             data = place.read(min(_CHUNK, member.end - place.at))
             if not data:
-                raise SourceError("%s became shorter while it was read." % self._path)
+                raise SourceError(f"{self._path} became shorter while it was read.")
             yield data
 
     def parts(self, member: Member) -> list[Part]:
         """The members of a collection in parts that follow each other, each to be read by itself."""
-        return parts_of(self.fd, "%s (%s)" % (self._path, member.name), member, self._tags)
+        return parts_of(self.fd, f"{self._path} ({member.name})", member, self._tags)
 
 
 class _Reading:

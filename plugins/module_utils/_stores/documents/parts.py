@@ -144,7 +144,7 @@ def records_of(part: Part, info: Info, path: str, number: int = 0) -> Iterator[S
             elif info.key == (note.key,):
                 records.append({note.key: held, note.value: record})
             else:
-                raise SourceError("%s: the list %s has a member that is no mapping." % (path, info.name))
+                raise SourceError(f"{path}: the list {info.name} has a member that is not a mapping.")
         yield batch(records)
 
 

@@ -137,8 +137,8 @@ def _exchange(prepared: str, target: str) -> None:
             raise
         if os.path.isdir(target):
             raise TargetError(
-                "The file system of %s can't exchange two directories in one step (%s)." % (target, exc.strerror),
-                "Nothing was changed. Move the old directory away and run again.",
+                f"The file system of {target} can't exchange two directories in one step ({exc.strerror}).",
+                "Nothing was changed. Move the old directory elsewhere and run again.",
             ) from exc
         # NFS and others can't; for a file, a second name does it as well
         directory, name = os.path.split(target)

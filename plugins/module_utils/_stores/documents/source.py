@@ -41,7 +41,7 @@ class JsonSource:
 
     def __init__(self, path: str, keys: Mapping[str, Sequence[str]], workers: int = 1, exact: bool = False) -> None:
         self.path = self.location = files.resolve(path, InvalidRequest)
-        self.identity = "json:%s" % os.path.realpath(self.path)
+        self.identity = f"json:{os.path.realpath(self.path)}"
         self.notes: list[str] = []
         self._keys = keys
         self._workers = workers
@@ -113,7 +113,8 @@ class JsonSource:
         known = self._found.get(info.name)
         if known is not None and known.problem and info.key:
             raise SourceError(
-                "%s (%s): %s" % (self.path, info.name, known.problem), "Mend the document, or name another key."
+                f"{self.path} ({info.name}): {known.problem}",
+                "Correct the document, or set another key in primary_keys.",
             )
         numbers = [0, *(done for _offset, done in found.marks)]
         last = known.last if known is not None else None
@@ -169,8 +170,8 @@ class JsonSource:
         """See `SourceStore`."""
         if self._is_changed():
             raise SourceError(
-                "%s was written or replaced while it was read." % self.path,
-                "Stop its writer, and run again to continue.",
+                f"{self.path} was written or replaced while it was read.",
+                "Stop the application that writes to it, and run again to continue.",
             )
 
     def _is_changed(self) -> bool:

@@ -51,9 +51,9 @@ def _edits(base: Part, there: Document, only: Sequence[str]) -> list[_Edit]:
     here = base.document
     if (here.members is None) != (there.members is None) or here.root.kind != there.root.kind:
         raise TargetError(
-            "The document and that of the backup are not organised alike, so that only %s can't be restored."
-            % ", ".join(only),
-            "Restore the whole document.",
+            f"The document is structured differently from the backup, so that {', '.join(only)} can't be "
+            "restored separately.",
+            "Restore the whole document (omit only).",
         )
     if here.members is None:
         return [_Edit(here.root.start, here.root.end, b"", (there.root.start, there.root.end))]

@@ -62,16 +62,17 @@ class JsonStore:
         layout = copy.details.get("layout")
         if layout != self._layout:
             raise InvalidRequest(
-                "The backup is of a JSON store with the layout %s, the target's layout is %s." % (layout, self._layout),
-                "Set the target's layout to %s." % layout,
+                f"The backup has the layout {layout}, but the target has the layout {self._layout}.",
+                f"Set layout of the target to {layout}.",
             )
         if len(copy.names()) != 1:
-            raise damaged("data", "one file is expected, it has %d" % len(copy.names()))
+            raise damaged("data", f"it has {len(copy.names())} files instead of one")
         known = [one.name for one in copy.collections]
         unknown = [name for name in only if name not in known]
         if unknown:
             raise InvalidRequest(
-                "The backup has no collection %s." % ", ".join(unknown), "It has: %s." % (", ".join(known) or "none")
+                f"The backup has no collection {', '.join(unknown)}.",
+                f"Its collections are: {', '.join(known) or 'none'}.",
             )
         return self._native.prepare(copy, only, scratch, dry)
 

@@ -169,11 +169,11 @@ class _Scanner(Tokens):
         """Read to the document's first character that counts."""
         self.advance(0)
         if not self.text:
-            raise SourceError("%s is empty." % self.path, "Name the file that holds the application's data.")
+            raise SourceError(f"{self.path} is empty.", "Set path to the file with the data of the application.")
         pos = self.space(3 if self.text.startswith("\xef\xbb\xbf") else 0)
         if pos == len(self.text):
             raise SourceError(
-                "%s holds only white space." % self.path, "Name the file that holds the application's data."
+                f"{self.path} contains only white space.", "Set path to the file with the data of the application."
             )
         return pos
 
@@ -189,7 +189,7 @@ class _Scanner(Tokens):
             key = self.offset + pos
             name, pos = self._name(pos)
             room -= LONGEST_NAME if name is None else len(name)
-            self.within = "" if name is None else ", in key %s" % json.dumps(name[:80])
+            self.within = "" if name is None else f", in key {json.dumps(name[:80])}"
             pos = self.colon(pos)
             start = self.offset + pos
             self._marks, self._clear = [], _ATTEMPTS
@@ -263,7 +263,7 @@ class _Scanner(Tokens):
             pos, done = self._whole(pos)
             if not done:
                 if len(stack) == DEEPEST:
-                    raise SourceError("%s is nested more than %d deep %s." % (self.path, DEEPEST, self.place(pos)))
+                    raise SourceError(f"{self.path} is nested more than {DEEPEST} levels deep {self.place(pos)}.")
                 stack.append(ord(_CLOSING[self.text[pos]]))
                 pos, first = pos + 1, True
         return count, pos
@@ -358,8 +358,8 @@ class _Scanner(Tokens):
         place = self.place(pos)
         self._value(pos)  # says what is wrong, if something is
         raise SourceError(
-            "%s: the record %s can't be held: it is too large, nested too deep, or has a number without end."
-            % (self.path, place)
+            f"{self.path}: the record {place} can't be read: it is too large, nested too deeply, or contains an "
+            "oversized number."
         )
 
 

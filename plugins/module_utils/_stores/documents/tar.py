@@ -48,7 +48,7 @@ def read_tar(reader: Reader, layout: Layout) -> Iterator[tuple[Row, tarfile.TarI
             row = _row(info)
             collection = layout.collection(row.name)
             if collection is None:
-                raise ValueError("it holds %r, which is not a name of the layout %s" % (row.name, layout.name))
+                raise ValueError(f"it contains {row.name!r}, which is not a name of the layout {layout.name}")
             content = None if row.name.endswith("/") else tar.extractfile(info)
             yield row._replace(collection=collection), info, content
     for _rest in chunks(reader.read):
@@ -65,7 +65,7 @@ def import_tar(tar: BinaryIO, layout: Layout, index: Index, raw: Index) -> int:
     """
     tar.seek(0)
     if not tar.read(512).strip(b"\0"):
-        raise ValueError("it holds nothing")
+        raise ValueError("it is empty")
     for info in tar_members.spooled(tar):
         raw.put(_row(info)._replace(position=info.offset_data))
     prefix = _prefix(raw, layout)
@@ -88,9 +88,9 @@ def _row(info: tarfile.TarInfo) -> Row:
     """The member as a row. Raises ValueError for what has no business in a store."""
     name = tar_members.path_of(info).decode() or "."
     if not (info.isdir() or info.isreg()) or info.issparse():
-        raise ValueError("it holds %r, which is a link, a device, or sparse" % info.name)
+        raise ValueError(f"it contains {info.name!r}, which is a link, a device, or sparse")
     if not (0 <= info.uid <= _LARGEST_ID and 0 <= info.gid <= _LARGEST_ID):
-        raise ValueError("it holds %r, whose owner is not one" % info.name)
+        raise ValueError(f"it contains {info.name!r}, whose owner is not valid")
     return Row(
         name + "/" if info.isdir() else name,
         "",
@@ -111,9 +111,9 @@ def _prefix(raw: Index, layout: Layout) -> str:
         if not row.name.endswith("/") and layout.collection("/".join(parts[-layout.depth :])) is not None:
             found.add("".join(part + "/" for part in parts[: -layout.depth]))
     if not found:
-        raise ValueError("it holds no file named %s" % layout.pattern)
+        raise ValueError(f"it contains no file named {layout.pattern}")
     highest = min(found, key=len)
     beside = sorted(one for one in found if not one.startswith(highest))
     if beside:
-        raise ValueError("it holds more than one store: %r and %r" % (highest, beside[0]))
+        raise ValueError(f"it contains more than one store: {highest!r} and {beside[0]!r}")
     return highest

@@ -63,7 +63,7 @@ class JsonTarget(JsonSource):
         super().__init__(path, keys, workers, exact)
         self.hex = bytes_as == "hex"
         directory, name = os.path.split(self.path)
-        self._gathered = os.path.join(directory, "%s%s.migration" % (files.PREPARED, files.shortened(name)))
+        self._gathered = os.path.join(directory, f"{files.PREPARED}{files.shortened(name)}.migration")
         self._new = self._gathered + ".new"
         self._staging: Optional[SqliteTarget] = None
         self._lock = FileLock(self.path)
@@ -110,7 +110,7 @@ class JsonTarget(JsonSource):
         """Say whether the new document is whole and about to be renamed."""
         with sqlite_errors(TargetError, "Can't write", self._gathered), self._gather_file() as connection:
             if bool(connection.execute("PRAGMA user_version").fetchone()[0]) != publishing:
-                connection.execute("PRAGMA user_version = %d" % publishing)
+                connection.execute(f"PRAGMA user_version = {publishing}")
 
     def _gather_file(self) -> contextlib.closing[sqlite3.Connection]:
         self.check_state()
@@ -149,15 +149,15 @@ class JsonTarget(JsonSource):
         info = files.look(self.path, TargetError)
         if info is not None:
             if not stat.S_ISREG(info.st_mode):
-                raise TargetError("%s is not a regular file." % self.path)
+                raise TargetError(f"{self.path} is not a regular file.")
             check_replaceable(info.st_uid, info.st_gid, self.path)
         document = self._document()
         if document is not None and document.members is None and not (len(infos) == 1 and infos[0].note.root):
             raise TargetError(
-                "%s is a %s, and not a mapping of collections." % (self.path, document.root.kind),
-                "Migrate into another document.",
+                f"{self.path} is a {document.root.kind}, not a mapping of collections.",
+                "Migrate to another document.",
             )
-        files.need_space(os.path.dirname(self.path), max(2 * size, files.LEAST), "Migrating to %s" % self.path)
+        files.need_space(os.path.dirname(self.path), max(2 * size, files.LEAST), f"Migrating to {self.path}")
 
     def _stage(self) -> SqliteTarget:
         if self._staging is None:
@@ -280,8 +280,8 @@ class JsonTarget(JsonSource):
     def _publish(self) -> None:
         if self._is_changed():
             raise TargetError(
-                "%s was written or replaced during the migration." % self.path,
-                "The migration has not touched it. Stop the application that writes to it, and run again.",
+                f"{self.path} was written or replaced during the migration.",
+                "The migration has not changed it. Stop the application that writes to it, and run again.",
             )
         self._mark(True)
         with files.os_errors(TargetError, "Can't replace", self.path):
@@ -292,7 +292,7 @@ class JsonTarget(JsonSource):
             except FileNotFoundError:
                 self._mark(False)
                 raise TargetError(
-                    "%s was to be published and is missing, or not the file that was written." % self._new,
+                    f"{self._new} was to be published, but is missing, or not the file that was written.",
                     "The target was not changed. Run again.",
                 ) from None
             files.fsync_directory(os.path.dirname(self.path))

@@ -29,7 +29,7 @@ class Tokens(Window):
 
     def comma(self, pos: int, closing: str) -> int:
         if self.text[pos : pos + 1] != ",":
-            raise self.error(pos, "a comma or %s" % closing)
+            raise self.error(pos, f"a comma or {closing}")
         return self.space(pos + 1)
 
     def key(self, pos: int) -> int:
@@ -67,7 +67,7 @@ class Tokens(Window):
             elif not char:
                 raise self.error(pos, "the end of a string")
             elif pos == start:
-                wrong = "a valid escape" if char == "\\" else "no control character in a string"
+                wrong = "a valid escape" if char == "\\" else "a character other than a control character in a string"
                 raise self.error(pos, wrong)
 
     def number(self, pos: int) -> int:

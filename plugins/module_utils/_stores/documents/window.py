@@ -58,8 +58,8 @@ class Window:
             if self.ended and exc.reason == "unexpected end of data":
                 raise self.error(len(self.text), "the rest of a character") from exc
             raise SourceError(
-                "%s is not JSON in UTF-8: byte 0x%02x %s." % (self.path, exc.object[exc.start], self.place(at)),
-                "Convert it to UTF-8, or name the store's real type.",
+                f"{self.path} is not JSON in UTF-8: byte 0x{exc.object[exc.start]:02x} {self.place(at)}.",
+                "Convert it to UTF-8, or set type to the type of the store.",
             ) from exc
         return 0
 
@@ -72,14 +72,13 @@ class Window:
     def error(self, pos: int, expected: str) -> SourceError:
         if pos >= len(self.text) or (self.ended and _CUT.match(self.text, pos)):
             return SourceError(
-                "%s is half-written: it ends %s, where %s is expected."
-                % (self.path, self.place(len(self.text)), expected),
-                "Wait until its writer is done, or use a whole copy of it.",
+                f"{self.path} is incomplete: it ends {self.place(len(self.text))}, where {expected} is expected.",
+                "Wait until it is written completely, or use a complete copy.",
             )
         found = self.text[pos : pos + 4].encode("latin-1").decode("utf-8", "ignore")[:1]
         return SourceError(
-            "%s is not valid JSON: expected %s, found %r %s." % (self.path, expected, found, self.place(pos)),
-            "Repair it, or name the store's real type.",
+            f"{self.path} is not valid JSON: expected {expected}, found {found!r} {self.place(pos)}.",
+            "Repair it, or set type to the type of the store.",
         )
 
     def place(self, pos: int) -> str:

@@ -31,7 +31,7 @@ class Writing(NamedTuple):
 
     def member(self, key: str, value: Any) -> bytes:
         """A member of a mapping."""
-        return ("%s: %s" % (encode_json(key), self.encode(value))).encode()
+        return (f"{encode_json(key)}: {self.encode(value)}").encode()
 
 
 def write_document(
@@ -53,12 +53,12 @@ def write_document(
                 out.write(separator + b"\n" + writing.member(name, record[info.note.value]))
                 separator = b","
             continue
-        out.write(separator + ("\n%s: " % encode_json(info.name)).encode())
+        out.write(separator + (f"\n{encode_json(info.name)}: ").encode())
         separator = b","
         _write_collection(writing, info)
     for member in _others([*infos, *without], document):
         if old is not None:
-            out.write(separator + ("\n%s: " % encode_json(member.name)).encode())
+            out.write(separator + (f"\n{encode_json(member.name)}: ").encode())
             separator = b","
             out.writelines(old.content(member))
     out.write(b"\n}\n" if separator != b"{" else b"{}\n")

@@ -93,9 +93,9 @@ class Checkpoints:
         except Refused as exc:
             if exc.code == "ConditionalCheckFailedException":
                 raise TargetError(
-                    "Another run is writing the migration %s, too: its checkpoint in the DynamoDB table %s has moved."
-                    % (self._migration, self.table),
-                    "Let the other one end, and run it again.",
+                    f"Another run is also writing the migration {self._migration}: its checkpoint in the "
+                    f"DynamoDB table {self.table} has changed.",
+                    "Wait for the other run to end, and run it again.",
                 ) from None
             raise self._failure(exc) from None
         except Exhausted as exc:
@@ -104,5 +104,5 @@ class Checkpoints:
         return answer
 
     def _failure(self, exc: Exception) -> Exception:
-        what = "Keeping the checkpoint of the migration %s in the DynamoDB table %s" % (self._migration, self.table)
+        what = f"Writing the checkpoint of the migration {self._migration} to the DynamoDB table {self.table}"
         return describe_failure(TargetError, what, exc)

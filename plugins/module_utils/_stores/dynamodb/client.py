@@ -48,7 +48,7 @@ class Refused(Exception):
     """The server won't do it: `code` is the name of its error."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__("%s: %s" % (code, message) if message else code)
+        super().__init__(f"{code}: {message}" if message else code)
         self.code = code
         self.message = message
 
@@ -84,7 +84,7 @@ class Pace:
         with self._lock:
             quiet = now - max(since, self._progress)
             if quiet > self.patience:
-                raise Exhausted("%s, for %d s" % (reason, quiet))
+                raise Exhausted(f"{reason}, for {quiet:.0f} s")
             if now >= self._raised + self._delay:
                 self._delay = min(max(self._delay * 2, _SHORTEST_WAIT), _LONGEST_WAIT)
                 self._raised = now
@@ -134,13 +134,13 @@ class Client:
             self._credentials = session.get_credentials()
         except botocore.exceptions.NoRegionError:
             raise InvalidRequest(
-                "No AWS region is set for DynamoDB.",
-                "Set region, or AWS_DEFAULT_REGION in the task's environment, or region in the profile.",
+                "The AWS region for DynamoDB is not set.",
+                "Set region, or AWS_DEFAULT_REGION in the environment of the task, or region in the profile.",
             ) from None
         except (botocore.exceptions.BotoCoreError, ValueError) as exc:
-            raise InvalidRequest("DynamoDB can't be used: %s." % exc, _CREDENTIALS_HINT) from None
+            raise InvalidRequest(f"DynamoDB can't be used: {exc}.", _CREDENTIALS_HINT) from None
         if self._credentials is None:
-            raise InvalidRequest("There are no credentials for DynamoDB.", _CREDENTIALS_HINT)
+            raise InvalidRequest("No credentials for DynamoDB were found.", _CREDENTIALS_HINT)
         self.url: str = self.admin.meta.endpoint_url
         self._region: str = self.admin.meta.region_name
         self._http = botocore.httpsession.URLLib3Session(
@@ -206,12 +206,12 @@ class Client:
         except exceptions.SSLError as exc:
             raise Refused("SSLError", str(exc)) from None
         except (exceptions.HTTPClientError, exceptions.ConnectionError) as exc:
-            raise _Again("there is no connection (%s)" % exc) from None
+            raise _Again(f"no connection ({exc})") from None
         except exceptions.BotoCoreError as exc:
             raise Refused("Credentials", str(exc)) from None
         checksum = response.headers.get("x-amz-crc32")
         if checksum is not None and zlib.crc32(content) != int(checksum):
-            raise _Again("the answer was damaged on its way")
+            raise _Again("the response was damaged in transit")
         return _answer(response.status_code, content)
 
 
@@ -231,18 +231,18 @@ def _answer(status: int, content: bytes) -> dict[str, Any]:
     except ValueError:
         answer = {}
         if status == 200:
-            raise _Again("the answer was cut") from None
+            raise _Again("the response is truncated") from None
     if status == 200:
         document: dict[str, Any] = answer
         return document
     if not isinstance(answer, Mapping):
         answer = {}
-    code = str(answer.get("__type", "HTTP status %d" % status)).rpartition("#")[2]
+    code = str(answer.get("__type", f"HTTP status {status}")).rpartition("#")[2]
     message = str(answer.get("message") or answer.get("Message") or "")
     if code in _THROTTLED:
-        raise _Again("the calls are throttled (%s)" % code)
+        raise _Again(f"the calls are throttled ({code})")
     if status >= 500 or status == 429:
-        raise _Again("the server fails (%s)" % code)
+        raise _Again(f"the server failed ({code})")
     raise Refused(code, message)
 
 
@@ -250,16 +250,16 @@ def describe_failure(kind: type[Day2Error], what: str, exc: Exception) -> Day2Er
     """The error that a user sees: `what` names the operation and the table."""
     if isinstance(exc, Exhausted):
         return kind(
-            "%s: %s." % (what, exc),
-            "Check the network and endpoint_url or, if it is throttled, raise the table's capacity or"
-            " throttle_timeout; then run it again: it continues from the last checkpoint.",
+            f"{what}: {exc}.",
+            "Check the network and endpoint_url. If the table is throttled, increase its capacity or "
+            "throttle_timeout. Then run again to continue from the last checkpoint.",
         )
     hint = ""
     if isinstance(exc, Refused):
         if exc.code in ("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"):
             hint = "Check the credentials and their permissions on this table."
         elif exc.code in ("ExpiredTokenException", "ExpiredToken"):
-            hint = "The credentials have expired: renew them and run it again."
+            hint = "The credentials have expired: renew them and run again."
         elif exc.code == "ResourceNotFoundException":
-            hint = "The table is not there (any more): check prefix, tables, region and endpoint_url."
-    return kind("%s: %s." % (what, str(exc).rstrip(".")), hint)
+            hint = "The table does not exist (any more): check prefix, tables, region and endpoint_url."
+    return kind(f"{what}: {str(exc).rstrip('.')}.", hint)

@@ -37,10 +37,10 @@ class Definition(NamedTuple):
             for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
             for one in self.arguments.get(kind, ())
         ]
-        words = ["the index %s" % name for name in names]
+        words = [f"the index {name}" for name in names]
         if "StreamSpecification" in self.arguments:
             words.append("its stream")
-        return words + (["its time to live (%s)" % self.ttl] if self.ttl else [])
+        return words + ([f"its time to live ({self.ttl})"] if self.ttl else [])
 
 
 def parsed(text: str) -> Definition:
@@ -90,9 +90,7 @@ def _ttl(client: Client, name: str, notes: list[str]) -> str:
     try:
         found = client.ask("describe_time_to_live", TableName=name)["TimeToLiveDescription"]
     except (Refused, Exhausted) as exc:
-        notes.append(
-            "Whether the DynamoDB table %s has a time to live can't be seen: %s." % (name, str(exc).strip(". "))
-        )
+        notes.append(f"The time to live of the DynamoDB table {name} can't be read: {str(exc).strip('. ')}.")
         return ""
     enabled = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
     return str(found.get("AttributeName", "")) if enabled else ""
@@ -109,7 +107,7 @@ def _tags(client: Client, arn: str, name: str, notes: list[str]) -> list[dict[st
                 break
             arguments["NextToken"] = answer["NextToken"]
     except (Refused, Exhausted) as exc:
-        notes.append("The tags of the DynamoDB table %s can't be seen: %s." % (name, str(exc).strip(". ")))
+        notes.append(f"The tags of the DynamoDB table {name} can't be read: {str(exc).strip('. ')}.")
     return tags
 
 
@@ -125,4 +123,4 @@ def enable_ttl(client: Client, name: str, attribute: str) -> None:
             TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
         )
     except (Refused, Exhausted) as exc:
-        raise describe_failure(TargetError, "Setting the time to live of the DynamoDB table %s" % name, exc) from None
+        raise describe_failure(TargetError, f"Setting the time to live of the DynamoDB table {name}", exc) from None

@@ -112,9 +112,9 @@ def _answers(
 
 def _failure(table: Table, exc: Exception) -> Exception:
     if isinstance(exc, Day2Error):
-        return type(exc)("Reading the DynamoDB table %s: %s" % (table.name, exc.message), exc.hint)
+        return type(exc)(f"Reading the DynamoDB table {table.name}: {exc.message}", exc.hint)
     if isinstance(exc, (Refused, Exhausted)):
-        return describe_failure(SourceError, "Reading the DynamoDB table %s" % table.name, exc)
+        return describe_failure(SourceError, f"Reading the DynamoDB table {table.name}", exc)
     return exc
 
 

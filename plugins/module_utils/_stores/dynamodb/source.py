@@ -45,9 +45,7 @@ class DynamodbSource:
             [one for one in place if one] + sorted((options.get("tables") or {}).values())
         )
         self.identity = self.location
-        self.notes = [
-            "DynamoDB has no snapshots: what is written to it during the migration makes the verification fail."
-        ]
+        self.notes = ["DynamoDB has no snapshots: if it is written to during the migration, the verification fails."]
         self._definitions: dict[str, Definition] = {}
         self._checkpoints: dict[str, Any] = {}
 

@@ -45,7 +45,7 @@ def table_names(client: Client, prefix: str) -> list[str]:
                 return sorted(names)
             arguments = {"ExclusiveStartTableName": last}
     except (Refused, Exhausted) as exc:
-        raise describe_failure(SourceError, "Listing the tables of DynamoDB at %s" % client.url, exc) from None
+        raise describe_failure(SourceError, f"Listing the tables of DynamoDB at {client.url}", exc) from None
 
 
 def find_table(client: Client, name: str, kind: type[Day2Error] = SourceError) -> Optional[Table]:
@@ -58,9 +58,9 @@ def find_table(client: Client, name: str, kind: type[Day2Error] = SourceError) -
     except Refused as exc:
         if exc.code == "ResourceNotFoundException":
             return None
-        raise describe_failure(kind, "Describing the DynamoDB table %s" % name, exc) from None
+        raise describe_failure(kind, f"Describing the DynamoDB table {name}", exc) from None
     except Exhausted as exc:
-        raise describe_failure(kind, "Describing the DynamoDB table %s" % name, exc) from None
+        raise describe_failure(kind, f"Describing the DynamoDB table {name}", exc) from None
     return _table(document)
 
 
@@ -92,9 +92,8 @@ def ensure_table(client: Client, name: str, key: Sequence[KeyField], definition:
     while table is None or table.status not in ("ACTIVE", "UPDATING"):
         if time.monotonic() > until:
             raise TargetError(
-                "The DynamoDB table %s is still %s after %d s."
-                % (name, table.status if table else "missing", int(_MAKING)),
-                "Look at it in the console, and run it again once it is active.",
+                f"The DynamoDB table {name} is still {(table.status if table else 'missing')} after {int(_MAKING)} s.",
+                "Check it in the console, and run again once it is active.",
             )
         time.sleep(_POLL if table else 0)
         table = find_table(client, name, TargetError)
@@ -108,7 +107,7 @@ def check_key(name: str, existing: Sequence[KeyField], key: Sequence[KeyField]) 
     """:raises TargetError: the table has another key."""
     if tuple(existing) != tuple(key):
         raise TargetError(
-            "The DynamoDB table %s has the key %s, and the records' is %s." % (name, _spell(existing), _spell(key)),
+            f"The DynamoDB table {name} has the key {_spell(existing)}, but the records have the key {_spell(key)}.",
             "Choose another prefix or table, or remove the table.",
         )
 
@@ -126,9 +125,9 @@ def _create(client: Client, name: str, arguments: Mapping[str, Any]) -> None:
         client.ask("create_table", TableName=name, **arguments)
     except Refused as exc:
         if exc.code != "ResourceInUseException":  # somebody else has just made it
-            raise describe_failure(TargetError, "Making the DynamoDB table %s" % name, exc) from None
+            raise describe_failure(TargetError, f"Creating the DynamoDB table {name}", exc) from None
     except Exhausted as exc:
-        raise describe_failure(TargetError, "Making the DynamoDB table %s" % name, exc) from None
+        raise describe_failure(TargetError, f"Creating the DynamoDB table {name}", exc) from None
 
 
 def drop_table(client: Client, name: str) -> None:
@@ -142,15 +141,15 @@ def drop_table(client: Client, name: str) -> None:
         if table is None:
             return
         if time.monotonic() > until:
-            raise TargetError("The DynamoDB table %s is still there after %d s." % (name, int(_MAKING)))
+            raise TargetError(f"The DynamoDB table {name} still exists after {int(_MAKING)} s.")
         try:
             if table.status != "DELETING":
                 client.ask("delete_table", TableName=name)
         except Refused as exc:
             if exc.code not in ("ResourceNotFoundException", "ResourceInUseException"):
-                raise describe_failure(TargetError, "Removing the DynamoDB table %s" % name, exc) from None
+                raise describe_failure(TargetError, f"Removing the DynamoDB table {name}", exc) from None
         except Exhausted as exc:
-            raise describe_failure(TargetError, "Removing the DynamoDB table %s" % name, exc) from None
+            raise describe_failure(TargetError, f"Removing the DynamoDB table {name}", exc) from None
         time.sleep(_POLL)
 
 

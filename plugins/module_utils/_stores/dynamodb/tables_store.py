@@ -51,11 +51,11 @@ class DynamodbTables:
         self._prefix: str = options.get("prefix") or ""
         self._mapping: Optional[dict[str, str]] = options.get("tables")
         if self._prefix and self._mapping:
-            raise InvalidRequest("prefix and tables exclude each other.", "tables names each table in full.")
+            raise InvalidRequest("prefix and tables are mutually exclusive.", "Set only one of them.")
         named = list((self._mapping or {}).values())
         for name in named:
             if named.count(name) > 1:
-                raise InvalidRequest("tables names the table %s for two collections." % name)
+                raise InvalidRequest(f"tables maps two collections to the table {name}.")
         # an empty text, such as an answer of a survey, is not set
         self._connection = Connection(**{name: options.get(name) or None for name in Connection._fields})
         self._patience = parse_duration(options.get("throttle_timeout") or _PATIENCE)
@@ -82,9 +82,7 @@ class DynamodbTables:
         if self._mapping is None:
             return self._prefix + collection
         if collection not in self._mapping:
-            raise InvalidRequest(
-                "The option tables of the dynamodb store does not name a table for the collection %s." % collection
-            )
+            raise InvalidRequest(f"tables does not contain the collection {collection}.")
         return self._mapping[collection]
 
     def collections(self) -> list[str]:
@@ -167,7 +165,7 @@ class DynamodbTables:
         """
         if len(key) not in (1, 2):
             raise TargetError(
-                "The collection %s has a key of %d fields, and DynamoDB's have one or two." % (collection, len(key))
+                f"The key of the collection {collection} has {len(key)} fields, but DynamoDB supports one or two."
             )
         name = self.table_name(collection)
         self._tables[collection] = dynamodb_tables.ensure_table(self.client, name, key, definition)
@@ -213,7 +211,9 @@ class DynamodbTables:
             writer.delete(keys)
             writer.flush()
             if writer.rejects:
-                raise TargetError("A key for the table %s: %s." % (collection, writer.rejects[0].reason))
+                raise TargetError(
+                    f"The key of a record of the table {collection} is not valid: {writer.rejects[0].reason}."
+                )
 
     def checkpoints(self, migration: str) -> Checkpoints:
         """Where the checkpoints of a migration into this store are kept."""
@@ -226,7 +226,7 @@ class DynamodbTables:
             table = dynamodb_tables.find_table(self.client, name)
             if table is None:
                 raise SourceError(
-                    "There is no DynamoDB table %s." % name, "Check prefix, tables, region and endpoint_url."
+                    f"The DynamoDB table {name} does not exist.", "Check prefix, tables, region and endpoint_url."
                 )
             self._tables[collection] = table
         return table

@@ -63,19 +63,19 @@ class DynamodbTarget(DynamodbSource):
         kinds = {field.name: field.kind for field in info.fields}
         if not info.key:
             raise TargetError(
-                "The collection %s has no key, and a table of DynamoDB needs one." % info.name,
-                "Name the fields of one in primary_keys, or name the other collections in only.",
+                f"The collection {info.name} has no key, which a table of DynamoDB requires.",
+                "Set its key in primary_keys, or exclude it with only.",
             )
         if len(info.key) > 2:
             raise TargetError(
-                "The collection %s has a key of %d fields; DynamoDB's have one or two." % (info.name, len(info.key))
+                f"The key of the collection {info.name} has {len(info.key)} fields, but DynamoDB supports one or two."
             )
         fields = []
         for name in info.key:
             if kinds.get(name, TEXT) not in _TYPES:
                 raise TargetError(
-                    "The key field %s of the collection %s is of kind %s; DynamoDB's are text, numbers or bytes."
-                    % (name, info.name, kinds[name])
+                    f"The key field {name} of the collection {info.name} is of kind {kinds[name]}, but DynamoDB "
+                    "supports text, numbers or bytes."
                 )
             fields.append(KeyField(name, _TYPES[kinds.get(name, TEXT)]))
         return tuple(fields)

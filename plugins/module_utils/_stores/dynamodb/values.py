@@ -70,11 +70,11 @@ def encode(record: Mapping[str, Any]) -> bytes:
         if len(text) > LARGEST_ITEM:
             size = item_size(json.loads(text))
             if size > LARGEST_ITEM:
-                raise Unstorable("the item has %d bytes, and DynamoDB's limit is %d" % (size, LARGEST_ITEM))
+                raise Unstorable(f"the item has {size} bytes, but the limit of DynamoDB is {LARGEST_ITEM}")
     except RecursionError:
         raise Unstorable("it is nested too deeply") from None
     except UnicodeEncodeError:
-        raise Unstorable("it has text that is not valid Unicode") from None
+        raise Unstorable("it contains text that is not valid Unicode") from None
     return text
 
 
@@ -96,28 +96,28 @@ def key_values(record: Mapping[str, Any], key: tuple[KeyField, ...]) -> tuple[Ke
 
 def key_json(values: tuple[KeyValue, ...], key: tuple[KeyField, ...]) -> str:
     """The key of an item as JSON text of the low-level API."""
-    return "{%s}" % ",".join(["%s:%s" % (_name(field.name), _write(value)) for field, value in zip(key, values)])
+    return "{%s}" % ",".join([f"{_name(field.name)}:{_write(value)}" for field, value in zip(key, values)])
 
 
 def _key_value(value: Any, field: KeyField, limit: int) -> KeyValue:
-    where = "the key field %s" % field.name
+    where = f"the key field {field.name}"
     if value is None:
-        raise Unstorable("%s is missing or null" % where)
+        raise Unstorable(f"{where} is missing or null")
     found = key_type(value)
     if found != field.type:
-        what = _TYPES[found] if found else "of type %s" % type(value).__name__
-        raise Unstorable("%s is %s, and the table's is %s" % (where, what, _TYPES[field.type]))
+        what = _TYPES[found] if found else f"of type {type(value).__name__}"
+        raise Unstorable(f"{where} is {what}, but that of the table is {_TYPES[field.type]}")
     if found == "N":
         return _exact(value)
     try:
         plain: Union[str, bytes] = str(value) if isinstance(value, str) else bytes(value)
         size = len(plain.encode() if isinstance(plain, str) else plain)
     except UnicodeEncodeError:
-        raise Unstorable("%s has text that is not valid Unicode" % where) from None
+        raise Unstorable(f"{where} contains text that is not valid Unicode") from None
     if not size:
-        raise Unstorable("%s is empty" % where)
+        raise Unstorable(f"{where} is empty")
     if size > limit:
-        raise Unstorable("%s has %d bytes, and DynamoDB's limit is %d" % (where, size, limit))
+        raise Unstorable(f"{where} has {size} bytes, but the limit of DynamoDB is {limit}")
     return plain
 
 
@@ -140,7 +140,7 @@ def _exact(value: Union[int, float, Decimal]) -> Union[int, Decimal]:
 
 def _name(name: str) -> str:
     if not isinstance(name, str):
-        raise Unstorable("the name of a field is of type %s" % type(name).__name__)
+        raise Unstorable(f"the name of a field is of type {type(name).__name__}")
     if not name:
         raise Unstorable("a field has an empty name")
     if len(name.encode()) > 65535:
@@ -154,17 +154,17 @@ def _number(value: Union[int, Decimal]) -> str:
         return str(int(value))
     number = Decimal(value)
     if not number.is_finite():
-        raise Unstorable("a key can't be %s" % number)
+        raise Unstorable(f"a key can't be {number}")
     if not number:
         return "0"
     sign, digits, exponent = number.as_tuple()
     text = "".join(map(str, digits)).strip("0")
     if len(text) > _DIGITS:
-        raise Unstorable("the number %s has %d digits, and DynamoDB keeps %d" % (_short(number), len(text), _DIGITS))
+        raise Unstorable(f"the number {_short(number)} has {len(text)} digits, but DynamoDB stores {_DIGITS}")
     if not _LOWEST <= number.adjusted() <= _HIGHEST:
-        raise Unstorable("the number %s is outside of DynamoDB's 1E-130 to 9.9E+125" % _short(number))
+        raise Unstorable(f"the number {_short(number)} is outside the range of DynamoDB, 1E-130 to 9.9E+125")
     zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-    return "%s%sE%d" % ("-" if sign else "", text, int(exponent) + zeros)
+    return f"{('-' if sign else '')}{text}E{int(exponent) + zeros}"
 
 
 def _short(number: Decimal) -> str:
@@ -190,28 +190,28 @@ class _Writers(dict[type, Callable[[Any], str]]):
             if issubclass(kind, base):
                 self[kind] = write
                 return write
-        raise Unstorable("a value is of type %s" % kind.__name__)
+        raise Unstorable(f"a value is of type {kind.__name__}")
 
 
 _WRITERS = _Writers()
 
 
 def _write_text(value: str) -> str:
-    return '{"S":%s}' % _quote(value)
+    return f'{{"S":{_quote(value)}}}'
 
 
 def _write_int(value: int) -> str:
-    return '{"N":"%d"}' % value if -_SAFE < value < _SAFE else '{"N":"%s"}' % _number(value)
+    return f'{{"N":"{value}"}}' if -_SAFE < value < _SAFE else f'{{"N":"{_number(value)}"}}'
 
 
 def _write_float(value: float) -> str:
     if 1e-5 < value < 1e15:
-        return '{"N":"%s"}' % float.__repr__(value)
+        return f'{{"N":"{float.__repr__(value)}"}}'
     return _write_decimal(Decimal(float.__repr__(value)))
 
 
 def _write_decimal(value: Decimal) -> str:
-    return '{"N":"%s"}' % _number(value) if value.is_finite() else _write_tagged(value)
+    return f'{{"N":"{_number(value)}"}}' if value.is_finite() else _write_tagged(value)
 
 
 def _write_tagged(value: Any) -> str:
@@ -219,11 +219,11 @@ def _write_tagged(value: Any) -> str:
         ((name, text),) = json.loads(canonical(value)).items()
     except SourceError as exc:
         raise Unstorable(exc.message) from None
-    return '{"M":{%s:{"S":%s}}}' % (_quote(name), _quote(text))
+    return f'{{"M":{{{_quote(name)}:{{"S":{_quote(text)}}}}}}}'
 
 
 def _write_bytes(value: Any) -> str:
-    return '{"B":"%s"}' % _base64(value)
+    return f'{{"B":"{_base64(value)}"}}'
 
 
 def _base64(value: Any) -> str:
@@ -231,20 +231,20 @@ def _base64(value: Any) -> str:
 
 
 def _write_list(value: Any) -> str:
-    return '{"L":[%s]}' % ",".join([_WRITERS[type(one)](one) for one in value])
+    return f'{{"L":[{",".join([_WRITERS[type(one)](one) for one in value])}]}}'
 
 
 def _write_set(value: DynamoSet) -> str:
-    write = {"SS": _quote, "NS": lambda one: '"%s"' % _number(one), "BS": lambda one: '"%s"' % _base64(one)}[value.kind]
-    return '{"%s":[%s]}' % (value.kind, ",".join([write(one) for one in value]))
+    write = {"SS": _quote, "NS": lambda one: f'"{_number(one)}"', "BS": lambda one: f'"{_base64(one)}"'}[value.kind]
+    return f'{{"{value.kind}":[{",".join([write(one) for one in value])}]}}'
 
 
 def _write_map(value: Mapping[str, Any]) -> str:
     if len(value) == 1:
         ((name, one),) = value.items()
         if isinstance(name, str) and _TAG.fullmatch(name):
-            return '{"M":{%s:%s}}' % (_name("$" + name), _write(one))
-    return '{"M":%s}' % _write_fields(value)
+            return f'{{"M":{{{_name("$" + name)}:{_write(one)}}}}}'
+    return f'{{"M":{_write_fields(value)}}}'
 
 
 def _write_fields(value: Mapping[str, Any]) -> str:
@@ -282,7 +282,7 @@ def read_value(value: Mapping[str, Any]) -> Any:
     ((kind, content),) = value.items()
     read = _READERS.get(kind)
     if read is None:
-        raise SourceError("DynamoDB returned a value of the unknown type %s." % kind)
+        raise SourceError(f"DynamoDB returned a value of the unknown type {kind}.")
     return read(content)
 
 
@@ -299,7 +299,7 @@ def _read_bytes(content: str) -> bytes:
     try:
         return base64.b64decode(content, validate=True)
     except binascii.Error as exc:
-        raise SourceError("DynamoDB returned bytes that are not base64: %s." % exc) from None
+        raise SourceError(f"DynamoDB returned bytes that are not base64: {exc}.") from None
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {

@@ -183,7 +183,7 @@ class Writer:
                     since = time.monotonic()
                 left = [json.dumps(one, ensure_ascii=False).encode() for one in unprocessed]
                 if left:
-                    self._client.pace.refused("the server leaves items unprocessed", since, self._stop)
+                    self._client.pace.refused("the server does not process all items", since, self._stop)
         except Refused as exc:
             if exc.code != "ValidationException":
                 raise self._failure(left, exc) from None
@@ -197,7 +197,7 @@ class Writer:
     def _narrow(self, batch: list[Request], exc: Refused) -> None:
         """One bad item fails its whole batch: find it. What was written already is written again, which is the same."""
         if len(batch) == 1:
-            self._reject(Reject(batch[0].key, batch[0].record, "DynamoDB refuses it: %s" % exc.message))
+            self._reject(Reject(batch[0].key, batch[0].record, f"DynamoDB rejects it: {exc.message}"))
             return
         middle = len(batch) // 2
         self._write(batch[:middle])
@@ -210,7 +210,7 @@ class Writer:
     def _failure(self, left: Sequence[bytes], exc: Exception) -> TargetError:
         ((_kind, body),) = json.loads(left[0]).items()
         first = decode(body.get("Item") or body["Key"])
-        key = ", ".join("%s=%s" % (field.name, first[field.name]) for field in self._table.key)
-        what = "Writing to the DynamoDB table %s (%d records from the key %s)" % (self._table.name, len(left), key)
+        key = ", ".join(f"{field.name}={first[field.name]}" for field in self._table.key)
+        what = f"Writing to the DynamoDB table {self._table.name} ({len(left)} records from the key {key})"
         error = describe_failure(TargetError, what, exc)
         return TargetError(error.message, error.hint, {"table": self._table.name, "key": key})

@@ -199,19 +199,19 @@ class ArchiveReader:
         first = self._take(_BLOCK)
         length = _number(first)
         if length > _LONGEST_HEADER:
-            raise ValueError(f"the header of {shown(entry.path)} is not what the index says")
+            raise ValueError(f"the header of {shown(entry.path)} differs from the index")
         rest = self._take(length + padding(length) + _BLOCK)
         if first + rest == header(entry):
             return self._plain(entry.size)
         stored = _number(rest[-_BLOCK:]) or _size_record(rest[:length])
         if entry.kind != FILE or first + rest != header(entry, stored):
-            raise ValueError(f"the header of {shown(entry.path)} is not what the index says")
+            raise ValueError(f"the header of {shown(entry.path)} differs from the index")
         return self._sparse(entry, stored)
 
     def finish(self) -> None:
         """Check the end of the archive."""
         if self._take(len(_END)) != _END or self._position < len(self._buffer) or self._reader.read(_BLOCK):
-            raise ValueError("it does not end where the index does")
+            raise ValueError("it does not end where the index ends")
 
     def _plain(self, size: int) -> Iterator[tuple[int, bytes]]:
         offset = 0
@@ -260,14 +260,14 @@ class ArchiveReader:
 
     def _check_padding(self, size: int) -> None:
         if size % _BLOCK and self._take(padding(size)).strip(b"\0"):
-            raise ValueError("there is something between two entries")
+            raise ValueError("there is data between two entries")
 
     def _some(self, most: int) -> bytes:
         """At least one byte, at most so many."""
         if self._position == len(self._buffer):
             self._buffer, self._position = self._reader.read(CHUNK), 0
             if not self._buffer:
-                raise ValueError("it ends before the index does")
+                raise ValueError("it ends before the index ends")
         data = self._buffer[self._position : self._position + most]
         self._position += len(data)
         return data
@@ -288,7 +288,7 @@ def _number(block: bytes) -> int:
     """The size that a header tells."""
     field = block[124:135]
     if not field.isdigit():
-        raise ValueError("it holds something that is not a header")
+        raise ValueError("it contains an invalid header")
     return int(field, 8)
 
 
@@ -300,5 +300,5 @@ def _size_record(payload: bytes) -> int:
 
 def _decimal(text: bytes) -> int:
     if not text.isdigit() or len(text) > 20:
-        raise ValueError("it holds something that is not a number")
+        raise ValueError("it contains an invalid number")
     return int(text)

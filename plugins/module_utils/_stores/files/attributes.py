@@ -28,7 +28,7 @@ _OWNER, _MODE, _TIME = "owner", "mode", "time"
 _SHOWN = 10
 _MOST_COMBINATIONS = 10_000
 _CAPABILITIES = b"security.capability"
-_ROOT_ONLY = "only root may"
+_ROOT_ONLY = "only root is permitted to"
 _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
@@ -164,7 +164,7 @@ class Target:
         if self._strict:
             raise TargetError(
                 f"Can't restore {attribute} of {shown(path)}: {why}.",
-                "Nothing was changed. Restore as root, to a file system that can keep it, or without strict.",
+                "Nothing was changed. Restore as root, to a file system that supports it, or without strict.",
             )
         self._counts[why] += 1
         told = self._lost.setdefault(why, [])

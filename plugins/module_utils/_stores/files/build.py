@@ -114,7 +114,7 @@ class Builder:
                 os.close(source)
                 source = below
             if not stat.S_ISREG(os.stat(last, dir_fd=source, follow_symlinks=False).st_mode):
-                raise ValueError("%s is a link to %s, which is no file" % (shown(entry.path), shown(entry.target)))
+                raise ValueError("%s is a link to %s, which is not a file" % (shown(entry.path), shown(entry.target)))
             os.link(last, name, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise ValueError("%s is a link to nothing" % shown(entry.path)) from exc

@@ -98,7 +98,7 @@ def check_only(only: Iterable[str], entries: Iterable[Entry], backup: str) -> No
         missing = [one for one in missing if not one[1].fullmatch(text)]
     if missing:
         names = ", ".join(repr(pattern) for pattern, _matcher in missing)
-        raise InvalidRequest(f"Nothing in {backup} matches only={names}.", "The archive's index lists its paths.")
+        raise InvalidRequest(f"Nothing in {backup} matches only={names}.", "The index of the archive lists its paths.")
 
 
 class Comparison:

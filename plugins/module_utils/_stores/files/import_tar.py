@@ -143,7 +143,7 @@ def _read_members(tar: BinaryIO, members: _Members, sink: Sink) -> None:
 def _take(info: tarfile.TarInfo, number: int, members: _Members) -> None:
     path, kind = tar_members.path_of(info), _KINDS.get(info.type)
     if kind is None:
-        raise ValueError(f"{shown(path)} is a device, or something that is not known")
+        raise ValueError(f"{shown(path)} is a device, or of unknown type")
     entry = Entry(
         path=path,
         kind=kind,
@@ -191,7 +191,7 @@ def _segments_of(info: tarfile.TarInfo) -> Optional[Segments]:
     end = 0
     for offset, length in segments:
         if offset < end or length < 0 or offset + length > info.size:
-            raise ValueError(f"the map of {info.name} is not one of a sparse file")
+            raise ValueError(f"the map of {info.name} is not that of a sparse file")
         end = offset + length
     return segments
 
@@ -199,7 +199,7 @@ def _segments_of(info: tarfile.TarInfo) -> Optional[Segments]:
 def _check_symlink(entry: Entry) -> None:
     target = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), entry.target))
     if (target + b"/").startswith((b"/", b"../")):
-        raise ValueError(f"the link {shown(entry.path)} leads to {shown(entry.target)}, out of the tree")
+        raise ValueError(f"the link {shown(entry.path)} leads out of the tree to {shown(entry.target)}")
 
 
 def _link(entry: Entry, members: _Members) -> _Member:
@@ -207,7 +207,7 @@ def _link(entry: Entry, members: _Members) -> _Member:
     target = posixpath.normpath(entry.target)
     first = members.get(target) if is_safe(target) else None
     if first is None or first.entry.kind != FILE:
-        raise ValueError(f"{shown(entry.path)} is a link to {shown(entry.target)}, which is no file before it")
+        raise ValueError(f"{shown(entry.path)} is a link to {shown(entry.target)}, which is not an earlier file")
     return first._replace(entry=first.entry._replace(path=entry.path))
 
 
@@ -243,7 +243,7 @@ class _Writer:
             while levels and levels[-1][0].entry.path != parent:
                 levels.pop()
             if entry.path and not levels:
-                raise ValueError(f"{shown(entry.path)} does not lie in a directory of the tree")
+                raise ValueError(f"{shown(entry.path)} is not in a directory of the tree")
             state = selection.enter(entry.path, levels[-1][1]) if entry.path else 0
             selected = not entry.path or (state != LEFT_OUT and selection.selects(state))
             if selected:

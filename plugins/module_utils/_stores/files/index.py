@@ -91,7 +91,7 @@ def _text(data: bytes) -> str:
 
 def _bytes(text: Any) -> bytes:
     if not isinstance(text, str):
-        raise ValueError("a name is not text")
+        raise ValueError("a name is not a string")
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -148,13 +148,13 @@ def from_line(line: bytes) -> Entry:
         )
         good = _is_possible(entry) and not (entry.sparse and (_PLAIN in fields or entry.kind != FILE))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
-        raise ValueError("it holds a line that is not an entry") from exc
+        raise ValueError("it contains a line that is not an entry") from exc
     if not good:
-        raise ValueError(f"the entry of {shown(entry.path)} says something that can't be")
+        raise ValueError(f"the entry of {shown(entry.path)} is not valid")
     if fields["path"] != "." and not is_safe(entry.path):
-        raise ValueError(f"the path {shown(entry.path)} would leave the tree")
+        raise ValueError(f"the path {shown(entry.path)} leads out of the tree")
     if entry.kind == HARDLINK and not (is_safe(entry.target) and order(entry.target) < order(entry.path)):
-        raise ValueError(f"{shown(entry.path)} is a link to something that is not before it")
+        raise ValueError(f"{shown(entry.path)} is a link to something that is not an earlier entry")
     return entry
 
 
@@ -254,7 +254,7 @@ def _descend(directories: list[bytes], entry: Entry) -> None:
         while directories and directories[-1] != parent:
             directories.pop()
         if not directories:
-            raise ValueError(f"{shown(entry.path)} does not lie in a directory of the tree")
+            raise ValueError(f"{shown(entry.path)} is not in a directory of the tree")
     if entry.kind == DIRECTORY:
         directories.append(entry.path)
 

@@ -84,7 +84,7 @@ class Kept:
         """What a person should know."""
         if not self.sockets:
             return []
-        return [f"Sockets in the way of what the backup holds are removed: {listed(self.sockets)}."]
+        return [f"Sockets that conflict with the backup are removed: {listed(self.sockets)}."]
 
     def _is_below_nothing(self, path: bytes) -> bool:
         return self._nothing_below is not None and path.startswith(self._nothing_below + b"/")
@@ -169,7 +169,9 @@ class CarryOver:
 
         :raises TargetError: something would be lost.
         """
-        with os_errors(TargetError, f"Can't keep what {old_root} holds beside the backup", old_root):
+        with os_errors(
+            TargetError, f"Can't retain the content of {old_root} that the backup does not select", old_root
+        ):
             old = os.open(old_root, OPEN_DIRECTORY)
             try:
                 new = os.open(new_root, OPEN_DIRECTORY)
@@ -321,19 +323,19 @@ class _Others:
 def in_the_way(path: bytes) -> Day2Error:
     return TargetError(
         "%s is to be kept beside what the backup replaces, but in the way of what it holds." % shown(path),
-        "Nothing was changed. Move it away and run again.",
+        "Nothing was changed. Move it elsewhere and run again.",
     )
 
 
 def _protected(path: bytes, word: str) -> Day2Error:
     return TargetError(
-        f"{shown(path)} is {word}, and to be kept beside what the backup replaces, for which it needs a second name.",
-        "Nothing was changed. Allow changes (chattr -ia) and run again.",
+        f"{shown(path)} is {word}, but must be linked to be retained beside the backup.",
+        "Nothing was changed. Remove the attribute (chattr -ia) and run again.",
     )
 
 
 def _kept_out(path: bytes, exc: OSError) -> Day2Error:
     return TargetError(
         "%s is to be kept beside what the backup replaces, and can't be linked to: %s." % (shown(path), exc.strerror),
-        "Nothing was changed. Run as the owner of the tree or as root.",
+        "Nothing was changed. Run as the owner of the tree, or as root (become: true).",
     )

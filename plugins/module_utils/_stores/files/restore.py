@@ -113,7 +113,7 @@ class TreeRestoration:
         if not self._prepared:
             return
         if self._exists() != self._existed:
-            raise TargetError(f"{self._target} came or went while the restore was prepared.", "Run again.")
+            raise TargetError(f"{self._target} was created or removed while the restore was prepared.", "Run again.")
         self._check_exchangeable()
         if self._existed and not self._replaced.everything:  # what its users wrote meanwhile into what is kept
             self._carry_over()
@@ -129,7 +129,7 @@ class TreeRestoration:
         """Let them change places again."""
         if not self._applied:
             return
-        self._exchange("Can't put back what was replaced in")
+        self._exchange("Can't roll back the replaced")
         self._applied = False
         with os_errors(TargetError, "Can't write", self._parent):
             files.fsync_directory(self._parent)
@@ -145,21 +145,21 @@ class TreeRestoration:
         except OSError as exc:
             raise TargetError(
                 f"{doing} {self._target}: {exc.strerror}.",
-                "If it lies on a layer of an overlay (a container's image), move it away and run again."
+                "If it is on a layer of an overlay (the image of a container), move it elsewhere and run again."
                 if exc.errno == errno.EXDEV
                 else "",
             ) from exc
 
     def _exists(self) -> bool:
         """Is there a directory? Raises TargetError when there is something else."""
-        with os_errors(TargetError, "Can't look at", self._target):
+        with os_errors(TargetError, "Can't stat", self._target):
             try:
                 info = os.lstat(self._target)
             except FileNotFoundError:
                 return False
         if not stat.S_ISDIR(info.st_mode):
             raise TargetError(
-                f"{self._target} is {files.kind_of(info)}, not a directory.", "Move it away and run again."
+                f"{self._target} is {files.kind_of(info)}, not a directory.", "Move it elsewhere and run again."
             )
         return True
 
@@ -167,8 +167,8 @@ class TreeRestoration:
         for point in mount_points():
             if files.is_within(point, self._target):
                 raise TargetError(
-                    f"{point} is a mount point, so that {self._target} can't be exchanged as a whole.",
-                    "Unmount it, or restore to a directory beside and copy from there.",
+                    f"{point} is a mount point, so that {self._target} can't be replaced as a whole.",
+                    "Unmount it, or restore to another directory and copy from there.",
                 )
         files.check_writable_parent(self._target)
         files.check_changeable(self._target)
@@ -234,11 +234,13 @@ class TreeRestoration:
             self._copy.progress.check()
             self._data_bytes += entry.size
             if entry.kind in (BLOCK_DEVICE, CHARACTER_DEVICE) and not self._here.privileged:
-                raise TargetError(f"Only root can restore the device {shown(entry.path)}.", "Run with become: true.")
+                raise TargetError(
+                    f"Only root can restore the device {shown(entry.path)}.", "Run as root (become: true)."
+                )
             yield entry
 
     def _remove_leftovers(self) -> None:
-        with os_errors(TargetError, "Can't look for what earlier runs left in", self._parent):
+        with os_errors(TargetError, "Can't look for leftovers of earlier runs in", self._parent):
             self._notes += files.remove_prepared(self._parent, self._name)
 
     def _prepare(self) -> None:
@@ -283,7 +285,8 @@ class TreeRestoration:
         except OSError as exc:
             raise TargetError(
                 f"The file system of {self._target} can't exchange two directories: {exc.strerror}.",
-                "Nothing was changed. Move the directory away and run again: what is not there needs no exchange.",
+                "Nothing was changed. Move the directory elsewhere and run again: a directory that does not "
+                "exist need not be exchanged.",
             ) from exc
         finally:
             with contextlib.suppress(OSError):  # the next run removes it
@@ -325,7 +328,7 @@ class TreeRestoration:
         for _rest in content:
             pass
         if wanted is not None and wanted.kind == FILE and digest != wanted.sha256:
-            raise ValueError(f"the content of {shown(wanted.path)} is not what the index says")
+            raise ValueError(f"the content of {shown(wanted.path)} differs from the index")
 
     def _carry_over(self) -> None:
         keeper = CarryOver(self._replaced, bool(self._only), self._here.attributes)

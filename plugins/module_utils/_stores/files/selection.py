@@ -95,7 +95,8 @@ def _translate(pattern: str) -> str:
     parts = text.lstrip("/").split("/")
     if not text or any(part in ("", ".", "..") for part in parts):
         raise InvalidRequest(
-            f"{pattern!r} does not match anything in a tree.", "Write a glob relative to the tree's root: etc/*.conf"
+            f"{pattern!r} can't match anything in a tree.",
+            "Write a glob relative to the root of the tree, such as etc/*.conf.",
         )
     result = "" if anchored else "(?:.*/)?"
     for number, part in enumerate(parts):

@@ -82,7 +82,7 @@ class FilesStore:
         _copy_index(spool, sink, name)
         notes = []
         if writer.sockets:
-            notes.append(f"Sockets are not kept: {listed(writer.sockets)}.")
+            notes.append(f"Sockets are not backed up: {listed(writer.sockets)}.")
         snapshot = self._told(writer.archive, writer.index, identity.value(), notes)
         return _marked(snapshot, writer.changed) if writer.changed else snapshot
 
@@ -117,8 +117,8 @@ class FilesStore:
         wanted = {"include": recorded.get("include") or [], "exclude": recorded.get("exclude") or []}
         if (self._include or self._exclude) and self.parameters() != wanted:
             raise InvalidRequest(
-                f"The include and exclude of the target are not those of the backup: {json.dumps(wanted)}.",
-                "Leave them out, as a restore takes them from the backup, or restore only some paths (only).",
+                f"include and exclude of the target differ from those of the backup: {json.dumps(wanted)}.",
+                "Omit them, as a restore uses those of the backup, or restore only some paths (only).",
             )
 
     def _description(self) -> str:
@@ -126,7 +126,7 @@ class FilesStore:
 
     def _refuse_empty(self, root: str, index: Index) -> None:
         if not any(index.counts.values()):
-            what = "holds nothing that include and exclude select" if self._include or self._exclude else "is empty"
+            what = "contains nothing that include and exclude select" if self._include or self._exclude else "is empty"
             raise SourceError(f"{root} {what}.")
 
     def _told(self, archive: ArchiveWriter, index: Index, fingerprint: Optional[str], notes: Sequence[str]) -> Snapshot:
@@ -137,7 +137,9 @@ class FilesStore:
 def _marked(snapshot: Snapshot, changed: Sequence[bytes]) -> Snapshot:
     """Say which files changed each time they were read."""
     details = {**snapshot.details, "changed_while_read": [shown(path) for path in changed[:_MOST_MARKED]]}
-    note = f"Changed while they were read, and kept as they were read: {listed(changed)}. (strict=true refuses that.)"
+    note = (
+        f"Changed while they were read, and backed up as read: {listed(changed)}. (With strict=true, this is an error.)"
+    )
     return snapshot._replace(details=details, notes=(*snapshot.notes, note))
 
 

@@ -100,7 +100,7 @@ class TreeWriter:
 
     def finish(self, root: str) -> None:
         """End the archive. Raises SourceError when it would not be complete."""
-        problems, advice = [], ["Exclude what is not needed"]
+        problems, advice = [], ["Exclude unneeded ones"]
         if self._unreadable:
             problems.append("can't be read: " + "; ".join(f"{shown(p)} ({why})" for p, why in self._unreadable[:20]))
             if len(self._unreadable) > 20:
@@ -108,9 +108,9 @@ class TreeWriter:
             advice.append("run as a user with permission (become: true)")
         if self._unstable:
             problems.append("changed each time it was read: " + listed(self._unstable))
-            advice.append("stop what writes it")
+            advice.append("stop the application that writes to it")
             if self._strict:
-                advice.append("set strict=false to keep it as it was read, with a warning")
+                advice.append("set strict=false to back it up as read, with a warning")
         if problems:
             hint = "{}, or {}.".format(", ".join(advice[:-1]), advice[-1])
             details = {

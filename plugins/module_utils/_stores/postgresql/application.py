@@ -62,16 +62,14 @@ _NAMES = (
     "(SELECT array_agg(a.attname::text ORDER BY u.n) FROM unnest({}) WITH ORDINALITY u(num, n)"
     " JOIN pg_attribute a ON a.attrelid = {} AND a.attnum = u.num)"
 )
-_FOREIGN_KEYS = """
-SELECT k.conname, cn.nspname, c.relname, pn.nspname, p.relname, %s, %s, pg_get_constraintdef(k.oid),
-       obj_description(k.oid, 'pg_constraint'), k.convalidated, pg_has_role(c.relowner, 'USAGE')
-FROM pg_constraint k
-JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
-JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
-WHERE k.contype = 'f' AND k.conparentid = 0 AND %%s IN (cn.nspname, pn.nspname)
-ORDER BY cn.nspname, c.relname, k.conname""" % (
-    _NAMES.format("k.conkey", "k.conrelid"),
-    _NAMES.format("k.confkey", "k.confrelid"),
+_FOREIGN_KEYS = (
+    "\nSELECT k.conname, cn.nspname, c.relname, pn.nspname, p.relname, "
+    f"{_NAMES.format('k.conkey', 'k.conrelid')}, {_NAMES.format('k.confkey', 'k.confrelid')}, "
+    "pg_get_constraintdef(k.oid),\n       obj_description(k.oid, 'pg_constraint'), k.convalidated, "
+    "pg_has_role(c.relowner, 'USAGE')\nFROM pg_constraint k\nJOIN pg_class c ON c.oid = k.conrelid "
+    "JOIN pg_namespace cn ON cn.oid = c.relnamespace\nJOIN pg_class p ON p.oid = k.confrelid JOIN "
+    "pg_namespace pn ON pn.oid = p.relnamespace\nWHERE k.contype = 'f' AND k.conparentid = 0 AND %s "
+    "IN (cn.nspname, pn.nspname)\nORDER BY cn.nspname, c.relname, k.conname"
 )
 _ENABLE = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 
@@ -85,12 +83,12 @@ class Trigger(NamedTuple):
     @property
     def disable(self) -> str:
         """What ALTER TABLE takes."""
-        return "DISABLE TRIGGER %s" % identifier(self.name)
+        return f"DISABLE TRIGGER {identifier(self.name)}"
 
     @property
     def enable(self) -> str:
         """What ALTER TABLE takes to have it fire as before."""
-        return "%s TRIGGER %s" % (_ENABLE[self.mode], identifier(self.name))
+        return f"{_ENABLE[self.mode]} TRIGGER {identifier(self.name)}"
 
 
 class Table(NamedTuple):
@@ -197,5 +195,5 @@ def references(connection: Any, schema: str) -> list[Reference]:
 
 def versions(connection: Any, table: Table, names: tuple[str, ...]) -> set[tuple[str, ...]]:
     """What a table says of the schema's version."""
-    query = "SELECT %s FROM %s" % (", ".join("%s::text" % identifier(name) for name in names), table.sql)
+    query = f"SELECT {', '.join('%s::text' % identifier(name) for name in names)} FROM {table.sql}"
     return {tuple(row) for row in connection.execute(query)}

@@ -28,13 +28,13 @@ def literal(field: Field, value: Any) -> str:
     :raises Refused: it is no list.
     """
     if not isinstance(value, list):
-        raise Refused("the column %s has arrays, and the value is no list" % field.name)
+        raise Refused(f"the column {field.name} is an array, but the value is not a list")
     return _written(value)
 
 
 def _written(value: Any) -> str:
     if isinstance(value, list):
-        return "{%s}" % ",".join(map(_written, value))
+        return f"{{{','.join(map(_written, value))}}}"
     if value is None:
         return "NULL"
     text = value if isinstance(value, str) else encode_json(value)

@@ -92,15 +92,14 @@ _NAMES = (
     "(SELECT array_agg(a.attname::text ORDER BY u.n) FROM unnest({}) WITH ORDINALITY u(num, n)"
     " JOIN pg_attribute a ON a.attrelid = {} AND a.attnum = u.num)"
 )
-_CONSTRAINTS = """
-SELECT c.relname, k.contype::text, k.conname, %s, pg_get_constraintdef(k.oid),
-       f.relname, %s, k.confdeltype::text, k.confupdtype::text, f.relnamespace <> c.relnamespace,
-       k.condeferrable, k.condeferred, k.confmatchtype = 'f', k.convalidated
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_class f ON f.oid = k.confrelid
-WHERE n.nspname = %%s AND k.contype IN ('p', 'u', 'f') AND k.conparentid = 0 ORDER BY c.relname, k.conname""" % (
-    _NAMES.format("k.conkey", "k.conrelid"),
-    _NAMES.format("k.confkey", "k.confrelid"),
+_CONSTRAINTS = (
+    f"\nSELECT c.relname, k.contype::text, k.conname, {_NAMES.format('k.conkey', 'k.conrelid')}, "
+    f"pg_get_constraintdef(k.oid),\n       f.relname, {_NAMES.format('k.confkey', 'k.confrelid')}, "
+    "k.confdeltype::text, k.confupdtype::text, f.relnamespace <> c.relnamespace,\n       "
+    "k.condeferrable, k.condeferred, k.confmatchtype = 'f', k.convalidated\nFROM pg_constraint k JOIN "
+    "pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace\nLEFT JOIN "
+    "pg_class f ON f.oid = k.confrelid\nWHERE n.nspname = %s AND k.contype IN ('p', 'u', 'f') AND "
+    "k.conparentid = 0 ORDER BY c.relname, k.conname"
 )
 _INDEXES = """
 SELECT c.relname, i.relname, x.indisunique, %s, CASE
@@ -160,22 +159,22 @@ def describe(connection: Any, schema: str) -> list[Info]:
     }
     fields = _fields(connection, schema, special)
     for table, name, definition in connection.execute(_OWN_TYPES, (schema,)):
-        special.add(table, Statement("type", "CREATE " + definition, "the type %s" % name))
+        special.add(table, Statement("type", "CREATE " + definition, f"the type {name}"))
     for table, name, definition in connection.execute(_CHECKS, (schema,)):
-        change = "ADD CONSTRAINT %s %s" % (identifier(name), definition)
-        special.add(table, Statement("change", change, "the constraint %s" % name))
+        change = f"ADD CONSTRAINT {identifier(name)} {definition}"
+        special.add(table, Statement("change", change, f"the constraint {name}"))
     keys: dict[str, tuple[tuple[str, ...], str]] = {}
     indexes: dict[str, list[Index]] = {}
     foreign: dict[str, list[ForeignKey]] = {}
     for table, kind, name, names, definition, *reference in connection.execute(_CONSTRAINTS, (schema,)):
         if kind == "p":
-            keys[table] = (tuple(names), "CONSTRAINT %s %s" % (identifier(name), definition))
+            keys[table] = (tuple(names), f"CONSTRAINT {identifier(name)} {definition}")
         elif kind == "u":
             indexes.setdefault(table, []).append(Index(name, tuple(names), True, True, definition))
             special.nulls(table, name, definition)
         elif reference[4]:
-            change = "ADD CONSTRAINT %s %s" % (identifier(name), definition)
-            special.add(table, Statement("change", change, "the foreign key %s to another schema" % name))
+            change = f"ADD CONSTRAINT {identifier(name)} {definition}"
+            special.add(table, Statement("change", change, f"the foreign key {name} to another schema"))
         else:
             foreign.setdefault(table, []).append(_foreign_key(name, names, *reference))
     for table, name, unique, names, beyond, definition in connection.execute(_INDEXES, (schema,)):
@@ -183,7 +182,7 @@ def describe(connection: Any, schema: str) -> list[Info]:
         using = "USING " + parts[1] if parts else ""
         if beyond:
             kind = "unique index" if unique else "index"
-            special.add(table, Statement(kind, using, "the index %s %s" % (name, beyond), name))
+            special.add(table, Statement(kind, using, f"the index {name} {beyond}", name))
         else:
             indexes.setdefault(table, []).append(Index(name, tuple(names), unique, definition=using))
             special.nulls(table, name, definition)
@@ -226,21 +225,21 @@ def _fields(connection: Any, schema: str, special: _Special) -> dict[str, list[F
         collation, numbering = more
         kind = _KINDS.get(type_name, TEXT)
         if computed:
-            column = "ADD COLUMN %s %s GENERATED ALWAYS AS (%s) STORED" % (identifier(name), native, default)
-            special.add(table, Statement("change", column, "the computed column %s" % name))
+            column = f"ADD COLUMN {identifier(name)} {native} GENERATED ALWAYS AS ({default}) STORED"
+            special.add(table, Statement("change", column, f"the computed column {name}"))
             continue
         literal = None if identity else portable_default(default, kind, TIMES)
         if default is not None and not identity and (literal is None or literal in MOMENTS):
-            change = "ALTER COLUMN %s SET DEFAULT %s" % (identifier(name), default)
-            told = "" if literal else "the default of %s (%s)" % (name, default)
+            change = f"ALTER COLUMN {identifier(name)} SET DEFAULT {default}"
+            told = "" if literal else f"the default of {name} ({default})"
             special.add(table, Statement("change", change, told))
         if collation:
-            change = "ALTER COLUMN %s TYPE %s COLLATE %s" % (identifier(name), native, identifier(collation))
+            change = f"ALTER COLUMN {identifier(name)} TYPE {native} COLLATE {identifier(collation)}"
             # these are the order that other databases have
-            told = "" if collation in ("C", "POSIX") else "the collation %s" % collation
+            told = "" if collation in ("C", "POSIX") else f"the collation {collation}"
             special.add(table, Statement("change", change, told))
         if identity and numbering:
-            special.add(table, Statement("change", "ALTER COLUMN %s%s" % (identifier(name), numbering)))
+            special.add(table, Statement("change", f"ALTER COLUMN {identifier(name)}{numbering}"))
         fields.setdefault(table, []).append(
             Field(name, kind, required, literal, native, identity, counter or 0, size_of(native), _narrower(native))
         )
@@ -261,7 +260,7 @@ class _Special:
     def nulls(self, table: str, name: str, definition: str) -> None:
         """Elsewhere nulls are never the same."""
         if "NULLS NOT DISTINCT" in definition:
-            self.words.setdefault(table, []).append("that %s takes nulls for the same" % name)
+            self.words.setdefault(table, []).append(f"that {name} treats nulls as equal")
 
 
 def _narrower(native: str) -> str:
@@ -285,10 +284,10 @@ def _inheritance(child: str, parent: str, child_schema: Optional[str], parent_sc
     if child_schema is not None:
         child = f"{child_schema}.{child}"
         return f"The table {child}, which inherits from {parent}, is in another schema and is not migrated."
-    parent = "%s.%s" % (parent_schema, parent) if parent_schema is not None else parent
+    parent = f"{parent_schema}.{parent}" if parent_schema is not None else parent
     return (
-        f"That the table {child} inherits from {parent} is not migrated: in the target it is a table of its own, and a"
-        f" query of {parent} no longer returns its records."
+        f"The inheritance of the table {child} from {parent} is not migrated: in the target it is a separate "
+        f"table, and a query of {parent} does not return its records."
     )
 
 
@@ -303,9 +302,9 @@ def make_checkpoints_table(connection: Any, schema: str, wanted: AbstractSet[str
     name = CHECKPOINTS
     while name in wanted or name in names_in(connection, schema):
         name += "_"
-    table = "%s.%s" % (identifier(schema), identifier(name))
-    connection.execute("CREATE TABLE %s (collection text PRIMARY KEY, checkpoint jsonb)" % table)
-    connection.execute("COMMENT ON TABLE %s IS '%s'" % (table, _CHECKPOINT))
+    table = f"{identifier(schema)}.{identifier(name)}"
+    connection.execute(f"CREATE TABLE {table} (collection text PRIMARY KEY, checkpoint jsonb)")
+    connection.execute(f"COMMENT ON TABLE {table} IS '{_CHECKPOINT}'")
     return name
 
 

@@ -44,7 +44,7 @@ def connect(options: Mapping[str, Any]) -> Any:
         connection = psycopg.connect(autocommit=True, connect_timeout=20, application_name="day2.ops", **given)
     except psycopg.Error as exc:
         raise SourceError(
-            "Can't connect to PostgreSQL: %s." % " ".join(str(exc).split()),
+            f"Can't connect to PostgreSQL: {' '.join(str(exc).split())}.",
             "Check host, port, database, username and password.",
         ) from exc
     with errors(SourceError, "Can't set up the connection"):
@@ -55,7 +55,7 @@ def connect(options: Mapping[str, Any]) -> Any:
         # Rows that a policy hides would be missing without a word: with this the server refuses to read at all.
         settings.append("row_security = off")
         # what is in the schema is called by its name alone, in what the server tells as in what it is told
-        settings.append("search_path = %s" % identifier(options.get("schema") or "public"))
+        settings.append(f"search_path = {identifier(options.get('schema') or 'public')}")
         for setting in settings:
             connection.execute("SET " + setting)
         psycopg.types.json.set_json_loads(decode_json, connection)
@@ -93,9 +93,9 @@ def errors(kind: type[Day2Error], doing: str) -> Iterator[None]:
         detail = getattr(exc.diag, "message_detail", None)
         place = getattr(exc.diag, "context", None)
         words = [getattr(exc.diag, "message_primary", None) or " ".join(str(exc).split()), detail, place]
-        message = "%s: %s." % (doing, "; ".join(word.strip(". ") for word in words if word))
+        message = f"{doing}: {'; '.join(word.strip('. ') for word in words if word)}."
         if exc.sqlstate == "53100":
-            raise NoSpace(message, "What was committed stays. Free some space, and run again.") from exc
+            raise NoSpace(message, "Committed data remains. Free some space and run again.") from exc
         if exc.sqlstate == "42501" and "row-level security" in message:
             raise kind(message, _HIDDEN_ROWS) from exc
         if kind is TargetError and isinstance(exc, (psycopg.IntegrityError, psycopg.DataError)):
@@ -104,8 +104,8 @@ def errors(kind: type[Day2Error], doing: str) -> Iterator[None]:
 
 
 _HIDDEN_ROWS = (
-    "Its policies would hide rows from this role. Connect as the owner of the table (without FORCE ROW LEVEL SECURITY),"
-    " as a superuser, or as a role with BYPASSRLS."
+    "Its policies would hide rows from this role. Connect as the owner of the table (without FORCE ROW LEVEL "
+    "SECURITY), as a superuser, or as a role with BYPASSRLS."
 )
 
 
@@ -116,10 +116,10 @@ def identifier(name: str) -> str:
 
 def server_and_database(connection: Any, options: Mapping[str, Any]) -> str:
     """Which server it is, by its own number if we may see that, and which database."""
-    with errors(SourceError, "Can't look at the server"):
+    with errors(SourceError, "Can't query the server"):
         (seen,) = connection.execute("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')").fetchone()
-        number = "%s:%s" % (options.get("host") or "", options.get("port") or "")
+        number = f"{options.get('host') or ''}:{options.get('port') or ''}"
         if seen:
             (number,) = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
         (database,) = connection.execute("SELECT current_database()").fetchone()
-    return "%s/%s" % (number, database)
+    return f"{number}/{database}"

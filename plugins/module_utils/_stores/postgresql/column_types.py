@@ -140,7 +140,7 @@ def _integer(name: str, native: str) -> Callable[[Any], int]:
     def integer(value: Any) -> int:
         number = _whole(value)
         if not -limit <= number < limit:
-            raise Refused("is beyond the range of %s" % native)
+            raise Refused(f"is out of range for {native}")
         return number
 
     return integer
@@ -166,9 +166,9 @@ def _numeric(size: tuple[int, ...], printed: bool) -> Callable[[Any], Decimal]:
         digits, behind = size
         kept = number.quantize(Decimal(1).scaleb(-behind), context=_DIGITS)
         if kept != number:
-            raise Refused("has more than %d digits behind the point" % behind)
+            raise Refused(f"has more than {behind} digits after the decimal point")
         if abs(kept) >= Decimal(10) ** (digits - behind):
-            raise Refused("has more than %d digits before the point" % (digits - behind))
+            raise Refused(f"has more than {digits - behind} digits before the decimal point")
         return kept
 
     return numeric
@@ -179,7 +179,7 @@ def _decimal(value: Any, printed: bool) -> Decimal:
         raise Refused("is not a number")
     try:
         if isinstance(value, float):
-            return Decimal("%.15g" % value if printed else repr(value))
+            return Decimal(f"{value:.15g}" if printed else repr(value))
         return Decimal(value)
     except (InvalidOperation, ValueError, TypeError):
         raise Refused("is not a number") from None
@@ -207,14 +207,14 @@ def _single(value: Any) -> float:
     try:
         (kept,) = struct.unpack("<f", struct.pack("<f", number))
     except OverflowError:
-        raise Refused("is beyond the range of real") from None
+        raise Refused("is out of range for real") from None
     for digits in range(1, 10):
         shortest = float("%.*g" % (digits, kept))
         if struct.unpack("<f", struct.pack("<f", shortest))[0] == kept:
             if number in (shortest, kept):
                 return shortest
             break
-    raise Refused("has more digits than real keeps")
+    raise Refused("has more digits than real can store")
 
 
 def _bytes(form: str, value: Any) -> bytes:
@@ -231,7 +231,7 @@ def _bytes(form: str, value: Any) -> bytes:
             return bytes.fromhex(text) if form == "hex" else base64.b64decode(value, validate=True)
     except ValueError:
         pass
-    raise Refused("is not %s" % form)
+    raise Refused(f"is not {form}")
 
 
 def _enumeration(labels: tuple[str, ...]) -> Callable[[Any], str]:
@@ -239,7 +239,7 @@ def _enumeration(labels: tuple[str, ...]) -> Callable[[Any], str]:
 
     def label(value: Any) -> str:
         if value not in known:
-            raise Refused("is none of the labels")
+            raise Refused("is not one of the labels")
         return str(value)
 
     return label
@@ -253,13 +253,13 @@ def _text(column: Column) -> Callable[[Any], str]:
             raise Refused("is not text")
         if isinstance(value, bool):
             value = str(value).lower()
-        written = "%.15g" % value if isinstance(value, float) else str(value)
+        written = f"{value:.15g}" if isinstance(value, float) else str(value)
         if "\0" in written:
-            raise Refused("has a NUL, which PostgreSQL does not store")
+            raise Refused("contains a NUL, which PostgreSQL can't store")
         if not is_unicode(written):
             raise Refused("is not valid UTF-8")
         if longest and len(written) > longest:
-            raise Refused("is longer than %d characters" % longest)
+            raise Refused(f"is longer than {longest} characters")
         return written.rstrip(" ") if column.type == "bpchar" else written
 
     return text
@@ -280,7 +280,7 @@ def _moment(column: Column, times: TimeOptions) -> Callable[[Any], Any]:
 
 def _check_precision(column: Column, microsecond: int) -> None:
     if microsecond % 10 ** (6 - column.precision):
-        raise Refused("has more than %d digits of a second" % column.precision)
+        raise Refused(f"has more than {column.precision} fractional digits of a second")
 
 
 def _clock(column: Column, value: Any) -> str:
@@ -303,7 +303,7 @@ def _interval_text(value: Any, model: int) -> str:
     if isinstance(value, str):  # months and years have no fixed length
         return copy_text(value)
     length = timedelta(microseconds=model)
-    return "%d days %d seconds %d microseconds" % (length.days, length.seconds, length.microseconds)
+    return f"{length.days} days {length.seconds} seconds {length.microseconds} microseconds"
 
 
 def _uuid(value: Any) -> str:
@@ -333,9 +333,9 @@ def _json_text(value: Any, structured: bool) -> str:
 def _json_of(value: Any) -> str:
     """Decimals with all their digits, which json would write as floats."""
     if isinstance(value, Mapping):
-        return "{%s}" % ", ".join("%s: %s" % (json.dumps(name), _json_of(one)) for name, one in value.items())
+        return "{%s}" % ", ".join(f"{json.dumps(name)}: {_json_of(one)}" for name, one in value.items())
     if isinstance(value, (list, tuple)):
-        return "[%s]" % ", ".join(map(_json_of, value))
+        return f"[{', '.join(map(_json_of, value))}]"
     if isinstance(value, Decimal) and value.is_finite():
         return str(value)
     try:
@@ -348,7 +348,7 @@ def _document(structured: bool) -> Callable[[Any], Any]:
     def document(value: Any) -> Any:
         text = _json_text(value, structured)
         if "\0" in text or ("\\u" in text and UNSTORABLE_JSON.search(text)) or not is_unicode(text):
-            raise Refused("has a NUL or invalid Unicode, which PostgreSQL does not store in JSON")
+            raise Refused("contains a NUL or invalid Unicode, which PostgreSQL can't store in JSON")
         return _parsed(text)
 
     return document
@@ -380,7 +380,7 @@ def _json(structured: bool) -> Callable[[Any], str]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Refused("has a name twice in one JSON object")
+        raise Refused("contains a duplicate name in a JSON object")
     return found
 
 

@@ -43,7 +43,7 @@ _DECLARED = {
 }
 # Times as text, as SQLite writes them.
 _AS_TEXT = {
-    name: "to_char((now() AT TIME ZONE 'UTC'::text), '%s'::text)" % form
+    name: f"to_char((now() AT TIME ZONE 'UTC'::text), '{form}'::text)"
     for name, form in ((NOW, "YYYY-MM-DD HH24:MI:SS"), (TODAY, "YYYY-MM-DD"), (CLOCK, "HH24:MI:SS"))
 }
 _IN_UTC = "(now() AT TIME ZONE 'UTC')"
@@ -77,29 +77,29 @@ def create_table(info: Info, schema: str) -> str:
             text = _AS_TEXT.get(field.default) if field.kind == TEXT else None
             if field.kind == TIMESTAMP and field.default == NOW:  # whatever zone the session has
                 text = _IN_UTC
-            words.append("DEFAULT %s" % (text or field.default))
+            words.append(f"DEFAULT {text or field.default}")
         if field.required:
             words.append("NOT NULL")
         lines.append(" ".join(words))
     if info.note.marker:
-        lines.append("%s jsonb" % identifier(info.note.marker))
+        lines.append(f"{identifier(info.note.marker)} jsonb")
     if info.key:
-        lines.append(info.key_definition if ours and info.key_definition else "PRIMARY KEY %s" % listed(info.key))
+        lines.append(info.key_definition if ours and info.key_definition else f"PRIMARY KEY {listed(info.key)}")
     for one in info.indexes:
         if one.constraint and ours and one.definition:
-            lines.append("CONSTRAINT %s %s" % (identifier(one.name), one.definition))
+            lines.append(f"CONSTRAINT {identifier(one.name)} {one.definition}")
         elif one.constraint:
-            lines.append("UNIQUE %s" % listed(one.fields))
+            lines.append(f"UNIQUE {listed(one.fields)}")
     table = qualified(schema, info.name)
     types = [one.sql for one in _own_statements(info) if one.kind == "type"]
     changes = [one.sql for one in _own_statements(info) if one.kind == "change"]
     return "; ".join(
         [
             # another table may have made it
-            *("DO $day2$ BEGIN %s; EXCEPTION WHEN duplicate_object THEN NULL; END $day2$" % one for one in types),
-            "CREATE TABLE %s (%s)" % (table, ", ".join(lines)),
-            *("ALTER TABLE %s %s" % (table, one) for one in changes),
-            *(["COMMENT ON TABLE %s IS %s" % (table, _text(note))] if note else []),
+            *(f"DO $day2$ BEGIN {one}; EXCEPTION WHEN duplicate_object THEN NULL; END $day2$" for one in types),
+            f"CREATE TABLE {table} ({', '.join(lines)})",
+            *(f"ALTER TABLE {table} {one}" for one in changes),
+            *([f"COMMENT ON TABLE {table} IS {_text(note)}"] if note else []),
         ]
     )
 
@@ -128,7 +128,7 @@ def _free_name(wanted: str, taken: set[str]) -> str:
     name, number = _cut(wanted, ""), 1
     while name in taken:
         number += 1
-        name = _cut(wanted, "_%d" % number)
+        name = _cut(wanted, f"_{number}")
     taken.add(name)
     return name
 
@@ -162,12 +162,12 @@ def after_data(info: Info, schema: str, existing: Optional[Info], present: Seque
     ]
     for one in info.foreign_keys:
         if one.to in present and (one.fields, one.to) not in [(have.fields, have.to) for have in own.foreign_keys]:
-            statements.append("ALTER TABLE %s ADD %s" % (table, _reference(one, schema)))
+            statements.append(f"ALTER TABLE {table} ADD {_reference(one, schema)}")
     have_of = [(one.kind, one.sql) for one in own.statements] if existing is not None else []
     for made in _own_statements(info):
         if made.kind in ("index", "unique index") and (made.kind, made.sql) not in have_of:
             name = identifier(_free_name(made.name, taken))
-            statements.append("CREATE %s %s ON %s %s" % (made.kind.upper(), name, table, made.sql))
+            statements.append(f"CREATE {made.kind.upper()} {name} ON {table} {made.sql}")
     given = {field.name: field.counter for field in info.fields}
     for field in own.fields:
         if field.identity:
@@ -199,24 +199,19 @@ WHERE s.seqrelid = pg_get_serial_sequence('{table}', '{name}')::regclass
 
 
 def _reference(one: ForeignKey, schema: str) -> str:
-    return "%sFOREIGN KEY %s REFERENCES %s %s%s ON DELETE %s ON UPDATE %s %s%s" % (
-        "CONSTRAINT %s " % identifier(one.name) if one.name else "",
-        listed(one.fields),
-        qualified(schema, one.to),
-        listed(one.to_fields),
-        " MATCH FULL" if one.full else "",
-        one.on_delete,
-        one.on_update,
-        one.deferrable,
-        "" if one.valid else " NOT VALID",
+    return (
+        f"{('CONSTRAINT %s ' % identifier(one.name) if one.name else '')}FOREIGN KEY {listed(one.fields)} "
+        f"REFERENCES {qualified(schema, one.to)} {listed(one.to_fields)}{(' MATCH FULL' if one.full else '')} "
+        f"ON DELETE {one.on_delete} ON UPDATE {one.on_update} "
+        f"{one.deferrable}{('' if one.valid else ' NOT VALID')}"
     )
 
 
 def qualified(schema: str, table: str) -> str:
     """The table's name with its schema."""
-    return "%s.%s" % (identifier(schema), identifier(table))
+    return f"{identifier(schema)}.{identifier(table)}"
 
 
 def listed(names: Sequence[str]) -> str:
     """Names in parentheses."""
-    return "(%s)" % ", ".join(map(identifier, names))
+    return f"({', '.join(map(identifier, names))})"

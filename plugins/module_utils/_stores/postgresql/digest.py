@@ -31,7 +31,7 @@ def summary(connection: Any, table: str, info: Info) -> Optional[Summary]:
     values = [_value(field, connection.info.server_version) for field in info.fields]
     if info.document or None in values or not info.fields or _encoding(connection) != "UTF8":
         return None
-    line = "coalesce(%s, '{' || substr(%s, 2) || '}')" % (_plain(info.fields, values), _members(info, values))
+    line = f"coalesce({_plain(info.fields, values)}, '{{' || substr({_members(info, values)}, 2) || '}}')"
     sums = ["sum(substring(digest FROM %d FOR %d)::bigint)" % part for part in _PARTS]
     query = (
         "SELECT count(*), coalesce(bool_or(unusual), false), %s FROM (SELECT ('x' || encode(sha256(convert_to("
@@ -68,10 +68,10 @@ def _members(info: Info, values: Sequence[Optional[str]]) -> str:
 
 def _member(info: Info, name: str, value: str) -> str:
     """Null for a gap."""
-    before = _literal(",%s:" % _name(name))
+    before = _literal(f",{_name(name)}:")
     if name in info.note.absent:
-        return "%s || %s" % (before, value)
-    member = "%s || coalesce(%s, 'null')" % (before, value)
+        return f"{before} || {value}"
+    member = f"{before} || coalesce({value}, 'null')"
     if not info.note.marker or name in info.key:
         return member
     column = info.columns[name]
@@ -84,7 +84,7 @@ def _member(info: Info, name: str, value: str) -> str:
 def _concat(values: Sequence[str]) -> str:
     """All values that are not null, one after another."""
     parts = [values[start : start + _ARGUMENTS] for start in range(0, len(values), _ARGUMENTS)]
-    return "(%s)" % " || ".join("concat(%s)" % ", ".join(part) for part in parts)
+    return "(%s)" % " || ".join(f"concat({', '.join(part)})" for part in parts)
 
 
 def _encoding(connection: Any) -> str:
@@ -98,16 +98,16 @@ def _value(field: Field, version: int) -> Optional[str]:
     if field.kind in (INTEGER, BOOLEAN):
         return column + "::text"
     if field.kind == TEXT:
-        return "to_json(%s)::text" % _text(field)
+        return f"to_json({_text(field)})::text"
     if field.kind in (REAL, DECIMAL) and version >= _NUMBERS:
-        return "CASE WHEN %s THEN '' ELSE trim_scale(%s)::text END" % (_beyond(field), _number(field))
+        return f"CASE WHEN {_beyond(field)} THEN '' ELSE trim_scale({_number(field)})::text END"
     if field.kind == BYTES:
         return """'{"$bytes":"' || translate(encode(%s, 'base64'), E'\\n', '') || '"}'""" % column
     return None
 
 
 def _text(field: Field) -> str:
-    return "%s::text" % identifier(field.column or field.name)
+    return f"{identifier(field.column or field.name)}::text"
 
 
 def _number(field: Field) -> str:
@@ -120,12 +120,12 @@ def _beyond(field: Field) -> str:
     """NaN, infinite, or so far from 1 that canonical JSON may have an exponent or other digits."""
     column = identifier(field.column or field.name)
     if field.kind == REAL:  # of 1e23 PostgreSQL has the text 9.999999999999999e+22; below 2**53 all are ours
-        return "NOT abs(%s) < 1e15" % column
+        return f"NOT abs({column}) < 1e15"
     return f"({column} >= 1e300 OR {column} <= -1e300 OR scale({column}) > 300)"
 
 
 def _unusual(fields: Sequence[Field]) -> str:
-    beyond = ["coalesce(%s, false)" % _beyond(one) for one in fields if one.kind in (REAL, DECIMAL)]
+    beyond = [f"coalesce({_beyond(one)}, false)" for one in fields if one.kind in (REAL, DECIMAL)]
     return " OR ".join(beyond) or "false"
 
 

@@ -44,7 +44,7 @@ def _refused(connection: Any, statements: Sequence[str], info: Info, found: list
     """Is one of the statements refused? Then it is among what was found."""
     before = len(found)
     for statement in statements:
-        found.extend("%s: %s" % (info.name, words) for words in _tried(connection, statement))
+        found.extend(f"{info.name}: {words}" for words in _tried(connection, statement))
     return len(found) > before
 
 

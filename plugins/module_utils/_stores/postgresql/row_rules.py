@@ -89,14 +89,14 @@ class RowRules:
         table = qualified(_TEMPORARY, self._info.stored.name)
         try:
             with connection.transaction(force_rollback=True), connection.cursor() as cursor:
-                with cursor.copy("COPY %s %s FROM STDIN" % (table, listed(columns))) as copy:
+                with cursor.copy(f"COPY {table} {listed(columns)} FROM STDIN") as copy:
                     copy.write(lines([row]))
         except (errors.UndefinedTable, errors.InvalidSchemaName):
             return None
         except errors.ProgramLimitExceeded as exc:
-            return "an entry of an index would be too large: %s" % _words(exc)
+            return f"an entry of an index would be too large: {_words(exc)}"
         except (errors.DataError, errors.CheckViolation, errors.NotNullViolation) as exc:
-            return "PostgreSQL does not take it: %s" % _words(exc)
+            return f"PostgreSQL does not take it: {_words(exc)}"
         except client.psycopg.Error:  # another question
             return ""
         return ""

@@ -48,13 +48,13 @@ class Rows:
         if isinstance(records, CopyLines) and not one_by_one:
             text = copy_lines(info, records)
             if text is not None:
-                return "%s FROM STDIN" % listed([info.columns[name] for name in records.kinds]), text
+                return f"{listed([info.columns[name] for name in records.kinds])} FROM STDIN", text
         data = None if one_by_one else usual_lines(info, records)
         if data is None:
             _taken, rows, refused = sort_out(info, records, self._row_of(info))
             rejects += refused
             data = lines(rows)
-        return "%s FROM STDIN" % listed(gaps.selected(info)), data
+        return f"{listed(gaps.selected(info))} FROM STDIN", data
 
     def _rules_of(self, info: Info) -> RowRules:
         if self._existing is None:

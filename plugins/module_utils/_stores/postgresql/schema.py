@@ -56,7 +56,7 @@ class SchemaTransaction:
 
     def __enter__(self) -> SchemaTransaction:
         self._connection = connect(self._options)
-        with errors(TargetError, "Can't read the schema %s" % self._schema):
+        with errors(TargetError, f"Can't read the schema {self._schema}"):
             self._connection.execute("BEGIN")
             self._connection.execute("SET LOCAL row_security = off")
             self.tables = tables(self._connection, self._schema)
@@ -68,7 +68,7 @@ class SchemaTransaction:
 
     def versions(self, name: str) -> set[tuple[str, ...]]:
         """What the table, one of VERSION_TABLES, says of the schema's version."""
-        with errors(TargetError, "Can't read the table %s" % name):
+        with errors(TargetError, f"Can't read the table {name}"):
             return versions(self._connection, self.tables[name], VERSION_TABLES[name])
 
     def stage(
@@ -89,32 +89,32 @@ class SchemaTransaction:
             *(table, len(self._staged), tuple(one[0] for one in columns)),
             *(tuple(one[1] for one in columns), tuple(one[2] for one in columns), key),
         )
-        with errors(TargetError, "Can't convert the records of %s" % table.name):
+        with errors(TargetError, f"Can't convert the records of {table.name}"):
             postgresql_staging.create_stage(self._connection, staged)
-            with self._connection.cursor() as cursor, cursor.copy("COPY %s FROM STDIN" % staged.stage) as copy:
+            with self._connection.cursor() as cursor, cursor.copy(f"COPY {staged.stage} FROM STDIN") as copy:
                 for chunk in chunks:
                     rows, lines = postgresql_staging.split(staged, chunk, odd)
                     copy.write(lines)
                     total = staged.digest + postgresql_staging.digest(staged, rows)
                     staged = staged._replace(records=staged.records + len(rows), digest=total)
-            self._connection.execute("ANALYZE %s" % staged.stage)
+            self._connection.execute(f"ANALYZE {staged.stage}")
         self._staged[table.name] = staged
         return staged
 
     def difference(self, name: str) -> Difference:
         """How the table differs from what is staged for it."""
-        with errors(TargetError, "Can't compare the table %s" % name):
+        with errors(TargetError, f"Can't compare the table {name}"):
             found = postgresql_staging.difference(self._connection, self._staged[name])
         return found._replace(left=found.left + found.removed, removed=0) if self._merge else found
 
     def referring(self, name: str) -> list[str]:
         """The tables that are not staged and have rows that refer to this one."""
         found = []
-        with errors(TargetError, "Can't read the tables that refer to %s" % name):
+        with errors(TargetError, f"Can't read the tables that refer to {name}"):
             for one in self.references:
                 if one.parent == name and one.child not in self._staged:
-                    given = " AND ".join("%s IS NOT NULL" % identifier(field) for field in one.fields)
-                    query = "SELECT 1 FROM %s WHERE %s LIMIT 1" % (one.table, given)
+                    given = " AND ".join(f"{identifier(field)} IS NOT NULL" for field in one.fields)
+                    query = f"SELECT 1 FROM {one.table} WHERE {given} LIMIT 1"
                     if self._connection.execute(query).fetchone():
                         found.append(one.child)
         return found
@@ -125,21 +125,21 @@ class SchemaTransaction:
         :raises LockTimeout: somebody does so for longer than `timeout` seconds.
         """
         with self._waiting(timeout):
-            self._connection.execute("SET LOCAL lock_timeout = %d" % max(int(timeout * 1000), 1))
+            self._connection.execute(f"SET LOCAL lock_timeout = {max(int(timeout * 1000), 1)}")
             listed = ", ".join(self.tables[name].sql for name in sorted(names))
-            self._connection.execute("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE" % listed)
+            self._connection.execute(f"LOCK TABLE {listed} IN SHARE ROW EXCLUSIVE MODE")
 
     @contextlib.contextmanager
     def _waiting(self, timeout: float) -> Iterator[None]:
         try:
-            with errors(TargetError, "Can't write the tables of the schema %s" % self._schema):
+            with errors(TargetError, f"Can't write the tables of the schema {self._schema}"):
                 yield
         except TargetError as exc:
             if getattr(exc.__cause__, "sqlstate", None) != _LOCK_TIMEOUT:
                 raise
             raise LockTimeout(
-                "Others use the tables of the schema %s." % self._schema,
-                "Stop the application, or increase lock_timeout (now %g s)." % timeout,
+                f"The tables of the schema {self._schema} are in use.",
+                f"Stop the application, or increase lock_timeout (now {timeout:g} s).",
             ) from exc
 
     def put(self, names: Sequence[str], timeout: float) -> Put:
@@ -152,23 +152,23 @@ class SchemaTransaction:
                 problems = [*self._refer(concerned, names)]
             if not problems and not self._rehearsal:
                 self._enable(names)
-        return Put(tuple("%s.%s" % (one.child, one.name) for one in concerned), tuple(disabled), tuple(problems))
+        return Put(tuple(f"{one.child}.{one.name}" for one in concerned), tuple(disabled), tuple(problems))
 
     def _prepare(self, names: Sequence[str], concerned: Sequence[Reference]) -> list[str]:
         self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for one in concerned:
-            self._connection.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (one.table, identifier(one.name)))
+            self._connection.execute(f"ALTER TABLE {one.table} DROP CONSTRAINT {identifier(one.name)}")
         disabled = []
         for name in names:
             for trigger in self.tables[name].triggers:
-                self._connection.execute("ALTER TABLE %s %s" % (self.tables[name].sql, trigger.disable))
-                disabled.append("%s.%s" % (name, trigger.name))
+                self._connection.execute(f"ALTER TABLE {self.tables[name].sql} {trigger.disable}")
+                disabled.append(f"{name}.{trigger.name}")
         return disabled
 
     def _enable(self, names: Sequence[str]) -> None:
         for name in names:
             for trigger in self.tables[name].triggers:
-                self._connection.execute("ALTER TABLE %s %s" % (self.tables[name].sql, trigger.enable))
+                self._connection.execute(f"ALTER TABLE {self.tables[name].sql} {trigger.enable}")
 
     def _write(self, names: Sequence[str]) -> Iterator[str]:
         """What constraints of single tables say against it."""
@@ -204,18 +204,18 @@ class SchemaTransaction:
         name = identifier(one.name)
         try:
             with self._connection.transaction():
-                self._connection.execute("ALTER TABLE %s ADD CONSTRAINT %s %s" % (one.table, name, one.definition))
+                self._connection.execute(f"ALTER TABLE {one.table} ADD CONSTRAINT {name} {one.definition}")
         except postgresql_client.psycopg.errors.ForeignKeyViolation:
             return False
         if one.comment:
             text = one.comment.replace("'", "''")
-            self._connection.execute("COMMENT ON CONSTRAINT %s ON %s IS '%s'" % (name, one.table, text))
+            self._connection.execute(f"COMMENT ON CONSTRAINT {name} ON {one.table} IS '{text}'")
         return True
 
     def differs(self, name: str) -> bool:
         """Read the table back: does it hold anything else than what was staged for it?"""
         staged = self._staged[name]
-        with errors(TargetError, "Can't read the table %s back" % name):
+        with errors(TargetError, f"Can't read back the table {name}"):
             count, total = postgresql_staging.read_back(self._connection, staged, self._rehearsal, self._merge)
         return (count, total) != (staged.records, staged.digest)
 
@@ -226,12 +226,12 @@ class SchemaTransaction:
         :return: by "table.column", the highest number that is taken.
         """
         result: dict[str, int] = {}
-        with errors(TargetError, "Can't commit to the schema %s" % self._schema):
+        with errors(TargetError, f"Can't commit to the schema {self._schema}"):
             for (table, column), highest in counters.items():
                 statement = count_on(self._schema, table, column, [highest] if highest else [])
                 row = self._connection.execute(statement).fetchone()
                 if row is not None:
-                    result["%s.%s" % (table, column)] = row[0]
+                    result[f"{table}.{column}"] = row[0]
             self._connection.execute("COMMIT")
         return result
 
@@ -239,7 +239,7 @@ class SchemaTransaction:
 def _violation(table: str, diag: Any) -> str:
     """In words that are the same for the table and its copy, and without the other columns of the row."""
     if diag.sqlstate == _NOT_NULL:
-        return "%s.%s is null in some records, and must have a value" % (table, diag.column_name)
+        return f"{table}.{diag.column_name} is null in some records, but a value is required"
     if diag.sqlstate == _CHECK:
-        return "%s: some records violate the constraint %s" % (table, diag.constraint_name)
+        return f"{table}: some records violate the constraint {diag.constraint_name}"
     return "%s: %s" % (table, (diag.message_detail or diag.message_primary or "").strip(". "))

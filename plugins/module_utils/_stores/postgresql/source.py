@@ -60,7 +60,7 @@ class PostgresqlSource:
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = options
         self._schema: str = options.get("schema") or "public"
-        self.location = "postgresql:%s/%s/%s" % (options.get("host") or "", options.get("database") or "", self._schema)
+        self.location = f"postgresql:{options.get('host') or ''}/{options.get('database') or ''}/{self._schema}"
         self.notes: list[str] = []
         self.lists = False  # arrays are read and written as lists, not as their text
         self._identity = ""
@@ -72,7 +72,7 @@ class PostgresqlSource:
     def identity(self) -> str:
         """See `SourceStore`."""
         if not self._identity:
-            self._identity = "postgresql:%s/%s" % (server_and_database(self._read(), self._options), self._schema)
+            self._identity = f"postgresql:{server_and_database(self._read(), self._options)}/{self._schema}"
         return self._identity
 
     def __enter__(self) -> PostgresqlSource:
@@ -124,7 +124,7 @@ class PostgresqlSource:
         """See `SourceStore`."""
         place = (info.note.key,) if info.note.shape == LIST and info.note.key else ()
         columns = [identifier(info.columns[name]) for name in (*place, *info.key)]
-        order = " ORDER BY %s" % (", ".join(columns) or "tableoid, ctid") if ordered else ""
+        order = f" ORDER BY {', '.join(columns) or 'tableoid, ctid'}" if ordered else ""
         records_of = gaps.reader(info)
         for rows in batches(self._rows(info, order), BATCH):
             yield batch([row[0] for row in rows]) if info.document else records_of(rows)
@@ -133,13 +133,9 @@ class PostgresqlSource:
         fields = info.fields[-1:] if info.document else info.fields
         if info.note.marker:
             fields = (*fields, Field(info.note.marker, JSON))
-        query = "COPY (SELECT %s FROM %s%s) TO STDOUT" % (
-            ", ".join(map(_selected, fields)),
-            self._own_rows(info),
-            order,
-        )
+        query = f"COPY (SELECT {', '.join(map(_selected, fields))} FROM {self._own_rows(info)}{order}) TO STDOUT"
         connection = self._read()
-        with errors(SourceError, "Can't read the table %s" % info.name):
+        with errors(SourceError, f"Can't read the table {info.name}"):
             with connection.cursor() as cursor, cursor.copy(query) as copy:
                 copy.set_types([_TYPES[field.kind] for field in fields])
                 yield from copy.rows()
@@ -147,7 +143,7 @@ class PostgresqlSource:
     def summary(self, info: Info) -> Optional[Summary]:
         """See `SourceStore`."""
         connection = self._read()
-        with errors(SourceError, "Can't read the table %s" % info.name):
+        with errors(SourceError, f"Can't read the table {info.name}"):
             return postgresql_digest.summary(connection, self._own_rows(info), info)
 
     def _own_rows(self, info: Info) -> str:
@@ -163,7 +159,7 @@ class PostgresqlSource:
     def bytes_of(self, info: Info) -> int:
         """See `SourceStore`."""
         name = qualified(self._schema, info.stored.name)
-        with errors(SourceError, "Can't look at the table %s" % info.name):
+        with errors(SourceError, f"Can't read the table {info.name}"):
             row = self._read().execute("SELECT pg_table_size(%s::regclass)", (name,)).fetchone()
         return int(row[0]) if row else 0
 
@@ -179,7 +175,7 @@ def _selected(field: Field) -> str:
     """A type that the model lacks is read as its text; a real as what it is in 64 bits."""
     column = identifier(field.column or field.name)
     if field.kind == JSON and is_array(field):
-        return "to_jsonb(%s)" % column
+        return f"to_jsonb({column})"
     if field.kind == TEXT:
-        return "%s::text" % column
-    return "%s::text::float8" % column if field.native == "real" else column
+        return f"{column}::text"
+    return f"{column}::text::float8" if field.native == "real" else column

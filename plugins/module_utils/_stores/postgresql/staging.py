@@ -56,21 +56,21 @@ class Staged(NamedTuple):
 
     @property
     def stage(self) -> str:
-        return "pg_temp.day2_stage_%d" % self.number
+        return f"pg_temp.day2_stage_{self.number}"
 
     @property
     def copy(self) -> str:
-        return "pg_temp.day2_copy_%d" % self.number
+        return f"pg_temp.day2_copy_{self.number}"
 
     @property
     def kept(self) -> str:
-        return "pg_temp.day2_kept_%d" % self.number
+        return f"pg_temp.day2_kept_{self.number}"
 
     def place(self, rehearsal: bool) -> str:
         """The table that is written, for FROM."""
         if rehearsal:
             return self.copy
-        return "ONLY %s" % self.table.sql if self.table.plain else self.table.sql
+        return f"ONLY {self.table.sql}" if self.table.plain else self.table.sql
 
 
 class Difference(NamedTuple):
@@ -116,8 +116,8 @@ def create_stage(connection: Any, staged: Staged) -> None:
     """An empty temporary table with the columns that are given."""
     selected = ", ".join(map(identifier, staged.names)) or "1"
     connection.execute(
-        "CREATE TEMP TABLE day2_stage_%d ON COMMIT DROP AS SELECT %s FROM %s WITH NO DATA"
-        % (staged.number, selected, staged.table.sql)
+        f"CREATE TEMP TABLE day2_stage_{staged.number} ON COMMIT DROP AS SELECT {selected} FROM "
+        f"{staged.table.sql} WITH NO DATA"
     )
 
 
@@ -152,14 +152,12 @@ def _by_rows(connection: Any, staged: Staged, place: str) -> Difference:
 
 def _compared(table: str, column: Column) -> str:
     name = table + identifier(column.name)
-    return name if column.type in _COMPARABLE and column.labels is None else '%s::text COLLATE "C"' % name
+    return name if column.type in _COMPARABLE and column.labels is None else f'{name}::text COLLATE "C"'
 
 
 def _same(staged: Staged) -> str:
     """That a row `s` of the stage and a row `t` of the table have the same values."""
-    parts = [
-        "%s IS NOT DISTINCT FROM %s" % (_compared("s.", column), _compared("t.", column)) for column in staged.columns
-    ]
+    parts = [f"{_compared('s.', column)} IS NOT DISTINCT FROM {_compared('t.', column)}" for column in staged.columns]
     return " AND ".join(parts)
 
 
@@ -170,14 +168,14 @@ def _keys(staged: Staged) -> str:
 def make_copy(connection: Any, staged: Staged) -> None:
     """The table with its rows, constraints and indexes, as a temporary one."""
     connection.execute(
-        "CREATE TEMP TABLE day2_copy_%d (LIKE %s INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED)"
-        " ON COMMIT DROP" % (staged.number, staged.table.sql)
+        f"CREATE TEMP TABLE day2_copy_{staged.number} (LIKE {staged.table.sql} INCLUDING CONSTRAINTS INCLUDING "
+        "INDEXES INCLUDING GENERATED) ON COMMIT DROP"
     )
     names = listed([*staged.names, *staged.extra])
-    connection.execute("INSERT INTO %s %s SELECT %s FROM %s" % (staged.copy, names, names[1:-1], staged.place(False)))
+    connection.execute(f"INSERT INTO {staged.copy} {names} SELECT {names[1:-1]} FROM {staged.place(False)}")
     for name in staged.extra:  # their defaults may be expressions, or take numbers from a sequence
         if not any(name in key for key in staged.table.keys):
-            connection.execute("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL" % (staged.copy, identifier(name)))
+            connection.execute(f"ALTER TABLE {staged.copy} ALTER COLUMN {identifier(name)} DROP NOT NULL")
 
 
 def put(connection: Any, staged: Staged, rehearsal: bool, merge: bool) -> None:
@@ -188,43 +186,43 @@ def put(connection: Any, staged: Staged, rehearsal: bool, merge: bool) -> None:
     place = staged.place(rehearsal)
     into = staged.copy if rehearsal else staged.table.sql
     if not staged.key:
-        connection.execute("DELETE FROM %s" % place)
-        connection.execute(_insert(into, staged, staged.names, "SELECT * FROM %s" % staged.stage))
+        connection.execute(f"DELETE FROM {place}")
+        connection.execute(_insert(into, staged, staged.names, f"SELECT * FROM {staged.stage}"))
         return
     same, keys = _same(staged), _keys(staged)
     extra = [identifier(name) for name in staged.extra]
     if extra:
-        selected = ", ".join("t.%s" % name for name in dict.fromkeys([*map(identifier, staged.key), *extra]))
+        selected = ", ".join(f"t.{name}" for name in dict.fromkeys([*map(identifier, staged.key), *extra]))
         connection.execute(
-            "CREATE TEMP TABLE day2_kept_%d ON COMMIT DROP AS SELECT %s FROM %s t JOIN %s s ON %s WHERE NOT (%s)"
-            % (staged.number, selected, place, staged.stage, keys, same)
+            f"CREATE TEMP TABLE day2_kept_{staged.number} ON COMMIT DROP AS SELECT {selected} FROM {place} t "
+            f"JOIN {staged.stage} s ON {keys} WHERE NOT ({same})"
         )
     if merge:
-        connection.execute("DELETE FROM %s t USING %s s WHERE %s AND NOT (%s)" % (place, staged.stage, keys, same))
+        connection.execute(f"DELETE FROM {place} t USING {staged.stage} s WHERE {keys} AND NOT ({same})")
     else:
-        wrong = "NOT EXISTS (SELECT FROM %s s WHERE %s AND %s)" % (staged.stage, keys, same)
-        connection.execute("DELETE FROM %s t WHERE %s" % (place, wrong))
+        wrong = f"NOT EXISTS (SELECT FROM {staged.stage} s WHERE {keys} AND {same})"
+        connection.execute(f"DELETE FROM {place} t WHERE {wrong}")
     if extra:
-        values = ", ".join(["s.%s" % identifier(name) for name in staged.names] + ["t.%s" % name for name in extra])
-        rows = "SELECT %s FROM %s s JOIN %s t ON %s" % (values, staged.stage, staged.kept, keys)
+        values = ", ".join([f"s.{identifier(name)}" for name in staged.names] + [f"t.{name}" for name in extra])
+        rows = f"SELECT {values} FROM {staged.stage} s JOIN {staged.kept} t ON {keys}"
         connection.execute(_insert(into, staged, [*staged.names, *staged.extra], rows))
-    missing = "SELECT * FROM %s s WHERE NOT EXISTS (SELECT FROM %s t WHERE %s)" % (staged.stage, place, keys)
+    missing = f"SELECT * FROM {staged.stage} s WHERE NOT EXISTS (SELECT FROM {place} t WHERE {keys})"
     connection.execute(_insert(into, staged, staged.names, missing))
 
 
 def _insert(into: str, staged: Staged, names: Sequence[str], rows: str) -> str:
-    return "INSERT INTO %s %s OVERRIDING SYSTEM VALUE %s" % (into, listed(names), rows)
+    return f"INSERT INTO {into} {listed(names)} OVERRIDING SYSTEM VALUE {rows}"
 
 
 def read_back(connection: Any, staged: Staged, rehearsal: bool, merge: bool) -> tuple[int, int]:
     """Number and digest of the rows, read from the table; with `merge` of those that are staged."""
     selected = ", ".join(
-        "t.%s%s" % (identifier(column.name), "::text" if reader.as_text else "")
+        f"t.{identifier(column.name)}{('::text' if reader.as_text else '')}"
         for column, reader in zip(staged.columns, staged.readers)
     )
-    query = "COPY (SELECT %s FROM %s t" % (selected, staged.place(rehearsal))
+    query = f"COPY (SELECT {selected} FROM {staged.place(rehearsal)} t"
     if merge and staged.key:
-        query += " JOIN %s s ON %s" % (staged.stage, _keys(staged))
+        query += f" JOIN {staged.stage} s ON {_keys(staged)}"
     types = ["text" if one.as_text else column.type for column, one in zip(staged.columns, staged.readers)]
     count, total = 0, 0
     with connection.cursor() as cursor, cursor.copy(query + ") TO STDOUT") as copy:
@@ -244,10 +242,10 @@ def dangling(connection: Any, one: Reference, child: str, parent: str) -> tuple[
 
     :param child: what its table is called where the rows are; `parent` likewise.
     """
-    given = " AND ".join("c.%s IS NOT NULL" % identifier(name) for name in one.fields)
+    given = " AND ".join(f"c.{identifier(name)} IS NOT NULL" for name in one.fields)
     pairs = zip(one.fields, one.to_fields)
-    keys = " AND ".join("c.%s = p.%s" % (identifier(field), identifier(other)) for field, other in pairs)
-    value = "concat_ws(', ', %s)" % ", ".join("c.%s" % identifier(name) for name in one.fields)
+    keys = " AND ".join(f"c.{identifier(field)} = p.{identifier(other)}" for field, other in pairs)
+    value = "concat_ws(', ', %s)" % ", ".join(f"c.{identifier(name)}" for name in one.fields)
     query = "SELECT count(*), min(%s) FROM %s c WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s)"
     count, sample = connection.execute(query % (value, child, given, parent, keys)).fetchone()
     return count, sample

@@ -86,7 +86,7 @@ class PostgresqlTarget(PostgresqlSource):
 
     def lock(self) -> bool:
         """See `TargetStore`."""
-        with errors(TargetError, "Can't lock the schema %s" % self._schema):
+        with errors(TargetError, f"Can't lock the schema {self._schema}"):
             # the server's, for as long as this connection lasts
             taken: bool = (
                 self._connected()
@@ -103,7 +103,7 @@ class PostgresqlTarget(PostgresqlSource):
         sql_schema.check_collisions(infos, _same, 63)
         self._wanted = {info.stored.name for info in infos}
         self._as_rows.expect(infos)
-        with errors(TargetError, "Can't look at the schema %s" % self._schema):
+        with errors(TargetError, f"Can't read the schema {self._schema}"):
             row = (
                 self._read()
                 .execute(
@@ -115,20 +115,21 @@ class PostgresqlTarget(PostgresqlSource):
             )
         if row is None or not row[0]:
             raise TargetError(
-                "The schema %s of %s %s." % (self._schema, self.location, "can't be written" if row else "is not there")
+                "The schema %s of %s %s."
+                % (self._schema, self.location, "is not writable" if row else ("does not exist"))
             )
-        with errors(TargetError, "The schema %s can't be written" % self._schema):
+        with errors(TargetError, f"The schema {self._schema} is not writable"):
             found = postgresql_rehearsal.problems(self._connected(), self._schema, infos)
         if found:
             raise TargetError(
-                "%s can't have the tables as they are: %s." % (self.location, "; ".join(found)),
-                "Nothing was changed. Change the source, the target, or what is migrated (only).",
+                f"The tables can't be created in {self.location}: {'; '.join(found)}.",
+                "Nothing was changed. Change the source, the target, or the selection (only).",
                 {"problems": found},
             )
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `TargetStore`."""
-        with errors(TargetError, "Can't look at the table %s" % info.name):
+        with errors(TargetError, f"Can't read the table {info.name}"):
             return self._as_rows.refuses(info, record)
 
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
@@ -137,7 +138,7 @@ class PostgresqlTarget(PostgresqlSource):
             table = checkpoints_table(self._read(), self._schema)
             if table is None:
                 return {}
-            query = "SELECT collection, checkpoint FROM %s" % qualified(self._schema, table)
+            query = f"SELECT collection, checkpoint FROM {qualified(self._schema, table)}"
             rows = self._read().execute(query).fetchall()
         return {name: checkpoint for name, checkpoint in rows if name in names}
 
@@ -148,8 +149,8 @@ class PostgresqlTarget(PostgresqlSource):
         if name is None:
             name = make_checkpoints_table(connection, self._schema, self._wanted)
         connection.execute(
-            "INSERT INTO %s VALUES (%%s, %%s) ON CONFLICT (collection) DO UPDATE SET checkpoint = excluded.checkpoint"
-            % qualified(self._schema, name),
+            f"INSERT INTO {qualified(self._schema, name)} VALUES (%s, %s) ON CONFLICT (collection) DO UPDATE SET "
+            "checkpoint = excluded.checkpoint",
             (collection, encode_json(checkpoint)),
         )
 
@@ -160,12 +161,12 @@ class PostgresqlTarget(PostgresqlSource):
 
     def take_step(self, step: Step, statements: Sequence[str]) -> bool:
         """See `Versioned`."""
-        with self._transaction("Can't change the schema %s" % self._schema) as connection:
+        with self._transaction(f"Can't change the schema {self._schema}") as connection:
             return take_step(connection, self._schema, step, statements)
 
     def begin(self, starts: Sequence[Start]) -> None:
         """See `TargetStore`."""
-        with self._transaction("Can't make the tables") as connection:
+        with self._transaction("Can't create the tables") as connection:
             existing = {one.stored.name: one for one in describe(connection, self._schema)}
             for info, _clear, _checkpoint in starts:
                 found = existing.get(info.stored.name)
@@ -180,15 +181,15 @@ class PostgresqlTarget(PostgresqlSource):
         """See `TargetStore`."""
         rejects: list[Reject] = []
         table = qualified(self._schema, info.stored.name)
-        with self._transaction("Can't write the collection %s" % info.name) as connection:
+        with self._transaction(f"Can't write the collection {info.name}") as connection:
             if upsert:
-                connection.execute("CREATE TEMP TABLE day2_batch ON COMMIT DROP AS SELECT * FROM %s LIMIT 0" % table)
+                connection.execute(f"CREATE TEMP TABLE day2_batch ON COMMIT DROP AS SELECT * FROM {table} LIMIT 0")
             parts = (
                 self._as_rows.part(info, records[start : start + _PART], rejects)
                 for start in range(0, len(records), _PART)
             )
             for form, same in itertools.groupby(parts, lambda part: part[0]):
-                copying = "COPY %s %s" % ("day2_batch" if upsert else table, form)
+                copying = f"COPY {('day2_batch' if upsert else table)} {form}"
                 with connection.cursor() as cursor, cursor.copy(copying) as copy:
                     for _form, data in same:
                         copy.write(data)
@@ -206,13 +207,13 @@ class PostgresqlTarget(PostgresqlSource):
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
         """See `TargetStore`."""
         fields = {field.name: field for field in info.fields}
-        where = " AND ".join("%s = %%s" % identifier(name) for name in info.stored.key)
+        where = " AND ".join(f"{identifier(name)} = %s" for name in info.stored.key)
         with (
-            self._transaction("Can't delete from the table %s" % info.name) as connection,
+            self._transaction(f"Can't delete from the table {info.name}") as connection,
             connection.cursor() as cursor,
         ):
             cursor.executemany(
-                "DELETE FROM %s WHERE %s" % (self._own_rows(info), where),
+                f"DELETE FROM {self._own_rows(info)} WHERE {where}",
                 [[converted(fields[name], value) for name, value in zip(info.key, key)] for key in wanted],
             )
             self._keep(connection, info.name, checkpoint)
@@ -221,7 +222,7 @@ class PostgresqlTarget(PostgresqlSource):
         """See `TargetStore`."""
         names = ", ".join(qualified(self._schema, info.stored.name) for info in infos)
         with self._transaction("Can't drop the tables") as connection:
-            connection.execute("DROP TABLE %s" % names)
+            connection.execute(f"DROP TABLE {names}")
 
     def undo(self, infos: Sequence[Info]) -> None:
         """See `TargetStore`."""
@@ -245,9 +246,9 @@ class PostgresqlTarget(PostgresqlSource):
             if name is None:
                 return
             table = qualified(self._schema, name)
-            connection.execute("DELETE FROM %s WHERE collection = ANY (%%s)" % table, (list(names),))
-            if not connection.execute("SELECT 1 FROM %s LIMIT 1" % table).fetchone():
-                connection.execute("DROP TABLE %s" % table)
+            connection.execute(f"DELETE FROM {table} WHERE collection = ANY (%s)", (list(names),))
+            if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+                connection.execute(f"DROP TABLE {table}")
 
 
 def _same(name: str) -> str:
@@ -259,10 +260,8 @@ def _upsert(table: str, info: Info) -> str:
     names, key = gaps.selected(info), info.stored.key
     others = [name for name in names if name not in key]
     change = ", ".join("{0} = excluded.{0}".format(identifier(name)) for name in others)
-    return "INSERT INTO %s %s OVERRIDING SYSTEM VALUE SELECT %s FROM day2_batch ON CONFLICT %s DO %s" % (
-        table,
-        listed(names),
-        ", ".join(map(identifier, names)),
-        listed(key),
-        "UPDATE SET " + change if others else "NOTHING",
+    return (
+        f"INSERT INTO {table} {listed(names)} OVERRIDING SYSTEM VALUE SELECT "
+        f"{', '.join(map(identifier, names))} FROM day2_batch ON CONFLICT {listed(key)} DO "
+        f"{('UPDATE SET ' + change if others else 'NOTHING')}"
     )

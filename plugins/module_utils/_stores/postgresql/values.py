@@ -43,10 +43,7 @@ _PAGE = 8160  # bytes of a row
 _HEADER = 24
 _POINTER = 18  # to a value that is kept elsewhere
 _ENCODINGS = {
-    **{
-        "LATIN%d" % number: "iso8859-%d" % part
-        for number, part in zip(range(1, 11), (1, 2, 3, 4, 9, 10, 13, 14, 15, 16))
-    },
+    **{f"LATIN{number}": f"iso8859-{part}" for number, part in zip(range(1, 11), (1, 2, 3, 4, 9, 10, 13, 14, 15, 16))},
     "EUC_CN": "gb2312",
     "EUC_JIS_2004": "euc_jis_2004",
     "KOI8R": "koi8-r",
@@ -103,15 +100,15 @@ def _check_encoding(info: Info, row: Sequence[Any], encoding: str) -> None:
                 value.encode(encoding)
             except UnicodeEncodeError as exc:
                 raise Refused(
-                    "the field %s has the character %r, which the database can't hold in its encoding %s"
-                    % (field.name, value[exc.start], encoding)
+                    f"the field {field.name} contains the character {value[exc.start]!r}, which does not exist "
+                    f"in the encoding of the database, {encoding}"
                 ) from None
 
 
 def _check_page(row: Sequence[Any]) -> None:
     size = _HEADER + len(row) // 8 + sum(_least_size(value) for value in row if value is not None)
     if size > _PAGE:
-        raise Refused("the row has %d bytes, and PostgreSQL takes at most %d beside long values" % (size, _PAGE))
+        raise Refused(f"the row has {size} bytes, but PostgreSQL supports {_PAGE} without long values")
 
 
 def _least_size(value: Any) -> int:
@@ -141,7 +138,7 @@ def _converter(info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
 
     def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
         if not known.issuperset(record):
-            raise Refused("the target has no column %s" % ", ".join(sorted(set(record) - known)))
+            raise Refused(f"the target has no column {', '.join(sorted(set(record) - known))}")
         values = tuple([converted(field, record.get(field.name)) for field in fields])
         return (*values, mark(tuple(record))) if mark else values
 
@@ -204,7 +201,7 @@ def lines(rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def _joined(columns: Sequence[Iterable[str]]) -> bytes:
-    return "".join(["%s\n" % line for line in map("\t".join, zip(*columns))]).encode()
+    return "".join([f"{line}\n" for line in map("\t".join, zip(*columns))]).encode()
 
 
 def _texts(field: Field, column: Sequence[Any]) -> Iterable[str]:
@@ -220,7 +217,7 @@ def _texts(field: Field, column: Sequence[Any]) -> Iterable[str]:
     if field.kind == TEXT and types == {str}:
         text = "".join(column)
         if field.size and max(map(len, column)) > field.size[0]:
-            raise Refused("the field %s is longer than %d characters" % (field.name, field.size[0]))
+            raise Refused(f"the field {field.name} is longer than {field.size[0]} characters")
         if "\0" not in text and is_unicode(text):
             return [_escaped(value) for value in column] if _ESCAPED.search(text) else column
     return [copy_text(converted(field, value)) for value in column]
@@ -244,7 +241,7 @@ def _escaped(text: str) -> str:
 def converted(field: Field, value: Any) -> Any:
     if value is None:
         if field.required and field.kind != JSON:
-            raise Refused("the field %s is null or missing, and the column needs a value" % field.name)
+            raise Refused(f"the field {field.name} is null or missing, but the column requires a value")
         return absent(field)
     if field.kind == JSON and is_array(field):
         return literal(field, value)
@@ -252,14 +249,14 @@ def converted(field: Field, value: Any) -> Any:
         return _json(field, value)
     value = fitted(field, value)
     if value.__class__ is str and ("\0" in value or not is_unicode(value)):
-        raise Refused("PostgreSQL keeps no NUL and no invalid Unicode, and the field %s has some" % field.name)
+        raise Refused(f"the field {field.name} contains a NUL or invalid Unicode, which PostgreSQL can't store")
     if (
         value.__class__ is Decimal
         and value
         and value.is_finite()
         and not -16_383 <= _lowest(value) <= value.adjusted() < _DIGITS
     ):
-        raise Refused("the number in the field %s is beyond PostgreSQL's" % field.name)
+        raise Refused(f"the number in the field {field.name} is out of range for PostgreSQL")
     check_size(field, value)
     return value
 
@@ -268,19 +265,19 @@ def check_size(field: Field, value: Any) -> None:
     """:raises Refused: the column has no room for all of it."""
     limit = _INTEGERS.get(field.declared) if field.kind == INTEGER else None
     if limit is not None and not -limit <= value < limit:
-        raise Refused("the field %s is beyond the range of %s" % (field.name, field.declared))
+        raise Refused("the field %s is out of range for %s" % (field.name, field.declared))
     if field.size and field.kind == TEXT and len(value) > field.size[0]:
-        raise Refused("the field %s is longer than %d characters" % (field.name, field.size[0]))
+        raise Refused(f"the field {field.name} is longer than {field.size[0]} characters")
     if field.size and field.kind == DECIMAL and not value.is_nan():
         digits, behind = field.size
         if not value.is_finite() or value.adjusted() >= digits - behind:
-            raise Refused("the field %s has more than %d digits before the point" % (field.name, digits - behind))
+            raise Refused(f"the field {field.name} has more than {digits - behind} digits before the decimal point")
         if value and _lowest(value.normalize(_ALL_DIGITS)) < -behind:
-            raise Refused("the field %s has more than %d digits behind the point" % (field.name, behind))
+            raise Refused(f"the field {field.name} has more than {behind} digits after the decimal point")
     if field.kind in (TIMESTAMP, TIMESTAMPTZ) and isinstance(value, datetime):
         kept = _precision(field.declared)
         if value.microsecond % 10 ** (6 - kept):
-            raise Refused("the field %s has more than %d digits of a second" % (field.name, kept))
+            raise Refused(f"the field {field.name} has more than {kept} fractional digits of a second")
 
 
 @functools.lru_cache(maxsize=256)
@@ -298,5 +295,5 @@ def _lowest(value: Decimal) -> int:
 def _json(field: Field, value: Any) -> str:
     text = encode_json(value)
     if "\\u" in text and UNSTORABLE_JSON.search(text):
-        raise Refused("PostgreSQL keeps no NUL and no invalid Unicode in JSON, and the field %s has some" % field.name)
+        raise Refused(f"the field {field.name} contains a NUL or invalid Unicode, which PostgreSQL can't store in JSON")
     return text

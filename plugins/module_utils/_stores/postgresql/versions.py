@@ -22,7 +22,7 @@ def read_versions(connection: Any, schema: str) -> dict[int, str]:
     table = qualified(schema, TABLE)
     if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0] is None:
         return {}
-    return dict(connection.execute("SELECT version, digest FROM %s" % table).fetchall())
+    return dict(connection.execute(f"SELECT version, digest FROM {table}").fetchall())
 
 
 def take_step(connection: Any, schema: str, step: Step, statements: Sequence[str]) -> bool:
@@ -31,14 +31,14 @@ def take_step(connection: Any, schema: str, step: Step, statements: Sequence[str
     connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", ("day2 schema versions of " + schema,))
     if step.version in read_versions(connection, schema):
         return False
-    connection.execute("SET LOCAL search_path TO %s" % identifier(schema))
+    connection.execute(f"SET LOCAL search_path TO {identifier(schema)}")
     for statement in statements:
-        with errors(TargetError, "Version %d of the schema %s (%s)" % (step.version, schema, shown(statement))):
+        with errors(TargetError, f"Version {step.version} of the schema {schema} ({shown(statement)})"):
             connection.execute(statement, prepare=True)  # which the server does with one statement only
     table, moment = qualified(schema, TABLE), format_time(datetime.now(timezone.utc))
-    connection.execute("CREATE TABLE IF NOT EXISTS %s (%s)" % (table, COLUMNS))
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({COLUMNS})")
     connection.execute(
-        "INSERT INTO %s VALUES (%%s, %%s, %%s)" % table,
+        f"INSERT INTO {table} VALUES (%s, %s, %s)",
         (step.version, step.digest, moment),
     )
     return True

@@ -21,7 +21,7 @@ from .model import Field, ForeignKey, Index, Info, Note, Record, Statement
 from .store import SourceStore
 
 _CHUNK = 1 << 20
-_NO_EXPORT = "The backup's manifest does not describe the collections of an export."
+_NO_EXPORT = "The manifest of the backup does not describe the collections of an export."
 _ANOTHER = "Choose another backup."
 
 
@@ -54,10 +54,10 @@ class ExportStore:
         infos = [as_stored(info) for info in self._records.collections()]
         total = hashlib.sha256()
         counts = []
-        sink.progress.start("Exporting %s" % self.path, unit="records")
+        sink.progress.start(f"Exporting {self.path}", unit="records")
         for number, info in enumerate(infos):
             digest, count = hashlib.sha256(), 0
-            with sink.file("%d.jsonl" % number) as out:
+            with sink.file(f"{number}.jsonl") as out:
                 for record in self._records.read(info):
                     line = encode(record).encode() + b"\n"
                     digest.update(line)
@@ -72,11 +72,11 @@ class ExportStore:
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
         """Not possible."""
-        raise InvalidRequest("A copy made by hand can't be taken over into a store of type %s." % self.type)
+        raise InvalidRequest(f"Copies made by hand can't be imported into stores of type {self.type}.")
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
         """Not possible."""
-        raise InvalidRequest("An export is brought back by migrate with state=reverted.")
+        raise InvalidRequest("An export can only be restored by migrate with state=reverted.")
 
 
 @contextlib.contextmanager

@@ -63,9 +63,7 @@ class Interval(NamedTuple):
         negative = False
         for value, unit in ((sign * years, "year"), (sign * months, "mon"), (self.days, "day")):
             if value:
-                words.append(
-                    "%s%d %s%s" % ("+" if negative and value > 0 else "", value, unit, "" if value == 1 else "s")
-                )
+                words.append(f"{('+' if negative and value > 0 else '')}{value} {unit}{('' if value == 1 else 's')}")
                 negative = value < 0
         if self.microseconds or not words:
             words.append(_clock(self.microseconds, negative))
@@ -81,8 +79,8 @@ class Interval(NamedTuple):
 def _clock(microseconds: int, after_negative: bool) -> str:
     seconds, fraction = divmod(abs(microseconds), _SECOND)
     sign = "-" if microseconds < 0 else "+" if after_negative else ""
-    text = "%s%02d:%02d:%02d" % (sign, seconds // 3600, seconds // 60 % 60, seconds % 60)
-    return text + (".%06d" % fraction).rstrip("0") if fraction else text
+    text = f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return text + (f".{fraction:06d}").rstrip("0") if fraction else text
 
 
 def parsed(text: str) -> Interval:

@@ -225,7 +225,7 @@ def fitted(field: Field, value: Any) -> Any:
         return value
     if kind in _TIMES and isinstance(value, str) and _BEYOND.fullmatch(value):
         return value
-    raise Refused("the field %s is of kind %s, and the value is %s" % (field.name, kind, _described(value)))
+    raise Refused(f"the field {field.name} is of kind {kind}, but the value is {_described(value)}")
 
 
 _TYPES: dict[str, type] = {

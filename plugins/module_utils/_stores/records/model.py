@@ -207,9 +207,9 @@ def check_same_key(info: Info, existing: Info) -> None:
     """:raises TargetError: the records of the two can't be put together, as other fields tell them apart."""
     if existing.key != info.key:
         raise TargetError(
-            "The collection %s has the key (%s), and in the target (%s)."
-            % (info.name, ", ".join(info.key) or "none", ", ".join(existing.key) or "none"),
-            "Set primary_keys for it, or on_existing=replace.",
+            f"The collection {info.name} has the key ({', '.join(info.key) or 'none'}), but in the target it has "
+            f"({', '.join(existing.key) or 'none'}).",
+            "Set its key in primary_keys, or set on_existing=replace.",
         )
 
 

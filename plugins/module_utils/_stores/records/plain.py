@@ -105,7 +105,7 @@ class _PlainRecords:
     def _warn(self, info: Info, mixed: frozenset[str]) -> None:
         if mixed:
             self._warnings[info.name] = (
-                "%s: the fields %s hold text and also times, bytes or infinite numbers. To tell them apart, these are"
-                " tagged mappings in the document; with values=exact for the target they are so everywhere."
-                % (info.name, ", ".join(sorted(mixed)))
+                f"{info.name}: the fields {', '.join(sorted(mixed))} contain text as well as times, bytes or "
+                "infinite numbers. These are tagged mappings in the document, to distinguish them from text. "
+                "With values=exact for the target, all such values are tagged."
             )

@@ -127,9 +127,9 @@ def _checked(parameters: Mapping[str, Any]) -> tuple[RecordType, dict[str, Any]]
     foreign = sorted(set(given) - set(kind.options))
     if foreign:
         raise InvalidRequest(
-            "The option %s does not belong to a store of type %s." % (", ".join(foreign), parameters["type"]),
-            "Its options are: %s." % ", ".join(sorted(kind.options)),
+            f"{', '.join(foreign)} is not an option of stores of type {parameters['type']}.",
+            f"The options are: {', '.join(sorted(kind.options))}.",
         )
     if kind.required and kind.required not in given:
-        raise InvalidRequest("A store of type %s needs the option %s." % (parameters["type"], kind.required))
+        raise InvalidRequest(f"Stores of type {parameters['type']} require the option {kind.required}.")
     return kind, given

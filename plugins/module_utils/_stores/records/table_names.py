@@ -125,6 +125,6 @@ def _free(name: str, taken: Collection[str], kind: str) -> str:
     wanted, number = name, 0
     while name.casefold() in taken:
         number += 1
-        end = "_" * number if number < 3 else "_%d" % number
+        end = "_" * number if number < 3 else f"_{number}"
         name = wanted.encode("utf-8")[: most - len(end) if most else None].decode("utf-8", "ignore") + end
     return name

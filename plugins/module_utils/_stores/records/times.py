@@ -45,8 +45,8 @@ def zone_named(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise InvalidRequest(
-            "timezone: there is no time zone %s on this host." % name,
-            "Use a name like Europe/Berlin (package tzdata), or UTC.",
+            f"timezone: the time zone {name} is unknown on this host.",
+            "Set it to a name such as Europe/Berlin (which requires the package tzdata), or to UTC.",
         ) from None
 
 
@@ -68,7 +68,7 @@ def moment_of(value: Any, aware: bool, times: TimeOptions) -> datetime:
 def _without_zone(value: Any, found: datetime) -> datetime:
     if isinstance(value, (int, float, Decimal)):
         return found.replace(tzinfo=None)
-    raise Refused("has an offset, and the column keeps none")
+    raise Refused("has an offset, but the column has none")
 
 
 def _from_number(value: Any, times: TimeOptions) -> Optional[datetime]:
@@ -124,9 +124,9 @@ def _located(found: datetime, zone: Optional[tzinfo]) -> datetime:
     local = found.replace(tzinfo=zone)
     moment = local.astimezone(timezone.utc)
     if moment.astimezone(zone).replace(tzinfo=None) != found:
-        raise Refused("is a time that %s skipped" % zone)
+        raise Refused(f"is a time that {zone} skipped")
     if local.utcoffset() != local.replace(fold=1).utcoffset():
-        raise Refused("is a time that %s had twice" % zone)
+        raise Refused(f"is a time that occurred twice in {zone}")
     return moment
 
 
@@ -136,7 +136,7 @@ def date_of(value: Any) -> date:
         return value
     found = value if isinstance(value, datetime) else _from_iso(value)
     if found.tzinfo is not None or found.time() != time():
-        raise Refused("has a time of day, and the column keeps none")
+        raise Refused("has a time of day, but the column has none")
     return found.date()
 
 
@@ -184,10 +184,10 @@ def interval_text(microseconds: int) -> str:
     sign = "-" if microseconds < 0 else ""
     days, rest = divmod(abs(microseconds), 86_400 * 10**6)
     seconds, fraction = divmod(rest, 10**6)
-    clock = "%s%02d:%02d:%02d" % (sign, seconds // 3600, seconds // 60 % 60, seconds % 60)
+    clock = f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     if fraction:
-        clock += (".%06d" % fraction).rstrip("0")
+        clock += (f".{fraction:06d}").rstrip("0")
     if not days:
         return clock
-    words = "%s%d day%s" % (sign, days, "" if days == 1 and not sign else "s")
-    return "%s %s" % (words, clock) if rest else words
+    words = f"{sign}{days} day{('' if days == 1 and (not sign) else 's')}"
+    return f"{words} {clock}" if rest else words

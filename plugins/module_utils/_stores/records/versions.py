@@ -76,12 +76,13 @@ def steps_from(given: Sequence[Mapping[str, Any]]) -> list[Step]:
     for one in given:
         version, up = one["version"], one["up"]
         if version < 1 or version in steps:
-            what = "is there twice" if version in steps else "is no version: they count from 1"
-            raise InvalidRequest("schema: %d %s." % (version, what))
+            what = "occurs twice" if version in steps else "is not a valid version: versions start at 1"
+            raise InvalidRequest(f"schema: {version} {what}.")
         statements = [up] if isinstance(up, str) else up
         if not isinstance(statements, list) or not statements:
             raise InvalidRequest(
-                "schema: up of version %d is no statement." % version, "It is one SQL statement, or a list of them."
+                f"schema: up of version {version} is not a statement.",
+                "Set it to an SQL statement, or to a list of them.",
             )
         steps[version] = Step(version, tuple(_statement(version, text) for text in statements))
     return [steps[version] for version in sorted(steps)]
@@ -89,13 +90,14 @@ def steps_from(given: Sequence[Mapping[str, Any]]) -> list[Step]:
 
 def _statement(version: int, text: object) -> str:
     if not isinstance(text, str) or not text.strip():
-        raise InvalidRequest("schema: version %d has a statement that is no text: %r." % (version, text))
+        raise InvalidRequest(f"schema: version {version} has a statement that is not a string: {text!r}.")
     match = _COMMENTS.match(text)
     word = re.match(r"\w*", text[match.end() if match else 0 :])
     if word is not None and word[0].upper() in _ENDS:
         raise InvalidRequest(
-            "schema: version %d has the statement %s." % (version, word[0].upper()),
-            "A step is one transaction together with its record; it can't end it, nor run outside of it.",
+            f"schema: version {version} has the statement {word[0].upper()}.",
+            "A step and its record are one transaction; remove the statement, as it would end that, or can't run "
+            "in it.",
         )
     return text.strip().rstrip(";").rstrip()
 

@@ -57,7 +57,7 @@ def fitting(info: Info) -> tuple[Info, tuple[str, ...]]:
     if not wrong:
         return info, ()
     fields = tuple(field._replace(default=None) if field.name in wrong else field for field in info.fields)
-    words = ["the default of %s (%s)" % (one.name, one.default) for one in info.fields if one.name in wrong]
+    words = [f"the default of {one.name} ({one.default})" for one in info.fields if one.name in wrong]
     return info._replace(fields=fields), tuple(words)
 
 

@@ -31,7 +31,7 @@ def size_of(declared: str) -> tuple[int, ...]:
 
 def declared_size(field: Field) -> str:
     """The size in parentheses, "" without one."""
-    return "(%s)" % ", ".join(map(str, field.size)) if field.size else ""
+    return f"({', '.join(map(str, field.size))})" if field.size else ""
 
 
 def shaped(info: Info, document: bool) -> Info:
@@ -114,9 +114,9 @@ def check_fits(info: Info, existing: Info, fold: Callable[[str], str]) -> Info:
     without_key = not key and nullable.issuperset(existing.key)
     if key not in [[fold(name) for name in existing.key], *unique] and not without_key:
         raise TargetError(
-            "The collection %s has the key (%s), and in the target (%s)."
-            % (info.name, ", ".join(info.key) or "none", ", ".join(existing.key) or "none"),
-            "Set primary_keys for it, migrate into an empty target, or change one of the two.",
+            f"The collection {info.name} has the key ({', '.join(info.key) or 'none'}), but in the target it has "
+            f"({', '.join(existing.key) or 'none'}).",
+            "Set its key in primary_keys, migrate to an empty target, or change one of the two.",
         )
     missing = [field.name for field in info.fields if fold(field.name) not in columns]
     given = {fold(field.name) for field in info.fields}
@@ -132,12 +132,12 @@ def check_fits(info: Info, existing: Info, fold: Callable[[str], str]) -> Info:
                 info.name,
                 "; ".join(
                     [
-                        *("it has no column %s" % name for name in missing),
-                        *("its column %s must be given" % name for name in wanted),
+                        *(f"it has no column {name}" for name in missing),
+                        *(f"its column {name} requires a value" for name in wanted),
                     ]
                 ),
             ),
-            "Change the target's schema, or migrate into an empty target.",
+            "Change the schema of the target, or migrate to an empty target.",
         )
     return existing
 
@@ -146,16 +146,16 @@ def check_collisions(infos: Sequence[Info], fold: Callable[[str], str], longest:
     """:raises TargetError: two names of collections, or of fields of one, are the same in the target, or too long."""
     _check_names("collections", [info.stored.name for info in infos], fold, longest)
     for info in (one.stored for one in infos):
-        _check_names("fields of %s" % info.name, [field.name for field in info.fields], fold, longest)
+        _check_names(f"fields of {info.name}", [field.name for field in info.fields], fold, longest)
 
 
 def _check_names(what: str, names: Sequence[str], fold: Callable[[str], str], longest: int) -> None:
     seen: dict[str, str] = {}
     for name in names:
         if not name or "\0" in name:
-            raise TargetError("The name %r among the %s can't be one of the target's." % (name, what))
+            raise TargetError(f"The name {name!r} of one of the {what} is not valid in the target.")
         if longest and len(name.encode("utf-8", "surrogatepass")) > longest:
-            raise TargetError("The name %s among the %s is longer than %d bytes." % (name, what, longest))
+            raise TargetError(f"The name {name} of one of the {what} is longer than {longest} bytes.")
         other = seen.setdefault(fold(name), name)
         if other is not name:
-            raise TargetError("The %s %s and %s have the same name in the target." % (what, other, name), "Rename one.")
+            raise TargetError(f"The {what} {other} and {name} have the same name in the target.", "Rename one of them.")

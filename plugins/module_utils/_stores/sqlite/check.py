@@ -18,8 +18,8 @@ from .file import Unreadable, connect, sqlite3, sqlite_errors
 from .schema import Table, identifier, tables
 
 _SHOWN = 5  # problems in an error
-_HINT = "Restore it from a good backup, or repair it with sqlite3's .recover."
-_FULL_HINT = f"If it is indexes alone, REINDEX repairs them, and check=quick backs it up as it is. {_HINT}"
+_HINT = "Restore it from a good backup, or repair it with .recover of sqlite3."
+_FULL_HINT = f"If only indexes are affected, REINDEX repairs them, and check=quick backs it up anyway. {_HINT}"
 _COLLATION = re.compile(r"no such collation sequence: (.*)", re.S)
 _COUNTED = ("_docsize", "_content", "_rowid")  # tables with one row for each of a virtual table's
 # Applications may bring functions, modules and tokenizers of their own.
@@ -99,7 +99,7 @@ def inspect(connection: sqlite3.Connection, told: str, wanted: str) -> Inspectio
         problems, notes, made = check(connection, wanted)
         if problems:
             raise Unreadable(
-                f"{told} is damaged. PRAGMA {PRAGMAS[made]} says: {'; '.join(problems[:_SHOWN])}.",
+                f"{told} is damaged according to PRAGMA {PRAGMAS[made]}: {'; '.join(problems[:_SHOWN])}.",
                 _HINT if made == QUICK else _FULL_HINT,
                 {"problems": problems},
             )
@@ -140,7 +140,7 @@ def check(connection: sqlite3.Connection, wanted: str) -> tuple[list[str], tuple
         problems = [line for line in lines if not line.startswith("***")]  # the heading
         if unknown:
             problems = [line for line in problems if "PRIMARY KEY order" not in line]
-        notes = tuple(f"What is sorted by the unknown collation {one} was not checked." for one in unknown)
+        notes = tuple(f"The order by the unknown collation {one} was not checked." for one in unknown)
         return problems, notes, wanted
 
 

@@ -40,26 +40,26 @@ def describe(connection: sqlite3.Connection) -> tuple[list[Info], list[str]]:
         if sqlite_notes.is_checkpoints(table.sql):
             continue
         if table.module:
-            notes.append("The virtual table %s (%s) is not migrated." % (table.name, table.module))
+            notes.append(f"The virtual table {table.name} ({table.module}) is not migrated.")
         else:
             infos.append(_info(connection, table, counters.get(table.name)))
     return collection_note.linked(infos), notes
 
 
 def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
-    columns = connection.execute("PRAGMA table_xinfo(%s)" % identifier(table.name)).fetchall()
+    columns = connection.execute(f"PRAGMA table_xinfo({identifier(table.name)})").fetchall()
     key = tuple(column[1] for column in sorted((one for one in columns if one[5]), key=lambda one: int(one[5])))
     # the rowid under a name of its own
     identity = len(key) == 1 and any(column[5] and column[2].upper() == "INTEGER" for column in columns)
     fields, dialect_specific = [], []
     for _cid, name, declared, required, default, is_key, hidden in columns:
         if hidden:
-            dialect_specific.append("the computed column %s" % name)
+            dialect_specific.append(f"the computed column {name}")
             continue
         what = kind(declared)
         portable = portable_default(default, what, _TIMES)
         if default is not None and portable is None:
-            dialect_specific.append("the default of %s (%s)" % (name, default))
+            dialect_specific.append(f"the default of {name} ({default})")
         fields.append(
             Field(
                 name,
@@ -77,7 +77,7 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
     said = words(table.sql)
     if "CHECK" in said:
         dialect_specific.append("its CHECK constraints")
-    dialect_specific += ["the collation %s" % one for one in _collations(table.sql, *(one.sql for one in statements))]
+    dialect_specific += [f"the collation {one}" for one in _collations(table.sql, *(one.sql for one in statements))]
     foreign_keys = _foreign_keys(connection, table.name)
     times = _deferrable(said)
     if times:
@@ -140,14 +140,12 @@ def _deferrable(said: list[str]) -> list[str]:
 def _indexes(connection: sqlite3.Connection, table: str) -> tuple[list[Index], list[Statement]]:
     """The indexes that mean something elsewhere, and the statements of all."""
     indexes, statements = [], []
-    for _seq, name, unique, origin, partial in connection.execute(
-        "PRAGMA index_list(%s)" % identifier(table)
-    ).fetchall():
+    for _seq, name, unique, origin, partial in connection.execute(f"PRAGMA index_list({identifier(table)})").fetchall():
         sql = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", (name,)).fetchone()
-        columns = [row[2] for row in connection.execute("PRAGMA index_info(%s)" % identifier(name))]
+        columns = [row[2] for row in connection.execute(f"PRAGMA index_info({identifier(name)})")]
         told = ""
         if partial or None in columns:
-            told = "the index %s on %s" % (name, "some of the rows" if partial else "an expression")
+            told = f"the index {name} on {('some of the rows' if partial else 'an expression')}"
         elif origin != "pk":
             indexes.append(Index(name, tuple(columns), bool(unique), origin == "u"))
         if sql and sql[0]:
@@ -157,7 +155,7 @@ def _indexes(connection: sqlite3.Connection, table: str) -> tuple[list[Index], l
 
 def _foreign_keys(connection: sqlite3.Connection, table: str) -> list[ForeignKey]:
     rows: dict[int, list[Any]] = {}
-    for row in connection.execute("PRAGMA foreign_key_list(%s)" % identifier(table)):
+    for row in connection.execute(f"PRAGMA foreign_key_list({identifier(table)})"):
         rows.setdefault(row[0], []).append(row)
     keys = []
     for parts in rows.values():
@@ -167,7 +165,7 @@ def _foreign_keys(connection: sqlite3.Connection, table: str) -> list[ForeignKey
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", (parts[0][2],)
         ).fetchone()
         other = str(row[0]) if row else parts[0][2]
-        columns = connection.execute("PRAGMA table_info(%s)" % identifier(other)).fetchall()
+        columns = connection.execute(f"PRAGMA table_info({identifier(other)})").fetchall()
         if None in [row[4] for row in parts]:  # its primary key
             to = tuple(one[1] for one in sorted((one for one in columns if one[5]), key=lambda one: int(one[5])))
         else:
@@ -181,14 +179,14 @@ def dangling(connection: sqlite3.Connection, info: Info) -> Iterator[tuple[Any, 
     """The rows that refer to nothing, with the other table; without those of foreign keys that are marked so."""
     table = identifier(info.name)
     broken = {(one.fields, fold(one.to)) for one in info.foreign_keys if not one.valid}
-    numbers = dict.fromkeys(row[0] for row in connection.execute("PRAGMA foreign_key_list(%s)" % table))
+    numbers = dict.fromkeys(row[0] for row in connection.execute(f"PRAGMA foreign_key_list({table})"))
     known = {
         number
         for number, one in zip(numbers, _foreign_keys(connection, info.name))
         if (one.fields, fold(one.to)) in broken
     }
     try:
-        rows = connection.execute("PRAGMA foreign_key_check(%s)" % table).fetchall()
+        rows = connection.execute(f"PRAGMA foreign_key_check({table})").fetchall()
     except sqlite3.OperationalError as exc:  # a key that SQLite itself can't hold to
         if "foreign key mismatch" not in str(exc):
             raise
@@ -201,9 +199,9 @@ def checked(connection: sqlite3.Connection, info: Info) -> Info:
     if not info.foreign_keys:
         return info
     table = identifier(info.stored.name)
-    numbers = dict.fromkeys(row[0] for row in connection.execute("PRAGMA foreign_key_list(%s)" % table))
+    numbers = dict.fromkeys(row[0] for row in connection.execute(f"PRAGMA foreign_key_list({table})"))
     try:
-        broken = {row[3] for row in connection.execute("PRAGMA foreign_key_check(%s)" % table)}
+        broken = {row[3] for row in connection.execute(f"PRAGMA foreign_key_check({table})")}
     except sqlite3.OperationalError:  # what it points to is no table, or has no such key
         return info
     keys = [one._replace(valid=number not in broken) for number, one in zip(numbers, info.foreign_keys)]
@@ -231,13 +229,13 @@ def _create_table(info: Info, comment: str) -> str:
         if field.required or field.name in info.key:
             parts.append("NOT NULL")
         if field.default is not None:
-            parts.append("DEFAULT %s" % _default(field))
+            parts.append(f"DEFAULT {_default(field)}")
         lines.append(" ".join(parts))
     if info.note.marker:
-        lines.append("%s %s" % (identifier(info.note.marker), DECLARED[JSON]))
+        lines.append(f"{identifier(info.note.marker)} {DECLARED[JSON]}")
     if info.key and not any("PRIMARY KEY" in line for line in lines):
-        lines.append("PRIMARY KEY %s" % _listed(info.key))
-    lines += ["UNIQUE %s" % _listed(one.fields) for one in info.indexes if one.constraint]
+        lines.append(f"PRIMARY KEY {_listed(info.key)}")
+    lines += [f"UNIQUE {_listed(one.fields)}" for one in info.indexes if one.constraint]
     for one in info.foreign_keys:
         lines.append(
             "FOREIGN KEY %s REFERENCES %s %s ON DELETE %s ON UPDATE %s %s"
@@ -271,8 +269,10 @@ def indexes(info: Info) -> list[tuple[str, str]]:
     return own + [
         (
             one.name,
-            "CREATE %sINDEX %s ON %s %s"
-            % ("UNIQUE " if one.unique else "", identifier(one.name), identifier(info.name), _listed(one.fields)),
+            (
+                f"CREATE {('UNIQUE ' if one.unique else '')}INDEX {identifier(one.name)} ON {identifier(info.name)} "
+                f"{_listed(one.fields)}"
+            ),
         )
         for one in info.indexes
         if not one.constraint and one.name not in names and (one.fields, one.unique) not in keyed
@@ -301,12 +301,12 @@ def insert(info: Info, upsert: bool, placeholders: Sequence[str] = ()) -> str:
     if info.note.marker:
         names.append(info.note.marker)
     values = ", ".join(placeholders or "?" * len(names))
-    statement = "INSERT INTO %s %s VALUES (%s)" % (identifier(info.name), _listed(names), values)
+    statement = f"INSERT INTO {identifier(info.name)} {_listed(names)} VALUES ({values})"
     if not upsert:
         return statement
     others = [name for name in names if name not in info.key]
     change = ", ".join("{0} = excluded.{0}".format(identifier(name)) for name in others)
-    return "%s ON CONFLICT %s DO %s" % (statement, _listed(info.key), "UPDATE SET " + change if others else "NOTHING")
+    return f"{statement} ON CONFLICT {_listed(info.key)} DO {('UPDATE SET ' + change if others else 'NOTHING')}"
 
 
 def by_row_id(connection: sqlite3.Connection, info: Info) -> Info:
@@ -314,16 +314,16 @@ def by_row_id(connection: sqlite3.Connection, info: Info) -> Info:
 
     :raises TargetError: columns have all their names.
     """
-    taken = {fold(row[1]) for row in connection.execute("PRAGMA table_xinfo(%s)" % identifier(info.stored.name))}
+    taken = {fold(row[1]) for row in connection.execute(f"PRAGMA table_xinfo({identifier(info.stored.name)})")}
     free = [name for name in ("rowid", "_rowid_", "oid") if name not in taken]
     if not free:
         raise TargetError(
-            "The table %s has no key, and columns called rowid, _rowid_ and oid: its rows can't be told apart."
-            % info.name,
-            "Name the fields of a key in primary_keys, or empty the table.",
+            f"The table {info.name} has no key, and columns called rowid, _rowid_ and oid, so that its rows "
+            "can't be identified.",
+            "Set a key in primary_keys, or empty the table.",
         )
     return placed(info, [Field(free[0], INTEGER, column=free[0])])
 
 
 def _listed(names: Any) -> str:
-    return "(%s)" % ", ".join(map(identifier, names))
+    return f"({', '.join(map(identifier, names))})"

@@ -122,7 +122,7 @@ def _column(field: Field) -> str:
 
 def _any(connection: sqlite3.Connection, rows: str, condition: str) -> bool:
     """Is there such a row?"""
-    query = "SELECT 1 FROM (SELECT * FROM %s) WHERE %s LIMIT 1" % (rows, condition)
+    query = f"SELECT 1 FROM (SELECT * FROM {rows}) WHERE {condition} LIMIT 1"
     return connection.execute(query).fetchone() is not None
 
 
@@ -143,7 +143,7 @@ class _Piece(NamedTuple):
         if not self.gaps or ":null" not in "".join(column):
             return column
         null = re.compile(r',"(?:%s)":null' % "|".join(sorted(self.gaps, reverse=True)))
-        return ["{%s}" % null.sub("", "," + text[1:-1])[1:] if ":null" in text else text for text in column]
+        return [f"{{{null.sub('', ',' + text[1:-1])[1:]}}}" if ":null" in text else text for text in column]
 
 
 def _lines(pieces: Sequence[_Piece], columns: Sequence[Sequence[str]]) -> Sequence[str]:
@@ -151,4 +151,4 @@ def _lines(pieces: Sequence[_Piece], columns: Sequence[Sequence[str]]) -> Sequen
     objects = [piece.objects(column) for piece, column in zip(pieces, columns)]
     if len(objects) == 1:
         return objects[0]
-    return ["{%s}" % ",".join(filter(None, [one[1:-1] for one in row])) for row in zip(*objects)]
+    return [f"{{{','.join(filter(None, [one[1:-1] for one in row]))}}}" for row in zip(*objects)]

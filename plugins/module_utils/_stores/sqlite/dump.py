@@ -19,7 +19,7 @@ from .file import connect, sqlite3, sqlite_errors
 _CHUNK = 1 << 20
 _LONGEST = 100_000_000  # characters of a statement; SQLite itself takes 1,000,000,000
 
-_HINT = "Bring in the database file itself instead."
+_HINT = "Import the database file itself instead."
 
 # What a semicolon may be hidden in begins with one of these …
 _OPENING = re.compile(r"""['"`\[;]|--|/\*""")
@@ -63,16 +63,15 @@ def execute_dump(reader: Reader, told: str, destination: str, progress: Progress
             _execute(connection, statement, told, line)
             finished = not connection.in_transaction
         if not finished:
-            raise SourceError(f"{told} ends inside a transaction: it is only a part of a dump.")
+            raise SourceError(f"{told} ends inside a transaction: the dump is incomplete.")
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise SourceError(f"{told} makes no table.", "Check that it is the output of sqlite3's .dump.")
+            raise SourceError(f"{told} creates no table.", "Check that it is the output of sqlite3's .dump.")
 
 
 def _execute(connection: sqlite3.Connection, statement: str, told: str, line: int) -> None:
     if re.match(r"\s*ROLLBACK\b", statement, re.I):
         raise SourceError(
-            "%s, line %d: the dump ends with ROLLBACK, as sqlite3 writes it when it could not read everything."
-            % (told, line)
+            f"{told}, line {line}: the dump ends with ROLLBACK, as sqlite3 could not read the whole database."
         )
     try:
         connection.execute(statement)
@@ -80,7 +79,7 @@ def _execute(connection: sqlite3.Connection, statement: str, told: str, line: in
         if str(exc) in ("interrupted", "database or disk is full"):
             raise
         raise SourceError(
-            "%s, line %d: %s, in the statement that begins %r." % (told, line, exc, statement.strip()[:60])
+            f"{told}, line {line}: {exc}, in the statement that begins {statement.strip()[:60]!r}."
         ) from exc
 
 
@@ -101,7 +100,7 @@ def _text(reader: Reader, told: str, progress: Progress) -> Iterator[str]:
         while True:
             data = reader.read(_CHUNK)
             if b"\0" in data:
-                raise SourceError(f"{told} holds NUL bytes: it is no text.", _HINT)
+                raise SourceError(f"{told} contains NUL bytes: it is not text.", _HINT)
             progress.advance(len(data))
             yield decoder.decode(data, final=not data)
             if not data:
@@ -142,8 +141,8 @@ def statements(chunks: Iterable[str], told: str) -> Iterator[tuple[int, str]]:
         buffer = buffer[begin:]
         if len(buffer) > _LONGEST:
             raise SourceError(
-                "%s, line %d: the statement has no end within %d characters." % (told, line, _LONGEST),
+                f"{told}, line {line}: the statement is longer than {_LONGEST} characters.",
                 _HINT,
             )
     if not _NOTHING.fullmatch(buffer):
-        raise SourceError("%s, line %d: the last statement has no end: it is only a part of a dump." % (told, line))
+        raise SourceError(f"{told}, line {line}: the last statement has no end: the dump is incomplete.")

@@ -130,7 +130,7 @@ def _with_text(connection: sqlite3.Connection, factory: Any, action: Callable[[]
 
 
 def uri(path: str, mode: str, immutable: bool = False) -> str:
-    return "file:{}?mode={}{}".format(quote(os.fsencode(path)), mode, "&immutable=1" if immutable else "")
+    return f"file:{quote(os.fsencode(path))}?mode={mode}{('&immutable=1' if immutable else '')}"
 
 
 @contextlib.contextmanager
@@ -179,17 +179,13 @@ def locked(path: str, kind: type[Day2Error], patience: float, words: str) -> Day
     who = holders(path)
     return kind(
         f"{path}: {words}, for more than {format_duration(patience)}. {open_in(who)}.",
-        "End the transaction that holds it (or stop that application) and run again.",
+        "End the transaction that holds the lock (or stop that application), and run again.",
         {"holders": who},
     )
 
 
 def open_in(who: list[str]) -> str:
-    return (
-        "It is open in process {}".format(", ".join(who))
-        if who
-        else "No process of this host that we can see has it open"
-    )
+    return f"It is open in process {', '.join(who)}" if who else "No process that we can see on this host has it open"
 
 
 def holders(path: str) -> list[str]:
@@ -218,9 +214,10 @@ def check_log_of_empty(path: str) -> None:
     info, log = lstat(path), lstat(path + "-wal")
     if info is not None and stat.S_ISREG(info.st_mode) and not info.st_size and log is not None and log.st_size:
         raise Unreadable(
-            "%s is empty, beside a write-ahead log of %d bytes: SQLite takes that for an empty database, and removes"
-            " the log when it opens it." % (path, log.st_size),
-            "The log may hold all that was committed. Copy both files away, and restore the database from a backup.",
+            f"{path} is empty, but has a write-ahead log of {log.st_size} bytes. SQLite would treat it as an "
+            "empty database, and remove the log when it opens it.",
+            "The log may contain everything that was committed. Copy both files elsewhere, and restore the "
+            "database from a backup.",
         )
 
 
@@ -231,14 +228,16 @@ def check_magic(fd: int, path: str) -> bytes:
     """
     header = os.pread(fd, _HEADER, 0)
     if not header:
-        raise Unreadable(f"{path} is empty: it holds no database.", "Check the path, and that the application ran.")
+        raise Unreadable(
+            f"{path} is empty: it contains no database.", "Check the path, and whether the application has run."
+        )
     if not header.startswith(MAGIC):
         raise Unreadable(
-            f"{path} is not a SQLite database, or it is encrypted: it starts with {header[:16]!r}.",
-            "Check the path. What can't be opened by sqlite3 can be backed up with type=files.",
+            f"{path} is not an SQLite database, or it is encrypted: it starts with {header[:16]!r}.",
+            "Check the path. Files that sqlite3 can't open can be backed up with type=files.",
         )
     if len(header) < _HEADER:
-        raise Unreadable("%s is cut off: %d bytes are no database." % (path, len(header)))
+        raise Unreadable(f"{path} is truncated: {len(header)} bytes are not a database.")
     return header
 
 
@@ -259,14 +258,14 @@ def normalise(fd: int, told: str) -> Header:
     (page_size,) = struct.unpack_from(">H", raw, 16)
     page_size = 65536 if page_size == 1 else page_size
     if page_size < 512 or page_size & (page_size - 1):
-        raise Unreadable("%s is damaged: its pages can't have %d bytes." % (told, page_size))
+        raise Unreadable(f"{told} is damaged: {page_size} is not a valid page size.")
     size = os.fstat(fd).st_size
     changes, pages = struct.unpack_from(">II", raw, 24)
     # old versions of SQLite did not keep the number of pages; their changes left another stamp at 92
     if not pages or struct.unpack_from(">I", raw, 92)[0] != changes:
         pages = size // page_size
     if pages * page_size > size:
-        raise Unreadable("%s is cut off: it has %d of %d bytes." % (told, size, pages * page_size))
+        raise Unreadable(f"{told} is truncated: it has {size} of {pages * page_size} bytes.")
     raw[18:20] = b"\1\1"
     struct.pack_into(">II", raw, 24, 1, pages)
     struct.pack_into(">I", raw, 40, 1)
@@ -280,7 +279,7 @@ def normalise(fd: int, told: str) -> Header:
 
 def normalise_file(path: str, told: str) -> Header:
     """As `normalise`, for a file in a private directory."""
-    with files.os_errors(SourceError, "Can't write the copy of %s," % told, path):
+    with files.os_errors(SourceError, f"Can't write the copy of {told},", path):
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             return normalise(fd, told)
@@ -313,9 +312,10 @@ def check_side_files(path: str, kind: type[Day2Error]) -> None:
     SQLite would wait for ever for the other end of a FIFO, and a directory is nobody's journal.
     """
     for name in (path + side for side in SIDE_FILES):
-        with files.os_errors(kind, "Can't look at", name):
+        with files.os_errors(kind, "Can't stat", name):
             info = lstat(name)
         if info is not None and not stat.S_ISREG(info.st_mode):
             raise kind(
-                f"{name} is {files.kind_of(info)}, where SQLite keeps a file of {path}.", "Move it away and run again."
+                f"{name} is {files.kind_of(info)}, but SQLite uses this name for a file of {path}.",
+                "Move it elsewhere and run again.",
             )

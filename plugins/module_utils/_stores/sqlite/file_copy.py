@@ -73,7 +73,7 @@ def copy_database(path: str, destination: str, progress: Progress, patience: flo
     except SourceError as exc:
         # its subclasses are about the circumstances, not about the file
         if exc.__cause__.__class__ is sqlite3.DatabaseError:
-            raise Unreadable(exc.message, "It is damaged, encrypted or no SQLite database.") from exc
+            raise Unreadable(exc.message, "It is damaged, encrypted, or not an SQLite database.") from exc
         raise
 
 
@@ -158,7 +158,7 @@ class _Copier:
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if not os.path.samestat(os.fstat(fd), os.stat(self._path)):
-            raise TryAgain("other files take its place all the time")
+            raise TryAgain("it is constantly replaced with other files")
         mode = str(connection.execute("PRAGMA journal_mode").fetchone()[0])
         if mode != "wal":
             self._copy_bytes(fd, "")
@@ -171,7 +171,7 @@ class _Copier:
             self._copy_bytes(fd, "")
             self._copy_side_file("-wal")
             if before != _wal_header(self._path):
-                raise TryAgain("its write-ahead log is started anew all the time")
+                raise TryAgain("its write-ahead log is constantly restarted")
             if before:
                 _recover(self._destination)
         return mode
@@ -179,12 +179,12 @@ class _Copier:
     def _copy_at_rest(self, fd: int) -> str:
         before = _identity(self._path)
         if before is None:
-            raise TryAgain("it changes all the time")
+            raise TryAgain("it constantly changes")
         self._copy_bytes(fd, "")
         self._copy_side_file("-wal")
         self._copy_side_file("-journal")
         if before != _identity(self._path):
-            raise TryAgain("it changes all the time")
+            raise TryAgain("it constantly changes")
         return _recover(self._destination)
 
     def _copy_side_file(self, name: str) -> None:
@@ -240,7 +240,7 @@ def _identity(path: str) -> Optional[list[str]]:
         if side.st_mtime_ns >= time.time_ns() - SETTLED_NS:
             return None
         # Without its ctime: whenever root opens it, even to read, SQLite sets its owner anew.
-        parts.append("%d %d %d" % (side.st_ino, side.st_size, side.st_mtime_ns))
+        parts.append(f"{side.st_ino} {side.st_size} {side.st_mtime_ns}")
     return parts
 
 

@@ -48,13 +48,13 @@ class ForeignKeys:
         broken, missing = [], set()
         for child, parent, ids, count in self._live.execute(_NEW % _SHOWN):
             rows = f"rows {ids}" if ids else "rows"
-            broken.append("%d in %s (%s%s) to %s" % (count, child, rows, ", …" if count > _SHOWN else "", parent))
+            broken.append(f"{count} in {child} ({rows}{(', …' if count > _SHOWN else '')}) to {parent}")
             missing |= {name for name in (child, parent) if fold(name) not in self._names}
         if broken:
             raise TargetError(
-                "Restoring only %s would leave rows that point nowhere: %s."
-                % (", ".join(self._only), "; ".join(broken)),
-                "Nothing was changed. Add %s to only, or restore the database whole." % ", ".join(sorted(missing)),
+                f"Restoring only {', '.join(self._only)} would leave rows with dangling foreign keys: "
+                f"{'; '.join(broken)}.",
+                f"Nothing was changed. Add {', '.join(sorted(missing))} to only, or restore the whole database.",
                 {"missing": sorted(missing)},
             )
 

@@ -161,7 +161,7 @@ def put_whole(path: str, source: str, progress: Progress, patience: float) -> Se
                 elif mode == "wal":
                     live.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             except sqlite3.OperationalError as exc:
-                notes.append(f"After restoring {path}, its write-ahead log could not be tidied up: {exc}.")
+                notes.append(f"After restoring {path}, its write-ahead log could not be removed: {exc}.")
     return notes
 
 
@@ -174,7 +174,7 @@ def _leave_wal(live: sqlite3.Connection, path: str) -> None:
         live.execute("PRAGMA journal_mode=DELETE").fetchone()
     except sqlite3.OperationalError as exc:
         raise TargetError(
-            f"{path} has pages of another size than the backup: in WAL mode that can change only while nobody has it"
-            f" open. {open_in(holders(path))}.",
-            "Stop that application and run again. Nothing was changed.",
+            f"{path} has another page size than the backup: in WAL mode, this can only change while no process "
+            f"has it open. {open_in(holders(path))}.",
+            "Nothing was changed. Stop that application and run again.",
         ) from exc

@@ -28,7 +28,7 @@ def says(sql: str) -> dict[str, Any]:
 def comment(info: Info) -> str:
     """The note on a new table, as it stands before the columns."""
     text = collection_note.written(info)
-    return " /* %s */" % text if text else ""
+    return f" /* {text} */" if text else ""
 
 
 def checkpoints_table(connection: sqlite3.Connection) -> Optional[str]:
@@ -51,7 +51,7 @@ def make_checkpoints_table(connection: sqlite3.Connection, wanted: AbstractSet[s
     taken = {fold(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     name = free_name(CHECKPOINTS, taken | {fold(one) for one in wanted})
     connection.execute(
-        "CREATE TABLE %s /* %s */ (collection TEXT PRIMARY KEY, checkpoint TEXT)" % (identifier(name), _CHECKPOINT)
+        f"CREATE TABLE {identifier(name)} /* {_CHECKPOINT} */ (collection TEXT PRIMARY KEY, checkpoint TEXT)"
     )
     return name
 

@@ -36,7 +36,7 @@ def chunks(
     if columns is not None:
         values = ["coalesce(%s, '\\N')" % identifier(column) for column in info.columns.values()]
         form = "printf('%s', %s)" % ("\t".join(["%s"] * len(columns)), ", ".join(values))
-        query = "SELECT %s FROM %s%s" % (form, identifier(info.stored.name), rest)
+        query = f"SELECT {form} FROM {identifier(info.stored.name)}{rest}"
         absent = frozenset(info.note.absent)
         yield from (
             CopyLines(columns, [line for (line,) in lines], absent) for lines in rows_of(connection, query, BATCH)
@@ -71,7 +71,7 @@ def writes_as_we_do(connection: sqlite3.Connection) -> bool:
 def _rows(connection: sqlite3.Connection, info: Info, order: str) -> Iterator[Rows]:
     """The rows, with their values as they are in records."""
     columns = [info.stored.fields[-1].name] if info.document else gaps.selected(info)
-    query = "SELECT %s FROM %s%s" % (", ".join(map(identifier, columns)), identifier(info.stored.name), order)
+    query = f"SELECT {', '.join(map(identifier, columns))} FROM {identifier(info.stored.name)}{order}"
     decoders = [] if info.document else [decoder(field) for field in info.fields]
     if not any(decoders):
         return rows_of(connection, query, BATCH)

@@ -59,8 +59,8 @@ def _warnings(present: Present, new: Header) -> list[str]:
     who, notes = holders(present.path), []
     if who and present.journal_mode == "wal" and present.header.page_size != new.page_size:
         notes.append(
-            "The pages of %s have %d bytes, those of the backup %d: in WAL mode that can change only while nobody has"
-            " it open. %s." % (present.path, present.header.page_size, new.page_size, open_in(who))
+            f"The page size of {present.path} is {present.header.page_size} bytes, that of the backup "
+            f"{new.page_size}: in WAL mode, this can only change while no process has it open. {open_in(who)}."
         )
     if who and present.header.encoding != new.encoding:
         notes.append(f"The text encoding changes to {new.encoding}. {open_in(who)}, and must be restarted.")
@@ -91,9 +91,9 @@ def _prepare_new_file(path: str, copy: Copy, scratch: str, dry: bool, left: list
 def _stale(path: str, old: Optional[os.stat_result]) -> tuple[str, ...]:
     if old is None:
         stale = [path + name for name in SIDE_FILES if lstat(path + name)]
-        return tuple(f"{name} was left without its database, and goes away." for name in stale)
+        return tuple(f"Removing {name}, a leftover without its database." for name in stale)
     who = holders(path)
-    note = f"SQLite can't open {path} as it is: it is replaced by a new file."
+    note = f"SQLite can't open the existing {path}, which is replaced with a new file."
     return (note + (f" {open_in(who)}, and must be restarted." if who else ""),)
 
 
@@ -108,7 +108,7 @@ def remove_leftovers(path: str) -> list[str]:
     """Remove what earlier runs left beside the target. Returns notes."""
     directory, name = os.path.split(path)
     names = (name, *(name + side for side in SIDE_FILES))
-    with files.os_errors(TargetError, "Can't look for what earlier runs left in", directory):
+    with files.os_errors(TargetError, "Can't look for leftovers of earlier runs in", directory):
         return [note for one in names for note in files.remove_prepared(directory, one)]
 
 
@@ -141,14 +141,14 @@ def _unpack(copy: Copy, handle: BinaryIO, directory: str, written: Written) -> H
             written(handle.fileno(), done, done + len(data))
             done += len(data)
     if reader.sha256() != copy.content_digest:
-        raise DamagedBackup(name, [{"path": name, "problem": "its content has another digest than the manifest says"}])
+        raise DamagedBackup(name, [{"path": name, "problem": "the digest of its content differs from the manifest"}])
     return normalise(handle.fileno(), name)
 
 
 def _one_name(copy: Copy) -> str:
     names = list(copy.names())
     if len(names) != 1:
-        problem = {"path": ", ".join(names) or "data", "problem": "it should be one file"}
+        problem = {"path": ", ".join(names) or "data", "problem": "it must be one file"}
         raise DamagedBackup("of a database", [problem])
     return names[0]
 

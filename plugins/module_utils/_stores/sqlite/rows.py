@@ -17,7 +17,7 @@ from .file import sqlite3
 from .schema import fold, identifier
 
 BACKUP = "day2_backup"  # the schema name of the attached backup
-WHOLE = "Restore the database whole (without only), or migrate it to the schema of the backup first."
+WHOLE = "Restore the whole database (omit only), or migrate it to the schema of the backup first."
 
 _GENERATED = (2, 3)  # virtual, stored
 _COMPARED_AT_ONCE = 500  # values; SQLite takes 2,000
@@ -43,12 +43,12 @@ def check_same(live: sqlite3.Connection, name: str) -> None:
     ours, theirs = _described(live, "main", name), _described(live, BACKUP, name)
     differing = sorted(one for one in {**ours, **theirs} if ours.get(one) != theirs.get(one))
     if differing:
-        which = "these columns differ: %s" % ", ".join(repr(one) for one in differing)
+        which = f"these columns differ: {', '.join(repr(one) for one in differing)}"
     elif _statement(live, "main", name) != _statement(live, BACKUP, name):
-        which = "the columns are the same, the rest of its CREATE TABLE is not"
+        which = "the columns are the same, but the rest of its CREATE TABLE differs"
     else:
         return
-    raise TargetError(f"The table {name} is not as in the backup: {which}.", WHOLE, {"columns": differing})
+    raise TargetError(f"The table {name} differs from that of the backup: {which}.", WHOLE, {"columns": differing})
 
 
 def differ(live: sqlite3.Connection, name: str) -> bool:
@@ -69,7 +69,7 @@ def differ(live: sqlite3.Connection, name: str) -> bool:
     pairs += [(f"typeof(a.{one})", f"typeof(b.{one})") for one in columns.mixed]
     parts = (pairs[at : at + _COMPARED_AT_ONCE] for at in range(0, len(pairs), _COMPARED_AT_ONCE))
     same_values = " AND ".join(
-        "(%s) IS (%s)" % (", ".join(one for one, dummy in part), ", ".join(other for dummy, other in part))
+        f"({', '.join((one for one, dummy in part))}) IS ({', '.join((other for dummy, other in part))})"
         for part in parts
     )
     other_rows = (
@@ -101,7 +101,7 @@ def replace_rows(live: sqlite3.Connection, name: str) -> list[str]:
     for place, rows in statistics:
         live.executemany(f"INSERT INTO main.{place} VALUES({', '.join('?' * len(rows[0]))})", rows)
     if differ(live, name):
-        raise TargetError(f"The table {name} did not come out as it is in the backup.", WHOLE)
+        raise TargetError(f"After the restore, the table {name} differs from the backup.", WHOLE)
     return [trigger for trigger, _statement_of_it in triggers]
 
 
@@ -150,7 +150,9 @@ def _columns(live: sqlite3.Connection, name: str) -> _Columns:
     taken = {fold(row[1]) for row in rows}
     free = [one for one in ("rowid", "_rowid_", "oid") if one not in taken]
     if not free:
-        raise TargetError(f"The table {name} calls columns rowid, _rowid_ and oid: its row ids can't be told.", WHOLE)
+        raise TargetError(
+            f"The table {name} has columns called rowid, _rowid_ and oid, so that its rows can't be identified.", WHOLE
+        )
     try:
         live.execute(f"SELECT {free[0]} FROM main.{identifier(name)} LIMIT 0")
     except sqlite3.OperationalError:

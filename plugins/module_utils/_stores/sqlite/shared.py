@@ -65,7 +65,7 @@ def _shared_summary(
             digest += one.digest
             kinds.add(one.kinds)
             plain = plain and one.plain
-    counted = connection.execute("SELECT count(*) FROM %s" % identifier(info.stored.name)).fetchone()[0]
+    counted = connection.execute(f"SELECT count(*) FROM {identifier(info.stored.name)}").fetchone()[0]
     # a reading by one process has the last word
     return Summary(records, digest, kinds, plain) if records == counted else None
 
@@ -76,7 +76,7 @@ def _numbers(connection: sqlite3.Connection, info: Info, workers: int) -> Option
         return None
     try:
         first, last = connection.execute(
-            "SELECT min(rowid), max(rowid) FROM %s" % identifier(info.stored.name)
+            f"SELECT min(rowid), max(rowid) FROM {identifier(info.stored.name)}"
         ).fetchone()
     except sqlite3.OperationalError:  # WITHOUT ROWID
         return None
@@ -102,7 +102,7 @@ def _summary(path: str, info: Info, part: tuple[int, int]) -> Iterator[Optional[
 def _connected(path: str, info: Info) -> Iterator[sqlite3.Connection]:
     """A connection of a worker's own, without locks: the parent's keeps writers away."""
     with (
-        sqlite_errors(SourceError, "Can't read the table %s of" % info.name, path),
+        sqlite_errors(SourceError, f"Can't read the table {info.name} of", path),
         contextlib.closing(connect(path, "ro", immutable=True)) as connection,
     ):
         yield connection

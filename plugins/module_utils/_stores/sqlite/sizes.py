@@ -37,6 +37,6 @@ def _sized(connection: sqlite3.Connection, table: str, field: Field) -> Field:
         larger = _LARGER.format(column, digits - behind, behind, int(digits > _EXACT))
     else:
         return field._replace(size=())
-    if connection.execute("SELECT 1 FROM %s WHERE %s LIMIT 1" % (identifier(table), larger)).fetchone():
+    if connection.execute(f"SELECT 1 FROM {identifier(table)} WHERE {larger} LIMIT 1").fetchone():
         return field._replace(size=())
     return field if field.kind == TEXT else field._replace(kind=DECIMAL)

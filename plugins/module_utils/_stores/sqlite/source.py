@@ -36,7 +36,7 @@ class SqliteSource:
     def __init__(self, path: str, ordered: bool = True, workers: int = 1) -> None:
         check_installed()
         self.path = self.location = path
-        self.identity = "sqlite:%s" % os.path.realpath(path)
+        self.identity = f"sqlite:{os.path.realpath(path)}"
         self._ordered = ordered
         self._workers = workers
         self._file = path  # that is read, see `read_copy`
@@ -88,7 +88,7 @@ class SqliteSource:
             return []
         self.end_reading()
         if files.free_bytes(directory) < os.path.getsize(self.path) + files.LEAST:
-            return [*cautions, "There is no room for a copy in %s. Set TMPDIR to another disk." % directory]
+            return [*cautions, f"Not enough free space for a copy in {directory}. Set TMPDIR to another disk."]
         copy = os.path.join(directory, "copy.db")
         copy_database(self.path, copy, progress)
         self._file = copy
@@ -114,8 +114,8 @@ class SqliteSource:
             return
         order = ""
         if ordered:
-            order = " ORDER BY %s" % self._order(info)
-        with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
+            order = f" ORDER BY {self._order(info)}"
+        with sqlite_errors(SourceError, f"Can't read the table {info.name} of", self.path):
             kinds = self._kinds.get(info.name) if copy_lines else None
             with contextlib.closing(chunks(connection, info, order, kinds)) as found:
                 yield from found
@@ -131,7 +131,7 @@ class SqliteSource:
         connection = self._open_reader()
         if connection is None:
             return None
-        with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
+        with sqlite_errors(SourceError, f"Can't read the table {info.name} of", self.path):
             known = sqlite_shared.summary(connection, self._file, info, self._workers)
         if known is not None and known.plain and connection is self._reader:
             self._kinds[info.name] = known.kinds
@@ -142,7 +142,7 @@ class SqliteSource:
         connection = self._open_reader()
         if connection is None:
             return info
-        with sqlite_errors(SourceError, "Can't read the table %s of" % info.name, self.path):
+        with sqlite_errors(SourceError, f"Can't read the table {info.name} of", self.path):
             return sqlite_ddl.checked(connection, sqlite_sizes.sized(connection, info))
 
     def bytes_of(self, info: Info) -> int:
@@ -164,10 +164,7 @@ class SqliteSource:
         with sqlite_errors(SourceError, "Can't read the database", self.path):
             if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
                 return []
-        return [
-            "%s is not in WAL mode: while it is read, its application would have to wait before it can commit, and"
-            ' could fail with "database is locked".' % self.location
-        ]
+        return [f"{self.location} is not in WAL mode: while it is read, its application can't commit and may time out."]
 
     def check_unchanged(self) -> None:
         """One read transaction shows one state."""

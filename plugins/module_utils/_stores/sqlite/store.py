@@ -20,12 +20,12 @@ from .file_copy import copy_database, fingerprint, stream
 
 _CHUNK = 1 << 20
 _WITHOUT_WAL = (
-    "%s was copied from a database in WAL mode, without its -wal file: the last transactions before the copy may be"
-    " missing."
+    "%s was copied from a database in WAL mode without its -wal file: the last transactions before the copy may "
+    "be missing."
 )
 _NOT_FULL = (
-    "%s has indexes of functions or collations that only its application knows: PRAGMA quick_check was made instead of"
-    " integrity_check."
+    "%s has indexes with functions or collations that only its application defines: PRAGMA quick_check was used "
+    "instead of integrity_check."
 )
 
 

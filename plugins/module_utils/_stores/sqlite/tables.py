@@ -38,14 +38,14 @@ def prepare_tables(path: str, copy: Copy, only: Sequence[str], scratch: str, pat
     unknown = sorted(set(only) - set(known))
     if unknown:
         raise InvalidRequest(
-            "The backup has no table %s." % ", ".join(repr(name) for name in unknown),
-            "It has: %s." % (", ".join(known) or "none"),
+            f"The backup has no table {', '.join(repr(name) for name in unknown)}.",
+            f"Its tables are: {', '.join(known) or 'none'}.",
         )
     present = find_present(path, scratch, copy.progress, patience)
     if present is None:
         raise TargetError(
-            f"{path} is not there, or SQLite can't open it: only some tables can't be restored into it.",
-            "Restore it whole (without only).",
+            f"{path} does not exist, or SQLite can't open it, so that single tables can't be restored into it.",
+            "Restore the whole database (omit only).",
         )
     new = os.path.join(scratch, "new.db")
     unpack(copy, new)
@@ -84,7 +84,7 @@ def put_tables(
     with sqlite_errors(TargetError, "Can't restore tables into", path), contextlib.closing(connect(path, "rw")) as live:
         live.execute("PRAGMA foreign_keys=OFF")
         live.execute("PRAGMA ignore_check_constraints=ON")
-        live.execute("PRAGMA synchronous=%s" % ("FULL" if keep else "OFF"))
+        live.execute(f"PRAGMA synchronous={('FULL' if keep else 'OFF')}")
         live.execute("PRAGMA cache_size=-8000")  # KiB: four times the default
         live.execute(f"ATTACH ? AS {BACKUP}", (uri(source, "ro", immutable=True),))
         live.set_progress_handler(progress.check, 1_000_000)
@@ -116,7 +116,7 @@ def _restore(live: sqlite3.Connection, names: Sequence[str]) -> Outcome:
             else:
                 name = identifier(index.name)
                 live.execute(f"INSERT INTO main.{name}({name}) VALUES('rebuild')")
-                notes.append(f"The full-text index {index.name} of {index.content} was built anew.")
+                notes.append(f"The full-text index {index.name} of {index.content} was rebuilt.")
     return Outcome(bool(changed), tuple(notes))
 
 
@@ -127,7 +127,7 @@ def _restore_table(live: sqlite3.Connection, ours: Optional[Table], theirs: Opti
             live.execute(f"DROP TABLE main.{identifier(ours.name)}")
         return ours is not None
     if theirs.module and not theirs.shadows:
-        raise TargetError(f"{theirs.name} is a virtual table of a kind that can't be restored alone.", WHOLE)
+        raise TargetError(f"{theirs.name} is a virtual table of a kind that can't be restored separately.", WHOLE)
     if ours is None:
         live.execute(theirs.sql)
     parts = theirs.shadows or (theirs.name,)

@@ -86,7 +86,7 @@ class SqliteTarget(SqliteSource):
 
     def _make(self) -> None:
         """SQLite would make it readable for all, and the task's user's; its side files take after it."""
-        with files.os_errors(TargetError, "Can't make", self.path):
+        with files.os_errors(TargetError, "Can't create", self.path):
             fd = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
             with contextlib.closing(os.fdopen(fd, "wb")):
                 files.give_to_owner_of(os.path.dirname(self.path), fd)
@@ -109,8 +109,8 @@ class SqliteTarget(SqliteSource):
         """See `TargetStore`."""
         files.check_writable_parent(self.path)
         if os.path.exists(self.path) and not os.access(self.path, os.W_OK):
-            raise TargetError("%s can't be written." % self.path)
-        files.need_space(os.path.dirname(self.path), max(size, files.LEAST), "Migrating to %s" % self.path)
+            raise TargetError(f"{self.path} is not writable.")
+        files.need_space(os.path.dirname(self.path), max(size, files.LEAST), f"Migrating to {self.path}")
         sql_schema.check_collisions(infos, fold)
         self._wanted = {info.stored.name for info in infos}
 
@@ -128,7 +128,7 @@ class SqliteTarget(SqliteSource):
 
         def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
             if not known.issuperset(record):
-                raise Refused("the target has no column %s" % ", ".join(sorted(set(record) - known)))
+                raise Refused(f"the target has no column {', '.join(sorted(set(record) - known))}")
             values = tuple([encode(record.get(name)) for name, encode in encoders])
             return (*values, mark(tuple(record))) if mark else values
 
@@ -153,7 +153,7 @@ class SqliteTarget(SqliteSource):
             table = sqlite_notes.checkpoints_table(connection)
             if table is None:
                 return {}
-            rows = connection.execute("SELECT collection, checkpoint FROM %s" % identifier(table))
+            rows = connection.execute(f"SELECT collection, checkpoint FROM {identifier(table)}")
             return {name: decode_json(text) for name, text in rows if name in names}
 
     def versions(self) -> dict[int, str]:
@@ -215,17 +215,17 @@ class SqliteTarget(SqliteSource):
         """See `TargetStore`."""
         fields = {field.name: field for field in info.fields}
         encoders = [encoder(fields[name]) for name in info.key]
-        where = " AND ".join("%s = ?" % identifier(name) for name in info.stored.key)
+        where = " AND ".join(f"{identifier(name)} = ?" for name in info.stored.key)
         rows = [[encode(value) for encode, value in zip(encoders, key)] for key in wanted]
         with self._transaction() as connection:
-            connection.executemany("DELETE FROM %s WHERE %s" % (identifier(info.stored.name), where), rows)
+            connection.executemany(f"DELETE FROM {identifier(info.stored.name)} WHERE {where}", rows)
             _keep(connection, info.name, checkpoint, self._wanted)
 
     def drop(self, infos: Sequence[Info]) -> None:
         """See `TargetStore`."""
         with self._transaction() as connection:
             for info in infos:
-                connection.execute("DROP TABLE %s" % identifier(info.stored.name))
+                connection.execute(f"DROP TABLE {identifier(info.stored.name)}")
 
     def undo(self, infos: Sequence[Info]) -> None:
         """See `TargetStore`. The file goes, too, if it was made for them."""
@@ -253,9 +253,8 @@ class SqliteTarget(SqliteSource):
                     if fold(parent) not in present:  # which was not to be migrated
                         continue
                     raise Violation(
-                        "The row %s of the table %s points to a record of %s that is not there."
-                        % (rowid, info.name, parent),
-                        "Mend the source, and run again.",
+                        f"The row {rowid} of the table {info.name} refers to a record of {parent} that does not exist.",
+                        "Correct the source, and run again.",
                     )
 
     def commit(self, names: Sequence[str]) -> None:
@@ -264,9 +263,9 @@ class SqliteTarget(SqliteSource):
             return
         with self._transaction() as connection:
             table = identifier(sqlite_notes.checkpoints_table(connection) or CHECKPOINTS)
-            connection.executemany("DELETE FROM %s WHERE collection = ?" % table, [(name,) for name in names])
-            if not connection.execute("SELECT 1 FROM %s LIMIT 1" % table).fetchone():
-                connection.execute("DROP TABLE %s" % table)
+            connection.executemany(f"DELETE FROM {table} WHERE collection = ?", [(name,) for name in names])
+            if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+                connection.execute(f"DROP TABLE {table}")
 
 
 def _keep(connection: sqlite3.Connection, collection: str, checkpoint: Any, wanted: AbstractSet[str]) -> None:
@@ -274,7 +273,7 @@ def _keep(connection: sqlite3.Connection, collection: str, checkpoint: Any, want
         return
     table = sqlite_notes.checkpoints_table(connection) or sqlite_notes.make_checkpoints_table(connection, wanted)
     connection.execute(
-        "INSERT OR REPLACE INTO %s VALUES (?, ?)" % identifier(table), (collection, encode_json(checkpoint))
+        f"INSERT OR REPLACE INTO {identifier(table)} VALUES (?, ?)", (collection, encode_json(checkpoint))
     )
 
 
@@ -296,7 +295,7 @@ def _violation(
         except sqlite3.IntegrityError as failure:
             key = canonical(list(key_of(info, record))).decode()
             return Violation(
-                "The record %s of the collection %s can't be written: %s." % (key, info.name, failure),
-                "Is the key there twice, or a unique value that of another record of the target?",
+                f"The record {key} of the collection {info.name} can't be written: {failure}.",
+                "Check for a duplicate key, or a unique value that another record of the target has.",
             )
-    return Violation("The collection %s can't be written: %s." % (info.name, exc))
+    return Violation(f"The collection {info.name} can't be written: {exc}.")

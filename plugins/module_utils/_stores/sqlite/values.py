@@ -138,8 +138,7 @@ def encoder(field: Field) -> Callable[[Any], Any]:
         exact = _PLAIN.get(type(value))
         if exact is None:
             raise Refused(
-                "the column %s of type %s can't hold a %s"
-                % (field.name, field.native or field.kind, type(value).__name__)
+                f"the column {field.name} of type {field.native or field.kind} can't hold a {type(value).__name__}"
             )
         return exact(field, value)
 
@@ -148,7 +147,7 @@ def encoder(field: Field) -> Callable[[Any], Any]:
 
 def _absent(field: Field) -> Optional[str]:
     if field.required and field.kind != JSON and not field.identity:
-        raise Refused("the field %s is null or missing, and the column needs a value" % field.name)
+        raise Refused(f"the field {field.name} is null or missing, but the column requires a value")
     return record_kinds.absent(field)
 
 
@@ -220,27 +219,27 @@ def _text(field: Field, value: str) -> Union[str, AnyText]:
         except UnicodeEncodeError:
             if field.stored:
                 return AnyText(value.encode("utf-8", "surrogateescape"))
-            raise Refused("the field %s has text that is not valid UTF-8" % field.name) from None
+            raise Refused(f"the field {field.name} contains text that is not valid UTF-8") from None
     if field.kind in (INTEGER, REAL, _NUMERIC) and _NUMBER.fullmatch(value):
-        raise Refused("SQLite would make a number of the text in the field %s" % field.name)
+        raise Refused(f"SQLite would convert the text in the field {field.name} to a number")
     return value
 
 
 def _integer(field: Field, value: int) -> int:
     if not -(2**63) <= value < 2**63:
-        raise Refused("the field %s has an integer beyond 64 bits" % field.name)
+        raise Refused(f"the field {field.name} has an integer beyond 64 bits")
     if field.kind == TEXT:
-        raise Refused("SQLite would make text of the number in the field %s" % field.name)
+        raise Refused(f"SQLite would convert the number in the field {field.name} to text")
     if field.kind == REAL and not -(2**53) <= value <= 2**53:
-        raise Refused("SQLite would round the number in the field %s" % field.name)
+        raise Refused(f"SQLite would round the number in the field {field.name}")
     return value
 
 
 def _real(field: Field, value: float) -> float:
     if math.isnan(value):
-        raise Refused("SQLite keeps no NaN, and the field %s has one" % field.name)
+        raise Refused(f"the field {field.name} is NaN, which SQLite can't store")
     if field.kind == TEXT:
-        raise Refused("SQLite would make text of the number in the field %s" % field.name)
+        raise Refused(f"SQLite would convert the number in the field {field.name} to text")
     return value
 
 
@@ -252,13 +251,11 @@ def _decimal(field: Field, value: Decimal) -> Any:
         with contextlib.suppress(OverflowError):
             if Decimal(repr(float(value))) == value:
                 return _real(field, float(value))
-    raise Refused("the column %s can't hold the number %.40s exactly" % (field.name, value))
+    raise Refused(f"the column {field.name} can't hold the number {value:>.40} exactly")
 
 
 def _nested(field: Field, value: Any) -> Any:
-    raise Refused(
-        "the column %s of type %s would keep %s as text" % (field.name, field.native, encode_json(value)[:40])
-    )
+    raise Refused(f"the column {field.name} of type {field.native} would store {encode_json(value)[:40]} as text")
 
 
 _PLAIN: dict[type, Callable[[Field, Any], Any]] = {

@@ -19,7 +19,7 @@ def read_versions(connection: sqlite3.Connection) -> dict[int, str]:
     """See `Versioned.versions`."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (TABLE,)).fetchone():
         return {}
-    return dict(connection.execute("SELECT version, digest FROM %s" % TABLE))
+    return dict(connection.execute(f"SELECT version, digest FROM {TABLE}"))
 
 
 def take_step(connection: sqlite3.Connection, path: str, step: Step, statements: Sequence[str]) -> bool:
@@ -32,17 +32,17 @@ def take_step(connection: sqlite3.Connection, path: str, step: Step, statements:
             connection.execute(statement)
         except (sqlite3.Error, sqlite3.Warning) as exc:  # the latter, before Python 3.12: two statements in one
             raise TargetError(
-                "Version %d of the schema of %s: %s (%s)." % (step.version, path, exc, shown(statement)),
-                "Nothing of this version was done. Mend the statement and run again.",
+                f"Version {step.version} of the schema of {path}: {exc} ({shown(statement)}).",
+                "Nothing of this version was applied. Correct the statement and run again.",
             ) from exc
     if _dangling(connection) > dangling:
         raise TargetError(
-            "Version %d of the schema of %s leaves rows whose foreign key points nowhere." % (step.version, path),
-            "Nothing of this version was done. Let it mend them.",
+            f"Version {step.version} of the schema of {path} leaves rows with dangling foreign keys.",
+            "Nothing of this version was applied. Let it correct them.",
         )
     moment = format_time(datetime.now(timezone.utc))
-    connection.execute("CREATE TABLE IF NOT EXISTS %s (%s)" % (TABLE, COLUMNS))
-    connection.execute("INSERT INTO %s VALUES (?, ?, ?)" % TABLE, (step.version, step.digest, moment))
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS})")
+    connection.execute(f"INSERT INTO {TABLE} VALUES (?, ?, ?)", (step.version, step.digest, moment))
     return True
 
 

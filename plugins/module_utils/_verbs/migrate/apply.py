@@ -30,7 +30,7 @@ from .safety import forget_way_back, must_be_kept, saved, ways_back
 from .target_schema import in_target
 from .way_back import THIS
 
-_CONTINUED = "Records that were committed stay. Free some space on that file system, and run again to continue."
+_CONTINUED = "Committed records remain. Free some space on that file system and run again to continue."
 
 
 class _Outcome(NamedTuple):
@@ -78,7 +78,7 @@ def _carry_out(ready: MigratePlan, jobs: list[Job], states: Mapping[str, State])
     infos = [one.info for one in written]
     if ready.request.mode != "merge":
         written = [_remove_extra(ready, one) for one in reversed(written)][::-1]
-    ready.progress.start("Completing %s" % ready.target.location)
+    ready.progress.start(f"Completing {ready.target.location}")
     # with the source's keys and indexes, which the tables may still lack
     ready.target.build_indexes([one.job.target for one in written])
     verified = [_verify(ready, one) for one in written]
@@ -87,8 +87,8 @@ def _carry_out(ready: MigratePlan, jobs: list[Job], states: Mapping[str, State])
     failed = [check.message for check in checks if not check.ok]
     if failed:
         raise TargetError(
-            "The target differs from the source after the migration: %s" % " ".join(failed),
-            "Set repair=true to write the differing records again, or state=reverted to go back.",
+            f"The target differs from the source after the migration: {' '.join(failed)}",
+            "Set repair=true to write the differing records again, or state=reverted to roll back.",
             {"validation": [check._asdict() for check in checks]},
         )
     ready.source.check_unchanged()
@@ -145,7 +145,7 @@ def _start(ready: MigratePlan, job: Job, fresh: bool, way: str) -> State:
         removed=before.removed if before is not None else 0,
         planned=(one.added, one.changed, one.removed, one.left, one.rejected),
         way=way,
-        was="%x" % job.existing_profile.digest if job.existing_profile is not None else "",
+        was=f"{job.existing_profile.digest:x}" if job.existing_profile is not None else "",
     )
 
 
@@ -163,7 +163,7 @@ def _write(ready: MigratePlan, job: Job, state: State, existing: Optional[Info],
     upsert = bool(info.key) and (ready.request.mode == "merge" or not state.fresh)
     began, before = time.monotonic(), state.done
     account = _Account(ready, job, state, listed)
-    ready.progress.start("Migrating %s" % name, job.profile.records, "records")
+    ready.progress.start(f"Migrating {name}", job.profile.records, "records")
     if state.done < job.profile.records:
         chunks = ready.source.chunks(job.source, copy_lines=ready.target.takes_copy_lines)
         for batch in regrouped(chunks, ready.request.params["batch_size"], state.done):
@@ -196,7 +196,7 @@ def _write_missing(ready: MigratePlan, one: _Outcome, listed: frozenset[bytes]) 
         missing.append(record)
         flush(ready.request.params["batch_size"])
 
-    ready.progress.start("Migrating %s" % one.job.source.name, one.job.profile.records, "records")
+    ready.progress.start(f"Migrating {one.job.source.name}", one.job.profile.records, "records")
     _compare(ready, one, refuses=lambda record: "", differing=differs)
     flush(1)
     state = account.state._replace(done=one.job.profile.records)
@@ -208,7 +208,7 @@ def _may_collide(ready: MigratePlan, one: _Outcome) -> bool:
     found = ready.target.collections()
     existing = next((info for info in found if info.name == one.info.name), one.info)
     unique = any(index.unique for index in existing.indexes) or any(
-        re.search(r"\bUNIQUE\b", "%s %s" % (made.kind, made.sql), re.I) for made in existing.statements
+        re.search(r"\bUNIQUE\b", f"{made.kind} {made.sql}", re.I) for made in existing.statements
     )
     return unique and not any(key.to == one.info.name for info in found for key in info.foreign_keys)
 
@@ -227,7 +227,7 @@ class _Account:
         self.state = self.state._replace(
             done=self.state.done + size,
             rejected=self.state.rejected + len(rejects),
-            digest="%x" % (total % MODULUS),
+            digest=f"{total % MODULUS:x}",
         )
         return self.state.document()
 
@@ -240,7 +240,7 @@ def _verify(ready: MigratePlan, one: _Outcome) -> tuple[Check, _Outcome]:
         problem = _differs(ready, one)
     name, expected = one.job.source.name, one.job.profile.records - one.state.rejected
     if problem is None:
-        return Check(name, True, "%s: %s, digests are the same." % (name, plural(expected, "record"))), one
+        return Check(name, True, f"{name}: {plural(expected, 'record')}, equal digests."), one
     keys = ", ".join("%s %s" % pair for pair in problem.keys)
     words = "%s: %d missing, %d different, %d too many (%s)."
     return Check(name, False, words % (name, problem.added, problem.changed, problem.removed, keys)), one
@@ -248,7 +248,7 @@ def _verify(ready: MigratePlan, one: _Outcome) -> tuple[Check, _Outcome]:
 
 def _differs(ready: MigratePlan, one: _Outcome) -> Optional[Comparison]:
     job = one.job
-    ready.progress.start("Verifying %s" % job.source.name, job.profile.records, "records")
+    ready.progress.start(f"Verifying {job.source.name}", job.profile.records, "records")
     if ready.request.mode != "merge" and _same(one, ready.target.summary(one.info)):
         return None
     if ready.request.mode != "merge":
@@ -265,8 +265,8 @@ def _differs(ready: MigratePlan, one: _Outcome) -> Optional[Comparison]:
     elif not (found.added or found.changed or found.removed):
         # equal by key, and yet not in number: the source has a key twice, or was changed meanwhile
         raise SourceError(
-            "The collection %s changed while it was read, or has a key twice." % job.source.name,
-            "Stop its writers, or mend the source, and run again.",
+            f"The collection {job.source.name} changed while it was read, or has a duplicate key.",
+            "Stop the applications that write to it, or correct the source, and run again.",
         )
     return found if found.added or found.changed or found.removed else None
 
@@ -345,7 +345,8 @@ def _references(ready: MigratePlan, infos: list[Info]) -> list[Check]:
         Check(
             str(reference),
             not count,
-            "%s: %s." % (reference, "%d point nowhere: %s" % (count, ", ".join(keys)) if count else "all are there"),
+            "%s: %s."
+            % (reference, f"{count} dangling references: {', '.join(keys)}" if count else "no dangling references"),
         )
         for reference in ready.request.references
         # empty fields, which not every target keeps, may be all that there are

@@ -46,9 +46,9 @@ def types_from(params: Mapping[str, Any]) -> dict[tuple[str, str], Wanted]:
         match = _FORM.fullmatch(str(text))
         if not collection or not field or match is None or (match[4] or "s").lower() not in _UNITS:
             raise InvalidRequest(
-                "types: %s: %s can't be understood." % (name, text),
-                "It is COLLECTION.FIELD: TYPE, TYPE(SIZE) or TYPE from UNIT, with the unit s, ms or us of times, and"
-                " hex or base64 of bytes; for example orders.paid_at: timestamptz from ms.",
+                f"types: {name}: {text} is not valid.",
+                "Write COLLECTION.FIELD: TYPE, TYPE(SIZE) or TYPE from UNIT, with the unit s, ms or us of times, "
+                "and hex or base64 of bytes; for example orders.paid_at: timestamptz from ms.",
             )
         kind = match[1].lower()
         size = tuple(int(one) for one in match.groups()[1:3] if one is not None)

@@ -83,7 +83,7 @@ def _taken(
     store = store_of(target, options)
     entry = NamedStore(name, store, store.path)
     check_apart(safety.repository, [entry] if options.get("path") else [])
-    progress.start("Backing up %s" % target.location, unit="bytes")
+    progress.start(f"Backing up {target.location}", unit="bytes")
     return take([entry], staging=staging, scratch="", compression=compression, progress=progress)[0]
 
 

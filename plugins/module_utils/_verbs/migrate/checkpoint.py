@@ -85,9 +85,9 @@ def states_of(location: str, documents: Mapping[str, Any]) -> dict[str, State]:
     for name, document in documents.items():
         if document.get("version") != VERSION:
             raise TargetError(
-                "%s: the checkpoint of %s has the version %s, and only %d is known here."
-                % (location, name, document.get("version"), VERSION),
-                "Another version of day2.ops has begun this migration: complete it with that one.",
+                f"{location}: the checkpoint of {name} has version {document.get('version')}, but this "
+                f"collection supports {VERSION}.",
+                "Another version of day2.ops has started this migration: complete it with that version.",
             )
         fields = {field: document[field] for field in State._fields}
         states[name] = State(
@@ -128,17 +128,16 @@ def check_unfinished(
     }
     if refused:
         raise TargetError(
-            "%s holds an unfinished migration of another kind: %s." % (location, _listed(refused)),
-            "Run that one again to complete it, or undo it with state=reverted, or set unfinished=restart with"
-            " on_existing=replace to discard it.",
+            f"{location} contains an unfinished migration with other options: {_listed(refused)}.",
+            "Run that migration again to complete it, revert it with state=reverted, or set unfinished=restart "
+            "with on_existing=replace to discard it.",
             {"unfinished": {name: state.identity._asdict() for name, state in refused.items()}},
         )
 
 
 def _listed(states: Mapping[str, State]) -> str:
     lines: Sequence[str] = [
-        "%s from %s (on_existing=%s), %d of %s"
-        % (name, one.origin, one.identity.mode, one.done, plural(one.records, "record"))
+        f"{name} from {one.origin} (on_existing={one.identity.mode}), {one.done} of {plural(one.records, 'record')}"
         for name, one in states.items()
     ]
     return "; ".join(lines)

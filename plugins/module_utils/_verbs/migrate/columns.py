@@ -173,8 +173,8 @@ def _listed(seen: Seen, shown: Callable[[Any], str]) -> str:
     told = []
     for one in sorted(seen.counts):
         value, key = seen.first[one]
-        place = ", key %s" % shown(key) if key else ""  # a table may have none
-        told.append("%d %s (%s%s)" % (seen.counts[one], one, shown(value), place))
+        place = f", key {shown(key)}" if key else ""  # a table may have none
+        told.append(f"{seen.counts[one]} {one} ({shown(value)}{place})")
     return ", ".join(told)
 
 
@@ -196,11 +196,11 @@ def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str]) -> Decis
     most, rejected = _most(groups)
     listed = _listed(seen, shown)
     if odd == "wider":
-        return Decision(JSON, note="%s has values of several kinds and becomes JSON: %s." % (name, listed))
+        return Decision(JSON, note=f"{name} has values of different types and becomes JSON: {listed}.")
     if odd == "reject":
-        text = "%s becomes %s, with %s rejected: %s." % (name, most, plural(rejected, "record"), listed)
+        text = f"{name} becomes {most}, with {plural(rejected, 'record')} rejected: {listed}."
         return Decision(most, None, "", rejected, text, fits=_fitting(most))
-    raise Odd("%s has %s (odd=reject keeps %s and rejects %d)" % (name, listed, most, rejected))
+    raise Odd(f"{name} has {listed} (odd=reject keeps {most} and rejects {rejected})")
 
 
 def odd_text(name: str, seen: Seen, odd: str, shown: Callable[[Any], str], *, as_bytes: bool) -> Decision:
@@ -216,8 +216,8 @@ def odd_text(name: str, seen: Seen, odd: str, shown: Callable[[Any], str], *, as
         told = "%s has text that the target does not take, and becomes bytes: %s."
         return as_bytes_of_text()._replace(note=told % (name, listed))
     if odd == "fail":
-        raise Odd("%s has %s (odd=reject keeps text and rejects %d)" % (name, listed, rejected))
-    return Decision(TEXT, None, "", rejected, "%s: %s rejected: %s." % (name, plural(rejected, "record"), listed))
+        raise Odd(f"{name} has {listed} (odd=reject keeps text and rejects {rejected})")
+    return Decision(TEXT, None, "", rejected, f"{name}: {plural(rejected, 'record')} rejected: {listed}.")
 
 
 def as_bytes_of_text() -> Decision:

@@ -88,8 +88,8 @@ def existing_tables(request: MigrateRequest, source: SourceStore, target: Target
     if request.params["target_tables"] == "existing":
         if under_way:
             raise TargetError(
-                "%s has an unfinished migration." % target.location,
-                "Complete it with target_tables=create, or take it back with state=reverted.",
+                f"{target.location} has an unfinished migration.",
+                "Complete it with target_tables=create, or revert it with state=reverted.",
             )
         return target
     known = names & present & VERSION_TABLES.keys()
@@ -165,9 +165,9 @@ def _refuse(move: _Move, problems: Sequence[str]) -> None:
         return
     listed = "; ".join(problems[:_LISTED])
     if len(problems) > _LISTED:
-        listed += "; and %d more" % (len(problems) - _LISTED)
+        listed += f"; and {len(problems) - _LISTED} more"
     raise TargetError(
-        "The tables of %s can't take the records as they are: %s." % (move.target.location, listed),
+        f"The tables of {move.target.location} can't store the records: {listed}.",
         "Nothing was changed.",
         {"problems": list(problems)},
     )
@@ -187,8 +187,8 @@ def _versions(move: _Move) -> tuple[list[str], list[str]]:
             if more:
                 listed = ", ".join(" ".join(one) for one in sorted(more)[:5])
                 problems.append(
-                    "%s: only the %s has %s%s; bring both to one version of the schema"
-                    % (info.name, side, listed, ", …" if len(more) > 5 else "")
+                    f"{info.name}: only the {side} has {listed}{', …' if len(more) > 5 else ''}; upgrade both to "
+                    "the same version of the schema"
                 )
     return compared, problems
 
@@ -197,7 +197,7 @@ def _staged(move: _Move, info: Info, problems: list[str]) -> Iterator[_Found]:
     """The table with its rows converted, unless there are problems, which are added to the others."""
     table = move.into.tables.get(info.name)
     if table is None:
-        problems.append("%s: the target has no such table" % info.name)
+        problems.append(f"{info.name}: the table does not exist in the target")
         return
     pairs, against = _columns(move, info, table)
     problems += against
@@ -205,7 +205,7 @@ def _staged(move: _Move, info: Info, problems: list[str]) -> Iterator[_Found]:
         return
     most = move.request.params["max_rejects"]
     oddities = Oddities(info, most)
-    move.progress.start("Converting %s" % info.name, unit="records")
+    move.progress.start(f"Converting {info.name}", unit="records")
     staged = move.into.stage(table, pairs, move.source.chunks(info, ordered=False), oddities.add)
     if oddities.count > most:
         problems += oddities.problems()
@@ -215,21 +215,23 @@ def _staged(move: _Move, info: Info, problems: list[str]) -> Iterator[_Found]:
 def _columns(move: _Move, info: Info, table: Table) -> tuple[list[tuple[Column, Codec, Codec]], list[str]]:
     """How each field gets into its column and back, and what speaks against it."""
     fields = {field.name: field for field in _fields(move, info)}
-    problems = [] if table.owned else ["%s belongs to the role %s, which alone may do this" % (table.name, table.owner)]
-    problems += ["%s has rewrite rules" % table.name] * table.rules
+    problems = (
+        [] if table.owned else [f"{table.name} belongs to the role {table.owner}, which alone is permitted to do this"]
+    )
+    problems += [f"{table.name} has rewrite rules"] * table.rules
     missing = [name for name in fields if name not in table.columns]
-    problems += ["%s.%s: the target has no such column" % (table.name, name) for name in missing]
+    problems += [f"{table.name}.{name}: the column does not exist in the target" for name in missing]
     pairs = []
     for name, column in table.columns.items():
         if name not in fields:
             if not column.optional:
-                problems.append("%s.%s: only the target has this column, and it needs a value" % (table.name, name))
+                problems.append(f"{table.name}.{name}: this column exists only in the target, and requires a value")
         elif not column.generated:
             times = TimeOptions(_unit(move, table, column), move.zone)
             given = Given(fields[name].kind == JSON, fields[name].kind == "numeric", move.source.type == "postgresql")
             write, read = codec(column, times, given), codec(column, times, Given(same_type=given.same_type))
             if write is None or read is None:
-                problems.append("%s.%s: values of type %s can't be written" % (table.name, name, column.native))
+                problems.append(f"{table.name}.{name}: values of type {column.native} can't be written")
             else:
                 pairs.append((column, write, read))
     return pairs, problems
@@ -250,8 +252,8 @@ def _unit(move: _Move, table: Table, column: Column) -> str:
     known = {column.type, column.native, {"bool": "boolean", "int8": "bigint", "int4": "integer"}.get(column.type)}
     if wanted.kind not in known:
         raise InvalidRequest(
-            "types: %s.%s is of type %s in the target." % (table.name, column.name, column.native),
-            "Only the unit of numbers can be set for it, as in '%s from ms'." % column.type,
+            f"types: {table.name}.{column.name} is of type {column.native} in the target.",
+            f"Only the unit of numbers can be set for it, as in '{column.type} from ms'.",
         )
     return wanted.unit
 
@@ -275,18 +277,18 @@ def _conflicts(move: _Move, found: Sequence[_Found]) -> Iterator[str]:
     for one in changing:
         name, counts = one.info.name, one.comparison
         if move.request.mode == "fail" and counts.left + counts.changed + counts.removed:
-            yield "%s already holds other records (set on_existing=replace to replace them)" % name
+            yield f"{name} already contains other records (set on_existing=replace to replace them)"
         elif counts.changed or counts.removed:
             for other in move.into.referring(name):
-                yield "%s is not migrated, and has records that refer to %s" % (other, name)
+                yield f"{other} is not migrated, but has records that refer to {name}"
         if move.request.mode == "merge" and not one.staged.key:
-            yield "%s has no key by which records could be merged" % name
+            yield f"{name} has no key with which records could be merged"
     if any(one.comparison.changed or one.comparison.removed for one in changing):
         check_repository(move.request, move.target)
     names = [one.info.name for one in changing]
     for reference in move.into.references:
         if not reference.owned and (reference.child in names or reference.parent in names):
-            yield "the foreign key %s of %s belongs to another role" % (reference.name, reference.child)
+            yield f"the foreign key {reference.name} of {reference.child} belongs to another role"
 
 
 def _written(move: _Move, found: Sequence[_Found], check: bool) -> tuple[Put, Optional[str], dict[str, int]]:
@@ -295,13 +297,13 @@ def _written(move: _Move, found: Sequence[_Found], check: bool) -> tuple[Put, Op
     safety = None
     if not check:
         safety = _saved(move, found)
-    move.progress.start("Writing %s" % move.target.location)
+    move.progress.start(f"Writing {move.target.location}")
     put = move.into.put(names, duration(move.request.params["lock_timeout"]))
     _refuse(move, put.problems)
     differing = [name for name in names if move.into.differs(name)]
     if differing:
         raise TargetError(
-            "What was written differs from the source in %s." % ", ".join(differing), "Nothing was changed."
+            f"The written records differ from the source in {', '.join(differing)}.", "Nothing was changed."
         )
     move.source.check_unchanged()
     if check:
@@ -352,7 +354,7 @@ def _result(
             Done(one.comparison.added + one.comparison.changed, len(one.rejects), 0.0, one.comparison.removed)
             for one in found
         ]
-        words = "%s: %s, digests are the same."
+        words = "%s: %s, equal digests."
         checks = [
             Check(one.info.name, True, words % (one.info.name, plural(one.staged.records, "record")))
             for one in found

@@ -91,7 +91,7 @@ def _copied(store: Any, scratch: str, number: int, progress: Progress) -> Sequen
     """Let the store be read without keeping its application waiting. Returns what the user should know."""
     if not hasattr(store, "read_copy"):
         return ()
-    directory = os.path.join(scratch, "store-%d" % number)
+    directory = os.path.join(scratch, f"store-{number}")
     os.mkdir(directory, 0o700)
     found: Sequence[str] = store.read_copy(directory, progress)
     return found
@@ -152,14 +152,12 @@ def _message(result: Mapping[str, Any]) -> str:
     if result["unfinished"]:
         done = sum(one["done"] for one in result["checkpoints"])
         total = sum(one["total"] for one in result["checkpoints"])
-        return "The migration of %s to %s is unfinished: %d of %s of the collections that it has begun." % (
-            result["source"],
-            result["target"],
-            done,
-            plural(total, "record"),
+        return (
+            f"The migration of {result['source']} to {result['target']} is unfinished: {done} of "
+            f"{plural(total, 'record')} of the collections that it has begun."
         )
     if result["same"] is None:
-        return "No migration of %s to %s is under way." % (result["source"], result["target"])
+        return f"No migration of {result['source']} to {result['target']} is in progress."
     return "%s and %s hold %s." % (
         result["source"],
         result["target"],

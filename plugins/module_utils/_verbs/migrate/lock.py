@@ -16,7 +16,7 @@ def lock_target(target: TargetStore, timeout: float) -> None:
     while not target.lock():
         if time.monotonic() >= deadline:
             raise LockTimeout(
-                "Another migration writes to %s." % target.location,
-                "Wait for it to end, or increase lock_timeout (now %g s)." % timeout,
+                f"Another migration is writing to {target.location}.",
+                f"Wait for it to end, or increase lock_timeout (now {timeout:g} s).",
             )
         time.sleep(0.1)

@@ -91,11 +91,13 @@ ARGUMENTS: dict[str, Any] = {
 def request_from(params: Mapping[str, Any]) -> MigrateRequest:
     """Check the module's arguments. Raises InvalidRequest."""
     if params["batch_size"] < 1:
-        raise InvalidRequest("batch_size is %d; it must be at least 1." % params["batch_size"])
+        raise InvalidRequest(f"batch_size is {params['batch_size']}; it must be at least 1.")
     if params["workers"] is not None and params["workers"] < 1:
-        raise InvalidRequest("workers is %d; it must be at least 1." % params["workers"])
+        raise InvalidRequest(f"workers is {params['workers']}; it must be at least 1.")
     if params["max_rejects"] and not params["rejects"]:
-        raise InvalidRequest("max_rejects lets records be left out.", "Set rejects, the file that they are written to.")
+        raise InvalidRequest(
+            "max_rejects allows records to be rejected.", "Set rejects to the file in which to list them."
+        )
     target = params["target"]
     name = params["name"] or os.path.basename(target.get("path") or target.get("database") or "") or target["type"]
     return MigrateRequest(
@@ -153,7 +155,7 @@ def _check_rejects(request: MigrateRequest, params: Mapping[str, Any]) -> None:
         return
     stores = [one.get("path") for one in (params["source"], params["target"])]
     if path in [resolve(one, InvalidRequest) for one in stores if one]:
-        raise InvalidRequest("rejects: %s is one of the stores." % path, "Name another file.")
+        raise InvalidRequest(f"rejects: {path} is one of the stores.", "Set it to another file.")
     check_writable_parent(path)
     check_regular(path, TargetError)
 
@@ -168,7 +170,7 @@ def _migrate(
         if tables is not None:
             return run_existing(request, source, tables, check=check, scratch=scratch, progress=progress)
     elif request.params["target_tables"] == "existing":
-        raise InvalidRequest("target_tables=existing is for a target of type postgresql.")
+        raise InvalidRequest("target_tables=existing requires a target of type postgresql.")
     ready = plan(request, source, target, check=check, scratch=scratch, progress=progress)
     if check or not any(job.changes for job in ready.jobs):
         stale = [job.source.name for job in ready.jobs if job.state is not None]

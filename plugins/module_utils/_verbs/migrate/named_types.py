@@ -13,7 +13,7 @@ from ..._stores.postgresql.column_types import Column
 from ..._stores.records.model import BOOLEAN, BYTES, DATE, DECIMAL, INTEGER, JSON, REAL, TEXT, TIMESTAMP, TIMESTAMPTZ
 from .asked_types import Wanted
 
-_TEXT_SIZE, _DIGITS, _SECONDS = "characters", "digits", "digits of a second"
+_TEXT_SIZE, _DIGITS, _SECONDS = "characters", "digits", "fractional digits of a second"
 _MOST = {_TEXT_SIZE: 10_485_760, _DIGITS: 1000, _SECONDS: 6}
 NUMBERS, TEXTS = ("s", "ms", "us"), ("hex", "base64")
 
@@ -64,15 +64,15 @@ def check_named(name: str, wanted: Wanted) -> NamedType:
     found = NAMED.get(wanted.kind)
     if found is None:
         raise InvalidRequest(
-            "types: %s: %s is not a known type." % (name, wanted.kind), "Types are: %s." % ", ".join(sorted(NAMED))
+            f"types: {name}: {wanted.kind} is not a known type.", f"Known types are: {', '.join(sorted(NAMED))}."
         )
     if wanted.unit and wanted.unit not in found.sources:
-        what = "text in" if wanted.unit in TEXTS else "a number of"
-        raise InvalidRequest("types: %s: %s %s is not a %s." % (name, what, wanted.unit, wanted.kind))
+        what = "text in" if wanted.unit in TEXTS else "numbers of"
+        raise InvalidRequest(f"types: {name}: {what} {wanted.unit} can't be converted to {wanted.kind}.")
     if wanted.size and not _is_size(found.sized, wanted.size):
         raise InvalidRequest(
-            "types: %s: %s has no size (%s)." % (name, wanted.kind, ", ".join(map(str, wanted.size))),
-            "Sizes are, for example, varchar(40), numeric(10,2) and timestamptz(3).",
+            f"types: {name}: {wanted.kind} has no size ({', '.join(map(str, wanted.size))}).",
+            "Examples of sizes are varchar(40), numeric(10,2) and timestamptz(3).",
         )
     return found
 
@@ -89,7 +89,7 @@ def column_of(name: str, wanted: Wanted) -> tuple[Column, str, tuple[int, ...]]:
     """
     named = NAMED[wanted.kind]
     size = wanted.size
-    declared = "%s(%s)" % (wanted.kind, ", ".join(map(str, size))) if size else named.declared
+    declared = f"{wanted.kind}({', '.join(map(str, size))})" if size else named.declared
     if named.sized == _SECONDS:
         precision = size[0] if size else 6
         return Column(name, named.catalog, wanted.kind, precision=precision), declared, ()

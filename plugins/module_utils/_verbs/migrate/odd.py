@@ -30,13 +30,13 @@ class Oddities:
         """Take note of a record."""
         self.count += 1
         key = key_of(self._info, record)
-        told = ", key %s" % shown(key) if key else ""
+        told = f", key {shown(key)}" if key else ""
         for one in wrong:
             place = one.column, one.reason
             self._seen[place] = self._seen.get(place, 0) + 1
             self._first.setdefault(place, shown(one.value) + told)
         if self.count <= self._most:
-            reason = "; ".join("%s %s" % (one.column, one.reason) for one in wrong)
+            reason = "; ".join(f"{one.column} {one.reason}" for one in wrong)
             self.rejects.append(Reject(self._info.name, key, reason, record))
 
     def columns(self) -> set[str]:

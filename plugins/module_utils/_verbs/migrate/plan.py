@@ -98,8 +98,8 @@ def look(
         looked at whatever may then be done.
     """
     if source.type == target.type and source.location == target.location:
-        raise InvalidRequest("Source and target are the same: %s." % source.location)
-    progress.start("Looking at %s" % target.location)
+        raise InvalidRequest(f"Source and target are the same: {source.location}.")
+    progress.start(f"Reading the schema of {target.location}")
     lower = _in_lower(request, source, target)
     infos, present = _both_sides(request, source, target, scratch, lower=lower)
     states = states_of(target.location, target.checkpoints([info.name for info in infos]))
@@ -190,7 +190,7 @@ def _in_lower(request: MigrateRequest, source: SourceStore, target: TargetStore)
     if request.params["names"] != "lower":
         return False
     if not target.columns or source.type == target.type:
-        raise InvalidRequest("names=lower is for tables, made from a store of another type.")
+        raise InvalidRequest("names=lower requires tables that are created from a store of another type.")
     return True
 
 
@@ -203,7 +203,7 @@ def _compared(ready: MigratePlan, job: Job, existing: Optional[Info]) -> Job:
         return _atomic(job, "")
     existing = _of_both(ready, job, existing)
     present = profile(target, existing, ready.progress, kinds=False)
-    job = _atomic(job, "%x" % present.digest)
+    job = _atomic(job, f"{present.digest:x}")
     if job.verdict == RESUME and job.state is not None:
         return job._replace(comparison=Comparison(*job.state.planned))
     if (present.records, present.digest) == (read.records, read.digest):
@@ -212,7 +212,7 @@ def _compared(ready: MigratePlan, job: Job, existing: Optional[Info]) -> Job:
         check_same_key(job.target, existing)
     if not present.records:
         return job._replace(existing_profile=present)
-    ready.progress.start("Comparing %s" % job.source.name, unit="records")
+    ready.progress.start(f"Comparing {job.source.name}", unit="records")
     found = compare(
         functools.partial(source.chunks, job.source),
         functools.partial(target.chunks, existing),
@@ -250,8 +250,7 @@ def check_as_planned(ready: MigratePlan) -> None:
         now = profile(ready.target, _of_both(ready, job, existing), ready.progress, kinds=False)
         if (now.records, now.digest) != (job.existing_profile.records, job.existing_profile.digest):
             raise TargetError(
-                "%s was written while it was backed up: %s is not as it was before."
-                % (ready.target.location, existing.name),
+                f"{ready.target.location} was written to while it was backed up: {existing.name} has changed.",
                 "Nothing was changed. Stop the application that writes to it, and run again.",
             )
 
@@ -265,7 +264,9 @@ def _foreseen(ready: MigratePlan, job: Job) -> Job:
     under_way = job.verdict == RESUME and job.state is not None and not job.state.fresh
     if ready.target.replaces_atomically or job.existing_records or under_way:  # takes all; was looked at
         return job
-    ready.progress.start("Looking what %s can hold of %s" % (ready.target.location, job.source.name), unit="records")
+    ready.progress.start(
+        f"Checking which records of {job.source.name} {ready.target.location} can store", unit="records"
+    )
     count, rejected = 0, 0
     reasons: list[tuple[str, str]] = []
     for chunk in ready.source.chunks(job.source, ordered=False):
@@ -287,10 +288,12 @@ def selected(request: MigrateRequest, source: SourceStore) -> list[Info]:
     only = request.params["only"]
     unknown = sorted(set(only or ()) - {info.name for info in infos})
     if unknown or not infos:
-        what = "no collection %s" % ", ".join(unknown) if unknown else "no collections"
+        what = f"no collection {', '.join(unknown)}" if unknown else "no collections"
         raise SourceError(
-            "%s holds %s." % (source.location, what),
-            "It has: %s." % ", ".join(info.name for info in infos) if infos else "Check its path or connection.",
+            f"{source.location} has {what}.",
+            (f"Its collections are: {', '.join(info.name for info in infos)}.")
+            if infos
+            else "Check its path or connection.",
         )
     return [info for info in infos if not only or info.name in only]
 
@@ -316,8 +319,8 @@ def _check_keys(
     for info in infos:
         if not info.key:
             raise InvalidRequest(
-                "shape=document keeps records by their key, and the collection %s has none." % info.name,
-                "Name the fields of one in primary_keys, or migrate it by itself (only) with shape=columns.",
+                f"shape=document stores records by key, but the collection {info.name} has no key.",
+                "Set its key in primary_keys, or migrate it separately (only) with shape=columns.",
             )
 
 
@@ -330,7 +333,7 @@ def _as_told_apart(info: Info, existing: Optional[Info], target: TargetStore) ->
         existing.note.shape == LIST and any(None in key_of(info, record) for record in target.read(existing))
     ):
         return info
-    former = Index("day2_%s_former_key" % info.name, info.key, True, constraint=True)
+    former = Index(f"day2_{info.name}_former_key", info.key, True, constraint=True)
     return info._replace(key=(), indexes=(*info.indexes, former))
 
 
@@ -342,11 +345,11 @@ def _with_key(info: Info, given: Sequence[str]) -> Info:
     names = [field.name for field in info.fields]
     if not info.native or not set(key).issubset(names):
         raise InvalidRequest(
-            "primary_keys: the key of the collection %s can't be (%s)." % (info.name, ", ".join(key)),
-            "It is (%s); the fields: %s." % (", ".join(info.key), ", ".join(names)),
+            f"primary_keys: ({', '.join(key)}) is not a valid key of the collection {info.name}.",
+            f"Its key is ({', '.join(info.key)}), its fields are: {', '.join(names)}.",
         )
     fields = tuple(field._replace(required=field.required or field.name in key) for field in info.fields)
-    unique = [Index("day2_%s_key" % info.name, key, True)]
+    unique = [Index(f"day2_{info.name}_key", key, True)]
     if info.key:
-        unique.append(Index("day2_%s_former_key" % info.name, info.key, True, constraint=True))
+        unique.append(Index(f"day2_{info.name}_former_key", info.key, True, constraint=True))
     return info._replace(key=key, fields=fields, indexes=(*info.indexes, *unique), key_definition="")

@@ -31,7 +31,7 @@ class Profile(NamedTuple):
 
     def hexdigest(self) -> str:
         """64 hex digits."""
-        return "%064x" % self.digest
+        return f"{self.digest:064x}"
 
 
 class Reference(NamedTuple):
@@ -51,8 +51,8 @@ def parse_reference(value: dict[str, Any]) -> Reference:
     parts = [*value["from"].rpartition(".")[::2], *value["to"].rpartition(".")[::2]]
     if not all(parts):
         raise InvalidRequest(
-            "A reference is {from: COLLECTION.FIELD, to: COLLECTION.FIELD}, not from %s to %s."
-            % (value["from"], value["to"])
+            f"A reference must be {{from: COLLECTION.FIELD, to: COLLECTION.FIELD}}, not from {value['from']} to "
+            f"{value['to']}."
         )
     return Reference(*parts)
 
@@ -66,7 +66,7 @@ def profile(store: SourceStore, info: Info, progress: Progress, kinds: bool = Tr
     if known is not None:
         return Profile(known.records, known.digest % MODULUS, known.kinds)
     count, total, seen = 0, 0, Kinds()
-    progress.start("Reading %s of %s" % (info.name, store.location), unit="records")
+    progress.start(f"Reading {info.name} of {store.location}", unit="records")
     for chunk in store.chunks(info, ordered=False):
         found = layouts(chunk)
         if not all(has_key(info.key, one) for one in found):
@@ -97,8 +97,8 @@ def check_unique(store: SourceStore, info: Info, scratch: str) -> None:
         row = connection.execute("SELECT value FROM key WHERE count > 1 LIMIT 1").fetchone()
     if row is not None:
         raise SourceError(
-            "The collection %s has several records with the key %s." % (info.name, row[0].decode()),
-            "Name fields in primary_keys that tell its records apart, or none.",
+            f"The collection {info.name} has several records with the key {row[0].decode()}.",
+            "Set primary_keys to fields that identify its records, or to none.",
         )
 
 
@@ -110,8 +110,8 @@ def _without_key(store: SourceStore, info: Info) -> SourceError:
         if record.get(name) is None
     )
     return SourceError(
-        "The record %d of the collection %s has no %s, which is its key." % (number, info.name, name),
-        "Name another key in primary_keys, or mend the source.",
+        f"The record {number} of the collection {info.name} lacks its key field {name}.",
+        "Set another key in primary_keys, or correct the source.",
     )
 
 
@@ -123,7 +123,7 @@ def _values(store: SourceStore, info: Info, field: str, must_exist: bool) -> Ite
         empty = False
         yield record.get(field)
     if must_exist and not known:
-        raise InvalidRequest(f"references: no record of {info.name} has a field {field}.")
+        raise InvalidRequest(f"references: no record of {info.name} has the field {field}.")
 
 
 def dangling(
@@ -135,7 +135,7 @@ def dangling(
     """
     for name in (reference.collection, reference.to):
         if name not in infos:
-            raise InvalidRequest("The reference %s names the collection %s, which is not migrated." % (reference, name))
+            raise InvalidRequest(f"The reference {reference} names the collection {name}, which is not migrated.")
     count = 0
     listed: list[str] = []
     with scratch_database(scratch) as connection:
@@ -158,7 +158,7 @@ def dangling(
 def dangles(reference: Reference, count: int, listed: Sequence[str]) -> SourceError:
     """The error of records that refer to none."""
     return SourceError(
-        "%s of the source %s nowhere (%s): %s."
-        % (plural(count, "record"), "points" if count == 1 else "point", reference, ", ".join(listed)),
-        "Mend the source, or leave the reference out of references.",
+        f"{plural(count, 'record')} of the source {('points' if count == 1 else 'point')} nowhere ({reference}): "
+        f"{', '.join(listed)}.",
+        "Correct the source, or remove this reference from references.",
     )

@@ -35,7 +35,7 @@ def put_back(target: TargetStore, infos: Sequence[Info], chunks: Chunks, timeout
             return False
         into.lock(list(columns), timeout)
         for info in infos:
-            progress.start("Putting back %s" % info.name, unit="records")
+            progress.start(f"Restoring {info.name}", unit="records")
             into.stage(into.tables[info.name], columns[info.name] or [], chunks(info), _refused(info))
         differences = {name: into.difference(name) for name in columns}
         names = [name for name, one in differences.items() if one.added or one.changed or one.removed]
@@ -43,7 +43,7 @@ def put_back(target: TargetStore, infos: Sequence[Info], chunks: Chunks, timeout
         differing = [name for name in names if into.differs(name)]
         if done.problems or differing:
             raise TargetError(
-                "%s can't take its records back: %s." % (target.location, "; ".join([*done.problems, *differing])),
+                f"The old records can't be restored in {target.location}: {'; '.join([*done.problems, *differing])}.",
                 "Nothing was changed.",
             )
         into.commit({})
@@ -75,7 +75,7 @@ def _owned(into: SchemaTransaction, names: Mapping[str, object]) -> bool:
 def _refused(info: Info) -> Callable[[Record, Sequence[Odd]], None]:
     def refused(_record: Record, wrong: Sequence[Odd]) -> None:
         raise TargetError(
-            "%s: a record of the backup can't be written: %s %s." % (info.name, wrong[0].column, wrong[0].reason),
+            f"{info.name}: a record of the backup can't be written: {wrong[0].column} {wrong[0].reason}.",
             "Nothing was changed.",
         )
 

@@ -26,8 +26,8 @@ class TooManyRejects(Violation):
 def too_many_rejects(collection: str, count: int, most: int, first: str) -> TooManyRejects:
     """The error of too many records that the target can't hold."""
     return TooManyRejects(
-        "The target can't hold %s of %s%s." % (plural(count, "record"), collection, " (%s)" % first if first else ""),
-        "max_rejects is %d: with a higher one, and rejects, they go to a file with the reasons." % most,
+        f"The target can't store {plural(count, 'record')} of {collection}{(' (%s)' % first if first else '')}.",
+        f"max_rejects is {most}: increase it, and set rejects to a file, to migrate without them.",
     )
 
 
@@ -41,9 +41,10 @@ def check_allowed(ready: MigratePlan) -> None:
     rows = [job for job in ready.jobs if not job.target.key and job.existing_records and job.comparison.added]
     if ready.request.mode == "merge" and rows:
         raise TargetError(
-            "%s already holds records of %s, which has no key by which records could be merged."
-            % (ready.target.location, ", ".join(job.source.name for job in rows)),
-            "Set on_existing=replace to replace them, or name the fields of a key in primary_keys.",
+            f"{ready.target.location} already contains records of "
+            f"{', '.join(job.source.name for job in rows)}, which has no key with which records could be "
+            "merged.",
+            "Set on_existing=replace to replace them, or set a key in primary_keys.",
         )
     if ready.request.mode != "fail":
         return
@@ -56,8 +57,8 @@ def check_allowed(ready: MigratePlan) -> None:
     ]
     if blocked:
         raise TargetError(
-            "%s already holds records of %s, and they differ from the source."
-            % (ready.target.location, ", ".join(job.source.name for job in blocked)),
+            f"{ready.target.location} already contains records of "
+            f"{', '.join(job.source.name for job in blocked)} that differ from the source.",
             "Set on_existing=merge to add to them, or on_existing=replace to replace them.",
             {"diff": report(ready, check=True)["diff"]},
         )
@@ -72,12 +73,12 @@ def undo(ready: MigratePlan, why: Violation) -> TargetError:
     """Drop what the run has made, if it has made all that it writes. Returns the error to raise."""
     if not can_be_undone(ready):
         return TargetError(why.message, (why.hint + " " + _STAYS).strip(), why.details)
-    ready.progress.start("Removing what was written to %s" % ready.target.location)
+    ready.progress.start(f"Removing records that were written to {ready.target.location}")
     try:
         ready.target.undo([job.target for job in ready.jobs if job.changes])
     except Day2Error as exc:
-        return TargetError(why.message, "%s What was written stays: %s" % (why.hint, exc.message), why.details)
+        return TargetError(why.message, f"{why.hint} Written records remain: {exc.message}", why.details)
     return why
 
 
-_STAYS = "What was written before stays. Mend the source or the target, and run again to continue."
+_STAYS = "Earlier records remain. Correct the source or the target, and run again to continue."

@@ -79,8 +79,8 @@ def _notes(ready: MigratePlan) -> list[str]:
             and not job.exists
         ):
             notes.append(
-                "Of the table %s, only %s understands, and so stay behind: %s."
-                % (job.source.name, job.source.native or ready.source.type, ", ".join(job.source.not_portable))
+                f"Not migrated from the table {job.source.name}, as only "
+                f"{job.source.native or ready.source.type} supports it: {', '.join(job.source.not_portable)}."
             )
         if ready.target.columns and not job.exists:
             notes += [*_unkept(job, {one.source.name for one in ready.jobs}), *_as_text(ready, job)]
@@ -93,9 +93,11 @@ def _as_text(ready: MigratePlan, job: Job) -> list[str]:
     if ready.target.type != "sqlite" or ready.source.type == "sqlite":
         return []
     names = [field.name for field in job.target.fields if field.kind == DECIMAL]
-    listed = ", ".join("%s.%s" % (job.source.name, name) for name in names)
+    listed = ", ".join(f"{job.source.name}.{name}" for name in names)
     return (
-        ["Decimals are text in SQLite, and sorted as text: %s. Use CAST(… AS REAL) to sort." % listed] if names else []
+        [f"Decimals are stored as text in SQLite, and sorted as text: {listed}. Use CAST(… AS REAL) to sort them."]
+        if names
+        else []
     )
 
 
@@ -106,8 +108,10 @@ def _case_collisions(ready: MigratePlan) -> list[str]:
         return []
     present = {info.stored.name for info in ready.target.collections()}
     return [
-        "The table %s stands beside %s: an application that does not quote names uses only one of them. With"
-        " names=lower there is only one." % (name, other)
+        (
+            f"The table {name} exists beside {other}: an application that does not quote names uses only one of "
+            "them. With names=lower, there is only one."
+        )
         for name in new
         for other in sorted(present | set(new))
         if other != name and other.lower() == name.lower()
@@ -119,18 +123,20 @@ def _unkept(job: Job, names: set[str]) -> list[str]:
     had = {(one.fields, one.to): one for one in job.source.foreign_keys}
     has = {(one.fields, one.to): one for one in job.target.foreign_keys}
     notes = [
-        "The foreign key (%s) of %s stays behind, as %s."
+        "The foreign key (%s) of %s is not migrated, as %s."
         % (
             ", ".join(fields),
             job.source.name,
-            "it refers to nothing unique" if to in names else "the target has no " + to,
+            "its target is not unique" if to in names else "the target has no " + to,
         )
         for fields, to in had
         if (fields, to) not in has
     ]
     return notes + [
-        "Some records of %s point to none of %s by (%s): the target's foreign key is for new ones alone."
-        % (job.source.name, to, ", ".join(fields))
+        (
+            f"Some records of {job.source.name} have dangling references to {to} ({', '.join(fields)}): in the "
+            "target, the foreign key is only enforced for new records."
+        )
         for (fields, to), one in has.items()
         if not one.valid and had.get((fields, to), one).valid
     ]
@@ -173,10 +179,10 @@ def _rate(count: int, seconds: float) -> float:
 
 
 def _message(ready: MigratePlan, migration: dict[str, Any], changed: bool, seconds: float, check: bool) -> str:
-    refused = ", without %d that it can't hold" % migration["errors"] if migration["errors"] else ""
+    refused = f", except for {migration['errors']} that it can't store" if migration["errors"] else ""
     if not changed:
         migrated = migration["total"] - migration["errors"]
-        return "Nothing to migrate: %s has all %s%s." % (ready.target.location, plural(migrated, "record"), refused)
+        return f"Nothing to migrate: {ready.target.location} has all {plural(migrated, 'record')}{refused}."
     return "%s %s from %s to %s%s%s." % (
         "Would migrate" if check else "Migrated",
         plural(sum(row["added"] + row["changed"] for row in migration["collections"]), "record"),
@@ -199,12 +205,12 @@ def _lines(migration: dict[str, Any], seconds: float, checks: Sequence[Check]) -
         for row in migration["collections"]
     ]
     lines += [
-        "Total records: %s" % format(migration["total"], ","),
-        "Migration time: %s" % format_duration(seconds),
-        "Average speed: %s records/second" % format(migration["records_per_second"], ",.1f"),
-        "Errors: %d" % migration["errors"],
+        f"Total records: {format(migration['total'], ',')}",
+        f"Migration time: {format_duration(seconds)}",
+        f"Average speed: {format(migration['records_per_second'], ',.1f')} records/second",
+        f"Errors: {migration['errors']}",
     ]
-    return lines + ["[%s] %s" % ("x" if one.ok else " ", one.message) for one in checks]
+    return lines + [f"[{('x' if one.ok else ' ')}] {one.message}" for one in checks]
 
 
 def _diff(ready: MigratePlan) -> dict[str, str]:
@@ -212,10 +218,10 @@ def _diff(ready: MigratePlan) -> dict[str, str]:
     for job in ready.jobs:
         one = job.comparison
         if job.exists:
-            before.append("%s: %s\n" % (job.source.name, plural(one.left + one.changed + one.removed, "record")))
-        text = "%s: %s" % (job.source.name, plural(one.left + one.changed + one.added, "record"))
+            before.append(f"{job.source.name}: {plural(one.left + one.changed + one.removed, 'record')}\n")
+        text = f"{job.source.name}: {plural(one.left + one.changed + one.added, 'record')}"
         if job.changes:
-            text += " (%d added, %d changed, %d removed, %d left)" % (one.added, one.changed, one.removed, one.left)
+            text += f" ({one.added} added, {one.changed} changed, {one.removed} removed, {one.left} left)"
         after.append(text + "\n")
     return {
         "before_header": ready.target.location,

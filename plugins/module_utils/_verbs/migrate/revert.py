@@ -43,14 +43,14 @@ def revert(
     way = newest_way_back(safety.repository, safety.name, target)
     if way is None:
         raise TargetError(
-            "No migration into %s is recorded in the set %s." % (target.location, safety.name),
-            "Only a migration that was given this repository can be reverted. Check name, repository and target.",
+            f"No migration into {target.location} is recorded in the set {safety.name}.",
+            "Only a migration with this repository can be reverted. Check name, repository and target.",
         )
     declined = ["its schema"] if way.whole == DECLINED else way.named(DECLINED)
     if declined:
         raise TargetError(
-            "%s was migrated with safety_backup=false; %s can't be brought back."
-            % (target.location, ", ".join(declined)),
+            f"{target.location} was migrated with safety_backup=false, so that {', '.join(declined)} can't be "
+            "restored.",
             "Nothing was changed. Restore another backup of the target.",
         )
     if way.whole:
@@ -61,10 +61,10 @@ def revert(
     else:
         changed, diff = _import(safety, target, way, params, check=check, progress=progress)
     words = ("Would revert" if check else "Reverted") if changed else "Nothing to revert:"
-    what = "safety backup %s" % ", ".join(backups) if backups else "what it was before the migration"
+    what = f"safety backup {', '.join(backups)}" if backups else "its state before the migration"
     return {
         "changed": changed,
-        "msg": "%s %s %s %s." % (words, target.location, "to" if changed else "equals", what),
+        "msg": f"{words} {target.location} {('to' if changed else 'equals')} {what}.",
         "safety_backup": next(iter(backups), None),
         "diff": diff,
     }
@@ -114,7 +114,7 @@ def _of_all(way: WayBack, target: TargetStore) -> WayBack:
     """
     if way.whole == EMPTY:
         raise TargetError(
-            "%s had no tables before its schema was changed." % target.location, "Nothing was changed. Drop its tables."
+            f"{target.location} had no tables before its schema was changed.", "Nothing was changed. Drop its tables."
         )
     return way._replace(ways={one.name: way.manifest.id for one in way.manifest.sources[0].collections})
 
@@ -154,7 +154,7 @@ def _nothing(*_ordered: bool) -> Iterator[Sequence[Record]]:
 
 
 def _chunks(copy: Copy, number: int, *_ordered: bool) -> Iterator[Sequence[Record]]:
-    with copy.open("%d.jsonl" % number) as reader:
+    with copy.open(f"{number}.jsonl") as reader:
         yield from batches(lines(reader), 5000)
 
 
@@ -194,14 +194,12 @@ def _import(
         target.commit(names)  # there is nothing to go on with any more
         for name, part in parts.items():
             if _digest(target, part.info) != wanted[name]:
-                raise TargetError("The collection %s differs from its backup after all." % name)
-    told = [
-        "%s (%s)\n" % (part.info.name, "from the backup" if wanted[part.info.name] else "empty") for part in differing
-    ]
+                raise TargetError(f"The collection {name} differs from its backup after the restore.")
+    told = [f"{part.info.name} ({('from the backup' if wanted[part.info.name] else 'empty')})\n" for part in differing]
     diff = {
         "before_header": "now",
         "after_header": "before the migration",
-        "before": "".join("%s\n" % info.name for info in [*dropped, *[part.info for part in differing]]),
+        "before": "".join(f"{info.name}\n" for info in [*dropped, *[part.info for part in differing]]),
         "after": "".join(told),
     }
     return bool(differing or dropped or unfinished), diff
@@ -247,7 +245,7 @@ def _put_back_over(target: TargetStore, parts: Sequence[_Part], scratch: str, pr
 def _fill(target: TargetStore, info: Info, chunks: Iterable[Sequence[Record]]) -> None:
     def refused(rejects: list[Any]) -> None:
         if rejects:
-            raise TargetError("%s: a record of the backup can't be written: %s." % (info.name, rejects[0].reason))
+            raise TargetError(f"{info.name}: a record of the backup can't be written: {rejects[0].reason}.")
 
     for chunk in chunks:
         target.write(info, chunk, refused, bool(info.key))

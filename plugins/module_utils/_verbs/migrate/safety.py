@@ -33,8 +33,8 @@ def check_repository(request: MigrateRequest, target: TargetStore) -> None:
     """:raises InvalidRequest: there is none for a safety backup that is wanted."""
     if request.params["safety_backup"] and not request.params["repository"]:
         raise InvalidRequest(
-            "%s holds records, and there is no repository for their backup." % target.location,
-            "Set repository, or safety_backup=false if what is there is not worth keeping.",
+            f"{target.location} contains records, but no repository for their backup is set.",
+            "Set repository, or set safety_backup=false if the existing records are not worth keeping.",
         )
 
 
@@ -87,7 +87,7 @@ def saved(
     try:
         manifest = save(safety_of(request), target, request.params["target"], way, progress, data=data)
     except SourceError as exc:
-        raise TargetError("The safety backup of the target failed: %s" % exc.message, "Nothing was changed.") from exc
+        raise TargetError(f"The safety backup of the target failed: {exc.message}", "Nothing was changed.") from exc
     return str(manifest.id) if data else None
 
 

@@ -23,9 +23,9 @@ def run_schema(request: MigrateRequest, target: TargetStore, check: bool, progre
     steps = steps_from(request.params["schema"])
     if not isinstance(target, Versioned):
         raise InvalidRequest(
-            "The schema of a store of type %s has no versions." % target.type, "schema is for sqlite and postgresql."
+            f"Stores of type {target.type} have no schema versions.", "Use schema with sqlite or postgresql."
         )
-    progress.start("Looking at the schema of %s" % target.location)
+    progress.start(f"Reading the schema of {target.location}")
     applied = target.versions()
     _check(target.location, steps, applied)
     baseline = 0 if applied else request.params["schema_baseline"]
@@ -43,31 +43,32 @@ def run_schema(request: MigrateRequest, target: TargetStore, check: bool, progre
 
 def _check(location: str, steps: list[Step], applied: dict[int, str]) -> None:
     if not steps:
-        raise InvalidRequest("schema is empty.", "List the steps: version, and up, its statements.")
+        raise InvalidRequest(
+            "schema is empty.", "Set it to a list of steps, each with version and up (its statements)."
+        )
     newest = max(applied, default=0)
     if newest > steps[-1].version:
         raise TargetError(
-            "The schema of %s has version %d, and the newest of the list is %d."
-            % (location, newest, steps[-1].version),
-            "This list is older than the database: use the one that made it.",
+            f"The schema of {location} has version {newest}, but the newest version in schema is {steps[-1].version}.",
+            "The list is older than the database: use the list that created it.",
         )
     edited = [step for step in steps if applied.get(step.version, step.digest) != step.digest]
     if edited:
         raise TargetError(
-            "Version %d of the schema of %s was applied with other statements." % (edited[0].version, location),
-            "What was applied can't be edited: put back its statements, and the change into a version of its own.",
+            f"Version {edited[0].version} of the schema of {location} was applied with other statements.",
+            "Applied statements can't be edited. Restore them, and add a new version with the change.",
         )
     skipped = [step.version for step in steps if step.version < newest and step.version not in applied]
     if skipped:
         raise TargetError(
-            "Version %d of the schema of %s was never applied, and %d was." % (skipped[0], location, newest),
-            "Versions only go up: give the step a number above %d." % newest,
+            f"Version {skipped[0]} of the schema of {location} was never applied, and {newest} was.",
+            f"Versions must increase: give the step a number above {newest}.",
         )
 
 
 def _take(target: Versioned, pending: list[Step], baseline: int, progress: Progress) -> list[Step]:
     taken = []
-    progress.start("Changing the schema of %s" % target.location, len(pending), "versions")
+    progress.start(f"Changing the schema of {target.location}", len(pending), "versions")
     for step in pending:
         # what the database had before anybody kept a record of it is only written down
         statements = step.statements if step.version > baseline else ()
@@ -78,8 +79,8 @@ def _take(target: Versioned, pending: list[Step], baseline: int, progress: Progr
     missing = [step.version for step in pending if applied.get(step.version) != step.digest]
     if missing:
         raise SourceError(
-            "Version %d of the schema of %s does not read back." % (missing[0], target.location),
-            "Look at its table %s." % TABLE,
+            f"Version {missing[0]} of the schema of {target.location} is missing when read back.",
+            f"Check its table {TABLE}.",
         )
     return taken
 
@@ -98,11 +99,11 @@ def _report(
     newest = steps[-1].version
     done = ", ".join(str(step.version) for step in taken)
     if not taken:
-        message = "The schema of %s is at version %d already." % (location, newest)
+        message = f"The schema of {location} is already at version {newest}."
     elif check:
-        message = "Would bring the schema of %s from version %d to %d (%s)." % (location, before, newest, done)
+        message = f"Would migrate the schema of {location} from version {before} to {newest} ({done})."
     else:
-        message = "Brought the schema of %s from version %d to %d (%s)." % (location, before, newest, done)
+        message = f"Migrated the schema of {location} from version {before} to {newest} ({done})."
     return {
         "changed": bool(taken),
         "msg": message,
@@ -116,10 +117,10 @@ def _report(
         "diff": {
             "before_header": location,
             "after_header": location,
-            "before": "schema version %d\n" % before,
-            "after": "schema version %d\n" % (newest if pending else before)
+            "before": f"schema version {before}\n",
+            "after": f"schema version {(newest if pending else before)}\n"
             + "".join(
-                "%d: %s\n" % (step.version, shown(text) if step.version > baseline else "(is there already)")
+                "%d: %s\n" % (step.version, shown(text) if step.version > baseline else "(already applied)")
                 for step in pending
                 for text in (step.statements if step.version > baseline else step.statements[:1])
             ),

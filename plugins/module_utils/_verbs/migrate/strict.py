@@ -51,7 +51,7 @@ class _StrictTarget:
                     fits(name, value)
             except Refused as exc:
                 words = str(exc)
-                return words if words.startswith("the field") else "the field %s %s" % (name, words)
+                return words if words.startswith("the field") else f"the field {name} {words}"
         return ""
 
 

@@ -155,7 +155,9 @@ def typed(
     odd = params["odd"] or ("fail" if source.type in ("sqlite", "postgresql") else "wider")
     if not target.columns or source.type == target.type or params["shape"] == "document":
         if types:
-            raise InvalidRequest("types is for tables, made from a store of another type, with shape=columns.")
+            raise InvalidRequest(
+                "types requires tables that are created from a store of another type, with shape=columns."
+            )
         return Typed(source, {}, (), "")
     _check_names(types, infos)
     zone = zone_named(params["timezone"]) if params["timezone"] else None
@@ -183,7 +185,7 @@ def _check_names(types: Types, infos: Sequence[Info]) -> None:
     for table, name in types:
         info = known.get(table)
         if info is None or (info.native and not info.document and name not in [one.name for one in info.fields]):
-            raise InvalidRequest("types: %s.%s is not migrated." % (table, name))
+            raise InvalidRequest(f"types: {table}.{name} is not migrated.")
 
 
 def _questions(
@@ -201,7 +203,7 @@ def _questions(
         if alike and (info.native != "sqlite" or kinds[name] != BOOLEAN) and (info.name, name) not in types:
             continue  # but SQLite's booleans may be text
         given = types.get((info.name, name), Wanted(spelled[name]) if name in spelled else None)
-        wanted = wanted_type("%s.%s" % (info.name, name), given, kinds.get(name, ""), times)
+        wanted = wanted_type(f"{info.name}.{name}", given, kinds.get(name, ""), times)
         words = field.native.upper() if field is not None and info.native == "sqlite" else ""
         if wanted is None and words in BOOLEANS and kinds.get(name) == INTEGER:
             wanted = Decision(INTEGER, as_number)  # as `inferred` has made it
@@ -216,14 +218,14 @@ def _answered(
     if not questions:
         return {}, []
     oddities = Oddities(info, 0)
-    progress.start("Looking at the values of %s" % info.name, unit="records")
+    progress.start(f"Reading the values of {info.name}", unit="records")
     for chunk in source.chunks(info, ordered=False):
         for record in chunk:
             _look(info, record, questions, oddities)
     found = {}
     for name, one in questions.items():
         decision = one.wanted or inferred(one.declared, one.seen.counts)
-        note = unlike_declared("%s.%s" % (info.name, name), one.declared, one.seen, shown)
+        note = unlike_declared(f"{info.name}.{name}", one.declared, one.seen, shown)
         if note:
             decision = (decision or Decision(TEXT))._replace(note=note)
         if decision is not None:
@@ -265,7 +267,7 @@ def settled(
     texts = {name for name, wrong in kinds.odd_text().items() if wrong & found.no_text}
     texts -= {*several, *decisions, *json, *kinds.mixed()}
     for name, seen in _seen(found.source, info, several | texts, progress).items():
-        place = "%s.%s" % (info.name, name)
+        place = f"{info.name}.{name}"
         try:
             if name in several:
                 decisions[name] = mixed(place, seen, found.odd, shown)
@@ -305,7 +307,7 @@ def _seen(source: SourceStore, info: Info, names: set[str], progress: Progress) 
     """The values of some columns, by class."""
     found = {name: Seen() for name in sorted(names)}
     if found:
-        progress.start("Looking at the values of %s" % info.name, unit="records")
+        progress.start(f"Reading the values of {info.name}", unit="records")
         for record in source.read(info):
             for name, seen in found.items():
                 if record.get(name) is not None:
@@ -318,10 +320,10 @@ def check(problems: Sequence[str]) -> None:
     if problems:
         listed = "; ".join(problems[:_LISTED])
         if len(problems) > _LISTED:
-            listed += "; and %d more" % (len(problems) - _LISTED)
+            listed += f"; and {len(problems) - _LISTED} more"
         raise TargetError(
-            "Some values do not fit the type of their column: %s." % listed,
-            "Nothing was changed. Set odd=reject to leave such records out, odd=wider to have the column as JSON, or"
-            " give its type in types.",
+            f"Some values do not match the type of their column: {listed}.",
+            "Nothing was changed. Set odd=reject to reject such records, set odd=wider to store the column as "
+            "JSON, or set its type in types.",
             {"problems": list(problems)},
         )

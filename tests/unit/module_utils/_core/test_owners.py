@@ -73,10 +73,11 @@ def test_others_get_a_note_or_a_refusal(tmp_path: Path) -> None:
         return said
 
     refusal = (
-        "/p belongs to user root and group root, to whom only root can give a new file in its place. Run as root "
+        "/p belongs to user root and group root, and only root can give a new file this owner. Run as root "
         "(become: true), or as that user."
     )
-    note = "What is new belongs to us, not to user root and group 0: only root (become: true) can give it to them."
+    whom = "user root and group 0"
+    note = f"New files belong to the current user, not to {whom}: setting the owner requires root (become: true)."
     assert as_nobody(work) == ["False", "True", note, refusal, refusal]
 
 
@@ -122,7 +123,7 @@ def test_check_mode_refuses_what_the_run_would(tmp_path: Path, kind: str) -> Non
 
     check, run = as_nobody(work)
     assert check == run
-    assert "belongs to user root and group root, to whom only root can give a new file in its place" in check
+    assert "belongs to user root and group root, and only root can give a new file this owner" in check
     assert os.listdir(target.parent) == ["target"]
 
 

@@ -134,7 +134,7 @@ def test_a_damaged_database(check: Check, database: Path) -> None:
     database.write_bytes(data)
     result = check("sqlite", path=str(database))
     assert result["status"] == "critical"
-    assert "is damaged, quick_check says" in result["message"] or "malformed" in result["message"]
+    assert "is damaged according to quick_check" in result["message"] or "malformed" in result["message"]
     assert check("sqlite", path=str(database), check="none")["status"] == "ok"
 
 

@@ -103,7 +103,7 @@ def test_options(made: Made) -> None:
     assert json.loads(json.dumps(parameters)) == parameters
     assert set(STORES[made.kind].options) <= set(argument_spec())
     for foreign in sorted(set(argument_spec()) - set(STORES[made.kind].options) - {"type", "path", "name"}):
-        with pytest.raises(InvalidRequest, match=f"The option {foreign} does not belong"):
+        with pytest.raises(InvalidRequest, match=f"{foreign} is not an option"):
             open_store({"type": made.kind, "path": str(made.path), foreign: ["x"]})
 
 

@@ -116,14 +116,14 @@ def test_rejects_name_record_key_and_reason_and_others_are_written(store: Dynamo
 
 def test_a_table_with_another_key_is_not_written(store: DynamodbTables) -> None:
     store.create_collection("machines", ID)
-    with pytest.raises(TargetError, match=r"has the key id \(S\), and the records' is id \(N\)"):
+    with pytest.raises(TargetError, match=r"has the key id \(S\), but the records have the key id \(N\)"):
         store.create_collection("machines", [KeyField("id", "N")])
     with pytest.raises(TargetError, match="one or two"):
         store.create_collection("other", [KeyField(name, "S") for name in "abc"])
 
 
 def test_missing_tables_are_named(store: DynamodbTables, prefix: str) -> None:
-    with pytest.raises(SourceError, match="no DynamoDB table %sghosts" % prefix):
+    with pytest.raises(SourceError, match="DynamoDB table %sghosts does not exist" % prefix):
         store.read("ghosts")
     store.drop("ghosts")
 
@@ -167,7 +167,7 @@ def test_checkpoints_are_kept_beside_the_data(store: DynamodbTables, url: str, p
 def test_two_runs_of_one_migration_notice_each_other(store: DynamodbTables) -> None:
     one, two = store.checkpoints("m"), store.checkpoints("m")
     one.keep("machines", 1)
-    with pytest.raises(TargetError, match="Another run is writing the migration m"):
+    with pytest.raises(TargetError, match="Another run is also writing the migration m"):
         two.keep("machines", 2)
     assert two.load("machines") == 1
     two.keep("machines", 3)
@@ -194,8 +194,8 @@ def test_an_absent_library_is_named(monkeypatch: pytest.MonkeyPatch, prefix: str
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tables": {"a": "b"}}, "exclude each other"),
-        ({"prefix": None, "tables": {"a": "b", "c": "b"}}, "table b for two collections"),
+        ({"tables": {"a": "b"}}, "mutually exclusive"),
+        ({"prefix": None, "tables": {"a": "b", "c": "b"}}, "two collections to the table b"),
         ({"throttle_timeout": "soon"}, "not a duration"),
     ],
 )
@@ -208,9 +208,9 @@ def test_options_that_do_not_go_together(change: dict[str, Any], message: str) -
     ("change", "message"),
     [
         ({"secret_access_key": None}, "must be set together"),
-        ({"access_key_id": None, "secret_access_key": None}, "no credentials"),
+        ({"access_key_id": None, "secret_access_key": None}, "No credentials"),
         ({"region": None}, "region"),
-        ({"region": ""}, "No AWS region is set"),
+        ({"region": ""}, "The AWS region for DynamoDB is not set"),
         ({"profile": "nobody"}, "nobody"),
         ({"endpoint_url": "nonsense"}, "nonsense"),
     ],

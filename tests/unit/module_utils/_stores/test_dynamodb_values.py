@@ -138,7 +138,7 @@ def test_edges_survive_a_server(store: DynamodbTables, value: Any) -> None:
         ({"": 1}, "empty name"),
         ({1: 1}, "name of a field is of type int"),
         (object(), "of type object"),
-        ("x" * LARGEST_ITEM, "limit is 409600"),
+        ("x" * LARGEST_ITEM, "limit of DynamoDB is 409600"),
     ],
     ids=lambda one: repr(one)[:20],
 )
@@ -161,8 +161,8 @@ def test_deep_nesting_is_refused() -> None:
         ("S", None, "missing or null"),
         ("S", "", "is empty"),
         ("B", b"", "is empty"),
-        ("S", 1, "is a number, and the table's is text"),
-        ("N", "1", "is text, and the table's is a number"),
+        ("S", 1, "is a number, but that of the table is text"),
+        ("N", "1", "is text, but that of the table is a number"),
         ("N", True, "of type bool"),
         ("N", float("nan"), "can't be NaN"),
         ("S", "x" * 2049, "2049 bytes"),
@@ -189,7 +189,7 @@ def test_the_server_has_the_last_word(store: DynamodbTables) -> None:
     try:
         (reject,) = store.write("things", records)
         assert reject.key == ("x07",)
-        assert "DynamoDB refuses it" in reject.reason
+        assert "DynamoDB rejects it" in reject.reason
         assert store.digest("things").count >= 29
     finally:
         store.delete("things", [("x%02d" % number,) for number in range(30)])

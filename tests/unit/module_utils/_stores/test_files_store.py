@@ -207,7 +207,7 @@ def test_counts_and_details(tmp_path: Path, memory_sink: Any) -> None:
     counts = {one.name: one.records for one in snapshot.collections}
     special = 2 if os.geteuid() == 0 else 1
     assert counts == {"files": 10, "directories": 5, "symlinks": 4, "hardlinks": 2, "special": special}
-    assert snapshot.notes == ("Sockets are not kept: socket.",)
+    assert snapshot.notes == ("Sockets are not backed up: socket.",)
     assert snapshot.details["exclude"] == ["*.tmp"]
     assert snapshot.details["bytes"] == sum(
         json.loads(line).get("size", 0) for line in memory_sink.files["source.index.jsonl"].splitlines()
@@ -317,12 +317,12 @@ def test_source_errors(tmp_path: Path, memory_sink: Any) -> None:
         ("missing", {}, "missing does not exist"),
         ("empty", {}, "empty is empty"),
         ("file", {}, "file is a regular file, not a directory"),
-        ("full", {"include": ["*.nothing"]}, "holds nothing that include and exclude select"),
+        ("full", {"include": ["*.nothing"]}, "contains nothing that include and exclude select"),
     ):
         with pytest.raises(SourceError, match=said):
             FilesStore(str(tmp_path / path), options).snapshot(memory_sink)
     assert memory_sink.files == {}
-    with pytest.raises(InvalidRequest, match="does not match anything"):
+    with pytest.raises(InvalidRequest, match="can't match anything"):
         FilesStore(str(tmp_path), {"exclude": ["../x"]})
 
 
@@ -471,7 +471,7 @@ def test_files_that_never_hold_still_are_named(tmp_path: Path, memory_sink: Any)
         FilesStore(str(source), {}).snapshot(memory_sink)
     assert caught.value.details["unstable"] == ["large one", "small one"]
     assert "changed each time it was read: large one, small one" in caught.value.message
-    assert "set strict=false to keep it as it was read" in caught.value.hint
+    assert "set strict=false to back it up as read" in caught.value.hint
     assert "become" not in caught.value.hint
     assert memory_sink.files == {}
 
@@ -734,16 +734,18 @@ def test_indexes_that_lie(tmp_path: Path, backup: Any, restore: Any) -> None:
     target = make(tmp_path / "t", "old")
     before = state_of(target)
     for old, new, said in (
-        ('"path":"d/b"', '"path":"d/../../b"', "would leave the tree"),
+        ('"path":"d/b"', '"path":"d/../../b"', "leads out of the tree"),
         ('"target":"a"', '"target":"aa"', "z is a link to nothing"),
-        ('"target":"a"', '"target":"d"', "z is a link to d, which is no file"),
+        ('"target":"a"', '"target":"d"', "z is a link to d, which is not a file"),
         ('"target":"a"', '"target":"d/b/c"', "z is a link to nothing"),
         ('"path":"a"', '"path":"b"', "the header of b"),
     ):
         copy = backup(source)
         copy.files["s.index.jsonl"] = good.files["s.index.jsonl"].replace(old.encode(), new.encode())
         copy.files["s.tar"] = good.files["s.tar"]
-        entries = [from_line(line) for line in copy.files["s.index.jsonl"].splitlines()] if "leave" not in said else []
+        entries = (
+            [from_line(line) for line in copy.files["s.index.jsonl"].splitlines()] if "leads out" not in said else []
+        )
         if "header" not in said and entries:
             out = io.BytesIO()
             archive = ArchiveWriter(out)
@@ -836,7 +838,7 @@ def test_as_a_user_without_rights(tmp_path: Path, backup: Any, restore: Any) -> 
                 restore(devices, tmp_path / "d")
         return said
 
-    note = ["Not restored: owner of d/b (only root may)."] if os.geteuid() == 0 else []
+    note = ["Not restored: owner of d/b (only root is permitted to)."] if os.geteuid() == 0 else []
     assert as_nobody(work) == [
         "['x']",
         "True 0o100755 0o40500",

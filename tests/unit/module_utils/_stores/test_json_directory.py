@@ -226,15 +226,15 @@ class TestSnapshot:
     @pytest.mark.parametrize(
         ("layout", "contents", "message"),
         [
-            ("file_per_collection", {"a.json": "[]", "b.json": '{"x": '}, "b.json is half-written"),
+            ("file_per_collection", {"a.json": "[]", "b.json": '{"x": '}, "b.json is incomplete"),
             ("file_per_collection", {"a.json": "[]", "b.json": "17"}, "b.json is a single value, not a list"),
             ("file_per_collection", {"a.json": ""}, "a.json is empty"),
-            ("file_per_collection", {"m/a.json": "[]"}, "holds no file named NAME.json"),
-            ("file_per_collection", {"m.txt": "[]"}, "holds no file named NAME.json"),
+            ("file_per_collection", {"m/a.json": "[]"}, "contains no file named NAME.json"),
+            ("file_per_collection", {"m.txt": "[]"}, "contains no file named NAME.json"),
             ("file_per_record", {"m/a.json": "{}", "m/b.json": "{x"}, "m/b.json is not valid JSON"),
-            ("file_per_record", {"a.json": "[]"}, "holds no file named COLLECTION/KEY.json"),
-            ("file_per_record", {"a.json": "[]", "logs/x.txt": ""}, "holds no file named COLLECTION/KEY.json"),
-            ("file_per_record", {}, "holds no file named COLLECTION/KEY.json"),
+            ("file_per_record", {"a.json": "[]"}, "contains no file named COLLECTION/KEY.json"),
+            ("file_per_record", {"a.json": "[]", "logs/x.txt": ""}, "contains no file named COLLECTION/KEY.json"),
+            ("file_per_record", {}, "contains no file named COLLECTION/KEY.json"),
         ],
     )
     def test_what_can_not_be_backed_up(
@@ -269,7 +269,7 @@ class TestSnapshot:
 
     def test_a_name_that_is_not_utf_8(self, path: Path, by_collection: JsonStore, memory_sink: Any) -> None:
         (path / "a\udcff.json").write_text("[]")
-        with pytest.raises(SourceError, match="is not a name in UTF-8"):
+        with pytest.raises(SourceError, match="is not valid UTF-8"):
             by_collection.snapshot(memory_sink)
 
     def test_too_many_collections(
@@ -398,7 +398,7 @@ class TestRestore:
             ("templates", None, 3),
             ("other", 2, 0),
         }
-        assert ready.notes == ("What is replaced is not valid JSON in: none",)
+        assert ready.notes == ("The data to be replaced is not valid JSON in: none",)
 
     def test_what_is_not_the_stores_stays_itself(
         self, path: Path, by_record: JsonStore, backup_of: Callable[..., Any], restore: Callable[..., Any]
@@ -460,10 +460,10 @@ class TestRestore:
         assert texts == {"a": "old", "b": "new", "c": "old", "d": "new"}
         assert (path / (name % "b")).stat().st_ino == inode
         assert not restore(store, copy, ("a", "c")).changed
-        with pytest.raises(InvalidRequest, match=r"has no collection x\. It has: a, b, c\."):
+        with pytest.raises(InvalidRequest, match=r"has no collection x\. Its collections are: a, b, c\."):
             store.prepare(copy, ("x",), str(path.parent.parent), dry=True)
         files.remove(str(path))
-        with pytest.raises(TargetError, match="to restore only a into"):
+        with pytest.raises(TargetError, match="so that a can't be restored into"):
             store.prepare(copy, ("a",), str(path.parent.parent), dry=True)
 
     def test_only_replaces_all_of_a_collection(
@@ -651,10 +651,10 @@ class TestConvert:
             ([("a/../../evil.json", b"[]")], "does not stay within"),
             ([("/etc/evil.json", b"[]")], "does not stay within"),
             ([("a.json", b"[]"), ("b.json", "/etc/passwd")], "which is a link"),
-            ([("a.json", b"[]"), ("b.json", b"[1")], "b.json in x.tar is half-written"),
+            ([("a.json", b"[]"), ("b.json", b"[1")], "b.json in x.tar is incomplete"),
             ([("a.json", b"3")], "is a single value"),
-            ([("a/b.txt", b"")], "holds no file named NAME.json"),
-            ([], "holds nothing"),
+            ([("a/b.txt", b"")], "contains no file named NAME.json"),
+            ([], "it is empty"),
             ([("a/b.json", b"[]"), ("c/d.json", b"[]")], "more than one store"),
         ],
     )

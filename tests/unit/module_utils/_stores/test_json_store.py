@@ -223,7 +223,7 @@ def _socket(path: Path) -> None:
         (_socket, "is a socket, not a regular file"),
         (lambda path: os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3)), "is a device, not a regular file"),
         (lambda path: path.write_bytes(b""), "is empty"),
-        (lambda path: path.write_bytes(b" \n "), "holds only white space"),
+        (lambda path: path.write_bytes(b" \n "), "contains only white space"),
         (lambda path: path.write_bytes(b"SQLite format 3\0"), "is not valid JSON"),
         (
             lambda path: path.write_bytes(b'{"requests": [{"id": "r-1"'),
@@ -420,7 +420,7 @@ class TestWholeRestore:
         path.write_text('{"requests": [')
         ready = restore(store, copy)
         assert ready.changes[1] == ("requests", None, 3)
-        assert "half-written" in ready.notes[0]
+        assert "incomplete" in ready.notes[0]
         assert json.loads(path.read_text()) == DATA
 
     def test_undo(self, path: Path, store: JsonStore, backup_of: Callable[..., Any], tmp_path: Path) -> None:
@@ -553,7 +553,7 @@ class TestWholeRestore:
         path.write_text("[1]")
         copy = backup_of(store)
         other = JsonStore(str(path.parent / "x"), {"layout": "file_per_record"})
-        with pytest.raises(InvalidRequest, match="Set the target's layout to single_file"):
+        with pytest.raises(InvalidRequest, match="Set layout of the target to single_file"):
             other.prepare(copy, (), str(path.parent), dry=True)
 
 
@@ -575,7 +575,7 @@ def test_a_copy_made_by_hand(
     restore(store, copy_of(sink, snapshot))
     assert path.read_bytes() == data
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with pytest.raises(SourceError, match="backup_20250630.json is half-written"):
+    with pytest.raises(SourceError, match="backup_20250630.json is incomplete"):
         store.convert(reader_of(data[:-1]), "backup_20250630.json", new_sink())
 
 
@@ -672,17 +672,17 @@ class TestSplice:
             with pytest.raises(InvalidRequest) as caught:
                 store.prepare(copy, ("requests", name), str(tmp_path), dry=True)
             assert str(caught.value) == (
-                "The backup has no collection %s. It has: templates, requests, machines." % name
+                "The backup has no collection %s. Its collections are: templates, requests, machines." % name
             )
 
     @pytest.mark.parametrize(
         ("target", "message"),
         [
-            (None, "There is no .*request_database.json to restore only requests into"),
+            (None, "request_database.json does not exist, so that requests can't be restored into it"),
             ("", "Can't restore only requests: .* is empty"),
-            ('{"requests": [1', 'half-written.* in key "requests"'),
-            ("[1, 2]", "not organised alike"),
-            ("null", "not organised alike"),
+            ('{"requests": [1', 'incomplete.* in key "requests"'),
+            ("[1, 2]", "structured differently"),
+            ("null", "structured differently"),
         ],
     )
     def test_targets_that_nothing_can_be_spliced_into(

@@ -179,17 +179,17 @@ def test_tokens_get_the_verdict_of_json_loads(text: str, frame: str, window: int
     ("data", "message"),
     [
         (b"", "/data/doc.json is empty."),
-        (b" \n\t\r\n", "/data/doc.json holds only white space."),
+        (b" \n\t\r\n", "/data/doc.json contains only white space."),
         (
             b'{"requests": {"a": {"x": 1},\n  "b": {"x"',
-            'is half-written: it ends at line 2, column 12 (byte 40), in key "requests", where a colon is expected.',
+            'is incomplete: it ends at line 2, column 12 (byte 40), in key "requests", where a colon is expected.',
         ),
         (
             '{"ä": 1,\n "b": ["é😀"; 2]}'.encode(),
             """expected a comma or ], found ';' at line 2, column 12 (byte 25), in key "b".""",
         ),
         (b'{"a": [1, 2', "where a comma or ] is expected."),
-        (b'{"a": tr', 'is half-written: it ends at line 1, column 9 (byte 8), in key "a", where a value is expected.'),
+        (b'{"a": tr', 'is incomplete: it ends at line 1, column 9 (byte 8), in key "a", where a value is expected.'),
         (b'["abc', "where the end of a string is expected."),
         (b'["ab\\u00', "where a valid escape is expected."),
         (b'["\xc3', "where the rest of a character is expected."),
@@ -235,7 +235,7 @@ def test_deep_nesting(patience: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_too_deep_nesting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_stream, "DEEPEST", 5000)
-    with pytest.raises(SourceError, match=r"nested more than 5000 deep at line 1, column \d+"):
+    with pytest.raises(SourceError, match=r"nested more than 5000 levels deep at line 1, column \d+"):
         scan_bytes(b"[" * 40000 + b"]" * 40000)
 
 
@@ -243,7 +243,7 @@ def test_equal_keys_are_noted_and_the_last_counts() -> None:
     data = b'{"a": [1], "b": {}, "a": [1, 2]}'
     document = scan_bytes(data)
     assert dict(document.collections()) == {"a": 2, "b": 0}
-    assert document.notes() == ('The key "a" is there 2 times: the last one counts.',)
+    assert document.notes() == ('The key "a" occurs 2 times: the last one counts.',)
     member = document.find("a")
     assert member is not None
     assert data[member.start : member.end] == b"[1, 2]"
@@ -323,12 +323,12 @@ def test_numbers_and_records_cut_by_the_window(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b'[1, "%s"]' % (b"x" * 16 * json_stream.WINDOW), "the record at line 1, column 5 (byte 4) can't be held"),
-        (b"[1, " + b"[" * 40000 + b"]" * 40000 + b"]", "can't be held"),
-        (b"[1, 1e99999999999999999999999]", "can't be held"),
+        (b'[1, "%s"]' % (b"x" * 16 * json_stream.WINDOW), "the record at line 1, column 5 (byte 4) can't be read"),
+        (b"[1, " + b"[" * 40000 + b"]" * 40000 + b"]", "can't be read"),
+        (b"[1, 1e99999999999999999999999]", "can't be read"),
         (b'[1, {"a": ]}]', "expected a value, found ']'"),
-        (b"[1, 2", "half-written"),
-        (b"[1", "half-written"),
+        (b"[1, 2", "incomplete"),
+        (b"[1", "incomplete"),
     ],
 )
 def test_records_that_can_not_be_had(data: bytes, message: str) -> None:

@@ -142,7 +142,7 @@ def test_of_a_tree_every_kind_takes_the_place_of_every_other(
         if there != wanted:
             assert restored[0] is True, there
         lost = there in ("socket", "directory_of_a_socket")
-        assert ("Sockets in the way" in " ".join(restored[1])) == lost, there
+        assert ("Sockets that conflict" in " ".join(restored[1])) == lost, there
         assert restore("files", copy, target) == (False, []), there
         with contextlib.suppress(FileNotFoundError):
             for path in sorted(target.rglob("*"), reverse=True):

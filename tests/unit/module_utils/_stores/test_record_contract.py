@@ -111,7 +111,7 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path, postgresql: Store, dyno
 def test_the_registry_knows_how_to_open_it(kind: Kind) -> None:
     name = kind.store["type"]
     assert kind.source().type == kind.target().type == name
-    with pytest.raises(InvalidRequest, match="does not belong to a store of type %s" % name):
+    with pytest.raises(InvalidRequest, match="is not an option of stores of type %s" % name):
         open_source({**kind.store, "another": "option"}, {})
     if TYPES[name].required:
         without = {key: value for key, value in kind.store.items() if key != TYPES[name].required}

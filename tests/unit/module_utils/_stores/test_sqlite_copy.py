@@ -426,9 +426,9 @@ def test_what_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     for content, words in [
         (b"", "is empty"),
-        (b"{}", "not a SQLite database, or it is encrypted"),
-        (os.urandom(8192), "not a SQLite database, or it is encrypted"),
-        (b"SQLite format 3\0" + b"\1" * 20, "is cut off"),
+        (b"{}", "not an SQLite database, or it is encrypted"),
+        (os.urandom(8192), "not an SQLite database, or it is encrypted"),
+        (b"SQLite format 3\0" + b"\1" * 20, "is truncated"),
         (b"SQLite format 3\0" + b"\1" * 8000, "Can't read the database"),
     ]:
         path.write_bytes(content)

@@ -105,8 +105,8 @@ PRAGMA user_version=4;
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"", "makes no table"),
-        (b"-- nothing\n", "makes no table"),
+        (b"", "creates no table"),
+        (b"-- nothing\n", "creates no table"),
         (b"CREATE TABLE t(a);\n\nINSERT INTO u\nVALUES(1);", r"line 3: no such table: u.*INSERT INTO u"),
         (b"CREATE TABLE t(a);\nINSERT INTO t VALUES('x", "line 1: the last statement has no end"),
         (b"CREATE TABLE t(a);\nINSERT INTO t VALUES(1)", "line 1: the last statement has no end"),

@@ -355,7 +355,7 @@ def test_a_table_of_very_many_columns(bench: Bench, path: Path) -> None:
     ("ours", "words"),
     [
         ("CREATE TABLE t(a TEXT, b, d)", "these columns differ: 'a', 'c', 'd'.*migrate"),
-        ("CREATE TABLE t(a, b, c, CHECK(a > 0))", "the rest of its CREATE TABLE is not"),
+        ("CREATE TABLE t(a, b, c, CHECK(a > 0))", "the rest of its CREATE TABLE differs"),
         ("CREATE VIEW t AS SELECT 1 AS a", "table t already exists|view t already exists|t already"),
     ],
 )
@@ -373,14 +373,14 @@ def test_another_schema(bench: Bench, path: Path, ours: str, words: str) -> None
 def test_what_cannot_be(bench: Bench, path: Path) -> None:
     make(path, "CREATE TABLE t(a); CREATE TABLE u(rowid, _rowid_, oid); CREATE VIEW v AS SELECT 1")
     copy = bench.backup(path)
-    with pytest.raises(InvalidRequest, match="no table 'T', 'sqlite_master', 'v'.*It has: t, u"):
+    with pytest.raises(InvalidRequest, match="no table 'T', 'sqlite_master', 'v'.*Its tables are: t, u"):
         bench.prepare(path, copy, "v", "t", "T", "sqlite_master")
-    with pytest.raises(TargetError, match="row ids can't be told"):
+    with pytest.raises(TargetError, match="its rows can't be identified"):
         bench.prepare(path, copy, "u")
-    with pytest.raises(TargetError, match="Restore it whole"):
+    with pytest.raises(TargetError, match="Restore the whole database"):
         bench.prepare(path.with_name("missing.db"), copy, "t")
     path.write_bytes(b"junk")
-    with pytest.raises(TargetError, match="Restore it whole"):
+    with pytest.raises(TargetError, match="Restore the whole database"):
         bench.prepare(path, copy, "t")
     path.unlink()
     make(path, "PRAGMA encoding='UTF-16le'; CREATE TABLE t(a)")
@@ -444,7 +444,7 @@ def test_an_index_over_a_table_follows_it(bench: Bench, path: Path, kind: str, k
     if known:
         make(path, "INSERT INTO f(f) VALUES('rebuild')")
     restoration = bench.restore(path, copy, "docs")
-    assert ("was restored with it" if known else "was built anew") in restoration.notes[-1]
+    assert ("was restored with it" if known else "was rebuilt") in restoration.notes[-1]
     with contextlib.closing(connect(path)) as db:
         assert rows(db, "f WHERE f MATCH 'two'") == [(b"two",)]
         assert rows(db, "f WHERE f MATCH 'three OR four'") == []

@@ -141,7 +141,7 @@ def test_capabilities_come_back(tmp_path: Path, new_sink: Any, copy_of: Any, res
     unprivileged = Target(str(tmp_path), privileged=False, strict=False)
     entry = Entry(b"server", "file", 0o755, os.geteuid(), 0, "", "", 0, xattrs=((b"security.capability", CAPABILITY),))
     assert unprivileged.look(entry).xattrs == ()
-    assert unprivileged.notes() == ["Not restored: capabilities of server (only root may)."]
+    assert unprivileged.notes() == ["Not restored: capabilities of server (only root is permitted to)."]
     with pytest.raises(TargetError, match="capabilities of server"):
         Target(str(tmp_path), privileged=False, strict=True).look(entry)
 

@@ -150,7 +150,7 @@ def test_selection_holds_for_imports_too(imported: Any) -> None:
     copy = imported(data, include=["*.yml"])
     assert sorted(listing(copy)) == [".", "conf", "conf/a.yml"]
     assert copy.details["include"] == ["*.yml"]
-    with pytest.raises(SourceError, match="holds nothing that include and exclude select"):
+    with pytest.raises(SourceError, match="contains nothing that include and exclude select"):
         imported(data, include=["nothing"])
 
 
@@ -165,19 +165,19 @@ HARD = {"type": tarfile.LNKTYPE}
         ([("../x", b"x", {})], "does not stay within the store"),
         ([("a/../../x", b"x", {})], "does not stay within the store"),
         ([("a/./b", b"x", {})], "does not stay within the store"),
-        ([("l", b"", {**LINK, "linkname": "/etc"})], "leads to /etc, out of the tree"),
+        ([("l", b"", {**LINK, "linkname": "/etc"})], "leads out of the tree to /etc"),
         ([("a/l", b"", {**LINK, "linkname": "../../x"})], "out of the tree"),
         ([("l", b"", {**LINK, "linkname": ".."})], "out of the tree"),
-        ([("l", b"", {**LINK, "linkname": "d"}), ("l/x", b"x", {})], "does not lie in a directory"),
-        ([("f", b"", {}), ("f/x", b"x", {})], "does not lie in a directory"),
-        ([("f/x", b"x", {}), ("f", b"", {})], "does not lie in a directory"),
-        ([("h", b"", {**HARD, "linkname": "/etc/passwd"})], "no file before it"),
-        ([("h", b"", {**HARD, "linkname": "../x"})], "no file before it"),
-        ([("h", b"", {**HARD, "linkname": "later"}), ("later", b"", {})], "no file before it"),
-        ([("d", b"", {"type": tarfile.DIRTYPE}), ("h", b"", {**HARD, "linkname": "d"})], "no file before it"),
+        ([("l", b"", {**LINK, "linkname": "d"}), ("l/x", b"x", {})], "is not in a directory"),
+        ([("f", b"", {}), ("f/x", b"x", {})], "is not in a directory"),
+        ([("f/x", b"x", {}), ("f", b"", {})], "is not in a directory"),
+        ([("h", b"", {**HARD, "linkname": "/etc/passwd"})], "not an earlier file"),
+        ([("h", b"", {**HARD, "linkname": "../x"})], "not an earlier file"),
+        ([("h", b"", {**HARD, "linkname": "later"}), ("later", b"", {})], "not an earlier file"),
+        ([("d", b"", {"type": tarfile.DIRTYPE}), ("h", b"", {**HARD, "linkname": "d"})], "not an earlier file"),
         ([("n", b"", {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 3})], "is a device"),
         ([("n", b"", {"type": tarfile.BLKTYPE})], "is a device"),
-        ([("n", b"", {"type": b"M"})], "something that is not known"),
+        ([("n", b"", {"type": b"M"})], "of unknown type"),
         ([("a", b"", {"pax_headers": {"mtime": "never"}})], "can't be imported"),
         ([("a", b"", {"pax_headers": {"mtime": "1e99999"}})], "can't be imported"),
         ([("a", b"", {"pax_headers": {"uid": "-5"}})], "can't be imported"),

@@ -199,7 +199,7 @@ def test_every_compression(run: Any, application: Any, compression: str) -> None
 
 
 def test_options_that_do_not_belong_to_the_type(run: Any, document: Any) -> None:
-    with pytest.raises(InvalidRequest, match="include does not belong to a store of type json"):
+    with pytest.raises(InvalidRequest, match="include is not an option of stores of type json"):
         run("backup", source=dict(document.store, include=["*"]))
 
 

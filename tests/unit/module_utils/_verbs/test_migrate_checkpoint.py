@@ -76,7 +76,7 @@ def test_a_checkpoint_is_read_as_it_was_kept_and_a_newer_one_is_refused() -> Non
     one = state(Identity("a", "fail", "s"))
     kept = json.loads(json.dumps(one.document()))
     assert states_of("here", {"x": kept}) == {"x": one}
-    with pytest.raises(TargetError, match="has the version 2"):
+    with pytest.raises(TargetError, match="has version 2"):
         states_of("here", {"x": {**kept, "version": 2}})
 
 
@@ -372,7 +372,7 @@ def test_a_merge_that_was_killed_is_not_continued_by_a_plain_run(place: Place) -
     before = place.rows()
     for check in (True, False):
         with pytest.raises(
-            TargetError, match="unfinished migration of another kind: x from .*on_existing=merge"
+            TargetError, match="unfinished migration with other options: x from .*on_existing=merge"
         ) as found:
             place.migrate("A", "fail", ["x"], check=check)
         assert "state=reverted" in found.value.hint
@@ -384,9 +384,9 @@ def test_a_merge_that_was_killed_is_not_continued_by_a_plain_run(place: Place) -
 def test_another_source_takes_over_with_the_safety_backup_of_the_first(place: Place) -> None:
     origin = place.rows()
     kill(place, 2, "A", "replace", ["x", "y"])
-    with pytest.raises(TargetError, match="unfinished migration of another kind"):
+    with pytest.raises(TargetError, match="unfinished migration with other options"):
         place.migrate("B", "replace", ["x"])
-    with pytest.raises(TargetError, match="unfinished migration of another kind"):
+    with pytest.raises(TargetError, match="unfinished migration with other options"):
         place.migrate("B", "merge", ["x"], unfinished="restart")
     kept = place.states()["y"]
     done = place.migrate("B", "replace", ["x"], unfinished="restart")
@@ -430,7 +430,7 @@ def test_removed_counts_all_runs(place: Place) -> None:
 def test_without_a_safety_backup_there_is_no_way_back(place: Place) -> None:
     place.migrate("A", "replace", ["x", "z"], safety_backup=False)
     for check in (True, False):
-        with pytest.raises(TargetError, match="with safety_backup=false; x can't be brought back") as found:
+        with pytest.raises(TargetError, match="with safety_backup=false, so that x can't be restored") as found:
             place.revert(check)
         assert "Nothing was changed" in found.value.hint
 

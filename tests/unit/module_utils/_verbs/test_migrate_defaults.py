@@ -79,8 +79,8 @@ def test_defaults_of_postgresql_in_sqlite_and_back(stores: Stores, rows: bool) -
     columns = {**POSTGRESQL}
     chain = [made(stores("postgresql"), columns, rows), stores("sqlite"), stores("postgresql")]
     (warning, text) = run(source=chain[0], target=chain[1])["warnings"]
-    assert "stay behind: the default of clock (LOCALTIME)." in warning
-    assert text.startswith("Decimals are text in SQLite, and sorted as text: t.exact.")
+    assert "supports it: the default of clock (LOCALTIME)." in warning
+    assert text.startswith("Decimals are stored as text in SQLite, and sorted as text: t.exact.")
     assert run(source=chain[1], target=chain[2])["warnings"] == []
     for store in chain[1:]:
         check_a_new_row(store, columns)
@@ -111,7 +111,7 @@ def test_a_default_that_no_value_of_the_column_can_have_stays_behind(stores: Sto
     )
     (warning,) = run(source=source, target=target)["warnings"]
     assert warning == (
-        "Of the table t, only sqlite understands, and so stay behind: the default of n ('many'), the default of at"
+        "Not migrated from the table t, as only sqlite supports it: the default of n ('many'), the default of at"
         " (CURRENT_TIMESTAMP), the default of on_ (true), the default of raw ('x'), the default of share (1.50)."
     )
     sql(target, "INSERT INTO t (id) VALUES (1)")

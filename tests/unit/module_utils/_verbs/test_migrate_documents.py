@@ -236,7 +236,7 @@ def test_of_equal_keys_in_a_mapping_the_last_counts(stores: Stores, kind: str, o
     Path(source["path"]).write_text('{"c": {%s}}' % text)
     for done in (run(True, source=source, target=target), four_steps(source, target)):
         assert [one for one in done["warnings"] if "k0" in one] == [
-            'The key "k0" of c is there 2 times: the last one counts. So it is with 99 more keys.'
+            'The key "k0" of c occurs 2 times: the last one counts. 99 more keys occur several times.'
         ]
         assert done["migration"]["total"] == 900
     four_steps(target, last)
@@ -345,12 +345,12 @@ def test_a_table_that_would_stand_beside_another_is_told(stores: Stores) -> None
     sql(target, "CREATE TABLE users (id bigint PRIMARY KEY)")
     for check in (True, False):
         done = run(check, source=source, target=target, safety_backup=False)
-        assert any("The table Users stands beside users" in one for one in done["warnings"])
+        assert any("The table Users exists beside users" in one for one in done["warnings"])
     other = stores("postgresql")
     sql(source, 'CREATE TABLE t (id INTEGER PRIMARY KEY, "ä" TEXT, "Ä" TEXT)')
     with pytest.raises(Day2Error, match="have the same name in the target"):
         run(True, source=source, target=other, names="lower")
-    with pytest.raises(Day2Error, match="names=lower is for tables"):
+    with pytest.raises(Day2Error, match="names=lower requires tables"):
         run(True, source=source, target=stores("json"), names="lower")
 
 

@@ -83,7 +83,7 @@ def test_a_table_alone_whose_parent_is_not_migrated(stores: Stores, kind: str) -
     target = stores(kind)
     warnings = run(source=source, target=target, only=["child"])["warnings"]
     assert warnings == (
-        [] if kind == "sqlite" else ["The foreign key (parent) of child stays behind, as the target has no parent."]
+        [] if kind == "sqlite" else ["The foreign key (parent) of child is not migrated, as the target has no parent."]
     )
     assert run(source=source, target=target, safety_backup=False)["changed"]
     assert rows(target) == rows(source)
@@ -92,7 +92,7 @@ def test_a_table_alone_whose_parent_is_not_migrated(stores: Stores, kind: str) -
 def test_a_unique_value_of_another_record_is_named(stores: Stores, kind: str) -> None:
     source = made(stores("sqlite"), PARENT, "INSERT INTO parent VALUES (1, 'a')")
     target = made(stores(kind), PARENT.replace("TEXT", "TEXT UNIQUE"), "INSERT INTO parent VALUES (50, 'a')")
-    with pytest.raises(Exception, match=r"unique value that of another record|Key \(v\)=\(a\) already exists"):
+    with pytest.raises(Exception, match=r"unique value that another record|Key \(v\)=\(a\) already exists"):
         run(source=source, target=target, on_existing="merge", safety_backup=False)
     assert sql(target, "SELECT * FROM parent") == [(50, "a")]
 
@@ -177,7 +177,7 @@ def test_check_mode_tells_what_will_be_rejected_and_nobody_says_all(stores: Stor
     records["bad"] = {"id": "bad", "text": "\ud800"}
     Path(source["path"]).write_text(json.dumps({"hosts": records}))
     more = {"source": source, "target": target, "rejects": str(tmp_path / "rejects")}
-    with pytest.raises(TargetError, match="can't hold 1 record of hosts"):
+    with pytest.raises(TargetError, match="can't store 1 record of hosts"):
         run(True, **more)
     first, done = run(True, **more, max_rejects=1), run(**more, max_rejects=1)
     assert first["diff"] == done["diff"]
@@ -185,8 +185,8 @@ def test_check_mode_tells_what_will_be_rejected_and_nobody_says_all(stores: Stor
         (row,) = result["migration"]["collections"]
         assert (row["added"], row["rejected"], row["total"]) == (250, 1, 251)
         assert "igrate 250 records" in result["msg"].replace("Migrated", "migrate")
-        assert ", without 1 that it can't hold" in result["msg"]
+        assert ", except for 1 that it can't store" in result["msg"]
     again = run(**more, max_rejects=1)
     assert not again["changed"]
-    assert "has all 250 records, without 1 that it can't hold." in again["msg"]
+    assert "has all 250 records, except for 1 that it can't store." in again["msg"]
     assert len((tmp_path / "rejects").read_text().splitlines()) == 1

@@ -74,10 +74,10 @@ def test_a_table_of_sqlite_keeps_what_only_sqlite_understands(stores: Stores, wi
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ([ALIAS, {"collection": "use", "fields": ["id"]}], "The record 1 of the collection use has no id"),
+        ([ALIAS, {"collection": "use", "fields": ["id"]}], "The record 1 of the collection use lacks its key field id"),
         (
             [ALIAS, {"collection": "use", "fields": ["what", "no"]}],
-            r"the key of the collection use can't be \(what, no\)",
+            r"\(what, no\) is not a valid key of the collection use",
         ),
         ([{"collection": "alias", "fields": ["name"]}, USE], r"alias has several records with the key \[\"a\"\]"),
     ],

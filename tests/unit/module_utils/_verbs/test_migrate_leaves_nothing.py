@@ -45,7 +45,7 @@ def refused(source: Store, target: Store, words: str, **params: Any) -> None:
 def test_of_collections_that_it_has_made(stores: Stores, tmp_path: Path, kind: str) -> None:
     odd = {str(n): {"id": str(n), **ODD[kind]} for n in range(100, 103)}
     source, target = document(stores("json"), a=FINE, b={**FINE, **odd}), stores(kind)
-    words = "can't hold 3 records of b"
+    words = "can't store 3 records of b"
     params = {"repository": str(tmp_path / "backups"), "name": "app", "odd": "reject"}
     refused(source, target, words, **params)
     assert holds(target) == {}
@@ -64,7 +64,7 @@ def test_of_collections_that_it_has_made(stores: Stores, tmp_path: Path, kind: s
 def test_of_tables_that_were_empty(stores: Stores, kind: str) -> None:
     source, target = document(stores("json"), a=FINE, b={**FINE, "x": {"id": "x"}}), stores(kind)
     sql(target, "CREATE TABLE b (id TEXT PRIMARY KEY, v BIGINT NOT NULL)")
-    refused(source, target, "can't hold 1 record of b")
+    refused(source, target, "can't store 1 record of b")
     assert holds(target) == {"b": 0}
 
 
@@ -85,4 +85,4 @@ def test_of_rows_that_point_nowhere_in_a_table_that_is_there(stores: Stores) -> 
     sql(target, "CREATE TABLE child (id TEXT PRIMARY KEY, p TEXT REFERENCES parent)")
     with pytest.raises(Day2Error, match="violates foreign key") as caught:
         run(source=source, target=target)
-    assert "What was written before stays" in caught.value.hint
+    assert "Earlier records remain" in caught.value.hint

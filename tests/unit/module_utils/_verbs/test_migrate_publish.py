@@ -181,7 +181,7 @@ def test_a_new_document_that_is_not_ours_any_more_is_not_published(place: Place,
                 new.write_text("[]")
 
     new = Path(place.directory / ".day2-doc.json.migration.new")
-    with steps(step), pytest.raises(Day2Error, match="was to be published and is missing") as failure:
+    with steps(step), pytest.raises(Day2Error, match="was to be published, but is missing") as failure:
         place.migrate()
     assert "The target was not changed" in failure.value.hint
     assert place.content() == OLD

@@ -107,7 +107,7 @@ def test_what_postgresql_has_of_it_in_sqlite(first: Store, stores: Stores) -> No
     other = stores("sqlite")
     warnings = run(source=first, target=other)["warnings"]
     assert len(warnings) == 1
-    for part in ("the type mood", "the type Few", "index facts by gin", "index paths by gin", "nulls for the same"):
+    for part in ("the type mood", "the type Few", "index facts by gin", "index paths by gin", "treats nulls as equal"):
         assert part in warnings[0]
     (vm,) = sql(other, "SELECT sql FROM sqlite_master WHERE name = 'vm'")[0]
     assert 'REFERENCES "host" ("id") ON DELETE CASCADE ON UPDATE NO ACTION DEFERRABLE INITIALLY DEFERRED' in vm
@@ -132,8 +132,8 @@ def test_what_sqlite_has_of_it_in_postgresql(stores: Stores) -> None:
     )
     sql(source, "CREATE INDEX by_name ON host (name COLLATE RTRIM)")
     assert run(source=source, target=target)["warnings"] == [
-        "Of the table disk, only sqlite understands, and so stay behind: which of its foreign keys are deferrable.",
-        "Of the table host, only sqlite understands, and so stay behind: the collation NOCASE, the collation RTRIM.",
+        "Not migrated from the table disk, as only sqlite supports it: which of its foreign keys are deferrable.",
+        "Not migrated from the table host, as only sqlite supports it: the collation NOCASE, the collation RTRIM.",
     ]
     query = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'vm'::regclass AND contype = 'f'"
     assert sql(target, query) == [("FOREIGN KEY (host) REFERENCES host(id) DEFERRABLE INITIALLY DEFERRED",)]
@@ -175,8 +175,11 @@ def test_foreign_keys_that_point_to_nothing_do_not_stop_a_migration_at_its_end(s
         sql(source, statement)
     done = four_steps(source, target)
     assert done["warnings"] == [
-        "The foreign key (rack) of vm stays behind, as the target has no nowhere.",
-        "Some records of vm point to none of Host by (host): the target's foreign key is for new ones alone.",
+        "The foreign key (rack) of vm is not migrated, as the target has no nowhere.",
+        (
+            "Some records of vm have dangling references to Host (host): in the target, the foreign key is only "
+            "enforced for new records."
+        ),
     ]
     query = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'vm'::regclass AND contype = 'f'"
     assert sorted(sql(target, query)) == [

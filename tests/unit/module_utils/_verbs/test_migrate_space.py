@@ -94,7 +94,7 @@ def test_a_disk_that_fills_up_is_told_with_what_is_committed(
         with pytest.raises(NoSpace) as failure:
             run(source=source, target=wanted, batch_size=100)
     assert "Nothing was changed" not in str(failure.value)
-    assert "Records that were committed stay" in failure.value.hint
+    assert "Committed records remain" in failure.value.hint
     with open_target(wanted, {}) as opened:
         assert opened.checkpoints(["runs"])["runs"]["done"] > 0
     subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)

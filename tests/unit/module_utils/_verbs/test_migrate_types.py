@@ -163,16 +163,16 @@ def test_without_a_zone_nothing_is_guessed(source: Store, stores: Stores) -> Non
     [
         ({"t.nothing": "uuid"}, "t.nothing is not migrated"),
         ({"t.u": "uid"}, "uid is not a known type"),
-        ({"t.seen": "boolean from ms"}, "a number of ms is not a boolean"),
-        ({"t.seen": "timestamptz from hours"}, "can't be understood"),
-        ({"seen": "timestamptz"}, "can't be understood"),
+        ({"t.seen": "boolean from ms"}, "numbers of ms can't be converted to boolean"),
+        ({"t.seen": "timestamptz from hours"}, "is not valid"),
+        ({"seen": "timestamptz"}, "is not valid"),
         ({"t.price": "numeric(10,11)"}, r"numeric has no size \(10, 11\)"),
         ({"t.price": "varchar(0)"}, r"varchar has no size \(0\)"),
         ({"t.price": "varchar(10,2)"}, "varchar has no size"),
         ({"t.seen": "timestamptz(7) from ms"}, "timestamptz has no size"),
         ({"t.u": "uuid(3)"}, "uuid has no size"),
-        ({"t.u": "numeric(x)"}, "can't be understood"),
-        ({"t.u": "uuid from hex"}, "text in hex is not a uuid"),
+        ({"t.u": "numeric(x)"}, "is not valid"),
+        ({"t.u": "uuid from hex"}, "text in hex can't be converted to uuid"),
     ],
 )
 def test_a_mistake_in_types_is_told(source: Store, stores: Stores, types: dict[str, str], message: str) -> None:
@@ -181,7 +181,7 @@ def test_a_mistake_in_types_is_told(source: Store, stores: Stores, types: dict[s
 
 
 def test_types_are_for_tables(source: Store, stores: Stores) -> None:
-    with pytest.raises(InvalidRequest, match="types is for tables"):
+    with pytest.raises(InvalidRequest, match="types requires tables"):
         run(True, source=source, target=stores("json"), types={"t.u": "uuid"})
 
 
@@ -208,7 +208,9 @@ def test_an_odd_value_stops_sql_is_rejected_or_makes_the_column_json(stores: Sto
     target = stores("postgresql")
     done = four_steps(source, target, odd="wider")
     assert sql(target, "SELECT qty FROM o ORDER BY id") == [(10,), ("lots",), (30,)]
-    assert done["warnings"][0].startswith("o.qty has values of several kinds and becomes JSON: 2 integer (10, key [1])")
+    assert done["warnings"][0].startswith(
+        "o.qty has values of different types and becomes JSON: 2 integer (10, key [1])"
+    )
 
 
 def test_a_column_that_does_not_get_its_declared_type_is_told(stores: Stores) -> None:
@@ -238,7 +240,7 @@ def test_an_odd_value_of_a_document_makes_the_column_json_with_a_warning(stores:
     assert done["warnings"] == []  # a mapping is JSON anyway
     Path(source["path"]).write_text(json.dumps({"p": {"1": {"qty": 10}, "2": {"qty": "lots"}}}))
     done = four_steps(source, target)
-    assert done["warnings"][0].startswith("p.qty has values of several kinds and becomes JSON")
+    assert done["warnings"][0].startswith("p.qty has values of different types and becomes JSON")
     with pytest.raises(TargetError, match="p.qty has 1 integer"):
         run(True, source=source, target=stores("sqlite"), odd="fail")
 
@@ -312,15 +314,15 @@ def test_types_have_sizes(stores: Stores) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("price", "1234.567", "has more than 2 digits behind the point"),
-        ("price", "12345", "has more than 4 digits before the point"),
+        ("price", "1234.567", "has more than 2 digits after the decimal point"),
+        ("price", "12345", "has more than 4 digits before the decimal point"),
         ("name", "'abcde'", "is longer than 4 characters"),
         ("code", "'abc'", "is longer than 2 characters"),
-        ("at", "1711846800123456", "has more than 3 digits of a second"),
-        ("day", "'2024-02-29 12:00:00.5'", "has more than 0 digits of a second"),
-        ("n", "32768", "is beyond the range of smallint"),
-        ("m", "2147483648", "is beyond the range of integer"),
-        ("r", "0.1234567890123", "has more digits than real keeps"),
+        ("at", "1711846800123456", "has more than 3 fractional digits of a second"),
+        ("day", "'2024-02-29 12:00:00.5'", "has more than 0 fractional digits of a second"),
+        ("n", "32768", "is out of range for smallint"),
+        ("m", "2147483648", "is out of range for integer"),
+        ("r", "0.1234567890123", "has more digits than real can store"),
         ("clock", "'25:00'", "is not a time of day"),
         ("took", "'soon'", "is not an interval"),
         ("raw", "'0g'", "is not hex"),
@@ -354,7 +356,7 @@ def test_columns_that_exist_keep_to_their_sizes(stores: Stores, tmp_path: Path) 
     table = "CREATE TABLE t (id TEXT PRIMARY KEY, v VARCHAR(4), n NUMERIC(4, 2), r TEXT NOT NULL)"
     sql(target, table)
     for check in (True, False):
-        with pytest.raises(TargetError, match="can't hold 4 records of t"):
+        with pytest.raises(TargetError, match="can't store 4 records of t"):
             run(check, source=source, target=target)
     assert sql(target, "SELECT count(*) FROM t") == [(0,)]
     done = run(source=source, target=target, rejects=str(tmp_path / "rejects"), max_rejects=4)
@@ -394,7 +396,7 @@ def test_text_that_postgresql_does_not_take_is_odd(stores: Stores, tmp_path: Pat
     ]
     # a column that others refer to, or that is looked for, stays text
     sql(source, "CREATE INDEX i ON t (w)")
-    with pytest.raises(TargetError, match="can't hold 1 record of t"):
+    with pytest.raises(TargetError, match="can't store 1 record of t"):
         run(True, source=source, target=stores("postgresql"), odd="wider")
 
 
@@ -402,7 +404,7 @@ def test_documents_with_such_text_are_rejects(stores: Stores, tmp_path: Path) ->
     source, target = stores("json"), stores("postgresql")
     Path(source["path"]).write_text('{"t": {"1": {"id": "1", "v": "a"}, "2": {"id": "2", "v": "\\ud800"}}}')
     for check in (True, False):
-        with pytest.raises(TargetError, match="can't hold 1 record of t"):
+        with pytest.raises(TargetError, match="can't store 1 record of t"):
             run(check, source=source, target=target)
     with pytest.raises(TargetError, match=r't.v has 1 text \("a", key \["1"\]\), 1 text that is not Unicode'):
         run(True, source=source, target=target, odd="fail")

@@ -46,9 +46,9 @@ def test_rows_arrive_as_often_as_they_are_there(stores: Stores, source: Store, k
     assert rows(target) == rows(source)
     sql(source, "INSERT INTO seen VALUES (1, 'a'), (9, 'new'), (NULL, NULL)")
     sql(source, "DELETE FROM seen WHERE host = 2")
-    with pytest.raises(Day2Error, match="already holds records of seen"):
+    with pytest.raises(Day2Error, match="already contains records of seen"):
         run(source=source, target=target)
-    with pytest.raises(Day2Error, match="seen, which has no key by which records could be merged"):
+    with pytest.raises(Day2Error, match="seen, which has no key with which records could be merged"):
         run(True, source=source, target=target, on_existing="merge", safety_backup=False)
     done = four_steps(source, target, on_existing="replace", safety_backup=False)
     assert rows(target) == rows(source)
@@ -127,9 +127,9 @@ def test_rows_of_types_that_have_no_order(stores: Stores) -> None:
 
 
 def test_what_needs_a_key_says_so(stores: Stores, source: Store) -> None:
-    with pytest.raises(Day2Error, match="The collection seen has no key, and a table of DynamoDB needs one"):
+    with pytest.raises(Day2Error, match="The collection seen has no key, which a table of DynamoDB requires"):
         run(True, source=source, target=stores("dynamodb"))
-    with pytest.raises(Day2Error, match="shape=document keeps records by their key, and the collection seen has none"):
+    with pytest.raises(Day2Error, match="shape=document stores records by key, but the collection seen has no key"):
         run(True, source=source, target=stores("postgresql"), shape="document")
 
 

@@ -142,7 +142,7 @@ def test_a_target_that_is_written_while_it_is_backed_up(
 
     monkeypatch.setattr(migrate_backup, "take", written)
     before = [*sql(target, "SELECT * FROM a"), (5000, "of the application")]
-    with pytest.raises(Day2Error, match="was written while it was backed up: a is not as it was before") as failure:
+    with pytest.raises(Day2Error, match="was written to while it was backed up: a has changed") as failure:
         run(source=source, target=target, on_existing="replace", repository=str(tmp_path / "backups"))
     assert "Nothing was changed" in failure.value.hint
     assert sql(target, "SELECT * FROM a") == before
@@ -195,7 +195,9 @@ def test_without_room_for_a_copy_migrate_info_says_that_the_application_waits(
 ) -> None:
     source, target = pairs(stores, "delete"), stores("json")
     monkeypatch.setattr(sqlite_source.files, "free_bytes", lambda _directory: 0)
-    assert ["is not in WAL mode" in one or "no room for a copy" in one for one in look(source, target)["warnings"]] == [
+    assert [
+        "is not in WAL mode" in one or "free space for a copy" in one for one in look(source, target)["warnings"]
+    ] == [
         True,
         True,
     ]
