@@ -15,6 +15,6 @@ class ActionModule(ProgressActionBase):
         result = super().run(tmp, task_vars)
         # Where the module did not come so far as to leave the checks out itself, as with an argument that is wrong.
         echoed = result.get("invocation", {}).get("module_args", {})
-        if not isinstance(echoed.get("checks", ""), str):
+        if isinstance(echoed.get("checks"), (list, dict)):
             echoed["checks"] = f"{len(echoed['checks'])} check{'' if len(echoed['checks']) == 1 else 's'}"
         return result
