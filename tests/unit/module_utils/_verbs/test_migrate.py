@@ -333,8 +333,8 @@ def test_a_reference_to_nothing_stops_it_before_anything_is_written(stores: Stor
 @pytest.mark.parametrize(
     ("reference", "field"),
     [
-        ({"from": "m.request", "to": "r.name"}, "m has a field request"),
-        ({"from": "m.r", "to": "r.id"}, "r has a field id"),
+        ({"from": "m.request", "to": "r.name"}, "m has the field request"),
+        ({"from": "m.r", "to": "r.id"}, "r has the field id"),
     ],
 )
 def test_a_reference_of_a_field_that_no_record_has_is_a_mistake(
