@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import BinaryIO, NamedTuple, Optional, Protocol
+from typing import BinaryIO, Callable, NamedTuple, Optional, Protocol
 
 # How something is created exclusively.
 CONDITIONAL = "conditional"  # the store refuses to create what exists
@@ -75,8 +75,11 @@ class Objects(Protocol):
     def remove(self, keys: Iterable[str]) -> None:
         """Remove objects; those that are not there are no error."""
 
-    def abort_uploads(self, prefix: str) -> int:
-        """Remove what killed runs have uploaded in part below a prefix. Returns how many uploads."""
+    def abort_uploads(self, prefix: str, is_left: Callable[[str], bool] = lambda key: True) -> int:
+        """Remove what killed runs have uploaded in part below a prefix. Returns how many uploads.
+
+        :param is_left: is asked about each key, right before.
+        """
 
     def check_locking(self, wanted: bool) -> None:
         """Raise RepositoryError where objects would be locked that must not be, or can't be locked that are to be."""

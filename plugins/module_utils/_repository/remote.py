@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple, Optional
 
 from .._core import host_state
-from .._core.errors import Day2Error, InvalidRequest, RepositoryError
+from .._core.errors import Day2Error, InvalidRequest, LeaseLost, RepositoryError
 from .._core.units import format_time
 from .base import Listed, Removal, Staging
 from .directory import checksum
@@ -220,8 +220,7 @@ class RemoteRepository:
             return Removal(f"is locked until {format_time(until)}")
         self._leases[name].check()
         self._objects.put(f"{name}/{backup_id}/{_REMOVED}", b"")  # its time is that of the removal
-        self._leases[name].check()
-        self._objects.remove([f"{name}/{backup_id}/{MANIFEST}"])
+        self._remove(name, [f"{name}/{backup_id}/{MANIFEST}"])
         return Removal()
 
     def locked_until(self, name: str, backup_id: str) -> Optional[datetime]:
@@ -268,14 +267,20 @@ class RemoteRepository:
         over, or that sleeps and finds a fence."""
         notes = []
         found = dict(self._folders(name))
+        # a listing may take long: what it shows may be of the next holder of the lock
+        self._leases[name].check()
         for backup, objects in found.items():
             try:
                 if self._clean_one(name, backup, objects):
                     notes.append(f"Removed {self.path(name, backup)}, which an interrupted run had left.")
+            except LeaseLost:
+                raise
             except Day2Error as exc:
                 notes.append(f"{self.path(name, backup)}, which an interrupted run had left, stays: {exc.message}")
         try:
-            self._objects.abort_uploads(f"{name}/")
+            self._objects.abort_uploads(f"{name}/", lambda key: self._is_left(name, key))
+        except LeaseLost:
+            raise
         except Day2Error as exc:
             notes.append(f"Uploads that interrupted runs had left stay: {exc.message}")
         # nobody else changes the set now; what was fenced may have been published at the last moment
@@ -283,24 +288,34 @@ class RemoteRepository:
             self._seen[name] = {backup: objects for backup, objects in found.items() if _is_published(objects)}
         return notes
 
+    def _is_left(self, name: str, key: str) -> bool:
+        """Whether an upload is of a backup of this set, and not of a repository below it. Raises LeaseLost."""
+        self._leases[name].check()
+        return bool(ID.fullmatch(key[len(name) + 1 :].partition("/")[0]))
+
+    def _remove(self, name: str, keys: list[str]) -> None:
+        self._leases[name].check()
+        self._objects.remove(keys)
+
     def _clean_one(self, name: str, backup: str, objects: dict[str, Object]) -> bool:
         """Returns whether there was something that nobody had asked to be removed."""
         top = f"{name}/{backup}/"
         removed, manifest = objects.get(_REMOVED), objects.get(MANIFEST)
         if _is_published(objects):
             if removed is not None:  # killed between the mark and the step: the policy is asked again
-                self._objects.remove([top + _REMOVED])
+                self._remove(name, [top + _REMOVED])
             return False
+        self._leases[name].check()
         if removed is None and manifest is None and not self._objects.create(top + MANIFEST, b""):
             return False  # it was published, or fenced, at the last moment
         if removed is not None and removed.age < self._grace:
             return False
         data = [top + path for path in objects if path not in (MANIFEST, _REMOVED)]
-        self._objects.remove(data)
+        self._remove(name, data)
         if removed is not None:
-            self._objects.remove([top + _REMOVED])
+            self._remove(name, [top + _REMOVED])
         elif manifest is not None and manifest.age > self._grace:
-            self._objects.remove([top + MANIFEST])  # nobody can be that late
+            self._remove(name, [top + MANIFEST])  # nobody can be that late
         return bool(data) and removed is None
 
     def read_state(self, name: str, document: str) -> dict[str, Any]:

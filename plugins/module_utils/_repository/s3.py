@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, BinaryIO, Optional, cast
+from typing import Any, BinaryIO, Callable, Optional, cast
 
 from .._core.errors import NoSpace, RepositoryError, Unreachable
 from .._core.s3 import CUT, ERRORS, MISSING, S3Client, code_of, explain
@@ -228,7 +228,7 @@ class S3Objects:
                 "Allow the key s3:DeleteObject.",
             )
 
-    def abort_uploads(self, prefix: str) -> int:
+    def abort_uploads(self, prefix: str, is_left: Callable[[str], bool] = lambda key: True) -> int:
         with self.errors("list the unfinished uploads of", prefix.rstrip("/")):
             found = [
                 one
@@ -238,12 +238,16 @@ class S3Objects:
                 for one in page.get("Uploads", ())
                 if one["Key"].startswith(self._top + prefix)
             ]
+            ended = 0
             for one in found:
+                if not is_left(one["Key"][len(self._top) :]):
+                    continue
+                ended += 1
                 with contextlib.suppress(self._client.api.exceptions.NoSuchUpload):
                     self._client.api.abort_multipart_upload(
                         Bucket=self._bucket, Key=one["Key"], UploadId=one["UploadId"]
                     )
-        return len(found)
+        return ended
 
     def check_locking(self, wanted: bool) -> None:
         if wanted or self._is_versioned():

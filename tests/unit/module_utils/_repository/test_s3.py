@@ -215,6 +215,51 @@ def test_who_has_lost_the_lock_writes_and_removes_nothing(address: str, monkeypa
     assert one.ids("app") == [kept]
 
 
+LEFT = "20250101T000000Z-00000001", "20250101T000000Z-00000002"
+
+
+def begin_upload(address: str, key: str) -> None:
+    prefix = address.rpartition("/")[2]
+    client(rgw_options()).create_multipart_upload(Bucket=BUCKET, Key=f"{prefix}/{key}")
+
+
+@pytest.mark.parametrize(("last", "done"), [("walk", 0), ("create", 1), ("remove", 2)])
+def test_who_sleeps_while_cleaning_touches_nothing_of_the_next_holder(
+    address: str, last: str, done: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = objects(address)
+    for left in LEFT:
+        raw.put(f"app/{left}/data/file", b"being uploaded")
+    begin_upload(address, f"app/{LEFT[1]}/data/large")
+    one = repository(address)
+    step = getattr(S3Objects, last)
+
+    def sleeps_after(self: S3Objects, what: Any, *more: Any) -> Any:
+        answer = step(self, what, *more)
+        if any(left in str(list(what) if last == "remove" else what) for left in LEFT) or what == "app/":
+            answer = list(answer) if last == "walk" else answer
+            monkeypatch.setattr(generations, "_TRUSTED", -1)
+        return answer
+
+    monkeypatch.setattr(S3Objects, last, sleeps_after)
+    with pytest.raises(LeaseLost), one.lock("app", "test", 0):
+        pass
+    monkeypatch.undo()
+    steps = [f"app/{LEFT[0]}/manifest.json" in keys(address), f"app/{LEFT[0]}/data/file" not in keys(address)]
+    assert steps == [done > 0, done > 1]
+    assert {key for key in keys(address) if LEFT[1] in key} == {f"app/{LEFT[1]}/data/file"}
+    assert raw.abort_uploads("app/") == 1
+
+
+def test_uploads_of_a_repository_below_a_set_are_not_ended(address: str) -> None:
+    begin_upload(address, f"app/inner/{LEFT[0]}/data/large")
+    begin_upload(address, f"app/{LEFT[0]}/data/large")
+    with repository(address).lock("app", "test", 0):
+        pass
+    assert objects(address).abort_uploads(f"app/{LEFT[0]}/") == 0
+    assert objects(address).abort_uploads("app/inner/") == 1
+
+
 def test_a_removal_that_was_interrupted(address: str) -> None:
     one = repository(address, grace=0.5)
     with one.lock("app", "test", 0):
