@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 from ..._core.record_batches import CopyLines
@@ -16,6 +16,7 @@ from .row_rules import RowRules
 from .values import converter, copy_lines, encoding_of, is_wide, lines, usual_lines
 
 _RowOf = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+_Part = tuple[str, bytes]
 
 
 class Rows:
@@ -42,16 +43,29 @@ class Rows:
             return str(exc)
         return ""
 
-    def part(self, info: Info, records: Sequence[Record], rejects: list[Reject]) -> tuple[str, bytes]:
-        """How COPY takes records (its columns and options), and the data; what is refused is added to the rejects."""
-        one_by_one = bool(self._encoding()) or is_wide(info) or not self._rules_of(info).surely_fit(records)
+    def parts(self, info: Info, records: Sequence[Record], size: int, rejects: list[Reject]) -> Iterable[_Part]:
+        """How COPY takes records (its columns and options), and the data, for `size` records each; what is refused is
+        added to the rejects.
+
+        They are made one by one if nothing is asked of the server for it, as a connection that copies answers nothing.
+        """
+        rules = self._rules_of(info)
+        pieces = [records[start : start + size] for start in range(0, len(records), size)]
+        certain = [rules.surely_fit(piece) for piece in pieces]
+        made = (self._part(info, piece, sure, rejects) for piece, sure in zip(pieces, certain))
+        return made if all(certain) else list(made)
+
+    def _part(self, info: Info, records: Sequence[Record], certain: bool, rejects: list[Reject]) -> _Part:
+        """:param certain: the server need not be asked about any of the records."""
+        one_by_one = bool(self._encoding()) or is_wide(info) or not certain
         if isinstance(records, CopyLines) and not one_by_one:
             text = copy_lines(info, records)
             if text is not None:
                 return f"{listed([info.columns[name] for name in records.kinds])} FROM STDIN", text
         data = None if one_by_one else usual_lines(info, records)
         if data is None:
-            _taken, rows, refused = sort_out(info, records, self._row_of(info))
+            row_of = converter(info, self._encoding()) if certain else self._row_of(info)
+            _taken, rows, refused = sort_out(info, records, row_of)
             rejects += refused
             data = lines(rows)
         return f"{listed(gaps.selected(info))} FROM STDIN", data

@@ -184,10 +184,7 @@ class PostgresqlTarget(PostgresqlSource):
         with self._transaction(f"Can't write the collection {info.name}") as connection:
             if upsert:
                 connection.execute(f"CREATE TEMP TABLE day2_batch ON COMMIT DROP AS SELECT * FROM {table} LIMIT 0")
-            parts = (
-                self._as_rows.part(info, records[start : start + _PART], rejects)
-                for start in range(0, len(records), _PART)
-            )
+            parts = self._as_rows.parts(info, records, _PART, rejects)
             for form, same in itertools.groupby(parts, lambda part: part[0]):
                 copying = f"COPY {('day2_batch' if upsert else table)} {form}"
                 with connection.cursor() as cursor, cursor.copy(copying) as copy:
