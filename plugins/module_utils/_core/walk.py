@@ -17,6 +17,7 @@ from .files import OPEN_DIRECTORY
 LEFT_OUT = -1
 
 _RELISTINGS = 3
+_TRIES = 5  # to see a directory that becomes something else, such as a link to the current release, as what it is
 
 
 class Choice(Protocol):
@@ -104,10 +105,11 @@ def names_in(fd: int) -> list[bytes]:
 def walk(root: Union[str, int], choice: Choice, failed: Callable[[bytes, OSError], None]) -> Iterator[Found]:
     """The wanted entries of a tree, a directory before what it holds, names in order. The root comes first in any case.
 
-    What vanishes meanwhile is passed over; what appears is seen if it lies behind. Other file systems are entered.
+    What vanishes meanwhile is passed over; what appears is seen if it lies behind; a directory that becomes something
+    else comes as what it is then. Other file systems are entered.
 
     :param root: its path, or an open directory, which stays open. Only its last part is not followed.
-    :param failed: is told of each directory that can't be read, and may raise: `ignore`, `refuse`.
+    :param failed: is told of each entry that can't be read, and may raise: `ignore`, `refuse`.
     :raises OSError: the root can't be read.
     """
     fd = os.open(root, OPEN_DIRECTORY) if isinstance(root, str) else os.open(".", OPEN_DIRECTORY, dir_fd=root)
@@ -126,9 +128,10 @@ def walk(root: Union[str, int], choice: Choice, failed: Callable[[bytes, OSError
                 continue
             try:
                 found = _find(levels, path, state, choice)
+            except FileNotFoundError:
+                continue
             except OSError as exc:
-                if exc.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):  # gone, or a directory no longer
-                    failed(path, exc)
+                failed(path, exc)
                 continue
             if not found.selected:
                 if levels[-1] is not level:
@@ -145,7 +148,20 @@ def walk(root: Union[str, int], choice: Choice, failed: Callable[[bytes, OSError
 
 
 def _find(levels: list[Level], path: bytes, state: int, choice: Choice) -> Found:
-    """The entry of the last level with this path; a directory becomes a level itself."""
+    """The entry of the last level with this path; a directory becomes a level itself.
+
+    :raises OSError: it is gone, can't be read, or was another directory at each look and none when it was opened.
+    """
+    for _further in range(_TRIES - 1):
+        try:
+            return _look(levels, path, state, choice)
+        except OSError as exc:
+            if exc.errno not in (errno.ENOTDIR, errno.ELOOP):  # a directory no longer
+                raise
+    return _look(levels, path, state, choice)
+
+
+def _look(levels: list[Level], path: bytes, state: int, choice: Choice) -> Found:
     level = levels[-1]
     name = path[len(level.prefix) :]
     info = os.stat(name, dir_fd=level.fd, follow_symlinks=False)

@@ -76,7 +76,7 @@ def test_an_open_directory_can_be_the_root_and_stays_open(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("instead", ["link", "nothing", "file"])
-def test_a_directory_that_changes_into_something_else_is_not_followed(
+def test_a_directory_that_becomes_something_else_is_what_it_is_now(
     tree: Path, tmp_path: Path, instead: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "outside").mkdir()
@@ -94,4 +94,22 @@ def test_a_directory_that_changes_into_something_else_is_not_followed(
         return info
 
     monkeypatch.setattr(os, "stat", replaced)
-    assert [one.path for one in walk(str(tree), Everything(), refuse)] == [b"", b"b", b"c", b"c/3", b"link"]
+    found = {one.path: stat.S_IFMT(one.info.st_mode) for one in walk(str(tree), Everything(), refuse)}
+    expected = {"link": {b"a": stat.S_IFLNK}, "file": {b"a": stat.S_IFREG}, "nothing": {}}[instead]
+    assert {path: kind for path, kind in found.items() if path.startswith(b"a")} == expected
+    assert found.keys() - {b"a"} == {b"", b"b", b"c", b"c/3", b"link"}
+
+
+def test_what_is_never_a_directory_when_it_is_opened_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It changes to and fro in step with us."""
+    original = os.stat
+
+    def replaced(name: bytes, **options: object) -> os.stat_result:
+        return original("c" if name == b"b" else name, **options)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr(os, "stat", replaced)
+    failed: list[tuple[bytes, OSError]] = []
+    found = [one.path for one in walk(str(tree), Everything(), lambda path, exc: failed.append((path, exc)))]
+    assert b"b" not in found
+    assert found[-1] == b"link"
+    assert [(path, type(exc)) for path, exc in failed] == [(b"b", NotADirectoryError)]
