@@ -22,13 +22,14 @@ class Behind:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "day2-behind")
         self._pending: deque[Future[None]] = deque()
+        self._failed = False
 
     def call(self, function: Callable[[bytes], None], data: bytes) -> None:
         """Raises what a call before has raised. The data must not change from now on."""
         large = len(data) >= _LARGE
         self._wait(_MOST - 1 if large else 0)
         if large:
-            self._pending.append(self._thread.submit(function, data))
+            self._pending.append(self._thread.submit(self._work, function, data))
         else:
             function(data)
 
@@ -36,10 +37,31 @@ class Behind:
         """Until everything is done. Raises what a call has raised."""
         self._wait(0)
 
+    def _work(self, function: Callable[[bytes], None], data: bytes) -> None:
+        """Nothing is done after a failure, which `_wait` raises before it comes to the pieces after that."""
+        if self._failed:
+            return
+        try:
+            function(data)
+        except BaseException:
+            self._failed = True
+            raise
+
     def _wait(self, left: int) -> None:
         while len(self._pending) > left:
-            self._pending.popleft().result()
+            self._pending[0].result()  # what has failed stays the first: it is raised each time
+            self._pending.popleft()
 
     def close(self) -> None:
-        """End the thread, whatever its work has come to."""
+        """End the thread, whatever its work has come to. What waits is not done any more."""
+        try:
+            self._end()
+        except BaseException:  # of a signal: the caller goes on to free what the thread still works with
+            self._end()
+            raise
+
+    def _end(self) -> None:
+        running = [one for one in self._pending if not one.cancel()]
+        for one in running:  # once a signal has interrupted a wait for a thread, Python before 3.13 takes it for ended
+            one.exception()
         self._thread.shutdown()

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Optional
 
+from ..behind import Behind
 from .base import BLOCK, CorruptStream, Readable, TruncatedStream, Writable
 from .plain import Plain
 
@@ -19,12 +19,11 @@ _MEMBER = 31  # gzip's header (without name and time: the same input gives the s
 
 
 class _Writer:
-    def __init__(self, raw: Writable, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, raw: Writable) -> None:
         self._raw = raw
-        self._pool = pool
+        self._behind = Behind()
         self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _MEMBER)
         self._block = bytearray()
-        self._pending: Optional[Future[None]] = None
 
     def write(self, data: bytes) -> None:
         self._block += data
@@ -33,19 +32,17 @@ class _Writer:
 
     def finish(self) -> None:
         self._submit()
-        self._wait()
+        self._behind.wait()
         self._raw.write(self._compressor.flush())
 
+    def close(self) -> None:
+        self._behind.close()
+
     def _submit(self) -> None:
-        self._wait()
-        self._pending = self._pool.submit(self._compress, self._block)
+        self._behind.call(self._compress, self._block)
         self._block = bytearray()
 
-    def _wait(self) -> None:
-        if self._pending is not None:
-            self._pending.result()
-
-    def _compress(self, block: bytearray) -> None:
+    def _compress(self, block: bytes) -> None:
         self._raw.write(self._compressor.compress(block))
 
 
@@ -88,8 +85,7 @@ class Gzip:
 
     @contextlib.contextmanager
     def writer(self, fd: int) -> Iterator[Writable]:
-        with Plain().writer(fd) as raw, ThreadPoolExecutor(1) as pool:
-            writer = _Writer(raw, pool)
+        with Plain().writer(fd) as raw, contextlib.closing(_Writer(raw)) as writer:
             yield writer
             writer.finish()
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import threading
 import time
 
@@ -56,9 +57,65 @@ def test_what_was_raised_is_raised_later(later: object) -> None:
 
     behind = Behind()
     behind.call(fail, LARGE)
-    with pytest.raises(OSError, match="No space left"):
-        later(behind)  # type: ignore[operator]
+    for _again in range(2):
+        with pytest.raises(OSError, match="No space left"):
+            later(behind)  # type: ignore[operator]
     behind.close()
+
+
+def test_nothing_is_done_after_a_failure() -> None:
+    behind, may, done = Behind(), threading.Event(), []
+
+    def fail(_data: bytes) -> None:
+        may.wait(10)
+        raise OSError(28, "No space left on device")
+
+    behind.call(fail, LARGE)
+    behind.call(done.append, LARGE)
+    behind.call(done.append, LARGE)
+    may.set()
+    with pytest.raises(OSError, match="No space left"):
+        behind.wait()
+    behind.close()
+    assert done == []
+
+
+def test_what_waits_is_not_done_after_the_end() -> None:
+    behind, may, done = Behind(), threading.Event(), []
+
+    def held(data: bytes) -> None:
+        may.wait(10)
+        done.append(len(data))
+
+    for more in range(3):
+        behind.call(held, LARGE + bytes(more))
+    threading.Timer(0.05, may.set).start()
+    behind.close()
+    assert done == [len(LARGE)]
+
+
+def test_a_signal_does_not_end_the_wait_for_the_thread() -> None:
+    """What comes after `close` frees what the thread works with."""
+    behind, told, done = Behind(), threading.Event(), []
+
+    def work(data: bytes) -> None:
+        told.wait(10)
+        time.sleep(0.05)
+        done.append(len(data))
+
+    def stop(*_args: object) -> None:
+        told.set()
+        raise InterruptedError("Stopped")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        behind.call(work, LARGE)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(InterruptedError, match="Stopped"):
+            behind.close()
+        assert done == [len(LARGE)]
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_the_thread_ends_with_the_object() -> None:
