@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import grp
 import os
@@ -15,6 +16,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .errors import TargetError
+
+_NOT_PERMITTED = (errno.EPERM, errno.EACCES, errno.EINVAL)  # EINVAL: not mapped in our user namespace
 
 
 @functools.lru_cache(maxsize=1024)
@@ -56,14 +59,17 @@ def group_id(name: str, otherwise: int) -> int:
 def set_owner(fd: int, uid: int, gid: int) -> bool:
     """Give an open file or directory to a user and group. Returns whether they have it.
 
-    Only root may give files away. Others can at most change the group to one of their own, which is done.
+    Only root may give files away, and in a user namespace only to those who exist there. Others can at most change the
+    group to one of their own, which is done.
     """
     info = os.fstat(fd)
     if (info.st_uid, info.st_gid) == (uid, gid):
         return True
     try:
         os.fchown(fd, uid, gid)
-    except PermissionError:
+    except OSError as exc:
+        if exc.errno not in _NOT_PERMITTED:
+            raise
         with contextlib.suppress(OSError):
             os.fchown(fd, -1, gid)
         return False
@@ -76,9 +82,32 @@ def check_replaceable(uid: int, gid: int, path: str) -> None:
     The application would lose access to it.
     """
     euid = os.geteuid()
-    if euid == 0 or (uid == euid and gid in (os.getegid(), *os.getgroups())):
-        return
-    raise _not_given(path, uid, gid)
+    if euid == 0:
+        given = _is_mapped("uid", uid) and _is_mapped("gid", gid)
+    else:
+        given = uid == euid and (gid in (os.getegid(), *os.getgroups()) or _inherits(path, gid))
+    if not given:
+        raise _not_given(path, uid, gid)
+
+
+def _inherits(path: str, gid: int) -> bool:
+    """Whether a new file gets this group from its directory. (A new directory would lose its own set-group-ID bit.)"""
+    try:
+        above = os.stat(os.path.dirname(path))
+    except OSError:
+        return False
+    return bool(above.st_mode & stat.S_ISGID) and above.st_gid == gid and not os.path.isdir(path)
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_mapped(kind: str, number: int) -> bool:
+    """Whether a user or group exists in our user namespace: elsewhere, all do."""
+    try:
+        with open(f"/proc/self/{kind}_map", encoding="ascii") as lines:
+            ranges = [(int(first), int(count)) for first, _outside, count in map(str.split, lines)]
+    except (OSError, ValueError):
+        return True
+    return any(first <= number < first + count for first, count in ranges)
 
 
 def take_after(fd: int, info: os.stat_result, path: str) -> None:
@@ -93,6 +122,11 @@ def take_after(fd: int, info: os.stat_result, path: str) -> None:
 
 def _not_given(path: str, uid: int, gid: int) -> TargetError:
     owner, group = user_name(uid) or uid, group_name(gid) or gid
+    if os.geteuid() == 0:
+        return TargetError(
+            f"{path} belongs to user {owner} and group {group}, and root may not give a new file this owner.",
+            "A container may not have that user or group (user namespaces); an NFS server may deny it (root_squash).",
+        )
     return TargetError(
         f"{path} belongs to user {owner} and group {group}, and only root can give a new file this owner.",
         "Run as root (become: true), or as that user.",

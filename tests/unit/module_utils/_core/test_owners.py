@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -79,6 +81,65 @@ def test_others_get_a_note_or_a_refusal(tmp_path: Path) -> None:
     whom = "user root and group 0"
     note = f"New files belong to the current user, not to {whom}: setting the owner requires root (become: true)."
     assert as_nobody(work) == ["False", "True", note, refusal, refusal]
+
+
+@needs_root
+@pytest.mark.parametrize(("mode", "replaceable"), [(0o2775, True), (0o775, False)])
+def test_a_directory_that_hands_down_its_group(tmp_path: Path, mode: int, replaceable: bool) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "old").touch()
+    (shared / "folder").mkdir()
+    for path in (shared, shared / "old", shared / "folder"):
+        os.chown(path, NOBODY, 12345)
+    shared.chmod(mode)
+    for above in [tmp_path, *tmp_path.parents][:-2]:
+        above.chmod(0o755)
+
+    def refused(work: Callable[[], object]) -> str:
+        try:
+            work()
+        except TargetError:
+            return "refused"
+        return "done"
+
+    def work() -> list[str]:
+        old = os.stat(shared / "old")
+        with (shared / "new").open("w") as handle:
+            return [
+                refused(lambda: check_replaceable(old.st_uid, old.st_gid, str(shared / "old"))),
+                refused(lambda: take_after(handle.fileno(), old, str(shared / "old"))),
+                refused(lambda: check_replaceable(old.st_uid, old.st_gid, str(shared / "folder"))),
+                refused(lambda: check_replaceable(old.st_uid, 12346, str(shared / "old"))),
+            ]
+
+    assert as_nobody(work) == [*(["done"] if replaceable else ["refused"]) * 2, "refused", "refused"]
+
+
+@needs_root
+def test_owners_who_do_not_exist_in_a_user_namespace(tmp_path: Path) -> None:
+    """Root there is told, and not shown a traceback."""
+    if subprocess.run(["unshare", "--user", "--map-root-user", "true"], check=False).returncode:
+        pytest.skip("user namespaces are not permitted here")
+    program = (
+        "import os, sys; sys.path[:] = %r\n"
+        "from ansible_collections.day2.ops.plugins.module_utils._core import owners\n"
+        "from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError\n"
+        "theirs, mine = os.stat(%r), os.open(%r, os.O_CREAT | os.O_WRONLY)\n"
+        "print(owners.set_owner(mine, theirs.st_uid, theirs.st_gid))\n"
+        "owners.check_replaceable(0, 0, '/p')\n"
+        "for call in (owners.check_replaceable, lambda uid, gid, path: owners.take_after(mine, theirs, path)):\n"
+        "    try:\n"
+        "        call(theirs.st_uid, theirs.st_gid, '/p')\n"
+        "    except TargetError as exc:\n"
+        "        print(exc.message)\n"
+    ) % (sys.path, str(tmp_path / "theirs"), str(tmp_path / "mine"))
+    (tmp_path / "theirs").touch()
+    os.chown(tmp_path / "theirs", 12345, 12345)
+    run = ["unshare", "--user", "--map-root-user", sys.executable, "-c", program]
+    said = subprocess.run(run, check=True, capture_output=True, text=True).stdout.splitlines()
+    refusal = "/p belongs to user nobody and group nogroup, and root may not give a new file this owner."
+    assert said == ["False", refusal, refusal]
 
 
 def make(kind: str, path: Path, content: int) -> None:
