@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import Day2Error, RepositoryError
+from .._core.errors import Day2Error, RepositoryError, Unreachable
 from .._core.progress import Progress
 from .._core.units import format_duration, format_time
 from .._repository.base import Repository
@@ -126,8 +126,9 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
     if request.host is not None:
         history = history.of_host(request.host)
     notes = [f"Backup {entry.id} of {name}: {note}" for entry in history.entries for note in entry.notes]
+    unread: dict[str, Problem] = {}
     if request.verify == "full":
-        found = _read_all(request, name, history, progress, now)
+        found, unread = _read_all(request, name, history, progress, now)
         if found and not check:
             try:
                 with repository.lock(name, "backup_info", request.lock_timeout):
@@ -152,7 +153,7 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
         for entry in history.entries
         for problem in entry.complaints
         if request.verify != "none"
-    ]
+    ] + [dict(problem, backup=backup) for backup, problem in unread.items()]
     # a set that contains only safety backups need not have a backup of its own
     only_safety = bool(history.entries) and all(
         entry.manifest is not None and entry.manifest.kind == SAFETY for entry in history.entries
@@ -184,9 +185,12 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
 
 def _read_all(
     request: BackupInfoRequest, name: str, history: History, progress: Progress, now: datetime
-) -> dict[str, list[Problem]]:
-    """Verify backups that are new, were damaged, or were last verified too long ago."""
-    found = {}
+) -> tuple[dict[str, list[Problem]], dict[str, Problem]]:
+    """Verify backups that are new, were damaged, or were last verified too long ago.
+
+    Returns what was found, and why others could not be read, which says nothing about them.
+    """
+    found, unread = {}, {}
     for entry in history.entries:
         if entry.manifest is None:
             continue
@@ -200,10 +204,12 @@ def _read_all(
         try:
             with request.repository.hold(name, entry.id):
                 found[entry.id] = full_problems(request.repository, name, entry.manifest, progress)
+        except Unreachable as exc:
+            unread[entry.id] = {"path": MANIFEST, "problem": f"it could not be verified: {exc.message}"}
         except RepositoryError as exc:
             if entry.id in request.repository.ids(name):  # otherwise removed meanwhile by the policy of another run
                 found[entry.id] = [{"path": MANIFEST, "problem": exc.message}]
-    return found
+    return found, unread
 
 
 def _with(history: History, found: Mapping[str, list[Problem]], now: datetime) -> History:

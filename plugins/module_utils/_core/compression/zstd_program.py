@@ -74,7 +74,7 @@ class _Reader:
                         view = view[stdin.write(view) :]
         except BrokenPipeError:
             return  # the program has said why, with its exit status
-        except (OSError, Day2Error) as exc:  # the reader raises it
+        except Exception as exc:  # whatever it is, the reader raises it: the program only tells of an early end
             self._error = exc
 
     def read(self, size: int) -> bytes:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from hypothesis import given, settings
@@ -229,3 +229,18 @@ def test_memory_does_not_grow_with_the_data(name: str, tmp_path: Path) -> None:
         check=True,
     )
     assert int(done.stdout) < 80 * 1024
+
+
+@pytest.mark.parametrize("name", ["zstd", "zstd program"])
+def test_what_goes_wrong_in_the_source_is_told_and_not_taken_for_damage(name: str, tmp_path: Path) -> None:
+    class Source(io.BytesIO):
+        def read(self, size: Optional[int] = -1) -> bytes:
+            data = super().read(size)
+            if not data:
+                raise RuntimeError("the connection was cut")
+            return data
+
+    half = compress(name, tmp_path / "file", LARGE).read_bytes()[:100_000]
+    with pytest.raises(RuntimeError, match="the connection was cut"), WAYS[name].reader(Source(half)) as reader:
+        while reader.read(1 << 16):
+            pass
