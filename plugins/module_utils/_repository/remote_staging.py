@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import BinaryIO, Optional
 
-from .._core.errors import Day2Error
+from .._core.errors import Day2Error, RepositoryError
 from .._core.scratch import scratch_directory
 from .generations import Lease
 from .manifest import MANIFEST, SUMS
@@ -33,6 +33,7 @@ class RemoteStaging:
         self._locking = locking
         self._sealed: list[str] = []
         self._uploads: dict[str, Upload] = {}
+        self._tried = False  # the manifest may be there
         self._published = False
         self._stack = contextlib.ExitStack()
 
@@ -41,12 +42,20 @@ class RemoteStaging:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if not self._published:
-            for upload in self._uploads.values():
-                upload.discard()
-            with contextlib.suppress(Day2Error):  # the next run tells what is left
-                self._objects.remove([self._top + SUMS])
-        self._stack.__exit__(None, None, None)
+        with self._stack:
+            if not self._published and (not self._tried or self._is_fenced()):
+                for upload in self._uploads.values():
+                    upload.discard()
+                with contextlib.suppress(Day2Error):  # the next run tells what is left
+                    self._objects.remove([self._top + SUMS])
+
+    def _is_fenced(self) -> bool:
+        """Keep a manifest whose answer was lost from appearing after its data is gone. False: it may be there, so that
+        nothing must be removed; if it is not, the next run cleans up."""
+        try:
+            return self._objects.create(self._top + MANIFEST, b"")
+        except Day2Error:
+            return False
 
     def create(self, path: str) -> BinaryIO:
         self._lease.check()
@@ -68,7 +77,18 @@ class RemoteStaging:
         if self._locking is not None:  # only now: what a failed run has locked would be paid for until then
             self._objects.retain([*self._sealed, self._top + SUMS], *self._locking)
             self._lease.check()
-        self._published = self._objects.create(self._top + MANIFEST, manifest)
+        self._tried = True
+        self._published = self._create(self._top + MANIFEST, manifest)
         if self._published and self._locking is not None:
             self._objects.retain([self._top + MANIFEST], *self._locking)
         return self._published
+
+    def _create(self, key: str, manifest: bytes) -> bool:
+        try:
+            return self._objects.create(key, manifest)
+        except RepositoryError:
+            # the answer may have been lost: whether it is there tells more than the error
+            with contextlib.suppress(RepositoryError):
+                if self._objects.read(key) == manifest:
+                    return True
+            raise

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -18,6 +19,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    Cancelled,
     Day2Error,
     InvalidRequest,
     LeaseLost,
@@ -258,6 +260,51 @@ def test_uploads_of_a_repository_below_a_set_are_not_ended(address: str) -> None
         pass
     assert objects(address).abort_uploads(f"app/{LEFT[0]}/") == 0
     assert objects(address).abort_uploads("app/inner/") == 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "seen", "error"),
+    [(True, True, Unreachable), (True, False, Unreachable), (True, False, Cancelled), (False, True, Unreachable)],
+)
+def test_the_data_of_a_manifest_whose_answer_was_lost(
+    address: str, monkeypatch: pytest.MonkeyPatch, stored: bool, seen: bool, error: type[Day2Error]
+) -> None:
+    """
+    :param stored: whether the server has stored it.
+    :param seen: whether a second look succeeds.
+    """
+    one, (create, read) = repository(address), (S3Objects.create, S3Objects.read)
+
+    def lost(self: S3Objects, key: str, data: bytes) -> bool:
+        if not data or not key.endswith("/manifest.json"):
+            return create(self, key, data)
+        if stored:
+            create(self, key, data)
+        raise error("The connection was cut.")
+
+    def look(self: S3Objects, key: str) -> Any:
+        if not seen and key.endswith("/manifest.json"):
+            raise Unreachable("The connection was cut.")
+        return read(self, key)
+
+    with one.lock("app", "test", 0), monkeypatch.context() as patch:
+        patch.setattr(S3Objects, "create", lost)
+        patch.setattr(S3Objects, "read", look)
+        with contextlib.nullcontext() if stored and seen else pytest.raises(error, match="was cut"):
+            with one.stage("app", WHEN) as staging:
+                write(staging, "data/file", b"content")
+                staging.seal("data/file")
+                assert staging.publish(str(staging.id), b"manifest", b"sums")
+    top = f"app/{staging.id}/"
+    left = {key[len(top) :] for key in keys(address) if key.startswith(top)}
+    with repository(address).lock("app", "test", 0) as notes:
+        assert notes == []
+    assert one.ids("app") == ([str(staging.id)] if stored else [])
+    if stored:
+        assert left == {"data/file", "SHA256SUMS", "manifest.json"}
+    else:
+        assert left == {"manifest.json"}
+        assert not objects(address).create(f"{top}manifest.json", b"late")  # the fence
 
 
 def test_a_removal_that_was_interrupted(address: str) -> None:
