@@ -134,6 +134,6 @@ def _remember(ready: BackupPlan, current: Optional[Manifest]) -> None:
     if ready.writes:
         remember_verified(repository, request.name, {current.id: []}, datetime.now(timezone.utc))
     if not request.imported:
-        if ready.taken:
-            remember_fingerprints(request, ready.taken)
         remember_confirmed(repository, request.name, current.id, ready.started)
+        if ready.taken:  # last: they may lie elsewhere, on a host that keeps nothing
+            remember_fingerprints(request, ready.taken)

@@ -184,6 +184,45 @@ def test_a_repository_that_does_not_answer_says_nothing_of_its_backups(
     assert remote("backup_info")["sets"][0]["backups"][0]["id"] == made
 
 
+def test_a_backup_that_could_not_be_read_is_not_recorded_as_damaged(
+    remote: Any, place: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for number in range(2):
+        (tmp_path / "a.json").write_text(json.dumps({"a": {str(number): {}}}))
+        made.append(remote("backup", source={"type": "json", "path": str(tmp_path / "a.json")})["backup"]["id"])
+    opened = s3.S3Objects.open
+
+    def busy(self: s3.S3Objects, key: str) -> Any:
+        if made[1] in key:
+            raise Unreachable(f"Can't read {key}: the server asks for fewer requests.")
+        return opened(self, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(s3.S3Objects, "open", busy)
+        info = remote("backup_info", verify="full")
+    assert not info["ok"]
+    ((backup, problem),) = [(one["backup"], one["problem"]) for one in info["problems"]]
+    assert (backup, "could not be verified" in problem) == (made[1], True)
+    assert info["sets"][0]["newest"] == made[1]
+    info = remote("backup_info")
+    assert (info["ok"], info["sets"][0]["newest"]) == (True, made[1])
+
+
+def test_state_of_the_host_that_can_not_be_written(
+    remote: Any, place: dict[str, Any], application: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(host_state.VARIABLE, "/proc/day2")
+    application.fill(5)
+    for changed in (True, False):
+        done = remote("backup", source=application.store)
+        assert done["changed"] is changed
+        (warning,) = done["warnings"]
+        assert "State can't be written" in warning
+        assert "/proc/day2" in warning
+    assert done["backup"]["id"] in open_repository(place).read_state("app", "confirmed")
+
+
 def test_a_bucket_that_is_not_there(remote: Any, application: Any, place: dict[str, Any]) -> None:
     application.fill(1)
     for check in (True, False):
