@@ -38,13 +38,50 @@ def _boot_id() -> str:
         return ""
 
 
-def _started(pid: int) -> str:
-    """When a process began, in the kernel's ticks; "" if there is none."""
+def _namespace() -> str:
+    """In which the numbers of processes count: containers have their own."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as handle:
-            return handle.read().rpartition(b")")[2].split()[19].decode()
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def _here() -> dict[str, Any]:
+    """Only where all of this is equal can be looked whether a process is gone."""
+    return {"boot": _boot_id(), "host": socket.gethostname(), "namespace": _namespace(), "uid": os.geteuid()}
+
+
+def _started(pid: int, proc: str = "/proc") -> str:
+    """When a process began, in the kernel's ticks. Raises OSError."""
+    with open(f"{proc}/{pid}/stat", "rb") as handle:
+        return handle.read().rpartition(b")")[2].split()[19].decode()
+
+
+def _own_start() -> str:
+    try:
+        return _started(os.getpid())
     except (OSError, IndexError):
         return ""
+
+
+def _is_gone(pid: int, started: str, proc: str = "/proc") -> bool:
+    """Whether a process has ended. One that can't be seen has not."""
+    try:
+        return _started(pid, proc) != started
+    except FileNotFoundError:
+        return not _is_there(pid)  # /proc can be mounted so that it hides processes
+    except (OSError, IndexError):
+        return False
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 class Lease:
@@ -60,6 +97,7 @@ class Lease:
         self._number = 0
         self._good = 0.0  # when the last renewal that succeeded began
         self._lost = ""
+        self._trouble = ""  # what the last renewal met, as the end of a sentence
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True)
         self._document = json.dumps(
@@ -67,9 +105,8 @@ class Lease:
                 "token": secrets.token_hex(16),
                 "verb": verb,
                 "pid": os.getpid(),
-                "process": _started(os.getpid()),
-                "boot": _boot_id(),
-                "host": socket.gethostname(),
+                "process": _own_start(),
+                **_here(),
                 "since": format_time(datetime.now(timezone.utc)),
             }
         ).encode()
@@ -112,15 +149,22 @@ class Lease:
     @staticmethod
     def _is_dead(holder: dict[str, Any]) -> bool:
         """Was it a process of this host that is gone? Then nobody needs to wait for the lease."""
-        if not holder or holder.get("boot") != _boot_id() or holder.get("host") != socket.gethostname():
+        here = _here()
+        if "" in here.values() or any(holder.get(key) != value for key, value in here.items()):
             return False
         pid, process = holder.get("pid"), holder.get("process")
-        return isinstance(pid, int) and bool(process) and _started(pid) != process
+        return (
+            isinstance(pid, int) and pid > 0 and isinstance(process, str) and process != "" and _is_gone(pid, process)
+        )
 
     def _keep(self) -> None:
         while not self._released.wait(self._lease * _RENEWED):
-            with contextlib.suppress(Day2Error):  # the next try may succeed; if none does, the lease ends by the clock
+            try:
                 self._renew()
+            except Exception as exc:  # the next try may succeed; if none does, the lease ends by the clock
+                self._trouble = f": {exc}".rstrip(".")
+            else:
+                self._trouble = ""
             if self._lost:
                 return
 
@@ -138,7 +182,7 @@ class Lease:
         """Raise LeaseLost unless it is still held: before each step that others can see."""
         why = self._lost
         if not why and _now() - self._good > self._lease * _TRUSTED:
-            why = "it could not be renewed in time"
+            why = f"it could not be renewed in time{self._trouble}"
         if why:
             raise LeaseLost(
                 f"The lock of {self._objects.location}/{self._prefix.partition('/')[0]} was lost: {why}.",

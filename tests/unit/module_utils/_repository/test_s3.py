@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
 import time
@@ -148,6 +149,75 @@ def test_a_process_of_this_host_that_is_gone_holds_nobody_up(address: str, monke
     os.waitpid(child, 0)
     lease = Lease(objects(address), LOCK, "next")
     lease.acquire(0)
+    lease.release()
+
+
+@pytest.fixture(scope="module")
+def gone() -> int:
+    """The number of a process that has ended."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return child
+
+
+@pytest.mark.parametrize(
+    "other", [{"boot": "1"}, {"host": "h"}, {"namespace": "pid:[1]"}, {"namespace": ""}, {"uid": 4711}, {"process": ""}]
+)
+def test_a_process_that_can_not_be_seen_from_here_is_not_taken_for_dead(gone: int, other: dict[str, Any]) -> None:
+    document = json.loads(Lease(None, LOCK, "test")._document)  # type: ignore[arg-type]
+    assert not Lease._is_dead(document)
+    document["pid"] = gone
+    assert Lease._is_dead(document)
+    assert not Lease._is_dead({**document, **other})
+    assert not Lease._is_dead({key: value for key, value in document.items() if key not in other})
+
+
+def test_where_nothing_can_be_seen_nobody_is_taken_for_dead(gone: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generations, "_namespace", lambda: "")
+    document = json.loads(Lease(None, LOCK, "test")._document)  # type: ignore[arg-type]
+    assert not Lease._is_dead({**document, "pid": gone})
+
+
+def test_when_a_process_is_gone(gone: int, tmp_path: Path) -> None:
+    began = generations._started(os.getpid())
+    assert generations._is_gone(gone, "1")
+    assert generations._is_gone(os.getpid(), began + "0")
+    assert not generations._is_gone(os.getpid(), began)
+    assert not generations._is_gone(os.getpid(), began, str(tmp_path))  # /proc hides it
+    assert not generations._is_gone(2**80, "1")
+    (tmp_path / str(gone) / "stat").mkdir(parents=True)
+    assert not generations._is_gone(gone, "1", str(tmp_path))  # /proc refuses to tell
+
+
+def test_renewals_go_on_whatever_one_of_them_met(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = Lease(objects(address), LOCK, "test", lease=4)
+    met, renewed, renew = threading.Event(), threading.Event(), Lease._renew
+
+    def breaks_once(self: Lease) -> None:
+        if not met.is_set():
+            met.set()
+            raise KeyError("VersionId")
+        renew(self)
+        renewed.set()
+
+    monkeypatch.setattr(Lease, "_renew", breaks_once)
+    lease.acquire(0)
+    assert renewed.wait(20)
+    lease.release()
+
+
+def test_what_keeps_a_lock_from_being_renewed_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(self: Lease) -> None:
+        raise Unreachable("The server is away.")
+
+    monkeypatch.setattr(Lease, "_renew", breaks)
+    lease = Lease(objects(address), LOCK, "test", lease=1)
+    lease.acquire(0)
+    time.sleep(1)
+    with pytest.raises(LeaseLost, match=r"in time: The server is away\. What"):
+        lease.check()
     lease.release()
 
 
