@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Optional
 
-from .errors import InvalidRequest, MissingDependency
+from .errors import InvalidRequest, MissingDependency, RepositoryError
 from .s3_options import ADDRESS, check, sent_with_objects
 
 try:
@@ -27,11 +27,12 @@ try:
         ReadTimeoutError,
         SSLError,
     )
+    from urllib3.exceptions import HTTPError
 
     # What requests raise.
-    ERRORS: tuple[type[Exception], ...] = (BotoCoreError, ClientError)
+    ERRORS: tuple[type[Exception], ...] = (BotoCoreError, ClientError, HTTPError)  # botocore wraps most of the last
     # What reading an answer raises when the connection is cut.
-    CUT: tuple[type[Exception], ...] = (BotoCoreError, OSError)
+    CUT: tuple[type[Exception], ...] = (BotoCoreError, HTTPError, OSError)
 except ImportError:
     boto3 = None
     ERRORS = CUT = ()
@@ -109,11 +110,15 @@ class S3Client:
         finally:
             self._only_new.wanted = False
 
-    def create(self, put: Any) -> bool:
+    def create(self, put: Any, insist: bool = False) -> bool:
         """Run a request that creates an object. False: the server refused it, as the object exists.
 
         A server that knows no conditions is asked without them from now on (`conditions`).
+
+        :param insist: raise RepositoryError instead: the object may be another run's.
         """
+        if insist and not self.conditions:
+            raise self._not_exclusive()
         try:
             with self.only_new():
                 put()
@@ -123,9 +128,17 @@ class S3Client:
                 return False
             if code not in _UNKNOWN or not self.conditions:
                 raise
+            if insist:
+                raise self._not_exclusive() from exc
             self.conditions = False
             put()
         return True
+
+    def _not_exclusive(self) -> RepositoryError:
+        return RepositoryError(
+            f"s3://{self.bucket} can't be written to: its server does not refuse to create an object that exists.",
+            "Two runs could not be kept apart. Correct endpoint_url in s3, or use another server.",
+        )
 
 
 def _config(addressing: Optional[str], tries: int) -> Any:
@@ -178,7 +191,7 @@ def explain(exc: Exception, client: S3Client) -> Explained:
         return Explained(
             f"{where} did not answer within 60 s, {client.tries} times", "Check whether its storage is full."
         )
-    if isinstance(exc, HTTPClientError):
+    if isinstance(exc, (HTTPClientError, HTTPError)):
         return Explained(f"the connection to {where} was cut ({_reason(exc)})", "Run again.")
     return Explained(str(exc).rstrip("."))
 

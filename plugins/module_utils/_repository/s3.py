@@ -26,6 +26,7 @@ from .s3_versions import all_versions, remove, remove_all
 GRACE = 24 * 3600.0  # seconds
 _TRIES = 5
 _ENABLED = "Enabled"
+_NO_VERSION = "null"  # what was written while the bucket kept none
 
 
 def open_s3(address: str, params: Mapping[str, Any]) -> RemoteRepository:
@@ -45,6 +46,7 @@ class S3Objects:
         self._top = f"{self._client.prefix}/" if self._client.prefix else ""
         self._pool = Pool()
         self.exclusive = CONDITIONAL
+        self._probing = False
         self._versioning: Optional[str] = None
         self._chosen: dict[str, str] = {}  # the versions that count, by key, as far as they were seen
         self.location = f"s3://{self._bucket}/{self._client.prefix}".rstrip("/")
@@ -173,33 +175,49 @@ class S3Objects:
         with self.errors("write", key):
             made = self._client.api.put_object(**self._place(key), **self._client.extra, Body=data)
         if self._versioning == _ENABLED or self._is_versioned():
-            self._chosen[key] = made["VersionId"]
+            version = self._chosen[key] = made.get("VersionId") or _NO_VERSION
             with self.errors("remove the old versions of", key):
-                remove_all(self._client, [self._top + key], [made["VersionId"], *self._first(key)])
+                remove_all(self._client, [self._top + key], [version, *self._first(key)])
 
     def _first(self, key: str) -> list[str]:
         """The version of a lock that says who created it."""
         if "/.state/lock/" not in key:
             return []
+        return self._first_of(key)
+
+    def _first_of(self, key: str) -> list[str]:
         found = [one for _page, some in all_versions(self._client, self._top + key) for one in some]
         return [one.versions[0]["VersionId"] for one in found if one.key == self._top + key and one.versions]
+
+    def _no_versions(self) -> RepositoryError:
+        return RepositoryError(
+            f"{self.location} can't be used: its bucket keeps no versions any more.",
+            "Two runs could not be kept apart. Enable versioning of the bucket.",
+        )
 
     def create(self, key: str, data: bytes) -> bool:
         if self.exclusive == VERSIONS:
             return self._create_version(key, data)
         with self.errors("write", key):
             made = self._client.create(
-                lambda: self._client.api.put_object(**self._place(key), **self._client.extra, Body=data)
+                lambda: self._client.api.put_object(**self._place(key), **self._client.extra, Body=data),
+                insist=not self._probing,
             )
         # an answer that was lost makes the next try meet what this one has written
         return made or (bool(data) and self.read(key) == data)
 
     def _create_version(self, key: str, data: bytes) -> bool:
         """The oldest version counts: of all who try, one finds its own there."""
+        if not self._is_versioned() or self._versioning != _ENABLED:  # it would be written over
+            raise self._no_versions()
         with self.errors("write", key):
-            mine = self._client.api.put_object(**self._place(key), **self._client.extra, Body=data)["VersionId"]
-            found = [one for _page, some in all_versions(self._client, self._top + key) for one in some]
-            first = next(one.versions[0]["VersionId"] for one in found if one.key == self._top + key)
+            made = self._client.api.put_object(**self._place(key), **self._client.extra, Body=data)
+            mine = made.get("VersionId") or _NO_VERSION
+            if mine == _NO_VERSION:
+                raise self._no_versions()
+            first = next(iter(self._first_of(key)), None)
+            if first is None:  # removed meanwhile, by who holds a later lock
+                return False
             self._chosen[key] = first
             if first == mine:
                 return True
@@ -273,11 +291,12 @@ class S3Objects:
 
     def probe(self) -> str:
         key = f".day2/probe-{secrets.token_hex(8)}"
-        self.exclusive = CONDITIONAL
+        self.exclusive, self._probing = CONDITIONAL, True
         try:
             if self.create(key, b"first") and not self.create(key, b"second") and self._client.conditions:
                 return CONDITIONAL
         finally:
+            self._probing = False
             self.remove([key])
         if self._versioning == _ENABLED:
             return VERSIONS

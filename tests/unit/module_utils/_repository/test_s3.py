@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import urllib3
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
@@ -510,6 +511,40 @@ def test_a_lost_answer_to_a_creation_is_no_refusal(address: str) -> None:
     assert one.read("a") == b"mine"
 
 
+def test_an_exclusive_creation_is_never_repeated_without_its_condition(address: str) -> None:
+    assert objects(address).create("app/a", b"theirs")
+    with damaging_proxy(
+        rgw_options()["endpoint_url"], first=lambda method, headers: 501 if "If-None-Match" in headers else None
+    ) as url:
+        one = objects(address, endpoint_url=url)
+        with pytest.raises(RepositoryError, match="does not refuse"):
+            one.create("app/a", b"mine")
+        with pytest.raises(RepositoryError, match="can't be a repository"):
+            one.probe()
+        with pytest.raises(RepositoryError, match="does not refuse"):  # what the probe has learned
+            one.create("app/a", b"mine")
+    assert objects(address).read("app/a") == b"theirs"
+
+
+def test_a_connection_that_is_cut_in_tls_is_taken_up_again(address: str) -> None:
+    one = objects(address)
+    one.put("a", b"content")
+
+    class Broken:
+        def read(self, size: Any) -> bytes:
+            raise urllib3.exceptions.SSLError("bad record mac")
+
+        def close(self) -> None:
+            """Nothing."""
+
+    with one.open("a") as handle:
+        assert handle.read(3) == b"con"
+        handle._body = Broken()  # type: ignore[attr-defined]
+        assert handle.read(10) == b"tent"
+    with pytest.raises(Unreachable, match="was cut"), one.errors("read", "a"):
+        raise urllib3.exceptions.SSLError("bad record mac")
+
+
 # Versions
 
 
@@ -546,6 +581,39 @@ def test_in_a_bucket_with_versions_one_of_many_creates(versioned: str) -> None:
     assert objects(versioned).read("app/x") == b"%d" % made[0]
     versions, markers = there(versioned)
     assert (len(versions), markers) == (1, [])
+
+
+def test_a_bucket_whose_versions_were_suspended(versioned: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = objects(versioned)
+    one.exclusive = "versions"
+    assert one.create("app/a", b"theirs")
+    put_object = one._client.api.put_object
+
+    def put_without(**asked: Any) -> Any:
+        return {key: value for key, value in put_object(**asked).items() if key != "VersionId"}
+
+    monkeypatch.setattr(one._client.api, "put_object", put_without)
+    one.put("app/.state/confirmed.json", b"{}")
+    with pytest.raises(RepositoryError, match="keeps no versions any more"):
+        one.create("app/b", b"mine")
+    one._versioning = "Suspended"
+    with pytest.raises(RepositoryError, match="keeps no versions any more"):
+        one.create("app/a", b"mine")
+    assert objects(versioned).read("app/a") == b"theirs"
+
+
+def test_what_is_removed_before_it_is_seen_was_not_created(versioned: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = objects(versioned)
+    one.exclusive = "versions"
+    put_object = one._client.api.put_object
+
+    def put_removed(**asked: Any) -> Any:
+        made = put_object(**asked)
+        objects(versioned).remove([f"{LOCK}0000000001"])
+        return made
+
+    monkeypatch.setattr(one._client.api, "put_object", put_removed)
+    assert not one.create(f"{LOCK}0000000001", b"mine")
 
 
 def test_nothing_is_left_of_what_is_removed_or_written_again(versioned: str) -> None:
