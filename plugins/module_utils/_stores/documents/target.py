@@ -171,6 +171,10 @@ class JsonTarget(JsonSource):
         """A document holds whatever the model does."""
         return ""
 
+    def doubts(self) -> list[str]:
+        """A document holds whatever the model does."""
+        return []
+
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
         """See `TargetStore`."""
         if not os.path.exists(self._gathered):

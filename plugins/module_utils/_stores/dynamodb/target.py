@@ -88,6 +88,10 @@ class DynamodbTarget(DynamodbSource):
             return str(exc)
         return ""
 
+    def doubts(self) -> list[str]:
+        """There are none: its rules are known."""
+        return []
+
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
         """See `TargetStore`."""
         store = self._store(MIGRATION)

@@ -18,14 +18,13 @@ from typing import Any, Optional
 from ..._core.record_batches import CopyLines, layouts
 from ..records.model import BYTES, DECIMAL, JSON, TEXT, Info, Record
 from . import client
+from . import copies as postgresql_copies
 from . import ddl as postgresql_ddl
 from .catalog import describe
-from .client import identifier
 from .ddl import listed, qualified
 from .values import lines
 
 _TEMPORARY = "pg_temp"
-_REQUIRED = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnotnull AND attnum > 0"
 _IS_TEXT = re.compile(r"text|character|name\b")
 # Bytes that fit into an entry of any index, whatever else is in it.
 _CERTAIN = 2000
@@ -41,6 +40,7 @@ class RowRules:
         :param existing: the table, if it was there before the migration.
         """
         self._schema, self._info = schema, info
+        self.unknown = ""  # that the server can't be asked, and why
         self._ask = existing is not None and _has_rules(existing)
         self._indexed = [names for names in map(frozenset, _indexed(info)) if names]
         every = frozenset().union(*self._indexed)
@@ -69,7 +69,7 @@ class RowRules:
         return all(self.are_certain(dict(zip(names, columns))) for names, columns in layouts(records))
 
     def refusal(self, connection: Any, columns: Sequence[str], row: Sequence[Any]) -> str:
-        """Why the server does not take a row; "" if it does, or if its indexes are not the reason.
+        """Why the server does not take a row; "" if it does, if something else is the reason, or if it can't be asked.
 
         :param columns: of the table.
         :param row: as COPY takes it.
@@ -77,9 +77,8 @@ class RowRules:
         values = {name: (row[place],) for name, place in self._places.items() if name in self._kinds}
         if not self._ask and self.are_certain(values):
             return ""
-        found = self._tried(connection, columns, row)
-        if found is None:
-            self._copy(connection, columns)
+        found = "" if self.unknown else self._tried(connection, columns, row)
+        if found is None and self._copied(connection, columns):
             found = self._tried(connection, columns, row)
         return found or ""
 
@@ -101,6 +100,16 @@ class RowRules:
             return ""
         return ""
 
+    def _copied(self, connection: Any, columns: Sequence[str]) -> bool:
+        """Make the copy. False: it can't be made."""
+        try:
+            self._copy(connection, columns)
+        except client.psycopg.OperationalError:
+            raise
+        except client.psycopg.Error as exc:
+            self.unknown = postgresql_copies.unknown(self._info.stored.name, exc)
+        return not self.unknown
+
     def _copy(self, connection: Any, columns: Sequence[str]) -> None:
         """An empty copy of the table, with all indexes and checks."""
         name = self._info.stored.name
@@ -109,12 +118,7 @@ class RowRules:
         with connection.transaction():
             (exists,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (real,)).fetchone()
             if exists:
-                copy = "CREATE TEMP TABLE %s (LIKE %s INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED)"
-                connection.execute(copy % (qualified(_TEMPORARY, name), real))
-                for (column,) in connection.execute(_REQUIRED, (qualified(_TEMPORARY, name),)).fetchall():
-                    if column not in columns:  # it gets its default, which may count on
-                        change = "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL"
-                        connection.execute(change % (qualified(_TEMPORARY, name), identifier(column)))
+                postgresql_copies.create(connection, qualified(_TEMPORARY, name), real, columns)
             else:
                 connection.execute(postgresql_ddl.create_table(info, _TEMPORARY))
             there = next((one for one in describe(connection, self._schema) if one.stored.name == name), None)

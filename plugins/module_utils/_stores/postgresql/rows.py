@@ -43,6 +43,10 @@ class Rows:
             return str(exc)
         return ""
 
+    def doubts(self) -> list[str]:
+        """See `TargetStore`."""
+        return [one.unknown for one in self._rules.values() if one.unknown]
+
     def parts(self, info: Info, records: Sequence[Record], size: int, rejects: list[Reject]) -> Iterable[_Part]:
         """How COPY takes records (its columns and options), and the data, for `size` records each; what is refused is
         added to the rejects.

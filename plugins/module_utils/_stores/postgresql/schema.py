@@ -23,6 +23,7 @@ from . import staging as postgresql_staging
 from .application import VERSION_TABLES, Reference, Table, references, tables, versions
 from .client import connect, errors, identifier
 from .column_types import Codec, Column
+from .copies import unknown
 from .ddl import count_on
 from .staging import Difference, Staged
 
@@ -40,14 +41,19 @@ class Put(NamedTuple):
 class SchemaTransaction:
     """One transaction on the tables of a schema; leaving the block without `commit` changes nothing.
 
+    :param doubts: gets what a rehearsal can't find out.
     :param rehearsal: rows are put into temporary copies of the tables, and nothing is ever committed.
     :param merge: rows whose key is not staged stay.
     """
 
-    def __init__(self, options: Mapping[str, Any], schema: str, *, rehearsal: bool, merge: bool) -> None:
+    def __init__(
+        self, options: Mapping[str, Any], schema: str, doubts: list[str], *, rehearsal: bool, merge: bool
+    ) -> None:
         self._options = options
         self._schema = schema
         self._connection: Any = None
+        self._doubts = doubts
+        self._uncopied: set[str] = set()  # of a rehearsal
         self._rehearsal = rehearsal
         self._merge = merge
         self._staged: dict[str, Staged] = {}
@@ -174,17 +180,32 @@ class SchemaTransaction:
         """What constraints of single tables say against it."""
         for name in names:
             staged = self._staged[name]
-            if self._rehearsal:
-                postgresql_staging.make_copy(self._connection, staged)
+            if self._rehearsal and not self._copied(staged):
+                continue
             try:
                 with self._connection.transaction():
                     postgresql_staging.put(self._connection, staged, self._rehearsal, self._merge)
             except postgresql_client.psycopg.errors.IntegrityError as exc:
                 yield _violation(name, exc.diag)
 
+    def _copied(self, staged: Staged) -> bool:
+        """Make the copy. False: it can't be made, and only the run will know."""
+        try:
+            with self._connection.transaction():
+                postgresql_staging.make_copy(self._connection, staged)
+        except postgresql_client.psycopg.OperationalError:
+            raise
+        except postgresql_client.psycopg.Error as exc:
+            self._uncopied.add(staged.table.name)
+            self._doubts.append(unknown(staged.table.name, exc))
+            return False
+        return True
+
     def _refer(self, concerned: Sequence[Reference], names: Sequence[str]) -> Iterator[str]:
         """What foreign keys say against it."""
         for one in concerned:
+            if self._uncopied.intersection((one.child, one.parent)):
+                continue
             if one.valid and (self._rehearsal or not self._add(one)):
                 child = self._place(one.child, names) or one.table
                 parent = self._place(one.parent, names) or one.to
@@ -214,6 +235,8 @@ class SchemaTransaction:
 
     def differs(self, name: str) -> bool:
         """Read the table back: does it hold anything else than what was staged for it?"""
+        if name in self._uncopied:
+            return False
         staged = self._staged[name]
         with errors(TargetError, f"Can't read back the table {name}"):
             count, total = postgresql_staging.read_back(self._connection, staged, self._rehearsal, self._merge)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 from ..._core.record_batches import BATCH, batches, digest_sum
 from ..records.model import Odd, Record, Refused
+from . import copies as postgresql_copies
 from .application import Reference, Table
 from .client import identifier
 from .column_types import Codec, Column
@@ -167,15 +168,11 @@ def _keys(staged: Staged) -> str:
 
 def make_copy(connection: Any, staged: Staged) -> None:
     """The table with its rows, constraints and indexes, as a temporary one."""
-    connection.execute(
-        f"CREATE TEMP TABLE day2_copy_{staged.number} (LIKE {staged.table.sql} INCLUDING CONSTRAINTS INCLUDING "
-        "INDEXES INCLUDING GENERATED) ON COMMIT DROP"
-    )
+    real = staged.table.sql
+    postgresql_copies.create(connection, staged.copy, real, staged.names, "ON COMMIT DROP")
     names = listed([*staged.names, *staged.extra])
-    connection.execute(f"INSERT INTO {staged.copy} {names} SELECT {names[1:-1]} FROM {staged.place(False)}")
-    for name in staged.extra:  # their defaults may be expressions, or take numbers from a sequence
-        if not any(name in key for key in staged.table.keys):
-            connection.execute(f"ALTER TABLE {staged.copy} ALTER COLUMN {identifier(name)} DROP NOT NULL")
+    rows = f"INSERT INTO {staged.copy} {names} SELECT {names[1:-1]} FROM {staged.place(False)}"
+    postgresql_copies.fill(connection, staged.copy, real, rows)
 
 
 def put(connection: Any, staged: Staged, rehearsal: bool, merge: bool) -> None:

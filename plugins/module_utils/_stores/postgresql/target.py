@@ -52,6 +52,7 @@ class PostgresqlTarget(PostgresqlSource):
         super().__init__(options)
         self._writer: Any = None
         self._as_rows = Rows(self._schema, self._connected, self.collections)
+        self._doubts: list[str] = []
         self._wanted: set[str] = set()  # names that tables will have
 
     def __enter__(self) -> PostgresqlTarget:
@@ -79,7 +80,7 @@ class PostgresqlTarget(PostgresqlSource):
 
     def schema_transaction(self, *, rehearsal: bool, merge: bool) -> SchemaTransaction:
         """For writing into the tables that are there; see there."""
-        return SchemaTransaction(self._options, self._schema, rehearsal=rehearsal, merge=merge)
+        return SchemaTransaction(self._options, self._schema, self._doubts, rehearsal=rehearsal, merge=merge)
 
     def check_state(self) -> None:
         """All of it is in the database."""
@@ -131,6 +132,10 @@ class PostgresqlTarget(PostgresqlSource):
         """See `TargetStore`."""
         with errors(TargetError, f"Can't read the table {info.name}"):
             return self._as_rows.refuses(info, record)
+
+    def doubts(self) -> list[str]:
+        """See `TargetStore`."""
+        return [*self._doubts, *self._as_rows.doubts()]
 
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
         """See `TargetStore`."""

@@ -115,6 +115,9 @@ class TargetStore(SourceStore, Protocol):
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """Why the target can't hold the record, "" when it can. `info` is what `begin` is given, for many records."""
 
+    def doubts(self) -> list[str]:
+        """What `refuses` could not find out, as check mode says it."""
+
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
         """The checkpoints of an unfinished migration, of those of these names that have one."""
 

@@ -144,6 +144,10 @@ class SqliteTarget(SqliteSource):
             return str(exc)
         return ""
 
+    def doubts(self) -> list[str]:
+        """There are none: its rules are known."""
+        return []
+
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
         """See `TargetStore`."""
         connection = self._open_reader()

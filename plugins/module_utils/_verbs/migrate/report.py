@@ -65,8 +65,13 @@ def report(
         "report": _lines(migration, seconds, checks) if done else [],
         "safety_backup": safety,
         "diff": _diff(ready),
-        "warnings": _notes(ready) + (ready.source.cautions() if check and changed else []),
+        "warnings": _notes(ready) + (_cautions(ready) if check and changed else []),
     }
+
+
+def _cautions(ready: MigratePlan) -> list[str]:
+    """What to know before the run."""
+    return [*ready.source.cautions(), *ready.target.doubts()]
 
 
 def _notes(ready: MigratePlan) -> list[str]:
