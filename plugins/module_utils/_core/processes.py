@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Iterator
 
 PROC = "/proc"
+
+_SHARED_AND_WRITABLE = re.compile(rb"^\S+ .w.s \S+ \S+ (\d+)", re.MULTILINE)  # in maps, with its inode
 
 
 class Process:
@@ -55,3 +59,15 @@ def others(proc: str = PROC) -> Iterator[Process]:
     for pid in sorted(int(entry) for entry in os.listdir(proc) if entry.isdigit()):
         if pid != os.getpid():
             yield Process(pid, proc)
+
+
+def mapped_for_writing(proc: str = PROC) -> frozenset[int]:
+    """The inodes of files that other processes can write to through memory. Of hidden processes, nothing is known.
+
+    (Their devices are left out: on overlays and btrfs, they are not those of `os.stat`.)
+    """
+    found: set[int] = set()
+    for process in others(proc):
+        with contextlib.suppress(OSError):
+            found.update(map(int, _SHARED_AND_WRITABLE.findall(process.read("maps"))))
+    return frozenset(found)

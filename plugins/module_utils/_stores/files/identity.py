@@ -13,16 +13,23 @@ import time
 from typing import Optional
 
 from ..._core.fingerprint import attributes, settled, trusted_file_system
+from ..._core.processes import mapped_for_writing
 from ..._core.walk import walk
 from .selection import Selection
 
 
 class Identity:
-    """The cheap identity of what a walk came upon: attributes of every entry."""
+    """The cheap identity of what a walk came upon: attributes of every entry.
 
-    def __init__(self, root: str, selection: str) -> None:
+    :param reading: what is read now is to be recognised by its identity later. That can't be done with a file that some
+        process can write to through memory: only the first write to a page sets its times, until the kernel has stored
+        that page. (A mapping that is made later does set them.)
+    """
+
+    def __init__(self, root: str, selection: str, reading: bool) -> None:
         self._root = root
-        self._began_ns = time.time_ns()
+        self._began_ns = time.time_ns()  # before the processes are looked at
+        self._mapped = mapped_for_writing() if reading else frozenset()
         self._digest = hashlib.sha256(selection.encode())
         self._youngest: Optional[os.stat_result] = None
         self._latest: Optional[os.stat_result] = None
@@ -36,6 +43,8 @@ class Identity:
             self._youngest = info
         if self._latest is None or info.st_mtime_ns > self._latest.st_mtime_ns:
             self._latest = info
+        if info.st_ino in self._mapped and stat.S_ISREG(info.st_mode):
+            self._broken = True
         if info.st_dev not in self._devices and not stat.S_ISLNK(info.st_mode):
             self._devices[info.st_dev] = path
 
@@ -58,7 +67,7 @@ class Identity:
 
 def identify(root: str, selection: Selection, description: str) -> Optional[str]:
     """The cheap identity of a tree as it is now; None when it can't be trusted."""
-    identity = Identity(root, description)
+    identity = Identity(root, description, reading=False)
     try:
         for found in walk(root, selection, identity.distrust):
             identity.add(found.path, found.info)

@@ -70,7 +70,7 @@ class FilesStore:
         root = _existing(self.path)
         name = _base_name(root)
         spool = os.path.join(sink.scratch, "index")
-        identity = Identity(root, self._description())
+        identity = Identity(root, self._description(), reading=True)
         sink.progress.start(f"Reading {root}", None, "bytes")
         with sink.file(name + ARCHIVE) as out, _spooled(spool) as index:
             writer = TreeWriter(Guarded(out), Guarded(index), identity, sink.progress, sink.strict)

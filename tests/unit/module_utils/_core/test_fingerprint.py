@@ -12,6 +12,11 @@ from ansible_collections.day2.ops.plugins.module_utils._core import fingerprint
 from ansible_collections.day2.ops.plugins.module_utils._core.mounts import Mount
 
 
+@pytest.fixture
+def trust_temporary_files() -> None:
+    """Here, nothing more than usual is trusted."""
+
+
 def test_after_a_tick_a_change_sets_other_times(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("one")
@@ -37,11 +42,12 @@ def test_only_what_is_older_than_several_ticks_is_settled(tmp_path: Path) -> Non
         (["{device} fuse.sshfs"], False),
         (["0:9999 overlay"], True),  # another number than in stat: by the mount point
         (["0:9999 ext4", "0:9998 nfs4"], False),  # the later one is on top
-        (["0:9999 nfs4", "{device} tmpfs"], True),
+        (["0:9999 nfs4", "{device} xfs"], True),
+        (["{device} tmpfs"], False),  # writing through a mapping sets no time there
         ([], False),
     ],
 )
-def test_file_systems_whose_times_another_host_sets_are_not_trusted(
+def test_file_systems_whose_times_miss_changes_are_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str], trusted: bool
 ) -> None:
     info = os.stat(tmp_path)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.processes import others
+from ansible_collections.day2.ops.plugins.module_utils._core.processes import mapped_for_writing, others
 
 
 def test_a_process_is_described_and_this_one_is_left_out(tmp_path: Path) -> None:
@@ -46,6 +46,24 @@ def test_names_are_printable_and_processes_in_order(tmp_path: Path) -> None:
     assert [one.pid for one in found] == [9, 12, 100]
     assert found[0].name() == "evil?[2J�"
     assert found[0].arguments() == []
+
+
+def test_files_that_can_be_written_to_through_memory(tmp_path: Path) -> None:
+    kinds = {"written": "MAP_SHARED, 3", "read": "MAP_SHARED, 1", "private": "MAP_PRIVATE, 3"}
+    program = "import mmap; held = []\n"
+    for name, kind in kinds.items():
+        (tmp_path / name).write_bytes(bytes(4096))
+        program += f"file = open({str(tmp_path / name)!r}, 'r+b')\n"
+        program += f"held.append(mmap.mmap(file.fileno(), 4096, mmap.{kind}))\n"
+    inodes = {(tmp_path / name).stat().st_ino: name for name in kinds}
+    with subprocess.Popen(
+        [sys.executable, "-c", program + "print(flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert [name for inode, name in inodes.items() if inode in mapped_for_writing()] == ["written"]
+        child.kill()
+    assert not inodes.keys() & mapped_for_writing()
 
 
 def test_only_one_file_scans_the_processes() -> None:

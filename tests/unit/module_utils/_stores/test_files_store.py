@@ -15,6 +15,7 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -266,6 +267,29 @@ def test_fingerprint(tmp_path: Path, new_sink: Any) -> None:
     time.sleep(0.12)
     assert store.fingerprint() not in (first, None)
     assert FilesStore(str(tmp_path / "missing"), {}).fingerprint() is None
+
+
+def test_a_file_that_can_be_written_to_through_memory_is_not_recognised(tmp_path: Path, new_sink: Any) -> None:
+    """Until the kernel has stored a page, writing to it once more does not set the file's times."""
+    path = tmp_path / "source" / "lmdb"
+    path.parent.mkdir()
+    path.write_bytes(bytes(4096))
+    program = (
+        "import mmap\n"
+        f"file = open({str(path)!r}, 'r+b')\n"
+        "held = mmap.mmap(file.fileno(), 4096)\n"
+        "held[0] = 1\n"
+        "print(flush=True)\n"
+        "input()\n"
+    )
+    store = FilesStore(str(path.parent), {})
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(0.12)
+        assert store.snapshot(new_sink()).fingerprint is None
+        child.kill()
+    assert store.snapshot(new_sink()).fingerprint == store.fingerprint() is not None
 
 
 def test_the_fingerprint_of_a_tree_that_changes_under_the_snapshot_is_that_of_what_was_read(
