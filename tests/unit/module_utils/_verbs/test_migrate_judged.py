@@ -111,6 +111,22 @@ def test_old_rows_need_not_keep_to_a_check_that_is_not_valid(stores: Stores) -> 
             run(check, source=source, target=target, **given)
 
 
+def test_old_rows_that_no_copy_takes_leave_it_to_the_run(stores: Stores) -> None:
+    source, target = stores("sqlite"), stores("postgresql")
+    for statement in (*KEYED, "CREATE TABLE c (id INTEGER PRIMARY KEY, k TEXT)", "INSERT INTO c VALUES (1, 'a')"):
+        sql(source, statement)
+    function = "CREATE OR REPLACE FUNCTION good (int) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT $1 %s 0'"
+    sql(target, function % "<")
+    sql(target, "CREATE TABLE t (k text PRIMARY KEY, v int CHECK (good(v))); INSERT INTO t VALUES ('z', -5)")
+    sql(target, "CREATE TABLE c (id int PRIMARY KEY, k text REFERENCES t (k))")
+    sql(target, function % ">")
+    given = {"target_tables": "existing", "on_existing": "merge", "safety_backup": False}
+    told = [one for one in run(True, source=source, target=target, **given)["warnings"] if "WAL mode" not in one]
+    assert ["Whether the table t takes all records" in one for one in told] == [True]
+    assert run(source=source, target=target, **given)["warnings"] == []
+    assert sql(target, "SELECT k, v FROM t ORDER BY k") == [("a", 1), ("b", 2), ("z", -5)]
+
+
 def test_without_temporary_tables_the_run_will_know(stores: Stores, postgresql: Store) -> None:
     source = stores("sqlite")
     for statement in KEYED:
