@@ -110,8 +110,11 @@ class Repository(Protocol):
     def locked_until(self, name: str, backup_id: str) -> Optional[datetime]:
         """Until when nobody can remove this backup; None: it can be removed."""
 
-    def extend_locks(self, name: str, kept: Sequence[str]) -> None:
-        """See to it that these backups stay locked, where backups are. The caller holds the lock."""
+    def extend_locks(self, name: str, kept: Sequence[str]) -> list[str]:
+        """See to it that these backups stay locked, where backups are. The caller holds the lock.
+
+        Returns a sentence for each thing that went wrong.
+        """
 
     def lock(self, name: str, verb: str, timeout: float) -> AbstractContextManager[list[str]]:
         """The only writer of a set while the block runs. Gives notes on what earlier runs left, which is removed.

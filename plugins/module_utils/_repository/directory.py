@@ -266,8 +266,9 @@ class DirectoryRepository:
     def locked_until(self, name: str, backup_id: str) -> Optional[datetime]:
         return None
 
-    def extend_locks(self, name: str, kept: Sequence[str]) -> None:
+    def extend_locks(self, name: str, kept: Sequence[str]) -> list[str]:
         """Nothing is locked here."""
+        return []
 
     @contextlib.contextmanager
     def lock(self, name: str, verb: str, timeout: float) -> Iterator[list[str]]:

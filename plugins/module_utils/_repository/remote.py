@@ -28,6 +28,7 @@ from .directory import checksum
 from .generations import Lease
 from .manifest import ID, MANIFEST, SET, SUMS
 from .objects import CONDITIONAL, VERSIONS, Object, Objects
+from .reading import load
 from .remote_staging import RemoteStaging
 
 _HEADER = ".day2/repository.json"
@@ -226,25 +227,35 @@ class RemoteRepository:
     def locked_until(self, name: str, backup_id: str) -> Optional[datetime]:
         return self._objects.locked_until(f"{name}/{backup_id}/{MANIFEST}")
 
-    def extend_locks(self, name: str, kept: Sequence[str]) -> None:
+    def extend_locks(self, name: str, kept: Sequence[str]) -> list[str]:
         if self._locking is None:
-            return
+            return []
         # on the host, where who has stolen the key can't change it
         known = {one: at for one, at in self.read_state(name, _LOCKED).items() if one in kept}
         half = datetime.now(timezone.utc) + timedelta(seconds=self._locking.seconds / 2)
+        failed = []
         for backup in kept:
-            if str(known.get(backup, "")) < format_time(half):
-                self._leases[name].check()
+            if str(known.get(backup, "")) >= format_time(half):
+                continue
+            try:
                 known[backup] = format_time(self._extended(name, backup, self._locking))
-        self.write_state(name, _LOCKED, known)
+            except Day2Error as exc:  # it must not keep the others
+                failed.append(f"Backup {backup} could not be locked again: {exc.message}")
+        try:
+            self.write_state(name, _LOCKED, known)
+        except Day2Error as exc:
+            failed.append(f"Until when backups are locked could not be noted: {exc.message}")
+        return failed
 
     def _extended(self, name: str, backup: str, locking: Locking) -> datetime:
+        self._leases[name].check()
         until = self.locked_until(name, backup)
         if until is None or until < datetime.now(timezone.utc) + timedelta(seconds=locking.seconds / 2):
-            top = f"{name}/{backup}/"
-            paths = [path for path in self.look(name, backup).sizes if path != MANIFEST]
+            listed = self.look(name, backup)
+            # what others have put beside it is not paid for
+            own = [path for path in (*load(listed).pieces, SUMS) if path in listed.sizes]
             # the manifest's tells of all: it comes last
-            until = self._objects.retain([top + path for path in [*paths, MANIFEST]], *locking)
+            until = self._objects.retain([f"{name}/{backup}/{path}" for path in [*own, MANIFEST]], *locking)
         return until
 
     @contextlib.contextmanager

@@ -108,7 +108,7 @@ def apply(ready: BackupPlan) -> dict[str, Any]:
     warnings = note(lambda: _remember(ready, current))
     try:
         kept = [*ready.kept, *([current.id] if current else [])]
-        request.repository.extend_locks(request.name, list(dict.fromkeys(kept)))
+        warnings += request.repository.extend_locks(request.name, list(dict.fromkeys(kept)))
     except Day2Error as exc:
         warnings.append(f"Not all backups could be locked again: {exc.message}")
     removed: list[str] = []

@@ -52,13 +52,15 @@ class BackupRequest(NamedTuple):
 class BackupPlan(NamedTuple):
     """What a run would do, and the data that it has read.
 
-    `history` belongs to the owner of the request; `others` are other owners with backups in the set. `reason` is one of
+    `history` belongs to the owner of the request; `others` are other owners with backups in the set; `ids` are all that
+    the set has. `reason` is one of
     new, changed, tags, import (a backup is written); unchanged, recent (none is).
     """
 
     request: BackupRequest
     history: History
     others: list[tuple[Owner, list[Manifest]]]
+    ids: list[str]
     leftovers: list[str]
     reason: str
     how: str  # for people
@@ -81,10 +83,11 @@ class BackupPlan(NamedTuple):
 
     @property
     def kept(self) -> list[str]:
-        """The ids that stay because they are wanted: without a policy, all that count."""
-        if self.request.keep is None:
-            return [one.id for one in self.history.good]
-        return [one.id for one in self.decisions if one.reasons]
+        """The ids of all backups of the set but those that the policy does not keep, also of those that do not count:
+        what someone writes beside a backup, or into the state, must not end its lock.
+        """
+        unwanted = {one.id for one in self.decisions if not one.reasons}
+        return [one for one in self.ids if one not in unwanted]
 
 
 @contextlib.contextmanager
@@ -145,6 +148,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
             request,
             history,
             others,
+            [one.id for one in everything.entries],
             leftovers,
             reason,
             how,

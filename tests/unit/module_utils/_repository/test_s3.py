@@ -31,10 +31,12 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 )
 from ansible_collections.day2.ops.plugins.module_utils._repository import generations, s3_upload
 from ansible_collections.day2.ops.plugins.module_utils._repository.generations import Lease
+from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import sums_of
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote import Locking, RemoteRepository, locking_for
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
 from tests.services.repositories import BUCKET, KINDS, LOCKED, bucket, client, object_lock, rgw_options
 from tests.services.s3 import damaging_proxy
+from tests.unit.module_utils._repository.test_manifest import REMOTE
 
 WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
 LOCK = "app/.state/lock/"
@@ -741,12 +743,15 @@ def test_locks_are_extended_once_half_of_them_is_over(lockable: str) -> None:
         pass
     one, longer = locked(lockable, 2), locked(lockable, 30)
     with one.lock("app", "test", 0):
-        backup = put(one)
+        with one.stage("app", WHEN) as staging:
+            backup = str(staging.id)
+            written = REMOTE._replace(id=backup)
+            assert staging.publish(backup, written.to_json(), sums_of(written, written.to_json()))
         before = one.locked_until("app", backup)
-        one.extend_locks("app", [backup])
+        assert one.extend_locks("app", [backup]) == []
         assert one.locked_until("app", backup) == before
     with longer.lock("app", "test", 0):
-        longer.extend_locks("app", [backup])
+        assert longer.extend_locks("app", [backup]) == []
         after = longer.locked_until("app", backup)
     assert before is not None
     assert after is not None
