@@ -84,8 +84,10 @@ class LoadTestProbe(BaseProbe):
         times = sorted(load.times)
         p50, p95, p99 = (_percentile(times, share) for share in (0.5, 0.95, 0.99))
         rate = round(len(times) / max(load.taken, 1e-9), 3)
-        finding.good = (f"{self._url.shown}: {plural(load.count, 'request')} at {rate:.1f}/s, "
-                       f"p50 {p50 * 1000.0:.1f} ms, p95 {p95 * 1000.0:.1f} ms, p99 {p99 * 1000.0:.1f} ms")  # fmt: skip
+        finding.good = (
+            f"{self._url.shown}: {plural(load.count, 'request')} at {rate:.1f}/s, "
+            f"p50 {p50 * 1000.0:.1f} ms, p95 {p95 * 1000.0:.1f} ms, p99 {p99 * 1000.0:.1f} ms"
+        )
         what = f"of {self._url.shown}"
         failed = 100.0 * (load.count - len(times)) / load.count
         finding.measure(p95, what=f"the 95th percentile {what}")
