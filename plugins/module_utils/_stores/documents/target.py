@@ -21,7 +21,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ..._core import files, plain_json
@@ -50,6 +50,7 @@ class JsonTarget(JsonSource):
     replaces_atomically = True
     columns = False
     takes_copy_lines = False
+    undoes = True
 
     def __init__(
         self,
@@ -190,7 +191,7 @@ class JsonTarget(JsonSource):
                     raise
                 return {}  # it was published at this moment
 
-    def begin(self, starts: Sequence[Start]) -> None:
+    def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
         """See `TargetStore`. What is to stay of the old document is copied before the checkpoints are kept."""
         here = as_wanted({info.name: info for info, _clear, _checkpoint in starts}, self._by_name())
         staged = [_staged(info) for info, _clear, _checkpoint in starts]

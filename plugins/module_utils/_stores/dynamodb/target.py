@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..._core.errors import TargetError
@@ -20,6 +20,7 @@ from ..records.model import (
     Record,
     Refused,
     Start,
+    appeared,
     sort_out,
 )
 from .definition import parsed
@@ -37,6 +38,7 @@ class DynamodbTarget(DynamodbSource):
     replaces_atomically = False
     columns = False
     takes_copy_lines = False
+    undoes = False
 
     def check_state(self) -> None:
         """All of it is in a table."""
@@ -98,8 +100,12 @@ class DynamodbTarget(DynamodbSource):
         found = {name: store.load(name) for name in names}
         return {name: checkpoint for name, checkpoint in found.items() if checkpoint is not None}
 
-    def begin(self, starts: Sequence[Start]) -> None:
+    def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
         """See `TargetStore`. There are no commits: all tables first, so that an error leaves no checkpoint."""
+        if new:
+            present = set(self._native.collections())
+            for name in sorted(present.intersection(new)):
+                raise appeared(name, self.location)
         for info, _clear, _checkpoint in starts:
             self._ensure(info)
         for info, _clear, checkpoint in starts:
@@ -148,9 +154,8 @@ class DynamodbTarget(DynamodbSource):
             self._store(NOTES).remove(info.name)
 
     def undo(self, infos: Sequence[Info]) -> None:
-        """See `TargetStore`."""
-        self.drop(infos)
-        self.commit([info.name for info in infos])
+        """See `TargetStore`. Nothing keeps others from writing between a look and the removal."""
+        raise TargetError(f"The tables of {self.location} are kept, as other programs may have written to them.")
 
     def build_indexes(self, infos: Sequence[Info]) -> None:
         """Nothing waits for the data."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..._core.errors import SourceError, TargetError
@@ -22,6 +22,8 @@ from ..records.model import (
     Record,
     Reject,
     Start,
+    appeared,
+    not_alone,
     placed,
 )
 from ..records.versions import Step
@@ -47,6 +49,7 @@ class PostgresqlTarget(PostgresqlSource):
     replaces_atomically = False
     columns = True
     takes_copy_lines = True
+    undoes = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
@@ -54,6 +57,8 @@ class PostgresqlTarget(PostgresqlSource):
         self._as_rows = Rows(self._schema, self._connected, self.collections)
         self._doubts: list[str] = []
         self._wanted: set[str] = set()  # names that tables will have
+        self._created: dict[str, int] = {}  # tables that this run has made, and what the server knows them by
+        self._own: list[str] = []  # its transactions that have written into them
 
     def __enter__(self) -> PostgresqlTarget:
         return self
@@ -169,18 +174,27 @@ class PostgresqlTarget(PostgresqlSource):
         with self._transaction(f"Can't change the schema {self._schema}") as connection:
             return take_step(connection, self._schema, step, statements)
 
-    def begin(self, starts: Sequence[Start]) -> None:
+    def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
         """See `TargetStore`."""
+        created = {}
         with self._transaction("Can't create the tables") as connection:
             existing = {one.stored.name: one for one in describe(connection, self._schema)}
             for info, _clear, _checkpoint in starts:
                 found = existing.get(info.stored.name)
                 if found is not None:
+                    if info.name in new:
+                        raise appeared(info.name, self.location)
                     sql_schema.check_fits(info.stored, found.stored, _same)
                 else:
                     connection.execute(postgresql_ddl.create_table(info, self._schema))
+                    created[info.name] = self._oid(connection, info)
             for info, _clear, checkpoint in starts:
                 self._keep(connection, info.name, checkpoint)
+        self._created.update(created)
+
+    def _oid(self, connection: Any, info: Info) -> int:
+        table = qualified(self._schema, info.stored.name)
+        return int(connection.execute("SELECT %s::regclass::oid", (table,)).fetchone()[0])
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `TargetStore`."""
@@ -201,6 +215,8 @@ class PostgresqlTarget(PostgresqlSource):
             if upsert:
                 connection.execute(_upsert(table, info))
             self._keep(connection, info.name, checkpoint)
+            if info.name in self._created:
+                self._own += connection.execute("SELECT (txid_current() & 4294967295)::text").fetchone()
 
     def by_place(self, info: Info) -> Info:
         """See `TargetStore`: by where a row is in the files of the table, or of which partition."""
@@ -228,8 +244,17 @@ class PostgresqlTarget(PostgresqlSource):
 
     def undo(self, infos: Sequence[Info]) -> None:
         """See `TargetStore`."""
-        self.drop(infos)
-        self.commit([info.name for info in infos])
+        with self._transaction("Can't drop the tables") as connection:
+            for info in infos:
+                table = qualified(self._schema, info.stored.name)
+                connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                # rows that others have written, or locked when this run has put its own over them
+                others = f"SELECT 1 FROM {table} WHERE xmin::text <> ALL (%s) OR xmax::text <> '0' LIMIT 1"
+                made = self._created.get(info.name) == self._oid(connection, info)
+                if not made or connection.execute(others, (self._own,)).fetchone():
+                    raise not_alone(self.location)
+            connection.execute(f"DROP TABLE {', '.join(qualified(self._schema, info.stored.name) for info in infos)}")
+            self._forget(connection, [info.name for info in infos])
 
     def build_indexes(self, infos: Sequence[Info]) -> None:
         """See `TargetStore`."""
@@ -244,13 +269,17 @@ class PostgresqlTarget(PostgresqlSource):
     def commit(self, names: Sequence[str]) -> None:
         """See `TargetStore`."""
         with self._transaction("Can't remove the checkpoints") as connection:
-            name = checkpoints_table(connection, self._schema)
-            if name is None:
-                return
-            table = qualified(self._schema, name)
-            connection.execute(f"DELETE FROM {table} WHERE collection = ANY (%s)", (list(names),))
-            if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
-                connection.execute(f"DROP TABLE {table}")
+            self._forget(connection, names)
+
+    def _forget(self, connection: Any, names: Sequence[str]) -> None:
+        """Remove checkpoints, and their table with the last one."""
+        name = checkpoints_table(connection, self._schema)
+        if name is None:
+            return
+        table = qualified(self._schema, name)
+        connection.execute(f"DELETE FROM {table} WHERE collection = ANY (%s)", (list(names),))
+        if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+            connection.execute(f"DROP TABLE {table}")
 
 
 def _same(name: str) -> str:

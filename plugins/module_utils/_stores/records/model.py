@@ -187,6 +187,19 @@ Account = Callable[[list[Reject]], Any]
 Start = tuple[Info, bool, Any]
 
 
+def appeared(name: str, location: str) -> TargetError:
+    """The error of a collection that somebody else has made since the migration was planned."""
+    return TargetError(
+        f"The collection {name} was created in {location} since the migration was planned.",
+        "It was not changed. Stop the application that writes to the target, and run again.",
+    )
+
+
+def not_alone(location: str) -> TargetError:
+    """The error of a run that can't be undone, as what it has made may hold what others have written."""
+    return TargetError(f"Another program has written to {location} during the migration.")
+
+
 def sort_out(
     info: Info, records: Sequence[Record], convert: Callable[[Record], Any]
 ) -> tuple[list[Record], list[Any], list[Reject]]:

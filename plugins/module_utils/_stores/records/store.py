@@ -11,7 +11,7 @@ a killed run is continued by the next one and no batch is written twice or half.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Optional, Protocol
 
 from .kinds import Summary
@@ -84,6 +84,7 @@ class TargetStore(SourceStore, Protocol):
     replaces_atomically: bool  # the new content takes the place of the old one at once, in `commit`
     columns: bool  # collections are tables
     takes_copy_lines: bool  # `write` is faster with records that are `CopyLines`
+    undoes: bool  # `undo` can tell what this run has written from what others have
 
     def __enter__(self) -> TargetStore: ...
 
@@ -121,10 +122,11 @@ class TargetStore(SourceStore, Protocol):
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
         """The checkpoints of an unfinished migration, of those of these names that have one."""
 
-    def begin(self, starts: Sequence[Start]) -> None:
+    def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
         """Make the collections that are missing, and keep all checkpoints: one commit, where the store has commits.
 
-        :raises TargetError: one is there with another schema.
+        :param new: the names of those that were missing when the migration was planned.
+        :raises TargetError: one is there with another schema, or appeared since.
         """
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
@@ -150,7 +152,10 @@ class TargetStore(SourceStore, Protocol):
         """Remove collections with everything in them."""
 
     def undo(self, infos: Sequence[Info]) -> None:
-        """Remove what `begin` and `write` have made of these, which this run has made, with their checkpoints."""
+        """Remove what `begin` and `write` have made of these, with their checkpoints.
+
+        :raises TargetError: this run has not made all of them, or others may have written into one. All are kept.
+        """
 
     def build_indexes(self, infos: Sequence[Info]) -> None:
         """Add what waits for the data (indexes, foreign keys, sequences). Readings show the result from here on.

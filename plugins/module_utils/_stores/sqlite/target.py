@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Callable, Optional
 
@@ -19,13 +19,13 @@ from ..._core.records import canonical
 from ..._core.tagged_json import decode as decode_json
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
-from ..records.model import CHECKPOINTS, Account, Info, Record, Refused, Reject, Start, key_of, sort_out
+from ..records.model import Account, Info, Record, Refused, Reject, Start, appeared, key_of, not_alone, sort_out
 from ..records.versions import Step
 from ..sql import schema as sql_schema
 from . import ddl as sqlite_ddl
 from . import notes as sqlite_notes
 from .ddl import describe
-from .file import connect, sqlite3, sqlite_errors
+from .file import connect, holders, sqlite3, sqlite_errors
 from .schema import fold, identifier
 from .source import SqliteSource
 from .values import by_placeholders, encoder, usual_rows
@@ -38,6 +38,7 @@ class SqliteTarget(SqliteSource):
     replaces_atomically = False
     columns = True
     takes_copy_lines = False
+    undoes = True
 
     def check_state(self) -> None:
         """See `TargetStore`."""
@@ -48,6 +49,8 @@ class SqliteTarget(SqliteSource):
         self._writer: Optional[sqlite3.Connection] = None
         self._lock = FileLock(path)
         self._made = False  # the file, by this run
+        self._created: set[str] = set()  # tables, by this run
+        self._version = -1  # of the data when the first of them was made: only others change it
         self._wanted: set[str] = set()  # names that tables will have
         self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
 
@@ -93,11 +96,11 @@ class SqliteTarget(SqliteSource):
         self._made = True
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
         connection = self._open_writer()
         try:
             with sqlite_errors(TargetError, "Can't write the database", self.path):
-                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(f"BEGIN {kind}")
                 yield connection
                 connection.execute("COMMIT")
         except BaseException:
@@ -179,19 +182,26 @@ class SqliteTarget(SqliteSource):
             for collection, checkpoint in checkpoints:
                 _keep(connection, collection, checkpoint, self._wanted)
 
-    def begin(self, starts: Sequence[Start]) -> None:
+    def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
         """See `TargetStore`."""
+        created = set()
         with self._transaction() as connection:
             existing = {fold(one.stored.name): one for one in describe(connection)[0]}
             for info, _clear, _checkpoint in starts:
                 found = existing.get(fold(info.stored.name))
                 if found is not None:
+                    if info.name in new:
+                        raise appeared(info.name, self.path)
                     sql_schema.check_fits(info.stored, found.stored, fold)
                     continue
+                created.add(info.name)
                 for statement in sqlite_ddl.create(info):
                     connection.execute(statement)
             for info, _clear, checkpoint in starts:
                 _keep(connection, info.name, checkpoint, self._wanted)
+            if not self._created:
+                self._version = _data_version(connection)
+        self._created |= created
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `TargetStore`."""
@@ -233,15 +243,20 @@ class SqliteTarget(SqliteSource):
 
     def undo(self, infos: Sequence[Info]) -> None:
         """See `TargetStore`. The file goes, too, if it was made for them."""
-        self.drop(infos)
-        self.commit([info.name for info in infos])
-        if not self._made or self.collections():
-            return
-        if self._writer is not None:
-            self._writer.close()
+        connection = self._open_writer()
+        with self._transaction("EXCLUSIVE"):
+            if not self._created.issuperset(info.name for info in infos) or _data_version(connection) != self._version:
+                raise not_alone(self.path)
+            gone = self._made and not holders(self.path)  # who might wait for the lock, to write into what is gone
+            if gone:
+                os.unlink(self.path)
+            for info in infos if not gone else ():
+                connection.execute(f"DROP TABLE {identifier(info.stored.name)}")
+            if not gone:
+                _forget(connection, [info.name for info in infos])
+        if gone:
+            connection.close()
             self._writer = None
-        with files.os_errors(TargetError, "Can't remove", self.path):
-            os.unlink(self.path)
 
     def build_indexes(self, infos: Sequence[Info]) -> None:
         """See `TargetStore`."""
@@ -266,10 +281,23 @@ class SqliteTarget(SqliteSource):
         if not self.checkpoints(names):
             return
         with self._transaction() as connection:
-            table = identifier(sqlite_notes.checkpoints_table(connection) or CHECKPOINTS)
-            connection.executemany(f"DELETE FROM {table} WHERE collection = ?", [(name,) for name in names])
-            if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
-                connection.execute(f"DROP TABLE {table}")
+            _forget(connection, names)
+
+
+def _data_version(connection: sqlite3.Connection) -> int:
+    """A number that changes with each commit of another connection, and with none of this one."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _forget(connection: sqlite3.Connection, names: Sequence[str]) -> None:
+    """Remove checkpoints, and their table with the last one."""
+    table = sqlite_notes.checkpoints_table(connection)
+    if table is None:
+        return
+    table = identifier(table)
+    connection.executemany(f"DELETE FROM {table} WHERE collection = ?", [(name,) for name in names])
+    if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+        connection.execute(f"DROP TABLE {table}")
 
 
 def _keep(connection: sqlite3.Connection, collection: str, checkpoint: Any, wanted: AbstractSet[str]) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from ..._core.errors import NoSpace, SourceError, TargetError, Violation
+from ..._core.errors import Day2Error, NoSpace, SourceError, TargetError, Violation
 from ..._core.record_batches import digest_sum, layouts, regrouped
 from ..._core.records import record_digest
 from ..._core.units import plural
@@ -23,10 +23,10 @@ from .checkpoint import CREATED, DECLINED, EMPTY, RESTART, RESUME, State, identi
 from .compare import Comparison, compare, delete, places_of
 from .plan import Job, MigratePlan, check_as_planned, foreseen
 from .profiles import dangling
-from .refusals import TooManyRejects, check_allowed, undo
+from .refusals import TooManyRejects, can_be_undone, check_allowed, undo, with_hint
 from .rejects import keep_rejects, listed_rejects
 from .report import Check, Done
-from .safety import forget_way_back, must_be_kept, saved, ways_back
+from .safety import Saved, forget_way_back, must_be_kept, saved, ways_back
 from .target_schema import in_target
 from .way_back import THIS
 
@@ -44,28 +44,46 @@ class _Outcome(NamedTuple):
 def apply(ready: MigratePlan) -> tuple[list[Done], list[Check], Optional[str]]:
     """Write what differs. Returns what was done, what was verified, and the id of the safety backup."""
     jobs = [job for job in ready.jobs if job.changes]
-    ways, safety = _save(ready)
-    states = _begin(ready, jobs, ways)
+    ways, saved_way, safety = _save(ready)
+    try:
+        states = _begin(ready, jobs, ways)
+    except TargetError as exc:
+        raise _not_begun(ready, jobs, saved_way, exc) from exc
     try:
         written, checks = _carry_out(ready, jobs, states)
     except NoSpace as exc:
         raise NoSpace(exc.message, _CONTINUED) from exc
     except Violation as exc:
-        raise _refused(ready, exc) from exc
+        raise _refused(ready, saved_way, exc) from exc
     done = {
         one.job.source.name: Done(one.written, one.state.rejected, one.seconds, one.state.removed) for one in written
     }
     return [done.get(job.source.name, Done(0, 0, 0.0)) for job in ready.jobs], checks, safety
 
 
-def _refused(ready: MigratePlan, why: Violation) -> TargetError:
+def _not_begun(ready: MigratePlan, jobs: list[Job], way: Saved, why: TargetError) -> TargetError:
+    """The error to raise, when nothing was made and the target keeps no checkpoint that needs the way back."""
+    try:
+        begun = not can_be_undone(ready) or bool(ready.target.checkpoints([job.source.name for job in jobs]))
+    except Day2Error:  # it can't be told
+        begun = True
+    return why if begun else with_hint(why, forget_way_back(ready, way))
+
+
+def _refused(ready: MigratePlan, way: Saved, why: Violation) -> TargetError:
     """The error to raise, when as much as can be is as it was before."""
     error = undo(ready, why)
-    if error is why:
-        forget_way_back(ready)
-        if isinstance(why, TooManyRejects):
+    if error is not why:
+        return error
+    remains = forget_way_back(ready, way)
+    if isinstance(why, TooManyRejects):
+        try:
             check_allowed(foreseen(ready))  # tells of all of them, as check mode does
-    return error
+        except TooManyRejects as exc:
+            return with_hint(exc, remains)
+        except Day2Error as exc:  # the source was changed meanwhile, or does not answer
+            return with_hint(why, f"{remains} {exc.message}")
+    return with_hint(why, remains)
 
 
 def _carry_out(ready: MigratePlan, jobs: list[Job], states: Mapping[str, State]) -> tuple[list[_Outcome], list[Check]]:
@@ -97,15 +115,17 @@ def _carry_out(ready: MigratePlan, jobs: list[Job], states: Mapping[str, State])
     return written, checks
 
 
-def _save(ready: MigratePlan) -> tuple[dict[str, str], Optional[str]]:
-    """Publish the way back. Returns the way of each collection, and the backup that has what the target held."""
+def _save(ready: MigratePlan) -> tuple[dict[str, str], Saved, Optional[str]]:
+    """Publish the way back. Returns the way of each collection, what was published, and the backup that has what the
+    target held."""
     ways = ways_back(ready)
-    backup = saved(ready.request, ready.target, ways, ready.progress, always=must_be_kept(ready))
+    way_back = saved(ready.request, ready.target, ways, ready.progress, always=must_be_kept(ready))
+    backup = way_back.backup
     if backup is not None and ready.target.type == "sqlite":  # whose snapshot ended for the backup
         check_as_planned(ready)
     kept = {name: backup if way == THIS and backup is not None else way for name, way in ways.items()}
     older = sorted(set(kept.values()) - {CREATED, EMPTY, DECLINED})
-    return kept, backup or (older[0] if older else None)
+    return kept, way_back, backup or (older[0] if older else None)
 
 
 def _begin(ready: MigratePlan, jobs: list[Job], ways: Mapping[str, str]) -> dict[str, State]:
@@ -124,7 +144,7 @@ def _begin(ready: MigratePlan, jobs: list[Job], ways: Mapping[str, str]) -> dict
         state = states[job.source.name] = _start(ready, job, fresh, ways[job.source.name])
         starts.append((job.target, anew and job.exists, state.document()))
     if starts:
-        ready.target.begin(starts)
+        ready.target.begin(starts, [job.source.name for job in jobs if not job.exists])
     return states
 
 

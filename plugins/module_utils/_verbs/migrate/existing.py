@@ -317,7 +317,7 @@ def _saved(move: _Move, found: Sequence[_Found]) -> Optional[str]:
     """The safety backup of what the tables hold."""
     counts = {one.info.name: one.comparison for one in found if one.changes}
     holding = {name: bool(one.left or one.changed or one.removed) for name, one in counts.items()}
-    safety = saved(move.request, move.target, ways_of(move.request, holding), move.progress)
+    safety = saved(move.request, move.target, ways_of(move.request, holding), move.progress).backup
     move.target.release()  # its locks would hold up ours
     return safety
 

@@ -65,19 +65,24 @@ def check_allowed(ready: MigratePlan) -> None:
 
 
 def can_be_undone(ready: MigratePlan) -> bool:
-    """Are all collections that are written made by this run?"""
-    return not ready.resumed and not any(job.exists for job in ready.jobs if job.changes)
+    """Are all collections that are written made by this run, in a target that tells what others write?"""
+    return ready.target.undoes and not ready.resumed and not any(job.exists for job in ready.jobs if job.changes)
+
+
+def with_hint(why: TargetError, more: str) -> TargetError:
+    """The same error, with more words in its hint."""
+    return TargetError(why.message, f"{why.hint} {more}".strip(), why.details) if more.strip() else why
 
 
 def undo(ready: MigratePlan, why: Violation) -> TargetError:
     """Drop what the run has made, if it has made all that it writes. Returns the error to raise."""
     if not can_be_undone(ready):
-        return TargetError(why.message, (why.hint + " " + _STAYS).strip(), why.details)
+        return with_hint(why, _STAYS)
     ready.progress.start(f"Removing records that were written to {ready.target.location}")
     try:
         ready.target.undo([job.target for job in ready.jobs if job.changes])
     except Day2Error as exc:
-        return TargetError(why.message, f"{why.hint} Written records remain: {exc.message}", why.details)
+        return with_hint(why, f"Written records remain. {exc.message}")
     return why
 
 

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from ..._core.errors import InvalidRequest, SourceError, TargetError
+from ..._core.errors import Day2Error, InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
 from ..._stores.records.store import TargetStore
 from .checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART
@@ -17,6 +17,18 @@ from .way_back import THIS
 
 if TYPE_CHECKING:
     from .backup import Safety
+
+
+class Saved(NamedTuple):
+    """The safety backup that was published, if one was."""
+
+    id: str = ""
+    data: bool = False  # does it have what the target held?
+
+    @property
+    def backup(self) -> Optional[str]:
+        """Its id, if it has data."""
+        return self.id if self.data else None
 
 
 def safety_of(request: MigrateRequest) -> Safety:
@@ -69,18 +81,17 @@ def saved(
     *,
     always: bool = False,
     whole: str = "",
-) -> Optional[str]:
+) -> Saved:
     """Publish the way back, and with it what the target holds, if a collection needs that.
 
     :param ways: see `WayBack`; so is `whole`.
     :param always: keep what the target holds, whatever the ways are.
-    :returns: the id of the backup, if it has data.
     """
     data = request.params["safety_backup"] and (always or THIS in ways.values() or whole == THIS)
     if data:
         check_repository(request, target)
     elif not request.params["repository"]:
-        return None
+        return Saved()
     from .backup import save
 
     way = {"collections": dict(ways), **({"whole": whole} if whole else {})}
@@ -88,16 +99,21 @@ def saved(
         manifest = save(safety_of(request), target, request.params["target"], way, progress, data=data)
     except SourceError as exc:
         raise TargetError(f"The safety backup of the target failed: {exc.message}", "Nothing was changed.") from exc
-    return str(manifest.id) if data else None
+    return Saved(str(manifest.id), data)
 
 
-def forget_way_back(ready: MigratePlan) -> None:
-    """Remove the record of a run that has made all that it wrote, and was undone: it is not the one to revert."""
-    if not ready.request.params["repository"]:
-        return
-    from .way_back import newest_way_back
+def forget_way_back(ready: MigratePlan, way: Saved) -> str:
+    """Remove the record of a run that has made all that it wrote, and was undone: it is not the one to revert.
 
+    :returns: a sentence on what remains of it, "" if nothing does.
+    """
+    if not way.id or way.data or set(ways_back(ready).values()) != {CREATED}:
+        return ""
     safety = safety_of(ready.request)
-    way = newest_way_back(safety.repository, safety.name, ready.target)
-    if way is not None and ways_back(ready) == way.ways and set(way.ways.values()) == {CREATED}:
-        safety.repository.remove(safety.name, way.manifest.id)
+    try:
+        removal = safety.repository.remove(safety.name, way.id)
+    except Day2Error as exc:
+        return f"The safety backup {way.id} of this run remains: {exc.message}"
+    if removal.stays:
+        return f"The safety backup {way.id} of this run {removal.stays}."
+    return " ".join(removal.notes)

@@ -36,7 +36,7 @@ def run_schema(request: MigrateRequest, target: TargetStore, check: bool, progre
     if pending and not check:
         infos = target.collections()
         if any(step.version > baseline for step in pending):
-            safety = saved(request, target, {}, progress, whole=ways_of(request, {"": bool(infos)})[""])
+            safety = saved(request, target, {}, progress, whole=ways_of(request, {"": bool(infos)})[""]).backup
         taken = _take(target, pending, baseline, progress)
     return _report(target.location, steps, pending, taken, before=before, baseline=baseline, safety=safety, check=check)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.record_batches import digest_sum, layouts
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.model import (
     INTEGER,
@@ -263,14 +263,35 @@ def test_what_is_undone_or_dropped_is_gone(kind: Kind) -> None:
     with kind.locked() as target:
         begin(target)
         write(target, RECORDS, checkpoint={"done": 50})
-        target.undo([HOSTS])
+        if target.undoes:
+            target.undo([HOSTS])
+        else:
+            with pytest.raises(TargetError, match="are kept"):
+                target.undo([HOSTS])
     with kind.target() as target:
-        assert (target.collections(), target.checkpoints(["hosts"])) == ([], {})
+        if target.undoes:
+            assert (target.collections(), target.checkpoints(["hosts"])) == ([], {})
+        else:
+            target.drop([HOSTS])
+            target.commit(["hosts"])
     kind.fill()
     with kind.locked() as target:
         target.drop(target.collections())
     with kind.source() as source:
         assert source.collections() == []
+
+
+def test_what_this_run_has_not_made_is_not_undone(kind: Kind) -> None:
+    kind.fill()
+    with kind.locked() as target:
+        if target.replaces_atomically:
+            return  # what is there is not touched before the end
+        with pytest.raises(TargetError, match="hosts was created in"):
+            target.begin([(HOSTS, False, {"done": 0})], ["hosts"])
+        begin(target)
+        with pytest.raises(TargetError):
+            target.undo([HOSTS])
+    assert kind.read() == RECORDS
 
 
 def test_leaving_closes_everything(kind: Kind) -> None:

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, RepositoryError
+from ansible_collections.day2.ops.plugins.module_utils._repository.base import Removal
+from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 
@@ -86,3 +91,106 @@ def test_of_rows_that_point_nowhere_in_a_table_that_is_there(stores: Stores) -> 
     with pytest.raises(Day2Error, match="violates foreign key") as caught:
         run(source=source, target=target)
     assert "Earlier records remain" in caught.value.hint
+
+
+def before(
+    monkeypatch: pytest.MonkeyPatch, target: Store, method: str, number: int, action: Callable[[], object]
+) -> None:
+    """Let somebody do something before the call with this number of a method of the target."""
+    cls = type(open_target(target, {}))
+    original, calls = getattr(cls, method), iter(range(1, 10000))
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if next(calls) == number:
+            action()
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(cls, method, called)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "dynamodb"])
+def test_but_what_appeared_since_the_plan(stores: Stores, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    source, other, target = document(stores("json"), a=FINE), document(stores("json"), a={"x": FINE["1"]}), stores(kind)
+
+    def appears() -> None:
+        if kind == "dynamodb":
+            run(source=other, target=target)
+        else:
+            sql(target, "CREATE TABLE a (id TEXT PRIMARY KEY, v BIGINT)")
+            sql(target, "INSERT INTO a VALUES ('mine', 1)")
+
+    before(monkeypatch, target, "begin", 1, appears)
+    with pytest.raises(Day2Error, match="a was created in .* since the migration was planned"):
+        run(source=source, target=target)
+    assert holds(target) == {"a": 1}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("mode", ["fail", "merge"])
+@pytest.mark.parametrize("statement", ["INSERT INTO a VALUES ('mine', 1)", "UPDATE a SET v = 77 WHERE id = '0'"])
+def test_but_what_others_have_written(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, mode: str, statement: str
+) -> None:
+    source, target = document(stores("json"), a={**FINE, "odd": {"id": "odd", **ODD[kind]}}), stores(kind)
+    repository = {"repository": str(tmp_path / "backups"), "name": "app"}
+    before(monkeypatch, target, "write", 3, lambda: sql(target, statement))
+    with pytest.raises(Day2Error, match="can't store 1 record of a") as caught:
+        run(source=source, target=target, batch_size=7, odd="reject", on_existing=mode, **repository)
+    assert "Written records remain. Another program has written to" in caught.value.hint
+    assert sql(target, "SELECT count(*) FROM a WHERE id = 'mine' OR v = 77") == [(1,)]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_of_a_run_that_merges(stores: Stores, kind: str) -> None:
+    source, target = document(stores("json"), a={**FINE, "odd": {"id": "odd", **ODD[kind]}}), stores(kind)
+    refused(source, target, "can't store 1 record of a", odd="reject", on_existing="merge")
+    assert holds(target) == {}
+
+
+def test_but_a_file_that_others_have_open(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = document(stores("json"), a={**FINE, "odd": {"id": "odd", **ODD["sqlite"]}}), stores("sqlite")
+    with contextlib.ExitStack() as stack:
+
+        def open_it() -> None:
+            reader = subprocess.Popen(["sleep", "60"], stdin=stack.enter_context(open(target["path"], "rb")))
+            stack.callback(lambda: [reader.kill(), reader.wait()])
+
+        before(monkeypatch, target, "write", 1, open_it)
+        with pytest.raises(Day2Error, match="can't store 1 record of a"):
+            run(source=source, target=target, odd="reject")
+        assert Path(target["path"]).exists()
+        assert holds(target) == {}
+
+
+@pytest.mark.parametrize("problem", ["", "stays", "raises"])
+def test_the_reason_is_told_whatever_the_repository_says(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    fine, target = document(stores("json"), a=FINE), stores("sqlite")
+    source = document(stores("json"), b={**FINE, "odd": {"id": "odd", **ODD["sqlite"]}})
+    repository = {"repository": str(tmp_path / "backups"), "name": "app"}
+    run(source=fine, target=target, **repository)
+    (damaged,) = (tmp_path / "backups").rglob("manifest.json")
+    damaged.write_text("x")
+
+    def remove(*_args: object) -> Removal:
+        if problem == "raises":
+            raise RepositoryError("The disk is gone.")
+        return Removal("is locked until 2027")
+
+    if problem:
+        monkeypatch.setattr(DirectoryRepository, "remove", remove)
+    with pytest.raises(Day2Error, match="can't store 1 record of b") as caught:
+        run(source=source, target=target, odd="reject", **repository)
+    told = {"": "", "stays": "of this run is locked until 2027.", "raises": "remains: The disk is gone."}[problem]
+    assert told in caught.value.hint
+    assert len(list((tmp_path / "backups").rglob("manifest.json"))) == (2 if problem else 1)
+    assert damaged.exists()
+
+
+def test_of_the_repository_if_it_did_not_begin(stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = document(stores("json"), a=FINE), stores("sqlite")
+    before(monkeypatch, target, "begin", 1, lambda: sql(target, "CREATE TABLE a (id TEXT PRIMARY KEY, v BIGINT)"))
+    with pytest.raises(Day2Error, match="since the migration was planned"):
+        run(source=source, target=target, repository=str(tmp_path / "backups"), name="app")
+    assert not list((tmp_path / "backups").rglob("manifest.json"))
