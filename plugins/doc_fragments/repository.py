@@ -46,8 +46,8 @@ options:
   keep:
     description:
       - Retention rules, with the same meaning as in restic. If not set, all backups are retained.
-      - A backup is retained if any rule matches it. The newest good backup and backups that are being read are always
-        retained.
+      - A backup is retained if any rule matches it. The newest good backup is always retained, and in a directory so is
+        a backup that is being read. In S3, the data of a removed backup stays for 24 hours, for reads that have begun.
       - Only backups of the same host and stores are counted. Safety backups, damaged backups and backups dated in the
         future are not counted and not removed.
       - Hours, days, weeks (ISO 8601), months and years are in UTC. V(-1) retains all.

@@ -39,6 +39,7 @@ _STATE = ".state"
 _REMOVED = "removed"
 _READERS = 8  # requests at once for manifests
 _AHEAD = 32  # backups that are read ahead
+_SMALL = 1 << 20  # bytes of what is read ahead
 _LOCKED = "locked"
 _ON_HOST = ("fingerprints", _LOCKED)  # documents that say something of this host's files
 
@@ -129,6 +130,7 @@ class RemoteRepository:
             raise RepositoryError(
                 f"The repository {self.location} {trouble}.", "Create the bucket, or correct its name."
             )
+        self._objects.check_locking(self._locking is not None)
 
     def trouble(self) -> str:
         # one request where there is a repository
@@ -165,7 +167,9 @@ class RemoteRepository:
         waiting: deque[Listed] = deque()
         with ThreadPoolExecutor(_READERS, "day2-read") as pool:
             for backup, objects in self._backups(name):
-                ahead = {path: pool.submit(self._objects.read, f"{name}/{backup}/{path}") for path in (MANIFEST, SUMS)}
+                # what is larger waits until its size was checked
+                small = [path for path in (MANIFEST, SUMS) if path in objects and objects[path].size <= _SMALL]
+                ahead = {path: pool.submit(self._objects.read, f"{name}/{backup}/{path}") for path in small}
                 waiting.append(self._listed(name, backup, objects, ahead))
                 if len(waiting) > _AHEAD:
                     yield waiting.popleft()

@@ -448,6 +448,22 @@ def test_a_server_that_refuses_in_the_middle_ends_the_writer(address: str, monke
         monkeypatch.undo()
 
 
+def test_what_is_large_is_not_read_ahead(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = objects(address)
+    for backup, size in zip(LEFT, (1 << 20, (1 << 20) + 1)):
+        raw.put(f"app/{backup}/manifest.json", b"x" * size)
+    asked, read = [], S3Objects.read
+
+    def noted(self: S3Objects, key: str) -> Any:
+        asked.append(key)
+        return read(self, key)
+
+    monkeypatch.setattr(S3Objects, "read", noted)
+    listed = list(repository(address).listing("app"))
+    assert asked == [f"app/{LEFT[0]}/manifest.json"]
+    assert [len(one.read("manifest.json")) for one in listed] == [1 << 20, (1 << 20) + 1]
+
+
 # What servers say
 
 
@@ -772,6 +788,8 @@ def test_buckets_that_can_not_lock_or_lock_everything(address: str, lockable: st
     for one in (locked(address), locked(address, mode="compliance")):
         with pytest.raises(RepositoryError, match="created without Object Lock"), one.lock("app", "test", 0):
             pass
+        with pytest.raises(RepositoryError, match="created without Object Lock"):  # as check mode asks
+            one.check_writable("app")
     api = client(rgw_options())
     rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}
     api.put_object_lock_configuration(
