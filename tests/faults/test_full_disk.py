@@ -158,7 +158,7 @@ def test_a_repository_that_can_only_be_read(
     restore = {"name": "app", "target": application.store, "repository": str(repository), "on_existing": "replace"}
     for check in (True, False):
         done = run("restore", dict(restore, check=check))
-        assert (done.status, "can't be backed up first" in done.error) == (3, True), done.error
+        assert (done.status, "can't be backed up before it is replaced" in done.error) == (3, True), done.error
         assert "safety_backup=false" in done.error
         assert application.state() == old
     without = dict(restore, safety_backup=False)

@@ -33,6 +33,7 @@ class _Header(tarfile.TarInfo):
     """tarfile reads extended headers into memory, however large they claim to be."""
 
     # Meant to be overridden, a comment in tarfile says; `frombuf` is not called by all its versions.
+    # pylint: disable-next=arguments-renamed
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _EXTENDED and self.size > _LONGEST_HEADER:
             raise ValueError(f"it has a header of {self.size} bytes")
