@@ -69,7 +69,8 @@ options:
     description:
       - V(migrated) ensures that the target has the records of the source.
       - V(reverted) restores the collections that the last run into the target has written to their previous state.
-        Collections that it created are dropped. O(repository) records each run for which it was set. After a run with
+        Collections that it created are dropped, if they have as many records as it wrote; otherwise the task fails and
+        nothing is changed. O(repository) records each run for which it was set. After a run with
         O(safety_backup=false) into collections that held records, the task fails.
     type: str
     choices: [migrated, reverted]

@@ -26,7 +26,7 @@ from .profiles import dangling
 from .refusals import TooManyRejects, can_be_undone, check_allowed, undo, with_hint
 from .rejects import keep_rejects, listed_rejects
 from .report import Check, Done
-from .safety import Saved, forget_way_back, must_be_kept, saved, ways_back
+from .safety import Saved, forget_way_back, must_be_kept, saved, to_be_written, ways_back
 from .target_schema import in_target
 from .way_back import THIS
 
@@ -119,7 +119,8 @@ def _save(ready: MigratePlan) -> tuple[dict[str, str], Saved, Optional[str]]:
     """Publish the way back. Returns the way of each collection, what was published, and the backup that has what the
     target held."""
     ways = ways_back(ready)
-    way_back = saved(ready.request, ready.target, ways, ready.progress, always=must_be_kept(ready))
+    always, written = must_be_kept(ready), to_be_written(ready)
+    way_back = saved(ready.request, ready.target, ways, ready.progress, always=always, written=written)
     backup = way_back.backup
     if backup is not None and ready.target.type == "sqlite":  # whose snapshot ended for the backup
         check_as_planned(ready)

@@ -13,6 +13,7 @@ from ..._core.errors import TargetError
 from ..._core.progress import Progress
 from ..._core.record_batches import batches, digest_sum, layouts
 from ..._core.scratch import scratch_directory
+from ..._core.units import plural
 from ..._core.unordered import MODULUS
 from ..._repository.location import check_exists
 from ..._repository.reading import BackupCopy, load
@@ -26,7 +27,7 @@ from ..._stores.sql.schema import parents_first
 from .. import restore
 from ..arguments import duration
 from .backup import Safety
-from .checkpoint import CREATED, DECLINED, EMPTY
+from .checkpoint import CREATED, DECLINED, EMPTY, states_of
 from .compare import compare, delete, places_of
 from .lock import lock_target
 from .way_back import WORDS, WayBack, newest_way_back
@@ -55,6 +56,7 @@ def revert(
         )
     if way.whole:
         way = _of_all(way, target)
+    _check_created(target, way)
     backups = way.backups()
     if params["target"]["type"] in STORES and backups:
         changed, diff = _restore(safety, target, way, params, check=check, progress=progress)
@@ -68,6 +70,28 @@ def revert(
         "safety_backup": next(iter(backups), None),
         "diff": diff,
     }
+
+
+def _check_created(target: TargetStore, way: WayBack) -> None:
+    """:raises TargetError: a collection that would be dropped does not hold what the run has written."""
+    created = way.named(CREATED)
+    states = states_of(target.location, target.checkpoints(created)) if created else {}
+    for info in target.collections() if created else ():
+        if info.name not in created:
+            continue
+        least, most = way.written.get(info.name, (-1, -1))
+        state = states.get(info.name)
+        if state is not None:  # batches of a target without commits may be there that it does not count
+            least = state.done - state.rejected
+            most = least if target.undoes else state.records
+        count = sum(map(len, target.chunks(info, ordered=False)))
+        if not least <= count <= most:
+            raise TargetError(
+                f"{info.name} in {target.location} has {plural(count, 'record')}, not those that the migration wrote. "
+                "It may contain records of other programs.",
+                "Nothing was changed. If they are not needed, drop it, and run again.",
+            )
+    target.end_reading()
 
 
 def _restore(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ..._core.errors import Day2Error, InvalidRequest, SourceError, TargetError
@@ -68,6 +68,16 @@ def ways_back(ready: MigratePlan) -> dict[str, str]:
     return ways
 
 
+def to_be_written(ready: MigratePlan) -> dict[str, tuple[int, int]]:
+    """How many records each collection that the migration makes will have, at least and at most."""
+    most, ways = ready.request.params["max_rejects"], ways_back(ready)
+    return {
+        job.source.name: (max(0, job.profile.records - most), job.profile.records)
+        for job in ready.jobs
+        if ways.get(job.source.name) == CREATED
+    }
+
+
 def must_be_kept(ready: MigratePlan) -> bool:
     """Will records be removed that the application may have added since the first backup?"""
     return any(job.verdict == RESTART and job.comparison.removed for job in ready.jobs)
@@ -81,10 +91,11 @@ def saved(
     *,
     always: bool = False,
     whole: str = "",
+    written: Optional[Mapping[str, Sequence[int]]] = None,
 ) -> Saved:
     """Publish the way back, and with it what the target holds, if a collection needs that.
 
-    :param ways: see `WayBack`; so is `whole`.
+    :param ways: see `WayBack`; so are `whole` and `written`.
     :param always: keep what the target holds, whatever the ways are.
     """
     data = request.params["safety_backup"] and (always or THIS in ways.values() or whole == THIS)
@@ -94,7 +105,7 @@ def saved(
         return Saved()
     from .backup import save
 
-    way = {"collections": dict(ways), **({"whole": whole} if whole else {})}
+    way = {"collections": dict(ways), "written": dict(written or {}), **({"whole": whole} if whole else {})}
     try:
         manifest = save(safety_of(request), target, request.params["target"], way, progress, data=data)
     except SourceError as exc:

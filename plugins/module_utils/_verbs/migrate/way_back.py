@@ -7,7 +7,7 @@ says of each collection how it gets back to what it was."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import DamagedBackup
@@ -26,13 +26,15 @@ WORDS = (CREATED, DECLINED, EMPTY)
 class WayBack(NamedTuple):
     """The newest run into a target. `ways`: by collection the id of a backup, or one of the words.
 
-    `whole`: the same of the whole store, whose schema has changed; "" otherwise.
+    `whole`: the same of the whole store, whose schema has changed; "" otherwise. `written`: how many records the run
+    was to write into a collection that it created, at least and at most.
     """
 
     manifest: Manifest
     number: int  # of the run, from 1
     ways: dict[str, str]
     whole: str = ""
+    written: Mapping[str, Sequence[int]] = {}
 
     def backups(self) -> dict[str, list[str]]:
         """The backups that are needed, and which collections are taken from each."""
@@ -92,4 +94,4 @@ def _ways_back(repository: Repository, name: str, target: TargetStore, *, damage
         if is_file and manifest.host.casefold() != this_host(None).casefold():
             continue  # the same path on another host
         ways = {one: backup if way == THIS else way for one, way in told["collections"].items()}
-        yield WayBack(manifest, told["number"], ways, told.get("whole", ""))
+        yield WayBack(manifest, told["number"], ways, told.get("whole", ""), told.get("written", {}))

@@ -194,3 +194,20 @@ def test_of_the_repository_if_it_did_not_begin(stores: Stores, tmp_path: Path, m
     with pytest.raises(Day2Error, match="since the migration was planned"):
         run(source=source, target=target, repository=str(tmp_path / "backups"), name="app")
     assert not list((tmp_path / "backups").rglob("manifest.json"))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_no_table_of_others_is_dropped_by_the_way_back_that_remains(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    source, target = document(stores("json"), a={**FINE, "odd": {"id": "odd", **ODD[kind]}}), stores(kind)
+    repository = {"repository": str(tmp_path / "backups"), "name": "app"}
+    monkeypatch.setattr(DirectoryRepository, "remove", lambda *_args: Removal("is locked until 2027"))
+    with pytest.raises(Day2Error, match="can't store 1 record of a"):
+        run(source=source, target=target, odd="reject", **repository)
+    sql(target, "CREATE TABLE a (id TEXT PRIMARY KEY, v BIGINT)")
+    sql(target, "INSERT INTO a VALUES ('mine', 1)")
+    for check in (True, False):
+        with pytest.raises(Day2Error, match="a in .* has 1 record, not those that the migration wrote"):
+            run(check, target=target, state="reverted", **repository)
+    assert holds(target) == {"a": 1}
