@@ -106,12 +106,12 @@ def test_of_many_contenders_one_holds_the_lock_at_a_time(address: str) -> None:
 
 
 def test_a_lock_is_renewed(address: str) -> None:
-    lease = Lease(objects(address), LOCK, "test", lease=2)
+    lease = Lease(objects(address), LOCK, "test", lease=4)
     lease.acquire(0)
-    time.sleep(3.2)
+    time.sleep(5.2)
     lease.check()
     with pytest.raises(LockTimeout, match="test, process"):
-        Lease(objects(address), LOCK, "other", lease=2).acquire(0)
+        Lease(objects(address), LOCK, "other", lease=4).acquire(0)
     lease.release()
 
 
@@ -120,7 +120,7 @@ def sleeper(address: str, monkeypatch: pytest.MonkeyPatch) -> Lease:
     with monkeypatch.context() as patch:
         patch.setattr(generations, "_boot_id", lambda: "another")
         patch.setattr(Lease, "_keep", lambda self: None)
-        lease = Lease(objects(address), LOCK, "sleeper", lease=2)
+        lease = Lease(objects(address), LOCK, "sleeper", lease=8)
         lease.acquire(0)
     return lease
 
@@ -129,9 +129,9 @@ def test_who_sleeps_past_the_lease_has_lost_it(address: str, monkeypatch: pytest
     lost = sleeper(address, monkeypatch)
     lost.check()
     with pytest.raises(LockTimeout, match="sleeper"):
-        Lease(objects(address), LOCK, "thief", lease=2).acquire(0)
-    thief = Lease(objects(address), LOCK, "thief", lease=2)
-    thief.acquire(10)
+        Lease(objects(address), LOCK, "thief", lease=8).acquire(0)
+    thief = Lease(objects(address), LOCK, "thief", lease=8)
+    thief.acquire(30)
     with pytest.raises(LeaseLost, match="in time"):
         lost.check()
     lost._renew()  # also if it had no clock
