@@ -215,7 +215,7 @@ EXAMPLES = r"""
       type: postgresql
       host: db1.example.com
       database: hostfactory
-      user: hostfactory
+      username: hostfactory
       password: "{{ hostfactory_database_password }}"
     on_existing: replace
     repository: /var/backups/day2
@@ -230,7 +230,7 @@ EXAMPLES = r"""
       type: postgresql
       host: db1.example.com
       database: shop
-      user: shop
+      username: shop
     target_tables: existing
     timezone: UTC
     types:
@@ -260,7 +260,7 @@ EXAMPLES = r"""
       type: postgresql
       host: db1.example.com
       database: hostfactory
-      user: hostfactory
+      username: hostfactory
       password: "{{ hostfactory_database_password }}"
     repository: /var/backups/day2
     name: hostfactory
