@@ -124,3 +124,9 @@ def test_inputs_that_are_options_of_the_module_are_like_them(role: Path) -> None
 
 def test_there_are_roles() -> None:
     assert {role.name for role in ROLES} >= {"store_backup", "store_restore"}
+
+
+def test_no_integration_target_has_the_name_of_a_role() -> None:
+    """ansible-test would run the role of the collection in its place."""
+    targets = {path.name for path in (ROLES[0].parents[1] / "tests" / "integration" / "targets").iterdir()}
+    assert targets & {role.name for role in ROLES} == set()
