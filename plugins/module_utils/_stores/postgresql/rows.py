@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from ..._core.record_batches import CopyLines
 from ..records import gaps
-from ..records.model import Info, Record, Refused, Reject, sort_out
+from ..records.model import Info, Record, Refusals, Refused, Reject, sort_out
 from .ddl import listed
 from .row_rules import RowRules
 from .values import converter, copy_lines, encoding_of, is_wide, lines, usual_lines
@@ -26,7 +26,7 @@ class Rows:
         self._schema, self._connected, self._tables = schema, connected, tables
         self._existing: Optional[dict[str, Info]] = None  # by the names of tables, before the migration
         self._rules: dict[str, RowRules] = {}
-        self._fitting: Optional[tuple[Info, _RowOf]] = None  # the last that was asked for
+        self._refusals = Refusals(self._row_of)
 
     def expect(self, infos: Sequence[Info]) -> None:
         """These collections will be written, and have these indexes in the end. Before one of them is made."""
@@ -35,13 +35,7 @@ class Rows:
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `TargetStore`."""
-        if self._fitting is None or self._fitting[0] is not info:
-            self._fitting = (info, self._row_of(info))
-        try:
-            self._fitting[1](record)
-        except Refused as exc:
-            return str(exc)
-        return ""
+        return self._refusals.why(info, record)
 
     def doubts(self) -> list[str]:
         """See `TargetStore`."""

@@ -216,6 +216,24 @@ def sort_out(
     return taken, rows, rejects
 
 
+class Refusals:
+    """Why rows of a table can't be made of records, asked for one by one; `row_of` says how they are made."""
+
+    def __init__(self, row_of: Callable[[Info], Callable[[Mapping[str, Any]], Any]]) -> None:
+        self._row_of = row_of
+        self._last: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the table that was asked for
+
+    def why(self, info: Info, record: Mapping[str, Any]) -> str:
+        """The reason, or ""."""
+        if self._last is None or self._last[0] is not info:
+            self._last = (info, self._row_of(info))
+        try:
+            self._last[1](record)
+        except Refused as exc:
+            return str(exc)
+        return ""
+
+
 def check_same_key(info: Info, existing: Info) -> None:
     """:raises TargetError: the records of the two can't be put together, as other fields tell them apart."""
     if existing.key != info.key:

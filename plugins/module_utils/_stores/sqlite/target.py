@@ -19,7 +19,19 @@ from ..._core.records import canonical
 from ..._core.tagged_json import decode as decode_json
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
-from ..records.model import Account, Info, Record, Refused, Reject, Start, appeared, key_of, not_alone, sort_out
+from ..records.model import (
+    Account,
+    Info,
+    Record,
+    Refusals,
+    Refused,
+    Reject,
+    Start,
+    appeared,
+    key_of,
+    not_alone,
+    sort_out,
+)
 from ..records.versions import Step
 from ..sql import schema as sql_schema
 from . import ddl as sqlite_ddl
@@ -52,7 +64,7 @@ class SqliteTarget(SqliteSource):
         self._created: set[str] = set()  # tables, by this run
         self._version = -1  # of the data when the first of them was made: only others change it
         self._wanted: set[str] = set()  # names that tables will have
-        self._fitting: Optional[tuple[Info, Callable[[Mapping[str, Any]], Any]]] = None  # the last that was asked for
+        self._refusals = Refusals(self._row_of)
 
     def __enter__(self) -> SqliteTarget:
         return self
@@ -139,13 +151,7 @@ class SqliteTarget(SqliteSource):
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `TargetStore`."""
-        if self._fitting is None or self._fitting[0] is not info:
-            self._fitting = (info, self._row_of(info))
-        try:
-            self._fitting[1](record)
-        except Refused as exc:
-            return str(exc)
-        return ""
+        return self._refusals.why(info, record)
 
     def doubts(self) -> list[str]:
         """There are none: its rules are known."""
