@@ -22,17 +22,20 @@ options:
           - V(json) is a document whose top-level keys are collections, or a directory of such files.
           - V(sqlite) is an SQLite 3 database in any journal mode.
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
+          - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
+            client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
         type: str
-        choices: [files, json, sqlite]
+        choices: [files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Symbolic links in directories that other users can
-            write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(postgresql), which has none.
+            Symbolic links in directories that other users can write to are refused.
         type: path
-        required: true
       name:
-        description: Name of the store within the backup. The default is the last component of the path.
+        description:
+          - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
+            name of the database if it is one, otherwise C(postgresql).
         type: str
       layout:
         description:
@@ -61,6 +64,95 @@ options:
         description: For V(files), globs of entries to exclude. Excluded directories are not entered.
         type: list
         elements: str
+      database:
+        description: For V(postgresql), name of the database, if the store is one database.
+        type: str
+      databases:
+        description:
+          - For V(postgresql), names of the databases.
+          - The default is all databases of the server that accept connections and are not templates.
+        type: list
+        elements: str
+      host:
+        description:
+          - For V(postgresql), name of the server, or directory of its socket. Parameters that are not set use the
+            defaults of libpq.
+        type: str
+      port:
+        description: For V(postgresql), port of the server.
+        type: int
+      username:
+        description:
+          - For V(postgresql), role to connect as. It must be permitted to read all tables and sequences, and all rows
+            of them; a backup that it cannot read is refused with the required C(GRANT).
+        type: str
+      password:
+        description:
+          - For V(postgresql), password of the role. It is passed to client programs in a temporary password file. A
+            password file (C(passfile), C(~/.pgpass)) on the host can be used instead.
+        type: str
+      passfile:
+        description: For V(postgresql), path of a password file on the host. The default is C(~/.pgpass).
+        type: path
+      service:
+        description:
+          - For V(postgresql), name of an entry in the service file of libpq (C(~/.pg_service.conf)) on the host.
+        type: str
+      sslmode:
+        description:
+          - For V(postgresql), whether the connection is encrypted and the certificate of the server is verified.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      sslrootcert:
+        description:
+          - For V(postgresql), path of the certificates of the authorities that may have signed that of the server.
+        type: path
+      sslcert:
+        description: For V(postgresql), path of a client certificate.
+        type: path
+      sslkey:
+        description: For V(postgresql), path of the key of the client certificate.
+        type: path
+      maintenance_database:
+        description:
+          - For V(postgresql), the database to connect to for what concerns the whole server. The default is
+            V(postgres).
+        type: str
+      tables:
+        description:
+          - For V(postgresql), globs C(schema.table) that select the tables whose rows are backed up. The default is
+            all.
+          - The definitions of all tables are always backed up, as other objects can depend on them. A glob without a
+            dot matches the names of tables in all schemas.
+        type: dict
+        suboptions:
+          include:
+            description: Globs of tables to include. A glob that matches no table is an error.
+            type: list
+            elements: str
+          exclude:
+            description: Globs of tables to exclude.
+            type: list
+            elements: str
+      globals:
+        description:
+          - For V(postgresql), whether roles, settings of roles and tablespaces are backed up, too. The default is
+            V(true).
+          - Passwords of roles are not part of a backup.
+        type: bool
+      role_passwords:
+        description: For V(postgresql), whether to include the passwords of roles. This requires an encrypted backup.
+        type: bool
+      jobs:
+        description:
+          - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
+            MiB are read one table at a time. A backup needs one or two connections more.
+        type: int
+      bin:
+        description:
+          - For V(postgresql), directory of the client programs on the host. By default, those of the version of the
+            server are used if they are installed, otherwise the next newer ones.
+        type: path
   sources:
     description:
       - The stores to back up together, for an application that keeps its state in several stores. All are written to
@@ -74,17 +166,20 @@ options:
           - V(json) is a document whose top-level keys are collections, or a directory of such files.
           - V(sqlite) is an SQLite 3 database in any journal mode.
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
+          - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
+            client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
         type: str
-        choices: [files, json, sqlite]
+        choices: [files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Symbolic links in directories that other users can
-            write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(postgresql), which has none.
+            Symbolic links in directories that other users can write to are refused.
         type: path
-        required: true
       name:
-        description: Name of the store within the backup. The default is the last component of the path.
+        description:
+          - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
+            name of the database if it is one, otherwise C(postgresql).
         type: str
       layout:
         description:
@@ -113,6 +208,95 @@ options:
         description: For V(files), globs of entries to exclude. Excluded directories are not entered.
         type: list
         elements: str
+      database:
+        description: For V(postgresql), name of the database, if the store is one database.
+        type: str
+      databases:
+        description:
+          - For V(postgresql), names of the databases.
+          - The default is all databases of the server that accept connections and are not templates.
+        type: list
+        elements: str
+      host:
+        description:
+          - For V(postgresql), name of the server, or directory of its socket. Parameters that are not set use the
+            defaults of libpq.
+        type: str
+      port:
+        description: For V(postgresql), port of the server.
+        type: int
+      username:
+        description:
+          - For V(postgresql), role to connect as. It must be permitted to read all tables and sequences, and all rows
+            of them; a backup that it cannot read is refused with the required C(GRANT).
+        type: str
+      password:
+        description:
+          - For V(postgresql), password of the role. It is passed to client programs in a temporary password file. A
+            password file (C(passfile), C(~/.pgpass)) on the host can be used instead.
+        type: str
+      passfile:
+        description: For V(postgresql), path of a password file on the host. The default is C(~/.pgpass).
+        type: path
+      service:
+        description:
+          - For V(postgresql), name of an entry in the service file of libpq (C(~/.pg_service.conf)) on the host.
+        type: str
+      sslmode:
+        description:
+          - For V(postgresql), whether the connection is encrypted and the certificate of the server is verified.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      sslrootcert:
+        description:
+          - For V(postgresql), path of the certificates of the authorities that may have signed that of the server.
+        type: path
+      sslcert:
+        description: For V(postgresql), path of a client certificate.
+        type: path
+      sslkey:
+        description: For V(postgresql), path of the key of the client certificate.
+        type: path
+      maintenance_database:
+        description:
+          - For V(postgresql), the database to connect to for what concerns the whole server. The default is
+            V(postgres).
+        type: str
+      tables:
+        description:
+          - For V(postgresql), globs C(schema.table) that select the tables whose rows are backed up. The default is
+            all.
+          - The definitions of all tables are always backed up, as other objects can depend on them. A glob without a
+            dot matches the names of tables in all schemas.
+        type: dict
+        suboptions:
+          include:
+            description: Globs of tables to include. A glob that matches no table is an error.
+            type: list
+            elements: str
+          exclude:
+            description: Globs of tables to exclude.
+            type: list
+            elements: str
+      globals:
+        description:
+          - For V(postgresql), whether roles, settings of roles and tablespaces are backed up, too. The default is
+            V(true).
+          - Passwords of roles are not part of a backup.
+        type: bool
+      role_passwords:
+        description: For V(postgresql), whether to include the passwords of roles. This requires an encrypted backup.
+        type: bool
+      jobs:
+        description:
+          - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
+            MiB are read one table at a time. A backup needs one or two connections more.
+        type: int
+      bin:
+        description:
+          - For V(postgresql), directory of the client programs on the host. By default, those of the version of the
+            server are used if they are installed, otherwise the next newer ones.
+        type: path
 """
 
     TARGET = r"""
@@ -127,17 +311,20 @@ options:
           - V(json) is a document whose top-level keys are collections, or a directory of such files.
           - V(sqlite) is an SQLite 3 database in any journal mode.
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
+          - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
+            client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
         type: str
-        choices: [files, json, sqlite]
+        choices: [files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Symbolic links in directories that other users can
-            write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(postgresql), which has none.
+            Symbolic links in directories that other users can write to are refused.
         type: path
-        required: true
       name:
-        description: Name of the store within the backup. The default is the last component of the path.
+        description:
+          - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
+            name of the database if it is one, otherwise C(postgresql).
         type: str
       layout:
         description:
@@ -166,6 +353,95 @@ options:
         description: For V(files), globs of entries to exclude. Excluded directories are not entered.
         type: list
         elements: str
+      database:
+        description: For V(postgresql), name of the database, if the store is one database.
+        type: str
+      databases:
+        description:
+          - For V(postgresql), names of the databases.
+          - The default is all databases of the server that accept connections and are not templates.
+        type: list
+        elements: str
+      host:
+        description:
+          - For V(postgresql), name of the server, or directory of its socket. Parameters that are not set use the
+            defaults of libpq.
+        type: str
+      port:
+        description: For V(postgresql), port of the server.
+        type: int
+      username:
+        description:
+          - For V(postgresql), role to connect as. It must be permitted to read all tables and sequences, and all rows
+            of them; a backup that it cannot read is refused with the required C(GRANT).
+        type: str
+      password:
+        description:
+          - For V(postgresql), password of the role. It is passed to client programs in a temporary password file. A
+            password file (C(passfile), C(~/.pgpass)) on the host can be used instead.
+        type: str
+      passfile:
+        description: For V(postgresql), path of a password file on the host. The default is C(~/.pgpass).
+        type: path
+      service:
+        description:
+          - For V(postgresql), name of an entry in the service file of libpq (C(~/.pg_service.conf)) on the host.
+        type: str
+      sslmode:
+        description:
+          - For V(postgresql), whether the connection is encrypted and the certificate of the server is verified.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      sslrootcert:
+        description:
+          - For V(postgresql), path of the certificates of the authorities that may have signed that of the server.
+        type: path
+      sslcert:
+        description: For V(postgresql), path of a client certificate.
+        type: path
+      sslkey:
+        description: For V(postgresql), path of the key of the client certificate.
+        type: path
+      maintenance_database:
+        description:
+          - For V(postgresql), the database to connect to for what concerns the whole server. The default is
+            V(postgres).
+        type: str
+      tables:
+        description:
+          - For V(postgresql), globs C(schema.table) that select the tables whose rows are backed up. The default is
+            all.
+          - The definitions of all tables are always backed up, as other objects can depend on them. A glob without a
+            dot matches the names of tables in all schemas.
+        type: dict
+        suboptions:
+          include:
+            description: Globs of tables to include. A glob that matches no table is an error.
+            type: list
+            elements: str
+          exclude:
+            description: Globs of tables to exclude.
+            type: list
+            elements: str
+      globals:
+        description:
+          - For V(postgresql), whether roles, settings of roles and tablespaces are backed up, too. The default is
+            V(true).
+          - Passwords of roles are not part of a backup.
+        type: bool
+      role_passwords:
+        description: For V(postgresql), whether to include the passwords of roles. This requires an encrypted backup.
+        type: bool
+      jobs:
+        description:
+          - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
+            MiB are read one table at a time. A backup needs one or two connections more.
+        type: int
+      bin:
+        description:
+          - For V(postgresql), directory of the client programs on the host. By default, those of the version of the
+            server are used if they are installed, otherwise the next newer ones.
+        type: path
   targets:
     description:
       - The stores to restore together, for an application that keeps its state in several stores. All are read from one
@@ -179,17 +455,20 @@ options:
           - V(json) is a document whose top-level keys are collections, or a directory of such files.
           - V(sqlite) is an SQLite 3 database in any journal mode.
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
+          - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
+            client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
         type: str
-        choices: [files, json, sqlite]
+        choices: [files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Symbolic links in directories that other users can
-            write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(postgresql), which has none.
+            Symbolic links in directories that other users can write to are refused.
         type: path
-        required: true
       name:
-        description: Name of the store within the backup. The default is the last component of the path.
+        description:
+          - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
+            name of the database if it is one, otherwise C(postgresql).
         type: str
       layout:
         description:
@@ -218,4 +497,93 @@ options:
         description: For V(files), globs of entries to exclude. Excluded directories are not entered.
         type: list
         elements: str
+      database:
+        description: For V(postgresql), name of the database, if the store is one database.
+        type: str
+      databases:
+        description:
+          - For V(postgresql), names of the databases.
+          - The default is all databases of the server that accept connections and are not templates.
+        type: list
+        elements: str
+      host:
+        description:
+          - For V(postgresql), name of the server, or directory of its socket. Parameters that are not set use the
+            defaults of libpq.
+        type: str
+      port:
+        description: For V(postgresql), port of the server.
+        type: int
+      username:
+        description:
+          - For V(postgresql), role to connect as. It must be permitted to read all tables and sequences, and all rows
+            of them; a backup that it cannot read is refused with the required C(GRANT).
+        type: str
+      password:
+        description:
+          - For V(postgresql), password of the role. It is passed to client programs in a temporary password file. A
+            password file (C(passfile), C(~/.pgpass)) on the host can be used instead.
+        type: str
+      passfile:
+        description: For V(postgresql), path of a password file on the host. The default is C(~/.pgpass).
+        type: path
+      service:
+        description:
+          - For V(postgresql), name of an entry in the service file of libpq (C(~/.pg_service.conf)) on the host.
+        type: str
+      sslmode:
+        description:
+          - For V(postgresql), whether the connection is encrypted and the certificate of the server is verified.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      sslrootcert:
+        description:
+          - For V(postgresql), path of the certificates of the authorities that may have signed that of the server.
+        type: path
+      sslcert:
+        description: For V(postgresql), path of a client certificate.
+        type: path
+      sslkey:
+        description: For V(postgresql), path of the key of the client certificate.
+        type: path
+      maintenance_database:
+        description:
+          - For V(postgresql), the database to connect to for what concerns the whole server. The default is
+            V(postgres).
+        type: str
+      tables:
+        description:
+          - For V(postgresql), globs C(schema.table) that select the tables whose rows are backed up. The default is
+            all.
+          - The definitions of all tables are always backed up, as other objects can depend on them. A glob without a
+            dot matches the names of tables in all schemas.
+        type: dict
+        suboptions:
+          include:
+            description: Globs of tables to include. A glob that matches no table is an error.
+            type: list
+            elements: str
+          exclude:
+            description: Globs of tables to exclude.
+            type: list
+            elements: str
+      globals:
+        description:
+          - For V(postgresql), whether roles, settings of roles and tablespaces are backed up, too. The default is
+            V(true).
+          - Passwords of roles are not part of a backup.
+        type: bool
+      role_passwords:
+        description: For V(postgresql), whether to include the passwords of roles. This requires an encrypted backup.
+        type: bool
+      jobs:
+        description:
+          - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
+            MiB are read one table at a time. A backup needs one or two connections more.
+        type: int
+      bin:
+        description:
+          - For V(postgresql), directory of the client programs on the host. By default, those of the version of the
+            server are used if they are installed, otherwise the next newer ones.
+        type: path
 """

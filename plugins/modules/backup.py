@@ -245,7 +245,7 @@ msg:
   description: The result in words.
   type: str
   returned: success
-  sample: "Nothing to back up: no file has changed since it was last compared with the newest backup."
+  sample: "Nothing to back up: nothing has changed since the newest backup was last compared."
 other_owners:
   description: Other owners (hosts and paths) that have backups in the set. Their backups are not counted.
   type: list

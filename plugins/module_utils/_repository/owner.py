@@ -38,7 +38,7 @@ def owner_of(manifest: Manifest) -> Owner:
 
 def make_owner(host: str, paths: Iterable[str]) -> Owner:
     """The owner with stores at these paths."""
-    return Owner(host, tuple(sorted({os.path.normpath(path) for path in paths})))
+    return Owner(host, tuple(sorted({path if "://" in path else os.path.normpath(path) for path in paths})))
 
 
 def this_host(given: Optional[str] = None) -> str:

@@ -87,6 +87,12 @@ def whole(low: int = 0, high: int = _MOST) -> _Rule:
     return rule
 
 
+def flag(value: Any, where: str) -> None:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{where} is {_short(value)}, neither true nor false")
+
+
 def seconds(value: Any, where: str) -> None:
     """A duration, which is negative if the clock was set back."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
@@ -229,7 +235,16 @@ def _source(version: int) -> _Rule:
             "name": text,
             "type": text,
             "path": text,
-            "parameters": mapping({}, {**_SELECTION, "layout": maybe(text)}),
+            "parameters": mapping(
+                {},
+                {
+                    **_SELECTION,
+                    "layout": maybe(text),
+                    "databases": maybe(listed(text)),
+                    "tables": maybe(mapping({}, _SELECTION)),
+                    "globals": flag,
+                },
+            ),
             "content_digest": DIGEST,
             "collections": listed(mapping({"name": text, "records": _SIZE})),
             "details": _details,

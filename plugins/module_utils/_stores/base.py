@@ -70,7 +70,8 @@ class Sink(Protocol):
     strict: bool
 
     def file(self, name: str) -> AbstractContextManager[HashedWriter]:
-        """Open the next file. `name` is relative, without a compression's suffix ("hawkfish.db").
+        """Open a file; several can be open at once. `name` is relative, without a compression's suffix
+        ("hawkfish.db").
 
         The file counts once the block ends without an exception.
         """
@@ -131,11 +132,13 @@ class Restoration(Protocol):
 class Store(Protocol):
     """One store of an application.
 
-    `type` is the name of its type, as registry.py has it; its options are there, too.
+    `type` is the name of its type, as registry.py has it; its options are there, too. `path` is where it is, for
+    people: a path, or an address with "://".
     """
 
     type: str
     path: str
+    local_path: Optional[str]  # the file or directory on this host that it is; None: it is elsewhere, or not a file
 
     def __init__(self, path: str, options: Mapping[str, Any]) -> None: ...
 
@@ -143,10 +146,11 @@ class Store(Protocol):
         """Is there anything at the path? (An empty directory or file is nothing.)"""
 
     def parameters(self) -> dict[str, Any]:
-        """The options in effect, for the manifest: two runs with equal parameters back up the same thing."""
+        """The options that select what is backed up, for the manifest: two runs with equal parameters back up the same
+        thing. Never a secret."""
 
     def fingerprint(self) -> Optional[str]:
-        """A cheap identity of the current content, from file attributes alone; None where it can't be trusted.
+        """A cheap identity of the current content, without reading it; None where it can't be trusted.
 
         Equal fingerprints mean equal content; different ones mean "read it".
         """

@@ -14,6 +14,7 @@ from typing import Any, Callable, NamedTuple
 
 from .._core.errors import InvalidRequest
 from .base import Store
+from .postgresql.cluster.options import OPTIONS as POSTGRESQL
 
 
 def _files() -> type[Store]:
@@ -34,6 +35,12 @@ def _sqlite() -> type[Store]:
     return SqliteStore
 
 
+def _postgresql() -> type[Store]:
+    from .postgresql.cluster.store import PostgresqlStore
+
+    return PostgresqlStore
+
+
 class StoreType(NamedTuple):
     """How to get at the class, and an Ansible argument spec of its options beside type, name and path.
 
@@ -42,6 +49,11 @@ class StoreType(NamedTuple):
 
     load: Callable[[], type[Store]]
     options: dict[str, dict[str, Any]]
+    is_path: bool = True  # it lies at a path, which is required; else its options say where it is
+
+    def accepted(self) -> list[str]:
+        """The names of its options, for people."""
+        return [*(["path"] if self.is_path else []), "name", *sorted(self.options)]
 
 
 _GLOBS = {"type": "list", "elements": "str"}
@@ -50,15 +62,21 @@ STORES = {
     "json": StoreType(
         _json, {"layout": {"type": "str", "choices": ["single_file", "file_per_collection", "file_per_record"]}}
     ),
+    "postgresql": StoreType(_postgresql, POSTGRESQL, is_path=False),
     "sqlite": StoreType(_sqlite, {"check": {"type": "str", "choices": ["full", "quick"]}}),
 }
+
+
+def has_path(name: str) -> bool:
+    """Whether stores of that type, of migrations too, are a file or a directory."""
+    return name in STORES and STORES[name].is_path
 
 
 def argument_spec() -> dict[str, Any]:
     """The suboptions of `source` and `target`: those of every type, each refused where it does not belong."""
     spec: dict[str, Any] = {
         "type": {"type": "str", "required": True, "choices": sorted(STORES)},
-        "path": {"type": "path", "required": True},
+        "path": {"type": "path"},
         "name": {"type": "str"},
     }
     for store in STORES.values():
@@ -67,15 +85,16 @@ def argument_spec() -> dict[str, Any]:
 
 
 def open_store(parameters: Mapping[str, Any]) -> Store:
-    """The store that suboptions describe. Raises InvalidRequest for an option of another type."""
+    """The store that suboptions describe. Raises InvalidRequest for an option of another type, or a missing path."""
     store = STORES[parameters["type"]]
-    given = {
-        name: value for name, value in parameters.items() if value is not None and name not in ("type", "path", "name")
-    }
-    foreign = sorted(set(given) - set(store.options))
+    given = {name: value for name, value in parameters.items() if value is not None and name != "type"}
+    foreign = sorted(set(given) - set(store.accepted()))
     if foreign:
         raise InvalidRequest(
             f"{', '.join(foreign)} is not an option of stores of type {parameters['type']}.",
-            f"The options are: {', '.join(['path', 'name', *sorted(store.options)])}.",
+            f"The options are: {', '.join(store.accepted())}.",
         )
-    return store.load()(parameters["path"], given)
+    if store.is_path and "path" not in given:
+        raise InvalidRequest(f"path is required for a store of type {parameters['type']}.", "Set it.")
+    options = {name: value for name, value in given.items() if name in store.options}
+    return store.load()(given.get("path", ""), options)

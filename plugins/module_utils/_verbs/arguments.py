@@ -63,7 +63,8 @@ def store_argument(**more: Any) -> dict[str, Any]:
 class NamedStore(NamedTuple):
     """A store and its name within a backup.
 
-    `path` is the path as given: the owner of a backup does not depend on the target of a link in it.
+    `path` is the path as given: the owner of a backup does not depend on the target of a link in it. For a store that
+    is no file, it is its address.
     """
 
     name: str
@@ -82,7 +83,7 @@ def named_stores(one: Optional[Mapping[str, Any]], several: Optional[Sequence[Ma
     stores = []
     for parameters in given:
         store = open_store(parameters)
-        path = os.path.normpath(expand(parameters["path"]))
+        path = store.path if store.local_path is None else os.path.normpath(expand(parameters["path"]))
         name = parameters.get("name") or os.path.basename(path) or store.type
         stores.append(NamedStore(check_set_name(name) if len(given) > 1 else name, store, path))
     names = [entry.name for entry in stores]

@@ -219,7 +219,7 @@ def _reason_not_to_read(request: BackupRequest, history: History, now: datetime)
         fingerprint = entry.store.fingerprint()
         if fingerprint is None or fingerprint != saved.get("fingerprint"):
             return None
-    return "unchanged", "no file has changed since the newest backup was last compared"
+    return "unchanged", "nothing has changed since the newest backup was last compared"
 
 
 def _key(entry: NamedStore) -> list[Any]:

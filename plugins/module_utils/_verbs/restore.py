@@ -200,7 +200,7 @@ def _check_safety(ready: RestorePlan, read_only: str, scratch: str) -> None:
         check_space(
             ready.request.repository,
             replaced,
-            size=sum(size_of(entry.store.path) for entry in replaced),
+            size=sum(size_of(entry.store.local_path) for entry in replaced if entry.store.local_path),
             scratch=scratch,
             compression=ready.request.compression,
             progress=ready.progress,

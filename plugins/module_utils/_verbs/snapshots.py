@@ -167,7 +167,8 @@ def _tools() -> dict[str, str]:
 def check_apart(repository: Repository, stores: Sequence[NamedStore]) -> None:
     """A backup that contains the backups would grow forever, and a restore would replace them."""
     for entry in stores:
-        if repository.local_path is not None and is_within(repository.local_path, os.path.realpath(entry.store.path)):
+        data = entry.store.local_path
+        if repository.local_path and data and is_within(repository.local_path, os.path.realpath(data)):
             raise InvalidRequest(
                 f"The repository {repository.location} is inside {entry.store.path}.",
                 "Choose a repository outside of the data, preferably on another disk.",

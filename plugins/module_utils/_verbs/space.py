@@ -20,6 +20,8 @@ from .._repository.sink import CountingSink
 from .arguments import NamedStore
 from .snapshots import Read, take_snapshot
 
+_READ_DIRECTLY = ("files", "postgresql")
+
 
 def check_space(
     repository: Repository,
@@ -50,8 +52,8 @@ def check_space(
         with os_errors(NoSpace, "Can't create", sink.scratch):
             os.mkdir(sink.scratch, 0o700)
         read(entry, sink)
-        # a tree is read directly into its archive; other stores are copied first
-        need += sink.stored + (0 if entry.store.type == "files" else sink.bytes)
+        # a tree or a server is read directly into its archive; other stores are copied first
+        need += sink.stored + (0 if entry.store.type in _READ_DIRECTLY else sink.bytes)
     free = repository.free_bytes() or 0
     if need > free:
         raise NoSpace(

@@ -34,6 +34,7 @@ class JsonStore:
 
     def __init__(self, path: str, options: Mapping[str, Any]) -> None:
         self.path = files.resolve(path, InvalidRequest)
+        self.local_path: Optional[str] = self.path
         self._layout = str(options.get("layout") or _SINGLE_FILE)
         self._native = SingleFile(self.path) if self._layout == _SINGLE_FILE else _directory(self.path, self._layout)
 

@@ -40,6 +40,7 @@ class FilesStore:
 
     def __init__(self, path: str, options: Mapping[str, Any]) -> None:
         self.path = os.path.abspath(path)
+        self.local_path: Optional[str] = self.path
         self._include = sorted(set(options.get("include") or ()))
         self._exclude = sorted(set(options.get("exclude") or ()))
         self._selection = Selection(self._include, self._exclude)

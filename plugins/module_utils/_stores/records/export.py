@@ -31,6 +31,7 @@ class ExportStore:
     def __init__(self, records: SourceStore) -> None:
         self.type = records.type
         self.path = records.location
+        self.local_path: Optional[str] = None
         self._records = records
 
     def exists(self) -> bool:

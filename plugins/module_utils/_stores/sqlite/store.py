@@ -40,6 +40,7 @@ class SqliteStore:
     def __init__(self, path: str, options: Mapping[str, Any], patience: float = PATIENCE) -> None:
         check_installed()
         self.path = files.resolve(path, SourceError)
+        self.local_path: Optional[str] = self.path
         self._patience = patience
         self._check: Optional[str] = options.get("check")
 

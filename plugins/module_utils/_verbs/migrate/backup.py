@@ -19,7 +19,7 @@ from ..._repository.manifest import SAFETY, Manifest
 from ..._stores.base import Store
 from ..._stores.records.export import ExportStore
 from ..._stores.records.store import TargetStore
-from ..._stores.registry import STORES, open_store
+from ..._stores.registry import has_path, open_store
 from ..arguments import NamedStore
 from ..snapshots import Taken, check_apart, publish, take
 from ..space import check_space, size_of
@@ -37,7 +37,7 @@ class Safety(NamedTuple):
 
 def store_of(target: TargetStore, options: Mapping[str, Any]) -> Store:
     """The target as a store that can be backed up."""
-    if options["type"] in STORES:
+    if has_path(options["type"]):
         return open_store({"type": options["type"], "path": options["path"]})
     return ExportStore(target)
 
@@ -89,7 +89,7 @@ def _taken(
 
 def check_room(safety: Safety, target: TargetStore, options: Mapping[str, Any], progress: Progress) -> None:
     """Raise NoSpace when the safety backup would not fit; how large that of a server is cannot be told in advance."""
-    if options["type"] not in STORES:
+    if not has_path(options["type"]):
         return
     if target.type == "sqlite":
         target.end_reading()  # the file may have to be read

@@ -22,7 +22,7 @@ from ..._stores.records.as_stored import as_stored
 from ..._stores.records.export import exported, lines
 from ..._stores.records.model import Info, Record
 from ..._stores.records.store import TargetStore
-from ..._stores.registry import STORES
+from ..._stores.registry import has_path
 from ..._stores.sql.schema import parents_first
 from .. import restore
 from ..arguments import duration
@@ -58,7 +58,7 @@ def revert(
         way = _of_all(way, target)
     _check_created(target, way)
     backups = way.backups()
-    if params["target"]["type"] in STORES and backups:
+    if has_path(params["target"]["type"]) and backups:
         changed, diff = _restore(safety, target, way, params, check=check, progress=progress)
     else:
         changed, diff = _import(safety, target, way, params, check=check, progress=progress)

@@ -71,7 +71,8 @@ class Made:
         return digest
 
 
-@pytest.fixture(params=sorted(STORES))
+# A store that is no path has its own tests of the same promises: test_postgresql_cluster.py.
+@pytest.fixture(params=sorted(name for name in STORES if STORES[name].is_path))
 def made(request: pytest.FixtureRequest, tmp_path: Path, new_sink: NewSink, copy_of: CopyOf) -> Made:
     assert request.param in MAKERS, "say in MAKERS how a store of this type is made"
     (tmp_path / "place").mkdir()

@@ -60,7 +60,7 @@ def test_check_run_check_run(remote: Any, place: dict[str, Any], application: An
     for check in (True, False):
         again = remote("backup", check=check, source=application.store)
         assert (again["changed"], again["backup"]["id"]) == (False, made["backup"]["id"])
-        assert "no file has changed" in again["msg"]
+        assert "nothing has changed" in again["msg"]
     os.utime(application.path if application.kind != "files" else application.path / "run-1")
     read = remote("backup", source=application.store)
     if application.kind != "files":

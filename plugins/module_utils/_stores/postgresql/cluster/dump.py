@@ -1,0 +1,201 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One database into a sink: by pg_dump, while a session of our own holds its snapshot and reads the digests."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from ...._core.collection import Collection
+from ...._core.errors import SourceError
+from ...._core.files import os_errors
+from ...base import Sink
+from ..client import errors
+from . import archive, catalog
+from .follow import Follower
+from .hold import Held, hold, in_the_way
+from .identity import Sums, Table, data_digest, large_objects, relation, table_sums
+from .programs import version_of
+from .selection import Selection
+from .server import Server, failed
+
+_SMALL_DATABASE = 64 << 20  # bytes up to which a second worker costs more than it brings
+_MANY_TABLES = 200  # from here on, sums are a file of the pack: a manifest is read as a whole
+_LOCK_WAIT = "15s"
+_PAUSE = 0.02
+_PATIENCE = 10.0  # seconds for pg_dump to cancel the queries of its workers
+
+
+class Dumped(NamedTuple):
+    """What was written of a database."""
+
+    details: dict[str, Any]
+    collections: tuple[Collection, ...]
+    notes: tuple[str, ...]
+
+
+class _Data(NamedTuple):
+    """What our own session has read."""
+
+    sums: dict[tuple[str, str], Sums]
+    objects: Sums
+
+
+def dump(server: Server, database: str, sink: Sink, selection: Selection, jobs: int) -> Dumped:
+    """Write the files of a database into the sink."""
+    held = hold(server, database)
+    with contextlib.closing(held.connection), _directory(sink.scratch, "dump") as scratch:
+        with errors(SourceError, f"Can't read the database {database}"):
+            details, notes = _about(held, database, selection)
+        if details["bytes"] < _SMALL_DATABASE:
+            jobs = 1
+        tables, without = selection.divide(held.tables)
+        address = server.conninfo(database, sink.scratch)
+        argv = _command(server, address, held.snapshot, jobs, [*without, *held.unreadable])
+        target = os.path.join(scratch, "archive")
+        sink.progress.start(f"Backing up the database {database} of {server.shown}", None, "bytes")
+        with Follower(target, sink, quote(database, safe="")) as follower:
+            with _reading(held.connection, tables, database) as data:
+                _run(server, database, [*argv, "-f", target], scratch, follower)
+                read = data.result()
+            with errors(SourceError, "The session that held the snapshot has ended"):
+                held.connection.execute("ROLLBACK")
+            details.update(_identity(server, target, scratch, read))
+            if len(tables) > _MANY_TABLES:
+                with open(os.path.join(target, "sums.json"), "w", encoding="utf-8") as handle:
+                    json.dump(details["sums"], handle)
+                details["sums"] = None
+            follower.finish()
+    counts = tuple(Collection(f"{database}.{one.shown}", read.sums[one.schema, one.name][0]) for one in tables)
+    return Dumped(details, counts, notes)
+
+
+def _about(held: Held, database: str, selection: Selection) -> tuple[dict[str, Any], tuple[str, ...]]:
+    foreign = catalog.foreign_tables(held.connection)
+    details = {
+        "properties": catalog.properties(held.connection),
+        "requires": catalog.requirements(held.connection),
+        "bytes": catalog.size(held.connection),
+        "server_version": held.connection.info.server_version,
+        "left_out": foreign,
+        "unlogged": [one.shown for one in held.tables if one.persistence == "u"],
+        "without_rows": [one.shown for one in [*selection.divide(held.tables)[1], *held.unreadable]],
+    }
+    notes = []
+    if foreign:
+        notes.append(f"The rows of foreign tables of {database} are not backed up: {', '.join(foreign)}.")
+    if held.unreadable:
+        names = ", ".join(one.shown for one in held.unreadable)
+        notes.append(f"The server is a standby, which has no rows of unlogged tables of {database}: {names}.")
+    return details, tuple(notes)
+
+
+def _identity(server: Server, directory: str, scratch: str, read: _Data) -> dict[str, Any]:
+    """What the data and the schema are, from our session and from the archive."""
+    sums = [[*name, *found] for name, found in sorted(read.sums.items())]
+    sequences = [list(one) for one in archive.sequences(server, directory, scratch)]
+    return {
+        "sums": sums,
+        "sequences": sequences,
+        "large_objects": list(read.objects),
+        "schema_sha256": hashlib.sha256(archive.schema_text(server, directory)).hexdigest(),
+        "data_digest": data_digest(sums, sequences, read.objects),
+        "pg_dump_version": version_of(server.program("pg_dump")),
+    }
+
+
+def _command(server: Server, target: str, snapshot: str, jobs: int, without: Sequence[Table]) -> list[str]:
+    """
+    :param target: connection string.
+    :param without: tables whose rows are not to be dumped.
+    """
+    left_out = [f"--exclude-table-data={relation(*one[:2])}" for one in without]
+    return [
+        server.program("pg_dump"),
+        "-Fd",
+        "-Z0",
+        f"-j{jobs}",
+        "-w",
+        "--no-sync",
+        f"--snapshot={snapshot}",
+        f"--lock-wait-timeout={_LOCK_WAIT}",
+        *left_out,
+        f"--dbname={target}",
+    ]
+
+
+def _run(server: Server, database: str, argv: Sequence[str], scratch: str, follower: Follower) -> None:
+    """Run pg_dump to its end, and pass on what it writes."""
+    with open(os.path.join(scratch, "said"), "w+b") as said:
+        process = server.start(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        try:
+            while True:
+                ended = process.poll() is not None
+                if ended and process.returncode:
+                    break
+                if not follower.take(process, ended):
+                    if ended:
+                        return
+                    time.sleep(_PAUSE)
+        finally:
+            stop(process)
+        said.seek(0)
+        words = said.read()
+    if b"LOCK TABLE" in words:
+        raise in_the_way(server, database)
+    raise failed(argv[0], process.returncode, words, SourceError)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a program that may have workers: it ends them, given time."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def _reading(connection: Any, tables: Sequence[Table], database: str) -> Iterator[Future[_Data]]:
+    """Read the digests in a thread. Leaving the block early cancels the query."""
+    stopped = threading.Event()
+
+    def read() -> _Data:
+        with errors(SourceError, f"Can't read the database {database}"):
+            return _Data(table_sums(connection, tables, stopped.is_set), large_objects(connection))
+
+    with ThreadPoolExecutor(1, "day2-digest") as pool:
+        future = pool.submit(read)
+        try:
+            yield future
+        finally:
+            stopped.set()
+            while not future.done():
+                connection.cancel()
+                with contextlib.suppress(Exception):
+                    future.result(0.2)
+
+
+@contextlib.contextmanager
+def _directory(scratch: str, name: str) -> Iterator[str]:
+    path = os.path.join(scratch, name)
+    with os_errors(SourceError, "Can't create", path):
+        os.mkdir(path, 0o700)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)  # the sink removes the rest

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the data of a database is: the sums of its rows, its sequences, its large objects.
+
+The sums are equal on servers 13 to 18. They are those of two hashes of 64 bits of each row as text; equal rows count
+as often as they are there, and their order does not matter.
+"""
+
+# ruff: noqa: S608 names are quoted by `relation`
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Callable, NamedTuple
+
+from ..client import identifier
+
+Sums = tuple[int, str, str]  # rows (or large objects), and two sums
+_BATCH = 50  # small statements in one round trip
+
+
+class Table(NamedTuple):
+    """A table with rows of its own. `condition` is the WHERE under which an extension wants its rows to be dumped."""
+
+    schema: str
+    name: str
+    persistence: str
+    condition: str
+    oid: int
+
+    @property
+    def shown(self) -> str:
+        """Its name for people, and in globs."""
+        return f"{self.schema}.{self.name}"
+
+
+# What pg_dump dumps the rows of: ordinary tables and leaf partitions outside the schemas of the system. A table of an
+# extension only if the extension has registered it. (Foreign tables, partitioned tables and views have no rows.)
+_TABLES = """
+SELECT n.nspname::text, c.relname::text, c.relpersistence::text, coalesce(x.condition, ''), c.oid::bigint
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN (SELECT unnest(extconfig) AS oid, unnest(extcondition) AS condition FROM pg_catalog.pg_extension) x
+  ON x.oid = c.oid
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+AND (x.oid IS NOT NULL OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.deptype = 'e' AND
+  (d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
+   OR d.classid = 'pg_catalog.pg_namespace'::regclass AND d.objid = n.oid)))
+ORDER BY 1, 2"""
+_ROWS = "count(*), coalesce(sum(hashtextextended(x, 1)), 0)::text, coalesce(sum(hashtextextended(x, 2)), 0)::text"
+# OFFSET '0' keeps the text from being made twice, and the query parallel.
+_SUMS = f"SELECT %d, {_ROWS} FROM (SELECT t::text COLLATE \"C\" AS x FROM ONLY %s t %s OFFSET '0') s"
+_PAGES = f"""SELECT (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata), a, b FROM (
+  SELECT {_ROWS.replace("count(*),", "count(*) AS n,").replace("::text, ", "::text AS a, ")} AS b
+  FROM (SELECT loid || ' ' || pageno || ' ' || encode(data, 'hex') AS x FROM pg_catalog.pg_largeobject) p) s"""
+_OBJECTS = f"SELECT {_ROWS} FROM (SELECT oid || ' ' || encode(lo_get(oid), 'hex') AS x FROM pg_largeobject_metadata) o"
+
+
+def relation(schema: str, name: str) -> str:
+    """The name of a relation, quoted for SQL."""
+    return f"{identifier(schema)}.{identifier(name)}"
+
+
+def list_tables(connection: Any) -> list[Table]:
+    """All tables of the database that a dump has the rows of, in the order of their names."""
+    return [Table(*row) for row in connection.execute(_TABLES).fetchall()]
+
+
+def table_sums(
+    connection: Any, tables: Sequence[Table], stopped: Callable[[], bool] = bool
+) -> dict[tuple[str, str], Sums]:
+    """The sums of each table.
+
+    :param stopped: asked between statements; True ends the work early.
+    """
+    found: dict[tuple[str, str], Sums] = {}
+    for start in range(0, len(tables), _BATCH):
+        if stopped():
+            break
+        batch = tables[start : start + _BATCH]
+        parts = [_SUMS % (number, relation(*one[:2]), one.condition) for number, one in enumerate(batch)]
+        for number, rows, first, second in connection.execute(" UNION ALL ".join(parts)):
+            found[batch[number].schema, batch[number].name] = (rows, first, second)
+    return found
+
+
+def large_objects(connection: Any) -> Sums:
+    """The sums of all large objects: by page for who may read all of them, otherwise of each as a whole."""
+    may = "SELECT has_table_privilege('pg_catalog.pg_largeobject', 'SELECT')"
+    (all_of_them,) = connection.execute(may).fetchone()
+    number, first, second = connection.execute(_PAGES if all_of_them else _OBJECTS).fetchone()
+    return number, first, second if all_of_them else ""
+
+
+def data_digest(sums: Iterable[Sequence[Any]], sequences: Iterable[Sequence[Any]], objects: Sequence[Any]) -> str:
+    """Hex digest of all data of a database, from what `details` has of it (see FORMAT.md)."""
+    value = [sorted(list(one) for one in sums), sorted(list(one) for one in sequences), list(objects)]
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

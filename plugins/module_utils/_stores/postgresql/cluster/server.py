@@ -1,0 +1,192 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A server of PostgreSQL: sessions on it, and its client programs.
+
+Sessions are psycopg's: its errors have codes, a query can be cancelled from another thread, and a COPY can be aborted.
+psycopg is imported when a session is wanted, as that takes longer than a task with nothing to do may.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from ...._core.errors import Day2Error, NoSpace, SourceError, TargetError
+from ...._core.files import os_errors
+from ...._core.programs import environment
+from .programs import find
+
+# What decides how values look as text, and limits that would end a session that only holds a snapshot. A role or a
+# database can have its own; those that came after version 13 are set once the version is known.
+PINS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO,YMD",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "extra_float_digits": "1",
+    "xmlbinary": "base64",
+    "row_security": "off",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "synchronize_seqscans": "off",
+    "jit": "off",
+    "default_transaction_read_only": "off",
+    "quote_all_identifiers": "off",
+}
+_LATER = {"idle_session_timeout": "0", "transaction_timeout": "0", "client_connection_check_interval": "5s"}
+
+_KEYWORDS = ("host", "port", "username", "sslmode", "sslrootcert", "sslcert", "sslkey", "service", "passfile")
+_TOO_MANY = (
+    "The limit of connections of the server, the database or the role is reached. Raise it, or run when fewer are in "
+    "use: a backup needs up to jobs + 2."
+)
+_HINTS = {
+    r"too many clients|connection slots|too many connections": _TOO_MANY,
+    r"password|authentication|pg_hba": "Check username, password and passfile, and pg_hba.conf on the server.",
+    r"SSL|certificate|TLS": "Check sslmode, sslrootcert, sslcert and sslkey.",
+    r"database .* does not exist": "Check database, databases and maintenance_database.",
+    r"starting up|shutting down|recovery": "Run again once the server accepts connections.",
+    r"service": "Check service and the service file (~/.pg_service.conf).",
+}
+
+
+class Server:
+    """What the options of a store say of the server."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.options = options
+        self.maintenance: str = options.get("maintenance_database") or "postgres"
+        self._version = 0
+
+    @property
+    def shown(self) -> str:
+        """The server for people."""
+        if self.options.get("service"):
+            return f"postgresql://service={self.options['service']}"
+        port = self.options.get("port")
+        return f"postgresql://{self.options.get('host') or ''}{f':{port}' if port else ''}"
+
+    @property
+    def version(self) -> int:
+        """Of the server, such as 150020."""
+        if not self._version:
+            self.connect().close()
+        return self._version
+
+    def connect(self, database: Optional[str] = None) -> Any:
+        """A session without transactions of its own. Raises MissingDependency without psycopg, SourceError."""
+        from ..client import check_installed, errors, psycopg
+
+        check_installed()
+        password = self.options.get("password")
+        given = {**self._keywords(database), **({"password": password} if password is not None else {})}
+        try:
+            connection = psycopg.connect(autocommit=True, **given)
+        except psycopg.Error as exc:
+            raise unreachable(self.shown, str(exc)) from exc
+        self._version = connection.info.server_version
+        with errors(SourceError, "Can't set up the connection"):
+            connection.execute(
+                "SELECT set_config(name, %s::jsonb ->> name, false) FROM pg_settings WHERE %s::jsonb ? name"
+                " UNION ALL SELECT set_config('search_path', '', false)",
+                [_json(_LATER)] * 2,
+            )
+        return connection
+
+    def conninfo(self, database: Optional[str], scratch: str) -> str:
+        """The same for a client program, without secrets: it goes into its arguments. (Variables of the environment
+        would count less than a service file.)
+
+        :param scratch: a private directory, for a password file.
+        """
+        given = self._keywords(database)
+        if self.options.get("password") is not None:
+            given["passfile"] = self._passfile(scratch)
+        return " ".join(f"{name}={quoted(str(value))}" for name, value in given.items())
+
+    def program(self, name: str) -> str:
+        """The path of a client program that knows this server. Raises MissingDependency."""
+        return find(name, self.version // 10_000, self.options.get("bin"))
+
+    def start(self, argv: Sequence[str], **streams: Any) -> subprocess.Popen[bytes]:
+        """A program that gets a signal when the thread that starts it is no more."""
+        leash = [shutil.which("setpriv") or "", "--pdeathsig", "TERM"]
+        with os_errors(SourceError, "Can't start", argv[0]):
+            # run_command is a module's, and does not stream
+            return subprocess.Popen(  # pylint: disable=ansible-bad-function
+                [*(leash if leash[0] else []), *argv], env=environment(), **streams
+            )
+
+    def run(self, argv: Sequence[str], kind: type[Day2Error] = SourceError) -> bytes:
+        """What a program writes. Raises an error of that kind with what it complains of."""
+        process = self.start(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            out, said = process.communicate()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        if process.returncode:
+            raise failed(argv[0], process.returncode, said, kind)
+        return out
+
+    def _keywords(self, database: Optional[str]) -> dict[str, Any]:
+        given = {
+            "user" if name == "username" else name: self.options[name]
+            for name in _KEYWORDS
+            if self.options.get(name) is not None
+        }
+        pins = " ".join(f"-c {name}={value}" for name, value in PINS.items())
+        settings = f"{os.environ.get('PGOPTIONS', '')} {pins}".strip()
+        return {
+            **given,
+            "dbname": database or self.maintenance,
+            "application_name": "day2.ops",
+            "connect_timeout": 20,
+            "client_encoding": "UTF8",
+            "options": settings,
+        }
+
+    def _passfile(self, scratch: str) -> str:
+        path = os.path.join(scratch, "pgpass")
+        word = re.sub(r"([\\:])", r"\\\1", self.options["password"])
+        with os_errors(TargetError, "Can't write", path):
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "w", encoding="utf-8") as handle:
+                handle.write(f"*:*:*:*:{word}\n")
+        return path
+
+
+def quoted(value: str) -> str:
+    """A value in a connection string."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def unreachable(server: str, said: str) -> SourceError:
+    """What a refused or failed connection is for people."""
+    words = " ".join(said.split()).strip(".")
+    hints = (hint for pattern, hint in _HINTS.items() if re.search(pattern, words))
+    return SourceError(f"Can't connect to {server}: {words}.", next(hints, "Check host and port, and that it runs."))
+
+
+def failed(program: str, status: int, said: bytes, kind: type[Day2Error]) -> Day2Error:
+    """What a program that failed is for people."""
+    words = "; ".join(said.decode(errors="replace").split("\n")[-6:]).strip("; ")
+    name = os.path.basename(program)
+    if "No space left" in words or "Disk quota" in words:
+        return NoSpace(f"{name} can't write: {words}.", "Free some space and run again.")
+    how = f"was ended by signal {-status}" if status < 0 else f"failed with exit status {status}"
+    return kind(f"{name} {how}: {words or 'it said nothing'}.")
+
+
+def _json(value: Mapping[str, str]) -> str:
+    import json
+
+    return json.dumps(value)

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cluster of PostgreSQL, or some of its databases, as a store of backups."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from ...._core.errors import Day2Error, InvalidRequest
+from ...base import Copy, Reader, Restoration, Sink, Snapshot
+from .server import Server
+
+_JOBS = 2
+
+
+class PostgresqlStore:
+    """Collections are tables, records are rows.
+
+    `path` is the address of the server, for people, with the database if it is only one.
+    """
+
+    type = "postgresql"
+    local_path: Optional[str] = None
+
+    def __init__(self, _path: str, options: Mapping[str, Any]) -> None:
+        if options.get("database") and options.get("databases"):
+            raise InvalidRequest("database and databases are mutually exclusive.", "Set only one of them.")
+        self.options = options
+        self.server = Server(options)
+        one = options.get("database")
+        self.databases: Optional[list[str]] = sorted({one} if one else set(options.get("databases") or ())) or None
+        self.path = f"{self.server.shown}/{self.databases[0] if self.databases and len(self.databases) == 1 else ''}"
+        tables = options.get("tables") or {}
+        self._tables = {name: sorted(set(tables.get(name) or ())) for name in ("include", "exclude")}
+        self._globals = options.get("globals") is not False
+        self._jobs: int = _JOBS if options.get("jobs") is None else options["jobs"]
+        if self._jobs < 1:
+            raise InvalidRequest(f"jobs is {self._jobs}; it must be at least 1.")
+        if options.get("role_passwords"):
+            raise InvalidRequest(
+                "role_passwords requires an encrypted backup, and backups are not encrypted.",
+                "Omit it. After a restore on another server, passwords of roles must be set again.",
+            )
+
+    def exists(self) -> bool:
+        """Does one of the databases exist? Raises SourceError when the server can't be asked."""
+        from .databases import existing  # only here: see registry.py
+
+        return bool(existing(self.server, self.databases))
+
+    def parameters(self) -> dict[str, Any]:
+        return {"databases": self.databases, "tables": self._tables, "globals": self._globals}
+
+    def fingerprint(self) -> Optional[str]:
+        from .fingerprint import fingerprint  # only here: see registry.py
+
+        return fingerprint(self.server, self.databases)
+
+    def snapshot(self, sink: Sink) -> Snapshot:
+        from .databases import chosen  # only here: see registry.py
+        from .dump import dump
+        from .globals import write_globals
+        from .selection import Selection
+
+        before = self.fingerprint()
+        names = chosen(self.server, self.databases)
+        selection = Selection(self._tables)
+        shared = write_globals(self.server, sink) if self._globals else None
+        dumped = {name: dump(self.server, name, sink, selection, self._jobs) for name in names}
+        selection.check(names)
+        details: dict[str, Any] = {
+            "server_version": self.server.version,
+            "globals": self._globals,
+            "databases": {name: one.details for name, one in dumped.items()},
+        }
+        collections = tuple(table for one in dumped.values() for table in one.collections)
+        notes = tuple(note for one in dumped.values() for note in one.notes)
+        if before is None:
+            notes += ("Whether the cluster has changed can only be told by reading it: psql could not ask.",)
+        return Snapshot(_content_digest(details["databases"], shared), collections, details, before, notes)
+
+    def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
+        raise Day2Error(f"{filename} can't be imported: this is not supported for PostgreSQL yet.")
+
+    def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
+        raise Day2Error(
+            "Backups of PostgreSQL can't be restored by the collection yet.",
+            "The backup is complete: restore it with pg_restore, as docs/FORMAT.md says.",
+        )
+
+
+def _content_digest(databases: Mapping[str, Any], shared: Optional[str]) -> str:
+    value = [
+        shared,
+        [[name, *(one[key] for key in _IDENTITY)] for name, one in sorted(databases.items())],
+    ]
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+_IDENTITY = ("schema_sha256", "data_digest", "properties")
