@@ -15,6 +15,10 @@ from ...base import Copy, Reader, Restoration, Sink, Snapshot
 from .server import Server
 
 _JOBS = 2
+_NO_FINGERPRINT = (
+    "Every run must read all data to find out whether it has changed: psql is missing, or the role may not query the "
+    "state of the server or of a sequence."
+)
 
 
 class PostgresqlStore:
@@ -80,7 +84,7 @@ class PostgresqlStore:
         collections = tuple(table for one in dumped.values() for table in one.collections)
         notes = tuple(note for one in dumped.values() for note in one.notes)
         if before is None:
-            notes += ("Whether the cluster has changed can only be told by reading it: psql could not ask.",)
+            notes += (_NO_FINGERPRINT,)
         return Snapshot(_content_digest(details["databases"], shared), collections, details, before, notes)
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
