@@ -10,8 +10,8 @@ The environment says which mutants (see Makefile): FILES, SAMPLE, SEED, MINUTES,
 directory, so that the same call goes on where it was stopped; they are for this code, and AGAIN=1 tests survivors anew.
 
 Cosmic Ray makes the mutants. A mutant is tested with the tests that run its line, its module's own first, as many as
-fit into twenty seconds: what survives has survived these. tests/mutants.md has the survivors that were looked at, with
-a reason.
+fit into twenty seconds: what survives has survived these. soak_places.py leaves out what would say nothing, and
+tests/mutants.md has the survivors that were looked at, with a reason.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from cosmic_ray.commands.init import init
 from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.work_db import WorkDB
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkItem, WorkResult
+from soak_places import Silent
 
 PLUGINS = "plugins/module_utils"
 PACKAGES = ("_core", "_repository", "_verbs")
@@ -128,14 +129,6 @@ def first_line(node: ast.stmt) -> int:
     return min([node.lineno, *(one.lineno for one in decorators)])
 
 
-def annotations(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where annotations begin and end: nobody evaluates them."""
-    for node in ast.walk(ast.parse(source)):
-        for one in (getattr(node, "annotation", None), getattr(node, "returns", None)):
-            if isinstance(one, ast.expr):
-                yield (one.lineno, one.col_offset), (one.end_lineno or 0, one.end_col_offset or 0)
-
-
 class Mutants:
     """All mutants of the packages, with the results that there are."""
 
@@ -154,13 +147,13 @@ class Mutants:
 
     def sample(self, patterns: str, size: int, seed: int) -> list[WorkItem]:
         """Places by chance, and at each of them one of its mutants by chance: a `+` has eleven, a condition one."""
-        unread = {path: list(annotations(source)) for path, source in self.sources.items()}
+        silent = {path: Silent(source) for path, source in self.sources.items()}
         places: dict[tuple[str, tuple[int, int]], list[WorkItem]] = defaultdict(list)
         for item in self.db.work_items:
             spec = item.mutations[0]
             path, start = str(spec.module_path), tuple(spec.start_pos)
             wanted = any(fnmatch.fnmatch(path.removeprefix(PLUGINS + "/"), one) for one in patterns.split())
-            if wanted and not any(begin <= start < end for begin, end in unread[path]):
+            if wanted and not silent[path].holds(spec):
                 places[path, start].append(item)
         chance = random.Random(seed)
         chosen = chance.sample(sorted(places), min(size or len(places), len(places)))

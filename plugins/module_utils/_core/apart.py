@@ -138,8 +138,8 @@ class Nursery:
         with self._lock:
             self._closed = True
             self._control.close()
-            for worker in self._idle:
-                worker.close()
+            while self._idle:
+                self._idle.pop().close()
         end = time.monotonic() + _NURSERY
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(self._pid, os.WNOHANG) == (0, 0) and time.monotonic() < end:

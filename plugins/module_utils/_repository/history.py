@@ -106,8 +106,7 @@ def read_history(repository: Repository, name: str, now: Optional[datetime] = No
     latest = (now or datetime.now(timezone.utc)) + CLOCK_SKEW
     ledger = repository.read_state(name, VERIFIED)
     entries = [_entry(listed, ledger.get(listed.id), latest) for listed in repository.listing(name)]
-    # ids have a resolution of a second; the manifest has the exact time
-    entries.sort(key=lambda one: (format_time(one.manifest.created) if one.manifest else one.id, one.id))
+    entries.sort(key=lambda one: (_time_of(one), one.id))
     noted = {one: _moment(at, latest) for one, at in repository.read_state(name, CONFIRMED).items()}
     return History(tuple(entries), {one: at for one, at in noted.items() if at is not None})
 
@@ -123,6 +122,16 @@ def _entry(listed: Listed, noted: Any, latest: datetime) -> Entry:
         problems = exc.problems
     future = manifest is not None and manifest.created > latest
     return Entry(listed.id, manifest, tuple(problems), _moment(known.get("at"), latest), future, tuple(listed.notes))
+
+
+def _time_of(entry: Entry) -> datetime:
+    """When it was made: the manifest has the exact time, the id the second."""
+    if entry.manifest is not None:
+        return entry.manifest.created
+    try:
+        return parse_time(entry.id.partition("-")[0])
+    except InvalidRequest:
+        return datetime.min.replace(tzinfo=timezone.utc)
 
 
 def _problems(noted: Any) -> list[Problem]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import resource
 import threading
@@ -221,13 +222,7 @@ def _affordable(descriptors: Sequence[int], concurrency: int) -> int:
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     left = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - used
-    count = 0
-    for one in largest:
-        left -= one
-        if left < 0:
-            break
-        count += 1
-    return max(1, count)
+    return max(1, sum(total <= left for total in itertools.accumulate(largest)))
 
 
 def _start_apart(probes: Sequence[Probe]) -> tuple[Optional[Apart], set[int]]:
@@ -289,7 +284,7 @@ def judge(probe: Probe, deadline: Deadline) -> Judged:
         return Judged(UNKNOWN, str(exc))
     except OSError as exc:
         where = f" ({exc.filename})" if exc.filename else ""
-        return Judged(UNKNOWN, f"{exc.strerror or type(exc).__name__}{where}")
+        return Judged(UNKNOWN, f"{exc.strerror or str(exc) or type(exc).__name__}{where}")
     except Exception as exc:  # a bug in one probe must not affect the results of others
         return Judged(UNKNOWN, f"the probe failed: {type(exc).__name__}: {exc}")
 

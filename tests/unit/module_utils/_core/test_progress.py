@@ -417,6 +417,21 @@ def test_a_closed_standard_output_is_not_watched_for_ever(path):
     assert child.rest()[1].startswith("True")
 
 
+def test_who_closes_the_standard_output_is_not_disconnected(path):
+    child = Child(
+        path,
+        """
+        progress = Progress(sys.argv[1])
+        progress.start("Waiting")
+        os.close(1)
+        time.sleep(0.6)
+        progress.update(1)
+        print(time.process_time() < 0.4, file=sys.stderr)
+        """,
+    )
+    assert child.rest()[1].startswith("True")
+
+
 def test_a_full_disk_is_not_a_failure(progress, path, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")

@@ -29,7 +29,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     RepositoryError,
     Unreachable,
 )
-from ansible_collections.day2.ops.plugins.module_utils._repository import generations, s3_upload
+from ansible_collections.day2.ops.plugins.module_utils._repository import generations, s3, s3_upload
 from ansible_collections.day2.ops.plugins.module_utils._repository.generations import Lease
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import sums_of
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote import Locking, RemoteRepository, locking_for
@@ -467,6 +467,13 @@ def test_what_is_large_is_not_read_ahead(address: str, monkeypatch: pytest.Monke
 # What servers say
 
 
+@pytest.fixture
+def tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails is not repeated, with pauses that become longer."""
+    monkeypatch.setattr(s3, "_TRIES", 1)
+
+
+@pytest.mark.usefixtures("tried_once")
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -475,8 +482,7 @@ def test_what_is_large_is_not_read_ahead(address: str, monkeypatch: pytest.Monke
         ({"endpoint_url": "http://127.0.0.1:1"}, "http://127.0.0.1:1 can't be reached"),
     ],
 )
-def test_access_that_is_wrong(address: str, options: dict[str, str], says: str, monkeypatch: Any) -> None:
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+def test_access_that_is_wrong(address: str, options: dict[str, str], says: str) -> None:
     with pytest.raises(Unreachable, match=says):
         objects(address, **options).trouble()
 
@@ -497,6 +503,7 @@ def test_options_that_do_not_go_together(options: dict[str, str], says: str) -> 
         objects("s3://")
 
 
+@pytest.mark.usefixtures("tried_once")
 @pytest.mark.parametrize(
     ("status", "says"),
     [(503, "asks for fewer requests"), (507, "no space left"), (403, "access was denied to PutObject.*s3:PutObject")],
@@ -505,8 +512,7 @@ def test_answers_that_refuse(address: str, status: int, says: str) -> None:
     with damaging_proxy(
         rgw_options()["endpoint_url"], first=lambda method, headers: status if method == "PUT" else None
     ) as url:
-        one = S3Objects(address, {**rgw_options(), "endpoint_url": url})
-        one._client.api.meta.events.unregister("needs-retry.s3")
+        one = objects(address, endpoint_url=url)
         with pytest.raises(Day2Error, match=says):
             one.put("x", b"x")
 

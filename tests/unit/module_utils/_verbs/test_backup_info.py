@@ -93,6 +93,27 @@ def test_what_is_bad_is_read_again(run: Any, document: Any) -> None:
     assert run("backup_info", verify="full", reverify_after="1h")["ok"] is True
 
 
+def test_what_need_not_be_read_again_keeps_nothing_else_from_it(run: Any, document: Any) -> None:
+    made = []
+    for number in range(4):
+        document.fill(number)
+        made.append(Path(run("backup", source=document.store)["backup"]["path"]))
+    (made[0] / "manifest.json").write_text("not a manifest")
+    flip(next(Path(made[1], "data").iterdir()))
+    run("backup_info", verify="full")
+    for one in made[1:]:
+        flip(next(Path(one, "data").iterdir()))
+    # what was found bad is read again, and is whole; what was found good is not
+    assert run("backup_info", verify="full", reverify_after="1h")["problems"][1:] == []
+    found = run("backup_info", verify="full")["problems"]
+    assert [one["backup"] for one in found] == [made[0].name, made[2].name, made[3].name]
+
+
+def flip(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
 def test_problems_are_listed_one_by_one(run: Any, document: Any) -> None:
     document.fill(5)
     backup = Path(run("backup", source=document.store)["backup"]["path"])
@@ -153,8 +174,11 @@ def test_a_set_that_can_not_be_read_hides_no_other(run: Any, document: Any) -> N
         os.seteuid(65534)  # root may read everything
         try:
             info = run("backup_info", name=None, repository=repository)
+            limited = run("backup_info", name=None, repository=repository, max_age="1h")
         finally:
             os.seteuid(0)
+    assert [one["within_max_age"] for one in info["sets"]] == [None, None]
+    assert [one["within_max_age"] for one in limited["sets"]] == [False, True]
     assert (info["ok"], [one["name"] for one in info["sets"]]) == (False, ["app", "other"])
     assert info["sets"][0]["msg"].startswith("app can't be read: Can't list")
     assert [(one["set"], one["backup"]) for one in info["problems"]] == [("app", None)]

@@ -209,15 +209,37 @@ def test_a_probe_that_hangs_in_the_system_is_left_behind(monkeypatch: pytest.Mon
     def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
         if host == "hangs.test":
             time.sleep(60)
+        if host == "late.test":
+            time.sleep(0.9)
         return real(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     began = time.monotonic()
     checks = [{"name": f"h{n}", "type": "tcp", "host": "hangs.test", "port": 1, "timeout": "300ms"} for n in range(4)]
-    result = run([*checks, command("c", "sleep 0.7", timeout=5)], concurrency=2, fail_on="never")
+    checks.append({"name": "late", "type": "tcp", "host": "late.test", "port": 1, "timeout": "300ms", "retries": 9})
+    result = run([*checks, command("c", "sleep 1.5", timeout=5)], concurrency=2, fail_on="never")
     assert time.monotonic() - began < 30
     assert result["checks"][0]["message"] == "no answer within 300ms while resolving hangs.test"
-    assert result["checks"][4]["status"] == "ok"
+    # what comes after that changes nothing
+    assert result["checks"][4]["message"] == "no answer within 300ms while resolving late.test"
+    assert result["checks"][5]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(13, "Permission denied", "/x"), "Permission denied (/x)"),
+        (OSError("the last word"), "the last word"),
+        (BrokenPipeError(), "BrokenPipeError"),
+    ],
+)
+def test_what_the_system_said_is_the_message(monkeypatch: pytest.MonkeyPatch, error: OSError, message: str) -> None:
+    def refused(*_args: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(PROBES["disk"](), "run", refused)
+    (check,) = run([{"name": "d", "type": "disk", "path": "/"}], fail_on="never")["checks"]
+    assert (check["status"], check["message"]) == ("unknown", message)
 
 
 def test_a_bug_in_a_probe_is_that_check_s_answer_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,29 @@ def test_checks_share_the_descriptors_that_there_are(soft: int, hard: int) -> No
     assert limits[0] == soft if soft == hard else limits[0] > soft
 
 
+AFFORDABLE = """
+import os, resource, sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health import pool
+used = len(os.listdir("/proc/self/fd")) + pool._RESERVED
+for more in map(int, sys.argv[2:]):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + more, 4096))
+    found = pool._affordable([1, 3, 5, 2], 3)
+    print(found, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - used)
+resource.setrlimit(resource.RLIMIT_NOFILE, (used + 9, used + 9))
+print(*(pool._affordable([1, 3, 5, 2], most) for most in (1, 2, 3)))
+resource.setrlimit(resource.RLIMIT_NOFILE, (used - 9, used - 9))
+print(pool._affordable([5], 1), pool._affordable([], 1))
+"""
+
+
+def test_as_many_checks_at_once_as_have_descriptors() -> None:
+    command = [sys.executable, "-c", AFFORDABLE, str(COLLECTIONS), "9", "10", "11"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # the limit is raised to what three of them can need, and no further
+    assert done.stdout.splitlines() == ["3 10", "3 10", "3 11", "1 2 2", "1 1"]
+
+
 def test_what_this_host_lacks_is_unknown(monkeypatch: pytest.MonkeyPatch, black_hole: int) -> None:
     def refuse(*_arguments: object) -> socket.socket:
         raise OSError(errno.EMFILE, "Too many open files")

@@ -225,3 +225,34 @@ def test_damage_is_listed_file_by_file(run: Any, application: Any) -> None:
     # what full verification found is remembered by everybody
     with pytest.raises(RepositoryError, match="no good backup"):
         run("restore", target=application.store, on_existing="replace")
+
+
+def test_the_difference_of_collections(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "app.json"
+    path.write_text('{"fewer": {"x": 1}, "gone": {"y": 1}}')
+    store = {"type": "json", "path": str(path)}
+    made = run("backup", source=store)["backup"]["id"]
+    path.write_text('{"fewer": {"x": 1, "z": 2}}')
+    assert run("restore", check=True, target=store, on_existing="replace")["diff"] == {
+        "before_header": "now",
+        "after_header": f"backup {made}",
+        "before": "app.json fewer: 2\n",
+        "after": "app.json fewer: 1\napp.json gone: 1\n",
+    }
+    path.unlink()
+    diff = run("restore", target=store)["diff"]
+    assert (diff["before"], diff["after"]) == ("", "app.json fewer: 1\napp.json gone: 1\n")
+
+
+def test_the_difference_of_files(run: Any, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("same", "changed", "lost"):
+        (tree / name).write_text(name)
+    store = {"type": "files", "path": str(tree)}
+    run("backup", source=store)
+    (tree / "changed").write_text("other")
+    (tree / "lost").rename(tree / "new")
+    diff = run("restore", check=True, target=store, on_existing="replace")["diff"]
+    assert diff["before"].splitlines()[-2:] == ["tree changed", "tree new"]
+    assert diff["after"].splitlines()[-2:] == ["tree changed (from the backup)", "tree lost"]
