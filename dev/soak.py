@@ -30,7 +30,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -207,14 +207,16 @@ def run_control(job: Job) -> str:
 
 
 def reach(state: Path, trees: Sequence[Path], tests: str, end: float) -> Reach:
-    """Runs all tests once, some files at a time, except those of files that, like the code, have not changed since."""
+    """Runs all tests once, some files at a time, except those that have not changed since, nor has what they run."""
     lines, new = state / "lines", state / "lines" / "new"
-    code = digest_of([*(trees[0] / "plugins").rglob("*.py"), *(trees[0] / "tests" / "services").rglob("*.py")])
+    services = digest_of((trees[0] / "tests" / "services").rglob("*.py"))
     found = (path for one in tests.split() for path in trees[0].glob(one))
     files = sorted({file for path in found for file in ([path] if path.is_file() else path.rglob("test_*.py"))})
-    known = {str(file.relative_to(trees[0])): lines / digest_of([file], code) for file in files}
+    known = {str(file.relative_to(trees[0])): lines / digest_of([file], services) for file in files}
+    plugins = trees[0] / PLUGINS
+    code = {str(one.relative_to(plugins)): digest_of([one]) for one in plugins.rglob("*.py")}
     lines.mkdir(exist_ok=True)
-    while left := [name for name, told in known.items() if not told.exists()][:6]:
+    while left := [name for name, told in known.items() if not is_valid(told, code)][:6]:
         if time.monotonic() > end:
             sys.exit("The time is over before all tests were run once; the same call goes on here.")
         print(f"--- which lines do the tests of {left[0]} to {left[-1]} run?", file=sys.stderr, flush=True)
@@ -229,7 +231,21 @@ def reach(state: Path, trees: Sequence[Path], tests: str, end: float) -> Reach:
         for name in left:
             mine = [line for line in told if json.loads(line)["test"].startswith(name + "::")]
             known[name].write_text("".join(line + "\n" for line in mine), encoding="utf-8")
+            ran = {module: code.get(module, "") for line in mine for module in json.loads(line)["lines"]}
+            modules_of(known[name]).write_text(json.dumps(ran), encoding="utf-8")
     return Reach(list(known.values()))
+
+
+def is_valid(told: Path, code: Mapping[str, str]) -> bool:
+    """Are all modules that the tests of a file have run as they were then?"""
+    if not modules_of(told).exists():
+        return False
+    ran = json.loads(modules_of(told).read_text(encoding="utf-8"))
+    return all(code.get(module) == digest for module, digest in ran.items())
+
+
+def modules_of(told: Path) -> Path:
+    return told.with_suffix(".modules")
 
 
 def digest_of(files: Iterable[Path], more: str = "") -> str:

@@ -34,6 +34,19 @@ KEYS = {
 }
 
 
+# Most of the rows to which no others refer, and then what nothing refers to any more. All tables and columns stay.
+UNUSED = {
+    "usage": "rowid % 20",
+    "alias_name": "rowid % 20",
+    "projected_crs": "code NOT LIKE '%0'",
+    "helmert_transformation_table": "code NOT LIKE '%0'",
+    "conversion_table": "(auth_name, code) NOT IN (SELECT conversion_auth_name, conversion_code FROM projected_crs "
+    "WHERE conversion_code > '')",
+    "extent": "(auth_name, code) NOT IN (SELECT extent_auth_name, extent_code FROM usage)",
+}
+MOST = 800  # codes of each list
+
+
 def installed(path: str, package: str) -> str:
     if not Path(path).exists():
         pytest.fail("%s is missing. Install it with: apt-get install %s" % (path, package))
@@ -63,13 +76,14 @@ def test_a_database_with_the_quirks_of_a_real_one(stores: Stores) -> None:
     """36 tables with keys of several columns that hold numbers or text, and foreign keys between them."""
     chain = list(map(stores, ("sqlite", "postgresql", "sqlite", "json")))
     shutil.copy(installed(PROJ, "proj-data"), chain[0]["path"])
-    for name in ("usage", "alias_name"):  # half of all rows are theirs
-        sql(chain[0], "DELETE FROM %s WHERE rowid %% 5" % name)
+    for name, which in UNUSED.items():
+        sql(chain[0], "DELETE FROM %s WHERE %s" % (name, which))
+    assert sql(chain[0], "PRAGMA foreign_key_check") == []
     keys = [{"collection": name, "fields": fields.split()} for name, fields in KEYS.items()]
     for source, target in zip(chain, chain[1:]):
         done = run(source=source, target=target, primary_keys=keys, odd="wider")
         assert all(one["ok"] for one in done["validation"])
-        assert done["migration"]["total"] > 35_000
+        assert done["migration"]["total"] > 10_000
     given = {name: tuple(fields.split()) for name, fields in KEYS.items()}
     with open_target(chain[1], {}) as records:
         given.update({info.name: info.key for info in records.collections()})
@@ -82,7 +96,8 @@ def test_documents_as_they_are_published(stores: Stores) -> None:
     installed(str(ISO), "iso-codes")
     document = {}
     for path in sorted(ISO.glob("iso_*.json")):
-        document.update(json.loads(path.read_text()))
+        for name, codes in json.loads(path.read_text()).items():
+            document[name] = codes[:: len(codes) // MOST + 1]
     fields = {"4217": "numeric", "15924": "numeric", "3166-1": "alpha_2", "3166-2": "code", "3166-3": "alpha_4"}
     keys = [{"collection": name, "fields": [fields.get(name, "alpha_3")]} for name in document]
     chain = list(map(stores, ("json", "sqlite", "postgresql", "dynamodb", "json")))
