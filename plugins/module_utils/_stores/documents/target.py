@@ -12,7 +12,10 @@ anything; `recover` brings whatever a killed run left into one of these states:
 | none | perhaps a new document | removes it |
 | gathering | the gather file; perhaps a new document, whole or not | removes the new document: it is written again |
 | publishing | the gather file, marked; the new document | as gathering: it was not renamed |
-| published | the gather file, marked; no new document | removes the gather file: it was renamed |
+| published | the gather file, marked; no new document | forgets what was published: it was renamed |
+
+The mark names the collections that are published. What was gathered of others by a run that was killed stays with its
+checkpoints, and the gather file goes with the last of these.
 """
 
 from __future__ import annotations
@@ -33,13 +36,13 @@ from ..._core.tagged_json import encode as encode_json
 from ..records.model import CHECKPOINTS, INTEGER, JSON, LIST, Account, Field, Info, Note, Record, Start, check_same_key
 from ..records.note import as_wanted
 from ..sql.schema import shaped
-from ..sqlite.file import connect, sqlite3, sqlite_errors
 from ..sqlite.target import SqliteTarget
 from .open import OpenDocument
 from .source import JsonSource
 from .write import Writing, write_document
 
 _CHUNK = 1 << 20
+_PUBLISHING = "^publishing"  # beside the checkpoints; no collection has a table of that name
 # Of a name that can be a table's: SQLite keeps some for itself, and does not tell capitals from others.
 _TABLE, _CAPITAL = re.compile(r"(?!sqlite_|\^)[^A-Z]*", re.S), re.compile(r"[A-Z^]")
 
@@ -95,28 +98,24 @@ class JsonTarget(JsonSource):
 
     def recover(self) -> None:
         """See `TargetStore`. The states are at the top of this file."""
-        existing = os.path.lexists(self._gathered)
-        if existing and self._is_marked() and not os.path.lexists(self._new):
-            self._remove_gathered()
+        published = None
+        if os.path.lexists(self._gathered):
+            published = self._stage().checkpoints([_PUBLISHING]).get(_PUBLISHING)
+        if published is None or os.path.lexists(self._new):
+            self._remove_new()
+            published = []
+        self._forget(published)
+
+    def _mark(self, names: Sequence[str]) -> None:
+        """Say that the new document is whole and about to be renamed, and what is new in it."""
+        self._stage().keep([(_PUBLISHING, list(names))])
+
+    def _forget(self, names: Sequence[str]) -> None:
+        """Remove the mark and what was gathered of these, and all of it with the last checkpoint."""
+        if not os.path.lexists(self._gathered):
             return
-        self._remove_new()
-        if existing:
-            self._mark(False)
-
-    def _is_marked(self) -> bool:
-        with sqlite_errors(TargetError, "Can't read", self._gathered), self._gather_file() as connection:
-            return bool(connection.execute("PRAGMA user_version").fetchone()[0])
-
-    def _mark(self, publishing: bool) -> None:
-        """Say whether the new document is whole and about to be renamed."""
-        with sqlite_errors(TargetError, "Can't write", self._gathered), self._gather_file() as connection:
-            if bool(connection.execute("PRAGMA user_version").fetchone()[0]) != publishing:
-                connection.execute(f"PRAGMA user_version = {publishing}")
-
-    def _gather_file(self) -> contextlib.closing[sqlite3.Connection]:
-        self.check_state()
-        self._close_staging()
-        return contextlib.closing(connect(self._gathered, "rw"))
+        if not self._stage().forget([_table(name) for name in names], [_PUBLISHING]):
+            self._remove_gathered()
 
     def _close_staging(self) -> None:
         if self._staging is not None:
@@ -232,19 +231,17 @@ class JsonTarget(JsonSource):
 
     def drop(self, infos: Sequence[Info]) -> None:
         """See `TargetStore`."""
-        names = {info.name for info in infos}
-        if names.issuperset(info.name for info in self.collections()):
+        names = [info.name for info in infos]
+        if set(names).issuperset(info.name for info in self.collections()):
             self._unlink(self.path)
             return
-        self._stage()
         self._write_new([], infos)
-        self._publish()
-        self._remove_gathered()
+        self._publish(names)
 
     def undo(self, infos: Sequence[Info]) -> None:
         """See `TargetStore`."""
         self._remove_new()
-        self._remove_gathered()
+        self._forget([info.name for info in infos])
 
     def build_indexes(self, infos: Sequence[Info]) -> None:
         """Write the new document beside the old one; it is read from here on."""
@@ -272,30 +269,30 @@ class JsonTarget(JsonSource):
         self._is_another(self._written)
 
     def commit(self, names: Sequence[str]) -> None:
-        """Put the new document in place, then remove what it was gathered in."""
+        """Put the new document in place, then remove what was gathered for it."""
         if self._written is not None:
-            self._publish()
-        if os.path.lexists(self._gathered):
-            self._remove_gathered()
+            self._publish(names)
+        else:
+            self._forget(names)
 
     def _records(self, info: Info) -> Iterator[Record]:
         """What was gathered of a collection."""
         return self._stage().read(_staged(info))
 
-    def _publish(self) -> None:
+    def _publish(self, names: Sequence[str]) -> None:
         if self._is_changed():
             raise TargetError(
                 f"{self.path} was written or replaced during the migration.",
                 "The migration has not changed it. Stop the application that writes to it, and run again.",
             )
-        self._mark(True)
+        self._mark(names)
         with files.os_errors(TargetError, "Can't replace", self.path):
             try:
                 if self._written is None or self._written.changed():
                     raise FileNotFoundError
                 os.rename(self._new, self.path)
             except FileNotFoundError:
-                self._mark(False)
+                self._forget([])
                 raise TargetError(
                     f"{self._new} was to be published, but is missing, or not the file that was written.",
                     "The target was not changed. Run again.",
@@ -304,6 +301,7 @@ class JsonTarget(JsonSource):
         self._written.close()
         self._written = None
         self._close()  # what is read from here on is the new document
+        self._forget(names)
 
 
 def _checkpoints(gathered: SqliteTarget, names: Sequence[str]) -> dict[str, Any]:

@@ -188,6 +188,14 @@ class SqliteTarget(SqliteSource):
             for collection, checkpoint in checkpoints:
                 _keep(connection, collection, checkpoint, self._wanted)
 
+    def forget(self, names: Sequence[str], more: Sequence[str] = ()) -> bool:
+        """Drop tables and their checkpoints, and the checkpoints of `more`. Returns whether any checkpoint is left."""
+        with self._transaction() as connection:
+            for name in names:
+                connection.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
+            _forget(connection, [*names, *more])
+            return sqlite_notes.checkpoints_table(connection) is not None
+
     def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
         """See `TargetStore`."""
         created = set()

@@ -18,6 +18,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Targe
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents.target import JsonTarget
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.target import DynamodbTarget
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.target import PostgresqlTarget
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.model import Info
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
@@ -136,14 +137,41 @@ def test_a_run_for_some_leaves_the_others_to_be_continued(stores: Stores, kind: 
     assert run(source=source, target=target, only=["a"])["changed"]
     done = run(source=source, target=target, safety_backup=False)
     assert done["changed"]
-    if kind != "json":  # which is in place as a whole
-        assert done["migration"]["resumed"]
-        assert done["migration"]["written"] == 300
+    assert done["migration"]["resumed"]
+    assert done["migration"]["written"] == 300
     assert contents(target) == contents(source)
     if kind in ("sqlite", "postgresql"):
         with open_target(target, {}) as records:
             assert [[index.name for index in info.indexes] for info in records.collections()] == [["by_v"], ["b_by_v"]]
     assert not run(source=source, target=target)["changed"]
+
+
+@pytest.mark.parametrize("kind", ["json", "sqlite", "postgresql", "dynamodb"])
+def test_going_back_for_some_leaves_the_others_to_be_continued(stores: Stores, kind: str, tmp_path: Path) -> None:
+    source, target = two_tables(stores, "x"), stores(kind)
+    more = {"repository": str(tmp_path / "backups"), "name": "two"}
+    stop(kind, source, target, 7)
+    run(source=source, target=target, only=["a"], **more)
+    run(target=target, state="reverted", **more)
+    done = run(source=source, target=target, **more)
+    assert done["migration"]["resumed"]
+    assert done["migration"]["written"] == 800
+    assert contents(target) == contents(source)
+
+
+def test_what_a_document_gathered_for_others_survives_a_run_that_is_undone(stores: Stores) -> None:
+    source, target = two_tables(stores, "x"), stores("json")
+    stop("json", source, target, 7)
+    with open_target(target, {}) as document:
+        document.lock()
+        document.recover()
+        other = Info("other", ("id",))
+        document.begin([(other, False, {"version": 1})])
+        document.undo([other])
+        assert document.checkpoints(["a", "b", "other"]).keys() == {"a", "b"}
+        document.undo([Info(name, ("id",)) for name in "ab"])
+    assert not Path(target["path"]).exists()
+    assert not list(Path(target["path"]).parent.glob(".day2-*.migration*"))
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
