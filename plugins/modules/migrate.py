@@ -84,10 +84,13 @@ options:
         source. V(replace) adds missing rows and removes surplus rows. V(merge) fails if rows are missing and the target
         holds other rows, because it is not known which of them belong together. If a run was killed, the next run
         compares such a table from the beginning.
-      - In databases, records are overwritten by key, and surplus records are removed at the end. Databases reject a
-        unique value that moves from one record to another, and PostgreSQL rejects a record that refers to a record of
-        the same table in a later batch. In these cases, migrate into an empty target or into the tables of the
-        application (O(target_tables=existing)), where neither limitation applies.
+      - In databases, records are overwritten by key, and surplus records are removed at the end. If a unique value
+        moves from one record to another, the former is deleted first. The task fails before it writes anything if two
+        records would have the same unique value in the end, if such a record cannot be deleted first because other
+        tables of PostgreSQL refer to it or because it has other columns, or if the target has triggers that may change
+        or refuse the records. PostgreSQL rejects a record that refers to a record of the same table in a later batch.
+        None of these limitations except the first applies to the tables of an application
+        (O(target_tables=existing)).
     type: str
     choices: [fail, merge, replace]
     default: fail

@@ -32,3 +32,10 @@ def schema(postgresql: Store) -> Store:
     with psycopg.connect(host=postgresql["host"], user=postgresql["username"], dbname="postgres") as connection:
         connection.execute("CREATE SCHEMA %s" % name)
     return {**postgresql, "schema": name}
+
+
+def another(server: Store) -> Store:
+    """An empty store of a server, of whichever type that is."""
+    if server["type"] == "postgresql":
+        return schema(server)
+    return {**server, "prefix": "s" + uuid.uuid4().hex[:10] + "."}

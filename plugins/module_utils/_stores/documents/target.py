@@ -143,7 +143,7 @@ class JsonTarget(JsonSource):
         """The document as it will be, once this run has written it."""
         return self._written or super()._source()
 
-    def check_writable(self, infos: Sequence[Info], size: int) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int, over: Collection[str] = ()) -> None:
         """See `TargetStore`. What is new is gathered, and then the document is written beside the old one."""
         files.check_writable_parent(self.path)
         info = files.look(self.path, TargetError)
@@ -170,6 +170,10 @@ class JsonTarget(JsonSource):
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """A document holds whatever the model does."""
         return ""
+
+    def interference(self, infos: Sequence[Info]) -> list[str]:
+        """A document does nothing by itself."""
+        return []
 
     def doubts(self) -> list[str]:
         """A document holds whatever the model does."""

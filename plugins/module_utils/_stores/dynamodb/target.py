@@ -53,7 +53,7 @@ class DynamodbTarget(DynamodbSource):
     def recover(self) -> None:
         """Batches that were written without their checkpoint are written again."""
 
-    def check_writable(self, infos: Sequence[Info], size: int) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int, over: Collection[str] = ()) -> None:
         """See `TargetStore`."""
         present = self._native.collections()
         for info in infos:
@@ -89,6 +89,10 @@ class DynamodbTarget(DynamodbSource):
         except Unstorable as exc:
             return str(exc)
         return ""
+
+    def interference(self, infos: Sequence[Info]) -> list[str]:
+        """A table does nothing by itself."""
+        return []
 
     def doubts(self) -> list[str]:
         """There are none: its rules are known."""

@@ -6,9 +6,10 @@
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..sql.triggers import interferes
 from .client import identifier
 from .column_types import Column
 from .ddl import qualified
@@ -58,6 +59,16 @@ _TRIGGERS = """
 SELECT c.relname, t.tgname, t.tgenabled::text
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1, 2"""
+# What happens by itself when rows are written: when a trigger fires (1: for each row, 2: before it), and its function.
+_INTERFERENCE = """
+SELECT c.relname, 'trigger', t.tgname, t.tgtype & 3 = 3, l.lanname IN ('sql', 'plpgsql'), f.prosrc
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_proc f ON f.oid = t.tgfoid JOIN pg_language l ON l.oid = f.prolang
+WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+UNION ALL SELECT c.relname, 'rule', r.rulename, true, false, ''
+FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND r.ev_type <> '1' AND r.ev_enabled IN ('O', 'A')
+ORDER BY 1, 3"""
 _NAMES = (
     "(SELECT array_agg(a.attname::text ORDER BY u.n) FROM unnest({}) WITH ORDINALITY u(num, n)"
     " JOIN pg_attribute a ON a.attrelid = {} AND a.attnum = u.num)"
@@ -190,6 +201,17 @@ def references(connection: Any, schema: str) -> list[Reference]:
             _FOREIGN_KEYS, (schema,)
         )
         for definition, comment, valid, owned in [rest]
+    ]
+
+
+def interference(connection: Any, schema: str, names: Sequence[str]) -> list[str]:
+    """The triggers and rules of these tables that may change or refuse rows, in words."""
+    rows = connection.execute(_INTERFERENCE, {"schema": schema, "tables": list(names)})
+    lower = {name.lower() for name in names}
+    return [
+        f"the {what} {name} of {table}"
+        for table, what, name, surely, is_readable, body in rows
+        if surely or (is_readable and interferes(body, lower))
     ]
 
 

@@ -240,8 +240,10 @@ def _fields(connection: Any, schema: str, special: _Special) -> dict[str, list[F
             special.add(table, Statement("change", change, told))
         if identity and numbering:
             special.add(table, Statement("change", f"ALTER COLUMN {identifier(name)}{numbering}"))
+        size, declared = size_of(native), _narrower(native)
+        filled = default is not None and literal is None
         fields.setdefault(table, []).append(
-            Field(name, kind, required, literal, native, identity, counter or 0, size_of(native), _narrower(native))
+            Field(name, kind, required, literal, native, identity, counter or 0, size, declared, filled=filled)
         )
     return fields
 

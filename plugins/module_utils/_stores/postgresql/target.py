@@ -30,6 +30,7 @@ from ..records.versions import Step
 from ..sql import schema as sql_schema
 from . import ddl as postgresql_ddl
 from . import rehearsal as postgresql_rehearsal
+from .application import interference
 from .catalog import checkpoints_table, describe, make_checkpoints_table, names_in
 from .client import connect, errors, identifier
 from .ddl import listed, qualified
@@ -104,8 +105,8 @@ class PostgresqlTarget(PostgresqlSource):
     def recover(self) -> None:
         """What was not committed is gone."""
 
-    def check_writable(self, infos: Sequence[Info], size: int) -> None:
-        """See `TargetStore`. How much room a server has is not for its users to know."""
+    def check_writable(self, infos: Sequence[Info], size: int, over: Collection[str] = ()) -> None:
+        """See `TargetStore`. How much free space a server has is not for its users to know."""
         sql_schema.check_collisions(infos, _same, 63)
         self._wanted = {info.stored.name for info in infos}
         self._as_rows.expect(infos)
@@ -113,7 +114,8 @@ class PostgresqlTarget(PostgresqlSource):
             row = (
                 self._read()
                 .execute(
-                    "SELECT has_schema_privilege(oid, 'CREATE') AND NOT pg_is_in_recovery()"
+                    "SELECT has_schema_privilege(oid, 'CREATE') AND NOT pg_is_in_recovery(),"
+                    " has_database_privilege(current_database(), 'TEMPORARY')"
                     " FROM pg_namespace WHERE nspname = %s",
                     (self._schema,),
                 )
@@ -123,6 +125,12 @@ class PostgresqlTarget(PostgresqlSource):
             raise TargetError(
                 "The schema %s of %s %s."
                 % (self._schema, self.location, "is not writable" if row else ("does not exist"))
+            )
+        if over and not row[1]:
+            raise TargetError(
+                f"The role may not create temporary tables in {self.location}, which are needed to write over the "
+                f"records of {', '.join(over)}.",
+                "Nothing was changed. Grant the privilege TEMPORARY on the database to the role.",
             )
         with errors(TargetError, f"The schema {self._schema} is not writable"):
             found = postgresql_rehearsal.problems(self._connected(), self._schema, infos)
@@ -137,6 +145,11 @@ class PostgresqlTarget(PostgresqlSource):
         """See `TargetStore`."""
         with errors(TargetError, f"Can't read the table {info.name}"):
             return self._as_rows.refuses(info, record)
+
+    def interference(self, infos: Sequence[Info]) -> list[str]:
+        """See `TargetStore`."""
+        with errors(SourceError, f"Can't read the schema {self._schema}"):
+            return interference(self._read(), self._schema, [info.stored.name for info in infos])
 
     def doubts(self) -> list[str]:
         """See `TargetStore`."""

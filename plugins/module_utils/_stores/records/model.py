@@ -35,6 +35,7 @@ class Field(NamedTuple):
     `size`: how many characters a text has at most; or digits, and how many of them behind the point; (): no limit.
     `declared`: the type that PostgreSQL should give it, where its kind does not say that.
     `column`: its name in the table, where that is another.
+    `filled`: the store makes a value where none is given, by an expression that only it understands.
     `stored`: values are as a database of the same type has them, whatever they are.
     """
 
@@ -49,6 +50,7 @@ class Field(NamedTuple):
     declared: str = ""
     column: str = ""
     stored: bool = False
+    filled: bool = False
 
 
 class Index(NamedTuple):

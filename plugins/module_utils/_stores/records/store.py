@@ -106,15 +106,19 @@ class TargetStore(SourceStore, Protocol):
         :raises TargetError: it can't be done.
         """
 
-    def check_writable(self, infos: Sequence[Info], size: int) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int, over: Collection[str] = ()) -> None:
         """Whether these could be written; nothing is.
 
         :param size: about how many bytes there will be more.
+        :param over: the names of those that have records already, which others are put over.
         :raises TargetError, NoSpace: no.
         """
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """Why the target can't hold the record, "" when it can. `info` is what `begin` is given, for many records."""
+
+    def interference(self, infos: Sequence[Info]) -> list[str]:
+        """What of the tables that exist (triggers, rules) may change or refuse what is written, in words."""
 
     def doubts(self) -> list[str]:
         """What `refuses` could not find out, as check mode says it."""

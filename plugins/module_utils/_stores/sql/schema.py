@@ -123,7 +123,7 @@ def check_fits(info: Info, existing: Info, fold: Callable[[str], str]) -> Info:
     wanted = [
         field.name
         for field in existing.fields
-        if field.required and field.default is None and not field.identity and fold(field.name) not in given
+        if field.required and not _has_value(field) and fold(field.name) not in given
     ]
     if missing or wanted:
         raise TargetError(
@@ -140,6 +140,11 @@ def check_fits(info: Info, existing: Info, fold: Callable[[str], str]) -> Info:
             "Change the schema of the target, or migrate to an empty target.",
         )
     return existing
+
+
+def _has_value(field: Field) -> bool:
+    """Does the store give a column a value by itself?"""
+    return field.default is not None or field.identity or field.filled
 
 
 def check_collisions(infos: Sequence[Info], fold: Callable[[str], str], longest: int = 0) -> None:

@@ -15,6 +15,7 @@ from ..records import note as collection_note
 from ..records.model import BOOLEAN, DECIMAL, INTEGER, JSON, TEXT, Field, ForeignKey, Index, Info, Statement, placed
 from ..sql.defaults import CLOCK, NOW, TODAY, portable_default
 from ..sql.schema import declared_size, size_of
+from ..sql.triggers import interferes
 from . import notes as sqlite_notes
 from .file import sqlite3
 from .schema import Table, fold, identifier, tables
@@ -71,6 +72,7 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
                 bool(is_key and identity),
                 counter if is_key and identity and isinstance(counter, int) else 0,
                 size_of(declared),
+                filled=default is not None and portable is None,
             )
         )
     indexes, statements = _indexes(connection, table.name)
@@ -276,6 +278,17 @@ def indexes(info: Info) -> list[tuple[str, str]]:
         )
         for one in info.indexes
         if not one.constraint and one.name not in names and (one.fields, one.unique) not in keyed
+    ]
+
+
+def interference(connection: sqlite3.Connection, infos: Sequence[Info]) -> list[str]:
+    """The triggers of these tables that may change or refuse records."""
+    tables = {fold(info.stored.name) for info in infos}
+    query = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY 2, 1"
+    return [
+        f"the trigger {name} of {table}"
+        for name, table, sql in connection.execute(query)
+        if fold(table) in tables and interferes(sql, tables)
     ]
 
 

@@ -120,7 +120,7 @@ class SqliteTarget(SqliteSource):
                 connection.execute("ROLLBACK")
             raise
 
-    def check_writable(self, infos: Sequence[Info], size: int) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int, over: Collection[str] = ()) -> None:
         """See `TargetStore`."""
         files.check_writable_parent(self.path)
         if os.path.exists(self.path) and not os.access(self.path, os.W_OK):
@@ -152,6 +152,14 @@ class SqliteTarget(SqliteSource):
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `TargetStore`."""
         return self._refusals.why(info, record)
+
+    def interference(self, infos: Sequence[Info]) -> list[str]:
+        """See `TargetStore`."""
+        connection = self._open_reader()
+        if connection is None:
+            return []
+        with sqlite_errors(SourceError, "Can't read the database", self.path):
+            return sqlite_ddl.interference(connection, infos)
 
     def doubts(self) -> list[str]:
         """There are none: its rules are known."""

@@ -40,6 +40,7 @@ _EXISTING = {
     DATE: "date",
 }
 BOOLEANS = ("BOOL", "BOOLEAN")
+_NUMBERS = {INTEGER, "large integer", REAL, DECIMAL}
 _ISO = {"iso-naive": "timestamp", "iso-zone": "timestamptz", "iso-date": "date"}
 
 
@@ -167,6 +168,17 @@ def unlike_declared(name: str, declared: str, seen: Seen, shown: Callable[[Any],
         return ""
     told = "%s is declared as %s and becomes %s: %s. Set its type in types if it should be another."
     return told % (name, declared, kind, _listed(seen, shown))
+
+
+def numbers_for_times(name: str, declared: str, seen: Seen, shown: Callable[[Any], str]) -> str:
+    """What to tell of a column of SQLite that is declared as times and has nothing but numbers; "" for others."""
+    classes = set(seen.counts)
+    if not classes or not classes <= _NUMBERS or not re.search("DATE|TIME", declared):
+        return ""
+    return (
+        f"{name} is declared as {declared} and becomes a column of numbers: {_listed(seen, shown)}. If they are times, "
+        f"set its type in types: {name}: timestamptz from s (or from ms, us)."
+    )
 
 
 def _listed(seen: Seen, shown: Callable[[Any], str]) -> str:

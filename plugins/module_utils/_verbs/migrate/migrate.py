@@ -27,11 +27,12 @@ from ..._stores.records.store import SourceStore, TargetStore
 from ..arguments import COMPRESSION, OBJECT_LOCK, duration
 from .checkpoint import RESUME
 from .lock import lock_target
-from .plan import MigratePlan, MigrateRequest, foreseen, look
+from .plan import MigratePlan, MigrateRequest, foreseen, is_put_over, look
 from .profiles import dangles, dangling, parse_reference
-from .refusals import can_be_undone, check_allowed
+from .refusals import can_be_undone, check_allowed, check_interference
 from .report import report
 from .safety import check_repository, must_be_kept, safety_of, ways_back
+from .unique import with_moves
 from .way_back import THIS
 
 _STORE = {"type": "dict", "options": argument_spec()}
@@ -190,8 +191,11 @@ def plan(
     if check or not can_be_undone(ready):
         ready = foreseen(ready)
     if any(job.changes for job in ready.jobs):
-        target.check_writable([job.target for job in ready.jobs], _needed(ready))
+        over = [job.source.name for job in ready.jobs if job.changes and is_put_over(ready, job)]
+        target.check_writable([job.target for job in ready.jobs], _needed(ready), over)
     check_allowed(ready)
+    check_interference(ready)
+    ready = with_moves(ready)
     if THIS in ways_back(ready).values() or must_be_kept(ready):
         check_repository(request, target)
         if check and request.params["safety_backup"]:

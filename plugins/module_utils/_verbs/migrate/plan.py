@@ -38,6 +38,15 @@ class MigrateRequest(NamedTuple):
     repository: Optional[Repository] = None  # where the target is saved
 
 
+class Moving(NamedTuple):
+    """A record of the target with a value that must be unique and that another record will have. `stays`: the source
+    has it, too.
+    """
+
+    key: tuple[Any, ...]
+    stays: bool
+
+
 class Job(NamedTuple):
     """One collection: how it is in the source and will be in the target, and what is to be done.
 
@@ -54,6 +63,7 @@ class Job(NamedTuple):
     existing_profile: Optional[Profile]  # the records in the target, where it was read
     state: Optional[State] = None
     verdict: str = NEW
+    moving: Sequence[Moving] = ()  # to be deleted before others are written
 
     @property
     def existing_records(self) -> int:
@@ -238,6 +248,19 @@ def _atomic(job: Job, present: str) -> Job:
 def _of_both(ready: MigratePlan, job: Job, existing: Info) -> Info:
     """The target's collection without the columns that are its own."""
     return in_target(job.target, existing) if ready.target.columns else existing
+
+
+def is_put_over(ready: MigratePlan, job: Job) -> bool:
+    """Are records written over those of the target, and not only added?"""
+    fresh = job.state.fresh if job.verdict == RESUME and job.state is not None else is_fresh(ready, job)
+    return bool(job.target.key) and (ready.request.mode == "merge" or not fresh)
+
+
+def is_fresh(ready: MigratePlan, job: Job) -> bool:
+    """Does a collection hold none of the records that this run begins with?"""
+    if ready.target.replaces_atomically and ready.request.mode != "merge":
+        return True
+    return not (job.exists if job.verdict == RESTART else job.existing_records)
 
 
 def check_as_planned(ready: MigratePlan) -> None:

@@ -64,6 +64,19 @@ def check_allowed(ready: MigratePlan) -> None:
         )
 
 
+def check_interference(ready: MigratePlan) -> None:
+    """:raises TargetError: triggers would change or refuse what is written."""
+    found = ready.target.interference([job.target for job in ready.jobs if job.exists and job.changes])
+    if found:
+        hint = "Drop what is named for the migration, and create it again afterwards."
+        if ready.target.type == "postgresql":
+            hint = "Set target_tables=existing, with which triggers are disabled while the tables are written."
+        raise TargetError(
+            f"In {ready.target.location}, {', '.join(found)} may change or refuse the records.",
+            f"Nothing was changed. {hint}",
+        )
+
+
 def can_be_undone(ready: MigratePlan) -> bool:
     """Are all collections that are written made by this run, in a target that tells what others write?"""
     return ready.target.undoes and not ready.resumed and not any(job.exists for job in ready.jobs if job.changes)

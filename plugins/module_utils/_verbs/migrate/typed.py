@@ -32,6 +32,7 @@ from .columns import (
     class_of,
     inferred,
     mixed,
+    numbers_for_times,
     odd_text,
     unlike_declared,
     wanted_type,
@@ -75,11 +76,17 @@ class _Question(NamedTuple):
 class _TypedSource:
     """See `TargetStore`; all but reading is the source's own."""
 
-    def __init__(self, inner: SourceStore, converters: Mapping[str, Converters], infos: Mapping[str, Info]) -> None:
+    def __init__(
+        self,
+        inner: SourceStore,
+        converters: Mapping[str, Converters],
+        infos: Mapping[str, Info],
+        notes: Sequence[str] = (),
+    ) -> None:
         self._inner = inner
         self._converters = converters
         self._infos = infos
-        self._more: list[str] = []
+        self._more: list[str] = list(notes)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -163,9 +170,14 @@ def typed(
     zone = zone_named(params["timezone"]) if params["timezone"] else None
     decisions: dict[tuple[str, str], Decision] = {}
     problems: list[str] = []
+    notes: list[str] = []
     for info in infos:
         questions = dict(_questions(info, present.get(info.name), types, TimeOptions("", zone)))
         found, against = _answered(source, info, questions, progress)
+        told = (
+            numbers_for_times(f"{info.name}.{name}", one.declared, one.seen, shown) for name, one in questions.items()
+        )
+        notes += filter(None, told)
         decisions.update({(info.name, name): one for name, one in found.items()})
         problems += against if odd != "reject" and not params["max_rejects"] else []
     converters = {
@@ -176,7 +188,7 @@ def typed(
         }
         for info in infos
     }
-    inner = _TypedSource(source, converters, {info.name: info for info in infos})
+    inner = _TypedSource(source, converters, {info.name: info for info in infos}, notes)
     return Typed(cast(SourceStore, inner), decisions, problems, odd, _NO_TEXT.get(target.type, frozenset()))
 
 

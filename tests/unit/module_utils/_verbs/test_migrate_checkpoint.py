@@ -26,7 +26,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.checkpoints import Checkpoints
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbTables
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.target import PostgresqlTarget
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.model import INTEGER, Field, Info
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup_info, restore
@@ -41,7 +44,8 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.checkpoint
     states_of,
 )
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.way_back import newest_way_back
-from tests.services.stores import schema
+from tests.services.dynamodb import options
+from tests.services.stores import another
 from tests.unit.module_utils._verbs.migrations import Store, run, sql
 
 MODES = ("fail", "merge", "replace")
@@ -84,6 +88,13 @@ class Killed(BaseException):
     pass
 
 
+# What DynamoDB has instead of commits.
+DYNAMODB_CHANGES: dict[Any, tuple[str, ...]] = {
+    DynamodbTables: ("create_collection", "write_prepared", "delete", "drop"),
+    Checkpoints: ("keep", "remove"),
+}
+
+
 @contextlib.contextmanager
 def fuse(commits: Optional[int]) -> Any:
     """End the run after so many commits."""
@@ -104,6 +115,21 @@ def fuse(commits: Optional[int]) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         for store in (SqliteTarget, PostgresqlTarget):
             patch.setattr(store, "_transaction", counting(store._transaction))
+
+        def burning(change: Callable[..., Any]) -> Any:
+            @contextlib.contextmanager
+            def made(self: Any, *args: Any) -> Any:
+                yield change(self, *args)
+
+            def changed(self: Any, *args: Any) -> Any:
+                with counting(made)(self, *args) as result:
+                    return result
+
+            return changed
+
+        for part, names in DYNAMODB_CHANGES.items():
+            for name in names:
+                patch.setattr(part, name, burning(getattr(part, name)))
         yield
 
 
@@ -113,7 +139,7 @@ class Place:
     def __init__(self, directory: str, kind: str, server: Optional[Store] = None) -> None:
         self.target: Store = {"type": kind, "path": os.path.join(directory, "target")}
         if server is not None:
-            self.target = schema(server)
+            self.target = another(server)
         self.repository = os.path.join(directory, "backups")
         self.sources = {name: {"type": "json", "path": os.path.join(directory, name)} for name in "AB"}
 
@@ -126,6 +152,13 @@ class Place:
         if self.target["type"] == "json":
             document = {name: {str(k): {"id": k, "v": v} for k, v in rows.items()} for name, rows in content.items()}
             Path(self.target["path"]).write_text(json.dumps(document))
+            return
+        if self.target["type"] == "dynamodb":
+            with open_target(self.target, {}) as opened:
+                for name, rows in content.items():
+                    info = Info(name, ("id",), (Field("id", INTEGER),))
+                    opened.begin([(info, False, None)])
+                    opened.write(info, [{"id": key, "v": value} for key, value in rows.items()], lambda _: None, True)
             return
         if self.target["type"] == "postgresql":
             for name, rows in content.items():
@@ -337,9 +370,10 @@ class Model(RuleBasedStateMachine):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(("kind", "examples"), [("sqlite", 12), ("json", 12), ("postgresql", 4)])
-def test_whatever_is_run_after_a_kill(kind: str, examples: int, postgresql: Store) -> None:
-    model = type("Model", (Model,), {"kind": kind, "server": postgresql if kind == "postgresql" else None})
+@pytest.mark.parametrize(("kind", "examples"), [("sqlite", 12), ("json", 12), ("postgresql", 4), ("dynamodb", 4)])
+def test_whatever_is_run_after_a_kill(kind: str, examples: int, postgresql: Store, dynoxide_url: str) -> None:
+    servers = {"postgresql": postgresql, "dynamodb": {"type": "dynamodb", **options(dynoxide_url, "")}}
+    model = type("Model", (Model,), {"kind": kind, "server": servers.get(kind)})
     run_state_machine_as_test(
         model,
         settings=settings(

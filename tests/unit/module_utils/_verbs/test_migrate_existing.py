@@ -90,14 +90,6 @@ def test_a_table_alone_whose_parent_is_not_migrated(stores: Stores, kind: str) -
     assert rows(target) == rows(source)
 
 
-def test_a_unique_value_of_another_record_is_named(stores: Stores, kind: str) -> None:
-    source = made(stores("sqlite"), PARENT, "INSERT INTO parent VALUES (1, 'a')")
-    target = made(stores(kind), PARENT.replace("TEXT", "TEXT UNIQUE"), "INSERT INTO parent VALUES (50, 'a')")
-    with pytest.raises(Exception, match=r"unique value that another record|Key \(v\)=\(a\) already exists"):
-        run(source=source, target=target, on_existing="merge", safety_backup=False)
-    assert sql(target, "SELECT * FROM parent") == [(50, "a")]
-
-
 class Stopped(Exception):
     """Here a run ends."""
 

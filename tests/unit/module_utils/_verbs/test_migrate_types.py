@@ -221,12 +221,15 @@ def test_a_column_that_does_not_get_its_declared_type_is_told(stores: Stores) ->
     sql(source, "INSERT INTO o VALUES (2, '', '2024-01-02', 2, 'no', '1/3/2024', 1711846900)")
     done = four_steps(source, target)
     assert [one.partition(": ")[0] for one in done["warnings"]] == [
+        "o.s is declared as DATETIME and becomes a column of numbers",
         "o.at is declared as TIMESTAMP and becomes text",
         "o.flag is declared as BOOLEAN and becomes integer",
         "o.word is declared as BOOL and becomes text",
         "o.us is declared as DATE and becomes text",
     ]
-    assert '1 text ("", key [2])' in done["warnings"][0]
+    assert "2 integer (1711846800, key [1]). If they are times" in done["warnings"][0]
+    assert "set its type in types: o.s: timestamptz from s" in done["warnings"][0]
+    assert '1 text ("", key [2])' in done["warnings"][1]
     assert [row[0] for row in sql(target, "SELECT flag FROM o ORDER BY id")] == [1, 2]
     sql(source, "UPDATE o SET flag = 3 WHERE id = 1")
     assert run(source=source, target=target, on_existing="merge", safety_backup=False)["changed"]

@@ -1,0 +1,148 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values that a table which exists allows only once, beside its key: whether the records can have them is found out
+before anything is written.
+
+In the end each value must belong to one record. On the way there, one may have to be taken from a record of the target
+before another gets it: that record is deleted first, and written again if the source has it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Optional
+
+from ..._core.errors import TargetError
+from ..._core.record_batches import Layout, keys_of, layouts
+from ..._core.scratch import scratch_database
+from ..._core.tagged_json import decode
+from ..._stores.records.model import Info, Record
+from ..._stores.records.store import TargetStore
+from .compare import LISTED, shown_row
+from .plan import Job, MigratePlan, Moving
+from .target_schema import in_target
+
+_Fields = tuple[str, ...]
+
+
+def with_moves(ready: MigratePlan) -> MigratePlan:
+    """The plan with the records that have to be deleted before others are written.
+
+    :raises TargetError: two records would have the same value in the end, or a record can't be deleted first.
+    """
+    if not ready.target.columns:
+        return ready
+    present = {info.name: info for info in ready.target.collections()}
+    jobs: list[Job] = []
+    problems: list[str] = []
+    for job in ready.jobs:
+        existing = present.get(job.source.name)
+        moving: Sequence[Moving] = ()
+        if existing is not None and job.changes and job.target.key:
+            found, moving = _found(ready, job, existing)
+            problems += found
+            problems += _kept_where_they_are(ready.target, job, existing, moving, list(present.values()))
+        jobs.append(job._replace(moving=moving))
+    if problems:
+        raise TargetError(
+            f"{ready.target.location} can't store the records: {'; '.join(problems[:LISTED])}.",
+            "Nothing was changed. Correct the source or the target. Tables of PostgreSQL can be written in one "
+            "transaction, with target_tables=existing.",
+            {"problems": problems},
+        )
+    return ready._replace(jobs=jobs)
+
+
+def _beside_the_key(info: Info, existing: Info) -> list[_Fields]:
+    """The fields of the source whose values are unique in the table that exists."""
+    names = {column: name for name, column in info.columns.items()}
+    found = [existing.stored.key, *(one.fields for one in existing.stored.indexes if one.unique)]
+    given = [tuple(names[column] for column in one) for one in found if one and names.keys() >= set(one)]
+    return [one for one in dict.fromkeys(given) if frozenset(one) != frozenset(info.key)]
+
+
+def _found(ready: MigratePlan, job: Job, existing: Info) -> tuple[list[str], list[Moving]]:
+    """What can't be in the end, and which records must go first."""
+    unique = _beside_the_key(job.target, existing)
+    if not unique:
+        return [], []
+    problems: list[str] = []
+    moving: dict[bytes, bool] = {}
+
+    def told(one: bytes, other: bytes, of_the_target: bool, fields: _Fields) -> None:
+        if len(problems) < LISTED and one != other:  # a key that the source has twice is told elsewhere
+            pair = (
+                "the record %s of the source and %s of the target"
+                if of_the_target
+                else "the records %s and %s of the source"
+            )
+            keys = pair % (shown_row(one), shown_row(other))
+            problems.append(f"{job.source.name}: {keys} have the same {', '.join(fields)}, which must be unique")
+
+    ready.progress.start(f"Checking unique values of {job.source.name}", unit="records")
+    with scratch_database(ready.scratch) as connection:
+        connection.execute("CREATE TABLE known (key BLOB PRIMARY KEY) WITHOUT ROWID")
+        connection.execute("CREATE TABLE taken (value BLOB PRIMARY KEY, key BLOB) WITHOUT ROWID")
+        for key, values in _values(_storable(ready, job), job.target.key, unique):
+            connection.execute("INSERT OR IGNORE INTO known VALUES (?)", (key,))
+            for fields, value in values:
+                if not connection.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", (value, key)).rowcount:
+                    (other,) = connection.execute("SELECT key FROM taken WHERE value = ?", (value,)).fetchone()
+                    told(other, key, False, fields)
+        rows = ready.target.chunks(in_target(job.target, existing), ordered=False)
+        for key, values in _values(rows, job.target.key, unique):
+            for fields, value in values:
+                row = connection.execute("SELECT key FROM taken WHERE value = ? AND key <> ?", (value, key)).fetchone()
+                if row is None:
+                    continue
+                stays = bool(connection.execute("SELECT 1 FROM known WHERE key = ?", (key,)).fetchone())
+                if stays or ready.request.mode != "merge":
+                    moving[key] = stays
+                else:
+                    told(row[0], key, True, fields)
+    return problems, [Moving(tuple(decode(key)), stays) for key, stays in moving.items()]
+
+
+def _storable(ready: MigratePlan, job: Job) -> Iterator[Sequence[Record]]:
+    """The records that the target can hold."""
+    for chunk in ready.source.chunks(job.source, ordered=False):
+        if job.comparison.rejected:
+            yield [record for record in chunk if not ready.target.refuses(job.target, record)]
+        else:
+            yield chunk
+
+
+def _values(
+    chunks: Iterable[Sequence[Record]], key: Sequence[str], unique: Sequence[_Fields]
+) -> Iterator[tuple[bytes, list[tuple[_Fields, bytes]]]]:
+    """The key of each record, and what stands for its unique values; those with a null are none."""
+    for chunk in chunks:
+        for found in layouts(chunk):
+            given = dict(zip(*found))
+            complete = [fields for fields in unique if given.keys() >= set(fields)]
+            columns = [_marks(found, given, fields, unique.index(fields)) for fields in complete]
+            for text, *values in zip(keys_of(found, key), *columns):
+                yield text, [(fields, value) for fields, value in zip(complete, values) if value is not None]
+
+
+def _marks(
+    found: Layout, given: Mapping[str, Sequence[Any]], fields: _Fields, number: int
+) -> Iterator[Optional[bytes]]:
+    for row, text in zip(zip(*(given[name] for name in fields)), keys_of(found, fields)):
+        yield None if None in row else hashlib.sha256(b"%d" % number + text).digest()
+
+
+def _kept_where_they_are(
+    target: TargetStore, job: Job, existing: Info, moving: Sequence[Moving], present: Sequence[Info]
+) -> Iterator[str]:
+    """Why records can't be deleted before they are written again."""
+    if not moving:
+        return
+    listed = ", ".join(map(str, [list(one.key) for one in moving[:LISTED]]))
+    what = f"{job.source.name}: unique values of the records {listed} of the target go to other records"
+    if existing.stored.columns.keys() - set(job.target.columns.values()) and any(one.stays for one in moving):
+        yield f"{what}, and its other columns would be lost"
+    elif target.type == "postgresql" and any(key.to == existing.name for one in present for key in one.foreign_keys):
+        yield f"{what}, and other tables refer to it"

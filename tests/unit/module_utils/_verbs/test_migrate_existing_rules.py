@@ -1,0 +1,171 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Existing tables with rules of their own: unique values beside the key, triggers, defaults; roles without rights."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
+from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, run, sql
+
+USERS = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, name TEXT)"
+LOOSE = USERS.replace(" UNIQUE", "")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def made(store: Store, *statements: str) -> Store:
+    for statement in statements:
+        sql(store, statement)
+    return store
+
+
+def rows(store: Store) -> list[Any]:
+    return sql(store, "SELECT * FROM users ORDER BY id")
+
+
+def refused(match: str, target: Store, **params: Any) -> TargetError:
+    """Both check mode and the run refuse it in the same words, and nothing is changed."""
+    before = rows(target)
+    errors = []
+    for check in (True, False):
+        with pytest.raises(TargetError, match=match) as found:
+            run(check, target=target, safety_backup=False, **params)
+        errors.append((found.value.message, found.value.hint))
+        assert rows(target) == before
+    assert errors[0] == errors[1]
+    assert "Nothing was changed" in found.value.hint
+    return found.value
+
+
+def moved(source: Store, target: Store, **params: Any) -> dict[str, Any]:
+    first = run(True, source=source, target=target, safety_backup=False, **params)
+    done = run(source=source, target=target, safety_backup=False, **params)
+    assert first["diff"] == done["diff"]
+    assert not run(True, source=source, target=target, safety_backup=False, **params)["changed"]
+    return done
+
+
+def test_a_unique_value_of_another_record_that_stays_is_refused(stores: Stores, kind: str) -> None:
+    source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'a', 'x'), (2, 'b', 'y')")
+    target = made(stores(kind), USERS, "INSERT INTO users VALUES (50, 'a', 'z')")
+    match = r"users: the record \[1\] of the source and \[50\] of the target have the same email"
+    refused(match, target, source=source, on_existing="merge")
+
+
+@pytest.mark.parametrize("mode", ["fail", "merge", "replace"])
+def test_a_unique_value_that_the_source_has_twice_is_refused(stores: Stores, kind: str, mode: str) -> None:
+    values = "(1, 'a', 'x'), (2, 'a', 'y'), (3, NULL, 'z'), (4, NULL, 'z')"
+    source = made(stores("sqlite"), LOOSE, f"INSERT INTO users VALUES {values}")
+    match = r"users: the records \[1\] and \[2\] of the source have the same email, which must be unique"
+    refused(match, made(stores(kind), USERS), source=source, on_existing=mode)
+
+
+def test_a_unique_value_moves_from_a_record_that_goes_or_changes(stores: Stores, kind: str) -> None:
+    source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'b', 'x'), (2, 'a', 'y'), (9, 'c', 'z')")
+    target = made(stores(kind), USERS, "INSERT INTO users VALUES (1, 'a', 'x'), (2, 'b', 'y'), (5, 'c', 'old')")
+    done = moved(source, target, on_existing="replace", batch_size=1)
+    assert rows(target) == rows(source)
+    (row,) = done["migration"]["collections"]
+    assert (row["added"], row["changed"], row["removed"]) == (1, 2, 1)
+
+
+def test_a_merge_swaps_unique_values(stores: Stores, kind: str) -> None:
+    source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'b', 'x'), (2, 'a', 'y')")
+    target = made(stores(kind), USERS, "INSERT INTO users VALUES (1, 'a', 'x'), (2, 'b', 'y'), (5, 'c', 'own')")
+    moved(source, target, on_existing="merge", batch_size=1)
+    assert rows(target) == [(1, "b", "x"), (2, "a", "y"), (5, "c", "own")]
+
+
+def test_a_record_that_would_lose_columns_of_the_target_is_not_moved(stores: Stores, kind: str) -> None:
+    source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'b', 'x'), (2, 'a', 'y')")
+    own = USERS.replace(")", ", own TEXT)")
+    target = made(stores(kind), own, "INSERT INTO users VALUES (1, 'a', 'x', 'mine'), (2, 'b', 'y', 'mine')")
+    refused("and its other columns would be lost", target, source=source, on_existing="replace")
+
+
+def test_a_record_that_others_refer_to_is_not_moved_outside_a_transaction(stores: Stores) -> None:
+    source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'b', 'x'), (2, 'a', 'y')")
+    target = made(stores("postgresql"), USERS, "INSERT INTO users VALUES (1, 'a', 'x'), (2, 'b', 'y')")
+    made(target, "CREATE TABLE child (id int PRIMARY KEY, u int REFERENCES users ON DELETE CASCADE)")
+    made(target, "INSERT INTO child VALUES (1, 1)")
+    error = refused("and other tables refer to it", target, source=source, on_existing="merge")
+    assert "target_tables=existing" in error.hint
+    assert sql(target, "SELECT * FROM child") == [(1, 1)]
+
+
+def test_triggers_that_change_or_refuse_records_are_refused(stores: Stores, kind: str) -> None:
+    source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'A', 'x')")
+    target = made(stores(kind), USERS)
+    if kind == "sqlite":
+        body = "UPDATE users SET email = lower(email) WHERE id = new.id;"
+        made(target, f"CREATE TRIGGER lower_email AFTER INSERT ON users BEGIN {body} END")
+    else:
+        body = "NEW.email := lower(NEW.email); RETURN NEW;"
+        made(target, f"CREATE FUNCTION lowered() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} END$$")
+        made(target, "CREATE TRIGGER lower_email BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION lowered()")
+    refused("the trigger lower_email of users may change or refuse the records", target, source=source)
+    if kind == "postgresql":
+        assert run(source=source, target=target, target_tables="existing")["changed"]
+        assert rows(target) == [(1, "A", "x")]
+
+
+def test_triggers_that_only_keep_a_log_fire(stores: Stores, kind: str) -> None:
+    source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'A', 'x')")
+    target = made(stores(kind), USERS, "CREATE TABLE log (id INTEGER)")
+    if kind == "sqlite":
+        made(target, "CREATE TRIGGER logged AFTER INSERT ON users BEGIN INSERT INTO log VALUES (new.id); END")
+    else:
+        body = "INSERT INTO log VALUES (NEW.id); RAISE NOTICE 'update users'; RETURN NULL;"
+        made(target, f"CREATE FUNCTION logged() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} END$$")
+        made(target, "CREATE TRIGGER logged AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION logged()")
+    assert run(source=source, target=target)["changed"]
+    assert sql(target, "SELECT id FROM log") == [(1,)]
+
+
+def test_a_key_of_the_target_alone_that_fills_itself(stores: Stores, kind: str) -> None:
+    source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'a', 'x'), (2, 'b', 'y')")
+    key = {"sqlite": "TEXT PRIMARY KEY NOT NULL DEFAULT (hex(randomblob(8)))"}
+    own = "CREATE TABLE users (uid %s, id INTEGER NOT NULL UNIQUE, email TEXT, name TEXT)"
+    target = made(stores(kind), own % key.get(kind, "uuid PRIMARY KEY DEFAULT gen_random_uuid()"))
+    for mode in ("fail", "merge"):
+        sql(source, f"UPDATE users SET email = '{mode}' WHERE id = 1")
+        moved(source, target, on_existing=mode, target_tables="create" if kind == "postgresql" else "auto")
+        assert sql(target, "SELECT id, email FROM users ORDER BY id") == [(1, mode), (2, "b")]
+    assert len(set(sql(target, "SELECT uid FROM users"))) == 2
+
+
+def test_check_mode_asks_for_the_right_to_write_over_records(stores: Stores) -> None:
+    source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'a', 'x'), (2, 'b', 'y')")
+    target = made(stores("postgresql"), USERS)
+    role, database = (f"{word}_{uuid.uuid4().hex[:10]}" for word in ("role", "db"))
+    with connected(target) as server:
+        server.execute(f"CREATE ROLE {role} LOGIN")
+        server.execute(f"CREATE DATABASE {database} OWNER {role}")
+        server.execute(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {role}")
+        try:
+            limited = {**target, "username": role, "database": database, "schema": "own"}
+            import psycopg
+
+            with psycopg.connect(host=target["host"], user=role, dbname=database, autocommit=True) as own:
+                own.execute("CREATE SCHEMA own")
+                assert run(source=source, target=limited)["changed"]  # which only adds
+                sql(source, "UPDATE users SET name = 'z' WHERE id = 1")
+                for check in (True, False):
+                    with pytest.raises(
+                        TargetError, match="may not create temporary tables .* records of users"
+                    ) as found:
+                        run(check, source=source, target=limited, on_existing="merge", safety_backup=False)
+                    assert "Grant the privilege TEMPORARY" in found.value.hint
+                    assert own.execute("SELECT name FROM own.users WHERE id = 1").fetchone() == ("x",)
+        finally:
+            server.execute(f"DROP DATABASE {database}")
+            server.execute(f"DROP ROLE {role}")
