@@ -43,6 +43,13 @@ def names() -> list[str]:
     return sorted(path.stem for path in TEXTS.glob("*.yml"))
 
 
+def shared_texts() -> dict[str, Any]:
+    """The descriptions of all options of modules, by name."""
+    sources = [yaml.safe_load((TEXTS / f"{name}.yml").read_text(encoding="utf-8")) for name in names()]
+    fragments = [fragment for source in sources for fragment in source["fragments"].values()]
+    return {option: text for fragment in fragments for option, text in fragment["options"].items()}
+
+
 def fragment_file(name: str) -> str:
     """The text of plugins/doc_fragments/NAME.py. Raises ValueError for an option without description, or too many."""
     source = yaml.safe_load((TEXTS / f"{name}.yml").read_text(encoding="utf-8"))
@@ -61,7 +68,10 @@ def fragment_file(name: str) -> str:
 
 
 def _option(name: str, spec: Mapping[str, Any], text: Any, indent: str, path: str) -> Iterator[str]:
-    """The lines of one option. `text` is its description, or a mapping with that and `suboptions`."""
+    """The lines of one option. `text` is its description, or a mapping with that and `suboptions`.
+
+    With `others: true`, suboptions without a text have that of the option of a module with the same name.
+    """
     entry = text if isinstance(text, dict) else {"description": text}
     inner = indent + "  "
     yield f"{indent}{name}:"
@@ -77,7 +87,10 @@ def _option(name: str, spec: Mapping[str, Any], text: Any, indent: str, path: st
         yield f"{inner}required: true"
     if spec.get("default") is not None:
         yield f"{inner}default: {_scalar(spec['default'])}"
-    suboptions, texts = spec.get("options") or {}, entry.get("suboptions") or {}
+    suboptions, texts = spec.get("options") or {}, dict(entry.get("suboptions") or {})
+    if entry.get("others"):
+        known = shared_texts()
+        texts = {one: _completed(texts.get(one, known.get(one)), known.get(one)) for one in suboptions}
     if set(suboptions) != set(texts):
         raise ValueError(f"{path}: its suboptions are {sorted(suboptions)}, described are {sorted(texts)}")
     if suboptions:
@@ -86,9 +99,14 @@ def _option(name: str, spec: Mapping[str, Any], text: Any, indent: str, path: st
             yield from _option(one, suboptions[one], about, inner + "  ", f"{path}.{one}")
 
 
+def _completed(own: Any, shared: Any) -> Any:
+    """A text that can leave those of its suboptions to the option of a module with the same name."""
+    return {**shared, **own} if isinstance(own, dict) and isinstance(shared, dict) else own
+
+
 def _description(text: Any, indent: str, parent: str) -> Iterator[str]:
     paragraphs = [text] if isinstance(text, str) else text
-    written = [_quoted(one.replace("O(@.", f"O({parent}.")) for one in paragraphs]
+    written = [_quoted(one.replace("O(@.", f"O({parent}." if parent else "O(")) for one in paragraphs]
     line = f"{indent}description: {written[0]}"
     if len(written) == 1 and len(line) <= WIDTH:
         yield line

@@ -10,10 +10,12 @@ not rely on a lock that ends at once, on state being the newest, or on a removal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, BinaryIO, Callable, NamedTuple, Optional, Protocol
+
+from .._core.errors import Cancelled, LeaseLost, Unreachable
 
 
 class Listed(NamedTuple):
@@ -38,6 +40,7 @@ class Staging(Protocol):
 
     id: Optional[str]  # what the backup will be called; None: its content decides, when it is published
     scratch: str  # an empty local directory for native copies, removed with the staging
+    found: Collection[str]  # of a copy: files of the right size that an interrupted run left; `create` replaces them
 
     def create(self, path: str) -> BinaryIO:
         """A new file, to be written by whoever has its descriptor, in order. It may be a pipe.
@@ -104,6 +107,19 @@ class Repository(Protocol):
     def stage(self, name: str, created: datetime) -> Staging:
         """Begin a backup of data that is read at this time. The caller holds the set's lock."""
 
+    def stage_copy(self, name: str, backup_id: str, sizes: Mapping[str, int]) -> Staging:
+        """Begin, or go on with, a copy of a backup under the id that it has elsewhere. The caller holds the set's lock.
+
+        What is complete of it stays for the next run if this one is killed, or fails for a reason that may pass. The
+        caller has asked `check_copy` under the same lock, and named the id as `continued`.
+
+        :param sizes: of all files that will be written, by path; each lies in one piece, whatever its size.
+        """
+
+    def check_copy(self, name: str, backup_id: str) -> int:
+        """The bytes that an interrupted copy left of a backup that is not listed. Raises RepositoryError when it can't
+        be copied here now."""
+
     def remove(self, name: str, backup_id: str) -> Removal:
         """Remove a backup in one visible step; the caller holds the lock."""
 
@@ -116,9 +132,13 @@ class Repository(Protocol):
         Returns a sentence for each thing that went wrong.
         """
 
-    def lock(self, name: str, verb: str, timeout: float) -> AbstractContextManager[list[str]]:
+    def lock(
+        self, name: str, verb: str, timeout: float, continued: Collection[str] = ()
+    ) -> AbstractContextManager[list[str]]:
         """The only writer of a set while the block runs. Gives notes on what earlier runs left, which is removed.
         Leaving the block without a backup in the set leaves nothing that `sets` would show.
+
+        :param continued: ids of backups that may be copied in the block: what interrupted copies left of them stays.
 
         Raises LockTimeout, naming the holder.
         """
@@ -128,3 +148,9 @@ class Repository(Protocol):
 
     def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
         """Replace it atomically. The caller holds the lock."""
+
+
+def continues_later(kind: object) -> bool:
+    """Whether a copy that ends with this kind of error may go on in a later run. After a lost lock, another one may
+    have begun to."""
+    return isinstance(kind, type) and issubclass(kind, (Unreachable, Cancelled, LeaseLost))

@@ -9,17 +9,14 @@ import contextlib
 import errno
 import fcntl
 import hashlib
-import io
 import json
 import os
 import secrets
 import socket
-import stat
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, BinaryIO, Optional, cast
+from typing import Any, BinaryIO, Optional
 
 from .._core.errors import LockTimeout, RepositoryError
 from .._core.files import (
@@ -32,101 +29,18 @@ from .._core.files import (
     open_regular,
     os_errors,
     protection,
-    remove,
     remove_leftovers,
     resolve,
     write_atomically,
 )
 from .._core.units import format_time
 from .base import Listed, Removal, Staging
-from .manifest import ID, MANIFEST, SET, SUMS
+from .directory_staging import STAGING, DirectoryCopyStaging, DirectoryStaging, regular_size
+from .manifest import ID, MANIFEST, SET
 
 _STATE = ".state"
 _LOCK = "lock"
-_STAGING = ".staging-"
 _REMOVING = ".removing-"
-_FLUSH_EVERY_S = 0.2
-
-
-class _FlushedFile(io.FileIO):
-    """Has the disk write while we still compress; errors are reported by the fsync at the end."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path, "xb", opener=_private)
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._flush, daemon=True)
-        self._thread.start()
-
-    def _flush(self) -> None:
-        while not self._done.wait(_FLUSH_EVERY_S):
-            with contextlib.suppress(OSError):
-                os.fdatasync(self.fileno())
-
-    def close(self) -> None:
-        if not self.closed:
-            self._done.set()
-            self._thread.join()
-        super().close()
-
-
-class DirectoryStaging:
-    """A hidden directory beside the backups that is renamed once it is complete."""
-
-    id: Optional[str] = None
-
-    def __init__(self, set_path: str) -> None:
-        self._set_path = set_path
-        self._path = os.path.join(set_path, _STAGING + secrets.token_hex(4))
-        self._published = False
-        self.scratch = os.path.join(self._path, "scratch")
-
-    def __enter__(self) -> DirectoryStaging:
-        with os_errors(RepositoryError, "Can't write to the repository", self._path):
-            os.mkdir(self._path, 0o700)
-            os.mkdir(self.scratch, 0o700)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if not self._published:
-            discard(self._path)  # the work has succeeded or failed already; the next run reports what remains
-
-    def create(self, path: str) -> BinaryIO:
-        full = os.path.join(self._path, path)
-        with os_errors(RepositoryError, "Can't write to the repository", full):
-            make_private_directory(os.path.dirname(full))
-            return cast(BinaryIO, _FlushedFile(full))
-
-    def seal(self, path: str) -> Sequence[str]:
-        return [path]
-
-    def reopen(self, piece: str) -> BinaryIO:
-        full = os.path.join(self._path, piece)
-        with os_errors(RepositoryError, "Can't read back", full):
-            handle = os.fdopen(os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0)
-            os.fsync(handle.fileno())
-            # what is read back must come from the disk, as it will in a restore
-            with contextlib.suppress(AttributeError):
-                os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            return handle
-
-    def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
-        target = os.path.join(self._set_path, backup_id)
-        with os_errors(RepositoryError, "Can't publish", target):
-            remove(self.scratch)
-            if os.path.lexists(target):
-                return False
-            write_atomically(os.path.join(self._path, SUMS), sums)
-            write_atomically(os.path.join(self._path, MANIFEST), manifest)
-            for directory, _names, _files in os.walk(self._path):
-                fsync_directory(directory)
-            os.rename(self._path, target)
-            try:
-                fsync_directory(self._set_path)
-            except OSError:
-                os.rename(target, self._path)  # a backup whose run has failed must not be visible
-                raise
-            self._published = True
-        return True
 
 
 class DirectoryRepository:
@@ -216,7 +130,7 @@ class DirectoryRepository:
                 return handle.read()
 
         sizes = {
-            os.path.relpath(os.path.join(directory, file), top): _size(os.path.join(directory, file))
+            os.path.relpath(os.path.join(directory, file), top): regular_size(os.path.join(directory, file))
             for directory, _names_, files in os.walk(top)
             for file in sorted(files)
         }
@@ -241,6 +155,15 @@ class DirectoryRepository:
 
     def stage(self, name: str, created: datetime) -> Staging:
         return DirectoryStaging(self._set(name))
+
+    def stage_copy(self, name: str, backup_id: str, sizes: Mapping[str, int]) -> Staging:
+        return DirectoryCopyStaging(self._set(name), backup_id, sizes)
+
+    def check_copy(self, name: str, backup_id: str) -> int:
+        left = os.walk(os.path.join(self._set(name), STAGING + backup_id))
+        return sum(
+            regular_size(os.path.join(directory, file)) or 0 for directory, _names_, files in left for file in files
+        )
 
     def remove(self, name: str, backup_id: str) -> Removal:
         path = self.path(name, backup_id)
@@ -271,7 +194,7 @@ class DirectoryRepository:
         return []
 
     @contextlib.contextmanager
-    def lock(self, name: str, verb: str, timeout: float) -> Iterator[list[str]]:
+    def lock(self, name: str, verb: str, timeout: float, continued: Collection[str] = ()) -> Iterator[list[str]]:
         new = not os.path.lexists(self.location)
         fd = self._acquire(name, timeout)
         try:
@@ -285,7 +208,7 @@ class DirectoryRepository:
             with contextlib.suppress(OSError):
                 os.ftruncate(fd, 0)
                 os.pwrite(fd, json.dumps(holder).encode(), 0)
-            yield self._clean(name)
+            yield self._clean(name, {STAGING + one for one in continued})
         finally:
             self._leave(name, new)
             os.close(fd)
@@ -325,13 +248,13 @@ class DirectoryRepository:
                 if new:
                     os.rmdir(self.location)
 
-    def _clean(self, name: str) -> list[str]:
+    def _clean(self, name: str, continued: Collection[str]) -> list[str]:
         """Remove leftovers of earlier runs: unpublished backups, and removals that were interrupted."""
         return remove_leftovers(
             os.path.join(directory, entry)
             for directory in (self._set(name), os.path.join(self._set(name), _STATE))
             for entry in _names(directory)
-            if entry.startswith((_STAGING, _REMOVING, ".day2-"))
+            if entry.startswith((STAGING, _REMOVING, ".day2-")) and entry not in continued
         )
 
     def read_state(self, name: str, document: str) -> dict[str, Any]:
@@ -356,18 +279,6 @@ class DirectoryRepository:
 def checksum(value: object) -> str:
     """Of a document of the state."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _size(path: str) -> Optional[int]:
-    try:
-        info = os.lstat(path)
-    except OSError:
-        return None
-    return info.st_size if stat.S_ISREG(info.st_mode) else None
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _names(directory: str) -> list[str]:

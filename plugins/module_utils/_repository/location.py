@@ -21,6 +21,11 @@ def check_exists(repository: Repository) -> None:
         raise RepositoryError(f"The repository {repository.location} {trouble}{'' if trouble.endswith('?') else '.'}")
 
 
+def is_elsewhere(location: str) -> bool:
+    """Whether a location is an address, and not a directory of this host."""
+    return "://" in location
+
+
 def open_repository(params: Mapping[str, Any]) -> Repository:
     """The repository that a module's parameters tell: `repository`, where it is, and the options of its kind."""
     location = params["repository"]
@@ -32,7 +37,7 @@ def open_repository(params: Mapping[str, Any]) -> Repository:
         raise InvalidRequest(
             "lock_for locks backups in S3 only.", "Leave it out, or set repository to s3://bucket/prefix."
         )
-    if "://" in location:
+    if is_elsewhere(location):
         raise InvalidRequest(
             f"{location} can't be a repository.", "Set it to a directory of the host, or to s3://bucket/prefix."
         )

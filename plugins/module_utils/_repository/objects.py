@@ -69,8 +69,11 @@ class Objects(Protocol):
     def create(self, key: str, data: bytes) -> bool:
         """Write a small object exclusively. False: it is there already, with another content."""
 
-    def upload(self, key: str) -> Upload:
-        """Begin to write a new object."""
+    def upload(self, key: str, size: Optional[int] = None) -> Upload:
+        """Begin to write a new object.
+
+        :param size: of all that will be written, which is to lie in this one object; None: it may need several.
+        """
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove objects; those that are not there are no error."""

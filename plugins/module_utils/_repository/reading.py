@@ -25,6 +25,11 @@ _LARGEST = 64 << 20  # of a manifest, which is read into memory: some hundred th
 
 def load(listed: Listed) -> Manifest:
     """The manifest of a backup. Raises DamagedBackup when it is not valid."""
+    return parse(listed.id, *read_documents(listed))
+
+
+def read_documents(listed: Listed) -> tuple[bytes, bytes]:
+    """The bytes of manifest.json and SHA256SUMS. Raises DamagedBackup when they can't be read."""
     parts = []
     for path in (MANIFEST, SUMS):
         size = listed.sizes.get(path)
@@ -36,7 +41,7 @@ def load(listed: Listed) -> Manifest:
             raise
         except RepositoryError as exc:
             raise DamagedBackup(listed.id, [{"path": path, "problem": exc.message}]) from exc
-    return parse(listed.id, parts[0], parts[1])
+    return parts[0], parts[1]
 
 
 def quick_problems(listed: Listed, manifest: Manifest) -> list[Problem]:
@@ -79,15 +84,10 @@ def open_data(
     expected = {piece.path: piece for piece in one.stored}
 
     def opened(path: str) -> BinaryIO:
-        try:
-            return repository.open(name, manifest.id, path)
-        except Unreachable:
-            raise
-        except RepositoryError as exc:
-            raise DamagedBackup(manifest.id, [{"path": path, "problem": exc.message}]) from exc
+        return open_piece(repository, name, manifest.id, path)
 
     def ended(piece: Piece) -> None:
-        problem = _difference(piece, expected[piece.path])
+        problem = difference(piece, expected[piece.path])
         if problem:
             raise DamagedBackup(manifest.id, [{"path": piece.path, "problem": problem}])
 
@@ -96,7 +96,18 @@ def open_data(
             yield _VerifiedReader(manifest.id, one, stored, reader, progress)
 
 
-def _difference(piece: Piece, expected: Piece) -> str:
+def open_piece(repository: Repository, name: str, backup_id: str, path: str) -> BinaryIO:
+    """A stored object, to be read from its beginning. Raises DamagedBackup when it is not there."""
+    try:
+        return repository.open(name, backup_id, path)
+    except Unreachable:
+        raise
+    except RepositoryError as exc:
+        raise DamagedBackup(backup_id, [{"path": path, "problem": exc.message}]) from exc
+
+
+def difference(piece: Piece, expected: Piece) -> str:
+    """How an object differs from what the manifest says of it, as the end of a sentence; "" if it does not."""
     if piece.bytes != expected.bytes:
         return f"it has {piece.bytes} bytes instead of {expected.bytes}"
     if piece.sha256 != expected.sha256:

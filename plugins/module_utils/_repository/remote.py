@@ -13,7 +13,7 @@ import contextlib
 import json
 import secrets
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
@@ -22,14 +22,14 @@ from typing import Any, BinaryIO, NamedTuple, Optional
 
 from .._core import host_state
 from .._core.errors import Day2Error, InvalidRequest, LeaseLost, RepositoryError
-from .._core.units import format_time
+from .._core.units import format_duration, format_time
 from .base import Listed, Removal, Staging
 from .directory import checksum
 from .generations import Lease
 from .manifest import ID, MANIFEST, SET, SUMS
 from .objects import CONDITIONAL, VERSIONS, Object, Objects
 from .reading import load
-from .remote_staging import RemoteStaging
+from .remote_staging import RemoteCopyStaging, RemoteStaging, new_id
 
 _HEADER = ".day2/repository.json"
 _FORMAT = "day2.ops repository"
@@ -216,7 +216,21 @@ class RemoteRepository:
 
     def stage(self, name: str, created: datetime) -> Staging:
         self._seen.pop(name, None)
-        return RemoteStaging(self._objects, self._leases[name], name, created, self._locking)
+        return RemoteStaging(self._objects, self._leases[name], name, new_id(created), self._locking)
+
+    def stage_copy(self, name: str, backup_id: str, sizes: Mapping[str, int]) -> Staging:
+        self._seen.pop(name, None)
+        return RemoteCopyStaging(self._objects, self._leases[name], name, backup_id, sizes=sizes, locking=self._locking)
+
+    def check_copy(self, name: str, backup_id: str) -> int:
+        key = f"{name}/{backup_id}/{MANIFEST}"
+        fence = next((one for one in self._objects.walk(key) if one.key == key), None)
+        if fence is not None and fence.age < self._grace:
+            raise RepositoryError(
+                f"{self.path(name, backup_id)} was left by an interrupted copy, and another run has cleaned it up.",
+                f"It can be copied again in {format_duration(self._grace - fence.age)}, once nobody can write to it.",
+            )
+        return 0  # nobody asks for free space here
 
     def remove(self, name: str, backup_id: str) -> Removal:
         self._seen.pop(name, None)
@@ -263,21 +277,21 @@ class RemoteRepository:
         return until
 
     @contextlib.contextmanager
-    def lock(self, name: str, verb: str, timeout: float) -> Iterator[list[str]]:
+    def lock(self, name: str, verb: str, timeout: float, continued: Collection[str] = ()) -> Iterator[list[str]]:
         self._objects.check_locking(self._locking is not None)
         self._begun()
         lease = Lease(self._objects, f"{name}/{_STATE}/lock/", verb)
         lease.acquire(timeout)
         self._leases[name] = lease
         try:
-            yield self._clean(name)
+            yield self._clean(name, continued)
         finally:
             del self._leases[name]
             self._seen.pop(name, None)
             self._states.clear()
             lease.release()
 
-    def _clean(self, name: str) -> list[str]:
+    def _clean(self, name: str, continued: Collection[str]) -> list[str]:
         """Remove what earlier runs left. The caller holds the lock, so that what has no manifest is of a run that is
         over, or that sleeps and finds a fence."""
         notes = []
@@ -285,6 +299,8 @@ class RemoteRepository:
         # a listing may take long: what it shows may be of the next holder of the lock
         self._leases[name].check()
         for backup, objects in found.items():
+            if backup in continued and not _is_published(objects):
+                continue
             try:
                 if self._clean_one(name, backup, objects):
                     notes.append(f"Removed {self.path(name, backup)}, which an interrupted run had left.")

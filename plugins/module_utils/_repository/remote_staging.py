@@ -7,26 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import BinaryIO, Optional
 
 from .._core.errors import Day2Error, RepositoryError
 from .._core.scratch import scratch_directory
+from .base import continues_later
 from .generations import Lease
 from .manifest import MANIFEST, SUMS
 from .objects import Objects, Upload
+
+
+def new_id(created: datetime) -> str:
+    """An id that no other run uses."""
+    return f"{created.astimezone(timezone.utc).strftime('%Y%m%dT%H%M%SZ')}-{secrets.token_hex(4)}"
 
 
 class RemoteStaging:
     """Objects below an id that no other run uses."""
 
     def __init__(
-        self, objects: Objects, lease: Lease, name: str, created: datetime, locking: Optional[tuple[float, str]] = None
+        self, objects: Objects, lease: Lease, name: str, backup_id: str, locking: Optional[tuple[float, str]] = None
     ) -> None:
-        moment = created.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        self.id: Optional[str] = f"{moment}-{secrets.token_hex(4)}"
+        self.id: Optional[str] = backup_id
         self.scratch = ""
+        self.found: Collection[str] = ()
         self._objects = objects
         self._lease = lease
         self._top = f"{name}/{self.id}/"
@@ -58,8 +64,11 @@ class RemoteStaging:
             return False
 
     def create(self, path: str) -> BinaryIO:
+        return self._begin(path, None)
+
+    def _begin(self, path: str, size: Optional[int]) -> BinaryIO:
         self._lease.check()
-        upload = self._uploads[path] = self._objects.upload(self._top + path)
+        upload = self._uploads[path] = self._objects.upload(self._top + path, size)
         return upload.handle
 
     def seal(self, path: str) -> Sequence[str]:
@@ -92,3 +101,59 @@ class RemoteStaging:
                 if self._objects.read(key) == manifest:
                     return True
             raise
+
+
+class RemoteCopyStaging(RemoteStaging):
+    """A copy of a backup in the making. Whoever copies it writes the same objects: what is complete need not be written
+    again."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        lease: Lease,
+        name: str,
+        backup_id: str,
+        *,
+        sizes: Mapping[str, int],
+        locking: Optional[tuple[float, str]] = None,
+    ) -> None:
+        super().__init__(objects, lease, name, backup_id, locking)
+        self._sizes = sizes
+
+    def __enter__(self) -> RemoteCopyStaging:
+        there = {one.key[len(self._top) :]: one.size for one in self._objects.walk(self._top)}
+        if there.get(MANIFEST):
+            raise RepositoryError(
+                f"{self._objects.location}/{self._top.rstrip('/')} was published by another run just now.", "Run again."
+            )
+        self._lease.check()
+        self.found = frozenset(path for path, size in there.items() if size == self._sizes.get(path, -1))
+        # also the mark of an earlier removal, and a fence that nobody needs any more
+        self._objects.remove([self._top + path for path in there if path not in self.found])
+        super().__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with self._stack:
+            if self._published or self._tried:  # the manifest may be there: the next run looks
+                return
+            for path, upload in self._uploads.items():
+                if path not in self._complete():
+                    upload.discard()
+            if not continues_later(exc[0]):
+                with contextlib.suppress(Day2Error):
+                    self._lease.check()
+                    self._objects.remove([self._top + path for path in {*self.found, *self._complete(), SUMS}])
+
+    def _complete(self) -> Collection[str]:
+        return {key[len(self._top) :] for key in self._sealed}
+
+    def create(self, path: str) -> BinaryIO:
+        if path in self.found:
+            self._lease.check()
+            self._objects.remove([self._top + path])
+        return self._begin(path, self._sizes[path])
+
+    def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
+        self._sealed = [self._top + path for path in self._sizes]
+        return super().publish(backup_id, manifest, sums)

@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, BinaryIO, Optional, cast
+from typing import Any, BinaryIO, NamedTuple, Optional, cast
 
 from .._core.errors import Day2Error, RepositoryError
 from .._core.programs import wide_pipe
@@ -22,6 +22,14 @@ from .._core.s3 import ERRORS, MISSING, S3Client, code_of
 PART = 16 << 20  # bytes; some servers want all parts but the last to be equal
 PARTS = 256  # of one object: 4 GiB, which is less than what a server copies in one request
 WORKERS = 3
+_MOST_PARTS = 10_000  # that a server takes
+
+
+class Shape(NamedTuple):
+    """How an object is cut."""
+
+    part: int  # bytes
+    parts: int  # at most
 
 
 class Pool:
@@ -52,14 +60,20 @@ class _Handle(io.FileIO):
 
 
 class S3Upload:
-    """One file; its first 4 GiB under the key, the rest under KEY.002, KEY.003, …"""
+    """One file; its first 4 GiB under the key, the rest under KEY.002, KEY.003, …
 
-    def __init__(self, client: S3Client, top: str, key: str, pool: Pool, errors_of: Any) -> None:
+    :param size: if it is known, and all of it is to lie under the key.
+    """
+
+    def __init__(
+        self, client: S3Client, top: str, key: str, pool: Pool, errors_of: Any, *, size: Optional[int] = None
+    ) -> None:
         self._client = client
         self._key = top + key
         self._below = len(top)
         self._pool = pool
         self._errors = errors_of
+        self._shape = Shape(PART, PARTS) if size is None else Shape(max(PART, -(-size // _MOST_PARTS)), _MOST_PARTS)
         self._objects: list[_Object] = []
         self._error: Optional[Exception] = None
         reading, writing = os.pipe()
@@ -71,10 +85,11 @@ class S3Upload:
     def _run(self, fd: int) -> None:
         try:
             with os.fdopen(fd, "rb", buffering=0) as source:
-                data = _read(source)
+                data = _read(source, self._shape.part)
                 while data or not self._objects:
                     number = len(self._objects) + 1
-                    one = _Object(self._client, self._key if number == 1 else f"{self._key}.{number:03d}", self._pool)
+                    key = self._key if number == 1 else f"{self._key}.{number:03d}"
+                    one = _Object(self._client, key, self._pool, self._shape)
                     self._objects.append(one)
                     data = one.fill(data, source)
         except Exception as exc:  # whatever it is, the thread that writes is to hear of it
@@ -106,11 +121,11 @@ class S3Upload:
                 one.discard()
 
 
-def _read(source: Any) -> bytearray:
+def _read(source: Any, part: int) -> bytearray:
     """The next part, or less of it at the end."""
-    buffer = bytearray(PART)
+    buffer = bytearray(part)
     view, filled = memoryview(buffer), 0
-    while filled < PART:
+    while filled < part:
         count = source.readinto(view[filled:])
         if not count:
             break
@@ -123,8 +138,9 @@ def _read(source: Any) -> bytearray:
 class _Object:
     """One object: put as a whole if it is small, else in parts, which become an object when it is completed."""
 
-    def __init__(self, client: S3Client, key: str, pool: Pool) -> None:
+    def __init__(self, client: S3Client, key: str, pool: Pool, shape: Shape) -> None:
         self._client = client
+        self._shape = shape
         self.key = key
         self._pool = pool
         self._place = {"Bucket": client.bucket, "Key": key}
@@ -136,13 +152,14 @@ class _Object:
 
     def fill(self, data: bytearray, source: Any) -> bytearray:
         """Upload parts until the object is full or the source is at its end. Returns what is for the next object."""
-        if len(data) < PART:
+        part = self._shape.part
+        if len(data) < part:
             self._put(data)
             return bytearray()
         self._upload = self._client.api.create_multipart_upload(**self._place, **self._client.extra)["UploadId"]
-        while data and len(self._tags) < PARTS:
+        while data and len(self._tags) < self._shape.parts:
             self._send(data)
-            data = _read(source) if len(data) == PART else bytearray()
+            data = _read(source, part) if len(data) == part else bytearray()
         return data
 
     def _put(self, data: bytearray) -> None:
@@ -157,7 +174,10 @@ class _Object:
         self._pool.room.acquire()
         number = len(self._tags) + 1
         self._size += len(data)
-        self._tags.append(self._pool.workers.submit(self._send_part, number, data))
+        sent = self._pool.workers.submit(self._send_part, number, data)
+        self._tags.append(sent)
+        if self._shape.part > PART:  # of 156 GiB and more: one at a time, as they are large
+            sent.exception()
 
     def _send_part(self, number: int, data: bytearray) -> str:
         try:

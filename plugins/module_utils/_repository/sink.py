@@ -158,11 +158,11 @@ class StagingSink:
                     for data in iter(lambda: content.read(BLOCK), b""):
                         self.progress.advance(len(data))
             except CorruptStream as exc:
-                raise RepositoryError(f"{path} can't be read back after writing: {exc}.", _BAD_DISK) from exc
+                raise RepositoryError(f"{path} can't be read back after writing: {exc}.", BAD_DISK) from exc
         if (content.bytes, content.sha256()) != (written.bytes, written.sha256()):
-            raise RepositoryError(f"{path} differs when it is read back after writing.", _BAD_DISK)
+            raise RepositoryError(f"{path} differs when it is read back after writing.", BAD_DISK)
         pieces = tuple(stored.pieces) if len(stored.pieces) > 1 else ()
         return DataFile(path, stored.bytes, stored.sha256(), content.bytes, content.sha256(), pieces)
 
 
-_BAD_DISK = "Nothing was published. Check the disk and the memory of the host of the repository."
+BAD_DISK = "Nothing was published. Check the disk and the memory of the host of the repository."

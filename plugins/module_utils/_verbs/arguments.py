@@ -32,6 +32,8 @@ OBJECT_LOCK: dict[str, Any] = {
     "lock_for": {"type": "str"},
     "lock_mode": {"type": "str", "choices": ["governance", "compliance"], "default": "governance"},
 }
+# The options of a place that are not those of a run: suboptions of `from`, `to` and `copy_to`.
+PLACE: dict[str, Any] = {name: one for name, one in REPOSITORY.items() if name != "lock_timeout"}
 COMPRESSION: dict[str, Any] = {"compression": {"type": "str", "choices": sorted(COMPRESSIONS)}}
 KEEP: dict[str, Any] = {
     "keep": {

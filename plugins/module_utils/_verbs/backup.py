@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from .._core.compression import choose
-from .._core.errors import Day2Error, SourceError
+from .._core.errors import SourceError
 from .._core.files import resolve
 from .._core.progress import Progress
 from .._repository.history import remember_confirmed, remember_verified
@@ -32,6 +32,7 @@ from .arguments import (
 )
 from .backup_plan import BackupPlan, BackupRequest, plan, remember_fingerprints
 from .backup_result import preview, result_of
+from .removals import carry_out
 from .snapshots import check_apart, note, publish
 
 ARGUMENTS: dict[str, Any] = {
@@ -106,24 +107,10 @@ def apply(ready: BackupPlan) -> dict[str, Any]:
             tags=request.tags,
         )
     warnings = note(lambda: _remember(ready, current))
-    try:
-        kept = [*ready.kept, *([current.id] if current else [])]
-        warnings += request.repository.extend_locks(request.name, list(dict.fromkeys(kept)))
-    except Day2Error as exc:
-        warnings.append(f"Not all backups could be locked again: {exc.message}")
-    removed: list[str] = []
-    for backup in ready.removals:
-        try:
-            removal = request.repository.remove(request.name, backup)
-            if removal.stays:
-                warnings.append(f"Backup {backup} {removal.stays}.")
-            else:
-                removed.append(backup)
-                warnings += removal.notes
-        except Day2Error as exc:  # an attribute may protect it: this must not keep the others
-            warnings.append(f"Backup {backup}, which the policy does not keep, could not be removed: {exc.message}")
+    kept = [*ready.kept, *([current.id] if current else [])]
+    removed, more = carry_out(request.repository, request.name, kept, ready.removals)
     result = result_of(ready, current, removed)
-    result["warnings"] += warnings
+    result["warnings"] += warnings + more
     return result
 
 

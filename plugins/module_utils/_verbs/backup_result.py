@@ -42,7 +42,7 @@ def result_of(
     created = {one.id: one.created for one in [*ready.history.good, *([current] if current else [])]}
     warnings = [note for one in ready.taken for note in one.notes]
     warnings += ready.leftovers
-    warnings += _damage_notes(ready.history)
+    warnings += damage_notes(ready.history)
     return {
         "changed": ready.writes or bool(removed),
         "reason": ready.reason,
@@ -82,7 +82,8 @@ def message_of(ready: BackupPlan, check: bool, removed: Sequence[str]) -> str:
     return text + (f" {removal} {len(removed)} that the policy does not keep." if removed else "")
 
 
-def _damage_notes(history: History) -> list[str]:
+def damage_notes(history: History) -> list[str]:
+    """A sentence for each backup that does not count, and for each thing that was found beside one."""
     return [f"Backup {entry.id}: {note}" for entry in history.entries for note in entry.notes] + [
         "Backup {} {}: {}: {}.".format(
             entry.id,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import LockTimeout, RepositoryError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    LockTimeout,
+    NoSpace,
+    RepositoryError,
+    Unreachable,
+)
 from ansible_collections.day2.ops.plugins.module_utils._repository.base import Repository, Staging
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import ID
@@ -226,3 +231,105 @@ def test_state(repository: Repository, place: dict[str, Any]) -> None:
         put(repository)
     assert open_repository(place).read_state("app", "confirmed") == {"id": "b"}
     assert repository.read_state("app", "verified") == {}
+
+
+ID_ELSEWHERE = "20250630T120000Z-0badcafe"
+SIZES = {"data/one": 3, "data/two": 4}
+
+
+def copied(repository: Repository, data: Mapping[str, bytes]) -> Staging:
+    """A copy that is complete but not published; the caller holds the lock."""
+    staging = repository.stage_copy("app", ID_ELSEWHERE, SIZES)
+    with pytest.raises(Unreachable), staging:
+        for path, content in data.items():
+            write(staging, path, content)
+            assert staging.seal(path) == [path]
+        raise Unreachable("the connection was cut")
+    return staging
+
+
+def test_a_copy_has_the_id_that_it_has_elsewhere(repository: Repository) -> None:
+    with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
+        repository.check_copy("app", ID_ELSEWHERE)
+        with repository.stage_copy("app", ID_ELSEWHERE, SIZES) as staging:
+            assert (staging.id, set(staging.found)) == (ID_ELSEWHERE, set())
+            for path, content in {"data/one": b"one", "data/two": b"four"}.items():
+                write(staging, path, content)
+                assert staging.seal(path) == [path]
+            assert staging.publish(ID_ELSEWHERE, b"manifest", b"sums")
+    assert repository.ids("app") == [ID_ELSEWHERE]
+    assert read(repository, ID_ELSEWHERE, "data/two") == b"four"
+    assert set(repository.look("app", ID_ELSEWHERE).sizes) == {*SIZES, "manifest.json", "SHA256SUMS"}
+
+
+def test_a_copy_that_was_interrupted_goes_on(repository: Repository, place: dict[str, Any]) -> None:
+    with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
+        copied(repository, {"data/one": b"one"})
+    assert repository.ids("app") == []
+    again = open_repository(place)
+    with again.lock("app", "test", 5, [ID_ELSEWHERE]) as left:
+        assert left == []
+        again.check_copy("app", ID_ELSEWHERE)
+        with again.stage_copy("app", ID_ELSEWHERE, SIZES) as staging:
+            assert set(staging.found) == {"data/one"}
+            with staging.reopen("data/one") as handle:
+                assert handle.read(100) == b"one"
+            write(staging, "data/one", b"eno")  # it may be another than what is to be copied
+            staging.seal("data/one")
+            write(staging, "data/two", b"four")
+            staging.seal("data/two")
+            assert staging.publish(ID_ELSEWHERE, b"manifest", b"sums")
+    assert read(again, ID_ELSEWHERE, "data/one") == b"eno"
+
+
+def test_of_an_interrupted_copy_only_what_fits_is_found(repository: Repository) -> None:
+    with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
+        copied(repository, {"data/one": b"one", "data/two": b"fourfour"[:4]})
+        with repository.stage_copy("app", ID_ELSEWHERE, {"data/one": 3, "data/two": 5}) as staging:
+            assert set(staging.found) == {"data/one"}
+
+
+def test_a_copy_that_fails_for_good_leaves_nothing(repository: Repository) -> None:
+    with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
+        copied(repository, {"data/one": b"one"})
+        with pytest.raises(NoSpace), repository.stage_copy("app", ID_ELSEWHERE, SIZES) as staging:
+            write(staging, "data/two", b"four")
+            staging.seal("data/two")
+            raise NoSpace("full")
+        with repository.stage_copy("app", ID_ELSEWHERE, SIZES) as staging:
+            assert not staging.found
+    assert repository.sets() == []
+
+
+def test_who_does_not_go_on_with_a_copy_removes_it(repository: Repository, place: dict[str, Any]) -> None:
+    with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
+        copied(repository, {"data/one": b"one"})
+    other = open_repository(place)
+    with other.lock("app", "test", 5, ["20250630T120000Z-00000000"]) as left:
+        assert len(left) == 1
+        assert ID_ELSEWHERE in left[0]
+    # a run that only sleeps must not publish what was removed: elsewhere, the id is closed for a while
+    with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
+        if repository.local_path is None:
+            with pytest.raises(RepositoryError, match="can be copied again in"):
+                repository.check_copy("app", ID_ELSEWHERE)
+        else:
+            repository.check_copy("app", ID_ELSEWHERE)
+
+
+def test_a_copy_of_what_was_removed_here(repository: Repository) -> None:
+    for dummy in range(2):
+        with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
+            repository.check_copy("app", ID_ELSEWHERE)
+            with repository.stage_copy("app", ID_ELSEWHERE, SIZES) as staging:
+                for path, content in {"data/one": b"one", "data/two": b"four"}.items():
+                    if path not in staging.found:
+                        write(staging, path, content)
+                        staging.seal(path)
+                assert staging.publish(ID_ELSEWHERE, b"manifest", b"sums")
+        with repository.lock("app", "test", 5):
+            pass
+        assert read(repository, ID_ELSEWHERE, "data/two") == b"four"
+        with repository.lock("app", "test", 5):
+            repository.remove("app", ID_ELSEWHERE)
+        assert repository.ids("app") == []

@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_info, restore
+from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_copy, backup_info, restore
 from tests.services.dynamodb_fixtures import dynamodb_local_url, dynoxide_url
 from tests.services.nobody_opens import locks_are_kept
 from tests.services.postgresql_fixtures import postgresql
@@ -26,7 +26,12 @@ from tests.unit.module_utils._verbs.migrations import Stores
 
 __all__ = ["black_hole", "dynamodb_local_url", "dynoxide_url", "locks_are_kept", "log", "logs", "postgresql", "writer"]
 
-VERBS: dict[str, Any] = {"backup": backup, "restore": restore, "backup_info": backup_info}
+VERBS: dict[str, Any] = {
+    "backup": backup,
+    "backup_copy": backup_copy,
+    "backup_info": backup_info,
+    "restore": restore,
+}
 SETTLED = 0.15  # seconds after which a fingerprint is trusted
 
 Run = Callable[..., dict[str, Any]]
@@ -39,7 +44,9 @@ def run(tmp_path: Path) -> Run:
     def call(verb: str, check: bool = False, **params: Any) -> dict[str, Any]:
         spec = VERBS[verb].ARGUMENTS["argument_spec"]
         values = {name: one.get("default") for name, one in spec.items()}
-        values.update(name="app", repository=str(tmp_path / "backups"))
+        values.update(name="app")
+        if "repository" in spec:
+            values.update(repository=str(tmp_path / "backups"))
         values.update(params)
         result: dict[str, Any] = VERBS[verb].run(values, check, Progress())
         json.dumps(result)  # what a module returns must be JSON

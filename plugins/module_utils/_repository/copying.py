@@ -1,0 +1,109 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Copies a backup from one repository to another: the same id and bytes, verified where they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .._core.compression.base import BLOCK
+from .._core.compression.plain import Plain
+from .._core.errors import DamagedBackup, LeaseLost, RepositoryError
+from .._core.files import os_errors
+from .._core.progress import Progress
+from .base import Repository, Staging
+from .manifest import Manifest, parse
+from .pieces import HashingReader, Piece
+from .reading import difference, load, open_piece, quick_problems, read_documents
+from .sink import BAD_DISK, HashingWriter
+
+
+class Copying(NamedTuple):
+    """A set that is copied from one repository to another. The caller holds the lock of the target."""
+
+    source: Repository
+    target: Repository
+    name: str
+    progress: Progress
+
+    def copy(self, backup_id: str) -> Manifest:
+        """Copy a backup that the target lacks, or go on where an interrupted copy ended.
+
+        Raises DamagedBackup when the source differs from its manifest.
+        """
+        with self.source.hold(self.name, backup_id):
+            listed = self.source.look(self.name, backup_id)
+            documents = read_documents(listed)
+            manifest = parse(backup_id, *documents)
+            problems = quick_problems(listed, manifest)
+            if problems:
+                raise DamagedBackup(backup_id, problems)
+            with self.target.stage_copy(self.name, backup_id, manifest.pieces) as staging:
+                total = 2 * sum(manifest.pieces.values())  # read once here, and once there
+                self.progress.start(f"Copying {self.name}/{backup_id}", total, "bytes")
+                for piece in (piece for one in manifest.files for piece in one.stored):
+                    self._bring(backup_id, piece, staging)
+                if not staging.publish(backup_id, *documents):
+                    raise LeaseLost(
+                        f"Another run has written to {self.target.path(self.name, backup_id)}.",
+                        "Nothing was published. Run again.",
+                    )
+        self._check_published(manifest)
+        return manifest
+
+    def _bring(self, backup_id: str, piece: Piece, staging: Staging) -> None:
+        if piece.path in staging.found and self._read_back(piece.path, staging) == piece:
+            self.progress.advance(piece.bytes)
+            return
+        with staging.create(piece.path) as handle, Plain().writer(handle.fileno()) as target:
+            with HashingWriter(target, piece.path, self.progress) as writer:
+                for data in self._read(backup_id, piece):
+                    writer.write(data)
+        problem = difference(Piece(piece.path, writer.bytes, writer.sha256()), piece)
+        if problem:
+            raise _damaged(backup_id, piece, problem)
+        staging.seal(piece.path)
+        if self._read_back(piece.path, staging) != piece:
+            raise RepositoryError(
+                f"{self.target.path(self.name, backup_id)}/{piece.path} differs when it is read back after writing.",
+                BAD_DISK,
+            )
+
+    def _read(self, backup_id: str, piece: Piece) -> Iterator[bytes]:
+        left = piece.bytes
+        with open_piece(self.source, self.name, backup_id, piece.path) as handle:
+            while left >= 0:  # one block more than there should be is enough to know
+                try:
+                    data = handle.read(BLOCK)
+                except OSError as exc:
+                    raise _damaged(backup_id, piece, f"it can't be read ({exc.strerror})") from exc
+                if not data:
+                    return
+                left -= len(data)
+                yield data
+
+    def _read_back(self, path: str, staging: Staging) -> Piece:
+        with os_errors(RepositoryError, "Can't read back", path), staging.reopen(path) as handle:
+            reader = HashingReader(handle)
+            for data in iter(lambda: reader.read(BLOCK), b""):
+                self.progress.advance(len(data))
+            return Piece(path, reader.bytes, reader.sha256())
+
+    def _check_published(self, manifest: Manifest) -> None:
+        """Look at what everybody sees now."""
+        listed = self.target.look(self.name, manifest.id)
+        try:
+            whole = load(listed) == manifest and not quick_problems(listed, manifest)
+        except DamagedBackup:
+            whole = False
+        if not whole:
+            raise RepositoryError(
+                f"{self.target.path(self.name, manifest.id)} was published, and differs from what was written.",
+                "Run backup_info with verify=full on that repository, and check the disk and the memory of its host.",
+            )
+
+
+def _damaged(backup_id: str, piece: Piece, problem: str) -> DamagedBackup:
+    return DamagedBackup(backup_id, [{"path": piece.path, "problem": problem}])

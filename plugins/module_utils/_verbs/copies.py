@@ -1,0 +1,275 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Copies of a set in another repository, for `backup_copy` and for `copy_to` of `backup`: plan, then apply."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import NamedTuple, Optional
+
+from .._core.errors import Cancelled, DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
+from .._core.files import LEAST
+from .._core.progress import Progress
+from .._repository.base import Repository
+from .._repository.copying import Copying
+from .._repository.history import Entry, History, read_history, remember_verified, retained, select
+from .._repository.location import check_exists
+from .._repository.manifest import BACKUP, Manifest
+from .._repository.owner import names_of, owner_of, owners_of
+from .._repository.retention import Decision, Keep
+from .removals import carry_out
+from .snapshots import describe_owners, note
+
+NEWEST, ALL = "newest", "all"
+
+
+class CopyRequest(NamedTuple):
+    """Which backups of a set are copied from where to where. `which` is "newest", "all" or an id.
+
+    `coming`: in check mode, the backup that a run would make in the source first, and then copy.
+    """
+
+    name: str
+    source: Repository
+    target: Repository
+    which: str
+    keep: Optional[Keep]
+    take_over: bool
+    lock_timeout: float
+    coming: Optional[Manifest] = None
+
+
+class CopyPlan(NamedTuple):
+    """What a run would do. `history` is of the target; `alternatives` are the good backups of the source.
+
+    `skipped` would be removed by `keep` at once. `refused` tells why a backup can't be copied.
+    """
+
+    request: CopyRequest
+    history: History
+    alternatives: Sequence[Manifest]
+    wanted: Sequence[Manifest]
+    existing: Sequence[str]
+    skipped: Sequence[str]
+    refused: Mapping[str, str]
+    decisions: Sequence[Decision]
+    locked: Mapping[str, datetime]
+    leftovers: Sequence[str]
+    notes: Sequence[str]
+
+    @property
+    def removals(self) -> list[str]:
+        """The ids of the backups in the target that its policy does not keep."""
+        return [one.id for one in self.decisions if not one.reasons and one.id not in self.locked]
+
+
+class Copied(NamedTuple):
+    """What a run has done. `failed` tells why a backup was not copied."""
+
+    copied: Sequence[Manifest]
+    failed: Mapping[str, str]
+    removed: Sequence[str]
+    warnings: Sequence[str]
+
+
+@contextlib.contextmanager
+def plan(request: CopyRequest, check: bool) -> Iterator[CopyPlan]:
+    """Plan copies. Outside check mode, the set is locked in the target while the block runs."""
+    check_exists(request.source)
+    request.target.check_writable(request.name)
+    selected, alternatives, notes = _selected(request)
+    with contextlib.ExitStack() as stack:
+        leftovers: Sequence[str] = ()
+        if not check:
+            ids = [one.id for one in selected]
+            lock = request.target.lock(request.name, "backup_copy", request.lock_timeout, ids)
+            leftovers = stack.enter_context(lock)
+        history = read_history(request.target, request.name)
+        _check_owner(request, history, selected)
+        existing, missing, refused = _compared(request, history, selected)
+        decisions = _decisions(request, history, selected, missing)
+        unwanted = {one.id for one in decisions if not one.reasons}
+        skipped = [one.id for one in missing if one.id in unwanted]
+        if skipped and request.which not in (NEWEST, ALL):
+            raise InvalidRequest(
+                f"Backup {skipped[0]} is not copied: keep would remove it from {request.target.location} at once.",
+                "Nothing was copied. Extend keep, or leave it out.",
+            )
+        wanted = [one for one in missing if one.id not in unwanted]
+        wanted, refused = _possible(request, wanted, refused)
+        decisions = [one for one in decisions if one.id not in skipped]
+        yield CopyPlan(
+            request,
+            history,
+            alternatives,
+            wanted,
+            existing,
+            skipped,
+            refused,
+            decisions,
+            _locked(request, decisions),
+            leftovers,
+            notes,
+        )
+
+
+def _selected(request: CopyRequest) -> tuple[list[Manifest], Sequence[Manifest], list[str]]:
+    """The backups that the target is to have, oldest first; all good ones; notes on damaged ones."""
+    if request.coming is not None:
+        return [request.coming], (), []
+    history = read_history(request.source, request.name)
+    if not history.entries:
+        raise RepositoryError(
+            f"The repository {request.source.location} has no set {request.name}.",
+            f"The sets are: {', '.join(request.source.sets()) or 'none'}.",
+        )
+    good = [one.manifest for one in history.entries if one.manifest is not None and not one.problems]
+    damaged = [one for one in history.entries if one.problems]
+    if request.which == ALL:
+        if not good:
+            raise RepositoryError(f"The set {request.name} in {request.source.location} has no good backup.")
+        return good, good, [_damage(one, request.source) for one in damaged]
+    if request.which == NEWEST:
+        newest = select(history, "latest", None, request.name)
+        later = history.entries[[one.id for one in history.entries].index(newest.id) :]
+        notes = [f"{_damage(one, request.source)} The newest good one is {newest.id}." for one in later if one.problems]
+        return [newest], good, notes
+    entry = history.get(request.which)
+    if entry is not None and entry.problems:
+        raise RepositoryError(_damage(entry, request.source), _instead(entry.id, good))
+    return [select(history, request.which, None, request.name)], good, []
+
+
+def _damage(entry: Entry, repository: Repository) -> str:
+    problem = entry.problems[0]
+    told = f"{problem['path']}: {problem['problem'].rstrip('.')}"
+    return f"Backup {entry.id} in {repository.location} is damaged and is not copied: {told}."
+
+
+def _instead(backup_id: str, good: Iterable[Manifest]) -> str:
+    """A hint that names the good backup that is next to a damaged one."""
+    ids = [one.id for one in good if one.id != backup_id]
+    older = [one for one in ids if one < backup_id]
+    nearest = older[-1] if older else next(iter(ids), None)
+    return (
+        "There is no other good backup." if nearest is None else f"The next good backup is {nearest}: set which to it."
+    )
+
+
+def _check_owner(request: CopyRequest, history: History, selected: Sequence[Manifest]) -> None:
+    """A set belongs to a host and its stores: refuse to mix it with that of another owner."""
+    there = [one.manifest for one in history.entries if one.manifest is not None and one.manifest.kind == BACKUP]
+    if request.take_over or not there:
+        return
+    for one in selected:
+        owner = owner_of(one)
+        if any(owner.owns(other) or owner_of(other).owns(one) for other in there):
+            continue
+        owners = owners_of(there)
+        raise InvalidRequest(
+            f"The set {request.name} in {request.target.location} belongs to "
+            f"{names_of([other for other, _backups in owners])}, not to {owner}.",
+            "Copy to another repository, or set take_over=true once, to have backups of both in this set.",
+            {"other_owners": describe_owners(owners)},
+        )
+
+
+def _compared(
+    request: CopyRequest, history: History, selected: Sequence[Manifest]
+) -> tuple[list[str], list[Manifest], dict[str, str]]:
+    """Of the selected backups: those that the target has, those that it lacks, and why others can't be copied."""
+    existing, missing, refused = [], [], {}
+    for one in selected:
+        entry = history.get(one.id)
+        if entry is None:
+            missing.append(one)
+            continue
+        path = request.target.path(request.name, one.id)
+        if entry.manifest is not None and entry.manifest != one:
+            refused[one.id] = f"{path} is another backup with the same ID."
+        elif entry.problems:
+            problem = entry.problems[0]
+            told = f"{problem['path']}: {problem['problem'].rstrip('.')}"
+            refused[one.id] = f"{path} is damaged: {told}. Remove it to have it copied again."
+        else:
+            existing.append(one.id)
+    return existing, missing, refused
+
+
+def _decisions(
+    request: CopyRequest, history: History, selected: Sequence[Manifest], missing: Sequence[Manifest]
+) -> list[Decision]:
+    """What the policy says of the backups in the target, and of those that it lacks, of the owners that are copied."""
+    reasons: dict[str, list[str]] = {}
+    ordinary = [one for one in missing if one.kind == BACKUP]
+    for owner, _backups in owners_of(one for one in selected if one.kind == BACKUP):
+        extra = tuple((one.id, one.created, one.tags) for one in ordinary if owner.owns(one))
+        for decision in retained(history.of(owner), request.keep, extra):
+            reasons.setdefault(decision.id, []).extend(decision.reasons)
+    return [Decision(one, tuple(why)) for one, why in reasons.items()]
+
+
+def _possible(
+    request: CopyRequest, wanted: Sequence[Manifest], refused: Mapping[str, str]
+) -> tuple[list[Manifest], dict[str, str]]:
+    """Those of the wanted backups that the target can take now. Raises NoSpace when they do not fit."""
+    possible, why, need = [], dict(refused), 0
+    for one in wanted:
+        try:
+            need += one.stored_size - request.target.check_copy(request.name, one.id)
+        except Cancelled:
+            raise
+        except Day2Error as exc:
+            why[one.id] = str(exc)
+        else:
+            possible.append(one)
+    free = request.target.free_bytes()
+    if free is not None and need + LEAST * bool(possible) > free:
+        raise NoSpace(
+            f"The copies require {need} bytes in {request.target.location}, where {free} are free.",
+            "Nothing was copied. Free some space on that file system and run again.",
+        )
+    return possible, why
+
+
+def _locked(request: CopyRequest, decisions: Sequence[Decision]) -> dict[str, datetime]:
+    found = {one.id: request.target.locked_until(request.name, one.id) for one in decisions if not one.reasons}
+    return {backup: until for backup, until in found.items() if until is not None}
+
+
+def apply(ready: CopyPlan, progress: Progress) -> Copied:
+    """Copy what the target lacks, oldest first, then remove what its policy does not keep. One that can't be copied
+    does not stop the others, but nothing is removed then.
+    """
+    request = ready.request
+    copying = Copying(request.source, request.target, request.name, progress)
+    copied: list[Manifest] = []
+    failed: dict[str, str] = {}
+    for one in ready.wanted:
+        try:
+            copied.append(copying.copy(one.id))
+        except (Cancelled, LeaseLost):
+            raise
+        except DamagedBackup as exc:
+            told = "; ".join(f"{problem['path']}: {problem['problem']}" for problem in exc.problems)
+            failed[one.id] = (
+                f"Backup {one.id} in {request.source.location} is damaged and was not copied: {told}. "
+                + _instead(one.id, [good for good in ready.alternatives if good.id not in failed])
+            )
+        except Day2Error as exc:
+            failed[one.id] = str(exc)
+    warnings = note(lambda: _remember(request, copied)) if copied else []
+    removals = [] if failed or ready.refused else ready.removals
+    unwanted = {one.id for one in ready.decisions if not one.reasons}
+    kept = [one.id for one in ready.history.entries if one.id not in unwanted]
+    removed, more = carry_out(request.target, request.name, [*kept, *(one.id for one in copied)], removals)
+    return Copied(copied, failed, removed, [*warnings, *more])
+
+
+def _remember(request: CopyRequest, copied: Sequence[Manifest]) -> None:
+    """Each byte of a copy was read where it is."""
+    now = datetime.now(timezone.utc)
+    remember_verified(request.target, request.name, {one.id: [] for one in copied}, now)

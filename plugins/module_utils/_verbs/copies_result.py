@@ -1,0 +1,84 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The result of copies, in check mode and outside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._core.errors import RepositoryError
+from .._core.units import format_size, format_time, plural
+from .backup_result import damage_notes
+from .copies import Copied, CopyPlan
+from .snapshots import describe
+
+
+def preview(ready: CopyPlan) -> dict[str, Any]:
+    """The result of check mode. Raises RepositoryError for what the run would refuse."""
+    return result_of(ready, Copied(ready.wanted, {}, ready.removals if not ready.refused else (), ()), check=True)
+
+
+def result_of(ready: CopyPlan, done: Copied, check: bool = False) -> dict[str, Any]:
+    """The result of a run. Raises RepositoryError, with the result as its details, if a backup could not be copied."""
+    request, target = ready.request, ready.request.target
+    created = {one.id: one.created for one in [*ready.history.good, *done.copied]}
+    result: dict[str, Any] = {
+        "changed": bool(done.copied or done.removed),
+        "msg": _message(ready, done, check),
+        "copied": [describe(one, target.path(request.name, one.id)) for one in done.copied],
+        "existing": list(ready.existing),
+        "skipped": list(ready.skipped),
+        "removed": list(done.removed),
+        "locked": [{"id": one, "until": format_time(until)} for one, until in sorted(ready.locked.items())],
+        "kept": [
+            {"id": one.id, "created": format_time(created[one.id]), "reasons": list(one.reasons)}
+            for one in ready.decisions
+            if one.reasons and one.id in created
+        ],
+        "diff": _diff(ready, done),
+        "warnings": [*ready.notes, *ready.leftovers, *damage_notes(ready.history), *done.warnings],
+    }
+    failed = {**ready.refused, **done.failed}
+    if failed:
+        raise _failure(result, failed, check)
+    return result
+
+
+def _failure(result: Mapping[str, Any], failed: Mapping[str, str], check: bool) -> RepositoryError:
+    several = len(failed) > 1
+    count = (
+        f"{plural(len(failed), 'backup')} {'would not be' if check else 'were not' if several else 'was not'} copied: "
+    )
+    details = {key: value for key, value in result.items() if key not in ("msg", "diff")}
+    return RepositoryError(count + " ".join(failed.values()), "", dict(details, failed=dict(failed)))
+
+
+def _message(ready: CopyPlan, done: Copied, check: bool) -> str:
+    where = ready.request.target.location
+    if done.copied:
+        size = format_size(sum(one.stored_size for one in done.copied))
+        text = f"{'Would copy' if check else 'Copied'} {plural(len(done.copied), 'backup')} ({size}) to {where}."
+    elif ready.skipped and not ready.existing:
+        text = f"Nothing to copy to {where}: keep would remove the copies at once."
+    else:
+        text = f"Nothing to copy: {where} has {_what(ready)}."
+    removal = "Would remove" if check else "Removed"
+    return text + (f" {removal} {len(done.removed)} there that the policy does not keep." if done.removed else "")
+
+
+def _what(ready: CopyPlan) -> str:
+    return f"backup {ready.existing[0]}" if len(ready.existing) == 1 else "all of them"
+
+
+def _diff(ready: CopyPlan, done: Copied) -> dict[str, str]:
+    before = [entry.id for entry in ready.history.entries]
+    after = sorted({*before, *(one.id for one in done.copied)} - set(done.removed))
+    header = f"backups of {ready.request.name} in {ready.request.target.location}"
+    return {
+        "before_header": header,
+        "after_header": header,
+        "before": "".join(f"{one}\n" for one in before),
+        "after": "".join(f"{one}\n" for one in after),
+    }

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The arguments that say where copies of backups are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest
+from .._repository.base import Repository
+from .._repository.location import is_elsewhere, open_repository
+from .._repository.retention import Keep
+from .arguments import KEEP, OBJECT_LOCK, PLACE, keep_policy
+
+# Where copies are written to.
+DESTINATION: dict[str, Any] = {**PLACE, **OBJECT_LOCK, **KEEP}
+
+
+class Destination(NamedTuple):
+    """A repository for copies, and its own policy."""
+
+    repository: Repository
+    keep: Optional[Keep]
+
+
+def destination(place: Mapping[str, Any], elsewhere: Sequence[Mapping[str, Any]]) -> Destination:
+    """Open a repository for copies. Raises InvalidRequest if it is one of the others, or its options are not valid."""
+    repository = open_repository(place)
+    if any(_is_same(place, repository, other) for other in elsewhere):
+        raise InvalidRequest(
+            f"{repository.location} can't hold copies of itself.", "Set a different repository for the copies."
+        )
+    return Destination(repository, keep_policy(place.get("keep")))
+
+
+def _is_same(place: Mapping[str, Any], repository: Repository, other: Mapping[str, Any]) -> bool:
+    """Whether two places are one. Equal addresses on different servers are not."""
+    if repository.local_path is None:
+        return bool(repository.location == other["repository"].rstrip("/") and _endpoint(place) == _endpoint(other))
+    return not is_elsewhere(other["repository"]) and open_repository(other).location == repository.location
+
+
+def _endpoint(place: Mapping[str, Any]) -> Any:
+    return (place.get("s3") or {}).get("endpoint_url")
