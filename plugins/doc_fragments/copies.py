@@ -211,3 +211,146 @@ options:
             type: list
             elements: str
 """
+
+    COPY_TO = r"""
+options:
+  copy_to:
+    description:
+      - Other repositories that are to have a copy of the newest backup, each with the same ID and the same bytes.
+      - Copies are made after the backup was published, and verified where they are. If a copy fails, the others are
+        still tried, the backup stays, and the task fails. The next run copies what is missing, also if the data has not
+        changed.
+      - Backups that are older than the newest one are copied by M(day2.ops.backup_copy).
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description:
+          - Where the copies are, a directory or C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
+            protocol (see O(copy_to.s3)).
+          - A directory that does not exist is created with mode V(0700). A bucket is never created.
+        type: path
+        required: true
+      s3:
+        description:
+          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS
+            tools do, in the environment, in C(~/.aws) and in the role of the instance.
+          - This requires the Python library C(boto3) on the host.
+          - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and
+            C(s3:GetObject), and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion).
+            Writing also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion),
+            C(s3:AbortMultipartUpload) and C(s3:ListBucketMultipartUploads).
+        type: dict
+        suboptions:
+          endpoint_url:
+            description: URL of the endpoint, if it is not one of Amazon's.
+            type: str
+          region:
+            description: AWS region.
+            type: str
+          profile:
+            description: Profile in C(~/.aws/config). It cannot be combined with O(copy_to.s3.access_key_id).
+            type: str
+          access_key_id:
+            description: Access key. It requires O(copy_to.s3.secret_access_key).
+            type: str
+          secret_access_key:
+            description: Secret of the access key.
+            type: str
+          session_token:
+            description:
+              - Session token of temporary credentials. It requires O(copy_to.s3.access_key_id) and
+                O(copy_to.s3.secret_access_key).
+            type: str
+          ca_bundle:
+            description:
+              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            type: path
+          addressing:
+            description:
+              - Whether the bucket is part of the path or of the host name of requests. By default, boto3 decides.
+            type: str
+            choices: [auto, path, virtual]
+          storage_class:
+            description: Storage class of new objects, for example V(STANDARD_IA).
+            type: str
+          server_side_encryption:
+            description: Encryption by the server with which new objects are stored.
+            type: str
+            choices: [AES256, aws:kms, aws:kms:dsse]
+          kms_key_id:
+            description:
+              - Key for O(copy_to.s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
+            type: str
+      lock_for:
+        description:
+          - Time for which backups in S3 are locked against removal (Object Lock), for example V(30d), at least V(2d).
+            The bucket must have been created with Object Lock, and must not have a default retention.
+          - Each run locks the backups that are retained again, once less than half of this time remains. It should
+            therefore be more than twice the interval between runs.
+          - Locked backups that the retention rules do not retain are removed by the first run after their lock has
+            ended.
+          - It requires the permissions C(s3:GetBucketObjectLockConfiguration), C(s3:GetObjectRetention) and
+            C(s3:PutObjectRetention).
+        type: str
+      lock_mode:
+        description:
+          - V(governance) locks against every key without the permission C(s3:BypassGovernanceRetention), which the key
+            of this task must therefore not have.
+          - V(compliance) locks against everybody, including the owner of the bucket. It cannot be undone before the
+            time has passed, and the storage must be paid for until then.
+        type: str
+        choices: [governance, compliance]
+        default: governance
+      keep:
+        description:
+          - Retention rules for the copies, independent of those of the other repositories. If not set, all copies are
+            retained.
+        type: dict
+        suboptions:
+          last:
+            description: Number of newest backups to retain.
+            type: int
+          hourly:
+            description: For this many most recent hours that have backups, retain the newest backup of each hour.
+            type: int
+          daily:
+            description: For this many most recent days that have backups, retain the newest backup of each day.
+            type: int
+          weekly:
+            description: For this many most recent weeks that have backups, retain the newest backup of each week.
+            type: int
+          monthly:
+            description: For this many most recent months that have backups, retain the newest backup of each month.
+            type: int
+          yearly:
+            description: For this many most recent years that have backups, retain the newest backup of each year.
+            type: int
+          within:
+            description:
+              - Retain all backups made within this time before the newest backup, for example V(30d) or V(1y6mo).
+              - Units are V(y), V(mo), V(w), V(d), V(h), V(min) and V(s), largest first. Months and years are calendar
+                months and years.
+              - V(m) is refused where it is ambiguous, as it could mean months, as in restic, or minutes. In V(1y5m7d)
+                it means months.
+            type: str
+          within_hourly:
+            description: Within this time before the newest backup, retain the newest backup of each hour.
+            type: str
+          within_daily:
+            description: Within this time before the newest backup, retain the newest backup of each day.
+            type: str
+          within_weekly:
+            description: Within this time before the newest backup, retain the newest backup of each week.
+            type: str
+          within_monthly:
+            description: Within this time before the newest backup, retain the newest backup of each month.
+            type: str
+          within_yearly:
+            description: Within this time before the newest backup, retain the newest backup of each year.
+            type: str
+          tags:
+            description: Retain all backups that have any of these tags. V(a,b) matches backups that have both tags.
+            type: list
+            elements: str
+"""

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - day2.ops.s3.object_lock
   - day2.ops.repository.compression
   - day2.ops.repository.keep
+  - day2.ops.copies.copy_to
   - day2.ops.store.source
 options:
   name:
@@ -85,6 +86,7 @@ options:
 seealso:
   - module: day2.ops.restore
   - module: day2.ops.backup_info
+  - module: day2.ops.backup_copy
 """
 
 EXAMPLES = r"""
@@ -132,6 +134,21 @@ EXAMPLES = r"""
     keep:
       within: 30d
       tags: [before-upgrade]
+
+- name: Back up to a disk, and copy the backup to S3
+  day2.ops.backup:
+    name: hawkfish
+    source:
+      type: sqlite
+      path: /var/lib/hawkfish/hawkfish.db
+    repository: /var/backups/day2
+    keep:
+      daily: 7
+    copy_to:
+      - repository: s3://hawkfish-backups/day2
+        keep:
+          daily: 30
+          monthly: 12
 
 - name: Import a backup made by a cron job
   day2.ops.backup:
@@ -301,6 +318,42 @@ locked:
   elements: dict
   returned: success
   sample: [{id: 20250530T120000Z-90ab12cd, until: '2025-07-30T12:00:00Z'}]
+copies:
+  description: The copies of RV(backup). Requires O(copy_to).
+  type: list
+  elements: dict
+  returned: success or failure
+  contains:
+    repository:
+      description: The repository that has the copy.
+      type: str
+      sample: s3://hawkfish-backups/day2
+    path:
+      description: Path of the copy. V(none) in check mode if the backup would be made.
+      type: str
+      sample: s3://hawkfish-backups/day2/hawkfish/20250630T120000Z-3f2a9c1b
+    changed:
+      description: Whether it was copied by this task (in check mode, would be copied), or copies were removed.
+      type: bool
+      sample: true
+    failed:
+      description: Whether it could not be copied.
+      type: bool
+      sample: false
+    removed:
+      description: IDs of the backups that were removed because no rule of O(copy_to[].keep) matches them.
+      type: list
+      elements: str
+      sample: []
+    locked:
+      description: Backups that no rule matches, but that are locked, with the end of the lock.
+      type: list
+      elements: dict
+      sample: []
+    msg:
+      description: What was done, or why it failed.
+      type: str
+      sample: Copied 1 backup (2.1 MiB) to s3://hawkfish-backups/day2.
 notes:
   description: Notes that require no immediate action, for example that gzip is used because zstd is not installed.
   type: list

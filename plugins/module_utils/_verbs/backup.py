@@ -32,6 +32,8 @@ from .arguments import (
 )
 from .backup_plan import BackupPlan, BackupRequest, plan, remember_fingerprints
 from .backup_result import preview, result_of
+from .copy_arguments import COPY_TO, destinations
+from .copy_to import add_copies
 from .removals import carry_out
 from .snapshots import check_apart, note, publish
 
@@ -50,6 +52,7 @@ ARGUMENTS: dict[str, Any] = {
         **OBJECT_LOCK,
         **COMPRESSION,
         **KEEP,
+        **COPY_TO,
     ),
     "mutually_exclusive": [("source", "sources"), ("sources", "import")],
     "required_one_of": [("source", "sources")],
@@ -84,8 +87,14 @@ def request_from(params: Mapping[str, Any]) -> BackupRequest:
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb. Check mode runs only the plan."""
     began = time.monotonic()
-    with plan(request_from(params), check, progress) as ready:
+    copies = destinations(params)
+    request = request_from(params)
+    for one in copies:
+        check_apart(one.repository, request.stores)
+    with plan(request, check, progress) as ready:
         result = preview(ready) if check else apply(ready)
+    if copies:  # after the lock of the set was released: they may take long
+        add_copies(result, ready, copies, check, progress)
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
 

@@ -44,6 +44,7 @@ def request_from(params: Mapping[str, Any]) -> CopyRequest:
         keep=target.keep,
         take_over=params["take_over"],
         lock_timeout=duration(params["lock_timeout"]),
+        insist=which not in (NEWEST, ALL),
     )
 
 

@@ -15,7 +15,7 @@ from .._core.files import LEAST
 from .._core.progress import Progress
 from .._repository.base import Repository
 from .._repository.copying import Copying
-from .._repository.history import Entry, History, read_history, remember_verified, retained, select
+from .._repository.history import Entry, History, read_history, remember_confirmed, remember_verified, retained, select
 from .._repository.location import check_exists
 from .._repository.manifest import BACKUP, Manifest
 from .._repository.owner import names_of, owner_of, owners_of
@@ -29,7 +29,8 @@ NEWEST, ALL = "newest", "all"
 class CopyRequest(NamedTuple):
     """Which backups of a set are copied from where to where. `which` is "newest", "all" or an id.
 
-    `coming`: in check mode, the backup that a run would make in the source first, and then copy.
+    `insist`: it is an error if `keep` would remove a copy at once. `confirmed`: when the backup was found to equal the
+    data. `coming`: in check mode, the backup that a run would make in the source first, and then copy.
     """
 
     name: str
@@ -39,6 +40,8 @@ class CopyRequest(NamedTuple):
     keep: Optional[Keep]
     take_over: bool
     lock_timeout: float
+    insist: bool = False
+    confirmed: Optional[datetime] = None
     coming: Optional[Manifest] = None
 
 
@@ -78,7 +81,6 @@ class Copied(NamedTuple):
 @contextlib.contextmanager
 def plan(request: CopyRequest, check: bool) -> Iterator[CopyPlan]:
     """Plan copies. Outside check mode, the set is locked in the target while the block runs."""
-    check_exists(request.source)
     request.target.check_writable(request.name)
     selected, alternatives, notes = _selected(request)
     with contextlib.ExitStack() as stack:
@@ -93,7 +95,7 @@ def plan(request: CopyRequest, check: bool) -> Iterator[CopyPlan]:
         decisions = _decisions(request, history, selected, missing)
         unwanted = {one.id for one in decisions if not one.reasons}
         skipped = [one.id for one in missing if one.id in unwanted]
-        if skipped and request.which not in (NEWEST, ALL):
+        if skipped and request.insist:
             raise InvalidRequest(
                 f"Backup {skipped[0]} is not copied: keep would remove it from {request.target.location} at once.",
                 "Nothing was copied. Extend keep, or leave it out.",
@@ -120,6 +122,7 @@ def _selected(request: CopyRequest) -> tuple[list[Manifest], Sequence[Manifest],
     """The backups that the target is to have, oldest first; all good ones; notes on damaged ones."""
     if request.coming is not None:
         return [request.coming], (), []
+    check_exists(request.source)
     history = read_history(request.source, request.name)
     if not history.entries:
         raise RepositoryError(
@@ -261,7 +264,7 @@ def apply(ready: CopyPlan, progress: Progress) -> Copied:
             )
         except Day2Error as exc:
             failed[one.id] = str(exc)
-    warnings = note(lambda: _remember(request, copied)) if copied else []
+    warnings = note(lambda: _remember(ready, copied))
     removals = [] if failed or ready.refused else ready.removals
     unwanted = {one.id for one in ready.decisions if not one.reasons}
     kept = [one.id for one in ready.history.entries if one.id not in unwanted]
@@ -269,7 +272,10 @@ def apply(ready: CopyPlan, progress: Progress) -> Copied:
     return Copied(copied, failed, removed, [*warnings, *more])
 
 
-def _remember(request: CopyRequest, copied: Sequence[Manifest]) -> None:
-    """Each byte of a copy was read where it is."""
-    now = datetime.now(timezone.utc)
-    remember_verified(request.target, request.name, {one.id: [] for one in copied}, now)
+def _remember(ready: CopyPlan, copied: Sequence[Manifest]) -> None:
+    request, now = ready.request, datetime.now(timezone.utc)
+    if copied:  # each byte was read where it is
+        remember_verified(request.target, request.name, {one.id: [] for one in copied}, now)
+    if request.confirmed is not None:
+        for backup in [*ready.existing, *(one.id for one in copied)]:
+            remember_confirmed(request.target, request.name, backup, request.confirmed)

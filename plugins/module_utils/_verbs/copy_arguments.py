@@ -18,6 +18,9 @@ from .arguments import KEEP, OBJECT_LOCK, PLACE, keep_policy
 DESTINATION: dict[str, Any] = {**PLACE, **OBJECT_LOCK, **KEEP}
 
 
+COPY_TO: dict[str, Any] = {"copy_to": {"type": "list", "elements": "dict", "options": DESTINATION}}
+
+
 class Destination(NamedTuple):
     """A repository for copies, and its own policy."""
 
@@ -33,6 +36,12 @@ def destination(place: Mapping[str, Any], elsewhere: Sequence[Mapping[str, Any]]
             f"{repository.location} can't hold copies of itself.", "Set a different repository for the copies."
         )
     return Destination(repository, keep_policy(place.get("keep")))
+
+
+def destinations(params: Mapping[str, Any]) -> list[Destination]:
+    """The repositories of `copy_to`, each different from the others and from `repository`."""
+    places = params["copy_to"] or []
+    return [destination(one, [params, *places[:number]]) for number, one in enumerate(places)]
 
 
 def _is_same(place: Mapping[str, Any], repository: Repository, other: Mapping[str, Any]) -> bool:

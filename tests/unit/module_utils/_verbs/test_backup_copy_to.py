@@ -1,0 +1,145 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups that are copied as soon as they are made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, RepositoryError
+from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
+from ansible_collections.day2.ops.plugins.module_utils._repository.history import read_history
+
+Backup = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def backup(run: Any, document: Any, tmp_path: Path) -> Backup:
+    """`backup` with copies in two other directories."""
+
+    def call(check: bool = False, records: int = 0, keep_one: Any = None, **params: Any) -> dict[str, Any]:
+        if records:
+            document.fill(records, settle=False)
+        places = [{"repository": str(tmp_path / "one"), "keep": keep_one}, {"repository": str(tmp_path / "two")}]
+        return dict(run("backup", check, **{"source": document.store, "copy_to": places, **params}))
+
+    return call
+
+
+def ids(path: Path) -> list[str]:
+    return DirectoryRepository(str(path)).ids("app")
+
+
+def test_check_run_check_run(backup: Backup, tmp_path: Path) -> None:
+    predicted = backup(check=True, records=1)
+    assert sorted(os.listdir(tmp_path)) == ["application"]
+    done = backup()
+    assert predicted["changed"] is done["changed"] is True
+    made = done["backup"]["id"]
+    assert ids(tmp_path / "backups") == ids(tmp_path / "one") == ids(tmp_path / "two") == [made]
+    assert [one["path"] for one in predicted["copies"]] == [None, None]
+    assert [one["path"] for one in done["copies"]] == [str(tmp_path / name / "app" / made) for name in ("one", "two")]
+    for before, after in zip(predicted["copies"], done["copies"]):
+        assert {key: before[key] for key in ("repository", "changed", "failed", "removed")} == {
+            key: after[key] for key in ("repository", "changed", "failed", "removed")
+        }
+    assert "Would copy" in predicted["msg"]
+    assert f"to {tmp_path / 'one'}. Copied 1 backup (" in done["msg"]
+    for check in (True, False):
+        again = backup(check=check)
+        assert again["changed"] is False
+        assert [one["changed"] for one in again["copies"]] == [False, False]
+        assert again["msg"].startswith("Nothing to back up")
+
+
+def test_what_a_copy_lacks_is_brought_by_an_unchanged_run(backup: Backup, tmp_path: Path) -> None:
+    made = backup(records=1)["backup"]["id"]
+    shutil.rmtree(tmp_path / "two")
+    for check in (True, False):
+        again = backup(check=check)
+        assert (again["reason"], again["changed"]) == ("unchanged", True)
+        assert [one["changed"] for one in again["copies"]] == [False, True]
+    assert ids(tmp_path / "two") == [made]
+    shutil.rmtree(tmp_path / "one")
+    assert backup(max_age="1h")["reason"] == "recent"
+    assert ids(tmp_path / "one") == [made]
+
+
+def test_a_copy_that_fails_stops_neither_the_others_nor_the_backup(backup: Backup, tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("in the way")
+    with pytest.raises(RepositoryError, match=f"1 of 2 copies would fail: {tmp_path}/one: .*not a directory"):
+        backup(check=True, records=1)
+    with pytest.raises(
+        RepositoryError, match=f"Backed up 34 B.*1 of 2 copies failed: {tmp_path}/one: .*The next run"
+    ) as failure:
+        backup()
+    details = failure.value.details
+    assert details["changed"] is True
+    assert ids(tmp_path / "backups") == ids(tmp_path / "two") == [details["backup"]["id"]]
+    assert [one["failed"] for one in details["copies"]] == [True, False]
+    for check in (True, False):  # as long as it lacks, it is an error
+        with pytest.raises(RepositoryError, match="1 of 2 copies") as failure:
+            backup(check=check)
+        assert failure.value.details["changed"] is False
+    (tmp_path / "one").unlink()
+    assert backup()["changed"]
+    assert ids(tmp_path / "one") == ids(tmp_path / "two")
+
+
+def test_keep_of_each_is_its_own(backup: Backup, tmp_path: Path) -> None:
+    made = [backup(records=records)["backup"]["id"] for records in (1, 2)]
+    predicted = backup(check=True, records=3, keep_one={"last": 1})
+    done = backup(keep_one={"last": 1})
+    assert predicted["copies"][0]["removed"] == done["copies"][0]["removed"]
+    assert sorted(done["copies"][0]["removed"]) == sorted(made)
+    assert len(ids(tmp_path / "two")) == len(ids(tmp_path / "backups")) == 3
+    assert backup(keep_one={"last": 1})["changed"] is False
+
+
+def test_an_import_is_copied_where_it_is_kept(backup: Backup, document: Any, tmp_path: Path) -> None:
+    newest = backup(records=2)["backup"]["id"]
+    old = tmp_path / "old.json"
+    old.write_text('{"requests": {"a": {"id": 1}}}')
+    os.utime(old, (1_700_000_000, 1_700_000_000))
+    done = backup(keep_one={"last": 1}, **{"import": str(old)})
+    assert [one["changed"] for one in done["copies"]] == [False, True]
+    assert ids(tmp_path / "one") == [newest]
+    assert len(ids(tmp_path / "two")) == 2
+
+
+def test_a_copy_is_as_old_as_the_last_comparison(backup: Backup, tmp_path: Path) -> None:
+    made = backup(records=1)["backup"]["id"]
+    first = read_history(DirectoryRepository(str(tmp_path / "one")), "app").confirmed[made]
+    backup()
+    second = read_history(DirectoryRepository(str(tmp_path / "one")), "app").confirmed[made]
+    assert second > first
+    backup(max_age="1h")  # nothing was compared
+    assert read_history(DirectoryRepository(str(tmp_path / "one")), "app").confirmed[made] == second
+
+
+def test_another_owner_there(run: Any, backup: Backup, document: Any, tmp_path: Path) -> None:
+    document.fill(5, settle=False)
+    run("backup", source=document.store, host="other", repository=str(tmp_path / "one"))
+    for check in (True, False):
+        with pytest.raises(RepositoryError, match="1 of 2 copies .* belongs to .* on host other"):
+            backup(check=check, records=1)
+    assert backup(take_over=True)["changed"]
+
+
+def test_copies_must_be_elsewhere(backup: Backup, document: Any, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="can't hold copies of itself"):
+        backup(records=1, copy_to=[{"repository": str(tmp_path / "backups")}])
+    with pytest.raises(InvalidRequest, match="can't hold copies of itself"):
+        backup(copy_to=[{"repository": str(tmp_path / "one")}, {"repository": str(tmp_path / "x" / ".." / "one")}])
+    with pytest.raises(InvalidRequest, match="is inside"):
+        backup(
+            source={"type": "files", "path": str(document.path.parent)},
+            copy_to=[{"repository": str(document.path.parent / "copies")}],
+        )
+    assert not (tmp_path / "backups").exists()
