@@ -96,7 +96,8 @@ def _option(name: str, spec: Mapping[str, Any], text: Any, indent: str, path: st
     if suboptions:
         yield f"{inner}suboptions:"
         for one, about in texts.items():
-            yield from _option(one, suboptions[one], about, inner + "  ", f"{path}.{one}")
+            holder = f"{path}[]" if spec.get("type") == "list" else path
+            yield from _option(one, suboptions[one], about, inner + "  ", f"{holder}.{one}")
 
 
 def _completed(own: Any, shared: Any) -> Any:

@@ -227,7 +227,7 @@ options:
       repository:
         description:
           - Where the copies are, a directory or C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
-            protocol (see O(copy_to.s3)).
+            protocol (see O(copy_to[].s3)).
           - A directory that does not exist is created with mode V(0700). A bucket is never created.
         type: path
         required: true
@@ -249,18 +249,18 @@ options:
             description: AWS region.
             type: str
           profile:
-            description: Profile in C(~/.aws/config). It cannot be combined with O(copy_to.s3.access_key_id).
+            description: Profile in C(~/.aws/config). It cannot be combined with O(copy_to[].s3.access_key_id).
             type: str
           access_key_id:
-            description: Access key. It requires O(copy_to.s3.secret_access_key).
+            description: Access key. It requires O(copy_to[].s3.secret_access_key).
             type: str
           secret_access_key:
             description: Secret of the access key.
             type: str
           session_token:
             description:
-              - Session token of temporary credentials. It requires O(copy_to.s3.access_key_id) and
-                O(copy_to.s3.secret_access_key).
+              - Session token of temporary credentials. It requires O(copy_to[].s3.access_key_id) and
+                O(copy_to[].s3.secret_access_key).
             type: str
           ca_bundle:
             description:
@@ -280,7 +280,7 @@ options:
             choices: [AES256, aws:kms, aws:kms:dsse]
           kms_key_id:
             description:
-              - Key for O(copy_to.s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
+              - Key for O(copy_to[].s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
             type: str
       lock_for:
         description:
