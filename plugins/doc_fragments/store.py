@@ -442,6 +442,30 @@ options:
           - For V(postgresql), directory of the client programs on the host. By default, those of the version of the
             server are used if they are installed, otherwise the next newer ones.
         type: path
+      from_database:
+        description:
+          - For V(postgresql), the database in the backup, to restore it to C(database). By default, each database is
+            restored to the one of the same name; if the backup has only one, it is restored to C(database).
+        type: str
+      disconnect:
+        description:
+          - For V(postgresql), whether to end all connections to a database at the moment when it is replaced. By
+            default, the restore is refused, and names them.
+          - Clients can connect again at once. What they write between the safety backup and that moment is lost.
+        type: bool
+      owner:
+        description:
+          - For V(postgresql), who owns what is restored. The default is V(keep), the owners in the backup, with their
+            privileges and tablespaces; roles that the server lacks are named before anything is changed.
+          - With V(none), everything belongs to the role of C(username), without privileges of others, in the default
+            tablespace.
+          - With V(map), the roles in C(owner_map) take the place of others.
+          - The owner, privileges, settings and comment of an existing database itself are always kept.
+        type: str
+        choices: [keep, map, none]
+      owner_map:
+        description: 'For V(postgresql) with C(owner=map), the new role for each role in the backup, as C({old: new}).'
+        type: dict
   targets:
     description:
       - The stores to restore together, for an application that keeps its state in several stores. All are read from one
@@ -586,4 +610,28 @@ options:
           - For V(postgresql), directory of the client programs on the host. By default, those of the version of the
             server are used if they are installed, otherwise the next newer ones.
         type: path
+      from_database:
+        description:
+          - For V(postgresql), the database in the backup, to restore it to C(database). By default, each database is
+            restored to the one of the same name; if the backup has only one, it is restored to C(database).
+        type: str
+      disconnect:
+        description:
+          - For V(postgresql), whether to end all connections to a database at the moment when it is replaced. By
+            default, the restore is refused, and names them.
+          - Clients can connect again at once. What they write between the safety backup and that moment is lost.
+        type: bool
+      owner:
+        description:
+          - For V(postgresql), who owns what is restored. The default is V(keep), the owners in the backup, with their
+            privileges and tablespaces; roles that the server lacks are named before anything is changed.
+          - With V(none), everything belongs to the role of C(username), without privileges of others, in the default
+            tablespace.
+          - With V(map), the roles in C(owner_map) take the place of others.
+          - The owner, privileges, settings and comment of an existing database itself are always kept.
+        type: str
+        choices: [keep, map, none]
+      owner_map:
+        description: 'For V(postgresql) with C(owner=map), the new role for each role in the backup, as C({old: new}).'
+        type: dict
 """

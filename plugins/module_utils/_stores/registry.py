@@ -15,6 +15,7 @@ from typing import Any, Callable, NamedTuple
 from .._core.errors import InvalidRequest
 from .base import Store
 from .postgresql.cluster.options import OPTIONS as POSTGRESQL
+from .postgresql.cluster.options import RESTORE_OPTIONS
 
 
 def _files() -> type[Store]:
@@ -50,10 +51,11 @@ class StoreType(NamedTuple):
     load: Callable[[], type[Store]]
     options: dict[str, dict[str, Any]]
     is_path: bool = True  # it lies at a path, which is required; else its options say where it is
+    restore_options: Mapping[str, dict[str, Any]] = {}  # of the targets of a restore, in addition
 
     def accepted(self) -> list[str]:
         """The names of its options, for people."""
-        return [*(["path"] if self.is_path else []), "name", *sorted(self.options)]
+        return [*(["path"] if self.is_path else []), "name", *sorted({**self.options, **self.restore_options})]
 
 
 _GLOBS = {"type": "list", "elements": "str"}
@@ -62,7 +64,7 @@ STORES = {
     "json": StoreType(
         _json, {"layout": {"type": "str", "choices": ["single_file", "file_per_collection", "file_per_record"]}}
     ),
-    "postgresql": StoreType(_postgresql, POSTGRESQL, is_path=False),
+    "postgresql": StoreType(_postgresql, POSTGRESQL, is_path=False, restore_options=RESTORE_OPTIONS),
     "sqlite": StoreType(_sqlite, {"check": {"type": "str", "choices": ["full", "quick"]}}),
 }
 
@@ -72,8 +74,11 @@ def has_path(name: str) -> bool:
     return name in STORES and STORES[name].is_path
 
 
-def argument_spec() -> dict[str, Any]:
-    """The suboptions of `source` and `target`: those of every type, each refused where it does not belong."""
+def argument_spec(restore: bool = False) -> dict[str, Any]:
+    """The suboptions of `source` and `target`: those of every type, each refused where it does not belong.
+
+    :param restore: with those of the target of a restore.
+    """
     spec: dict[str, Any] = {
         "type": {"type": "str", "required": True, "choices": sorted(STORES)},
         "path": {"type": "path"},
@@ -81,6 +86,7 @@ def argument_spec() -> dict[str, Any]:
     }
     for store in STORES.values():
         spec.update(store.options)
+        spec.update(store.restore_options if restore else {})
     return spec
 
 
@@ -96,5 +102,5 @@ def open_store(parameters: Mapping[str, Any]) -> Store:
         )
     if store.is_path and "path" not in given:
         raise InvalidRequest(f"path is required for a store of type {parameters['type']}.", "Set it.")
-    options = {name: value for name, value in given.items() if name in store.options}
+    options = {name: value for name, value in given.items() if name not in ("path", "name")}
     return store.load()(given.get("path", ""), options)

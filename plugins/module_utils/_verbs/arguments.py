@@ -57,9 +57,12 @@ KEEP: dict[str, Any] = {
 }
 
 
-def store_argument(**more: Any) -> dict[str, Any]:
-    """The spec of `source` or `target`, or, with additional arguments, of a list of them."""
-    return dict({"type": "dict", "options": store_spec()}, **more)
+def store_argument(*, restore: bool = False, **more: Any) -> dict[str, Any]:
+    """The spec of `source` or `target`, or, with additional arguments, of a list of them.
+
+    :param restore: of the target of a restore, which has more options.
+    """
+    return dict({"type": "dict", "options": store_spec(restore)}, **more)
 
 
 class NamedStore(NamedTuple):

@@ -41,8 +41,8 @@ from .space import check_space, size_of
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
         name={"type": "str", "required": True},
-        target=store_argument(),
-        targets=store_argument(type="list", elements="dict"),
+        target=store_argument(restore=True),
+        targets=store_argument(restore=True, type="list", elements="dict"),
         backup={"type": "str", "default": "latest"},
         at={"type": "str"},
         host={"type": "str"},

@@ -16,10 +16,11 @@ SELECT json_build_object(
   'is_template', d.datistemplate, 'limit', d.datconnlimit,
   'tablespace', (SELECT spcname FROM pg_tablespace t WHERE t.oid = d.dattablespace),
   'comment', shobj_description(d.oid, 'pg_database'),
-  'acl', CASE WHEN d.datacl IS NOT NULL THEN (
-    SELECT coalesce(json_agg(json_build_array(
+  'acl', (SELECT coalesce(json_agg(json_build_array(
       CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END, a.privilege_type, a.is_grantable)
-      ORDER BY a.grantee = 0, pg_get_userbyid(a.grantee), a.privilege_type), '[]') FROM aclexplode(d.datacl) a) END,
+      ORDER BY a.grantee = 0, pg_get_userbyid(a.grantee), a.privilege_type), '[]')
+    -- after a restore, the default is explicit
+    FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a),
   'settings', (
     SELECT coalesce(json_agg(json_build_array(CASE WHEN s.setrole <> 0 THEN pg_get_userbyid(s.setrole) END,
       split_part(c, '=', 1), substr(c, strpos(c, '=') + 1))

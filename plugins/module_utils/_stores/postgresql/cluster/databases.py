@@ -27,10 +27,13 @@ def existing(server: Server, wanted: Optional[Sequence[str]]) -> list[str]:
     return [name for name in found if wanted is None or name in wanted]
 
 
-def chosen(server: Server, wanted: Optional[Sequence[str]]) -> list[str]:
-    """The databases to back up. Raises SourceError when one of them does not exist."""
+def chosen(server: Server, wanted: Optional[Sequence[str]], left_out: Sequence[str] = ()) -> list[str]:
+    """The databases to back up. Raises SourceError when one of them does not exist.
+
+    :param left_out: those that need not exist.
+    """
     found = existing(server, wanted)
-    missing = sorted(set(wanted or ()) - set(found))
+    missing = sorted(set(wanted or ()) - set(found) - set(left_out))
     if missing:
         raise SourceError(f"{server.shown} has no database {', '.join(missing)}.", "Check database or databases.")
     if not found:

@@ -25,3 +25,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "jobs": {"type": "int"},
     "bin": {"type": "path"},
 }
+# Of the target of a restore only.
+RESTORE_OPTIONS: dict[str, dict[str, Any]] = {
+    "from_database": {"type": "str"},
+    "disconnect": {"type": "bool"},
+    "owner": {"type": "str", "choices": ["keep", "map", "none"]},
+    "owner_map": {"type": "dict"},
+}

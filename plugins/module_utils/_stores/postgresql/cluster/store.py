@@ -38,6 +38,7 @@ class PostgresqlStore:
         one = options.get("database")
         self.databases: Optional[list[str]] = sorted({one} if one else set(options.get("databases") or ())) or None
         self.path = f"{self.server.shown}/{self.databases[0] if self.databases and len(self.databases) == 1 else ''}"
+        self._missing: list[str] = []
         tables = options.get("tables") or {}
         self._tables = {name: sorted(set(tables.get(name) or ())) for name in ("include", "exclude")}
         self._globals = options.get("globals") is not False
@@ -71,7 +72,7 @@ class PostgresqlStore:
         from .selection import Selection
 
         before = self.fingerprint()
-        names = chosen(self.server, self.databases)
+        names = chosen(self.server, self.databases, self._missing)
         selection = Selection(self._tables)
         shared = write_globals(self.server, sink) if self._globals else None
         dumped = {name: dump(self.server, name, sink, selection, self._jobs) for name in names}
@@ -79,6 +80,7 @@ class PostgresqlStore:
         details: dict[str, Any] = {
             "server_version": self.server.version,
             "globals": self._globals,
+            "missing": self._missing,
             "databases": {name: one.details for name, one in dumped.items()},
         }
         collections = tuple(table for one in dumped.values() for table in one.collections)
@@ -91,10 +93,13 @@ class PostgresqlStore:
         raise Day2Error(f"{filename} can't be imported: this is not supported for PostgreSQL yet.")
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
-        raise Day2Error(
-            "Backups of PostgreSQL can't be restored by the collection yet.",
-            "The backup is complete: restore it with pg_restore, as docs/FORMAT.md says.",
-        )
+        from .databases import existing  # only here: see registry.py
+        from .restore_plan import prepare
+
+        ready = prepare(self.server, self.options, copy, only, scratch=scratch, dry=dry)
+        if self.databases:  # a backup of what the restore replaces is of those that exist
+            self._missing = sorted(set(self.databases) - set(existing(self.server, self.databases)))
+        return ready
 
 
 def _content_digest(databases: Mapping[str, Any], shared: Optional[str]) -> str:

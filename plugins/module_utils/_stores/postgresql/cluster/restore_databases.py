@@ -1,0 +1,239 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Databases beside the one that is restored: their names, their marks, and how they take each other's place.
+
+A database that a restore has made has a comment that says so, and whose place it is for. Comments are transactional:
+they are right whenever the run is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Optional
+
+from ...._core.errors import TargetError
+from ..client import errors, identifier, psycopg
+from .restore_properties import Properties, dress, literal, read_properties
+from .server import Server
+
+_MARK = "day2: "
+_PATIENCE = "10s"
+_DOUBTS = 3.0  # seconds in which sessions that have just ended may still be listed
+
+_COMMENTS = "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database"
+_OTHERS = """
+SELECT pid, usename, application_name, coalesce(host(client_addr), 'socket') AS address, backend_type
+FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() ORDER BY pid
+"""
+_HELD = (
+    ("the replication slot", "SELECT slot_name FROM pg_replication_slots WHERE database = %s ORDER BY 1"),
+    (
+        "the subscription",
+        "SELECT subname FROM pg_subscription s JOIN pg_database d ON d.oid = subdbid WHERE datname = %s ORDER BY 1",
+    ),
+    ("the prepared transaction", "SELECT gid FROM pg_prepared_xacts WHERE database = %s ORDER BY 1"),
+)
+
+
+class Place(NamedTuple):
+    """A database that is to be replaced, with the names that the new and the old one have beside it."""
+
+    name: str
+    new: str
+    old: str
+
+    @classmethod
+    def of(cls, name: str) -> Place:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+        return cls(name, f"day2_new_{digest}", f"day2_old_{digest}")
+
+    def mark(self, step: str) -> str:
+        """The comment of the new or the old database."""
+        return _MARK + json.dumps({"of": self.name, "step": step})
+
+
+def exists(session: Any, name: str) -> bool:
+    return session.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone() is not None
+
+
+def lock(session: Any, place: Place) -> None:
+    """Keep other restores of this database away, as long as the session lasts. Raises TargetError."""
+    # such locks are of one database: all take them in the maintenance database
+    with errors(TargetError, f"Another restore of the database {place.name} is under way"):
+        session.execute(f"SET lock_timeout = '{_PATIENCE}'")
+        session.execute("SELECT pg_advisory_lock(hashtextextended('day2 ' || %s, 0))", (place.name,))
+        session.execute("SET lock_timeout = 0")
+
+
+def remove_leftovers(session: Any, place: Place) -> list[str]:
+    """Drop what killed runs left of this database. Returns notes."""
+    notes = []
+    for name, comment in session.execute(_COMMENTS).fetchall():
+        for step, own in (("new", place.new), ("old", place.old)):
+            if name == own and comment == place.mark(step):
+                drop(session, name)
+                notes.append(f"The database {name}, a leftover of an interrupted restore of {place.name}, was dropped.")
+    return notes
+
+
+def check_free(session: Any, place: Place) -> None:
+    """Raise TargetError when somebody else's database has one of our names."""
+    ours = {place.new: place.mark("new"), place.old: place.mark("old")}
+    for name, comment in session.execute(_COMMENTS).fetchall():
+        if name in ours and comment != ours[name]:
+            raise TargetError(
+                f"The database {name} is in the way, and is not a leftover of a restore of {place.name}.",
+                "Rename or drop it.",
+            )
+
+
+def drop(session: Any, name: str) -> None:
+    """Drop a database that a restore has made or replaced, whoever uses it. Raises TargetError."""
+    with errors(TargetError, f"Can't drop the database {name}"):
+        session.execute(f"ALTER DATABASE {identifier(name)} IS_TEMPLATE false")
+        force = " WITH (FORCE)" if session.info.server_version >= 130_000 else ""
+        session.execute(f"DROP DATABASE {identifier(name)}{force}")
+
+
+def check_replaceable(session: Any, place: Place, disconnect: bool) -> None:
+    """Raise TargetError when the database can't be replaced, or somebody uses it."""
+    held = []
+    for what, query in _HELD:
+        with errors(TargetError, f"Can't query what uses the database {place.name}"):
+            held += [f"{what} {name}" for (name,) in session.execute(query, (place.name,)).fetchall()]
+    if held:
+        raise TargetError(
+            f"The database {place.name} can't be replaced, as {', '.join(held)} belong(s) to it.",
+            "Drop or finish them first, and recreate them after the restore.",
+        )
+    if not disconnect:
+        until = time.monotonic() + _DOUBTS
+        while sessions(session, place.name) and time.monotonic() < until:
+            time.sleep(0.05)
+        found = sessions(session, place.name)
+        if found:
+            raise _in_use(place, found)
+
+
+def sessions(session: Any, name: str) -> list[str]:
+    """Who is connected to a database, without the server's own processes that end by themselves."""
+    rows = session.execute(_OTHERS, (name,)).fetchall()
+    return [
+        f"pid {pid} ({application or kind}, user {user or 'none'}, {address})"
+        for pid, user, application, address, kind in rows
+        if kind != "autovacuum worker"
+    ]
+
+
+def _in_use(place: Place, found: Sequence[str]) -> TargetError:
+    shown = ", ".join(found[:10]) + (f" and {len(found) - 10} more" if len(found) > 10 else "")
+    return TargetError(
+        f"The database {place.name} is in use by {shown}.",
+        "Stop the application, or set disconnect=true to end its connections at the moment of the replacement.",
+    )
+
+
+def create(session: Any, place: Place, properties: Properties, tablespace: Optional[str]) -> None:
+    """Create the new database, which nobody else can enter until it takes its place."""
+    new = identifier(place.new)
+    with errors(TargetError, f"Can't create the database {place.new}"):
+        session.execute(f"CREATE DATABASE {new} TEMPLATE template0{properties.creation(tablespace)}")
+        session.execute(f"COMMENT ON DATABASE {new} IS {literal(place.mark('new'))}")
+        session.execute(f"REVOKE ALL ON DATABASE {new} FROM PUBLIC")
+
+
+class Swap:
+    """Databases that take the place of others in one transaction, and the way back.
+
+    :param places: with the properties that a database gets if there was none.
+    """
+
+    def __init__(
+        self, server: Server, session: Any, places: Sequence[tuple[Place, Properties]], disconnect: bool
+    ) -> None:
+        self._server = server
+        self._session = session
+        self._places = list(places)
+        self._disconnect = disconnect
+        self._replaced: dict[str, Properties] = {}
+
+    def apply(self) -> None:
+        """Raises TargetError, with everything as it was."""
+        replaced: dict[str, Properties] = {}
+        with self._transaction(self._disconnect):
+            for place, properties in self._places:
+                if exists(self._session, place.name):
+                    self._rename(place.name, place.old)
+                    replaced[place.name] = read_properties(self._session, place.old)
+                    self._describe(place.old, place.mark("old"), is_template=False)
+                self._rename(place.new, place.name)
+                dress(self._session, place.name, replaced.get(place.name, properties))
+        self._replaced = replaced
+
+    def undo(self) -> None:
+        """Put back what `apply` has replaced."""
+        with self._transaction(disconnect=True):
+            for place, _properties in self._places:
+                self._rename(place.name, place.new)
+                self._describe(place.new, place.mark("new"), is_template=False)
+                before = self._replaced.get(place.name)
+                if before is not None:
+                    self._rename(place.old, place.name)
+                    self._describe(place.name, before.comment, is_template=before.is_template)
+
+    def _rename(self, before: str, after: str) -> None:
+        self._session.execute(f"ALTER DATABASE {identifier(before)} RENAME TO {identifier(after)}")
+
+    def _describe(self, name: str, comment: Optional[str], *, is_template: bool) -> None:
+        self._session.execute(f"COMMENT ON DATABASE {identifier(name)} IS {literal(comment)}")
+        self._session.execute(f"ALTER DATABASE {identifier(name)} IS_TEMPLATE {is_template}")
+
+    @contextlib.contextmanager
+    def _transaction(self, disconnect: bool) -> Iterator[None]:
+        """A rename takes the lock of its database, so that newcomers wait; those that are in have to be ended."""
+        names = [place.name for place, _properties in self._places]
+        with self._chase(names) if disconnect else contextlib.nullcontext():
+            try:
+                with errors(TargetError, f"Can't replace {', '.join(names)}"), self._session.transaction():
+                    self._session.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+                    yield
+            except TargetError:
+                self._name_users(names)
+                raise
+
+    def _name_users(self, names: Sequence[str]) -> None:
+        for place, _properties in self._places:
+            found = sessions(self._session, place.name) if place.name in names else []
+            if found:
+                raise _in_use(place, found)
+
+    @contextlib.contextmanager
+    def _chase(self, names: list[str]) -> Iterator[None]:
+        """End all sessions in these databases, again and again until the block ends."""
+        done = threading.Event()
+
+        def end_sessions() -> None:
+            with contextlib.suppress(psycopg.Error), self._server.connect() as session:
+                while not done.wait(0.05):
+                    _end_sessions(session, names)
+
+        thread = threading.Thread(target=end_sessions, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+def _end_sessions(session: Any, names: list[str]) -> None:
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid()"
+    for (pid,) in session.execute(query, (names,)).fetchall():
+        with contextlib.suppress(psycopg.errors.InsufficientPrivilege):  # the rename fails, and names the session
+            session.execute("SELECT pg_terminate_backend(%s)", (pid,))

@@ -1,0 +1,324 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restoring the rows of some tables, in one transaction that is verified before it is committed.
+
+The tables keep their definitions, and readers see either all old or all new rows. Triggers do not fire, and sequences
+are never set back, so that no number is given out twice. Check mode loads the rows into temporary tables, so that it
+finds whatever the run would refuse.
+"""
+
+# ruff: noqa: S608 names are quoted by `relation`
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from ...._core.errors import InvalidRequest, TargetError
+from ...base import Change, Copy, Restoration
+from ..client import errors, psycopg
+from .identity import Sums, Table, list_tables, relation, table_sums
+from .restore_contents import Contents
+from .restore_keys import ForeignKey, dangling, foreign_keys
+from .restore_load import copy_in, copy_statements, table_of
+from .restore_places import choose, major_of
+from .restore_state import Name, parts_of, sums_of
+from .restore_tools import Tools
+from .restore_triggers import Triggers
+from .server import Server
+
+_PATIENCE = "10s"
+_COLUMNS = """
+SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
+WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+"""
+_WRITERS = """
+SELECT DISTINCT a.pid, a.usename, a.application_name, a.state FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'relation' AND l.granted AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+AND l.relation = ANY(%s::regclass[]) AND l.pid <> pg_backend_pid() ORDER BY 1
+"""
+_SEQUENCES = """
+SELECT n.nspname::text, k.relname::text, q.seqincrement, q.seqmin, q.seqmax
+FROM pg_depend d JOIN pg_sequence q ON q.seqrelid = d.objid
+JOIN pg_class k ON k.oid = d.objid JOIN pg_namespace n ON n.oid = k.relnamespace
+WHERE d.classid = 'pg_class'::regclass AND d.refobjid = %s::regclass AND d.deptype IN ('a', 'i')
+"""
+_NAME = re.compile(r'"((?:[^"]|"")*)"|([^", ]+)')
+
+
+class _Rows(NamedTuple):
+    """A table whose rows are replaced."""
+
+    table: Table
+    statement: bytes  # of COPY
+    file: str
+    wanted: Sums
+    before: Sums
+
+    @property
+    def quoted(self) -> str:
+        return relation(self.table.schema, self.table.name)
+
+
+def prepare_only(
+    server: Server, options: Mapping[str, Any], copy: Copy, only: Sequence[str], *, scratch: str, dry: bool
+) -> Restoration:
+    """See `Store.prepare`."""
+    source, target, names = _match(options, copy, only)
+    details = copy.details["databases"][source]
+    with contextlib.ExitStack() as stack:
+        session = _enter(server, target, stack)
+        tools = Tools(server, scratch, major_of(details))
+        contents = Contents(copy, source, os.path.join(scratch, "archive"))
+        copy.progress.start(f"Comparing tables of {target}")
+        with errors(TargetError, f"Can't compare the tables of {target}"):
+            found = _compare(session, tools, contents, sums_of(details, contents), names)
+        changed = [one for one in found if one.before != one.wanted]
+        ready = TablesRestoration(session, target, found, changed)
+        stack.push(ready.clean)
+        if changed:
+            work = _Work(session, tools, contents, changed, foreign_keys(session, [one.quoted for one in changed]))
+            copy.progress.start(f"Restoring tables of {target}", unit="bytes")
+            with errors(TargetError, f"Can't restore tables of {target}"):
+                if dry:
+                    work.rehearse()
+                else:
+                    sequences = {parts_of(name): (value, called) for name, value, called in details["sequences"]}
+                    ready.notes = work.replace(sequences)
+        ready.held = stack.pop_all()
+        return ready
+
+
+def _match(options: Mapping[str, Any], copy: Copy, only: Sequence[str]) -> tuple[str, str, list[Name]]:
+    """The database in the backup, the one on the server, and the tables. Raises InvalidRequest."""
+    pairs, databases = choose(copy.details, options), copy.details["databases"]
+    known: dict[str, list[tuple[str, str, str]]] = {}
+    single = len(pairs) == 1
+    for source, _place in pairs:
+        for schema, table in _tables_of(databases[source], source, copy):
+            label = f"{schema}.{table}"
+            for name in (f"{source}.{label}", *((label, table) if single else ())):
+                known.setdefault(name, []).append((source, schema, table))
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        listed = sorted(one.name for one in copy.collections)
+        shown = ", ".join(listed[:30]) + (f" and {len(listed) - 30} more" if len(listed) > 30 else "")
+        raise InvalidRequest(f"The backup has no table {', '.join(unknown)}.", f"Its tables are: {shown or 'none'}.")
+    several = [name for name in only if len(known[name]) > 1]
+    if several:
+        raise InvalidRequest(f"Several schemas have a table {several[0]}.", "Write schema.table.")
+    found = sorted({known[name][0] for name in only})
+    if len({source for source, _schema, _table in found}) > 1:
+        raise InvalidRequest("only is for tables of one database.", "Run once for each database.")
+    source = found[0][0]
+    (place,) = [place for name, place in pairs if name == source]
+    return source, place.name, [(schema, table) for _source, schema, table in found]
+
+
+def _tables_of(details: Mapping[str, Any], database: str, copy: Copy) -> list[Name]:
+    if details["sums"] is not None:
+        return [(schema, table) for schema, table, *_sums in details["sums"]]
+    # sums of many tables are in the pack, which is read once the database is known; dots in their schemas don't matter
+    labels = (one.name[len(database) + 1 :] for one in copy.collections if one.name.startswith(database + "."))
+    return [(schema, table) for schema, _dot, table in (label.partition(".") for label in labels)]
+
+
+def _enter(server: Server, database: str, stack: contextlib.ExitStack) -> Any:
+    with server.connect() as session, errors(TargetError, "Can't query the server"):
+        if session.execute("SELECT FROM pg_database WHERE datname = %s", (database,)).fetchone() is None:
+            raise TargetError(
+                f"The database {database} does not exist, so that single tables can't be restored into it.",
+                "Restore the whole database (omit only).",
+            )
+    return stack.enter_context(server.connect(database))
+
+
+def _compare(
+    session: Any, tools: Tools, contents: Contents, wanted: Mapping[Name, Sums], names: Sequence[Name]
+) -> list[_Rows]:
+    """The tables as they are in both. Raises TargetError when one of them is missing or has other columns."""
+    statements, encoding = copy_statements(tools, contents.directory)
+    session.execute("SELECT set_config('client_encoding', %s, false)", (encoding,))
+    files = {table_of(statement): (statement, file) for file, statement in statements.items()}
+    tables = {(one.schema, one.name): one for one in list_tables(session)}
+    problems = []
+    for name in names:
+        if name not in tables:
+            problems.append(f"{'.'.join(name)} does not exist")
+        elif name not in files:
+            problems.append(f"the backup has no rows of {'.'.join(name)}")
+        else:
+            problems += _other_columns(session, name, files[name][0])
+    if problems:
+        raise TargetError(
+            f"The rows can't be restored: {'; '.join(problems)}.",
+            "Restore the whole database beside it (database), and copy what you need.",
+        )
+    before = table_sums(session, [tables[name] for name in names])
+    return [_Rows(tables[name], *files[name], wanted[name], before[name]) for name in names]
+
+
+def _other_columns(session: Any, name: Name, statement: bytes) -> list[str]:
+    text = statement.decode("utf-8", "surrogateescape")
+    inside = text[text.index("(") + 1 : text.rindex(")")] if "(" in text else ""
+    ours = [quoted.replace('""', '"') or bare for quoted, bare in _NAME.findall(inside)]
+    theirs = session.execute(_COLUMNS, (relation(*name),)).fetchone()[0] or []
+    if ours == theirs:
+        return []
+    added, lost = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
+    words = [f"lacks {', '.join(lost)}"] if lost else []
+    words += [f"has {', '.join(added)} in addition"] if added else []
+    return [f"{'.'.join(name)} {' and '.join(words) or 'has its columns in another order'}"]
+
+
+class _Work:
+    """The steps in the transaction, which is left open."""
+
+    def __init__(
+        self, session: Any, tools: Tools, contents: Contents, tables: Sequence[_Rows], keys: Sequence[ForeignKey]
+    ) -> None:
+        self._session = session
+        self._server = tools.server
+        self._contents = contents
+        self._tables = tables
+        self._keys = keys
+
+    def rehearse(self) -> None:
+        """Do with temporary tables what would be refused in the end."""
+        self._session.execute("BEGIN")
+        instead: dict[str, str] = {}
+        for number, one in enumerate(self._tables):
+            name = f'"day2_{number}"'
+            # LIKE takes generated columns, which are part of a row's text
+            self._session.execute(f"CREATE TEMP TABLE {name} (LIKE {one.quoted} INCLUDING GENERATED) ON COMMIT DROP")
+            instead[one.quoted] = f"pg_temp.{name}"
+            self._load(one, f"pg_temp.{name}", Table("pg_temp", f"day2_{number}", "t", "", 0))
+        # the server shows names without quotes that they don't need
+        shown = {self._shown(table): temporary for table, temporary in instead.items()}
+        self._check_keys(shown)
+        self._session.execute("ROLLBACK")
+
+    def replace(self, sequences: Mapping[Name, tuple[int, bool]]) -> tuple[str, ...]:
+        """Returns notes."""
+        names = [one.quoted for one in self._tables]
+        partners = {key.child for key in self._keys} | {key.parent for key in self._keys}
+        self._session.execute("BEGIN")
+        self._lock(sorted({self._shown(name) for name in names} | partners))
+        triggers = Triggers(self._session, names, self._keys)
+        triggers.disable()
+        for one in self._tables:
+            # TRUNCATE would show an empty table to those who read with an older snapshot
+            self._session.execute(f"DELETE FROM ONLY {one.quoted} t {one.table.condition}")
+            self._load(one, one.quoted, one.table)
+        self._check_keys({})
+        triggers.enable()
+        for one in self._tables:
+            self._advance(one.quoted, sequences)
+        return triggers.notes
+
+    def _shown(self, name: str) -> str:
+        (shown,) = self._session.execute("SELECT %s::regclass::text", (name,)).fetchone()
+        return str(shown)
+
+    def _lock(self, names: Sequence[str]) -> None:
+        self._session.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+        try:
+            self._session.execute(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE")
+        except psycopg.errors.LockNotAvailable as exc:
+            raise TargetError(
+                f"{', '.join(names)} can't be locked: {self._writers(names)}.",
+                f"The restore waited {_PATIENCE}. End that session, or run again later.",
+            ) from exc
+        self._session.execute("SET LOCAL lock_timeout = 0")
+
+    def _writers(self, names: Sequence[str]) -> str:
+        with self._server.connect(self._session.info.dbname) as other:
+            found = other.execute(_WRITERS, (list(names),)).fetchall()
+        shown = [
+            f"pid {pid} (user {user}, {application or 'no name'}, {state})" for pid, user, application, state in found
+        ]
+        return f"in use by {', '.join(shown)}" if shown else "the session that held a lock has ended meanwhile"
+
+    def _load(self, one: _Rows, into: str, table: Table) -> None:
+        whole = one.statement.decode("utf-8", "surrogateescape")
+        start = re.match(r'COPY ((?:"(?:[^"]|"")*"|[^"\s])+)', whole)
+        rest = whole[start.end() :] if start else ""
+        statement = f"COPY {into}{rest}".encode("utf-8", "surrogateescape")
+        copy_in(self._session, statement, self._contents.rows(one.file), one.file)
+        (got,) = table_sums(self._session, [table]).values()
+        if got != one.wanted:
+            raise TargetError(
+                f"The restored rows of {one.table.shown} differ from the backup.",
+                "Nothing was changed. Its columns may have other types than in the backup.",
+            )
+
+    def _check_keys(self, instead: Mapping[str, str]) -> None:
+        found = dangling(self._session, self._keys, instead)
+        if found:
+            raise TargetError(
+                f"The restore would leave dangling references: {'; '.join(found)}.",
+                "Restore the other table(s) as well: add them to only.",
+            )
+
+    def _advance(self, table: str, sequences: Mapping[Name, tuple[int, bool]]) -> None:
+        """Sequences of the table give no number that the backup has seen."""
+        for schema, name, step, least, most in self._session.execute(_SEQUENCES, (table,)).fetchall():
+            if (schema, name) not in sequences:
+                continue
+            quoted = relation(schema, name)
+            after = _next(*sequences[schema, name], step)
+            value, called = self._session.execute(f"SELECT last_value, is_called FROM {quoted}").fetchone()
+            now = _next(value, called, step)
+            # setval() would survive a rollback
+            if (after - now) * step > 0 and least <= after <= most:
+                self._session.execute(f"ALTER SEQUENCE {quoted} RESTART WITH {int(after)}")
+
+
+def _next(value: int, called: bool, step: int) -> int:
+    return value + step if called else value
+
+
+class TablesRestoration:
+    """A transaction that waits to be committed."""
+
+    damage = ""
+
+    def __init__(self, session: Any, database: str, found: Sequence[_Rows], changed: Sequence[_Rows]) -> None:
+        self._session = session
+        self._changed = changed
+        self._applied = False
+        self._database = database
+        self.held: Optional[contextlib.ExitStack] = None
+        self.changed = bool(changed)
+        self.changes = tuple(Change(f"{database}.{one.table.shown}", one.before[0], one.wanted[0]) for one in found)
+        self.differences = tuple((f"{database}: {one.table.shown}", "changed") for one in changed)
+        self.notes: tuple[str, ...] = ()
+
+    def apply(self) -> None:
+        with errors(TargetError, f"Can't restore tables of {self._database}"):
+            self._session.execute("COMMIT")
+        self._applied = True
+
+    def undo(self) -> None:
+        raise TargetError(
+            f"Rows in {self._database} that were replaced can't be put back by this run.", "Restore the safety backup."
+        )
+
+    def clean(self, *_exc: object) -> None:
+        """Roll back, or update what the planner knows."""
+        with contextlib.suppress(psycopg.Error):  # a closed session has rolled back
+            if self._applied:
+                for one in self._changed:
+                    self._session.execute(f"ANALYZE {one.quoted}")
+            else:
+                self._session.execute("ROLLBACK")
+
+    def __enter__(self) -> Restoration:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.held is not None:
+            self.held.close()

@@ -1,0 +1,230 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restoring whole databases: each into a new one, which is verified, and takes the place of the old one by a rename."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from ...._core.errors import Day2Error, SourceError, TargetError
+from ...base import Change, Copy, Restoration
+from ..client import errors
+from .restore_contents import Contents
+from .restore_databases import (
+    Place,
+    Swap,
+    check_free,
+    check_replaceable,
+    create,
+    drop,
+    exists,
+    lock,
+    remove_leftovers,
+)
+from .restore_load import Load
+from .restore_owners import Owners
+from .restore_places import choose, major_of, replaceable
+from .restore_properties import Properties
+from .restore_requires import check_requirements, refuse
+from .restore_state import State, expected, invalid_indexes, present
+from .restore_tools import Tools
+from .server import Server
+
+_JOBS = 2
+
+
+class _Part(NamedTuple):
+    """One database of the backup, and the one on the server."""
+
+    place: Place
+    details: Mapping[str, Any]
+    properties: Properties
+    contents: Contents
+    expected: State
+    present: Optional[State]  # None: it does not exist, or can't be read
+    exists: bool
+    damage: str
+
+    @property
+    def changed(self) -> bool:
+        return self.present is None or bool(self.expected.differences(self.present))
+
+    def changes(self) -> list[Change]:
+        """One line for each table that is or will be there."""
+        before = self.present.sums if self.present else {}
+        names = sorted({**before, **self.expected.sums})
+        return [
+            Change(
+                ".".join((self.place.name, *name)),
+                before[name][0] if name in before else None,
+                self.expected.sums[name][0] if name in self.expected.sums else 0,
+            )
+            for name in names
+        ]
+
+    def differences(self) -> list[tuple[str, str]]:
+        """What differs beside the numbers of rows."""
+        found = self.expected.differences(self.present) if self.present else []
+        return [(f"{self.place.name}: {what}", "changed") for what in found]
+
+
+def prepare(
+    server: Server, options: Mapping[str, Any], copy: Copy, only: Sequence[str], *, scratch: str, dry: bool
+) -> Restoration:
+    """See `Store.prepare`."""
+    if only:
+        from .restore_only import prepare_only  # only here: see registry.py
+
+        return prepare_only(server, options, copy, only, scratch=scratch, dry=dry)
+    pairs = choose(copy.details, options)
+    with contextlib.ExitStack() as stack:
+        session = stack.enter_context(server.connect())
+        tools = Tools(server, scratch, max(map(major_of, copy.details["databases"].values())))
+        work = _Work(session, tools, copy, Owners.of(options), bool(options.get("disconnect")))
+        pairs, notes = replaceable(pairs, copy.details["databases"], options, server.maintenance)
+        notes += work.take_places([place for _name, place in pairs], dry)
+        notes += work.check(pairs)
+        parts = [work.compare(pair, index) for index, pair in enumerate(pairs)]
+        changed = [part for part in parts if part.changed]
+        for part in changed:
+            notes += work.check_part(part)
+        swap = Swap(server, session, [(part.place, part.properties) for part in changed], work.disconnect)
+        ready = WholeRestoration(session, parts, swap, notes)
+        stack.push(ready.clean)
+        for part in changed:
+            if dry:
+                part.contents.verify()
+            else:
+                work.fill(part, options.get("jobs") or _JOBS)
+        ready.held = stack.pop_all()
+        return ready
+
+
+class _Work(NamedTuple):
+    """The steps of preparing a restore."""
+
+    session: Any  # in the maintenance database
+    tools: Tools
+    copy: Copy
+    owners: Owners
+    disconnect: bool
+
+    def take_places(self, places: Sequence[Place], dry: bool) -> list[str]:
+        """Lock the databases, and remove what killed runs left of them. Returns notes."""
+        notes = []
+        for place in places:
+            if not dry:
+                lock(self.session, place)
+                notes += remove_leftovers(self.session, place)
+            check_free(self.session, place)
+        return notes
+
+    def check(self, pairs: Sequence[tuple[str, Place]]) -> list[str]:
+        """Raise TargetError that names everything that the server lacks. Returns notes."""
+        missing, notes = [], []
+        for name, place in pairs:
+            own = self.copy.details["databases"][name]
+            is_new = not exists(self.session, place.name)
+            lack = check_requirements(self.session, own, self.owners, is_new)
+            missing += [f"{place.name}: {one}" for one in lack.missing]
+            notes += lack.notes
+        refuse(self.tools.server.shown, missing)
+        return notes
+
+    def compare(self, pair: tuple[str, Place], index: int) -> _Part:
+        name, place = pair
+        self.copy.progress.start(f"Comparing the database {place.name}")
+        details = self.copy.details["databases"][name]
+        contents = Contents(self.copy, name, os.path.join(self.tools.scratch, f"archive-{index}"))
+        wanted = expected(self.tools, contents, details, self.owners.flags)
+        there, damage, found = exists(self.session, place.name), "", None
+        if there:
+            try:
+                found = present(self.tools, place.name, self.owners.flags)
+            except SourceError as exc:
+                damage = exc.message
+        return _Part(place, details, Properties.of(details["properties"]), contents, wanted, found, there, damage)
+
+    def check_part(self, part: _Part) -> list[str]:
+        """Raise TargetError when a database can't be replaced. Returns notes."""
+        left_out = part.details.get("without_rows") or []
+        if part.exists:
+            check_replaceable(self.session, part.place, self.disconnect)
+            if left_out:
+                raise TargetError(
+                    f"The backup has no rows of {', '.join(left_out)}, which a restore of {part.place.name} would "
+                    "empty.",
+                    "Restore into another database, or only the tables that the backup has (only).",
+                )
+        elif left_out:
+            return [f"The backup has no rows of {', '.join(left_out)}: they are empty in {part.place.name}."]
+        return []
+
+    def fill(self, part: _Part, jobs: int) -> None:
+        """Create the new database and make it equal to the backup. Raises TargetError, DamagedBackup."""
+        place = part.place
+        self.copy.progress.start(f"Restoring the database {place.name}", unit="bytes")
+        create(self.session, place, part.properties, None)
+        load = Load(self.tools, part.contents, place.new, jobs, self.owners.flags)
+        load.schema()
+        load.rows({name: sums[0] for name, sums in part.expected.sums.items()})
+        load.rest()
+        self.copy.progress.start(f"Verifying the database {place.name}")
+        self._verify(part)
+        with self.tools.server.connect(place.new) as new, errors(TargetError, f"Can't analyze {place.new}"):
+            new.execute("ANALYZE")
+
+    def _verify(self, part: _Part) -> None:
+        new = part.place.new
+        wrong = part.expected.differences(present(self.tools, new, self.owners.flags))
+        wrong += [f"index {name} (invalid)" for name in invalid_indexes(self.tools.server, new)]
+        if wrong:
+            raise TargetError(
+                f"The restored copy of {part.place.name} differs from the backup: {', '.join(wrong)}.",
+                "Nothing was changed. Check that nobody writes to databases whose names start with day2_.",
+            )
+
+
+class WholeRestoration:
+    """Databases that are complete beside those that they replace."""
+
+    def __init__(self, session: Any, parts: Sequence[_Part], swap: Swap, notes: list[str]) -> None:
+        self._session = session
+        self._parts = [part for part in parts if part.changed]
+        self._swap = swap
+        self._applied = False
+        self.notes = tuple(notes)
+        self.held: Optional[contextlib.ExitStack] = None
+        self.changed = bool(self._parts)
+        self.changes = tuple(change for part in parts for change in part.changes())
+        self.differences = tuple(line for part in self._parts for line in part.differences())
+        self.damage = "; ".join(part.damage for part in self._parts if part.damage)
+
+    def apply(self) -> None:
+        self._swap.apply()
+        self._applied = True
+
+    def undo(self) -> None:
+        self._swap.undo()
+        self._applied = False
+
+    def clean(self, *_exc: object) -> None:
+        """Drop what is no longer needed: the old databases, or the new ones that did not take their place."""
+        for part in self._parts:
+            name = part.place.old if self._applied else part.place.new
+            try:
+                if exists(self._session, name):
+                    drop(self._session, name)
+            except Day2Error as exc:
+                self.notes += (f"{exc.message} The next restore will drop it.",)
+
+    def __enter__(self) -> Restoration:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.held is not None:
+            self.held.close()

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server must have before a database can be restored to it. All that is missing is named at once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ...._core.errors import TargetError
+from ..client import errors, psycopg
+from .restore_owners import Owners
+from .restore_properties import Properties, literal
+
+_MEMBER = "SELECT pg_has_role(current_user, %s, 'MEMBER')"
+_ME = "SELECT current_user::text, rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user"
+_KNOWN_LOCALE = """
+SELECT FROM pg_database WHERE %s IN (datcollate, datctype) UNION ALL
+SELECT FROM pg_collation WHERE collprovider = 'c' AND %s IN (collcollate, collctype) LIMIT 1
+"""
+_EXTENSION = """
+SELECT e.default_version, coalesce((
+  SELECT to_jsonb(v) ->> 'trusted' = 'true' OR NOT superuser FROM pg_available_extension_versions v
+  WHERE v.name = e.name AND v.version = e.default_version), false)
+FROM pg_available_extensions e WHERE e.name = %s
+"""
+
+
+class Lack(NamedTuple):
+    """What is missing, and what deserves a note only."""
+
+    missing: list[str]
+    notes: list[str]
+
+
+def check_requirements(session: Any, details: Mapping[str, Any], owners: Owners, is_new: bool) -> Lack:
+    """What the server lacks of all that a database needs.
+
+    :param details: of the database, with the version of its server.
+    :param is_new: the database will be created, and gets the owner and privileges that it has in the backup.
+    """
+    lack, properties = Lack([], []), Properties.of(details["properties"])
+    needs: Mapping[str, Any] = details["requires"]
+    with errors(TargetError, "Can't query the server"):
+        user, superuser, may_create = session.execute(_ME).fetchone()
+        _version(session, details, lack)
+        if not (superuser or may_create):
+            lack.missing.append(f"the privilege CREATEDB (ALTER ROLE {user} CREATEDB)")
+        roles = owners.roles(needs) | (properties_roles(properties, owners) if is_new else set())
+        _roles(session, user, superuser, roles, lack)
+        spaces = set(needs.get("tablespaces", ())) if owners.keeps_tablespaces else set()
+        _names(session, "tablespace", "SELECT spcname FROM pg_tablespace", spaces, lack)
+        for name, version in needs.get("extensions", ()):
+            _extension(session, name, version, superuser, lack)
+        for name in sorted({*needs.get("locales", ()), *_locales(properties)}):
+            _locale(session, name, lack)
+        collations = {name for _provider, name in needs.get("collations", ())}
+        _names(session, "collation", "SELECT collname FROM pg_collation", collations, lack)
+        methods = set(needs.get("access_methods", ()))
+        if not needs.get("extensions"):  # otherwise one of them may create it
+            _names(session, "access method", "SELECT amname FROM pg_am", methods, lack)
+    return lack
+
+
+def refuse(server: str, missing: Iterable[str]) -> None:
+    """Raise TargetError with everything that is missing."""
+    found = list(dict.fromkeys(missing))
+    if found:
+        raise TargetError(
+            f"{server} lacks what the backup requires: {'; '.join(found)}.",
+            "Nothing was changed. The file globals.sql of the backup has the statements for roles and tablespaces. "
+            "With owner=none, owners, privileges and tablespaces are not restored; with owner=map, others take their "
+            "place.",
+            {"missing": found},
+        )
+
+
+def properties_roles(properties: Properties, owners: Owners) -> set[str]:
+    """The roles that a new database itself refers to."""
+    if not owners.keeps_roles:
+        return set()
+    return {
+        properties.owner,
+        *(role for role, _privilege, _grantable in properties.acl if role),
+        *(role for role, _name, _value in properties.settings if role),
+    }
+
+
+def _version(session: Any, details: Mapping[str, Any], lack: Lack) -> None:
+    have, need = session.info.server_version // 10_000, int(details["server_version"]) // 10_000
+    if have < need:
+        lack.missing.append(f"server version {need} or newer (it has {have})")
+
+
+def _names(session: Any, kind: str, query: str, wanted: set[str], lack: Lack) -> None:
+    if wanted:
+        have = {name for (name,) in session.execute(query).fetchall()}
+        lack.missing.extend(f"{kind} {name}" for name in sorted(wanted - have))
+
+
+def _roles(session: Any, user: str, superuser: bool, wanted: set[str], lack: Lack) -> None:
+    have = {name for (name,) in session.execute("SELECT rolname FROM pg_roles").fetchall()}
+    lack.missing.extend(f"role {name}" for name in sorted(wanted - have))
+    if superuser:
+        return
+    for name in sorted(wanted & have):
+        if not session.execute(_MEMBER, (name,)).fetchone()[0]:
+            lack.notes.append(f"{user} is not a member of the role {name}, and can't give objects to it.")
+
+
+def _extension(session: Any, name: str, version: str, superuser: bool, lack: Lack) -> None:
+    found = session.execute(_EXTENSION, (name,)).fetchone()
+    if found is None:
+        lack.missing.append(f"extension {name} {version}")
+        return
+    default, trusted = found
+    if not (superuser or trusted):
+        lack.missing.append(f"the privilege to create the extension {name} (superuser)")
+    if default != version:
+        lack.notes.append(f"The extension {name} had version {version} in the backup, and gets version {default}.")
+
+
+def _locales(properties: Properties) -> set[str]:
+    return {properties.collate, properties.ctype} - {""}
+
+
+def _locale(session: Any, name: str, lack: Lack) -> None:
+    if name in ("C", "POSIX") or session.execute(_KNOWN_LOCALE, (name, name)).fetchone() is not None:
+        return
+    try:  # nothing else proves that the operating system has it
+        with contextlib.suppress(psycopg.Rollback), session.transaction():
+            session.execute(f"CREATE COLLATION pg_temp.day2_probe (provider = libc, locale = {literal(name)})")
+            raise psycopg.Rollback
+    except psycopg.Error:
+        lack.missing.append(f"locale {name}")

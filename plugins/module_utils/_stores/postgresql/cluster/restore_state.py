@@ -1,0 +1,140 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is in a database, and what a backup says should be in it."""
+
+# ruff: noqa: S608 names are quoted by `qualified`
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from ...._core.errors import SourceError, TargetError
+from ..client import errors
+from ..ddl import qualified
+from .archive import entries, normalised
+from .identity import large_objects, list_tables, table_sums
+from .restore_contents import Contents
+from .restore_tools import Tools
+from .server import Server
+
+Name = tuple[str, str]  # of a table or sequence: schema and name
+Sums = Mapping[Name, tuple[int, str, str]]
+_LOCK_WAIT = "15s"
+_WORD = re.compile(r'"((?:[^"]|"")*)"|([^".]+)')
+_SEQUENCES = """
+SELECT n.nspname, k.relname FROM pg_sequence s JOIN pg_class k ON k.oid = s.seqrelid
+JOIN pg_namespace n ON n.oid = k.relnamespace WHERE k.relpersistence <> 't' AND NOT EXISTS (
+ SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = k.oid AND d.deptype = 'e') ORDER BY 1, 2
+"""
+_POPULATED = """
+SELECT n.nspname || ' ' || k.relname FROM pg_class k JOIN pg_namespace n ON n.oid = k.relnamespace
+WHERE k.relkind = 'm' AND k.relispopulated AND NOT EXISTS (
+ SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = k.oid AND d.deptype = 'e')
+"""
+_REFRESH = re.compile(rb"^REFRESH MATERIALIZED VIEW [^\n]*;\n", re.MULTILINE)  # pg_dump -s omits them
+_BLANK = re.compile(rb"\n\n+")
+_INVALID = """
+SELECT format('%I.%I', n.nspname, k.relname) FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
+JOIN pg_namespace n ON n.oid = k.relnamespace WHERE NOT i.indisvalid AND k.relkind = 'i' ORDER BY 1
+"""
+
+
+class State(NamedTuple):
+    """Everything of a database that a restore brings back. `schema` is None when it can't be compared."""
+
+    sums: Sums
+    sequences: Mapping[Name, tuple[int, bool]]
+    large_objects: tuple[Any, ...]
+    populated: frozenset[str]  # materialized views that have rows
+    schema: Optional[bytes]
+
+    def differences(self, other: State) -> list[str]:
+        """What differs, for people: tables, then everything else."""
+        names = sorted(name for name in {**self.sums, **other.sums} if self.sums.get(name) != other.sums.get(name))
+        found = [f"{'.'.join(name)}" for name in names]
+        moved = {**self.sequences, **other.sequences}
+        found += [
+            f"sequence {'.'.join(name)}"
+            for name in sorted(moved)
+            if self.sequences.get(name) != other.sequences.get(name)
+        ]
+        if self.large_objects != other.large_objects:
+            found.append("large objects")
+        found += [f"materialized view {name.replace(' ', '.', 1)}" for name in sorted(self.populated ^ other.populated)]
+        if self.schema != other.schema:
+            found.append("schema")
+        return found
+
+
+def expected(tools: Tools, contents: Contents, details: Mapping[str, Any], flags: Sequence[str]) -> State:
+    """The state in the backup.
+
+    :param details: of the database, from the manifest.
+    """
+    return State(
+        sums_of(details, contents),
+        {parts_of(name): (value, called) for name, value, called in details["sequences"]},
+        tuple(details["large_objects"]),
+        frozenset(line.rsplit(" ", 1)[0] for line in entries_of(tools, contents.directory, "MATERIALIZED VIEW DATA")),
+        _schema(tools.run("pg_restore", ["-s", "-f", "-", *flags, contents.directory], None, TargetError)),
+    )
+
+
+def sums_of(details: Mapping[str, Any], contents: Contents) -> dict[Name, tuple[int, str, str]]:
+    """The sums of the tables in the backup."""
+    sums = details["sums"]
+    if sums is None:
+        with open(contents.path("sums.json"), encoding="utf-8") as handle:
+            sums = json.load(handle)
+    return {(schema, table): (rows, one, two) for schema, table, rows, one, two in sums}
+
+
+def present(tools: Tools, database: str, flags: Sequence[str]) -> State:
+    """The state of a database on the server."""
+    with tools.server.connect(database) as session, errors(SourceError, f"Can't read the database {database}"):
+        sums = table_sums(session, list_tables(session))
+        sequences = read_sequences(session)
+        objects = tuple(large_objects(session))
+        populated = frozenset(name for (name,) in session.execute(_POPULATED).fetchall())
+    words = ["-s", "--lock-wait-timeout", _LOCK_WAIT, *flags]
+    return State(sums, sequences, objects, populated, _schema(tools.run("pg_dump", words, database, SourceError)))
+
+
+def _schema(text: bytes) -> bytes:
+    return _BLANK.sub(b"\n", _REFRESH.sub(b"", normalised(text)))
+
+
+def lines_of(tools: Tools, archive: str, kind: str) -> list[str]:
+    """The entries of one type in an archive, as `pg_restore -L` takes them."""
+    start = re.compile(rf"\d+; \d+ \d+ {kind} ")
+    return [line for _number, line in entries(tools.server, archive) if start.match(line)]
+
+
+def entries_of(tools: Tools, archive: str, kind: str) -> list[str]:
+    """What these entries are: C(schema name owner), separated by blanks, which names can contain, too."""
+    return [line.partition(f" {kind} ")[2] for line in lines_of(tools, archive, kind)]
+
+
+def read_sequences(session: Any) -> dict[Name, tuple[int, bool]]:
+    """Sequences with their values; `pg_sequence_last_value` does not tell all of it."""
+    found = session.execute(_SEQUENCES).fetchall()
+    values: dict[Name, tuple[int, bool]] = {}
+    for schema, name in found:
+        values[schema, name] = session.execute(
+            f"SELECT last_value, is_called FROM {qualified(schema, name)}"
+        ).fetchone()
+    return values
+
+
+def invalid_indexes(server: Server, database: str) -> list[str]:
+    with server.connect(database) as session, errors(SourceError, f"Can't read the database {database}"):
+        return [name for (name,) in session.execute(_INVALID).fetchall()]
+
+
+def parts_of(name: str) -> Name:
+    """The schema and name in a text like C(public."Odd name")."""
+    parts = [quoted.replace('""', '"') if quoted or not bare else bare for quoted, bare in _WORD.findall(name)]
+    return (parts[0], parts[1]) if len(parts) == 2 else ("", name)

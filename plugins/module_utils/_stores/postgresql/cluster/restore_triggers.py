@@ -1,0 +1,81 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps triggers and foreign keys from acting while the rows of tables are replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...._core.errors import TargetError
+from ..client import identifier
+from .restore_keys import ForeignKey
+
+_TRIGGERS = """
+SELECT tgrelid::regclass::text, tgname::text, tgenabled::text FROM pg_trigger
+WHERE tgrelid = ANY(%s::regclass[]) AND NOT tgisinternal AND tgenabled = ANY(%s::"char"[]) ORDER BY 1, 2
+"""
+_FOREIGN_OWNERS = """
+SELECT c.oid::regclass::text, pg_get_userbyid(relowner), c.relhasrules FROM pg_class c
+WHERE c.oid = ANY(%s::regclass[]) AND (c.relhasrules OR NOT pg_has_role(current_user, relowner, 'USAGE')) ORDER BY 1
+"""
+_ENABLE = {"O": "ENABLE TRIGGER", "A": "ENABLE ALWAYS TRIGGER", "R": "ENABLE REPLICA TRIGGER"}
+
+
+class Triggers:
+    """With the right to set session_replication_role, only triggers that fire nevertheless have to be disabled.
+
+    Others, if they own the tables, can disable triggers, and drop foreign keys and create them again.
+    """
+
+    def __init__(self, session: Any, tables: Sequence[str], keys: Sequence[ForeignKey]) -> None:
+        self._session = session
+        self._tables = list(tables)
+        self._keys = list(keys)
+        self._as_replica = _may_be_replica(session)
+        self._disabled: list[tuple[str, str, str]] = []
+        self.notes: tuple[str, ...] = ()
+
+    def disable(self) -> None:
+        """Raises TargetError when this role may not."""
+        if self._as_replica:
+            self._session.execute("SET LOCAL session_replication_role = replica")
+        else:
+            self._check_owner()
+            for key in self._keys:
+                self._session.execute(key.drop())
+        fire = ["A", "R"] if self._as_replica else ["A", "O"]
+        self._disabled = self._session.execute(_TRIGGERS, (self._tables, fire)).fetchall()
+        for table, name, _state in self._disabled:
+            self._session.execute(f"ALTER TABLE {table} DISABLE TRIGGER {identifier(name)}")
+
+    def enable(self) -> None:
+        """Everything as it was before `disable`."""
+        for table, name, state in self._disabled:
+            self._session.execute(f"ALTER TABLE {table} {_ENABLE[state]} {identifier(name)}")
+        if not self._as_replica:
+            for key in self._keys:
+                self._session.execute(key.add())
+            if self._keys:
+                names = ", ".join(key.name for key in self._keys)
+                self.notes += (f"Foreign keys were dropped and created again, as this role is no superuser: {names}.",)
+
+    def _check_owner(self) -> None:
+        involved = sorted({*self._tables, *(key.child for key in self._keys), *(key.parent for key in self._keys)})
+        found = self._session.execute(_FOREIGN_OWNERS, (involved,)).fetchall()
+        if found:
+            shown = [f"{table} ({'it has rules' if rules else f'owned by {owner}'})" for table, owner, rules in found]
+            raise TargetError(
+                f"This role can't keep triggers and rules of {', '.join(shown)} from firing.",
+                "Restore as the owner of the tables or as a superuser, or (from PostgreSQL 15 on) GRANT SET ON "
+                "PARAMETER session_replication_role.",
+            )
+
+
+def _may_be_replica(session: Any) -> bool:
+    (superuser,) = session.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+    if superuser or session.info.server_version < 150_000:
+        return bool(superuser)
+    query = "SELECT has_parameter_privilege('session_replication_role', 'SET')"
+    return bool(session.execute(query).fetchone()[0])

@@ -1,0 +1,295 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole restores of databases of PostgreSQL: the database is exactly as in the backup, or as it was."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup, InvalidRequest, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import follow, restore_databases
+
+from .postgresql_bench import Bench, clean
+
+pytestmark = pytest.mark.once  # each restore takes a second
+
+SHOP = """
+SET search_path = public;
+CREATE TABLE big (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text);
+INSERT INTO big (v) SELECT md5(g::text) FROM generate_series(1, 500) g;
+CREATE TABLE "Odd ""name" (id int REFERENCES big, n int CHECK (n > 0), m int GENERATED ALWAYS AS (n * 2) STORED);
+INSERT INTO "Odd ""name" SELECT g, 10 FROM generate_series(1, 9) g;
+CREATE SEQUENCE loose; SELECT nextval('loose'), nextval('loose'), lo_from_bytea(0, 'abc');
+CREATE MATERIALIZED VIEW sums AS SELECT sum(n) FROM "Odd ""name";
+CREATE TABLE nothing (); CREATE UNLOGGED TABLE quick AS SELECT 1 AS a;
+CREATE INDEX ON big (v);
+"""
+
+
+@pytest.fixture
+def bench(postgresql: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr(follow, "SMALL", 1000)
+    monkeypatch.setattr(restore_databases, "_DOUBTS", 0.3)
+    made = Bench(postgresql, tmp_path)
+    yield made
+    clean(made)
+
+
+def test_a_database_that_was_changed_is_as_in_the_backup(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    assert [name for name in copy.names() if name.endswith(".dat")], "no table lies in a file of its own"
+    bench.execute(
+        "shop", "DELETE FROM public.big WHERE id > 400; CREATE TABLE public.later (); DROP INDEX public.big_v_idx"
+    )
+    with bench.prepare(copy) as ready:
+        assert ready.changed
+        assert ("shop.public.big", 400, 500) in ready.changes
+        assert ("shop.public.later", 0, 0) in ready.changes
+        assert bench.query("shop", "SELECT count(*) FROM public.big") == 400
+        ready.apply()
+        assert bench.query("shop", "SELECT count(*) FROM public.big") == 500
+    assert bench.databases() == ["shop"]
+    assert bench.query(
+        "shop", "SELECT to_regclass('public.later') IS NULL AND to_regclass('public.big_v_idx') IS NOT NULL"
+    )
+    assert bench.query("shop", "SELECT nextval('public.loose')") == 3
+    assert bench.query("shop", "SELECT sum FROM public.sums") == 90
+
+
+def test_a_restore_after_a_restore_changes_nothing(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    assert not bench.restore(copy).changed
+    bench.execute("postgres", "DROP DATABASE shop")
+    assert bench.restore(copy).changed
+    for dry in (True, False):
+        ready = bench.prepare(copy, dry=dry)
+        with ready:
+            assert not ready.changed
+            assert not ready.differences
+
+
+def test_check_mode_creates_nothing_and_reads_everything(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    bench.execute("shop", "UPDATE public.big SET v = 'x' WHERE id = 7")
+    with bench.prepare(copy, dry=True) as ready:
+        assert ready.changed
+        assert ready.differences == (("shop: public.big", "changed"),)
+        assert bench.databases() == ["shop"]
+    copy.damage(next(name for name in copy.names() if name.endswith(".dat")))
+    with pytest.raises(DamagedBackup):
+        bench.prepare(copy, dry=True)
+
+
+def test_undo_brings_the_old_database_back_with_all_that_it_had(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    bench.execute("shop", "DELETE FROM public.big WHERE id > 400")
+    bench.execute("postgres", "COMMENT ON DATABASE shop IS 'the shop'")
+    before = bench.properties("shop")
+    with bench.prepare(copy) as ready:
+        ready.apply()
+        ready.undo()
+    assert bench.query("shop", "SELECT count(*) FROM public.big") == 400
+    assert bench.properties("shop") == before
+    assert bench.databases() == ["shop"]
+
+
+def test_a_database_that_is_there_keeps_its_own_properties(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    bench.execute("shop", 'TRUNCATE public.nothing; DELETE FROM public."Odd ""name"')
+    for statement in (
+        "CREATE ROLE own1; CREATE ROLE read1",
+        "ALTER DATABASE shop SET search_path = 'a b', public; ALTER DATABASE shop SET work_mem = '9MB'",
+        "ALTER ROLE read1 IN DATABASE shop SET statement_timeout = '7s'; ALTER DATABASE shop CONNECTION LIMIT 77",
+        "GRANT CONNECT ON DATABASE shop TO read1 WITH GRANT OPTION; REVOKE TEMP ON DATABASE shop FROM PUBLIC",
+        "COMMENT ON DATABASE shop IS 'the shop''s'; ALTER DATABASE shop OWNER TO own1",
+        "ALTER DATABASE shop IS_TEMPLATE true",
+    ):
+        bench.execute("postgres", statement)
+    before = bench.properties("shop")
+    assert before["owner"] == "own1"
+    assert bench.restore(copy).changed
+    assert bench.properties("shop") == before
+    # a database that is missing gets those of the backup
+    copy = bench.backup("shop")
+    bench.execute("postgres", "ALTER DATABASE shop IS_TEMPLATE false", "DROP DATABASE shop")
+    bench.restore(copy)
+    assert bench.properties("shop") == before
+    bench.execute("postgres", "ALTER DATABASE shop IS_TEMPLATE false", "DROP DATABASE shop", "DROP ROLE own1, read1")
+
+
+def test_connections_are_named_or_ended(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    bench.execute("shop", "DELETE FROM public.quick")
+    session = bench.server().connect("shop")
+    session.execute("SET application_name = 'till'")
+    for dry in (True, False):
+        with pytest.raises(TargetError, match=r"in use by pid \d+ \(till, user postgres, socket\)"):
+            bench.prepare(copy, dry=dry)
+    assert bench.databases() == ["shop"]
+    assert bench.restore(copy, disconnect=True).changed
+    assert session.broken or _is_gone(session)
+    assert bench.query("shop", "SELECT count(*) FROM public.quick") == 1
+
+
+def _is_gone(session: Any) -> bool:
+    try:
+        session.execute("SELECT 1")
+    except Exception:
+        return True
+    return False
+
+
+def test_clients_that_come_back_at_once_do_not_keep_a_restore_away(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    stop, seen = threading.Event(), []
+
+    def client() -> None:
+        while not stop.is_set():
+            try:
+                seen.append(bench.query("shop", "SELECT count(*) FROM public.quick"))
+            except Exception:
+                time.sleep(0.001)
+
+    threads = [threading.Thread(target=client) for _ in range(4)]
+    bench.execute("shop", "DELETE FROM public.quick")
+    for thread in threads:
+        thread.start()
+    try:
+        assert bench.restore(copy, disconnect=True).changed
+    finally:
+        time.sleep(0.1)
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert seen[-1] == 1
+    assert set(seen) == {0, 1}
+
+
+def test_what_belongs_to_the_database_alone_refuses_by_name(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    bench.execute("shop", "DELETE FROM public.quick")
+    bench.execute(
+        "shop", "CREATE SUBSCRIPTION sub1 CONNECTION 'dbname=x' PUBLICATION p WITH (connect = false, slot_name = NONE)"
+    )
+    for dry in (True, False):
+        with pytest.raises(TargetError, match="the subscription sub1"):
+            bench.prepare(copy, dry=dry, disconnect=True)
+    bench.execute("shop", "DROP SUBSCRIPTION sub1")
+    assert bench.restore(copy).changed
+
+
+def test_two_restores_at_once_exclude_each_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    bench.execute("shop", "DELETE FROM public.quick")
+    monkeypatch.setattr(restore_databases, "_PATIENCE", "100ms")
+    with bench.prepare(copy):
+        with pytest.raises(TargetError, match="Another restore of the database shop is under way"):
+            bench.prepare(copy)
+    assert bench.databases() == ["shop"]
+
+
+def test_damage_leaves_the_database_as_it_was(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    bench.execute("shop", "DELETE FROM public.quick")
+    large = next(name for name in copy.names() if name.endswith(".dat"))
+    good = dict(copy.files)
+    copy.files[large] = good[large][:-5]
+    with pytest.raises(DamagedBackup, match="lacks the mark of the end of its rows"):
+        bench.prepare(copy)
+    copy.files[large] = good[large][: len(good[large]) // 2]
+    with pytest.raises(DamagedBackup):
+        bench.prepare(copy)
+    copy.files[large] = good[large].replace(b"c4ca", b"c4cb")
+    with pytest.raises(TargetError, match=r"differs from the backup: public\.big"):
+        bench.prepare(copy)
+    copy.files[large] = good[large]
+    pack = next(name for name in copy.names() if name.endswith("small.tar"))
+    copy.files[pack] = good[pack][: len(good[pack]) // 2]
+    with pytest.raises(DamagedBackup):
+        bench.prepare(copy)
+    copy.files[pack] = good[pack]
+    copy.damage(large)
+    with pytest.raises(DamagedBackup):
+        bench.prepare(copy)
+    assert bench.databases() == ["shop"]
+    assert bench.query("shop", "SELECT count(*) FROM public.quick") == 0
+
+
+def test_several_databases_change_together(bench: Bench) -> None:
+    for name in ("a", "B c"):
+        bench.make(name, "CREATE TABLE public.t AS SELECT 1 AS a")
+    copy = bench.backup("a", "B c")
+    for name in ("a", "B c"):
+        bench.execute(name, "DELETE FROM public.t")
+    with bench.prepare(copy) as ready:
+        assert ready.changes == (("B c.public.t", 0, 1), ("a.public.t", 0, 1))
+        ready.apply()
+        ready.undo()
+        assert bench.query("a", "SELECT count(*) FROM public.t") == 0
+    assert bench.restore(copy).changed
+    assert [bench.query(name, "SELECT count(*) FROM public.t") for name in ("a", "B c")] == [1, 1]
+    assert bench.databases() == ["B c", "a"]
+
+
+def test_another_database_is_the_target(bench: Bench) -> None:
+    bench.make("a", "CREATE TABLE public.t AS SELECT 1 AS a")
+    bench.make("b", "CREATE TABLE public.t AS SELECT 2 AS a")
+    one, two = bench.backup("a"), bench.backup("a", "b")
+    assert bench.restore(one, database="c").changed
+    assert bench.restore(two, database="d", from_database="b").changed
+    assert [bench.query(name, "SELECT a FROM public.t") for name in "abcd"] == [1, 2, 1, 2]
+    for options in (
+        {"database": "e"},
+        {"databases": ["a", "e"]},
+        {"databases": ["a", "b"], "from_database": "a"},
+        {"database": "postgres", "from_database": "a"},
+        {"database": "a", "maintenance_database": "a"},
+        {"database": "a", "owner": "map"},
+    ):
+        with pytest.raises(InvalidRequest):
+            bench.prepare(two, **options)
+
+
+def test_all_that_the_server_lacks_is_named_at_once(bench: Bench) -> None:
+    bench.execute("postgres", "CREATE ROLE far1; CREATE ROLE far2")
+    bench.make(
+        "shop", "CREATE TABLE public.t (a int); ALTER TABLE public.t OWNER TO far1; GRANT SELECT ON public.t TO far2"
+    )
+    copy = bench.backup("shop")
+    bench.execute("postgres", "DROP DATABASE shop", "DROP ROLE far1, far2")
+    needs = copy.details["databases"]["shop"]["requires"]
+    needs["extensions"].append(["nowhere", "1.0"])
+    needs["tablespaces"].append("fast")
+    copy.details["databases"]["shop"]["properties"]["collate"] = "xx_XX.UTF-8"
+    for dry in (True, False):
+        with pytest.raises(TargetError) as caught:
+            bench.prepare(copy, dry=dry)
+        assert caught.value.details["missing"] == [
+            "shop: role far1",
+            "shop: role far2",
+            "shop: tablespace fast",
+            "shop: extension nowhere 1.0",
+            "shop: locale xx_XX.UTF-8",
+        ]
+    assert bench.databases() == []
+    needs["extensions"].pop()
+    copy.details["databases"]["shop"]["properties"]["collate"] = "C.UTF-8"
+    assert bench.restore(copy, owner="none").changed
+    assert not bench.restore(copy, owner="none").changed

@@ -1,0 +1,177 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restores of single tables of PostgreSQL: in one transaction, verified, without dangling references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup, InvalidRequest, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import restore_only
+
+from .postgresql_bench import Bench, clean
+
+pytestmark = pytest.mark.once  # each restore takes a second
+
+SHOP = """
+SET search_path = public;
+CREATE TYPE mood AS ENUM ('a', 'b');
+CREATE TABLE cust (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, m mood DEFAULT 'a',
+ up text GENERATED ALWAYS AS (upper(name)) STORED);
+CREATE TABLE "Ord er" (id bigserial PRIMARY KEY, cust int NOT NULL REFERENCES cust, n int);
+CREATE TABLE log (what text);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+ 'BEGIN INSERT INTO public.log VALUES (TG_OP); RETURN NULL; END';
+CREATE TRIGGER t AFTER INSERT OR DELETE ON "Ord er" FOR EACH ROW EXECUTE FUNCTION note();
+CREATE TRIGGER always AFTER INSERT OR DELETE ON "Ord er" FOR EACH ROW EXECUTE FUNCTION note();
+ALTER TABLE "Ord er" ENABLE ALWAYS TRIGGER always;
+INSERT INTO cust (name) SELECT 'c' || g FROM generate_series(1, 10) g;
+INSERT INTO "Ord er" (cust, n) SELECT 1 + g % 10, g FROM generate_series(1, 100) g;
+"""
+COUNT = 'SELECT count(*) FROM public."Ord er"'
+STATE = """SELECT (SELECT count(*) || ' ' || sum(n) FROM public."Ord er") || ' ' || (SELECT count(*) FROM public.log)
+ || ' ' || (SELECT string_agg(tgname || tgenabled::text, ',' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal)"""
+
+
+@pytest.fixture
+def bench(postgresql: dict[str, Any], tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(postgresql, tmp_path)
+    made.make("shop", SHOP)
+    yield made
+    clean(made)
+
+
+def test_rows_come_back_and_nothing_else_changes(bench: Bench) -> None:
+    copy = bench.backup("shop")
+    before = bench.query("shop", STATE)
+    bench.execute("shop", 'DELETE FROM public."Ord er" WHERE id % 2 = 0', "TRUNCATE public.log")
+    bench.execute("shop", "INSERT INTO public.log SELECT 'x' FROM generate_series(1, 200)")
+    bench.execute("shop", "SELECT setval('public.\"Ord er_id_seq\"', 5000)")
+    for dry in (True, False):
+        with bench.prepare(copy, "public.Ord er", dry=dry) as ready:
+            assert ready.changes == (("shop.public.Ord er", 50, 100),)
+            assert bench.query("shop", COUNT) == 50
+            if not dry:
+                ready.apply()
+    assert bench.query("shop", STATE) == before
+    assert bench.query("shop", "SELECT nextval('public.\"Ord er_id_seq\"')") == 5001
+    for name in ("shop.public.Ord er", "Ord er"):
+        with bench.prepare(copy, name) as ready:
+            assert not ready.changed
+
+
+def test_a_sequence_that_fell_back_is_advanced(bench: Bench) -> None:
+    copy = bench.backup("shop")
+    bench.execute("shop", 'TRUNCATE public."Ord er" RESTART IDENTITY')
+    assert bench.restore(copy, "Ord er").changed
+    assert bench.query("shop", "SELECT nextval('public.\"Ord er_id_seq\"')") == 101
+
+
+def test_dangling_references_are_counted_and_refused(bench: Bench) -> None:
+    copy = bench.backup("shop")
+    bench.execute("shop", "INSERT INTO public.cust (name) VALUES ('new')", "DELETE FROM public.log")
+    bench.execute("shop", 'INSERT INTO public."Ord er" (cust, n) VALUES (11, 1), (11, 2)')
+    before = bench.query("shop", STATE)
+    for dry in (True, False):
+        with pytest.raises(
+            TargetError, match=r'2 rows of public\."Ord er" would refer to missing rows of public\.cust'
+        ):
+            bench.prepare(copy, "cust", dry=dry)
+        with bench.prepare(copy, "cust", "Ord er", dry=dry) as ready:
+            assert ready.changed
+    assert bench.query("shop", STATE) == before
+    assert bench.restore(copy, "cust", "Ord er").changed
+    assert bench.query("shop", COUNT) == 100
+
+
+def test_a_copy_that_differs_is_never_committed(bench: Bench) -> None:
+    copy = bench.backup("shop")
+    bench.execute("shop", 'DELETE FROM public."Ord er" WHERE id = 3')
+    sums = copy.details["databases"]["shop"]["sums"]
+    entry = next(one for one in sums if one[1] == "Ord er")
+    entry[3] = "0"
+    for dry in (True, False):
+        with pytest.raises(TargetError, match="differ from the backup"):
+            bench.prepare(copy, "Ord er", dry=dry)
+    for name in [one for one in copy.names() if one.startswith("shop/")]:
+        copy.damage(name)
+    with pytest.raises(DamagedBackup):
+        bench.prepare(copy, "Ord er")
+    assert bench.query("shop", COUNT) == 99
+
+
+def test_readers_see_all_old_or_all_new_rows_and_writers_are_named(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = bench.backup("shop")
+    bench.execute("shop", 'DELETE FROM public."Ord er" WHERE id = 3')
+    monkeypatch.setattr(restore_only, "_PATIENCE", "200ms")
+    with bench.server().connect("shop") as reader, bench.server().connect("shop") as writer:
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        assert reader.execute(COUNT).fetchone() == (99,)
+        assert bench.restore(copy, "Ord er").changed
+        assert reader.execute(COUNT).fetchone() == (99,)
+        writer.execute("BEGIN; SET application_name = 'till'")
+        writer.execute('DELETE FROM public."Ord er" WHERE id = 4')
+        bench.execute("shop", "DELETE FROM public.log")
+        with pytest.raises(TargetError, match=r"in use by pid \d+ \(user postgres, till, idle in transaction\)"):
+            with bench.server().connect("shop") as other:
+                other.execute('UPDATE public."Ord er" SET n = 0 WHERE id = 5')
+            bench.prepare(copy, "Ord er")
+        writer.execute("ROLLBACK")
+
+
+def test_tables_that_are_missing_or_have_other_columns_refuse(bench: Bench) -> None:
+    copy = bench.backup("shop")
+    bench.execute("shop", "ALTER TABLE public.cust ADD later int", "DROP TABLE public.log")
+    for dry in (True, False):
+        with pytest.raises(TargetError, match=r"public\.cust has later in addition; public\.log does not exist"):
+            bench.prepare(copy, "cust", "log", dry=dry)
+    with pytest.raises(InvalidRequest, match=r"has no table nothing\. Its tables are: shop\.public\.Ord er"):
+        bench.prepare(copy, "nothing")
+    with pytest.raises(TargetError, match="The database other does not exist"):
+        bench.prepare(copy, "cust", database="other")
+
+
+def test_the_owner_of_the_tables_needs_no_superuser(bench: Bench) -> None:
+    bench.execute("postgres", "CREATE ROLE till LOGIN")
+    try:
+        copy = bench.backup("shop")
+        bench.execute("shop", 'DELETE FROM public."Ord er" WHERE id < 50', "UPDATE public.cust SET name = 'x'")
+        with pytest.raises(TargetError, match="This role can't keep triggers and rules of"):
+            bench.execute("shop", "GRANT ALL ON ALL TABLES IN SCHEMA public TO till")
+            bench.execute("shop", "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO till")
+            bench.prepare(copy, "cust", "Ord er", username="till")
+        for name in ('"Ord er"', "cust", "log"):
+            bench.execute("shop", f"ALTER TABLE public.{name} OWNER TO till")
+        bench.execute("shop", "GRANT CREATE ON SCHEMA public TO till", "TRUNCATE public.log")
+        definition = "SELECT string_agg(pg_get_constraintdef(oid), ';' ORDER BY conname) FROM pg_constraint"
+        before = bench.query("shop", definition)
+        ready = bench.restore(copy, "cust", "Ord er", username="till")
+        assert ready.notes == (
+            "Foreign keys were dropped and created again, as this role is no superuser: Ord er_cust_fkey.",
+        )
+        assert bench.query("shop", STATE) == "100 5050 0 alwaysA,tO"
+        assert bench.query("shop", definition) == before
+    finally:
+        bench.execute("shop", "REASSIGN OWNED BY till TO postgres", "DROP OWNED BY till", "DROP ROLE till")
+
+
+def test_leaf_partitions_keep_the_keys_of_their_parents(bench: Bench) -> None:
+    bench.execute(
+        "shop",
+        "CREATE TABLE public.p (id int PRIMARY KEY, cust int REFERENCES public.cust) PARTITION BY RANGE (id)",
+        "CREATE TABLE public.p1 PARTITION OF public.p FOR VALUES FROM (0) TO (10)",
+        "INSERT INTO public.cust (name) VALUES ('new')",
+        "INSERT INTO public.p SELECT 1, max(id) FROM public.cust",
+    )
+    copy = bench.backup("shop")
+    bench.execute("shop", "DELETE FROM public.p", "DELETE FROM public.cust WHERE name = 'new'")
+    for dry in (True, False):
+        with pytest.raises(TargetError, match=r"1 row of public\.p would refer to missing rows of public\.cust"):
+            bench.prepare(copy, "p1", dry=dry)
