@@ -10,7 +10,17 @@ from pathlib import Path
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 # What Ansible, Python and its library call, by name.
-CALLED_BY_OTHERS = {"ActionModule", "ModuleDocFragment", "DOCUMENTATION", "EXAMPLES", "RETURN"}
+CALLED_BY_OTHERS = {
+    "ActionModule",
+    "FilterModule",
+    "filters",
+    "TestModule",
+    "tests",
+    "ModuleDocFragment",
+    "DOCUMENTATION",
+    "EXAMPLES",
+    "RETURN",
+}
 CALLED_BY_OTHERS |= {"readable", "readinto", "__all__"}  # io.RawIOBase
 
 

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: parse_resource_name
+short_description: The kind and the ID of the name of a resource
+version_added: 0.1.0
+author:
+  - day2.ops contributors (@day2ops)
+description:
+  - Returns the kind of a name and what follows its prefix.
+  - If several kinds fit, the longest prefix decides. A name that fits no kind is an error.
+options:
+  _input:
+    description: The name.
+    type: str
+    required: true
+  naming:
+    description:
+      - What differs from the default names, entry by entry.
+      - V(patterns) are regular expressions that the whole name has to fit, V(prefixes) what names start with, and
+        V(generators) how they are made (V(uuid4_with_prefix), V(sequential_with_prefix) or V(name_with_prefix)), each by
+        kind. Kinds in V(patterns) and V(generators) may end in C(_id).
+      - The defaults are templates (V(template-NAME)), requests (V(req-UUID)), return requests (V(ret-UUID)), machines
+        (V(machine-0001)) and the IDs of EC2 instances.
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: What a name stands for
+  ansible.builtin.debug:
+    msg: "{{ 'req-12345678-1234-1234-1234-123456789012' | day2.ops.parse_resource_name }}"
+    # {"type": "request", "id": "12345678-1234-1234-1234-123456789012"}
+"""
+
+RETURN = r"""
+_value:
+  description: A dictionary with V(type), the kind, and V(id), what follows the prefix.
+  type: dict
+"""
+
+from collections.abc import Mapping
+from typing import Any, Callable, Optional
+
+from ansible_collections.day2.ops.plugins.plugin_utils.filters import as_filter
+from ansible_collections.day2.ops.plugins.plugin_utils.naming import Naming
+
+
+def parse_resource_name(name: str, naming: Optional[Mapping[str, Any]] = None) -> dict[str, str]:
+    return Naming(naming).parse(name)
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"parse_resource_name": as_filter(parse_resource_name)}
