@@ -7,9 +7,10 @@ Left out is only what no test could or should tell from the code as it is:
 
 - annotations, what only type checkers import, and the bodies of protocols: nobody runs them;
 - the decorators of functools that remember results: without them the same comes out, later;
-- numbers that say how long to wait, or to how many digits a time is rounded (timings are never asserted), and those
-  of at least a hundred (of at least ten in a module's constant) that become larger or smaller by one: another limit,
-  as good as this one;
+- numbers that say how long to wait, to how many digits a time is rounded (timings are never asserted) or how long a
+  random name is, and those of at least a hundred (of at least ten in a module's constant) that become larger or smaller
+  by one: another limit, as good as this one;
+- argument specs: sanity tests compare them with the documentation, and these are no unit tests;
 - what a message of an error counts or chooses between: a test looks for its words (the condition that raises it is
   changed like any other);
 - `is` in place of `==` and the other way round: for None, short texts and small numbers CPython has one object each.
@@ -29,6 +30,7 @@ Span = tuple[Position, Position]
 _REMEMBERING = ("cache", "lru_cache", "cached_property")
 _WAITING = ("sleep", "wait", "poll", "join", "acquire", "settimeout")
 _ROUNDING = ("round",)
+_RANDOM = ("token_hex", "token_bytes")
 _SAME = ("Eq_Is", "NotEq_IsNot", "Is_Eq", "IsNot_NotEq")
 _LARGE = 100
 _LARGE_CONSTANT = 10
@@ -39,7 +41,7 @@ class Silent:
 
     def __init__(self, source: str) -> None:
         tree = ast.parse(source)
-        self._spans = [span for node in ast.walk(tree) for span in unread(node)]
+        self._spans = [span for node in ast.walk(tree) for span in unread(node)] + list(specs(tree))
         self._numbers = [span for node in ast.walk(tree) for span in timings(node)] + list(limits(tree))
 
     def holds(self, spec: MutationSpec) -> bool:
@@ -69,9 +71,17 @@ def unread(node: ast.AST) -> Iterator[Span]:
         yield from (span_of(one) for one in ast.walk(node.exc) if isinstance(one, ast.JoinedStr))
 
 
+def specs(tree: ast.Module) -> Iterator[Span]:
+    """The parts of argument specs: {"type": "str", …}."""
+    for statement in tree.body:
+        for node in ast.walk(statement) if isinstance(statement, (ast.Assign, ast.AnnAssign)) else ():
+            if isinstance(node, ast.Dict) and any(isinstance(k, ast.Constant) and k.value == "type" for k in node.keys):
+                yield span_of(node)
+
+
 def timings(node: ast.AST) -> Iterator[Span]:
     """Numbers that say how long, or how exactly."""
-    if isinstance(node, ast.Call) and name_of(node.func) in (*_WAITING, *_ROUNDING):
+    if isinstance(node, ast.Call) and name_of(node.func) in (*_WAITING, *_ROUNDING, *_RANDOM):
         yield from map(span_of, node.args[name_of(node.func) in _ROUNDING :])
     if isinstance(node, ast.keyword) and node.arg == "timeout":
         yield span_of(node.value)

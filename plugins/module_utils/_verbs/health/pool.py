@@ -218,11 +218,11 @@ def _affordable(descriptors: Sequence[int], concurrency: int) -> int:
     needed = used + sum(largest)
     if soft == resource.RLIM_INFINITY or needed <= soft:
         return max(1, len(largest))
-    soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    left = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - used
-    return max(1, sum(total <= left for total in itertools.accumulate(largest)))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+        soft = raised
+    return max(1, sum(used + total <= soft for total in itertools.accumulate(largest)))
 
 
 def _start_apart(probes: Sequence[Probe]) -> tuple[Optional[Apart], set[int]]:

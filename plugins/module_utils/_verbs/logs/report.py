@@ -326,7 +326,7 @@ def _hint(request: LogReportRequest, role: str) -> str:
     if request.format == "json":
         names = ", ".join(name for name in request.fields.names[role] if name != WRAPPER_TIME)
         return f"Looked for {names}. Set fields.{role}{further}."
-    if request.format == "regex" and f"(?P<{role}>" not in (request.pattern or ""):
+    if request.pattern is not None and role not in request.pattern.pattern.groupindex:
         return f"The pattern has no group {role}."
     return f"Set {further[5:] or 'format'}."
 

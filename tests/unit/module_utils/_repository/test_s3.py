@@ -81,7 +81,7 @@ def keys(address: str) -> set[str]:
 
 def test_of_many_contenders_one_holds_the_lock_at_a_time(address: str) -> None:
     inside, most, done = 0, 0, []
-    guard, begin = threading.Lock(), threading.Barrier(16)
+    guard, begin = threading.Lock(), threading.Barrier(8)
 
     def contend() -> None:
         nonlocal inside, most
@@ -97,12 +97,12 @@ def test_of_many_contenders_one_holds_the_lock_at_a_time(address: str) -> None:
             done.append(lease)
         lease.release()
 
-    threads = [threading.Thread(target=contend) for dummy in range(16)]
+    threads = [threading.Thread(target=contend) for dummy in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (most, len(done)) == (1, 16)
+    assert (most, len(done)) == (1, 8)
 
 
 def test_a_lock_is_renewed(address: str) -> None:

@@ -59,6 +59,8 @@ def test_sets_ages_counts_and_reasons(run: Any, application: Any) -> None:
     assert newest["reasons"]
     assert oldest["reasons"] == []
     assert info["sets"][0]["within_max_age"] is True
+    assert info["sets"][0]["msg"].startswith("the newest good backup of app is ")
+    assert info["sets"][0]["msg"].endswith(" old, within max_age 1h")
     assert info["ok"] is True
     time.sleep(0.02)
     late = run("backup_info", max_age="10ms")

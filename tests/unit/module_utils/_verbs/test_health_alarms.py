@@ -142,6 +142,8 @@ def test_windows(window: dict[str, Any], now: str, quiet: bool) -> None:
 @pytest.mark.parametrize(
     ("window", "problem"),
     [
+        ({"start": "22:00"}, r"maintenance\[0\]\.end is required"),
+        ({"end": "22:00"}, r"maintenance\[0\]\.start is required"),
         ({"start": 2200, "end": "23:00"}, "two times of day in quotes, such as '22:30'"),
         ({"start": "22:00", "end": "22:00"}, "for a whole day set 00:00 and 24:00"),
         ({"start": "24:00", "end": "02:00"}, "for a whole day set 00:00 and 24:00"),

@@ -40,8 +40,6 @@ UNUSED = {
     "alias_name": "rowid % 20",
     "projected_crs": "code NOT LIKE '%0'",
     "helmert_transformation_table": "code NOT LIKE '%0'",
-    "conversion_table": "(auth_name, code) NOT IN (SELECT conversion_auth_name, conversion_code FROM projected_crs "
-    "WHERE conversion_code > '')",
     "extent": "(auth_name, code) NOT IN (SELECT extent_auth_name, extent_code FROM usage)",
 }
 MOST = 800  # codes of each list
