@@ -353,4 +353,156 @@ options:
             description: Retain all backups that have any of these tags. V(a,b) matches backups that have both tags.
             type: list
             elements: str
+      offsite:
+        description: Whether this repository is on another site, for the objective C(copies) of M(day2.ops.backup_info).
+        type: bool
+"""
+
+    OBJECTIVE = r"""
+options:
+  copies:
+    description:
+      - Objective for the number of copies of the newest data. If it is not met, this is a problem.
+      - The data itself is one copy. Each repository (O(repository) and O(copy_to)) is another one if its newest good
+        backup is the newest of all of them, and within O(max_age).
+      - A repository that cannot be read is a problem, too, as it is unknown what it has.
+    type: dict
+    suboptions:
+      min:
+        description: Minimum number of copies, for example V(3).
+        type: int
+      offsite:
+        description: Minimum number of copies on another site, for example V(1).
+        type: int
+  offsite:
+    description:
+      - Whether O(repository) is on another site. The default is V(false) for a directory and for a server on this host,
+        V(true) otherwise.
+    type: bool
+  copy_to:
+    description:
+      - Other repositories that have copies, as in M(day2.ops.backup), so that both modules can have the same list. They
+        are only read.
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description:
+          - Where the copies are, a directory or C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
+            protocol (see O(copy_to[].s3)).
+        type: path
+        required: true
+      s3:
+        description:
+          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS
+            tools do, in the environment, in C(~/.aws) and in the role of the instance.
+          - This requires the Python library C(boto3) on the host.
+          - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and
+            C(s3:GetObject), and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion).
+            Writing also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion),
+            C(s3:AbortMultipartUpload) and C(s3:ListBucketMultipartUploads).
+        type: dict
+        suboptions:
+          endpoint_url:
+            description: URL of the endpoint, if it is not one of Amazon's.
+            type: str
+          region:
+            description: AWS region.
+            type: str
+          profile:
+            description: Profile in C(~/.aws/config). It cannot be combined with O(copy_to[].s3.access_key_id).
+            type: str
+          access_key_id:
+            description: Access key. It requires O(copy_to[].s3.secret_access_key).
+            type: str
+          secret_access_key:
+            description: Secret of the access key.
+            type: str
+          session_token:
+            description:
+              - Session token of temporary credentials. It requires O(copy_to[].s3.access_key_id) and
+                O(copy_to[].s3.secret_access_key).
+            type: str
+          ca_bundle:
+            description:
+              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            type: path
+          addressing:
+            description:
+              - Whether the bucket is part of the path or of the host name of requests. By default, boto3 decides.
+            type: str
+            choices: [auto, path, virtual]
+          storage_class:
+            description: Storage class of new objects, for example V(STANDARD_IA).
+            type: str
+          server_side_encryption:
+            description: Encryption by the server with which new objects are stored.
+            type: str
+            choices: [AES256, aws:kms, aws:kms:dsse]
+          kms_key_id:
+            description:
+              - Key for O(copy_to[].s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
+            type: str
+      lock_for:
+        description: Not used by this module.
+        type: str
+      lock_mode:
+        description: Not used by this module.
+        type: str
+        choices: [governance, compliance]
+        default: governance
+      keep:
+        description: Not used by this module.
+        type: dict
+        suboptions:
+          last:
+            description: Number of newest backups to retain.
+            type: int
+          hourly:
+            description: For this many most recent hours that have backups, retain the newest backup of each hour.
+            type: int
+          daily:
+            description: For this many most recent days that have backups, retain the newest backup of each day.
+            type: int
+          weekly:
+            description: For this many most recent weeks that have backups, retain the newest backup of each week.
+            type: int
+          monthly:
+            description: For this many most recent months that have backups, retain the newest backup of each month.
+            type: int
+          yearly:
+            description: For this many most recent years that have backups, retain the newest backup of each year.
+            type: int
+          within:
+            description:
+              - Retain all backups made within this time before the newest backup, for example V(30d) or V(1y6mo).
+              - Units are V(y), V(mo), V(w), V(d), V(h), V(min) and V(s), largest first. Months and years are calendar
+                months and years.
+              - V(m) is refused where it is ambiguous, as it could mean months, as in restic, or minutes. In V(1y5m7d)
+                it means months.
+            type: str
+          within_hourly:
+            description: Within this time before the newest backup, retain the newest backup of each hour.
+            type: str
+          within_daily:
+            description: Within this time before the newest backup, retain the newest backup of each day.
+            type: str
+          within_weekly:
+            description: Within this time before the newest backup, retain the newest backup of each week.
+            type: str
+          within_monthly:
+            description: Within this time before the newest backup, retain the newest backup of each month.
+            type: str
+          within_yearly:
+            description: Within this time before the newest backup, retain the newest backup of each year.
+            type: str
+          tags:
+            description: Retain all backups that have any of these tags. V(a,b) matches backups that have both tags.
+            type: list
+            elements: str
+      offsite:
+        description:
+          - Whether this repository is on another site. The default is V(false) for a directory and for a server on this
+            host, V(true) otherwise.
+        type: bool
 """

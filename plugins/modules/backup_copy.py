@@ -114,13 +114,13 @@ existing:
   elements: str
   returned: success
   sample: [20250629T120000Z-90ab12cd]
-skipped:
+not_kept:
   description: IDs of the selected backups that were not copied because O(to.keep) would remove them at once.
   type: list
   elements: str
   returned: success
   sample: []
-failed:
+failures:
   description: Reasons why backups were not copied, by ID.
   type: dict
   returned: failure

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - day2.ops.repository
   - day2.ops.s3
   - day2.ops.repository.keep
+  - day2.ops.copies.objective
 options:
   name:
     description: Name of the backup set. The default is all sets in the repository.
@@ -54,6 +55,7 @@ options:
 seealso:
   - module: day2.ops.backup
   - module: day2.ops.restore
+  - module: day2.ops.backup_copy
 """
 
 EXAMPLES = r"""
@@ -65,6 +67,15 @@ EXAMPLES = r"""
     max_age: 26h
   register: backups
 
+- name: Check that there are three copies, one of them on another site
+  day2.ops.backup_info:
+    name: hawkfish
+    repository: /var/backups/day2
+    copy_to:
+      - repository: s3://hawkfish-backups/day2
+    copies: {min: 3, offsite: 1}
+    max_age: 26h
+
 - name: Fail if the backups are not reliable
   ansible.builtin.assert:
     that: backups.ok
@@ -74,7 +85,7 @@ EXAMPLES = r"""
 RETURN = r"""
 ok:
   description:
-    - Whether there are no problems, and every set has a good backup within O(max_age).
+    - Whether there are no problems, every set has a good backup within O(max_age), and there are enough O(copies).
     - Sets that contain only safety backups, made by restores or migrations, are ignored unless selected with O(name).
   type: bool
   returned: success
@@ -136,6 +147,55 @@ sets:
       description: State of the set in words.
       type: str
       sample: the newest good backup of hawkfish is 1h old, within max_age 1d2h
+    copies:
+      description: Copies of the newest data. V(none) if neither O(copies) nor O(copy_to) is set.
+      type: dict
+      contains:
+        count:
+          description: Number of copies, the data itself included.
+          type: int
+          sample: 3
+        offsite:
+          description: Number of copies on another site.
+          type: int
+          sample: 1
+        met:
+          description:
+            - Whether O(copies) is met, V(false) if a repository cannot be read. V(none) if O(copies) is not set.
+          type: bool
+          sample: true
+        repositories:
+          description: What each repository has.
+          type: list
+          elements: dict
+          contains:
+            repository:
+              description: Where the repository is.
+              type: str
+              sample: s3://hawkfish-backups/day2
+            offsite:
+              description: Whether it is on another site.
+              type: bool
+              sample: true
+            status:
+              description:
+                - V(current) if it has the newest backup, V(old) if that is older than O(max_age), V(behind) if another
+                  repository has a newer one, V(missing) if it has no good backup, V(unknown) if it cannot be read. Only
+                  the first counts.
+              type: str
+              sample: current
+            newest:
+              description: ID of its newest good backup.
+              type: str
+              sample: 20250630T120000Z-3f2a9c1b
+            age_s:
+              description: Seconds since that backup was made or last confirmed to equal the data.
+              type: float
+              sample: 3600.5
+            verified:
+              description: Time at which that backup was last read in full in this repository. V(none) if never.
+              type: str
+              sample: "2025-06-30T12:00:03Z"
     problems:
       description: Problems of the set.
       type: list

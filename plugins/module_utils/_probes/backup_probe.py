@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 
 from .._core.errors import InvalidRequest
 from .._core.units import format_duration, plural
-from .._repository.history import read_history
-from .._repository.location import open_repository
+from .._repository.base import Repository
+from .._repository.history import History, read_history
+from .._repository.location import is_elsewhere, is_offsite, open_repository, place_of
 from .._repository.manifest import check_set_name
+from .._repository.objective import Objective, Place, count_copies
 from .._repository.owner import this_host
 from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option
 
@@ -41,6 +43,23 @@ class BackupProbe(BaseProbe):
                 "`verify: full`)."
             ),
         ),
+        "copies": Option(
+            "mapping",
+            (
+                "Objective for the number of copies of the newest data, for example `{min: 3, offsite: 1}` for three, "
+                "one of them on another site. The data itself is one. A repository that cannot be read is `unknown`."
+            ),
+        ),
+        "copy_to": Option(
+            "list of mappings", "Other repositories that have copies, as in `backup`. They are only read.", secret=True
+        ),
+        "offsite": Option(
+            "boolean",
+            (
+                "Whether `repository` is on another site. The default is `false` for a directory and for a server on "
+                "this host, `true` otherwise."
+            ),
+        ),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
         Limit("s", "Time since the newest good backup was made or last confirmed to equal the data."),
@@ -57,15 +76,22 @@ class BackupProbe(BaseProbe):
             held[""] = held[""]._replace(crit=options["max_age"])
         super().__init__(options, held)
         # Opening a directory may hang, so `run` does that.
-        self._repository = open_repository(options) if "://" in options["repository"] else None
+        self._repository = open_repository(options) if is_elsewhere(options["repository"]) else None
         check_set_name(options["backup_set"])
+        self._objective = Objective.from_options(options["copies"])
+        self._places = [options, *(options["copy_to"] or ())]
+        for number, place in enumerate(options["copy_to"] or ()):
+            if not isinstance(place.get("repository"), str):
+                raise InvalidRequest(f"copy_to[{number}] needs a repository.")
 
     def paths(self) -> Sequence[str]:
-        return [] if self._repository is not None else [os.path.abspath(self.options["repository"])]
+        given = [one["repository"] for one in self._places]
+        return [os.path.abspath(one) for one in given if not is_elsewhere(one)]
 
     def secrets(self) -> Sequence[str]:
-        given = self.options["s3"] or {}
-        return [given[name] for name in ("access_key_id", "secret_access_key", "session_token") if given.get(name)]
+        names = ("access_key_id", "secret_access_key", "session_token")
+        given: list[Mapping[str, Any]] = [one.get("s3") or {} for one in self._places]
+        return [one[name] for one in given for name in names if one.get(name)]
 
     def run(self, deadline: Deadline) -> Finding:
         name = self.options["backup_set"]
@@ -84,6 +110,34 @@ class BackupProbe(BaseProbe):
         host = self.options["host"]
         if host is not None:
             history = history.of_host(host)
+        self._judge(finding, history, now)
+        self._count(finding, repository, history, now)
+        return finding
+
+    def _count(self, finding: Finding, repository: Repository, history: History, now: datetime) -> None:
+        """How many copies there are."""
+        if self._objective is None and not self.options["copy_to"]:
+            return
+        copies = count_copies(
+            self.options["backup_set"],
+            (Place(repository.location, is_offsite(self.options), repository), history),
+            [place_of(one) for one in self.options["copy_to"] or ()],
+            objective=self._objective,
+            now=now,
+            max_age=self.limits[""].crit,
+            host=self.options["host"],
+        )
+        finding.metric("copies", copies.count, "count")
+        finding.metric("copies_offsite", copies.offsite, "count")
+        finding.good += f"; {copies}" if finding.good else ""
+        if copies.met is False:
+            finding.problem(f"{self.options['backup_set']} has {copies}")
+        for one in copies.unknown:
+            finding.problem(f"the copies in {one.repository} are unknown: {one.trouble}", UNKNOWN)
+
+    def _judge(self, finding: Finding, history: History, now: datetime) -> None:
+        """Whether the newest backup here is good, and recent enough."""
+        name, host = self.options["backup_set"], self.options["host"]
         damaged = [entry for entry in history.entries if entry.problems]
         if damaged:
             problem = damaged[-1].problems[0]
@@ -100,7 +154,7 @@ class BackupProbe(BaseProbe):
         newest = history.newest
         if newest is None:
             finding.problem(f"{name} has no good backup" + ("" if host is None else f" of host {host}"))
-            return finding
+            return
         age = history.age(newest, now)
         whose = "" if newest.host == this_host() else f" (of host {newest.host})"
         finding.good = f"the newest good backup of {name} is {newest.id}{whose}, {format_duration(age)} old"
@@ -120,4 +174,3 @@ class BackupProbe(BaseProbe):
                     else f"last fully verified {format_duration(verified)} ago, more than {format_duration(within)}",
                 )
             )
-        return finding

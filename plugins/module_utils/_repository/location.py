@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from .._core.errors import InvalidRequest, RepositoryError
+from .._core.errors import Day2Error, InvalidRequest, RepositoryError
 from .._core.s3_options import ADDRESS
 from .base import Repository
 from .directory import DirectoryRepository
+from .objective import Place
 
 
 def check_exists(repository: Repository) -> None:
@@ -24,6 +26,27 @@ def check_exists(repository: Repository) -> None:
 def is_elsewhere(location: str) -> bool:
     """Whether a location is an address, and not a directory of this host."""
     return "://" in location
+
+
+def is_offsite(params: Mapping[str, Any]) -> bool:
+    """Whether a repository counts as being on another site: what the user says, else unless it is on this host."""
+    if params.get("offsite") is not None:
+        return str(params["offsite"]).lower() in ("true", "yes", "on", "1")  # checks pass values on as they were given
+    if not is_elsewhere(params["repository"]):
+        return False
+    server = urlsplit((params.get("s3") or {}).get("endpoint_url") or "").hostname or ""
+    return not (server in ("localhost", "::1") or server.startswith("127."))
+
+
+def place_of(params: Mapping[str, Any]) -> Place:
+    """A repository whose copies count. That it can't be opened says nothing about what it has."""
+    try:
+        repository = open_repository({**params, "lock_for": None})  # it is only read
+    except InvalidRequest:
+        raise
+    except Day2Error as exc:
+        return Place(params["repository"], is_offsite(params), trouble=exc.message)
+    return Place(repository.location, is_offsite(params), repository)
 
 
 def open_repository(params: Mapping[str, Any]) -> Repository:

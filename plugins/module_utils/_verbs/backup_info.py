@@ -15,12 +15,14 @@ from .._core.progress import Progress
 from .._core.units import format_duration, format_time
 from .._repository.base import Repository
 from .._repository.history import Entry, History, read_history, remember_verified, retained
-from .._repository.location import check_exists, open_repository
+from .._repository.location import check_exists, is_offsite, open_repository, place_of
 from .._repository.manifest import MANIFEST, SAFETY, check_set_name
+from .._repository.objective import Copies, Objective, Place, count_copies
 from .._repository.owner import owners_of, this_host
 from .._repository.reading import Problem, full_problems
 from .._repository.retention import Keep, check_tags
 from .arguments import KEEP, REPOSITORY, duration, keep_policy, optional
+from .copy_arguments import OBJECTIVE
 from .snapshots import describe, describe_owners
 
 ARGUMENTS: dict[str, Any] = {
@@ -33,6 +35,7 @@ ARGUMENTS: dict[str, Any] = {
         max_age={"type": "str"},
         **REPOSITORY,
         **KEEP,
+        **OBJECTIVE,
     ),
 }
 
@@ -49,6 +52,14 @@ class BackupInfoRequest(NamedTuple):
     max_age: Optional[float]
     keep: Optional[Keep]
     lock_timeout: float
+    offsite: bool
+    copies: Sequence[Place]
+    objective: Optional[Objective]
+
+    @property
+    def counts_copies(self) -> bool:
+        """Whether anything was said of copies."""
+        return bool(self.copies) or self.objective is not None
 
 
 def request_from(params: Mapping[str, Any]) -> BackupInfoRequest:
@@ -63,6 +74,9 @@ def request_from(params: Mapping[str, Any]) -> BackupInfoRequest:
         max_age=optional(params["max_age"], duration),
         keep=keep_policy(params["keep"]),
         lock_timeout=duration(params["lock_timeout"]),
+        offsite=is_offsite(params),
+        copies=[place_of(one) for one in params["copy_to"] or ()],
+        objective=Objective.from_options(params["copies"]),
     )
 
 
@@ -115,6 +129,7 @@ def _try(request: BackupInfoRequest, name: str, check: bool, progress: Progress,
             "backups": [],
             "bytes": 0,
             "problems": [{"backup": None, "path": name, "problem": exc.message}],
+            "copies": None,
             "notes": [],
             "current": False,
         }
@@ -143,7 +158,7 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
         for one in retained(history.of(owner), request.keep)
         if one.reasons
     }
-    history = history.tagged(request.tags)
+    whole, history = history, history.tagged(request.tags)
     newest = history.newest
     age = history.age(newest, now) if newest else None
     foreign = newest is not None and newest.host.casefold() != this_host(request.host).casefold()
@@ -158,9 +173,12 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
     only_safety = bool(history.entries) and all(
         entry.manifest is not None and entry.manifest.kind == SAFETY for entry in history.entries
     )
+    ignored = only_safety and request.name is None
     within = None
-    if request.max_age is not None and not (only_safety and request.name is None):
+    if request.max_age is not None and not ignored:
         within = age is not None and age <= request.max_age
+    copies = None if ignored else _copies(request, name, whole, now)
+    problems += _copy_problems(name, copies)
     return {
         "name": name,
         "newest": newest.id if newest else None,
@@ -174,12 +192,60 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
             request.max_age,
             len(problems),
             "only safety backups" if only_safety else "no good backup",
-        ),
+        )
+        + (f", {copies}" if copies else ""),
+        "copies": _describe(copies),
         "backups": backups,
         "bytes": sum(entry.manifest.stored_size for entry in history.entries if entry.manifest),
         "problems": problems,
         "notes": notes,
-        "current": within is not False and (newest is not None or (only_safety and request.name is None)),
+        "current": within is not False and (newest is not None or ignored),
+    }
+
+
+def _copies(request: BackupInfoRequest, name: str, history: History, now: datetime) -> Optional[Copies]:
+    if not request.counts_copies:
+        return None
+    here = Place(request.repository.location, request.offsite, request.repository)
+    return count_copies(
+        name,
+        (here, history),
+        request.copies,
+        objective=request.objective,
+        now=now,
+        max_age=request.max_age,
+        host=request.host,
+    )
+
+
+def _copy_problems(name: str, copies: Optional[Copies]) -> list[dict[str, Any]]:
+    if copies is None:
+        return []
+    found = [] if copies.met is not False else [{"backup": None, "path": name, "problem": f"it has {copies}"}]
+    return found + [
+        {"backup": None, "path": one.repository, "problem": f"its copies are unknown: {one.trouble}"}
+        for one in copies.unknown
+    ]
+
+
+def _describe(copies: Optional[Copies]) -> Optional[dict[str, Any]]:
+    if copies is None:
+        return None
+    return {
+        "count": copies.count,
+        "offsite": copies.offsite,
+        "met": copies.met and not copies.unknown,
+        "repositories": [
+            {
+                "repository": one.repository,
+                "offsite": one.offsite,
+                "status": one.status,
+                "newest": one.newest,
+                "age_s": None if one.age_s is None else round(one.age_s, 3),
+                "verified": format_time(one.verified) if one.verified else None,
+            }
+            for one in copies.places
+        ],
     }
 
 

@@ -48,7 +48,7 @@ class CopyRequest(NamedTuple):
 class CopyPlan(NamedTuple):
     """What a run would do. `history` is of the target; `alternatives` are the good backups of the source.
 
-    `skipped` would be removed by `keep` at once. `refused` tells why a backup can't be copied.
+    `not_kept` would be removed by `keep` at once. `refused` tells why a backup can't be copied.
     """
 
     request: CopyRequest
@@ -56,7 +56,7 @@ class CopyPlan(NamedTuple):
     alternatives: Sequence[Manifest]
     wanted: Sequence[Manifest]
     existing: Sequence[str]
-    skipped: Sequence[str]
+    not_kept: Sequence[str]
     refused: Mapping[str, str]
     decisions: Sequence[Decision]
     locked: Mapping[str, datetime]
@@ -94,22 +94,22 @@ def plan(request: CopyRequest, check: bool) -> Iterator[CopyPlan]:
         existing, missing, refused = _compared(request, history, selected)
         decisions = _decisions(request, history, selected, missing)
         unwanted = {one.id for one in decisions if not one.reasons}
-        skipped = [one.id for one in missing if one.id in unwanted]
-        if skipped and request.insist:
+        not_kept = [one.id for one in missing if one.id in unwanted]
+        if not_kept and request.insist:
             raise InvalidRequest(
-                f"Backup {skipped[0]} is not copied: keep would remove it from {request.target.location} at once.",
+                f"Backup {not_kept[0]} is not copied: keep would remove it from {request.target.location} at once.",
                 "Nothing was copied. Extend keep, or leave it out.",
             )
         wanted = [one for one in missing if one.id not in unwanted]
         wanted, refused = _possible(request, wanted, refused)
-        decisions = [one for one in decisions if one.id not in skipped]
+        decisions = [one for one in decisions if one.id not in not_kept]
         yield CopyPlan(
             request,
             history,
             alternatives,
             wanted,
             existing,
-            skipped,
+            not_kept,
             refused,
             decisions,
             _locked(request, decisions),

@@ -29,7 +29,7 @@ def result_of(ready: CopyPlan, done: Copied, check: bool = False) -> dict[str, A
         "msg": _message(ready, done, check),
         "copied": [describe(one, target.path(request.name, one.id)) for one in done.copied],
         "existing": list(ready.existing),
-        "skipped": list(ready.skipped),
+        "not_kept": list(ready.not_kept),
         "removed": list(done.removed),
         "locked": [{"id": one, "until": format_time(until)} for one, until in sorted(ready.locked.items())],
         "kept": [
@@ -52,7 +52,7 @@ def _failure(result: Mapping[str, Any], failed: Mapping[str, str], check: bool) 
         f"{plural(len(failed), 'backup')} {'would not be' if check else 'were not' if several else 'was not'} copied: "
     )
     details = {key: value for key, value in result.items() if key not in ("msg", "diff")}
-    return RepositoryError(count + " ".join(failed.values()), "", dict(details, failed=dict(failed)))
+    return RepositoryError(count + " ".join(failed.values()), "", dict(details, failures=dict(failed)))
 
 
 def _message(ready: CopyPlan, done: Copied, check: bool) -> str:
@@ -60,7 +60,7 @@ def _message(ready: CopyPlan, done: Copied, check: bool) -> str:
     if done.copied:
         size = format_size(sum(one.stored_size for one in done.copied))
         text = f"{'Would copy' if check else 'Copied'} {plural(len(done.copied), 'backup')} ({size}) to {where}."
-    elif ready.skipped and not ready.existing:
+    elif ready.not_kept and not ready.existing:
         text = f"Nothing to copy to {where}: keep would remove the copies at once."
     else:
         text = f"Nothing to copy: {where} has {_what(ready)}."

@@ -16,9 +16,16 @@ from .arguments import KEEP, OBJECT_LOCK, PLACE, keep_policy
 
 # Where copies are written to.
 DESTINATION: dict[str, Any] = {**PLACE, **OBJECT_LOCK, **KEEP}
+OFFSITE: dict[str, Any] = {"offsite": {"type": "bool"}}
 
 
-COPY_TO: dict[str, Any] = {"copy_to": {"type": "list", "elements": "dict", "options": DESTINATION}}
+COPY_TO: dict[str, Any] = {"copy_to": {"type": "list", "elements": "dict", "options": {**DESTINATION, **OFFSITE}}}
+# Whether there are enough copies.
+OBJECTIVE: dict[str, Any] = {
+    "copies": {"type": "dict", "options": {"min": {"type": "int"}, "offsite": {"type": "int"}}},
+    **OFFSITE,
+    **COPY_TO,
+}
 
 
 class Destination(NamedTuple):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any, Callable
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_info
 
@@ -248,3 +250,25 @@ def test_what_can_not_be_looked_at_is_unknown(check: Check, tmp_path: Path, kind
 def test_a_repository_that_is_not_mounted(check: Check, tmp_path: Path) -> None:
     result = check("backup", repository=str(tmp_path / "none"), backup_set="app")
     assert (result["status"], "is its file system mounted?" in result["message"]) == ("critical", True), result
+
+
+def test_copies_of_backups(check: Check, tmp_path: Path) -> None:
+    document = tmp_path / "a.json"
+    document.write_text('{"a": {"1": {}}}')
+    values = {name: one.get("default") for name, one in backup.ARGUMENTS["argument_spec"].items()}
+    values.update(name="app", source={"type": "json", "path": str(document)}, repository=str(tmp_path / "backups"))
+    places = [{"repository": str(tmp_path / "copies"), "offsite": True, "lock_for": "30d"}]
+    backup.run({**values, "copy_to": [{"repository": str(tmp_path / "copies")}]}, False, Progress())
+    where = {"repository": str(tmp_path / "backups"), "backup_set": "app", "copy_to": places}
+    result = check("backup", copies={"min": 3, "offsite": 1}, max_age="1h", **where)
+    assert (result["status"], "3 copies, 1 offsite" in result["message"]) == ("ok", True), result
+    result = check("backup", copies={"min": 4}, **where)
+    assert result["status"] == "critical"
+    assert "app has 3 copies, 1 offsite (the objective is 4, 0 offsite)" in result["message"]
+    shutil.rmtree(tmp_path / "copies")
+    result = check("backup", copies={"min": 2}, **where)
+    assert result["status"] == "unknown"
+    assert f"the copies in {tmp_path}/copies are unknown: it does not exist" in result["message"]
+    for wrong, why in (([{"s3": {}}], "needs a repository"), ("geheim", "must be a list of mappings, not .hidden.")):
+        with pytest.raises(InvalidRequest, match=why):
+            check("backup", **{**where, "copy_to": wrong})

@@ -131,7 +131,7 @@ def test_keep_of_the_copies_is_their_own(copy: Copy, backups: list[str], tmp_pat
     assert [one["id"] for one in done["kept"]] == backups[:0:-1]
     for check in (True, False):
         again = copy(check=check, keep={"last": 2}, which="all")
-        assert (again["changed"], again["skipped"]) == (False, backups[:1])
+        assert (again["changed"], again["not_kept"]) == (False, backups[:1])
     assert DirectoryRepository(str(tmp_path / "backups")).ids("app") == sorted(backups)
     with pytest.raises(InvalidRequest, match="keep would remove it"):
         copy(keep={"last": 2}, which=backups[0])
@@ -161,7 +161,7 @@ def test_another_backup_with_the_same_id_is_an_error(copy: Copy, backups: list[s
     with pytest.raises(RepositoryError, match="1 backup was not copied") as failure:
         copy(which="all")
     assert [one["id"] for one in failure.value.details["copied"]] == backups[:2]
-    assert list(failure.value.details["failed"]) == backups[2:]
+    assert list(failure.value.details["failures"]) == backups[2:]
 
 
 def test_what_is_known_to_be_damaged_is_not_copied_and_the_next_is_named(

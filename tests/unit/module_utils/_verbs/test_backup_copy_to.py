@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -143,3 +144,65 @@ def test_copies_must_be_elsewhere(backup: Backup, document: Any, tmp_path: Path)
             copy_to=[{"repository": str(document.path.parent / "copies")}],
         )
     assert not (tmp_path / "backups").exists()
+
+
+def test_how_many_copies_there_are(run: Any, backup: Backup, tmp_path: Path) -> None:
+    places = [{"repository": str(tmp_path / "one"), "offsite": True}, {"repository": str(tmp_path / "two")}]
+
+    def look(**objective: int) -> dict[str, Any]:
+        return dict(run("backup_info", copy_to=places, copies=objective or None, max_age="1h"))
+
+    made = backup(records=1)["backup"]["id"]
+    for objective in ({"min": 4, "offsite": 1}, {}):
+        info = look(**objective)
+        assert info["ok"], info["problems"]
+        copies = info["sets"][0]["copies"]
+        assert (copies["count"], copies["offsite"]) == (4, 1)
+        assert copies["met"] is (True if objective else None)
+        assert [one["newest"] for one in copies["repositories"]] == [made] * 3
+        assert all(one["verified"] and one["age_s"] < 60 for one in copies["repositories"])
+    assert info["sets"][0]["msg"].endswith("4 copies, 1 offsite")
+    assert not look(offsite=2)["ok"]
+    newer = backup(records=2, copy_to=places[1:])["backup"]["id"]
+    info = look(min=4)
+    assert info["problems"] == [
+        {
+            "set": "app",
+            "backup": None,
+            "path": "app",
+            "problem": info["problems"][0]["problem"],
+        }
+    ]
+    assert (
+        f"3 copies, 0 offsite (the objective is 4, 0 offsite): {tmp_path}/one has only {made}" in info["sets"][0]["msg"]
+    )
+    assert [one["status"] for one in info["sets"][0]["copies"]["repositories"]] == ["current", "behind", "current"]
+    assert look(min=3)["ok"]
+    # what this repository lacks, another may have
+    shutil.rmtree(tmp_path / "backups" / "app" / newer)
+    assert [one["status"] for one in look()["sets"][0]["copies"]["repositories"]] == ["behind", "behind", "current"]
+
+
+def test_a_repository_that_cannot_be_read_is_a_problem(run: Any, backup: Backup, tmp_path: Path) -> None:
+    backup(records=1)
+    shutil.rmtree(tmp_path / "one")
+    places = [{"repository": str(tmp_path / name)} for name in ("one", "two")]
+    info = run("backup_info", copy_to=places, copies={"min": 3})
+    assert not info["ok"]
+    assert info["sets"][0]["copies"]["met"] is False
+    assert info["sets"][0]["copies"]["count"] == 3
+    (problem,) = info["problems"]
+    assert problem["path"] == str(tmp_path / "one")
+    assert "its copies are unknown: it does not exist" in problem["problem"]
+    (tmp_path / "one").mkdir()  # it is there, and has none
+    info = run("backup_info", copy_to=places, copies={"min": 4})
+    assert f"{tmp_path}/one has no good backup" in info["problems"][0]["problem"]
+
+
+def test_the_age_is_that_of_the_last_comparison(run: Any, backup: Backup, tmp_path: Path) -> None:
+    backup(records=1)
+    places = [{"repository": str(tmp_path / "one")}]
+    time.sleep(0.2)
+    assert not run("backup_info", copy_to=places, copies={"min": 3}, max_age="200ms")["ok"]
+    info = run("backup_info", copy_to=places, copies={"min": 1}, max_age="200ms")
+    assert [one["status"] for one in info["sets"][0]["copies"]["repositories"]] == ["old", "old"]
