@@ -14,7 +14,7 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from typing import BinaryIO, Optional, cast
 
-from .._core.errors import RepositoryError
+from .._core.errors import NoSpace, RepositoryError
 from .._core.files import discard, fsync_directory, make_private_directory, os_errors, remove, write_atomically
 from .base import continues_later
 from .manifest import MANIFEST, SUMS
@@ -118,11 +118,15 @@ class DirectoryCopyStaging(DirectoryStaging):
         self._sizes = sizes
 
     def __enter__(self) -> DirectoryCopyStaging:
-        with os_errors(RepositoryError, "Can't write to the repository", self._path):
-            make_private_directory(self._path)
-            remove(self.scratch)
-            os.mkdir(self.scratch, 0o700)
-            self.found = self._left()
+        try:
+            with os_errors(RepositoryError, "Can't write to the repository", self._path):
+                make_private_directory(self._path)
+                remove(self.scratch)
+                os.mkdir(self.scratch, 0o700)
+                self.found = self._left()
+        except (RepositoryError, NoSpace):
+            discard(self._path)
+            raise
         return self
 
     def _left(self) -> frozenset[str]:
