@@ -127,7 +127,7 @@ class BackupProbe(BaseProbe):
             max_age=self.limits[""].crit,
             host=self.options["host"],
         )
-        finding.metric("copies", copies.count, "count")
+        finding.metric("copies", copies.total, "count")
         finding.metric("copies_offsite", copies.offsite, "count")
         finding.good += f"; {copies}" if finding.good else ""
         if copies.met is False:

@@ -70,7 +70,7 @@ class Copies(NamedTuple):
     objective: Optional[Objective]
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """The data itself, and all current copies."""
         return 1 + sum(one.status == CURRENT for one in self.places)
 
@@ -89,10 +89,10 @@ class Copies(NamedTuple):
         """Whether there are enough, as far as is known. None: nothing was asked for."""
         if self.objective is None:
             return None
-        return self.count >= self.objective.min and self.offsite >= self.objective.offsite
+        return self.total >= self.objective.min and self.offsite >= self.objective.offsite
 
     def __str__(self) -> str:
-        text = f"{plural(self.count, 'copy', 'copies')}, {self.offsite} offsite"
+        text = f"{plural(self.total, 'copy', 'copies')}, {self.offsite} offsite"
         if self.objective is not None and not self.met:
             text += f" (the objective is {self.objective.min}, {self.objective.offsite} offsite)"
         lacking = [f"{one.repository} {_told(one)}" for one in self.places if one.status != CURRENT]

@@ -232,7 +232,7 @@ def _describe(copies: Optional[Copies]) -> Optional[dict[str, Any]]:
     if copies is None:
         return None
     return {
-        "count": copies.count,
+        "count": copies.total,
         "offsite": copies.offsite,
         "met": copies.met and not copies.unknown,
         "repositories": [

@@ -55,7 +55,7 @@ def test_which_are_on_another_site(place: dict[str, Any], expected: bool) -> Non
 )
 def test_what_counts(statuses: list[str], objective: Any, count: int, offsite: int, met: Any) -> None:
     copies = Copies([Copy(f"/{number}", number > 0, status) for number, status in enumerate(statuses)], objective)
-    assert (copies.count, copies.offsite, copies.met) == (count, offsite, met)
+    assert (copies.total, copies.offsite, copies.met) == (count, offsite, met)
     assert [one.repository for one in copies.unknown] == [f"/{n}" for n, one in enumerate(statuses) if one == UNKNOWN]
 
 
