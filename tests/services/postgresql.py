@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """The directory of the newest server's programs."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         raise RuntimeError("initdb is missing. Install it with: sudo apt-get install postgresql")
@@ -36,7 +37,7 @@ def _as_postgres() -> dict[str, Any]:
 @contextlib.contextmanager
 def cluster(*settings: str) -> Iterator[dict[str, Any]]:
     """The connection options of a new, empty cluster: host (the directory of its socket), database, user."""
-    binaries, who = _binaries(), _as_postgres()
+    programs, who = binaries(), _as_postgres()
     # a socket's path has at most 107 bytes: pytest's directories are too deep
     directory = Path(tempfile.mkdtemp(prefix="day2-pg-", dir="/tmp"))
     try:
@@ -44,7 +45,7 @@ def cluster(*settings: str) -> Iterator[dict[str, Any]]:
             os.chown(directory, who["user"], who["group"])
         data = directory / "data"
         command = [
-            binaries / "initdb",
+            programs / "initdb",
             "-D",
             data,
             "-U",
@@ -61,10 +62,10 @@ def cluster(*settings: str) -> Iterator[dict[str, Any]]:
         words = [word for option in options for word in ("-c", option)]
         with open(directory / "log", "wb") as log:
             server = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *words], stdout=log, stderr=log, cwd=directory, **who
+                [programs / "postgres", "-D", data, *words], stdout=log, stderr=log, cwd=directory, **who
             )
         try:
-            _wait(binaries, directory, server)
+            _wait(programs, directory, server)
             yield {"type": "postgresql", "host": str(directory), "database": "postgres", "username": "postgres"}
         finally:
             server.send_signal(signal.SIGINT)  # fast shutdown
@@ -77,9 +78,9 @@ def cluster(*settings: str) -> Iterator[dict[str, Any]]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _wait(binaries: Path, directory: Path, server: subprocess.Popen[bytes]) -> None:
+def _wait(programs: Path, directory: Path, server: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + 20
-    ready = [binaries / "pg_isready", "-q", "-h", directory, "-U", "postgres"]
+    ready = [programs / "pg_isready", "-q", "-h", directory, "-U", "postgres"]
     while subprocess.run(ready, check=False).returncode != 0:
         if server.poll() is not None or time.monotonic() > until:
             raise RuntimeError("PostgreSQL does not start: " + (directory / "log").read_text())

@@ -48,6 +48,9 @@ class Staging(Protocol):
         Closing it, or leaving its block, raises what went wrong on the other side.
         """
 
+    def discard(self, path: str) -> None:
+        """Remove what was written of a file, if anything was."""
+
     def seal(self, path: str) -> Sequence[str]:
         """Complete what was written. Returns the names of the pieces that it lies in, in order: one, unless it is
         too large for that."""

@@ -76,6 +76,11 @@ class DirectoryStaging:
             make_private_directory(os.path.dirname(full))
             return cast(BinaryIO, _FlushedFile(full))
 
+    def discard(self, path: str) -> None:
+        full = os.path.join(self._path, path)
+        with os_errors(RepositoryError, "Can't remove", full), contextlib.suppress(FileNotFoundError):
+            os.unlink(full)
+
     def seal(self, path: str) -> Sequence[str]:
         return [path]
 

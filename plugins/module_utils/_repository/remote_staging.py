@@ -71,6 +71,11 @@ class RemoteStaging:
         upload = self._uploads[path] = self._objects.upload(self._top + path, size)
         return upload.handle
 
+    def discard(self, path: str) -> None:
+        upload = self._uploads.pop(path, None)
+        if upload is not None:
+            upload.discard()
+
     def seal(self, path: str) -> Sequence[str]:
         self._lease.check()
         keys = self._uploads[path].seal()

@@ -72,21 +72,29 @@ class DigestSink:
         self.scratch = scratch
         self.progress = progress
         self.strict = False
-        self.bytes = 0
+        self._sizes: dict[str, int] = {}
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[HashingWriter]:
         with HashingWriter(_Nowhere(), name, self.progress) as writer:
             yield writer
-        self.bytes += writer.bytes
+        self._sizes[name] = writer.bytes
+
+    def discard(self, name: str) -> None:
+        self._sizes.pop(name, None)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the content that was written."""
+        return sum(self._sizes.values())
 
 
 class CountingSink(DigestSink):
-    """Stores nothing and counts the bytes that a run would store: `stored`."""
+    """Stores nothing and counts the bytes that a run would store."""
 
     def __init__(self, scratch: str, compression: Compression, progress: Progress) -> None:
         super().__init__(scratch, progress)
-        self.stored = 0
+        self._stored: dict[str, int] = {}
         self._compression = compression
 
     @contextlib.contextmanager
@@ -100,8 +108,17 @@ class CountingSink(DigestSink):
                         yield writer
             finally:
                 os.close(writing)
-            self.stored += counted.result()
-        self.bytes += writer.bytes
+            self._stored[name] = counted.result()
+        self._sizes[name] = writer.bytes
+
+    def discard(self, name: str) -> None:
+        super().discard(name)
+        self._stored.pop(name, None)
+
+    @property
+    def stored(self) -> int:
+        """Bytes that a run would store."""
+        return sum(self._stored.values())
 
 
 def _count(fd: int) -> int:
@@ -130,14 +147,22 @@ class StagingSink:
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[HashingWriter]:
-        stored = name if self._staging.id is None else key_of(name)
-        path = f"{self._folder}/{stored}{self._compression.suffix}"
+        path = self._path(name)
         with os_errors(RepositoryError, "Can't write to the repository", path):
             with self._staging.create(path) as handle:
                 with self._compression.writer(handle.fileno()) as target:
                     with HashingWriter(target, path, self.progress) as writer:
                         yield writer
         self._written.append((path, writer))
+
+    def discard(self, name: str) -> None:
+        path = self._path(name)
+        self._written = [one for one in self._written if one[0] != path]
+        self._staging.discard(path)
+
+    def _path(self, name: str) -> str:
+        stored = name if self._staging.id is None else key_of(name)
+        return f"{self._folder}/{stored}{self._compression.suffix}"
 
     @property
     def bytes(self) -> int:

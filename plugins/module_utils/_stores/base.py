@@ -76,6 +76,9 @@ class Sink(Protocol):
         The file counts once the block ends without an exception.
         """
 
+    def discard(self, name: str) -> None:
+        """Forget a file, whether it was completed or not: the store is going to write it again."""
+
 
 class Copy(Protocol):
     """One store's part of a backup, as a restore sees it.

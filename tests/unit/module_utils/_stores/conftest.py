@@ -49,6 +49,9 @@ class MemorySink:
         yield buffer
         self.files[name] = buffer.getvalue()
 
+    def discard(self, name: str) -> None:
+        self.files.pop(name, None)
+
 
 class MemoryReader:
     """Serves bytes; with a `damage` it raises where a real backup would notice: instead of the end."""

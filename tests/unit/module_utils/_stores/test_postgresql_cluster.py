@@ -6,11 +6,8 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import itertools
 import os
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -22,12 +19,13 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     MissingDependency,
     SourceError,
 )
-from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import follow, hold
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import follow, hold, identity
 from ansible_collections.day2.ops.plugins.module_utils._stores.registry import open_store
+from tests.services.postgresql import binaries
+from tests.services.postgresql_databases import Database, unpack
 
 psycopg = pytest.importorskip("psycopg")
 NewSink = Callable[[], Any]
-_numbers = itertools.count()
 
 EVERYTHING = """
 CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -53,40 +51,10 @@ SELECT lo_from_bytea(424242, decode(repeat('ab', 5000), 'hex'));
 """
 
 
-class Database:
-    """A new database of the server."""
-
-    def __init__(self, server: dict[str, Any]) -> None:
-        self.server = {name: server[name] for name in ("type", "host", "username")}
-        self.name = f"Db {next(_numbers)}=a'b"
-        self.admin(f"CREATE DATABASE {self.quoted}")
-
-    @property
-    def quoted(self) -> str:
-        return '"' + self.name.replace('"', '""') + '"'
-
-    def connect(self, name: str = "", **more: Any) -> Any:
-        given = {"user": self.server["username"], **more}
-        return psycopg.connect(host=self.server["host"], dbname=name or self.name, autocommit=True, **given)
-
-    def admin(self, *statements: str) -> None:
-        with self.connect("postgres") as connection:
-            for one in statements:
-                connection.execute(one)
-
-    def do(self, statements: str) -> None:
-        with self.connect() as connection:
-            connection.execute(statements)
-
-    def store(self, **options: Any) -> Any:
-        return open_store({**self.server, "database": self.name, **options})
-
-
 @pytest.fixture
 def database(postgresql: dict[str, Any]) -> Iterator[Database]:
-    made = Database(postgresql)
-    yield made
-    made.admin(f"DROP DATABASE {made.quoted} WITH (FORCE)")
+    with Database.new(postgresql) as made:
+        yield made
 
 
 @pytest.fixture
@@ -103,18 +71,6 @@ def snapshot(database: Database, new_sink: NewSink) -> Callable[..., Any]:
     return take
 
 
-def by_hand(files: dict[str, bytes], directory: Path) -> Path:
-    """The archive as pg_restore wants it, unpacked as docs/FORMAT.md says."""
-    directory.mkdir()
-    for name, data in files.items():
-        if name.endswith("/small.tar"):
-            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-                tar.extractall(directory)
-        elif name.endswith(".dat"):
-            (directory / os.path.basename(name)).write_bytes(data)
-    return directory
-
-
 def test_a_copy_restored_by_hand_equals_it(
     database: Database, snapshot: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,61 +81,70 @@ def test_a_copy_restored_by_hand_equals_it(
     counts = {one.name.partition(".")[2]: one.records for one in found.collections}
     assert counts["public.p1"] + counts["public.p2"] == 50
     assert (counts["public.parent"], counts["public.child"], counts['public.Odd "name"; %s']) == (1, 1, 1)
-    archive = by_hand(files, tmp_path / "archive")
+    archive = unpack(files, tmp_path / "archive")
     database.admin(f"DROP DATABASE {database.quoted}", f"CREATE DATABASE {database.quoted} TEMPLATE template0")
     address = f"host={database.server['host']} user=postgres dbname='{database.name}'".replace("a'b", "a\\'b")
-    subprocess.run(["/usr/lib/postgresql/15/bin/pg_restore", "-e", "-d", address, archive], check=True)
+    subprocess.run([binaries() / "pg_restore", "-e", "-d", address, archive], check=True)
     again, _files = snapshot()
     assert again.content_digest == found.content_digest
     assert again.details["databases"][database.name]["sums"] == found.details["databases"][database.name]["sums"]
 
 
+# What is done: whether it moves the fingerprint, and which part of the content.
 MOVES = {
-    "nothing": ("SELECT 1", False, False),
-    "a reader": ("SELECT * FROM kinds", False, False),
+    "nothing": ("SELECT 1", False, ""),
+    "a reader": ("SELECT * FROM kinds", False, ""),
     "an exported snapshot": (
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot(); COMMIT",
         False,
-        False,
+        "",
     ),
-    "nextval within what was logged": ("SELECT nextval('s'), nextval('s')", True, True),
-    "setval": ("SELECT setval('s', 5, false)", True, True),
-    "an insert that is rolled back": ("BEGIN; INSERT INTO parent VALUES (9); ROLLBACK", True, False),
-    "an update to and fro": ("UPDATE parent SET x = 'q'; UPDATE parent SET x = 'a' WHERE id = 1", True, True),
-    "a rewrite": ("VACUUM FULL kinds", True, False),
-    "statistics": ("ANALYZE", True, False),
-    "a refreshed view": ("REFRESH MATERIALIZED VIEW mv", True, False),
-    "a byte of a large object": ("SELECT lo_put(424242, 3, '\\x00')", True, True),
-    "a row behind row security": ("INSERT INTO rls VALUES (2, 'x')", True, True),
-    "NULL becomes empty": ("UPDATE dup SET a = '' WHERE a IS NULL", True, True),
-    "one more of equal rows": ("INSERT INTO dup VALUES ('')", True, True),
-    "a comment": ("COMMENT ON TABLE kinds IS 'x'", True, True),
-    "a privilege": ("GRANT SELECT ON kinds TO PUBLIC", True, True),
-    "a comment in a function": ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS E'\\n-- one\\nSELECT 1'", True, True),
+    "nextval within what was logged": ("SELECT nextval('s'), nextval('s')", True, "sequences"),
+    "setval": ("SELECT setval('s', 5, false)", True, "sequences"),
+    "an insert that is rolled back": ("BEGIN; INSERT INTO parent VALUES (9); ROLLBACK", True, ""),
+    "an update to and fro": ("UPDATE ONLY parent SET x = 'q'; UPDATE ONLY parent SET x = 'a'", True, ""),
+    "a rewrite": ("VACUUM FULL kinds", True, ""),
+    "statistics": ("ANALYZE", True, ""),
+    "a refreshed view": ("REFRESH MATERIALIZED VIEW mv", True, ""),
+    "a byte of a large object": ("SELECT lo_put(424242, 3, '\\x00')", True, "data"),
+    "a row behind row security": ("INSERT INTO rls VALUES (2, 'x')", True, "data"),
+    "NULL becomes empty": ("UPDATE dup SET a = '' WHERE a IS NULL", True, "data"),
+    "one more of equal rows": ("INSERT INTO dup VALUES ('')", True, "data"),
+    "a comment": ("COMMENT ON TABLE kinds IS 'x'", True, "schema"),
+    "a privilege": ("GRANT SELECT ON kinds TO PUBLIC", True, "schema"),
+    "a comment in a function": (
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS E'\\n-- one\\nSELECT 1'",
+        True,
+        "schema",
+    ),
     "another comment there": (
         "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS E'\\n-- two\\nSELECT 1'",
         True,
-        True,
+        "schema",
     ),
 }
 
 
 def test_what_moves_the_identity(database: Database, snapshot: Callable[..., Any]) -> None:
+    def data() -> Any:
+        return identity.table_sums(writer, identity.list_tables(writer)), identity.large_objects(writer)
+
     database.do(EVERYTHING)
     with contextlib.closing(database.connect()) as writer:
-        last = snapshot()[0]
-        for what, (statements, cheap, content) in MOVES.items():
-            if what == "an update to and fro":
-                statements = "UPDATE ONLY parent SET x = 'q'; UPDATE ONLY parent SET x = 'a'"
-                content = False
+        cheap, whole, rows = database.store().fingerprint(), snapshot()[0].content_digest, data()
+        for what, (statements, moved, content) in MOVES.items():
             for one in statements.split("; "):
                 writer.execute(one)
-            now = database.store().fingerprint()
-            assert (now != last.fingerprint) == cheap, what
-            if cheap:
-                found = snapshot()[0]
-                assert (found.content_digest != last.content_digest) == content, what
-                last = found
+            before, cheap = cheap, database.store().fingerprint()
+            assert (cheap != before) == moved, what
+            before, rows = rows, data()
+            assert (rows != before) == (content == "data"), what
+            if content in ("sequences", "schema"):
+                before, whole = whole, snapshot()[0].content_digest
+                assert whole != before, what
+            elif what == "a refreshed view":  # as all the others that move nothing, together
+                writer.execute("SELECT setval('s', 5, false)")
+                assert snapshot()[0].content_digest == whole
 
 
 def test_a_write_in_another_database_moves_the_fingerprint_of_the_cluster(

@@ -25,7 +25,7 @@ from ...base import Sink
 from ..client import errors
 from . import archive, catalog
 from .follow import Follower
-from .hold import Held, hold, in_the_way
+from .hold import TRIES, Held, Locked, hold, locked
 from .identity import Sums, Table, data_digest, large_objects, relation, table_sums
 from .programs import version_of
 from .selection import Selection
@@ -54,35 +54,53 @@ class _Data(NamedTuple):
 
 
 def dump(server: Server, database: str, sink: Sink, selection: Selection, jobs: int) -> Dumped:
-    """Write the files of a database into the sink."""
-    held = hold(server, database)
-    with contextlib.closing(held.connection), _directory(sink.scratch, "dump") as scratch:
-        with errors(SourceError, f"Can't read the database {database}"):
-            details, notes = _about(held, database, selection)
-        if details["bytes"] < _SMALL_DATABASE:
-            jobs = 1
-        tables, without = selection.divide(held.tables)
-        address = server.conninfo(database, sink.scratch)
-        argv = _command(server, address, held.snapshot, jobs, [*without, *held.unreadable])
-        target = os.path.join(scratch, "archive")
-        sink.progress.start(f"Backing up the database {database} of {server.shown}", None, "bytes")
-        with Follower(target, sink, quote(database, safe="")) as follower:
-            with _reading(held.connection, tables, database) as data:
-                _run(server, database, [*argv, "-f", target], scratch, follower)
-                read = data.result()
-            with errors(SourceError, "The session that held the snapshot has ended"):
-                held.connection.execute("ROLLBACK")
-            details.update(_identity(server, target, scratch, read))
-            if len(tables) > _MANY_TABLES:
-                with open(os.path.join(target, "sums.json"), "w", encoding="utf-8") as handle:
-                    json.dump(details["sums"], handle)
-                details["sums"] = None
-            follower.finish()
+    """Write the files of a database into the sink.
+
+    Who waits for one of our locks (TRUNCATE, ALTER TABLE) is in the way of those that pg_dump wants beside them. Then
+    all is let go, and done again after that; with one worker only, as the locks of others may be refused at any time.
+    """
+    attempt = 1
+    while True:
+        written: list[str] = []
+        try:
+            held = hold(server, database)
+            with contextlib.closing(held.connection), _directory(sink.scratch, "dump") as scratch:
+                archived = os.path.join(scratch, "archive")
+                with Follower(archived, sink, quote(database, safe=""), written) as follower:
+                    return _dump(server, held, follower, selection, jobs if attempt == 1 else 1)
+        except Locked:
+            if attempt == TRIES or not written:
+                raise
+        attempt += 1
+        for name in written:
+            sink.discard(name)
+
+
+def _dump(server: Server, held: Held, follower: Follower, selection: Selection, jobs: int) -> Dumped:
+    database = held.database
+    with errors(SourceError, f"Can't read the database {database}"):
+        details, notes = _about(held, selection)
+    tables, without = selection.divide(held.tables)
+    address = server.conninfo(database, follower.sink.scratch)
+    jobs = 1 if details["bytes"] < _SMALL_DATABASE else jobs
+    argv = _command(server, address, held.snapshot, jobs, [*without, *held.unreadable])
+    follower.sink.progress.start(f"Backing up the database {database} of {server.shown}", None, "bytes")
+    with _reading(held.connection, tables, database) as data:
+        _run(server, [*argv, "-f", follower.directory], follower, held, data)
+        read = data.result()
+    with errors(SourceError, "The session that held the snapshot has ended"):
+        held.connection.execute("ROLLBACK")
+    details.update(_identity(server, follower.directory, read))
+    if len(tables) > _MANY_TABLES:
+        with open(os.path.join(follower.directory, "sums.json"), "w", encoding="utf-8") as handle:
+            json.dump(details["sums"], handle)
+        details["sums"] = None
+    follower.finish()
     counts = tuple(Collection(f"{database}.{one.shown}", read.sums[one.schema, one.name][0]) for one in tables)
     return Dumped(details, counts, notes)
 
 
-def _about(held: Held, database: str, selection: Selection) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _about(held: Held, selection: Selection) -> tuple[dict[str, Any], tuple[str, ...]]:
     foreign = catalog.foreign_tables(held.connection)
     details = {
         "properties": catalog.properties(held.connection),
@@ -95,17 +113,17 @@ def _about(held: Held, database: str, selection: Selection) -> tuple[dict[str, A
     }
     notes = []
     if foreign:
-        notes.append(f"The rows of foreign tables of {database} are not backed up: {', '.join(foreign)}.")
+        notes.append(f"The rows of foreign tables of {held.database} are not backed up: {', '.join(foreign)}.")
     if held.unreadable:
         names = ", ".join(one.shown for one in held.unreadable)
-        notes.append(f"The server is a standby, which has no rows of unlogged tables of {database}: {names}.")
+        notes.append(f"The server is a standby, which has no rows of unlogged tables of {held.database}: {names}.")
     return details, tuple(notes)
 
 
-def _identity(server: Server, directory: str, scratch: str, read: _Data) -> dict[str, Any]:
+def _identity(server: Server, directory: str, read: _Data) -> dict[str, Any]:
     """What the data and the schema are, from our session and from the archive."""
     sums = [[*name, *found] for name, found in sorted(read.sums.items())]
-    sequences = [list(one) for one in archive.sequences(server, directory, scratch)]
+    sequences = [list(one) for one in archive.sequences(server, directory, os.path.dirname(directory))]
     return {
         "sums": sums,
         "sequences": sequences,
@@ -136,13 +154,15 @@ def _command(server: Server, target: str, snapshot: str, jobs: int, without: Seq
     ]
 
 
-def _run(server: Server, database: str, argv: Sequence[str], scratch: str, follower: Follower) -> None:
+def _run(server: Server, argv: Sequence[str], follower: Follower, held: Held, data: Future[_Data]) -> None:
     """Run pg_dump to its end, and pass on what it writes."""
-    with open(os.path.join(scratch, "said"), "w+b") as said:
+    with open(follower.directory + ".said", "w+b") as said:
         process = server.start(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:
             while True:
                 ended = process.poll() is not None
+                if data.done():
+                    data.result()  # our own session is the first to tell why both have failed
                 if ended and process.returncode:
                     break
                 if not follower.take(process, ended):
@@ -153,8 +173,8 @@ def _run(server: Server, database: str, argv: Sequence[str], scratch: str, follo
             stop(process)
         said.seek(0)
         words = said.read()
-    if b"LOCK TABLE" in words:
-        raise in_the_way(server, database)
+    if b"LOCK TABLE" in words or b"could not obtain lock" in words:
+        raise locked(server, held.database)
     raise failed(argv[0], process.returncode, words, SourceError)
 
 

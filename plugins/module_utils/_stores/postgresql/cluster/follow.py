@@ -29,9 +29,9 @@ _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 class Pack:
     """The tar of the small files."""
 
-    def __init__(self, sink: Sink, prefix: str) -> None:
+    def __init__(self, target: AbstractContextManager[HashedWriter]) -> None:
         self._stack = contextlib.ExitStack()
-        self._writer = self._stack.enter_context(sink.file(f"{prefix}/small.tar"))
+        self._writer = self._stack.enter_context(target)
         self._tar = tarfile.open(  # noqa: SIM115 closed in `finish`
             fileobj=self._writer,  # type: ignore[call-overload]
             mode="w|",
@@ -99,12 +99,16 @@ class Follower:
     toc.dat and the lists of large objects stay where they are until `finish`: pg_restore is to read them.
     """
 
-    def __init__(self, directory: str, sink: Sink, prefix: str) -> None:
-        self._directory = os.path.realpath(directory)
-        self._sink = sink
+    def __init__(self, directory: str, sink: Sink, prefix: str, written: list[str]) -> None:
+        """
+        :param written: gets the names of all files that were begun in the sink.
+        """
+        self.directory = os.path.realpath(directory)
+        self.sink = sink
         self._prefix = prefix
+        self._written = written
         self._growing: dict[str, _Growing] = {}
-        self.pack = Pack(sink, prefix)
+        self.pack = Pack(self._file("small.tar"))
 
     def __enter__(self) -> Follower:
         return self
@@ -122,21 +126,25 @@ class Follower:
 
         :param ended: whether the program was seen to have ended before this call.
         """
-        with os_errors(SourceError, "Can't read the dump", self._directory):
-            names = [name for name in _listed(self._directory) if name.endswith(".dat") and name != "toc.dat"]
+        with os_errors(SourceError, "Can't read the dump", self.directory):
+            names = [name for name in _listed(self.directory) if name.endswith(".dat") and name != "toc.dat"]
             # Asked after the names: what is not open now was completed, as pg_dump opens each file once.
             open_now = frozenset() if ended else _open_files(process.pid)
             return sum(self._take(name, open_now) for name in names)
 
     def finish(self) -> None:
         """Everything is passed on except the lists; add these, and complete the tar."""
-        with os_errors(SourceError, "Can't read the dump", self._directory):
-            for name in _listed(self._directory):
-                self.pack.add(os.path.join(self._directory, name), name)
+        with os_errors(SourceError, "Can't read the dump", self.directory):
+            for name in _listed(self.directory):
+                self.pack.add(os.path.join(self.directory, name), name)
         self.pack.finish()
 
+    def _file(self, name: str) -> AbstractContextManager[HashedWriter]:
+        self._written.append(f"{self._prefix}/{name}")
+        return self.sink.file(self._written[-1])
+
     def _take(self, name: str, open_now: Optional[frozenset[str]]) -> int:
-        path = os.path.join(self._directory, name)
+        path = os.path.join(self.directory, name)
         complete = open_now is not None and path not in open_now
         growing = self._growing.get(name)
         if growing is None:
@@ -147,7 +155,7 @@ class Follower:
                 return 1
             if not complete and size <= _LARGE:
                 return 0
-            growing = self._growing[name] = _Growing(path, self._sink.file(f"{self._prefix}/{name}"))
+            growing = self._growing[name] = _Growing(path, self._file(name))
         moved = growing.advance()
         if complete and not moved:
             growing.finish()

@@ -28,6 +28,7 @@ _MOST_NAMED = 5
 class Held(NamedTuple):
     """The session in its transaction, the name of its snapshot, and the tables whose rows it may read."""
 
+    database: str
     connection: Any
     snapshot: str
     tables: list[Table]
@@ -45,7 +46,7 @@ def hold(server: Server, database: str) -> Held:
                 return held
         except SourceError as exc:
             if isinstance(exc.__cause__, psycopg.errors.LockNotAvailable):
-                raise in_the_way(server, database) from exc
+                raise locked(server, database) from exc
             raise
         finally:
             if held is None:
@@ -56,11 +57,15 @@ def hold(server: Server, database: str) -> Held:
     )
 
 
-def in_the_way(server: Server, database: str) -> SourceError:
-    """The error for a lock that was not released in time."""
-    return SourceError(
+class Locked(SourceError):
+    """A lock of somebody else was not released in time, or a waiting one kept pg_dump from its own."""
+
+
+def locked(server: Server, database: str) -> Locked:
+    """The error that names the other sessions. Made while they still wait for us, or we for them."""
+    return Locked(
         f"A table of the database {database} is locked: {holders(server, database)}.",
-        f"The backup waited {LOCK_WAIT} for it. End that session, or run again later.",
+        "End that session, or run again later.",
     )
 
 
@@ -83,7 +88,7 @@ def _locked(connection: Any, database: str) -> Optional[Held]:
             return None
         (standby,) = connection.execute("SELECT pg_is_in_recovery()").fetchone()
     unreadable = [one for one in tables if standby and one.persistence == "u"]
-    return Held(connection, snapshot, [one for one in tables if one not in unreadable], unreadable)
+    return Held(database, connection, snapshot, [one for one in tables if one not in unreadable], unreadable)
 
 
 _FORBIDDEN = """
