@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Bench:
         self.execute(name, script)
 
     def scratch(self) -> Path:
-        path = self.directory / f"scratch-{next(self._numbers)}"
+        path = self.directory / f"scratch-{os.getpid()}-{next(self._numbers)}"
         path.mkdir()
         return path
 
@@ -73,4 +74,6 @@ class Bench:
 def clean(bench: Bench) -> None:
     """Drop all databases."""
     for name in bench.databases():
-        bench.execute("postgres", f'ALTER DATABASE "{name}" IS_TEMPLATE false', f'DROP DATABASE "{name}" WITH (FORCE)')
+        if bench.query("postgres", f"SELECT datistemplate FROM pg_database WHERE datname = '{name}'"):
+            bench.execute("postgres", f'ALTER DATABASE "{name}" IS_TEMPLATE false')
+        bench.execute("postgres", f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -293,3 +293,40 @@ def test_all_that_the_server_lacks_is_named_at_once(bench: Bench) -> None:
     copy.details["databases"]["shop"]["properties"]["collate"] = "C.UTF-8"
     assert bench.restore(copy, owner="none").changed
     assert not bench.restore(copy, owner="none").changed
+
+
+def test_other_roles_take_the_place_of_owners(bench: Bench) -> None:
+    bench.execute("postgres", "CREATE ROLE far1", 'CREATE ROLE "far ""2"', "CREATE ROLE new1", "CREATE ROLE new2")
+    body = "ALTER TABLE public.t OWNER TO far1;"
+    bench.make(
+        "shop",
+        "CREATE TABLE public.t (a int); ALTER TABLE public.t OWNER TO far1; GRANT SELECT (a) ON public.t TO PUBLIC;"
+        'GRANT SELECT ON public.t TO "far ""2" WITH GRANT OPTION; CREATE TABLE public.u (); CREATE SCHEMA s;'
+        'ALTER SCHEMA s OWNER TO "far ""2"; ALTER DEFAULT PRIVILEGES FOR ROLE far1 IN SCHEMA s GRANT SELECT ON TABLES '
+        f'TO "far ""2"; CREATE FUNCTION public.f() RETURNS void LANGUAGE sql AS $f$\n{body}\n$f$;'
+        "ALTER FUNCTION public.f() OWNER TO far1",
+    )
+    bench.execute("postgres", "ALTER DATABASE shop OWNER TO far1", 'GRANT CREATE ON DATABASE shop TO "far ""2"')
+    copy = bench.backup("shop")
+    bench.execute("postgres", "DROP DATABASE shop", "DROP ROLE far1", 'DROP ROLE "far ""2"')
+    options = {"owner": "map", "owner_map": {"far1": "new1", 'far "2': "new2"}}
+    with pytest.raises(TargetError, match=r'lacks.*: shop: role far "2\.'):
+        bench.prepare(copy, dry=True, owner="map", owner_map={"far1": "new1"})
+    assert bench.restore(copy, **options).changed
+    assert not bench.restore(copy, **options).changed
+    assert bench.query("shop", "SELECT prosrc FROM pg_proc WHERE proname = 'f'") == f"\n{body}\n"
+    assert (
+        bench.query("shop", "SELECT relacl::text FROM pg_class WHERE relname = 't'")
+        == "{new1=arwdDxt/new1,new2=r*/new1}"
+    )
+    assert (
+        bench.query(
+            "shop", "SELECT attacl::text FROM pg_attribute WHERE attrelid = 'public.t'::regclass AND attacl IS NOT NULL"
+        )
+        == "{=r/new1}"
+    )
+    assert bench.query("shop", "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 's'") == "new2"
+    assert bench.query("shop", "SELECT defaclacl::text FROM pg_default_acl") == "{new2=r/new1}"
+    assert bench.properties("shop")["owner"] == "new1"
+    assert ["new2", "CREATE", False] in bench.properties("shop")["acl"]
+    bench.execute("postgres", "DROP DATABASE shop", "DROP ROLE new1, new2")

@@ -37,6 +37,9 @@ SELECT DISTINCT rolname::text FROM pg_roles r WHERE r.oid IN (
   UNION SELECT nspowner FROM pg_namespace WHERE oid >= 16384 AND nspname !~ '^pg_'
   UNION SELECT proowner FROM pg_proc WHERE oid >= 16384 UNION SELECT typowner FROM pg_type WHERE oid >= 16384)
 ORDER BY 1"""
+# A policy names its roles even in a dump without owners and privileges.
+_POLICY_ROLES = """SELECT DISTINCT rolname::text FROM pg_policy p, unnest(p.polroles) r JOIN pg_roles a ON a.oid = r
+ORDER BY 1"""
 _EXTENSIONS = "SELECT extname::text, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
 _TABLESPACES = """SELECT DISTINCT spcname::text FROM pg_class c JOIN pg_tablespace t ON t.oid = c.reltablespace
 WHERE c.oid >= 16384 ORDER BY 1"""
@@ -69,6 +72,7 @@ def requirements(connection: Any) -> dict[str, Any]:
 
     return {
         "roles": names(_OWNERS),
+        "policy_roles": names(_POLICY_ROLES),
         "extensions": [list(row) for row in connection.execute(_EXTENSIONS).fetchall()],
         "tablespaces": names(_TABLESPACES),
         "locales": names(_LOCALES),

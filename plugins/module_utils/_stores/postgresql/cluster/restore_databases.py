@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
-from ...._core.errors import TargetError
+from ...._core.errors import SourceError, TargetError
 from ..client import errors, identifier, psycopg
 from .restore_properties import Properties, dress, literal, read_properties
 from .server import Server
@@ -94,11 +94,12 @@ def check_free(session: Any, place: Place) -> None:
 
 
 def drop(session: Any, name: str) -> None:
-    """Drop a database that a restore has made or replaced, whoever uses it. Raises TargetError."""
+    """Drop a database that a restore has made or replaced, even if it is in use. Raises TargetError."""
     with errors(TargetError, f"Can't drop the database {name}"):
-        session.execute(f"ALTER DATABASE {identifier(name)} IS_TEMPLATE false")
-        force = " WITH (FORCE)" if session.info.server_version >= 130_000 else ""
-        session.execute(f"DROP DATABASE {identifier(name)}{force}")
+        # what a failed DROP DATABASE leaves can't be altered any more
+        if session.execute("SELECT FROM pg_database WHERE datistemplate AND datname = %s", (name,)).fetchone():
+            session.execute(f"ALTER DATABASE {identifier(name)} IS_TEMPLATE false")
+        session.execute(f"DROP DATABASE {identifier(name)} WITH (FORCE)")
 
 
 def check_replaceable(session: Any, place: Place, disconnect: bool) -> None:
@@ -118,7 +119,7 @@ def check_replaceable(session: Any, place: Place, disconnect: bool) -> None:
             time.sleep(0.05)
         found = sessions(session, place.name)
         if found:
-            raise _in_use(place, found)
+            raise _in_use(place.name, found)
 
 
 def sessions(session: Any, name: str) -> list[str]:
@@ -131,17 +132,21 @@ def sessions(session: Any, name: str) -> list[str]:
     ]
 
 
-def _in_use(place: Place, found: Sequence[str]) -> TargetError:
+def _in_use(name: str, found: Sequence[str]) -> TargetError:
     shown = ", ".join(found[:10]) + (f" and {len(found) - 10} more" if len(found) > 10 else "")
     return TargetError(
-        f"The database {place.name} is in use by {shown}.",
+        f"The database {name} is in use by {shown}.",
         "Stop the application, or set disconnect=true to end its connections at the moment of the replacement.",
     )
 
 
-def create(session: Any, place: Place, properties: Properties, tablespace: Optional[str]) -> None:
+def create(session: Any, place: Place, properties: Properties) -> None:
     """Create the new database, which nobody else can enter until it takes its place."""
     new = identifier(place.new)
+    # one that exists keeps its own tablespace
+    tablespace = (
+        read_properties(session, place.name).tablespace if exists(session, place.name) else properties.tablespace
+    )
     with errors(TargetError, f"Can't create the database {place.new}"):
         session.execute(f"CREATE DATABASE {new} TEMPLATE template0{properties.creation(tablespace)}")
         session.execute(f"COMMENT ON DATABASE {new} IS {literal(place.mark('new'))}")
@@ -208,10 +213,12 @@ class Swap:
                 raise
 
     def _name_users(self, names: Sequence[str]) -> None:
-        for place, _properties in self._places:
-            found = sessions(self._session, place.name) if place.name in names else []
-            if found:
-                raise _in_use(place, found)
+        """Raise TargetError when somebody is connected to one of these databases, which is the better reason."""
+        with contextlib.suppress(psycopg.Error, SourceError), self._server.connect() as session:
+            for name in names:
+                found = sessions(session, name)
+                if found:
+                    raise _in_use(name, found)
 
     @contextlib.contextmanager
     def _chase(self, names: list[str]) -> Iterator[None]:

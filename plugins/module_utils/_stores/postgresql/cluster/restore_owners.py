@@ -5,12 +5,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Optional
 
-from ...._core.errors import InvalidRequest
+from ...._core.errors import InvalidRequest, TargetError
+from ..client import errors, identifier
+from .archive import normalised
+from .restore_properties import Properties
+from .restore_tools import Tools
 
 KEEP, MAP, NONE = "keep", "map", "none"
+_ROLE = r'("(?:[^"]|"")*"|[^\s";,]+)'
+# The statements that give or take something, as pg_restore writes them, each in one line.
+_STATEMENTS = tuple(
+    re.compile(text.replace("ROLE", _ROLE))
+    for text in (
+        r"(ALTER .* OWNER TO )ROLE(;)",
+        r"(ALTER DEFAULT PRIVILEGES FOR R[O]LE )ROLE((?: IN SCHEMA .*)? GRANT .* TO )ROLE((?: WITH GRANT OPTION)?;)",
+        r"(ALTER DEFAULT PRIVILEGES FOR R[O]LE )ROLE((?: IN SCHEMA .*)? REVOKE .* FROM )ROLE(;)",
+        r"(GRANT .* TO )ROLE((?: WITH GRANT OPTION)?;)",
+        r"(REVOKE .* FROM )ROLE(;)",
+        r"(SET SESSION AUTHORIZATION )ROLE(;)",
+        r"(RESET SESSION AUTHORIZATION;)",
+    )
+)
 
 
 class Owners(NamedTuple):
@@ -28,15 +47,6 @@ class Owners(NamedTuple):
         return cls(mode, {str(old): str(new) for old, new in names.items()})
 
     @property
-    def keeps_roles(self) -> bool:
-        """Are owners and privileges restored at all?"""
-        return self.mode != NONE
-
-    @property
-    def keeps_tablespaces(self) -> bool:
-        return self.mode != NONE
-
-    @property
     def flags(self) -> list[str]:
         """What pg_restore and pg_dump are told."""
         if self.mode == NONE:
@@ -50,5 +60,67 @@ class Owners(NamedTuple):
     def roles(self, needs: Mapping[str, Any]) -> set[str]:
         """The roles that objects in the database refer to."""
         # a policy names its roles whatever pg_restore is told
-        found = needs.get("policy_roles", ()) if self.mode == NONE else needs.get("roles", ())
-        return {self.name(role) for role in found}
+        found = set(needs["policy_roles"])
+        return found if self.mode == NONE else found | {self.name(role) for role in needs["roles"]}
+
+    def of_database(self, properties: Properties, user: str) -> Properties:
+        """What a new database gets of its properties in the backup.
+
+        :param user: the role that restores.
+        """
+        if self.mode == NONE:
+            public: list[tuple[Optional[str], str, bool]] = [(None, "CONNECT", False), (None, "TEMPORARY", False)]
+            own = [(user, privilege, False) for privilege in ("CONNECT", "CREATE", "TEMPORARY")]
+            settings = tuple(one for one in properties.settings if one[0] is None)
+            return properties._replace(owner=user, acl=(*public, *own), settings=settings, tablespace="")
+        return properties._replace(
+            owner=self.name(properties.owner),
+            acl=tuple((role and self.name(role), what, grantable) for role, what, grantable in properties.acl),
+            settings=tuple((role and self.name(role), name, value) for role, name, value in properties.settings),
+        )
+
+
+def give_to_others(tools: Tools, archive: str, database: str, owners: Owners) -> None:
+    """Run the statements that `Owners.flags` leave out, with the names of other roles. Raises TargetError.
+
+    They are told by comparing what pg_restore writes with and without these flags: bodies of functions may well
+    contain the same lines.
+    """
+    if owners.mode != MAP:
+        return
+    words = ["-s", "-f", "-"]
+    everything = tools.run("pg_restore", [*words, archive], None, TargetError)
+    without = tools.run("pg_restore", [*words, *owners.flags, archive], None, TargetError)
+    lines = _added(_lines(everything), _lines(without))
+    with tools.server.connect(database) as session, errors(TargetError, "Can't set owners and privileges"):
+        for line in lines:
+            session.execute(renamed(line, owners))
+
+
+def _lines(text: bytes) -> list[str]:
+    return [line for line in normalised(text).decode("utf-8", "surrogateescape").split("\n") if line]
+
+
+def _added(more: Sequence[str], fewer: Sequence[str]) -> Iterator[str]:
+    """The lines of a text that another one, which is the same without them, lacks."""
+    rest = iter(fewer)
+    expected = next(rest, None)
+    for line in more:
+        if line == expected:
+            expected = next(rest, None)
+        else:
+            yield line
+
+
+def renamed(statement: str, owners: Owners) -> str:
+    """A statement of pg_restore with other roles. Raises TargetError when it is of an unknown form."""
+    for form in _STATEMENTS:
+        found = form.fullmatch(statement)
+        if found is not None:
+            return "".join(_other(part, owners) if number % 2 else part for number, part in enumerate(found.groups()))
+    raise TargetError(f"Can't change the roles in: {statement}", "Use owner=keep or owner=none.")
+
+
+def _other(role: str, owners: Owners) -> str:
+    name = role[1:-1].replace('""', '"') if role.startswith('"') else role
+    return identifier(owners.name(name)) if name in owners.names else role

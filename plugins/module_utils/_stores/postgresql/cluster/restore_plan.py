@@ -26,7 +26,7 @@ from .restore_databases import (
     remove_leftovers,
 )
 from .restore_load import Load
-from .restore_owners import Owners
+from .restore_owners import Owners, give_to_others
 from .restore_places import choose, major_of, replaceable
 from .restore_properties import Properties
 from .restore_requires import check_requirements, refuse
@@ -147,7 +147,8 @@ class _Work(NamedTuple):
                 found = present(self.tools, place.name, self.owners.flags)
             except SourceError as exc:
                 damage = exc.message
-        return _Part(place, details, Properties.of(details["properties"]), contents, wanted, found, there, damage)
+        properties = self.owners.of_database(Properties.of(details["properties"]), self.session.info.user)
+        return _Part(place, details, properties, contents, wanted, found, there, damage)
 
     def check_part(self, part: _Part) -> list[str]:
         """Raise TargetError when a database can't be replaced. Returns notes."""
@@ -168,11 +169,12 @@ class _Work(NamedTuple):
         """Create the new database and make it equal to the backup. Raises TargetError, DamagedBackup."""
         place = part.place
         self.copy.progress.start(f"Restoring the database {place.name}", unit="bytes")
-        create(self.session, place, part.properties, None)
+        create(self.session, place, part.properties)
         load = Load(self.tools, part.contents, place.new, jobs, self.owners.flags)
         load.schema()
         load.rows({name: sums[0] for name, sums in part.expected.sums.items()})
         load.rest()
+        give_to_others(self.tools, part.contents.directory, place.new, self.owners)
         self.copy.progress.start(f"Verifying the database {place.name}")
         self._verify(part)
         with self.tools.server.connect(place.new) as new, errors(TargetError, f"Can't analyze {place.new}"):
@@ -217,8 +219,9 @@ class WholeRestoration:
         for part in self._parts:
             name = part.place.old if self._applied else part.place.new
             try:
-                if exists(self._session, name):
-                    drop(self._session, name)
+                with errors(TargetError, f"Can't drop the database {name}"):
+                    if exists(self._session, name):
+                        drop(self._session, name)
             except Day2Error as exc:
                 self.notes += (f"{exc.message} The next restore will drop it.",)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ...._core.errors import TargetError
 from ..client import errors, psycopg
-from .restore_owners import Owners
+from .restore_owners import NONE, Owners
 from .restore_properties import Properties, literal
 
 _MEMBER = "SELECT pg_has_role(current_user, %s, 'MEMBER')"
@@ -41,25 +41,27 @@ def check_requirements(session: Any, details: Mapping[str, Any], owners: Owners,
     :param details: of the database, with the version of its server.
     :param is_new: the database will be created, and gets the owner and privileges that it has in the backup.
     """
-    lack, properties = Lack([], []), Properties.of(details["properties"])
+    lack = Lack([], [])
     needs: Mapping[str, Any] = details["requires"]
     with errors(TargetError, "Can't query the server"):
         user, superuser, may_create = session.execute(_ME).fetchone()
+        properties = owners.of_database(Properties.of(details["properties"]), user)
         _version(session, details, lack)
         if not (superuser or may_create):
             lack.missing.append(f"the privilege CREATEDB (ALTER ROLE {user} CREATEDB)")
-        roles = owners.roles(needs) | (properties_roles(properties, owners) if is_new else set())
+        roles = owners.roles(needs) | (_roles_of(properties) if is_new else set())
         _roles(session, user, superuser, roles, lack)
-        spaces = set(needs.get("tablespaces", ())) if owners.keeps_tablespaces else set()
+        spaces = set(needs["tablespaces"]) if owners.mode != NONE else set()
+        spaces |= {properties.tablespace} - {""} if is_new else set()
         _names(session, "tablespace", "SELECT spcname FROM pg_tablespace", spaces, lack)
-        for name, version in needs.get("extensions", ()):
+        for name, version in needs["extensions"]:
             _extension(session, name, version, superuser, lack)
-        for name in sorted({*needs.get("locales", ()), *_locales(properties)}):
+        for name in sorted({*needs["locales"], *_locales(properties)}):
             _locale(session, name, lack)
-        collations = {name for _provider, name in needs.get("collations", ())}
+        collations = {name for _provider, name in needs["collations"]}
         _names(session, "collation", "SELECT collname FROM pg_collation", collations, lack)
-        methods = set(needs.get("access_methods", ()))
-        if not needs.get("extensions"):  # otherwise one of them may create it
+        methods = set(needs["access_methods"])
+        if not needs["extensions"]:  # otherwise one of them may create it
             _names(session, "access method", "SELECT amname FROM pg_am", methods, lack)
     return lack
 
@@ -77,10 +79,8 @@ def refuse(server: str, missing: Iterable[str]) -> None:
         )
 
 
-def properties_roles(properties: Properties, owners: Owners) -> set[str]:
+def _roles_of(properties: Properties) -> set[str]:
     """The roles that a new database itself refers to."""
-    if not owners.keeps_roles:
-        return set()
     return {
         properties.owner,
         *(role for role, _privilege, _grantable in properties.acl if role),
