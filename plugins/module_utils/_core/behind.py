@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _LARGE = 1 << 18  # minimum size in bytes for which a thread pays off
 _MOST = 3  # pieces that wait
@@ -20,6 +22,8 @@ class Behind:
     """
 
     def __init__(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # only here: many tasks read a manifest and hash nothing
+
         self._thread = ThreadPoolExecutor(1, "day2-behind")
         self._pending: deque[Future[None]] = deque()
         self._failed = False

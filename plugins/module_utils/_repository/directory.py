@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import secrets
-import socket
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
@@ -201,7 +200,7 @@ class DirectoryRepository:
             holder = {
                 "verb": verb,
                 "pid": os.getpid(),
-                "host": socket.gethostname(),
+                "host": os.uname().nodename,
                 "since": format_time(datetime.now(timezone.utc)),
             }
             # the holder is only information; a full disk must not stop a run that will free space

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional
 
@@ -44,7 +43,7 @@ def make_owner(host: str, paths: Iterable[str]) -> Owner:
 def this_host(given: Optional[str] = None) -> str:
     """The name of the host in backups: the given one, otherwise the host name."""
     if given is None:
-        return socket.gethostname()
+        return os.uname().nodename
     if not given.strip() or any(ord(character) < 32 for character in given):
         raise InvalidRequest(f"{given!r} is not a valid host name.", "Write for example hawkfish1.")
     return given

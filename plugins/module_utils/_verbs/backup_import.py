@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timezone
-from typing import Any
 
 from .._core.compression import by_suffix
 from .._core.compression.base import BLOCK, CorruptStream
@@ -17,6 +16,7 @@ from .._core.units import format_time
 from .._repository.history import CLOCK_SKEW
 from .._stores.base import Sink, Snapshot
 from .arguments import NamedStore
+from .snapshots import Read
 
 
 def time_of(path: str, now: datetime) -> datetime:
@@ -33,8 +33,8 @@ def time_of(path: str, now: datetime) -> datetime:
     return moment
 
 
-def convert(path: str) -> Any:
-    """The function that reads the copy instead of a store (`Read`)."""
+def convert(path: str) -> Read:
+    """The function that reads the copy instead of a store."""
 
     def read(entry: NamedStore, sink: Sink) -> Snapshot:
         compression, filename = by_suffix(os.path.basename(path))

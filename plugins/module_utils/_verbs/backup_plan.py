@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, Optional
 from .._core.compression.base import Compression
 from .._core.errors import InvalidRequest
 from .._core.progress import Progress
-from .._core.scratch import scratch_directory
 from .._core.units import format_duration
 from .._repository.base import Repository, Staging
 from .._repository.history import History, read_history, retained
@@ -21,9 +20,7 @@ from .._repository.manifest import BACKUP, Manifest, content_digest
 from .._repository.owner import Owner, names_of
 from .._repository.retention import Decision, Keep
 from .arguments import NamedStore
-from .backup_import import convert, time_of
-from .snapshots import Taken, backup_id, describe_owners, take, take_snapshot
-from .space import check_space
+from .snapshots import Read, Taken, backup_id, describe_owners, take, take_snapshot
 
 WRITES = ("new", "changed", "tags", "import")  # reasons for which a backup is written
 
@@ -114,17 +111,18 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
         if known is None:
             created = _created(request, history, started)
             if check:
+                from .._core.scratch import scratch_directory  # only here: see _stores/registry.py
+
                 scratch = stack.enter_context(scratch_directory())
             else:
                 staging = stack.enter_context(request.repository.stage(request.name, created))
-            read = convert(request.imported) if request.imported else take_snapshot
             taken = take(
                 request.stores,
                 staging=staging,
                 scratch=scratch,
                 compression=request.compression,
                 progress=progress,
-                read=read,
+                read=_reader(request),
                 strict=request.strict,
             )
             known = _reason(request, history, taken)
@@ -135,15 +133,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
             decisions = retained(history, request.keep, ((new, created, request.tags),))
             _check_kept(request, new, decisions)
             if check:
-                check_space(
-                    request.repository,
-                    request.stores,
-                    size=sum(one.bytes for one in taken),
-                    scratch=scratch,
-                    compression=request.compression,
-                    progress=progress,
-                    read=convert(request.imported) if request.imported else take_snapshot,
-                )
+                _check_space(request, taken, scratch, progress)
         yield BackupPlan(
             request,
             history,
@@ -159,6 +149,29 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
             decisions,
             _locked(request, decisions),
         )
+
+
+def _reader(request: BackupRequest) -> Read:
+    """How the stores are read: from a copy that was made by hand, if the request names one."""
+    if not request.imported:
+        return take_snapshot
+    from .backup_import import convert  # only here: see _stores/registry.py
+
+    return convert(request.imported)
+
+
+def _check_space(request: BackupRequest, taken: Sequence[Taken], scratch: str, progress: Progress) -> None:
+    from .space import check_space  # only here: see _stores/registry.py
+
+    check_space(
+        request.repository,
+        request.stores,
+        size=sum(one.bytes for one in taken),
+        scratch=scratch,
+        compression=request.compression,
+        progress=progress,
+        read=_reader(request),
+    )
 
 
 def _locked(request: BackupRequest, decisions: Sequence[Decision]) -> dict[str, datetime]:
@@ -271,6 +284,8 @@ def _identified(
 def _created(request: BackupRequest, history: History, now: datetime) -> datetime:
     """The date of a new backup. A snapshot is later than all backups that count, whatever the clock says."""
     if request.imported:
+        from .backup_import import time_of  # only here: see _stores/registry.py
+
         return time_of(request.imported, now)
     newest = history.newest
     return now if newest is None else max(now, newest.created + timedelta(microseconds=1))

@@ -9,7 +9,7 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from .._core.compression.base import Compression
 from .._core.errors import Cancelled, DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
@@ -20,12 +20,16 @@ from .._core.version import VERSION
 from .._repository.base import Repository, Staging
 from .._repository.manifest import BACKUP, PLAIN, REMOTE, DataFile, Manifest, SourcePart, content_digest, parse, sums_of
 from .._repository.owner import Owner, this_host
-from .._repository.sink import DigestSink, StagingSink
 from .._stores.base import Sink, Snapshot
 from .arguments import NamedStore
 
+if TYPE_CHECKING:
+    from .._repository.sink import DigestSink, StagingSink
+
 # How a store is read: its snapshot, or a conversion of a hand-made copy.
 Read = Callable[[NamedStore, Sink], Snapshot]
+# Completes the files that were staged, and describes them.
+Seal = Callable[[], tuple[DataFile, ...]]
 
 
 def take_snapshot(entry: NamedStore, sink: Sink) -> Snapshot:
@@ -34,13 +38,13 @@ def take_snapshot(entry: NamedStore, sink: Sink) -> Snapshot:
 
 
 class Taken(NamedTuple):
-    """What was read of one store. The part has no files yet: `seal` completes what was staged, and tells them."""
+    """What was read of one store. Its part lists no files until `seal` has completed those that were staged."""
 
     part: SourcePart
     bytes: int
     fingerprint: Optional[str]
     notes: tuple[str, ...]
-    seal: Callable[[], tuple[DataFile, ...]] = tuple
+    seal: Seal = tuple
 
 
 def take(
@@ -58,22 +62,28 @@ def take(
     :param scratch: an empty directory, used if there is no staging.
     :param strict: a store that can't be read exactly is an error, not a note.
     """
+    from .._repository.sink import DigestSink, StagingSink  # only here: see _stores/registry.py
+
     taken = []
     for index, entry in enumerate(stores):
         folder = entry.name if len(stores) > 1 else ""
+        sink: Union[StagingSink, DigestSink]
+        seal: Seal = tuple
         if staging is not None:
-            sink: Union[StagingSink, DigestSink] = StagingSink(staging, folder, compression, progress)
+            sink = StagingSink(staging, folder, compression, progress)
+            seal = sink.seal
         else:
             sink = DigestSink(os.path.join(scratch, str(index)), progress)
             with os_errors(NoSpace, "Can't create", sink.scratch):
                 os.mkdir(sink.scratch, 0o700)
         sink.strict = strict
-        taken.append(_taken(entry, read(entry, sink), sink))
+        snapshot = read(entry, sink)
+        taken.append(Taken(_part(entry, snapshot), sink.bytes, snapshot.fingerprint, snapshot.notes, seal))
     return taken
 
 
-def _taken(entry: NamedStore, snapshot: Snapshot, sink: Union[StagingSink, DigestSink]) -> Taken:
-    part = SourcePart(
+def _part(entry: NamedStore, snapshot: Snapshot) -> SourcePart:
+    return SourcePart(
         name=entry.name,
         type=entry.store.type,
         path=entry.path,
@@ -83,8 +93,6 @@ def _taken(entry: NamedStore, snapshot: Snapshot, sink: Union[StagingSink, Diges
         details=dict(snapshot.details),
         files=(),
     )
-    seal = sink.seal if isinstance(sink, StagingSink) else tuple
-    return Taken(part, sink.bytes, snapshot.fingerprint, snapshot.notes, seal)
 
 
 def publish(

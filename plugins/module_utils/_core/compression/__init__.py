@@ -5,14 +5,68 @@
 
 from __future__ import annotations
 
-from ..errors import MissingDependency
-from .base import Compression
-from .gzip_zlib import Gzip
-from .plain import Plain
-from .xz import Xz
-from .zstd import Zstd
+from contextlib import AbstractContextManager
+from typing import Any, Callable, Optional
 
-COMPRESSIONS: dict[str, Compression] = {one.name: one for one in (Zstd(), Gzip(), Xz(), Plain())}
+from ..errors import MissingDependency
+from . import zstd
+from .base import Compression, Readable, Writable
+
+
+def _gzip() -> Any:
+    from . import gzip_zlib
+
+    return gzip_zlib
+
+
+def _xz() -> Any:
+    from . import xz
+
+    return xz
+
+
+def _plain() -> Any:
+    from . import plain
+
+    return plain
+
+
+def _nothing() -> Optional[str]:
+    return None
+
+
+class _Loaded:
+    """A compression whose code is imported when it is used: a module is compiled anew for each task, and most tasks
+    find nothing to compress.
+
+    :param load: returns the module with the functions `writer` and `reader`.
+    """
+
+    def __init__(
+        self, name: str, suffix: str, load: Callable[[], Any], missing: Callable[[], Optional[str]] = _nothing
+    ) -> None:
+        self.name, self.suffix = name, suffix
+        self.missing = missing
+        self._load = load
+
+    def writer(self, fd: int) -> AbstractContextManager[Writable]:
+        opened: AbstractContextManager[Writable] = self._load().writer(fd)
+        return opened
+
+    def reader(self, source: Readable) -> AbstractContextManager[Readable]:
+        opened: AbstractContextManager[Readable] = self._load().reader(source)
+        return opened
+
+
+COMPRESSIONS: dict[str, Compression] = {
+    one.name: one
+    for one in (
+        _Loaded("zstd", ".zst", lambda: zstd, zstd.missing),
+        _Loaded("gzip", ".gz", _gzip),
+        _Loaded("xz", ".xz", _xz),
+        _Loaded("none", "", _plain),
+    )
+}
 
 # Suffixes of copies that users made, in addition to our own.
 _ALIASES = {".zstd": "zstd", ".tgz": "gzip", ".txz": "xz"}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Protocol of a compression. To add one: a file like gzip_zlib.py, its test, and a line in __init__.py."""
+"""The Protocol of a compression. To add one: a file like gzip_zlib.py, its test, and its lines in __init__.py."""
 
 from __future__ import annotations
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import contextlib
 import zlib
 from collections.abc import Iterator
-from typing import Optional
 
 from ..behind import Behind
+from . import plain
 from .base import BLOCK, CorruptStream, Readable, TruncatedStream, Writable
-from .plain import Plain
 
 _LEVEL = 6
 _MEMBER = 31  # gzip's header (without name and time: the same input gives the same file) and checksum are zlib's
@@ -74,21 +73,15 @@ class _Reader:
             raise CorruptStream(f"its gzip data is damaged ({exc})") from exc
 
 
-class Gzip:
-    """compression: gzip"""
+@contextlib.contextmanager
+def writer(fd: int) -> Iterator[Writable]:
+    """As `Compression.writer`."""
+    with plain.writer(fd) as raw, contextlib.closing(_Writer(raw)) as one:
+        yield one
+        one.finish()
 
-    name = "gzip"
-    suffix = ".gz"
 
-    def missing(self) -> Optional[str]:
-        return None
-
-    @contextlib.contextmanager
-    def writer(self, fd: int) -> Iterator[Writable]:
-        with Plain().writer(fd) as raw, contextlib.closing(_Writer(raw)) as writer:
-            yield writer
-            writer.finish()
-
-    @contextlib.contextmanager
-    def reader(self, source: Readable) -> Iterator[Readable]:
-        yield _Reader(source)
+@contextlib.contextmanager
+def reader(source: Readable) -> Iterator[Readable]:
+    """As `Compression.reader`."""
+    yield _Reader(source)

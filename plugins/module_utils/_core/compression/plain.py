@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Optional
 
 from .base import Readable, Writable
 
@@ -23,19 +22,13 @@ class _Descriptor:
             view = view[os.write(self._fd, view) :]
 
 
-class Plain:
-    """compression: none"""
+@contextlib.contextmanager
+def writer(fd: int) -> Iterator[Writable]:
+    """As `Compression.writer`."""
+    yield _Descriptor(fd)
 
-    name = "none"
-    suffix = ""
 
-    def missing(self) -> Optional[str]:
-        return None
-
-    @contextlib.contextmanager
-    def writer(self, fd: int) -> Iterator[Writable]:
-        yield _Descriptor(fd)
-
-    @contextlib.contextmanager
-    def reader(self, source: Readable) -> Iterator[Readable]:
-        yield source
+@contextlib.contextmanager
+def reader(source: Readable) -> Iterator[Readable]:
+    """As `Compression.reader`."""
+    yield source

@@ -8,10 +8,9 @@ from __future__ import annotations
 import contextlib
 import lzma
 from collections.abc import Iterator
-from typing import Optional
 
+from . import plain
 from .base import BLOCK, CorruptStream, Readable, Writable
-from .plain import Plain
 
 # Preset 3 needs 32 MiB; xz's own default, 6, needs 94 MiB and three times the time for a few percent.
 _PRESET = 3
@@ -56,22 +55,16 @@ class _Reader:
             raise CorruptStream(f"its xz data is damaged ({exc})") from exc
 
 
-class Xz:
-    """compression: xz"""
+@contextlib.contextmanager
+def writer(fd: int) -> Iterator[Writable]:
+    """As `Compression.writer`."""
+    with plain.writer(fd) as raw:
+        one = _Writer(raw)
+        yield one
+        one.finish()
 
-    name = "xz"
-    suffix = ".xz"
 
-    def missing(self) -> Optional[str]:
-        return None
-
-    @contextlib.contextmanager
-    def writer(self, fd: int) -> Iterator[Writable]:
-        with Plain().writer(fd) as raw:
-            writer = _Writer(raw)
-            yield writer
-            writer.finish()
-
-    @contextlib.contextmanager
-    def reader(self, source: Readable) -> Iterator[Readable]:
-        yield _Reader(source)
+@contextlib.contextmanager
+def reader(source: Readable) -> Iterator[Readable]:
+    """As `Compression.reader`."""
+    yield _Reader(source)

@@ -1,32 +1,35 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""zstd, which Python has only from 3.14 on: by its library where that is found, else by its program.
+"""zstd, which Python has only from 3.14 on: through its library if that is found, otherwise through its program.
 
 Level 1: on databases and logs as small as level 3 (within 4 %) in two thirds of its time.
 """
 
 from __future__ import annotations
 
+import shutil
 from contextlib import AbstractContextManager
 from typing import Optional
 
-from . import zstd_library, zstd_program
+from ..programs import environment
 from .base import Readable, Writable
 
 
-class Zstd:
-    """compression: zstd"""
+def missing() -> Optional[str]:
+    """As `Compression.missing`: the program in any case, as it is what decompresses a backup by hand."""
+    return None if shutil.which("zstd", path=environment()["PATH"]) else "zstd"
 
-    name = "zstd"
-    suffix = ".zst"
 
-    def missing(self) -> Optional[str]:
-        # The program in any case: it is what undoes it by hand.
-        return zstd_program.missing()
+def writer(fd: int) -> AbstractContextManager[Writable]:
+    """As `Compression.writer`."""
+    from . import zstd_library, zstd_program  # only here: see __init__.py
 
-    def writer(self, fd: int) -> AbstractContextManager[Writable]:
-        return zstd_library.writer(fd) if zstd_library.library() else zstd_program.writer(fd)
+    return zstd_library.writer(fd) if zstd_library.library() else zstd_program.writer(fd)
 
-    def reader(self, source: Readable) -> AbstractContextManager[Readable]:
-        return zstd_library.reader(source) if zstd_library.library() else zstd_program.reader(source)
+
+def reader(source: Readable) -> AbstractContextManager[Readable]:
+    """As `Compression.reader`."""
+    from . import zstd_library, zstd_program  # only here: see __init__.py
+
+    return zstd_library.reader(source) if zstd_library.library() else zstd_program.reader(source)

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 from ..errors import Day2Error
+from . import plain
 from .base import BLOCK, CorruptStream, Readable, TruncatedStream, Writable
-from .plain import Plain
 
 _LEVEL, _CHECKSUM, _WORKERS = 100, 201, 400  # ZSTD_c_compressionLevel, ZSTD_c_checksumFlag, ZSTD_c_nbWorkers
 _CONTINUE, _END = 0, 2  # ZSTD_EndDirective
@@ -153,7 +153,7 @@ class _Reader:
 def writer(fd: int) -> Iterator[Writable]:
     """As `Compression.writer`."""
     with contextlib.ExitStack() as stack:
-        raw = stack.enter_context(Plain().writer(fd))
+        raw = stack.enter_context(plain.writer(fd))
         one = _Writer(library(), raw, stack)
         yield one
         one.finish()

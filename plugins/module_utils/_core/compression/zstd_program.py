@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -88,11 +87,6 @@ class _Reader:
             if status != 0:
                 raise CorruptStream(f"its zstd data is damaged ({said or f'exit status {status}'})")
         return data
-
-
-def missing() -> Optional[str]:
-    """As `Compression.missing`."""
-    return None if shutil.which("zstd", path=environment()["PATH"]) else "zstd"
 
 
 @contextlib.contextmanager

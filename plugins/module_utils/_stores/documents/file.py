@@ -16,11 +16,12 @@ from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 from ..._core import files
 from ..._core.errors import SourceError, TargetError
 from ..._core.files import kind_of, look
-from ..._core.fingerprint import attributes, combine, settled, trusted_file_system
+from ..._core.fingerprint import attributes
 from ..._core.owners import Owner
 from ..._core.progress import Progress
 from ..base import Change, Copy, Reader, Restoration, Sink, Snapshot
 from .document import Document
+from .identity import fingerprint
 from .place import Swap, ready, resemble
 from .read import CHUNK, WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat, stem
 from .splice import Part, splice
@@ -43,25 +44,12 @@ class SingleFile:
         self.path = path
         self._directory, self._name = os.path.split(path)
 
-    def exists(self) -> bool:
-        info = look(self.path, SourceError)
-        return info is not None and not (stat.S_ISREG(info.st_mode) and info.st_size == 0)
-
-    def fingerprint(self) -> Optional[str]:
-        try:
-            info = os.lstat(self.path)
-            if stat.S_ISREG(info.st_mode) and settled([info]) and trusted_file_system(self.path):
-                return combine([attributes(info)])
-        except OSError:
-            pass
-        return None
-
     def snapshot(self, sink: Sink) -> Snapshot:
         self._refuse_others()
-        before = self.fingerprint()
+        before = fingerprint(self.path)
         with files.os_errors(SourceError, "Can't copy", self.path), tempfile.TemporaryFile(dir=sink.scratch) as held:
             info, document = _hold_still(self.path, held, sink.progress)
-            unchanged = before is not None and before == self.fingerprint()
+            unchanged = before is not None and before == fingerprint(self.path)
             snapshot = self._deliver(held, document, Owner.of(info).details(), sink)
         return snapshot._replace(fingerprint=before if unchanged else None)
 

@@ -13,16 +13,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ..._core import files
-from ..._core.errors import InvalidRequest
+from ..._core.errors import DamagedBackup, InvalidRequest
 from ..base import Copy, Reader, Restoration, Sink, Snapshot
-from .file import SingleFile
-from .read import damaged
+from . import identity
 
 if TYPE_CHECKING:
     from .directory import Directory
+    from .file import SingleFile
 
 _SINGLE_FILE = "single_file"
 
@@ -36,11 +36,10 @@ class JsonStore:
         self.path = files.resolve(path, InvalidRequest)
         self.local_path: Optional[str] = self.path
         self._layout = str(options.get("layout") or _SINGLE_FILE)
-        self._native = SingleFile(self.path) if self._layout == _SINGLE_FILE else _directory(self.path, self._layout)
 
     def exists(self) -> bool:
-        """Is there anything at the path? (An empty file is nothing, and neither is a directory without documents.)"""
-        return self._native.exists()
+        """Whether there is anything at the path. Empty files and directories without documents do not count."""
+        return identity.exists(self.path) if self._layout == _SINGLE_FILE else self._directory().exists()
 
     def parameters(self) -> dict[str, Any]:
         """The options in effect."""
@@ -48,15 +47,15 @@ class JsonStore:
 
     def fingerprint(self) -> Optional[str]:
         """The attributes of all documents; None where they can't be trusted."""
-        return self._native.fingerprint()
+        return identity.fingerprint(self.path) if self._layout == _SINGLE_FILE else self._directory().fingerprint()
 
     def snapshot(self, sink: Sink) -> Snapshot:
         """Write the document as it is, byte for byte; a directory as a tar file. All of it is valid JSON."""
-        return self._native.snapshot(sink)
+        return self._native().snapshot(sink)
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
         """Take over a document, or a tar file of a directory, that was copied by hand."""
-        return self._native.convert(reader, filename, sink)
+        return self._native().convert(reader, filename, sink)
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
         """Write the new document or directory beside the old one, to be exchanged with it."""
@@ -67,7 +66,8 @@ class JsonStore:
                 f"Set layout of the target to {layout}.",
             )
         if len(copy.names()) != 1:
-            raise damaged("data", f"it has {len(copy.names())} files instead of one")
+            problem = {"path": "data", "problem": f"it has {len(copy.names())} files instead of one"}
+            raise DamagedBackup("data", [problem])
         known = [one.name for one in copy.collections]
         unknown = [name for name in only if name not in known]
         if unknown:
@@ -75,11 +75,17 @@ class JsonStore:
                 f"The backup has no collection {', '.join(unknown)}.",
                 f"Its collections are: {', '.join(known) or 'none'}.",
             )
-        return self._native.prepare(copy, only, scratch, dry)
+        return self._native().prepare(copy, only, scratch, dry)
 
+    def _native(self) -> Union[SingleFile, Directory]:
+        if self._layout != _SINGLE_FILE:
+            return self._directory()
+        from .file import SingleFile  # only here: see registry.py
 
-def _directory(path: str, layout: str) -> Directory:
-    from .directory import Directory  # only here: see registry.py
-    from .layout import LAYOUTS
+        return SingleFile(self.path)
 
-    return Directory(path, LAYOUTS[layout])
+    def _directory(self) -> Directory:
+        from .directory import Directory  # only here: see registry.py
+        from .layout import LAYOUTS
+
+        return Directory(self.path, LAYOUTS[self._layout])

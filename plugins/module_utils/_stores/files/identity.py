@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import stat
 import time
-from typing import Optional
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from ..._core.fingerprint import attributes, settled, trusted_file_system
 from ..._core.processes import mapped_for_writing
@@ -74,3 +76,8 @@ def identify(root: str, selection: Selection, description: str) -> Optional[str]
     except OSError:
         return None
     return identity.value()
+
+
+def describe(parameters: Mapping[str, Any]) -> str:
+    """The selection as part of an identity: another selection is another tree."""
+    return json.dumps(parameters, sort_keys=True)

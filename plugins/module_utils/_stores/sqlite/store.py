@@ -14,7 +14,6 @@ from ..._core import files
 from ..._core.errors import SourceError
 from ..._core.owners import Owner
 from ..base import Copy, Reader, Restoration, Sink, Snapshot
-from .check import default_check, inspecting
 from .file import PATIENCE, check_installed, check_magic, is_wal, normalise_file
 from .file_copy import copy_database, fingerprint, stream
 
@@ -98,6 +97,8 @@ class SqliteStore:
 
         :param told: the path that errors name.
         """
+        from .check import default_check, inspecting  # only here: see registry.py
+
         header = normalise_file(native, told)
         sink.progress.start(f"Backing up {told}", header.bytes, "bytes")
         wanted = self._check or default_check(header.bytes)
