@@ -538,6 +538,23 @@ def test_killed_in_the_middle_it_is_old_or_new(bench: Bench, home: Path, journal
     assert not all(outcomes)
 
 
+@pytest.mark.once
+@pytest.mark.parametrize("shm", [True, False])
+@pytest.mark.parametrize("mode", ["ro", "rw"])
+def test_sqlite_itself_loses_the_log_beside_an_empty_file(tmp_path: Path, mode: str, shm: bool) -> None:
+    """Why it is refused: were this to change, the log could be read as SQLite reads it."""
+    path = tmp_path / "x.db"
+    with contextlib.closing(sqlite3.connect(tmp_path / "y.db")) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.executescript(OLD)
+        for name in ("-wal", *(["-shm"] if shm else [])):
+            shutil.copy(f"{tmp_path / 'y.db'}{name}", f"{path}{name}")
+    path.touch()
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode={mode}", uri=True)) as db:
+        assert db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    assert not Path(f"{path}-wal").exists()
+
+
 def test_an_empty_file_beside_a_log_is_something(bench: Bench, home: Path) -> None:
     """SQLite itself would take it for an empty database, and remove the log as soon as it reads it."""
     copy = bench.backup_of(NEW)
