@@ -30,7 +30,7 @@ from ansible.utils.vars import merge_hash
 
 from ..module_utils._core.progress import VARIABLE as PROGRESS_VARIABLE
 from ..module_utils._core.units import format_duration, format_size
-from .role_variables import with_role_variables
+from .role_variables import name_role_variables
 
 _FIRST_LOOK = 1.0  # seconds
 _LONGEST_DELAY = 30.0
@@ -63,9 +63,8 @@ class ProgressActionBase(ActionBase):
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         role = self._task._role
-        if role is not None and result.get("failed") and isinstance(result.get("msg"), str):
-            variables = role.get_default_vars()
-            result["msg"] = with_role_variables(result["msg"], role.get_name(include_role_fqcn=False), variables)
+        if role is not None:
+            name_role_variables(result, role.get_name(include_role_fqcn=False), role.get_default_vars())
         return result
 
     def _run_watched(self, task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -87,6 +87,8 @@ class S3Client:
             )
             self.api: Any = session.client(
                 "s3",
+                # without a region, botocore takes this one; of an empty one, it makes the address s3..amazonaws.com
+                region_name="us-east-1" if session.region_name == "" else None,
                 endpoint_url=options.get("endpoint_url"),
                 verify=options.get("ca_bundle"),
                 config=_config(options.get("addressing"), tries),

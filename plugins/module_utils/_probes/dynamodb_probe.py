@@ -77,15 +77,21 @@ class DynamodbProbe(BaseProbe):
         left = max(1, math.ceil(deadline.left()))
         try:
             # A session of its own: the default session of boto3 is not thread-safe.
-            client = boto3.session.Session(
+            session = boto3.session.Session(
                 options["access_key_id"], options["secret_access_key"], options["session_token"], options["region"]
-            ).client(
+            )
+            if not session.region_name:  # of an empty one, botocore makes the address dynamodb..amazonaws.com
+                raise botocore.exceptions.NoRegionError
+            client = session.client(
                 "dynamodb",
                 endpoint_url=options["endpoint_url"],
                 config=botocore.config.Config(
                     connect_timeout=left, read_timeout=left, retries={"total_max_attempts": 1}
                 ),
             )
+        except botocore.exceptions.NoRegionError:
+            hint = "Set region, or AWS_DEFAULT_REGION in the environment of the task."
+            raise ProbeFailed(f"the AWS region for DynamoDB is not set. {hint}", UNKNOWN) from None
         except (botocore.exceptions.BotoCoreError, ValueError) as exc:
             raise ProbeFailed(f"DynamoDB: {exc}", UNKNOWN) from None
         return client, botocore.exceptions

@@ -123,9 +123,12 @@ class Client:
                 session.set_credentials(
                     connection.access_key_id, connection.secret_access_key, connection.session_token
                 )
+            region = connection.region or session.get_config_variable("region")
+            if not region:  # of an empty one, botocore makes the address dynamodb..amazonaws.com
+                raise botocore.exceptions.NoRegionError
             self.admin: Any = session.create_client(
                 "dynamodb",
-                region_name=connection.region,
+                region_name=region,
                 endpoint_url=connection.endpoint_url,
                 config=botocore.config.Config(
                     connect_timeout=10, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4}

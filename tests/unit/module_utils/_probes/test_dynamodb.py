@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Optional, Callable
 
 import boto3
 import pytest
@@ -117,3 +117,15 @@ def test_secrets_and_a_library_that_is_missing(check: Check, url: str, monkeypat
     result = check("dynamodb", **options(url))
     assert result["status"] == "unknown"
     assert "boto3 is required to look at DynamoDB" in result["message"]
+
+
+@pytest.mark.parametrize("region", ["", None])
+def test_no_region(check: Check, url: str, monkeypatch: pytest.MonkeyPatch, region: Optional[str]) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    if region is None:
+        monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    else:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    result = check("dynamodb", **{**options(url), "region": None, "endpoint_url": None})
+    assert result["status"] == "unknown"
+    assert "the AWS region for DynamoDB is not set. Set region, or AWS_DEFAULT_REGION" in result["message"]

@@ -172,6 +172,12 @@ def test_without_boto3_only_s3_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert not retain(rule(tmp_path / "*", {"tier": "remove"}))["changed"]
 
 
+def test_an_empty_region_in_the_environment_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    assert client.S3Client("s3://bucket/x", CREDENTIALS, "").api.meta.region_name == "us-east-1"
+
+
 def test_a_destination_without_a_bucket(tmp_path: Path) -> None:
     with pytest.raises(Day2Error, match="has no bucket"):
         retain(rule(tmp_path / "*", {"tier": "cold", "destination": "s3://"}))

@@ -225,6 +225,14 @@ def test_connections_that_can_not_be_made(
         store.collections()
 
 
+def test_an_empty_region_in_the_environment_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    unset = {"region": None, "endpoint_url": None}
+    with pytest.raises(InvalidRequest, match=r"region for DynamoDB is not set\. Set region, or AWS_DEFAULT_REGION"):
+        DynamodbTables({**options("", "x"), **unset}).collections()
+
+
 def test_a_server_that_is_not_there_is_named(prefix: str) -> None:
     with pytest.raises(SourceError, match=r"http://127.0.0.1:1.*Could not connect"):
         DynamodbTables(options("http://127.0.0.1:1", prefix)).collections()
