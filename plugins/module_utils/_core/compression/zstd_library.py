@@ -74,7 +74,7 @@ def _compressing(lib: Any, workers: int) -> Iterator[int]:
     try:
         for parameter, value in ((_LEVEL, 1), (_CHECKSUM, 1), (_WORKERS, workers)):
             if lib.ZSTD_isError(lib.ZSTD_CCtx_setParameter(context, parameter, value)):
-                raise Day2Error("This libzstd can't compress in %d threads." % workers)
+                raise Day2Error(f"This libzstd can't compress in {workers} threads.")
         yield context
     finally:
         lib.ZSTD_freeCCtx(context)

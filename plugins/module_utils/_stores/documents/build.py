@@ -127,7 +127,7 @@ def state(path: str, replaced: Replaced) -> str:
     def lines() -> Iterator[str]:
         for found in walk(path, Everything(), refuse):
             name = os.fsdecode(found.path) + "/" * stat.S_ISDIR(found.info.st_mode)
-            line = "%s\0%d" % (name, found.info.st_ino)
+            line = f"{name}\0{found.info.st_ino}"
             yield f"{line} {found.info.st_size} {found.info.st_mtime_ns}" if replaced(name) else line
 
     return combine(lines())

@@ -60,8 +60,8 @@ class Doubles:
     def notes(self) -> list[str]:
         """What a person should know of them."""
         return [
-            "%s: %d mappings within the records have a name more than once, for example %s: the last value counts."
-            % (collection, count, json.dumps(_unicode(first)[:80], ensure_ascii=False))
+            f"{collection}: {count} mappings within the records have a name more than once, for example "
+            f"{json.dumps(_unicode(first)[:80], ensure_ascii=False)}: the last value counts."
             for collection, (count, first) in self._of.items()
         ]
 

@@ -82,7 +82,8 @@ class Window:
         )
 
     def place(self, pos: int) -> str:
-        return "at line %d, column %d (byte %d)%s" % (*self._position(pos), self.offset + pos, self.within)
+        line, column = self._position(pos)
+        return f"at line {line}, column {column} (byte {self.offset + pos}){self.within}"
 
     def _position(self, pos: int) -> tuple[int, int]:
         if pos < 0:  # within a character that began before the window, and was counted there

@@ -41,9 +41,8 @@ class DynamodbSource:
             options.get("endpoint_url") or options.get("region") or options.get("profile") or "",
             options.get("prefix"),
         ]
-        self.location = "dynamodb:%s" % "/".join(
-            [one for one in place if one] + sorted((options.get("tables") or {}).values())
-        )
+        named = sorted((options.get("tables") or {}).values())
+        self.location = f"dynamodb:{'/'.join([one for one in place if one] + named)}"
         self.identity = self.location
         self.notes = ["DynamoDB has no snapshots: if it is written to during the migration, the verification fails."]
         self._definitions: dict[str, Definition] = {}

@@ -154,4 +154,4 @@ def drop_table(client: Client, name: str) -> None:
 
 
 def _spell(key: Sequence[KeyField]) -> str:
-    return ", ".join("%s (%s)" % field for field in key)
+    return ", ".join(f"{field.name} ({field.type})" for field in key)

@@ -96,7 +96,7 @@ def key_values(record: Mapping[str, Any], key: tuple[KeyField, ...]) -> tuple[Ke
 
 def key_json(values: tuple[KeyValue, ...], key: tuple[KeyField, ...]) -> str:
     """The key of an item as JSON text of the low-level API."""
-    return "{%s}" % ",".join([f"{_name(field.name)}:{_write(value)}" for field, value in zip(key, values)])
+    return "{" + ",".join([f"{_name(field.name)}:{_write(value)}" for field, value in zip(key, values)]) + "}"
 
 
 def _key_value(value: Any, field: KeyField, limit: int) -> KeyValue:
@@ -254,7 +254,7 @@ def _write_fields(value: Mapping[str, Any]) -> str:
 
 def _template(names: tuple[Any, ...]) -> str:
     """The fields of a map, with a %s for each value."""
-    return "{%s}" % ",".join([_name(name).replace("%", "%%") + ":%s" for name in names])
+    return "{" + ",".join([_name(name).replace("%", "%%") + ":%s" for name in names]) + "}"
 
 
 # The records of a collection mostly have the same fields.

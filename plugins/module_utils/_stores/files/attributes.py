@@ -146,10 +146,10 @@ class Target:
             self._lose(*one)
         self.attributes.refused.clear()
         notes = []
-        for why, told in self._lost.items():
+        for why, named in self._lost.items():
             count = self._counts[why]
-            more = ", and %d more" % (count - len(told)) if count > len(told) else ""
-            notes.append(f"Not restored: {', '.join(told)}{more} ({why}).")
+            more = f", and {count - len(named)} more" if count > len(named) else ""
+            notes.append(f"Not restored: {', '.join(named)}{more} ({why}).")
         return notes
 
     def _look_at_rights(self, entry: Entry, here: Entry) -> None:
@@ -167,9 +167,9 @@ class Target:
                 "Nothing was changed. Restore as root, to a file system that supports it, or without strict.",
             )
         self._counts[why] += 1
-        told = self._lost.setdefault(why, [])
-        if len(told) < _SHOWN:
-            told.append(f"{attribute} of {shown(path)}")
+        named = self._lost.setdefault(why, [])
+        if len(named) < _SHOWN:
+            named.append(f"{attribute} of {shown(path)}")
 
     def _outcome(self, here: Entry) -> tuple[Callable[[Entry], Entry], tuple[Refused, ...]]:
         if not here.xattrs and not self.privileged:

@@ -114,10 +114,10 @@ class Builder:
                 os.close(source)
                 source = below
             if not stat.S_ISREG(os.stat(last, dir_fd=source, follow_symlinks=False).st_mode):
-                raise ValueError("%s is a link to %s, which is not a file" % (shown(entry.path), shown(entry.target)))
+                raise ValueError(f"{shown(entry.path)} is a link to {shown(entry.target)}, which is not a file")
             os.link(last, name, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError) as exc:
-            raise ValueError("%s is a link to nothing" % shown(entry.path)) from exc
+            raise ValueError(f"{shown(entry.path)} is a link to nothing") from exc
         finally:
             os.close(source)
 

@@ -170,7 +170,7 @@ def _take(info: tarfile.TarInfo, number: int, members: _Members) -> None:
 def _time_of(info: tarfile.TarInfo) -> int:
     seconds = Decimal(info.pax_headers.get("mtime", info.mtime))
     if not abs(seconds) < 1 << 64:
-        raise ValueError("the time of %s can't be" % info.name)
+        raise ValueError(f"the time of {info.name} is not valid")
     return int(seconds * 10**9)
 
 
@@ -289,7 +289,7 @@ class _Writer:
                 target += len(data)
                 source += len(data)
             if target != offset + length:
-                raise ValueError("%s is not complete" % shown(entry.path))
+                raise ValueError(f"{shown(entry.path)} is truncated")
         self._archive.pad(stored)
         entry = entry._replace(sha256=digest.hexdigest(entry.size))
         self._index.add(entry)

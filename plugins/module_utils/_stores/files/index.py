@@ -81,7 +81,7 @@ def shown(path: bytes) -> str:
 def listed(paths: Iterable[bytes], most: int = 20) -> str:
     """Paths for a message; at most so many."""
     names = [shown(path) for path in paths]
-    more = ", and %d more" % (len(names) - most) if len(names) > most else ""
+    more = f", and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
@@ -98,19 +98,17 @@ def _bytes(text: Any) -> bytes:
 def to_line(entry: Entry) -> bytes:
     """The entry's line of the index."""
     # by hand: the JSON encoder takes five times as long
-    line = '{"path":%s,"type":"%s","mode":"%04o",%s,"mtime_ns":%d' % (
-        _quoted(_text(entry.path or b".")),
-        entry.kind,
-        entry.mode,
-        _owner(entry.uid, entry.gid, entry.user, entry.group),
-        entry.mtime_ns,
+    line = (
+        f'{{"path":{_quoted(_text(entry.path or b"."))},"type":"{entry.kind}","mode":"{entry.mode:04o}",'
+        f'{_owner(entry.uid, entry.gid, entry.user, entry.group)},"mtime_ns":{entry.mtime_ns}'
     )
     if entry.kind == FILE:
-        line += ',"size":%d,"%s":"%s"' % (entry.size, _SPARSE if entry.sparse else _PLAIN, entry.sha256)
+        line += f',"size":{entry.size},"{_SPARSE if entry.sparse else _PLAIN}":"{entry.sha256}"'
     elif entry.kind in (SYMLINK, HARDLINK):
         line += ',"target":' + _quoted(_text(entry.target))
     elif entry.kind in (CHARACTER_DEVICE, BLOCK_DEVICE):
-        line += ',"device":[%d,%d]' % entry.device
+        major, minor = entry.device
+        line += f',"device":[{major},{minor}]'
     if entry.xattrs:
         pairs = (f'{_quoted(_text(name))}:"{base64.b64encode(value).decode()}"' for name, value in entry.xattrs)
         line += ',"xattrs":{{{}}}'.format(",".join(pairs))
@@ -121,7 +119,7 @@ def to_line(entry: Entry) -> bytes:
 
 @functools.lru_cache(maxsize=256)
 def _owner(uid: int, gid: int, user: str, group: str) -> str:
-    return '"uid":%d,"gid":%d,"user":%s,"group":%s' % (uid, gid, _quoted(user), _quoted(group))
+    return f'"uid":{uid},"gid":{gid},"user":{_quoted(user)},"group":{_quoted(group)}'
 
 
 def from_line(line: bytes) -> Entry:

@@ -322,7 +322,7 @@ class _Others:
 
 def in_the_way(path: bytes) -> Day2Error:
     return TargetError(
-        "%s is to be kept beside what the backup replaces, but in the way of what it holds." % shown(path),
+        f"{shown(path)} is kept, as the backup does not select it, but is in the way of an entry of the backup.",
         "Nothing was changed. Move it elsewhere and run again.",
     )
 
@@ -336,6 +336,6 @@ def _protected(path: bytes, word: str) -> Day2Error:
 
 def _kept_out(path: bytes, exc: OSError) -> Day2Error:
     return TargetError(
-        "%s is to be kept beside what the backup replaces, and can't be linked to: %s." % (shown(path), exc.strerror),
+        f"{shown(path)} is kept, as the backup does not select it, but can't be linked to: {exc.strerror}.",
         "Nothing was changed. Run as the owner of the tree, or as root (become: true).",
     )

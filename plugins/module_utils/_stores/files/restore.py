@@ -179,7 +179,7 @@ class TreeRestoration:
         names = {suffix: [name for name in self._copy.names() if name.endswith(suffix)] for suffix in (ARCHIVE, INDEX)}
         for suffix, found in names.items():
             if len(found) != 1:
-                raise self._damaged("*" + suffix, "there are %d instead of one" % len(found))
+                raise self._damaged("*" + suffix, f"there are {len(found)} instead of one")
         return names[ARCHIVE][0], names[INDEX][0]
 
     def _damaged(self, name: str, problem: str) -> DamagedBackup:

@@ -104,7 +104,7 @@ class TreeWriter:
         if self._unreadable:
             problems.append("can't be read: " + "; ".join(f"{shown(p)} ({why})" for p, why in self._unreadable[:20]))
             if len(self._unreadable) > 20:
-                problems[-1] += "; and %d more" % (len(self._unreadable) - 20)
+                problems[-1] += f"; and {len(self._unreadable) - 20} more"
             advice.append("run as a user with permission (become: true)")
         if self._unstable:
             problems.append("changed each time it was read: " + listed(self._unstable))

@@ -217,5 +217,5 @@ def interference(connection: Any, schema: str, names: Sequence[str]) -> list[str
 
 def versions(connection: Any, table: Table, names: tuple[str, ...]) -> set[tuple[str, ...]]:
     """What a table says of the schema's version."""
-    query = f"SELECT {', '.join('%s::text' % identifier(name) for name in names)} FROM {table.sql}"
+    query = f"SELECT {', '.join(f'{identifier(name)}::text' for name in names)} FROM {table.sql}"
     return {tuple(row) for row in connection.execute(query)}

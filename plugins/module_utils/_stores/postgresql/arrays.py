@@ -38,4 +38,5 @@ def _written(value: Any) -> str:
     if value is None:
         return "NULL"
     text = value if isinstance(value, str) else encode_json(value)
-    return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -102,15 +102,15 @@ _CONSTRAINTS = (
     "k.conparentid = 0 ORDER BY c.relname, k.conname"
 )
 _INDEXES = """
-SELECT c.relname, i.relname, x.indisunique, %s, CASE
+SELECT c.relname, i.relname, x.indisunique, {}, CASE
          WHEN x.indexprs IS NOT NULL OR x.indpred IS NOT NULL THEN 'on some rows or on an expression'
          WHEN m.amname NOT IN ('btree', 'hash', 'brin') THEN 'by ' || m.amname
        END, pg_get_indexdef(i.oid)
 FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_am m ON m.oid = i.relam
-WHERE n.nspname = %%s AND x.indisvalid
+WHERE n.nspname = %s AND x.indisvalid
       AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))
-ORDER BY c.relname, i.relname""" % _NAMES.format("(x.indkey::int2[])[0 : x.indnkeyatts - 1]", "x.indrelid")
+ORDER BY c.relname, i.relname""".format(_NAMES.format("(x.indkey::int2[])[0 : x.indnkeyatts - 1]", "x.indrelid"))
 _CHECKS = """
 SELECT c.relname, k.conname, pg_get_constraintdef(k.oid)
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -278,7 +278,7 @@ def names_in(connection: Any, schema: str) -> set[str]:
 
 def others(connection: Any, schema: str) -> list[str]:
     """Notes on what of a schema is not migrated."""
-    notes = ["The %s %s is not migrated." % row for row in connection.execute(_OTHERS, [schema] * 5)]
+    notes = [f"The {kind} {name} is not migrated." for kind, name in connection.execute(_OTHERS, [schema] * 5)]
     return notes + [_inheritance(*row) for row in connection.execute(_INHERITED, {"schema": schema})]
 
 

@@ -111,7 +111,8 @@ _HIDDEN_ROWS = (
 
 def identifier(name: str) -> str:
     """The name, quoted for SQL."""
-    return '"%s"' % name.replace('"', '""')
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def server_and_database(connection: Any, options: Mapping[str, Any]) -> str:

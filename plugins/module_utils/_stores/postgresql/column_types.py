@@ -209,7 +209,7 @@ def _single(value: Any) -> float:
     except OverflowError:
         raise Refused("is out of range for real") from None
     for digits in range(1, 10):
-        shortest = float("%.*g" % (digits, kept))
+        shortest = float(f"{kept:.{digits}g}")
         if struct.unpack("<f", struct.pack("<f", shortest))[0] == kept:
             if number in (shortest, kept):
                 return shortest
@@ -333,7 +333,7 @@ def _json_text(value: Any, structured: bool) -> str:
 def _json_of(value: Any) -> str:
     """Decimals with all their digits, which json would write as floats."""
     if isinstance(value, Mapping):
-        return "{%s}" % ", ".join(f"{json.dumps(name)}: {_json_of(one)}" for name, one in value.items())
+        return "{" + ", ".join(f"{json.dumps(name)}: {_json_of(one)}" for name, one in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_json_of, value))}]"
     if isinstance(value, Decimal) and value.is_finite():

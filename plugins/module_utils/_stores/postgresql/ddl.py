@@ -106,7 +106,8 @@ def create_table(info: Info, schema: str) -> str:
 
 def _text(text: str) -> str:
     """As a literal."""
-    return "E'%s'" % text.replace("\\", "\\\\").replace("'", "''")
+    escaped = text.replace("\\", "\\\\").replace("'", "''")
+    return f"E'{escaped}'"
 
 
 def _declared(field: Field) -> str:
@@ -150,13 +151,8 @@ def after_data(info: Info, schema: str, existing: Optional[Info], present: Seque
     have_on = [(info.key, True), *((one.fields, one.unique) for one in own.indexes)]
     ours = info.native == "postgresql"
     statements = [
-        "CREATE %sINDEX %s ON %s %s"
-        % (
-            "UNIQUE " if one.unique else "",
-            identifier(_free_name(one.name, taken)),
-            table,
-            one.definition if ours and one.definition else listed(one.fields),
-        )
+        f"CREATE {'UNIQUE ' if one.unique else ''}INDEX {identifier(_free_name(one.name, taken))} ON {table} "
+        f"{one.definition if ours and one.definition else listed(one.fields)}"
         for one in info.indexes
         if not one.constraint and (one.fields, one.unique) not in have_on
     ]
@@ -200,7 +196,7 @@ WHERE s.seqrelid = pg_get_serial_sequence('{table}', '{name}')::regclass
 
 def _reference(one: ForeignKey, schema: str) -> str:
     return (
-        f"{('CONSTRAINT %s ' % identifier(one.name) if one.name else '')}FOREIGN KEY {listed(one.fields)} "
+        f"{(f'CONSTRAINT {identifier(one.name)} ' if one.name else '')}FOREIGN KEY {listed(one.fields)} "
         f"REFERENCES {qualified(schema, one.to)} {listed(one.to_fields)}{(' MATCH FULL' if one.full else '')} "
         f"ON DELETE {one.on_delete} ON UPDATE {one.on_update} "
         f"{one.deferrable}{('' if one.valid else ' NOT VALID')}"

@@ -32,12 +32,13 @@ def summary(connection: Any, table: str, info: Info) -> Optional[Summary]:
     if info.document or None in values or not info.fields or _encoding(connection) != "UTF8":
         return None
     line = f"coalesce({_plain(info.fields, values)}, '{{' || substr({_members(info, values)}, 2) || '}}')"
-    sums = ["sum(substring(digest FROM %d FOR %d)::bigint)" % part for part in _PARTS]
+    sums = [f"sum(substring(digest FROM {start} FOR {length})::bigint)" for start, length in _PARTS]
     query = (
-        "SELECT count(*), coalesce(bool_or(unusual), false), %s FROM (SELECT ('x' || encode(sha256(convert_to("
-        "%s, 'UTF8')), 'hex'))::bit(256) AS digest, %s AS unusual FROM %s"
+        f"SELECT count(*), coalesce(bool_or(unusual), false), {', '.join(sums)} FROM (SELECT "
+        f"('x' || encode(sha256(convert_to({line}, 'UTF8')), 'hex'))::bit(256) AS digest, "
+        f"{_unusual(info.fields)} AS unusual FROM {table}"
         # not to be computed once for each part; 0 as a number would keep it from being shared out to processes
-        " OFFSET '0') AS rows" % (", ".join(sums), line, _unusual(info.fields), table)
+        " OFFSET '0') AS rows"
     )
     count, unusual, *parts = connection.execute(query).fetchone()
     if unusual:
@@ -57,7 +58,7 @@ def _plain(fields: Sequence[Field], values: Sequence[Optional[str]]) -> str:
     texts = [_text(field) for field in fields if field.kind == TEXT]
     if not texts:
         return line
-    return """CASE WHEN (%s) COLLATE "C" !~ '[\\x01-\\x1f"\\\\]' THEN %s END""" % (" || ".join(texts), line)
+    return f"""CASE WHEN ({" || ".join(texts)}) COLLATE "C" !~ '[\\x01-\\x1f"\\\\]' THEN {line} END"""
 
 
 def _members(info: Info, values: Sequence[Optional[str]]) -> str:
@@ -75,16 +76,14 @@ def _member(info: Info, name: str, value: str) -> str:
     if not info.note.marker or name in info.key:
         return member
     column = info.columns[name]
-    return "CASE WHEN %s IS NULL AND %s ? %s THEN NULL ELSE %s END" % (
-        *(identifier(column), identifier(info.note.marker), _literal(column)),
-        member,
-    )
+    missing = f"{identifier(column)} IS NULL AND {identifier(info.note.marker)} ? {_literal(column)}"
+    return f"CASE WHEN {missing} THEN NULL ELSE {member} END"
 
 
 def _concat(values: Sequence[str]) -> str:
     """All values that are not null, one after another."""
     parts = [values[start : start + _ARGUMENTS] for start in range(0, len(values), _ARGUMENTS)]
-    return "(%s)" % " || ".join(f"concat({', '.join(part)})" for part in parts)
+    return "(" + " || ".join(f"concat({', '.join(part)})" for part in parts) + ")"
 
 
 def _encoding(connection: Any) -> str:
@@ -102,7 +101,7 @@ def _value(field: Field, version: int) -> Optional[str]:
     if field.kind in (REAL, DECIMAL) and version >= _NUMBERS:
         return f"CASE WHEN {_beyond(field)} THEN '' ELSE trim_scale({_number(field)})::text END"
     if field.kind == BYTES:
-        return """'{"$bytes":"' || translate(encode(%s, 'base64'), E'\\n', '') || '"}'""" % column
+        return f"""'{{"$bytes":"' || translate(encode({column}, 'base64'), E'\\n', '') || '"}}'"""
     return None
 
 
@@ -135,4 +134,5 @@ def _name(name: str) -> str:
 
 
 def _literal(text: str) -> str:
-    return "'%s'" % text.replace("'", "''")
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"

@@ -211,8 +211,9 @@ class SchemaTransaction:
                 parent = self._place(one.parent, names) or one.to
                 count, value = postgresql_staging.dangling(self._connection, one, child, parent)
                 if count:
-                    yield "%s: %s with a reference to %s that does not exist (%s = %s)" % (
-                        *(one.child, plural(count, "record"), one.parent, ", ".join(one.fields), value),
+                    yield (
+                        f"{one.child}: {plural(count, 'record')} with a reference to {one.parent} that does not exist "
+                        f"({', '.join(one.fields)} = {value})"
                     )
             elif not self._rehearsal and not one.valid:
                 self._add(one)
@@ -265,4 +266,5 @@ def _violation(table: str, diag: Any) -> str:
         return f"{table}.{diag.column_name} is null in some records, but a value is required"
     if diag.sqlstate == _CHECK:
         return f"{table}: some records violate the constraint {diag.constraint_name}"
-    return "%s: %s" % (table, (diag.message_detail or diag.message_primary or "").strip(". "))
+    said = diag.message_detail or diag.message_primary or ""
+    return f"{table}: {said.strip('. ')}"

@@ -242,7 +242,7 @@ def dangling(connection: Any, one: Reference, child: str, parent: str) -> tuple[
     given = " AND ".join(f"c.{identifier(name)} IS NOT NULL" for name in one.fields)
     pairs = zip(one.fields, one.to_fields)
     keys = " AND ".join(f"c.{identifier(field)} = p.{identifier(other)}" for field, other in pairs)
-    value = "concat_ws(', ', %s)" % ", ".join(f"c.{identifier(name)}" for name in one.fields)
+    value = f"concat_ws(', ', {', '.join(f'c.{identifier(name)}' for name in one.fields)})"
     query = "SELECT count(*), min(%s) FROM %s c WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s)"
     count, sample = connection.execute(query % (value, child, given, parent, keys)).fetchone()
     return count, sample

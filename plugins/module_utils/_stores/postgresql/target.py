@@ -123,8 +123,7 @@ class PostgresqlTarget(PostgresqlSource):
             )
         if row is None or not row[0]:
             raise TargetError(
-                "The schema %s of %s %s."
-                % (self._schema, self.location, "is not writable" if row else ("does not exist"))
+                f"The schema {self._schema} of {self.location} {'is not writable' if row else 'does not exist'}."
             )
         if over and not row[1]:
             raise TargetError(
@@ -303,7 +302,7 @@ def _same(name: str) -> str:
 def _upsert(table: str, info: Info) -> str:
     names, key = gaps.selected(info), info.stored.key
     others = [name for name in names if name not in key]
-    change = ", ".join("{0} = excluded.{0}".format(identifier(name)) for name in others)
+    change = ", ".join(f"{identifier(name)} = excluded.{identifier(name)}" for name in others)
     return (
         f"INSERT INTO {table} {listed(names)} OVERRIDING SYSTEM VALUE SELECT "
         f"{', '.join(map(identifier, names))} FROM day2_batch ON CONFLICT {listed(key)} DO "

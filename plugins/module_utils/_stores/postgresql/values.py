@@ -265,7 +265,7 @@ def check_size(field: Field, value: Any) -> None:
     """:raises Refused: the column has no room for all of it."""
     limit = _INTEGERS.get(field.declared) if field.kind == INTEGER else None
     if limit is not None and not -limit <= value < limit:
-        raise Refused("the field %s is out of range for %s" % (field.name, field.declared))
+        raise Refused(f"the field {field.name} is out of range for {field.declared}")
     if field.size and field.kind == TEXT and len(value) > field.size[0]:
         raise Refused(f"the field {field.name} is longer than {field.size[0]} characters")
     if field.size and field.kind == DECIMAL and not value.is_nan():

@@ -126,17 +126,10 @@ def check_fits(info: Info, existing: Info, fold: Callable[[str], str]) -> Info:
         if field.required and not _has_value(field) and fold(field.name) not in given
     ]
     if missing or wanted:
+        problems = [f"it has no column {name}" for name in missing]
+        problems += [f"its column {name} requires a value" for name in wanted]
         raise TargetError(
-            "The collection %s does not fit the target: %s."
-            % (
-                info.name,
-                "; ".join(
-                    [
-                        *(f"it has no column {name}" for name in missing),
-                        *(f"its column {name} requires a value" for name in wanted),
-                    ]
-                ),
-            ),
+            f"The collection {info.name} does not fit the target: {'; '.join(problems)}.",
             "Change the schema of the target, or migrate to an empty target.",
         )
     return existing

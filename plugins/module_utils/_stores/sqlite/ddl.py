@@ -29,8 +29,8 @@ _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^]]*\]|--[^\n]*
 def describe(connection: sqlite3.Connection) -> tuple[list[Info], list[str]]:
     """All ordinary tables, and notes on what is not migrated."""
     notes = [
-        "The %s %s is not migrated." % row
-        for row in connection.execute(
+        f"The {kind} {name} is not migrated."
+        for kind, name in connection.execute(
             "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger') ORDER BY 1, 2"
         )
     ]
@@ -91,7 +91,7 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
     required_fields = {field.name for field in fields if field.required}
     if _may_be_null(connection, table.name, [name for name in key if name not in required_fields]):
         # which SQLite allows: equal rows are told apart by their row ids, as in a table without a key
-        indexes.append(Index("day2_%s_former_key" % table.name, key, True, constraint=True))
+        indexes.append(Index(f"day2_{table.name}_former_key", key, True, constraint=True))
         key = ()
     elif not key:
         unique = [one.fields for one in indexes if one.unique and required_fields.issuperset(one.fields)]
@@ -111,8 +111,8 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
 
 def _may_be_null(connection: sqlite3.Connection, table: str, names: Sequence[str]) -> bool:
     """Is one of these columns null in some row?"""
-    condition = " OR ".join("%s IS NULL" % identifier(name) for name in names)
-    query = "SELECT 1 FROM %s WHERE %s LIMIT 1" % (identifier(table), condition)
+    condition = " OR ".join(f"{identifier(name)} IS NULL" for name in names)
+    query = f"SELECT 1 FROM {identifier(table)} WHERE {condition} LIMIT 1"
     return bool(names) and connection.execute(query).fetchone() is not None
 
 
@@ -240,13 +240,11 @@ def _create_table(info: Info, comment: str) -> str:
     lines += [f"UNIQUE {_listed(one.fields)}" for one in info.indexes if one.constraint]
     for one in info.foreign_keys:
         lines.append(
-            "FOREIGN KEY %s REFERENCES %s %s ON DELETE %s ON UPDATE %s %s"
-            % (
-                *(_listed(one.fields), identifier(one.to), _listed(one.to_fields)),
-                *(one.on_delete, one.on_update, one.deferrable),
-            )
+            f"FOREIGN KEY {_listed(one.fields)} REFERENCES {identifier(one.to)} {_listed(one.to_fields)} "
+            f"ON DELETE {one.on_delete} ON UPDATE {one.on_update} {one.deferrable}"
         )
-    return "CREATE TABLE %s%s (\n  %s\n)" % (identifier(info.name), comment, ",\n  ".join(lines))
+    joined = ",\n  ".join(lines)
+    return f"CREATE TABLE {identifier(info.name)}{comment} (\n  {joined}\n)"
 
 
 def _declared(info: Info, field: Field) -> str:
@@ -318,7 +316,7 @@ def insert(info: Info, upsert: bool, placeholders: Sequence[str] = ()) -> str:
     if not upsert:
         return statement
     others = [name for name in names if name not in info.key]
-    change = ", ".join("{0} = excluded.{0}".format(identifier(name)) for name in others)
+    change = ", ".join(f"{identifier(name)} = excluded.{identifier(name)}" for name in others)
     return f"{statement} ON CONFLICT {_listed(info.key)} DO {('UPDATE SET ' + change if others else 'NOTHING')}"
 
 

@@ -134,15 +134,16 @@ class _Piece(NamedTuple):
 
     @property
     def selected(self) -> str:
-        columns = ((one.name, identifier(one.column or one.name)) for one in self.fields)
-        return "json_object(%s)" % ", ".join("'%s', %s" % pair for pair in columns)
+        members = (f"'{one.name}', {identifier(one.column or one.name)}" for one in self.fields)
+        return f"json_object({', '.join(members)})"
 
     def objects(self, column: Sequence[str]) -> Sequence[str]:
         """The column without gaps."""
         # A quote within text is escaped: what looks like a member is one.
         if not self.gaps or ":null" not in "".join(column):
             return column
-        null = re.compile(r',"(?:%s)":null' % "|".join(sorted(self.gaps, reverse=True)))
+        names = "|".join(sorted(self.gaps, reverse=True))
+        null = re.compile(rf',"(?:{names})":null')
         return [f"{{{null.sub('', ',' + text[1:-1])[1:]}}}" if ":null" in text else text for text in column]
 
 

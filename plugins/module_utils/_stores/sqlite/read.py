@@ -34,8 +34,8 @@ def chunks(
     """
     columns = _as_text(connection, info, kinds) if kinds is not None else None
     if columns is not None:
-        values = ["coalesce(%s, '\\N')" % identifier(column) for column in info.columns.values()]
-        form = "printf('%s', %s)" % ("\t".join(["%s"] * len(columns)), ", ".join(values))
+        values = [f"coalesce({identifier(column)}, '\\N')" for column in info.columns.values()]
+        form = f"printf('{chr(9).join(['%s'] * len(columns))}', {', '.join(values)})"
         query = f"SELECT {form} FROM {identifier(info.stored.name)}{rest}"
         absent = frozenset(info.note.absent)
         yield from (

@@ -158,8 +158,4 @@ def _message(result: Mapping[str, Any]) -> str:
         )
     if result["same"] is None:
         return f"No migration of {result['source']} to {result['target']} is in progress."
-    return "%s and %s hold %s." % (
-        result["source"],
-        result["target"],
-        "the same records" if result["same"] else "different records",
-    )
+    return f"{result['source']} and {result['target']} hold {'the same' if result['same'] else 'different'} records."

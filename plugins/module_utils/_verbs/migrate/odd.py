@@ -46,8 +46,8 @@ class Oddities:
     def problems(self) -> list[str]:
         """In words, each kind once."""
         return [
-            "%s.%s %s in %s (%s)" % (self._info.name, *place, plural(count, "record"), self._first[place])
-            for place, count in self._seen.items()
+            f"{self._info.name}.{field} {problem} in {plural(count, 'record')} ({self._first[field, problem]})"
+            for (field, problem), count in self._seen.items()
         ]
 
 

@@ -43,7 +43,7 @@ class Reference(NamedTuple):
     to_field: str
 
     def __str__(self) -> str:
-        return "%s.%s -> %s.%s" % self
+        return f"{self.collection}.{self.field} -> {self.to}.{self.to_field}"
 
 
 def parse_reference(value: dict[str, Any]) -> Reference:

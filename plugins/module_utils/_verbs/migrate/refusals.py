@@ -26,7 +26,7 @@ class TooManyRejects(Violation):
 def too_many_rejects(collection: str, count: int, most: int, first: str) -> TooManyRejects:
     """The error of too many records that the target can't hold."""
     return TooManyRejects(
-        f"The target can't store {plural(count, 'record')} of {collection}{(' (%s)' % first if first else '')}.",
+        f"The target can't store {plural(count, 'record')} of {collection}{(f' ({first})' if first else '')}.",
         f"max_rejects is {most}: increase it, and set rejects to a file, to migrate without them.",
     )
 
@@ -35,7 +35,7 @@ def check_allowed(ready: MigratePlan) -> None:
     """:raises TargetError: records would be lost, or too many be left out."""
     for job in ready.jobs:
         one = job.comparison
-        first = "; ".join("%s: %s" % pair for pair in one.reasons[:_NAMED])
+        first = "; ".join(f"{key}: {reason}" for key, reason in one.reasons[:_NAMED])
         if job.comparison.rejected > ready.request.params["max_rejects"]:
             raise too_many_rejects(job.source.name, one.rejected, ready.request.params["max_rejects"], first)
     rows = [job for job in ready.jobs if not job.target.key and job.existing_records and job.comparison.added]

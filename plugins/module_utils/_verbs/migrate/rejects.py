@@ -23,7 +23,7 @@ def keep_rejects(ready: MigratePlan, job: Job, rejects: list[Reject], before: in
     if not rejects:
         return
     params = ready.request.params
-    first = "%s: %s" % (shown_key(job.target, rejects[0].record), rejects[0].reason)
+    first = f"{shown_key(job.target, rejects[0].record)}: {rejects[0].reason}"
     if before + len(rejects) > params["max_rejects"]:
         raise too_many_rejects(job.source.name, before + len(rejects), params["max_rejects"], first)
     add_rejects(ready.request, rejects, listed)

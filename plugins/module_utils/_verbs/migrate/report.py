@@ -128,12 +128,8 @@ def _unkept(job: Job, names: set[str]) -> list[str]:
     had = {(one.fields, one.to): one for one in job.source.foreign_keys}
     has = {(one.fields, one.to): one for one in job.target.foreign_keys}
     notes = [
-        "The foreign key (%s) of %s is not migrated, as %s."
-        % (
-            ", ".join(fields),
-            job.source.name,
-            "its target is not unique" if to in names else "the target has no " + to,
-        )
+        f"The foreign key ({', '.join(fields)}) of {job.source.name} is not migrated, as "
+        f"{'its target is not unique' if to in names else f'the target has no {to}'}."
         for fields, to in had
         if (fields, to) not in has
     ]
@@ -188,25 +184,15 @@ def _message(ready: MigratePlan, migration: dict[str, Any], changed: bool, secon
     if not changed:
         migrated = migration["total"] - migration["errors"]
         return f"Nothing to migrate: {ready.target.location} has all {plural(migrated, 'record')}{refused}."
-    return "%s %s from %s to %s%s%s." % (
-        "Would migrate" if check else "Migrated",
-        plural(sum(row["added"] + row["changed"] for row in migration["collections"]), "record"),
-        ready.source.location,
-        ready.target.location,
-        refused,
-        "" if check else ", verified",
-    )
+    migrated = plural(sum(row["added"] + row["changed"] for row in migration["collections"]), "record")
+    way = f"{migrated} from {ready.source.location} to {ready.target.location}{refused}"
+    return f"Would migrate {way}." if check else f"Migrated {way}, verified."
 
 
 def _lines(migration: dict[str, Any], seconds: float, checks: Sequence[Check]) -> list[str]:
     lines = [
-        "Migrating %s: %s/%s (%d%%)"
-        % (
-            row["name"],
-            format(row["done"], ","),
-            format(row["total"], ","),
-            100 * row["done"] // (row["total"] or 1) if row["total"] else 100,
-        )
+        f"Migrating {row['name']}: {row['done']:,}/{row['total']:,} "
+        f"({100 * row['done'] // row['total'] if row['total'] else 100}%)"
         for row in migration["collections"]
     ]
     lines += [

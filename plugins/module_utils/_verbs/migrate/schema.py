@@ -120,7 +120,7 @@ def _report(
             "before": f"schema version {before}\n",
             "after": f"schema version {(newest if pending else before)}\n"
             + "".join(
-                "%d: %s\n" % (step.version, shown(text) if step.version > baseline else "(already applied)")
+                f"{step.version}: {shown(text) if step.version > baseline else '(already applied)'}\n"
                 for step in pending
                 for text in (step.statements if step.version > baseline else step.statements[:1])
             ),
