@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The store types, by name. To add one: a package like files/ with its store.py, its test, and its lines here.
 
-A type's code is imported when a store of that type is opened: a module is compiled anew for each task, and a task that
-finds nothing to do would spend most of its time on compiling what it does not need.
+The code of a type is imported when a store of that type is opened, and what reads and writes data when it is used:
+Ansible compiles a module again for each task, and a task with nothing to do would spend most of its time on code that
+it does not need.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ def _postgresql() -> type[Store]:
 
 
 class StoreType(NamedTuple):
-    """How to get at the class, and an Ansible argument spec of its options beside type, name and path.
+    """How to import the class, and an Ansible argument spec of its options except type, name and path.
 
-    No defaults in the spec: None means "not given".
+    The spec has no defaults: None means "not set".
     """
 
     load: Callable[[], type[Store]]

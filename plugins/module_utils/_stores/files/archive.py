@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The archive: a POSIX (pax) tar file, extractable by any tar; the same tree gives the same bytes.
 
-An entry of the index determines its header completely, so reading back needs no parser: what is read is compared
-with what would have been written. The bytes of format version 1 must therefore never change.
+An entry of the index determines its header completely, so verifying needs no parser: what is read is compared with what
+would have been written. The bytes of format version 1 must therefore never change.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ Segments = Sequence[tuple[int, int]]  # offset and length of data, in order; the
 
 
 def padding(size: int) -> int:
-    """Bytes from the end of something to the next block."""
+    """The zero bytes between the end of a content of this size and the next block."""
     return -size % _BLOCK
 
 
 def header(entry: Entry, stored: Optional[int] = None) -> bytes:
-    """All that stands before an entry's content.
+    """The blocks before the content of an entry.
 
-    :param stored: of a sparse file, the bytes that follow: the map and the data (GNU.sparse 1.0).
+    :param stored: for a sparse file, the size in bytes of what follows: the map and the data (GNU.sparse 1.0).
     """
     name = (entry.path or b".") + b"/" if entry.kind == DIRECTORY else entry.path
     link = entry.target
@@ -99,7 +99,7 @@ def _owner(uid: int, gid: int, user: str, group: str) -> _Owner:
 
 
 def _record(key: bytes, value: bytes) -> bytes:
-    """A pax record: it begins with its own length."""
+    """A pax record, which begins with its own length in bytes."""
     rest = len(key) + len(value) + 3
     length = rest + len(b"%d" % rest)
     if len(b"%d" % length) > len(b"%d" % rest):
@@ -109,7 +109,7 @@ def _record(key: bytes, value: bytes) -> bytes:
 
 @functools.lru_cache(maxsize=256)
 def _extended(size: int) -> bytes:
-    """The header of a pax header with so many bytes of records."""
+    """The header of a pax header whose records have this size in bytes."""
     return _ustar(b"PaxHeader", 0o644, _owner(0, 0, "", ""), size=size, kind=b"x")
 
 
@@ -131,12 +131,12 @@ def _ustar(
 
 
 def _sum(data: bytes) -> int:
-    """The sum of at most 256 bytes: the first half of Adler-32, less one."""
+    """The sum of at most 256 bytes: the lower half of Adler-32, minus one."""
     return (zlib.adler32(data) & 0xFFFF) - 1
 
 
 def sparse_map(segments: Segments, size: int) -> bytes:
-    """The map that stands before the data of a sparse file of `size` bytes."""
+    """The map before the data of a sparse file of `size` bytes."""
     entries = list(segments)
     if not entries or sum(entries[-1]) < size:
         entries.append((size, 0))  # what ends in a hole
@@ -145,9 +145,9 @@ def sparse_map(segments: Segments, size: int) -> bytes:
 
 
 class ArchiveWriter:
-    """Writes the archive: for each entry `begin`, its content by `put`, `pad`; at last `finish`.
+    """Writes the archive. For each entry `begin`, its content with `put`, and `pad`; at the end `finish`.
 
-    `bytes` is how many have been written.
+    `bytes` is the number of bytes written so far.
     """
 
     def __init__(self, out: Writer) -> None:
@@ -157,23 +157,26 @@ class ArchiveWriter:
         self._waiting = 0
 
     def begin(self, entry: Entry, stored: Optional[int] = None) -> None:
-        """The next entry; see `header`."""
+        """Write the header of the next entry.
+
+        :param stored: as for `header`.
+        """
         self.put(header(entry, stored))
 
     def put(self, data: bytes) -> None:
-        """Bytes of the content."""
+        """Write bytes of the content."""
         self._parts.append(data)
         self._waiting += len(data)
         if self._waiting >= CHUNK:
             self._flush()
 
     def pad(self, size: int) -> None:
-        """The end of a content of `size` bytes."""
+        """End a content of `size` bytes."""
         if size % _BLOCK:
             self.put(bytes(padding(size)))
 
     def finish(self) -> None:
-        """The end of the archive."""
+        """End the archive."""
         self.put(_END)
         self._flush()
 
@@ -184,9 +187,9 @@ class ArchiveWriter:
 
 
 class ArchiveReader:
-    """Reads an archive in step with its index: `begin` each entry, then exhaust its `content`.
+    """Reads an archive along with its index: `begin` each entry, then exhaust its content.
 
-    Everything raises ValueError where the archive is not what the index says.
+    All methods raise ValueError when the archive differs from the index.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -195,7 +198,7 @@ class ArchiveReader:
         self._position = 0
 
     def begin(self, entry: Entry) -> Iterator[tuple[int, bytes]]:
-        """Check an entry's header. Gives its content: offsets and bytes, without the holes."""
+        """Verify the header of an entry. Returns its content: pairs of offset and bytes, without the holes."""
         first = self._take(_BLOCK)
         length = _number(first)
         if length > _LONGEST_HEADER:
@@ -209,7 +212,7 @@ class ArchiveReader:
         return self._sparse(entry, stored)
 
     def finish(self) -> None:
-        """Check the end of the archive."""
+        """Verify the end of the archive."""
         if self._take(len(_END)) != _END or self._position < len(self._buffer) or self._reader.read(_BLOCK):
             raise ValueError("it does not end where the index ends")
 
@@ -232,7 +235,7 @@ class ArchiveReader:
         self._check_padding(left)
 
     def _read_map(self, entry: Entry, stored: int) -> tuple[list[tuple[int, int]], int]:
-        """The map of a sparse file, and how many bytes of data follow it."""
+        """The map of a sparse file, and the number of bytes of data after it."""
         blocks: list[bytes] = []
         lines, wanted = 0, 1
         while lines < wanted:
@@ -263,7 +266,7 @@ class ArchiveReader:
             raise ValueError("there is data between two entries")
 
     def _some(self, most: int) -> bytes:
-        """At least one byte, at most so many."""
+        """At least one byte, and at most `most`."""
         if self._position == len(self._buffer):
             self._buffer, self._position = self._reader.read(CHUNK), 0
             if not self._buffer:
@@ -273,7 +276,7 @@ class ArchiveReader:
         return data
 
     def _take(self, size: int) -> bytes:
-        """Exactly so many bytes."""
+        """Exactly `size` bytes."""
         data = self._some(size) if size else b""
         if len(data) == size:
             return data
@@ -285,7 +288,7 @@ class ArchiveReader:
 
 
 def _number(block: bytes) -> int:
-    """The size that a header tells."""
+    """The size in the field of a header, in bytes."""
     field = block[124:135]
     if not field.isdigit():
         raise ValueError("it contains an invalid header")
@@ -293,7 +296,7 @@ def _number(block: bytes) -> int:
 
 
 def _size_record(payload: bytes) -> int:
-    """The size that a header tells in its first record, where it is too large for the field."""
+    """The size in the first record of a pax header, which has it if it is too large for the field."""
     key, dummy, value = payload.partition(b"\n")[0].partition(b" ")[2].partition(b"=")
     return _decimal(value) if key == b"size" else 0
 

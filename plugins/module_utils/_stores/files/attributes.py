@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Setting owners, modes, times and extended attributes, and what a target can't take of them.
+"""Sets owners, modes, times and extended attributes, and determines which of them a target cannot have.
 
-What a file system or a user's rights do not allow is found out before anything is built, on a file without a name, so
-that check mode knows it, and a target that took what it can equals the backup.
+What the file system or the rights of the user do not allow is determined before anything is built, on a file without a
+name. So check mode knows it, and a target that has everything that it can have equals the backup.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
 class Refused(NamedTuple):
-    """An attribute that an entry could not be given."""
+    """An attribute that could not be set."""
 
     path: bytes
     attribute: str
@@ -41,15 +41,16 @@ class Refused(NamedTuple):
 
 
 class Attributes:
-    """Sets attributes; `refused` are those that could not be set."""
+    """Sets attributes. `refused` has those that could not be set."""
 
     def __init__(self, privileged: bool) -> None:
         self.privileged = privileged
         self.refused: list[Refused] = []
 
     def set(self, fd: int, entry: Entry) -> None:
-        """Of a file or directory. The order matters: the mode may forbid to set attributes, changing the owner takes
-        bits and capabilities away, and access lists are more than the mode."""
+        """Set the attributes of a file or directory. The order matters: the mode may forbid setting attributes, a
+        change of the owner removes bits and capabilities, and access control lists also set the mode.
+        """
         for name, value in entry.xattrs:
             if name.startswith(b"user."):
                 self._set_xattr(fd, entry, name, value)
@@ -69,7 +70,7 @@ class Attributes:
             os.setxattr(fd, name, value)
 
     def set_by_name(self, directory: int, name: bytes, entry: Entry) -> None:
-        """Of anything else, which is not opened."""
+        """Set the attributes of anything else, without opening it."""
         if self.privileged:
             with self._tolerant(entry, _OWNER):
                 os.chown(name, entry.uid, entry.gid, dir_fd=directory, follow_symlinks=False)
@@ -90,7 +91,10 @@ class Attributes:
 
 
 def as_here(entry: Entry, privileged: bool) -> Entry:
-    """The entry as a restore by us would make it on this host."""
+    """The entry as a restore by this process would create it on this host.
+
+    :param privileged: whether the process is root.
+    """
     if privileged:
         kept = entry.xattrs
         if any(name.startswith(b"trusted.") for name, _value in kept):  # early backups of root's have them
@@ -104,10 +108,11 @@ def as_here(entry: Entry, privileged: bool) -> Entry:
 
 
 class Target:
-    """Where a tree is restored, and what it makes of entries.
+    """The place of a restored tree: determines what entries will look like there.
 
-    :param directory: on the target's file system; a file without a name is made in it for each trial.
-    :param strict: what can't be set is an error.
+    :param directory: a directory on the file system of the target. For each trial, a file without a name is created in
+        it.
+    :param strict: whatever cannot be set is an error.
     """
 
     def __init__(self, directory: str, privileged: bool, strict: bool) -> None:
@@ -120,14 +125,14 @@ class Target:
         self._counts: Counter[str] = Counter()
 
     def __call__(self, entry: Entry) -> Entry:
-        """The entry as it will be here."""
+        """The entry as it will be after the restore."""
         here = as_here(entry, self.privileged)
         return self._outcome(here)[0](here)
 
     def look(self, entry: Entry) -> Entry:
-        """The same, and remember what is lost.
+        """The entry as it will be after the restore. What it loses is recorded for `notes`.
 
-        :raises TargetError: with `strict`, something is.
+        :raises TargetError: it loses something, and `strict` is set.
         """
         here = as_here(entry, self.privileged)
         if not self.privileged:
@@ -138,9 +143,9 @@ class Target:
         return change(here)
 
     def notes(self) -> list[str]:
-        """What is not as the backup has it.
+        """Sentences on attributes that differ from the backup.
 
-        :raises TargetError: with `strict`, the tree that was built lost what no trial had foreseen.
+        :raises TargetError: `strict` is set, and the new tree lacks attributes that no trial has predicted.
         """
         for one in self.attributes.refused:
             self._lose(*one)
@@ -182,7 +187,7 @@ class Target:
         return self._known[key]
 
     def _try(self, entry: Entry) -> tuple[Callable[[Entry], Entry], tuple[Refused, ...]]:
-        """Give a file without a name the same attributes; where none can be made, everything is expected to work."""
+        """Set the same attributes on a file without a name. If none can be created, they are expected to work."""
         trial = Attributes(self.privileged)
         try:
             fd = os.open(self._directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -205,7 +210,7 @@ def _as_it_is(entry: Entry) -> Entry:
 
 
 def _change(refused: tuple[Refused, ...], got: os.stat_result) -> Callable[[Entry], Entry]:
-    """What becomes of an entry that loses these; what it gets instead is as it was with the trial."""
+    """A function that returns an entry without these attributes, with those that the trial got instead."""
     lost = {one.attribute for one in refused}
     if not lost:
         return _as_it_is

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Building a tree in a directory of our own, from entries and their content."""
+"""Builds a tree in a private directory, from entries and their content."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INHERITED = ("system.posix_acl_access", "system.posix_acl_default")
 
 
 class Builder:
-    """Creates entries below an empty directory that nobody else can enter, in the order of an index."""
+    """Creates entries below an empty private directory, in the order of an index."""
 
     def __init__(self, root: str, target: Target) -> None:
         self._target = target
@@ -38,9 +38,10 @@ class Builder:
                     raise
 
     def add(self, entry: Entry, content: Content) -> str:
-        """Create an entry. Returns the SHA-256 of a file's content.
+        """Create an entry. Returns the SHA-256 of the content of a file.
 
         :raises TargetError: the system refuses.
+        :raises ValueError: a hard link has no target.
         """
         with os_errors(TargetError, "Can't restore", shown(entry.path)):
             return self._add(self._target(entry), content)
@@ -57,7 +58,7 @@ class Builder:
                 self._leave()
 
     def close(self) -> None:
-        """Give up the descriptors."""
+        """Close all descriptors."""
         for _entry, fd in self._levels:
             if fd != self._root:
                 os.close(fd)
@@ -90,7 +91,7 @@ class Builder:
         return ""
 
     def _enter(self, path: bytes) -> int:
-        """The descriptor of the directory that holds a path; finishes those that are done."""
+        """The descriptor of the directory that contains a path; directories that are complete are finished."""
         parent = path.rpartition(b"/")[0]
         while self._levels[-1][0].path != parent:
             self._leave()
@@ -105,7 +106,7 @@ class Builder:
                 os.close(fd)
 
     def _link(self, entry: Entry, directory: int, name: bytes) -> None:
-        """:raises ValueError: what it is a link to was not there before."""
+        """:raises ValueError: its target was not created before, or is not a file."""
         *above, last = entry.target.split(b"/")
         source = os.dup(self._root)
         try:
@@ -123,7 +124,7 @@ class Builder:
 
 
 def write_file(directory: int, name: bytes, entry: Entry, content: Content, attributes: Attributes) -> str:
-    """Create a file, with its holes. Returns the SHA-256 of its content."""
+    """Create a file with its holes. Returns the SHA-256 of its content."""
     digest = content_hash(entry.sparse)
     end = 0
     fd = os.open(name, CREATE_FILE, 0o600, dir_fd=directory)

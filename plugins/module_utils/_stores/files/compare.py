@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a restore wants, and how the target differs from it."""
+"""Compares the entries that a restore wants with those of the target."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_DIFFERENCES = 100
 
 
 class Step(NamedTuple):
-    """One entry of the index, and what to make of it."""
+    """An entry of the index, and what the restore does with it."""
 
     recorded: Optional[Entry]  # the next member of the archive; None: nothing is read for this step
     wanted: Optional[Entry]  # what to create; None: nothing
@@ -29,15 +29,15 @@ class Step(NamedTuple):
 
 
 def whole(entries: Iterable[Entry]) -> Iterator[Step]:
-    """Everything is wanted."""
+    """The steps of a restore of everything."""
     for entry in entries:
         yield Step(entry, None if entry.superseded else entry)
 
 
 class Partial:
-    """Only what a selection selects is wanted.
+    """The steps of a restore of what a selection selects.
 
-    :param again: gives the entries of the index; called more than once.
+    :param again: returns the entries of the index; called more than once.
     """
 
     def __init__(self, again: Callable[[], Iterator[Entry]], selection: Selection) -> None:
@@ -51,7 +51,7 @@ class Partial:
                 self.hidden[entry.target] = None
 
     def steps(self) -> Iterator[Step]:
-        """All entries; directories that lead somewhere come just before what they lead to."""
+        """All steps. Directories that only lead to selected entries come immediately before them."""
         levels: list[tuple[Entry, int, bool]] = []  # directory, state, whether it was given
         promoted: dict[bytes, bytes] = {}  # hidden file: the first name that is wanted
         for entry in self._again():
@@ -102,7 +102,7 @@ def check_only(only: Iterable[str], entries: Iterable[Entry], backup: str) -> No
 
 
 class Comparison:
-    """The outcome: entries of each kind before and after (without the root), and what differs."""
+    """The result: the entries of each kind before and after (without the root), and the differences."""
 
     def __init__(self) -> None:
         self.before: dict[str, int] = dict.fromkeys(KINDS, 0)
@@ -111,7 +111,7 @@ class Comparison:
         self.differences: list[tuple[str, str]] = []  # the first of them: path, and added, changed or removed
 
     def add(self, path: bytes, what: str) -> None:
-        """One more difference."""
+        """Add a difference."""
         self.differing += 1
         if len(self.differences) < _MOST_DIFFERENCES:
             self.differences.append((shown(path), what))
@@ -127,12 +127,12 @@ def compare(
     kept: Kept,
     failed: Callable[[bytes, OSError], None],
 ) -> Comparison:
-    """Compare what is wanted with what is there, attributes first, then content.
+    """Compare the wanted entries with the existing ones, first their attributes, then their content.
 
-    :param root: None: nothing is there.
-    :param leading: do directories count that only lead to something selected?
-    :param target: makes of entries what they will be there.
-    :param kept: is asked about whatever differs.
+    :param root: None if nothing exists.
+    :param leading: whether directories count that only lead to something selected.
+    :param target: determines what entries will look like after the restore.
+    :param kept: decides about everything that differs.
     :raises TargetError: something that is kept is in the way.
     """
     result = Comparison()
@@ -163,14 +163,14 @@ def compare(
 
 
 def _removed(found: Found, describer: Describer, result: Comparison, kept: Kept) -> None:
-    """The backup does not have it."""
+    """Handle an existing entry that the backup does not have."""
     if not kept.stays(found):
         _describe(found, describer, result)
         result.add(found.path, "removed")
 
 
 def _describe(found: Found, describer: Describer, result: Comparison) -> None:
-    """Count something that is there alone."""
+    """Count an entry that only exists in the target."""
     kind = kind_of(found.info) or ""
     link = describer.link(found.path, found.info)
     result.before[HARDLINK if link else kind] += 1

@@ -21,11 +21,11 @@ from .selection import Selection
 
 
 class Identity:
-    """The cheap identity of what a walk came upon: attributes of every entry.
+    """The cheap identity of the entries of a walk, from their attributes.
 
-    :param reading: what is read now is to be recognised by its identity later. That can't be done with a file that some
-        process can write to through memory: only the first write to a page sets its times, until the kernel has stored
-        that page. (A mapping that is made later does set them.)
+    :param reading: whether the tree is read now, to be recognised by its identity later. That is impossible for a file
+        that a process can write to through memory: only the first write to a page sets its times, until the kernel has
+        stored that page. (A mapping that is made later does set them.)
     """
 
     def __init__(self, root: str, selection: str, reading: bool) -> None:
@@ -39,7 +39,7 @@ class Identity:
         self._broken = False
 
     def add(self, path: bytes, info: os.stat_result) -> None:
-        """One more entry, as it was when it was read (or before that)."""
+        """Add an entry, with its attributes from when it was read, or from before that."""
         self._digest.update(b"%s\0%s\n" % (path, attributes(info).encode()))
         if self._youngest is None or info.st_ctime_ns > self._youngest.st_ctime_ns:
             self._youngest = info
@@ -51,11 +51,11 @@ class Identity:
             self._devices[info.st_dev] = path
 
     def distrust(self, *_args: object) -> None:
-        """Something could not be read."""
+        """Something could not be read: there is no identity."""
         self._broken = True
 
     def value(self) -> Optional[str]:
-        """Hex; None when it can't be trusted."""
+        """The identity in hex; None if it cannot be trusted."""
         extremes = [info for info in (self._youngest, self._latest) if info is not None]
         if self._broken or not settled(extremes, self._began_ns):
             return None
@@ -68,7 +68,7 @@ class Identity:
 
 
 def identify(root: str, selection: Selection, description: str) -> Optional[str]:
-    """The cheap identity of a tree as it is now; None when it can't be trusted."""
+    """The cheap identity of a tree as it is now; None if it cannot be trusted."""
     identity = Identity(root, description, reading=False)
     try:
         for found in walk(root, selection, identity.distrust):

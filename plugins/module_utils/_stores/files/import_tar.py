@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking over a tar file that somebody made by hand: checked, put in order, and written in our own form."""
+"""Imports a tar file that was made by hand: checks it, sorts it, and writes it in our own form."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _XATTR = "SCHILY.xattr."
 
 
 class _Member(NamedTuple):
-    """An entry with where its content is in the spooled file. Names of one file share its number."""
+    """An entry, with the position of its content in the spooled file. Several names of one file share its number."""
 
     entry: Entry
     number: int
@@ -54,12 +54,12 @@ class _Member(NamedTuple):
 def import_tar(
     reader: Reader, filename: str, sink: Sink, *, archive: ArchiveWriter, index: Index, selection: Selection
 ) -> int:
-    """Write the archive and the index of what a tar file holds. Returns how many entries were not selected.
+    """Write the archive and the index of the content of a tar file. Returns the number of entries that are not
+    selected.
 
-    Of several members with one name the last counts, as for tar itself. Directories without a member of their
-    own are made up.
+    Of several members with the same name the last one counts, as in tar itself. Missing parent directories are added.
 
-    :raises SourceError: it is no tar file, incomplete, or has names, links or devices that leave the tree.
+    :raises SourceError: it is not a tar file, is truncated, or has names, links or devices that leave the tree.
     """
     spool = os.path.join(sink.scratch, "import.tar")
     with contextlib.ExitStack() as stack:
@@ -91,7 +91,7 @@ def _fetch(reader: Reader, tar: BinaryIO, sink: Sink) -> None:
 
 
 class _Members:
-    """The members found so far: on disk, because there may be millions."""
+    """The members found so far, on disk, as there may be millions."""
 
     def __init__(self, path: str) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
@@ -102,7 +102,7 @@ class _Members:
         self._db.execute("BEGIN")
 
     def put(self, member: _Member) -> None:
-        """Add one; the last of a name wins."""
+        """Add a member. The last one with a name counts."""
         entry, segments = member.entry, member.segments
         self._db.execute(
             "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?, ?)",
@@ -116,7 +116,7 @@ class _Members:
         )
 
     def get(self, path: bytes) -> Optional[_Member]:
-        """The one with this name."""
+        """The member with this name."""
         row = self._db.execute("SELECT * FROM member WHERE key = ?", (order(path),)).fetchone()
         return None if row is None else self._member(row)
 
@@ -125,7 +125,7 @@ class _Members:
             yield self._member(row)
 
     def close(self) -> None:
-        """Forget them."""
+        """Remove the file with the members."""
         self._db.close()
 
     @staticmethod
@@ -203,7 +203,7 @@ def _check_symlink(entry: Entry) -> None:
 
 
 def _link(entry: Entry, members: _Members) -> _Member:
-    """A further name of a file is that file: which of the names comes first is decided by the order."""
+    """A further name of a file becomes another name of that file: the order decides which name comes first."""
     target = posixpath.normpath(entry.target)
     first = members.get(target) if is_safe(target) else None
     if first is None or first.entry.kind != FILE:
@@ -212,7 +212,7 @@ def _link(entry: Entry, members: _Members) -> _Member:
 
 
 def _make_parents(entry: Entry, members: _Members) -> None:
-    """Directories without a member get the owner and time of what they were first needed for."""
+    """Add missing directories, with the owner and time of the first entry in them."""
     path = entry.path
     while path:
         path = path.rpartition(b"/")[0]
@@ -233,7 +233,7 @@ class _Writer:
         self._first: dict[int, Entry] = {}  # of files, by number
 
     def write(self, members: _Members, selection: Selection) -> int:
-        """Write what is selected; returns how many members are not."""
+        """Write the selected members. Returns the number of the others."""
         levels: list[tuple[_Member, int, bool]] = []  # directories down to here: state, and whether it is written
         left_out = 0
         for member in members:

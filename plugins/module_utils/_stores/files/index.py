@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The entries of a tree, and the index: one line of JSON for each, in the order of the archive.
+"""The entries of a tree, and the index: one line of JSON for each entry, in the order of the archive.
 
-The order is that of the paths' components, compared as bytes: a directory comes before what it holds. Paths are
-bytes everywhere; JSON gets them as UTF-8 with surrogate escapes, which can be undone.
+The order is that of the components of the paths, compared as bytes: a directory comes before its content. Paths are
+bytes everywhere; in JSON they are UTF-8 with surrogate escapes, which can be converted back.
 """
 
 from __future__ import annotations
@@ -68,18 +68,18 @@ class Entry(NamedTuple):
 
 
 def order(path: bytes) -> bytes:
-    """What to sort paths by."""
+    """The sort key of a path."""
     return path.replace(b"/", b"\0")
 
 
 def shown(path: bytes) -> str:
-    """A path for people: one line, and valid text."""
+    """A path for messages: one line of valid text."""
     text = (path or b".").decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def listed(paths: Iterable[bytes], most: int = 20) -> str:
-    """Paths for a message; at most so many."""
+    """Paths for a message, at most `most` of them."""
     names = [shown(path) for path in paths]
     more = f", and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
@@ -96,7 +96,7 @@ def _bytes(text: Any) -> bytes:
 
 
 def to_line(entry: Entry) -> bytes:
-    """The entry's line of the index."""
+    """The line of the index for an entry."""
     # by hand: the JSON encoder takes five times as long
     line = (
         f'{{"path":{_quoted(_text(entry.path or b"."))},"type":"{entry.kind}","mode":"{entry.mode:04o}",'
@@ -123,7 +123,10 @@ def _owner(uid: int, gid: int, user: str, group: str) -> str:
 
 
 def from_line(line: bytes) -> Entry:
-    """The entry of a line. Raises ValueError for anything that `to_line` can't have written."""
+    """The entry of a line.
+
+    :raises ValueError: `to_line` cannot have written this line.
+    """
     try:
         fields = json.loads(line.decode("ascii"))
         xattrs, device = fields.get("xattrs"), fields.get("device")
@@ -180,9 +183,9 @@ def _is_possible(entry: Entry) -> bool:
 
 
 def identity(entry: Entry, line: bytes) -> bytes:
-    """The part of a line that makes a tree another tree.
+    """The part of a line that determines whether two trees are equal.
 
-    Not the times of directories: they also change with what comes and goes unselected.
+    The times of directories are not part of it, as they also change when unselected files are created or removed.
     """
     if entry.superseded:
         return b""
@@ -190,7 +193,7 @@ def identity(entry: Entry, line: bytes) -> bytes:
 
 
 class Index:
-    """Writes an index, and knows the tree's digest and counts (without the root)."""
+    """Writes an index. It knows the digest of the tree and its counts (without the root)."""
 
     def __init__(self, handle: Writer) -> None:
         self._handle = handle
@@ -199,7 +202,7 @@ class Index:
         self.bytes = 0
 
     def add(self, entry: Entry) -> None:
-        """The next entry."""
+        """Add the next entry."""
         line = to_line(entry)
         self._handle.write(line)
         self._digest.update(identity(entry, line))
@@ -209,16 +212,15 @@ class Index:
 
     @property
     def content_digest(self) -> str:
-        """What identifies the tree."""
+        """The digest that identifies the tree, hex SHA-256."""
         return self._digest.hexdigest()
 
 
 def read_index(handle: BinaryIO, content_digest: str) -> Iterator[Entry]:
-    """The entries of an index, from untrusted input.
+    """The entries of an index from untrusted input, in order and without duplicates. The parent of each entry is a
+    directory that comes before it.
 
-    What is given is in order, without duplicates, and each entry's parent was given before as a directory.
-
-    :raises ValueError: with what is wrong; at the end also when the digest differs.
+    :raises ValueError: the index is not valid or, at the end, has another digest.
     """
     digest = hashlib.sha256()
     directories: list[bytes] = []  # the paths from the root to where the previous entry lies
@@ -258,7 +260,7 @@ def _descend(directories: list[bytes], entry: Entry) -> None:
 
 
 def collections_of(counts: Mapping[str, int]) -> tuple[Collection, ...]:
-    """Counts of kinds as collections."""
+    """The counts of kinds as collections."""
     special = sum(counts[kind] for kind in SPECIAL)
     always = [("files", counts[FILE]), ("directories", counts[DIRECTORY]), ("symlinks", counts[SYMLINK])]
     more = [("hardlinks", counts[HARDLINK]), ("special", special)]

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a restored tree keeps of the one that it replaces: what the backup does not select, and sockets.
+"""What a restored tree keeps of the tree that it replaces: entries that the backup does not select, and sockets.
 
-What is not selected is never given up: where it stands in the way of an entry of the backup, the restore is refused.
-A socket holds no data and is kept only where nothing of the backup is in its way. A directory that is there only for
-what is kept does not make a tree another tree.
+Entries that are not selected are never removed: if one is in the way of an entry of the backup, the restore is refused.
+A socket contains no data and is kept only if no entry of the backup is in its way. A directory that exists only for
+entries that are kept does not make a difference between trees.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .selection import Selection
 
 
 class Kept:
-    """Finds out, before anything is changed, what will be kept, and what of that is in the way.
+    """Determines, before anything is changed, what will be kept, and what of it is in the way.
 
-    `sockets` are those that give way to entries of the backup.
+    `sockets` are those that are replaced by entries of the backup.
 
-    :param root: of the target; None: nothing exists there.
+    :param root: of the target; None if nothing exists there.
     :param replaced: selects what is replaced.
     """
 
@@ -42,7 +42,9 @@ class Kept:
         self._nothing_below: Optional[bytes] = None  # of this directory, everything goes
 
     def stays(self, found: Found) -> bool:
-        """Does an entry that the backup does not have remain, because it is kept or leads to what is kept?"""
+        """Whether an entry that the backup does not have remains, because it is kept or leads to something that is
+        kept.
+        """
         if not found.selected or kind_of(found.info) is None:
             return True
         if not stat.S_ISDIR(found.info.st_mode) or self._is_below_nothing(found.path):
@@ -53,9 +55,9 @@ class Kept:
         return False
 
     def make_way(self, entry: Entry, found: Found) -> None:
-        """An entry of the backup takes the place of something of another kind.
+        """An entry of the backup replaces an entry of another kind.
 
-        :raises TargetError: something that is kept would go with it.
+        :raises TargetError: this would remove something that is kept.
         """
         if kind_of(found.info) is None:
             self.sockets.append(found.path)
@@ -67,7 +69,7 @@ class Kept:
             raise in_the_way(blocking)
 
     def check_free(self, entry: Entry) -> None:
-        """A directory of the backup that the walk through the target did not come upon.
+        """Check a directory of the backup that the walk through the target has not found.
 
         :raises TargetError: something that is kept has its name.
         """
@@ -81,7 +83,7 @@ class Kept:
         self.sockets.append(entry.path)
 
     def notes(self) -> list[str]:
-        """What a person should know."""
+        """Sentences for the user."""
         if not self.sockets:
             return []
         return [f"Sockets that conflict with the backup are removed: {listed(self.sockets)}."]
@@ -92,7 +94,7 @@ class Kept:
     def _kept_below(self, fd: int, path: bytes, state: int, sockets: Optional[list[bytes]] = None) -> Optional[bytes]:
         """The first entry below a directory that is kept.
 
-        :param sockets: gets those on the way there, which then do not count.
+        :param sockets: gets the sockets found before it, which do not count then.
         """
         for name in names_in(fd):
             below = path + b"/" + name
@@ -120,7 +122,7 @@ class Kept:
 
 
 def _look(root: str, path: bytes) -> Optional[os.stat_result]:
-    """The attributes of what is below a directory, no link followed; None: nothing is there."""
+    """The attributes of something below a directory, without following links; None if nothing exists there."""
     *above, last = path.split(b"/")
     fd = os.open(root, OPEN_DIRECTORY)
     try:
@@ -138,7 +140,7 @@ def _look(root: str, path: bytes) -> Optional[os.stat_result]:
 
 
 class _Pair:
-    """A directory of the old tree, and the one of that name in the new tree (where there is one)."""
+    """A directory of the old tree, and the directory with its name in the new tree, if it exists."""
 
     def __init__(self, path: bytes, state: int, old: int, new: Optional[int]) -> None:
         self.path = path
@@ -150,10 +152,10 @@ class _Pair:
 
 
 class CarryOver:
-    """Takes into a new tree, by hard links, what of the old tree is not to be replaced.
+    """Links everything of the old tree that is not replaced into the new tree.
 
-    :param replaced: selects what is replaced. Sockets are kept, too, unless something of the backup is in their way.
-    :param old_wins: of directories in both trees that are not replaced, the old one's attributes count.
+    :param replaced: selects what is replaced. Sockets are kept as well, unless something of the backup is in their way.
+    :param old_wins: for directories in both trees that are not replaced, use the attributes of the old one.
     """
 
     def __init__(self, replaced: Selection, old_wins: bool, attributes: Attributes) -> None:
@@ -165,7 +167,7 @@ class CarryOver:
         self._made = 0
 
     def run(self, old_root: str, new_root: str) -> int:
-        """May be repeated: it then takes over what has changed since. Returns how much it made.
+        """Carry over; when it is repeated, what has changed since. Returns the number of entries created.
 
         :raises TargetError: something would be lost.
         """
@@ -214,7 +216,7 @@ class CarryOver:
             self._link(pair, name, path, info)
 
     def _is_free(self, name: bytes) -> bool:
-        """Can a socket of the last level keep its name, without anything of the backup giving way?"""
+        """Whether a socket of the last level can keep its name without replacing something of the backup."""
         for above, pair in zip(self._pairs, self._pairs[1:]):
             if pair.new is not None:
                 continue
@@ -232,7 +234,7 @@ class CarryOver:
             return True
 
     def _materialize(self, depth: int, old_wins: bool) -> int:
-        """The new tree's directory at a level, made where it is missing."""
+        """The directory of the new tree at a level; it is created if it is missing."""
         pair = self._pairs[depth]
         if pair.new is not None:
             return pair.new
@@ -294,7 +296,7 @@ class CarryOver:
 
 
 def check_kept(root: str, replaced: Selection) -> None:
-    """Raise TargetError when something that is kept may get no second name (chattr +i), as `CarryOver` gives it."""
+    """Raise TargetError when something that is kept cannot get a second name (chattr +i), as `CarryOver` gives it."""
     for found in walk(root, _Others(replaced), ignore):  # what can't be read is for the run to tell
         word = "" if stat.S_ISDIR(found.info.st_mode) else protection(found.name, found.directory)
         if word:
@@ -302,7 +304,7 @@ def check_kept(root: str, replaced: Selection) -> None:
 
 
 class _Others:
-    """A `Choice`: what a selection does not select, also in directories that it leaves out."""
+    """A `Choice` of what a selection does not select, also in directories that it excludes."""
 
     _OUT = 1 << 62  # a state that the selection does not have
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the entries of a live tree are: owners, attributes, hard links, content."""
+"""The entries of a live tree: owners, attributes, hard links, content."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ _SPARSE_HOLES = 1 << 20
 
 
 def kind_of(info: os.stat_result) -> Optional[str]:
-    """The kind of an entry; None: a socket, which only its server can make."""
+    """The kind of an entry; None for a socket, which only its server can create."""
     return _KINDS.get(stat.S_IFMT(info.st_mode))
 
 
 def open_file(found: Found) -> Optional[tuple[int, os.stat_result]]:
-    """Open a regular file without waiting, following a link, or touching its access time. None: it is none now.
+    """Open a regular file without waiting, following a link, or changing its access time. None if it is not a regular
+    file any more.
 
-    :raises OSError: it is gone, or can't be read.
+    :raises OSError: it was removed, or cannot be read.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -62,7 +63,7 @@ def open_file(found: Found) -> Optional[tuple[int, os.stat_result]]:
 
 
 def read_xattrs(fd: int) -> tuple[tuple[bytes, bytes], ...]:
-    """The extended attributes that a restore could set again, sorted."""
+    """The extended attributes that a restore can set again, sorted."""
     try:
         names = os.listxattr(fd)
         if not names:
@@ -76,15 +77,15 @@ def read_xattrs(fd: int) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _is_data(name: str) -> bool:
-    """Others of system.* are views that a file system makes of what it keeps elsewhere.
+    """Whether an attribute contains data. Others of system.* are views of what the file system stores elsewhere.
 
-    Those of trusted.* are seen with CAP_SYS_ADMIN alone: what a backup holds must not depend on who made it.
+    Those of trusted.* are visible only with CAP_SYS_ADMIN: the content of a backup must not depend on who makes it.
     """
     return not name.startswith(("system.", "trusted.")) or name.startswith("system.posix_acl_")
 
 
 class Describer:
-    """Makes entries of what a walk finds. Remembers files with several names, of which the first is the file."""
+    """Describes what a walk finds as entries. Of a file with several names, the first one is the file."""
 
     def __init__(self) -> None:
         self._links: dict[tuple[int, int], Entry] = {}
@@ -92,9 +93,9 @@ class Describer:
     def entry(self, found: Found, info: os.stat_result, fd: int = -1, sha256: str = "") -> Entry:
         """The entry.
 
-        :param info: of `found`, as it is now; not a socket.
-        :param fd: a file or directory, open; else -1.
-        :raises OSError: it changed its kind, or can't be read.
+        :param info: the current attributes of `found`; not of a socket.
+        :param fd: the descriptor of an open file or directory, otherwise -1.
+        :raises OSError: its kind has changed, or it cannot be read.
         """
         kind = kind_of(info) or ""
         return Entry(
@@ -114,7 +115,7 @@ class Describer:
         )
 
     def link(self, path: bytes, info: os.stat_result) -> Optional[Entry]:
-        """The entry of a further name of a file that `remember` was told of; else None."""
+        """The entry of a further name of a file that was passed to `remember`; None for others."""
         if info.st_nlink < 2:
             return None
         first = self._links.get((info.st_dev, info.st_ino))
@@ -123,13 +124,13 @@ class Describer:
         return first.other_name(path)
 
     def remember(self, entry: Entry, info: os.stat_result) -> None:
-        """This is the entry of a file that may have more names."""
+        """Remember the entry of a file that may have more names."""
         if info.st_nlink > 1:
             self._links[info.st_dev, info.st_ino] = entry
 
 
 def data_segments(fd: int, info: os.stat_result) -> Optional[list[tuple[int, int]]]:
-    """Where a file's data is (offset, length); None: everywhere, there are no holes."""
+    """The segments of a file that contain data, as (offset, length) in bytes; None if it has no holes."""
     if info.st_size < _SMALLEST_SPARSE or not has_holes(info):
         return None
     segments = [(start, end - start) for start, end in data_ranges(fd, 0, info.st_size)]
@@ -137,12 +138,12 @@ def data_segments(fd: int, info: os.stat_result) -> Optional[list[tuple[int, int
 
 
 def is_sparse(segments: Optional[Segments], size: int) -> bool:
-    """Does a file count as sparse: has it holes that would take their time to be hashed?"""
+    """Whether a file counts as sparse: hashing its holes would take too long."""
     return segments is not None and size - sum(length for _offset, length in segments) >= _SPARSE_HOLES
 
 
 def read_range(fd: int, offset: int, length: int) -> Iterator[bytes]:
-    """A part of a file; less of it when the file has become shorter."""
+    """A part of a file; less if the file was truncated meanwhile."""
     while length:
         data = os.pread(fd, min(CHUNK, length), offset)
         if not data:
@@ -153,7 +154,7 @@ def read_range(fd: int, offset: int, length: int) -> Iterator[bytes]:
 
 
 def content_digest(fd: int, info: os.stat_result, sparse: bool) -> str:
-    """SHA-256 of an open file's content, as its entry in the index has it."""
+    """SHA-256 of the content of an open file, as its entry in the index has it."""
     digest = content_hash(sparse)
     segments = data_segments(fd, info)
     for offset, length in [(0, info.st_size)] if segments is None else segments:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restoring a tree: a new one is built and verified beside the old one, then the two change places."""
+"""Restores a tree: the new one is built and verified beside the old one, then the two are exchanged."""
 
 from __future__ import annotations
 
@@ -40,10 +40,9 @@ from .selection import Selection
 
 
 class TreeRestoration:
-    """See `Restoration` in base.py.
+    """A prepared restore of a tree (`Restoration` in base.py).
 
-    `differences` are the first entries that differ, (path, "added" | "changed" | "removed"); `differing` counts all.
-
+    `differences` are the first entries that differ, as (path, "added" / "changed" / "removed"); `differing` counts all.
     """
 
     def __init__(
@@ -96,7 +95,10 @@ class TreeRestoration:
         self.notes: tuple[str, ...] = tuple(self._notes)
 
     def _verify(self) -> None:
-        """Read what the run would read. Raises DamagedBackup."""
+        """Read what the run would read.
+
+        :raises DamagedBackup: the archive is damaged.
+        """
         with self._copy.open(self._archive) as reader:
             while reader.read(1 << 20):
                 pass
@@ -109,7 +111,7 @@ class TreeRestoration:
             self.notes += tuple(files.discard(self._prepared))
 
     def apply(self) -> None:
-        """Let the new tree and the old one change places."""
+        """Exchange the new tree and the old one."""
         if not self._prepared:
             return
         if self._exists() != self._existed:
@@ -126,7 +128,7 @@ class TreeRestoration:
             raise TargetError(f"Can't replace {self._target}: {exc.strerror}.") from exc
 
     def undo(self) -> None:
-        """Let them change places again."""
+        """Exchange them back."""
         if not self._applied:
             return
         self._exchange("Can't roll back the replaced")
@@ -151,7 +153,10 @@ class TreeRestoration:
             ) from exc
 
     def _exists(self) -> bool:
-        """Is there a directory? Raises TargetError when there is something else."""
+        """Whether the directory exists.
+
+        :raises TargetError: there is something else.
+        """
         with os_errors(TargetError, "Can't stat", self._target):
             try:
                 info = os.lstat(self._target)
@@ -221,7 +226,9 @@ class TreeRestoration:
         return comparison
 
     def _wanted(self, kept: Kept) -> Iterator[Entry]:
-        """What is to be compared. Directories that only lead to it keep what they are, but must be possible."""
+        """The entries to compare. Directories that only lead to them are not changed, but it must be possible to create
+        them.
+        """
         for step in self._steps():
             if step.wanted is not None and step.leads:
                 kept.check_free(step.wanted)
@@ -229,7 +236,7 @@ class TreeRestoration:
                 yield step.wanted
 
     def _considered(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Pass the entries on; find out what can't be done."""
+        """Pass the entries on, and refuse those that cannot be created."""
         for entry in entries:
             self._copy.progress.check()
             self._data_bytes += entry.size
@@ -267,7 +274,9 @@ class TreeRestoration:
             raise
 
     def _needed(self) -> int:
-        """Bytes to be written: sizes count holes, and the archive has what is not wanted."""
+        """The number of bytes to be written, at most: sizes count holes, and the archive also has entries that are not
+        wanted.
+        """
         archived = self._copy.details.get("archive_bytes")
         return min(self._data_bytes, archived) if isinstance(archived, int) else self._data_bytes
 
@@ -278,7 +287,7 @@ class TreeRestoration:
         return path
 
     def _try_exchange(self) -> None:
-        """Better now than after hours of work."""
+        """Try the exchange now, not after hours of work."""
         other = self._make_directory()
         try:
             files.exchange(self._prepared, other)
@@ -338,7 +347,7 @@ class TreeRestoration:
 
 
 class _Hidden:
-    """Files that are wanted under another name than the archive's, until that name comes."""
+    """Files that are wanted under another name than in the archive, until that name comes."""
 
     def __init__(self, directory: str, wanted: Container[bytes], here: Target) -> None:
         self._directory = directory
@@ -347,11 +356,11 @@ class _Hidden:
         self._numbers: dict[bytes, int] = {}
 
     def wants(self, entry: Entry) -> bool:
-        """Is it one of these?"""
+        """Whether the entry is one of these files."""
         return entry.kind == FILE and entry.path in self._wanted
 
     def add(self, entry: Entry, content: Iterator[tuple[int, bytes]]) -> str:
-        """Keep one; returns the SHA-256 of its content."""
+        """Keep a file. Returns the SHA-256 of its content."""
         self._numbers[entry.path] = len(self._numbers)
         with os_errors(TargetError, "Can't restore", shown(entry.path)):
             fd = os.open(self._directory, OPEN_DIRECTORY)
@@ -362,11 +371,11 @@ class _Hidden:
                 os.close(fd)
 
     def path(self, name: bytes) -> str:
-        """Where it is."""
+        """The path of a kept file."""
         return os.path.join(self._directory, str(self._numbers[name]))
 
     def remove(self) -> None:
-        """Remove them; names in the tree stay."""
+        """Remove the files. Their names in the tree remain."""
         with os_errors(TargetError, "Can't remove", self._directory):
             files.remove(self._directory)
 

@@ -13,12 +13,12 @@ from ..._core.walk import LEFT_OUT
 
 
 class Selection:
-    """A `Choice` by globs over paths relative to the root.
+    """A `Choice` by globs that are compared with paths relative to the root.
 
-    `*` and `?` do not match a `/`, `**` does; `[a-z]` and `[!a-z]` are sets. A pattern without a slash is compared
-    with names at any depth, one with a slash with the whole path. What is excluded is not entered. With `include`
-    only what matches is selected, with everything below a directory that matches; the directories that lead
-    there come along.
+    `*` and `?` do not match a `/`, `**` does; `[a-z]` and `[!a-z]` are sets. A pattern without a slash is compared with
+    names at any depth, one with a slash with the whole path. Excluded directories are not entered. With `include`, only
+    matching entries are selected, with everything below a directory that matches; the directories that lead to them are
+    included.
     """
 
     def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
@@ -26,7 +26,7 @@ class Selection:
         self._exclude = _compile(exclude) if exclude else None
 
     def narrowed(self, only: Sequence[str]) -> Selection:
-        """What this selects and `only` matches, too."""
+        """The selection of what this one selects and `only` matches."""
         result = Selection()
         result._includes = [*self._includes, _compile(only)]
         result._exclude = self._exclude
@@ -34,13 +34,13 @@ class Selection:
 
     @property
     def everything(self) -> bool:
-        """Is nothing ever left out?"""
+        """Whether nothing is excluded."""
         return not self._includes and self._exclude is None
 
     def enter(self, path: bytes, above: int) -> int:
-        """The state of an entry, given that of its directory: LEFT_OUT, or which includes match so far.
+        """The state of an entry, given the state of its directory: LEFT_OUT, or which includes match so far.
 
-        The root's state is 0.
+        The state of the root is 0.
         """
         if self._exclude is None and not self._includes:
             return 0
@@ -56,15 +56,15 @@ class Selection:
         return state
 
     def selects(self, state: int) -> bool:
-        """Is an entry of this state meant itself, rather than as the way to something?"""
+        """Whether an entry of this state is selected itself, and not only as the way to something."""
         return state == (1 << len(self._includes)) - 1
 
     def leads(self, state: int) -> bool:
-        """Any directory can hold something that an include matches."""
+        """Whether an entry of this state can contain something selected: any directory can."""
         return True
 
     def state_of(self, path: bytes) -> int:
-        """As `enter`, for a path out of order."""
+        """The state of any path."""
         state = 0
         parts = path.split(b"/") if path else []
         for depth in range(1, len(parts) + 1):
@@ -72,12 +72,15 @@ class Selection:
         return state
 
     def selects_path(self, path: bytes) -> bool:
-        """As `selects`, for a path out of order."""
+        """Whether any path is selected itself."""
         return self.selects(self.state_of(path))
 
 
 def matcher(pattern: str) -> re.Pattern[str]:
-    """One pattern, to be compared with whole paths by `fullmatch`. Raises InvalidRequest."""
+    """A pattern, to be compared with whole paths by `fullmatch`.
+
+    :raises InvalidRequest: it is not a valid glob.
+    """
     return _compile([pattern])
 
 

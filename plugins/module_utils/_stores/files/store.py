@@ -25,7 +25,7 @@ from .selection import Selection
 
 
 class FilesStore:
-    """See `Store` in base.py."""
+    """A directory tree (`Store` in base.py)."""
 
     type = "files"
 
@@ -72,14 +72,14 @@ class FilesStore:
         return TreeSnapshot(self.path, self._selection, self.parameters()).convert(reader, filename, sink)
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
-        """Build the new tree beside the old one, verified, to be exchanged with it."""
+        """Build and verify the new tree beside the old one, to be exchanged with it."""
         from .restore import TreeRestoration  # only here: see registry.py
 
         self._refuse_another_selection(copy.details)
         return TreeRestoration(self.path, copy, only=only, scratch=scratch, dry=dry)
 
     def _refuse_another_selection(self, recorded: Mapping[str, Any]) -> None:
-        """What is replaced is what the backup selects: a safety backup of less would lose the rest."""
+        """A restore replaces what the backup selects: a safety backup of less would lose the rest."""
         wanted = {"include": recorded.get("include") or [], "exclude": recorded.get("exclude") or []}
         if (self._include or self._exclude) and self.parameters() != wanted:
             raise InvalidRequest(
@@ -89,7 +89,10 @@ class FilesStore:
 
 
 def _existing(path: str) -> str:
-    """The real path of the directory. Raises SourceError."""
+    """The real path of the directory.
+
+    :raises SourceError: it does not exist, or is not a directory.
+    """
     root = resolve(path, SourceError)
     info = look(root, SourceError)
     if info is None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading a live tree into an archive and its index, while others write."""
+"""Reads a live tree into an archive and its index, while others write to it."""
 
 from __future__ import annotations
 
@@ -32,13 +32,17 @@ _ONE_WAIT = (0.05,)
 
 
 class Guarded:
-    """A file being written whose errors can't be taken for those of what is read."""
+    """A file being written, whose errors cannot be confused with those of the files being read."""
 
     def __init__(self, out: Writer) -> None:
         self._out = out
 
     def write(self, data: bytes) -> None:
-        """As the file's. Raises NoSpace, RepositoryError."""
+        """Write to the file.
+
+        :raises NoSpace: the disk is full.
+        :raises RepositoryError: it cannot be written.
+        """
         try:
             self._out.write(data)
         except OSError as exc:
@@ -46,11 +50,11 @@ class Guarded:
 
 
 class TreeWriter:
-    """Writes entries of a live tree, one after the other as a walk finds them.
+    """Writes the entries of a live tree, one after another, as a walk finds them.
 
-    `changed` are the files that changed each time they were read, and are kept as they were read at last.
+    `changed` are the files that changed each time they were read, and were written as they were read last.
 
-    :param strict: there may be none.
+    :param strict: refuse such files.
     """
 
     def __init__(self, out: Writer, index: Writer, identity: Identity, progress: Progress, strict: bool) -> None:
@@ -68,7 +72,9 @@ class TreeWriter:
         self._unreadable: list[tuple[bytes, str]] = []
 
     def add(self, found: Found) -> None:
-        """Write an entry as it was at one moment. What is gone is passed over; what can't be read is remembered."""
+        """Write an entry as it was at one moment. Removed entries are skipped; those that cannot be read are
+        remembered.
+        """
         try:
             if self._written(found, found.info):
                 return
@@ -95,11 +101,14 @@ class TreeWriter:
         return _FEW_WAITS if info.st_size <= CHUNK else _ONE_WAIT
 
     def failed(self, path: bytes, exc: OSError) -> None:
-        """Remember what can't be read."""
+        """Remember an entry that cannot be read."""
         self._unreadable.append((path, exc.strerror or str(exc)))
 
     def finish(self, root: str) -> None:
-        """End the archive. Raises SourceError when it would not be complete."""
+        """End the archive.
+
+        :raises SourceError: it would be incomplete.
+        """
         problems, advice = [], ["Exclude unneeded ones"]
         if self._unreadable:
             problems.append("can't be read: " + "; ".join(f"{shown(p)} ({why})" for p, why in self._unreadable[:20]))
@@ -121,7 +130,7 @@ class TreeWriter:
         self.archive.finish()
 
     def _written(self, found: Found, info: os.stat_result) -> bool:
-        """Write the entry; False: it did not hold still."""
+        """Write the entry. Returns False if it changed meanwhile."""
         kind = kind_of(info)
         if kind is None:
             self.sockets.append(found.path)
@@ -171,7 +180,7 @@ class TreeWriter:
         self._identity.add(entry.path, info)
 
     def _small(self, found: Found, info: os.stat_result, fd: int) -> Optional[Entry]:
-        """A file that is read before anything of it is written."""
+        """Write a file that is read completely before anything of it is written."""
         data = _read_all(fd, info.st_size)
         complete = data is not None and not (is_young(info) and data != _read_all(fd, info.st_size))
         if data is None:
@@ -191,7 +200,7 @@ class TreeWriter:
         return entry
 
     def _large(self, entry: Entry, info: os.stat_result, fd: int, segments: Optional[Segments]) -> Optional[Entry]:
-        """A file that is written while it is read. If it changed, it is superseded by the next try."""
+        """Write a file while it is read. If it changed, the next attempt supersedes it."""
         if wait_a_tick(info) and not (self._as_read or _held_still(fd, info)):
             return None
         chart = b"" if segments is None else sparse_map(segments, info.st_size)
@@ -223,7 +232,7 @@ class TreeWriter:
         return entry
 
     def _take_changed(self, entry: Entry) -> None:
-        """Keep a file as it was read; the tree as it is has not been seen."""
+        """Write a file as it was read. The tree was not seen in this state."""
         self.changed.append(entry.path)
         self._identity.distrust()
 
@@ -233,7 +242,7 @@ class TreeWriter:
 
 
 def _read_all(fd: int, size: int) -> Optional[bytes]:
-    """The whole of a file that should have so many bytes; None when it has not."""
+    """The whole content of a file; None if its size is not the expected one."""
     data = os.pread(fd, size + 1, 0)
     while len(data) < size:
         more = os.pread(fd, size - len(data), len(data))

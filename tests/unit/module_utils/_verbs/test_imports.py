@@ -36,11 +36,11 @@ HEAVY = [
 COMPRESSIONS = [f"_core.compression.{name}" for name in ("gzip_zlib", "plain", "xz", "zstd_library", "zstd_program")]
 REMOTE = [f"_repository.{name}" for name in ("generations", "objects", "remote", "s3", "sink")]
 VERBS = ["_verbs.backup_import", "_verbs.space", "_verbs.migrate", "_verbs.restore", "_core.scratch"]
-# What a store of each type imports to find out whether it has changed.
+# What a store of each type imports of its own to find out whether it has changed.
 STORES = {
-    "files": ["base", "files", "files.identity", "files.selection", "files.store", "registry"],
-    "json": ["base", "documents", "documents.identity", "documents.store", "registry"],
-    "sqlite": ["base", "registry", "sqlite", "sqlite.file", "sqlite.file_copy", "sqlite.store"],
+    "files": ("files", ["identity", "selection", "store"]),
+    "json": ("documents", ["identity", "store"]),
+    "sqlite": ("sqlite", ["file", "file_copy", "store"]),
 }
 RUN = """
 import json, sys
@@ -87,6 +87,9 @@ def test_a_task_with_nothing_to_do_imports_only_what_tells_it_so(tmp_path: Path,
     reason, modules = back_up(params)
     assert reason == "unchanged"
     ours = {name[len(OURS) :] for name in modules if name.startswith(OURS)}
-    assert sorted(name[len("_stores.") :] for name in ours if name.startswith("_stores.")) == STORES[kind]
+    package, own = STORES[kind]
+    prefix = f"_stores.{package}."
+    assert sorted(name[len(prefix) :] for name in ours if name.startswith(prefix)) == own
+    assert [name for name in ours if name.startswith("_stores.") and name.endswith(".store")] == [f"{prefix}store"]
     assert sorted(ours & {*COMPRESSIONS, *REMOTE, *VERBS}) == []
     assert [one for one in HEAVY if one in modules and (one, kind) != ("sqlite3", "sqlite")] == []
