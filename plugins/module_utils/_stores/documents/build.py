@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Building a directory of JSON documents beside the one that it is to replace."""
+"""Builds a directory of JSON documents beside the one that it will replace."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ Replaced = Callable[[str], bool]
 
 
 class Build:
-    """A new directory, 0700 until it is finished.
+    """A new directory, with mode 0700 until it is finished.
 
-    :param new: its path; it is made.
-    :param old: the path of what it is to replace; "" when there is nothing. What is in both keeps its owner and mode.
+    :param new: its path; the directory is created.
+    :param old: the path of the directory that it will replace; "" if there is none. Files that are in both keep their
+        owner and mode.
     """
 
     def __init__(self, new: str, old: str) -> None:
@@ -40,19 +41,19 @@ class Build:
         self._old = os.open(old, OPEN_DIRECTORY) if old else None
 
     def close(self) -> None:
-        """Give up the descriptors."""
+        """Close all descriptors."""
         os.close(self._new)
         if self._old is not None:
             os.close(self._old)
 
     def add_directory(self, name: str, owner: Owner) -> None:
-        """A collection's directory; its owner and mode come last."""
+        """Add the directory of a collection. Its owner and mode are set by `finish`."""
         self._owners[name] = owner
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=self._new)
 
     def add_file(self, name: str, owner: Owner, content: IO[bytes]) -> str:
-        """A file; returns the SHA-256 of its content."""
+        """Add a file. Returns the SHA-256 of its content."""
         directory, dummy, base = name.rpartition("/")
         digest = hashlib.sha256()
         with opened(directory or ".", OPEN_DIRECTORY, self._new) as parent:
@@ -66,15 +67,15 @@ class Build:
         return digest.hexdigest()
 
     def carry_over(self, replaced: Replaced) -> None:
-        """Take over from the old directory, by hard links, what is not replaced.
+        """Link everything that is not replaced from the old directory into the new one.
 
-        :param replaced: tells of a name relative to the directory (that of a directory ends in "/").
+        :param replaced: called with a name relative to the directory; names of directories end in "/".
         """
         if self._old is not None:
             self._carry_over(self._old, self._new, "", replaced)
 
     def finish(self, owner: Owner) -> None:
-        """Set the owners and modes of directories, and make everything durable."""
+        """Set the owners and modes of the directories, and make everything durable."""
         for name, one in self._owners.items():
             with opened(name, OPEN_DIRECTORY, self._new) as fd:
                 if fd is not None:
@@ -112,7 +113,7 @@ class Build:
 
 
 def put(content: IO[bytes], name: str, owner: Owner, build: Optional[Build]) -> str:
-    """Read a file of the backup to its end, and write it where it is wanted; its digest."""
+    """Read a file of the backup to its end, and add it to the build, if there is one. Returns its SHA-256."""
     if build is not None:
         return build.add_file(name, owner, content)
     digest = hashlib.sha256()
@@ -122,7 +123,9 @@ def put(content: IO[bytes], name: str, owner: Owner, build: Optional[Build]) -> 
 
 
 def state(path: str, replaced: Replaced) -> str:
-    """What a restore relies on: the identity of everything in a directory, and the content of what is replaced."""
+    """The state that a restore relies on: the identity of everything in a directory, and the content of what is
+    replaced.
+    """
 
     def lines() -> Iterator[str]:
         for found in walk(path, Everything(), refuse):

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The collections of a JSON document: their keys, their shapes, and names of ours that their records do not have.
+"""The collections of a JSON document: their keys, their shapes, and names of our own that no record of theirs uses.
 
-A record of a mapping {key: record} has its key in the field that equals the key in every record, or else in a field
-of ours, `_key`; one of a list has its place there, unless a key was given whose order is that of the list. A member
-that is no mapping is kept in `_value`. Top-level values that are no collections are records of the collection
-`_document`. Each of these names is the first that is free, and what it means is said by the collection's note.
+A record of a mapping {key: record} has its key in the field that equals the key in every record, otherwise in a field
+of our own, `_key`. A record of a list has its position there, unless a key was given whose order is that of the list. A
+member that is not a mapping is stored in `_value`. Top-level values that are not collections are records of the
+collection `_document`. Each of these names is the first that is free; the note of the collection tells their meaning.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Text = Callable[[], Iterable[bytes]]
 
 
 class Found(NamedTuple):
-    """A collection, and what was read to know its key, if that was all of its records."""
+    """A collection, and what was read to determine its key, if that was all of its records."""
 
     info: Info
     summary: Optional[Summary] = None
@@ -47,8 +47,9 @@ class Found(NamedTuple):
 def found(document: Document, text: Text, parts: Parts, keys: Mapping[str, Sequence[str]], workers: int) -> list[Found]:
     """The collections of a document.
 
-    :param text: the document's bytes, in pieces.
-    :param keys: the keys that were given.
+    :param text: the bytes of the document, in pieces.
+    :param keys: the primary keys that were given, by collection.
+    :raises SourceError: records have equal keys, or lack a field of the key.
     """
     look = _Look(text, parts, workers)
     root = document.members is None
@@ -65,14 +66,14 @@ def found(document: Document, text: Text, parts: Parts, keys: Mapping[str, Seque
 
 
 def free(name: str, taken: set[str]) -> str:
-    """The name, or the first made of it that is not among the others (which are casefolded)."""
+    """The name, or the first one derived from it that is not among `taken` (casefolded names)."""
     while name.casefold() in taken:
         name += "_"
     return name
 
 
 class _Look:
-    """Reads the members of collections for what must be known of them."""
+    """Reads the members of collections to determine their keys and shapes."""
 
     def __init__(self, text: Text, parts: Parts, workers: int) -> None:
         self._text, self._parts, self._workers = text, parts, workers
@@ -80,7 +81,7 @@ class _Look:
         self._hashed: Optional[list[array[int]]] = None  # of a mapping that was read whole for its key
 
     def without_duplicates(self, member: Member, given: Optional[Sequence[str]], root: bool) -> Found:
-        """The collection; of equal names in a mapping the last counts, equal keys in a list are an error."""
+        """The collection. Of equal names in a mapping the last one counts; equal keys in a list are an error."""
         self._hashed = None
         found = self.collection(member, given, root)
         listed = given if member.kind == LIST else None
@@ -147,7 +148,7 @@ class _Look:
         return candidates[0], Summary(member.records, digest, kinds)
 
     def _in_order(self, member: Member, name: str) -> Optional[Summary]:
-        """What was read of a list whose order is that of an integer field; None for others."""
+        """What was read of a list whose order is that of an integer field; None for other lists."""
         digest, kinds = 0, Kinds()
         last: Optional[int] = None
         parts = [functools.partial(ascending, part, name) for part in self._parts(member)]
@@ -161,7 +162,7 @@ class _Look:
         return Summary(member.records, digest, kinds)
 
     def _names(self, member: Member) -> tuple[str, str]:
-        """Names of ours that no record of the collection has a field of, in whatever case."""
+        """Names of our own that no record of the collection has as a field, ignoring case."""
         if self._suspicious is None:
             self._suspicious = any(_OURS.search(text) for text in _overlapping(self._text()))
         taken: set[str] = set()
@@ -174,7 +175,7 @@ class _Look:
 
 
 def _overlapping(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """A document's bytes, so that no name is cut in two."""
+    """The bytes of a document, in pieces that overlap so that no name is cut in two."""
     rest = b""
     for data in pieces:
         yield rest + data

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON documents in a directory: one file a collection, or one file a record. All are copied as at one moment."""
+"""JSON documents in a directory: one file for each collection or for each record. All are copied as at one moment."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BATCH = 500
 
 
 class Directory:
-    """A store of several files."""
+    """A store that consists of several files."""
 
     def __init__(self, path: str, layout: Layout) -> None:
         self.path = path
@@ -54,7 +54,10 @@ class Directory:
             return None
 
     def _identities(self) -> Iterator[str]:
-        """A line for each file and directory. Raises SourceError where the attributes can't be trusted."""
+        """A line for each file and directory.
+
+        :raises SourceError: the attributes cannot be trusted.
+        """
         now = time.time_ns()
         trusted = {os.lstat(self.path).st_dev}
         for name, info in listing(self.path, self._layout, SourceError):
@@ -167,7 +170,7 @@ class Directory:
 
     @contextlib.contextmanager
     def _workshop(self, kind: type[Day2Error], doing: str, sink: Sink) -> Iterator[tuple[Index, BinaryIO]]:
-        """What a snapshot is put together in: the index, and the spool with the contents."""
+        """The index, and the spool with the contents, from which a snapshot is written."""
         with index_errors(kind, doing), Index(sink.scratch) as index, files.os_errors(kind, doing, self.path):
             with tempfile.TemporaryFile(dir=sink.scratch) as spool:
                 yield index, spool
@@ -182,7 +185,7 @@ class Directory:
         return Snapshot(index.digest(), collections, details, None)
 
     def _gather(self, index: Index, spool: BinaryIO, progress: Progress) -> None:
-        """Read every file, and again what changes, until a listing shows that nothing did."""
+        """Read every file, then again what has changed, until a listing shows no change."""
         progress.start(f"Reading {self.path}", unit="bytes")
         problem: Optional[SourceError] = None
         for wait in (0.0, *WAITS, None):
@@ -202,7 +205,7 @@ class Directory:
         raise problem
 
     def _see_all(self, index: Index, kind: type[Day2Error]) -> bool:
-        """Bring the index up to date. Returns whether everything is as it was read."""
+        """Update the index from a listing. Returns whether everything is as it was read."""
         index.start_listing()
         for name, info in listing(self.path, self._layout, kind):
             about = "" if name.endswith("/") else attributes(info)
@@ -211,11 +214,11 @@ class Directory:
         return index.end_listing()
 
     def _read_stale(self, index: Index, spool: Optional[BinaryIO], progress: Progress) -> Optional[SourceError]:
-        """Read what the index has as stale; what is written meanwhile stays stale.
+        """Read the files that are stale in the index. Those that are written meanwhile remain stale.
 
-        :param spool: where the contents go; None: a target, which need not be valid.
-        :returns: what is wrong with a file that somebody may be writing.
-        :raises SourceError: a file is not valid, and nobody has written it for a while.
+        :param spool: receives the contents; None for a target, which need not be valid.
+        :returns: the problem of a file that someone may be writing, or None.
+        :raises SourceError: a file is not valid, and was not written for a while.
         """
         problem = None
         root = os.open(self.path, OPEN_DIRECTORY)
@@ -262,7 +265,7 @@ class Directory:
         return None
 
     def _examine(self, read: Read, name: str, path: str) -> tuple[str, Optional[int], str]:
-        """Read a whole file: its digest, its number of records, and what is wrong with it ("": nothing)."""
+        """Read a whole file. Returns its digest, its number of records, and its problem, or ""."""
         digest, document, problem = examine(read, path, name, listed=False)
         if document is None:
             return digest, None, problem
@@ -319,7 +322,10 @@ class Directory:
             return any(entry.name.endswith(".json") for entry in entries)
 
     def _look_at_target(self, only: Sequence[str]) -> bool:
-        """Is there a directory? Raises TargetError for anything else."""
+        """Whether the directory exists.
+
+        :raises TargetError: there is something else.
+        """
         info = look(self.path, TargetError)
         if info is None:
             if only:
@@ -333,7 +339,8 @@ class Directory:
         return True
 
     def _respect_others(self, target: Index, backup: Index, replaced: Callable[[str], bool]) -> None:
-        """What is not the store's stays. A directory that stays for that alone does not make another store.
+        """What does not belong to the store is kept. A directory that is kept only for that does not count as a
+        difference.
 
         :raises TargetError: it is in the way of a directory of the backup.
         """
@@ -351,7 +358,7 @@ class Directory:
                     target.forget(row.name)
 
     def _survey(self, target: Index, progress: Progress) -> str:
-        """List and read what is there. Returns what of it is not valid."""
+        """List and read the existing files. Returns the problems of those that are not valid."""
         progress.start(f"Reading {self.path}", unit="bytes")
         self._see_all(target, TargetError)
         with files.os_errors(TargetError, "Can't read", self.path):
@@ -366,7 +373,7 @@ class Directory:
         return f"The data to be replaced is not valid JSON in: {', '.join(broken[:10])}" if broken else ""
 
     def _unpack(self, copy: Copy, only: Sequence[str], backup: Index, build: Optional[Build]) -> None:
-        """Read all of the backup into the index, and what is wanted of it into the new directory."""
+        """Read all of the backup into the index, and the wanted files into the new directory."""
         name = copy.names()[0]
         copy.progress.start(f"Unpacking {name}", copy.details.get("bytes"), "bytes")
         try:

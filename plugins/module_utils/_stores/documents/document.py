@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a JSON document holds, and where."""
+"""The content of a JSON document: what it contains, and where."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ class Member(NamedTuple):
 
 
 class Document(NamedTuple):
-    """What a document holds.
+    """The content of a document.
 
-    `members` is None where the document itself is the only member: it is a list, a single value, or a mapping with
-    too many keys. It then goes by the name that was given to `scan`.
+    `members` is None if the document itself is the only member: it is a list, a single value, or a mapping with too
+    many keys. Its name is then the one that was passed to `scan`.
     """
 
     root: Member
     members: Optional[tuple[Member, ...]]
 
     def collections(self) -> tuple[Collection, ...]:
-        """The lists and mappings; of equal keys the last, as every reader has it."""
+        """The lists and mappings. Of equal keys, the last one counts, as for every reader of JSON."""
         effective = {member.name: member for member in self._listed()}
         return tuple(Collection(one.name, one.records) for one in effective.values() if one.kind != "value")
 
     def values(self) -> int:
-        """How many members are no collections."""
+        """The number of members that are not collections."""
         return sum(1 for member in self._listed() if member.kind == "value")
 
     def find(self, name: str) -> Optional[Member]:
-        """The member of that name; of equal keys the last."""
+        """The member with this name. Of equal keys, the last one counts."""
         return next((member for member in reversed(self._listed()) if member.name == name), None)
 
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of it."""
+        """Sentences for the user."""
         counts = Counter(member.name for member in self._listed())
         return tuple(
             f"The key {json.dumps(name)} occurs {count} times: the last one counts."

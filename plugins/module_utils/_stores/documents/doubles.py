@@ -1,11 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names that a mapping within the records of a document has more than once.
+"""Duplicate names in a mapping within the records of a document.
 
-Each reader of JSON takes the last value for the only one, so that the others are lost in silence. They are found while
-a document is scanned, in the mappings that the parser reads in one go: a mapping that is larger than the window, whose
-members are read one by one, is not looked at itself.
+Every reader of JSON uses the last value, so the others are lost in silence. Duplicates are found while a document is
+scanned, in the mappings that the parser reads at once. A mapping that is larger than the window, whose members are read
+one by one, is not checked itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 
 class Doubles:
-    """Collects them, collection by collection."""
+    """Collects the duplicates of each collection."""
 
     def __init__(self) -> None:
         self._pending: list[str] = []  # of the attempt to parse that is under way
@@ -36,13 +36,14 @@ class Doubles:
         return number
 
     def begin(self) -> None:
-        """An attempt to parse begins: what a failed one has found is forgotten."""
+        """An attempt to parse begins: what a failed one has found is discarded."""
         self._pending = []
 
     def keep(self, *, within: bool = False) -> None:
-        """It was successful.
+        """The attempt has succeeded.
 
-        :param within: the outermost mapping was made of members of a collection, whose equal names are told elsewhere.
+        :param within: the outermost mapping consists of members of a collection, whose equal names are reported
+            elsewhere.
         """
         if self._pending:
             if within and self._outermost:
@@ -52,13 +53,13 @@ class Doubles:
             self._pending = []
 
     def settle(self, collection: str) -> None:
-        """The collection was read."""
+        """The collection was read completely."""
         if self._found[0]:
             self._of[collection] = self._found
         self._found = (0, "")
 
     def notes(self) -> list[str]:
-        """What a person should know of them."""
+        """Sentences for the user."""
         return [
             f"{collection}: {count} mappings within the records have a name more than once, for example "
             f"{json.dumps(_unicode(first)[:80], ensure_ascii=False)}: the last value counts."
@@ -67,7 +68,7 @@ class Doubles:
 
 
 def _unicode(name: str) -> str:
-    """The name, of which the scanner has each byte as a character."""
+    """The name as text: the scanner has each of its bytes as a character."""
     try:
         return name.encode("latin-1").decode("utf-8", "replace")
     except UnicodeEncodeError:  # it was written with escapes

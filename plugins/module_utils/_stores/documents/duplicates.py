@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys that a collection of a JSON document has more than once.
+"""Duplicate keys of a collection in a JSON document.
 
-In a mapping the last member of a name counts, as for every reader of JSON. Records of a list that have the same key
-are an error that names it.
+In a mapping, the last member with a name counts, as for every reader of JSON. Records of a list with the same key are
+an error that names it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BUCKETS = 64
 
 
 def hashes(part: Part, given: Optional[Sequence[str]] = None) -> Iterator[array[int]]:
-    """The hashes of the members' keys: their names or, in a list, the values of these fields."""
+    """The hashes of the keys of the members: of their names or, in a list, of the values of these fields."""
     for keys, records in part():
         yield array("q", map(hash, _keys(keys, records, given)))
 
@@ -38,7 +38,7 @@ def _keys(keys: Sequence[Any], records: Sequence[Any], given: Optional[Sequence[
 
 
 def repeated(found: Iterable[array[int]]) -> frozenset[int]:
-    """The hashes that are there more than once; a few bytes of memory for each key."""
+    """The hashes that occur more than once. Takes a few bytes of memory for each key."""
     buckets = [array("q") for dummy in range(_BUCKETS)]
     for some in found:
         for value in some:
@@ -53,7 +53,7 @@ def repeated(found: Iterable[array[int]]) -> frozenset[int]:
 def occurrences(
     parts: Sequence[Part], twice: frozenset[int], given: Optional[Sequence[str]], workers: int
 ) -> dict[Any, list[int]]:
-    """The numbers of the members that have a key more than once, by that key."""
+    """The numbers of the members whose key occurs more than once, by key."""
     found: dict[Any, list[int]] = {}
     number = 0
     tasks = [functools.partial(_suspects, part, twice, given) for part in parts]
@@ -74,9 +74,10 @@ def _suspects(
 
 
 def last_alone(part: Part, last: dict[str, int], number: int) -> Iterator[tuple[list[Optional[str]], list[Any]]]:
-    """The members of a part, the first of which has this number, without those that a later one of its name replaces.
+    """The members of a part, without those that a later member with the same name replaces.
 
-    :param last: the number of the last member of each name that is there more than once.
+    :param last: the number of the last member of each name that occurs more than once.
+    :param number: of the first member of the part.
     """
     for keys, records in part():
         kept = [place for place, key in enumerate(keys) if last.get(key or "", -1) <= number + place or key not in last]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A JSON document in one file: a copy that holds still, and its restore, whole or by spliced bytes."""
+"""A JSON document in one file: a copy as of one moment, and its restore, completely or by spliced bytes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .stream import scan
 
 
 class Target(NamedTuple):
-    """What is at the path now. `document` is None where it is not valid; `problem` says why."""
+    """The current content of the path. `document` is None if it is not valid; `problem` has the reason."""
 
     info: os.stat_result
     digest: str
@@ -38,7 +38,7 @@ class Target(NamedTuple):
 
 
 class SingleFile:
-    """The layout single_file. A top-level list is a collection with the file's name, without its suffix."""
+    """The layout single_file. A top-level list is a collection with the name of the file, without its suffix."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -96,7 +96,7 @@ class SingleFile:
         )
 
     def _deliver(self, held: BinaryIO, document: Document, owner: Mapping[str, Any], sink: Sink) -> Snapshot:
-        """Write the copy that holds still into the sink."""
+        """Write the private copy into the sink."""
         size = held.seek(0, os.SEEK_END)
         held.seek(0)
         sink.progress.start(f"Writing {self._name}", size, "bytes")
@@ -149,7 +149,7 @@ class SingleFile:
         return check
 
     def _unpacked(self, copy: Copy, target: Optional[Target], new: str) -> str:
-        """Read the backup, and write it to `new` (if that is not "") where it differs from the target; its digest."""
+        """Read the backup, and write it to `new` (if not "") if it differs from the target; returns its digest."""
         if target is not None and target.digest == copy.content_digest:
             return _receive(copy, None)
         files.need_space(self._directory, int(copy.details.get("bytes") or 0), f"Restoring {self.path}")
@@ -161,7 +161,7 @@ class SingleFile:
     def _spliced(
         self, copy: Copy, target: Optional[Target], only: Sequence[str], scratch: str, new: str
     ) -> tuple[str, list[Change]]:
-        """Write the target with some collections as they are in the backup; its digest, and what changes."""
+        """Write the target, with some collections as they are in the backup. Returns its digest, and what changes."""
         if target is None:
             raise TargetError(
                 f"{self.path} does not exist, so that {', '.join(only)} can't be restored into it.",
@@ -191,7 +191,7 @@ class SingleFile:
         return digest, changes
 
     def _dress(self, new: str, details: Mapping[str, Any], target: Optional[Target]) -> Sequence[str]:
-        """Give the new file its owner and mode, and make it durable. Returns notes."""
+        """Set the owner and mode of the new file, and make it durable. Returns sentences for the user."""
         notes: Sequence[str] = ()
         with files.os_errors(TargetError, "Can't prepare", new), open(new, "rb") as handle:
             if target is None:
@@ -204,7 +204,10 @@ class SingleFile:
 
 
 def _hold_still(path: str, held: BinaryIO, progress: Progress) -> tuple[os.stat_result, Document]:
-    """Copy a document to `held` as it was at one moment. Raises SourceError when it does not hold still."""
+    """Copy a document to `held` as it was at one moment.
+
+    :raises SourceError: it changes all the time, or is not valid.
+    """
     for wait in (*WAITS, None):
         info = _copy(path, held, progress)
         if info is not None:
@@ -224,7 +227,7 @@ def _hold_still(path: str, held: BinaryIO, progress: Progress) -> tuple[os.stat_
 
 
 def _copy(path: str, held: BinaryIO, progress: Progress) -> Optional[os.stat_result]:
-    """Copy a file; its attributes, or None when it was written meanwhile."""
+    """Copy a file. Returns its attributes, or None if it was written meanwhile."""
     held.seek(0)
     held.truncate()
     with os.fdopen(files.open_regular(path, SourceError), "rb", buffering=0) as source:
@@ -249,7 +252,7 @@ def _copy(path: str, held: BinaryIO, progress: Progress) -> Optional[os.stat_res
 
 
 def _check(handle: BinaryIO, path: str, progress: Progress) -> Document:
-    """Validate a copy of what is to be known as `path`."""
+    """Validate a copy. Messages call it `path`."""
     handle.seek(0)
     progress.start(f"Checking {path}", os.fstat(handle.fileno()).st_size, "bytes")
     return scan(reporting(handle.read, progress), path, stem(os.path.basename(path)))
@@ -264,7 +267,10 @@ def _create(path: str) -> Iterator[BinaryIO]:
 
 
 def _receive(copy: Copy, out: Optional[BinaryIO]) -> str:
-    """Read the backup's document to its end, and write it; its digest, which is what it should be."""
+    """Read the document of the backup to its end, and write it. Returns its digest.
+
+    :raises DamagedBackup: the digest is not the one in the manifest.
+    """
     name = copy.names()[0]
     copy.progress.start(f"Unpacking {name}", copy.details.get("bytes"), "bytes")
     with copy.open(name) as reader:

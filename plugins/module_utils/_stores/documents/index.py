@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of a directory store, as they were read: on disk, because there may be millions."""
+"""The files of a directory store, as they were read: on disk, as there may be millions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_COLLECTIONS = 100_000
 
 
 class Row(NamedTuple):
-    """A file, or (the name ends in "/") the directory of a collection."""
+    """A file or, if the name ends in "/", the directory of a collection."""
 
     name: str  # relative to the store
     collection: str
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 class Index:
-    """Rows by name. Use it as a context manager."""
+    """Rows by name. It is a context manager."""
 
     def __init__(self, directory: str) -> None:
         self._listings = 0
@@ -62,11 +62,11 @@ class Index:
         os.unlink(self._path)
 
     def start_listing(self) -> None:
-        """What `see` is not told from now on is gone."""
+        """Begin a listing: rows that are not passed to `see` until `end_listing` are removed."""
         self._listings += 1
 
     def see(self, row: Row) -> None:
-        """The listing has come upon this: it is stale unless it was read with the same attributes."""
+        """A row of the listing. It is stale unless it was read with the same attributes."""
         old = self._db.execute("SELECT attributes, stale FROM file WHERE name = ?", (row.name,)).fetchone()
         if old == (row.attributes, 0):
             self._db.execute("UPDATE file SET listed = ? WHERE name = ?", (self._listings, row.name))
@@ -74,30 +74,30 @@ class Index:
             self.put(row._replace(listed=self._listings))
 
     def end_listing(self) -> bool:
-        """Forget what is gone. Returns whether everything is as it was read."""
+        """Remove the rows that were not listed. Returns whether everything is as it was read."""
         gone = self._db.execute("DELETE FROM file WHERE listed < ?", (self._listings,)).rowcount
         return not gone and not self.stale(1)
 
     def put(self, row: Row) -> None:
-        """Add or replace one."""
+        """Add or replace a row."""
         self._db.execute("INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", row)
 
     def stale(self, most: int, after: str = "") -> list[Row]:
-        """The next that are to be read."""
+        """The next rows that must be read, at most `most`."""
         rows = self._db.execute("SELECT * FROM file WHERE stale AND name > ? ORDER BY name LIMIT ?", (after, most))
         return [Row(*row) for row in rows]
 
     def get(self, name: str) -> Optional[Row]:
-        """The one with this name."""
+        """The row with this name."""
         row = self._db.execute("SELECT * FROM file WHERE name = ?", (name,)).fetchone()
         return None if row is None else Row(*row)
 
     def forget(self, name: str) -> None:
-        """Take one out."""
+        """Remove a row."""
         self._db.execute("DELETE FROM file WHERE name = ?", (name,))
 
     def rows(self, only: Sequence[str] = ()) -> Iterator[Row]:
-        """All, or those of some collections, in the order of their names."""
+        """All rows, or those of some collections, ordered by name."""
         wanted = frozenset(only)
         for values in self._db.execute("SELECT * FROM file ORDER BY name"):
             row = Row(*values)
@@ -105,16 +105,16 @@ class Index:
                 yield row
 
     def digest(self, only: Sequence[str] = ()) -> str:
-        """SHA-256 over the names with the digests of their content."""
+        """SHA-256 over the names and the digests of the contents."""
         digest = hashlib.sha256()
         for row in self.rows(only):
             digest.update(row.sha256.encode() + b"  " + row.name.encode() + b"\0")
         return digest.hexdigest()
 
     def collections(self) -> dict[str, Optional[int]]:
-        """Their numbers of records; None where a document is not valid.
+        """The numbers of records by collection; None if a document is not valid.
 
-        :raises SourceError: there are too many.
+        :raises SourceError: there are too many collections.
         """
         rows = self._db.execute(
             "SELECT collection, CASE WHEN COUNT(*) = COUNT(records) THEN SUM(records) END FROM file"
@@ -129,18 +129,18 @@ class Index:
         return dict(rows)
 
     def counted(self) -> tuple[Collection, ...]:
-        """The same for a manifest."""
+        """The collections with their numbers of records, for a manifest."""
         return tuple(Collection(name, records or 0) for name, records in self.collections().items())
 
     def totals(self) -> tuple[int, int]:
-        """How many files, and their bytes."""
+        """The number of files, and their size in bytes."""
         count, size = self._db.execute("SELECT COUNT(*), SUM(size) FROM file WHERE name NOT LIKE '%/'").fetchone()
         return count, size or 0
 
 
 @contextlib.contextmanager
 def index_errors(kind: type[Day2Error], doing: str) -> Iterator[None]:
-    """Say in the family's words that the index could not be kept (a full disk, most likely)."""
+    """Raise `kind` when the index cannot be written, most likely because the disk is full."""
     try:
         yield
     except sqlite3.Error as exc:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which files of a directory are JSON documents of a store, found without following a link.
+"""Determines which files of a directory are JSON documents of a store, without following links.
 
-What is named otherwise (other suffixes, hidden names, further levels) is not part of the store: it is not backed
-up, and stays where it is in a restore.
+Files with other names (other suffixes, hidden names, deeper levels) are not part of the store: they are not backed up,
+and a restore keeps them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Layout(NamedTuple):
     depth: int  # 1: NAME.json, 2: COLLECTION/KEY.json
 
     def collection(self, relative: str) -> Optional[str]:
-        """The collection that a file belongs to, or that a directory is ("users/"); None: it is not the store's."""
+        """The collection of a file, or of a directory ("users/"). None if it does not belong to the store."""
         parts = relative.split("/")
         if len(parts) != self.depth or any(part.startswith(".") for part in parts):
             return None
@@ -51,9 +51,10 @@ LAYOUTS = {layout.name: layout for layout in (FILE_PER_COLLECTION, FILE_PER_RECO
 
 
 def listing(path: str, layout: Layout, kind: type[Day2Error]) -> Iterator[tuple[str, os.stat_result]]:
-    """The store's files, and the directories of its collections ("users/"), in an order that depends on the names only.
+    """The files of the store, and the directories of its collections ("users/"), in an order that only depends on the
+    names.
 
-    :raises kind: something can't be read, or has a name of the store's and is not a regular file.
+    :raises kind: something cannot be read, or has a name of the store but is not a regular file.
     """
     with files.os_errors(kind, "Can't read", path):
         for found in walk(path, _Named(layout), refuse):
@@ -70,7 +71,7 @@ def listing(path: str, layout: Layout, kind: type[Day2Error]) -> Iterator[tuple[
 
 
 class _Named:
-    """A `Choice` of what is not hidden, as deep as the layout. The state is the depth."""
+    """A `Choice` of everything that is not hidden, as deep as the layout. The state is the depth."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -94,7 +95,7 @@ def _text(name: bytes, path: str, kind: type[Day2Error]) -> str:
 
 @contextlib.contextmanager
 def opened(name: str, flags: int, directory: int) -> Iterator[Optional[int]]:
-    """Open what is below a directory; None when it is gone, or is something else now."""
+    """Open something below a directory. None if it was removed, or is something else now."""
     fd = directory
     try:
         for part in name.split("/")[:-1]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A JSON document that is opened once: all reading goes through one descriptor, which worker processes inherit."""
+"""A JSON document that is opened once: everything is read through one descriptor, which worker processes inherit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHUNK = 1 << 20
 
 
 class OpenDocument:
-    """What was at `path` when it was opened, whatever takes its place."""
+    """The document that was at `path` when it was opened, whatever replaces it."""
 
     def __init__(self, path: str, fd: int, name: str, tags: bool = False) -> None:
         """:param name: of the document, whose stem names a collection that is a top-level list.
@@ -42,11 +42,11 @@ class OpenDocument:
         os.close(self.fd)
 
     def whole(self) -> Iterator[bytes]:
-        """The text of all of it, in pieces."""
+        """The text of the whole document, in pieces."""
         return self.content(self.document.root) if self.document is not None else iter(())
 
     def changed(self) -> bool:
-        """Is what is at the path now another file, or another content?"""
+        """Whether there is another file at the path now, or another content."""
         try:
             return attributes(os.stat(self._path)) != self._seen
         except FileNotFoundError:
@@ -62,12 +62,12 @@ class OpenDocument:
             yield data
 
     def parts(self, member: Member) -> list[Part]:
-        """The members of a collection in parts that follow each other, each to be read by itself."""
+        """The members of a collection, in consecutive parts that can be read independently."""
         return parts_of(self.fd, f"{self._path} ({member.name})", member, self._tags)
 
 
 class _Reading:
-    """A place in a file, of its own: workers share the descriptor."""
+    """A position of its own in a file: workers share the descriptor."""
 
     def __init__(self, fd: int, at: int = 0) -> None:
         self.at = at
@@ -80,7 +80,7 @@ class _Reading:
 
 
 def open_document(path: str, name: str, tags: bool = False) -> Optional[OpenDocument]:
-    """The document at the path; None where there is none."""
+    """The document at the path; None if there is none."""
     if files.look(path, SourceError) is None:
         return None
     fd = files.open_regular(path, SourceError)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The members of a collection in a JSON document, part by part: what a worker process reads of them."""
+"""Reads the members of a collection in a JSON document, part by part, as worker processes do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Part = Callable[[], Iterator[Found]]  # members and their keys, many at a time
 
 
 class Place(NamedTuple):
-    """Some members of a collection: where they are in the document, and how many."""
+    """A range of members of a collection: its position in the document, and their number."""
 
     start: int
     end: int
@@ -38,10 +38,10 @@ class Place(NamedTuple):
 
 
 def parts_of(fd: int, label: str, member: Member, tags: bool = False) -> list[Part]:
-    """The members of a collection in parts that follow each other, each to be read by itself.
+    """The members of a collection, in consecutive parts that can be read independently.
 
     :param label: of the collection, for errors.
-    :param tags: they stand for values that JSON lacks.
+    :param tags: whether tags stand for values that JSON lacks.
     """
     bounds = [(member.start, 0), *member.marks, (member.end, member.records)]
     return [
@@ -86,10 +86,10 @@ def _all_of(fd: int, place: Place) -> bytes:
 
 
 def looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[list[str], int, Kinds, array[int]]]:
-    """Of some members: the fields that equal the key in each of them, the sum of their digests, their kinds, and the
-    hashes of their keys.
+    """The fields that equal the key in each of these members, the sum of the digests of the members, their kinds, and
+    the hashes of their keys.
 
-    Nothing more once there is no such field.
+    Only the first of these if there is no such field.
     """
     candidates = None if given is None else list(given)
     for texts, records in part():
@@ -107,8 +107,9 @@ def looked_at(part: Part, given: Optional[Sequence[str]]) -> Iterator[tuple[list
 
 
 def ascending(part: Part, name: str) -> Iterator[tuple[Optional[int], Optional[int], int, Kinds]]:
-    """Of members whose field is an integer that grows from each to the next: the first and the last, the sum of the
-    members' digests, and their kinds. (None, None) of others, and then nothing more."""
+    """If a field of these members is an integer that grows from each to the next: its first and last value, the sum of
+    the digests of the members, and their kinds. Otherwise (None, None), and nothing else.
+    """
     last: Optional[int] = None
     for _keys, records in part():
         values: list[Any] = [record.get(name) if isinstance(record, dict) else None for record in records]
@@ -129,7 +130,10 @@ def names_of(part: Part) -> Iterator[set[str]]:
 
 
 def records_of(part: Part, info: Info, path: str, number: int = 0) -> Iterator[Sequence[Record]]:
-    """The records of some members, the first of which has this number, with the field of ours if there is one."""
+    """The records of some members, with the field of our own if there is one.
+
+    :param number: of the first member.
+    """
     note = info.note
     for keys, members in part():
         if not note.key and set(map(type, members)) == {dict}:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Putting a restored document, or a directory of them, in its place."""
+"""Puts a restored document, or a directory of documents, in its place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _NO_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV)
 
 
 def ready(path: str, dry: bool) -> list[str]:
-    """Look whether the target's directory can take a restore, and clean up there. Returns notes."""
+    """Check that the directory of the target can take a restore, and remove leftovers. Returns sentences for the user.
+
+    :raises TargetError: it cannot.
+    """
     files.check_writable_parent(path)
     if dry:
         return []
@@ -32,7 +35,8 @@ def ready(path: str, dry: bool) -> list[str]:
 def resemble(fd: int, old: int, path: str) -> None:
     """Give a new file or directory the owner, mode and extended attributes of the one that it replaces.
 
-    Raises TargetError when it may not have that owner, and OSError.
+    :raises TargetError: the new one cannot have that owner.
+    :raises OSError: the system refuses.
     """
     take_after(fd, os.fstat(old), path)
     try:
@@ -48,13 +52,13 @@ def resemble(fd: int, old: int, path: str) -> None:
 
 
 class Swap:
-    """A `Restoration`: what is prepared beside the target changes places with it.
+    """A `Restoration` that exchanges the target with what was prepared beside it.
 
-    :param prepared: its path; "" when nothing is to be changed, or only to be told.
-    :param present: there is a target.
-    :param damage: why it is not valid JSON, if it is not.
-    :raises TargetError: the target may not be changed by anybody.
-    :param check: raises TargetError when the target is no longer what it was when it was read.
+    :param prepared: the path of what was prepared; "" if nothing changes, or in check mode.
+    :param present: whether the target exists.
+    :param damage: why the target is not valid JSON, otherwise "".
+    :param check: raises TargetError when the target has changed since it was read.
+    :raises TargetError: the target cannot be changed by anyone.
     """
 
     def __init__(
@@ -89,7 +93,7 @@ class Swap:
             self.notes += tuple(files.discard(self._prepared))
 
     def apply(self) -> None:
-        """Let them change places; what was replaced is kept until the context ends."""
+        """Exchange the two. The old content is kept until the block ends."""
         if not self._prepared:
             return
         self._check()
@@ -106,7 +110,7 @@ class Swap:
                 raise
 
     def undo(self) -> None:
-        """Let them change places again."""
+        """Exchange the two back."""
         if not self._applied:
             return
         with self._progress.critical(), files.os_errors(TargetError, "Can't put back", self._target):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading JSON documents that others may be writing."""
+"""Reads JSON documents that others may be writing."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _QUIET_NS = 2_000_000_000
 
 
 def stem(name: str) -> str:
-    """A document's name without its suffix."""
+    """The name of a document, without its suffix."""
     return os.path.splitext(name)[0]
 
 
 def chunks(read: Read) -> Iterator[bytes]:
-    """All that is to be read."""
+    """Everything that `read` returns, in pieces."""
     return iter(lambda: read(CHUNK), b"")
 
 
 def reporting(read: Read, progress: Progress) -> Read:
-    """The same `read`, telling how far it is."""
+    """A `read` that also reports progress."""
 
     def reported(size: int) -> bytes:
         data = read(size)
@@ -48,24 +48,27 @@ def reporting(read: Read, progress: Progress) -> Read:
 
 
 def settled_stat(fd: int) -> os.stat_result:
-    """An open file's attributes, so old that a write from now on moves them."""
+    """The attributes of an open file, so old that any later write changes them."""
     info = os.fstat(fd)
     wait_a_tick(info)
     return info
 
 
 def is_quiet(info: os.stat_result) -> bool:
-    """Has nobody written it for a while?"""
+    """Whether the file was not written for a while."""
     return abs(time.time_ns() - info.st_mtime_ns) > _QUIET_NS
 
 
 def damaged(name: str, problem: str) -> DamagedBackup:
-    """Of a backup's file."""
+    """The error of a damaged file of a backup."""
     return DamagedBackup(name, [{"path": name, "problem": problem}])
 
 
 def examine(read: Read, path: str, name: str, listed: bool = True) -> tuple[str, Optional[Document], str]:
-    """Read all there is: its digest, and the document (see `scan`), or why it is none."""
+    """Read a document to its end. Returns its digest, and the document, or None and the reason why it is not valid.
+
+    :param name: as for `scan`.
+    """
     digest = hashlib.sha256()
 
     def hashed(size: int) -> bytes:

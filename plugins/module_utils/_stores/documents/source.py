@@ -29,10 +29,10 @@ from .parts import Part, records_of
 
 
 class JsonSource:
-    """See `SourceStore`. `keys` has the primary keys of collections that are lists.
+    """A document as a source. `keys` has the primary keys of collections that are lists.
 
-    `exact`: values that JSON lacks are tagged (`tagged_json`); else a document is what it is for everybody.
-    It opens one path, once, and never writes, renames or removes anything.
+    `exact`: values that JSON lacks are tagged (`tagged_json`); otherwise, a document is what it is for every reader.
+    The path is opened once, and nothing is ever written, renamed or removed.
     """
 
     type = "json"
@@ -63,13 +63,12 @@ class JsonSource:
         self._old, self._looked = None, False
 
     def end_reading(self) -> bool:
-        """See `SourceStore`."""
         looked = self._looked
         self._close()
         return looked
 
     def _source(self) -> Optional[OpenDocument]:
-        """The document as it was when it was first looked at."""
+        """The document as it was when it was first opened."""
         if not self._looked:
             self._old = open_document(self.path, os.path.basename(self.path), self.exact)
             self._looked = True
@@ -81,13 +80,12 @@ class JsonSource:
         return found.document if found is not None else None
 
     def _is_another(self, found: Optional[OpenDocument]) -> None:
-        """What was known of a document is known no more."""
+        """Discard everything that is known of the document."""
         self._summaries = {}
         self._found = {}
         self.notes = _notes(found)
 
     def collections(self) -> list[Info]:
-        """See `SourceStore`."""
         source = self._source()
         if source is None or source.document is None:
             return []
@@ -102,7 +100,6 @@ class JsonSource:
         return found.parts(member) if found is not None else []
 
     def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
-        """See `SourceStore`."""
         document = self._document()
         if document is None or info.note.shape in (MEMBERS, VALUE):
             yield from map(batch, batches(self._scalars(info), BATCH))
@@ -137,11 +134,10 @@ class JsonSource:
         return None if info.note.key else self._summaries.get(info.name)
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `SourceStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
     def _scalars(self, info: Info) -> Iterator[Record]:
-        """The top-level values that are no collections."""
+        """The top-level values that are not collections."""
         found = self._source()
         document = self._document()
         if found is None or document is None:
@@ -153,21 +149,19 @@ class JsonSource:
                 yield {info.note.key: name, info.note.value: decode(b"".join(found.content(member)))}
 
     def holding_constraints(self, info: Info) -> Info:
-        """There is nothing to keep to."""
+        """The collection: a document has no constraints."""
         return info
 
     def bytes_of(self, info: Info) -> int:
-        """See `SourceStore`."""
         document = self._document()
         member = document.find(info.name) if document is not None else None
         return member.end - member.start if member is not None else 0
 
     def cautions(self) -> list[str]:
-        """Its writers do not wait for readers."""
+        """Writers of a document do not wait for readers."""
         return []
 
     def check_unchanged(self) -> None:
-        """See `SourceStore`."""
         if self._is_changed():
             raise SourceError(
                 f"{self.path} was written or replaced while it was read.",
@@ -181,7 +175,7 @@ class JsonSource:
 
 
 def _notes(source: Optional[OpenDocument]) -> list[str]:
-    """What a person should know of a document."""
+    """Sentences on a document, for the user."""
     if source is None or source.document is None:
         return []
     return [*source.document.notes(), *source.doubles.notes()]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking some collections of one JSON document into another, byte for byte."""
+"""Copies collections from one JSON document into another, byte for byte."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _WIDEST = 1024
 
 
 class Part(NamedTuple):
-    """An open document and what it holds."""
+    """An open document and its content."""
 
     handle: BinaryIO
     document: Document
 
 
 class _Edit(NamedTuple):
-    """Instead of the bytes from `start` to `end`: `text`, then a range of the other document."""
+    """Replaces the bytes from `start` to `end` with `text`, and then a range of the other document."""
 
     start: int
     end: int
@@ -32,11 +32,10 @@ class _Edit(NamedTuple):
 
 
 def splice(base: Part, source: Part, only: Sequence[str], out: BinaryIO) -> None:
-    """Write `base` with the collections `only` as `source`, which has them all, holds them.
+    """Write `base`, with the collections `only` as they are in `source`, which has all of them. All other bytes are
+    those of `base`.
 
-    Nothing else is written anew: all other bytes are those of `base`.
-
-    :raises TargetError: the two documents are not of the same shape.
+    :raises TargetError: the documents do not have the same shape.
     """
     position = 0
     for edit in sorted(_edits(base, source.document, only)):
@@ -73,7 +72,7 @@ def _edits(base: Part, there: Document, only: Sequence[str]) -> list[_Edit]:
 
 
 def _indentation(base: BinaryIO, last: Member) -> bytes:
-    """What stands before the last key."""
+    """The white space before the last key."""
     base.seek(last.lead)
     return base.read(min(last.key - last.lead, _WIDEST))
 

@@ -28,7 +28,7 @@ _SINGLE_FILE = "single_file"
 
 
 class JsonStore:
-    """See `Store` in base.py."""
+    """JSON documents in any layout (`Store` in base.py)."""
 
     type = "json"
 
@@ -46,15 +46,15 @@ class JsonStore:
         return {"layout": self._layout}
 
     def fingerprint(self) -> Optional[str]:
-        """The attributes of all documents; None where they can't be trusted."""
+        """The attributes of all documents; None if they cannot be trusted."""
         return identity.fingerprint(self.path) if self._layout == _SINGLE_FILE else self._directory().fingerprint()
 
     def snapshot(self, sink: Sink) -> Snapshot:
-        """Write the document as it is, byte for byte; a directory as a tar file. All of it is valid JSON."""
+        """Write the document as it is, byte for byte, or a directory as a tar file. All of it is valid JSON."""
         return self._native().snapshot(sink)
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
-        """Take over a document, or a tar file of a directory, that was copied by hand."""
+        """Import a document, or a tar file of a directory, that was copied by hand."""
         return self._native().convert(reader, filename, sink)
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:

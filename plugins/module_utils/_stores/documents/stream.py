@@ -1,11 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON documents of any size, read in a few megabytes of memory.
+"""Reads JSON documents of any size with a few megabytes of memory.
 
-What is valid is what Python's json.loads takes: JSON, and NaN, Infinity and -Infinity. Other than there, integers
-may have any number of digits, values may be nested a million deep, and the bytes must be UTF-8 (a byte order mark
-at the start is accepted and kept).
+A document is valid if json.loads of Python accepts it: JSON, NaN, Infinity and -Infinity. In addition, integers may
+have any number of digits, and values may be nested a million deep. The bytes must be UTF-8; a byte order mark at the
+start is accepted and kept.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ _count = json.JSONDecoder(object_pairs_hook=len, parse_int=len, parse_float=len)
 
 
 def scan(read: Read, path: str, name: str, listed: bool = True, doubles: Optional[Doubles] = None) -> Document:
-    """Validate a whole document and tell what it holds.
+    """Validate a whole document and describe its content.
 
-    :param read: returns at most so many bytes, b"" at the end.
+    :param read: returns at most that many bytes, b"" at the end.
     :param path: of the document, for errors.
     :param name: of the collection that a top-level list is.
-    :param listed: tell the members of a top-level mapping; without, it is one collection, too.
-    :param doubles: told of names that a mapping has more than once.
-    :raises SourceError: not a valid document; with line, column and byte offset.
+    :param listed: list the members of a top-level mapping; otherwise, it is a single collection as well.
+    :param doubles: collects names that a mapping has more than once.
+    :raises SourceError: it is not valid; with line, column and byte offset.
     """
     return _Scanner(read, path, WINDOW, doubles).document(name, listed)
 
@@ -72,11 +72,12 @@ def scan(read: Read, path: str, name: str, listed: bool = True, doubles: Optiona
 def whole(  # noqa: PLR0917 all of a place
     data: bytes, kind: str, members: int, first: bool, last: bool, tags: bool = False
 ) -> Optional[Found]:
-    """The keys and records between two marks in one go, as `records` gives them; None: that takes `records`.
+    """The keys and records between two marks, read at once, as `records` returns them. None if only `records` can read
+    them.
 
-    :param first: the collection begins here.
-    :param last: it ends here.
-    :param tags: they stand for values that JSON lacks.
+    :param first: whether the collection begins here.
+    :param last: whether it ends here.
+    :param tags: whether tags stand for values that JSON lacks.
     """
     try:
         start, opening = (0, b"") if first else (data.index(b",") + 1, _BRACKETS[kind].encode())
@@ -95,18 +96,18 @@ def whole(  # noqa: PLR0917 all of a place
 def records(read: Read, path: str, inside: str = "", tags: bool = False) -> Iterator[tuple[Optional[str], Any]]:
     """The records of one collection in order, each with its key (None in a list).
 
-    :param read: as for `scan`, starting at the collection's first byte (`Member.start`), or at one of its marks.
-    :param inside: at a mark: the kind of the collection.
-    :param tags: they stand for values that JSON lacks.
-    :raises SourceError: also for a record that can't be held in memory.
-
     An integer of more than 4300 digits, and a number that a float would round, is a Decimal.
+
+    :param read: as for `scan`, beginning at the first byte of the collection (`Member.start`), or at one of its marks.
+    :param inside: at a mark, the kind of the collection.
+    :param tags: whether tags stand for values that JSON lacks.
+    :raises SourceError: the document is not valid, or a record does not fit into memory.
     """
     return _Scanner(read, path, 16 * WINDOW).records(inside, tags)
 
 
 class _Scanner(Tokens):
-    """Reads a document. Methods take a position in `text` and return the one behind what they have read."""
+    """Reads a document. Methods take a position in `text` and return the one after what they have read."""
 
     _untagged = True  # no mapping stands for anything else
     _wasted = 0  # bytes that failed attempts to parse in one go have looked at
@@ -166,7 +167,7 @@ class _Scanner(Tokens):
             first = False
 
     def _begin(self) -> int:
-        """Read to the document's first character that counts."""
+        """Read to the first character of the document that is not white space."""
         self.advance(0)
         if not self.text:
             raise SourceError(f"{self.path} is empty.", "Set path to the file with the data of the application.")
@@ -178,7 +179,7 @@ class _Scanner(Tokens):
         return pos
 
     def _top_level(self, pos: int) -> tuple[Optional[tuple[Member, ...]], int, int]:
-        """The members of a top-level mapping (None: too many), their number, and the position behind it."""
+        """The members of a top-level mapping (None if there are too many), their number, and the position after it."""
         members: list[Member] = []
         room = ALL_NAMES
         lead = self.offset + pos
@@ -209,7 +210,7 @@ class _Scanner(Tokens):
             pos = self.comma(pos, "}")
 
     def _name(self, pos: int) -> tuple[Optional[str], int]:
-        """A top-level key; None when it is too long for a name."""
+        """A top-level key; None if it is too long for a name."""
         pos = self.need(pos, LONGEST_NAME + len("\\u0000"))
         token = self.offset + pos
         end = self.key(pos)
@@ -220,7 +221,7 @@ class _Scanner(Tokens):
         return name.encode("utf-8", "backslashreplace").decode("utf-8"), end
 
     def _value(self, pos: int) -> tuple[str, int, int]:
-        """A value: its kind, its number of members, and the position behind it."""
+        """A value: its kind, its number of members, and the position after it."""
         pos = self.need(pos, LONGEST_CONSTANT)
         bracket = self.text[pos : pos + 1]
         if bracket not in _CLOSING:
@@ -229,9 +230,11 @@ class _Scanner(Tokens):
         return _KINDS[bracket], count, pos
 
     def _members(self, pos: int, closing: str, first: bool) -> tuple[int, int]:
-        """Read a list or mapping to its end, from inside it; `first`: nothing of it was read so far.
+        """Read a list or mapping to its end, from inside it.
 
-        Returns the number of members, and the position behind the closing bracket.
+        Returns the number of members, and the position after the closing bracket.
+
+        :param first: whether nothing of it was read so far.
         """
         count = 0
         stack = bytearray(closing, "ascii")  # the closing brackets of what is open: a byte a level
@@ -269,9 +272,9 @@ class _Scanner(Tokens):
         return count, pos
 
     def _whole_members(self, pos: int, closing: str) -> tuple[int, int]:
-        """Read on from the end of one member to the end of another, as far as the window holds whole ones.
+        """Read on from the end of one member to the end of another, as far as the window contains whole ones.
 
-        Returns the position, and how many members that were. What is wrong is left to others to find.
+        Returns the position, and the number of members. Errors are left for others to find.
         """
         if self._impatient(pos):
             return pos, 0
@@ -293,9 +296,10 @@ class _Scanner(Tokens):
             count += 1
 
     def _window_of_members(self, pos: int, closing: str) -> tuple[int, int]:
-        """As `_whole_members`, for many in one go: up to the last place that looks like the one between two of them.
+        """As `_whole_members`, for many members at once: up to the last place that looks like the boundary between two
+        of them.
 
-        It is such a place if what is before it is valid.
+        It is a boundary if everything before it is valid.
         """
         text = self.text
         match = _NEXT[closing].match(text, pos)
@@ -317,7 +321,9 @@ class _Scanner(Tokens):
         return self._whole_members(pos, closing)
 
     def _whole(self, pos: int) -> tuple[int, bool]:
-        """Read a list or mapping in one go, if it is valid and fits into the window; else stay before it."""
+        """Read a list or mapping at once, if it is valid and fits into the window. Otherwise the position stays before
+        it.
+        """
         while not self._impatient(pos):
             try:
                 return self._attempt(self.text, pos), True
@@ -329,7 +335,7 @@ class _Scanner(Tokens):
         return pos, False
 
     def _attempt(self, text: str, pos: int) -> int:
-        """Read a value in one go. Raises StopIteration, ValueError or RecursionError."""
+        """Read a value at once. Raises StopIteration, ValueError or RecursionError."""
         if self._doubles is None:
             return int(self._decode(text, pos)[1])
         self._doubles.begin()
@@ -341,7 +347,7 @@ class _Scanner(Tokens):
         return self._wasted > _PATIENCE * (self.offset + pos + WINDOW)
 
     def _parse(self, pos: int) -> tuple[Any, int]:
-        """A key or record, and the position behind it."""
+        """A key or record, and the position after it."""
         while True:
             try:
                 value, end = _RECORD.raw_decode(self.text, pos)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Directories of documents as tar files: one is written in the order of the names, ours and others' are read."""
+"""Directories of documents as tar files: writes ours, ordered by name, and reads ours and those of others."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_tar(index: Index, spool: BinaryIO, out: Writer) -> None:
 def read_tar(reader: Reader, layout: Layout) -> Iterator[tuple[Row, tarfile.TarInfo, Optional[IO[bytes]]]]:
     """The files and directories (without content) of our own tar file, to its verified end.
 
-    :raises ValueError: (or another of `tar_members.ERRORS`) it is not what `write_tar` writes.
+    :raises ValueError: (or another of `tar_members.ERRORS`) `write_tar` cannot have written it.
     """
     with tar_members.opened(reader, "r|") as tar:
         for info in tar_members.members(tar):
@@ -56,12 +56,13 @@ def read_tar(reader: Reader, layout: Layout) -> Iterator[tuple[Row, tarfile.TarI
 
 
 def import_tar(tar: BinaryIO, layout: Layout, index: Index, raw: Index) -> int:
-    """List what a tar file made by hand holds, its content staying where it is. Returns how many files are not meant.
+    """List the content of a tar file that was made by hand; the content itself is not moved. Returns the number of
+    files that do not belong to the store.
 
-    A directory that everything lies in ("backup/data/") is taken off.
+    A directory that contains everything else ("backup/data/") is removed from the names.
 
-    :param raw: an empty index, to work with.
-    :raises ValueError: (or another of `tar_members.ERRORS`) it is damaged, or could not be meant well.
+    :param raw: an empty index for intermediate results.
+    :raises ValueError: (or another of `tar_members.ERRORS`) it is damaged, or malicious.
     """
     tar.seek(0)
     if not tar.read(512).strip(b"\0"):
@@ -85,7 +86,10 @@ def import_tar(tar: BinaryIO, layout: Layout, index: Index, raw: Index) -> int:
 
 
 def _row(info: tarfile.TarInfo) -> Row:
-    """The member as a row. Raises ValueError for what has no business in a store."""
+    """The member as a row.
+
+    :raises ValueError: it cannot be part of a store.
+    """
     name = tar_members.path_of(info).decode() or "."
     if not (info.isdir() or info.isreg()) or info.issparse():
         raise ValueError(f"it contains {info.name!r}, which is a link, a device, or sparse")
@@ -104,7 +108,7 @@ def _row(info: tarfile.TarInfo) -> Row:
 
 
 def _prefix(raw: Index, layout: Layout) -> str:
-    """The directory that the store's files lie in: the highest in which something has one of its names."""
+    """The directory that contains the files of the store: the highest one with a file that has one of its names."""
     found: set[str] = set()
     for row in raw.rows():
         parts = row.name.split("/")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tokens of a JSON document that is read in a window."""
+"""Reads the tokens of a JSON document in a window."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STRING = re.compile(r'(?:[^"\\\x00-\x1f]+|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}){0,10
 
 
 class Tokens(Window):
-    """Methods take a position in `text` and return the one behind what they have read."""
+    """Methods take a position in `text` and return the one after what they have read."""
 
     def space(self, pos: int) -> int:
         while True:
@@ -55,7 +55,7 @@ class Tokens(Window):
         return self.number(pos)
 
     def string(self, pos: int) -> int:
-        """The rest of a string."""
+        """Read the rest of a string."""
         while True:
             start = pos
             pos = _past(_STRING, self.text, pos)

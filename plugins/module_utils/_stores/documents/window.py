@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A part of a document at a time, with the place of every byte in it."""
+"""One part of a document at a time, with the position of every byte in it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CONTINUATION = bytes(range(0x80, 0xC0))
 
 
 class Window:
-    """The part of a document that is in memory, one character of `text` for each byte.
+    """The part of a document that is in memory, with one character of `text` for each byte.
 
-    So positions are byte offsets; a parser sees no difference outside strings. That the bytes are UTF-8 is checked
-    as they come in.
+    So positions are byte offsets, and a parser sees no difference outside of strings. The bytes are checked to be UTF-8
+    as they are read.
     """
 
     def __init__(self, read: Read, path: str, size: int) -> None:
@@ -38,7 +38,7 @@ class Window:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
 
     def advance(self, pos: int) -> int:
-        """Forget what is before `pos`, fill the window, and return where `pos` is now."""
+        """Discard everything before `pos`, fill the window, and return the new position of `pos`."""
         self._line, self._column = self._position(pos)
         self.offset += pos
         kept, chunks = self.text[pos:], []
@@ -64,7 +64,7 @@ class Window:
         return 0
 
     def need(self, pos: int, count: int) -> int:
-        """Have `count` characters from `pos` on in the window, unless the document ends before; returns `pos`."""
+        """Ensure that the window has `count` characters from `pos` on, unless the document ends; returns `pos`."""
         if len(self.text) - pos < count and not self.ended:
             return self.advance(pos)
         return pos

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing a JSON document from records."""
+"""Writes a JSON document from records."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Records = Callable[[Info], Iterable[Record]]
 class Writing(NamedTuple):
     """How a document is written.
 
-    :param keys: the primary keys of collections that are lists, where no note says what they are.
-    :param encode: the JSON text of a value.
+    :param keys: the primary keys of collections that are lists, if no note has them.
+    :param encode: returns the JSON text of a value.
     """
 
     out: BinaryIO
@@ -37,9 +37,9 @@ class Writing(NamedTuple):
 def write_document(
     writing: Writing, infos: Sequence[Info], old: Optional[OpenDocument], without: Sequence[Info] = ()
 ) -> None:
-    """Write these collections, then what else the old document has.
+    """Write these collections, then everything else that the old document has.
 
-    :param without: collections of it that are left out.
+    :param without: collections of the old document that are omitted.
     """
     document = old.document if old is not None else None
     if len(infos) == 1 and infos[0].note.root and (document is None or document.members is None):
@@ -65,7 +65,7 @@ def write_document(
 
 
 def _others(infos: Sequence[Info], document: Optional[Document]) -> list[Member]:
-    """The members of the old document that stay."""
+    """The members of the old document that are kept."""
     if document is None:
         return []
     written = {info.name: info.note.shape for info in infos}
@@ -79,7 +79,7 @@ def _others(infos: Sequence[Info], document: Optional[Document]) -> list[Member]
 
 
 def _write_root(writing: Writing, info: Info) -> None:
-    """The collection that is the document itself."""
+    """Write the collection that is the document itself."""
     if info.note.shape == VALUE:
         for record in writing.records(info):
             writing.out.write(writing.encode(record[info.note.value]).encode())
@@ -113,7 +113,7 @@ def _write_collection(writing: Writing, info: Info) -> None:
 
 
 def _is_named(info: Info, records: Records) -> bool:
-    """Can the key be the name of a member, by which it is found again?"""
+    """Whether the key can be the name of a member, from which it is read back."""
     if len(info.key) != 1:
         return False
     kind = {field.name: field.kind for field in info.fields}.get(info.key[0], TEXT)

@@ -28,7 +28,7 @@ MIGRATION, NOTES = "migrate", "note"  # what checkpoints and notes of collection
 
 
 class DynamodbSource:
-    """See `SourceStore`. There are no snapshots, and no order."""
+    """There are no snapshots, and no order."""
 
     type = "dynamodb"
     typed = False
@@ -56,7 +56,6 @@ class DynamodbSource:
         self._native.close()
 
     def collections(self) -> list[Info]:
-        """See `SourceStore`."""
         infos = []
         notes = self._native.has_checkpoints()
         for name in self._native.collections():
@@ -91,12 +90,10 @@ class DynamodbSource:
         return False
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `SourceStore`."""
         for page in self._native.read(info.name):
             yield from page
 
     def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
-        """See `SourceStore`."""
         return map(batch, batches(self.read(info), BATCH))
 
     def summary(self, info: Info) -> Optional[Summary]:
@@ -108,7 +105,6 @@ class DynamodbSource:
         return info
 
     def bytes_of(self, info: Info) -> int:
-        """See `SourceStore`."""
         return self._native.size(info.name)
 
     def cautions(self) -> list[str]:

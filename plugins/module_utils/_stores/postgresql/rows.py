@@ -34,11 +34,9 @@ class Rows:
             self._rules_of(info)
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
-        """See `TargetStore`."""
         return self._refusals.why(info, record)
 
     def doubts(self) -> list[str]:
-        """See `TargetStore`."""
         return [one.unknown for one in self._rules.values() if one.unknown]
 
     def parts(self, info: Info, records: Sequence[Record], size: int, rejects: list[Reject]) -> Iterable[_Part]:

@@ -51,8 +51,6 @@ _TYPES = {
 
 
 class PostgresqlSource:
-    """See `SourceStore`."""
-
     type = "postgresql"
     typed = True
     deterministic_order = True
@@ -70,7 +68,6 @@ class PostgresqlSource:
 
     @property
     def identity(self) -> str:
-        """See `SourceStore`."""
         if not self._identity:
             self._identity = f"postgresql:{server_and_database(self._read(), self._options)}/{self._schema}"
         return self._identity
@@ -109,7 +106,6 @@ class PostgresqlSource:
         return False
 
     def collections(self) -> list[Info]:
-        """See `SourceStore`."""
         with errors(SourceError, "Can't read the schema"):
             self.notes = others(self._read(), self._schema)
             self._partitioned = partitioned(self._read(), self._schema)
@@ -117,11 +113,9 @@ class PostgresqlSource:
         return list(map(as_lists, found)) if self.lists else found
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `SourceStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
     def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
-        """See `SourceStore`."""
         place = (info.note.key,) if info.note.shape == LIST and info.note.key else ()
         columns = [identifier(info.columns[name]) for name in (*place, *info.key)]
         order = f" ORDER BY {', '.join(columns) or 'tableoid, ctid'}" if ordered else ""
@@ -141,7 +135,6 @@ class PostgresqlSource:
                 yield from copy.rows()
 
     def summary(self, info: Info) -> Optional[Summary]:
-        """See `SourceStore`."""
         connection = self._read()
         with errors(SourceError, f"Can't read the table {info.name}"):
             return postgresql_digest.summary(connection, self._own_rows(info), info)
@@ -157,7 +150,6 @@ class PostgresqlSource:
         return info
 
     def bytes_of(self, info: Info) -> int:
-        """See `SourceStore`."""
         name = qualified(self._schema, info.stored.name)
         with errors(SourceError, f"Can't read the table {info.name}"):
             row = self._read().execute("SELECT pg_table_size(%s::regclass)", (name,)).fetchone()

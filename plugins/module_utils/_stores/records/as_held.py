@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A source as an existing table will give its records back, where the table can't tell null and missing apart.
+"""A source as an existing table will return its records, if the table cannot distinguish null from missing.
 
-Digests and comparison are then of what will be there, and know nothing of nulls.
+Digests and comparison then apply to what the table will contain, and need not consider nulls.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .store import SourceStore
 
 
 class _Rule(NamedTuple):
-    """`nulls`: the fields in which the table's NULL is null. `filled`: those that are null where they are missing."""
+    """`nulls`: fields in which NULL of the table is null. `filled`: fields that are null if they are missing."""
 
     nulls: frozenset[str]
     filled: tuple[str, ...]
 
 
 class HeldSource:
-    """See `SourceStore`; all but reading is the source's own."""
+    """Reads a source as a table will return it. Everything but reading is left to the source."""
 
     def __init__(self, inner: SourceStore) -> None:
         self._inner = inner
@@ -37,13 +37,12 @@ class HeldSource:
 
     @property
     def notes(self) -> list[str]:
-        """See `SourceStore`."""
         return self._inner.notes
 
     def hold(self, info: Info, table: Optional[Info], fields: Collection[str] = ()) -> None:
-        """From now on, read the collection as this table gives it back; without a table, as it is.
+        """From now on, read the collection as this table returns it or, without a table, as it is.
 
-        :param fields: those of its records.
+        :param fields: of its records.
         """
         if table is None:
             self._rules.pop(info.name, None)
@@ -53,18 +52,15 @@ class HeldSource:
         self._rules[info.name] = _Rule(nulls, filled)
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `SourceStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
     def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
-        """See `SourceStore`."""
         rule = self._rules.get(info.name)
         if rule is None:
             return self._inner.chunks(info, ordered, copy_lines)
         return (batch([_held(record, rule) for record in chunk]) for chunk in self._inner.chunks(info, ordered))
 
     def summary(self, info: Info) -> Optional[Summary]:
-        """See `SourceStore`."""
         return None if info.name in self._rules else self._inner.summary(info)
 
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values as a database has them, for another database of the same type: exact, whatever they are.
+"""Values as a database stores them, for another database of the same type: exact, whatever they are.
 
-In SQLite a column that was declared as BOOLEAN may hold 2 or 't'. In PostgreSQL a json may have a name twice, a jsonb
-tells 1.00 from 1.0, and the JSON value null is not NULL. Once a value was converted, none of that is left.
+In SQLite, a column declared as BOOLEAN may contain 2 or 't'. In PostgreSQL, a json may have a name twice, a jsonb
+distinguishes 1.00 from 1.0, and the JSON value null is not NULL. Conversion would lose all of this.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def as_stored(info: Info) -> Info:
 
 
 def for_same_type(info: Info, existing: Info) -> Info:
-    """The source's collection for a database of the same type, in which this table exists."""
+    """The collection of the source for a database of the same type in which this table exists."""
     natives = {field.name: field.native for field in existing.fields}
     return _stored_where(
         info, lambda old, _new: info.native == "sqlite" or natives.get(old.name, old.native) == old.native
@@ -38,7 +38,7 @@ def for_same_type(info: Info, existing: Info) -> Info:
 
 
 def beside(info: Info, existing: Info) -> Info:
-    """The existing table as it takes the values of `info`, which may be of the same type of database."""
+    """The existing table as it takes the values of `info`, which may come from the same type of database."""
     if info.native != existing.native or info.document:
         return existing
     stored = {field.name: field.native for field in info.fields if field.stored}
@@ -49,6 +49,6 @@ def beside(info: Info, existing: Info) -> Info:
 
 
 def _stored_where(info: Info, alike: Callable[[Field, Field], bool]) -> Info:
-    """`alike`: does text mean the same in both databases? Between json and jsonb it does not."""
+    """:param alike: whether text has the same meaning in both databases. Between json and jsonb it does not."""
     pairs = zip(info.fields, as_stored(info).fields)
     return info._replace(fields=tuple(new if alike(old, new) else old for old, new in pairs))

@@ -26,7 +26,7 @@ _ANOTHER = "Choose another backup."
 
 
 class ExportStore:
-    """As much of `Store` (base.py) as a backup needs. `details` say which file is which collection."""
+    """The part of `Store` (base.py) that a backup needs. `details` map files to collections."""
 
     def __init__(self, records: SourceStore) -> None:
         self.type = records.type
@@ -35,19 +35,19 @@ class ExportStore:
         self._records = records
 
     def exists(self) -> bool:
-        """Is there anything?"""
+        """Whether there are any collections."""
         return bool(self._records.collections())
 
     def parameters(self) -> dict[str, Any]:
-        """There are no options that select the content."""
+        """Nothing: no options select the content."""
         return {}
 
     def fingerprint(self) -> Optional[str]:
-        """Only reading tells."""
+        """None: the content has to be read."""
         return None
 
     def snapshot(self, sink: Sink) -> Snapshot:
-        """One file of JSON lines a collection."""
+        """Write one file of JSON lines for each collection."""
         with _own_values(self._records):
             return self._snapshot(sink)
 
@@ -82,7 +82,7 @@ class ExportStore:
 
 @contextlib.contextmanager
 def _own_values(records: Any) -> Iterator[None]:
-    """Have arrays as what they are in their database: as lists they would lose their bounds."""
+    """Read arrays as their database has them: lists would lose their bounds."""
     lists = getattr(records, "lists", False)
     if lists:
         records.lists = False
@@ -102,7 +102,10 @@ def _plain(info: Info) -> dict[str, Any]:
 
 
 def exported(details: Mapping[str, Any]) -> list[Info]:
-    """The collections of an export. Raises SourceError for details that are not those of one."""
+    """The collections of an export.
+
+    :raises SourceError: the details are not those of an export.
+    """
     try:
         infos = [_info(one) for one in details["schema"]]
         texts = [

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nulls and gaps of records in the rows of a table: what a NULL stands for, by the note on the table."""
+"""Null and missing values of records in the rows of a table: the meaning of NULL according to the note on the table."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Rows = Sequence[Sequence[Any]]
 
 
 def selected(info: Info) -> list[str]:
-    """The columns that make up the records of a table: those of its fields and, at the end, the marker."""
+    """The columns of the records of a table: those of its fields and, at the end, the marker."""
     columns = list(info.columns.values())
     return [*columns, info.note.marker] if info.note.marker else columns
 
 
 def reader(info: Info) -> Callable[[Rows], Sequence[Record]]:
-    """How rows of the `selected` columns, with values as they are in records, become records."""
+    """A function that converts rows of the `selected` columns, with the values of records, to records."""
     names = tuple(field.name for field in info.fields)
     absent = frozenset(info.note.absent)
     if not info.note.marker:
@@ -51,7 +51,7 @@ def _parsed(text: str, fields: dict[str, str]) -> Optional[frozenset[str]]:
 
 
 def marker(info: Info) -> Callable[[Sequence[str]], Optional[str]]:
-    """What the marker says of records with these fields, for a table that has one: a JSON list; None for nothing."""
+    """The marker of records with these fields, for a table that has one: a JSON list, or None if nothing is missing."""
     told = {*info.note.absent, *info.key}
     candidates = {name: column for name, column in info.columns.items() if name not in told}
     known: dict[tuple[str, ...], Optional[str]] = {}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lengths of time as text, in the words of PostgreSQL, ISO 8601 and SQL; and as PostgreSQL writes them."""
+"""Intervals as text, in the notations of PostgreSQL, ISO 8601 and SQL; and as PostgreSQL writes them."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ _CLOCK = {"H": "hours", "M": "minutes", "S": "seconds"}
 
 
 class Interval(NamedTuple):
-    """A length of time: months and days have no fixed length."""
+    """An interval of time. The length of months and days is not fixed."""
 
     months: int
     days: int
     microseconds: int
 
     def __str__(self) -> str:
-        """As PostgreSQL writes it."""
+        """The interval as PostgreSQL writes it."""
         years, months = divmod(abs(self.months), 12)
         sign = -1 if self.months < 0 else 1
         words: list[str] = []
@@ -70,7 +70,7 @@ class Interval(NamedTuple):
         return " ".join(words)
 
     def total(self) -> int:
-        """Microseconds, with 365 days a year and 30 a month."""
+        """Microseconds, with 365 days per year and 30 per month."""
         years, months = divmod(abs(self.months), 12)
         days = (years * 365 + months * 30) * (-1 if self.months < 0 else 1) + self.days
         return days * 86_400 * _SECOND + self.microseconds
@@ -84,7 +84,10 @@ def _clock(microseconds: int, after_negative: bool) -> str:
 
 
 def parsed(text: str) -> Interval:
-    """:raises Refused: it is no length of time, or one that is finer than a microsecond."""
+    """The interval that a text describes.
+
+    :raises Refused: it does not describe one, or one that is finer than a microsecond.
+    """
     words = text.strip()
     negative = words.lower().endswith(" ago")
     words = words[:-4] if negative else words
@@ -102,7 +105,7 @@ def parsed(text: str) -> Interval:
 
 
 def _parts(text: str) -> Iterator[tuple[Decimal, str]]:
-    """Numbers and what they are of."""
+    """Numbers and their units."""
     iso = _ISO.fullmatch(text)
     if iso is not None:
         for units, listed in ((_DATES, iso[1]), (_CLOCK, iso[2] or "")):

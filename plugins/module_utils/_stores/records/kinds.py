@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What kind each field of a collection is, found out from all of its records; and whether a value fits a kind."""
+"""Determines the kind of each field of a collection from all of its records, and whether a value has a kind."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Kinds:
                 self._having[name] += count
 
     def add(self, other: Kinds) -> None:
-        """What another part of the records had."""
+        """Add the kinds of another part of the records."""
         for name, kinds in other._seen.items():
             self._seen.setdefault(name, set()).update(kinds)
         self._records += other._records
@@ -80,7 +80,7 @@ class Kinds:
         return {name for name, count in self._having.items() if count < self._records}
 
     def beyond_json(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The fields with values that JSON lacks, or may have within; first those that also have text."""
+        """The fields whose values JSON lacks, or may contain such values; first those that also have text."""
         beyond = {name for name, kinds in self._seen.items() if kinds & {*_BEYOND_JSON, DECIMAL, JSON}}
         texts = {TEXT, NO_UNICODE, NUL}
         mixed = {name for name in beyond if texts & self._seen[name] and self._seen[name] & _BEYOND_JSON}
@@ -88,20 +88,22 @@ class Kinds:
         return frozenset(mixed), frozenset(beyond)
 
     def mixed(self) -> set[str]:
-        """The fields whose values have nothing in common but that JSON can hold them."""
+        """The fields whose values have nothing in common except that JSON can represent them."""
         return {name for name, kinds in self._seen.items() if JSON not in kinds and combined(kinds - {""}) == JSON}
 
     def by_name(self) -> dict[str, frozenset[str]]:
-        """The kinds that the values of each field have."""
+        """The kinds of the values of each field."""
         return {name: frozenset(kinds - {""}) for name, kinds in self._seen.items()}
 
     def odd_text(self) -> dict[str, frozenset[str]]:
-        """The fields with text that not every database takes, and what is wrong with it."""
+        """The fields with text that not every database accepts, and the reason."""
         found = {name: frozenset(kinds & {NO_UNICODE, NUL}) for name, kinds in self._seen.items()}
         return {name: kinds for name, kinds in found.items() if kinds}
 
     def sole(self, name: str) -> Optional[str]:
-        """The kind of all values of a field: text, or integer of at most 64 bits; "" without any; None of others."""
+        """The kind of all values of a field: text, or integer of at most 64 bits; "" if there are none; None for
+        others.
+        """
         kinds = self._seen.get(name, set()) - {""}
         if not kinds:
             return ""
@@ -110,15 +112,15 @@ class Kinds:
         return TEXT if kinds == {TEXT} else None
 
     def fields(self) -> tuple[Field, ...]:
-        """In the order of their first appearance."""
+        """The fields in the order of their first appearance."""
         return tuple(Field(name, combined(kinds - {""})) for name, kinds in self._seen.items())
 
 
 class Summary(NamedTuple):
-    """What one reading of a whole collection tells.
+    """The result of reading a whole collection.
 
-    :param digest: the sum of the records' digests.
-    :param plain: it is known that no text has a tab, a line end, a backslash or a NUL.
+    :param digest: the sum of the digests of the records.
+    :param plain: whether it is known that no text has a tab, a line end, a backslash or a NUL.
     """
 
     records: int
@@ -128,7 +130,7 @@ class Summary(NamedTuple):
 
 
 def kind_of(value: Any) -> str:
-    """The kind of one value; "" of null."""
+    """The kind of one value; "" for null."""
     if value is None:
         return ""
     kind: Any = type(value)
@@ -146,7 +148,7 @@ def kind_of(value: Any) -> str:
 
 
 def is_beyond(text: str) -> bool:
-    """Is it a time that Python has no object for, in PostgreSQL's words?"""
+    """Whether it is a time, as PostgreSQL writes it, for which Python has no object."""
     return _BEYOND.fullmatch(text) is not None
 
 
@@ -174,7 +176,7 @@ def _kinds_of(column: Sequence[Any]) -> set[str]:
 
 
 def combined(kinds: set[str]) -> str:
-    """The kind that holds values of all these."""
+    """The kind that can represent values of all these kinds."""
     if _INFINITE in kinds:
         return combined(kinds - {_INFINITE} | {REAL})
     if _ENDLESS in kinds:
@@ -194,20 +196,20 @@ def combined(kinds: set[str]) -> str:
 
 
 def is_usual(text: str) -> bool:
-    """Does every database take this text?"""
+    """Whether every database accepts this text."""
     return "\0" not in text and is_unicode(text)
 
 
 def absent(field: Field) -> Optional[str]:
-    """What a column holds where a record has no value: nothing, or JSON's null where the column must hold something."""
+    """The value of a column whose record has none: NULL, or null of JSON if the column must not be NULL."""
     return "null" if field.kind == JSON and field.required else None
 
 
 def fitted(field: Field, value: Any) -> Any:
-    """The value as its kind has it, equal to what it was: int, float, Decimal, str, bytes, bool, datetime, date (or the
-    text of one that Python does not know); JSON text for the kind `json`.
+    """The value as its kind represents it, equal to the original: int, float, Decimal, str, bytes, bool, datetime, date
+    (or the text of one that Python lacks); JSON text for the kind `json`.
 
-    :raises Refused: it is not of that kind.
+    :raises Refused: the value is not of that kind.
     """
     kind = field.kind
     if kind == JSON:

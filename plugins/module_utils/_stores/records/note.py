@@ -25,7 +25,7 @@ _NOTE = re.compile(r"(?:\A|\n)day2 (\{.*\})\s*\Z", re.S)
 
 
 def written(info: Info) -> str:
-    """The note on a collection's table; "" where there is nothing to say. It has no end of an SQL comment in it."""
+    """The note on the table of a collection; "" if there is nothing to record. It contains no end of an SQL comment."""
     note, columns = info.note, info.columns
     renamed = bool(note.shape) or not info.native  # other tables have the names that were asked for
     says: dict[str, Any] = {
@@ -44,7 +44,7 @@ def written(info: Info) -> str:
 
 
 def parsed(text: Optional[str]) -> dict[str, Any]:
-    """What a note says, from a comment that may have other text before it; {} where there is none."""
+    """The content of a note, from a comment that may have other text before it; {} if there is none."""
     match = _NOTE.search(text or "")
     try:
         says = json.loads(match[1]) if match else {}
@@ -54,7 +54,7 @@ def parsed(text: Optional[str]) -> dict[str, Any]:
 
 
 def noted(info: Info, says: Mapping[str, Any]) -> Info:
-    """The collection of a table, from the table and its note; what does not fit the table is not believed."""
+    """The collection of a table, from the table and its note. What does not match the table is ignored."""
     columns = [field.name for field in info.fields]
     shape = says.get("from", "")
     if not says or shape not in _SHAPES:
@@ -93,8 +93,9 @@ def noted(info: Info, says: Mapping[str, Any]) -> Info:
 
 
 def as_wanted(wanted: Mapping[str, Info], present: Mapping[str, Info]) -> dict[str, Info]:
-    """The collections of a document that is a target, as the source has them: a document that is itself a collection
-    has the name of the source's, and lists have the source's key, with their places if these are records' fields."""
+    """The collections of a target document, as the source has them: a document that is itself a collection has the name
+    of the one of the source, and lists have the key of the source, with their positions if these are fields of records.
+    """
     found = dict(present)
     roots = [info for info in wanted.values() if info.note.root]
     if len(wanted) == len(roots) == len(present) == 1:
@@ -110,7 +111,7 @@ def as_wanted(wanted: Mapping[str, Info], present: Mapping[str, Info]) -> dict[s
 
 
 def without_place(info: Info) -> Info:
-    """A list of a document, with nothing of ours in its records, and nothing that tells them apart."""
+    """A list of a document whose records have no field of our own, and nothing that identifies them."""
     note = info.note
     if note.shape != LIST or not note.key:
         return info
@@ -119,7 +120,9 @@ def without_place(info: Info) -> Info:
 
 
 def linked(infos: list[Info]) -> list[Info]:
-    """With foreign keys to collections, where these have other names than their tables and columns."""
+    """The collections with foreign keys that use the names of collections and fields, if tables and columns have
+    others.
+    """
     by_table = {info.stored.name: info for info in infos}
 
     def link(key: Any) -> Any:

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which fields of a collection are null in some records, which are missing in some, and whether a table can tell."""
+"""Determines which fields of a collection are null in some records and missing in others, and whether a table can
+distinguish the two.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,14 @@ MARKER = "_missing"
 
 
 class Holes(NamedTuple):
-    """The fields, without those of the key, that may be null, and those that a record may lack."""
+    """The fields, without those of the key, that may be null, and those that may be missing."""
 
     null: frozenset[str]
     gaps: frozenset[str]
 
 
 def holes(info: Info, kinds: Kinds) -> Holes:
-    """Of a source: what its note says, or what was seen in all of its records.
+    """The holes of a source, from its note, or from all of its records.
 
     :param kinds: of documents.
     """
@@ -34,7 +36,7 @@ def holes(info: Info, kinds: Kinds) -> Holes:
 
 
 def with_note(info: Info, found: Holes, source: Info) -> Info:
-    """A new table for these records: in which fields NULL is a gap, and a marker where some have both."""
+    """A new table for these records: the fields in which NULL means missing, and a marker if some have both."""
     if source.native and not source.document:  # as it was in its own database
         return info
     both = found.null & found.gaps
@@ -47,7 +49,7 @@ def with_note(info: Info, found: Holes, source: Info) -> Info:
 
 
 def tells(existing: Info, found: Holes) -> bool:
-    """Can a table that exists tell null and missing apart in these records?"""
+    """Whether an existing table can distinguish null from missing in these records."""
     absent = set(existing.note.absent)
     required = {field.name for field in existing.fields if field.required}
     known = found.gaps <= absent or (bool(existing.note.marker) and not found.gaps & required)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A source as its records will be in a document that applications read: see `_core/plain_json.py`."""
+"""A source as its records will be in a document that applications read (`_core/plain_json.py`)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _BEYOND = frozenset((BYTES, TIMESTAMP, TIMESTAMPTZ, DATE, REAL, DECIMAL, JSON))
 
 
 def plain_view(source: SourceStore, target: TargetStore) -> SourceStore:
-    """The source, or a view of it where the target is a document without tags.
+    """The source, or a view of it if the target is a document without tags.
 
-    Between PostgreSQL and a store of another type arrays are lists.
+    Between PostgreSQL and a store of another type, arrays are lists.
     """
     stores: tuple[Any, Any] = source, target
     for store in stores:
@@ -35,12 +35,12 @@ def plain_view(source: SourceStore, target: TargetStore) -> SourceStore:
 
 
 def may_lack(source: SourceStore) -> bool:
-    """Can a source have values that JSON lacks?"""
+    """Whether a source can have values that JSON lacks."""
     return source.type != "json" or bool(getattr(source, "exact", False))
 
 
 class _PlainRecords:
-    """The source with plain values. In fields with text and others, too, tags tell them apart."""
+    """The source with plain values. Tags distinguish the values of fields that contain text as well as other values."""
 
     def __init__(self, source: SourceStore, bytes_text: Callable[[bytes], str]) -> None:
         self._source = source
@@ -53,15 +53,13 @@ class _PlainRecords:
 
     @property
     def notes(self) -> list[str]:
-        """The source's, and what is told apart."""
+        """The notes of the source, and the fields with tags."""
         return [*self._source.notes, *self._warnings.values()]
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `TargetStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
     def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
-        """See `TargetStore`."""
         _known, mixed, special = self._look(info)
         for chunk in self._source.chunks(info, ordered):
             yield batch([self._converted(record, mixed) for record in chunk]) if special else chunk
@@ -76,13 +74,13 @@ class _PlainRecords:
             raise SourceError("A record is nested too deeply.") from None
 
     def summary(self, info: Info) -> Optional[Summary]:
-        """See `TargetStore`."""
         known, _mixed, special = self._look(info)
         return known if not special else None
 
     def _look(self, info: Info) -> tuple[Optional[Summary], frozenset[str], frozenset[str]]:
-        """What the source knows of all records; the fields that also have text, and all fields, with values that JSON
-        lacks."""
+        """The summary of the source; the fields with values that JSON lacks which also have text; and all fields with
+        values that JSON lacks.
+        """
         key = info.name, tuple(info.columns)  # of a reading of some of them, others
         if key not in self._looked:
             known = self._source.summary(info)

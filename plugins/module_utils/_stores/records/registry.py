@@ -73,8 +73,8 @@ def _dynamodb_target(options: Mapping[str, Any], keys: Keys, workers: int) -> Ta
 
 
 class RecordType(NamedTuple):
-    """How a store is opened to be read and to be written, an Ansible argument spec of its options, and the option that
-    is required.
+    """How a store is opened to be read and to be written, an Ansible argument spec of its options, and the required
+    option.
     """
 
     source: Callable[[Mapping[str, Any], Keys, int], SourceStore]
@@ -98,7 +98,9 @@ TYPES = {
 
 
 def argument_spec() -> dict[str, Any]:
-    """The suboptions of `source` and `target`: those of every type, each refused where it does not belong."""
+    """The suboptions of `source` and `target`: those of all types. Those of another type are refused when a store is
+    opened.
+    """
     spec: dict[str, Any] = {"type": {"type": "str", "required": True, "choices": sorted(TYPES)}}
     for one in TYPES.values():
         spec.update(one.options)
@@ -106,7 +108,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def open_source(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> SourceStore:
-    """The store that suboptions describe, to be read only. Arguments and errors as of `open_target`."""
+    """The store that suboptions describe, for reading only. Parameters and errors are those of `open_target`."""
     kind, given = _checked(parameters)
     return kind.source(given, keys, workers)
 
@@ -115,7 +117,7 @@ def open_target(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> 
     """The store that suboptions describe.
 
     :param workers: how many processes may read at the same time.
-    :raises InvalidRequest: an option of another type, or a missing one.
+    :raises InvalidRequest: an option of another type is set, or the required one is missing.
     """
     kind, given = _checked(parameters)
     return kind.target(given, keys, workers)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The names that tables and columns get for collections and fields of documents, which may have any name.
+"""The names of tables and columns for collections and fields of documents, which can have any name.
 
-A name that a database can't have, or would take for another one, is replaced by the first free one; the note on the
-table keeps the real one. What an SQL database has made keeps its names, and is refused where they can't be.
+A name that a database cannot have, or would confuse with another, is replaced by the first free one; the note on the
+table has the original name. Names from an SQL database are kept, and refused where they are not possible.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _LONGEST = {"postgresql": 63}  # bytes
 def named(
     infos: Mapping[str, Info], new: Collection[str], present: Mapping[str, Info], kind: str, *, lower: bool = False
 ) -> dict[str, Info]:
-    """The collections with names for those that the target lacks, and with the names of the others' tables.
+    """The collections with names for those that the target lacks, and with the existing names of the others.
 
     :param kind: the type of the database.
-    :param lower: the names of tables and columns are in lower case.
+    :param lower: whether names of tables and columns are in lower case.
     """
     if lower:
         infos = {name: _lowered(info) for name, info in infos.items()}
@@ -41,7 +41,7 @@ def named(
 
 
 def beside_lower(infos: Collection[Info], present: Mapping[str, Info]) -> dict[str, Info]:
-    """The collections of the target by the names of the source, of those in lower case, too."""
+    """The collections of the target by the names of the source, including those in lower case."""
     found = dict(present)
     for info in infos:
         existing = present.get(info.name.lower())
@@ -59,7 +59,7 @@ def _lowered(info: Info) -> Info:
 
 
 def _linked(info: Info, others: Mapping[str, Info]) -> Info:
-    """With foreign keys to tables and columns as they are called."""
+    """The collection, with foreign keys that use the names of tables and columns."""
 
     def link(key: ForeignKey) -> ForeignKey:
         other = others.get(key.to)
@@ -74,7 +74,7 @@ def _linked(info: Info, others: Mapping[str, Info]) -> Info:
 
 
 def like(info: Info, existing: Info) -> Info:
-    """The collection with the names of a table that exists, and what its note says of nulls."""
+    """The collection with the names of an existing table, and the rules for nulls in its note."""
     columns, table = existing.columns, existing.stored.name
     fields = tuple(
         field._replace(column=column if column != field.name else "")
@@ -114,13 +114,13 @@ def _table(name: str, kind: str) -> str:
 
 
 def _usable(name: str, kind: str) -> str:
-    """The name without what no database takes in one."""
+    """The name without characters that no database accepts."""
     text = name.replace("\0", "_").encode("utf-8", "replace").decode("utf-8") or "_"
     return text.encode("utf-8")[: _LONGEST.get(kind)].decode("utf-8", "ignore")
 
 
 def _free(name: str, taken: Collection[str], kind: str) -> str:
-    """The name, or the first made of it that is not among the others (which are casefolded)."""
+    """The name, or the first one derived from it that is not among `taken` (casefolded names)."""
     most = _LONGEST.get(kind)
     wanted, number = name, 0
     while name.casefold() in taken:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Times out of text and numbers, for columns that hold times: exact, or refused."""
+"""Times from text and numbers, for columns that contain times: exact, or refused."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _TOO_FINE = re.compile(r".*[.,]\d{6}\d*[1-9]\d*\D*")
 
 
 class TimeOptions(NamedTuple):
-    """How values stand for others.
+    """How values represent other values.
 
-    :param unit: of numbers that are times ("s", "ms", "us"), or how text stands for bytes ("hex", "base64"); or "":
-        they don't.
+    :param unit: of numbers that represent times ("s", "ms", "us"), or the notation of bytes as text ("hex", "base64");
+        "" if they represent nothing else.
     :param zone: of times without an offset.
     """
 
@@ -36,7 +36,10 @@ class TimeOptions(NamedTuple):
 
 
 def zone_named(name: str) -> tzinfo:
-    """:raises InvalidRequest: there is no such time zone."""
+    """The time zone with this name.
+
+    :raises InvalidRequest: there is none.
+    """
     if name.upper() in ("UTC", "Z"):
         return timezone.utc
     from zoneinfo import ZoneInfo
@@ -51,9 +54,9 @@ def zone_named(name: str) -> tzinfo:
 
 
 def moment_of(value: Any, aware: bool, times: TimeOptions) -> datetime:
-    """A time, in UTC if `aware`, else without a zone.
+    """A time, in UTC if `aware`, otherwise without a zone.
 
-    :raises Refused: it is none, has more digits than a microsecond, or no zone where one is needed.
+    :raises Refused: it is not a time, is finer than a microsecond, or lacks a required zone.
     """
     found = value if isinstance(value, datetime) else _from_number(value, times) or _from_iso(value)
     try:
@@ -131,7 +134,10 @@ def _located(found: datetime, zone: Optional[tzinfo]) -> datetime:
 
 
 def date_of(value: Any) -> date:
-    """:raises Refused: it is no date, or has a time of day."""
+    """A date.
+
+    :raises Refused: it is not a date, or has a time of day.
+    """
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     found = value if isinstance(value, datetime) else _from_iso(value)
@@ -141,7 +147,10 @@ def date_of(value: Any) -> date:
 
 
 def clock_of(value: Any) -> time:
-    """:raises Refused: it is no time of day."""
+    """A time of day.
+
+    :raises Refused: it is not one.
+    """
     if isinstance(value, str):
         match = re.fullmatch(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})0*)?)?", value)
         if match:
@@ -154,7 +163,10 @@ def clock_of(value: Any) -> time:
 
 
 def interval_of(value: Any, times: TimeOptions) -> timedelta:
-    """:raises Refused: it is no number, or has no unit."""
+    """An interval.
+
+    :raises Refused: it is not a number, or has no unit.
+    """
     if isinstance(value, timedelta):
         return value
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
@@ -166,7 +178,9 @@ def interval_of(value: Any, times: TimeOptions) -> timedelta:
 
 
 def iso_class(text: str) -> str:
-    """What ISO 8601 text is: "iso-naive", "iso-zone", "iso-date"; "" for other text, or finer than a microsecond."""
+    """The class of ISO 8601 text: "iso-naive", "iso-zone", "iso-date"; "" for other text, or if it is finer than a
+    microsecond.
+    """
     match = _ISO.fullmatch(text) if text[:1].isdigit() else None
     if match is None:
         return ""
@@ -180,7 +194,7 @@ def iso_class(text: str) -> str:
 
 
 def interval_text(microseconds: int) -> str:
-    """A length of time as PostgreSQL writes it."""
+    """An interval as PostgreSQL writes it."""
     sign = "-" if microseconds < 0 else ""
     days, rest = divmod(abs(microseconds), 86_400 * 10**6)
     seconds, fraction = divmod(rest, 10**6)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps that a database's schema has taken, and the table in it that remembers them."""
+"""The steps that the schema of a database has taken, and the table in it that records them."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _ENDS = frozenset(
 
 
 class Step(NamedTuple):
-    """What brings a schema from the version before it to this one."""
+    """The statements that bring a schema from the previous version to this one."""
 
     version: int
     statements: tuple[str, ...]
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the statements: a step that was edited after it was applied is noticed."""
+        """SHA-256 of the statements: shows that a step was edited after it was applied."""
         return hashlib.sha256("\0".join(self.statements).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -55,22 +55,22 @@ class Versioned(Protocol):
     location: str
 
     def versions(self) -> dict[int, str]:
-        """The digest of each step that was applied, by version; none in a database without the table.
+        """The digest of each applied step, by version; none if the database lacks the table.
 
-        :raises SourceError: it can't be read.
+        :raises SourceError: it cannot be read.
         """
 
     def take_step(self, step: Step, statements: Sequence[str]) -> bool:
-        """Run statements and remember the step, in one transaction. False: another run has taken it meanwhile.
+        """Run statements and record the step, in one transaction. Returns False if another run has taken it meanwhile.
 
-        :raises TargetError: naming version and statement; nothing of the step is done.
+        :raises TargetError: with version and statement; nothing of the step was done.
         """
 
 
 def steps_from(given: Sequence[Mapping[str, Any]]) -> list[Step]:
     """The steps in ascending order.
 
-    :raises InvalidRequest: a version that is no positive number or there twice, or what is not SQL.
+    :raises InvalidRequest: a version is not a positive number or is not unique, or a step is not SQL.
     """
     steps: dict[int, Step] = {}
     for one in given:
@@ -103,6 +103,6 @@ def _statement(version: int, text: object) -> str:
 
 
 def shown(statement: str) -> str:
-    """The statement as messages name it."""
+    """The statement as it is shown in messages."""
     line = " ".join(statement.split())
     return line if len(line) <= 80 else line[:77] + "..."

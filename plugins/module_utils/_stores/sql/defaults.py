@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Defaults of columns that another SQL store can have, too: literals, and the time at which a record is written.
+"""Defaults of columns that other SQL stores also have: literals, and the time at which a record is written.
 
 That time is CURRENT_TIMESTAMP, CURRENT_DATE or CURRENT_TIME in `Field.default`, however a store spells it.
 """
@@ -34,9 +34,9 @@ _BOOLEANS = {
 
 
 def portable_default(text: Optional[str], kind: str, spellings: Mapping[str, str]) -> Optional[str]:
-    """A default as `Field.default` has it; None where there is none, and for an expression of one store only.
+    """A default in the form of `Field.default`; None if there is none, or if it is an expression of one store only.
 
-    :param spellings: what the store may write for a time, without spaces and in lower case.
+    :param spellings: of the time in this store, without spaces and in lower case.
     """
     plain = (text or "").strip()
     known = spellings.get(re.sub(r"\s", "", plain).lower())
@@ -52,7 +52,7 @@ def portable_default(text: Optional[str], kind: str, spellings: Mapping[str, str
 
 
 def fitting(info: Info) -> tuple[Info, tuple[str, ...]]:
-    """The collection without the defaults that no value of their column can have; and those in words."""
+    """The collection without defaults that no value of their column can have, and these defaults in words."""
     wrong = {field.name for field in info.fields if field.default is not None and not _fits(field.default, field.kind)}
     if not wrong:
         return info, ()
@@ -86,7 +86,7 @@ def _parses(parse: Callable[[str], Any], text: str) -> bool:
 
 
 def _structure(text: str) -> None:
-    """What is text in one store would be JSON in the other."""
+    """A JSON default, which would be plain text in another store."""
     if not isinstance(json.loads(text), (dict, list)):
         raise ValueError
 

@@ -19,7 +19,7 @@ _MOST_DIGITS = 1000  # digits: what PostgreSQL takes
 
 
 def size_of(declared: str) -> tuple[int, ...]:
-    """What a type's declaration says of `Field.size`; () where that is nothing."""
+    """The size in the declaration of a type, as `Field.size` has it; () if there is none."""
     match = _SIZE.fullmatch(declared.strip())
     if match is None:
         return ()
@@ -30,7 +30,7 @@ def size_of(declared: str) -> tuple[int, ...]:
 
 
 def declared_size(field: Field) -> str:
-    """The size in parentheses, "" without one."""
+    """The size in parentheses; "" if there is none."""
     return f"({', '.join(map(str, field.size))})" if field.size else ""
 
 
@@ -49,7 +49,7 @@ def shaped(info: Info, document: bool) -> Info:
 
 
 def parents_first(infos: Sequence[Info]) -> list[Info]:
-    """What others point to comes before them; in a circle the order stays."""
+    """The collections, with referenced ones before those that refer to them. In a cycle, the order is kept."""
     by_name = {info.name: info for info in infos}
     ordered: dict[str, Info] = {}
     seen: set[str] = set()
@@ -69,7 +69,7 @@ def parents_first(infos: Sequence[Info]) -> list[Info]:
 
 
 def alike(infos: Mapping[str, Info]) -> dict[str, Info]:
-    """The tables with fields of the same kind where one refers to another: a database compares no text with numbers."""
+    """The tables, with fields of one kind where one refers to another: databases do not compare text with numbers."""
     kinds = {(info.name, field.name): field.kind for info in infos.values() for field in info.fields}
     pairs = [
         ((info.name, field), (key.to, other))
@@ -89,13 +89,13 @@ def alike(infos: Mapping[str, Info]) -> dict[str, Info]:
 
 
 def names_a_key(one: ForeignKey, parent: Info, same_type: bool) -> bool:
-    """Does a foreign key refer to something unique? Only SQLite lets it be declared otherwise."""
+    """Whether a foreign key refers to something unique. Only SQLite allows other declarations."""
     unique = [frozenset(parent.key), *(frozenset(index.fields) for index in parent.indexes if index.unique)]
     return same_type or (bool(one.to_fields) and frozenset(one.to_fields) in unique)
 
 
 def marked(info: Info, kept: Info) -> Info:
-    """The table with those foreign keys marked that some rows of the other do not keep to."""
+    """The table, with those foreign keys marked that some rows of `kept` violate."""
     broken = [(one.fields, one.to) for one in kept.foreign_keys if not one.valid]
     keys = tuple(one._replace(valid=one.valid and (one.fields, one.to) not in broken) for one in info.foreign_keys)
     return info._replace(foreign_keys=keys)
@@ -141,7 +141,10 @@ def _has_value(field: Field) -> bool:
 
 
 def check_collisions(infos: Sequence[Info], fold: Callable[[str], str], longest: int = 0) -> None:
-    """:raises TargetError: two names of collections, or of fields of one, are the same in the target, or too long."""
+    """Check the names of collections, and of the fields of each.
+
+    :raises TargetError: two names are the same in the target, or one is too long.
+    """
     _check_names("collections", [info.stored.name for info in infos], fold, longest)
     for info in (one.stored for one in infos):
         _check_names(f"fields of {info.name}", [field.name for field in info.fields], fold, longest)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Is a private copy of a database sound, and how many rows have its tables?"""
+"""Checks that a private copy of a database is sound, and counts the rows of its tables."""
 
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SMALL = 16 << 20
 
 
 class Inspection(NamedTuple):
-    """`made` is the check that was made in the end, QUICK or FULL."""
+    """The result of a check. `made` is the check that was finally run, QUICK or FULL."""
 
     collections: tuple[Collection, ...]
     notes: tuple[str, ...]
@@ -49,25 +49,25 @@ class Inspection(NamedTuple):
 
 
 def default_check(size: int) -> str:
-    """The check of a database of so many bytes, unless one is asked for."""
+    """The check of a database of this size in bytes, unless one was requested."""
     return FULL if size <= _SMALL else QUICK
 
 
 @contextlib.contextmanager
-def inspecting(path: str, told: str, wanted: str) -> Iterator[Callable[[], Inspection]]:
-    """Inspect the private copy at `path` in a thread while the block runs; call what is yielded for the outcome.
+def inspecting(path: str, label: str, wanted: str) -> Iterator[Callable[[], Inspection]]:
+    """Inspect the private copy at `path` in a thread while the block runs. Yields a function that returns the result.
 
-    :param told: the path that errors name.
+    :param label: the path for errors.
     :param wanted: QUICK or FULL.
-    :raises Unreadable: (the call) the database is damaged; with the first problems.
+    :raises Unreadable: (the yielded function) the database is damaged; with the first problems.
     """
-    with sqlite_errors(SourceError, "Can't read the copy of", told):
+    with sqlite_errors(SourceError, "Can't read the copy of", label):
         connection = connect(path, "ro", immutable=True)
     outcome: list[Any] = []
 
     def run() -> None:
         try:
-            outcome.append(inspect(connection, told, wanted))
+            outcome.append(inspect(connection, label, wanted))
         except BaseException as exc:  # raised again where the outcome is asked for
             outcome.append(exc)
 
@@ -90,16 +90,16 @@ def inspecting(path: str, told: str, wanted: str) -> Iterator[Callable[[], Inspe
         connection.close()
 
 
-def inspect(connection: sqlite3.Connection, told: str, wanted: str) -> Inspection:
+def inspect(connection: sqlite3.Connection, label: str, wanted: str) -> Inspection:
     """Check the database and count the rows of all tables.
 
     :raises Unreadable: the database is damaged; with the first problems.
     """
-    with sqlite_errors(Unreadable, "Can't read the database", told, _HINT):
+    with sqlite_errors(Unreadable, "Can't read the database", label, _HINT):
         problems, notes, made = check(connection, wanted)
         if problems:
             raise Unreadable(
-                f"{told} is damaged according to PRAGMA {PRAGMAS[made]}: {'; '.join(problems[:_SHOWN])}.",
+                f"{label} is damaged according to PRAGMA {PRAGMAS[made]}: {'; '.join(problems[:_SHOWN])}.",
                 _HINT if made == QUICK else _FULL_HINT,
                 {"problems": problems},
             )
@@ -107,15 +107,15 @@ def inspect(connection: sqlite3.Connection, told: str, wanted: str) -> Inspectio
 
 
 def count_rows(connection: sqlite3.Connection) -> tuple[Collection, ...]:
-    """Every table, without virtual ones that can't be counted here."""
+    """The numbers of rows of all tables, except virtual ones that cannot be counted here."""
     counts = [(table.name, _count(connection, table)) for table in tables(connection)]
     return tuple(Collection(name, records) for name, records in counts if records is not None)
 
 
 def check(connection: sqlite3.Connection, wanted: str) -> tuple[list[str], tuple[str, ...], str]:
-    """What the check finds wrong, at most 20 lines, what it could not look at, and which check was made.
+    """The problems that the check finds, at most 20 lines; what it could not check; and the check that was run.
 
-    Indexes of functions or collations that are not known here can't be compared with their tables: QUICK is made then.
+    Indexes with functions or collations that are unknown here cannot be compared with their tables: QUICK is run then.
     """
     # Rows that don't meet their CHECK are the application's business, and its functions may be needed to tell.
     connection.execute("PRAGMA ignore_check_constraints=ON")

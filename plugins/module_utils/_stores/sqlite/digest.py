@@ -1,11 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What reading the rows of a SQLite table tells: how many, their digest, the kinds of their values.
+"""What is determined by reading the rows of a SQLite table: their number, their digest, and the kinds of their values.
 
-SQLite itself writes the canonical JSON (`_core/records.py`) of a table whose columns hold nothing but text, or nothing
-but integers: one string for many of them costs a fraction of a value for each. Any other table is read: to have SQLite
-write such columns beside others made a migration 1.05 times as fast, which was not worth its code.
+SQLite itself writes the canonical JSON (`_core/records.py`) of a table whose columns contain only text, or only
+integers: one string for many values takes a fraction of the time. Any other table is read: letting SQLite write the
+columns of these kinds as well made a migration 1.05 times as fast, which was not worth its code.
 """
 
 # ruff: noqa: S608 names are quoted by `identifier`
@@ -34,7 +34,9 @@ _EXACT, _LARGE = 0, 2**53 + 1  # stand for the integers of a column
 
 
 def summary(connection: sqlite3.Connection, info: Info, where: str = "") -> Optional[Summary]:
-    """Of the rows that `where` (with its keyword) selects; None where a key is null, which is told elsewhere."""
+    """The summary of the rows that `where` (including the keyword) selects. None if a key is null, which is reported
+    elsewhere.
+    """
     rows = f"{identifier(info.stored.name)}{where}"
     if not _may_be_plain(info) or not writes_as_we_do(connection):
         return _by_values(connection, info, where)
@@ -72,12 +74,12 @@ def _may_be_plain(info: Info) -> bool:
 
 
 def _is_usual(text: str) -> bool:
-    """Has no text a NUL, or bytes that are not UTF-8?"""
+    """Whether no text has a NUL, or bytes that are not UTF-8."""
     return is_unicode(text) and "\\u0000" not in text
 
 
 def _without_escapes(text: str) -> bool:
-    """Has JSON no escapes but those of quotes?"""
+    """Whether the JSON has no escapes except those of quotes."""
     return "\\" not in text or text.count("\\") == text.count('\\"')
 
 
@@ -96,9 +98,10 @@ def _by_values(connection: sqlite3.Connection, info: Info, where: str) -> Option
 
 
 def _kinds(connection: sqlite3.Connection, fields: Sequence[Field], rows: str) -> Optional[Kinds]:
-    """The kinds of columns that hold, beside nulls, either nothing but text or nothing but integers; None for others.
+    """The kinds of the columns that contain, apart from nulls, only text or only integers; None for others.
 
-    What a column for text holds is text or a blob. SQLite's JSON refuses blobs, or (from 3.45 on) takes them for JSON.
+    A column for text contains text or blobs. The JSON functions of SQLite refuse blobs or, from 3.45 on, take them for
+    JSON.
     """
     kinds = Kinds()
     tests = {field.name: [test.format(_column(field)) for test in _TESTS[field.kind]] for field in fields}
@@ -121,13 +124,13 @@ def _column(field: Field) -> str:
 
 
 def _any(connection: sqlite3.Connection, rows: str, condition: str) -> bool:
-    """Is there such a row?"""
+    """Whether there is such a row."""
     query = f"SELECT 1 FROM (SELECT * FROM {rows}) WHERE {condition} LIMIT 1"
     return connection.execute(query).fetchone() is not None
 
 
 class _Piece(NamedTuple):
-    """Columns that SQLite writes. `gaps`: those of their names whose null is no member."""
+    """Columns that SQLite writes. `gaps` are the names of those in which NULL means that the member is missing."""
 
     fields: Sequence[Field]
     gaps: frozenset[str]
@@ -138,7 +141,7 @@ class _Piece(NamedTuple):
         return f"json_object({', '.join(members)})"
 
     def objects(self, column: Sequence[str]) -> Sequence[str]:
-        """The column without gaps."""
+        """The JSON objects of the column, without the missing members."""
         # A quote within text is escaped: what looks like a member is one.
         if not self.gaps or ":null" not in "".join(column):
             return column

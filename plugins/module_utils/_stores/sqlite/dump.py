@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database from the text that sqlite3's `.dump` made of one."""
+"""Creates a database from the text that `.dump` of sqlite3 has written."""
 
 from __future__ import annotations
 
@@ -45,33 +45,33 @@ _PRAGMAS = frozenset(
 )
 
 
-def execute_dump(reader: Reader, told: str, destination: str, progress: Progress) -> None:
+def execute_dump(reader: Reader, label: str, destination: str, progress: Progress) -> None:
     """Execute a dump, statement by statement, into a new database at `destination` (in a private directory).
 
     :raises SourceError: a statement fails or does what a dump does not; with the line that it begins in.
     """
-    progress.start(f"Reading {told}", unit="bytes")
+    progress.start(f"Reading {label}", unit="bytes")
     with (
-        sqlite_errors(SourceError, "Can't execute", told),
+        sqlite_errors(SourceError, "Can't execute", label),
         contextlib.closing(connect(destination, "rwc")) as connection,
     ):
         connection.execute("PRAGMA synchronous=OFF")
         connection.set_authorizer(_authorize)
         connection.set_progress_handler(progress.check, 1_000_000)
         line, finished = 1, True
-        for line, statement in statements(_text(reader, told, progress), told):
-            _execute(connection, statement, told, line)
+        for line, statement in statements(_text(reader, label, progress), label):
+            _execute(connection, statement, label, line)
             finished = not connection.in_transaction
         if not finished:
-            raise SourceError(f"{told} ends inside a transaction: the dump is incomplete.")
+            raise SourceError(f"{label} ends inside a transaction: the dump is incomplete.")
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise SourceError(f"{told} creates no table.", "Check that it is the output of sqlite3's .dump.")
+            raise SourceError(f"{label} creates no table.", "Check that it is the output of sqlite3's .dump.")
 
 
-def _execute(connection: sqlite3.Connection, statement: str, told: str, line: int) -> None:
+def _execute(connection: sqlite3.Connection, statement: str, label: str, line: int) -> None:
     if re.match(r"\s*ROLLBACK\b", statement, re.I):
         raise SourceError(
-            f"{told}, line {line}: the dump ends with ROLLBACK, as sqlite3 could not read the whole database."
+            f"{label}, line {line}: the dump ends with ROLLBACK, as sqlite3 could not read the whole database."
         )
     try:
         connection.execute(statement)
@@ -79,7 +79,7 @@ def _execute(connection: sqlite3.Connection, statement: str, told: str, line: in
         if str(exc) in ("interrupted", "database or disk is full"):
             raise
         raise SourceError(
-            f"{told}, line {line}: {exc}, in the statement that begins {statement.strip()[:60]!r}."
+            f"{label}, line {line}: {exc}, in the statement that begins {statement.strip()[:60]!r}."
         ) from exc
 
 
@@ -94,25 +94,25 @@ def _authorize(
     return sqlite3.SQLITE_DENY if denied else sqlite3.SQLITE_OK
 
 
-def _text(reader: Reader, told: str, progress: Progress) -> Iterator[str]:
+def _text(reader: Reader, label: str, progress: Progress) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     try:
         while True:
             data = reader.read(_CHUNK)
             if b"\0" in data:
-                raise SourceError(f"{told} contains NUL bytes: it is not text.", _HINT)
+                raise SourceError(f"{label} contains NUL bytes: it is not text.", _HINT)
             progress.advance(len(data))
             yield decoder.decode(data, final=not data)
             if not data:
                 return
     except UnicodeDecodeError as exc:
-        raise SourceError(f"{told} is not UTF-8: {exc}.", _HINT) from exc
+        raise SourceError(f"{label} is not UTF-8: {exc}.", _HINT) from exc
 
 
-def statements(chunks: Iterable[str], told: str) -> Iterator[tuple[int, str]]:
-    """Every statement, and the line that it begins in.
+def statements(chunks: Iterable[str], label: str) -> Iterator[tuple[int, str]]:
+    """Every statement, and the number of the line in which it begins.
 
-    :raises SourceError: the last statement has no end, or one is too long.
+    :raises SourceError: the last statement is incomplete, or one is too long.
     """
     buffer, scanned, line, closing = "", 0, 1, ""
     for chunk in chunks:
@@ -141,8 +141,8 @@ def statements(chunks: Iterable[str], told: str) -> Iterator[tuple[int, str]]:
         buffer = buffer[begin:]
         if len(buffer) > _LONGEST:
             raise SourceError(
-                f"{told}, line {line}: the statement is longer than {_LONGEST} characters.",
+                f"{label}, line {line}: the statement is longer than {_LONGEST} characters.",
                 _HINT,
             )
     if not _NOTHING.fullmatch(buffer):
-        raise SourceError(f"{told}, line {line}: the last statement has no end: the dump is incomplete.")
+        raise SourceError(f"{label}, line {line}: the last statement has no end: the dump is incomplete.")

@@ -42,15 +42,15 @@ Result = TypeVar("Result")
 
 
 class TryAgain(Exception):
-    """What was read does not belong together, because somebody wrote meanwhile. Never leaves the sqlite files."""
+    """What was read is inconsistent, because someone wrote meanwhile. Never leaves the modules for SQLite files."""
 
 
 class Unreadable(SourceError):
-    """The file is not a database that SQLite can open: another format, encrypted, cut off, damaged."""
+    """SQLite cannot open the file as a database: another format, encrypted, truncated, damaged."""
 
 
 class Header(NamedTuple):
-    """What a database says of itself. Numbers are signed, as SQLite's pragmas show them."""
+    """The header of a database. Numbers are signed, as the pragmas of SQLite show them."""
 
     page_size: int
     page_count: int
@@ -68,16 +68,16 @@ class Header(NamedTuple):
 
 
 def check_installed() -> None:
-    """Raises MissingDependency when Python was built without sqlite3."""
+    """Raise MissingDependency when Python was built without sqlite3."""
     if sqlite3 is None:
         raise MissingDependency("Python's module sqlite3", "for stores of type sqlite")
 
 
 def connect(path: str, mode: str, immutable: bool = False) -> sqlite3.Connection:
-    """A connection without transactions of its own.
+    """A connection without implicit transactions.
 
-    :param mode: "ro", "rw" or "rwc", as in SQLite's URIs.
-    :param immutable: nobody writes this file (a copy of ours): no locks, no side files.
+    :param mode: "ro", "rw" or "rwc", as in URIs of SQLite.
+    :param immutable: nobody writes this file (a private copy): no locks, no side files.
     :raises Unreadable: SQLite would remove a write-ahead log that nobody has read.
     """
     if not immutable:
@@ -91,14 +91,14 @@ def connect(path: str, mode: str, immutable: bool = False) -> sqlite3.Connection
 
 
 def any_text(data: bytes) -> str:
-    """Text, whatever its bytes are: those that are no UTF-8 become lone surrogates."""
+    """The text of any bytes: those that are not UTF-8 become lone surrogates."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def rows_of(connection: sqlite3.Connection, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a query in a read transaction, so many at a time.
+    """The rows of a query in a read transaction, `size` at a time.
 
-    Decoding is left to the library as far as the texts are UTF-8.
+    Texts are decoded by the library as long as they are UTF-8.
     """
     done = 0
     try:
@@ -121,7 +121,7 @@ def rows_of(connection: sqlite3.Connection, query: str, size: int) -> Iterator[l
 
 
 def _with_text(connection: sqlite3.Connection, factory: Any, action: Callable[[], Result]) -> Result:
-    """Other readings of the connection, between two actions of this one, have their own way with text."""
+    """Run an action with this text factory; other readings of the connection use their own between two actions."""
     connection.text_factory = factory
     try:
         return action()
@@ -135,7 +135,7 @@ def uri(path: str, mode: str, immutable: bool = False) -> str:
 
 @contextlib.contextmanager
 def sqlite_errors(kind: type[Day2Error], doing: str, path: str, hint: str = "") -> Iterator[None]:
-    """Turn what SQLite or the system says into the family's words: "<doing> <path>: <its words>"."""
+    """Turn errors of SQLite and of the system into ours: "<doing> <path>: <the words of SQLite>"."""
     try:
         with files.os_errors(kind, doing, path):
             yield
@@ -150,16 +150,16 @@ def sqlite_errors(kind: type[Day2Error], doing: str, path: str, hint: str = "") 
 
 
 def is_busy(exc: BaseException) -> bool:
-    """Does somebody else hold a lock? (`sqlite_errorcode` exists from Python 3.11 on.)"""
+    """Whether someone else holds a lock. (`sqlite_errorcode` exists from Python 3.11 on.)"""
     return isinstance(exc, sqlite3.OperationalError) and str(exc).startswith(_BUSY)
 
 
 def persist(
     action: Callable[[], Result], path: str, kind: type[Day2Error], progress: Progress, patience: float = PATIENCE
 ) -> Result:
-    """Repeat the action while somebody else holds a lock, or raises TryAgain.
+    """Repeat the action while someone else holds a lock, or while it raises TryAgain.
 
-    :raises kind: when `patience` seconds were not enough; it says who has the database open.
+    :raises kind: `patience` seconds were not enough; the message says who has the database open.
     """
     deadline = time.monotonic() + patience
     while True:
@@ -189,7 +189,7 @@ def open_in(who: list[str]) -> str:
 
 
 def holders(path: str) -> list[str]:
-    """The other processes that have the file open, as far as /proc shows: ["4711 (hawkfish)"]."""
+    """The other processes that have the file open, as far as /proc shows them: ["4711 (hawkfish)"]."""
     found = []
     with contextlib.suppress(OSError):
         wanted, name = os.stat(path), os.path.basename(path)
@@ -208,8 +208,8 @@ def _is_file(descriptor: str, name: str, wanted: os.stat_result) -> bool:
 def check_log_of_empty(path: str) -> None:
     """Raise Unreadable for an empty file with a write-ahead log.
 
-    SQLite takes that for an empty database, whatever was committed into the log, and removes the log even when it opens
-    the database only to read it.
+    SQLite treats it as an empty database, whatever was committed to the log, and removes the log even if the database
+    is opened only to be read.
     """
     info, log = lstat(path), lstat(path + "-wal")
     if info is not None and stat.S_ISREG(info.st_mode) and not info.st_size and log is not None and log.st_size:
@@ -222,9 +222,9 @@ def check_log_of_empty(path: str) -> None:
 
 
 def check_magic(fd: int, path: str) -> bytes:
-    """The header's 100 bytes.
+    """The 100 bytes of the header.
 
-    :raises Unreadable: these are not the first bytes of a database.
+    :raises Unreadable: they are not the first bytes of a database.
     """
     header = os.pread(fd, _HEADER, 0)
     if not header:
@@ -245,27 +245,27 @@ def is_wal(header: bytes) -> bool:
     return header[18] == 2
 
 
-def normalise(fd: int, told: str) -> Header:
-    """Take out of a private copy what differs between copies of equal content, and tell what it is.
+def normalise(fd: int, label: str) -> Header:
+    """Set to fixed values what differs between copies of equal content, and return the header.
 
-    That is: the journal mode (bytes 18 and 19), the counters of changes, schema changes and the SQLite version that
-    made them (24, 40, 92, 96), bytes behind the last page, and the page that only locks use.
+    That is: the journal mode (bytes 18 and 19), the counters of changes and schema changes and the SQLite version that
+    made them (24, 40, 92, 96), bytes after the last page, and the page that only locks use.
 
-    :param told: the path that errors name.
+    :param label: the path for errors.
     :raises Unreadable: the file ends before its last page.
     """
-    raw = bytearray(check_magic(fd, told))
+    raw = bytearray(check_magic(fd, label))
     (page_size,) = struct.unpack_from(">H", raw, 16)
     page_size = 65536 if page_size == 1 else page_size
     if page_size < 512 or page_size & (page_size - 1):
-        raise Unreadable(f"{told} is damaged: {page_size} is not a valid page size.")
+        raise Unreadable(f"{label} is damaged: {page_size} is not a valid page size.")
     size = os.fstat(fd).st_size
     changes, pages = struct.unpack_from(">II", raw, 24)
     # old versions of SQLite did not keep the number of pages; their changes left another stamp at 92
     if not pages or struct.unpack_from(">I", raw, 92)[0] != changes:
         pages = size // page_size
     if pages * page_size > size:
-        raise Unreadable(f"{told} is truncated: it has {size} of {pages * page_size} bytes.")
+        raise Unreadable(f"{label} is truncated: it has {size} of {pages * page_size} bytes.")
     raw[18:20] = b"\1\1"
     struct.pack_into(">II", raw, 24, 1, pages)
     struct.pack_into(">I", raw, 40, 1)
@@ -277,12 +277,12 @@ def normalise(fd: int, told: str) -> Header:
     return _read(raw, page_size, pages)
 
 
-def normalise_file(path: str, told: str) -> Header:
+def normalise_file(path: str, label: str) -> Header:
     """As `normalise`, for a file in a private directory."""
-    with files.os_errors(SourceError, f"Can't write the copy of {told},", path):
+    with files.os_errors(SourceError, f"Can't write the copy of {label},", path):
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
-            return normalise(fd, told)
+            return normalise(fd, label)
         finally:
             os.close(fd)
 
@@ -294,12 +294,12 @@ def _read(raw: bytearray, page_size: int, pages: int) -> Header:
 
 
 def set_wal(fd: int) -> None:
-    """Say in the header of a closed database that it is in WAL mode (as normalise took out)."""
+    """Set WAL mode in the header of a closed database (`normalise` has reset it)."""
     os.pwrite(fd, b"\2\2", 18)
 
 
 def lstat(path: str) -> Optional[os.stat_result]:
-    """Attributes of what is there, or None."""
+    """The attributes of what exists at a path, or None."""
     try:
         return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -307,9 +307,9 @@ def lstat(path: str) -> Optional[os.stat_result]:
 
 
 def check_side_files(path: str, kind: type[Day2Error]) -> None:
-    """Raise `kind` when a name that SQLite uses beside a database is taken by something that is no regular file.
+    """Raise `kind` when a name that SQLite uses beside a database belongs to something that is not a regular file.
 
-    SQLite would wait for ever for the other end of a FIFO, and a directory is nobody's journal.
+    SQLite would wait forever for the other end of a FIFO, and a directory is not a journal.
     """
     for name in (path + side for side in SIDE_FILES):
         with files.os_errors(kind, "Can't stat", name):

@@ -57,13 +57,13 @@ _FAST_TRIES = 5
 
 
 def copy_database(path: str, destination: str, progress: Progress, patience: float = PATIENCE) -> str:
-    """Copy the database to `destination` (a private path), with all that was committed.
+    """Copy the database, with everything that was committed, to `destination` (a private path).
 
-    The copy has no side files, whatever its header says of a WAL. Returns the source's journal mode: "wal", or
-    "delete" for all kinds of rollback journal (which kind is up to each connection).
+    The copy has no side files, even if its header says WAL. Returns the journal mode of the source: "wal", or "delete"
+    for all kinds of rollback journals (each connection chooses its kind).
 
-    :raises Unreadable: SQLite can't open it.
-    :raises SourceError: it stays locked, or can't be read.
+    :raises Unreadable: SQLite cannot open it.
+    :raises SourceError: it stays locked, or cannot be read.
     """
     copier = _Copier(path, destination, progress)
     progress.start(f"Copying {path}", unit="bytes")
@@ -78,7 +78,7 @@ def copy_database(path: str, destination: str, progress: Progress, patience: flo
 
 
 def fingerprint(path: str) -> Optional[str]:
-    """The cheap identity of the content: attributes of the database and its WAL. None where they can't be trusted."""
+    """The cheap identity of the content: attributes of the database and its WAL. None if they cannot be trusted."""
     try:
         journal = lstat(path + "-journal")
         if (journal is not None and journal.st_size) or not trusted_file_system(path):
@@ -90,7 +90,7 @@ def fingerprint(path: str) -> Optional[str]:
 
 
 def stream(path: str, write: Callable[[bytes], object]) -> None:
-    """Give a file's bytes to `write`, in pieces."""
+    """Pass the bytes of a file to `write`, in pieces."""
     with files.os_errors(SourceError, "Can't read", path), open(path, "rb", buffering=0) as handle:
         while True:
             data = handle.read(_CHUNK)
@@ -100,7 +100,7 @@ def stream(path: str, write: Callable[[bytes], object]) -> None:
 
 
 def digest_of(path: str, progress: Progress) -> str:
-    """Hex SHA-256 of a file's bytes."""
+    """Hex SHA-256 of the bytes of a file."""
     digest = hashlib.sha256()
 
     def add(data: bytes) -> None:
@@ -112,7 +112,7 @@ def digest_of(path: str, progress: Progress) -> str:
 
 
 class _Copier:
-    """Tries to copy, one way or the other."""
+    """Tries to copy, with or without a lock."""
 
     def __init__(self, path: str, destination: str, progress: Progress) -> None:
         self._path = path
@@ -121,8 +121,9 @@ class _Copier:
         self._tries = 0
 
     def attempt(self) -> str:
-        """
-        :raises TryAgain: what was copied does not belong together.
+        """Copy once.
+
+        :raises TryAgain: what was copied is inconsistent.
         """
         for name in ("", *SIDE_FILES):
             files.remove(self._destination + name)
@@ -198,7 +199,9 @@ class _Copier:
             os.close(fd)
 
     def _copy_bytes(self, source: int, name: str) -> None:
-        """All data of a file, in the kernel where it can (which shares the blocks on XFS and btrfs). Holes stay."""
+        """Copy all data of a file, in the kernel if possible (which shares blocks on XFS and btrfs). Holes remain
+        holes.
+        """
         target = os.open(self._destination + name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             end = 0
@@ -209,7 +212,7 @@ class _Copier:
             os.close(target)
 
     def _copy_range(self, source: int, target: int, done: int, end: int) -> int:
-        """Returns where it ended, which is before `end` when the file has become shorter."""
+        """Copy a range. Returns its end, which is before `end` if the file was truncated meanwhile."""
         in_kernel = hasattr(os, "copy_file_range")
         while done < end:
             size = min(_CHUNK_IN_KERNEL, end - done)
@@ -227,7 +230,7 @@ class _Copier:
 
 
 def _identity(path: str) -> Optional[list[str]]:
-    """What changes whenever the database, its WAL or its journal does. None: a change might not show yet."""
+    """What changes whenever the database, its WAL or its journal changes. None if a change might not be visible yet."""
     info = os.stat(path)
     if not settled([info]):
         return None
@@ -255,7 +258,7 @@ def _wal_header(path: str) -> bytes:
 
 
 def _recover(destination: str) -> str:
-    """Let SQLite put the WAL or the journal beside our private copy into it. Returns the journal mode it had."""
+    """Let SQLite merge the WAL or the journal beside our private copy into it. Returns the journal mode that it had."""
     with contextlib.closing(connect(destination, "rw")) as connection:
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # needs no shared memory
         connection.execute("PRAGMA synchronous=OFF")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Do rows point nowhere because some tables were replaced?"""
+"""Determines whether replaced tables leave rows with dangling references."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ GROUP BY child, parent ORDER BY child, parent"""
 
 
 class ForeignKeys:
-    """Knows, of the database as it was, which rows pointed nowhere already.
+    """Records which references of a database were dangling before.
 
-    :param names: the tables that will be replaced. What they say about each other is as in the backup, and right.
+    :param names: the tables that will be replaced. References between them are as in the backup, and thus valid.
     """
 
     def __init__(self, live: sqlite3.Connection, names: Sequence[str]) -> None:
@@ -41,8 +41,10 @@ class ForeignKeys:
         self._record("day2_before")
 
     def check(self) -> None:
-        """
-        :raises TargetError: rows point nowhere that did not before; with the tables, row ids, and what to restore too.
+        """Compare with the state before.
+
+        :raises TargetError: there are new dangling references; with the tables, row ids, and the tables to restore as
+            well.
         """
         self._record("day2_after")
         broken, missing = [], set()
@@ -59,7 +61,7 @@ class ForeignKeys:
             )
 
     def _record(self, table: str) -> None:
-        """Keep what PRAGMA foreign_key_check says of the tables that are concerned. In a table: it may be much."""
+        """Store the result of PRAGMA foreign_key_check for the tables involved: in a table, as it may be large."""
         self._live.execute(f"CREATE TEMP TABLE {table}(child TEXT, parent TEXT, key INTEGER, id INTEGER)")
         for child in tables(self._live):
             parents = self._parents(child.name)

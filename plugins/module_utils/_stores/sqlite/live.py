@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restoring into a live database, so that connections that are open stay good and see what was restored."""
+"""Restores into a live database, so that open connections remain valid and see the restored data."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ Put = Callable[[str], Sequence[str]]
 
 
 class Present:
-    """The database that is at the target, and a private copy of it: to compare with, and to put back.
+    """The database at the target, and a private copy of it, to compare with and to put back.
 
-    :raises Unreadable: SQLite can't open it.
-    :raises TargetError: it stays locked, or can't be read.
+    :raises Unreadable: SQLite cannot open it.
+    :raises TargetError: it stays locked, or cannot be read.
     """
 
     def __init__(self, path: str, scratch: str, progress: Progress, patience: float) -> None:
@@ -54,7 +54,7 @@ class Present:
         self.header = self._read()
 
     def refresh(self) -> None:
-        """Make the private copy anew when the database was changed since."""
+        """Renew the private copy if the database has changed since."""
         if self._seen is None or self._seen != fingerprint(self.path):
             self.header = self._read()
 
@@ -79,9 +79,10 @@ class Present:
 
 
 class LiveRestoration:
-    """Changes a database in one transaction of SQLite's.
+    """Changes a database in one transaction.
 
-    :param put: makes the target as the private file it is given says, completely or not at all; returns notes.
+    :param put: makes the target equal to the given private file, completely or not at all, and returns sentences for
+        the user.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class LiveRestoration:
 
 
 def find_present(path: str, scratch: str, progress: Progress, patience: float) -> Optional[Present]:
-    """The database at the target, or None where there is none that SQLite can open."""
+    """The database at the target; None if there is none that SQLite can open."""
     if lstat(path) is None:
         return None
     try:
@@ -134,9 +135,9 @@ def find_present(path: str, scratch: str, progress: Progress, patience: float) -
 
 
 def put_whole(path: str, source: str, progress: Progress, patience: float) -> Sequence[str]:
-    """Replace a live database's content in one transaction; its journal mode stays.
+    """Replace the content of a live database in one transaction. Its journal mode is kept.
 
-    :raises TargetError: it stays locked, or can't be written.
+    :raises TargetError: it stays locked, or cannot be written.
     """
     notes = []
     deadline = time.monotonic() + patience

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restoring a database as a new file: where there is none, or where SQLite can't open what is there."""
+"""Restores a database as a new file: if there is none, or if SQLite cannot open the existing one."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .file import SIDE_FILES, lstat, set_wal
 
 
 class NewFileRestoration:
-    """Puts a prepared file in the target's place; what was there, and files that belong to it, go aside.
+    """Puts a prepared file in the place of the target. The old file, and the files that belong to it, are moved aside.
 
-    A WAL or journal that is left beside a missing database would be replayed into the new one.
+    A WAL or journal beside a missing database would be replayed into the new one.
     """
 
     changed = True
@@ -76,10 +76,10 @@ class NewFileRestoration:
 
 
 def dress(fd: int, path: str, details: Mapping[str, Any], old: Optional[os.stat_result]) -> tuple[str, ...]:
-    """Give a new, closed database its journal mode, mode and owner. Returns notes.
+    """Set the journal mode, mode and owner of a new, closed database. Returns sentences for the user.
 
-    They are those of the file that it replaces, else those of the backup; a backup that does not tell (a copy made by
-    hand) goes to whom the directory belongs to, 0600.
+    They are those of the file that it replaces, otherwise those of the backup. If the backup has none (a copy made by
+    hand), the file gets the owner of the directory and mode 0600.
     """
     if details.get("journal_mode") == "wal":
         set_wal(fd)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notes on tables of SQLite: a comment between the name and the columns of CREATE TABLE, which SQLite keeps."""
+"""Notes on tables: a comment between the name and the columns of CREATE TABLE, which SQLite keeps."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _CHECKPOINT = 'day2 {"checkpoint": true}'
 
 
 def says(sql: str) -> dict[str, Any]:
-    """What the note in a table's CREATE statement says; {} without one."""
+    """The content of the note in a CREATE statement; {} if there is none."""
     match = _COMMENT.match(sql)
     return collection_note.parsed(match[1]) if match else {}
 
 
 def comment(info: Info) -> str:
-    """The note on a new table, as it stands before the columns."""
+    """The note on a new table, as it is written before the columns."""
     text = collection_note.written(info)
     return f" /* {text} */" if text else ""
 
 
 def checkpoints_table(connection: sqlite3.Connection) -> Optional[str]:
-    """The table of checkpoints, which is known by its note and not by its name; None where there is none."""
+    """The table of checkpoints, which is identified by its note and not by its name; None if there is none."""
     for name, sql in connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql LIKE '%/* ' || ? || ' */%'", (_CHECKPOINT,)
     ):
@@ -42,12 +42,12 @@ def checkpoints_table(connection: sqlite3.Connection) -> Optional[str]:
 
 
 def is_checkpoints(sql: str) -> bool:
-    """Is it the statement of a table of checkpoints?"""
+    """Whether it is the statement of a table of checkpoints."""
     return bool(says(sql).get("checkpoint"))
 
 
 def make_checkpoints_table(connection: sqlite3.Connection, wanted: AbstractSet[str]) -> str:
-    """Make it, under the first name that nothing has or will have. Returns the name."""
+    """Create it under the first name that nothing has or will have. Returns the name."""
     taken = {fold(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     name = free_name(CHECKPOINTS, taken | {fold(one) for one in wanted})
     connection.execute(
@@ -57,7 +57,7 @@ def make_checkpoints_table(connection: sqlite3.Connection, wanted: AbstractSet[s
 
 
 def free_name(name: str, taken: AbstractSet[str]) -> str:
-    """The name, or the first that is made of it and not among the others (which are folded)."""
+    """The name, or the first one derived from it that is not among `taken` (folded names)."""
     while fold(name) in taken:
         name += "_"
     return name

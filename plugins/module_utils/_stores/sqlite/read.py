@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows of a SQLite table as records."""
+"""Reads the rows of a SQLite table as records."""
 
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
@@ -30,7 +30,7 @@ def chunks(
     """The records of a table, many at a time.
 
     :param rest: what follows the name of the table in SELECT.
-    :param kinds: of all records, if they may be `CopyLines`.
+    :param kinds: of all records, if `CopyLines` may be returned.
     """
     columns = _as_text(connection, info, kinds) if kinds is not None else None
     if columns is not None:
@@ -48,7 +48,7 @@ def chunks(
 
 
 def _as_text(connection: sqlite3.Connection, info: Info, kinds: Kinds) -> Optional[dict[str, str]]:
-    """The kinds of all columns; None where one of them is not what SQLite writes as text."""
+    """The kinds of all columns; None if SQLite does not write one of them as text in our way."""
     fields = info.fields
     if info.document or info.note.marker or len(fields) > _MOST or any(map(decoder, fields)):
         return None
@@ -58,7 +58,7 @@ def _as_text(connection: sqlite3.Connection, info: Info, kinds: Kinds) -> Option
 
 
 def writes_as_we_do(connection: sqlite3.Connection) -> bool:
-    """Has SQLite JSON, and the same idea of how text is written?"""
+    """Whether this SQLite has JSON functions, and writes text in JSON as we do."""
     given = _CHARACTERS.encode() + b"\0\xff end"
     try:
         (found,) = connection.execute("SELECT json_object('k', CAST(? AS TEXT))", (given,)).fetchone()
@@ -69,7 +69,7 @@ def writes_as_we_do(connection: sqlite3.Connection) -> bool:
 
 
 def _rows(connection: sqlite3.Connection, info: Info, order: str) -> Iterator[Rows]:
-    """The rows, with their values as they are in records."""
+    """The rows, with the values of records."""
     columns = [info.stored.fields[-1].name] if info.document else gaps.selected(info)
     query = f"SELECT {', '.join(map(identifier, columns))} FROM {identifier(info.stored.name)}{order}"
     decoders = [] if info.document else [decoder(field) for field in info.fields]

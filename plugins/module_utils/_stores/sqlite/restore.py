@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restoring a whole database: into the live one, or as a new file where there is none that SQLite can open."""
+"""Restores a whole database: into the live one, or as a new file if there is none that SQLite can open."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Written = Callable[[int, int, int], None]
 
 
 def prepare_whole(path: str, copy: Copy, scratch: str, dry: bool, patience: float) -> Restoration:
-    """See `Store.prepare`."""
+    """Prepare the restore of a whole database (`Store.prepare`)."""
     files.check_writable_parent(path)
     check_side_files(path, TargetError)
     left = [] if dry else remove_leftovers(path)
@@ -68,7 +68,7 @@ def _warnings(present: Present, new: Header) -> list[str]:
 
 
 def _prepare_new_file(path: str, copy: Copy, scratch: str, dry: bool, left: list[str]) -> Restoration:
-    """Without `dry` the new file is complete and durable beside the target afterwards."""
+    """Prepare a new file. Unless `dry` is set, it is then complete and durable beside the target."""
     files.check_changeable(path)
     old = lstat(path)
     if old is not None:
@@ -98,14 +98,14 @@ def _stale(path: str, old: Optional[os.stat_result]) -> tuple[str, ...]:
 
 
 def _write_back(fd: int, start: int, end: int) -> None:
-    """Have the kernel start writing what was just written: an fsync at the end would wait for all of it."""
+    """Have the kernel begin to write these bytes: an fsync at the end would wait for all of them."""
     if end // _WINDOW != start // _WINDOW:
         # this also drops from the cache what is on the disk already: of what was just written, nothing
         os.posix_fadvise(fd, (end // _WINDOW - 1) * _WINDOW, _WINDOW, os.POSIX_FADV_DONTNEED)
 
 
 def remove_leftovers(path: str) -> list[str]:
-    """Remove what earlier runs left beside the target. Returns notes."""
+    """Remove what earlier runs have left beside the target. Returns sentences for the user."""
     directory, name = os.path.split(path)
     names = (name, *(name + side for side in SIDE_FILES))
     with files.os_errors(TargetError, "Can't look for leftovers of earlier runs in", directory):
@@ -113,9 +113,9 @@ def remove_leftovers(path: str) -> list[str]:
 
 
 def unpack(copy: Copy, destination: str) -> Header:
-    """Decompress the backup's database into a new file in a private directory, to its verified end.
+    """Decompress the database of the backup into a new file in a private directory, to its verified end.
 
-    :raises DamagedBackup: it is not what the manifest says.
+    :raises DamagedBackup: it differs from the manifest.
     """
     with files.os_errors(TargetError, "Can't write", destination), _create(destination) as handle:
         return _unpack(copy, handle, os.path.dirname(destination), lambda fd, start, end: None)
@@ -126,7 +126,10 @@ def _create(path: str) -> BinaryIO:
 
 
 def _unpack(copy: Copy, handle: BinaryIO, directory: str, written: Written) -> Header:
-    """:param written: called with the descriptor and where the bytes are that were just written."""
+    """Decompress into an open file.
+
+    :param written: called with the descriptor and the range of bytes that was just written.
+    """
     name = _one_name(copy)
     told = int(copy.details.get("page_size") or 0) * int(copy.details.get("page_count") or 0)
     files.need_space(directory, told, f"Unpacking {name}")
@@ -154,7 +157,7 @@ def _one_name(copy: Copy) -> str:
 
 
 def changes_between(before: Sequence[Collection], after: Sequence[Collection]) -> list[Change]:
-    """One line for every table that is or will be there."""
+    """A line for every table that exists or will exist."""
     old: dict[str, int] = dict(before)
     new: dict[str, int] = dict(after)
     return [Change(name, old.get(name), new.get(name, 0)) for name in sorted({**old, **new})]

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rows of one table, compared with and replaced by those of the same table in an attached backup.
+"""Compares the rows of a table with those of the same table in an attached backup, and replaces them.
 
-All of it is SQL: rows stay inside SQLite, which keeps memory bounded and every value as it is.
+Everything is done in SQL: rows stay inside SQLite, which keeps memory bounded and every value as it is.
 """
 
 # ruff: noqa: S608 names are quoted by `identifier`
@@ -24,10 +24,10 @@ _COMPARED_AT_ONCE = 500  # values; SQLite takes 2,000
 
 
 class _Columns(NamedTuple):
-    """How the rows of a table are told apart, and what they hold (quoted for SQL).
+    """What identifies the rows of a table, and their values (quoted for SQL).
 
-    `key` is the row id's name, or the primary key of a table WITHOUT ROWID. `mixed` are those of the `values` that
-    can hold an integer in one row and a float in another.
+    `key` is the name of the row id, or the primary key of a table WITHOUT ROWID. `mixed` are those of the `values` that
+    can contain an integer in one row and a float in another.
     """
 
     key: tuple[str, ...]
@@ -37,8 +37,9 @@ class _Columns(NamedTuple):
 
 
 def check_same(live: sqlite3.Connection, name: str) -> None:
-    """
-    :raises TargetError: the table has another schema than in the backup; with the columns that differ.
+    """Compare the schema of a table with the backup.
+
+    :raises TargetError: it differs; with the columns that do.
     """
     ours, theirs = _described(live, "main", name), _described(live, BACKUP, name)
     differing = sorted(one for one in {**ours, **theirs} if ours.get(one) != theirs.get(one))
@@ -52,7 +53,8 @@ def check_same(live: sqlite3.Connection, name: str) -> None:
 
 
 def differ(live: sqlite3.Connection, name: str) -> bool:
-    """Do the rows differ in any row id, value or storage class (1, 1.0 and '1' are three), or in what comes next?
+    """Whether the rows differ in any row id, value or storage class (1, 1.0 and '1' are three), or in the next number
+    of AUTOINCREMENT.
 
     Zero has no sign.
     """
@@ -80,7 +82,9 @@ def differ(live: sqlite3.Connection, name: str) -> bool:
 
 
 def replace_rows(live: sqlite3.Connection, name: str) -> list[str]:
-    """Make the rows as they are in the backup, inside the caller's transaction. Returns the triggers not fired."""
+    """Replace the rows with those of the backup, in the transaction of the caller. Returns the triggers that were not
+    fired.
+    """
     triggers, indexes = (belongings(live, "main", kind, name) for kind in ("trigger", "index"))
     statistics = _take_statistics(live, name)
     for trigger, _statement_of_it in triggers:
@@ -106,7 +110,9 @@ def replace_rows(live: sqlite3.Connection, name: str) -> list[str]:
 
 
 def _take_statistics(live: sqlite3.Connection, name: str) -> list[tuple[str, list[tuple[object, ...]]]]:
-    """Take out what ANALYZE has noted about a table (a few rows): it would go with the indexes, and is still useful."""
+    """Remove and return what ANALYZE has recorded for a table (a few rows): it would be lost with the indexes, and is
+    still useful.
+    """
     taken = []
     for place in ("sqlite_stat1", "sqlite_stat4"):
         if _exists(live, "main", place):
@@ -117,7 +123,7 @@ def _take_statistics(live: sqlite3.Connection, name: str) -> list[tuple[str, lis
 
 
 def belongings(live: sqlite3.Connection, schema: str, kind: str, table: str) -> list[tuple[str, str]]:
-    """Names and CREATE statements of a table's indexes or triggers, in the order in which they were made."""
+    """Names and CREATE statements of the indexes or triggers of a table, in the order of their creation."""
     return list(
         live.execute(
             f"SELECT name, sql FROM {schema}.sqlite_master"
@@ -163,7 +169,9 @@ def _columns(live: sqlite3.Connection, name: str) -> _Columns:
 
 
 def _mixes(declared: str) -> bool:
-    """Not when SQLite's rules give the declared type TEXT or REAL affinity: these change numbers to one class."""
+    """Whether a column can contain integers and floats: not if its declared type gives it TEXT or REAL affinity, which
+    converts numbers to one class.
+    """
     declared = declared.upper()
     if "INT" in declared:
         return True
@@ -173,7 +181,7 @@ def _mixes(declared: str) -> bool:
 
 
 def _sequence(live: sqlite3.Connection, schema: str, name: str) -> Sequence[tuple[object, ...]]:
-    """What AUTOINCREMENT remembers of a table."""
+    """The number that AUTOINCREMENT has recorded for a table."""
     if not _exists(live, schema, "sqlite_sequence"):
         return []
     return live.execute(f"SELECT seq FROM {schema}.sqlite_sequence WHERE name = ?", (name,)).fetchall()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of a SQLite database, as a person sees them: virtual tables without the tables that they are made of."""
+"""The tables of a SQLite database as users see them: virtual tables without the tables that they consist of."""
 
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
@@ -32,11 +32,11 @@ _CONTENT = re.compile(rf"[(,]\s*content\s*=\s*({NAME}|(?=[,)]))", re.I)
 
 
 class Table(NamedTuple):
-    """An ordinary or virtual table. `sql` is its CREATE statement as SQLite keeps it.
+    """An ordinary or virtual table. `sql` is its CREATE statement as SQLite stores it.
 
-    `module` (lower case) and `shadows` are those of a virtual table; a virtual table of an unknown module has no
-    shadows: what it is made of is listed like other tables. `content` is the table (or view) that a full-text index
-    is about when that is not its own.
+    `module` (lower case) and `shadows` are those of a virtual table. A virtual table of an unknown module has no
+    shadows: the tables that it consists of are listed like others. `content` is the external table (or view) of a
+    full-text index.
     """
 
     name: str
@@ -52,7 +52,7 @@ def identifier(name: str) -> str:
 
 
 def tables(connection: sqlite3.Connection, schema: str = "main") -> list[Table]:
-    """All tables by name, without SQLite's own and without the shadow tables of known modules."""
+    """All tables by name, without those of SQLite itself and without the shadow tables of known modules."""
     found: dict[str, Table] = {}
     for name, sql in connection.execute(
         f"SELECT name, sql FROM {identifier(schema)}.sqlite_master WHERE type = 'table' ORDER BY name"
@@ -69,7 +69,7 @@ def tables(connection: sqlite3.Connection, schema: str = "main") -> list[Table]:
 
 
 def _is_text(name: str) -> bool:
-    """A name that is no UTF-8 can't be asked for."""
+    """Whether a name is UTF-8: others cannot be queried."""
     return name == name.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -92,5 +92,5 @@ def _unquoted(name: str) -> str:
 
 
 def fold(name: str) -> str:
-    """SQLite takes ASCII letters of names for the same in both cases, and no others."""
+    """The name with ASCII letters in lower case: SQLite ignores the case of these, and only of these."""
     return "".join(char.lower() if char.isascii() else char for char in name)

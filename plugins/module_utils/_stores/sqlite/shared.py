@@ -1,12 +1,12 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A SQLite table that several processes read at the same time, each a range of rows.
+"""Reads a SQLite table with several processes at a time, each a range of rows.
 
-One connection of this process holds SQLite's shared lock meanwhile, so that nobody can change the file, and the
-workers take no locks of their own (`immutable=1`). POSIX locks belong to a process: if anybody here opened the
-database file and closed it again, the lock would be gone, and writers would come in. So the journal mode is asked of
-SQLite, not read from the file. In WAL mode a writer does not wait for readers: there one process reads alone.
+Meanwhile, one connection of this process holds the shared lock of SQLite, so that nobody can change the file, and the
+workers take no locks (`immutable=1`). POSIX locks belong to a process: if anything here opened the database file and
+closed it again, the lock would be gone, and writers could continue. So the journal mode is read through SQLite, not
+from the file. In WAL mode, writers do not wait for readers: there, one process reads alone.
 """
 
 # ruff: noqa: S608 names are quoted by `identifier`
@@ -31,7 +31,7 @@ _WHERE = " WHERE rowid >= %d AND rowid < %d"
 
 
 def summary(connection: sqlite3.Connection, path: str, info: Info, workers: int) -> Optional[Summary]:
-    """What reading all rows tells; None where a key is null."""
+    """The summary of all rows; None if a key is null."""
     with _one_state(connection):
         numbers = _numbers(connection, info, workers)
         if numbers is None:
@@ -71,7 +71,7 @@ def _shared_summary(
 
 
 def _numbers(connection: sqlite3.Connection, info: Info, workers: int) -> Optional[range]:
-    """The row ids' range; None if the table can't be shared out."""
+    """The range of the row ids; None if the table cannot be split."""
     if workers < 2 or info.document or "rowid" in [fold(field.name) for field in info.stored.fields]:
         return None
     try:
@@ -100,7 +100,7 @@ def _summary(path: str, info: Info, part: tuple[int, int]) -> Iterator[Optional[
 
 @contextlib.contextmanager
 def _connected(path: str, info: Info) -> Iterator[sqlite3.Connection]:
-    """A connection of a worker's own, without locks: the parent's keeps writers away."""
+    """A connection of a worker, without locks: that of the parent keeps writers away."""
     with (
         sqlite_errors(SourceError, f"Can't read the table {info.name} of", path),
         contextlib.closing(connect(path, "ro", immutable=True)) as connection,

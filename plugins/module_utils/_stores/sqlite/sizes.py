@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sizes of SQLite's columns: VARCHAR(20), NUMERIC(10, 2). SQLite does not look at them; another database would."""
+"""Sizes of columns: VARCHAR(20), NUMERIC(10, 2). SQLite ignores them; other databases do not."""
 
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LARGER = """({0} IS NOT NULL AND CASE typeof({0})
 
 
 def sized(connection: sqlite3.Connection, info: Info) -> Info:
-    """See `SourceStore.holding_constraints`."""
+    """The collection, without sizes that not all values respect (`SourceStore.holding_constraints`)."""
     return info._replace(fields=tuple(_sized(connection, info.stored.name, field) for field in info.fields))
 
 

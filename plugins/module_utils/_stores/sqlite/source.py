@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQLite, as a source: each table is a collection."""
+"""SQLite as a source: each table is a collection."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from .schema import identifier
 
 
 class SqliteSource:
-    """See `SourceStore`. `ordered`: read by key, not in the order of insertion."""
+    """A database as a source.
+
+    :param ordered: read by key, not in the order of insertion.
+    """
 
     type = "sqlite"
     typed = False
@@ -54,7 +57,6 @@ class SqliteSource:
             self._reader = None
 
     def end_reading(self) -> bool:
-        """See `SourceStore`."""
         if self._reader is None:
             return False
         self._reader.close()
@@ -63,7 +65,7 @@ class SqliteSource:
         return True
 
     def _open_reader(self) -> Optional[sqlite3.Connection]:
-        """A connection with one read transaction; None when there is no database."""
+        """A connection with a read transaction; None if there is no database."""
         if self._reader is None:
             info = files.look(self._file, SourceError)
             if info is None or (not info.st_size and files.look(self._file + "-wal", SourceError) is None):
@@ -80,8 +82,8 @@ class SqliteSource:
     def read_copy(self, directory: str, progress: Progress) -> list[str]:
         """Read a private copy from now on, if the application would otherwise have to wait until the reading ends.
 
-        :param directory: an empty one, for this store alone.
-        :returns: what the user should know if there is no room for it.
+        :param directory: an empty directory, for this store only.
+        :returns: a sentence for the user if there is not enough space for it.
         """
         cautions = self.cautions()
         if not cautions:
@@ -95,7 +97,6 @@ class SqliteSource:
         return []
 
     def collections(self) -> list[Info]:
-        """See `SourceStore`."""
         connection = self._open_reader()
         if connection is None:
             return []
@@ -104,11 +105,9 @@ class SqliteSource:
         return infos
 
     def read(self, info: Info) -> Iterator[Record]:
-        """See `SourceStore`."""
         return itertools.chain.from_iterable(self.chunks(info))
 
     def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
-        """See `SourceStore`."""
         connection = self._open_reader()
         if connection is None:
             return
@@ -121,13 +120,12 @@ class SqliteSource:
                 yield from found
 
     def _order(self, info: Info) -> str:
-        """The place in a list, the key, or the order of insertion."""
+        """The position in a list, the key, or the order of insertion."""
         place = [info.note.key] if info.note.shape == LIST and info.note.key else []
         columns = [identifier(info.columns[name]) for name in (place + list(info.key) if self._ordered else place)]
         return ", ".join(columns) or "rowid"
 
     def summary(self, info: Info) -> Optional[Summary]:
-        """See `SourceStore`."""
         connection = self._open_reader()
         if connection is None:
             return None
@@ -138,7 +136,9 @@ class SqliteSource:
         return known
 
     def holding_constraints(self, info: Info) -> Info:
-        """See `SourceStore`. To SQLite a size is a remark, and foreign keys are looked at only if asked to."""
+        """The collection, without sizes that its values exceed, and with dangling foreign keys marked. SQLite ignores
+        sizes, and checks foreign keys only on request.
+        """
         connection = self._open_reader()
         if connection is None:
             return info
@@ -146,7 +146,6 @@ class SqliteSource:
             return sqlite_ddl.checked(connection, sqlite_sizes.sized(connection, info))
 
     def bytes_of(self, info: Info) -> int:
-        """See `SourceStore`."""
         connection = self._open_reader()
         if connection is None:
             return 0
@@ -157,7 +156,6 @@ class SqliteSource:
         return int(row[0] or 0)
 
     def cautions(self) -> list[str]:
-        """See `SourceStore`."""
         connection = self._open_reader()
         if connection is None or self._file != self.path:
             return []
@@ -167,4 +165,4 @@ class SqliteSource:
         return [f"{self.location} is not in WAL mode: while it is read, its application can't commit and may time out."]
 
     def check_unchanged(self) -> None:
-        """One read transaction shows one state."""
+        """Nothing to check: a read transaction shows one state."""

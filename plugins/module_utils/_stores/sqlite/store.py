@@ -29,9 +29,9 @@ _NOT_FULL = (
 
 
 class SqliteStore:
-    """Collections are tables, records are rows.
+    """A database (`Store` in base.py). Collections are tables, records are rows.
 
-    :param patience: seconds to wait for somebody else's lock.
+    :param patience: seconds to wait for locks of others.
     """
 
     type = "sqlite"
@@ -92,21 +92,21 @@ class SqliteStore:
 
         return prepare_whole(self.path, copy, scratch, dry, self._patience)
 
-    def _deliver(self, native: str, told: str, details: Mapping[str, Any], sink: Sink) -> Snapshot:
-        """Check a private copy while it goes into the sink.
+    def _deliver(self, native: str, label: str, details: Mapping[str, Any], sink: Sink) -> Snapshot:
+        """Check a private copy while it is written to the sink.
 
-        :param told: the path that errors name.
+        :param label: the path for errors.
         """
         from .check import default_check, inspecting  # only here: see registry.py
 
-        header = normalise_file(native, told)
-        sink.progress.start(f"Backing up {told}", header.bytes, "bytes")
+        header = normalise_file(native, label)
+        sink.progress.start(f"Backing up {label}", header.bytes, "bytes")
         wanted = self._check or default_check(header.bytes)
-        with inspecting(native, told, wanted) as inspection, sink.file(os.path.basename(self.path)) as writer:
+        with inspecting(native, label, wanted) as inspection, sink.file(os.path.basename(self.path)) as writer:
             stream(native, writer.write)
             found = inspection()
         notes = found.notes
         if self._check not in (None, found.made):
-            notes = (*notes, _NOT_FULL % told)
+            notes = (*notes, _NOT_FULL % label)
         details = {**details, **header.details(), "check": found.made}
         return Snapshot(writer.sha256(), found.collections, details, None, notes)

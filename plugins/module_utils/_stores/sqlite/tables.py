@@ -1,12 +1,12 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restoring some tables of a live database, in one transaction, exactly as the backup has them.
+"""Restores some tables of a live database in one transaction, exactly as they are in the backup.
 
-Rows keep their row ids and storage classes; AUTOINCREMENT counts on where it stood; triggers don't fire, and foreign
-keys do nothing, but a row that would point nowhere afterwards stops the restore. Full-text and R*Tree indexes are
-restored as the tables that they are made of. The whole restore is first tried on a private copy and rolled back: what
-goes wrong is found before the target is touched, also in check mode.
+Rows keep their row ids and storage classes. AUTOINCREMENT continues where it was, triggers do not fire, and foreign
+keys have no effect, but a row that would have a dangling reference stops the restore. Full-text and R*Tree indexes are
+restored as the tables that they consist of. The whole restore is first tried on a private copy and rolled back, so that
+errors are found before the target is touched, also in check mode.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Outcome(NamedTuple):
 
 
 def prepare_tables(path: str, copy: Copy, only: Sequence[str], scratch: str, patience: float) -> Restoration:
-    """See `Store.prepare`. Nothing is prepared beside the target, so check mode does the same."""
+    """Prepare the restore of some tables (`Store.prepare`). Nothing is prepared beside the target, so check mode does
+    the same.
+    """
     known = [one.name for one in copy.collections]
     unknown = sorted(set(only) - set(known))
     if unknown:
@@ -72,13 +74,14 @@ def put_tables(
     keep: bool = True,
     force: bool = False,
 ) -> Outcome:
-    """Make tables of a live database as they are in `source` (a private file), in one transaction.
+    """Make tables of a live database equal to those in `source` (a private file), in one transaction.
 
     A table that the source does not have is dropped.
 
-    :param keep: False: roll back in the end.
-    :param force: don't ask what rows of other tables point to.
-    :raises TargetError: it stays locked, the schemas differ, or rows would point nowhere. Nothing was changed.
+    :param keep: if False, roll back at the end.
+    :param force: do not check references of other tables.
+    :raises TargetError: the database stays locked, the schemas differ, or references would be dangling. Nothing was
+        changed.
     """
     progress.start(f"Restoring tables of {path}")
     with sqlite_errors(TargetError, "Can't restore tables into", path), contextlib.closing(connect(path, "rw")) as live:
@@ -121,7 +124,7 @@ def _restore(live: sqlite3.Connection, names: Sequence[str]) -> Outcome:
 
 
 def _restore_table(live: sqlite3.Connection, ours: Optional[Table], theirs: Optional[Table], notes: list[str]) -> bool:
-    """Make one table as the other is. Returns whether anything changed."""
+    """Make one table equal to the other. Returns whether anything has changed."""
     if theirs is None:
         if ours is not None:
             live.execute(f"DROP TABLE main.{identifier(ours.name)}")

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values of the record model in SQLite's columns and back. What SQLite lacks is kept as text, under types of ours.
+"""Converts values of the record model to values of SQLite and back. Types that SQLite lacks are stored as text, with
+declared types of our own.
 
-Their names contain TEXT, so that SQLite leaves the text as it is.
+Their names contain TEXT, so that SQLite does not convert the text.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ _NUMBER = re.compile(r"[ \t\n\v\f\r]*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+
 
 
 def kind(declared: str) -> str:
-    """The kind of a column by its declared type: one of ours, or what SQLite's affinity comes to."""
+    """The kind of a column by its declared type: one of ours, or that of its affinity."""
     words = declared.upper().partition("(")[0].strip()
     if words in _OURS or words == "BOOL":
         return _OURS.get(words, BOOLEAN)
@@ -75,12 +76,12 @@ def kind(declared: str) -> str:
 
 
 def decoder(field: Field) -> Optional[Callable[[Any], Any]]:
-    """How to read a column's values; None when SQLite's are what they are."""
+    """The function that converts the values of a column; None if they are used as they are."""
     return _DECODERS.get(field.kind)
 
 
 def _lenient(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A value that the column's type does not explain is what it is: SQLite lets any type into any column."""
+    """A value that does not match the type of the column is used as it is: SQLite accepts any type in any column."""
 
     def attempt(value: Any) -> Any:
         if isinstance(value, str):
@@ -92,7 +93,7 @@ def _lenient(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _time(decode: Callable[[str], Any]) -> Callable[[Any], Any]:
-    """Of a time that is finer than a datetime nothing is cut: it stays text."""
+    """A time that is finer than a datetime is not rounded: it remains text."""
 
     def whole(text: str) -> Any:
         if _NANOSECONDS.search(text):
@@ -120,11 +121,11 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 
 
 class AnyText(bytes):
-    """Text that is no UTF-8, which takes a CAST to be written."""
+    """Text that is not UTF-8, which has to be written with a CAST."""
 
 
 def encoder(field: Field) -> Callable[[Any], Any]:
-    """How to write values into a column, so that they are read as they were; raises Refused."""
+    """The function that converts values so that they are read back unchanged. It raises Refused."""
     special = _ENCODERS.get(field.kind)
 
     def strict(value: Any) -> Any:
@@ -152,7 +153,7 @@ def _absent(field: Field) -> Optional[str]:
 
 
 def usual_rows(info: Info, records: Sequence[Record]) -> Optional[list[tuple[Any, ...]]]:
-    """The rows of records that all have the same fields, with values that need no second look; None otherwise."""
+    """The rows of records that all have the same fields, with values that need no conversion; None for others."""
     fields = info.fields
     given = columns_by_name(records)
     if given is None or not {field.name for field in fields}.issuperset(given):
@@ -180,7 +181,7 @@ def usual_rows(info: Info, records: Sequence[Record]) -> Optional[list[tuple[Any
 
 
 def by_placeholders(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[Sequence[Sequence[Any]], Sequence[str]]]:
-    """The rows in their order, and the placeholders that they take in a statement (none: the usual ones)."""
+    """The rows in their order, with the placeholders that they need in a statement (none: the usual ones)."""
     for odd, some in itertools.groupby(rows, _any_texts):
         taken = list(some)
         yield taken, ["CAST(? AS TEXT)" if place in odd else "?" for place in range(len(taken[0]))] if odd else ()
@@ -191,7 +192,7 @@ def _any_texts(row: Sequence[Any]) -> tuple[int, ...]:
 
 
 def _is_usual(field: Field, column: Sequence[Any]) -> bool:
-    """Does SQLite keep all of these as they are?"""
+    """Whether SQLite stores all of these as they are."""
     types = set(map(type, column))
     if types == {int}:
         return field.kind in (INTEGER, _NUMERIC, BYTES) and min(column) >= -(2**63) and max(column) < 2**63
@@ -244,7 +245,7 @@ def _real(field: Field, value: float) -> float:
 
 
 def _decimal(field: Field, value: Decimal) -> Any:
-    """A number is its value, whatever type holds it."""
+    """The number as text: its value counts, whatever type it has."""
     if value.is_finite():
         if value == value.to_integral_value() and abs(value) < 2**63:
             return _integer(field, int(value))

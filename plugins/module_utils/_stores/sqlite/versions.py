@@ -16,14 +16,14 @@ from .file import sqlite3
 
 
 def read_versions(connection: sqlite3.Connection) -> dict[int, str]:
-    """See `Versioned.versions`."""
+    """The digests of the steps that were applied, by version (`Versioned.versions`)."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (TABLE,)).fetchone():
         return {}
     return dict(connection.execute(f"SELECT version, digest FROM {TABLE}"))
 
 
 def take_step(connection: sqlite3.Connection, path: str, step: Step, statements: Sequence[str]) -> bool:
-    """See `Versioned.take_step`; the caller has begun the transaction, with foreign keys off."""
+    """Apply a step (`Versioned.take_step`). The caller has begun the transaction, with foreign keys off."""
     if step.version in read_versions(connection):
         return False
     dangling = _dangling(connection)
