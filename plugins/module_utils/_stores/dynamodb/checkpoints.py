@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far migrations have come, kept in a table beside the data that they write."""
+"""The checkpoints of migrations, in a table beside the data that they write."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _KEY = (KeyField("migration", "S"), KeyField("collection", "S"))
 class Checkpoints:
     """The checkpoints of one migration, by collection.
 
-    A checkpoint is kept after the data that it stands for is safe; writing that data again changes nothing, so a crash
-    between the two is harmless. Each one is written on the condition that nobody else has written it in between.
+    A checkpoint is stored once its data is safe; writing that data again changes nothing, so a crash between the two is
+    harmless. Each one is written on the condition that nobody else has written it meanwhile.
     """
 
     def __init__(self, client: Client, prefix: str, migration: str) -> None:
@@ -34,9 +34,9 @@ class Checkpoints:
         self._version: dict[str, int] = {}
 
     def load(self, collection: str) -> Optional[Any]:
-        """The JSON value that was kept, or None.
+        """The stored JSON value, or None.
 
-        :raises TargetError: it can't be read.
+        :raises TargetError: it cannot be read.
         """
         if not self._ready and find_table(self._client, self.table, TargetError) is None:
             return None
@@ -50,7 +50,7 @@ class Checkpoints:
     def keep(self, collection: str, checkpoint: Any) -> None:
         """Replace the checkpoint.
 
-        :raises TargetError: it can't be written, or another run has written one since it was loaded.
+        :raises TargetError: it cannot be written, or another run has written one since it was loaded.
         """
         if not self._ready:
             ensure_table(self._client, self.table, _KEY)
@@ -78,7 +78,7 @@ class Checkpoints:
     def remove(self, collection: str) -> None:
         """Remove the checkpoint, if there is one.
 
-        :raises TargetError: it can't be removed.
+        :raises TargetError: it cannot be removed.
         """
         if self._ready or find_table(self._client, self.table, TargetError) is not None:
             self._call("DeleteItem", {"TableName": self.table, "Key": self._key(collection)})

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calls to DynamoDB: botocore finds the region, the endpoint and the credentials, signs and sends.
+"""Calls to DynamoDB: botocore determines the region, the endpoint and the credentials, signs, and sends.
 
-What carries data goes around botocore's serialisation, which in Python costs more than the server takes.
+Calls with data bypass the serialisation of botocore, which in Python takes longer than the server.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 0.025, 5.0
 
 
 class Connection(NamedTuple):
-    """How to reach DynamoDB; what is None is looked for where boto3 looks for it."""
+    """How to reach DynamoDB. Values that are None are determined as by boto3."""
 
     region: Optional[str] = None
     endpoint_url: Optional[str] = None
@@ -45,7 +45,7 @@ class Connection(NamedTuple):
 
 
 class Refused(Exception):
-    """The server won't do it: `code` is the name of its error."""
+    """The server refuses a request. `code` is the name of its error."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}" if message else code)
@@ -54,18 +54,18 @@ class Refused(Exception):
 
 
 class Exhausted(Exception):
-    """The server has done nothing for longer than we are patient: throttled, failing or out of reach."""
+    """The server did not complete a call in time: it throttles, fails or cannot be reached."""
 
 
 class Cancelling(Exception):
-    """Another thread has failed: this one's call is not made any more."""
+    """Another thread has failed: this one does not make its call."""
 
 
 class Pace:
-    """How long a refused call waits: what all threads of a client have seen decides.
+    """The time that a refused call waits, determined by what all threads of a client have experienced.
 
     The wait doubles with each round of refusals, at most once within the wait itself (many calls are refused at the
-    same time), and shrinks with each call that gets on.
+    same time), and shrinks with each call that succeeds.
     """
 
     def __init__(self, patience: float) -> None:
@@ -76,9 +76,9 @@ class Pace:
         self._lock = threading.Lock()
 
     def refused(self, reason: str, since: float, stop: threading.Event) -> None:
-        """Wait before the next try of a call that was first made at `since`.
+        """Wait before the next attempt of a call that was first made at `since`.
 
-        :raises Exhausted: no call has got anywhere for too long.
+        :raises Exhausted: no call has succeeded for too long.
         """
         now = time.monotonic()
         with self._lock:
@@ -156,16 +156,16 @@ class Client:
         )
 
     def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         self._http.close()
         if hasattr(self.admin, "close"):  # not in the boto3 of Debian 11
             self.admin.close()
 
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """A rare call, the usual way.
+        """Make a rare call through botocore.
 
-        :raises Refused: with the server's reason.
-        :raises Exhausted: it is out of reach.
+        :raises Refused: the server refuses it.
+        :raises Exhausted: the server cannot be reached.
         """
         exceptions = self._botocore.exceptions
         try:
@@ -178,10 +178,10 @@ class Client:
             raise Exhausted(str(exc)) from None
 
     def call(self, operation: str, body: bytes, stop: threading.Event) -> dict[str, Any]:
-        """A call with data, made again until the server takes it. The answer is low-level JSON.
+        """Make a call with data, repeatedly until the server accepts it. Returns the low-level JSON of the response.
 
         :raises Refused: the server says that the request is wrong.
-        :raises Exhausted: it was throttled, failing or out of reach for too long.
+        :raises Exhausted: it was throttled, failed or could not be reached for too long.
         """
         since = time.monotonic()
         while True:
@@ -250,7 +250,10 @@ def _answer(status: int, content: bytes) -> dict[str, Any]:
 
 
 def describe_failure(kind: type[Day2Error], what: str, exc: Exception) -> Day2Error:
-    """The error that a user sees: `what` names the operation and the table."""
+    """The error that a user sees.
+
+    :param what: the operation and the table.
+    """
     if isinstance(exc, Exhausted):
         return kind(
             f"{what}: {exc}.",

@@ -1,8 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a table of DynamoDB has beside its items, for another table like it: secondary indexes, billing, stream, time to
-live, tags. Encryption by a key of one's own, replicas, autoscaling and backups belong to an account, and stay there."""
+"""The definition of a DynamoDB table apart from its items, for another table like it: secondary indexes, billing,
+stream, time to live, tags. Encryption with a key of the customer, replicas, autoscaling and backups belong to an
+account, and are not copied.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +21,19 @@ _TAKEN = "aws:"  # tags that only AWS gives
 
 
 class Definition(NamedTuple):
-    """`arguments` are those of CreateTable without the name. `ttl`: the attribute, "" for none."""
+    """`arguments` are those of CreateTable without the name. `ttl` is the name of the attribute, or ""."""
 
     arguments: Mapping[str, Any]
     ttl: str = ""
 
     @property
     def text(self) -> str:
-        """For `parsed`."""
+        """The definition as text for `parsed`."""
         return json.dumps(self._asdict(), sort_keys=True)
 
     @property
     def words(self) -> list[str]:
-        """What other stores do not have of it."""
+        """The parts of it that other stores lack."""
         names = [
             one["IndexName"]
             for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
@@ -44,14 +46,15 @@ class Definition(NamedTuple):
 
 
 def parsed(text: str) -> Definition:
-    """What `Definition.text` says."""
+    """The definition that `Definition.text` describes."""
     return Definition(**json.loads(text))
 
 
 def definition_of(client: Client, table: Mapping[str, Any], notes: list[str]) -> Definition:
-    """Of a table as DescribeTable has it.
+    """The definition of a table.
 
-    :param notes: gets what may not be seen.
+    :param table: as DescribeTable returns it.
+    :param notes: receives sentences on what the user has no permission to see.
     """
     name = table["TableName"]
     billing = table.get("BillingModeSummary", {}).get("BillingMode", _PROVISIONED)

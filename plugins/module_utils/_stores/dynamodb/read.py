@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading a table of DynamoDB by parallel scans.
+"""Reads a DynamoDB table by parallel scans.
 
-There is no snapshot: what is written during a scan may be in it or not. Who needs to know compares the digest of what
-was read with that of a second reading.
+There are no snapshots: items written during a scan may or may not be included. Callers that must know compare the
+digest with that of a second reading.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Page = list[dict[str, Any]]  # some records
 
 
 def scan(client: Client, table: Table, segments: int) -> Iterator[Page]:
-    """All records of a table, page by page (of at most 2500 records and 1 MB).
+    """All records of a table, page by page (each with at most 2500 records and 1 MB).
 
-    Strongly consistent. The segments are read at the same time and handed out in turns, so that the order is always the
-    same while the content and the number of segments are.
+    The reads are strongly consistent. The segments are read at the same time and returned in turns, so that the order
+    does not change as long as the content and the number of segments do not.
 
-    :raises SourceError: the table can't be read, or is throttled for too long.
+    :raises SourceError: the table cannot be read, or is throttled for too long.
     """
     readers = _Readers(client, table, segments)
     going = list(range(segments))
@@ -51,7 +51,7 @@ def scan(client: Client, table: Table, segments: int) -> Iterator[Page]:
 
 
 class _Readers:
-    """A thread for each segment; its queue gets pages, then None, or an exception."""
+    """A thread for each segment. Its queue receives pages, then None, or an exception."""
 
     def __init__(self, client: Client, table: Table, segments: int) -> None:
         # One page waits and one is being fetched: the segments are about equally large.
@@ -90,9 +90,9 @@ class _Readers:
 def _answers(
     client: Client, table: Table, segment: tuple[int, int], stop: threading.Event, **more: Any
 ) -> Iterator[Mapping[str, Any]]:
-    """The answers of one scan, to its end.
+    """The responses of one scan, to its end.
 
-    :param segment: its number, and how many there are.
+    :param segment: its number, and the number of segments.
     """
     request: dict[str, Any] = {
         "TableName": table.name,
@@ -119,7 +119,7 @@ def _failure(table: Table, exc: Exception) -> Exception:
 
 
 def count(client: Client, table: Table) -> int:
-    """How many items there are, by counting them; the table's own figure is hours old.
+    """The number of items, by counting them; the figure of the table itself is hours old.
 
     :raises SourceError: as for `scan`.
     """

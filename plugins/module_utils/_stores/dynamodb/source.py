@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DynamoDB, as a source: each table is a collection."""
+"""DynamoDB as a source: each table is a collection."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MIGRATION, NOTES = "migrate", "note"  # what checkpoints and notes of collection
 
 
 class DynamodbSource:
-    """There are no snapshots, and no order."""
+    """Tables as a source. There are no snapshots, and no order."""
 
     type = "dynamodb"
     typed = False
@@ -78,7 +78,7 @@ class DynamodbSource:
         return self._definitions[name]
 
     def _note(self, name: str) -> Note:
-        """What is known of a collection from a document: a table itself has no place for notes."""
+        """The note on a collection that was written from a document; a table itself cannot store notes."""
         says = self._store(NOTES).load(name)
         key = self._native.key(name)
         if not isinstance(says, dict) or says.get("of") != [one.name for one in key]:  # of a table before this one
@@ -86,7 +86,7 @@ class DynamodbSource:
         return Note(**{**says["note"], "absent": ()})
 
     def end_reading(self) -> bool:
-        """No reading of it outlasts a call."""
+        """Nothing to end: no reading lasts longer than a call."""
         return False
 
     def read(self, info: Info) -> Iterator[Record]:
@@ -97,22 +97,22 @@ class DynamodbSource:
         return map(batch, batches(self.read(info), BATCH))
 
     def summary(self, info: Info) -> Optional[Summary]:
-        """Only reading tells."""
+        """None: the records have to be read."""
         return None
 
     def holding_constraints(self, info: Info) -> Info:
-        """There is nothing to keep to."""
+        """The collection: a table has no constraints."""
         return info
 
     def bytes_of(self, info: Info) -> int:
         return self._native.size(info.name)
 
     def cautions(self) -> list[str]:
-        """Its writers do not wait for readers."""
+        """Writers of a table do not wait for readers."""
         return []
 
     def check_unchanged(self) -> None:
-        """The verb compares the digests of two readings."""
+        """Nothing: the verb compares the digests of two readings."""
 
     def _store(self, what: str) -> Any:
         if what not in self._checkpoints:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DynamoDB's tables: which there are, what their keys are, making and waiting for them."""
+"""The tables of DynamoDB: lists and describes them, creates them, and waits for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAKING = 300.0  # seconds that a table may take to become active
 
 
 class Table(NamedTuple):
-    """A table as DescribeTable has it. Its figures are hours old: the size is here as something to go by."""
+    """A table as DescribeTable returns it. Its figures are hours old: the size is only an estimate."""
 
     name: str
     key: tuple[KeyField, ...]
@@ -32,7 +32,7 @@ class Table(NamedTuple):
 def table_names(client: Client, prefix: str) -> list[str]:
     """The tables whose names start with the prefix, in order.
 
-    :raises SourceError: they can't be listed.
+    :raises SourceError: they cannot be listed.
     """
     names: list[str] = []
     arguments: dict[str, str] = {}
@@ -49,9 +49,9 @@ def table_names(client: Client, prefix: str) -> list[str]:
 
 
 def find_table(client: Client, name: str, kind: type[Day2Error] = SourceError) -> Optional[Table]:
-    """The table, or None where there is none of that name.
+    """The table, or None if there is none with that name.
 
-    :raises kind: it can't be described.
+    :raises kind: it cannot be described.
     """
     try:
         document = client.ask("describe_table", TableName=name)["Table"]
@@ -80,9 +80,9 @@ def _table(document: Mapping[str, Any]) -> Table:
 
 
 def ensure_table(client: Client, name: str, key: Sequence[KeyField], definition: Optional[Definition] = None) -> Table:
-    """Make a table unless it is there, and wait until it is active. Without a definition it is paid per request.
+    """Create a table unless it exists, and wait until it is active. Without a definition, it is paid per request.
 
-    :raises TargetError: it is there with another key, can't be made, or does not become active.
+    :raises TargetError: it exists with another key, cannot be created, or does not become active.
     """
     table = find_table(client, name, TargetError)
     made = table is None
@@ -104,7 +104,10 @@ def ensure_table(client: Client, name: str, key: Sequence[KeyField], definition:
 
 
 def check_key(name: str, existing: Sequence[KeyField], key: Sequence[KeyField]) -> None:
-    """:raises TargetError: the table has another key."""
+    """Compare the key of an existing table.
+
+    :raises TargetError: it differs.
+    """
     if tuple(existing) != tuple(key):
         raise TargetError(
             f"The DynamoDB table {name} has the key {_spell(existing)}, but the records have the key {_spell(key)}.",
@@ -131,9 +134,9 @@ def _create(client: Client, name: str, arguments: Mapping[str, Any]) -> None:
 
 
 def drop_table(client: Client, name: str) -> None:
-    """Remove a table, if it is there, and wait until it is gone.
+    """Remove a table, if it exists, and wait until it is gone.
 
-    :raises TargetError: it can't be removed.
+    :raises TargetError: it cannot be removed.
     """
     until = time.monotonic() + _MAKING
     while True:

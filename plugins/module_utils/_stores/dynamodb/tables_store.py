@@ -28,7 +28,7 @@ _PATIENCE = "5m"
 
 
 class TableInfo(NamedTuple):
-    """A collection. `records` is counted, not the table's own hours-old figure; `indexes` are not migrated."""
+    """A collection. `records` was counted (the figure of the table is hours old); `indexes` are not migrated."""
 
     name: str
     table: str
@@ -38,15 +38,14 @@ class TableInfo(NamedTuple):
 
 
 class DynamodbTables:
-    """The tables whose names start with `prefix`, or those that `tables` maps collections to (neither: all).
+    """The tables whose names start with `prefix`, or those to which `tables` maps collections (neither: all tables).
 
-    There are no snapshots: who migrates from here compares the digest of what was read with that of a second reading.
+    There are no snapshots: a migration from here compares the digest with that of a second reading.
     """
 
     def __init__(self, options: Mapping[str, Any], workers: int = _WORKERS) -> None:
-        """`options` are those of OPTIONS. Nothing is connected to yet.
-
-        :raises InvalidRequest: options that do not go together.
+        """:param options: those of OPTIONS. Nothing is connected yet.
+        :raises InvalidRequest: the options contradict each other.
         """
         self._prefix: str = options.get("prefix") or ""
         self._mapping: Optional[dict[str, str]] = options.get("tables")
@@ -65,20 +64,27 @@ class DynamodbTables:
 
     @property
     def client(self) -> Client:
-        """:raises MissingDependency, InvalidRequest: no boto3, region or credentials."""
+        """The client, connected at the first use.
+
+        :raises MissingDependency: boto3 is not installed.
+        :raises InvalidRequest: there is no region, or there are no credentials.
+        """
         if self._client is None:
             # One more for the checkpoint that is written while the writers wait.
             self._client = Client(self._connection, self._workers + 1, self._patience)
         return self._client
 
     def close(self) -> None:
-        """End all connections; another call makes new ones."""
+        """Close all connections. Another call opens new ones."""
         if self._client is not None:
             self._client.close()
             self._client = None
 
     def table_name(self, collection: str) -> str:
-        """:raises InvalidRequest: `tables` does not name the collection."""
+        """The table of a collection.
+
+        :raises InvalidRequest: `tables` does not name the collection.
+        """
         if self._mapping is None:
             return self._prefix + collection
         if collection not in self._mapping:
@@ -86,9 +92,9 @@ class DynamodbTables:
         return self._mapping[collection]
 
     def collections(self) -> list[str]:
-        """The names of the collections that are there, in order.
+        """The names of the existing collections, in order.
 
-        :raises SourceError: the tables can't be listed.
+        :raises SourceError: the tables cannot be listed.
         """
         own = self._prefix + CHECKPOINTS
         names = [name for name in dynamodb_tables.table_names(self.client, self._prefix) if name != own]
@@ -97,24 +103,24 @@ class DynamodbTables:
         return sorted(collection for collection, table in self._mapping.items() if table in names)
 
     def has_checkpoints(self) -> bool:
-        """Is there the table that is ours?
+        """Whether our own table exists.
 
-        :raises SourceError: the tables can't be listed.
+        :raises SourceError: the tables cannot be listed.
         """
         own = self._prefix + CHECKPOINTS
         return own in dynamodb_tables.table_names(self.client, own)
 
     def key(self, collection: str) -> tuple[KeyField, ...]:
-        """The key of a collection's table.
+        """The key of the table of a collection.
 
         :raises SourceError: there is no such table.
         """
         return self._table(collection).key
 
     def describe(self) -> list[TableInfo]:
-        """Every collection with its key and a real count.
+        """Every collection with its key and its counted number of records.
 
-        :raises SourceError: they can't be read.
+        :raises SourceError: they cannot be read.
         """
         return [self._info(name) for name in self.collections()]
 
@@ -126,12 +132,12 @@ class DynamodbTables:
     def read(self, collection: str) -> Iterator[Page]:
         """All records, page by page.
 
-        :raises SourceError: the table is missing, can't be read, or is throttled for too long.
+        :raises SourceError: the table does not exist, cannot be read, or is throttled for too long.
         """
         return dynamodb_read.scan(self.client, self._table(collection), self._workers)
 
     def digest(self, collection: str) -> CollectionDigest:
-        """Count and digest, in one reading.
+        """Count and digest of the records, in one reading.
 
         :raises SourceError: as for `read`.
         """
@@ -142,16 +148,16 @@ class DynamodbTables:
         return found
 
     def size(self, collection: str) -> int:
-        """Bytes of the collection's records, as the table's own figure has it, which is hours old.
+        """The size of the records in bytes, according to the table, whose figure is hours old.
 
         :raises SourceError: as for `key`.
         """
         return self._table(collection).size
 
     def definition(self, collection: str, notes: list[str]) -> Definition:
-        """What the collection's table has beside its items.
+        """The definition of the table of a collection.
 
-        :param notes: gets what may not be seen.
+        :param notes: receives sentences on what the user has no permission to see.
         :raises SourceError: as for `key`.
         """
         return definition_of(self.client, self._table(collection).described, notes)
@@ -159,9 +165,9 @@ class DynamodbTables:
     def create_collection(
         self, collection: str, key: Sequence[KeyField], definition: Optional[Definition] = None
     ) -> None:
-        """Make the collection's table with that key, or as it is defined, unless it is there.
+        """Create the table of a collection with that key, or as it is defined, unless it exists.
 
-        :raises TargetError: it is there with another key, or can't be made.
+        :raises TargetError: it exists with another key, or cannot be created.
         """
         if len(key) not in (1, 2):
             raise TargetError(
@@ -171,24 +177,24 @@ class DynamodbTables:
         self._tables[collection] = dynamodb_tables.ensure_table(self.client, name, key, definition)
 
     def drop(self, collection: str) -> None:
-        """Remove the collection's table with everything in it.
+        """Remove the table of a collection with everything in it.
 
-        :raises TargetError: it can't be removed.
+        :raises TargetError: it cannot be removed.
         """
         self._tables.pop(collection, None)
         dynamodb_tables.drop_table(self.client, self.table_name(collection))
 
     def writer(self, collection: str) -> Writer:
-        """A context manager that puts and deletes records; see there.
+        """A context manager that puts and deletes records (`write.Writer`).
 
         :raises SourceError: there is no such table.
         """
         return Writer(self.client, self._table(collection), self._workers)
 
     def write(self, collection: str, records: Sequence[Mapping[str, Any]]) -> list[Reject]:
-        """Put records, and return once they are there. What can't be kept is returned.
+        """Put records, and return once they are in the table. Returns those that it cannot store.
 
-        :raises TargetError: writing has failed; names the table and a key.
+        :raises TargetError: writing has failed; with the table and a key.
         """
         with self.writer(collection) as writer:
             writer.put(records)
@@ -196,7 +202,7 @@ class DynamodbTables:
             return writer.rejects
 
     def write_prepared(self, collection: str, requests: Sequence[Request]) -> list[Reject]:
-        """As `write`, of what `dynamodb_write.prepared` has made."""
+        """As `write`, for records that `write.prepared` has converted."""
         with self.writer(collection) as writer:
             writer.put_prepared(requests)
             writer.flush()
@@ -205,7 +211,7 @@ class DynamodbTables:
     def delete(self, collection: str, keys: Sequence[tuple[KeyValue, ...]]) -> None:
         """Remove records by their keys, and return once they are gone.
 
-        :raises TargetError: they can't be removed.
+        :raises TargetError: they cannot be removed.
         """
         with self.writer(collection) as writer:
             writer.delete(keys)
@@ -216,7 +222,7 @@ class DynamodbTables:
                 )
 
     def checkpoints(self, migration: str) -> Checkpoints:
-        """Where the checkpoints of a migration into this store are kept."""
+        """The checkpoints of a migration to this store."""
         return Checkpoints(self.client, self._prefix, migration)
 
     def _table(self, collection: str) -> Table:

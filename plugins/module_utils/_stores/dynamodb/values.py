@@ -1,14 +1,15 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records as DynamoDB's items and back, without losing anything: what an item can't hold is refused with a reason.
+"""Converts records to DynamoDB items and back without loss: what an item cannot store is refused with a reason.
 
-An item is written as the JSON text of the low-level API, not as Python objects that botocore would walk three times.
+An item is written as the JSON text of the low-level API, not as Python objects, which botocore would traverse three
+times.
 
-- Numbers have at most 38 digits and lie within 1E-130 and 9.99…E+125; they are never rounded.
+- Numbers have at most 38 digits and lie between 1E-130 and 9.99…E+125; they are never rounded.
 - What DynamoDB lacks (times, NaN, infinities) is a map with one field, as in canonical JSON: {"$time": "…"},
-  {"$number": "NaN"}. A real map that looks like that gets one more "$".
-- Sets are read as lists of a kind of their own: any other store keeps a list, DynamoDB a set.
+{"$number": "NaN"}. A real map that looks like this gets one more "$".
+- Sets are read as lists of a special class: other stores store a list, DynamoDB a set.
 """
 
 from __future__ import annotations
@@ -41,18 +42,18 @@ KeyValue = Union[str, int, Decimal, bytes]
 
 
 class Unstorable(Exception):
-    """DynamoDB can't keep the record as it is. The text says why."""
+    """DynamoDB cannot store the record as it is. The text is the reason."""
 
 
 class KeyField(NamedTuple):
-    """An attribute of a table's primary key: the partition key, or the sort key after it."""
+    """An attribute of the primary key of a table: the partition key, or the sort key after it."""
 
     name: str
     type: str  # S, N or B
 
 
 class DynamoSet(list[Any]):
-    """What was a set in DynamoDB, in order. `kind` is SS, NS or BS."""
+    """The elements of a set in DynamoDB, in order. `kind` is SS, NS or BS."""
 
     def __init__(self, kind: str, values: Any) -> None:
         super().__init__(values)
@@ -60,9 +61,9 @@ class DynamoSet(list[Any]):
 
 
 def encode(record: Mapping[str, Any]) -> bytes:
-    """The record as JSON text of an item, in UTF-8. (Its key is looked at by `key_values`.)
+    """The record as JSON text of an item, in UTF-8. (Its key is checked by `key_values`.)
 
-    :raises Unstorable: the item would not be the same, or not be accepted.
+    :raises Unstorable: the item would not be equal, or not be accepted.
     """
     try:
         text = _write_fields(record).encode()
@@ -79,7 +80,7 @@ def encode(record: Mapping[str, Any]) -> bytes:
 
 
 def decode(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The record of an item, as parsed from the low-level API's JSON.
+    """The record of an item, as parsed from the JSON of the low-level API.
 
     :raises SourceError: it has a type that this code does not know.
     """
@@ -87,9 +88,9 @@ def decode(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def key_values(record: Mapping[str, Any], key: tuple[KeyField, ...]) -> tuple[KeyValue, ...]:
-    """The values of the record's key, comparable with those of other records in DynamoDB's own order.
+    """The values of the key of a record, which compare as in DynamoDB.
 
-    :raises Unstorable: a part of the key is missing, empty, too long or of another type than the table's.
+    :raises Unstorable: a part of the key is missing, empty, too long or has another type than in the table.
     """
     return tuple([_key_value(record.get(field.name), field, limit) for field, limit in zip(key, _LONGEST_KEYS)])
 
@@ -122,7 +123,7 @@ def _key_value(value: Any, field: KeyField, limit: int) -> KeyValue:
 
 
 def key_type(value: Any) -> Optional[str]:
-    """S, N or B, or None for a value that can't be part of a key."""
+    """S, N or B, or None for a value that cannot be part of a key."""
     if isinstance(value, str):
         return "S"
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
@@ -149,7 +150,7 @@ def _name(name: str) -> str:
 
 
 def _number(value: Union[int, Decimal]) -> str:
-    """The number as DynamoDB takes it; only finite ones come here, or a key's."""
+    """The number as DynamoDB accepts it. It is finite, or part of a key."""
     if isinstance(value, int) and -_SAFE < value < _SAFE:
         return str(int(value))
     number = Decimal(value)
@@ -278,7 +279,7 @@ _BASES: tuple[tuple[Any, Callable[[Any], str]], ...] = (
 
 
 def read_value(value: Mapping[str, Any]) -> Any:
-    """The value of one attribute."""
+    """The value of an attribute."""
     ((kind, content),) = value.items()
     read = _READERS.get(kind)
     if read is None:
@@ -317,8 +318,9 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
-    """Bytes of an item as DynamoDB's documentation counts them (of numbers, which it only estimates, a lower
-    bound), from its low-level form."""
+    """The size of an item in bytes, as the documentation of DynamoDB defines it (for numbers, for which it only gives
+    an estimate, a lower bound), from its low-level form.
+    """
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing a table of DynamoDB: many batches at a time, each until every item of it is there."""
+"""Writes to a DynamoDB table: many batches at a time, each until all of its items are stored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BYTES = 12_000_000  # of JSON text; DynamoDB takes 16 MB
 
 
 class Reject(NamedTuple):
-    """A record that the table can't hold. `key` and `record` are as they were handed in."""
+    """A record that the table cannot store. `key` and `record` are those that were passed in."""
 
     key: Optional[tuple[KeyValue, ...]]
     record: Optional[Mapping[str, Any]]
@@ -38,7 +38,10 @@ class Request(NamedTuple):
 
 
 def prepared(record: Mapping[str, Any], key: tuple[KeyField, ...]) -> Request:
-    """What is sent to put a record. Raises Unstorable."""
+    """The request to put a record.
+
+    :raises Unstorable: the table cannot store it.
+    """
     return _put_request(key_values(record, key), record)
 
 
@@ -47,10 +50,10 @@ def _put_request(key: tuple[KeyValue, ...], record: Mapping[str, Any]) -> Reques
 
 
 class Writer:
-    """Puts and deletes items by several threads. What was handed in is there once `flush` has returned.
+    """Puts and deletes items with several threads. When `flush` returns, everything passed in is stored.
 
-    Idempotent: an item replaces the one with its key. Two records of one key between two calls of `flush` would be
-    written in an unknown order: the second one is rejected. Use it as a context manager, from one thread.
+    It is idempotent: an item replaces the one with its key. Two records with one key between two calls of `flush` would
+    be written in an unknown order, so the second one is rejected. It is a context manager for use in one thread.
     """
 
     def __init__(self, client: Client, table: Table, workers: int) -> None:
@@ -70,7 +73,7 @@ class Writer:
             thread.start()
 
     def put(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Hand records in; those that can't be kept go to `rejects`.
+        """Pass in records. Those that cannot be stored are added to `rejects`.
 
         :raises TargetError: writing has failed.
         """
@@ -85,12 +88,12 @@ class Writer:
                 self._add(request)
 
     def put_prepared(self, requests: Sequence[Request]) -> None:
-        """As `put`, of what `prepared` has made."""
+        """As `put`, for records that `prepared` has converted."""
         for request in requests:
             self._add(request)
 
     def delete(self, keys: Sequence[tuple[KeyValue, ...]]) -> None:
-        """Hand in keys (values in the order of the table's key) whose items shall go; an absent one is fine.
+        """Pass in keys (values in the order of the key of the table) of items to delete. A missing one is not an error.
 
         :raises TargetError: writing has failed.
         """
@@ -105,9 +108,9 @@ class Writer:
                 self._add(Request(text, key, None))
 
     def flush(self) -> None:
-        """Wait until everything that was handed in is in the table (or rejected).
+        """Wait until everything that was passed in is stored (or rejected).
 
-        :raises TargetError: it can't be; names the table and a key.
+        :raises TargetError: this is not possible; with the table and a key.
         """
         self._send()
         self._queue.join()
@@ -115,7 +118,7 @@ class Writer:
         self._keys.clear()
 
     def close(self) -> None:
-        """End the threads; what was not flushed may be in the table or not."""
+        """End the threads. What was not flushed may or may not be stored."""
         self._stop.set()
         for dummy in self._threads:
             self._queue.put(None)
@@ -195,7 +198,7 @@ class Writer:
                 self.written += len(batch)
 
     def _narrow(self, batch: list[Request], exc: Refused) -> None:
-        """One bad item fails its whole batch: find it. What was written already is written again, which is the same."""
+        """One bad item fails its whole batch: find it. Writing the others again does not change them."""
         if len(batch) == 1:
             self._reject(Reject(batch[0].key, batch[0].record, f"DynamoDB rejects it: {exc.message}"))
             return

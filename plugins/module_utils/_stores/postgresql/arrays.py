@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Arrays of PostgreSQL as lists, for stores that have lists; to another PostgreSQL they go as their text, exactly."""
+"""Arrays of PostgreSQL as lists, for stores that have lists. Another PostgreSQL gets their exact text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..records.model import JSON, TEXT, Field, Info, Refused
 
 
 def is_array(field: Field) -> bool:
-    """Is it a column of arrays?"""
+    """Whether a column has arrays."""
     return field.native.endswith("[]")
 
 
@@ -25,7 +25,7 @@ def as_lists(info: Info) -> Info:
 def literal(field: Field, value: Any) -> str:
     """A list as the text of an array.
 
-    :raises Refused: it is no list.
+    :raises Refused: it is not a list.
     """
     if not isinstance(value, list):
         raise Refused(f"the column {field.name} is an array, but the value is not a list")

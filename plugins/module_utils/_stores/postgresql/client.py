@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections to PostgreSQL, and what it and psycopg say in the family's words."""
+"""Connections to PostgreSQL, and errors of PostgreSQL and psycopg as errors of ours."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ with contextlib.suppress(ImportError):  # told when a connection is wanted
 
 
 def check_installed() -> None:
-    """Raises MissingDependency when there is no psycopg."""
+    """Raise MissingDependency when psycopg is not installed."""
     if psycopg is None:
         raise MissingDependency("psycopg", "for stores of type postgresql", "Install it with: pip install psycopg")
 
 
 def connect(options: Mapping[str, Any]) -> Any:
-    """A connection without transactions of its own.
+    """A connection without implicit transactions.
 
-    :raises MissingDependency: no psycopg.
-    :raises SourceError: the server can't be reached, or refuses.
+    :raises MissingDependency: psycopg is not installed.
+    :raises SourceError: the server cannot be reached, or refuses.
     """
     check_installed()
     names = {
@@ -65,7 +65,7 @@ def connect(options: Mapping[str, Any]) -> Any:
 
 
 def _take_any_time(connection: Any, name: str) -> None:
-    """Let times that Python has no object for be read as their text."""
+    """Read times for which Python has no object as text."""
     kind = psycopg.adapters.types[name].oid
     usual = connection.adapters.get_loader(kind, psycopg.pq.Format.TEXT)
 
@@ -85,7 +85,7 @@ def _take_any_time(connection: Any, name: str) -> None:
 
 @contextlib.contextmanager
 def errors(kind: type[Day2Error], doing: str) -> Iterator[None]:
-    """Turn what the server says into the family's words: "<doing>: <its words>"."""
+    """Turn errors of the server into ours: "<doing>: <the words of the server>"."""
     check_installed()
     try:
         yield
@@ -116,7 +116,7 @@ def identifier(name: str) -> str:
 
 
 def server_and_database(connection: Any, options: Mapping[str, Any]) -> str:
-    """Which server it is, by its own number if we may see that, and which database."""
+    """The server, by its own identifier if we have permission to see it, and the database."""
     with errors(SourceError, "Can't query the server"):
         (seen,) = connection.execute("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')").fetchone()
         number = f"{options.get('host') or ''}:{options.get('port') or ''}"

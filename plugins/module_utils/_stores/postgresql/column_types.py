@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values as a column of PostgreSQL has them that somebody else has declared: converted exactly, or refused.
+"""Converts values for columns of PostgreSQL that someone else has declared: exactly, or not at all.
 
-A conversion gives a value of the record model (`_core/records.py`) that is the same for what is written and for what is
-read back, so that the digests of both can be compared.
+A conversion returns a value of the record model (`_core/records.py`) that is the same for what is written and for what
+is read back, so that their digests can be compared.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _SPELLED = ("time", "interval", "uuid", "inet")  # as text in the record model
 
 
 class Column(NamedTuple):
-    """A column of a table that is there.
+    """A column of an existing table.
 
-    :param type: the name of its type in the catalog; of a domain the type it is made of.
-    :param size: how many characters, or digits and how many of them behind the point; (): no limit.
-    :param precision: digits of a second that a time keeps.
+    :param type: the name of its type in the catalog; for a domain, of its base type.
+    :param size: the number of characters, or of digits and of those after the decimal point; () for no limit.
+    :param precision: the digits of a second in a time.
     :param labels: of an enumeration.
     """
 
@@ -58,7 +58,9 @@ class Column(NamedTuple):
 
 
 class Codec(NamedTuple):
-    """How values get into a column. `model` raises Refused; `text`, given the value and its model, is for COPY."""
+    """How values are converted for a column. `model` raises Refused; `text`, called with the value and its model, is
+    for COPY.
+    """
 
     model: Callable[[Any], Any]
     text: Callable[[Any, Any], str] = lambda value, model: copy_text(model)
@@ -66,11 +68,11 @@ class Codec(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What is known of the values that are given.
+    """What is known of the values to convert.
 
     :param structured: text is a JSON string, not JSON text.
-    :param printed: a float stands for the 15 digits that SQLite prints of it, as in its NUMERIC columns.
-    :param same_type: text is what PostgreSQL itself has written.
+    :param printed: a float stands for the 15 digits that SQLite prints, as in its NUMERIC columns.
+    :param same_type: text was written by PostgreSQL.
     """
 
     structured: bool = False
@@ -79,7 +81,7 @@ class Given(NamedTuple):
 
 
 def codec(column: Column, times: TimeOptions, given: Given) -> Optional[Codec]:
-    """How values get into a column; None for a type that is not known."""
+    """How values are converted for a column; None if its type is unknown."""
     structured = given.structured
     if column.labels is not None:
         return Codec(_enumeration(column.labels))
@@ -200,7 +202,7 @@ def _real(value: Any) -> float:
 
 
 def _single(value: Any) -> float:
-    """A number that 32 bits tell from all others. PostgreSQL writes it with as many digits as that takes."""
+    """A number that 32 bits distinguish from all others. PostgreSQL writes it with as many digits as that takes."""
     number = _real(value)
     if not math.isfinite(number):
         return number
@@ -218,7 +220,9 @@ def _single(value: Any) -> float:
 
 
 def _bytes(form: str, value: Any) -> bytes:
-    """:param form: how text stands for bytes: hex, also as PostgreSQL writes it, or base64; "" for its own bytes."""
+    """:param form: the notation of bytes as text: hex, also as PostgreSQL writes it, or base64; "" for the bytes of the
+    text.
+    """
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     if not form:
@@ -331,7 +335,7 @@ def _json_text(value: Any, structured: bool) -> str:
 
 
 def _json_of(value: Any) -> str:
-    """Decimals with all their digits, which json would write as floats."""
+    """JSON with all digits of decimals, which the json module would write as floats."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(name)}: {_json_of(one)}" for name, one in value.items()) + "}"
     if isinstance(value, (list, tuple)):
@@ -362,7 +366,7 @@ def _parsed(text: str) -> Any:
 
 
 def _json(structured: bool) -> Callable[[Any], str]:
-    """A column of type json keeps the text as it is, equal names included."""
+    """A column of type json stores the text as it is, including duplicate names."""
 
     def text(value: Any) -> str:
         written = _json_text(value, structured)

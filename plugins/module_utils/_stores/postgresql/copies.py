@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Empty temporary copies of tables, in which it is tried whether rows keep to the constraints.
+"""Empty temporary copies of tables, for testing whether rows satisfy the constraints.
 
-A column that gets its default in the table does so in the copy, too, if the default is a constant. Others may count on
-a sequence, or do anything else, and are null in the copy: what is required of these is for the table alone to judge.
+A column with a constant default gets it in the copy as well. Other defaults may use a sequence, or do anything else:
+such columns are null in the copy, and only the table itself can check what it requires of them.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ _CONSTANT = re.compile(r"\(?(?:'(?:[^']|'')*'|-?[0-9][0-9.]*|true|false)\)?(?:::
 
 
 def create(connection: Any, copy: str, real: str, given: Sequence[str], ending: str = "") -> None:
-    """Make the copy.
+    """Create the copy.
 
-    :param copy: what it is called, as SQL; `real`: the table.
-    :param given: the columns that get a value of their own.
+    :param copy: its name in SQL.
+    :param real: the name of the table in SQL.
+    :param given: the columns that get their own values.
     :param ending: of the statement.
     """
     connection.execute(
@@ -67,7 +68,7 @@ def create(connection: Any, copy: str, real: str, given: Sequence[str], ending: 
 
 
 def _loosen(connection: Any, copy: str, names: Sequence[str]) -> None:
-    """Require nothing of these columns. Keys with them stay indexes: how large their entries are still counts."""
+    """Require nothing of these columns. Keys with them stay indexed, as the size of their entries still counts."""
     for index, constraint, definition in connection.execute(_KEYS, (copy, list(names))).fetchall():
         connection.execute(f"ALTER TABLE {copy} DROP CONSTRAINT {constraint}" if constraint else f"DROP INDEX {index}")
         connection.execute(
@@ -84,7 +85,8 @@ def _let_be_null(connection: Any, copy: str, names: Sequence[str]) -> None:
 
 
 def fill(connection: Any, copy: str, real: str, insert: str) -> None:
-    """Put the table's rows into the copy; those that a check is not valid for need not keep to it there either.
+    """Copy the rows of the table into the copy. Rows that existed before a check (NOT VALID) need not satisfy it there
+    either.
 
     :param insert: the statement.
     """
@@ -97,7 +99,7 @@ def fill(connection: Any, copy: str, real: str, insert: str) -> None:
 
 
 def unknown(table: str, exc: Any) -> str:
-    """What to tell if no copy can be made."""
+    """The sentence for the user if no copy can be created."""
     words = re.sub(r"\s+", " ", exc.diag.message_primary or str(exc)).strip(". ")
     return (
         f"Whether the table {table} takes all records is only known when they are written, as no temporary copy of it "

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The statements that make a collection in PostgreSQL."""
+"""The statements that create a collection in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ TIMES.update(
 
 
 def create_table(info: Info, schema: str) -> str:
-    """CREATE TABLE with its types, keys and constraints; foreign keys and indexes come after the data."""
+    """CREATE TABLE with types, key and constraints. Foreign keys and indexes follow after the data."""
     note = collection_note.written(info)
     info = info.stored
     lines = []
@@ -105,7 +105,7 @@ def create_table(info: Info, schema: str) -> str:
 
 
 def _text(text: str) -> str:
-    """As a literal."""
+    """The text as a literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "''")
     return f"E'{escaped}'"
 
@@ -125,7 +125,7 @@ _LONGEST_NAME = 63  # bytes
 
 
 def _free_name(wanted: str, taken: set[str]) -> str:
-    """A name for an index as much like the wanted one as can be, which is then taken."""
+    """A name for an index, as similar to the wanted one as possible. It is added to `taken`."""
     name, number = _cut(wanted, ""), 1
     while name in taken:
         number += 1
@@ -135,14 +135,14 @@ def _free_name(wanted: str, taken: set[str]) -> str:
 
 
 def _cut(name: str, end: str) -> str:
-    """As the server cuts it, but for the end."""
+    """The name, cut to the limit of the server, with this end."""
     return name.encode()[: _LONGEST_NAME - len(end)].decode(errors="ignore") + end
 
 
 def after_data(info: Info, schema: str, existing: Optional[Info], present: Sequence[str], taken: set[str]) -> list[str]:
-    """What is still missing of a collection's indexes, foreign keys and counters.
+    """The missing indexes, foreign keys and counters of a collection.
 
-    :param present: the tables that are there.
+    :param present: the existing tables.
     :param taken: the names of tables and indexes.
     """
     info, existing = info.stored, existing and existing.stored
@@ -173,7 +173,9 @@ def after_data(info: Info, schema: str, existing: Optional[Info], present: Seque
 
 
 def count_on(schema: str, table: str, column: str, counters: Sequence[int]) -> str:
-    """Lets a column's sequence go on behind what is in the table and what it was given: returns no row without one."""
+    """Sets the sequence of a column after the values in the table and those that it has ever had. Returns no row if it
+    has none.
+    """
     name = qualified(schema, table)
     return _COUNT_ON.format(
         table=name.replace("'", "''"),
@@ -204,10 +206,10 @@ def _reference(one: ForeignKey, schema: str) -> str:
 
 
 def qualified(schema: str, table: str) -> str:
-    """The table's name with its schema."""
+    """The name of the table with its schema."""
     return f"{identifier(schema)}.{identifier(table)}"
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names in parentheses."""
+    """The names in parentheses."""
     return f"({', '.join(map(identifier, names))})"

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The digest of a table, computed by the server from the rows that it has: several times as fast as reading them.
+"""The digest of a table, computed by the server from its rows: several times as fast as reading them.
 
-It writes each row's canonical JSON (`_core/records.py`) itself, as far as the values have the same text in both.
+The server itself writes the canonical JSON (`_core/records.py`) of each row, if the text of all values is the same in
+both.
 """
 
 # ruff: noqa: S608 names are quoted by `identifier`
@@ -24,7 +25,7 @@ _PARTS = ((1, 60), (61, 60), (121, 60), (181, 60), (241, 16))
 
 
 def summary(connection: Any, table: str, info: Info) -> Optional[Summary]:
-    """Count and digest of all rows; None where a value or type has another text here.
+    """Count and digest of all rows; None if the server writes a value or type differently.
 
     :param table: its quoted name.
     """
@@ -48,7 +49,7 @@ def summary(connection: Any, table: str, info: Info) -> Optional[Summary]:
 
 
 def _plain(fields: Sequence[Field], values: Sequence[Optional[str]]) -> str:
-    """The canonical JSON of a row without nulls, whose texts need no escapes; null for others. Most rows are so."""
+    """The canonical JSON of a row without nulls whose texts need no escapes, like most rows; null for others."""
     before, parts = "{", []
     for field, value in sorted(zip(fields, values)):
         quote = '"' if field.kind == TEXT else ""
@@ -62,13 +63,13 @@ def _plain(fields: Sequence[Field], values: Sequence[Optional[str]]) -> str:
 
 
 def _members(info: Info, values: Sequence[Optional[str]]) -> str:
-    """Name and value of each that is no gap, in the order of canonical JSON, behind commas."""
+    """Name and value of all members that are not missing, in the order of canonical JSON, each after a comma."""
     by_name = sorted(zip([field.name for field in info.fields], values))
     return _concat([_member(info, name, str(value)) for name, value in by_name])
 
 
 def _member(info: Info, name: str, value: str) -> str:
-    """Null for a gap."""
+    """A member; null if it is missing."""
     before = _literal(f",{_name(name)}:")
     if name in info.note.absent:
         return f"{before} || {value}"
@@ -81,7 +82,7 @@ def _member(info: Info, name: str, value: str) -> str:
 
 
 def _concat(values: Sequence[str]) -> str:
-    """All values that are not null, one after another."""
+    """The concatenation of all values that are not null."""
     parts = [values[start : start + _ARGUMENTS] for start in range(0, len(values), _ARGUMENTS)]
     return "(" + " || ".join(f"concat({', '.join(part)})" for part in parts) + ")"
 
@@ -92,7 +93,7 @@ def _encoding(connection: Any) -> str:
 
 
 def _value(field: Field, version: int) -> Optional[str]:
-    """An expression of the value in canonical JSON."""
+    """An expression for the value in canonical JSON."""
     column = identifier(field.column or field.name)
     if field.kind in (INTEGER, BOOLEAN):
         return column + "::text"
@@ -116,7 +117,7 @@ def _number(field: Field) -> str:
 
 
 def _beyond(field: Field) -> str:
-    """NaN, infinite, or so far from 1 that canonical JSON may have an exponent or other digits."""
+    """Whether a number is NaN, infinite, or so large or small that canonical JSON may write it differently."""
     column = identifier(field.column or field.name)
     if field.kind == REAL:  # of 1e23 PostgreSQL has the text 9.999999999999999e+22; below 2**53 all are ours
         return f"NOT abs({column}) < 1e15"
@@ -129,7 +130,7 @@ def _unusual(fields: Sequence[Field]) -> str:
 
 
 def _name(name: str) -> str:
-    """As canonical JSON has it."""
+    """The name in canonical JSON."""
     return canonical("$" + name if name.startswith("$") else name).decode()
 
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server says against new tables, found out in a transaction that is rolled back.
+"""Determines what a server refuses about new tables, in a transaction that is rolled back.
 
-Names of system columns, too many columns, missing extensions, types and schemas, foreign keys to what is not unique:
-the server knows them all, and each version its own.
+Names of system columns, too many columns, missing extensions, types and schemas, foreign keys to columns that are not
+unique: the server knows all its rules, and each version has its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '1s'"
 
 
 def problems(connection: Any, schema: str, infos: Sequence[Info]) -> list[str]:
-    """Why these tables can't be made; those that exist are passed over. Nothing is."""
+    """The reasons why these tables cannot be created. Existing ones are skipped."""
     found: list[str] = []
     with connection.transaction(force_rollback=True):
         connection.execute("SET LOCAL client_min_messages = warning")
@@ -41,7 +41,7 @@ def problems(connection: Any, schema: str, infos: Sequence[Info]) -> list[str]:
 
 
 def _refused(connection: Any, statements: Sequence[str], info: Info, found: list[str]) -> bool:
-    """Is one of the statements refused? Then it is among what was found."""
+    """Whether one of the statements is refused. The reason is then added to `found`."""
     before = len(found)
     for statement in statements:
         found.extend(f"{info.name}: {words}" for words in _tried(connection, statement))

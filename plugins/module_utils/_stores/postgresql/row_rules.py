@@ -1,12 +1,12 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows that only the server can judge: their entries in an index may be too large, or a table that exists may have
-checks, domains, enumerations and other types of its own.
+"""Rows that only the server can check: their index entries may be too large, or an existing table may have checks,
+domains, enumerations and other types of its own.
 
-PostgreSQL keeps no more than a third of a page in a B-tree, and how large an entry is depends on how well the server
-compresses it. So the server is asked about each row that is not certain to fit, with a temporary copy of the table; the
-table itself is not touched, and may not even exist.
+An entry of a B-tree takes at most a third of a page, and its size depends on how well the server compresses it. So the
+server is asked about each row that is not certain to fit, with a temporary copy of the table. The table itself is not
+touched, and need not exist.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _BYTES = {TEXT: 4, BYTES: 1, DECIMAL: 1, JSON: 8}
 
 
 class RowRules:
-    """Of one table."""
+    """The rules of one table."""
 
     def __init__(self, schema: str, info: Info, existing: Optional[Info] = None) -> None:
-        """:param info: the collection with the indexes that its table has, or will have.
-        :param existing: the table, if it was there before the migration.
+        """:param info: the collection, with the indexes that its table has or will have.
+        :param existing: the table, if it existed before the migration.
         """
         self._schema, self._info = schema, info
         self.unknown = ""  # that the server can't be asked, and why
@@ -49,11 +49,11 @@ class RowRules:
 
     @property
     def matter(self) -> bool:
-        """Can a row be refused at all?"""
+        """Whether a row can be refused at all."""
         return self._ask or bool(self._kinds)
 
     def are_certain(self, columns: Mapping[str, Sequence[Any]]) -> bool:
-        """Do the entries of all these records fit? False: some may not."""
+        """Whether the index entries of all these records fit; False if some may not."""
         longest = {name: _longest(columns.get(name, ())) * _BYTES[kind] for name, kind in self._kinds.items()}
         return all(sum(longest.get(name, 0) for name in names) <= _CERTAIN for names in self._indexed)
 
@@ -69,10 +69,10 @@ class RowRules:
         return all(self.are_certain(dict(zip(names, columns))) for names, columns in layouts(records))
 
     def refusal(self, connection: Any, columns: Sequence[str], row: Sequence[Any]) -> str:
-        """Why the server does not take a row; "" if it does, if something else is the reason, or if it can't be asked.
+        """Why the server refuses a row; "" if it does not, if there is another reason, or if it cannot be asked.
 
         :param columns: of the table.
-        :param row: as COPY takes it.
+        :param row: as for COPY.
         """
         values = {name: (row[place],) for name, place in self._places.items() if name in self._kinds}
         if not self._ask and self.are_certain(values):
@@ -83,7 +83,7 @@ class RowRules:
         return found or ""
 
     def _tried(self, connection: Any, columns: Sequence[str], row: Sequence[Any]) -> Optional[str]:
-        """What the server says; "" for nothing, None if there is no copy of the table to ask."""
+        """The words of the server; "" if it accepts the row, None if there is no copy of the table."""
         errors = client.psycopg.errors
         table = qualified(_TEMPORARY, self._info.stored.name)
         try:
@@ -101,7 +101,7 @@ class RowRules:
         return ""
 
     def _copied(self, connection: Any, columns: Sequence[str]) -> bool:
-        """Make the copy. False: it can't be made."""
+        """Create the copy. Returns False if it cannot be created."""
         try:
             self._copy(connection, columns)
         except client.psycopg.OperationalError:
@@ -130,7 +130,7 @@ class RowRules:
 
 
 def _has_rules(existing: Info) -> bool:
-    """Has a table checks, or types whose values are not known here?"""
+    """Whether a table has checks, or types whose values are unknown here."""
     own = any(one.kind == "type" or "CHECK" in one.sql.upper() for one in existing.statements)
     return own or any(field.kind == TEXT and not _IS_TEXT.match(field.native) for field in existing.fields)
 
@@ -146,5 +146,5 @@ def _indexed(info: Info) -> Iterator[Sequence[str]]:
 
 
 def _longest(column: Sequence[Any]) -> int:
-    """Characters or bytes."""
+    """The length of the longest value, in characters or bytes."""
     return max((len(value) if isinstance(value, (str, bytes)) else len(str(value)) for value in column), default=0)

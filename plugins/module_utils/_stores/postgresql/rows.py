@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records as rows that the server takes: by columns where that is certain, one by one where some may be refused."""
+"""Converts records to rows that the server accepts: column by column if all are certain, otherwise one by one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Part = tuple[str, bytes]
 
 
 class Rows:
-    """For one connection."""
+    """The rows for one connection."""
 
     def __init__(self, schema: str, connected: Callable[[], Any], tables: Callable[[], Sequence[Info]]) -> None:
         self._schema, self._connected, self._tables = schema, connected, tables
@@ -29,7 +29,9 @@ class Rows:
         self._refusals = Refusals(self._row_of)
 
     def expect(self, infos: Sequence[Info]) -> None:
-        """These collections will be written, and have these indexes in the end. Before one of them is made."""
+        """These collections will be written, and will have these indexes in the end. Called before one of them is
+        created.
+        """
         for info in infos:
             self._rules_of(info)
 
@@ -40,10 +42,10 @@ class Rows:
         return [one.unknown for one in self._rules.values() if one.unknown]
 
     def parts(self, info: Info, records: Sequence[Record], size: int, rejects: list[Reject]) -> Iterable[_Part]:
-        """How COPY takes records (its columns and options), and the data, for `size` records each; what is refused is
-        added to the rejects.
+        """The columns and options of COPY, and the data, for `size` records at a time. Refused records are added to the
+        rejects.
 
-        They are made one by one if nothing is asked of the server for it, as a connection that copies answers nothing.
+        Records are converted one by one only if the server need not be asked, as a connection in COPY cannot answer.
         """
         rules = self._rules_of(info)
         pieces = [records[start : start + size] for start in range(0, len(records), size)]
@@ -52,7 +54,7 @@ class Rows:
         return made if all(certain) else list(made)
 
     def _part(self, info: Info, records: Sequence[Record], certain: bool, rejects: list[Reject]) -> _Part:
-        """:param certain: the server need not be asked about any of the records."""
+        """:param certain: whether the server need not be asked about any of the records."""
         one_by_one = bool(self._encoding()) or is_wide(info) or not certain
         if isinstance(records, CopyLines) and not one_by_one:
             text = copy_lines(info, records)
@@ -74,7 +76,7 @@ class Rows:
         return self._rules[info.name]
 
     def _row_of(self, info: Info) -> _RowOf:
-        """How a record becomes a row; raises Refused."""
+        """A function that converts a record to a row, and raises Refused."""
         convert, rules = converter(info, self._encoding()), self._rules_of(info)
         if not rules.matter:
             return convert
@@ -90,5 +92,5 @@ class Rows:
         return row
 
     def _encoding(self) -> str:
-        """Python's name of the encoding of the database; "" for one that takes any text."""
+        """The Python name of the encoding of the database; "" for one that accepts any text."""
         return encoding_of(self._connected().info.parameter_status("server_encoding") or "")

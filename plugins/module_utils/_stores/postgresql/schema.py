@@ -1,11 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing into the tables that an application has made in PostgreSQL, all in one transaction.
+"""Writes to tables that an application has created in PostgreSQL, in one transaction.
 
-Foreign keys are dropped and added again, which checks each by one join: a seventh of the time that checking each row
-takes, and in any order of tables and rows. User triggers do not fire. Nothing of this needs a superuser, but all of it
-the owner of the tables.
+Foreign keys are dropped and added again, which checks each with one join: this takes a seventh of the time of checking
+each row, and any order of tables and rows is possible. User triggers do not fire. This needs no superuser, but the
+owner of the tables.
 """
 
 # ruff: noqa: S608 names are quoted by `identifier`
@@ -31,7 +31,7 @@ _LOCK_TIMEOUT, _NOT_NULL, _CHECK = "55P03", "23502", "23514"
 
 
 class Put(NamedTuple):
-    """What was done to put rows in place, and what the constraints say against it (then nothing may be committed)."""
+    """What was done to put rows in place, and the violations of constraints (then nothing may be committed)."""
 
     foreign_keys: tuple[str, ...] = ()  # dropped and added again
     triggers: tuple[str, ...] = ()  # that did not fire
@@ -39,11 +39,11 @@ class Put(NamedTuple):
 
 
 class SchemaTransaction:
-    """One transaction on the tables of a schema; leaving the block without `commit` changes nothing.
+    """One transaction on the tables of a schema. Leaving the block without `commit` changes nothing.
 
-    :param doubts: gets what a rehearsal can't find out.
-    :param rehearsal: rows are put into temporary copies of the tables, and nothing is ever committed.
-    :param merge: rows whose key is not staged stay.
+    :param doubts: receives sentences on what a rehearsal cannot find out.
+    :param rehearsal: rows are written to temporary copies of the tables, and nothing is committed.
+    :param merge: rows whose key is not staged are kept.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class SchemaTransaction:
         self._connection.close()  # which rolls back what is not committed
 
     def versions(self, name: str) -> set[tuple[str, ...]]:
-        """What the table, one of VERSION_TABLES, says of the schema's version."""
+        """The schema versions in a table, one of VERSION_TABLES."""
         with errors(TargetError, f"Can't read the table {name}"):
             return versions(self._connection, self.tables[name], VERSION_TABLES[name])
 
@@ -87,7 +87,7 @@ class SchemaTransaction:
         """Convert records into a temporary table.
 
         :param columns: each with how it is written and how it is read.
-        :param odd: told of each record that the table can't hold, which is left out.
+        :param odd: called with each record that the table cannot store, which is omitted.
         """
         names = {column.name for column, _write, _read in columns}
         key = next((one for one in table.keys if names.issuperset(one)), ())
@@ -108,7 +108,7 @@ class SchemaTransaction:
         return staged
 
     def difference(self, name: str) -> Difference:
-        """How the table differs from what is staged for it."""
+        """How the table differs from the rows that are staged for it."""
         with errors(TargetError, f"Can't compare the table {name}"):
             found = postgresql_staging.difference(self._connection, self._staged[name])
         return found._replace(left=found.left + found.removed, removed=0) if self._merge else found
@@ -126,9 +126,9 @@ class SchemaTransaction:
         return found
 
     def lock(self, names: Sequence[str], timeout: float) -> None:
-        """Let nobody else write these tables until the transaction ends; reading goes on.
+        """Keep others from writing these tables until the transaction ends. Reading remains possible.
 
-        :raises LockTimeout: somebody does so for longer than `timeout` seconds.
+        :raises LockTimeout: someone has been writing for longer than `timeout` seconds.
         """
         with self._waiting(timeout):
             self._connection.execute(f"SET LOCAL lock_timeout = {max(int(timeout * 1000), 1)}")
@@ -149,7 +149,7 @@ class SchemaTransaction:
             ) from exc
 
     def put(self, names: Sequence[str], timeout: float) -> Put:
-        """Put what is staged of these tables in place, foreign keys included."""
+        """Put the staged rows of these tables in place, including foreign keys."""
         concerned = [one for one in self.references if one.child in names or one.parent in names]
         with self._waiting(timeout):
             disabled = [] if self._rehearsal else self._prepare(names, concerned)
@@ -177,7 +177,7 @@ class SchemaTransaction:
                 self._connection.execute(f"ALTER TABLE {self.tables[name].sql} {trigger.enable}")
 
     def _write(self, names: Sequence[str]) -> Iterator[str]:
-        """What constraints of single tables say against it."""
+        """The violations of constraints of single tables."""
         for name in names:
             staged = self._staged[name]
             if self._rehearsal and not self._copied(staged):
@@ -189,7 +189,7 @@ class SchemaTransaction:
                 yield _violation(name, exc.diag)
 
     def _copied(self, staged: Staged) -> bool:
-        """Make the copy. False: it can't be made, and only the run will know."""
+        """Create the copy. Returns False if it cannot be created, and only the run will know."""
         try:
             with self._connection.transaction():
                 postgresql_staging.make_copy(self._connection, staged)
@@ -202,7 +202,7 @@ class SchemaTransaction:
         return True
 
     def _refer(self, concerned: Sequence[Reference], names: Sequence[str]) -> Iterator[str]:
-        """What foreign keys say against it."""
+        """The violations of foreign keys."""
         for one in concerned:
             if self._uncopied.intersection((one.child, one.parent)):
                 continue
@@ -222,7 +222,7 @@ class SchemaTransaction:
         return self._staged[name].copy if self._rehearsal and name in names else ""
 
     def _add(self, one: Reference) -> bool:
-        """Add a foreign key again. False: some rows do not keep to it."""
+        """Add a foreign key again. Returns False if some rows violate it."""
         name = identifier(one.name)
         try:
             with self._connection.transaction():
@@ -235,7 +235,7 @@ class SchemaTransaction:
         return True
 
     def differs(self, name: str) -> bool:
-        """Read the table back: does it hold anything else than what was staged for it?"""
+        """Read the table back. Returns whether it contains anything else than what was staged for it."""
         if name in self._uncopied:
             return False
         staged = self._staged[name]
@@ -244,10 +244,10 @@ class SchemaTransaction:
         return (count, total) != (staged.records, staged.digest)
 
     def commit(self, counters: Mapping[tuple[str, str], int]) -> dict[str, int]:
-        """Let sequences go on behind the highest number, and commit.
+        """Set the sequences after the highest number, and commit.
 
-        :param counters: by table and column, the highest number that the source has ever given (0: not known).
-        :return: by "table.column", the highest number that is taken.
+        :param counters: by table and column, the highest number that the source has ever assigned (0: unknown).
+        :return: by "table.column", the highest number in use.
         """
         result: dict[str, int] = {}
         with errors(TargetError, f"Can't commit to the schema {self._schema}"):
@@ -261,7 +261,7 @@ class SchemaTransaction:
 
 
 def _violation(table: str, diag: Any) -> str:
-    """In words that are the same for the table and its copy, and without the other columns of the row."""
+    """The violation in words that are the same for the table and its copy, without the other columns of the row."""
     if diag.sqlstate == _NOT_NULL:
         return f"{table}.{diag.column_name} is null in some records, but a value is required"
     if diag.sqlstate == _CHECK:

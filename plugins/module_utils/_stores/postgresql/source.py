@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PostgreSQL, as a source: each table of a schema is a collection, read by COPY."""
+"""PostgreSQL as a source: each table of a schema is a collection, read with COPY."""
 
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
@@ -51,6 +51,8 @@ _TYPES = {
 
 
 class PostgresqlSource:
+    """The tables of a schema as a source."""
+
     type = "postgresql"
     typed = True
     deterministic_order = True
@@ -81,7 +83,7 @@ class PostgresqlSource:
             self._reader = None
 
     def _read(self) -> Any:
-        """A connection with one transaction that shows one state."""
+        """A connection with one transaction, which shows one state."""
         if self._reader is None:
             self._reader = connect(self._options)
             self._fresh = False
@@ -95,14 +97,14 @@ class PostgresqlSource:
         return self._reader
 
     def release(self) -> None:
-        """Let go of the locks that reading has taken."""
+        """Release the locks of earlier readings."""
         if self._fresh:
             with errors(SourceError, "Can't read from PostgreSQL"):
                 self._reader.execute("ROLLBACK")
             self._fresh = False
 
     def end_reading(self) -> bool:
-        """Its snapshot is the server's."""
+        """Nothing to end: the snapshot belongs to the server."""
         return False
 
     def collections(self) -> list[Info]:
@@ -140,13 +142,13 @@ class PostgresqlSource:
             return postgresql_digest.summary(connection, self._own_rows(info), info)
 
     def _own_rows(self, info: Info) -> str:
-        """The table in SQL, without the rows of tables that inherit from it: they are collections of their own."""
+        """The table in SQL, without the rows of tables that inherit from it, which are collections of their own."""
         name = info.stored.name
         table = qualified(self._schema, name)
         return table if name in self._partitioned else "ONLY " + table
 
     def holding_constraints(self, info: Info) -> Info:
-        """The server sees to it."""
+        """The collection: the server enforces its constraints."""
         return info
 
     def bytes_of(self, info: Info) -> int:
@@ -156,15 +158,15 @@ class PostgresqlSource:
         return int(row[0]) if row else 0
 
     def cautions(self) -> list[str]:
-        """Its writers do not wait for readers."""
+        """Writers of a table do not wait for readers."""
         return []
 
     def check_unchanged(self) -> None:
-        """One transaction shows one state."""
+        """Nothing to check: one transaction shows one state."""
 
 
 def _selected(field: Field) -> str:
-    """A type that the model lacks is read as its text; a real as what it is in 64 bits."""
+    """A column for SELECT: types that the model lacks as text, and a real as its 64 bits."""
     column = identifier(field.column or field.name)
     if field.kind == JSON and is_array(field):
         return f"to_jsonb({column})"

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows for a table that an application has made: converted into a temporary table, compared there, and put in place.
+"""Rows for a table that an application has created: converted into a temporary table, compared there, and put in place.
 
-What is put in place can be a temporary copy of the table, too: so check mode meets every constraint without a lock on
-the application's tables, and without a row in them.
+Rows can also be put in place in a temporary copy of the table: so check mode meets every constraint without a lock on
+the tables of the application, and without a row in them.
 """
 
 # ruff: noqa: S608 names are quoted by `identifier`
@@ -29,10 +29,10 @@ _COMPARABLE = frozenset(
 
 
 class Staged(NamedTuple):
-    """The rows of one table, converted.
+    """The converted rows of one table.
 
     :param number: of its temporary tables.
-    :param key: what tells its rows apart; () where nothing does.
+    :param key: the columns that identify its rows; () if none do.
     """
 
     table: Table
@@ -46,12 +46,12 @@ class Staged(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """Of the columns that are given."""
+        """The names of the columns with values."""
         return [column.name for column in self.columns]
 
     @property
     def extra(self) -> list[str]:
-        """The columns that only the target has, and that can be written."""
+        """The writable columns that only the target has."""
         given = set(self.names)
         return [one.name for one in self.table.columns.values() if one.name not in given and not one.generated]
 
@@ -75,7 +75,7 @@ class Staged(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How a table differs from what is staged, in rows."""
+    """How a table differs from its staged rows, in numbers of rows."""
 
     added: int
     changed: int
@@ -86,7 +86,7 @@ class Difference(NamedTuple):
 def split(
     staged: Staged, records: Sequence[Record], odd: Callable[[Record, Sequence[Odd]], None]
 ) -> tuple[list[list[Any]], bytes]:
-    """The values of records as the digest takes them, and as COPY does; without those that the table can't hold."""
+    """The values of records for the digest, and for COPY, without records that the table cannot store."""
     rows, lines = [], []
     for record in records:
         values, texts, wrong = _converted(staged, record)
@@ -114,7 +114,7 @@ def _converted(staged: Staged, record: Record) -> tuple[list[Any], list[str], li
 
 
 def create_stage(connection: Any, staged: Staged) -> None:
-    """An empty temporary table with the columns that are given."""
+    """Create an empty temporary table with the columns that have values."""
     selected = ", ".join(map(identifier, staged.names)) or "1"
     connection.execute(
         f"CREATE TEMP TABLE day2_stage_{staged.number} ON COMMIT DROP AS SELECT {selected} FROM "
@@ -123,7 +123,7 @@ def create_stage(connection: Any, staged: Staged) -> None:
 
 
 def digest(staged: Staged, rows: Sequence[Sequence[Any]]) -> int:
-    """The sum of the digests of rows as `converted` has their values."""
+    """The sum of the digests of rows, whose values are as in `converted`."""
     return digest_sum([(tuple(staged.names), list(zip(*rows)))]) if rows else 0
 
 
@@ -157,7 +157,7 @@ def _compared(table: str, column: Column) -> str:
 
 
 def _same(staged: Staged) -> str:
-    """That a row `s` of the stage and a row `t` of the table have the same values."""
+    """A condition: a row `s` of the stage and a row `t` of the table have equal values."""
     parts = [f"{_compared('s.', column)} IS NOT DISTINCT FROM {_compared('t.', column)}" for column in staged.columns]
     return " AND ".join(parts)
 
@@ -167,7 +167,7 @@ def _keys(staged: Staged) -> str:
 
 
 def make_copy(connection: Any, staged: Staged) -> None:
-    """The table with its rows, constraints and indexes, as a temporary one."""
+    """Create a temporary copy of the table, with its rows, constraints and indexes."""
     real = staged.table.sql
     postgresql_copies.create(connection, staged.copy, real, staged.names, "ON COMMIT DROP")
     names = listed([*staged.names, *staged.extra])
@@ -176,9 +176,9 @@ def make_copy(connection: Any, staged: Staged) -> None:
 
 
 def put(connection: Any, staged: Staged, rehearsal: bool, merge: bool) -> None:
-    """Make the table hold what is staged.
+    """Make the table equal to the stage.
 
-    Rows that are right stay. The others are removed, then written: a unique value may move from one row to another.
+    Equal rows are kept. Others are removed first, and written then, as a unique value may move from one row to another.
     """
     place = staged.place(rehearsal)
     into = staged.copy if rehearsal else staged.table.sql
@@ -212,7 +212,7 @@ def _insert(into: str, staged: Staged, names: Sequence[str], rows: str) -> str:
 
 
 def read_back(connection: Any, staged: Staged, rehearsal: bool, merge: bool) -> tuple[int, int]:
-    """Number and digest of the rows, read from the table; with `merge` of those that are staged."""
+    """Number and digest of the rows, read from the table; with `merge`, of the staged ones."""
     selected = ", ".join(
         f"t.{identifier(column.name)}{('::text' if reader.as_text else '')}"
         for column, reader in zip(staged.columns, staged.readers)
@@ -235,9 +235,10 @@ def read_back(connection: Any, staged: Staged, rehearsal: bool, merge: bool) -> 
 
 
 def dangling(connection: Any, one: Reference, child: str, parent: str) -> tuple[int, Optional[str]]:
-    """How many rows have no parent by a foreign key, and one of their values.
+    """The number of rows without a parent in a foreign key, and one of their values.
 
-    :param child: what its table is called where the rows are; `parent` likewise.
+    :param child: the current name of its table.
+    :param parent: likewise.
     """
     given = " AND ".join(f"c.{identifier(name)} IS NOT NULL" for name in one.fields)
     pairs = zip(one.fields, one.to_fields)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records as the rows of a PostgreSQL table, and as the text that COPY takes."""
+"""Records as the rows of a PostgreSQL table, and as text for COPY."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _ESCAPES = str.maketrans({"\\": r"\\\\"[:2], "\t": r"\t", "\n": r"\n", "\r": r"\
 
 
 def encoding_of(server: str) -> str:
-    """Python's name of a server's encoding; "" for UTF-8, and where the server does not look at what text is."""
+    """The Python name of an encoding of a server; "" for UTF-8, and if the server does not check text."""
     if server in ("UTF8", "SQL_ASCII"):
         return ""
     name = _ENCODINGS.get(server) or server.replace("WIN", "cp").replace("_", "-").lower()
@@ -69,14 +69,14 @@ def encoding_of(server: str) -> str:
 
 
 def is_wide(info: Info) -> bool:
-    """May a row be larger than a page, though the server keeps long values elsewhere?"""
+    """Whether a row may be larger than a page, even though the server stores long values elsewhere."""
     return len(info.fields) > _WIDE
 
 
 def converter(info: Info, encoding: str = "") -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    """How a record becomes a row; raises Refused.
+    """A function that converts a record to a row, and raises Refused.
 
-    :param encoding: of the database, where that can't hold all text.
+    :param encoding: of the database, if it cannot represent all text.
     """
     convert = _converter(info)
     if not encoding and not is_wide(info):
@@ -112,7 +112,7 @@ def _check_page(row: Sequence[Any]) -> None:
 
 
 def _least_size(value: Any) -> int:
-    """The bytes in the row of a value that is kept elsewhere if it is long."""
+    """The size in bytes that a value takes in the row, if long values are stored elsewhere."""
     if isinstance(value, bool):
         return 1
     if isinstance(value, (int, float, datetime)):
@@ -146,7 +146,7 @@ def _converter(info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
 
 
 def usual_lines(info: Info, records: Sequence[Record]) -> Optional[bytes]:
-    """What COPY takes of records that all have the same fields; None where that takes a look at each record."""
+    """The text for COPY of records that all have the same fields; None if each record has to be checked."""
     given = columns_by_name(records)
     if given is None or info.document or not {field.name for field in info.fields}.issuperset(given):
         return None
@@ -165,7 +165,7 @@ def usual_lines(info: Info, records: Sequence[Record]) -> Optional[bytes]:
 
 
 def copy_lines(info: Info, records: CopyLines) -> Optional[bytes]:
-    """What COPY takes of records that are text already; None where that is not what the table holds."""
+    """The text for COPY of records that are text already; None if the table has other columns."""
     kinds = {field.name: field.kind for field in info.fields}
     if info.document or info.note.marker or kinds.keys() != records.kinds.keys():
         return None
@@ -178,9 +178,9 @@ def copy_lines(info: Info, records: CopyLines) -> Optional[bytes]:
 
 
 def _fit(info: Info, records: CopyLines, *, nulls: bool) -> bool:
-    """Are all texts and numbers as small as their columns want them, and is nothing null that must not be?
+    """Whether all texts and numbers respect the sizes of their columns, and no required value is null.
 
-    :param nulls: there are some.
+    :param nulls: whether there are any nulls.
     """
     sizes = {field.name: field.size[0] for field in info.fields if field.size and field.kind == TEXT}
     required = {field.name for field in info.fields if field.required} - set(info.key) if nulls else set()
@@ -196,7 +196,7 @@ def _fit(info: Info, records: CopyLines, *, nulls: bool) -> bool:
 
 
 def lines(rows: Sequence[Sequence[Any]]) -> bytes:
-    """What COPY takes of rows that are converted."""
+    """The text for COPY of converted rows."""
     return _joined([[copy_text(value) for value in column] for column in zip(*rows)])
 
 
@@ -205,7 +205,7 @@ def _joined(columns: Sequence[Iterable[str]]) -> bytes:
 
 
 def _texts(field: Field, column: Sequence[Any]) -> Iterable[str]:
-    """A column for COPY: as a whole where its values are what the field's kind says."""
+    """A column for COPY, converted as a whole if all values have the kind of the field."""
     types = set(map(type, column))
     limit = _INTEGERS.get(field.declared, 2**63)
     if field.kind == INTEGER and types == {int} and min(column) >= -limit and max(column) < limit:
@@ -262,7 +262,10 @@ def converted(field: Field, value: Any) -> Any:
 
 
 def check_size(field: Field, value: Any) -> None:
-    """:raises Refused: the column has no room for all of it."""
+    """Check that a value respects the size of its column.
+
+    :raises Refused: it does not.
+    """
     limit = _INTEGERS.get(field.declared) if field.kind == INTEGER else None
     if limit is not None and not -limit <= value < limit:
         raise Refused(f"the field {field.name} is out of range for {field.declared}")
@@ -282,13 +285,13 @@ def check_size(field: Field, value: Any) -> None:
 
 @functools.lru_cache(maxsize=256)
 def _precision(declared: str) -> int:
-    """Digits of a second that a type keeps."""
+    """The digits of a second in a type."""
     match = re.match(r"timestamp(?:tz)?\((\d)\)", declared)
     return int(match[1]) if match else 6
 
 
 def _lowest(value: Decimal) -> int:
-    """The place of the last digit."""
+    """The position of the last digit."""
     return min(int(value.as_tuple().exponent), value.adjusted())
 
 

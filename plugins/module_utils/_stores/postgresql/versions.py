@@ -18,7 +18,7 @@ from .ddl import qualified
 
 
 def read_versions(connection: Any, schema: str) -> dict[int, str]:
-    """See `Versioned.versions`."""
+    """The digests of the steps that were applied, by version (`Versioned.versions`)."""
     table = qualified(schema, TABLE)
     if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0] is None:
         return {}
@@ -26,7 +26,7 @@ def read_versions(connection: Any, schema: str) -> dict[int, str]:
 
 
 def take_step(connection: Any, schema: str, step: Step, statements: Sequence[str]) -> bool:
-    """See `Versioned.take_step`; the caller has begun the transaction."""
+    """Apply a step (`Versioned.take_step`). The caller has begun the transaction."""
     # Held until the transaction ends: of two runs at once the second one sees what the first has done.
     connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", ("day2 schema versions of " + schema,))
     if step.version in read_versions(connection, schema):
