@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The option `types` of a migration: which type a column gets, and the unit of numbers that are times."""
+"""The option `types` of a migration: the types of columns, and the units of numbers that are times."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _OTHER_NAMES = {"decimal": "numeric", "int": "integer", "bool": "boolean"}
 
 
 class Wanted(NamedTuple):
-    """The type that a column gets, by its name in PostgreSQL.
+    """The type of a column, by its name in PostgreSQL.
 
-    :param unit: of numbers that are times, or how text stands for bytes; "" for none.
-    :param size: characters; or digits, and how many of them behind the point; or digits of a second.
+    :param unit: of numbers that are times, or the notation of bytes as text; "" for none.
+    :param size: characters; or digits, and those after the decimal point; or digits of a second.
     """
 
     kind: str
@@ -35,10 +35,10 @@ Types = Mapping[tuple[str, str], Wanted]
 
 
 def types_from(params: Mapping[str, Any]) -> dict[tuple[str, str], Wanted]:
-    """By collection and field.
+    """The types by collection and field.
 
-    :raises InvalidRequest: an entry is not of the form COLLECTION.FIELD: TYPE, or TYPE from UNIT; a type may have a
-    size.
+    :raises InvalidRequest: an entry does not have the form COLLECTION.FIELD: TYPE, or TYPE from UNIT; a type may have a
+        size.
     """
     found = {}
     for name, text in (params.get("types") or {}).items():

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The safety backup of a migration's target."""
+"""The safety backup of the target of a migration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .way_back import with_way, without_data
 
 
 class Safety(NamedTuple):
-    """Where the target is saved."""
+    """Where the safety backup of the target is written."""
 
     repository: Repository
     name: str
@@ -51,10 +51,10 @@ def save(
     *,
     data: bool,
 ) -> Manifest:
-    """Publish a safety backup that says how the target's collections get back.
+    """Publish a safety backup whose manifest says how the collections of the target are restored.
 
-    :param way: see `WayBack`.
-    :param data: with what the target holds.
+    :param way: as in `WayBack`.
+    :param data: include the content of the target.
     """
     name = os.path.basename(options.get("path") or target.type)
     compression, _note = choose(safety.compression)
@@ -88,7 +88,7 @@ def _taken(
 
 
 def check_room(safety: Safety, target: TargetStore, options: Mapping[str, Any], progress: Progress) -> None:
-    """Raise NoSpace when the safety backup would not fit; how large that of a server is cannot be told in advance."""
+    """Raise NoSpace when the safety backup does not fit. The size of a backup of a server is unknown in advance."""
     if not has_path(options["type"]):
         return
     if target.type == "sqlite":

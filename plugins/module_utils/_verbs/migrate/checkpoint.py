@@ -1,11 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checkpoint of a migration: for each collection, whose rows are being written into it, and how far that came.
+"""The checkpoint of a migration: for each collection, whose rows are being written to it, and the progress.
 
-The target keeps it in the same commits as the rows. Matching is per collection and knows nothing of the selection, so
-that a run for some collections leaves the others to be continued. Rows of two migrations can't be told apart once they
-are in one table: another source, mode or shape is refused, unless all that is there is to be replaced anyway.
+The target commits it together with the rows. It is compared collection by collection, regardless of the selection, so
+that a run for some collections leaves the others to be continued. Rows of two migrations cannot be distinguished once
+they are in one table: another source, mode or shape is refused, unless everything existing is to be replaced anyway.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DECIDING = ("shape", "timezone", "odd", "names")
 
 
 class Identity(NamedTuple):
-    """What one collection's migration is."""
+    """The identity of the migration of one collection."""
 
     source: str
     mode: str
@@ -36,13 +36,13 @@ class Identity(NamedTuple):
 
 
 class State(NamedTuple):
-    """How far it is.
+    """The progress of a collection.
 
-    `origin`: the source, for people. `source`, `records`: digest and number of its records. `digest`: the sum of those
-    of rejects. `fresh`: the collection held no records. `created`: the migration has made it. `removed`: records of
-    the target that were removed since the migration began, in all runs. `planned`: what the first plan has counted.
-    `way`: the backup that has the collection as it was, or why there is none. `was`: the digest of what a document has
-    under that name until it is replaced.
+    `origin`: the source, for messages. `source`, `records`: digest and number of its records. `digest`: the sum of the
+    digests of rejects. `fresh`: the collection was empty. `created`: the migration has created it. `removed`: the
+    number of records of the target that were removed since the migration began, in all runs. `planned`: what the first
+    plan has counted. `way`: the backup with the previous state of the collection, or why there is none. `was`: the
+    digest of the document's member with this name until it is replaced.
     """
 
     identity: Identity
@@ -60,12 +60,12 @@ class State(NamedTuple):
     was: str = ""
 
     def document(self) -> dict[str, Any]:
-        """As the target keeps it."""
+        """The JSON value that the target stores."""
         return {**self._asdict(), "identity": list(self.identity), "planned": list(self.planned), "version": VERSION}
 
 
 def identity_of(params: Mapping[str, Any], source: str, info: Info) -> Identity:
-    """What a migration with these arguments is, for a collection with the key that it will have."""
+    """The identity of a migration with these arguments, for a collection with its final key."""
     deciding: dict[str, Any] = {name: params.get(name) for name in _DECIDING}
     deciding["key"] = list(info.key)
     types = params.get("types") or {}
@@ -77,9 +77,9 @@ def identity_of(params: Mapping[str, Any], source: str, info: Info) -> Identity:
 
 
 def states_of(location: str, documents: Mapping[str, Any]) -> dict[str, State]:
-    """What a target keeps, by collection.
+    """The stored states, by collection.
 
-    :raises TargetError: a newer version of the collection has written it.
+    :raises TargetError: a newer version of the collection has written one.
     """
     states = {}
     for name, document in documents.items():
@@ -97,11 +97,11 @@ def states_of(location: str, documents: Mapping[str, Any]) -> dict[str, State]:
 
 
 def judge(found: Optional[State], wanted: Identity, source: tuple[str, int], *, restart: bool, atomic: bool) -> str:
-    """What is to be done with a collection.
+    """Decide how a collection is continued.
 
-    :param source: digest and number of the source's records.
-    :param restart: the user wants an unfinished migration of somebody else's discarded.
-    :param atomic: the target has nothing of an unfinished migration.
+    :param source: digest and number of the records of the source.
+    :param restart: discard an unfinished migration of another kind.
+    :param atomic: the target shows nothing of an unfinished migration.
     """
     if found is None:
         return NEW
@@ -119,7 +119,10 @@ def judge(found: Optional[State], wanted: Identity, source: tuple[str, int], *, 
 def check_unfinished(
     location: str, states: Mapping[str, State], wanted: Mapping[str, Identity], *, restart: bool, atomic: bool
 ) -> None:
-    """:raises TargetError: an unfinished migration of another kind stands in the way."""
+    """Check for unfinished migrations.
+
+    :raises TargetError: one of another kind is in the way.
+    """
     refused = {
         name: states[name]
         for name, identity in wanted.items()

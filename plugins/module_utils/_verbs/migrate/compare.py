@@ -1,13 +1,13 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding the keys whose records differ, by bisection over ranges of keys.
+"""Finds the keys whose records differ, by bisection over ranges of keys.
 
-A reading costs the same whatever it is asked, so that all ranges are looked at in one: the first reading of both
-sides tells which ranges differ, the second one lists what is in those. The ranges are of the keys' hashes: stores do
-not agree on the order of keys, and these ranges are equally full whatever the keys are.
+A reading takes the same time whatever it looks for, so it examines all ranges at once: the first reading of both sides
+determines which ranges differ, the second one lists their records. The ranges are ranges of hashes of keys: stores
+order keys differently, and ranges of hashes are equally full for all keys.
 
-Records of a collection without a key are compared whole, and equal ones are counted.
+Records of a collection without a key are compared as a whole, and equal ones are counted.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _Keyed = Iterable[tuple[bytes, Record]]
 
 
 class Comparison(NamedTuple):
-    """How a target's collection differs from the source's. `keys`: the first that differ, as JSON, and how.
+    """How a collection of the target differs from the source. `keys`: the first that differ, as JSON, and how.
 
-    `reasons`: of the first records that the target can't hold, their keys as JSON, and why.
+    `reasons`: the keys (as JSON) of the first records that the target cannot store, and the reasons.
     """
 
     added: int = 0
@@ -64,7 +64,7 @@ class _Side(NamedTuple):
             self.progress.update(count)
 
     def ranges(self) -> list[tuple[int, int]]:
-        """Of each range how many records it has, and the sum of their digests."""
+        """The number of records in each range, and the sum of their digests."""
         counts, sums = [0] * _RANGES, [0] * _RANGES
         for found in self.found(ordered=False):
             for key, digest in keyed_digests(found, self.key):
@@ -74,7 +74,7 @@ class _Side(NamedTuple):
         return list(zip(counts, sums))
 
     def within(self, ranges: Sequence[bool]) -> Iterator[tuple[bytes, Record]]:
-        """The keys and the records of those ranges."""
+        """The keys and the records in these ranges."""
         for found in self.found(ordered=True):
             names, columns = found
             for key, row in zip(keys_of(found, self.key), zip(*columns)):
@@ -87,8 +87,8 @@ def _range(key: bytes) -> int:
 
 
 class Places(NamedTuple):
-    """How the records of a collection without a key are read together with where they are stored, so that one of
-    several that are equal can be removed. `names`: of the fields that say it, which are none of the records'.
+    """Reads the records of a collection without a key together with their positions in the store, so that one of
+    several equal records can be removed. `names`: of the fields with the position, which no record has.
     """
 
     reading: Reading
@@ -96,21 +96,21 @@ class Places(NamedTuple):
 
 
 def places_of(target: TargetStore, info: Info) -> Places:
-    """Where the records of a collection without a key are.
+    """The positions of the records of a collection without a key.
 
-    :raises TargetError: the store can't tell.
+    :raises TargetError: the store cannot tell them.
     """
     placed = target.by_place(info)
     return Places(functools.partial(target.chunks, placed), placed.key)
 
 
 def delete(target: TargetStore, info: Info, extra: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
-    """Remove the records of which `compare` told `extra`."""
+    """Remove the records that `compare` has passed to `extra`."""
     target.delete(info if info.key else target.by_place(info), extra, checkpoint)
 
 
 class _Findings:
-    """What a comparison has found so far."""
+    """The results of a comparison so far."""
 
     def __init__(self, left: int, refuses: Callable[[Record], str], differing: Optional[Callable[[Record], None]]):
         self._counts = {"added": 0, "changed": 0, "left": left, "rejected": 0, "removed": 0}
@@ -119,15 +119,15 @@ class _Findings:
         self._refuses, self._differing = refuses, differing
 
     def same(self) -> None:
-        """One more record that both sides have."""
+        """Count a record that both sides have."""
         self._counts["left"] += 1
 
     def extra(self, text: str) -> None:
-        """One more that only the target has."""
+        """Count a record that only the target has."""
         self._tell(text, "removed")
 
     def differs(self, text: str, record: Record, what: str) -> None:
-        """One more that the target lacks or has otherwise, or can't hold."""
+        """Count a record that the target lacks, has with other values, or cannot store."""
         reason = self._refuses(record)
         if not reason:
             self._tell(text, what)
@@ -161,9 +161,9 @@ def compare(
 ) -> Comparison:
     """Find the keys whose records differ; without a key, the records that one side has more often than the other.
 
-    :param differing: told of each record of the source that the target lacks or has otherwise.
-    :param extra: told of each key that only the target has; without a key, of the place of each record.
-    :param places: only asked without a key, and if there is something to tell `extra`.
+    :param differing: called with each record of the source that the target lacks or has with other values.
+    :param extra: called with each key that only the target has; without a key, with the position of each record.
+    :param places: only used without a key, and if there is something to pass to `extra`.
     """
     ours, theirs = _Side(source, key, progress), _Side(target, key, progress)
     wanted, present = ours.ranges(), theirs.ranges()
@@ -211,7 +211,7 @@ def _by_key(
 
 
 def _by_rows(connection: Any, ours: _Keyed, theirs: _Keyed, found: _Findings) -> bool:
-    """Compare how often each record is there. Returns whether the target has some too often: `record` has which."""
+    """Compare the numbers of equal records. Returns whether the target has some too often: `record` has which."""
     connection.execute("CREATE TABLE record (digest BLOB PRIMARY KEY, count INT, shown TEXT) WITHOUT ROWID")
     connection.executemany(
         "INSERT INTO record VALUES (?, 1, ?) ON CONFLICT (digest) DO UPDATE SET count = count + 1",
@@ -233,7 +233,7 @@ def _by_rows(connection: Any, ours: _Keyed, theirs: _Keyed, found: _Findings) ->
 
 
 def _tell_places(connection: Any, places: Places, extra: Callable[[tuple[Any, ...]], None]) -> None:
-    """Where the records are that the target has too often: any of those that are equal, as many as there are."""
+    """Pass on the positions of the records that the target has too often: any of those that are equal."""
     for chunk in places.reading(False):
         for record in chunk:
             place = tuple(record.pop(name) for name in places.names)
@@ -244,12 +244,12 @@ def _tell_places(connection: Any, places: Places, extra: Callable[[tuple[Any, ..
 
 
 def shown_key(info: Info, record: Record) -> str:
-    """The key as messages have it, or the record of a collection without one."""
+    """The key for messages, or the record of a collection without one."""
     return shown_row(canonical(list(key_of(info, record)) if info.key else record))
 
 
 def shown_row(text: bytes) -> str:
-    """A key, or a record without one, as messages name it."""
+    """A key, or a record without one, for messages."""
     shown = text.decode()
     return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
 

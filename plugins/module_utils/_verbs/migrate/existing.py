@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""migrate into the tables that an application has made: nothing is created, and all is one transaction.
+"""migrate to the tables that an application has created: nothing is created, and everything is one transaction.
 
-Check mode does everything on temporary copies of the tables, so that it meets each constraint that the run would.
+Check mode does everything on temporary copies of the tables, so that it meets each constraint that the run would meet.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _NOTHING: tuple[Put, Optional[str], dict[str, int]] = (Put(), None, {})
 
 
 class _Move(NamedTuple):
-    """What goes where."""
+    """A migration to existing tables."""
 
     request: MigrateRequest
     source: SourceStore
@@ -76,9 +76,9 @@ class _Found(NamedTuple):
 
 
 def existing_tables(request: MigrateRequest, source: SourceStore, target: TargetStore) -> Optional[PostgresqlTarget]:
-    """The target, if its tables are the application's own.
+    """The target, if its tables belong to the application.
 
-    :raises TargetError: they should be, and hold an unfinished migration.
+    :raises TargetError: they should, but contain an unfinished migration.
     """
     if not isinstance(target, PostgresqlTarget):
         return None
@@ -105,9 +105,9 @@ def run_existing(
     scratch: str,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Move the records into the tables that are there.
+    """Migrate the records to the existing tables.
 
-    :raises TargetError: with everything that stands in the way.
+    :raises TargetError: something prevents this; the error lists everything.
     """
     with _opened(request, source, target, check=check, scratch=scratch, progress=progress) as move:
         compared, found = _looked(move)
@@ -125,7 +125,7 @@ def run_existing(
 def compare_existing(
     request: MigrateRequest, source: SourceStore, target: PostgresqlTarget, scratch: str, progress: Progress
 ) -> dict[str, Any]:
-    """What `run_existing` would find to do, whatever may then be done."""
+    """What `run_existing` would find to do, even if it would refuse to do it."""
     with _opened(request, source, target, check=True, scratch=scratch, progress=progress) as move:
         compared, found = _looked(move)
         return _result(move, found, Put(), compared=compared, counters={}, safety=None, check=True)
@@ -150,7 +150,7 @@ def _opened(
 
 
 def _looked(move: _Move) -> tuple[list[str], list[_Found]]:
-    """The tables of schema versions that were compared, and all others with their rows converted."""
+    """The tables of schema versions, compared, and all others with their rows converted."""
     compared, problems = _versions(move)
     wanted = [info for info in move.infos if info.name not in _NOT_WRITTEN]
     if move.source.type == "postgresql":
@@ -174,7 +174,7 @@ def _refuse(move: _Move, problems: Sequence[str]) -> None:
 
 
 def _versions(move: _Move) -> tuple[list[str], list[str]]:
-    """The tables of schema versions that were compared, and how they differ."""
+    """The tables of schema versions that were compared, and their differences."""
     compared, problems = [], []
     for info in move.source.collections():
         if info.name not in VERSION_TABLES or info.name not in move.into.tables:
@@ -194,7 +194,7 @@ def _versions(move: _Move) -> tuple[list[str], list[str]]:
 
 
 def _staged(move: _Move, info: Info, problems: list[str]) -> Iterator[_Found]:
-    """The table with its rows converted, unless there are problems, which are added to the others."""
+    """The table with its rows converted, unless there are problems, which are added to `problems`."""
     table = move.into.tables.get(info.name)
     if table is None:
         problems.append(f"{info.name}: the table does not exist in the target")
@@ -213,7 +213,7 @@ def _staged(move: _Move, info: Info, problems: list[str]) -> Iterator[_Found]:
 
 
 def _columns(move: _Move, info: Info, table: Table) -> tuple[list[tuple[Column, Codec, Codec]], list[str]]:
-    """How each field gets into its column and back, and what speaks against it."""
+    """How each field is converted for its column and back, and the problems."""
     fields = {field.name: field for field in _fields(move, info)}
     problems = (
         [] if table.owned else [f"{table.name} belongs to the role {table.owner}, which alone is permitted to do this"]
@@ -272,7 +272,7 @@ def _check_references(move: _Move) -> None:
 
 
 def _conflicts(move: _Move, found: Sequence[_Found]) -> Iterator[str]:
-    """What speaks against writing these tables."""
+    """The reasons not to write to these tables."""
     changing = [one for one in found if one.changes]
     for one in changing:
         name, counts = one.info.name, one.comparison
@@ -292,7 +292,7 @@ def _conflicts(move: _Move, found: Sequence[_Found]) -> Iterator[str]:
 
 
 def _written(move: _Move, found: Sequence[_Found], check: bool) -> tuple[Put, Optional[str], dict[str, int]]:
-    """Put the rows in place and verify them; commit, or in check mode throw it all away."""
+    """Put the rows in place and verify them. Then commit, or in check mode roll back."""
     names = [one.info.name for one in found if one.changes]
     safety = None
     if not check:
@@ -314,7 +314,7 @@ def _written(move: _Move, found: Sequence[_Found], check: bool) -> tuple[Put, Op
 
 
 def _saved(move: _Move, found: Sequence[_Found]) -> Optional[str]:
-    """The safety backup of what the tables hold."""
+    """The safety backup of the content of the tables."""
     counts = {one.info.name: one.comparison for one in found if one.changes}
     holding = {name: bool(one.left or one.changed or one.removed) for name, one in counts.items()}
     safety = saved(move.request, move.target, ways_of(move.request, holding), move.progress).backup
@@ -323,7 +323,7 @@ def _saved(move: _Move, found: Sequence[_Found]) -> Optional[str]:
 
 
 def _counters(found: Sequence[_Found]) -> dict[tuple[str, str], int]:
-    """The columns that may have a sequence, with the highest number that the source has given."""
+    """The columns that may have a sequence, with the highest number that the source has assigned."""
     given = {(one.info.name, field.name): field.counter for one in found for field in one.info.fields}
     return {
         (one.info.name, column.name): given.get((one.info.name, column.name), 0)

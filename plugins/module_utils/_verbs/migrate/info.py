@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""migrate_info: where a migration stands, and how its two sides differ."""
+"""migrate_info: the progress of a migration, and the differences between its two sides."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """Look; nothing is ever written."""
+    """The whole verb. Nothing is ever written."""
     began = time.monotonic()
     # what migrate is asked for beside that; nothing of it is a reason not to look
     asked = {option: one.get("default") for option, one in _OPTIONS.items()}
@@ -88,7 +88,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _copied(store: Any, scratch: str, number: int, progress: Progress) -> Sequence[str]:
-    """Let the store be read without keeping its application waiting. Returns what the user should know."""
+    """Read the store without keeping its application waiting. Returns sentences for the user."""
     if not hasattr(store, "read_copy"):
         return ()
     directory = os.path.join(scratch, f"store-{number}")
@@ -137,7 +137,7 @@ def _standing(request: MigrateRequest, source: SourceStore, target: TargetStore)
 
 
 def _safety_backup(request: MigrateRequest, target: TargetStore, states: Mapping[str, State]) -> Optional[str]:
-    """The backup that `state=reverted` would go back to, if it is one."""
+    """The backup that `state=reverted` would restore, if it is a single one."""
     if request.repository is not None:
         from .way_back import newest_way_back
 

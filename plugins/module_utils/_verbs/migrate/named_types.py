@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The types that `types` may name, as PostgreSQL calls them, with their sizes."""
+"""The types that `types` can name, as PostgreSQL calls them, with their sizes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NUMBERS, TEXTS = ("s", "ms", "us"), ("hex", "base64")
 
 
 class NamedType(NamedTuple):
-    """`kind`: of a field. `declared`: the type in PostgreSQL, where the kind does not say it.
+    """`kind`: of a field. `declared`: the type in PostgreSQL, if it does not follow from the kind.
 
-    :param catalog: the type that converts.
-    :param sized: what a size in parentheses is a number of; "" for no size.
-    :param sources: what `from` may say that values are.
+    :param catalog: the type that determines the conversion.
+    :param sized: the unit of a size in parentheses; "" for no size.
+    :param sources: the possible values of `from`.
     """
 
     kind: str
@@ -59,7 +59,7 @@ def check_named(name: str, wanted: Wanted) -> NamedType:
     """The type that a column should get.
 
     :param name: of the column, for messages.
-    :raises InvalidRequest: there is no such type, or not of that size, or not from such values.
+    :raises InvalidRequest: there is no such type, or not with that size, or not from such values.
     """
     found = NAMED.get(wanted.kind)
     if found is None:
@@ -84,8 +84,8 @@ def _is_size(sized: str, size: tuple[int, ...]) -> bool:
 
 
 def column_of(name: str, wanted: Wanted) -> tuple[Column, str, tuple[int, ...]]:
-    """The column that a type makes; how it is declared in PostgreSQL where its kind does not say that; and its size, of
-    text or numbers.
+    """The column of a type; its declaration in PostgreSQL, if it does not follow from its kind; and its size, for text
+    or numbers.
     """
     named = NAMED[wanted.kind]
     size = wanted.size

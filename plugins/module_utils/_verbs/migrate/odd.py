@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values that the column they should go to can't hold: how many, of what kind, and the first of each."""
+"""Values that their columns cannot store: how many, of what kind, and the first of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHOWN = 40  # characters of a value
 
 
 class Oddities:
-    """The values of one table that its columns can't hold."""
+    """The values of one table that its columns cannot store."""
 
     def __init__(self, info: Info, most: int) -> None:
         self._info = info
@@ -27,7 +27,7 @@ class Oddities:
         self.count = 0
 
     def add(self, record: Record, wrong: Sequence[Odd]) -> None:
-        """Take note of a record."""
+        """Add the values of a record."""
         self.count += 1
         key = key_of(self._info, record)
         told = f", key {shown(key)}" if key else ""
@@ -40,11 +40,11 @@ class Oddities:
             self.rejects.append(Reject(self._info.name, key, reason, record))
 
     def columns(self) -> set[str]:
-        """The columns that have some."""
+        """The columns with such values."""
         return {column for column, _reason in self._seen}
 
     def problems(self) -> list[str]:
-        """In words, each kind once."""
+        """Sentences, one for each kind of problem."""
         return [
             f"{self._info.name}.{field} {problem} in {plural(count, 'record')} ({self._first[field, problem]})"
             for (field, problem), count in self._seen.items()
@@ -52,7 +52,7 @@ class Oddities:
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, not longer than a message bears."""
+    """A value as JSON, shortened for messages."""
     try:
         text = encode_json(list(value) if isinstance(value, tuple) else value)
     except (TypeError, ValueError):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading both sides of a migration: digests, kinds, references."""
+"""Reads both sides of a migration: digests, kinds, references."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _LISTED = 20  # values in messages
 
 
 class Profile(NamedTuple):
-    """All records of a collection, read once."""
+    """The result of reading all records of a collection."""
 
     records: int
     digest: int
     kinds: Kinds
 
     def hexdigest(self) -> str:
-        """64 hex digits."""
+        """The digest as 64 hex digits."""
         return f"{self.digest:064x}"
 
 
 class Reference(NamedTuple):
-    """A field of one collection that names records of another by a field of theirs."""
+    """A field of one collection whose values refer to a field of another."""
 
     collection: str
     field: str
@@ -47,7 +47,10 @@ class Reference(NamedTuple):
 
 
 def parse_reference(value: dict[str, Any]) -> Reference:
-    """:raises InvalidRequest: not COLLECTION.FIELD twice."""
+    """The reference of an option.
+
+    :raises InvalidRequest: an end of it does not have the form COLLECTION.FIELD.
+    """
     parts = [*value["from"].rpartition(".")[::2], *value["to"].rpartition(".")[::2]]
     if not all(parts):
         raise InvalidRequest(
@@ -80,7 +83,10 @@ def profile(store: SourceStore, info: Info, progress: Progress, kinds: bool = Tr
 
 
 def check_unique(store: SourceStore, info: Info, scratch: str) -> None:
-    """:raises SourceError: several records have the same key."""
+    """Check that keys are unique.
+
+    :raises SourceError: several records have the same key.
+    """
     if not info.document:  # the other fields need not be read
         info = info._replace(fields=tuple(one for one in info.fields if one.name in info.key), note=Note())
     with scratch_database(scratch) as connection:
@@ -116,7 +122,7 @@ def _without_key(store: SourceStore, info: Info) -> SourceError:
 
 
 def _values(store: SourceStore, info: Info, field: str, must_exist: bool) -> Iterator[Any]:
-    """The field of each record. Raises InvalidRequest at the end for one that none of them has, not even empty."""
+    """The field of each record. Raises InvalidRequest at the end if no record has it, not even empty."""
     empty = known = True
     for record in store.read(info):
         known = field in record or (known and not empty)
@@ -129,9 +135,9 @@ def _values(store: SourceStore, info: Info, field: str, must_exist: bool) -> Ite
 def dangling(
     store: SourceStore, infos: dict[str, Info], reference: Reference, scratch: str, must_exist: bool = True
 ) -> tuple[int, list[str]]:
-    """How many records point to one that is not there, and the first of the values.
+    """The number of records with a dangling reference, and the first of the values.
 
-    :raises InvalidRequest: a collection is not there, or (`must_exist`) none of its records has the field.
+    :raises InvalidRequest: a collection does not exist, or (`must_exist`) none of its records has the field.
     """
     for name in (reference.collection, reference.to):
         if name not in infos:
@@ -156,7 +162,7 @@ def dangling(
 
 
 def dangles(reference: Reference, count: int, listed: Sequence[str]) -> SourceError:
-    """The error of records that refer to none."""
+    """The error of records with dangling references."""
     return SourceError(
         f"{plural(count, 'record')} of the source {('points' if count == 1 else 'point')} nowhere ({reference}): "
         f"{', '.join(listed)}.",

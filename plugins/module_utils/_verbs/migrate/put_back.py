@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Putting records back into existing tables of PostgreSQL in one transaction, whatever refers to what."""
+"""Restores records to existing tables of PostgreSQL in one transaction, whatever refers to them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Chunks = Callable[[Info], Iterable[Sequence[Record]]]
 
 
 def put_back(target: TargetStore, infos: Sequence[Info], chunks: Chunks, timeout: float, progress: Progress) -> bool:
-    """Make the tables hold these records and no others. False: they are not such tables, and nothing was done.
+    """Make the tables contain exactly these records. Returns False, with nothing done, if they are not such tables.
 
-    :raises TargetError: a constraint is against it; nothing was changed.
+    :raises TargetError: they violate a constraint; nothing was changed.
     """
     if not isinstance(target, PostgresqlTarget) or not infos:
         return False
@@ -51,7 +51,7 @@ def put_back(target: TargetStore, infos: Sequence[Info], chunks: Chunks, timeout
 
 
 def _columns(table: Optional[Table], info: Info) -> Optional[list[tuple[Column, Codec, Codec]]]:
-    """How each field gets back; None where the table is another one than it was."""
+    """How each field is converted back; None if the table is not the same as before."""
     if table is None or info.document or table.rules:
         return None
     pairs = []

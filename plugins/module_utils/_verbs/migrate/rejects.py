@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file of records that a target can't hold. It only grows: several migrations may share it."""
+"""The file of records that a target cannot store. It only grows: several migrations may share it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from .refusals import too_many_rejects
 
 
 def keep_rejects(ready: MigratePlan, job: Job, rejects: list[Reject], before: int, listed: frozenset[bytes]) -> None:
-    """Write the refused records to their file, or give up before anything of the batch is written."""
+    """Write the rejected records to their file, or fail before anything of the batch is written.
+
+    :raises TargetError: there are more than `max_rejects`, or the file cannot be written.
+    """
     if not rejects:
         return
     params = ready.request.params
@@ -30,7 +33,7 @@ def keep_rejects(ready: MigratePlan, job: Job, rejects: list[Reject], before: in
 
 
 def add_rejects(request: MigrateRequest, rejects: Sequence[Reject], listed: frozenset[bytes] = frozenset()) -> None:
-    """Write refused records to their file, but those that are listed there."""
+    """Write rejected records to their file, except those that are already listed there."""
     path = request.rejects or ""
     if not rejects or not path:
         return
@@ -47,9 +50,10 @@ def add_rejects(request: MigrateRequest, rejects: Sequence[Reject], listed: froz
 
 
 def listed_rejects(ready: MigratePlan) -> frozenset[bytes]:
-    """Marks of the lines in the file of rejects, when a killed run may have written some of a batch that comes again.
+    """Marks of the lines in the file of rejects, if a killed run may have written some of a batch that is written
+    again.
 
-    Other migrations may write to the same file: nothing of it is taken back but half a line at its end.
+    Other migrations may write to the same file: nothing is removed from it except an incomplete line at its end.
     """
     path = ready.request.rejects
     if not ready.resumed or not path or not os.path.exists(path):

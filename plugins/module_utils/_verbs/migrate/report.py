@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a migration tells: per collection done of total, rates, errors, validation, a diff."""
+"""The result of a migration: progress of each collection, rates, errors, validation, a diff."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Done(NamedTuple):
-    """What was written of a collection in this run."""
+    """What this run has written of a collection."""
 
     written: int
     rejected: int
@@ -70,7 +70,7 @@ def report(
 
 
 def _cautions(ready: MigratePlan) -> list[str]:
-    """What to know before the run."""
+    """Sentences that the user should read before the run."""
     return [*ready.source.cautions(), *ready.target.doubts()]
 
 
@@ -94,7 +94,7 @@ def _notes(ready: MigratePlan) -> list[str]:
 
 
 def _as_text(ready: MigratePlan, job: Job) -> list[str]:
-    """The numbers that SQLite keeps as text, which has all their digits and another order."""
+    """A note on numbers that SQLite stores as text, with all their digits, but ordered differently."""
     if ready.target.type != "sqlite" or ready.source.type == "sqlite":
         return []
     names = [field.name for field in job.target.fields if field.kind == DECIMAL]
@@ -107,7 +107,7 @@ def _as_text(ready: MigratePlan, job: Job) -> list[str]:
 
 
 def _case_collisions(ready: MigratePlan) -> list[str]:
-    """New tables of PostgreSQL whose names differ from others in case alone."""
+    """Notes on new tables of PostgreSQL whose names differ from others only in case."""
     new = [job.target.stored.name for job in ready.jobs if not job.exists]
     if ready.target.type != "postgresql" or not new:
         return []
@@ -124,7 +124,7 @@ def _case_collisions(ready: MigratePlan) -> list[str]:
 
 
 def _unkept(job: Job, names: set[str]) -> list[str]:
-    """The foreign keys that the target can't have, or not for all records."""
+    """Notes on foreign keys that the target cannot have, or not for all records."""
     had = {(one.fields, one.to): one for one in job.source.foreign_keys}
     has = {(one.fields, one.to): one for one in job.target.foreign_keys}
     notes = [
@@ -144,7 +144,7 @@ def _unkept(job: Job, names: set[str]) -> list[str]:
 
 
 def _as_done(job: Job, done: Done) -> Job:
-    """With what the target has refused of new records, which the plan did not know."""
+    """The job, with the records that the target has refused, which the plan did not know."""
     one = job.comparison
     refused = max(done.rejected - one.rejected, 0) if job.changes else 0
     return job._replace(comparison=one._replace(added=one.added - refused, rejected=one.rejected + refused))
@@ -168,7 +168,7 @@ def _row(job: Job, done: Optional[Done], check: bool) -> dict[str, Any]:
 
 
 def _removed(job: Job, done: Optional[Done]) -> int:
-    """How many records of the target are removed, in all runs of the migration."""
+    """The number of records of the target that were removed, in all runs of the migration."""
     if done is not None and job.changes:
         return done.removed
     earlier = job.state.removed if job.verdict == "restart" and job.state is not None else 0

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way back: the target as it was before the last migration."""
+"""state=reverted: restores the target as it was before the last migration."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from .way_back import WORDS, WayBack, newest_way_back
 def revert(
     safety: Safety, target: TargetStore, params: Mapping[str, Any], check: bool, progress: Progress
 ) -> dict[str, Any]:
-    """Bring the collections of the last run into the target back to what they were before.
+    """Restore the collections of the last run as they were before it.
 
-    :raises TargetError: there was none, or it ran without a safety backup.
+    :raises TargetError: there was no run, or it ran without a safety backup.
     """
     check_exists(safety.repository)
     way = newest_way_back(safety.repository, safety.name, target)
@@ -73,7 +73,10 @@ def revert(
 
 
 def _check_created(target: TargetStore, way: WayBack) -> None:
-    """:raises TargetError: a collection that would be dropped does not hold what the run has written."""
+    """Check the collections that would be dropped.
+
+    :raises TargetError: one does not contain what the run has written.
+    """
     created = way.named(CREATED)
     states = states_of(target.location, target.checkpoints(created)) if created else {}
     for info in target.collections() if created else ():
@@ -97,7 +100,9 @@ def _check_created(target: TargetStore, way: WayBack) -> None:
 def _restore(
     safety: Safety, target: TargetStore, way: WayBack, params: Mapping[str, Any], *, check: bool, progress: Progress
 ) -> tuple[bool, dict[str, str]]:
-    """From backups of the whole store: all of it if that is what the migration wrote, else only its collections."""
+    """Restore from backups of the whole store: everything, if the migration wrote everything, otherwise only its
+    collections.
+    """
     options = params["target"]
     backups = way.backups()
     whole = list(backups) == [way.manifest.id] and _covers(target, way)
@@ -132,9 +137,9 @@ def _restore(
 
 
 def _of_all(way: WayBack, target: TargetStore) -> WayBack:
-    """The way back of a store whose schema has changed: all that it held.
+    """The way back of a store whose schema has changed: all of its content.
 
-    :raises TargetError: it held nothing.
+    :raises TargetError: it was empty.
     """
     if way.whole == EMPTY:
         raise TargetError(
@@ -144,7 +149,7 @@ def _of_all(way: WayBack, target: TargetStore) -> WayBack:
 
 
 def _covers(target: TargetStore, way: WayBack) -> bool:
-    """Is the run's own backup of nothing but what the run has written?"""
+    """Whether the backup of the run contains only what the run has written."""
     if way.whole:
         return True
     known = {one.name for one in way.manifest.sources[0].collections}
@@ -161,7 +166,7 @@ class _Part(NamedTuple):
 
 
 def _parts(safety: Safety, way: WayBack, before: Mapping[str, Info], progress: Progress) -> dict[str, _Part]:
-    """The collections that exports have or that were empty, by name."""
+    """The collections of exports, and those that were empty, by name."""
     parts = {name: _Part(before[name], _nothing) for name in way.named(EMPTY) if name in before}
     for backup, names in way.backups().items():
         manifest = load(safety.repository.look(safety.name, backup))
@@ -192,9 +197,9 @@ def _import(
     progress: Progress,
     names: Sequence[str] = (),
 ) -> tuple[bool, dict[str, str]]:
-    """Bring back or drop collections one by one.
+    """Restore or drop collections one by one.
 
-    :param names: of collections whose checkpoints go, too.
+    :param names: of collections whose checkpoints are removed as well.
     """
     if not check and params["target"].get("path"):  # else it is ours already
         lock_target(target, duration(params["lock_timeout"]))
@@ -241,7 +246,7 @@ def _put_back(target: TargetStore, parts: Sequence[_Part], timeout: float, progr
 
 
 def _put_back_over(target: TargetStore, parts: Sequence[_Part], scratch: str, progress: Progress) -> None:
-    """Write the backup's records over those of the target, then remove what it does not have."""
+    """Write the records of the backup over those of the target, then remove those that it does not have."""
     target.begin([(part.info, False, None) for part in parts])
     for part in parts:
         if part.info.key:

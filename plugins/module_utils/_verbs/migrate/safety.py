@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a migration's target gets back to what it was: what is saved before the first write."""
+"""The way back from a migration: what is saved before the first write."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Saved(NamedTuple):
-    """The safety backup that was published, if one was."""
+    """The published safety backup, if there is one."""
 
     id: str = ""
     data: bool = False  # does it have what the target held?
@@ -32,7 +32,7 @@ class Saved(NamedTuple):
 
 
 def safety_of(request: MigrateRequest) -> Safety:
-    """Where the target is saved."""
+    """Where the safety backup of the target is written."""
     from .backup import Safety  # which needs more than a run that saves nothing
 
     params = request.params
@@ -42,7 +42,10 @@ def safety_of(request: MigrateRequest) -> Safety:
 
 
 def check_repository(request: MigrateRequest, target: TargetStore) -> None:
-    """:raises InvalidRequest: there is none for a safety backup that is wanted."""
+    """Check that there is a repository.
+
+    :raises InvalidRequest: a safety backup is wanted, but no repository is set.
+    """
     if request.params["safety_backup"] and not request.params["repository"]:
         raise InvalidRequest(
             f"{target.location} contains records, but no repository for their backup is set.",
@@ -51,13 +54,13 @@ def check_repository(request: MigrateRequest, target: TargetStore) -> None:
 
 
 def ways_of(request: MigrateRequest, holding: Mapping[str, bool]) -> dict[str, str]:
-    """How collections that exist get back to what they are, by whether they hold records."""
+    """How existing collections are restored, by whether they contain records."""
     saved_here = THIS if request.params["safety_backup"] else DECLINED
     return {name: saved_here if holds else EMPTY for name, holds in holding.items()}
 
 
 def ways_back(ready: MigratePlan) -> dict[str, str]:
-    """How each collection that is written gets back to what it was: of one under way, what was kept when it began."""
+    """How each collection that is written is restored. If its migration is in progress, as recorded when it began."""
     jobs = [job for job in ready.jobs if job.changes]
     ways = ways_of(ready.request, {job.source.name: bool(job.existing_records) for job in jobs})
     for job in jobs:
@@ -69,7 +72,7 @@ def ways_back(ready: MigratePlan) -> dict[str, str]:
 
 
 def to_be_written(ready: MigratePlan) -> dict[str, tuple[int, int]]:
-    """How many records each collection that the migration makes will have, at least and at most."""
+    """The number of records that each created collection will have, at least and at most."""
     most, ways = ready.request.params["max_rejects"], ways_back(ready)
     return {
         job.source.name: (max(0, job.profile.records - most), job.profile.records)
@@ -79,7 +82,7 @@ def to_be_written(ready: MigratePlan) -> dict[str, tuple[int, int]]:
 
 
 def must_be_kept(ready: MigratePlan) -> bool:
-    """Will records be removed that the application may have added since the first backup?"""
+    """Whether records are removed that the application may have added since the first backup."""
     return any(job.verdict == RESTART and job.comparison.removed for job in ready.jobs)
 
 
@@ -93,10 +96,10 @@ def saved(
     whole: str = "",
     written: Optional[Mapping[str, Sequence[int]]] = None,
 ) -> Saved:
-    """Publish the way back, and with it what the target holds, if a collection needs that.
+    """Publish the way back, with the content of the target if a collection needs it.
 
-    :param ways: see `WayBack`; so are `whole` and `written`.
-    :param always: keep what the target holds, whatever the ways are.
+    :param ways: as in `WayBack`, like `whole` and `written`.
+    :param always: save the content of the target, whatever the ways are.
     """
     data = request.params["safety_backup"] and (always or THIS in ways.values() or whole == THIS)
     if data:
@@ -114,9 +117,9 @@ def saved(
 
 
 def forget_way_back(ready: MigratePlan, way: Saved) -> str:
-    """Remove the record of a run that has made all that it wrote, and was undone: it is not the one to revert.
+    """Remove the record of a run that was undone: it is not the run to revert.
 
-    :returns: a sentence on what remains of it, "" if nothing does.
+    :returns: a sentence on what remains of it, or "".
     """
     if not way.id or way.data or set(ways_back(ready).values()) != {CREATED}:
         return ""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""migrate with `schema`: brings the schema of a database up to the newest version, step by step."""
+"""migrate with `schema`: brings the schema of a database to the newest version, step by step."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .safety import saved, ways_of
 
 
 def run_schema(request: MigrateRequest, target: TargetStore, check: bool, progress: Progress) -> dict[str, Any]:
-    """The steps that were not taken yet; check mode only tells them.
+    """Apply the missing steps; check mode only lists them.
 
-    :raises TargetError: the database is newer than the list, a step was edited or left out, or can't be taken.
+    :raises TargetError: the database is newer than the list, a step was edited or omitted, or one cannot be applied.
     """
     steps = steps_from(request.params["schema"])
     if not isinstance(target, Versioned):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A target that refuses values that are odd in their column, whether or not its own columns would take them."""
+"""A target that refuses values that are odd in their column, even if its columns would accept them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Strictness = Mapping[str, Mapping[str, Fits]]
 
 
 class _StrictTarget:
-    """See `TargetStore`; all but writing is the target's own."""
+    """Refuses values when records are written. Everything else is left to the target."""
 
     def __init__(self, inner: TargetStore, fits: Strictness) -> None:
         self._inner, self._fits = inner, fits
@@ -58,7 +58,7 @@ class _StrictTarget:
 def strict(target: TargetStore, decisions: Mapping[tuple[str, str], Decision], found: Sequence[Found]) -> TargetStore:
     """The target, or a view of it that refuses values that do not fit.
 
-    :param decisions: of columns of all tables; those of new tables are in `found`, too.
+    :param decisions: of columns of all tables; those of new tables are in `found` as well.
     """
     every = {**decisions, **{(one.info.name, name): own for one in found for name, own in one.decisions.items()}}
     fits: dict[str, dict[str, Fits]] = {}

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the collections of a source will be in the target: from what was found, what is there, and what is asked for.
+"""The collections of a source as they will be in the target: from what was read, what exists, and what the options say.
 
-Nothing is read here: the kinds of the values and what they keep to come from readings that were made before.
+Nothing is read here: the kinds of the values and their constraints come from earlier readings.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Found(NamedTuple):
     """A collection of the source.
 
     :param kinds: of all its records, if the source is not typed.
-    :param holes: where null and missing are.
-    :param decisions: what becomes of columns whose type is a question, if the target has no such table.
+    :param holes: the fields that are null or missing.
+    :param decisions: on columns whose type is not certain, if the target has no such table.
     """
 
     info: Info
@@ -38,14 +38,14 @@ class Found(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What decides beside the collections.
+    """Everything else that the schema depends on.
 
     :param source: the type of the store; `target` likewise.
     :param typed: the source knows the kinds of its fields without reading.
     :param columns: the target has columns.
-    :param document: new tables keep each record whole.
+    :param document: new tables store each record as a whole.
     :param lower: names are in lower case.
-    :param holding_constraints: a collection as the source's records keep to it, see `SourceStore`.
+    :param holding_constraints: `SourceStore.holding_constraints` of the source.
     """
 
     source: str
@@ -62,8 +62,8 @@ class Options(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """`infos`: the collections, by name, as they fit each other and the tables that are there. `lost`: what each of
-    them loses, in words.
+    """`infos`: the collections, by name, as they fit each other and the existing tables. `lost`: what each of them
+    loses, in words.
     """
 
     infos: dict[str, Info]
@@ -71,22 +71,23 @@ class Schema(NamedTuple):
 
 
 def is_document(existing: Optional[Info], options: Options) -> bool:
-    """Will a table keep each record whole?"""
+    """Whether a table stores each record as a whole."""
     return options.columns and (existing.document if existing is not None else options.document)
 
 
 def mixes_up(existing: Optional[Info], holes: Holes, options: Options) -> bool:
-    """Can an existing table not tell null and missing apart in these records?"""
+    """Whether an existing table cannot distinguish null from missing in these records."""
     return options.columns and existing is not None and not existing.document and not tells(existing, holes)
 
 
 def target_schema(
     source: Sequence[Found], target: Mapping[str, Info], made: AbstractSet[str], options: Options
 ) -> Schema:
-    """
-    :param target: the collections that are there.
-    :param made: the names of those that the migration makes or has made.
-    :raises TargetError: a collection does not fit the table that is there.
+    """The schema of the target.
+
+    :param target: the existing collections.
+    :param made: the names of those that the migration creates or has created.
+    :raises TargetError: a collection does not fit the existing table.
     """
     infos = {one.info.name: _alone(one, target.get(one.info.name), options) for one in source}
     lost: dict[str, tuple[str, ...]] = {}
@@ -128,7 +129,7 @@ def _decided(field: Field, decision: Optional[Decision]) -> Field:
 def _keep_references(
     infos: dict[str, Info], target: Mapping[str, Info], made: AbstractSet[str], same_type: bool
 ) -> None:
-    """Leave out foreign keys to what is not there, or is no key."""
+    """Omit foreign keys to collections that do not exist, or to fields that are no key."""
     for name in made:
         parents = {**target, **infos}
         keys = tuple(
@@ -140,7 +141,7 @@ def _keep_references(
 
 
 def _fields(info: Info, kinds: Kinds, same_type: bool) -> tuple[Field, ...]:
-    """The declared fields with the kinds that their values have; of documents those that were seen."""
+    """The declared fields with the kinds of their values; for documents, the fields that were found."""
     seen = {field.name: field for field in kinds.fields()}
     if info.fields and same_type and not info.document:
         return info.fields
@@ -156,14 +157,14 @@ def _fields(info: Info, kinds: Kinds, same_type: bool) -> tuple[Field, ...]:
 
 
 def _unseen(field: Field) -> str:
-    """The kind of a column without values. To SQLite a time is one of numbers, and yet what it writes there is text."""
+    """The kind of a column without values. To SQLite, a time has numeric affinity, but what it writes there is text."""
     if field.kind != "numeric":
         return field.kind
     return TEXT if re.search("DATE|TIME", field.native.upper()) else DECIMAL
 
 
 def in_target(info: Info, existing: Info) -> Info:
-    """The collection with the columns of the table that is there, as far as the source has them."""
+    """The collection with the columns of the existing table that the source also has."""
     placed = like(info, existing)
     check_fits(placed.stored, existing.stored, str)
     names = {column: name for name, column in placed.columns.items()}

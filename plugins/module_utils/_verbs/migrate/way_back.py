@@ -1,8 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way back from a migration: each run that writes publishes a safety backup, also one without data, whose manifest
-says of each collection how it gets back to what it was."""
+"""The way back from a migration: each run that writes publishes a safety backup, possibly without data. Its manifest
+says how each collection is restored.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +25,10 @@ WORDS = (CREATED, DECLINED, EMPTY)
 
 
 class WayBack(NamedTuple):
-    """The newest run into a target. `ways`: by collection the id of a backup, or one of the words.
+    """The newest run that has written to a target. `ways`: by collection, the id of a backup, or one of the words.
 
-    `whole`: the same of the whole store, whose schema has changed; "" otherwise. `written`: how many records the run
-    was to write into a collection that it created, at least and at most.
+    `whole`: the same for the whole store, if its schema has changed; otherwise "". `written`: the number of records
+    that the run was to write to a collection that it created, at least and at most.
     """
 
     manifest: Manifest
@@ -37,7 +38,7 @@ class WayBack(NamedTuple):
     written: Mapping[str, Sequence[int]] = {}
 
     def backups(self) -> dict[str, list[str]]:
-        """The backups that are needed, and which collections are taken from each."""
+        """The required backups, and the collections that are taken from each."""
         found: dict[str, list[str]] = {}
         for name, way in self.ways.items():
             if way not in WORDS:
@@ -45,15 +46,15 @@ class WayBack(NamedTuple):
         return found
 
     def named(self, word: str) -> list[str]:
-        """The collections of which it says this word."""
+        """The collections whose way is this word."""
         return [name for name, way in self.ways.items() if way == word]
 
 
 def with_way(
     repository: Repository, name: str, part: SourcePart, target: TargetStore, way: Mapping[str, Any]
 ) -> SourcePart:
-    """The part of a safety backup, with the way back in its details. The runs into a target are numbered: dates are
-    those of a clock that may be set back.
+    """The part of a safety backup, with the way back in its details. The runs are numbered, as dates come from a clock
+    that may be set back.
     """
     known = [one.number for one in _ways_back(repository, name, target, damaged=False)]
     number = max(known, default=0) + 1
@@ -61,23 +62,23 @@ def with_way(
 
 
 def without_data(target: TargetStore, name: str, path: str) -> Taken:
-    """The part of a safety backup where there is nothing to keep."""
+    """The part of a safety backup if there is nothing to save."""
     part = SourcePart(name, target.type, path, {}, hashlib.sha256(b"").hexdigest(), (), {}, ())
     return Taken(part, 0, None, ())
 
 
 def newest_way_back(repository: Repository, name: str, target: TargetStore) -> Optional[WayBack]:
-    """Of the last run that has written into the target.
+    """The way back of the last run that has written to the target.
 
-    :raises DamagedBackup: a manifest can't be believed; it may be that of the last run.
+    :raises DamagedBackup: a manifest is damaged, and may be that of the last run.
     """
     return max(_ways_back(repository, name, target, damaged=True), key=lambda one: one.number, default=None)
 
 
 def _ways_back(repository: Repository, name: str, target: TargetStore, *, damaged: bool) -> Iterator[WayBack]:
-    """Of all runs that have written into the target.
+    """The ways back of all runs that have written to the target.
 
-    :param damaged: raise DamagedBackup for a manifest that can't be believed; without, pass it over.
+    :param damaged: raise DamagedBackup for a damaged manifest; otherwise, skip it.
     """
     is_file = target.identity.startswith(("json:", "sqlite:"))
     for listed in repository.listing(name):
