@@ -11,23 +11,20 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, Callable, Optional
+from typing import Any, BinaryIO, Optional
 
 from ..._core import files, tar_members
-from ..._core.errors import Day2Error, SourceError, TargetError
+from ..._core.errors import Day2Error, SourceError
 from ..._core.files import OPEN_DIRECTORY, kind_of, look
 from ..._core.fingerprint import attributes, combine, settled, trusted_file_system
-from ..._core.mounts import check_exchange
-from ..._core.owners import Owner, check_replaceable
+from ..._core.owners import Owner
 from ..._core.progress import Progress
 from ..._core.units import plural
-from ..base import Change, Copy, Reader, Restoration, Sink, Snapshot
-from .build import Build, put, state
+from ..base import Copy, Reader, Restoration, Sink, Snapshot
 from .index import Index, Row, index_errors
 from .layout import OPEN_FILE, Layout, listing, opened
-from .place import Swap, ready
-from .read import WAITS, chunks, damaged, examine, is_quiet, reporting, settled_stat
-from .tar import import_tar, read_tar, write_tar
+from .read import WAITS, chunks, examine, is_quiet, reporting, settled_stat
+from .tar import import_tar, write_tar
 from .window import Read
 
 _BATCH = 500
@@ -38,14 +35,14 @@ class Directory:
 
     def __init__(self, path: str, layout: Layout) -> None:
         self.path = path
-        self._layout = layout
+        self.layout = layout
         self._parent, self._name = os.path.split(path)
 
     def exists(self) -> bool:
         info = look(self.path, SourceError)
         if info is None or not stat.S_ISDIR(info.st_mode):
             return info is not None
-        return any(True for _found in listing(self.path, self._layout, SourceError))
+        return any(True for _found in listing(self.path, self.layout, SourceError))
 
     def fingerprint(self) -> Optional[str]:
         try:
@@ -60,7 +57,7 @@ class Directory:
         """
         now = time.time_ns()
         trusted = {os.lstat(self.path).st_dev}
-        for name, info in listing(self.path, self._layout, SourceError):
+        for name, info in listing(self.path, self.layout, SourceError):
             # a file on a layer of an overlay has another device than its directory
             if info.st_dev not in trusted and not trusted_file_system(os.path.join(self.path, name)):
                 raise SourceError(f"{name} is on a file system whose times can't be trusted.")
@@ -89,84 +86,19 @@ class Directory:
                 spool.write(data)
             try:
                 with Index(sink.scratch) as raw:
-                    left_out = import_tar(spool, self._layout, index, raw)
+                    left_out = import_tar(spool, self.layout, index, raw)
             except tar_members.ERRORS as exc:
                 raise SourceError(f"{filename}: {exc}.", hint) from exc
             self._check_imported(index, spool, filename)
             snapshot = self._deliver(index, spool, {}, sink)
         if not left_out:
             return snapshot
-        return snapshot._replace(notes=(f"{plural(left_out, 'file')} not named {self._layout.pattern} left out.",))
+        return snapshot._replace(notes=(f"{plural(left_out, 'file')} not named {self.layout.pattern} left out.",))
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
-        notes = ready(self.path, dry)
-        present = self._look_at_target(only)
+        from .directory_restore import DirectoryRestore  # only here: see registry.py
 
-        def replaced(name: str) -> bool:
-            collection = self._layout.collection(name)
-            return collection is not None and (not only or collection in only)
-
-        def current() -> str:
-            with files.os_errors(TargetError, "Can't read", self.path):
-                return state(self.path, replaced) if look(self.path, TargetError) is not None else ""
-
-        before = current()
-        new = os.path.join(self._parent, files.prepared_name(self._name))
-        with index_errors(TargetError, f"Can't restore {self.path}"), contextlib.ExitStack() as stack:
-            target, backup = stack.enter_context(Index(scratch)), stack.enter_context(Index(scratch))
-            damage = self._survey(target, copy.progress) if present else ""
-            if damage:
-                notes.append(damage)
-            differs = bool(only) or not present or target.digest() != copy.content_digest
-            if differs:
-                files.need_space(self._parent, int(copy.details.get("bytes") or 0), f"Restoring {self.path}")
-            try:
-                stack.enter_context(files.os_errors(TargetError, "Can't prepare", new))
-                build = Build(new, self.path if present else "") if differs and not dry else None
-                if build is not None:
-                    stack.callback(build.close)
-                self._unpack(copy, only, backup, build)
-                if present:
-                    self._respect_others(target, backup, replaced)
-                changed = not present or target.digest(only) != backup.digest(only)
-                if changed and present:
-                    self._check_exchange(target, backup, only)
-                if build is not None and changed:
-                    build.carry_over(replaced)
-                    build.finish(Owner.recorded(copy.details, self._parent, 0o700))
-                    notes += build.notes
-                else:
-                    files.discard(new)
-                    new = ""
-            except BaseException:
-                files.discard(new)
-                raise
-            changes = _changes(copy, only, target.collections())
-
-        def check() -> None:
-            if current() != before:
-                raise TargetError(
-                    f"{self.path} was changed while its restore was prepared.",
-                    "We did not change anything. Stop the application that writes to it and run again.",
-                )
-
-        return Swap(
-            self.path,
-            prepared=new,
-            present=present,
-            check=check,
-            progress=copy.progress,
-            changed=changed,
-            changes=changes,
-            notes=notes,
-            damage=damage,
-        )
-
-    def _check_exchange(self, target: Index, backup: Index, only: Sequence[str]) -> None:
-        check_exchange(self.path)
-        for row in target.rows(only):
-            if backup.get(row.name) is not None:  # its successor takes after it
-                check_replaceable(row.uid, row.gid, os.path.join(self.path, row.name.rstrip("/")))
+        return DirectoryRestore(self, copy, only).prepare(scratch, dry)
 
     @contextlib.contextmanager
     def _workshop(self, kind: type[Day2Error], doing: str, sink: Sink) -> Iterator[tuple[Index, BinaryIO]]:
@@ -181,7 +113,7 @@ class Directory:
         sink.progress.start(f"Writing {self._name}.tar", size, "bytes")
         with sink.file(self._name + ".tar") as out:
             write_tar(index, spool, out)
-        details = {"layout": self._layout.name, "bytes": size, "files": count, **owner}
+        details = {"layout": self.layout.name, "bytes": size, "files": count, **owner}
         return Snapshot(index.digest(), collections, details, None)
 
     def _gather(self, index: Index, spool: BinaryIO, progress: Progress) -> None:
@@ -189,13 +121,13 @@ class Directory:
         progress.start(f"Reading {self.path}", unit="bytes")
         problem: Optional[SourceError] = None
         for wait in (0.0, *WAITS, None):
-            if self._see_all(index, SourceError):
+            if self.see_all(index, SourceError):
                 return
             if wait is None:
                 break
             progress.check()
             time.sleep(wait)
-            problem = self._read_stale(index, spool, progress)
+            problem = self.read_stale(index, spool, progress)
         if problem is None:
             unsteady = ", ".join(row.name for row in index.stale(5)) or "its list of files"
             problem = SourceError(
@@ -204,16 +136,16 @@ class Directory:
             )
         raise problem
 
-    def _see_all(self, index: Index, kind: type[Day2Error]) -> bool:
+    def see_all(self, index: Index, kind: type[Day2Error]) -> bool:
         """Update the index from a listing. Returns whether everything is as it was read."""
         index.start_listing()
-        for name, info in listing(self.path, self._layout, kind):
+        for name, info in listing(self.path, self.layout, kind):
             about = "" if name.endswith("/") else attributes(info)
             owner = (stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, int(info.st_mtime))
-            index.see(Row(name, self._layout.collection(name) or "", about, *owner))
+            index.see(Row(name, self.layout.collection(name) or "", about, *owner))
         return index.end_listing()
 
-    def _read_stale(self, index: Index, spool: Optional[BinaryIO], progress: Progress) -> Optional[SourceError]:
+    def read_stale(self, index: Index, spool: Optional[BinaryIO], progress: Progress) -> Optional[SourceError]:
         """Read the files that are stale in the index. Those that are written meanwhile remain stale.
 
         :param spool: receives the contents; None for a target, which need not be valid.
@@ -269,7 +201,7 @@ class Directory:
         digest, document, problem = examine(read, path, name, listed=False)
         if document is None:
             return digest, None, problem
-        if self._layout.depth == 2:
+        if self.layout.depth == 2:
             return digest, 1, ""
         if document.root.kind == "value":
             return digest, None, f"{path} is a single value, not a list or mapping of records."
@@ -310,9 +242,9 @@ class Directory:
             raise SourceError(f"{self.path} is {kind_of(info)}, not a directory.")
 
     def _refuse_empty(self, index: Index) -> None:
-        if index.totals()[0] == 0 and (self._layout.depth == 1 or not index.collections() or self._has_other_layout()):
+        if index.totals()[0] == 0 and (self.layout.depth == 1 or not index.collections() or self._has_other_layout()):
             raise SourceError(
-                f"{self.path} contains no file named {self._layout.pattern}.",
+                f"{self.path} contains no file named {self.layout.pattern}.",
                 "Set layout to match the files: file_per_collection is NAME.json, file_per_record is "
                 "COLLECTION/KEY.json.",
             )
@@ -320,80 +252,3 @@ class Directory:
     def _has_other_layout(self) -> bool:
         with os.scandir(self.path) as entries:
             return any(entry.name.endswith(".json") for entry in entries)
-
-    def _look_at_target(self, only: Sequence[str]) -> bool:
-        """Whether the directory exists.
-
-        :raises TargetError: there is something else.
-        """
-        info = look(self.path, TargetError)
-        if info is None:
-            if only:
-                raise TargetError(
-                    f"{self.path} does not exist, so that {', '.join(only)} can't be restored into it.",
-                    "Restore everything (omit only).",
-                )
-            return False
-        if not stat.S_ISDIR(info.st_mode):
-            raise TargetError(f"{self.path} is {kind_of(info)}, not a directory.", "Set layout, or move it elsewhere.")
-        return True
-
-    def _respect_others(self, target: Index, backup: Index, replaced: Callable[[str], bool]) -> None:
-        """What does not belong to the store is kept. A directory that is kept only for that does not count as a
-        difference.
-
-        :raises TargetError: it is in the way of a directory of the backup.
-        """
-        for row in backup.rows():
-            info = look(os.path.join(self.path, row.name[:-1]), TargetError) if row.name.endswith("/") else None
-            if info is not None and not stat.S_ISDIR(info.st_mode) and replaced(row.name):
-                raise TargetError(
-                    f"{os.path.join(self.path, row.name[:-1])} is {kind_of(info)}, where the backup has a directory.",
-                    "Nothing was changed. Move it elsewhere and run again.",
-                )
-        for row in list(target.rows()):
-            if row.name.endswith("/") and backup.get(row.name) is None:
-                names = os.listdir(os.path.join(self.path, row.name))
-                if any(not replaced(row.name + name) for name in names):
-                    target.forget(row.name)
-
-    def _survey(self, target: Index, progress: Progress) -> str:
-        """List and read the existing files. Returns the problems of those that are not valid."""
-        progress.start(f"Reading {self.path}", unit="bytes")
-        self._see_all(target, TargetError)
-        with files.os_errors(TargetError, "Can't read", self.path):
-            self._read_stale(target, None, progress)
-        unsteady = target.stale(1)
-        if unsteady:
-            raise TargetError(
-                f"{os.path.join(self.path, unsteady[0].name)} was changed while it was read.",
-                "We did not change anything. Stop the application that writes to it and run again.",
-            )
-        broken = [name for name, records in target.collections().items() if records is None]
-        return f"The data to be replaced is not valid JSON in: {', '.join(broken[:10])}" if broken else ""
-
-    def _unpack(self, copy: Copy, only: Sequence[str], backup: Index, build: Optional[Build]) -> None:
-        """Read all of the backup into the index, and the wanted files into the new directory."""
-        name = copy.names()[0]
-        copy.progress.start(f"Unpacking {name}", copy.details.get("bytes"), "bytes")
-        try:
-            with copy.open(name) as reader:
-                for row, info, content in read_tar(reader, self._layout):
-                    wanted = build if not only or row.collection in only else None
-                    owner = Owner(row.mode, row.uid, row.gid, info.uname, info.gname)
-                    digest = ""
-                    if content is not None:
-                        digest = put(content, row.name, owner, wanted)
-                    elif wanted is not None:
-                        wanted.add_directory(row.name[:-1], owner)
-                    backup.put(row._replace(sha256=digest))
-        except tar_members.ERRORS as exc:
-            raise damaged(name, str(exc)) from exc
-        if backup.digest() != copy.content_digest:
-            raise damaged(name, f"its content has the digest {backup.digest()} instead of {copy.content_digest}")
-
-
-def _changes(copy: Copy, only: Sequence[str], before: Mapping[str, Optional[int]]) -> list[Change]:
-    after = {one.name: one.records for one in copy.collections}
-    names = only or {**after, **before}
-    return [Change(name, before.get(name), after.get(name, 0)) for name in names]

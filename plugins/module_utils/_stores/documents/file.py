@@ -143,7 +143,7 @@ class SingleFile:
             if (now and attributes(now)) != (before and attributes(before)):
                 raise TargetError(
                     f"{self.path} was changed while its restore was prepared.",
-                    "We did not change anything. Stop the application that writes to it and run again.",
+                    "Nothing was changed. Stop the application that writes to it and run again.",
                 )
 
         return check

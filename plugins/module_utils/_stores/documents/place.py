@@ -12,11 +12,10 @@ from typing import Callable
 
 from ..._core import files
 from ..._core.errors import TargetError
+from ..._core.exchange import Exchange
 from ..._core.owners import check_replaceable, take_after
 from ..._core.progress import Progress
 from ..base import Change
-
-_NO_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV)
 
 
 def ready(path: str, dry: bool) -> list[str]:
@@ -81,9 +80,9 @@ class Swap:
         self.changes = tuple(changes)
         self.differences: tuple[tuple[str, str], ...] = ()
         self.notes = tuple(notes)
-        self._target, self._prepared, self._present = target, prepared, present
-        self._check, self._progress = check, progress
-        self._applied = False
+        self._prepared = prepared
+        self._check = check
+        self._exchange = Exchange(prepared, target, present, progress)
 
     def __enter__(self) -> Swap:
         return self
@@ -97,29 +96,11 @@ class Swap:
         if not self._prepared:
             return
         self._check()
-        with self._progress.critical(), files.os_errors(TargetError, "Can't replace", self._target):
-            if self._present:
-                _exchange(self._prepared, self._target)
-            else:
-                os.rename(self._prepared, self._target)
-            self._applied = True
-            try:
-                files.fsync_directory(os.path.dirname(self._target))
-            except OSError:
-                self.undo()
-                raise
+        self._exchange.apply()
 
     def undo(self) -> None:
         """Exchange the two back."""
-        if not self._applied:
-            return
-        with self._progress.critical(), files.os_errors(TargetError, "Can't put back", self._target):
-            if self._present:
-                _exchange(self._prepared, self._target)
-            else:
-                os.rename(self._target, self._prepared)
-            self._applied = False
-            files.fsync_directory(os.path.dirname(self._target))
+        self._exchange.undo()
 
 
 def _check_changeable(target: str, prepared: str, present: bool) -> None:
@@ -131,26 +112,3 @@ def _check_changeable(target: str, prepared: str, present: bool) -> None:
     except TargetError:
         files.discard(prepared)
         raise
-
-
-def _exchange(prepared: str, target: str) -> None:
-    try:
-        files.exchange(prepared, target)
-    except OSError as exc:
-        if exc.errno not in _NO_EXCHANGE:
-            raise
-        if os.path.isdir(target):
-            raise TargetError(
-                f"The file system of {target} can't exchange two directories in one step ({exc.strerror}).",
-                "Nothing was changed. Move the old directory elsewhere and run again.",
-            ) from exc
-        # NFS and others can't; for a file, a second name does it as well
-        directory, name = os.path.split(target)
-        aside = os.path.join(directory, files.prepared_name(name))
-        os.link(target, aside)
-        try:
-            os.rename(prepared, target)
-        except OSError:
-            os.unlink(aside)
-            raise
-        os.rename(aside, prepared)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any, Callable, Optional
 
 from ..._core import files
 from ..._core.errors import DamagedBackup, RepositoryError, TargetError
+from ..._core.exchange import Exchange
 from ..._core.files import OPEN_DIRECTORY, os_errors
 from ..._core.mounts import check_exchange, mount_points
 from ..._core.system_calls import syncfs
@@ -63,7 +63,6 @@ class TreeRestoration:
         self._parent, self._name = os.path.split(self._target)
         self._here = Target(self._parent, os.geteuid() == 0, copy.strict)
         self._prepared = ""
-        self._applied = False
         self._existed = self._exists()
         self._archive, self._index = self._names()
         self._spool = os.path.join(scratch, "index")
@@ -92,6 +91,7 @@ class TreeRestoration:
             self._verify()
         if self.changed:
             self._notes += self._lost()
+        self._exchange = Exchange(self._prepared, self._target, self._existed, copy.progress)
         self.notes: tuple[str, ...] = tuple(self._notes)
 
     def _verify(self) -> None:
@@ -119,38 +119,11 @@ class TreeRestoration:
         self._check_exchangeable()
         if self._existed and not self._replaced.everything:  # what its users wrote meanwhile into what is kept
             self._carry_over()
-        self._exchange("Can't replace")
-        self._applied = True
-        try:
-            files.fsync_directory(self._parent)
-        except OSError as exc:
-            self.undo()
-            raise TargetError(f"Can't replace {self._target}: {exc.strerror}.") from exc
+        self._exchange.apply()
 
     def undo(self) -> None:
         """Exchange them back."""
-        if not self._applied:
-            return
-        self._exchange("Can't roll back the replaced")
-        self._applied = False
-        with os_errors(TargetError, "Can't write", self._parent):
-            files.fsync_directory(self._parent)
-
-    def _exchange(self, doing: str) -> None:
-        try:
-            if self._existed:
-                files.exchange(self._prepared, self._target)
-            elif self._applied:
-                os.rename(self._target, self._prepared)
-            else:
-                os.rename(self._prepared, self._target)
-        except OSError as exc:
-            raise TargetError(
-                f"{doing} {self._target}: {exc.strerror}.",
-                "If it is on a layer of an overlay (the image of a container), move it elsewhere and run again."
-                if exc.errno == errno.EXDEV
-                else "",
-            ) from exc
+        self._exchange.undo()
 
     def _exists(self) -> bool:
         """Whether the directory exists.
