@@ -54,16 +54,16 @@ def _plain_scalar(value: Any, bytes_text: Callable[[bytes], str] = base64_text) 
     return value.isoformat() if isinstance(value, date) else value
 
 
-def told_apart(value: Any) -> Any:
+def tagged(value: Any) -> Any:
     """As `plain`, but a value that JSON lacks becomes a mapping with a tag, and a mapping that looks like one gets
     another "$".
     """
     if isinstance(value, dict):
         if len(value) == 1 and TAG.fullmatch(next(iter(value))):
-            return {"$" + name: told_apart(member) for name, member in value.items()}
-        return {name: told_apart(member) for name, member in value.items()}
+            return {"$" + name: tagged(member) for name, member in value.items()}
+        return {name: tagged(member) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
-        return [told_apart(member) for member in value]
+        return [tagged(member) for member in value]
     return value if _plain_scalar(value) is value else json.loads(canonical(value))
 
 

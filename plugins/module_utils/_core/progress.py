@@ -50,7 +50,7 @@ class _Handler:
     def __call__(self, number: int, frame: Optional[FrameType]) -> None:
         progress = self._progress()
         if progress is not None:
-            progress.told_by(number)
+            progress.interrupted_by(number)
 
 
 def _unhook(handlers: dict[signal.Signals, tuple[_Handler, Any]]) -> None:
@@ -201,7 +201,7 @@ class Progress:
             self._handlers[number] = (handler, signal.signal(number, handler))
         weakref.finalize(self, _unhook, self._handlers)  # if it is never closed
 
-    def told_by(self, number: int) -> None:
+    def interrupted_by(self, number: int) -> None:
         """Request a stop because of a signal."""
         self._reason = self._reason or f"it received {signal.Signals(number).name}"
         self.check()

@@ -228,8 +228,8 @@ def _explain_answer(exc: Any, client: S3Client) -> Explained:
         )
     if code in _REGION:
         region = error.get("Region") or headers.get("x-amz-bucket-region")
-        told = f"Set region in s3 to {region}." if region else "Correct region in s3."
-        return Explained("the bucket is in another region", told, code=code)
+        hint = f"Set region in s3 to {region}." if region else "Correct region in s3."
+        return Explained("the bucket is in another region", hint, code=code)
     if code in ("AccessDenied", "403", "AllAccessDisabled"):
         return Explained(
             f"access was denied to {exc.operation_name}",

@@ -20,25 +20,25 @@ from .held import wait_for_nobody
 from .identity import Identity
 from .log_plan import RENAME, LogPlan, RotationPlan
 from .removal import Remover
-from .reopen import Tell, check_programs, run_commands, tell
+from .reopen import Notification, check_programs, notify, run_commands
 from .rotate import clean_up, rotate
 from .total import over_limit
 
 
-def apply(plan: RotationPlan, identity: Identity, how: Tell, progress: Progress) -> None:
+def apply(plan: RotationPlan, identity: Identity, how: Notification, progress: Progress) -> None:
     """Carry out the plan. Errors are recorded in the log that they concern.
 
     Raises Day2Error when `before` has failed or a program is missing, so that nothing was done, and Cancelled.
     """
-    check_programs(how.commands(plan.telling, plan.removing))
-    if plan.telling:
+    check_programs(how.commands(plan.notified, plan.removing))
+    if plan.notified:
         run_commands(how.before)
     with identity.taken():
         for log in plan.logs:
             if log.error is None:
                 _noting(log, clean_up, log)
     _rotate_all(plan, identity, how, progress)
-    _tell(plan, how, progress)
+    _notify(plan, how, progress)
     remover = Remover(identity, how.before_remove)
     for log in plan.logs:
         _remove_old(log, remover)
@@ -75,7 +75,7 @@ def _remove_old(log: LogPlan, remover: Remover) -> None:
         remover.remove(log, log.first_place, log.new_name, info, log.remove_new)
 
 
-def _rotate_all(plan: RotationPlan, identity: Identity, how: Tell, progress: Progress) -> None:
+def _rotate_all(plan: RotationPlan, identity: Identity, how: Notification, progress: Progress) -> None:
     rotating = plan.rotating
     progress.start("Rotating logs", len(rotating), "files")
     for log in rotating:
@@ -111,44 +111,44 @@ def _sync_all(plan: RotationPlan, places: Sequence[SecureDirectory]) -> None:
                     log.fail(exc)
 
 
-def _tell(plan: RotationPlan, how: Tell, progress: Progress) -> None:
+def _notify(plan: RotationPlan, how: Notification, progress: Progress) -> None:
     """Notify the applications, and find out which processes still write to rotated files."""
-    telling = [log for log in plan.logs if (log.rotated_to and log.due) or log.reopen]
-    if not telling:
+    notified = [log for log in plan.logs if (log.rotated_to and log.due) or log.reopen]
+    if not notified:
         return
     failed: list[Day2Error] = []
     try:
-        tell(how)
+        notify(how)
     except Cancelled:
         raise
     except Day2Error as exc:
         failed.append(exc)
-    for log in telling:
+    for log in notified:
         for error in failed:  # before anything that follows from it
             log.fail(error)
     if plan.options.method == RENAME:
-        _wait(plan, telling, 0 if failed or not how.reopens else how.timeout, how.reopens, progress)
+        _wait(plan, notified, 0 if failed or not how.reopens else how.timeout, how.reopens, progress)
 
 
-def _wait(plan: RotationPlan, telling: Sequence[LogPlan], timeout: float, told: bool, progress: Progress) -> None:
+def _wait(plan: RotationPlan, notified: Sequence[LogPlan], timeout: float, reopens: bool, progress: Progress) -> None:
     files: dict[FileId, tuple[SecureDirectory, str]] = {}
     wanted: dict[FileId, list[LogPlan]] = {}
-    for log in telling:
+    for log in notified:
         for one, where in _rotated_files(log):
             files[one] = where
             wanted.setdefault(one, []).append(log)
     progress.start("Waiting for the logs to be reopened")
     held = wait_for_nobody(files, timeout, progress)
-    for log in telling:
+    for log in notified:
         log.held = {one: held[one] for one in held if log in wanted[one]}
         if not log.held:
             continue
         _keep_uncompressed(log)
-        if told:
-            names = ", ".join(sorted({str(writer) for some in log.held.values() for writer in some}))
+        if reopens:
+            writers = ", ".join(sorted({str(writer) for some in log.held.values() for writer in some}))
             log.fail(
                 TargetError(
-                    f"{log.path} was rotated, but {names} still writes to the rotated file, which was therefore "
+                    f"{log.path} was rotated, but {writers} still writes to the rotated file, which was therefore "
                     "not compressed.",
                     "Make the process reopen its log, or use method=in_place. The next run will continue from here.",
                 )

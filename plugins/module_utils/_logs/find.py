@@ -135,8 +135,8 @@ class Place:
     def matching(self, pattern: str) -> tuple[list[str], list[str]]:
         """The logs whose names match a pattern, and files that could also be rotated files of a missing log."""
         if not _MAGIC.search(pattern):
-            there = self.has(pattern) or pattern in self.rotated or pattern in self._unfinished
-            return [pattern] if there else [], []
+            exists = self.has(pattern) or pattern in self.rotated or pattern in self._unfinished
+            return [pattern] if exists else [], []
         expression = re.compile(fnmatch.translate(pattern))
 
         def matches(name: str) -> bool:

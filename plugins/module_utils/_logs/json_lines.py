@@ -82,8 +82,8 @@ class JsonLines:
             if number < _SAMPLES:
                 learned = self._learn(line, taught) or learned
         for unit, rows in groups.items():
-            there = [role for role in ROLES if any(role in row for row in rows)]
-            lists: dict[str, Any] = {role: [row.get(role) for row in rows] for role in there}
+            roles = [role for role in ROLES if any(role in row for row in rows)]
+            lists: dict[str, Any] = {role: [row.get(role) for row in rows] for role in roles}
             self._tally.add(Columns(len(rows), unit=unit, **lists))
         return learned
 

@@ -202,6 +202,6 @@ class RotationPlan:
         return any(log.removals or log.remove_new for log in self.logs if log.error is None)
 
     @property
-    def telling(self) -> bool:
+    def notified(self) -> bool:
         """Whether processes will be notified to reopen their logs."""
         return any(log.due or log.reopen for log in self.logs if log.error is None)

@@ -15,17 +15,17 @@ from .._core.sparse import allocated
 from .identity import Identity
 from .log_plan import NOBODY, Compressed, LogPlan, RotationPlan, ToCompress
 from .removal import note_removed
-from .reopen import Tell, check_programs, check_tell
+from .reopen import Notification, check_notify, check_programs
 from .total import predict_limit
 
 
-def predict(plan: RotationPlan, identity: Identity, how: Tell) -> None:
+def predict(plan: RotationPlan, identity: Identity, how: Notification) -> None:
     """Record in the logs what `apply` would do.
 
     Raises TargetError when a program that would be run is missing.
     """
-    check_programs(how.commands(plan.telling, plan.removing))
-    _predict_tell(plan, how)
+    check_programs(how.commands(plan.notified, plan.removing))
+    _predict_notify(plan, how)
     with identity.taken():
         for log in plan.logs:
             if log.error is None or log.due:
@@ -38,14 +38,14 @@ def predict(plan: RotationPlan, identity: Identity, how: Tell) -> None:
             predict_limit(plan)
 
 
-def _predict_tell(plan: RotationPlan, how: Tell) -> None:
-    telling = [log for log in plan.logs if log.error is None and (log.due or log.reopen)]
-    if not telling or how.has_commands:  # which may start the process to notify
+def _predict_notify(plan: RotationPlan, how: Notification) -> None:
+    notified = [log for log in plan.logs if log.error is None and (log.due or log.reopen)]
+    if not notified or how.has_commands:  # which may start the process to notify
         return
     try:
-        check_tell(how)
+        check_notify(how)
     except Day2Error as exc:
-        for log in telling:
+        for log in notified:
             log.fail(exc)
 
 

@@ -24,7 +24,7 @@ _OUTPUT = 500  # characters of the output of a command in a message
 Command = tuple[str, ...]
 
 
-class Tell(NamedTuple):
+class Notification(NamedTuple):
     """The commands and notifications. The commands of `each` may contain {path} and {rotated}."""
 
     before: tuple[Command, ...] = ()
@@ -95,15 +95,15 @@ def check_programs(commands: Sequence[Command]) -> None:
         program, path = command[0], environment()["PATH"]
         if "{" in program or shutil.which(program, path=path):  # {path} and {rotated} are unknown at this point
             continue
-        there = os.path.exists(program) or shutil.which(program, os.F_OK, path)
-        why = errno.EACCES if there else errno.ENOENT
+        exists = os.path.exists(program) or shutil.which(program, os.F_OK, path)
+        why = errno.EACCES if exists else errno.ENOENT
         raise TargetError(
             f"Can't run {program}: {os.strerror(why)}.",
             "Nothing was rotated or removed. Install the program, or correct its path.",
         )
 
 
-def tell(how: Tell) -> None:
+def notify(how: Notification) -> None:
     """Run the commands that follow a rotation, signal the process, reload the service. Raises Day2Error when one
     fails."""
     run_commands(how.after)
@@ -118,8 +118,8 @@ def _filled(word: str, words: Mapping[str, str]) -> str:
     return re.sub(r"\{{({})\}}".format("|".join(words)), lambda match: words[match[1]], word) if words else word
 
 
-def check_tell(how: Tell) -> None:
-    """Raise Day2Error when `tell` would predictably fail. Sends nothing."""
+def check_notify(how: Notification) -> None:
+    """Raise Day2Error when `notify` would predictably fail. Sends nothing."""
     if how.signal is not None:
         _signal(how.signal[0], 0)
     if how.service is not None:

@@ -178,8 +178,8 @@ class Tally:
         else:
             read = [_duration(text, columns.unit) for text in texts]
             self.bad_durations += sum(1 for text, one in zip(texts, read) if one is None and text is not None)
-            there = [one is not None for one in read]
-            operations = list(compress(operations, there))
+            known = [one is not None for one in read]
+            operations = list(compress(operations, known))
             values = [one for one in read if one is not None]
         # pending[operation].append(value) for all of them, without a step of the interpreter
         deque(map(list.append, map(self._pending.__getitem__, operations), values), maxlen=0)

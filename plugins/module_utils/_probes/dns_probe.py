@@ -66,8 +66,8 @@ class DnsProbe(BaseProbe):
             canonical = str if options["record"] == "TXT" else _canonical
             missing = [one for one in options["expect"] or [] if canonical(one) not in map(canonical, answer.values)]
             if missing:
-                told = ", ".join(answer.values[:5]) or "nothing"
-                finding.problem(f"{where} resolves {what} to {told}, without {', '.join(missing)}")
+                answers = ", ".join(answer.values[:5]) or "nothing"
+                finding.problem(f"{where} resolves {what} to {answers}, without {', '.join(missing)}")
             if not any(low <= len(answer.values) <= high for low, high in options["count"]):
                 finding.problem(f"{where} returned {plural(len(answer.values), 'answer')} for {what}")
         finding.measure(taken, what=f"the response time of {where}")

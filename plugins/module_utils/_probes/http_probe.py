@@ -177,8 +177,8 @@ class HttpProbe(BaseProbe):
             if not values:
                 finding.problem(f"the header {name} is missing")
             elif not any(search(pattern, value, deadline) for value in values):
-                told = (name, brief(", ".join(values)), pattern.pattern)
-                finding.problem("the header {} is {}, which does not match {}".format(*told))
+                value = brief(", ".join(values))
+                finding.problem(f"the header {name} is {value}, which does not match {pattern.pattern}")
         for name, pattern in (self.options["response_headers_not_match"] or {}).items():
             for value in answer.headers.get_all(name, []):
                 if search(pattern, value, deadline):

@@ -100,10 +100,8 @@ class ProcessProbe(BaseProbe):
 
     def _not_seen(self, hidden: int, what: str, finding: Finding) -> None:
         if self.limits["descriptors"].asked or self.limits["descriptors_used"].asked:
-            told = (_processes(hidden), what)
-            finding.problem(
-                "the open files of {} of {} can't be seen: run as root (become: true)".format(*told), UNKNOWN
-            )
+            those = f"{_processes(hidden)} of {what}"
+            finding.problem(f"the open files of {those} can't be seen: run as root (become: true)", UNKNOWN)
 
     def _what(self) -> str:
         options = self.options

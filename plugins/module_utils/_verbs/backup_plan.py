@@ -116,15 +116,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
                 scratch = stack.enter_context(scratch_directory())
             else:
                 staging = stack.enter_context(request.repository.stage(request.name, created))
-            taken = take(
-                request.stores,
-                staging=staging,
-                scratch=scratch,
-                compression=request.compression,
-                progress=progress,
-                read=_reader(request),
-                strict=request.strict,
-            )
+            taken = _read(request, staging, scratch, progress)
             known = _reason(request, history, taken)
         reason, how = known
         decisions = retained(history, request.keep)
@@ -149,6 +141,18 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
             decisions,
             _locked(request, decisions),
         )
+
+
+def _read(request: BackupRequest, staging: Optional[Staging], scratch: str, progress: Progress) -> list[Taken]:
+    return take(
+        request.stores,
+        staging=staging,
+        scratch=scratch,
+        compression=request.compression,
+        progress=progress,
+        read=_reader(request),
+        strict=request.strict,
+    )
 
 
 def _reader(request: BackupRequest) -> Read:

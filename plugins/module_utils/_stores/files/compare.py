@@ -137,9 +137,9 @@ def compare(
     """
     result = Comparison()
     found = walk(root, selection, failed) if root is not None else iter(())
-    there = (one for one in found if leading or (one.selected and one.path))
+    existing = (one for one in found if leading or (one.selected and one.path))
     describer = Describer()
-    current = next(there, None)
+    current = next(existing, None)
     for entry in wanted:
         if entry.path:
             result.after[entry.kind] += 1
@@ -147,7 +147,7 @@ def compare(
         key = order(entry.path)
         while current is not None and order(current.path) < key:
             _removed(current, describer, result, kept)
-            current = next(there, None)
+            current = next(existing, None)
         if current is None or current.path != entry.path:
             kept.check_free(entry)
             result.add(entry.path, "added")
@@ -155,10 +155,10 @@ def compare(
         if not _is_same(here, current, describer, result, target.privileged):
             kept.make_way(entry, current)
             result.add(entry.path, "changed")
-        current = next(there, None)
+        current = next(existing, None)
     while current is not None:
         _removed(current, describer, result, kept)
-        current = next(there, None)
+        current = next(existing, None)
     return result
 
 

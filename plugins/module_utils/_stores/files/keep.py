@@ -282,12 +282,12 @@ class CarryOver:
         except FileNotFoundError:
             return
         except FileExistsError:
-            there = os.stat(name, dir_fd=new, follow_symlinks=False)
+            existing = os.stat(name, dir_fd=new, follow_symlinks=False)
         except OSError as exc:
             raise _kept_out(path, exc) from exc
-        if stat.S_ISDIR(there.st_mode):
+        if stat.S_ISDIR(existing.st_mode):
             raise in_the_way(path)
-        if os.path.samestat(there, info):
+        if os.path.samestat(existing, info):
             return
         temporary = os.fsencode(f"{PREPARED}{secrets.token_hex(8)}")
         os.link(name, temporary, src_dir_fd=pair.old, dst_dir_fd=new, follow_symlinks=False)

@@ -52,8 +52,8 @@ def _parsed(text: str, fields: dict[str, str]) -> Optional[frozenset[str]]:
 
 def marker(info: Info) -> Callable[[Sequence[str]], Optional[str]]:
     """The marker of records with these fields, for a table that has one: a JSON list, or None if nothing is missing."""
-    told = {*info.note.absent, *info.key}
-    candidates = {name: column for name, column in info.columns.items() if name not in told}
+    settled = {*info.note.absent, *info.key}
+    candidates = {name: column for name, column in info.columns.items() if name not in settled}
     known: dict[tuple[str, ...], Optional[str]] = {}
 
     def text(names: Sequence[str]) -> Optional[str]:

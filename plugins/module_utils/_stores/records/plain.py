@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Optional
 
 from ..._core.errors import SourceError
-from ..._core.plain_json import base64_text, plain, told_apart
+from ..._core.plain_json import base64_text, plain, tagged
 from ..._core.record_batches import batch, layouts
 from .kinds import Kinds, Summary
 from .model import BYTES, DATE, DECIMAL, JSON, REAL, TIMESTAMP, TIMESTAMPTZ, Info, Record
@@ -67,7 +67,7 @@ class _PlainRecords:
     def _converted(self, record: Record, mixed: frozenset[str]) -> Record:
         try:
             return {
-                name: told_apart(value) if name in mixed else plain(value, self._bytes_text)
+                name: tagged(value) if name in mixed else plain(value, self._bytes_text)
                 for name, value in record.items()
             }
         except RecursionError:

@@ -131,9 +131,9 @@ def _unpack(copy: Copy, handle: BinaryIO, directory: str, written: Written) -> H
     :param written: called with the descriptor and the range of bytes that was just written.
     """
     name = _one_name(copy)
-    told = int(copy.details.get("page_size") or 0) * int(copy.details.get("page_count") or 0)
-    files.need_space(directory, told, f"Unpacking {name}")
-    copy.progress.start(f"Unpacking and verifying {name}", told or None, "bytes")
+    size = int(copy.details.get("page_size") or 0) * int(copy.details.get("page_count") or 0)
+    files.need_space(directory, size, f"Unpacking {name}")
+    copy.progress.start(f"Unpacking and verifying {name}", size or None, "bytes")
     done = 0
     with copy.open(name) as reader:
         while True:

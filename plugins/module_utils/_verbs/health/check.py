@@ -128,8 +128,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _report(outcomes: Sequence[Outcome], result: Mapping[str, Any], now: float) -> Report:
-    told = {name: result[name] for name in ("msg", "checks", "alarms", "recovered", "summary")}
-    return Report(outcomes, told, now, result["duration_s"], socket.gethostname())
+    shown = {name: result[name] for name in ("msg", "checks", "alarms", "recovered", "summary")}
+    return Report(outcomes, shown, now, result["duration_s"], socket.gethostname())
 
 
 def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from ..._logs.log_plan import IN_PLACE, RENAME, LogPlan, NewFile, Options, Rotat
 from ..._logs.names import DATE_FORMAT, Naming
 from ..._logs.plan import make_plan
 from ..._logs.predict import predict
-from ..._logs.reopen import Command, Tell, signal_number
+from ..._logs.reopen import Command, Notification, signal_number
 from ..._logs.rules import Keep, Rules
 
 _COMMANDS: dict[str, Any] = {"type": "list", "elements": "list", "default": []}
@@ -81,7 +81,7 @@ class LogRotateRequest(NamedTuple):
     """The arguments."""
 
     options: Options
-    how: Tell
+    how: Notification
     identity: Identity
     lock_timeout: float
     notes: tuple[str, ...]
@@ -96,7 +96,7 @@ def request_from(params: Mapping[str, Any]) -> LogRotateRequest:
         if "\0" in "".join(map(str, value) if isinstance(value, list) else [str(value)]):
             raise InvalidRequest(f"{name} contains a NUL character.")
     compression, note = choose(params["compression"] or "")
-    how = Tell(
+    how = Notification(
         before=_commands(params, "before"),
         before_each=_commands(params, "before_each"),
         after_each=_commands(params, "after_each"),

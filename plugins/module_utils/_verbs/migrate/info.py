@@ -72,16 +72,16 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
                 for number, store in enumerate((source, target))
                 for words in _copied(store, scratch, number, progress)
             ]
-            told = _compared(request, source, target, scratch, progress)
-            result["same"] = not told["changed"]
+            compared = _compared(request, source, target, scratch, progress)
+            result["same"] = not compared["changed"]
             result["comparison"] = [
                 {
                     name: row[name]
                     for name in ("name", "total", "added", "changed", "removed", "left", "rejected", "digest")
                 }
-                for row in told["migration"]["collections"]
+                for row in compared["migration"]["collections"]
             ]
-            result["warnings"] = list(dict.fromkeys(told["warnings"] + waiting))
+            result["warnings"] = list(dict.fromkeys(compared["warnings"] + waiting))
     result["msg"] = _message(result)
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result

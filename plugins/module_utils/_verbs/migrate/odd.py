@@ -30,11 +30,11 @@ class Oddities:
         """Add the values of a record."""
         self.count += 1
         key = key_of(self._info, record)
-        told = f", key {shown(key)}" if key else ""
+        label = f", key {shown(key)}" if key else ""
         for one in wrong:
             place = one.column, one.reason
             self._seen[place] = self._seen.get(place, 0) + 1
-            self._first.setdefault(place, shown(one.value) + told)
+            self._first.setdefault(place, shown(one.value) + label)
         if self.count <= self._most:
             reason = "; ".join(f"{one.column} {one.reason}" for one in wrong)
             self.rejects.append(Reject(self._info.name, key, reason, record))

@@ -41,8 +41,8 @@ def add_rejects(request: MigrateRequest, rejects: Sequence[Reject], listed: froz
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "ab") as handle:
             for one in rejects:
-                told = {"collection": one.collection, "key": list(one.key), "reason": one.reason, "record": one.record}
-                line = encode_json(told).encode() + b"\n"
+                named = {"collection": one.collection, "key": list(one.key)}
+                line = encode_json({**named, "reason": one.reason, "record": one.record}).encode() + b"\n"
                 if _mark(line) not in listed:
                     handle.write(line)
             handle.flush()

@@ -224,12 +224,12 @@ def _import(
         for name, part in parts.items():
             if _digest(target, part.info) != wanted[name]:
                 raise TargetError(f"The collection {name} differs from its backup after the restore.")
-    told = [f"{part.info.name} ({('from the backup' if wanted[part.info.name] else 'empty')})\n" for part in differing]
+    lines = [f"{part.info.name} ({('from the backup' if wanted[part.info.name] else 'empty')})\n" for part in differing]
     diff = {
         "before_header": "now",
         "after_header": "before the migration",
         "before": "".join(f"{info.name}\n" for info in [*dropped, *[part.info for part in differing]]),
-        "after": "".join(told),
+        "after": "".join(lines),
     }
     return bool(differing or dropped or unfinished), diff
 

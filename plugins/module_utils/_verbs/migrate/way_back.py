@@ -89,10 +89,10 @@ def _ways_back(repository: Repository, name: str, target: TargetStore, *, damage
             if damaged:
                 raise
             continue
-        told = manifest.sources[0].details.get("migration") if manifest.kind == SAFETY else None
-        if told is None or told["target"] != target.identity:
+        recorded = manifest.sources[0].details.get("migration") if manifest.kind == SAFETY else None
+        if recorded is None or recorded["target"] != target.identity:
             continue
         if is_file and manifest.host.casefold() != this_host(None).casefold():
             continue  # the same path on another host
-        ways = {one: backup if way == THIS else way for one, way in told["collections"].items()}
-        yield WayBack(manifest, told["number"], ways, told.get("whole", ""), told.get("written", {}))
+        ways = {one: backup if way == THIS else way for one, way in recorded["collections"].items()}
+        yield WayBack(manifest, recorded["number"], ways, recorded.get("whole", ""), recorded.get("written", {}))
