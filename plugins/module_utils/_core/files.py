@@ -306,7 +306,7 @@ def check_writable_parent(path: str) -> None:
     if not os.access(parent, os.W_OK | os.X_OK):
         raise TargetError(f"The directory {parent} is not writable.", "Run as a user with permission (become: true).")
     if holds_no_files(parent):
-        raise TargetError(f"The file system of {parent} can't hold files.", "Use another directory.")
+        raise TargetError(f"The file system of {parent} can't store files.", "Use another directory.")
 
 
 def protection(path: bytes, directory: int = AT_FDCWD) -> str:
@@ -355,7 +355,7 @@ def open_regular(path: str, kind: type[Day2Error]) -> int:
         return fd
 
 
-_WHOSE = "Find out who has put it there, and remove it."
+_WHOSE = "Find out who created it, and remove it."
 
 
 def check_regular(path: str, kind: type[Day2Error]) -> Optional[os.stat_result]:

@@ -209,7 +209,7 @@ def _explain_answer(exc: Any, client: S3Client) -> Explained:
     headers = exc.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     known = {
         "NoSuchBucket": ("the bucket does not exist", "Create it, or correct the name: buckets are not created here."),
-        "InvalidAccessKeyId": ("the access key is not known there", "Correct access_key_id in s3."),
+        "InvalidAccessKeyId": ("the server does not know the access key", "Correct access_key_id in s3."),
         "SignatureDoesNotMatch": ("the secret access key is wrong", "Correct secret_access_key in s3."),
         "ExpiredToken": ("the session token has expired", "Get new credentials and run again."),
         "InvalidToken": ("the session token is not valid", "Get new credentials and run again."),

@@ -155,7 +155,7 @@ class SecureDirectory:
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd, effective_ids=True):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES))
         if holds_no_files(self.fd):
-            raise self._kind(f"The file system of {self.path} can't hold files.", "Use another directory.")
+            raise self._kind(f"The file system of {self.path} can't store files.", "Use another directory.")
         if marks & APPEND_ONLY:
             raise self._kind(f"{self.path} is append-only: nothing in it can be renamed or removed.", "Use chattr -a.")
 

@@ -59,7 +59,7 @@ def members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     info = tar.next() if tar.firstmember is not None else None  # type: ignore[attr-defined]
     while info is not None:
         if info.offset <= reached or info.size < 0:  # sizes in extended headers can lead back
-            raise ValueError(f"it holds {info.name!r}, whose size can't be right")
+            raise ValueError(f"it contains {info.name!r}, whose size is not valid")
         reached = info.offset
         tar.members = []  # type: ignore[attr-defined]  # it would keep them all
         yield info
@@ -88,5 +88,5 @@ def path_of(info: tarfile.TarInfo) -> bytes:
         path = path[2:].lstrip(b"/")
     path = b"" if path == b"." else path.rstrip(b"/")
     if not (is_safe(path) if path else info.isdir()):
-        raise ValueError(f"it holds {info.name!r}, which does not stay within the store")
+        raise ValueError(f"it contains {info.name!r}, which is outside of the store")
     return path

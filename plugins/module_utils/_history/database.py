@@ -248,7 +248,7 @@ def _check_directory(location: str) -> None:
     # SQLite opens the journal beside the file by name, and trusts its content.
     if others_can_write(directory):
         raise TargetError(
-            f"The history {location} lies in a directory that other users can write to.",
+            f"The history {location} is in a directory that other users can write to.",
             f"Choose a directory that only its owner can write to, or run: chmod go-w {directory}",
         )
     if os.path.lexists(location) and not stat.S_ISREG(os.lstat(location).st_mode):

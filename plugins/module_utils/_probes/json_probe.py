@@ -102,6 +102,6 @@ class JsonProbe(BaseProbe):
         try:
             document = json.loads(data)
         except (ValueError, RecursionError) as exc:
-            finding.problem(f"{path} can't be held in memory: {exc}", UNKNOWN)
+            finding.problem(f"{path} does not fit into memory: {exc}", UNKNOWN)
             return
         self._conditions.judge(document, finding, deadline)

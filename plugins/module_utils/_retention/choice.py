@@ -102,7 +102,7 @@ def _decide(rule: Rule, entry: Entry, now: float, disk: Disk, group: _Group) -> 
         reasons = _reasons(tier, entry, now, disk, group)
         if reasons is not None:
             return Decision(entry, None if tier.tier == HOT else tier, ", ".join(reasons) or "no condition")
-    return Decision(entry, None, "the conditions of no tier hold")
+    return Decision(entry, None, "no tier matches")
 
 
 def _reasons(tier: Tier, entry: Entry, now: float, disk: Disk, group: _Group) -> Optional[list[str]]:

@@ -102,6 +102,6 @@ def unknown(table: str, exc: Any) -> str:
     """The sentence for the user if no copy can be created."""
     words = re.sub(r"\s+", " ", exc.diag.message_primary or str(exc)).strip(". ")
     return (
-        f"Whether the table {table} takes all records is only known when they are written, as no temporary copy of it "
-        f"can be made to try them in: {words}."
+        f"Whether the table {table} accepts all records is only known when they are written, as no temporary copy of "
+        f"it can be created for a test: {words}."
     )

@@ -164,7 +164,7 @@ def dangling(
 def dangles(reference: Reference, count: int, listed: Sequence[str]) -> SourceError:
     """The error of records with dangling references."""
     return SourceError(
-        f"{plural(count, 'record')} of the source {('points' if count == 1 else 'point')} nowhere ({reference}): "
+        f"{plural(count, 'source record')} {('has' if count == 1 else 'have')} dangling references ({reference}): "
         f"{', '.join(listed)}.",
         "Correct the source, or remove this reference from references.",
     )

@@ -58,7 +58,7 @@ def listed_rejects(ready: MigratePlan) -> frozenset[bytes]:
     path = ready.request.rejects
     if not ready.resumed or not path or not os.path.exists(path):
         return frozenset()
-    with os_errors(TargetError, "Can't go on with the rejects in", path):
+    with os_errors(TargetError, "Can't continue the file of rejects", path):
         fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(fd, "r+b") as handle:
             marks, end = set(), 0

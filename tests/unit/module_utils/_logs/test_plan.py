@@ -142,7 +142,7 @@ def test_immutable_files_are_not_cut(log: Path, flag: str, words: str) -> None:
 @pytest.mark.parametrize("path", ["/proc", "/proc/deep/er", "/sys/kernel"])
 def test_an_old_dir_of_the_kernel(log: Path, path: str) -> None:
     for check in (True, False):
-        with pytest.raises(TargetError, match="The file system of /.* can't hold files"):
+        with pytest.raises(TargetError, match="The file system of /.* can't store files"):
             rotate(check=check, paths=[log], old_dir=path, create_old_dir=True)
     assert names(log.parent) == ["app.log"]
 

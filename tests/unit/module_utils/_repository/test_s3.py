@@ -478,7 +478,7 @@ def tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ("options", "says"),
     [
         ({"secret_access_key": "wrong"}, "the secret access key is wrong"),
-        ({"access_key_id": "wrong"}, "the access key is not known there"),
+        ({"access_key_id": "wrong"}, "the server does not know the access key"),
         ({"endpoint_url": "http://127.0.0.1:1"}, "http://127.0.0.1:1 can't be reached"),
     ],
 )

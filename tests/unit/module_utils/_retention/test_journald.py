@@ -31,7 +31,7 @@ def asked(drop_in: Path, **options: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("path", ["/proc/x.conf", "/sys/kernel/x.conf"])
 def test_a_file_system_of_the_kernel(path: str) -> None:
     (problem,) = refused(journald={**dict.fromkeys(JOURNALD_SPEC), "path": path, "system_max_use": "1G"})
-    assert "can't hold files" in problem["problem"]
+    assert "can't store files" in problem["problem"]
 
 
 def test_limits_are_written_and_changed(path: Path) -> None:
