@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from .._core.compression import plain
 from .._core.compression.base import BLOCK
-from .._core.compression.plain import Plain
 from .._core.errors import DamagedBackup, LeaseLost, RepositoryError
 from .._core.files import os_errors
 from .._core.progress import Progress
@@ -57,7 +57,7 @@ class Copying(NamedTuple):
         if piece.path in staging.found and self._read_back(piece.path, staging) == piece:
             self.progress.advance(piece.bytes)
             return
-        with staging.create(piece.path) as handle, Plain().writer(handle.fileno()) as target:
+        with staging.create(piece.path) as handle, plain.writer(handle.fileno()) as target:
             with HashingWriter(target, piece.path, self.progress) as writer:
                 for data in self._read(backup_id, piece):
                     writer.write(data)

@@ -33,7 +33,6 @@ from .arguments import (
 from .backup_plan import BackupPlan, BackupRequest, plan, remember_fingerprints
 from .backup_result import preview, result_of
 from .copy_arguments import COPY_TO, destinations
-from .copy_to import add_copies
 from .removals import carry_out
 from .snapshots import check_apart, note, publish
 
@@ -94,6 +93,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     with plan(request, check, progress) as ready:
         result = preview(ready) if check else apply(ready)
     if copies:  # after the lock of the set was released: they may take long
+        from .copy_to import add_copies  # only here: see _stores/registry.py
+
         add_copies(result, ready, copies, check, progress)
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result

@@ -29,9 +29,9 @@ def verify(ready: MigratePlan, one: Outcome) -> tuple[Check, Outcome]:
     name, expected = one.job.source.name, one.job.profile.records - one.state.rejected
     if problem is None:
         return Check(name, True, f"{name}: {plural(expected, 'record')}, equal digests."), one
-    keys = ", ".join("%s %s" % pair for pair in problem.keys)
-    words = "%s: %d missing, %d different, %d too many (%s)."
-    return Check(name, False, words % (name, problem.added, problem.changed, problem.removed, keys)), one
+    keys = ", ".join(f"{key} {how}" for key, how in problem.keys)
+    counts = f"{problem.added} missing, {problem.changed} different, {problem.removed} too many"
+    return Check(name, False, f"{name}: {counts} ({keys})."), one
 
 
 def _differs(ready: MigratePlan, one: Outcome) -> Optional[Comparison]:
@@ -97,8 +97,9 @@ def check_references(ready: MigratePlan, infos: list[Info]) -> list[Check]:
         Check(
             str(reference),
             not count,
-            "%s: %s."
-            % (reference, f"{count} dangling references: {', '.join(keys)}" if count else "no dangling references"),
+            f"{reference}: {count} dangling references: {', '.join(keys)}."
+            if count
+            else f"{reference}: no dangling references.",
         )
         for reference in ready.request.references
         # empty fields, which not every target keeps, may be all that there are
