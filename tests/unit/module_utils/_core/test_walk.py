@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,16 @@ def test_what_is_never_a_directory_when_it_is_opened_is_told(tree: Path, monkeyp
     assert b"b" not in found
     assert found[-1] == b"link"
     assert [(path, type(exc)) for path, exc in failed] == [(b"b", NotADirectoryError)]
+
+
+def test_what_appears_behind_is_seen_and_a_tree_that_always_grows_has_an_end(tree: Path) -> None:
+    found, count = [], 0
+    for one in walk(str(tree), Everything(), refuse):
+        found.append(one.path)
+        if one.path in (b"b", b"link") or one.path.startswith(b"new"):
+            time.sleep(0.01)  # a time of its own for the directory
+            (tree / f"new{count}").touch()
+            (tree / f"a{count}").touch()  # lies before
+            count += 1
+    assert found[:8] == [b"", b"a", b"a/1", b"a/secret", b"a/secret/2", b"b", b"c", b"c/3"]
+    assert found[8:] == [b"link", *(b"new%d" % number for number in range(6))]  # two of each of three further looks

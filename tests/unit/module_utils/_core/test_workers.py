@@ -88,6 +88,22 @@ def test_a_worker_that_dies_is_an_error(end: Any, words: str) -> None:
     assert children() == before
 
 
+def test_where_the_system_allows_no_more_processes_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, fork, forked = children(), os.fork, 0
+
+    def refusing() -> int:
+        nonlocal forked
+        forked += 1
+        if forked > 2:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return fork()
+
+    monkeypatch.setattr(os, "fork", refusing)
+    with pytest.raises(BlockingIOError):
+        next(in_order([pid] * 3, 3))
+    assert (forked, children()) == (3, before)
+
+
 def test_who_does_not_want_the_rest_leaves_no_worker() -> None:
     before = children()
     items = in_order([functools.partial(numbers, task, 1000) for task in range(4)], 2)

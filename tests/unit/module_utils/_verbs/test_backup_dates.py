@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,21 @@ def test_an_import_from_the_future_is_refused(run: Any, document: Any, tmp_path:
     copy = copy_of(document, tmp_path / "late.json", 2_200_000_000.0)
     with pytest.raises(SourceError, match=r"late\.json is dated in the future"):
         run("backup", check=check, source=document.store, **{"import": copy})
+
+
+def test_an_import_whose_time_is_no_date(run: Any, document: Any) -> None:
+    document.fill(5)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:  # other file systems have no such times
+        copy = copy_of(document, Path(place, "late.json"), 2.0**42)
+        with pytest.raises(SourceError, match=r"late\.json, 4398046511104, is not a date"):
+            run("backup", source=document.store, **{"import": copy})
+
+
+def test_an_import_of_nothing(run: Any, document: Any, tmp_path: Path) -> None:
+    document.fill(5)
+    (tmp_path / "empty.json").touch()
+    with pytest.raises(SourceError, match=r"empty\.json is empty"):
+        run("backup", source=document.store, **{"import": str(tmp_path / "empty.json")})
 
 
 def test_an_import_from_before_1970(run: Any, document: Any, tmp_path: Path) -> None:
