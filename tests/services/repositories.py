@@ -14,6 +14,7 @@ from typing import Any, Callable
 from uuid import uuid4
 
 import boto3
+import botocore.session
 
 from . import rgw as ceph
 from . import s3
@@ -21,6 +22,8 @@ from .shared import url_of
 
 # What opens one that is empty and lies nowhere else: parameters as a module has them.
 Place = Callable[[Path], AbstractContextManager[dict[str, Any]]]
+# Each session reads the descriptions of all services anew, which takes longer than most requests: tests make hundreds.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 BUCKET, VERSIONED, LOCKED = "backups", "backups-versions", "backups-locked"
 
 
