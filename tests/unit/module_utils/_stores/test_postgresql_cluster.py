@@ -261,3 +261,25 @@ def test_names_of_the_store(postgresql: dict[str, Any]) -> None:
     for wrong in ({"database": "a", "databases": ["b"]}, {"jobs": 0}, {"path": "/x"}):
         with pytest.raises(InvalidRequest):
             opened(**wrong)
+
+
+def test_zeros_that_a_large_object_need_not_have(database: Database, snapshot: Callable[..., Any]) -> None:
+    database.do("SELECT lo_from_bytea(1, '\\x01' || decode(repeat('00', 6000), 'hex') || '\\x02')")
+    full = snapshot()[0].details["databases"][database.name]["large_objects"]
+    database.do(
+        "SELECT lo_unlink(1); SELECT lo_create(1); SELECT lo_put(1, 0, '\\x01'); SELECT lo_put(1, 6001, '\\x02')"
+    )
+    assert snapshot()[0].details["databases"][database.name]["large_objects"] == full
+    database.do("SELECT lo_put(1, 6002, '\\x00')")
+    assert snapshot()[0].details["databases"][database.name]["large_objects"] != full
+
+
+def test_bytes_that_are_no_text(database: Database, snapshot: Callable[..., Any]) -> None:
+    """In a database without an encoding, text can be anything."""
+    database.admin(f"DROP DATABASE {database.quoted}")
+    database.admin(f"CREATE DATABASE {database.quoted} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    database.do("SET client_encoding = 'SQL_ASCII'; CREATE TABLE t AS SELECT E'\\351'::text AS v")
+    found, files = snapshot()
+    (packed,) = (data for name, data in files.items() if name.endswith("/small.tar"))
+    assert [one.records for one in found.collections] == [1]
+    assert b"\351\n" in packed

@@ -45,7 +45,18 @@ def fingerprint(server: Server, databases: Optional[Sequence[str]]) -> Optional[
 
 
 def _ask(server: Server, program: str, scratch: str, databases: Optional[Sequence[str]]) -> Optional[str]:
-    argv = [program, "-X", "-w", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", server.conninfo(None, scratch)]
+    argv = [
+        program,
+        "-X",
+        "-w",
+        "-q",
+        "-A",
+        "-t",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-d",
+        f"{server.conninfo(None, scratch)} client_encoding=UTF8",
+    ]
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     process = server.start(argv, **streams)
     try:

@@ -51,9 +51,12 @@ ORDER BY 1, 2"""
 _ROWS = "count(*), coalesce(sum(hashtextextended(x, 1)), 0)::text, coalesce(sum(hashtextextended(x, 2)), 0)::text"
 # OFFSET '0' keeps the text from being made twice, and the query parallel.
 _SUMS = f"SELECT %d, {_ROWS} FROM (SELECT t::text COLLATE \"C\" AS x FROM ONLY %s t %s OFFSET '0') s"
-_PAGES = f"""SELECT (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata), a, b FROM (
-  SELECT {_ROWS.replace("count(*),", "count(*) AS n,").replace("::text, ", "::text AS a, ")} AS b
-  FROM (SELECT loid || ' ' || pageno || ' ' || encode(data, 'hex') AS x FROM pg_catalog.pg_largeobject) p) s"""
+# Zeros at the end of a page, and pages of zeros, can be left out by the server: what counts is the size of an object.
+_PAGES = f"""SELECT {_ROWS.replace("count(*)", "count(*) FILTER (WHERE object)")} FROM (
+  SELECT m.oid || ' ' || coalesce(max(l.pageno::bigint * 2048 + octet_length(l.data)), 0) AS x, true AS object
+  FROM pg_catalog.pg_largeobject_metadata m LEFT JOIN pg_catalog.pg_largeobject l ON l.loid = m.oid GROUP BY m.oid
+  UNION ALL SELECT loid || ' ' || pageno || ' ' || rtrim(encode(data, 'hex'), '0'), false
+  FROM pg_catalog.pg_largeobject WHERE rtrim(encode(data, 'hex'), '0') <> '') p"""
 _OBJECTS = f"SELECT {_ROWS} FROM (SELECT oid || ' ' || encode(lo_get(oid), 'hex') AS x FROM pg_largeobject_metadata) o"
 
 

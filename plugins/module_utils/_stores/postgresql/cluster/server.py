@@ -86,7 +86,9 @@ class Server:
 
         check_installed()
         password = self.options.get("password")
-        given = {**self._keywords(database), **({"password": password} if password is not None else {})}
+        given = {**self._keywords(database), "client_encoding": "UTF8"}
+        if password is not None:
+            given["password"] = password
         try:
             connection = psycopg.connect(autocommit=True, **given)
         except psycopg.Error as exc:
@@ -102,7 +104,7 @@ class Server:
 
     def conninfo(self, database: Optional[str], scratch: str) -> str:
         """The same for a client program, without secrets: it goes into its arguments. (Variables of the environment
-        would count less than a service file.)
+        would count less than a service file.) pg_dump is to write in the encoding of the database, whatever is in it.
 
         :param scratch: a private directory, for a password file.
         """
@@ -150,7 +152,6 @@ class Server:
             "dbname": database or self.maintenance,
             "application_name": "day2.ops",
             "connect_timeout": 20,
-            "client_encoding": "UTF8",
             "options": settings,
         }
 

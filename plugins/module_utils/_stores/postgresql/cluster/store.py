@@ -57,6 +57,14 @@ class PostgresqlStore:
 
         return bool(existing(self.server, self.databases))
 
+    def existing(self) -> PostgresqlStore:
+        """The same, without the databases that do not exist (any more)."""
+        from .databases import existing  # only here: see registry.py
+
+        return PostgresqlStore(
+            "", {**self.options, "database": None, "databases": existing(self.server, self.databases)}
+        )
+
     def parameters(self) -> dict[str, Any]:
         return {"databases": self.databases, "tables": self._tables, "globals": self._globals}
 
