@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - day2.ops.repository
   - day2.ops.s3
   - day2.ops.s3.object_lock
+  - day2.ops.encryption.write
   - day2.ops.repository.compression
   - day2.ops.repository.keep
   - day2.ops.copies.copy_to
@@ -165,6 +166,8 @@ backup:
   description:
     - The newest good backup after the task. In check mode, if a backup would be made, RV(backup.id), RV(backup.path)
       and RV(backup.created) are V(none).
+    - Of an encrypted backup that this task has not written, the content is unknown. RV(backup.bytes),
+      RV(backup.content_digest), RV(backup.host), RV(backup.tags) and RV(backup.sources) are V(none) then.
   type: dict
   returned: success
   contains:
@@ -197,6 +200,16 @@ backup:
       description: Compression of the data files.
       type: str
       sample: zstd
+    encrypted:
+      description: Whether the backup is encrypted.
+      type: bool
+      sample: false
+    origin:
+      description:
+        - For an encrypted backup, V(this_host) if its seal proves that this host has written it, otherwise V(unproven).
+          Everybody who knows a recipient can encrypt, so that encryption does not prove who wrote a backup.
+      type: str
+      sample: this_host
     content_digest:
       description: SHA-256 of the content of all sources. Equal digests mean equal data.
       type: str
@@ -254,7 +267,9 @@ backup:
               sample: 1250
 reason:
   description:
-    - Why a backup was written (V(new), V(changed), V(tags), V(import)) or not written (V(unchanged), V(recent)).
+    - Why a backup was written (V(new), V(changed), V(tags), V(recipients), V(key), V(import)) or not written
+      (V(unchanged), V(recent)). V(recipients) means that the recipients in O(encrypt_to) have changed, V(key) that the
+      host has lost the key with which it recognizes its encrypted backups (C(docs/FORMAT.md)).
   type: str
   returned: success
   sample: unchanged

@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - day2.ops.attributes.info
   - day2.ops.repository
   - day2.ops.s3
+  - day2.ops.encryption
   - day2.ops.repository.keep
   - day2.ops.copies.objective
 options:
@@ -41,7 +42,8 @@ options:
   verify:
     description:
       - How to verify the backups. V(none) reports no problems. V(quick) compares names, sizes and the digest of the
-        manifest. V(full) also reads every byte.
+        manifest. V(full) also reads every byte. Without an identity, it compares the stored bytes of encrypted backups,
+        but not their content.
     type: str
     choices: [none, quick, full]
     default: quick
@@ -205,7 +207,9 @@ sets:
       description:
         - Backups of the set, newest first, as documented for M(day2.ops.backup). Each also has
           RV(sets[].backups[].age_s), RV(sets[].backups[].good), RV(sets[].backups[].problems),
-          RV(sets[].backups[].verified) and RV(sets[].backups[].reasons).
+          RV(sets[].backups[].verified), RV(sets[].backups[].verified_read) and RV(sets[].backups[].reasons).
+        - Of an encrypted backup, C(bytes), C(content_digest), C(host), C(tags) and C(sources) are V(none) unless an
+          identity is given that can decrypt it.
       type: list
       elements: dict
       contains:
@@ -230,6 +234,12 @@ sets:
           description: Time at which the backup was last read in full.
           type: str
           sample: "2025-06-30T12:00:03Z"
+        verified_read:
+          description:
+            - V(content) if the content was compared then, V(stored) if only the stored bytes were, as the backup is
+              encrypted and no identity was given.
+          type: str
+          sample: content
         reasons:
           description: Rules of O(keep) that retain the backup.
           type: list

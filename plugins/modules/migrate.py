@@ -62,6 +62,8 @@ extends_documentation_fragment:
   - day2.ops.repository.compression
   - day2.ops.s3
   - day2.ops.s3.object_lock
+  - day2.ops.encryption
+  - day2.ops.encryption.write
   - day2.ops.migration
   - day2.ops.migration.source
 options:

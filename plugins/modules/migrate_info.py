@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - day2.ops.migration
   - day2.ops.migration.info
   - day2.ops.s3
+  - day2.ops.encryption
 options:
   compare:
     description:

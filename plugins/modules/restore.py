@@ -29,6 +29,8 @@ extends_documentation_fragment:
   - day2.ops.repository
   - day2.ops.s3
   - day2.ops.s3.object_lock
+  - day2.ops.encryption
+  - day2.ops.encryption.write
   - day2.ops.repository.compression
   - day2.ops.store.target
 options:

@@ -78,6 +78,10 @@ class NoSpace(Day2Error):
     """A disk is full, or would become full."""
 
 
+class WrongIdentity(Day2Error):
+    """None of the identities can decrypt the data."""
+
+
 class MissingDependency(Day2Error):
     """A library or program that only this request requires is not installed.
 

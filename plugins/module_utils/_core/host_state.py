@@ -1,10 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host keeps for itself between runs. All of it can be deleted at any time."""
+"""What a host keeps for itself between runs (docs/FORMAT.md says what of it can be deleted)."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -41,3 +42,10 @@ def write(value: dict[str, Any], *steps: str) -> None:
     with os_errors(Day2Error, "Can't write", path):
         make_private_directory(os.path.dirname(path))
         write_atomically(path, json.dumps(value).encode())
+
+
+def remove(*steps: str) -> None:
+    """Forget it."""
+    path = os.path.join(directory(), *steps) + ".json"
+    with os_errors(Day2Error, "Can't remove", path), contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

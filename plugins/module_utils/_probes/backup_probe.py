@@ -17,7 +17,7 @@ from .._repository.history import History, read_history
 from .._repository.location import is_elsewhere, is_offsite, open_repository, place_of
 from .._repository.manifest import check_set_name
 from .._repository.objective import Objective, Place, count_copies
-from .._repository.owner import this_host
+from .._repository.owner import is_of_host, this_host
 from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option
 
 
@@ -30,6 +30,8 @@ class BackupProbe(BaseProbe):
             "Access to S3, as in `backup`. Access key, secret key and session token are never shown.",
             secret=True,
         ),
+        "identity_file": Option("path", "File with an identity that decrypts the backups, as in `backup_info`."),
+        "identity": Option("text", "The identity itself. It is never shown.", secret=True),
         "backup_set": Option("text", "Name of the backup set.", required=True),
         "host": Option(
             "text",
@@ -91,7 +93,8 @@ class BackupProbe(BaseProbe):
     def secrets(self) -> Sequence[str]:
         names = ("access_key_id", "secret_access_key", "session_token")
         given: list[Mapping[str, Any]] = [one.get("s3") or {} for one in self._places]
-        return [one[name] for one in given for name in names if one.get(name)]
+        found = [one[name] for one in given for name in names if one.get(name)]
+        return [*found, self.options["identity"]] if self.options["identity"] else found
 
     def run(self, deadline: Deadline) -> Finding:
         name = self.options["backup_set"]
@@ -156,7 +159,8 @@ class BackupProbe(BaseProbe):
             finding.problem(f"{name} has no good backup" + ("" if host is None else f" of host {host}"))
             return
         age = history.age(newest, now)
-        whose = "" if newest.host == this_host() else f" (of host {newest.host})"
+        other = f" (of host {newest.host})" if newest.opened else " (encrypted, of another host)"
+        whose = "" if is_of_host(newest, this_host()) else other
         finding.good = f"the newest good backup of {name} is {newest.id}{whose}, {format_duration(age)} old"
         finding.measure(round(age, 3), what=f"the age of the newest good backup of {name}, {newest.id},")
         entry = history.get(newest.id)

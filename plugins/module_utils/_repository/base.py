@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Callable, NamedTuple, Optional, Protocol
 
 from .._core.errors import Cancelled, LeaseLost, Unreachable
+from .encryption import Encryption
 
 
 class Listed(NamedTuple):
@@ -23,7 +24,7 @@ class Listed(NamedTuple):
 
     id: str
     sizes: Mapping[str, Optional[int]]  # of all files, by path; None: it is not a regular file
-    read: Callable[[str], bytes]  # the content of manifest.json or SHA256SUMS; raises RepositoryError
+    read: Callable[[str], bytes]  # the content of a small file; raises RepositoryError
     notes: Sequence[str] = ()  # warnings about it; it counts all the same
 
 
@@ -39,7 +40,7 @@ class Staging(Protocol):
     `publish`."""
 
     id: Optional[str]  # what the backup will be called; None: its content decides, when it is published
-    scratch: str  # an empty local directory for native copies, removed with the staging
+    scratch: str  # an empty local directory for native copies, removed with the staging; never in a place of others
     found: Collection[str]  # of a copy: files of the right size that an interrupted run left; `create` replaces them
 
     def create(self, path: str) -> BinaryIO:
@@ -74,6 +75,7 @@ class Repository(Protocol):
 
     location: str
     local_path: Optional[str]  # the directory on this host that it is; None: it is elsewhere
+    encryption: Encryption  # nothing of the repository itself depends on it, but that ids then tell nothing
 
     def check_writable(self, name: str) -> None:
         """Raise RepositoryError when no backup of this set could be written, as far as can be told; create nothing."""

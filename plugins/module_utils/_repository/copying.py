@@ -17,7 +17,8 @@ from .base import Repository, Staging
 from .manifest import Manifest, parse
 from .pieces import HashingReader, Piece
 from .reading import difference, load, open_piece, quick_problems, read_documents
-from .sink import BAD_DISK, HashingWriter
+from .sink import HashingWriter
+from .storing import BAD_DISK
 
 
 class Copying(NamedTuple):
@@ -43,7 +44,7 @@ class Copying(NamedTuple):
             with self.target.stage_copy(self.name, backup_id, manifest.pieces) as staging:
                 total = 2 * sum(manifest.pieces.values())  # read once here, and once there
                 self.progress.start(f"Copying {self.name}/{backup_id}", total, "bytes")
-                for piece in (piece for one in manifest.files for piece in one.stored):
+                for piece in manifest.objects:
                     self._bring(backup_id, piece, staging)
                 if not staging.publish(backup_id, *documents):
                     raise LeaseLost(

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, BinaryIO, Optional
 
+from .._core import host_state
 from .._core.errors import LockTimeout, RepositoryError
 from .._core.files import (
     discard,
@@ -34,9 +35,11 @@ from .._core.files import (
 )
 from .._core.units import format_time
 from .base import Listed, Removal, Staging
-from .directory_staging import STAGING, DirectoryCopyStaging, DirectoryStaging, regular_size
-from .manifest import ID, MANIFEST, SET
+from .directory_staging import STAGING, DirectoryCopyStaging, DirectoryEncryptedStaging, DirectoryStaging, regular_size
+from .encryption import NOT_ENCRYPTED, place_of
+from .manifest import ID, MANIFEST, SET, random_id
 
+ON_HOST = ("fingerprints",)  # documents of the state that say something of the data
 _STATE = ".state"
 _LOCK = "lock"
 _REMOVING = ".removing-"
@@ -48,6 +51,7 @@ class DirectoryRepository:
     def __init__(self, path: str) -> None:
         self.location = resolve(path, RepositoryError)
         self.local_path: Optional[str] = self.location
+        self.encryption = NOT_ENCRYPTED
 
     def _set(self, name: str) -> str:
         return os.path.join(self.location, name)
@@ -153,6 +157,8 @@ class DirectoryRepository:
             os.close(fd)
 
     def stage(self, name: str, created: datetime) -> Staging:
+        if self.encryption.recipients:
+            return DirectoryEncryptedStaging(self._set(name), random_id(created))
         return DirectoryStaging(self._set(name))
 
     def stage_copy(self, name: str, backup_id: str, sizes: Mapping[str, int]) -> Staging:
@@ -256,7 +262,14 @@ class DirectoryRepository:
             if entry.startswith((STAGING, _REMOVING, ".day2-")) and entry not in continued
         )
 
+    def _is_on_host(self, document: str) -> bool:
+        """Whether a document of the state says something of the data, so that it must not lie beside encrypted
+        backups."""
+        return document in ON_HOST and bool(self.encryption.recipients)
+
     def read_state(self, name: str, document: str) -> dict[str, Any]:
+        if self._is_on_host(document):
+            return host_state.read("directory", place_of(self.location), name, document)
         try:
             with open(os.path.join(self._set(name), _STATE, document + ".json"), "rb") as handle:
                 wrapped = json.load(handle)
@@ -269,6 +282,11 @@ class DirectoryRepository:
 
     def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
         path = os.path.join(self._set(name), _STATE, document + ".json")
+        if self._is_on_host(document):
+            host_state.write(value, "directory", place_of(self.location), name, document)
+            with os_errors(RepositoryError, "Can't remove", path), contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            return
         with os_errors(RepositoryError, "Can't write", path):
             # what a crash leaves of it does not have its checksum, and state can always be deleted
             data = json.dumps({"sha256": checksum(value), "value": value}).encode()

@@ -16,11 +16,13 @@ from typing import BinaryIO, Optional, cast
 
 from .._core.errors import NoSpace, RepositoryError
 from .._core.files import discard, fsync_directory, make_private_directory, os_errors, remove, write_atomically
+from .._core.scratch import scratch_directory
 from .base import continues_later
 from .manifest import MANIFEST, SUMS
 
 STAGING = ".staging-"
 _FLUSH_EVERY_S = 0.2
+_SCRATCH = "scratch"
 
 
 def _private(path: str, flags: int) -> int:
@@ -58,7 +60,7 @@ class DirectoryStaging:
         self._set_path = set_path
         self._path = os.path.join(set_path, STAGING + (unique or secrets.token_hex(4)))
         self._published = False
-        self.scratch = os.path.join(self._path, "scratch")
+        self.scratch = os.path.join(self._path, _SCRATCH)
 
     def __enter__(self) -> DirectoryStaging:
         with os_errors(RepositoryError, "Can't write to the repository", self._path):
@@ -97,7 +99,7 @@ class DirectoryStaging:
     def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
         target = os.path.join(self._set_path, backup_id)
         with os_errors(RepositoryError, "Can't publish", target):
-            remove(self.scratch)
+            remove(os.path.join(self._path, _SCRATCH))
             if os.path.lexists(target):
                 return False
             write_atomically(os.path.join(self._path, SUMS), sums)
@@ -112,6 +114,28 @@ class DirectoryStaging:
                 raise
             self._published = True
         return True
+
+
+class DirectoryEncryptedStaging(DirectoryStaging):
+    """Its scratch lies elsewhere, as the directory may be on a server, and its id tells nothing of the content."""
+
+    def __init__(self, set_path: str, backup_id: str) -> None:
+        super().__init__(set_path)
+        self.id: Optional[str] = backup_id
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> DirectoryEncryptedStaging:
+        super().__enter__()
+        try:
+            self.scratch = self._stack.enter_context(scratch_directory())
+        except BaseException:
+            super().__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with self._stack:
+            super().__exit__(*exc)
 
 
 class DirectoryCopyStaging(DirectoryStaging):

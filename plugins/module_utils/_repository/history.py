@@ -12,13 +12,16 @@ from typing import Any, NamedTuple, Optional
 from .._core.errors import DamagedBackup, InvalidRequest, RepositoryError
 from .._core.units import format_time, parse_time
 from .base import Listed, Repository
-from .manifest import BACKUP, MANIFEST, Manifest
-from .owner import Owner, owners_of
+from .encryption import Encryption, is_planted
+from .manifest import BACKUP, CONTENT, MANIFEST, Manifest
+from .owner import Owner, is_of_host, owners_of
 from .reading import Problem, load, quick_problems
+from .recognition import has_tags
 from .retention import Decision, Keep, decide
 
 CONFIRMED = "confirmed"  # {id: time}: when the newest backup of an owner was last found to equal its data
-VERIFIED = "verified"  # {id: {"at", "problems"}}: the last full verification
+VERIFIED = "verified"  # {id: {"at", "problems", "read"}}: the last full verification
+STORED = "stored"  # of an encrypted backup, the bytes were compared, as there was no identity
 
 # Tolerated difference between the clocks of hosts that share a repository. Later times are not trusted.
 CLOCK_SKEW = timedelta(minutes=1)
@@ -36,6 +39,7 @@ class Entry(NamedTuple):
     verified_at: Optional[datetime]
     future: bool = False
     notes: tuple[str, ...] = ()
+    verified: str = CONTENT  # what was read then: the content, or only the bytes as they are STORED
 
     @property
     def counts(self) -> bool:
@@ -74,13 +78,12 @@ class History(NamedTuple):
 
     def of_host(self, host: str) -> History:
         """The backups of a host, and those whose manifest can't be trusted."""
-        name = host.casefold()
-        own = tuple(one for one in self.entries if one.manifest is None or one.manifest.host.casefold() == name)
+        own = tuple(one for one in self.entries if one.manifest is None or is_of_host(one.manifest, host))
         return self._replace(entries=own)
 
     def tagged(self, tags: Collection[str]) -> History:
         """The backups that have all of these tags, and those whose manifest can't be trusted."""
-        own = tuple(one for one in self.entries if one.manifest is None or set(tags) <= set(one.manifest.tags))
+        own = tuple(one for one in self.entries if one.manifest is None or has_tags(one.manifest, tags))
         return self._replace(entries=own)
 
     def others(self, owner: Owner) -> list[tuple[Owner, list[Manifest]]]:
@@ -105,23 +108,27 @@ def read_history(repository: Repository, name: str, now: Optional[datetime] = No
     """Check names and sizes of every backup of a set. State that is dated in the future is ignored."""
     latest = (now or datetime.now(timezone.utc)) + CLOCK_SKEW
     ledger = repository.read_state(name, VERIFIED)
-    entries = [_entry(listed, ledger.get(listed.id), latest) for listed in repository.listing(name)]
+    encryption = repository.encryption
+    entries = [_entry(listed, ledger.get(listed.id), latest, encryption) for listed in repository.listing(name)]
+    entries = [_unless_planted(repository.location, name, one, encryption) for one in entries]
     entries.sort(key=lambda one: (_time_of(one), one.id))
     noted = {one: _moment(at, latest) for one, at in repository.read_state(name, CONFIRMED).items()}
     return History(tuple(entries), {one: at for one, at in noted.items() if at is not None})
 
 
-def _entry(listed: Listed, noted: Any, latest: datetime) -> Entry:
+def _entry(listed: Listed, noted: Any, latest: datetime, encryption: Encryption) -> Entry:
     known = noted if isinstance(noted, dict) else {}
     problems: list[Problem] = []
     manifest: Optional[Manifest] = None
     try:
-        manifest = load(listed)
+        manifest = load(listed, encryption)
         problems = quick_problems(listed, manifest) or _problems(known.get("problems"))
     except DamagedBackup as exc:
         problems = exc.problems
     future = manifest is not None and manifest.created > latest
-    return Entry(listed.id, manifest, tuple(problems), _moment(known.get("at"), latest), future, tuple(listed.notes))
+    read = STORED if known.get("read") == STORED else CONTENT
+    at = _moment(known.get("at"), latest)
+    return Entry(listed.id, manifest, tuple(problems), at, future, tuple(listed.notes), read)
 
 
 def _time_of(entry: Entry) -> datetime:
@@ -132,6 +139,13 @@ def _time_of(entry: Entry) -> datetime:
         return parse_time(entry.id.partition("-")[0])
     except InvalidRequest:
         return datetime.min.replace(tzinfo=timezone.utc)
+
+
+def _unless_planted(location: str, name: str, entry: Entry, encryption: Encryption) -> Entry:
+    if entry.manifest is None or not is_planted(location, name, entry.manifest, encryption):
+        return entry
+    problem = {"path": MANIFEST, "problem": "it is not encrypted, although this host encrypts the backups of the set"}
+    return entry._replace(problems=(*entry.problems, problem))
 
 
 def _problems(noted: Any) -> list[Problem]:
@@ -159,12 +173,18 @@ def retained(
     """
     if keep is None:
         return []
-    backups = [*((one.id, one.created, one.tags) for one in history.good), *extra]
+    asked = {tag for group in keep.tags for tag in group}
+    backups = [*((one.id, one.created, _tags(one, asked)) for one in history.good), *extra]
     return decide(
         [(backup, created) for backup, created, _tags in backups],
         keep,
         tags={backup: tags for backup, _created, tags in backups},
     )
+
+
+def _tags(manifest: Manifest, asked: Collection[str]) -> Collection[str]:
+    """Those that a policy can ask for. What may have a tag is not removed."""
+    return manifest.tags if manifest.opened else [tag for tag in asked if has_tags(manifest, [tag], unknown=True)]
 
 
 def remember_confirmed(repository: Repository, name: str, backup_id: str, at: datetime) -> None:
@@ -174,11 +194,18 @@ def remember_confirmed(repository: Repository, name: str, backup_id: str, at: da
     repository.write_state(name, CONFIRMED, {one: noted[one] for one in sorted(noted) if one in existing})
 
 
-def remember_verified(repository: Repository, name: str, found: dict[str, list[Problem]], now: datetime) -> None:
-    """Record the results of full verifications. The caller holds the lock."""
+def remember_verified(
+    repository: Repository, name: str, found: dict[str, list[Problem]], now: datetime, stored: Collection[str] = ()
+) -> None:
+    """Record the results of full verifications. The caller holds the lock.
+
+    :param stored: those of which only the bytes as stored were compared.
+    """
     ledger = repository.read_state(name, VERIFIED)
     existing = set(repository.ids(name))
-    ledger.update({backup_id: {"at": format_time(now), "problems": problems} for backup_id, problems in found.items()})
+    for backup_id, problems in found.items():
+        read = STORED if backup_id in stored else CONTENT
+        ledger[backup_id] = {"at": format_time(now), "problems": problems, "read": read}
     repository.write_state(name, VERIFIED, {one: ledger[one] for one in sorted(ledger) if one in existing})
 
 

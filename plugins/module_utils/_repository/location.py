@@ -13,6 +13,7 @@ from .._core.errors import Day2Error, InvalidRequest, RepositoryError
 from .._core.s3_options import ADDRESS
 from .base import Repository
 from .directory import DirectoryRepository
+from .encryption import encryption_from
 from .objective import Place
 
 
@@ -50,7 +51,14 @@ def place_of(params: Mapping[str, Any]) -> Place:
 
 
 def open_repository(params: Mapping[str, Any]) -> Repository:
-    """The repository that a module's parameters tell: `repository`, where it is, and the options of its kind."""
+    """The repository that a module's parameters tell: `repository`, where it is, the options of its kind, and those of
+    encryption."""
+    repository = _opened(params)
+    repository.encryption = encryption_from(params)
+    return repository
+
+
+def _opened(params: Mapping[str, Any]) -> Repository:
     location = params["repository"]
     if location.startswith(ADDRESS):
         from .s3 import open_s3  # only here: boto3 is asked for by what needs it

@@ -9,8 +9,9 @@ import hashlib
 import json
 import os
 import re
+import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 from urllib.parse import unquote_to_bytes
 
@@ -18,8 +19,11 @@ from .._core.collection import Collection
 from .._core.compression import COMPRESSIONS
 from .._core.errors import DamagedBackup, InvalidRequest
 from .._core.units import format_time, parse_time
+from . import envelope as envelopes
+from .envelope import AGE, Envelope, content_path
 from .pieces import Piece, digest_of
-from .schema import decode, manifest_rule, mapping, text, whole
+from .schema import content_rule, decode, envelope_rule, manifest_rule, mapping, one_of, text, whole
+from .sums import parse_sums, written
 
 FORMAT = "day2.ops backup"
 PLAIN = 1  # of backups in directories
@@ -33,8 +37,9 @@ SAFETY = "safety"  # what a restore or migration has replaced: restored by its i
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_SUM = re.compile(rb"(\\?)([0-9a-f]{64})  (.+)", re.DOTALL)
 _RULES = {version: manifest_rule(version, (BACKUP, SAFETY), COMPRESSIONS) for version in (PLAIN, REMOTE)}
+_ENVELOPE = envelope_rule((BACKUP, SAFETY), COMPRESSIONS)
+_INSIDE = content_rule((BACKUP, SAFETY), COMPRESSIONS)
 
 CONTENT = "content"  # read_back: every byte was read back, decompressed and compared
 
@@ -42,7 +47,8 @@ CONTENT = "content"  # read_back: every byte was read back, decompressed and com
 class DataFile(NamedTuple):
     """One file of a backup. `bytes` and `sha256` are of the file as it lies there, content_* of what it holds.
 
-    `parts`: the pieces that it lies in, in order, if they are several.
+    `parts`: the pieces that it lies in, in order, if they are several, or encrypted. `packed`: these are a tar archive
+    of several files.
     """
 
     path: str
@@ -51,6 +57,7 @@ class DataFile(NamedTuple):
     content_bytes: int
     content_sha256: str
     parts: tuple[Piece, ...] = ()
+    packed: bool = False
 
     @property
     def stored(self) -> tuple[Piece, ...]:
@@ -59,9 +66,8 @@ class DataFile(NamedTuple):
 
     def to_document(self) -> dict[str, Any]:
         """As the manifest has it."""
-        document = self._asdict()
-        document["parts"] = [one._asdict() for one in self.parts]
-        return document if self.parts else {key: value for key, value in document.items() if key != "parts"}
+        document = dict(self._asdict(), parts=[one._asdict() for one in self.parts])
+        return {key: value for key, value in document.items() if value or key not in ("parts", "packed")}
 
 
 class SourcePart(NamedTuple):
@@ -87,7 +93,10 @@ class SourcePart(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """One backup. `created` is the time at which its data was read (of an imported one: the time of the file)."""
+    """One backup. `created` is the time at which its data was read (of an imported one: the time of the file).
+
+    `envelope`: of an encrypted one. Until it was opened, it has no sources, and host, set, tags and the like are empty.
+    """
 
     id: str
     set: str
@@ -103,6 +112,12 @@ class Manifest(NamedTuple):
     tags: tuple[str, ...] = ()
     version: int = PLAIN
     read_back: str = CONTENT
+    envelope: Optional[Envelope] = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether it is known what the backup holds."""
+        return self.envelope is None or bool(self.sources)
 
     @property
     def content_digest(self) -> str:
@@ -117,7 +132,14 @@ class Manifest(NamedTuple):
     @property
     def pieces(self) -> dict[str, int]:
         """The size of each stored object of data."""
-        return {piece.path: piece.bytes for one in self.files for piece in one.stored}
+        return {piece.path: piece.bytes for piece in self.objects}
+
+    @property
+    def objects(self) -> tuple[Piece, ...]:
+        """All stored objects of data."""
+        if self.envelope is not None:
+            return self.envelope.objects
+        return tuple(piece for one in self.files for piece in one.stored)
 
     @property
     def size(self) -> int:
@@ -127,12 +149,16 @@ class Manifest(NamedTuple):
     @property
     def stored_size(self) -> int:
         """Size of the data files in bytes, as stored."""
-        return sum(one.bytes for one in self.files)
+        return sum(one.bytes for one in self.objects)
 
     def to_json(self) -> bytes:
-        """The bytes of manifest.json."""
+        """The bytes of manifest.json; of an encrypted backup, what is not encrypted of it."""
         document: dict[str, Any] = {"format": FORMAT, "version": self.version}
+        if self.envelope is not None:
+            document.update(self.outside(), **self.envelope.to_document())
+            return json.dumps(document, indent=2, ensure_ascii=True).encode("ascii") + b"\n"
         document.update(self._asdict())
+        del document["envelope"]
         if self.version == PLAIN:
             del document["read_back"]
         document["created"] = format_time(self.created)
@@ -147,10 +173,26 @@ class Manifest(NamedTuple):
         ]
         return json.dumps(document, indent=2, ensure_ascii=True).encode("ascii") + b"\n"
 
+    def outside(self) -> dict[str, Any]:
+        """What an encrypted backup shows beside its envelope."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "created": format_time(self.created),
+            "compression": self.compression,
+            "encryption": AGE,
+            "read_back": self.read_back,
+        }
+
 
 def content_digest(sources: Sequence[SourcePart]) -> str:
     """SHA-256 over the identities of all sources."""
     return hashlib.sha256(json.dumps([part.identity() for part in sources]).encode()).hexdigest()
+
+
+def random_id(created: datetime) -> str:
+    """The id of a backup that tells nothing of its content but its time."""
+    return f"{created.astimezone(timezone.utc).strftime('%Y%m%dT%H%M%SZ')}-{secrets.token_hex(4)}"
 
 
 def check_set_name(name: str) -> str:
@@ -177,17 +219,10 @@ def name_of(key: str) -> str:
 
 
 def sums_of(manifest: Manifest, manifest_bytes: bytes) -> bytes:
-    """The bytes of SHA256SUMS, as `sha256sum -c` reads it, with the manifest."""
-    sums = [(piece.sha256, piece.path) for one in manifest.files for piece in one.stored]
-    sums.append((hashlib.sha256(manifest_bytes).hexdigest(), MANIFEST))
-    return b"".join(_sum_line(digest, path) for digest, path in sums)
-
-
-def _sum_line(digest: str, path: str) -> bytes:
-    """A line as sha256sum writes it: a name with a backslash or a line end is escaped, after a backslash."""
-    name = path.encode("utf-8", "surrogateescape")
-    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
-    return (b"\\" if escaped != name else b"") + digest.encode("ascii") + b"  " + escaped + b"\n"
+    """The bytes of SHA256SUMS, with the manifest."""
+    return written(
+        [*manifest.objects, Piece(MANIFEST, len(manifest_bytes), hashlib.sha256(manifest_bytes).hexdigest())]
+    )
 
 
 def parse(backup_id: str, manifest_bytes: bytes, sums_bytes: bytes) -> Manifest:
@@ -195,7 +230,10 @@ def parse(backup_id: str, manifest_bytes: bytes, sums_bytes: bytes) -> Manifest:
 
     Raises DamagedBackup for any problem, before anything of it is used.
     """
-    sums = _parse_sums(backup_id, sums_bytes)
+    try:
+        sums = parse_sums(sums_bytes)
+    except ValueError as exc:
+        raise _damaged(backup_id, SUMS, str(exc)) from exc
     if sums.pop(MANIFEST, None) != hashlib.sha256(manifest_bytes).hexdigest():
         raise _damaged(backup_id, MANIFEST, f"its digest differs from that in {SUMS}")
     try:
@@ -203,9 +241,12 @@ def parse(backup_id: str, manifest_bytes: bytes, sums_bytes: bytes) -> Manifest:
         mapping({"format": text, "version": whole()})(document, "")
         if document["format"] != FORMAT or document["version"] not in _RULES:
             raise _unknown_format(backup_id, document)
-        _RULES[document["version"]](document, "")
+        encrypted = document["version"] == REMOTE and document.get("encryption") is not None
+        (_ENVELOPE if encrypted else _RULES[document["version"]])(document, "")
     except ValueError as exc:
         raise _damaged(backup_id, MANIFEST, f"it does not follow the format: {exc}") from exc
+    if encrypted:
+        return _closed(backup_id, document, sums)
     manifest = _from_document(document)
     problems = _contradictions(backup_id, document, manifest, sums)
     if problems:
@@ -213,32 +254,73 @@ def parse(backup_id: str, manifest_bytes: bytes, sums_bytes: bytes) -> Manifest:
     return manifest
 
 
+def _closed(backup_id: str, document: Mapping[str, Any], sums: Mapping[str, str]) -> Manifest:
+    """An encrypted backup, as it looks from outside."""
+    envelope = envelopes.from_document(document)
+    manifest = Manifest(
+        id=document["id"],
+        set="",
+        kind=document["kind"],
+        created=parse_time(document["created"]),
+        host="",
+        tools={},
+        compression=document["compression"],
+        duration_s=0.0,
+        sources=(),
+        encryption=AGE,
+        version=REMOTE,
+        read_back=document["read_back"],
+        envelope=envelope,
+    )
+    problems = _wrong_id(backup_id, manifest) + _wrong_sums(manifest, sums)
+    if len({one.path for one in envelope.objects}) < len(envelope.objects):
+        problems.append({"path": MANIFEST, "problem": "it lists an object twice"})
+    if content_path(manifest.compression) not in manifest.pieces:
+        problems.append({"path": MANIFEST, "problem": f"it does not list {content_path(manifest.compression)}"})
+    if problems:
+        raise DamagedBackup(backup_id, problems)
+    return manifest
+
+
+def parse_content(outside: Manifest, data: bytes) -> Manifest:
+    """The whole of an encrypted backup, from the outside of it and what it has encrypted in content.json. Raises
+    DamagedBackup for any problem, before anything of it is used.
+    """
+    path = content_path(outside.compression)
+    try:
+        document = decode(data)
+        mapping({"format": one_of(FORMAT), "version": whole(REMOTE, REMOTE)})(document, "")
+        _INSIDE(document, "")
+    except ValueError as exc:
+        raise _damaged(outside.id, path, f"it does not follow the format: {exc}") from exc
+    inside = _from_document(document)
+    problems = _contradictions(outside.id, document, inside, None)
+    if inside.outside() != outside.outside():
+        problems.append({"path": path, "problem": f"it does not belong to this {MANIFEST}"})
+    files = {piece for one in inside.files for piece in one.stored}
+    if files != {piece for piece in outside.objects if not piece.path.startswith(path)}:
+        problems.append({"path": path, "problem": f"it does not list the same objects as {MANIFEST}"})
+    if problems:
+        raise DamagedBackup(outside.id, problems)
+    return inside._replace(envelope=outside.envelope)
+
+
+def _wrong_id(backup_id: str, manifest: Manifest) -> list[dict[str, str]]:
+    if manifest.id == backup_id:
+        return []
+    return [{"path": MANIFEST, "problem": f"it is the manifest of {manifest.id}"}]
+
+
+def _wrong_sums(manifest: Manifest, sums: Mapping[str, str]) -> list[dict[str, str]]:
+    if {one.path: one.sha256 for one in manifest.objects} == dict(sums):
+        return []
+    return [{"path": SUMS, "problem": f"it does not list the same files and digests as {MANIFEST}"}]
+
+
 def _unknown_format(backup_id: str, document: Mapping[str, Any]) -> DamagedBackup:
     problem = f"format {document['format']!r} version {document['version']!r} is not supported"
     hint = "It was probably written by a newer version of day2.ops: upgrade the collection."
     return DamagedBackup(backup_id, [{"path": MANIFEST, "problem": problem}], hint)
-
-
-def _parse_sums(backup_id: str, sums_bytes: bytes) -> dict[str, str]:
-    sums: dict[str, str] = {}
-    lines = sums_bytes.split(b"\n")
-    if lines.pop() != b"":
-        raise _damaged(backup_id, SUMS, "its last line is incomplete")
-    for line in lines:
-        match = _SUM.fullmatch(line)
-        name = None if match is None else _unescaped(match[3]) if match[1] else match[3]
-        path = (name or b"").decode("utf-8", "surrogateescape")
-        if match is None or not path or path in sums:
-            raise _damaged(backup_id, SUMS, f"{ascii(line[:100])[1:]} is not a line of sha256sum")
-        sums[path] = match[2].decode("ascii")
-    return sums
-
-
-def _unescaped(name: bytes) -> Optional[bytes]:
-    """The name in an escaped line, or None if it is invalid."""
-    if not re.fullmatch(rb"(?:[^\\]|\\[\\nr])+", name):
-        return None
-    return re.sub(rb"\\(.)", lambda match: {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}[match[1]], name)
 
 
 def _from_document(document: Mapping[str, Any]) -> Manifest:
@@ -248,7 +330,7 @@ def _from_document(document: Mapping[str, Any]) -> Manifest:
         _make(
             SourcePart,
             part,
-            files=tuple(_make(DataFile, one, parts=_pieces(one) if remote else ()) for one in part["files"]),
+            files=tuple(_file(one, remote) for one in part["files"]),
             collections=tuple(_make(Collection, one) for one in part["collections"]),
         )
         for part in document["sources"]
@@ -256,7 +338,15 @@ def _from_document(document: Mapping[str, Any]) -> Manifest:
     tags = tuple(document.get("tags", ()))  # missing in the first manifests of version 1
     read_back = document["read_back"] if remote else CONTENT
     created = parse_time(document["created"])
-    made: Manifest = _make(Manifest, document, sources=parts, created=created, tags=tags, read_back=read_back)
+    made: Manifest = _make(
+        Manifest, document, sources=parts, created=created, tags=tags, read_back=read_back, envelope=None
+    )
+    return made
+
+
+def _file(one: Mapping[str, Any], remote: bool) -> DataFile:
+    packed = remote and one.get("packed", False)
+    made: DataFile = _make(DataFile, one, parts=_pieces(one) if remote else (), packed=packed)
     return made
 
 
@@ -269,11 +359,12 @@ def _make(kind: Any, document: Mapping[str, Any], **replaced: Any) -> Any:
 
 
 def _contradictions(
-    backup_id: str, document: Mapping[str, Any], manifest: Manifest, sums: Mapping[str, str]
+    backup_id: str, document: Mapping[str, Any], manifest: Manifest, sums: Optional[Mapping[str, str]]
 ) -> list[dict[str, str]]:
-    problems = []
-    if manifest.id != backup_id:
-        problems.append({"path": MANIFEST, "problem": f"it is the manifest of {manifest.id}"})
+    """
+    :param sums: None: of what an encrypted backup has inside, there are none.
+    """
+    problems = _wrong_id(backup_id, manifest)
     if document["content_digest"] != manifest.content_digest:
         problems.append({"path": MANIFEST, "problem": "its content digest does not match its sources"})
     names = [part.name for part in manifest.sources]
@@ -282,15 +373,15 @@ def _contradictions(
     if manifest.kind != SAFETY and not all(part.files for part in manifest.sources):
         problems.append({"path": MANIFEST, "problem": "a source has no data files"})
     paths = [one.path for one in manifest.files]
-    pieces = [piece for one in manifest.files for piece in one.stored]
+    packs = {one.stored for one in manifest.files if one.packed}
+    stored = [one.stored for one in manifest.files if not one.packed]
+    pieces = [piece for some in [*stored, *packs] for piece in some]
     if len(set(paths)) < len(paths) or len({one.path for one in pieces}) < len(pieces):
         problems.append({"path": MANIFEST, "problem": "it lists a file twice"})
     for one in manifest.files:
         if (one.bytes, one.sha256) != (sum(piece.bytes for piece in one.stored), digest_of(one.stored)):
             problems.append({"path": MANIFEST, "problem": f"the parts of {one.path} are not those of the file"})
-    if {one.path: one.sha256 for one in pieces} != dict(sums):
-        problems.append({"path": SUMS, "problem": f"it does not list the same files and digests as {MANIFEST}"})
-    return problems
+    return problems if sums is None else problems + _wrong_sums(manifest, sums)
 
 
 def _damaged(backup_id: str, path: str, problem: str) -> DamagedBackup:

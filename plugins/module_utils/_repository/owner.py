@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
+from .envelope import equal, marks_of
 from .manifest import Manifest
 
 
@@ -23,15 +24,33 @@ class Owner(NamedTuple):
         """Whether a backup is of this host and of no other store: a backup of more stores contains data that this owner
         lacks.
         """
+        if not manifest.opened and manifest.envelope is not None:
+            marks = marks_of(manifest.id)
+            known = equal(manifest.envelope.owner, marks.owner(self.host))
+            return self == UNKNOWN or (known and set(manifest.envelope.paths) <= set(map(marks.path, self.paths)))
         other = owner_of(manifest)
         return self.host.casefold() == other.host.casefold() and set(other.paths) <= set(self.paths)
 
     def __str__(self) -> str:
+        if self == UNKNOWN:
+            return "an owner that only an identity tells, as its backups are encrypted"
         return f"{' and '.join(self.paths)} on host {self.host}"
+
+
+UNKNOWN = Owner("", ())  # of all encrypted backups that could not be opened
+
+
+def is_of_host(manifest: Manifest, host: str) -> bool:
+    """Whether a backup is of a host."""
+    if not manifest.opened and manifest.envelope is not None:
+        return equal(manifest.envelope.owner, marks_of(manifest.id).owner(host))
+    return manifest.host.casefold() == host.casefold()
 
 
 def owner_of(manifest: Manifest) -> Owner:
     """The owner that a manifest names."""
+    if not manifest.opened:
+        return UNKNOWN
     return make_owner(manifest.host, [part.path for part in manifest.sources])
 
 

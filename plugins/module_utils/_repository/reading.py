@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from .._core.collection import Collection
 from .._core.compression import usable
 from .._core.compression.base import BLOCK, CorruptStream
-from .._core.errors import DamagedBackup, RepositoryError, Unreachable
+from .._core.errors import DamagedBackup, RepositoryError, Unreachable, WrongIdentity
 from .._core.progress import Progress
 from .base import Listed, Repository
+from .encryption import NOT_ENCRYPTED, Encryption
 from .manifest import MANIFEST, PLAIN, SUMS, DataFile, Manifest, SourcePart, name_of, parse
+from .opening import check_seal, opened
 from .pieces import Piece, StoredReader, hashing
 
 Problem = dict[str, str]  # path, problem
@@ -23,9 +26,13 @@ Problem = dict[str, str]  # path, problem
 _LARGEST = 64 << 20  # of a manifest, which is read into memory: some hundred thousand files or collections
 
 
-def load(listed: Listed) -> Manifest:
-    """The manifest of a backup. Raises DamagedBackup when it is not valid."""
-    return parse(listed.id, *read_documents(listed))
+def load(listed: Listed, encryption: Encryption = NOT_ENCRYPTED) -> Manifest:
+    """The manifest of a backup; of an encrypted one, all of it if the identity is one of its recipients'. Raises
+    DamagedBackup when it is not valid.
+    """
+    manifest = parse(listed.id, *read_documents(listed))
+    check_seal(manifest)
+    return opened(manifest, listed, encryption)
 
 
 def read_documents(listed: Listed) -> tuple[bytes, bytes]:
@@ -60,30 +67,46 @@ def quick_problems(listed: Listed, manifest: Manifest) -> list[Problem]:
 
 
 def full_problems(repository: Repository, name: str, manifest: Manifest, progress: Progress) -> list[Problem]:
-    """The problems that are found by reading every byte, as stored and decompressed."""
+    """The problems that are found by reading every byte: as stored and decompressed, or, of an encrypted backup that
+    could not be opened, as stored."""
     problems = quick_problems(repository.look(name, manifest.id), manifest)
-    progress.start(f"Verifying {name}/{manifest.id}", manifest.size, "bytes")
+    size = manifest.size if manifest.opened else manifest.stored_size
+    progress.start(f"Verifying {name}/{manifest.id}", size, "bytes")
     bad = {problem["path"] for problem in problems}
+    packs = Packs(repository, name, manifest)
     for one in manifest.files:
-        if one.path in bad:
-            continue
-        try:
-            with open_data(repository, name, manifest, one, progress) as reader:
-                while reader.read(BLOCK):
-                    pass
-        except DamagedBackup as exc:
-            problems.extend(exc.problems)
+        if bad.isdisjoint({one.path, *(piece.path for piece in one.stored)}):
+            try:
+                with open_data(packs, one, progress) as reader:
+                    while reader.read(BLOCK):
+                        pass
+            except DamagedBackup as exc:
+                problems.extend(problem for problem in exc.problems if problem not in problems)
+    read = {piece.path for one in manifest.files for piece in one.stored}
+    for piece in manifest.objects:
+        if piece.path not in bad | read:
+            problems += _stored_problems(repository, name, manifest, piece, progress)
     return problems
 
 
-@contextlib.contextmanager
-def open_data(
-    repository: Repository, name: str, manifest: Manifest, one: DataFile, progress: Progress
-) -> Iterator[_VerifiedReader]:
-    """The content of a data file. The reader of the block raises DamagedBackup rather than return a wrong end."""
-    expected = {piece.path: piece for piece in one.stored}
+def _stored_problems(
+    repository: Repository, name: str, manifest: Manifest, piece: Piece, progress: Progress
+) -> list[Problem]:
+    """Of an object that can't be decrypted here."""
+    try:
+        with contextlib.closing(_stored(repository, name, manifest, [piece])) as stored:
+            for data in iter(lambda: stored.read(BLOCK), b""):
+                progress.advance(len(data))
+    except DamagedBackup as exc:
+        return exc.problems
+    return []
 
-    def opened(path: str) -> BinaryIO:
+
+def _stored(repository: Repository, name: str, manifest: Manifest, pieces: Sequence[Piece]) -> StoredReader:
+    """Reads objects one after another, and raises DamagedBackup at the end of one that is not as it was written."""
+    expected = {piece.path: piece for piece in pieces}
+
+    def opened_object(path: str) -> BinaryIO:
         return open_piece(repository, name, manifest.id, path)
 
     def ended(piece: Piece) -> None:
@@ -91,9 +114,68 @@ def open_data(
         if problem:
             raise DamagedBackup(manifest.id, [{"path": piece.path, "problem": problem}])
 
-    with contextlib.closing(StoredReader(list(expected), opened, ended)) as stored:
-        with usable(manifest.compression).reader(stored) as reader:
-            yield _VerifiedReader(manifest.id, one, stored, reader, progress)
+    return StoredReader(list(expected), opened_object, ended)
+
+
+@contextlib.contextmanager
+def _content(
+    repository: Repository, name: str, manifest: Manifest, pieces: Sequence[Piece]
+) -> Iterator[tuple[StoredReader, Any]]:
+    """What is stored in objects, and what it is decrypted and decompressed."""
+    with contextlib.ExitStack() as stack:
+        stored = stack.enter_context(contextlib.closing(_stored(repository, name, manifest, pieces)))
+        source: Any = stored
+        if manifest.envelope is not None:
+            from .._core import age  # only here: see _stores/registry.py
+
+            source = stack.enter_context(age.decrypting(repository.encryption.identity or b"", stored))
+        yield stored, stack.enter_context(usable(manifest.compression).reader(source))
+
+
+@contextlib.contextmanager
+def open_data(packs: Packs, one: DataFile, progress: Progress) -> Iterator[_VerifiedReader]:
+    """The content of a data file. The reader of the block raises DamagedBackup rather than return a wrong end."""
+    repository, name, manifest = packs.where
+    if one.packed:
+        yield _VerifiedReader(manifest.id, one, io.BytesIO(), io.BytesIO(packs.read(one)), progress)
+        return
+    with _content(repository, name, manifest, one.stored) as (stored, reader):
+        yield _VerifiedReader(manifest.id, one, stored, reader, progress)
+
+
+class Packs:
+    """The packs of a backup. The last one is remembered, as its files are usually read one after another."""
+
+    def __init__(self, repository: Repository, name: str, manifest: Manifest) -> None:
+        self.where = (repository, name, manifest)
+        self._pieces: tuple[Piece, ...] = ()
+        self._files: dict[str, bytes] = {}
+
+    def read(self, one: DataFile) -> bytes:
+        """The content of a file. Raises DamagedBackup."""
+        if one.stored != self._pieces:
+            self._files, self._pieces = self._read(one.stored), one.stored
+        try:
+            return self._files[one.path]
+        except KeyError:
+            raise self._damaged(one.stored, f"{one.path} is missing in it") from None
+
+    def _read(self, pieces: Sequence[Piece]) -> dict[str, bytes]:
+        from .packs import LARGEST, unpacked  # only here: see _stores/registry.py
+
+        data = bytearray()
+        try:
+            with _content(*self.where, pieces) as (_stored_reader, reader):
+                for block in iter(lambda: reader.read(BLOCK), b""):
+                    data += block
+                    if len(data) > LARGEST:
+                        raise self._damaged(pieces, f"it has more than {LARGEST} bytes")
+            return unpacked(bytes(data))
+        except (CorruptStream, WrongIdentity) as exc:
+            raise self._damaged(pieces, exc.message) from exc
+
+    def _damaged(self, pieces: Sequence[Piece], problem: str) -> DamagedBackup:
+        return DamagedBackup(self.where[2].id, [{"path": pieces[0].path, "problem": problem}])
 
 
 def open_piece(repository: Repository, name: str, backup_id: str, path: str) -> BinaryIO:
@@ -118,7 +200,7 @@ def difference(piece: Piece, expected: Piece) -> str:
 class _VerifiedReader:
     """Returns b"" only if size and digests, stored and decompressed, match the manifest."""
 
-    def __init__(self, backup_id: str, one: DataFile, stored: StoredReader, reader: Any, progress: Progress) -> None:
+    def __init__(self, backup_id: str, one: DataFile, stored: Any, reader: Any, progress: Progress) -> None:
         self._id = backup_id
         self._file = one
         self._stored = stored
@@ -128,7 +210,7 @@ class _VerifiedReader:
     def read(self, size: int) -> bytes:
         try:
             data = self._content.read(size)
-        except CorruptStream as exc:
+        except (CorruptStream, WrongIdentity) as exc:
             raise self._damaged(exc.message) from exc
         except OSError as exc:
             raise self._damaged(f"it can't be read ({exc.strerror})") from exc
@@ -152,7 +234,8 @@ class _VerifiedReader:
             raise self._damaged("its decompressed content differs from the manifest")
 
     def _damaged(self, problem: str) -> DamagedBackup:
-        return DamagedBackup(self._id, [{"path": self._file.path, "problem": problem}])
+        path = self._file.stored[0].path if self._file.parts else self._file.path
+        return DamagedBackup(self._id, [{"path": path, "problem": problem}])
 
 
 class BackupCopy:
@@ -166,13 +249,15 @@ class BackupCopy:
         self.details: Mapping[str, Any] = part.details
         self.progress = progress
         self.strict = False
-        self._where = (repository, name, manifest)
+        self._packs = Packs(repository, name, manifest)
         folder = "" if len(manifest.sources) == 1 else part.name
         self._files = {self._name_of(one, folder, manifest): one for one in part.files}
 
     @staticmethod
     def _name_of(one: DataFile, folder: str, manifest: Manifest) -> str:
         name = one.path.split("/", 2 if folder else 1)[-1]
+        if manifest.envelope is not None:
+            return name
         suffix = usable(manifest.compression).suffix
         name = name[: -len(suffix)] if suffix and name.endswith(suffix) else name
         return name if manifest.version == PLAIN else name_of(name)
@@ -181,5 +266,4 @@ class BackupCopy:
         return list(self._files)
 
     def open(self, name: str) -> contextlib.AbstractContextManager[_VerifiedReader]:
-        repository, set_name, manifest = self._where
-        return open_data(repository, set_name, manifest, self._files[name], self.progress)
+        return open_data(self._packs, self._files[name], self.progress)

@@ -24,12 +24,13 @@ from .._core import host_state
 from .._core.errors import Day2Error, InvalidRequest, LeaseLost, RepositoryError
 from .._core.units import format_duration, format_time
 from .base import Listed, Removal, Staging
-from .directory import checksum
+from .directory import ON_HOST, checksum
+from .encryption import NOT_ENCRYPTED
 from .generations import Lease
-from .manifest import ID, MANIFEST, SET, SUMS
+from .manifest import ID, MANIFEST, SET, SUMS, random_id
 from .objects import CONDITIONAL, VERSIONS, Object, Objects
 from .reading import load
-from .remote_staging import RemoteCopyStaging, RemoteStaging, new_id
+from .remote_staging import RemoteCopyStaging, RemoteStaging
 
 _HEADER = ".day2/repository.json"
 _FORMAT = "day2.ops repository"
@@ -41,7 +42,7 @@ _READERS = 8  # requests at once for manifests
 _AHEAD = 32  # backups that are read ahead
 _SMALL = 1 << 20  # bytes of what is read ahead
 _LOCKED = "locked"
-_ON_HOST = ("fingerprints", _LOCKED)  # documents that say something of this host's files
+_ON_HOST = (*ON_HOST, _LOCKED)
 
 
 _LEAST_LOCK = 2 * 86400.0  # seconds
@@ -81,6 +82,7 @@ class RemoteRepository:
         self._states: dict[str, dict[str, Any]] = {}
         self._leases: dict[str, Lease] = {}
         self.location = objects.location
+        self.encryption = NOT_ENCRYPTED
 
     def _header(self) -> Optional[dict[str, Any]]:
         """What the repository says of itself; None: nothing was ever written here."""
@@ -216,7 +218,7 @@ class RemoteRepository:
 
     def stage(self, name: str, created: datetime) -> Staging:
         self._seen.pop(name, None)
-        return RemoteStaging(self._objects, self._leases[name], name, new_id(created), self._locking)
+        return RemoteStaging(self._objects, self._leases[name], name, random_id(created), self._locking)
 
     def stage_copy(self, name: str, backup_id: str, sizes: Mapping[str, int]) -> Staging:
         self._seen.pop(name, None)

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timezone
 from typing import BinaryIO, Optional
 
 from .._core.errors import Day2Error, RepositoryError
@@ -17,11 +15,6 @@ from .base import continues_later
 from .generations import Lease
 from .manifest import MANIFEST, SUMS
 from .objects import Objects, Upload
-
-
-def new_id(created: datetime) -> str:
-    """An id that no other run uses."""
-    return f"{created.astimezone(timezone.utc).strftime('%Y%m%dT%H%M%SZ')}-{secrets.token_hex(4)}"
 
 
 class RemoteStaging:

@@ -65,6 +65,12 @@ def text(value: Any, where: str) -> None:
         raise ValueError(f"{where} is {_short(value)}, not a string")
 
 
+def truth(value: Any, where: str) -> None:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{where} is {_short(value)}, not true or false")
+
+
 def matching(pattern: str, what: str) -> _Rule:
     """A string that matches a pattern as a whole."""
     compiled = re.compile(pattern)
@@ -226,10 +232,12 @@ def _details(value: Any, where: str) -> None:
 
 _PIECE: Mapping[str, _Rule] = {"path": data_path, "bytes": _SIZE, "sha256": DIGEST}
 _FILE: Mapping[str, _Rule] = {**_PIECE, "content_bytes": _SIZE, "content_sha256": DIGEST}
-_FILES = {1: mapping(_FILE), 2: mapping(_FILE, {"parts": listed(mapping(_PIECE), least=2)})}
+_PART = mapping(_PIECE)
+_FILES = {1: mapping(_FILE), 2: mapping(_FILE, {"parts": listed(_PART, least=2)})}
+_ENCRYPTED_FILE = mapping({**_FILE, "parts": listed(_PART, least=1)}, {"packed": truth})
 
 
-def _source(version: int) -> _Rule:
+def _source(file: _Rule) -> _Rule:
     return mapping(
         {
             "name": text,
@@ -248,7 +256,7 @@ def _source(version: int) -> _Rule:
             "content_digest": DIGEST,
             "collections": listed(mapping({"name": text, "records": _SIZE})),
             "details": _details,
-            "files": listed(_FILES[version]),  # no data, if the target of a migration was empty
+            "files": listed(file),  # no data, if the target of a migration was empty
         }
     )
 
@@ -256,6 +264,17 @@ def _source(version: int) -> _Rule:
 def manifest_rule(version: int, kinds: Collection[str], compressions: Collection[str]) -> _Rule:
     """The rule for a whole manifest of that version."""
     more: Mapping[str, _Rule] = {"read_back": one_of("content")} if version > 1 else {}
+    return _whole_rule(kinds, compressions, _FILES[version], {"encryption": one_of(None), **more})
+
+
+def content_rule(kinds: Collection[str], compressions: Collection[str]) -> _Rule:
+    """The rule for what an encrypted backup has in content.json: all that the manifest of another has."""
+    return _whole_rule(
+        kinds, compressions, _ENCRYPTED_FILE, {"encryption": one_of("age"), "read_back": one_of("content")}
+    )
+
+
+def _whole_rule(kinds: Collection[str], compressions: Collection[str], file: _Rule, more: Mapping[str, _Rule]) -> _Rule:
     return mapping(
         {
             "id": text,
@@ -267,10 +286,32 @@ def manifest_rule(version: int, kinds: Collection[str], compressions: Collection
             "compression": one_of(*compressions),
             "duration_s": seconds,
             "content_digest": DIGEST,
-            "sources": listed(_source(version), least=1),
+            "sources": listed(_source(file), least=1),
             "imported_from": maybe(text),
-            "encryption": one_of(None),
             **more,
         },
         {"tags": listed(text)},
+    )
+
+
+def envelope_rule(kinds: Collection[str], compressions: Collection[str]) -> _Rule:
+    """The rule for the manifest of an encrypted backup."""
+    return mapping(
+        {
+            "id": text,
+            "kind": one_of(*kinds),
+            "created": moment,
+            "compression": one_of(*compressions),
+            "encryption": one_of("age"),
+            "read_back": one_of("content"),
+            "key": DIGEST,
+            "owner": DIGEST,
+            "paths": listed(DIGEST),
+            "tags": listed(DIGEST),
+            "same": DIGEST,
+            "recipients": DIGEST,
+            "number": maybe(whole(1)),
+            "objects": listed(_PART, least=1),
+            "seal": DIGEST,
+        }
     )

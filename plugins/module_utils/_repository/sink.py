@@ -13,13 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Optional
 
 from .._core.behind import Behind
-from .._core.compression.base import BLOCK, Compression, CorruptStream, Writable
+from .._core.compression.base import BLOCK, Compression, Writable
 from .._core.errors import RepositoryError
 from .._core.files import from_os_error, os_errors
 from .._core.progress import Progress
-from .base import Staging
-from .manifest import DATA, DataFile, key_of
-from .pieces import StoredReader, hashing
+from .manifest import DATA, DataFile
+from .storing import Content, Files
 
 
 class HashingWriter:
@@ -132,37 +131,29 @@ def _count(fd: int) -> int:
 
 
 class StagingSink:
-    """Compresses and writes the files of one source; `seal` reads them back once it is known that they are wanted."""
+    """Writes the files of one source; `seal` reads them back once it is known that they are wanted."""
 
-    def __init__(self, staging: Staging, folder: str, compression: Compression, progress: Progress) -> None:
-        self.scratch = os.path.join(staging.scratch, folder or DATA)
+    def __init__(self, files: Files, folder: str, progress: Progress) -> None:
+        self.scratch = os.path.join(files.staging.scratch, folder or DATA)
         self.progress = progress
         self.strict = False
         self._written: list[tuple[str, HashingWriter]] = []
-        self._staging = staging
+        self._files = files
         self._folder = DATA if not folder else f"{DATA}/{folder}"
-        self._compression = compression
         with os_errors(RepositoryError, "Can't write to the repository", self.scratch):
             os.mkdir(self.scratch, 0o700)
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[HashingWriter]:
-        path = self._path(name)
-        with os_errors(RepositoryError, "Can't write to the repository", path):
-            with self._staging.create(path) as handle:
-                with self._compression.writer(handle.fileno()) as target:
-                    with HashingWriter(target, path, self.progress) as writer:
-                        yield writer
+        path = self._files.path(self._folder, name)
+        with self._files.file(path) as target, HashingWriter(target, path, self.progress) as writer:
+            yield writer
         self._written.append((path, writer))
 
     def discard(self, name: str) -> None:
-        path = self._path(name)
+        path = self._files.path(self._folder, name)
         self._written = [one for one in self._written if one[0] != path]
-        self._staging.discard(path)
-
-    def _path(self, name: str) -> str:
-        stored = name if self._staging.id is None else key_of(name)
-        return f"{self._folder}/{stored}{self._compression.suffix}"
+        self._files.discard(path)
 
     @property
     def bytes(self) -> int:
@@ -170,24 +161,10 @@ class StagingSink:
         return sum(writer.bytes for _path, writer in self._written)
 
     def seal(self) -> tuple[DataFile, ...]:
-        """Complete what was written, and read it back: what the manifest says of it."""
-        return tuple(self._read_back(path, writer) for path, writer in self._written)
+        """Complete what was written, and read it back: what the manifest says of it. A backup is one only when it has
+        been read."""
+        return tuple(self._sealed(path, writer) for path, writer in self._written)
 
-    def _read_back(self, path: str, written: HashingWriter) -> DataFile:
-        """A backup is one only when it has been read: decompress the file from where it lies and compare."""
+    def _sealed(self, path: str, written: HashingWriter) -> DataFile:
         self.progress.start(f"Reading back {path}", written.bytes, "bytes")
-        with contextlib.closing(StoredReader(self._staging.seal(path), self._staging.reopen)) as stored:
-            try:
-                with self._compression.reader(stored) as reader:
-                    content = hashing(reader, stored)
-                    for data in iter(lambda: content.read(BLOCK), b""):
-                        self.progress.advance(len(data))
-            except CorruptStream as exc:
-                raise RepositoryError(f"{path} can't be read back after writing: {exc}.", BAD_DISK) from exc
-        if (content.bytes, content.sha256()) != (written.bytes, written.sha256()):
-            raise RepositoryError(f"{path} differs when it is read back after writing.", BAD_DISK)
-        pieces = tuple(stored.pieces) if len(stored.pieces) > 1 else ()
-        return DataFile(path, stored.bytes, stored.sha256(), content.bytes, content.sha256(), pieces)
-
-
-BAD_DISK = "Nothing was published. Check the disk and the memory of the host of the repository."
+        return self._files.seal(Content(path, written.bytes, written.sha256()), self.progress.advance)

@@ -32,6 +32,16 @@ OBJECT_LOCK: dict[str, Any] = {
     "lock_for": {"type": "str"},
     "lock_mode": {"type": "str", "choices": ["governance", "compliance"], "default": "governance"},
 }
+# Of verbs that read backups.
+IDENTITY: dict[str, Any] = {
+    "identity": {"type": "str", "no_log": True},
+    "identity_file": {"type": "path", "no_log": False},
+    "allow_unencrypted": {"type": "bool", "default": False},
+}
+ENCRYPTION: dict[str, Any] = {
+    "encrypt_to": {"type": "list", "elements": "str", "no_log": False},
+    "encryption": {"type": "str", "choices": ["required", "optional"], "default": "required"},
+}
 # The options of a place that are not those of a run: suboptions of `from`, `to` and `copy_to`.
 PLACE: dict[str, Any] = {name: one for name, one in REPOSITORY.items() if name != "lock_timeout"}
 COMPRESSION: dict[str, Any] = {"compression": {"type": "str", "choices": sorted(COMPRESSIONS)}}

@@ -21,6 +21,7 @@ from .._repository.owner import make_owner, this_host
 from .._repository.retention import check_tags
 from .arguments import (
     COMPRESSION,
+    ENCRYPTION,
     KEEP,
     OBJECT_LOCK,
     REPOSITORY,
@@ -49,6 +50,7 @@ ARGUMENTS: dict[str, Any] = {
         **{"import": {"type": "path"}},
         **REPOSITORY,
         **OBJECT_LOCK,
+        **ENCRYPTION,
         **COMPRESSION,
         **KEEP,
         **COPY_TO,
@@ -104,12 +106,12 @@ def apply(ready: BackupPlan) -> dict[str, Any]:
     """Carry out the plan. State is written after the work that it describes."""
     request = ready.request
     current = ready.history.newest
-    if ready.writes and ready.staging is not None:
+    if ready.writes and ready.files is not None:
         current = publish(
-            ready.staging,
+            request.repository,
+            ready.files,
             request.name,
             ready.taken,
-            compression=request.compression,
             created=ready.created,
             started=ready.started,
             imported_from=request.imported,

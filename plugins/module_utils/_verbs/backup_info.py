@@ -12,16 +12,16 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.errors import Day2Error, RepositoryError, Unreachable
 from .._core.progress import Progress
-from .._core.units import format_duration, format_time
+from .._core.units import format_duration, format_time, plural
 from .._repository.base import Repository
-from .._repository.history import Entry, History, read_history, remember_verified, retained
+from .._repository.history import STORED, Entry, History, read_history, remember_verified, retained
 from .._repository.location import check_exists, is_offsite, open_repository, place_of
-from .._repository.manifest import MANIFEST, SAFETY, check_set_name
+from .._repository.manifest import CONTENT, MANIFEST, SAFETY, check_set_name
 from .._repository.objective import Copies, Objective, Place, count_copies
-from .._repository.owner import owners_of, this_host
+from .._repository.owner import is_of_host, owners_of, this_host
 from .._repository.reading import Problem, full_problems
 from .._repository.retention import Keep, check_tags
-from .arguments import KEEP, REPOSITORY, duration, keep_policy, optional
+from .arguments import IDENTITY, KEEP, REPOSITORY, duration, keep_policy, optional
 from .copy_arguments import OBJECTIVE
 from .snapshots import describe, describe_owners
 
@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, Any] = {
         reverify_after={"type": "str"},
         max_age={"type": "str"},
         **REPOSITORY,
+        **IDENTITY,
         **KEEP,
         **OBJECTIVE,
     ),
@@ -141,13 +142,14 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
     if request.host is not None:
         history = history.of_host(request.host)
     notes = [f"Backup {entry.id} of {name}: {note}" for entry in history.entries for note in entry.notes]
+    notes += _notes_on_encrypted(request, name, history)
     unread: dict[str, Problem] = {}
     if request.verify == "full":
         found, unread = _read_all(request, name, history, progress, now)
         if found and not check:
             try:
                 with repository.lock(name, "backup_info", request.lock_timeout):
-                    remember_verified(repository, name, found, now)
+                    remember_verified(repository, name, found, now, _closed(history))
             except Day2Error as exc:
                 notes.append(f"The results of the verification of {name} can't be recorded: {exc}")
         history = _with(history, found, now)
@@ -161,7 +163,7 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
     whole, history = history, history.tagged(request.tags)
     newest = history.newest
     age = history.age(newest, now) if newest else None
-    foreign = newest is not None and newest.host.casefold() != this_host(request.host).casefold()
+    foreign = newest is not None and not is_of_host(newest, this_host(request.host))
     backups = [_backup(repository, name, entry, reasons, now) for entry in reversed(history.entries)]
     problems = [
         dict(problem, backup=entry.id)
@@ -187,7 +189,8 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
         "foreign": foreign,
         "owners": describe_owners(owners),
         "msg": _message(
-            name + (f" (of host {newest.host})" if newest and foreign else ""),
+            name
+            + (f" (of {f'host {newest.host}' if newest.opened else 'another host'})" if newest and foreign else ""),
             age,
             request.max_age,
             len(problems),
@@ -263,6 +266,7 @@ def _read_all(
         if (
             request.reverify_after is not None
             and entry.verified_at is not None
+            and (entry.verified == CONTENT or not entry.manifest.opened)
             and not entry.problems
             and (now - entry.verified_at).total_seconds() < request.reverify_after
         ):
@@ -278,9 +282,30 @@ def _read_all(
     return found, unread
 
 
+def _notes_on_encrypted(request: BackupInfoRequest, name: str, history: History) -> list[str]:
+    closed = len(_closed(history))
+    if not closed or (request.verify != "full" and request.repository.encryption.identity is None):
+        return []
+    identity = "none was given" if request.repository.encryption.identity is None else "the given one is not theirs"
+    compared = "of these, only the stored bytes were compared" if request.verify == "full" else "these were not opened"
+    return [
+        f"{plural(closed, 'encrypted backup')} of {name} can't be read without an identity, and {identity}: {compared}."
+    ]
+
+
+def _closed(history: History) -> set[str]:
+    """Encrypted backups of which the content can't be read here."""
+    return {entry.id for entry in history.entries if entry.manifest is not None and not entry.manifest.opened}
+
+
 def _with(history: History, found: Mapping[str, list[Problem]], now: datetime) -> History:
+    closed = _closed(history)
     entries = tuple(
-        entry._replace(problems=tuple(found[entry.id]), verified_at=now) if entry.id in found else entry
+        entry._replace(
+            problems=tuple(found[entry.id]), verified_at=now, verified=STORED if entry.id in closed else CONTENT
+        )
+        if entry.id in found
+        else entry
         for entry in history.entries
     )
     return history._replace(entries=entries)
@@ -293,6 +318,7 @@ def _backup(
         "good": not entry.complaints,
         "problems": entry.complaints,
         "verified": format_time(entry.verified_at) if entry.verified_at else None,
+        "verified_read": entry.verified if entry.verified_at else None,
         "reasons": reasons.get(entry.id, []),
     }
     path = repository.path(name, entry.id)

@@ -6,23 +6,29 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from .._core.compression.base import Compression
 from .._core.errors import InvalidRequest
 from .._core.progress import Progress
 from .._core.units import format_duration
-from .._repository.base import Repository, Staging
+from .._repository.base import Repository
+from .._repository.encryption import Encryption, check_plain_allowed
 from .._repository.history import History, read_history, retained
 from .._repository.manifest import BACKUP, Manifest, content_digest
-from .._repository.owner import Owner, names_of
+from .._repository.owner import UNKNOWN, Owner, names_of
+from .._repository.recognition import Identity, has_tags, holds, identity_of, is_recognized
 from .._repository.retention import Decision, Keep
 from .arguments import NamedStore
-from .snapshots import Read, Taken, backup_id, describe_owners, take, take_snapshot
+from .snapshots import Read, Taken, backup_id, describe_owners, files_of, take, take_snapshot
 
-WRITES = ("new", "changed", "tags", "import")  # reasons for which a backup is written
+if TYPE_CHECKING:
+    from .._repository.storing import Files
+
+WRITES = ("new", "changed", "tags", "recipients", "key", "import")  # reasons for which a backup is written
 
 # The state of a store when it last equalled a backup: {host: {name: {key, fingerprint, content_digest}}}.
 FINGERPRINTS = "fingerprints"
@@ -51,7 +57,7 @@ class BackupPlan(NamedTuple):
 
     `history` belongs to the owner of the request; `others` are other owners with backups in the set; `ids` are all that
     the set has. `reason` is one of
-    new, changed, tags, import (a backup is written); unchanged, recent (none is).
+    new, changed, tags, recipients, key, import (a backup is written); unchanged, recent (none is).
     """
 
     request: BackupRequest
@@ -62,7 +68,7 @@ class BackupPlan(NamedTuple):
     reason: str
     how: str  # for people
     taken: Sequence[Taken]
-    staging: Optional[Staging]
+    files: Optional[Files]
     created: datetime
     started: datetime
     decisions: list[Decision]
@@ -95,7 +101,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
     request.repository.check_writable(request.name)
     with contextlib.ExitStack() as stack:
         leftovers: list[str] = []
-        staging: Optional[Staging] = None
+        files: Optional[Files] = None
         scratch = ""
         if not check:
             lock = request.repository.lock(request.name, "backup", request.lock_timeout)
@@ -105,6 +111,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
         others = everything.others(request.owner)
         history = everything.of(request.owner)
         _check_owner(request, history, others)
+        _check_encrypted(request, everything)
         known = _reason_not_to_read(request, history, started)
         taken: list[Taken] = []
         created = started
@@ -116,12 +123,13 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
                 scratch = stack.enter_context(scratch_directory())
             else:
                 staging = stack.enter_context(request.repository.stage(request.name, created))
-            taken = _read(request, staging, scratch, progress)
+                files = files_of(request.repository, staging, request.compression)
+            taken = _read(request, files, scratch, progress)
             known = _reason(request, history, taken)
         reason, how = known
         decisions = retained(history, request.keep)
         if reason in WRITES:
-            new, created = _identified(everything, staging, taken, created)
+            new, created = _identified(everything, files, taken, created)
             decisions = retained(history, request.keep, ((new, created, request.tags),))
             _check_kept(request, new, decisions)
             if check:
@@ -135,7 +143,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
             reason,
             how,
             taken,
-            staging,
+            files,
             created,
             started,
             decisions,
@@ -143,12 +151,11 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
         )
 
 
-def _read(request: BackupRequest, staging: Optional[Staging], scratch: str, progress: Progress) -> list[Taken]:
+def _read(request: BackupRequest, files: Optional[Files], scratch: str, progress: Progress) -> list[Taken]:
     return take(
         request.stores,
-        staging=staging,
+        files=files,
         scratch=scratch,
-        compression=request.compression,
         progress=progress,
         read=_reader(request),
         strict=request.strict,
@@ -183,6 +190,11 @@ def _locked(request: BackupRequest, decisions: Sequence[Decision]) -> dict[str, 
     return {backup: until for backup, until in found.items() if until is not None}
 
 
+def _check_encrypted(request: BackupRequest, everything: History) -> None:
+    newest = next((one.manifest for one in reversed(everything.entries) if one.manifest is not None), None)
+    check_plain_allowed(request.repository.location, request.name, newest, request.repository.encryption)
+
+
 def _check_owner(request: BackupRequest, history: History, others: Sequence[tuple[Owner, Sequence[Manifest]]]) -> None:
     """A set belongs to a host and its stores: refuse to begin in a set of another owner."""
     if (
@@ -194,7 +206,12 @@ def _check_owner(request: BackupRequest, history: History, others: Sequence[tupl
     where = f"The set {request.name} in {request.repository.location}"
     owners = [owner for owner, _backups in others]
     hosts = {owner.host for owner in owners}
-    if request.owner.host in hosts:
+    if UNKNOWN in owners:
+        hint = (
+            "If this host made its backups, and got another machine ID since, set take_over=true once: it then starts "
+            "its own history, and the old backups are retained."
+        )
+    elif request.owner.host in hosts:
         hint = (
             "If the data was moved, set take_over=true once: this host then starts its own history, and the "
             "old backups are retained."
@@ -214,7 +231,10 @@ def _check_owner(request: BackupRequest, history: History, others: Sequence[tupl
 
 def _reason_not_to_read(request: BackupRequest, history: History, now: datetime) -> Optional[tuple[str, str]]:
     newest = history.newest
-    if newest is None or request.imported or not _has_tags(request, history):
+    if newest is None or request.imported or not request.repository.encryption.fits(newest):
+        return None
+    identity = _remembered(request)
+    if not _has_tags(request, history, identity):
         return None
     if request.max_age is not None:
         age = history.age(newest, now)
@@ -223,20 +243,36 @@ def _reason_not_to_read(request: BackupRequest, history: History, now: datetime)
                 "recent",
                 f"the newest backup is {format_duration(age)} old, and max_age is {format_duration(request.max_age)}",
             )
-    state = request.repository.read_state(request.name, FINGERPRINTS).get(request.owner.host)
-    parts = {part.name: part for part in newest.sources}
-    if not isinstance(state, dict) or set(parts) != {entry.name for entry in request.stores}:
+    if identity is None or not holds(newest, identity) or not _is_settled(request):
         return None
+    return "unchanged", "nothing has changed since the newest backup was last compared"
+
+
+def _saved(request: BackupRequest) -> dict[str, Any]:
+    state = request.repository.read_state(request.name, FINGERPRINTS).get(request.owner.host)
+    return state if isinstance(state, dict) else {}
+
+
+def _remembered(request: BackupRequest) -> Optional[Identity]:
+    """The identity of the data when fingerprints were last recorded, if they are of these stores and options."""
+    state, identity = _saved(request), []
     for entry in request.stores:
         saved = state.get(entry.name)
-        if not isinstance(saved, dict):
+        if not isinstance(saved, dict) or saved.get("key") != _key(entry):
             return None
-        if saved.get("content_digest") != parts[entry.name].content_digest or saved.get("key") != _key(entry):
-            return None
+        parameters = json.dumps(entry.store.parameters(), sort_keys=True)
+        identity.append((entry.name, entry.store.type, parameters, str(saved.get("content_digest"))))
+    return identity
+
+
+def _is_settled(request: BackupRequest) -> bool:
+    """Whether no file has changed since then."""
+    state = _saved(request)
+    for entry in request.stores:
         fingerprint = entry.store.fingerprint()
-        if fingerprint is None or fingerprint != saved.get("fingerprint"):
-            return None
-    return "unchanged", "nothing has changed since the newest backup was last compared"
+        if fingerprint is None or fingerprint != state[entry.name].get("fingerprint"):
+            return False
+    return True
 
 
 def _key(entry: NamedStore) -> list[Any]:
@@ -245,40 +281,59 @@ def _key(entry: NamedStore) -> list[Any]:
 
 
 def _reason(request: BackupRequest, history: History, taken: Sequence[Taken]) -> tuple[str, str]:
-    identity = [one.part.identity() for one in taken]
+    identity = identity_of(one.part for one in taken)
+    encryption, newest = request.repository.encryption, history.newest
     if request.imported:
         for manifest in history.good:
-            same = [part.identity() for part in manifest.sources] == identity
-            if same and set(request.tags) <= set(manifest.tags):
+            if holds(manifest, identity) and has_tags(manifest, request.tags) and encryption.fits(manifest):
                 return "unchanged", f"backup {manifest.id} has the same content"
         return "import", f"no backup has this content{' and these tags' if request.tags else ''}"
-    if history.newest is None:
+    if newest is None:
         return "new", "the set has no good backup"
-    if [part.identity() for part in history.newest.sources] == identity:
-        if not _has_tags(request, history):
+    if not encryption.fits(newest):
+        return _of_encryption(newest, encryption)
+    if holds(newest, identity):
+        if not _has_tags(request, history, identity):
             return "tags", f"no backup of the current data is tagged {','.join(request.tags)}"
         return "unchanged", "the data was read and equals the newest backup"
     return "changed", "the data differs from the newest backup"
 
 
-def _has_tags(request: BackupRequest, history: History) -> bool:
+def _of_encryption(newest: Manifest, encryption: Encryption) -> tuple[str, str]:
+    if newest.envelope is None:
+        return "recipients", "the newest backup is not encrypted"
+    if encryption.recipients and not is_recognized(newest):
+        return "key", "the newest backup was encrypted with another key of this host, so that it can't be compared"
+    return "recipients", "the newest backup is encrypted to other recipients"
+
+
+def _has_tags(request: BackupRequest, history: History, identity: Optional[Identity]) -> bool:
     """Whether a backup of the current data has the requested tags. Backups before the last change of the data do not
     count.
+
+    :param identity: of the current data, if it is known.
     """
+    newest = history.newest
     for manifest in reversed(history.good):
-        if history.newest is None or manifest.content_digest != history.newest.content_digest:
+        if newest is None or not _is_same(manifest, newest, identity):
             return False
-        if set(request.tags) <= set(manifest.tags):
+        if has_tags(manifest, request.tags):
             return True
     return False
 
 
+def _is_same(manifest: Manifest, newest: Manifest, identity: Optional[Identity]) -> bool:
+    if manifest.opened and newest.opened:
+        return manifest.content_digest == newest.content_digest
+    return manifest.id == newest.id or (identity is not None and holds(manifest, identity))
+
+
 def _identified(
-    everything: History, staging: Optional[Staging], taken: Sequence[Taken], created: datetime
+    everything: History, files: Optional[Files], taken: Sequence[Taken], created: datetime
 ) -> tuple[str, datetime]:
     """The id and date of the backup that is to be written: what the policy says must be said of that id."""
-    if staging is not None and staging.id is not None:
-        return staging.id, created
+    if files is not None and files.staging.id is not None:
+        return files.staging.id, created
     digest = content_digest([one.part for one in taken])
     while everything.get(backup_id(created, digest)):  # as `publish` would
         created += timedelta(seconds=1)

@@ -27,6 +27,9 @@ def result_of(
     request = ready.request
     if current is not None:
         backup = describe(current, request.repository.path(request.name, current.id))
+        if not current.opened and ready.taken and not ready.writes:  # the data was read, and is the same
+            backup["bytes"] = sum(one.bytes for one in ready.taken)
+            backup["sources"] = [describe_part(one.part, one.bytes) for one in ready.taken]
     else:
         backup = {
             "id": None,
@@ -36,6 +39,7 @@ def result_of(
             "bytes": sum(one.bytes for one in ready.taken),
             "sources": [describe_part(one.part, one.bytes) for one in ready.taken],
             "compression": request.compression.name,
+            "encrypted": bool(request.repository.encryption.recipients),
             "host": request.owner.host,
             "tags": list(request.tags),
         }
@@ -99,6 +103,8 @@ def damage_notes(history: History) -> list[str]:
 def _diff(ready: BackupPlan, removed: Sequence[str]) -> dict[str, str]:
     newest = ready.history.newest
     before = [line for part in newest.sources for line in _count_lines(part.name, part)] if newest else []
+    if newest is not None and not newest.opened:
+        before = [f"encrypted backup {newest.id}\n"]
     after = [line for one in ready.taken for line in _count_lines(one.part.name, one.part)] if ready.writes else before
     return {
         "before_header": f"newest backup of {ready.request.name}",

@@ -27,6 +27,8 @@ from .._repository.reading import BackupCopy, quick_problems
 from .._stores.base import Restoration
 from .arguments import (
     COMPRESSION,
+    ENCRYPTION,
+    IDENTITY,
     OBJECT_LOCK,
     REPOSITORY,
     NamedStore,
@@ -35,7 +37,7 @@ from .arguments import (
     store_argument,
 )
 from .restore_choice import Choice, choice_from, find
-from .snapshots import check_apart, describe, publish, take
+from .snapshots import check_apart, check_encrypted, describe, files_of, publish, take
 from .space import check_space, size_of
 
 ARGUMENTS: dict[str, Any] = {
@@ -53,6 +55,8 @@ ARGUMENTS: dict[str, Any] = {
         safety_backup={"type": "bool", "default": True},
         **REPOSITORY,
         **OBJECT_LOCK,
+        **IDENTITY,
+        **ENCRYPTION,
         **COMPRESSION,
     ),
     "mutually_exclusive": [("target", "targets"), ("targets", "only")],
@@ -155,6 +159,7 @@ def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[R
         locked = request.repository.local_path is not None and not check and not read_only
         if locked:
             leftovers = stack.enter_context(lock)
+        if locked and manifest.envelope is None:
             scratch = stack.enter_context(request.repository.stage(request.name, started)).scratch
         else:
             scratch = stack.enter_context(scratch_directory())
@@ -196,6 +201,7 @@ def _check_safety(ready: RestorePlan, read_only: str, scratch: str) -> None:
         return
     if read_only:
         raise _cannot_save(read_only)
+    check_encrypted(ready.request.repository, ready.request.name)
     if scratch:
         check_space(
             ready.request.repository,
@@ -277,14 +283,15 @@ def _save(ready: RestorePlan, staging: Staging, created: datetime) -> Manifest:
     request = ready.request
     ready.progress.start("Backing up the data to be replaced", unit="bytes")
     try:
-        taken = take(ready.saved, staging=staging, scratch="", compression=request.compression, progress=ready.progress)
+        files = files_of(request.repository, staging, request.compression)
+        taken = take(ready.saved, files=files, scratch="", progress=ready.progress)
     except SourceError as exc:
         raise _cannot_save(exc.message) from exc
     return publish(
-        staging,
+        request.repository,
+        files,
         request.name,
         taken,
-        compression=request.compression,
         created=created,
         started=ready.started,
         kind=SAFETY,

@@ -18,13 +18,15 @@ from .._core.s3_options import ADDRESS
 from .._core.units import parse_time
 from .._repository.base import Repository
 from .._repository.directory import DirectoryRepository
+from .._repository.encryption import required_since
 from .._repository.history import History, read_history, select
 from .._repository.location import check_exists, open_repository
 from .._repository.manifest import BACKUP, ID, SET, Manifest
+from .._repository.opening import check_opened
 from .._repository.owner import make_owner, names_of, owner_of, owners_of, this_host
 from .._repository.reading import load
 from .._repository.retention import check_tags
-from .arguments import NamedStore, optional
+from .arguments import IDENTITY, NamedStore, optional
 
 
 class Choice(NamedTuple):
@@ -50,14 +52,30 @@ def choice_from(params: Mapping[str, Any]) -> Choice:
         at=optional(params["at"], parse_time),
         host=optional(params["host"], this_host),
         tags=check_tags(params["tags"] or ()),
-        access={"s3": params["s3"]},
+        access={name: params.get(name) for name in ("s3", *IDENTITY)},
     )
 
 
 def find(
     repository: Repository, name: str, choice: Choice, stores: Sequence[NamedStore]
 ) -> tuple[Repository, str, Manifest]:
-    """The chosen backup with its repository and set."""
+    """The chosen backup with its repository and set. Raises RepositoryError when it can't be decrypted, or is not
+    encrypted and should be.
+    """
+    where, set_name, manifest = _chosen(repository, name, choice, stores)
+    check_opened(manifest, where.look(set_name, manifest.id), where.encryption)
+    wanted = where.encryption.identity is not None or required_since(where.location, set_name) is not None
+    if manifest.envelope is None and wanted and not where.encryption.allow_unencrypted:
+        raise RepositoryError(
+            f"Backup {manifest.id} of {set_name} is not encrypted, so that somebody else may have written it.",
+            "Nothing was changed. If it was made before encryption was set up, set allow_unencrypted=true.",
+        )
+    return where, set_name, manifest
+
+
+def _chosen(
+    repository: Repository, name: str, choice: Choice, stores: Sequence[NamedStore]
+) -> tuple[Repository, str, Manifest]:
     if choice.backup.startswith(ADDRESS):
         return _at_address(choice)
     if os.sep in choice.backup:
@@ -73,13 +91,15 @@ def find(
                 f"{path} is not a backup.", "Set backup to the directory that contains its manifest.json."
             )
         elsewhere = DirectoryRepository(os.path.dirname(parent))
-        return elsewhere, os.path.basename(parent), load(elsewhere.look(os.path.basename(parent), backup))
+        elsewhere.encryption = repository.encryption
+        listed = elsewhere.look(os.path.basename(parent), backup)
+        return elsewhere, os.path.basename(parent), load(listed, elsewhere.encryption)
     check_exists(repository)
     history = read_history(repository, name)
     if choice.backup == "latest":
         history = _tagged(choice, name, _own(choice, name, stores, history))
     manifest = select(history, choice.backup, choice.at, name)
-    other = choice.host is not None and choice.host.casefold() != manifest.host.casefold()
+    other = choice.host is not None and manifest.opened and choice.host.casefold() != manifest.host.casefold()
     if other and manifest.kind == BACKUP:  # a safety backup has the name of this host, and is selected by id
         raise RepositoryError(
             f"Backup {manifest.id} is not of host {choice.host}, but of {owner_of(manifest)}.",
@@ -95,7 +115,7 @@ def _at_address(choice: Choice) -> tuple[Repository, str, Manifest]:
         raise RepositoryError(f"{choice.backup} is not a backup.", "Write s3://bucket/prefix/SET/ID.")
     elsewhere = open_repository({**choice.access, "repository": location})
     check_exists(elsewhere)
-    return elsewhere, name, load(elsewhere.look(name, backup))
+    return elsewhere, name, load(elsewhere.look(name, backup), elsewhere.encryption)
 
 
 def _tagged(choice: Choice, name: str, history: History) -> History:
@@ -116,6 +136,8 @@ def _own(choice: Choice, name: str, stores: Sequence[NamedStore], history: Histo
     If the set only has backups of one other host, they are used with a warning: this host may replace the other one.
     """
     host = this_host(choice.host)
+    if history.newest is not None and not history.newest.opened:  # it may be of this host: it is not passed over
+        return history
     own = history.of_host(host)
     paths = make_owner(host, [entry.path for entry in stores]).paths
     of_paths = [entry for entry in own.entries if entry.manifest and set(paths) <= set(owner_of(entry.manifest).paths)]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from collections.abc import Sequence
@@ -18,13 +19,16 @@ from .._core.progress import Progress
 from .._core.units import format_time
 from .._core.version import VERSION
 from .._repository.base import Repository, Staging
+from .._repository.encryption import check_plain_allowed, release, require
 from .._repository.manifest import BACKUP, PLAIN, REMOTE, DataFile, Manifest, SourcePart, content_digest, parse, sums_of
 from .._repository.owner import Owner, this_host
+from .._repository.recognition import is_recognized
 from .._stores.base import Sink, Snapshot
 from .arguments import NamedStore
 
 if TYPE_CHECKING:
     from .._repository.sink import DigestSink, StagingSink
+    from .._repository.storing import Files
 
 # How a store is read: its snapshot, or a conversion of a hand-made copy.
 Read = Callable[[NamedStore, Sink], Snapshot]
@@ -50,16 +54,15 @@ class Taken(NamedTuple):
 def take(
     stores: Sequence[NamedStore],
     *,
-    staging: Optional[Staging],
+    files: Optional[Files],
     scratch: str,
-    compression: Compression,
     progress: Progress,
     read: Read = take_snapshot,
     strict: bool = False,
 ) -> list[Taken]:
-    """Read all stores: into the staging or, without one, only for counts and digests.
+    """Read all stores: into the files of a backup or, without them, only for counts and digests.
 
-    :param scratch: an empty directory, used if there is no staging.
+    :param scratch: an empty directory, used if there are no files.
     :param strict: a store that can't be read exactly is an error, not a note.
     """
     from .._repository.sink import DigestSink, StagingSink  # only here: see _stores/registry.py
@@ -69,8 +72,8 @@ def take(
         folder = entry.name if len(stores) > 1 else ""
         sink: Union[StagingSink, DigestSink]
         seal: Seal = tuple
-        if staging is not None:
-            sink = StagingSink(staging, folder, compression, progress)
+        if files is not None:
+            sink = StagingSink(files, folder, progress)
             seal = sink.seal
         else:
             sink = DigestSink(os.path.join(scratch, str(index)), progress)
@@ -95,12 +98,24 @@ def _part(entry: NamedStore, snapshot: Snapshot) -> SourcePart:
     )
 
 
+def files_of(repository: Repository, staging: Staging, compression: Compression) -> Files:
+    """How the files of a new backup are stored in this repository."""
+    recipients = repository.encryption.recipients
+    if recipients:
+        from .._repository.encrypted_files import EncryptedFiles  # only here: see _stores/registry.py
+
+        return EncryptedFiles(staging, compression, recipients)
+    from .._repository.storing import PlainFiles  # only here: see _stores/registry.py
+
+    return PlainFiles(staging, compression)
+
+
 def publish(
-    staging: Staging,
+    repository: Repository,
+    files: Files,
     name: str,
     taken: Sequence[Taken],
     *,
-    compression: Compression,
     created: datetime,
     started: datetime,
     kind: str = BACKUP,
@@ -109,6 +124,7 @@ def publish(
     tags: Sequence[str] = (),
 ) -> Manifest:
     """Publish the staged files as a backup of this host, or of the given one."""
+    staging = files.staging
     parts = tuple(one.part._replace(files=one.seal()) for one in taken)
     while True:
         manifest = Manifest(
@@ -118,18 +134,23 @@ def publish(
             created=created,
             host=this_host(host),
             tools=_tools(),
-            compression=compression.name,
+            compression=files.compression.name,
             duration_s=round((datetime.now(timezone.utc) - started).total_seconds(), 3),
             sources=parts,
             imported_from=imported_from,
             tags=tuple(tags),
             version=REMOTE if staging.id else PLAIN,
         )
-        document = manifest.to_json()
-        sums = sums_of(manifest, document)
-        _read_back(manifest, document, sums)
+        shown = files.enclose(manifest)
+        document = shown.to_json()
+        sums = sums_of(shown, document)
+        _read_back(shown, document, sums)
+        if shown.envelope is not None:
+            require(repository.location, name, created)
+        elif repository.encryption.optional:
+            release(repository.location, name)
         if staging.publish(manifest.id, document, sums):
-            return manifest
+            return manifest._replace(envelope=shown.envelope, encryption=shown.encryption)
         if staging.id:
             raise LeaseLost(
                 f"The lock of the set {name} was lost, and another run removed what this one had written.",
@@ -183,28 +204,52 @@ def check_apart(repository: Repository, stores: Sequence[NamedStore]) -> None:
             )
 
 
+def check_encrypted(repository: Repository, name: str) -> None:
+    """Raise InvalidRequest when a safety backup would not be encrypted, although others of the set are."""
+    if repository.encryption.recipients or repository.encryption.optional:
+        return
+    from .._repository.reading import load  # only here: see _stores/registry.py
+
+    newest: Optional[Manifest] = None
+    for backup in reversed(repository.ids(name)):
+        with contextlib.suppress(DamagedBackup):
+            newest = load(repository.look(name, backup))
+            break
+    check_plain_allowed(repository.location, name, newest, repository.encryption)
+
+
 def describe(manifest: Manifest, path: str) -> dict[str, object]:
-    """A backup as shown in results."""
+    """A backup as shown in results. Of an encrypted one that could not be opened, None is shown for the unknown."""
+    known = manifest.opened
     return {
         "id": manifest.id,
         "path": path,
         "kind": manifest.kind,
         "created": format_time(manifest.created),
-        "bytes": manifest.size,
+        "bytes": manifest.size if known else None,
         "stored_bytes": manifest.stored_size,
         "compression": manifest.compression,
-        "content_digest": manifest.content_digest,
-        "host": manifest.host,
+        "encrypted": manifest.envelope is not None,
+        "origin": origin_of(manifest),
+        "content_digest": manifest.content_digest if known else None,
+        "host": manifest.host if known else None,
         "imported_from": manifest.imported_from,
-        "tags": list(manifest.tags),
-        "sources": [describe_part(part, part.size) for part in manifest.sources],
+        "tags": list(manifest.tags) if known else None,
+        "sources": [describe_part(part, part.size) for part in manifest.sources] if known else None,
     }
+
+
+def origin_of(manifest: Manifest) -> Optional[str]:
+    """Whether it is proven that this host has made an encrypted backup: whoever knows a recipient can encrypt."""
+    if manifest.envelope is None:
+        return None
+    return "this_host" if is_recognized(manifest) else "unproven"
 
 
 def describe_owners(owners: Sequence[tuple[Owner, Sequence[Manifest]]]) -> list[dict[str, object]]:
     """Owners of backups as shown in results."""
     return [
-        {"host": owner.host, "paths": list(owner.paths), "backups": len(own), "newest": own[-1].id}
+        {"host": owner.host or None, "paths": list(owner.paths), "backups": len(own), "newest": own[-1].id}
         for owner, own in owners
     ]
 

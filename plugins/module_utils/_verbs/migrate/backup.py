@@ -11,17 +11,17 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from ..._core.compression import choose
-from ..._core.compression.base import Compression
 from ..._core.progress import Progress
 from ..._core.scratch import scratch_directory
-from ..._repository.base import Repository, Staging
+from ..._repository.base import Repository
 from ..._repository.manifest import SAFETY, Manifest
+from ..._repository.storing import Files
 from ..._stores.base import Store
 from ..._stores.records.export import ExportStore
 from ..._stores.records.store import TargetStore
 from ..._stores.registry import has_path, open_store
 from ..arguments import NamedStore
-from ..snapshots import Taken, check_apart, publish, take
+from ..snapshots import Taken, check_apart, files_of, publish, take
 from ..space import check_space, size_of
 from .way_back import with_way, without_data
 
@@ -60,12 +60,13 @@ def save(
     compression, _note = choose(safety.compression)
     now = datetime.now(timezone.utc)
     with safety.repository.stage(safety.name, now) as staging:
+        files = files_of(safety.repository, staging, compression)
         if data:
-            taken = _taken(safety, target, name, options, staging=staging, compression=compression, progress=progress)
+            taken = _taken(safety, target, name, options, files=files, progress=progress)
         else:
             taken = without_data(target, name, options.get("path") or target.location)
         taken = taken._replace(part=with_way(safety.repository, safety.name, taken.part, target, way))
-        return publish(staging, safety.name, [taken], compression=compression, created=now, started=now, kind=SAFETY)
+        return publish(safety.repository, files, safety.name, [taken], created=now, started=now, kind=SAFETY)
 
 
 def _taken(
@@ -74,8 +75,7 @@ def _taken(
     name: str,
     options: Mapping[str, Any],
     *,
-    staging: Staging,
-    compression: Compression,
+    files: Files,
     progress: Progress,
 ) -> Taken:
     if target.type == "sqlite":
@@ -84,7 +84,7 @@ def _taken(
     entry = NamedStore(name, store, store.path)
     check_apart(safety.repository, [entry] if options.get("path") else [])
     progress.start(f"Backing up {target.location}", unit="bytes")
-    return take([entry], staging=staging, scratch="", compression=compression, progress=progress)[0]
+    return take([entry], files=files, scratch="", progress=progress)[0]
 
 
 def check_room(safety: Safety, target: TargetStore, options: Mapping[str, Any], progress: Progress) -> None:

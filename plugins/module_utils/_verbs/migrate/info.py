@@ -15,10 +15,12 @@ from ..._core.progress import Progress
 from ..._core.scratch import scratch_directory
 from ..._core.units import plural
 from ..._core.workers import usual_number
+from ..._repository.opening import NotOpened
 from ..._stores.records.plain import plain_view
 from ..._stores.records.registry import open_source, open_target
 from ..._stores.records.store import SourceStore, TargetStore
 from ..._stores.records.versions import Versioned
+from ..arguments import IDENTITY
 from .checkpoint import CREATED, DECLINED, EMPTY, State, states_of
 from .migrate import ARGUMENTS as MIGRATE
 from .migrate import request_from
@@ -40,6 +42,7 @@ _SHARED = (
     "workers",
     "repository",
     "s3",
+    *IDENTITY,
 )
 _OPTIONS = MIGRATE["argument_spec"]
 
@@ -141,7 +144,10 @@ def _safety_backup(request: MigrateRequest, target: TargetStore, states: Mapping
     if request.repository is not None:
         from .way_back import newest_way_back
 
-        way = newest_way_back(request.repository, request.name, target)
+        try:
+            way = newest_way_back(request.repository, request.name, target)
+        except NotOpened:  # which it is, only an identity tells
+            return None
         found = list(way.backups()) if way is not None else []
     else:
         found = sorted({state.way for state in states.values() if state.way not in (CREATED, EMPTY, DECLINED)})

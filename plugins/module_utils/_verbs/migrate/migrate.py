@@ -24,7 +24,8 @@ from ..._repository.manifest import check_set_name
 from ..._stores.records.plain import plain_view
 from ..._stores.records.registry import argument_spec, open_source, open_target
 from ..._stores.records.store import SourceStore, TargetStore
-from ..arguments import COMPRESSION, OBJECT_LOCK, duration
+from ..arguments import COMPRESSION, ENCRYPTION, IDENTITY, OBJECT_LOCK, duration
+from ..snapshots import check_encrypted
 from .checkpoint import RESUME
 from .lock import lock_target
 from .plan import MigratePlan, MigrateRequest, foreseen, is_put_over, look
@@ -81,6 +82,8 @@ ARGUMENTS: dict[str, Any] = {
         repository={"type": "path"},
         s3={"type": "dict", "options": S3},
         **OBJECT_LOCK,
+        **IDENTITY,
+        **ENCRYPTION,
         lock_timeout={"type": "str", "default": "1m"},
         **COMPRESSION,
     ),
@@ -123,6 +126,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         repository = request.repository
         if repository is not None and not restores:
             repository.check_writable(request.name)
+            check_encrypted(repository, request.name)
             if not check:
                 stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))
         workers = params["workers"] or usual_number()

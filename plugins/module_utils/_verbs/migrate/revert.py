@@ -16,6 +16,7 @@ from ..._core.scratch import scratch_directory
 from ..._core.units import plural
 from ..._core.unordered import MODULUS
 from ..._repository.location import check_exists
+from ..._repository.opening import check_opened
 from ..._repository.reading import BackupCopy, load
 from ..._stores.base import Copy
 from ..._stores.records.as_stored import as_stored
@@ -25,7 +26,7 @@ from ..._stores.records.store import TargetStore
 from ..._stores.registry import has_path
 from ..._stores.sql.schema import parents_first
 from .. import restore
-from ..arguments import duration
+from ..arguments import ENCRYPTION, IDENTITY, duration
 from .backup import Safety
 from .checkpoint import CREATED, DECLINED, EMPTY, states_of
 from .compare import compare, delete, places_of
@@ -116,6 +117,7 @@ def _restore(
                 "s3": params["s3"],
                 "lock_for": params["lock_for"],
                 "lock_mode": params["lock_mode"],
+                **{name: params[name] for name in (*IDENTITY, *ENCRYPTION)},
                 "lock_timeout": safety.lock_timeout,
                 "target": {"type": options["type"], "path": options["path"]},
                 "backup": backup,
@@ -169,7 +171,9 @@ def _parts(safety: Safety, way: WayBack, before: Mapping[str, Info], progress: P
     """The collections of exports, and those that were empty, by name."""
     parts = {name: _Part(before[name], _nothing) for name in way.named(EMPTY) if name in before}
     for backup, names in way.backups().items():
-        manifest = load(safety.repository.look(safety.name, backup))
+        listed = safety.repository.look(safety.name, backup)
+        manifest = load(listed, safety.repository.encryption)
+        check_opened(manifest, listed, safety.repository.encryption)
         source = manifest.sources[0]
         copy = BackupCopy(safety.repository, safety.name, manifest, source, progress)
         for number, info in enumerate(exported(source.details)):

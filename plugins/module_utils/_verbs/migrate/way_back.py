@@ -7,13 +7,15 @@ says how each collection is restored.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import DamagedBackup
-from ..._repository.base import Repository
+from ..._repository.base import Listed, Repository
 from ..._repository.manifest import SAFETY, Manifest, SourcePart
+from ..._repository.opening import check_opened, opened
 from ..._repository.owner import this_host
 from ..._repository.reading import load
 from ..._stores.records.store import TargetStore
@@ -57,8 +59,17 @@ def with_way(
     that may be set back.
     """
     known = [one.number for one in _ways_back(repository, name, target, damaged=False)]
-    number = max(known, default=0) + 1
+    number = max([*known, *_encrypted_numbers(repository, name)], default=0) + 1
     return part._replace(details={**part.details, "migration": {"target": target.identity, "number": number, **way}})
+
+
+def _encrypted_numbers(repository: Repository, name: str) -> Iterator[int]:
+    """Of runs into any target: into which is encrypted."""
+    for listed in repository.listing(name):
+        with contextlib.suppress(DamagedBackup):
+            envelope = load(listed).envelope
+            if envelope is not None and envelope.number is not None:
+                yield envelope.number
 
 
 def without_data(target: TargetStore, name: str, path: str) -> Taken:
@@ -71,8 +82,20 @@ def newest_way_back(repository: Repository, name: str, target: TargetStore) -> O
     """The way back of the last run that has written to the target.
 
     :raises DamagedBackup: a manifest is damaged, and may be that of the last run.
+    :raises NotOpened: a manifest is encrypted, and there is no identity for it.
     """
     return max(_ways_back(repository, name, target, damaged=True), key=lambda one: one.number, default=None)
+
+
+def _opened(repository: Repository, listed: Listed, *, needed: bool) -> Manifest:
+    """The manifest; all of it, where it is of a migration. Raises NotOpened."""
+    manifest = load(listed)
+    if manifest.envelope is None or manifest.envelope.number is None:
+        return manifest
+    manifest = opened(manifest, listed, repository.encryption)
+    if needed:
+        check_opened(manifest, listed, repository.encryption)
+    return manifest
 
 
 def _ways_back(repository: Repository, name: str, target: TargetStore, *, damaged: bool) -> Iterator[WayBack]:
@@ -84,12 +107,13 @@ def _ways_back(repository: Repository, name: str, target: TargetStore, *, damage
     for listed in repository.listing(name):
         backup = listed.id
         try:
-            manifest = load(listed)
+            manifest = _opened(repository, listed, needed=damaged)
         except DamagedBackup:
             if damaged:
                 raise
             continue
-        recorded = manifest.sources[0].details.get("migration") if manifest.kind == SAFETY else None
+        is_safety = manifest.kind == SAFETY and bool(manifest.sources)
+        recorded = manifest.sources[0].details.get("migration") if is_safety else None
         if recorded is None or recorded["target"] != target.identity:
             continue
         if is_file and manifest.host.casefold() != this_host(None).casefold():

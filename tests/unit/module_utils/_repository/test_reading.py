@@ -25,6 +25,7 @@ from ansible_collections.day2.ops.plugins.module_utils._repository.pieces import
     hashing,
 )
 from ansible_collections.day2.ops.plugins.module_utils._repository.reading import (
+    Packs,
     full_problems,
     load,
     open_data,
@@ -146,7 +147,7 @@ def test_what_is_gone_after_it_was_seen_is_damage(repository: DirectoryRepositor
     (backup / "data" / "a.db.zst").unlink()
     (file,) = manifest_of().files
     with pytest.raises(DamagedBackup, match=r"data/a\.db\.zst"):
-        with open_data(repository, "app", manifest_of(), file, Progress()):
+        with open_data(Packs(repository, "app", manifest_of()), file, Progress()):
             pass
 
 
@@ -155,7 +156,7 @@ def test_a_file_that_grows_while_it_is_read(repository: DirectoryRepository) -> 
     (backup / "data" / "a.db.zst").write_bytes(CONTENT + b"x")
     (file,) = manifest_of()._replace().files
     longer = file._replace(content_bytes=11, content_sha256=sha256(CONTENT + b"x"))
-    with open_data(repository, "app", manifest_of(), longer, Progress()) as reader:
+    with open_data(Packs(repository, "app", manifest_of()), longer, Progress()) as reader:
         assert reader.read(99) == CONTENT + b"x"
         with pytest.raises(DamagedBackup, match="it has 11 bytes instead of 10"):
             reader.read(99)

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of encryption, and what a host remembers of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, NamedTuple, Optional
+
+from .._core import host_state
+from .._core.errors import InvalidRequest
+from .._core.units import format_time, parse_time
+from .envelope import equal, marks_of
+from .manifest import Manifest
+
+_REQUIRED = "encrypted"
+
+
+class Encryption(NamedTuple):
+    """To whom new backups are encrypted, and what old ones are decrypted with."""
+
+    recipients: tuple[str, ...] = ()
+    optional: bool = False  # new backups need not be encrypted, although others of the set are
+    identity: Optional[bytes] = None
+    allow_unencrypted: bool = False  # a restore may use a backup that is not encrypted, although others of the set are
+
+    def fits(self, manifest: Manifest) -> bool:
+        """Whether a backup is encrypted to these recipients, or to none if there are none. Of a backup that another
+        host has encrypted, nobody can tell."""
+        if manifest.envelope is None:
+            return not self.recipients
+        marks = marks_of(manifest.id)
+        return bool(self.recipients) and equal(manifest.envelope.recipients, marks.recipients(self.recipients))
+
+
+NOT_ENCRYPTED = Encryption()
+
+
+def encryption_from(params: Mapping[str, Any]) -> Encryption:
+    """Check the options. Raises InvalidRequest, or MissingDependency when age is missing."""
+    if not any(params.get(option) for option in ("encrypt_to", "identity", "identity_file")):
+        return Encryption((), params.get("encryption") == "optional", None, bool(params.get("allow_unencrypted")))
+    from .._core import age  # only here: see _stores/registry.py
+
+    recipients = age.recipients_from(params.get("encrypt_to") or ())
+    age.check(recipients)
+    if params.get("identity") and params.get("identity_file"):
+        raise InvalidRequest("identity and identity_file are mutually exclusive.", "Set only one of them.")
+    identity = None
+    if params.get("identity"):
+        identity = age.identities_from(params["identity"], "identity")
+    elif params.get("identity_file"):
+        identity = age.identities_from(_read(params["identity_file"], age.MOST + 1), "identity_file")
+    return Encryption(
+        recipients,
+        params.get("encryption") == "optional",
+        identity,
+        bool(params.get("allow_unencrypted")),
+    )
+
+
+def _read(path: str, most: int) -> str:
+    try:
+        with open(path, "rb") as handle:
+            return handle.read(most).decode(errors="surrogateescape")
+    except OSError as exc:
+        raise InvalidRequest(f"identity_file {path} can't be read: {exc.strerror}.") from exc
+
+
+def required_since(location: str, name: str) -> Optional[datetime]:
+    """Since when this host writes encrypted backups into a set; None: it does not. Nobody who can only write to the
+    repository can change that."""
+    noted = host_state.read(_REQUIRED, place_of(location), name)
+    try:
+        return parse_time(noted["since"]) if noted else None
+    except (InvalidRequest, KeyError, TypeError, AttributeError):
+        return datetime.min.replace(tzinfo=timezone.utc)
+
+
+def require(location: str, name: str, created: datetime) -> None:
+    """From the time of this backup on, one of the set that is not encrypted is refused."""
+    if required_since(location, name) is None:
+        host_state.write({"location": location, "since": format_time(created)}, _REQUIRED, place_of(location), name)
+
+
+def release(location: str, name: str) -> None:
+    """The user has decided that backups of the set need not be encrypted any more."""
+    if required_since(location, name) is not None:
+        host_state.remove(_REQUIRED, place_of(location), name)
+
+
+def is_planted(location: str, name: str, manifest: Manifest, encryption: Encryption) -> bool:
+    """Whether a backup is not encrypted, although this host has only written encrypted ones since before it."""
+    if manifest.envelope is not None or encryption.optional or encryption.allow_unencrypted:
+        return False
+    since = required_since(location, name)
+    return since is not None and manifest.created > since
+
+
+def check_plain_allowed(location: str, name: str, newest: Optional[Manifest], encryption: Encryption) -> None:
+    """Raise InvalidRequest when a new backup would not be encrypted, although others of the set are."""
+    if encryption.recipients or encryption.optional:
+        return
+    if required_since(location, name) is not None or (newest is not None and newest.envelope is not None):
+        raise InvalidRequest(
+            f"The backups of the set {name} in {location} are encrypted, and encrypt_to is not set.",
+            "Set encrypt_to. If new backups are not to be encrypted any more, set encryption=optional.",
+        )
+
+
+def place_of(location: str) -> str:
+    """The directory of the host's state that is for a repository."""
+    return hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -1,0 +1,405 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Encrypted backups: written and compared without an identity, and restored with one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core import host_key, host_state
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    DamagedBackup,
+    Day2Error,
+    InvalidRequest,
+    MissingDependency,
+    RepositoryError,
+)
+from tests.services.age_keys import Key, new_key, new_ssh_key
+from tests.unit.module_utils._verbs.conftest import SETTLED
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Key:
+    return new_key(tmp_path)
+
+
+@pytest.fixture
+def back_up(run: Any, application: Any, key: Key) -> Callable[..., dict[str, Any]]:
+    """An encrypted backup of the application."""
+
+    def call(check: bool = False, **params: Any) -> dict[str, Any]:
+        result = run("backup", check, **{"source": application.store, "encrypt_to": [key.recipient], **params})
+        return dict(result)
+
+    return call
+
+
+def test_check_run_check_run(run: Any, back_up: Any, application: Any, key: Key) -> None:
+    application.fill(5)
+    predicted = back_up(check=True)
+    assert predicted["reason"] == "new"
+    made = back_up()
+    assert made["diff"] == predicted["diff"]
+    assert made["warnings"] == []
+    assert made["backup"]["encrypted"] is True
+    for check in (True, False):
+        again = back_up(check)
+        assert (again["changed"], again["reason"]) == (False, "unchanged")
+    application.fill(9)
+    changed = back_up()
+    assert changed["reason"] == "changed"
+    restored = run(
+        "restore",
+        target=application.store,
+        identity_file=key.file,
+        backup=made["backup"]["id"],
+        on_existing="replace",
+        encrypt_to=[key.recipient],
+    )
+    assert restored["changed"] is True
+    assert application.records() == 5
+    latest = run("restore", target=application.store, identity=key.identity, safety_backup=False, on_existing="replace")
+    assert latest["changed"] is True
+    assert application.records() == 9
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Document:
+    return Document(tmp_path / "application" / "requests.json")
+
+
+class Document:
+    """A store that is too large for a pack, and whose content does not compress."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(exist_ok=True)
+
+    def fill(self, records: int, size: int = 0) -> None:
+        content = {str(number): {"id": number, "text": secrets.token_hex(size)} for number in range(records)}
+        self.path.write_text(json.dumps({"requests": content}))
+        time.sleep(SETTLED)
+
+    @property
+    def store(self) -> dict[str, Any]:
+        return {"type": "json", "path": str(self.path)}
+
+
+@pytest.fixture
+def save(run: Any, document: Document, key: Key) -> Callable[..., dict[str, Any]]:
+    """An encrypted backup of the document."""
+
+    def call(check: bool = False, **params: Any) -> dict[str, Any]:
+        return dict(run("backup", check, **{"source": document.store, "encrypt_to": [key.recipient], **params}))
+
+    return call
+
+
+def backups(tmp_path: Path) -> list[Path]:
+    return sorted(path for path in (tmp_path / "backups" / "app").iterdir() if not path.name.startswith("."))
+
+
+def rewrite(backup: Path, **changes: Any) -> None:
+    """The manifest as somebody would leave it who can write to the repository, sums included."""
+    path = backup / "manifest.json"
+    changed = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps(changed, indent=2) + "\n")
+    lines = [line for line in (backup / "SHA256SUMS").read_text().splitlines() if not line.endswith("  manifest.json")]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    (backup / "SHA256SUMS").write_text("".join(f"{line}\n" for line in [*lines, f"{digest}  manifest.json"]))
+
+
+def damage(path: Path, kind: str) -> None:
+    data = bytearray(path.read_bytes())
+    if kind == "flipped":
+        data[len(data) * 6 // 10] ^= 1
+    else:
+        del data[len(data) * 6 // 10 :]
+    path.write_bytes(data)
+
+
+def digest_lines(backup: Path) -> None:
+    """SHA256SUMS and manifest say what lies there now."""
+    document = json.loads((backup / "manifest.json").read_text())
+    for one in document["objects"]:
+        data = (backup / one["path"]).read_bytes()
+        one.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    sums = [f"{one['sha256']}  {one['path']}\n" for one in document["objects"]]
+    (backup / "SHA256SUMS").write_text("".join([*sums, f"{'0' * 64}  manifest.json\n"]))
+    rewrite(backup, objects=document["objects"])
+
+
+@pytest.mark.parametrize("size", [10, 300_000], ids=["packed", "alone"])
+@pytest.mark.parametrize("kind", ["flipped", "cut"])
+def test_nothing_of_a_damaged_object_reaches_the_target(
+    run: Any, save: Any, document: Document, key: Key, tmp_path: Path, kind: str, size: int
+) -> None:
+    document.fill(5, size)
+    save()
+    document.path.unlink()
+    (backup,) = backups(tmp_path)
+    damage(next(backup.glob("data/0*")), kind)
+    if kind == "flipped":  # the size shows nothing
+        with pytest.raises(DamagedBackup, match="data/000001"):
+            run("restore", target=document.store, identity_file=key.file)
+    shutil.rmtree(tmp_path / "state")  # on another host, there is no seal that tells
+    digest_lines(backup)
+    with pytest.raises(DamagedBackup, match=r"content\.json"):  # which lists what the objects were
+        run("restore", target=document.store, identity_file=key.file, backup=backup.name)
+    assert os.listdir(document.path.parent) == []
+
+
+def test_swapped_objects_are_found(run: Any, save: Any, document: Document, key: Key, tmp_path: Path) -> None:
+    document.fill(2, 600_000)
+    save()
+    document.fill(3, 600_000)
+    save()
+    first, second = backups(tmp_path)
+    (first_object,), (second_object,) = first.glob("data/0*"), second.glob("data/0*")
+    second_object.write_bytes(first_object.read_bytes())
+    digest_lines(second)
+    shutil.rmtree(tmp_path / "state")
+    with pytest.raises(DamagedBackup, match=r"content\.json.*: it does not list the same objects"):
+        run("restore", target=document.store, identity_file=key.file, backup=second.name)
+    # also together with the list of the other one
+    for name in os.listdir(second / "data"):
+        (second / "data" / name).write_bytes((first / "data" / name).read_bytes())
+    digest_lines(second)
+    with pytest.raises(DamagedBackup, match=r"it does not belong to this manifest\.json"):
+        run("restore", target=document.store, identity_file=key.file, backup=second.name)
+
+
+def test_a_manifest_that_was_changed_is_refused_on_the_host_that_wrote_it(
+    run: Any, save: Any, document: Document, key: Key, tmp_path: Path
+) -> None:
+    document.fill(5)
+    save()
+    (backup,) = backups(tmp_path)
+    rewrite(backup, kind="safety")
+    with pytest.raises(RepositoryError, match="seal"):
+        run("restore", target=document.store, identity_file=key.file, backup=backup.name)
+    again = save()
+    assert again["reason"] == "new"
+    assert "seal" in again["warnings"][0]
+
+
+def test_identities_that_do_not_fit_are_told_before_the_target_is_looked_at(
+    run: Any, save: Any, document: Document, key: Key, tmp_path: Path
+) -> None:
+    document.fill(5)
+    save()
+    document.path.unlink()
+    document.path.mkdir()  # no target for a document
+    with pytest.raises(Day2Error, match="is encrypted to 1 recipient, and no identity was given"):
+        run("restore", target=document.store)
+    with pytest.raises(Day2Error, match="1 recipient, none of which has the given identity"):
+        run("restore", target=document.store, identity_file=new_key(tmp_path, "other").file)
+    with pytest.raises(Day2Error, match="can't be read: No such file"):
+        run("restore", target=document.store, identity_file=str(tmp_path / "missing"))
+    with pytest.raises(Day2Error, match="contains no identity"):
+        run("restore", target=document.store, identity="# nothing\n")
+    with pytest.raises(Day2Error, match=str(document.path)):
+        run("restore", target=document.store, identity_file=key.file)
+
+
+def test_changed_recipients_are_a_new_backup(run: Any, save: Any, document: Document, key: Key, tmp_path: Path) -> None:
+    document.fill(5)
+    first = save()
+    other = new_ssh_key(tmp_path)
+    both = [other.recipient, key.recipient]
+    assert save(check=True, encrypt_to=both)["reason"] == "recipients"
+    assert save(encrypt_to=both)["reason"] == "recipients"
+    for same in (both, both[::-1], [*both, other.recipient.rpartition(" ")[0]]):
+        assert save(encrypt_to=same)["changed"] is False
+    assert save(encrypt_to=[other.recipient])["reason"] == "recipients"
+    document.path.unlink()
+    run("restore", target=document.store, identity_file=other.file)
+    with pytest.raises(Day2Error, match="none of which has"):
+        run("restore", target=document.store, identity_file=other.file, backup=first["backup"]["id"])
+    assert (
+        run("restore", target=document.store, identity=key.identity, backup=first["backup"]["id"])["changed"] is False
+    )
+
+
+def test_a_set_does_not_slip_back_to_plaintext(
+    run: Any, save: Any, document: Document, key: Key, tmp_path: Path
+) -> None:
+    document.fill(5)
+    save(encrypt_to=[])
+    assert save()["reason"] == "recipients"
+    for check in (True, False):
+        with pytest.raises(InvalidRequest, match="encrypt_to is not set"):
+            save(check, encrypt_to=[])
+    document.fill(6)
+    with pytest.raises(InvalidRequest, match="encrypt_to is not set"):  # the safety backup would be plain
+        run("restore", target=document.store, identity_file=key.file, on_existing="replace")
+    shutil.rmtree(tmp_path / "backups")  # whoever can write there can remove it all
+    with pytest.raises(InvalidRequest, match="encrypt_to is not set"):
+        save(encrypt_to=[])
+    assert save()["reason"] == "new"
+    assert save(check=True, encrypt_to=[], encryption="optional")["reason"] == "recipients"
+    assert save(encrypt_to=[], encryption="optional")["reason"] == "recipients"
+    assert save(encrypt_to=[])["changed"] is False
+
+
+def test_another_host_finds_out_by_the_newest_backup(save: Any, document: Document, tmp_path: Path) -> None:
+    document.fill(5)
+    save()
+    shutil.rmtree(tmp_path / "state")
+    with pytest.raises(InvalidRequest, match="encrypt_to is not set"):
+        save(encrypt_to=[])
+
+
+def test_planted_backups_are_not_used(run: Any, save: Any, document: Document, key: Key, tmp_path: Path) -> None:
+    document.fill(5)
+    good = save()
+    document.fill(1)
+    # as somebody else would write it, with the names of host and path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(host_state.VARIABLE, str(tmp_path / "elsewhere"))
+        planted = save(encrypt_to=[], encryption="optional")
+    with pytest.raises(RepositoryError, match="is not encrypted"):
+        run("restore", target=document.store, identity_file=key.file, backup=planted["backup"]["id"])
+    with pytest.raises(RepositoryError, match="is not encrypted"):
+        run("restore", target=document.store, backup=str(backups(tmp_path)[-1]), identity_file=key.file)
+    document.fill(5)
+    again = save(keep={"last": 1})
+    assert "it is not encrypted" in again["warnings"][0]
+    assert (again["backup"]["id"], again["removed"]) == (good["backup"]["id"], [])  # as if it were not there
+    document.path.unlink()
+    run("restore", target=document.store, identity_file=key.file)
+    assert len(json.loads(document.path.read_text())["requests"]) == 5
+
+
+def test_a_lost_key_costs_one_backup(save: Any, document: Document, tmp_path: Path) -> None:
+    document.fill(5)
+    save()
+    shutil.rmtree(tmp_path / "state")
+    assert save(check=True)["reason"] == "key"
+    assert not (tmp_path / "state").exists()
+    made = save(keep={"last": 1})
+    assert (made["reason"], len(made["removed"])) == ("key", 1)
+    assert save()["changed"] is False
+
+
+def test_a_copied_host_has_another_key(
+    save: Any, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = tmp_path / "machine-id"
+    machine.write_text("1" * 32 + "\n")
+    monkeypatch.setattr(host_key, "MACHINE", str(machine))
+    document.fill(5)
+    save()
+    before = host_key.known()
+    machine.write_text("2" * 32 + "\n")
+    assert host_key.known() is None
+    with pytest.raises(InvalidRequest, match="machine ID"):
+        save()
+    assert save(take_over=True)["reason"] == "new"
+    assert host_key.known() not in (before, None)
+    assert save()["changed"] is False
+
+
+def test_tags_are_compared_without_being_shown(run: Any, save: Any, document: Document, tmp_path: Path) -> None:
+    document.fill(5)
+    save(tags=["before-upgrade"])
+    assert save(tags=["before-upgrade"])["changed"] is False
+    assert save(tags=["nightly"])["reason"] == "tags"
+    assert save(tags=["before-upgrade"])["changed"] is False
+    document.fill(6)
+    kept = save(keep={"last": 1, "tags": ["before-upgrade"]})
+    assert len(kept["removed"]) == 1
+    for backup in backups(tmp_path):
+        assert b"upgrade" not in (backup / "manifest.json").read_bytes()
+
+
+def test_looking_without_an_identity(run: Any, save: Any, document: Document, key: Key, tmp_path: Path) -> None:
+    document.fill(5)
+    save()
+    found = run("backup_info", verify="full")
+    (backup,) = found["sets"][0]["backups"]
+    assert found["ok"] is True
+    assert [backup[name] for name in ("bytes", "content_digest", "host", "tags", "sources")] == [None] * 5
+    assert (backup["verified_read"], backup["origin"]) == ("stored", "this_host")
+    assert "only the stored bytes were compared" in found["warnings"][0]
+    opened = run("backup_info", verify="full", identity_file=key.file, reverify_after="1d")
+    (backup,) = opened["sets"][0]["backups"]
+    assert backup["sources"][0]["collections"] == [{"name": "requests", "records": 5}]
+    assert (backup["verified_read"], opened["warnings"]) == ("content", [])
+    other = run("backup_info", identity_file=new_key(tmp_path, "other").file)
+    assert "the given one is not theirs" in other["warnings"][0]
+    damage(next(backups(tmp_path)[0].glob("data/0*")), "flipped")
+    for params in ({}, {"identity_file": key.file}):
+        assert not run("backup_info", verify="full", **params)["ok"]
+
+
+def test_no_plaintext_outside_of_the_encryption(
+    run: Any, document: Document, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    marker = "hawkfish-" + secrets.token_hex(8)
+    places = [tmp_path / "tree" / marker, tmp_path / f"{marker}.db", tmp_path / f"{marker}.json"]
+    places[0].mkdir(parents=True)
+    (places[0] / f"{marker}.txt").write_text(marker * 100_000)
+    with contextlib.closing(sqlite3.connect(places[1])) as connection, connection:
+        connection.execute(f'CREATE TABLE "{marker}" (x)')
+        connection.executemany(f'INSERT INTO "{marker}" VALUES (?)', [(marker,)] * 50_000)
+    places[2].write_text(json.dumps({marker: {"1": {"id": 1, "text": marker}}}))
+    sources = [
+        {"name": f"{kind}-{marker}", "type": kind, "path": str(path)}
+        for kind, path in zip(("files", "sqlite", "json"), places)
+    ]
+    for _again in range(2):
+        result = run(
+            "backup", sources=sources, encrypt_to=[key.recipient], compression="none", host=marker, tags=[marker]
+        )
+    assert (result["changed"], result["backup"]["encrypted"]) == (False, True)
+    run("backup_info", verify="full")
+    run("restore", targets=sources, identity_file=key.file, host=marker)
+    looked = [tmp_path / "backups", tmp_path / "scratch", tmp_path / "state"]
+    files = [path for place in looked for path in place.rglob("*")]
+    assert any(path.suffix == ".age" for path in files)
+    assert [path for path in files if marker in str(path)] == []
+    state = tmp_path / "state"
+    leaking = [path for path in files if path.is_file() and marker.encode() in path.read_bytes()]
+    assert [path for path in leaking if state not in path.parents] == []
+
+
+def test_what_is_not_a_public_key_is_refused_and_not_shown(save: Any, document: Document, key: Key) -> None:
+    document.fill(5)
+    secret = key.identity.splitlines()[-1]
+    with pytest.raises(InvalidRequest, match="number 2 is a secret key") as error:
+        save(encrypt_to=[key.recipient, secret])
+    assert secret not in str(error.value)
+    with pytest.raises(InvalidRequest, match="number 1 is not one"):
+        save(encrypt_to=["somebody"])
+    with pytest.raises(InvalidRequest, match="age does not accept age1qqq"):
+        save(check=True, encrypt_to=["age1qqq"])
+
+
+def test_age_is_asked_for_where_it_is_needed(
+    save: Any, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document.fill(5)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingDependency, match="age"):
+        save(check=True)
