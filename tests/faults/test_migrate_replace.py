@@ -54,7 +54,7 @@ def make(tmp_path: Path, postgresql: Store, dynoxide_url: str) -> Make:
     return lambda kind: empty(kind, tmp_path, postgresql, dynoxide_url)
 
 
-def fill(store: Store, version: int = 1) -> None:
+def fill(store: Store, version: int = 1, more: int = 0) -> None:
     requests = {"req-%d" % number: {"request_id": "req-%d" % number, "v": version} for number in range(60)}
     machines = {
         "m-%03d" % number: {
@@ -65,7 +65,7 @@ def fill(store: Store, version: int = 1) -> None:
             **({"spot": True} if number % 3 else {}),
             "version": version,
         }
-        for number in range(600)
+        for number in range(600 + more)
     }
     document = {"requests": requests, "machines": machines}
     if store["type"] == "json":
@@ -176,6 +176,51 @@ def test_a_replacement_killed_at_many_steps(
         reverted = run("migrate", {**params, "state": "reverted"})
         assert reverted.status == 0, (step, reverted.error)
         assert content(place) == old, step
+
+
+@pytest.mark.parametrize("target", ["postgresql", "dynamodb"])
+def test_a_replacement_on_a_server_killed_at_any_moment(make: Make, repository: Path, target: str) -> None:
+    chance = random.Random(target)
+    origin = make("json")
+    fill(origin, 2)
+    params = {
+        "name": "app",
+        "source": origin,
+        "batch_size": BATCH,
+        "on_existing": "replace",
+        "repository": str(repository),
+        "lock_timeout": "10s",
+    }
+    whole, killed = 0.0, 0
+    for number in range(4 * KILLS):
+        place = make(target)
+        fill(place, 1, more=200)
+        old = content(place)
+        began = time.monotonic()
+        process, told = start({**params, "target": place})
+        if number:
+            time.sleep(chance.uniform(0.3, 0.95) * whole)
+            process.kill()
+        ended = process.wait() != -9
+        told.close()
+        whole = whole or time.monotonic() - began
+        if ended and number:
+            whole *= 0.9
+            continue
+        if not ended:
+            again = run("migrate", {**params, "target": place})
+            assert again.status == 0, again.error
+            if again.result["changed"]:
+                assert sum(one["removed"] for one in again.result["migration"]["collections"]) == 200
+        assert content(place) == content(origin)
+        assert run("migrate", {**params, "target": place}).result["changed"] is False
+        reverted = run("migrate", {**params, "target": place, "state": "reverted"})
+        assert reverted.status == 0, reverted.error
+        assert content(place) == old
+        killed += bool(number)
+        if killed == KILLS:
+            break
+    assert killed == KILLS
 
 
 @pytest.mark.parametrize("victim", ["worker", "parent"])

@@ -33,7 +33,21 @@ from ..._core.file_lock import FileLock
 from ..._core.owners import check_replaceable, take_after
 from ..._core.record_batches import batches
 from ..._core.tagged_json import encode as encode_json
-from ..records.model import CHECKPOINTS, INTEGER, JSON, LIST, Account, Field, Info, Note, Record, Start, check_same_key
+from ..records.model import (
+    CHECKPOINTS,
+    INTEGER,
+    JSON,
+    LIST,
+    NO_RIGHTS,
+    Account,
+    Field,
+    Info,
+    Note,
+    Record,
+    Rights,
+    Start,
+    check_same_key,
+)
 from ..records.note import as_wanted
 from ..sql.schema import shaped
 from ..sqlite.target import SqliteTarget
@@ -143,7 +157,7 @@ class JsonTarget(JsonSource):
         """The document as it will be, once this run has written it."""
         return self._written or super()._source()
 
-    def check_writable(self, infos: Sequence[Info], size: int, over: Collection[str] = ()) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         """See `TargetStore`. What is new is gathered, and then the document is written beside the old one."""
         files.check_writable_parent(self.path)
         info = files.look(self.path, TargetError)

@@ -13,12 +13,14 @@ from ..records.model import (
     BYTES,
     DECIMAL,
     INTEGER,
+    NO_RIGHTS,
     REAL,
     TEXT,
     Account,
     Info,
     Record,
     Refused,
+    Rights,
     Start,
     appeared,
     sort_out,
@@ -53,7 +55,7 @@ class DynamodbTarget(DynamodbSource):
     def recover(self) -> None:
         """Batches that were written without their checkpoint are written again."""
 
-    def check_writable(self, infos: Sequence[Info], size: int, over: Collection[str] = ()) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         """See `TargetStore`."""
         present = self._native.collections()
         for info in infos:

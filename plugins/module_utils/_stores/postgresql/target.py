@@ -15,12 +15,14 @@ from ..._core.errors import SourceError, TargetError
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
 from ..records.model import (
+    NO_RIGHTS,
     TEXT,
     Account,
     Field,
     Info,
     Record,
     Reject,
+    Rights,
     Start,
     appeared,
     not_alone,
@@ -29,6 +31,7 @@ from ..records.model import (
 from ..records.versions import Step
 from ..sql import schema as sql_schema
 from . import ddl as postgresql_ddl
+from . import privileges
 from . import rehearsal as postgresql_rehearsal
 from .application import interference
 from .catalog import checkpoints_table, describe, make_checkpoints_table, names_in
@@ -105,7 +108,7 @@ class PostgresqlTarget(PostgresqlSource):
     def recover(self) -> None:
         """What was not committed is gone."""
 
-    def check_writable(self, infos: Sequence[Info], size: int, over: Collection[str] = ()) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         """See `TargetStore`. How much free space a server has is not for its users to know."""
         sql_schema.check_collisions(infos, _same, 63)
         self._wanted = {info.stored.name for info in infos}
@@ -114,8 +117,7 @@ class PostgresqlTarget(PostgresqlSource):
             row = (
                 self._read()
                 .execute(
-                    "SELECT has_schema_privilege(oid, 'CREATE') AND NOT pg_is_in_recovery(),"
-                    " has_database_privilege(current_database(), 'TEMPORARY')"
+                    "SELECT has_schema_privilege(oid, 'CREATE') AND NOT pg_is_in_recovery()"
                     " FROM pg_namespace WHERE nspname = %s",
                     (self._schema,),
                 )
@@ -125,12 +127,7 @@ class PostgresqlTarget(PostgresqlSource):
             raise TargetError(
                 f"The schema {self._schema} of {self.location} {'is not writable' if row else 'does not exist'}."
             )
-        if over and not row[1]:
-            raise TargetError(
-                f"The role may not create temporary tables in {self.location}, which are needed to write over the "
-                f"records of {', '.join(over)}.",
-                "Nothing was changed. Grant the privilege TEMPORARY on the database to the role.",
-            )
+        self._check_privileges(infos, rights)
         with errors(TargetError, f"The schema {self._schema} is not writable"):
             found = postgresql_rehearsal.problems(self._connected(), self._schema, infos)
         if found:
@@ -138,6 +135,17 @@ class PostgresqlTarget(PostgresqlSource):
                 f"The tables can't be created in {self.location}: {'; '.join(found)}.",
                 "Nothing was changed. Change the source, the target, or the selection (only).",
                 {"problems": found},
+            )
+
+    def _check_privileges(self, infos: Sequence[Info], rights: Rights) -> None:
+        wanted = {info.stored.name: rights[info.name] for info in infos if info.name in rights}
+        with errors(TargetError, f"Can't read the schema {self._schema}"):
+            lacking = privileges.missing(self._read(), self._schema, wanted)
+        if lacking:
+            raise TargetError(
+                f"In {self.location}, the role does not have the privileges {', '.join(lacking)}.",
+                "Nothing was changed. Grant them to the role, or connect as another role.",
+                {"problems": lacking},
             )
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:

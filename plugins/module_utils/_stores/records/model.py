@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core.errors import TargetError
@@ -181,6 +181,10 @@ class Odd(NamedTuple):
     reason: str
     value: Any
 
+
+# By collection, which of INSERT, UPDATE and DELETE are done.
+Rights = Mapping[str, Collection[str]]
+NO_RIGHTS: Rights = {}
 
 Account = Callable[[list[Reject]], Any]
 

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Optional, Protocol
 
 from .kinds import Summary
-from .model import Account, Info, Record, Start
+from .model import NO_RIGHTS, Account, Info, Record, Rights, Start
 
 
 class SourceStore(Protocol):
@@ -106,11 +106,11 @@ class TargetStore(SourceStore, Protocol):
         :raises TargetError: it can't be done.
         """
 
-    def check_writable(self, infos: Sequence[Info], size: int, over: Collection[str] = ()) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         """Whether these could be written; nothing is.
 
         :param size: about how many bytes there will be more.
-        :param over: the names of those that have records already, which others are put over.
+        :param rights: see `Rights`; of those that exist.
         :raises TargetError, NoSpace: no.
         """
 

@@ -20,12 +20,14 @@ from ..._core.tagged_json import decode as decode_json
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
 from ..records.model import (
+    NO_RIGHTS,
     Account,
     Info,
     Record,
     Refusals,
     Refused,
     Reject,
+    Rights,
     Start,
     appeared,
     key_of,
@@ -120,7 +122,7 @@ class SqliteTarget(SqliteSource):
                 connection.execute("ROLLBACK")
             raise
 
-    def check_writable(self, infos: Sequence[Info], size: int, over: Collection[str] = ()) -> None:
+    def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         """See `TargetStore`."""
         files.check_writable_parent(self.path)
         if os.path.exists(self.path) and not os.access(self.path, os.W_OK):

@@ -145,6 +145,7 @@ def _start(ready: MigratePlan, job: Job, fresh: bool, way: str) -> State:
         fresh=fresh,
         created=job.made,
         removed=before.removed if before is not None else 0,
+        earlier=before.removed if before is not None else 0,
         planned=(one.added, one.changed, one.removed, one.left, one.rejected),
         way=way,
         was=f"{job.existing_profile.digest:x}" if job.existing_profile is not None else "",

@@ -40,9 +40,9 @@ class State(NamedTuple):
 
     `origin`: the source, for messages. `source`, `records`: digest and number of its records. `digest`: the sum of the
     digests of rejects. `fresh`: the collection was empty. `created`: the migration has created it. `removed`: the
-    number of records of the target that were removed since the migration began, in all runs. `planned`: what the first
-    plan has counted. `way`: the backup with the previous state of the collection, or why there is none. `was`: the
-    digest of the document's member with this name until it is replaced.
+    number of records of the target that were removed since the migration began, in all runs; `earlier`: before it was
+    restarted. `planned`: what the first plan has counted. `way`: the backup with the previous state of the collection,
+    or why there is none. `was`: the digest of the document's member with this name until it is replaced.
     """
 
     identity: Identity
@@ -58,6 +58,7 @@ class State(NamedTuple):
     planned: tuple[int, int, int, int, int]
     way: str
     was: str = ""
+    earlier: int = 0
 
     def document(self) -> dict[str, Any]:
         """The JSON value that the target stores."""

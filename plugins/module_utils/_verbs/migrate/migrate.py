@@ -27,8 +27,9 @@ from ..._stores.records.store import SourceStore, TargetStore
 from ..arguments import COMPRESSION, ENCRYPTION, IDENTITY, OBJECT_LOCK, duration
 from ..snapshots import check_encrypted
 from .checkpoint import RESUME
+from .foreign_keys import check_foreign_keys
 from .lock import lock_target
-from .plan import MigratePlan, MigrateRequest, foreseen, is_put_over, look
+from .plan import MigratePlan, MigrateRequest, foreseen, job_rights, look
 from .profiles import dangles, dangling, parse_reference
 from .refusals import can_be_undone, check_allowed, check_interference
 from .report import report
@@ -195,11 +196,12 @@ def plan(
     if check or not can_be_undone(ready):
         ready = foreseen(ready)
     if any(job.changes for job in ready.jobs):
-        over = [job.source.name for job in ready.jobs if job.changes and is_put_over(ready, job)]
-        target.check_writable([job.target for job in ready.jobs], _needed(ready), over)
+        rights = {job.source.name: job_rights(ready, job) for job in ready.jobs if job.changes and job.exists}
+        target.check_writable([job.target for job in ready.jobs], _needed(ready), rights)
     check_allowed(ready)
     check_interference(ready)
     ready = with_moves(ready)
+    check_foreign_keys(ready)
     if THIS in ways_back(ready).values() or must_be_kept(ready):
         check_repository(request, target)
         if check and request.params["safety_backup"]:

@@ -250,10 +250,11 @@ def _of_both(ready: MigratePlan, job: Job, existing: Info) -> Info:
     return in_target(job.target, existing) if ready.target.columns else existing
 
 
-def is_put_over(ready: MigratePlan, job: Job) -> bool:
-    """Are records written over those of the target, and not only added?"""
+def job_rights(ready: MigratePlan, job: Job) -> list[str]:
+    """What is done with an existing table: INSERT, UPDATE if records are put over others, and DELETE."""
     fresh = job.state.fresh if job.verdict == RESUME and job.state is not None else is_fresh(ready, job)
-    return bool(job.target.key) and (ready.request.mode == "merge" or not fresh)
+    over = bool(job.target.key) and (ready.request.mode == "merge" or not fresh)
+    return ["INSERT", *["UPDATE"] * over, *["DELETE"] * bool(job.comparison.removed)]
 
 
 def is_fresh(ready: MigratePlan, job: Job) -> bool:

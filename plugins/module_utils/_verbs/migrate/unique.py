@@ -34,11 +34,11 @@ def with_moves(ready: MigratePlan) -> MigratePlan:
     """
     if not ready.target.columns:
         return ready
-    present = {info.name: info for info in ready.target.collections()}
+    present = {info.stored.name: info for info in ready.target.collections()}
     jobs: list[Job] = []
     problems: list[str] = []
     for job in ready.jobs:
-        existing = present.get(job.source.name)
+        existing = present.get(job.target.stored.name)
         moving: Sequence[Moving] = ()
         if existing is not None and job.changes and job.target.key:
             found, moving = _found(ready, job, existing)
@@ -85,7 +85,7 @@ def _found(ready: MigratePlan, job: Job, existing: Info) -> tuple[list[str], lis
     with scratch_database(ready.scratch) as connection:
         connection.execute("CREATE TABLE known (key BLOB PRIMARY KEY) WITHOUT ROWID")
         connection.execute("CREATE TABLE taken (value BLOB PRIMARY KEY, key BLOB) WITHOUT ROWID")
-        for key, values in _values(_storable(ready, job), job.target.key, unique):
+        for key, values in _values(storable(ready, job), job.target.key, unique):
             connection.execute("INSERT OR IGNORE INTO known VALUES (?)", (key,))
             for fields, value in values:
                 if not connection.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", (value, key)).rowcount:
@@ -105,9 +105,9 @@ def _found(ready: MigratePlan, job: Job, existing: Info) -> tuple[list[str], lis
     return problems, [Moving(tuple(decode(key)), stays) for key, stays in moving.items()]
 
 
-def _storable(ready: MigratePlan, job: Job) -> Iterator[Sequence[Record]]:
-    """The records that the target can hold."""
-    for chunk in ready.source.chunks(job.source, ordered=False):
+def storable(ready: MigratePlan, job: Job) -> Iterator[Sequence[Record]]:
+    """The records that the target can hold, in the order in which they are written."""
+    for chunk in ready.source.chunks(job.source):
         if job.comparison.rejected:
             yield [record for record in chunk if not ready.target.refuses(job.target, record)]
         else:

@@ -147,6 +147,9 @@ def remove_extra(ready: MigratePlan, one: Outcome) -> Outcome:
         )
     extra: list[tuple[Any, ...]] = []
     compared(ready, one, extra=extra.append)
+    if one.job.verdict == RESUME and not ready.target.undoes:  # a batch may be counted that was not removed
+        so_far = one.state.earlier + max(0, one.state.planned[2] - len(extra))
+        one = one._replace(state=one.state._replace(removed=so_far))
     return delete_extra(ready, one, extra)
 
 

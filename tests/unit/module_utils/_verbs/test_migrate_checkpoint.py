@@ -461,6 +461,17 @@ def test_removed_counts_all_runs(place: Place) -> None:
     assert done["migration"]["collections"][0]["changed"] == 1
 
 
+@pytest.mark.parametrize("commits", [8, 10])  # after a batch was counted, and after it was removed
+def test_removed_counts_all_runs_also_where_there_are_no_commits(
+    tmp_path: Path, dynoxide_url: str, commits: int
+) -> None:
+    place = Place(str(tmp_path), "dynamodb", {"type": "dynamodb", **options(dynoxide_url, "")})
+    place.own({"x": dict.fromkeys(range(10), "own")})
+    place.fill("A", {"x": dict.fromkeys(range(5), "new")})
+    kill(place, commits, "A", "replace", ["x"])
+    assert place.migrate("A", "replace", ["x"])["migration"]["collections"][0]["removed"] == 5
+
+
 def test_without_a_safety_backup_there_is_no_way_back(place: Place) -> None:
     place.migrate("A", "replace", ["x", "z"], safety_backup=False)
     for check in (True, False):

@@ -13,6 +13,9 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
 from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, run, sql
 
+PARENT = "CREATE TABLE users (id INTEGER PRIMARY KEY, v TEXT)"
+CHILD = "CREATE TABLE child (id INTEGER PRIMARY KEY, u INTEGER REFERENCES users (id) ON DELETE CASCADE)"
+TREE = "CREATE TABLE users (id INTEGER PRIMARY KEY, up INTEGER%s)"
 USERS = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, name TEXT)"
 LOOSE = USERS.replace(" UNIQUE", "")
 
@@ -143,6 +146,45 @@ def test_a_key_of_the_target_alone_that_fills_itself(stores: Stores, kind: str) 
     assert len(set(sql(target, "SELECT uid FROM users"))) == 2
 
 
+def test_records_of_others_lose_nothing_that_they_refer_to(stores: Stores, kind: str) -> None:
+    source = made(stores("sqlite"), PARENT, "INSERT INTO users VALUES (1, 'new')")
+    target = made(stores(kind), PARENT, "INSERT INTO users VALUES (1, 'a'), (2, 'b'), (3, 'c')")
+    made(target, CHILD, "INSERT INTO child VALUES (1, 1), (2, 2), (3, NULL)")
+    match = r"child is not migrated, but has 1 record with a reference to users \(u\) that would be removed: \[2\]"
+    refused(match, target, source=source, on_existing="replace")
+    assert sql(target, "SELECT * FROM child ORDER BY id") == [(1, 1), (2, 2), (3, None)]
+    moved(source, target, on_existing="merge")
+    sql(target, "UPDATE child SET u = 1 WHERE id = 2")
+    moved(source, target, on_existing="replace")
+    assert rows(target) == [(1, "new")]
+    assert len(sql(target, "SELECT * FROM child")) == 3
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_reference_that_the_target_does_not_have_is_foreseen(stores: Stores, kind: str, exists: bool) -> None:
+    source = made(stores("sqlite"), PARENT, CHILD, "INSERT INTO users VALUES (1, 'a'), (7, 'b')")
+    made(source, "INSERT INTO child VALUES (1, 1), (2, 7), (3, NULL)")
+    target = made(stores(kind), PARENT, "INSERT INTO users VALUES (1, 'a')", *([CHILD] if exists else []))
+    refused(
+        r"child: 1 record with a reference to users \(u\) that does not exist: \[7\]",
+        *(target,),
+        source=source,
+        only=["child"],
+    )
+    assert run(source=source, target=target, on_existing="merge", safety_backup=False)["changed"]
+    assert sql(target, "SELECT * FROM child ORDER BY id") == [(1, 1), (2, 7), (3, None)]
+
+
+def test_a_tree_is_written_in_an_order_that_each_batch_allows(stores: Stores, kind: str) -> None:
+    source = made(stores("sqlite"), TREE % "", "INSERT INTO users VALUES (1, NULL), (2, 1), (3, 4), (4, 3)")
+    target = made(stores(kind), TREE % " REFERENCES users (id)", "INSERT INTO users VALUES (9, NULL)")
+    if kind == "postgresql":
+        match = r"users: 1 record with a reference to users \(up\) that is written in a later batch .*: \[4\]"
+        refused(match, target, source=source, on_existing="merge", batch_size=1)
+    moved(source, target, on_existing="merge", batch_size=2)
+    assert rows(target) == [*rows(source), (9, None)]
+
+
 def test_check_mode_asks_for_the_right_to_write_over_records(stores: Stores) -> None:
     source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'a', 'x'), (2, 'b', 'y')")
     target = made(stores("postgresql"), USERS)
@@ -161,11 +203,36 @@ def test_check_mode_asks_for_the_right_to_write_over_records(stores: Stores) -> 
                 sql(source, "UPDATE users SET name = 'z' WHERE id = 1")
                 for check in (True, False):
                     with pytest.raises(
-                        TargetError, match="may not create temporary tables .* records of users"
+                        TargetError, match="does not have the privileges TEMPORARY on the database"
                     ) as found:
                         run(check, source=source, target=limited, on_existing="merge", safety_backup=False)
-                    assert "Grant the privilege TEMPORARY" in found.value.hint
+                    assert "Grant them to the role" in found.value.hint
                     assert own.execute("SELECT name FROM own.users WHERE id = 1").fetchone() == ("x",)
         finally:
             server.execute(f"DROP DATABASE {database}")
             server.execute(f"DROP ROLE {role}")
+
+
+def test_check_mode_asks_for_privileges_on_tables_and_sequences(stores: Stores) -> None:
+    source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'a', 'x'), (2, 'b', 'y')")
+    target = made(stores("postgresql"), "CREATE TABLE users (id serial PRIMARY KEY, email text, name text)")
+    made(target, "INSERT INTO users VALUES (2, 'old', 'z'), (3, 'old', 'z')")
+    role = f"role_{uuid.uuid4().hex[:10]}"
+    with connected(target) as server:
+        server.execute(f"CREATE ROLE {role} LOGIN")
+        server.execute(f"GRANT ALL ON SCHEMA {target['schema']} TO {role}")
+        server.execute(f"GRANT SELECT ON users, users_id_seq TO {role}")
+        limited = {**target, "username": role}
+        try:
+            lacking = (
+                "DELETE on the table users, INSERT on the table users, UPDATE on the sequence users_id_seq, UPDATE on"
+            )
+            error = refused(f"privileges {lacking} the table users", limited, source=source, on_existing="replace")
+            assert "Grant them to the role" in error.hint
+            refused(lacking.partition(", ")[2], limited, source=source, on_existing="merge")
+            server.execute(f"GRANT ALL ON users TO {role}; GRANT ALL ON users_id_seq TO {role}")
+            moved(source, limited, on_existing="replace")
+            server.execute(f"REVOKE ALL ON users FROM {role}; GRANT SELECT ON users TO {role}")
+            assert not run(source=source, target=limited)["changed"]  # nothing is written
+        finally:
+            server.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
