@@ -89,10 +89,11 @@ options:
       - In databases, records are overwritten by key, and surplus records are removed at the end. If a unique value
         moves from one record to another, the former is deleted first. The task fails before it writes anything if two
         records would have the same unique value in the end, if such a record cannot be deleted first because other
-        tables of PostgreSQL refer to it or because it has other columns, or if the target has triggers that may change
-        or refuse the records. PostgreSQL rejects a record that refers to a record of the same table in a later batch.
-        None of these limitations except the first applies to the tables of an application
-        (O(target_tables=existing)).
+        tables of PostgreSQL refer to it or because it has other columns, if records of tables that are not migrated
+        would lose a record that they refer to, if records would refer to records that do not exist (or, in PostgreSQL,
+        to records of a later batch), or if the target has triggers that may change or refuse the records. In the
+        tables of an application (O(target_tables=existing)), unique values can always move, the order of the records
+        does not matter, and triggers do not fire.
     type: str
     choices: [fail, merge, replace]
     default: fail

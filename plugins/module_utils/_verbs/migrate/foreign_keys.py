@@ -17,7 +17,7 @@ from ..._core.record_batches import keys_of, layouts, regrouped
 from ..._core.scratch import scratch_database
 from ..._core.units import plural
 from ..._stores.records.model import ForeignKey, Info, Record
-from ..._stores.sql.schema import parents_first
+from ..._stores.sql.schema import names_a_key, parents_first
 from .compare import LISTED, shown_row
 from .plan import Job, MigratePlan
 from .unique import storable
@@ -64,11 +64,17 @@ def check_foreign_keys(ready: MigratePlan) -> None:
     problems: list[str] = []
     for name in dict.fromkeys([*jobs, *present]):
         job = jobs.get(name)
-        for key in (job.target if job is not None else present[name]).stored.foreign_keys:
+        keys = (job.target if job is not None else present[name]).stored.foreign_keys
+        if not all(names_a_key(key, present[key.to].stored, False) for key in keys if key.to in present):
+            continue  # which SQLite can't hold to itself
+        for key in keys:
             parent = jobs.get(key.to)
             if key.to in present and any(one is not None and one.changes for one in (job, parent)):
                 case = _Case(ready, key, present[key.to], parent, order)
-                problems += _of_others(case, present[name]) if job is None else _of_migrated(case, job)
+                if job is None:
+                    problems += _of_others(case, present[name])
+                else:
+                    problems += _of_migrated(case, job, present.get(name))
     if problems:
         raise TargetError(
             f"{ready.target.location} can't store the records: {'; '.join(problems[:LISTED])}.",
@@ -77,7 +83,7 @@ def check_foreign_keys(ready: MigratePlan) -> None:
         )
 
 
-def _of_migrated(case: _Case, job: Job) -> Iterator[str]:
+def _of_migrated(case: _Case, job: Job, existing: Optional[Info]) -> Iterator[str]:
     """What is against the records of a table that is migrated."""
     names = {column: name for name, column in job.target.columns.items()}
     fields = [names[column] for column in case.key.fields if column in names]
@@ -93,12 +99,25 @@ def _of_migrated(case: _Case, job: Job) -> Iterator[str]:
                 missing.add(value)
             elif batch > number:
                 late.add(value)
+        if existing is not None and case.ready.request.mode == "merge" and case.ready.target.type == "sqlite":
+            for value in _unfounded(case, existing, connection):  # which only SQLite lets be there
+                missing.add(value)
     named = f"{job.source.name}: {{}} with a reference to {case.parent.name} ({', '.join(fields)}) that {{}}: {{}}"
     if missing.count:
         yield named.format(plural(missing.count, "record"), "does not exist", missing)
     if late.count and job.exists and case.ready.target.type == "postgresql":
         hint = "is written in a later batch (increase batch_size, or set target_tables=existing)"
         yield named.format(plural(late.count, "record"), hint, late)
+
+
+def _unfounded(case: _Case, existing: Info, connection: Any) -> Iterator[bytes]:
+    """The references of records that are there and stay, to what will not be there."""
+    names = {column: name for name, column in existing.columns.items()}
+    fields = [names.get(column, column) for column in case.key.fields]
+    for _number, value in _given(case, case.ready.target.chunks(existing, ordered=False), fields):
+        row = connection.execute("SELECT final FROM parent WHERE value = ?", (value,)).fetchone()
+        if row is None or not row[0]:
+            yield value
 
 
 def _of_others(case: _Case, other: Info) -> Iterator[str]:
