@@ -24,18 +24,20 @@ options:
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
+          - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
         type: str
-        choices: [files, json, postgresql, sqlite]
+        choices: [command, files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(postgresql), which has none.
-            Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command) and V(postgresql),
+            which have none. Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
-            name of the database if it is one, otherwise C(postgresql).
+            name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
+            that is not an option, otherwise the name of its program.
         type: str
       layout:
         description:
@@ -153,6 +155,48 @@ options:
           - For V(postgresql), directory of the client programs on the host. By default, those of the version of the
             server are used if they are installed, otherwise the next newer ones.
         type: path
+      dump:
+        description:
+          - For V(command), the program that prints the content of the store, with its arguments, as a list. Required.
+          - It is run as the user of the task and without a shell. It must exit with the status 0; a program that fails,
+            is killed or prints less than C(min_bytes) makes no backup.
+          - Its arguments are written to the manifest. Use C(environment) or C(stdin) for secrets.
+        type: list
+        elements: str
+      verify:
+        description:
+          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
+            is run for each backup, and before a restore changes anything.
+        type: list
+        elements: str
+      fingerprint:
+        description:
+          - For V(command), a program that prints something short that is different after each change of the content,
+            such as the position in a log of changes. As long as it prints the same, the content is not dumped.
+        type: list
+        elements: str
+      ignore:
+        description:
+          - For V(command), globs of whole lines of the dump that do not count as a change, such as dates in comments.
+            They are part of the backup.
+        type: list
+        elements: str
+      environment:
+        description:
+          - For V(command), variables for the programs, such as passwords. The values are secret. For other variables
+            use C(environment) of the task.
+        type: dict
+      stdin:
+        description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.
+        type: str
+      timeout:
+        description:
+          - For V(command), how long each program may run. A longer one is ended, and the task fails. The default is
+            V(24h).
+        type: str
+      min_bytes:
+        description: For V(command), the least size of a dump. The default is V(1).
+        type: str
   sources:
     description:
       - The stores to back up together, for an application that keeps its state in several stores. All are written to
@@ -168,18 +212,20 @@ options:
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
+          - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
         type: str
-        choices: [files, json, postgresql, sqlite]
+        choices: [command, files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(postgresql), which has none.
-            Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command) and V(postgresql),
+            which have none. Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
-            name of the database if it is one, otherwise C(postgresql).
+            name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
+            that is not an option, otherwise the name of its program.
         type: str
       layout:
         description:
@@ -297,6 +343,48 @@ options:
           - For V(postgresql), directory of the client programs on the host. By default, those of the version of the
             server are used if they are installed, otherwise the next newer ones.
         type: path
+      dump:
+        description:
+          - For V(command), the program that prints the content of the store, with its arguments, as a list. Required.
+          - It is run as the user of the task and without a shell. It must exit with the status 0; a program that fails,
+            is killed or prints less than C(min_bytes) makes no backup.
+          - Its arguments are written to the manifest. Use C(environment) or C(stdin) for secrets.
+        type: list
+        elements: str
+      verify:
+        description:
+          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
+            is run for each backup, and before a restore changes anything.
+        type: list
+        elements: str
+      fingerprint:
+        description:
+          - For V(command), a program that prints something short that is different after each change of the content,
+            such as the position in a log of changes. As long as it prints the same, the content is not dumped.
+        type: list
+        elements: str
+      ignore:
+        description:
+          - For V(command), globs of whole lines of the dump that do not count as a change, such as dates in comments.
+            They are part of the backup.
+        type: list
+        elements: str
+      environment:
+        description:
+          - For V(command), variables for the programs, such as passwords. The values are secret. For other variables
+            use C(environment) of the task.
+        type: dict
+      stdin:
+        description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.
+        type: str
+      timeout:
+        description:
+          - For V(command), how long each program may run. A longer one is ended, and the task fails. The default is
+            V(24h).
+        type: str
+      min_bytes:
+        description: For V(command), the least size of a dump. The default is V(1).
+        type: str
 """
 
     TARGET = r"""
@@ -313,18 +401,20 @@ options:
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
+          - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
         type: str
-        choices: [files, json, postgresql, sqlite]
+        choices: [command, files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(postgresql), which has none.
-            Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command) and V(postgresql),
+            which have none. Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
-            name of the database if it is one, otherwise C(postgresql).
+            name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
+            that is not an option, otherwise the name of its program.
         type: str
       layout:
         description:
@@ -442,6 +532,68 @@ options:
           - For V(postgresql), directory of the client programs on the host. By default, those of the version of the
             server are used if they are installed, otherwise the next newer ones.
         type: path
+      dump:
+        description:
+          - For V(command), the program that prints the content of the store, with its arguments, as a list. Required.
+          - It is run as the user of the task and without a shell. It must exit with the status 0; a program that fails,
+            is killed or prints less than C(min_bytes) makes no backup.
+          - Its arguments are written to the manifest. Use C(environment) or C(stdin) for secrets.
+        type: list
+        elements: str
+      verify:
+        description:
+          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
+            is run for each backup, and before a restore changes anything.
+        type: list
+        elements: str
+      fingerprint:
+        description:
+          - For V(command), a program that prints something short that is different after each change of the content,
+            such as the position in a log of changes. As long as it prints the same, the content is not dumped.
+        type: list
+        elements: str
+      ignore:
+        description:
+          - For V(command), globs of whole lines of the dump that do not count as a change, such as dates in comments.
+            They are part of the backup.
+        type: list
+        elements: str
+      environment:
+        description:
+          - For V(command), variables for the programs, such as passwords. The values are secret. For other variables
+            use C(environment) of the task.
+        type: dict
+      stdin:
+        description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.
+        type: str
+      timeout:
+        description:
+          - For V(command), how long each program may run. A longer one is ended, and the task fails. The default is
+            V(24h).
+        type: str
+      min_bytes:
+        description: For V(command), the least size of a dump. The default is V(1).
+        type: str
+      restore:
+        description:
+          - For V(command), the program that loads a dump from its standard input, with its arguments, as a list.
+            Required.
+          - Before anything is changed, the whole backup is read and verified, and C(dump) is run to compare the content
+            and to keep a copy of it for the time of the task. If C(restore) fails, the copy is loaded in the same way.
+            Unless C(swap) is set, the restore is not atomic, and the result says so.
+          - Afterwards, C(dump) is run again. A difference from the backup is a warning.
+        type: list
+        elements: str
+      swap:
+        description:
+          - For V(command), a program that puts in place what C(restore) has prepared elsewhere, such as one that
+            exchanges two directories or renames a database.
+        type: list
+        elements: str
+      discard:
+        description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
+        type: list
+        elements: str
       from_database:
         description:
           - For V(postgresql), the database in the backup, to restore it to C(database). By default, each database is
@@ -481,18 +633,20 @@ options:
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
+          - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
         type: str
-        choices: [files, json, postgresql, sqlite]
+        choices: [command, files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(postgresql), which has none.
-            Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command) and V(postgresql),
+            which have none. Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
-            name of the database if it is one, otherwise C(postgresql).
+            name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
+            that is not an option, otherwise the name of its program.
         type: str
       layout:
         description:
@@ -610,6 +764,68 @@ options:
           - For V(postgresql), directory of the client programs on the host. By default, those of the version of the
             server are used if they are installed, otherwise the next newer ones.
         type: path
+      dump:
+        description:
+          - For V(command), the program that prints the content of the store, with its arguments, as a list. Required.
+          - It is run as the user of the task and without a shell. It must exit with the status 0; a program that fails,
+            is killed or prints less than C(min_bytes) makes no backup.
+          - Its arguments are written to the manifest. Use C(environment) or C(stdin) for secrets.
+        type: list
+        elements: str
+      verify:
+        description:
+          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
+            is run for each backup, and before a restore changes anything.
+        type: list
+        elements: str
+      fingerprint:
+        description:
+          - For V(command), a program that prints something short that is different after each change of the content,
+            such as the position in a log of changes. As long as it prints the same, the content is not dumped.
+        type: list
+        elements: str
+      ignore:
+        description:
+          - For V(command), globs of whole lines of the dump that do not count as a change, such as dates in comments.
+            They are part of the backup.
+        type: list
+        elements: str
+      environment:
+        description:
+          - For V(command), variables for the programs, such as passwords. The values are secret. For other variables
+            use C(environment) of the task.
+        type: dict
+      stdin:
+        description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.
+        type: str
+      timeout:
+        description:
+          - For V(command), how long each program may run. A longer one is ended, and the task fails. The default is
+            V(24h).
+        type: str
+      min_bytes:
+        description: For V(command), the least size of a dump. The default is V(1).
+        type: str
+      restore:
+        description:
+          - For V(command), the program that loads a dump from its standard input, with its arguments, as a list.
+            Required.
+          - Before anything is changed, the whole backup is read and verified, and C(dump) is run to compare the content
+            and to keep a copy of it for the time of the task. If C(restore) fails, the copy is loaded in the same way.
+            Unless C(swap) is set, the restore is not atomic, and the result says so.
+          - Afterwards, C(dump) is run again. A difference from the backup is a warning.
+        type: list
+        elements: str
+      swap:
+        description:
+          - For V(command), a program that puts in place what C(restore) has prepared elsewhere, such as one that
+            exchanges two directories or renames a database.
+        type: list
+        elements: str
+      discard:
+        description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
+        type: list
+        elements: str
       from_database:
         description:
           - For V(postgresql), the database in the backup, to restore it to C(database). By default, each database is

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gives a dump back to the user's own program, and the old one if that fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Optional
+
+from ..._core.errors import DamagedBackup, NoSpace, SourceError, TargetError
+from ..._core.files import os_errors
+from ..base import Change, Copy, Restoration
+from .program import Program, ProgramFailed, run
+
+if TYPE_CHECKING:
+    from .store import CommandStore
+
+_BLOCK = 1 << 20
+_NOT_ATOMIC = (
+    "The restore was not atomic, as swap is not set: programs that read the target meanwhile may have seen only a part "
+    "of the backup."
+)
+
+_OTHER = (
+    "does not print what is in the backup after the restore. If the lines that differ mean nothing, add them to ignore."
+)
+
+
+class CommandRestoration:
+    """The dump of the backup was read, and that of the target kept in scratch, where it can be put back from.
+
+    Without `swap`, loading is what changes the target. With it, `restore` has prepared a place of the user's own when
+    this object is there (not in check mode).
+    """
+
+    differences: tuple[tuple[str, str], ...] = ()
+
+    def __init__(self, store: CommandStore, copy: Copy, scratch: str, dry: bool) -> None:
+        self._store = store
+        self._copy = copy
+        self._kept = os.path.join(scratch, "before")
+        self._prepared = False
+        self.notes: tuple[str, ...] = ()
+        self.damage = ""
+        (self._name,) = copy.names()
+        size = self._check_backup()
+        digest, before = self._keep(dry)
+        self.changed = digest != copy.content_digest
+        self.changes: tuple[Change, ...] = (Change("bytes", before, size),) if self.changed else ()
+        if self.changed and store.swap and not dry:
+            self._load(self._from_backup())
+            self._prepared = True
+
+    def __enter__(self) -> Restoration:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._prepared and self._store.discard:
+            self._run(self._store.discard)
+
+    def apply(self) -> None:
+        try:
+            if self._store.swap:
+                self._run(self._store.swap)
+                self._prepared = False
+            else:
+                self._load(self._from_backup())
+        except (TargetError, DamagedBackup) as exc:
+            raise TargetError(f"{exc.message} {self._put_back()}", exc.hint, exc.details) from exc
+        if not self._store.swap:
+            self.notes += (_NOT_ATOMIC,)
+        self.notes += self._differs()
+
+    def undo(self) -> None:
+        if self.damage:
+            raise TargetError(f"{self._store.path} can't be put back, as it could not be read before: {self.damage}")
+        self._load(self._from_scratch())
+        if self._store.swap:
+            self._run(self._store.swap)
+
+    def _check_backup(self) -> int:
+        """Read all of the backup before anything is changed. Returns its bytes."""
+        size = 0
+        with self._store.verifying(TargetError) as verify:
+            for data in self._from_backup():
+                verify(data)
+                size += len(data)
+        return size
+
+    def _keep(self, dry: bool) -> tuple[Optional[str], Optional[int]]:
+        """The digest and the bytes of the target as it is; None where its program fails (`damage` says why)."""
+        with os_errors(NoSpace, "Can't keep a copy of the target in", self._kept):
+            with open(os.devnull if dry else self._kept, "wb", buffering=0) as handle:
+                try:
+                    return self._store.current(handle.write)
+                except SourceError as exc:
+                    self.damage = exc.message
+                    return None, None
+
+    def _put_back(self) -> str:
+        """After a failure: what became of the target, for people."""
+        if self._store.swap:
+            return "The target is as swap left it."
+        try:
+            self.undo()
+        except TargetError as exc:
+            return (
+                f"The target may hold a part of the backup, and its former content could not be put back: {exc.message}"
+            )
+        return "The former content of the target was put back."
+
+    def _differs(self) -> tuple[str, ...]:
+        try:
+            digest, _size = self._store.current(lambda _data: None)
+        except SourceError as exc:
+            return (f"The target could not be compared with the backup after the restore: {exc.message}",)
+        if digest == self._copy.content_digest:
+            return ()
+        return (f"{self._store.dump[0]} {_OTHER}",)
+
+    def _from_backup(self) -> Generator[bytes, None, None]:
+        """The dump, of which the last block comes only once the backup has been read to its verified end."""
+        with self._copy.open(self._name) as reader:
+            data = reader.read(_BLOCK)
+            while data:
+                following = reader.read(_BLOCK)
+                yield data
+                data = following
+
+    def _from_scratch(self) -> Generator[bytes, None, None]:
+        with os_errors(TargetError, "Can't read", self._kept), open(self._kept, "rb") as handle:
+            yield from iter(lambda: handle.read(_BLOCK), b"")
+
+    def _load(self, blocks: Generator[bytes, None, None]) -> None:
+        with _as_target_error(), contextlib.closing(blocks):
+            with Program(self._store.restore, self._store.variables, self._store.timeout) as program:
+                for data in blocks:
+                    if not program.write(data):
+                        program.finish()
+                        raise ProgramFailed(f"{self._store.restore[0]} ended before it had read all of its input.")
+                program.finish()
+
+    def _run(self, argv: list[str]) -> None:
+        with _as_target_error():
+            run(argv, self._store.variables, self._store.timeout)
+
+
+@contextlib.contextmanager
+def _as_target_error() -> Iterator[None]:
+    try:
+        yield
+    except ProgramFailed as exc:
+        raise TargetError(str(exc)) from None
