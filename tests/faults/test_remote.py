@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 from urllib.parse import urlsplit
 
 import boto3
@@ -127,7 +127,7 @@ def application(
         yield one
 
 
-def killed_at(when: str, at: int, application: Application) -> int:
+def killed_at(when: str, at: int, run: Callable[[], Any]) -> int:
     """The status of a run that is killed before or after its n-th request."""
     child = os.fork()
     if child:
@@ -149,7 +149,7 @@ def killed_at(when: str, at: int, application: Application) -> int:
 
     boto3.session.Session.client = hooked
     try:
-        application.backup()
+        run()
     except Day2Error:
         os._exit(3)
     os._exit(0)
@@ -162,7 +162,7 @@ def test_killed_at_each_request(application: Application, when: str) -> None:
     before, _litter = application.check()
     for at in range(1 + (when == "after"), 99, STEP):
         application.change()
-        status = killed_at(when, at, application)
+        status = killed_at(when, at, application.backup)
         middle, _litter = application.check()
         assert before[-1] in middle, "a backup that was to be kept is gone"
         again = application.backup()

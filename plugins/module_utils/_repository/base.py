@@ -116,14 +116,13 @@ class Repository(Protocol):
         """Begin, or go on with, a copy of a backup under the id that it has elsewhere. The caller holds the set's lock.
 
         What is complete of it stays for the next run if this one is killed, or fails for a reason that may pass. The
-        caller has asked `check_copy` under the same lock, and named the id as `continued`.
+        caller has named the id as `continued`.
 
         :param sizes: of all files that will be written, by path; each lies in one piece, whatever its size.
         """
 
-    def check_copy(self, name: str, backup_id: str) -> int:
-        """The bytes that an interrupted copy left of a backup that is not listed. Raises RepositoryError when it can't
-        be copied here now."""
+    def bytes_of_copy(self, name: str, backup_id: str) -> int:
+        """The bytes that an interrupted copy left of a backup that is not listed, where free space is known."""
 
     def remove(self, name: str, backup_id: str) -> Removal:
         """Remove a backup in one visible step; the caller holds the lock."""
@@ -144,6 +143,7 @@ class Repository(Protocol):
         Leaving the block without a backup in the set leaves nothing that `sets` would show.
 
         :param continued: ids of backups that may be copied in the block: what interrupted copies left of them stays.
+            That of others may stay for a while, too.
 
         Raises LockTimeout, naming the holder.
         """

@@ -164,7 +164,7 @@ class DirectoryRepository:
     def stage_copy(self, name: str, backup_id: str, sizes: Mapping[str, int]) -> Staging:
         return DirectoryCopyStaging(self._set(name), backup_id, sizes)
 
-    def check_copy(self, name: str, backup_id: str) -> int:
+    def bytes_of_copy(self, name: str, backup_id: str) -> int:
         left = os.walk(os.path.join(self._set(name), STAGING + backup_id))
         return sum(
             regular_size(os.path.join(directory, file)) or 0 for directory, _names_, files in left for file in files

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, NamedTuple, Optional
 
 from .._core import host_state
 from .._core.errors import Day2Error, InvalidRequest, LeaseLost, RepositoryError
-from .._core.units import format_duration, format_time
+from .._core.units import format_time
 from .base import Listed, Removal, Staging
 from .directory import ON_HOST, checksum
 from .encryption import NOT_ENCRYPTED
@@ -30,7 +30,7 @@ from .generations import Lease
 from .manifest import ID, MANIFEST, SET, SUMS, random_id
 from .objects import CONDITIONAL, VERSIONS, Object, Objects
 from .reading import load
-from .remote_staging import RemoteCopyStaging, RemoteStaging
+from .remote_staging import COPYING, RemoteCopyStaging, RemoteStaging
 
 _HEADER = ".day2/repository.json"
 _FORMAT = "day2.ops repository"
@@ -38,6 +38,7 @@ _VERSION = 1
 _LOCKS = (CONDITIONAL, VERSIONS)
 _STATE = ".state"
 _REMOVED = "removed"
+_MARKS = (_REMOVED, COPYING)
 _READERS = 8  # requests at once for manifests
 _AHEAD = 32  # backups that are read ahead
 _SMALL = 1 << 20  # bytes of what is read ahead
@@ -198,7 +199,7 @@ class RemoteRepository:
                 raise RepositoryError(f"{self.location}/{name}/{backup_id}/{path} is missing.")
             return data
 
-        sizes: dict[str, Optional[int]] = {path: one.size for path, one in objects.items() if path != _REMOVED}
+        sizes: dict[str, Optional[int]] = {path: one.size for path, one in objects.items() if path not in _MARKS}
         changed = sorted(path for path, one in objects.items() if one.strange)
         note = f"{', '.join(changed[:3])} was written over or deleted by others. The original version is used."
         return Listed(backup_id, sizes, read, [note] if changed else [])
@@ -224,14 +225,7 @@ class RemoteRepository:
         self._seen.pop(name, None)
         return RemoteCopyStaging(self._objects, self._leases[name], name, backup_id, sizes=sizes, locking=self._locking)
 
-    def check_copy(self, name: str, backup_id: str) -> int:
-        key = f"{name}/{backup_id}/{MANIFEST}"
-        fence = next((one for one in self._objects.walk(key) if one.key == key), None)
-        if fence is not None and fence.age < self._grace:
-            raise RepositoryError(
-                f"{self.path(name, backup_id)} was left by an interrupted copy, and another run has cleaned it up.",
-                f"It can be copied again in {format_duration(self._grace - fence.age)}, once nobody can write to it.",
-            )
+    def bytes_of_copy(self, name: str, backup_id: str) -> int:
         return 0  # nobody asks for free space here
 
     def remove(self, name: str, backup_id: str) -> Removal:
@@ -286,14 +280,14 @@ class RemoteRepository:
         lease.acquire(timeout)
         self._leases[name] = lease
         try:
-            yield self._clean(name, continued)
+            yield self._clean(name)
         finally:
             del self._leases[name]
             self._seen.pop(name, None)
             self._states.clear()
             lease.release()
 
-    def _clean(self, name: str, continued: Collection[str]) -> list[str]:
+    def _clean(self, name: str) -> list[str]:
         """Remove what earlier runs left. The caller holds the lock, so that what has no manifest is of a run that is
         over, or that sleeps and finds a fence."""
         notes = []
@@ -301,8 +295,6 @@ class RemoteRepository:
         # a listing may take long: what it shows may be of the next holder of the lock
         self._leases[name].check()
         for backup, objects in found.items():
-            if backup in continued and not _is_published(objects):
-                continue
             try:
                 if self._clean_one(name, backup, objects):
                     notes.append(f"Removed {self.path(name, backup)}, which an interrupted run had left.")
@@ -317,7 +309,7 @@ class RemoteRepository:
         except Day2Error as exc:
             notes.append(f"Uploads that interrupted runs had left stay: {exc.message}")
         # nobody else changes the set now; what was fenced may have been published at the last moment
-        if all(MANIFEST in objects or _REMOVED in objects for objects in found.values()):
+        if all(MANIFEST in objects or not objects.keys().isdisjoint(_MARKS) for objects in found.values()):
             self._seen[name] = {backup: objects for backup, objects in found.items() if _is_published(objects)}
         return notes
 
@@ -335,9 +327,11 @@ class RemoteRepository:
         top = f"{name}/{backup}/"
         removed, manifest = objects.get(_REMOVED), objects.get(MANIFEST)
         if _is_published(objects):
-            if removed is not None:  # killed between the mark and the step: the policy is asked again
-                self._remove(name, [top + _REMOVED])
+            # killed between the mark of a removal and the step, so that the policy is asked again; or after a copy
+            self._remove(name, [top + path for path in _MARKS if path in objects])
             return False
+        if COPYING in objects:
+            return self._clean_copy(name, top, objects)
         self._leases[name].check()
         if removed is None and manifest is None and not self._objects.create(top + MANIFEST, b""):
             return False  # it was published, or fenced, at the last moment
@@ -350,6 +344,15 @@ class RemoteRepository:
         elif manifest is not None and manifest.age > self._grace:
             self._remove(name, [top + MANIFEST])  # nobody can be that late
         return bool(data) and removed is None
+
+    def _clean_copy(self, name: str, top: str, objects: dict[str, Object]) -> bool:
+        """What an interrupted copy left stays for a while, for the run that goes on with it. After that, nobody can be
+        so late that it had to be fenced."""
+        if objects[COPYING].age < self._grace:
+            return False
+        self._remove(name, [top + path for path in objects if path != COPYING])
+        self._remove(name, [top + COPYING])
+        return True
 
     def read_state(self, name: str, document: str) -> dict[str, Any]:
         if document in _ON_HOST:

@@ -101,9 +101,12 @@ class RemoteStaging:
             raise
 
 
+COPYING = "copying"  # the mark of a copy that is not complete
+
+
 class RemoteCopyStaging(RemoteStaging):
     """A copy of a backup in the making. Whoever copies it writes the same objects: what is complete need not be written
-    again."""
+    again. A mark keeps runs that do not know of it from removing it."""
 
     def __init__(
         self,
@@ -120,14 +123,15 @@ class RemoteCopyStaging(RemoteStaging):
 
     def __enter__(self) -> RemoteCopyStaging:
         there = {one.key[len(self._top) :]: one.size for one in self._objects.walk(self._top)}
-        if there.get(MANIFEST):
+        if MANIFEST in there:
             raise RepositoryError(
-                f"{self._objects.location}/{self._top.rstrip('/')} was published by another run just now.", "Run again."
+                f"Another run has written to {self._objects.location}/{self._top.rstrip('/')}.", "Run again later."
             )
         self._lease.check()
+        self._objects.put(self._top + COPYING, b"")  # its time is that of the last attempt
         self.found = frozenset(path for path, size in there.items() if size == self._sizes.get(path, -1))
-        # also the mark of an earlier removal, and a fence that nobody needs any more
-        self._objects.remove([self._top + path for path in there if path not in self.found])
+        # also the mark of an earlier removal
+        self._objects.remove([self._top + path for path in there if path not in self.found and path != COPYING])
         super().__enter__()
         return self
 
@@ -142,6 +146,7 @@ class RemoteCopyStaging(RemoteStaging):
                 with contextlib.suppress(Day2Error):
                     self._lease.check()
                     self._objects.remove([self._top + path for path in {*self.found, *self._complete(), SUMS}])
+                    self._objects.remove([self._top + COPYING])
 
     def _complete(self) -> Collection[str]:
         return {key[len(self._top) :] for key in self._sealed}
@@ -154,4 +159,9 @@ class RemoteCopyStaging(RemoteStaging):
 
     def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
         self._sealed = [self._top + path for path in self._sizes]
-        return super().publish(backup_id, manifest, sums)
+        published = super().publish(backup_id, manifest, sums)
+        if published:
+            with contextlib.suppress(Day2Error):  # else the next run removes it
+                self._lease.check()
+                self._objects.remove([self._top + COPYING])
+        return published

@@ -101,7 +101,7 @@ def plan(request: CopyRequest, check: bool) -> Iterator[CopyPlan]:
                 "Nothing was copied. Extend keep, or leave it out.",
             )
         wanted = [one for one in missing if one.id not in unwanted]
-        wanted, refused = _possible(request, wanted, refused)
+        _check_space(request, wanted)
         decisions = [one for one in decisions if one.id not in not_kept]
         yield CopyPlan(
             request,
@@ -215,27 +215,17 @@ def _decisions(
     return [Decision(one, tuple(why)) for one, why in reasons.items()]
 
 
-def _possible(
-    request: CopyRequest, wanted: Sequence[Manifest], refused: Mapping[str, str]
-) -> tuple[list[Manifest], dict[str, str]]:
-    """Those of the wanted backups that the target can take now. Raises NoSpace when they do not fit."""
-    possible, why, need = [], dict(refused), 0
-    for one in wanted:
-        try:
-            need += one.stored_size - request.target.check_copy(request.name, one.id)
-        except Cancelled:
-            raise
-        except Day2Error as exc:
-            why[one.id] = str(exc)
-        else:
-            possible.append(one)
+def _check_space(request: CopyRequest, wanted: Sequence[Manifest]) -> None:
+    """Raise NoSpace when the copies do not fit."""
     free = request.target.free_bytes()
-    if free is not None and need + LEAST * bool(possible) > free:
+    if free is None or not wanted:
+        return
+    need = LEAST + sum(one.stored_size - request.target.bytes_of_copy(request.name, one.id) for one in wanted)
+    if need > free:
         raise NoSpace(
             f"The copies require {need} bytes in {request.target.location}, where {free} are free.",
             "Nothing was copied. Free some space on that file system and run again.",
         )
-    return possible, why
 
 
 def _locked(request: CopyRequest, decisions: Sequence[Decision]) -> dict[str, datetime]:

@@ -813,3 +813,23 @@ def test_buckets_that_can_not_lock_or_lock_everything(address: str, lockable: st
 def test_too_short_a_lock() -> None:
     with pytest.raises(InvalidRequest, match="at least 2d"):
         locking_for(86400, "governance")
+
+
+def test_what_a_copy_left_stays_for_a_day_and_goes_without_a_fence(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, backup = repository(address), "20250630T120000Z-0badcafe"
+    with (
+        one.lock("app", "test", 0),
+        pytest.raises(Unreachable),
+        one.stage_copy("app", backup, {"data/a": 1}) as staging,
+    ):
+        with staging.create("data/a") as handle:
+            handle.write(b"a")
+        staging.seal("data/a")
+        raise Unreachable("cut")
+    for grace, left, notes in ((s3.GRACE, {"copying", "data/a"}, 0), (-1.0, set(), 1)):
+        other = RemoteRepository(objects(address), grace)
+        with other.lock("app", "test", 0) as told:
+            assert len(told) == notes
+        assert {one.key.rpartition(f"{backup}/")[2] for one in objects(address).walk("app/2")} == left
