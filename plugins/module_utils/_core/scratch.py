@@ -6,25 +6,73 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 
 from .errors import Day2Error, NoSpace, TargetError
 from .files import os_errors
 
+_PREFIX = "day2-scratch-"
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
 
 @contextlib.contextmanager
 def scratch_directory() -> Iterator[str]:
-    """A private directory on a disk (/tmp is in memory on many hosts); it is removed with the block.
+    """A private directory on a disk (/tmp is in memory on many hosts); it is removed with the block. Those that killed
+    runs of the same user left are removed, too.
 
     Raises TargetError when it can't be created, another Day2Error when it can't be removed.
     """
     base = os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir())  # noqa: S108
+    _remove_left(base)
     with os_errors(TargetError, "Can't make a scratch directory in", base):
-        path = tempfile.mkdtemp(prefix="day2-", dir=base)
+        path, held = _made(base)
+    try:
+        yield from _kept(path)
+    finally:
+        os.close(held)
+
+
+def _made(base: str) -> tuple[str, int]:
+    """A new directory, and a descriptor that is locked while it is used."""
+    while True:
+        path = tempfile.mkdtemp(prefix=_PREFIX, dir=base)
+        held = os.open(path, _DIRECTORY)
+        with contextlib.suppress(OSError):  # without locks, nothing is taken for left
+            fcntl.flock(held, fcntl.LOCK_EX)
+        if os.path.lexists(path):  # otherwise another run has taken it for left before it was locked
+            return path, held
+        os.close(held)
+
+
+def _remove_left(base: str) -> None:
+    """Remove the directories of this user that no process holds. Raises nothing: they may be gone already."""
+    try:
+        names = [name for name in os.listdir(base) if name.startswith(_PREFIX)]
+    except OSError:
+        return
+    for name in names:
+        with contextlib.suppress(OSError):
+            _remove_if_left(os.path.join(base, name))
+
+
+def _remove_if_left(path: str) -> None:
+    held = os.open(path, _DIRECTORY)
+    try:
+        info = os.fstat(held)
+        if info.st_uid == os.geteuid() and stat.S_IMODE(info.st_mode) == 0o700:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path)
+    finally:
+        os.close(held)
+
+
+def _kept(path: str) -> Iterator[str]:
     try:
         yield path
     except BaseException:

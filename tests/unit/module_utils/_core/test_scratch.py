@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core import scratch
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.scratch import scratch_directory
 
@@ -49,3 +52,29 @@ def test_one_that_can_t_be_made(base: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(TargetError, match="Can't make a scratch directory in .*/none/day2-.*: No such file"):
         with scratch_directory():
             raise AssertionError
+
+
+def test_what_a_killed_run_left_is_removed(base: Path) -> None:
+    program = (
+        "import os, signal, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from ansible_collections.day2.ops.plugins.module_utils._core.scratch import scratch_directory\n"
+        "with scratch_directory() as path:\n"
+        "    open(path + '/copy', 'w').write('data'); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    collections = str(Path(str(scratch.__file__)).parents[6])
+    subprocess.run([sys.executable, "-c", program, collections], check=False)
+    (left,) = base.iterdir()
+    with scratch_directory() as first, scratch_directory() as second:  # one that is in use stays
+        assert {str(path) for path in base.iterdir()} == {first, second}
+    assert not left.exists()
+
+
+def test_what_may_be_of_others_stays(base: Path) -> None:
+    for name in ("day2-notes", "day2-scratch-public"):
+        (base / name).mkdir()
+    (base / "day2-notes").chmod(0o700)
+    (base / "day2-scratch-public").chmod(0o755)
+    (base / "day2-scratch-link").symlink_to(base / "day2-notes")
+    with scratch_directory():
+        pass
+    assert len(list(base.iterdir())) == 3
