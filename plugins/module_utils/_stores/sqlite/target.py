@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Callable, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core import files
 from ..._core.errors import SourceError, TargetError, Violation
@@ -40,6 +40,7 @@ from . import ddl as sqlite_ddl
 from . import notes as sqlite_notes
 from .ddl import describe
 from .file import connect, holders, sqlite3, sqlite_errors
+from .row_rules import RowRules, rules
 from .schema import fold, identifier
 from .source import SqliteSource
 from .values import by_placeholders, encoder, usual_rows
@@ -66,13 +67,16 @@ class SqliteTarget(SqliteSource):
         self._created: set[str] = set()  # tables, by this run
         self._version = -1  # of the data when the first of them was made: only others change it
         self._wanted: set[str] = set()  # names that tables will have
-        self._refusals = Refusals(self._row_of)
+        self._judges: dict[str, tuple[Info, Optional[RowRules]]] = {}
+        self._open = contextlib.ExitStack()  # until the end
+        self._refusals = Refusals(self._judged)
 
     def __enter__(self) -> SqliteTarget:
         return self
 
     def __exit__(self, *exc: object) -> None:
         super().__exit__(*exc)
+        self._open.close()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -151,6 +155,36 @@ class SqliteTarget(SqliteSource):
 
         return row
 
+    def _judged(self, info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+        """As `_row_of`, but it also raises Refused for what the constraints of the table refuse."""
+        row_of = self._row_of(info)
+        if info.name not in self._judges or self._judges[info.name][0] is not info:
+            self._judges[info.name] = info, self._rules(info)
+        judge = self._judges[info.name][1]
+        if judge is None:
+            return row_of
+
+        def row(record: Mapping[str, Any]) -> tuple[Any, ...]:
+            found = row_of(record)
+            reason = judge.refusal(found)
+            if reason:
+                raise Refused(reason)
+            return found
+
+        return row
+
+    def _rules(self, info: Info) -> Optional[RowRules]:
+        """Of a table as it is, or will be."""
+        connection, found = self._open_reader(), None
+        if connection is not None:
+            query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
+            with sqlite_errors(SourceError, "Can't read the database", self.path):
+                found = connection.execute(query, (info.stored.name,)).fetchone()
+        known = rules(found[0] if found is not None else sqlite_ddl.create(info)[0], info)
+        if known is not None:
+            self._open.callback(known.close)
+        return known
+
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """See `TargetStore`."""
         return self._refusals.why(info, record)
@@ -164,7 +198,7 @@ class SqliteTarget(SqliteSource):
             return sqlite_ddl.interference(connection, infos)
 
     def doubts(self) -> list[str]:
-        """There are none: its rules are known."""
+        """There are none: its rules are known, or the run meets them."""
         return []
 
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
@@ -229,21 +263,20 @@ class SqliteTarget(SqliteSource):
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
         """See `TargetStore`."""
-        taken = records
-        rejects: list[Reject] = []
         rows = None if info.document else usual_rows(info, records)
-        if rows is None:
-            taken, rows, rejects = sort_out(info, records, self._row_of(info))
-        checkpoint = account(rejects)
-        statement = sqlite_ddl.insert(info, upsert)
+        batch = _Rows(records, rows, []) if rows is not None else _Rows(*sort_out(info, records, self._row_of(info)))
         with self._transaction() as connection:
             try:
-                stored = any(field.stored for field in info.fields)
-                for some, placeholders in by_placeholders(rows) if stored else [(rows, ())]:
-                    connection.executemany(sqlite_ddl.insert(info, upsert, placeholders), some)
-            except sqlite3.IntegrityError as exc:
-                raise _violation(connection, statement, info=info, records=taken, rows=rows, exc=exc) from exc
-            _keep(connection, info.name, checkpoint, self._wanted)
+                _insert(connection, info, batch, upsert)
+            except sqlite3.IntegrityError:
+                connection.execute("ROLLBACK")
+                connection.execute("BEGIN IMMEDIATE")
+                batch = _Rows(*sort_out(info, records, self._judged(info)))
+                try:
+                    _insert(connection, info, batch, upsert)
+                except sqlite3.IntegrityError as exc:
+                    raise _violation(connection, info, batch, upsert, exc) from exc
+            _keep(connection, info.name, account(batch.rejects), self._wanted)
 
     def by_place(self, info: Info) -> Info:
         """See `TargetStore`: by their row ids."""
@@ -333,19 +366,26 @@ def _keep(connection: sqlite3.Connection, collection: str, checkpoint: Any, want
     )
 
 
-def _violation(
-    connection: sqlite3.Connection,
-    statement: str,
-    *,
-    info: Info,
-    records: Sequence[Record],
-    rows: Sequence[tuple[Any, ...]],
-    exc: Exception,
-) -> TargetError:
+class _Rows(NamedTuple):
+    """The records of a batch that the table can hold, as rows, and the others."""
+
+    records: Sequence[Record]
+    rows: Sequence[tuple[Any, ...]]
+    rejects: list[Reject]
+
+
+def _insert(connection: sqlite3.Connection, info: Info, batch: _Rows, upsert: bool) -> None:
+    stored = any(field.stored for field in info.fields)
+    for some, placeholders in by_placeholders(batch.rows) if stored else [(batch.rows, ())]:
+        connection.executemany(sqlite_ddl.insert(info, upsert, placeholders), some)
+
+
+def _violation(connection: sqlite3.Connection, info: Info, batch: _Rows, upsert: bool, exc: Exception) -> TargetError:
     """Name the record of a batch that a constraint of the table refuses."""
     connection.execute("ROLLBACK")
     connection.execute("BEGIN IMMEDIATE")
-    for record, row in zip(records, rows):
+    statement = sqlite_ddl.insert(info, upsert)
+    for record, row in zip(batch.records, batch.rows):
         try:
             connection.execute(statement, row)
         except sqlite3.IntegrityError as failure:

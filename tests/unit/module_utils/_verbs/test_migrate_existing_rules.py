@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,6 +147,28 @@ def test_a_key_of_the_target_alone_that_fills_itself(stores: Stores, kind: str) 
         moved(source, target, on_existing=mode, target_tables="create" if kind == "postgresql" else "auto")
         assert sql(target, "SELECT id, email FROM users ORDER BY id") == [(1, mode), (2, "b")]
     assert len(set(sql(target, "SELECT uid FROM users"))) == 2
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_records_that_constraints_of_sqlite_refuse_are_rejects(stores: Stores, tmp_path: Path, exists: bool) -> None:
+    source, target = stores("sqlite"), stores("sqlite")
+    table = USERS.replace("name TEXT", "name TEXT CHECK (length(name) < 3)")
+    if exists:
+        made(target, table, "INSERT INTO users VALUES (1, 'old', 'x')")
+    made(source, LOOSE if exists else table)
+    with contextlib.closing(sqlite3.connect(source["path"])) as database, database:
+        database.execute("PRAGMA ignore_check_constraints = on")
+        database.executemany("INSERT INTO users VALUES (?, ?, ?)", [(1, "a", "x"), (2, "b", "long"), (3, "c", "z")])
+    more = {"source": source, "target": target, "on_existing": "merge", "safety_backup": False, "batch_size": 2}
+    for check in (True, False):
+        with pytest.raises(TargetError, match=r"can't store 1 record of users \(\[2\]: SQLite does not take it: CHECK"):
+            run(check, **more)
+    more.update(max_rejects=1, rejects=str(tmp_path / "rejects"))
+    first, done = run(True, **more), run(**more)
+    assert first["diff"] == done["diff"]
+    assert rows(target) == [(1, "a", "x"), (3, "c", "z")]
+    assert not run(True, **more)["changed"]
+    assert len((tmp_path / "rejects").read_text().splitlines()) == 1
 
 
 def test_records_of_others_lose_nothing_that_they_refer_to(stores: Stores, kind: str) -> None:
