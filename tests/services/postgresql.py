@@ -35,7 +35,7 @@ def _as_postgres() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def cluster(*settings: str) -> Iterator[dict[str, Any]]:
+def cluster(*settings: str, port: int = 5432) -> Iterator[dict[str, Any]]:
     """The connection options of a new, empty cluster: host (the directory of its socket), database, user."""
     programs, who = binaries(), _as_postgres()
     # a socket's path has at most 107 bytes: pytest's directories are too deep
@@ -58,14 +58,14 @@ def cluster(*settings: str) -> Iterator[dict[str, Any]]:
             "-N",
         ]
         subprocess.run(command, check=True, capture_output=True, cwd=directory, **who)
-        options = ["listen_addresses=", f"unix_socket_directories={directory}", "fsync=off", *settings]
+        options = ["listen_addresses=", f"unix_socket_directories={directory}", "fsync=off", f"port={port}", *settings]
         words = [word for option in options for word in ("-c", option)]
         with open(directory / "log", "wb") as log:
             server = subprocess.Popen(
                 [programs / "postgres", "-D", data, *words], stdout=log, stderr=log, cwd=directory, **who
             )
         try:
-            _wait(programs, directory, server)
+            _wait(programs, directory, server, port)
             yield {"type": "postgresql", "host": str(directory), "database": "postgres", "username": "postgres"}
         finally:
             server.send_signal(signal.SIGINT)  # fast shutdown
@@ -78,9 +78,9 @@ def cluster(*settings: str) -> Iterator[dict[str, Any]]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _wait(programs: Path, directory: Path, server: subprocess.Popen[bytes]) -> None:
+def _wait(programs: Path, directory: Path, server: subprocess.Popen[bytes], port: int) -> None:
     until = time.monotonic() + 20
-    ready = [programs / "pg_isready", "-q", "-h", directory, "-U", "postgres"]
+    ready = [programs / "pg_isready", "-q", "-h", directory, "-p", str(port), "-U", "postgres"]
     while subprocess.run(ready, check=False).returncode != 0:
         if server.poll() is not None or time.monotonic() > until:
             raise RuntimeError("PostgreSQL does not start: " + (directory / "log").read_text())

@@ -58,12 +58,11 @@ class PostgresqlStore:
         return bool(existing(self.server, self.databases))
 
     def existing(self) -> PostgresqlStore:
-        """The same, without the databases that do not exist (any more)."""
+        """The same, without the databases that do not exist; itself if none does."""
         from .databases import existing  # only here: see registry.py
 
-        return PostgresqlStore(
-            "", {**self.options, "database": None, "databases": existing(self.server, self.databases)}
-        )
+        found = existing(self.server, self.databases)
+        return PostgresqlStore("", {**self.options, "database": None, "databases": found}) if found else self
 
     def parameters(self) -> dict[str, Any]:
         return {"databases": self.databases, "tables": self._tables, "globals": self._globals}

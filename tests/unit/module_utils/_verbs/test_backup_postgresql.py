@@ -1,0 +1,157 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups of PostgreSQL as a user sees them: check mode, what a person does without day2.ops, servers that say no."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._verbs import backup
+from tests.services.local import free_ports
+from tests.services.postgresql import binaries, cluster
+from tests.services.postgresql_databases import Database
+from tests.services.postgresql_fixtures import postgresql
+
+__all__ = ["postgresql"]
+
+pytest.importorskip("psycopg")
+ROOT = Path(__file__).resolve().parents[4]
+DEFAULTS = {name: option.get("default") for name, option in backup.ARGUMENTS["argument_spec"].items()}
+
+
+@pytest.fixture
+def database(postgresql: dict[str, Any]) -> Iterator[Database]:
+    with Database.new(postgresql) as made:
+        made.name = "shop"
+        made.admin("DROP DATABASE IF EXISTS shop", "CREATE DATABASE shop")
+        made.do("CREATE TABLE t AS SELECT g AS a, repeat('x', 100) AS b FROM generate_series(1, 15000) g")
+        made.do("CREATE TABLE u (a int); INSERT INTO u VALUES (1)")
+        yield made
+
+
+def run(repository: Path, source: dict[str, Any], check: bool = False, **options: Any) -> dict[str, Any]:
+    params = dict(DEFAULTS, name="shop", repository=str(repository), source=source, compression="zstd", **options)
+    return backup.run(params, check, Progress())
+
+
+def test_four_steps(database: Database, tmp_path: Path) -> None:
+    source = dict(database.server, database="shop")
+    results = [run(tmp_path / "repository", source, check) for check in (True, False, True, False)]
+    assert [one["changed"] for one in results] == [True, True, False, False]
+    assert results[0]["backup"]["sources"] == results[1]["backup"]["sources"]
+    assert "nothing has changed" in results[3]["msg"]
+    with database.connect() as connection:
+        connection.execute("ANALYZE")
+    assert "the data was read and equals the newest backup" in run(tmp_path / "repository", source)["msg"]
+    assert results[1]["backup"]["sources"][0]["path"] == f"postgresql://{database.server['host']}/shop"
+    assert list((tmp_path / "repository" / "shop").glob(".staging*")) == []
+
+
+def test_recovery_by_hand_as_it_is_documented(database: Database, tmp_path: Path) -> None:
+    made = run(tmp_path / "repository", dict(database.server, database="shop"))
+    text = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+    (block,) = (one for one in re.findall(r"```console\n(.*?)```", text, re.DOTALL) if "pg_restore" in one)
+    lines = [line[2:].replace("/tmp/", f"{tmp_path}/") for line in block.splitlines()]
+    assert lines[0].startswith("cd ")
+    lines[0] = f"cd {made['backup']['path']}"
+    where = {"PGHOST": database.server["host"], "PGUSER": "postgres", "PATH": f"{binaries()}:{os.environ['PATH']}"}
+    database.admin("DROP DATABASE IF EXISTS shop_restored")
+    subprocess.run(["bash", "-euo", "pipefail", "-c", "\n".join(lines)], check=True, env={**os.environ, **where})
+    with database.connect("shop_restored") as connection:
+        assert connection.execute("SELECT count(*), sum(a) FROM t").fetchone() == (15000, 15000 * 15001 // 2)
+    database.admin("DROP DATABASE shop_restored")
+
+
+@pytest.fixture(scope="module")
+def secured() -> Iterator[dict[str, Any]]:
+    """A server that wants TLS and a password."""
+    (port,) = free_ports(1)
+    with cluster("listen_addresses=127.0.0.1", port=port) as options:
+        directory = Path(options["host"])
+        certificate, key = directory / "server.crt", directory / "server.key"
+        name = ["-subj", "/CN=another", "-addext", "subjectAltName=IP:127.0.0.1"]
+        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate]
+        subprocess.run([*request, *name], check=True, capture_output=True)
+        os.chown(key, directory.stat().st_uid, directory.stat().st_gid)
+        (directory / "data" / "pg_hba.conf").write_text(
+            "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
+        )
+        socket = dict(options, port=port)
+        admin = ["psql", "-XqAt", "-h", options["host"], "-p", str(port), "-U", "postgres"]
+        for statement in (
+            f"ALTER SYSTEM SET ssl_cert_file = '{certificate}'",
+            f"ALTER SYSTEM SET ssl_key_file = '{key}'",
+            "ALTER SYSTEM SET ssl = on",
+            "SELECT pg_reload_conf()",
+            "CREATE ROLE saver LOGIN PASSWORD 'it''s: \\secret' IN ROLE pg_read_all_data",
+            "CREATE TABLE t AS SELECT 1 AS a",
+        ):
+            subprocess.run([binaries() / admin[0], *admin[1:], "-c", statement], check=True, capture_output=True)
+        yield {
+            "socket": socket,
+            "tcp": {
+                "type": "postgresql",
+                "host": "127.0.0.1",
+                "port": port,
+                "username": "saver",
+                "password": "it's: \\secret",
+                "sslmode": "verify-full",
+                "sslrootcert": str(certificate),
+                "database": "postgres",
+            },
+            "admin": [binaries() / admin[0], *admin[1:], "-c"],
+        }
+
+
+def test_over_tls_with_a_password(secured: dict[str, Any], tmp_path: Path) -> None:
+    made = run(tmp_path / "repository", secured["tcp"])
+    assert made["changed"]
+    assert not run(tmp_path / "repository", secured["tcp"])["changed"]
+    found = [one for one in tmp_path.rglob("*") if one.is_file() and b"secret" in one.read_bytes()]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"password": "wrong"}, "password authentication failed.*Check username, password and passfile"),
+        ({"password": None}, "no password supplied.*Check username, password and passfile"),
+        ({"sslmode": "disable"}, "no encryption.*pg_hba"),
+        (
+            {"sslrootcert": "/etc/ssl/certs/ca-certificates.crt"},
+            "certificate verify failed.*Check sslmode, sslrootcert",
+        ),
+        ({"host": "localhost"}, "Check sslmode, sslrootcert"),
+    ],
+)
+def test_a_server_that_refuses(secured: dict[str, Any], tmp_path: Path, options: dict[str, Any], said: str) -> None:
+    for check in (True, False):
+        with pytest.raises(SourceError, match=said) as caught:
+            run(tmp_path / "repository", {**secured["tcp"], **options}, check)
+        assert "secret" not in str(caught.value)
+
+
+def test_no_connection_is_left(secured: dict[str, Any], tmp_path: Path) -> None:
+    subprocess.run([*secured["admin"], "ALTER ROLE saver CONNECTION LIMIT 1"], check=True)
+    with pytest.raises(SourceError, match="too many connections"):
+        run(tmp_path / "repository", secured["tcp"])
+    subprocess.run([*secured["admin"], "ALTER ROLE saver CONNECTION LIMIT -1"], check=True)
+
+
+def test_a_service_file(secured: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = secured["socket"]
+    (tmp_path / "services").write_text(f"[prod]\nhost={where['host']}\nport={where['port']}\nuser=postgres\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    made = run(tmp_path / "repository", {"type": "postgresql", "service": "prod", "database": "postgres"})
+    assert made["changed"]
+    assert made["backup"]["sources"][0]["path"] == "postgresql://service=prod/postgres"
