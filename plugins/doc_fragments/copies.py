@@ -157,6 +157,21 @@ options:
         type: str
         choices: [governance, compliance]
         default: governance
+      encrypt_to:
+        description:
+          - Encrypt the copies to these recipients, as in O(day2.ops.backup#module:encrypt_to), if the backup itself is
+            not encrypted. The copy then has another ID, and is decrypted again to verify it. A backup that is encrypted
+            to the same recipients is copied as it is.
+          - Without it, each backup is copied as it is, encrypted or not.
+        type: list
+        elements: str
+      encryption:
+        description:
+          - With V(required), a newer backup that is not encrypted is refused if the copies are encrypted. Set it to
+            V(optional) to stop encrypting the copies.
+        type: str
+        choices: [required, optional]
+        default: required
       keep:
         description:
           - Retention rules for the copies, independent of those of the other repository. If not set, all copies are
@@ -302,6 +317,21 @@ options:
         type: str
         choices: [governance, compliance]
         default: governance
+      encrypt_to:
+        description:
+          - Encrypt the copies to these recipients, as in O(day2.ops.backup#module:encrypt_to), if the backup itself is
+            not encrypted. The copy then has another ID, and is decrypted again to verify it. A backup that is encrypted
+            to the same recipients is copied as it is.
+          - Without it, each backup is copied as it is, encrypted or not.
+        type: list
+        elements: str
+      encryption:
+        description:
+          - With V(required), a newer backup that is not encrypted is refused if the copies are encrypted. Set it to
+            V(optional) to stop encrypting the copies.
+        type: str
+        choices: [required, optional]
+        default: required
       keep:
         description:
           - Retention rules for the copies, independent of those of the other repositories. If not set, all copies are
@@ -451,6 +481,15 @@ options:
         type: str
         choices: [governance, compliance]
         default: governance
+      encrypt_to:
+        description: Not used by this module.
+        type: list
+        elements: str
+      encryption:
+        description: Not used by this module.
+        type: str
+        choices: [required, optional]
+        default: required
       keep:
         description: Not used by this module.
         type: dict

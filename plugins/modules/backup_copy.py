@@ -13,7 +13,8 @@ author:
   - day2.ops contributors (@day2ops)
 description:
   - Ensures that a repository has verified copies of the backups in another one. Each copy has the same ID and the same
-    bytes, so it can be listed, verified and restored like the original.
+    bytes, so it can be listed, verified and restored like the original. With O(to.encrypt_to), backups that are not
+    encrypted are encrypted on the way.
   - Each file is compared with C(SHA256SUMS) when it is read, and again after it was read back from where it was copied
     to. A copy is published completely or not at all. What an interrupted copy has completed is not copied again.
   - If the copies exist, nothing is written and the task reports no change. A backup that was removed from O(from) stays

@@ -118,7 +118,8 @@ class Repository(Protocol):
         What is complete of it stays for the next run if this one is killed, or fails for a reason that may pass. The
         caller has named the id as `continued`.
 
-        :param sizes: of all files that will be written, by path; each lies in one piece, whatever its size.
+        :param sizes: of all files that will be written, by path; each lies in one piece, whatever its size. Empty, if
+            they are not known before: then nothing is gone on with.
         """
 
     def bytes_of_copy(self, name: str, backup_id: str) -> int:

@@ -47,10 +47,7 @@ class Copying(NamedTuple):
                 for piece in manifest.objects:
                     self._bring(backup_id, piece, staging)
                 if not staging.publish(backup_id, *documents):
-                    raise LeaseLost(
-                        f"Another run has written to {self.target.path(self.name, backup_id)}.",
-                        "Nothing was published. Run again.",
-                    )
+                    raise taken_over(self.target.path(self.name, backup_id))
         self._check_published(manifest)
         return manifest
 
@@ -104,6 +101,11 @@ class Copying(NamedTuple):
                 f"{self.target.path(self.name, manifest.id)} was published, and differs from what was written.",
                 "Run backup_info with verify=full on that repository, and check the disk and the memory of its host.",
             )
+
+
+def taken_over(path: str) -> LeaseLost:
+    """What a publication that was refused means."""
+    return LeaseLost(f"Another run has written to {path}.", "Nothing was published. Run again.")
 
 
 def _damaged(backup_id: str, piece: Piece, problem: str) -> DamagedBackup:

@@ -113,6 +113,7 @@ class Manifest(NamedTuple):
     version: int = PLAIN
     read_back: str = CONTENT
     envelope: Optional[Envelope] = None
+    copy_of: Optional[str] = None  # of a copy that was encrypted on the way: the id of the original
 
     @property
     def opened(self) -> bool:
@@ -161,6 +162,8 @@ class Manifest(NamedTuple):
         del document["envelope"]
         if self.version == PLAIN:
             del document["read_back"]
+        if self.copy_of is None:
+            del document["copy_of"]
         document["created"] = format_time(self.created)
         document["content_digest"] = self.content_digest
         document["sources"] = [
@@ -339,7 +342,14 @@ def _from_document(document: Mapping[str, Any]) -> Manifest:
     read_back = document["read_back"] if remote else CONTENT
     created = parse_time(document["created"])
     made: Manifest = _make(
-        Manifest, document, sources=parts, created=created, tags=tags, read_back=read_back, envelope=None
+        Manifest,
+        document,
+        sources=parts,
+        created=created,
+        tags=tags,
+        read_back=read_back,
+        envelope=None,
+        copy_of=document.get("copy_of"),
     )
     return made
 

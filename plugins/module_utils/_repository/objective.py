@@ -131,9 +131,9 @@ def count_copies(
             _Read(place, history.of_host(host) if history is not None and host is not None else history, trouble)
         )
     good = [(one.history, one.history.newest) for one in read if one.history is not None and one.history.newest]
-    newest = max((manifest.created, manifest.id) for _history, manifest in good)[1] if good else ""
+    newest = max(manifest.created for _history, manifest in good) if good else None
     # what one repository knows of the age of a backup is true of its copies
-    age = min((one.age(manifest, now) for one, manifest in good if manifest.id == newest), default=0.0)
+    age = min((one.age(manifest, now) for one, manifest in good if manifest.created == newest), default=0.0)
     status = OLD if max_age is not None and age > max_age else CURRENT
     copies = [_copy(one, newest, now) for one in read]
     return Copies(
@@ -159,7 +159,7 @@ def _history(place: Place, name: str, now: datetime) -> tuple[Optional[History],
         return None, exc.message
 
 
-def _copy(read: _Read, newest: str, now: datetime) -> Copy:
+def _copy(read: _Read, newest: Optional[datetime], now: datetime) -> Copy:
     place, history = read.place, read.history
     if history is None:
         return Copy(place.location, place.offsite, UNKNOWN, trouble=read.trouble)
@@ -167,7 +167,8 @@ def _copy(read: _Read, newest: str, now: datetime) -> Copy:
     if own is None:
         return Copy(place.location, place.offsite, MISSING)
     entry = history.get(own.id)
-    status = CURRENT if own.id == newest else BEHIND
+    # an encrypted copy has another id, and the same time, which is exact
+    status = CURRENT if own.created == newest else BEHIND
     return Copy(
         place.location, place.offsite, status, own.id, history.age(own, now), entry.verified_at if entry else None
     )

@@ -251,10 +251,10 @@ class BackupCopy:
         self.strict = False
         self._packs = Packs(repository, name, manifest)
         folder = "" if len(manifest.sources) == 1 else part.name
-        self._files = {self._name_of(one, folder, manifest): one for one in part.files}
+        self._files = {self.name_of_file(one, folder, manifest): one for one in part.files}
 
     @staticmethod
-    def _name_of(one: DataFile, folder: str, manifest: Manifest) -> str:
+    def name_of_file(one: DataFile, folder: str, manifest: Manifest) -> str:
         name = one.path.split("/", 2 if folder else 1)[-1]
         if manifest.envelope is not None:
             return name

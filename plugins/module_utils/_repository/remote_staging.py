@@ -155,10 +155,10 @@ class RemoteCopyStaging(RemoteStaging):
         if path in self.found:
             self._lease.check()
             self._objects.remove([self._top + path])
-        return self._begin(path, self._sizes[path])
+        return self._begin(path, self._sizes.get(path))
 
     def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
-        self._sealed = [self._top + path for path in self._sizes]
+        self._sealed = [self._top + path for path in self._sizes] or self._sealed
         published = super().publish(backup_id, manifest, sums)
         if published:
             with contextlib.suppress(Day2Error):  # else the next run removes it

@@ -290,7 +290,7 @@ def _whole_rule(kinds: Collection[str], compressions: Collection[str], file: _Ru
             "imported_from": maybe(text),
             **more,
         },
-        {"tags": listed(text)},
+        {"tags": listed(text), "copy_of": maybe(text)},
     )
 
 

@@ -10,15 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import NamedTuple, Optional
 
+from .._core import host_key
 from .._core.errors import Cancelled, DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
 from .._core.files import LEAST
 from .._core.progress import Progress
 from .._repository.base import Repository
 from .._repository.copying import Copying
+from .._repository.encryption import check_plain_allowed, require
 from .._repository.history import Entry, History, read_history, remember_confirmed, remember_verified, retained, select
 from .._repository.location import check_exists
 from .._repository.manifest import BACKUP, Manifest
-from .._repository.owner import names_of, owner_of, owners_of
+from .._repository.owner import Owner, names_of, owner_of, owners_of
 from .._repository.retention import Decision, Keep
 from .removals import carry_out
 from .snapshots import describe_owners, note
@@ -30,7 +32,8 @@ class CopyRequest(NamedTuple):
     """Which backups of a set are copied from where to where. `which` is "newest", "all" or an id.
 
     `insist`: it is an error if `keep` would remove a copy at once. `confirmed`: when the backup was found to equal the
-    data. `coming`: in check mode, the backup that a run would make in the source first, and then copy.
+    data. `owner`: of the backups, if it is known. `coming`: in check mode, the backup that a run would make in the
+    source first, and then copy.
     """
 
     name: str
@@ -42,7 +45,31 @@ class CopyRequest(NamedTuple):
     lock_timeout: float
     insist: bool = False
     confirmed: Optional[datetime] = None
+    owner: Optional[Owner] = None
     coming: Optional[Manifest] = None
+
+    def encrypts(self, manifest: Manifest) -> bool:
+        """Whether a copy of this backup is encrypted on the way."""
+        return bool(self.target.encryption.recipients) and manifest.envelope is None
+
+
+class Wanted(NamedTuple):
+    """A backup of the source, and the id of its copy."""
+
+    manifest: Manifest
+    id: str
+    future: bool = False
+
+    @property
+    def entry(self) -> Entry:
+        """As it will be in the target."""
+        return Entry(
+            self.id,
+            self.manifest._replace(id=self.id) if self.manifest.opened else self.manifest,
+            (),
+            None,
+            self.future,
+        )
 
 
 class CopyPlan(NamedTuple):
@@ -54,7 +81,7 @@ class CopyPlan(NamedTuple):
     request: CopyRequest
     history: History
     alternatives: Sequence[Manifest]
-    wanted: Sequence[Manifest]
+    wanted: Sequence[Wanted]
     existing: Sequence[str]
     not_kept: Sequence[str]
     refused: Mapping[str, str]
@@ -82,6 +109,8 @@ class Copied(NamedTuple):
 def plan(request: CopyRequest, check: bool) -> Iterator[CopyPlan]:
     """Plan copies. Outside check mode, the set is locked in the target while the block runs."""
     request.target.check_writable(request.name)
+    if request.target.encryption.recipients and not check:
+        host_key.made()
     selected, alternatives, notes = _selected(request)
     with contextlib.ExitStack() as stack:
         leftovers: Sequence[str] = ()
@@ -90,8 +119,9 @@ def plan(request: CopyRequest, check: bool) -> Iterator[CopyPlan]:
             lock = request.target.lock(request.name, "backup_copy", request.lock_timeout, ids)
             leftovers = stack.enter_context(lock)
         history = read_history(request.target, request.name)
-        _check_owner(request, history, selected)
+        _check_owner(request, history, [one.manifest for one in selected])
         existing, missing, refused = _compared(request, history, selected)
+        _check_encryption(request, history, [one.manifest for one in missing])
         decisions = _decisions(request, history, selected, missing)
         unwanted = {one.id for one in decisions if not one.reasons}
         not_kept = [one.id for one in missing if one.id in unwanted]
@@ -118,10 +148,10 @@ def plan(request: CopyRequest, check: bool) -> Iterator[CopyPlan]:
         )
 
 
-def _selected(request: CopyRequest) -> tuple[list[Manifest], Sequence[Manifest], list[str]]:
+def _selected(request: CopyRequest) -> tuple[list[Wanted], Sequence[Manifest], list[str]]:
     """The backups that the target is to have, oldest first; all good ones; notes on damaged ones."""
     if request.coming is not None:
-        return [request.coming], (), []
+        return [Wanted(request.coming, request.coming.id)], (), []
     check_exists(request.source)
     history = read_history(request.source, request.name)
     if not history.entries:
@@ -131,19 +161,38 @@ def _selected(request: CopyRequest) -> tuple[list[Manifest], Sequence[Manifest],
         )
     good = [one.manifest for one in history.entries if one.manifest is not None and not one.problems]
     damaged = [one for one in history.entries if one.problems]
+    future = {one.id for one in history.entries if one.future}
     if request.which == ALL:
         if not good:
             raise RepositoryError(f"The set {request.name} in {request.source.location} has no good backup.")
-        return good, good, [_damage(one, request.source) for one in damaged]
+        wanted = [Wanted(one, _id_of_copy(request, one), one.id in future) for one in good]
+        return wanted, good, [_damage(one, request.source) for one in damaged]
     if request.which == NEWEST:
         newest = select(history, "latest", None, request.name)
         later = history.entries[[one.id for one in history.entries].index(newest.id) :]
         notes = [f"{_damage(one, request.source)} The newest good one is {newest.id}." for one in later if one.problems]
-        return [newest], good, notes
+        return [Wanted(newest, _id_of_copy(request, newest))], good, notes
     entry = history.get(request.which)
     if entry is not None and entry.problems:
         raise RepositoryError(_damage(entry, request.source), _instead(entry.id, good))
-    return [select(history, request.which, None, request.name)], good, []
+    chosen = select(history, request.which, None, request.name)
+    return [Wanted(chosen, _id_of_copy(request, chosen), chosen.id in future)], good, []
+
+
+def _id_of_copy(request: CopyRequest, manifest: Manifest) -> str:
+    if not request.encrypts(manifest):
+        return manifest.id
+    from .._repository.copy_encrypted import id_of_copy  # only here: see _stores/registry.py
+
+    return id_of_copy(manifest, request.target.encryption.recipients)
+
+
+def _check_encryption(request: CopyRequest, history: History, missing: Sequence[Manifest]) -> None:
+    """Raise InvalidRequest when the newest copy would not be encrypted, although others are."""
+    newest = history.newest
+    plain = [one for one in missing if one.envelope is None]
+    if any(newest is None or one.created > newest.created for one in plain):
+        check_plain_allowed(request.target.location, request.name, newest, request.target.encryption)
 
 
 def _damage(entry: Entry, repository: Repository) -> str:
@@ -168,7 +217,7 @@ def _check_owner(request: CopyRequest, history: History, selected: Sequence[Mani
     if request.take_over or not there:
         return
     for one in selected:
-        owner = owner_of(one)
+        owner = request.owner or owner_of(one)
         if any(owner.owns(other) or owner_of(other).owns(one) for other in there):
             continue
         owners = owners_of(there)
@@ -181,17 +230,24 @@ def _check_owner(request: CopyRequest, history: History, selected: Sequence[Mani
 
 
 def _compared(
-    request: CopyRequest, history: History, selected: Sequence[Manifest]
-) -> tuple[list[str], list[Manifest], dict[str, str]]:
+    request: CopyRequest, history: History, selected: Sequence[Wanted]
+) -> tuple[list[str], list[Wanted], dict[str, str]]:
     """Of the selected backups: those that the target has, those that it lacks, and why others can't be copied."""
-    existing, missing, refused = [], [], {}
+    existing: list[str] = []
+    missing: list[Wanted] = []
+    refused: dict[str, str] = {}
+    encryption = request.target.encryption
     for one in selected:
         entry = history.get(one.id)
-        if entry is None:
-            missing.append(one)
-            continue
         path = request.target.path(request.name, one.id)
-        if entry.manifest is not None and entry.manifest != one:
+        if one.manifest.envelope is not None and encryption.recipients and not encryption.fits(one.manifest):
+            refused[one.id] = (
+                f"Backup {one.id} is encrypted to other recipients, or by another host. Without encrypt_to, it is "
+                "copied as it is."
+            )
+        elif entry is None:
+            missing.append(one)
+        elif entry.manifest is not None and not _is_copy(request, one.manifest, entry.manifest):
             refused[one.id] = f"{path} is another backup with the same ID."
         elif entry.problems:
             problem = entry.problems[0]
@@ -202,25 +258,32 @@ def _compared(
     return existing, missing, refused
 
 
+def _is_copy(request: CopyRequest, original: Manifest, copy: Manifest) -> bool:
+    if request.encrypts(original):  # its id, which nobody else can make, tells
+        return copy.envelope is not None and copy.created == original.created
+    return original.to_json() == copy.to_json()
+
+
 def _decisions(
-    request: CopyRequest, history: History, selected: Sequence[Manifest], missing: Sequence[Manifest]
+    request: CopyRequest, history: History, selected: Sequence[Wanted], missing: Sequence[Wanted]
 ) -> list[Decision]:
     """What the policy says of the backups in the target, and of those that it lacks, of the owners that are copied."""
     reasons: dict[str, list[str]] = {}
-    ordinary = [one for one in missing if one.kind == BACKUP]
-    for owner, _backups in owners_of(one for one in selected if one.kind == BACKUP):
-        extra = tuple((one.id, one.created, one.tags) for one in ordinary if owner.owns(one))
-        for decision in retained(history.of(owner), request.keep, extra):
+    whole = history._replace(entries=(*history.entries, *(one.entry for one in missing)))
+    ordinary = [one.entry.manifest for one in selected if one.manifest.kind == BACKUP]
+    owners = [owner for owner, _backups in owners_of(one for one in ordinary if one is not None)]
+    for owner in [request.owner] if request.owner is not None else owners:
+        for decision in retained(whole.of(owner), request.keep):
             reasons.setdefault(decision.id, []).extend(decision.reasons)
     return [Decision(one, tuple(why)) for one, why in reasons.items()]
 
 
-def _check_space(request: CopyRequest, wanted: Sequence[Manifest]) -> None:
+def _check_space(request: CopyRequest, wanted: Sequence[Wanted]) -> None:
     """Raise NoSpace when the copies do not fit."""
     free = request.target.free_bytes()
     if free is None or not wanted:
         return
-    need = LEAST + sum(one.stored_size - request.target.bytes_of_copy(request.name, one.id) for one in wanted)
+    need = LEAST + sum(one.manifest.stored_size - request.target.bytes_of_copy(request.name, one.id) for one in wanted)
     if need > free:
         raise NoSpace(
             f"The copies require {need} bytes in {request.target.location}, where {free} are free.",
@@ -243,14 +306,14 @@ def apply(ready: CopyPlan, progress: Progress) -> Copied:
     failed: dict[str, str] = {}
     for one in ready.wanted:
         try:
-            copied.append(copying.copy(one.id))
+            copied.append(_copy(copying, one))
         except (Cancelled, LeaseLost):
             raise
         except DamagedBackup as exc:
             told = "; ".join(f"{problem['path']}: {problem['problem']}" for problem in exc.problems)
             failed[one.id] = (
-                f"Backup {one.id} in {request.source.location} is damaged and was not copied: {told}. "
-                + _instead(one.id, [good for good in ready.alternatives if good.id not in failed])
+                f"Backup {one.manifest.id} in {request.source.location} is damaged and was not copied: {told}. "
+                + _instead(one.manifest.id, [good for good in ready.alternatives if good.id not in failed])
             )
         except Day2Error as exc:
             failed[one.id] = str(exc)
@@ -262,10 +325,22 @@ def apply(ready: CopyPlan, progress: Progress) -> Copied:
     return Copied(copied, failed, removed, [*warnings, *more])
 
 
+def _copy(copying: Copying, wanted: Wanted) -> Manifest:
+    if wanted.id == wanted.manifest.id:
+        return copying.copy(wanted.id)
+    from .._repository.copy_encrypted import copy_encrypted  # only here: see _stores/registry.py
+
+    return copy_encrypted(copying, wanted.manifest.id)
+
+
 def _remember(ready: CopyPlan, copied: Sequence[Manifest]) -> None:
     request, now = ready.request, datetime.now(timezone.utc)
     if copied:  # each byte was read where it is
-        remember_verified(request.target, request.name, {one.id: [] for one in copied}, now)
+        stored = [one.id for one in ready.wanted if one.manifest.envelope is not None]
+        remember_verified(request.target, request.name, {one.id: [] for one in copied}, now, stored)
+    for one in copied:
+        if one.envelope is not None:  # from now on, what is not encrypted is refused there
+            require(request.target.location, request.name, one.created)
     if request.confirmed is not None:
         for backup in [*ready.existing, *(one.id for one in copied)]:
             remember_confirmed(request.target, request.name, backup, request.confirmed)

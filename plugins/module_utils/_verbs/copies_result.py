@@ -17,7 +17,8 @@ from .snapshots import describe
 
 def preview(ready: CopyPlan) -> dict[str, Any]:
     """The result of check mode. Raises RepositoryError for what the run would refuse."""
-    return result_of(ready, Copied(ready.wanted, {}, ready.removals if not ready.refused else (), ()), check=True)
+    copied = [one.entry.manifest or one.manifest for one in ready.wanted]
+    return result_of(ready, Copied(copied, {}, ready.removals if not ready.refused else (), ()), check=True)
 
 
 def result_of(ready: CopyPlan, done: Copied, check: bool = False) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from .._core.errors import InvalidRequest
 from .._repository.base import Repository
 from .._repository.location import is_elsewhere, open_repository
 from .._repository.retention import Keep
-from .arguments import KEEP, OBJECT_LOCK, PLACE, keep_policy
+from .arguments import ENCRYPTION, KEEP, OBJECT_LOCK, PLACE, keep_policy
 
 # Where copies are written to.
-DESTINATION: dict[str, Any] = {**PLACE, **OBJECT_LOCK, **KEEP}
+DESTINATION: dict[str, Any] = {**PLACE, **OBJECT_LOCK, **ENCRYPTION, **KEEP}
 OFFSITE: dict[str, Any] = {"offsite": {"type": "bool"}}
 
 

@@ -52,6 +52,7 @@ def _request(result: dict[str, Any], ready: BackupPlan, to: Destination) -> Copy
         take_over=request.take_over,
         lock_timeout=request.lock_timeout,
         confirmed=ready.started if compared else None,
+        owner=request.owner,
         coming=None if made else _coming(ready),
     )
 
@@ -76,7 +77,7 @@ def _coming(ready: BackupPlan) -> Manifest:
 def _copy(result: dict[str, Any], request: CopyRequest, check: bool, progress: Progress) -> dict[str, Any]:
     told: dict[str, Any] = {
         "repository": request.target.location,
-        "path": None if request.coming else request.target.path(request.name, request.which),
+        "path": None,
         "changed": False,
         "failed": False,
         "removed": [],
@@ -92,4 +93,7 @@ def _copy(result: dict[str, Any], request: CopyRequest, check: bool, progress: P
         told["removed"] = list(exc.details.get("removed", ()))
         return dict(told, failed=True, changed=bool(exc.details.get("changed")), msg=str(exc))
     result["warnings"] += done["warnings"]
+    if request.coming is None:
+        have = [*done["existing"], *(one["id"] for one in done["copied"])]
+        told["path"] = request.target.path(request.name, have[0]) if have else None
     return dict(told, **{key: done[key] for key in ("changed", "removed", "locked", "msg")})

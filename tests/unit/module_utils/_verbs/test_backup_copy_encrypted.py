@@ -1,0 +1,171 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Copies of encrypted backups, and copies that are encrypted on the way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest, RepositoryError
+from ansible_collections.day2.ops.plugins.module_utils._repository.encrypted_files import EncryptedFiles
+from tests.services.age_keys import Key, new_key
+from tests.services.repositories import KINDS
+
+MARKER = "planted-in-plain-text"
+Copy = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Key:
+    return new_key(tmp_path)
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"a": {"1": {"text": MARKER}}}))
+    return path
+
+
+@pytest.fixture
+def back_up(run: Any, document: Path) -> Copy:
+    def call(check: bool = False, **params: Any) -> dict[str, Any]:
+        return dict(run("backup", check, source={"type": "json", "path": str(document)}, compression="none", **params))
+
+    return call
+
+
+@pytest.fixture
+def copy(run: Any, tmp_path: Path) -> Copy:
+    def call(check: bool = False, which: str = "newest", **to: Any) -> dict[str, Any]:
+        places = {
+            "from": {"repository": str(tmp_path / "backups")},
+            "to": {"repository": str(tmp_path / "copies"), **to},
+        }
+        return dict(run("backup_copy", check, which=which, **places))
+
+    return call
+
+
+def content(path: Path) -> dict[str, bytes]:
+    found = {str(one.relative_to(path)): one.read_bytes() for one in path.rglob("*") if one.is_file()}
+    return {name: data for name, data in found.items() if ".state" not in name}
+
+
+def test_what_is_plain_is_encrypted_on_the_way(
+    run: Any, back_up: Copy, copy: Copy, key: Key, document: Path, tmp_path: Path
+) -> None:
+    made = back_up()["backup"]
+    predicted = copy(check=True, encrypt_to=[key.recipient])
+    assert not (tmp_path / "copies").exists()
+    done = copy(encrypt_to=[key.recipient])
+    assert predicted["changed"] is done["changed"] is True
+    (copied,) = done["copied"]
+    assert (copied["encrypted"], copied["created"]) == (True, made["created"])
+    assert copied["id"] != made["id"]
+    assert copied["id"][:16] == made["id"][:16]
+    assert not any(MARKER.encode() in data or b"a.json" in data for data in content(tmp_path / "copies").values())
+    for check in (True, False):
+        again = copy(check=check, encrypt_to=[key.recipient])
+        assert (again["changed"], again["existing"]) == (False, [copied["id"]])
+    info = run("backup_info", repository=str(tmp_path / "copies"), verify="full", identity=key.identity)
+    assert info["ok"], info["problems"]
+    document.unlink()
+    where = {"repository": str(tmp_path / "copies"), "identity": key.identity}
+    assert run("restore", target={"type": "json", "path": str(document)}, **where)["changed"]
+    assert MARKER in document.read_text()
+
+
+@pytest.mark.parametrize("kind", ["directory", "s3-ministack"])
+def test_copy_to_encrypts(run: Any, back_up: Copy, key: Key, document: Path, kind: str, tmp_path: Path) -> None:
+    with KINDS[kind](tmp_path / "elsewhere") as place:
+        places = [{**place, "encrypt_to": [key.recipient], "keep": {"last": 1}}]
+        for number in range(2):
+            document.write_text(json.dumps({"a": {"1": {"text": MARKER * (number + 1)}}}))
+            predicted = back_up(check=True, copy_to=places)
+            done = back_up(copy_to=places)
+            assert predicted["copies"][0]["removed"] == done["copies"][0]["removed"]
+            assert len(done["copies"][0]["removed"]) == number
+        assert back_up(copy_to=places)["changed"] is False
+        info = run("backup_info", copy_to=places, copies={"min": 3}, max_age="1h")
+        assert info["ok"], info["problems"]
+        assert [one["status"] for one in info["sets"][0]["copies"]["repositories"]] == ["current", "current"]
+        document.unlink()
+        restored = run("restore", target={"type": "json", "path": str(document)}, identity=key.identity, **place)
+        assert restored["changed"]
+
+
+def test_other_recipients_need_another_copy(back_up: Copy, copy: Copy, key: Key, tmp_path: Path) -> None:
+    back_up()
+    first = copy(encrypt_to=[key.recipient])["copied"][0]["id"]
+    (tmp_path / "other").mkdir()
+    other = new_key(tmp_path / "other")
+    second = copy(encrypt_to=[key.recipient, other.recipient])["copied"][0]["id"]
+    assert first != second
+    assert copy(encrypt_to=[other.recipient, key.recipient])["existing"] == [second]
+
+
+def test_what_is_encrypted_is_copied_as_it_is(
+    run: Any, back_up: Copy, copy: Copy, key: Key, document: Path, tmp_path: Path
+) -> None:
+    back_up(encrypt_to=[key.recipient])
+    assert copy()["changed"]
+    assert content(tmp_path / "copies") == content(tmp_path / "backups")
+    for check in (True, False):
+        assert copy(check=check)["changed"] is False
+        assert copy(check=check, encrypt_to=[key.recipient])["changed"] is False
+    # whoever has the identity sees the same
+    (one,) = run("backup_info", repository=str(tmp_path / "copies"), identity=key.identity)["sets"][0]["backups"]
+    assert one["encrypted"]
+    document.unlink()
+    where = {"repository": str(tmp_path / "copies"), "identity": key.identity}
+    assert run("restore", target={"type": "json", "path": str(document)}, **where)["changed"]
+
+
+def test_what_is_encrypted_to_others_is_not_encrypted_again(
+    back_up: Copy, copy: Copy, key: Key, tmp_path: Path
+) -> None:
+    back_up(encrypt_to=[key.recipient])
+    (tmp_path / "other").mkdir()
+    other = new_key(tmp_path / "other").recipient
+    for check in (True, False):
+        with pytest.raises(RepositoryError, match="is encrypted to other recipients, or by another host"):
+            copy(check=check, encrypt_to=[other])
+
+
+def test_copies_do_not_fall_back_to_plain_text(back_up: Copy, copy: Copy, key: Key, document: Path) -> None:
+    back_up()
+    copy(encrypt_to=[key.recipient])
+    document.write_text(json.dumps({"a": {"1": {"text": MARKER * 2}}}))
+    back_up()
+    for check in (True, False):
+        with pytest.raises(InvalidRequest, match="are encrypted, and encrypt_to is not set"):
+            copy(check=check)
+    assert copy(encryption="optional")["changed"]
+
+
+def test_nothing_is_left_of_one_that_fails(
+    back_up: Copy, copy: Copy, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up()
+
+    def fail(self: EncryptedFiles, *arguments: Any) -> None:
+        raise RepositoryError("It differs.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EncryptedFiles, "seal", fail)
+        with pytest.raises(Day2Error, match="It differs"):
+            copy(encrypt_to=[key.recipient])
+    assert not (tmp_path / "copies" / "app").exists()
+    assert copy(encrypt_to=[key.recipient])["changed"]
