@@ -18,7 +18,7 @@ NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin
 # What tests use besides the collection's own needs.
 TEST_PROGRAMS=(
-  git=git zstd=zstd xz=xz-utils strace=strace faketime=faketime sqlite3=sqlite3 pg_ctlcluster=postgresql mkfs.ext4=e2fsprogs mount=mount
+  git=git zstd=zstd age=age ssh-keygen=openssh-client xz=xz-utils strace=strace faketime=faketime sqlite3=sqlite3 pg_ctlcluster=postgresql mkfs.ext4=e2fsprogs mount=mount
   java=default-jre-headless promtool=prometheus ceph-mon=ceph-mon ceph-osd=ceph-osd ceph-mgr=ceph-mgr radosgw=radosgw ceph=ceph-common
   nginx=nginx rsyslogd=rsyslog openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
   dockerd=docker.io podman=podman runc=runc busybox=busybox-static ping=iputils-ping

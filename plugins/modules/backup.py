@@ -151,6 +151,17 @@ EXAMPLES = r"""
           daily: 30
           monthly: 12
 
+- name: Back up encrypted, readable with either of two identities
+  day2.ops.backup:
+    name: hawkfish
+    source:
+      type: sqlite
+      path: /var/lib/hawkfish/hawkfish.db
+    repository: /mnt/backups/day2
+    encrypt_to:
+      - age1gnpuvy945zwcem5c9hwugu2p25x6zgy4906qt85nnmc9at4vl98ss8u8kk
+      - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMewBgK4qI3Rjs3WgHWCTEnlnjhlhhtPjDXjlxVJfNjL
+
 - name: Import a backup made by a cron job
   day2.ops.backup:
     name: hawkfish

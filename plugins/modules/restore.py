@@ -123,6 +123,15 @@ EXAMPLES = r"""
     target:
       type: sqlite
       path: /var/tmp/drill/hawkfish.db
+
+- name: Restore an encrypted backup with an identity from a vault
+  day2.ops.restore:
+    name: hawkfish
+    target:
+      type: sqlite
+      path: /var/lib/hawkfish/restored.db
+    repository: /mnt/backups/day2
+    identity: "{{ vault_age_identity }}"
 """
 
 RETURN = r"""

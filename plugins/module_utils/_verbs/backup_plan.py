@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
+from .._core.collection import Collection
 from .._core.compression.base import Compression
 from .._core.errors import InvalidRequest
 from .._core.progress import Progress
@@ -18,7 +19,7 @@ from .._core.units import format_duration
 from .._repository.base import Repository
 from .._repository.encryption import Encryption, check_plain_allowed
 from .._repository.history import History, read_history, retained
-from .._repository.manifest import BACKUP, Manifest, content_digest
+from .._repository.manifest import BACKUP, Manifest, SourcePart, content_digest
 from .._repository.owner import UNKNOWN, Owner, names_of
 from .._repository.recognition import Identity, has_tags, holds, identity_of, is_recognized
 from .._repository.retention import Decision, Keep
@@ -265,6 +266,23 @@ def _remembered(request: BackupRequest) -> Optional[Identity]:
     return identity
 
 
+def remembered_parts(request: BackupRequest, manifest: Manifest) -> list[tuple[SourcePart, int]]:
+    """The parts of an encrypted backup and their sizes, if they are what was last recorded of these stores."""
+    identity, state = _remembered(request), _saved(request)
+    if identity is None or not holds(manifest, identity):
+        return []
+    parts = []
+    for entry, (name, kind, _parameters, digest) in zip(request.stores, identity):
+        saved = state[name]
+        try:
+            collections = tuple(Collection(str(one), int(records)) for one, records in saved["collections"])
+            size = int(saved["bytes"])
+        except (KeyError, TypeError, ValueError):
+            return []
+        parts.append((SourcePart(name, kind, entry.path, entry.store.parameters(), digest, collections, {}, ()), size))
+    return parts
+
+
 def _is_settled(request: BackupRequest) -> bool:
     """Whether no file has changed since then."""
     state = _saved(request)
@@ -367,6 +385,8 @@ def remember_fingerprints(request: BackupRequest, taken: Sequence[Taken]) -> Non
             "key": keys[one.part.name],
             "fingerprint": one.fingerprint,
             "content_digest": one.part.content_digest,
+            "bytes": one.bytes,
+            "collections": [list(collection) for collection in one.part.collections],
         }
         for one in taken
     }

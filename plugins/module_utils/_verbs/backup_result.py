@@ -10,8 +10,9 @@ from typing import Any, Optional
 
 from .._core.units import format_size, format_time
 from .._repository.history import History
-from .._repository.manifest import Manifest
-from .backup_plan import BackupPlan
+from .._repository.manifest import Manifest, content_digest
+from .._repository.recognition import has_tags, holds, identity_of
+from .backup_plan import BackupPlan, remembered_parts
 from .snapshots import describe, describe_owners, describe_part
 
 
@@ -27,9 +28,8 @@ def result_of(
     request = ready.request
     if current is not None:
         backup = describe(current, request.repository.path(request.name, current.id))
-        if not current.opened and ready.taken and not ready.writes:  # the data was read, and is the same
-            backup["bytes"] = sum(one.bytes for one in ready.taken)
-            backup["sources"] = [describe_part(one.part, one.bytes) for one in ready.taken]
+        if not current.opened:
+            backup.update(_known(ready, current))
     else:
         backup = {
             "id": None,
@@ -64,6 +64,25 @@ def result_of(
         "warnings": warnings,
         "notes": _notes(ready),
     }
+
+
+def _known(ready: BackupPlan, current: Manifest) -> dict[str, Any]:
+    """What this host knows of an encrypted backup, although it can't decrypt it: the data that it was compared with."""
+    request = ready.request
+    taken = [(one.part, one.bytes) for one in ready.taken]
+    if not holds(current, identity_of(part for part, _size in taken)):
+        taken = remembered_parts(request, current)
+    if not taken:
+        return {}
+    known = {
+        "bytes": sum(size for _part, size in taken),
+        "content_digest": content_digest([part for part, _size in taken]),
+        "sources": [describe_part(part, size) for part, size in taken],
+    }
+    all_tags = current.envelope is not None and len(current.envelope.tags) == len(request.tags)
+    if all_tags and has_tags(current, request.tags):
+        known["tags"] = list(request.tags)
+    return {**known, "host": request.owner.host}
 
 
 def _notes(ready: BackupPlan) -> list[str]:

@@ -63,6 +63,7 @@ def test_check_run_check_run(run: Any, back_up: Any, application: Any, key: Key)
     for check in (True, False):
         again = back_up(check)
         assert (again["changed"], again["reason"]) == (False, "unchanged")
+        assert again["backup"] == made["backup"]  # the host knows what it has compared
     application.fill(9)
     changed = back_up()
     assert changed["reason"] == "changed"
