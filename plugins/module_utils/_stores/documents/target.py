@@ -185,7 +185,7 @@ class JsonTarget(JsonSource):
         """A document holds whatever the model does."""
         return ""
 
-    def interference(self, infos: Sequence[Info]) -> list[str]:
+    def interference(self, infos: Sequence[Info], removing: Collection[str]) -> list[str]:
         """A document does nothing by itself."""
         return []
 

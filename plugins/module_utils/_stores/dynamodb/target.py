@@ -92,7 +92,7 @@ class DynamodbTarget(DynamodbSource):
             return str(exc)
         return ""
 
-    def interference(self, infos: Sequence[Info]) -> list[str]:
+    def interference(self, infos: Sequence[Info], removing: Collection[str]) -> list[str]:
         """A table does nothing by itself."""
         return []
 

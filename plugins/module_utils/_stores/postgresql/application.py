@@ -59,7 +59,8 @@ _TRIGGERS = """
 SELECT c.relname, t.tgname, t.tgenabled::text
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1, 2"""
-# What happens by itself when rows are written: when a trigger fires (1: for each row, 2: before it), and its function.
+# What happens by itself when rows are written: when a trigger fires (1: for each row, 2: before it), and its function;
+# what refers to rows from other schemas.
 _INTERFERENCE = """
 SELECT c.relname, 'trigger', t.tgname, t.tgtype & 3 = 3, l.lanname IN ('sql', 'plpgsql'), f.prosrc
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -68,6 +69,11 @@ WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND NOT t.tgisinte
 UNION ALL SELECT c.relname, 'rule', r.rulename, true, false, ''
 FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND r.ev_type <> '1' AND r.ev_enabled IN ('O', 'A')
+UNION ALL SELECT format('%%s.%%s', cn.nspname, c.relname), 'foreign key', k.conname, true, false, ''
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
+JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace n ON n.oid = p.relnamespace
+WHERE k.contype = 'f' AND k.conparentid = 0 AND n.nspname = %(schema)s AND p.relname = ANY (%(losing)s)
+  AND cn.nspname <> n.nspname
 ORDER BY 1, 3"""
 _NAMES = (
     "(SELECT array_agg(a.attname::text ORDER BY u.n) FROM unnest({}) WITH ORDINALITY u(num, n)"
@@ -204,9 +210,12 @@ def references(connection: Any, schema: str) -> list[Reference]:
     ]
 
 
-def interference(connection: Any, schema: str, names: Sequence[str]) -> list[str]:
-    """The triggers and rules of these tables that may change or refuse rows, in words."""
-    rows = connection.execute(_INTERFERENCE, {"schema": schema, "tables": list(names)})
+def interference(connection: Any, schema: str, names: Sequence[str], losing: Sequence[str]) -> list[str]:
+    """The triggers and rules of these tables that may change or refuse rows, in words.
+
+    :param losing: those that lose rows; foreign keys of other schemas that refer to them are told, too.
+    """
+    rows = connection.execute(_INTERFERENCE, {"schema": schema, "tables": list(names), "losing": list(losing)})
     lower = {name.lower() for name in names}
     return [
         f"the {what} {name} of {table}"

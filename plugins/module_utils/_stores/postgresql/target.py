@@ -153,10 +153,12 @@ class PostgresqlTarget(PostgresqlSource):
         with errors(TargetError, f"Can't read the table {info.name}"):
             return self._as_rows.refuses(info, record)
 
-    def interference(self, infos: Sequence[Info]) -> list[str]:
+    def interference(self, infos: Sequence[Info], removing: Collection[str]) -> list[str]:
         """See `TargetStore`."""
         with errors(SourceError, f"Can't read the schema {self._schema}"):
-            return interference(self._read(), self._schema, [info.stored.name for info in infos])
+            tables = [info.stored.name for info in infos]
+            losing = [info.stored.name for info in infos if info.name in removing]
+            return interference(self._read(), self._schema, tables, losing)
 
     def doubts(self) -> list[str]:
         """See `TargetStore`."""

@@ -117,8 +117,12 @@ class TargetStore(SourceStore, Protocol):
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
         """Why the target can't hold the record, "" when it can. `info` is what `begin` is given, for many records."""
 
-    def interference(self, infos: Sequence[Info]) -> list[str]:
-        """What of the tables that exist (triggers, rules) may change or refuse what is written, in words."""
+    def interference(self, infos: Sequence[Info], removing: Collection[str]) -> list[str]:
+        """What of the tables that exist may change or refuse what is written, in words: triggers, rules, and foreign
+        keys that `collections` does not tell of.
+
+        :param removing: the names of those from which records are removed.
+        """
 
     def doubts(self) -> list[str]:
         """What `refuses` could not find out, as check mode says it."""

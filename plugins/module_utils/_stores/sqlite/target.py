@@ -189,7 +189,7 @@ class SqliteTarget(SqliteSource):
         """See `TargetStore`."""
         return self._refusals.why(info, record)
 
-    def interference(self, infos: Sequence[Info]) -> list[str]:
+    def interference(self, infos: Sequence[Info], removing: Collection[str]) -> list[str]:
         """See `TargetStore`."""
         connection = self._open_reader()
         if connection is None:

@@ -195,12 +195,12 @@ def plan(
     ready = look(request, source, target, scratch, progress, refuse=True)
     if check or not can_be_undone(ready):
         ready = foreseen(ready)
+    ready = with_moves(ready)
     if any(job.changes for job in ready.jobs):
         rights = {job.source.name: job_rights(ready, job) for job in ready.jobs if job.changes and job.exists}
         target.check_writable([job.target for job in ready.jobs], _needed(ready), rights)
     check_allowed(ready)
     check_interference(ready)
-    ready = with_moves(ready)
     check_foreign_keys(ready)
     if THIS in ways_back(ready).values() or must_be_kept(ready):
         check_repository(request, target)

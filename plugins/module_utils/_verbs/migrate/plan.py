@@ -254,7 +254,7 @@ def job_rights(ready: MigratePlan, job: Job) -> list[str]:
     """What is done with an existing table: INSERT, UPDATE if records are put over others, and DELETE."""
     fresh = job.state.fresh if job.verdict == RESUME and job.state is not None else is_fresh(ready, job)
     over = bool(job.target.key) and (ready.request.mode == "merge" or not fresh)
-    return ["INSERT", *["UPDATE"] * over, *["DELETE"] * bool(job.comparison.removed)]
+    return ["INSERT", *["UPDATE"] * over, *["DELETE"] * bool(job.comparison.removed or job.moving)]
 
 
 def is_fresh(ready: MigratePlan, job: Job) -> bool:

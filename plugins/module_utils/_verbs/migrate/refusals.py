@@ -66,7 +66,9 @@ def check_allowed(ready: MigratePlan) -> None:
 
 def check_interference(ready: MigratePlan) -> None:
     """:raises TargetError: triggers would change or refuse what is written."""
-    found = ready.target.interference([job.target for job in ready.jobs if job.exists and job.changes])
+    jobs = [job for job in ready.jobs if job.exists and job.changes]
+    removing = [job.source.name for job in jobs if job.comparison.removed or job.moving]
+    found = ready.target.interference([job.target for job in jobs], removing)
     if found:
         hint = "Drop what is named for the migration, and create it again afterwards."
         if ready.target.type == "postgresql":

@@ -185,6 +185,18 @@ def test_records_of_others_lose_nothing_that_they_refer_to(stores: Stores, kind:
     assert len(sql(target, "SELECT * FROM child")) == 3
 
 
+def test_nothing_is_removed_that_another_schema_may_refer_to(stores: Stores) -> None:
+    source = made(stores("sqlite"), PARENT, "INSERT INTO users VALUES (1, 'new')")
+    target, elsewhere = stores("postgresql"), stores("postgresql")
+    made(target, PARENT, "INSERT INTO users VALUES (1, 'a'), (2, 'b')")
+    made(elsewhere, CHILD.replace("users", f"{target['schema']}.users"), "INSERT INTO child VALUES (1, 2)")
+    refused(
+        f"the foreign key child_u_fkey of {elsewhere['schema']}.child", target, source=source, on_existing="replace"
+    )
+    moved(source, target, on_existing="merge")
+    assert sql(elsewhere, "SELECT * FROM child") == [(1, 2)]
+
+
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_reference_that_the_target_does_not_have_is_foreseen(stores: Stores, kind: str, exists: bool) -> None:
     source = made(stores("sqlite"), PARENT, CHILD, "INSERT INTO users VALUES (1, 'a'), (7, 'b')")
