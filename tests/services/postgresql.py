@@ -26,7 +26,7 @@ def binaries() -> Path:
     return found[-1].parent
 
 
-def _as_postgres() -> dict[str, Any]:
+def as_postgres() -> dict[str, Any]:
     """PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
@@ -37,7 +37,7 @@ def _as_postgres() -> dict[str, Any]:
 @contextlib.contextmanager
 def cluster(*settings: str, port: int = 5432) -> Iterator[dict[str, Any]]:
     """The connection options of a new, empty cluster: host (the directory of its socket), database, user."""
-    programs, who = binaries(), _as_postgres()
+    programs, who = binaries(), as_postgres()
     # a socket's path has at most 107 bytes: pytest's directories are too deep
     directory = Path(tempfile.mkdtemp(prefix="day2-pg-", dir="/tmp"))
     try:

@@ -156,7 +156,8 @@ def _command(server: Server, target: str, snapshot: str, jobs: int, without: Seq
 
 def _run(server: Server, argv: Sequence[str], follower: Follower, held: Held, data: Future[_Data]) -> None:
     """Run pg_dump to its end, and pass on what it writes."""
-    with open(follower.directory + ".said", "w+b") as said:
+    # not on the disk, which it may complain about
+    with os.fdopen(os.memfd_create("pg_dump"), "w+b") as said:
         process = server.start(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:
             while True:
