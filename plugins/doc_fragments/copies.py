@@ -19,8 +19,8 @@ options:
     suboptions:
       repository:
         description:
-          - Where the backups are, a directory or C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks
-            its protocol (see O(from.s3)).
+          - Where the backups are, a directory, C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
+            protocol (see O(from.s3)), or C(rclone:REMOTE:path) (see O(from.rclone)).
         type: path
         required: true
       s3:
@@ -74,6 +74,34 @@ options:
             description:
               - Key for O(from.s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
             type: str
+      rclone:
+        description:
+          - Access through the program rclone, for addresses C(rclone:REMOTE:path). REMOTE is the name of a remote in
+            its configuration file, or of the one that O(from.rclone.settings) describes.
+          - This requires the program C(rclone), 1.60 or newer, on the host.
+        type: dict
+        suboptions:
+          config:
+            description:
+              - Configuration file of rclone that describes the remote. The default is that of the user, unless
+                O(from.rclone.settings) is set. A file that is encrypted cannot be used.
+            type: path
+          settings:
+            description:
+              - Settings of the remote, as they are named in the configuration file of rclone. Those of a file are
+                overridden.
+              - C(type) selects the kind of storage, for example V(sftp), V(smb), V(webdav), V(azureblob), V(b2) or
+                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone trusts every server without it.
+            type: dict
+          secrets:
+            description:
+              - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
+                They are passed to rclone in its environment and are never shown.
+            type: dict
+          ca_bundle:
+            description:
+              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            type: path
   to:
     description: The repository that is to have the copies.
     type: dict
@@ -81,9 +109,10 @@ options:
     suboptions:
       repository:
         description:
-          - Where the copies are, a directory or C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
-            protocol (see O(to.s3)).
-          - A directory that does not exist is created with mode V(0700). A bucket is never created.
+          - Where the copies are, a directory, C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
+            protocol (see O(to.s3)), or C(rclone:REMOTE:path) (see O(to.rclone)).
+          - A directory of the host that does not exist is created with mode V(0700). A bucket, or a path of a remote,
+            is never created.
         type: path
         required: true
       s3:
@@ -137,6 +166,34 @@ options:
             description:
               - Key for O(to.s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
             type: str
+      rclone:
+        description:
+          - Access through the program rclone, for addresses C(rclone:REMOTE:path). REMOTE is the name of a remote in
+            its configuration file, or of the one that O(to.rclone.settings) describes.
+          - This requires the program C(rclone), 1.60 or newer, on the host.
+        type: dict
+        suboptions:
+          config:
+            description:
+              - Configuration file of rclone that describes the remote. The default is that of the user, unless
+                O(to.rclone.settings) is set. A file that is encrypted cannot be used.
+            type: path
+          settings:
+            description:
+              - Settings of the remote, as they are named in the configuration file of rclone. Those of a file are
+                overridden.
+              - C(type) selects the kind of storage, for example V(sftp), V(smb), V(webdav), V(azureblob), V(b2) or
+                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone trusts every server without it.
+            type: dict
+          secrets:
+            description:
+              - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
+                They are passed to rclone in its environment and are never shown.
+            type: dict
+          ca_bundle:
+            description:
+              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            type: path
       lock_for:
         description:
           - Time for which backups in S3 are locked against removal (Object Lock), for example V(30d), at least V(2d).
@@ -241,9 +298,10 @@ options:
     suboptions:
       repository:
         description:
-          - Where the copies are, a directory or C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
-            protocol (see O(copy_to[].s3)).
-          - A directory that does not exist is created with mode V(0700). A bucket is never created.
+          - Where the copies are, a directory, C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
+            protocol (see O(copy_to[].s3)), or C(rclone:REMOTE:path) (see O(copy_to[].rclone)).
+          - A directory of the host that does not exist is created with mode V(0700). A bucket, or a path of a remote,
+            is never created.
         type: path
         required: true
       s3:
@@ -297,6 +355,34 @@ options:
             description:
               - Key for O(copy_to[].s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
             type: str
+      rclone:
+        description:
+          - Access through the program rclone, for addresses C(rclone:REMOTE:path). REMOTE is the name of a remote in
+            its configuration file, or of the one that O(copy_to[].rclone.settings) describes.
+          - This requires the program C(rclone), 1.60 or newer, on the host.
+        type: dict
+        suboptions:
+          config:
+            description:
+              - Configuration file of rclone that describes the remote. The default is that of the user, unless
+                O(copy_to[].rclone.settings) is set. A file that is encrypted cannot be used.
+            type: path
+          settings:
+            description:
+              - Settings of the remote, as they are named in the configuration file of rclone. Those of a file are
+                overridden.
+              - C(type) selects the kind of storage, for example V(sftp), V(smb), V(webdav), V(azureblob), V(b2) or
+                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone trusts every server without it.
+            type: dict
+          secrets:
+            description:
+              - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
+                They are passed to rclone in its environment and are never shown.
+            type: dict
+          ca_bundle:
+            description:
+              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            type: path
       lock_for:
         description:
           - Time for which backups in S3 are locked against removal (Object Lock), for example V(30d), at least V(2d).
@@ -473,6 +559,34 @@ options:
             description:
               - Key for O(copy_to[].s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
             type: str
+      rclone:
+        description:
+          - Access through the program rclone, for addresses C(rclone:REMOTE:path). REMOTE is the name of a remote in
+            its configuration file, or of the one that O(copy_to[].rclone.settings) describes.
+          - This requires the program C(rclone), 1.60 or newer, on the host.
+        type: dict
+        suboptions:
+          config:
+            description:
+              - Configuration file of rclone that describes the remote. The default is that of the user, unless
+                O(copy_to[].rclone.settings) is set. A file that is encrypted cannot be used.
+            type: path
+          settings:
+            description:
+              - Settings of the remote, as they are named in the configuration file of rclone. Those of a file are
+                overridden.
+              - C(type) selects the kind of storage, for example V(sftp), V(smb), V(webdav), V(azureblob), V(b2) or
+                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone trusts every server without it.
+            type: dict
+          secrets:
+            description:
+              - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
+                They are passed to rclone in its environment and are never shown.
+            type: dict
+          ca_bundle:
+            description:
+              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            type: path
       lock_for:
         description: Not used by this module.
         type: str

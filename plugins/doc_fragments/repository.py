@@ -14,10 +14,12 @@ class ModuleDocFragment:
 options:
   repository:
     description:
-      - Where the backups are, with one subdirectory for each set. This is a directory, or C(s3://bucket/prefix) for a
-        bucket of S3 or of a server that speaks its protocol (see O(s3)).
-      - A directory that does not exist is created with mode V(0700). It must not be located inside a store that is
-        backed up to it. A bucket is never created.
+      - Where the backups are, with one subdirectory for each set. This is a directory, C(s3://bucket/prefix) for a
+        bucket of S3 or of a server that speaks its protocol (see O(s3)), or C(rclone:REMOTE:path) for anything else
+        that rclone can reach, such as SFTP (see O(rclone)).
+      - A directory of the host that does not exist is created with mode V(0700). It must not be located inside a store
+        that is backed up to it. A bucket, or a path of a remote, is never created.
+      - A repository is written to either through S3 or through rclone. The other way, it can only be read.
       - The format is documented in C(docs/FORMAT.md) of the collection.
     type: path
     required: true
@@ -47,7 +49,8 @@ options:
     description:
       - Retention rules, with the same meaning as in restic. If not set, all backups are retained.
       - A backup is retained if any rule matches it. The newest good backup is always retained, and in a directory so is
-        a backup that is being read. In S3, the data of a removed backup stays for 24 hours, for reads that have begun.
+        a backup that is being read. In S3 and through rclone, the data of a removed backup stays for 24 hours, for
+        reads that have begun.
       - Only backups of the same host and stores are counted. Safety backups, damaged backups and backups dated in the
         future are not counted and not removed.
       - Hours, days, weeks (ISO 8601), months and years are in UTC. V(-1) retains all.

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - day2.ops.attributes.verb
   - day2.ops.repository
   - day2.ops.s3
+  - day2.ops.rclone
   - day2.ops.s3.object_lock
   - day2.ops.encryption.write
   - day2.ops.repository.compression

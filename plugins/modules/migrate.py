@@ -61,6 +61,7 @@ extends_documentation_fragment:
   - day2.ops.attributes.verb
   - day2.ops.repository.compression
   - day2.ops.s3
+  - day2.ops.rclone
   - day2.ops.s3.object_lock
   - day2.ops.encryption
   - day2.ops.encryption.write
@@ -184,7 +185,7 @@ options:
     default: true
   repository:
     description:
-      - Where the backups are, a directory or C(s3://bucket/prefix).
+      - Where the backups are, a directory, C(s3://bucket/prefix) or C(rclone:REMOTE:path).
       - Required if a target is backed up, and for O(state=reverted).
     type: path
   name:

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - day2.ops.migration.info
   - day2.ops.s3
   - day2.ops.encryption
+  - day2.ops.rclone
 options:
   compare:
     description:
@@ -32,7 +33,7 @@ options:
     type: bool
     default: false
   repository:
-    description: Where the safety backups of the target are, a directory or C(s3://bucket/prefix).
+    description: Where the safety backups of the target are, a directory, C(s3://bucket/prefix) or C(rclone:REMOTE:path).
     type: path
   name:
     description: Name of the backup set. The default is the name of the file or database of the target.

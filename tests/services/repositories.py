@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Callable
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import boto3
 import botocore.session
 
 from . import rgw as ceph
-from . import s3
+from . import s3, sshd
 from .shared import url_of
 
 # What opens one that is empty and lies nowhere else: parameters as a module has them.
@@ -90,9 +91,19 @@ def object_lock(scratch: Path) -> Iterator[dict[str, Any]]:
     yield {"repository": f"s3://{LOCKED}/{uuid4().hex}", "s3": rgw_options()}
 
 
+@contextlib.contextmanager
+def sftp(scratch: Path) -> Iterator[dict[str, Any]]:
+    """A directory of an SSH server."""
+    url = url_of("sshd")
+    place = f"{urlsplit(url).path}/data/{uuid4().hex}"
+    Path(place).mkdir()
+    yield {"repository": f"rclone:sftp:{place}", "rclone": {"settings": sshd.settings_of(url)}}
+
+
 KINDS: Mapping[str, Place] = {
     "directory": _directory,
     "s3-ministack": _ministack,
     "s3-rgw": _rgw,
     "s3-rgw-versions": _rgw_versions,
+    "rclone-sftp": sftp,
 }

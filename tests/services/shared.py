@@ -20,10 +20,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Callable
 
-from . import rgw, s3
+from . import rgw, s3, sshd
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[str]]] = {"rgw": rgw.rgw, "ministack": s3.ministack}
+SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[str]]] = {
+    "rgw": rgw.rgw,
+    "ministack": s3.ministack,
+    "sshd": sshd.sshd,
+}
 _START_S = 180.0
 
 

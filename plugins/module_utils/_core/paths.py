@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,8 +36,12 @@ def complaint(path: str) -> str:
     )
 
 
+_ADDRESS = re.compile(r"[a-z0-9+.-]+://|rclone:")
+
+
 def check_paths(spec: Mapping[str, Any], values: Mapping[str, Any], prefix: str = "") -> None:
-    """Check every option of type path in an argument spec, including suboptions. URLs (with "://") are not paths.
+    """Check every option of type path in an argument spec, including suboptions. Addresses of repositories and archives
+    are not paths.
 
     Raises InvalidRequest when one of them, named by its full name, is not an absolute path.
     """
@@ -47,7 +52,7 @@ def check_paths(spec: Mapping[str, Any], values: Mapping[str, Any], prefix: str 
         entries = value if isinstance(value, list) else [value]
         for number, entry in enumerate(entries):
             where = f"{prefix}{name}[{number}]" if isinstance(value, list) else prefix + name
-            if "path" in (option.get("type"), option.get("elements")) and "://" not in entry:
+            if "path" in (option.get("type"), option.get("elements")) and not _ADDRESS.match(entry):
                 wrong = complaint(expand(entry))
                 if wrong:
                     raise InvalidRequest(f"{where} {wrong}.")

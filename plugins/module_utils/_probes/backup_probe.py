@@ -24,7 +24,9 @@ from .base import UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option
 class BackupProbe(BaseProbe):
     SUMMARY = "Checks the age of the newest good backup of a backup set, and when that backup was last read completely."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
-        "repository": Option("text", "The repository, a directory or `s3://bucket/prefix`.", required=True),
+        "repository": Option(
+            "text", "The repository, a directory, `s3://bucket/prefix` or `rclone:REMOTE:path`.", required=True
+        ),
         "s3": Option(
             "mapping",
             "Access to S3, as in `backup`. Access key, secret key and session token are never shown.",
@@ -32,6 +34,7 @@ class BackupProbe(BaseProbe):
         ),
         "identity_file": Option("path", "File with an identity that decrypts the backups, as in `backup_info`."),
         "identity": Option("text", "The identity itself. It is never shown.", secret=True),
+        "rclone": Option("mapping", "Access by rclone, as in `backup`. Its `secrets` are never shown.", secret=True),
         "backup_set": Option("text", "Name of the backup set.", required=True),
         "host": Option(
             "text",
@@ -94,6 +97,8 @@ class BackupProbe(BaseProbe):
         names = ("access_key_id", "secret_access_key", "session_token")
         given: list[Mapping[str, Any]] = [one.get("s3") or {} for one in self._places]
         found = [one[name] for one in given for name in names if one.get(name)]
+        hidden = [(one.get("rclone") or {}).get("secrets") or {} for one in self._places]
+        found += [str(value) for one in hidden for value in one.values()]
         return [*found, self.options["identity"]] if self.options["identity"] else found
 
     def run(self, deadline: Deadline) -> Finding:

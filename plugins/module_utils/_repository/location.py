@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .._core.errors import Day2Error, InvalidRequest, RepositoryError
-from .._core.s3_options import ADDRESS
+from .._core.rclone_options import ADDRESS as RCLONE
+from .._core.s3_options import ADDRESS as S3
 from .base import Repository
 from .directory import DirectoryRepository
 from .encryption import encryption_from
@@ -24,9 +25,12 @@ def check_exists(repository: Repository) -> None:
         raise RepositoryError(f"The repository {repository.location} {trouble}{'' if trouble.endswith('?') else '.'}")
 
 
+ACCESS = ("s3", "rclone")  # options that say how to reach what is not on this host
+
+
 def is_elsewhere(location: str) -> bool:
     """Whether a location is an address, and not a directory of this host."""
-    return "://" in location
+    return "://" in location or location.startswith(RCLONE)
 
 
 def is_offsite(params: Mapping[str, Any]) -> bool:
@@ -35,8 +39,9 @@ def is_offsite(params: Mapping[str, Any]) -> bool:
         return str(params["offsite"]).lower() in ("true", "yes", "on", "1")  # checks pass values on as they were given
     if not is_elsewhere(params["repository"]):
         return False
-    server = urlsplit((params.get("s3") or {}).get("endpoint_url") or "").hostname or ""
-    return not (server in ("localhost", "::1") or server.startswith("127."))
+    settings = (params.get("rclone") or {}).get("settings") or {}
+    server = urlsplit((params.get("s3") or {}).get("endpoint_url") or "").hostname or str(settings.get("host", ""))
+    return settings.get("type") != "local" and not (server in ("localhost", "::1") or server.startswith("127."))
 
 
 def place_of(params: Mapping[str, Any]) -> Place:
@@ -60,7 +65,7 @@ def open_repository(params: Mapping[str, Any]) -> Repository:
 
 def _opened(params: Mapping[str, Any]) -> Repository:
     location = params["repository"]
-    if location.startswith(ADDRESS):
+    if location.startswith(S3):
         from .s3 import open_s3  # only here: boto3 is asked for by what needs it
 
         return open_s3(location, params)
@@ -68,8 +73,13 @@ def _opened(params: Mapping[str, Any]) -> Repository:
         raise InvalidRequest(
             "lock_for locks backups in S3 only.", "Leave it out, or set repository to s3://bucket/prefix."
         )
+    if location.startswith(RCLONE):
+        from .rclone import open_rclone
+
+        return open_rclone(location, params)
     if is_elsewhere(location):
         raise InvalidRequest(
-            f"{location} can't be a repository.", "Set it to a directory of the host, or to s3://bucket/prefix."
+            f"{location} can't be a repository.",
+            "Set it to a directory of the host, to s3://bucket/prefix or to rclone:REMOTE:path.",
         )
     return DirectoryRepository(location)

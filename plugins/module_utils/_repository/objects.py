@@ -15,6 +15,7 @@ from typing import BinaryIO, Callable, NamedTuple, Optional, Protocol
 # How something is created exclusively.
 CONDITIONAL = "conditional"  # the store refuses to create what exists
 VERSIONS = "versions"  # the store keeps all versions, and the oldest one counts
+LISTING = "listing"  # nothing can be: whoever wants to be alone writes something and looks who else has
 
 
 class Object(NamedTuple):
@@ -43,6 +44,7 @@ class Objects(Protocol):
     """A bucket and a prefix, or what is like it."""
 
     location: str
+    ways: Sequence[str]  # in which a repository can be written to from here
     exclusive: str  # how something is created exclusively, once it is known
 
     def trouble(self) -> str:
@@ -67,7 +69,8 @@ class Objects(Protocol):
         """Write a small object, or write over it."""
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write a small object exclusively. False: it is there already, with another content."""
+        """Write a small object exclusively, as far as that can be. False: it is there already, with another
+        content."""
 
     def upload(self, key: str, size: Optional[int] = None) -> Upload:
         """Begin to write a new object.

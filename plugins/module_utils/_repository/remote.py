@@ -4,7 +4,8 @@
 """A repository in a store of objects, below a prefix: SET/ID/{manifest.json,SHA256SUMS,data/…}, SET/.state/ and .day2/.
 
 Every object of a backup lies under an id that no other run uses. The manifest is written last and exclusively; an empty
-one is a fence, which keeps a run that lost its lock from publishing.
+one is a fence, which keeps a run that lost its lock from publishing. Where nothing can be created exclusively, there is
+no fence: what a run may still publish stays for a day.
 """
 
 from __future__ import annotations
@@ -21,24 +22,26 @@ from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple, Optional
 
 from .._core import host_state
-from .._core.errors import Day2Error, InvalidRequest, LeaseLost, RepositoryError
+from .._core.errors import Day2Error, InvalidRequest, RepositoryError
 from .._core.units import format_time
 from .base import Listed, Removal, Staging
 from .directory import ON_HOST, checksum
 from .encryption import NOT_ENCRYPTED
-from .generations import Lease
+from .generations import Generations
+from .lease import Lease
 from .manifest import ID, MANIFEST, SET, SUMS, random_id
-from .objects import CONDITIONAL, VERSIONS, Object, Objects
+from .objects import CONDITIONAL, LISTING, VERSIONS, Object, Objects
 from .reading import load
-from .remote_staging import COPYING, RemoteCopyStaging, RemoteStaging
+from .remote_cleaning import MARKS, REMOVED, Cleaning, is_published
+from .remote_staging import RemoteCopyStaging, RemoteStaging
+from .turns import Turns
+from .watch import Watch
 
 _HEADER = ".day2/repository.json"
 _FORMAT = "day2.ops repository"
 _VERSION = 1
-_LOCKS = (CONDITIONAL, VERSIONS)
+_LOCKS = (CONDITIONAL, VERSIONS, LISTING)
 _STATE = ".state"
-_REMOVED = "removed"
-_MARKS = (_REMOVED, COPYING)
 _READERS = 8  # requests at once for manifests
 _AHEAD = 32  # backups that are read ahead
 _SMALL = 1 << 20  # bytes of what is read ahead
@@ -121,18 +124,30 @@ class RemoteRepository:
                 "lock": self._objects.probe(),
             }
             self._objects.exclusive = document["lock"]
-            self._objects.create(_HEADER, json.dumps(document, indent=2).encode() + b"\n")
+            if self._objects.create(_HEADER, json.dumps(document, indent=2).encode() + b"\n"):
+                self._known = document
             header = self._header()  # another run may have been first
         if header is None:
             raise RepositoryError(f"{self.location}/{_HEADER} was written and can't be read back.")
+        self._check_way(header)
         return header
+
+    def _check_way(self, header: Mapping[str, Any]) -> None:
+        """Two kinds of locks do not exclude each other. Raises RepositoryError."""
+        if header["lock"] not in self._objects.ways:
+            own, other = ("rclone:", "s3://") if LISTING in self._objects.ways else ("s3://", "rclone:")
+            raise RepositoryError(
+                f"{self.location} can only be read: backups are written to this repository through {other}.",
+                f"Set repository to its {other} address: locks through {own} and {other} do not exclude each other.",
+            )
 
     def check_writable(self, name: str) -> None:
         trouble = self.trouble()
         if trouble:
-            raise RepositoryError(
-                f"The repository {self.location} {trouble}.", "Create the bucket, or correct its name."
-            )
+            raise RepositoryError(f"The repository {self.location} {trouble}.", "Create it, or correct its name.")
+        header = self._header()
+        if header is not None:
+            self._check_way(header)
         self._objects.check_locking(self._locking is not None)
 
     def trouble(self) -> str:
@@ -163,7 +178,7 @@ class RemoteRepository:
 
     def _backups(self, name: str) -> Iterator[tuple[str, dict[str, Object]]]:
         for backup, objects in self._folders(name):
-            if _is_published(objects):
+            if is_published(objects):
                 yield backup, objects
 
     def listing(self, name: str) -> Iterator[Listed]:
@@ -199,7 +214,7 @@ class RemoteRepository:
                 raise RepositoryError(f"{self.location}/{name}/{backup_id}/{path} is missing.")
             return data
 
-        sizes: dict[str, Optional[int]] = {path: one.size for path, one in objects.items() if path not in _MARKS}
+        sizes: dict[str, Optional[int]] = {path: one.size for path, one in objects.items() if path not in MARKS}
         changed = sorted(path for path, one in objects.items() if one.strange)
         note = f"{', '.join(changed[:3])} was written over or deleted by others. The original version is used."
         return Listed(backup_id, sizes, read, [note] if changed else [])
@@ -234,8 +249,9 @@ class RemoteRepository:
         if until is not None:
             return Removal(f"is locked until {format_time(until)}")
         self._leases[name].check()
-        self._objects.put(f"{name}/{backup_id}/{_REMOVED}", b"")  # its time is that of the removal
-        self._remove(name, [f"{name}/{backup_id}/{MANIFEST}"])
+        self._objects.put(f"{name}/{backup_id}/{REMOVED}", b"")  # its time is that of the removal
+        self._leases[name].check()
+        self._objects.remove([f"{name}/{backup_id}/{MANIFEST}"])
         return Removal()
 
     def locked_until(self, name: str, backup_id: str) -> Optional[datetime]:
@@ -275,8 +291,7 @@ class RemoteRepository:
     @contextlib.contextmanager
     def lock(self, name: str, verb: str, timeout: float, continued: Collection[str] = ()) -> Iterator[list[str]]:
         self._objects.check_locking(self._locking is not None)
-        self._begun()
-        lease = Lease(self._objects, f"{name}/{_STATE}/lock/", verb)
+        lease = self._lease(name, verb)
         lease.acquire(timeout)
         self._leases[name] = lease
         try:
@@ -287,72 +302,27 @@ class RemoteRepository:
             self._states.clear()
             lease.release()
 
+    def _lease(self, name: str, verb: str) -> Lease:
+        prefix = f"{name}/{_STATE}/lock/"
+        watch = self._watch(name, "locks")
+        if watch is not None:
+            return Turns(self._objects, prefix, verb, watch=watch)
+        return Generations(self._objects, prefix, verb)
+
+    def _watch(self, name: str, document: str) -> Optional[Watch]:
+        """For how long this host has seen things, where nothing else tells whether a run is over."""
+        header = self._begun()
+        return Watch(header["id"], name, document) if header["lock"] == LISTING else None
+
     def _clean(self, name: str) -> list[str]:
-        """Remove what earlier runs left. The caller holds the lock, so that what has no manifest is of a run that is
-        over, or that sleeps and finds a fence."""
-        notes = []
+        """Remove what earlier runs left. The caller holds the lock."""
         found = dict(self._folders(name))
-        # a listing may take long: what it shows may be of the next holder of the lock
-        self._leases[name].check()
-        for backup, objects in found.items():
-            try:
-                if self._clean_one(name, backup, objects):
-                    notes.append(f"Removed {self.path(name, backup)}, which an interrupted run had left.")
-            except LeaseLost:
-                raise
-            except Day2Error as exc:
-                notes.append(f"{self.path(name, backup)}, which an interrupted run had left, stays: {exc.message}")
-        try:
-            self._objects.abort_uploads(f"{name}/", lambda key: self._is_left(name, key))
-        except LeaseLost:
-            raise
-        except Day2Error as exc:
-            notes.append(f"Uploads that interrupted runs had left stay: {exc.message}")
+        cleaning = Cleaning(self._objects, self._leases[name], name, self._grace, self._watch(name, "left"))
+        notes = cleaning.run(found)
         # nobody else changes the set now; what was fenced may have been published at the last moment
-        if all(MANIFEST in objects or not objects.keys().isdisjoint(_MARKS) for objects in found.values()):
-            self._seen[name] = {backup: objects for backup, objects in found.items() if _is_published(objects)}
+        if all(MANIFEST in objects or not objects.keys().isdisjoint(MARKS) for objects in found.values()):
+            self._seen[name] = {backup: objects for backup, objects in found.items() if is_published(objects)}
         return notes
-
-    def _is_left(self, name: str, key: str) -> bool:
-        """Whether an upload is of a backup of this set, and not of a repository below it. Raises LeaseLost."""
-        self._leases[name].check()
-        return bool(ID.fullmatch(key[len(name) + 1 :].partition("/")[0]))
-
-    def _remove(self, name: str, keys: list[str]) -> None:
-        self._leases[name].check()
-        self._objects.remove(keys)
-
-    def _clean_one(self, name: str, backup: str, objects: dict[str, Object]) -> bool:
-        """Returns whether there was something that nobody had asked to be removed."""
-        top = f"{name}/{backup}/"
-        removed, manifest = objects.get(_REMOVED), objects.get(MANIFEST)
-        if _is_published(objects):
-            # killed between the mark of a removal and the step, so that the policy is asked again; or after a copy
-            self._remove(name, [top + path for path in _MARKS if path in objects])
-            return False
-        if COPYING in objects:
-            return self._clean_copy(name, top, objects)
-        self._leases[name].check()
-        if removed is None and manifest is None and not self._objects.create(top + MANIFEST, b""):
-            return False  # it was published, or fenced, at the last moment
-        if removed is not None and removed.age < self._grace:
-            return False
-        data = [top + path for path in objects if path not in (MANIFEST, _REMOVED)]
-        self._remove(name, data)
-        if removed is not None:
-            self._remove(name, [top + _REMOVED])
-        elif manifest is not None and manifest.age > self._grace:
-            self._remove(name, [top + MANIFEST])  # nobody can be that late
-        return bool(data) and removed is None
-
-    def _clean_copy(self, name: str, top: str, objects: dict[str, Object]) -> bool:
-        """What an interrupted copy left stays for a while, for the run that goes on with it. After that, nobody can be
-        so late that it had to be fenced."""
-        if objects[COPYING].age < self._grace:
-            return False
-        self._remove(name, [top + path for path in objects if path != COPYING])
-        self._remove(name, [top + COPYING])
-        return True
 
     def read_state(self, name: str, document: str) -> dict[str, Any]:
         if document in _ON_HOST:
@@ -386,7 +356,3 @@ def _unwrapped(data: Optional[bytes]) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         return {}
     return value
-
-
-def _is_published(objects: dict[str, Object]) -> bool:
-    return MANIFEST in objects and objects[MANIFEST].size > 0

@@ -9,12 +9,12 @@ import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import BinaryIO, Optional
 
-from .._core.errors import Day2Error, RepositoryError
+from .._core.errors import Day2Error, LeaseLost, RepositoryError
 from .._core.scratch import scratch_directory
 from .base import continues_later
-from .generations import Lease
+from .lease import Lease
 from .manifest import MANIFEST, SUMS
-from .objects import Objects, Upload
+from .objects import LISTING, Objects, Upload
 
 
 class RemoteStaging:
@@ -51,6 +51,8 @@ class RemoteStaging:
     def _is_fenced(self) -> bool:
         """Keep a manifest whose answer was lost from appearing after its data is gone. False: it may be there, so that
         nothing must be removed; if it is not, the next run cleans up."""
+        if self._objects.exclusive == LISTING:
+            return False
         try:
             return self._objects.create(self._top + MANIFEST, b"")
         except Day2Error:
@@ -86,9 +88,25 @@ class RemoteStaging:
             self._lease.check()
         self._tried = True
         self._published = self._create(self._top + MANIFEST, manifest)
+        if self._published and self._objects.exclusive == LISTING:
+            self._look_again(len(manifest))
         if self._published and self._locking is not None:
             self._objects.retain([self._top + MANIFEST], *self._locking)
         return self._published
+
+    def _look_again(self, size: int) -> None:
+        """Where nothing refuses a run that is late: whoever took it for dead may have removed data meanwhile."""
+        there = {one.key: one.size for one in self._objects.walk(self._top)}
+        missing = sorted({*self._sealed, self._top + SUMS} - set(there))
+        if not missing and there.get(self._top + MANIFEST) == size:
+            return
+        self._published = False
+        self._objects.remove([self._top + MANIFEST])
+        gone = missing[0] if missing else self._top + MANIFEST
+        raise LeaseLost(
+            f"Another run, which took this one for dead, removed {self._objects.location}/{gone}.",
+            "Nothing was published. Run again.",
+        )
 
     def _create(self, key: str, manifest: bytes) -> bool:
         try:

@@ -9,7 +9,7 @@ import contextlib
 import io
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, Callable, Optional, cast
 
@@ -39,6 +39,8 @@ def open_s3(address: str, params: Mapping[str, Any]) -> RemoteRepository:
 
 class S3Objects:
     """A bucket and a prefix."""
+
+    ways: Sequence[str] = (CONDITIONAL, VERSIONS)
 
     def __init__(self, address: str, options: Mapping[str, Any]) -> None:
         self._client = S3Client(address, options, "for a repository in S3", _TRIES)

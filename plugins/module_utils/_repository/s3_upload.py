@@ -8,16 +8,15 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import io
 import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, BinaryIO, NamedTuple, Optional, cast
+from typing import Any, NamedTuple, Optional
 
 from .._core.errors import Day2Error, RepositoryError
-from .._core.programs import wide_pipe
 from .._core.s3 import ERRORS, MISSING, S3Client, code_of
+from .upload_pipe import upload_pipe
 
 PART = 16 << 20  # bytes; some servers want all parts but the last to be equal
 PARTS = 256  # of one object: 4 GiB, which is less than what a server copies in one request
@@ -40,25 +39,6 @@ class Pool:
         self.room = threading.Semaphore(WORKERS)
 
 
-class _Handle(io.FileIO):
-    """The end of the pipe that is written to."""
-
-    def __init__(self, fd: int, upload: S3Upload) -> None:
-        super().__init__(fd, "wb")
-        self._upload = upload
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._upload.finish()
-
-    def __exit__(self, *exc: object) -> None:
-        try:
-            self.close()
-        except Day2Error as cause:
-            raise cause from None  # that the writer's pipe broke says nothing more
-
-
 class S3Upload:
     """One file; its first 4 GiB under the key, the rest under KEY.002, KEY.003, …
 
@@ -76,9 +56,7 @@ class S3Upload:
         self._shape = Shape(PART, PARTS) if size is None else Shape(max(PART, -(-size // _MOST_PARTS)), _MOST_PARTS)
         self._objects: list[_Object] = []
         self._error: Optional[Exception] = None
-        reading, writing = os.pipe()
-        self.handle = cast(BinaryIO, _Handle(writing, self))
-        wide_pipe(self.handle)
+        reading, self.handle = upload_pipe(self.finish)
         self._thread = threading.Thread(target=self._run, args=(reading,), daemon=True)
         self._thread.start()
 

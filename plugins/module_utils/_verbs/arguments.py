@@ -12,6 +12,7 @@ from typing import Any, Callable, NamedTuple, Optional, TypeVar
 from .._core.compression import COMPRESSIONS
 from .._core.errors import InvalidRequest
 from .._core.paths import expand
+from .._core.rclone_options import ARGUMENTS as RCLONE
 from .._core.s3_options import ARGUMENTS as S3
 from .._core.units import parse_duration
 from .._repository.manifest import check_set_name
@@ -25,6 +26,7 @@ T = TypeVar("T")
 REPOSITORY: dict[str, Any] = {
     "repository": {"type": "path", "required": True},
     "s3": {"type": "dict", "options": S3},
+    "rclone": {"type": "dict", "options": RCLONE},
     "lock_timeout": {"type": "str", "default": "1m"},
 }
 # Of verbs that write backups.

@@ -59,4 +59,5 @@ def _is_same(place: Mapping[str, Any], repository: Repository, other: Mapping[st
 
 
 def _endpoint(place: Mapping[str, Any]) -> Any:
-    return (place.get("s3") or {}).get("endpoint_url")
+    remote = place.get("rclone") or {}
+    return (place.get("s3") or {}).get("endpoint_url"), remote.get("config"), remote.get("settings")

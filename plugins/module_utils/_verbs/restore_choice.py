@@ -14,13 +14,12 @@ from typing import Any, NamedTuple, Optional
 from .._core.errors import InvalidRequest, RepositoryError
 from .._core.files import look, resolve
 from .._core.paths import complaint, expand
-from .._core.s3_options import ADDRESS
 from .._core.units import parse_time
 from .._repository.base import Repository
 from .._repository.directory import DirectoryRepository
 from .._repository.encryption import required_since
 from .._repository.history import History, read_history, select
-from .._repository.location import check_exists, open_repository
+from .._repository.location import ACCESS, check_exists, is_elsewhere, open_repository
 from .._repository.manifest import BACKUP, ID, SET, Manifest
 from .._repository.opening import check_opened
 from .._repository.owner import make_owner, names_of, owner_of, owners_of, this_host
@@ -52,7 +51,7 @@ def choice_from(params: Mapping[str, Any]) -> Choice:
         at=optional(params["at"], parse_time),
         host=optional(params["host"], this_host),
         tags=check_tags(params["tags"] or ()),
-        access={name: params.get(name) for name in ("s3", *IDENTITY)},
+        access={name: params.get(name) for name in (*ACCESS, *IDENTITY)},
     )
 
 
@@ -76,7 +75,7 @@ def find(
 def _chosen(
     repository: Repository, name: str, choice: Choice, stores: Sequence[NamedStore]
 ) -> tuple[Repository, str, Manifest]:
-    if choice.backup.startswith(ADDRESS):
+    if is_elsewhere(choice.backup):
         return _at_address(choice)
     if os.sep in choice.backup:
         given = expand(choice.backup)
@@ -112,7 +111,7 @@ def _at_address(choice: Choice) -> tuple[Repository, str, Manifest]:
     location, _slash, backup = choice.backup.rstrip("/").rpartition("/")
     location, _slash, name = location.rpartition("/")
     if not ID.fullmatch(backup) or not SET.fullmatch(name):
-        raise RepositoryError(f"{choice.backup} is not a backup.", "Write s3://bucket/prefix/SET/ID.")
+        raise RepositoryError(f"{choice.backup} is not a backup.", "Write the address of the repository, then /SET/ID.")
     elsewhere = open_repository({**choice.access, "repository": location})
     check_exists(elsewhere)
     return elsewhere, name, load(elsewhere.look(name, backup), elsewhere.encryption)

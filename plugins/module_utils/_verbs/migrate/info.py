@@ -43,6 +43,7 @@ _SHARED = (
     "repository",
     "s3",
     *IDENTITY,
+    "rclone",
 )
 _OPTIONS = MIGRATE["argument_spec"]
 

@@ -16,7 +16,6 @@ from ..._core.errors import InvalidRequest, TargetError
 from ..._core.files import check_regular, check_writable_parent, resolve
 from ..._core.progress import Progress
 from ..._core.record_batches import seldom_collected
-from ..._core.s3_options import ARGUMENTS as S3
 from ..._core.scratch import scratch_directory
 from ..._core.workers import usual_number
 from ..._repository.location import open_repository
@@ -24,7 +23,7 @@ from ..._repository.manifest import check_set_name
 from ..._stores.records.plain import plain_view
 from ..._stores.records.registry import argument_spec, open_source, open_target
 from ..._stores.records.store import SourceStore, TargetStore
-from ..arguments import COMPRESSION, ENCRYPTION, IDENTITY, OBJECT_LOCK, duration
+from ..arguments import COMPRESSION, ENCRYPTION, IDENTITY, OBJECT_LOCK, REPOSITORY, duration
 from ..snapshots import check_encrypted
 from .checkpoint import RESUME
 from .foreign_keys import check_foreign_keys
@@ -81,7 +80,8 @@ ARGUMENTS: dict[str, Any] = {
         repair={"type": "bool", "default": False},
         safety_backup={"type": "bool", "default": True},
         repository={"type": "path"},
-        s3={"type": "dict", "options": S3},
+        s3=REPOSITORY["s3"],
+        rclone=REPOSITORY["rclone"],
         **OBJECT_LOCK,
         **IDENTITY,
         **ENCRYPTION,

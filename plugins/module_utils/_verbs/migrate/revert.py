@@ -15,7 +15,7 @@ from ..._core.record_batches import batches, digest_sum, layouts
 from ..._core.scratch import scratch_directory
 from ..._core.units import plural
 from ..._core.unordered import MODULUS
-from ..._repository.location import check_exists
+from ..._repository.location import ACCESS, check_exists
 from ..._repository.opening import check_opened
 from ..._repository.reading import BackupCopy, load
 from ..._stores.base import Copy
@@ -114,7 +114,7 @@ def _restore(
                 **{name: one.get("default") for name, one in restore.ARGUMENTS["argument_spec"].items()},
                 "name": safety.name,
                 "repository": params["repository"],
-                "s3": params["s3"],
+                **{option: params[option] for option in ACCESS},
                 "lock_for": params["lock_for"],
                 "lock_mode": params["lock_mode"],
                 **{name: params[name] for name in (*IDENTITY, *ENCRYPTION)},

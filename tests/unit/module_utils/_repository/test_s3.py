@@ -29,8 +29,9 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     RepositoryError,
     Unreachable,
 )
-from ansible_collections.day2.ops.plugins.module_utils._repository import generations, s3, s3_upload
-from ansible_collections.day2.ops.plugins.module_utils._repository.generations import Lease
+from ansible_collections.day2.ops.plugins.module_utils._repository import lease as leases
+from ansible_collections.day2.ops.plugins.module_utils._repository import s3, s3_upload
+from ansible_collections.day2.ops.plugins.module_utils._repository.generations import Generations
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import sums_of
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote import Locking, RemoteRepository, locking_for
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
@@ -85,7 +86,7 @@ def test_of_many_contenders_one_holds_the_lock_at_a_time(address: str) -> None:
 
     def contend() -> None:
         nonlocal inside, most
-        lease = Lease(objects(address), LOCK, "test")
+        lease = Generations(objects(address), LOCK, "test")
         begin.wait()
         lease.acquire(60)
         with guard:
@@ -106,21 +107,21 @@ def test_of_many_contenders_one_holds_the_lock_at_a_time(address: str) -> None:
 
 
 def test_a_lock_is_renewed(address: str) -> None:
-    lease = Lease(objects(address), LOCK, "test", lease=4)
+    lease = Generations(objects(address), LOCK, "test", lease=4)
     lease.acquire(0)
     time.sleep(5.2)
     lease.check()
     with pytest.raises(LockTimeout, match="test, process"):
-        Lease(objects(address), LOCK, "other", lease=4).acquire(0)
+        Generations(objects(address), LOCK, "other", lease=4).acquire(0)
     lease.release()
 
 
-def sleeper(address: str, monkeypatch: pytest.MonkeyPatch) -> Lease:
+def sleeper(address: str, monkeypatch: pytest.MonkeyPatch) -> Generations:
     """A holder that is not scheduled any more, on another host."""
     with monkeypatch.context() as patch:
-        patch.setattr(generations, "_boot_id", lambda: "another")
-        patch.setattr(Lease, "_keep", lambda self: None)
-        lease = Lease(objects(address), LOCK, "sleeper", lease=8)
+        patch.setattr(leases, "boot_id", lambda: "another")
+        patch.setattr(Generations, "_keep", lambda self: None)
+        lease = Generations(objects(address), LOCK, "sleeper", lease=8)
         lease.acquire(0)
     return lease
 
@@ -129,17 +130,17 @@ def test_who_sleeps_past_the_lease_has_lost_it(address: str, monkeypatch: pytest
     lost = sleeper(address, monkeypatch)
     lost.check()
     with pytest.raises(LockTimeout, match="sleeper"):
-        Lease(objects(address), LOCK, "thief", lease=8).acquire(0)
-    thief = Lease(objects(address), LOCK, "thief", lease=8)
+        Generations(objects(address), LOCK, "thief", lease=8).acquire(0)
+    thief = Generations(objects(address), LOCK, "thief", lease=8)
     thief.acquire(30)
     with pytest.raises(LeaseLost, match="in time"):
         lost.check()
-    lost._renew()  # also if it had no clock
+    lost.renew()  # also if it had no clock
     with pytest.raises(LeaseLost, match="thief, process"):
         lost.check()
     lost.release()
     thief.check()
-    thief._renew()
+    thief.renew()
     thief.check()
     thief.release()
 
@@ -147,10 +148,10 @@ def test_who_sleeps_past_the_lease_has_lost_it(address: str, monkeypatch: pytest
 def test_a_process_of_this_host_that_is_gone_holds_nobody_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     child = os.fork()
     if child == 0:
-        Lease(objects(address), LOCK, "killed").acquire(0)
+        Generations(objects(address), LOCK, "killed").acquire(0)
         os.kill(os.getpid(), 9)
     os.waitpid(child, 0)
-    lease = Lease(objects(address), LOCK, "next")
+    lease = Generations(objects(address), LOCK, "next")
     lease.acquire(0)
     lease.release()
 
@@ -169,54 +170,54 @@ def gone() -> int:
     "other", [{"boot": "1"}, {"host": "h"}, {"namespace": "pid:[1]"}, {"namespace": ""}, {"uid": 4711}, {"process": ""}]
 )
 def test_a_process_that_can_not_be_seen_from_here_is_not_taken_for_dead(gone: int, other: dict[str, Any]) -> None:
-    document = json.loads(Lease(None, LOCK, "test")._document)  # type: ignore[arg-type]
-    assert not Lease._is_dead(document)
+    document = json.loads(Generations(None, LOCK, "test")._document)  # type: ignore[arg-type]
+    assert not Generations.is_dead(document)
     document["pid"] = gone
-    assert Lease._is_dead(document)
-    assert not Lease._is_dead({**document, **other})
-    assert not Lease._is_dead({key: value for key, value in document.items() if key not in other})
+    assert Generations.is_dead(document)
+    assert not Generations.is_dead({**document, **other})
+    assert not Generations.is_dead({key: value for key, value in document.items() if key not in other})
 
 
 def test_where_nothing_can_be_seen_nobody_is_taken_for_dead(gone: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generations, "_namespace", lambda: "")
-    document = json.loads(Lease(None, LOCK, "test")._document)  # type: ignore[arg-type]
-    assert not Lease._is_dead({**document, "pid": gone})
+    monkeypatch.setattr(leases, "_namespace", lambda: "")
+    document = json.loads(Generations(None, LOCK, "test")._document)  # type: ignore[arg-type]
+    assert not Generations.is_dead({**document, "pid": gone})
 
 
 def test_when_a_process_is_gone(gone: int, tmp_path: Path) -> None:
-    began = generations._started(os.getpid())
-    assert generations._is_gone(gone, "1")
-    assert generations._is_gone(os.getpid(), began + "0")
-    assert not generations._is_gone(os.getpid(), began)
-    assert not generations._is_gone(os.getpid(), began, str(tmp_path))  # /proc hides it
-    assert not generations._is_gone(2**80, "1")
+    began = leases._started(os.getpid())
+    assert leases._is_gone(gone, "1")
+    assert leases._is_gone(os.getpid(), began + "0")
+    assert not leases._is_gone(os.getpid(), began)
+    assert not leases._is_gone(os.getpid(), began, str(tmp_path))  # /proc hides it
+    assert not leases._is_gone(2**80, "1")
     (tmp_path / str(gone) / "stat").mkdir(parents=True)
-    assert not generations._is_gone(gone, "1", str(tmp_path))  # /proc refuses to tell
+    assert not leases._is_gone(gone, "1", str(tmp_path))  # /proc refuses to tell
 
 
 def test_renewals_go_on_whatever_one_of_them_met(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    lease = Lease(objects(address), LOCK, "test", lease=4)
-    met, renewed, renew = threading.Event(), threading.Event(), Lease._renew
+    lease = Generations(objects(address), LOCK, "test", lease=4)
+    met, renewed, renew = threading.Event(), threading.Event(), Generations.renew
 
-    def breaks_once(self: Lease) -> None:
+    def breaks_once(self: Generations) -> None:
         if not met.is_set():
             met.set()
             raise KeyError("VersionId")
         renew(self)
         renewed.set()
 
-    monkeypatch.setattr(Lease, "_renew", breaks_once)
+    monkeypatch.setattr(Generations, "renew", breaks_once)
     lease.acquire(0)
     assert renewed.wait(20)
     lease.release()
 
 
 def test_what_keeps_a_lock_from_being_renewed_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(self: Lease) -> None:
+    def breaks(self: Generations) -> None:
         raise Unreachable("The server is away.")
 
-    monkeypatch.setattr(Lease, "_renew", breaks)
-    lease = Lease(objects(address), LOCK, "test", lease=1)
+    monkeypatch.setattr(Generations, "renew", breaks)
+    lease = Generations(objects(address), LOCK, "test", lease=1)
     lease.acquire(0)
     time.sleep(1)
     with pytest.raises(LeaseLost, match=r"in time: The server is away\. What"):
@@ -256,8 +257,8 @@ def test_what_was_left_is_fenced_and_removed(address: str) -> None:
 
 
 def test_a_run_that_slept_is_refused_by_the_fence(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generations, "LEASE", 2.0)
-    monkeypatch.setattr(Lease, "check", lambda self: None)  # paused between the question and the request
+    monkeypatch.setattr(leases, "LEASE", 2.0)
+    monkeypatch.setattr(Generations, "check", lambda self: None)  # paused between the question and the request
     first, second = repository(address), repository(address)
     with first.lock("app", "first", 0):
         with first.stage("app", WHEN) as staging:
@@ -276,7 +277,7 @@ def test_who_has_lost_the_lock_writes_and_removes_nothing(address: str, monkeypa
         kept = put(one)
         with one.stage("app", WHEN) as staging:
             write(staging, "data/file", b"content")
-            monkeypatch.setattr(generations, "_TRUSTED", -1)
+            monkeypatch.setattr(leases, "_TRUSTED", -1)
             for attempt in (
                 lambda: staging.create("data/other"),
                 lambda: staging.seal("data/file"),
@@ -313,7 +314,7 @@ def test_who_sleeps_while_cleaning_touches_nothing_of_the_next_holder(
         answer = step(self, what, *more)
         if any(left in str(list(what) if last == "remove" else what) for left in LEFT) or what == "app/":
             answer = list(answer) if last == "walk" else answer
-            monkeypatch.setattr(generations, "_TRUSTED", -1)
+            monkeypatch.setattr(leases, "_TRUSTED", -1)
         return answer
 
     monkeypatch.setattr(S3Objects, last, sleeps_after)
@@ -689,20 +690,20 @@ def test_what_others_write_over_a_backup_or_delete_is_not_believed(versioned: st
 def test_a_lock_where_the_oldest_version_counts(versioned: str) -> None:
     one = objects(versioned)
     one.exclusive = "versions"
-    lease = Lease(one, LOCK, "test")
+    lease = Generations(one, LOCK, "test")
     lease.acquire(0)
     for dummy in range(3):
-        lease._renew()
+        lease.renew()
     versions, markers = there(versioned)
     assert (len(versions), markers) == (2, [])  # the first, and the last
     other = objects(versioned)
     other.exclusive = "versions"
     with pytest.raises(LockTimeout, match="test, process"):
-        Lease(other, LOCK, "other").acquire(0)
+        Generations(other, LOCK, "other").acquire(0)
     assert not other.create(f"{LOCK}0000000001", b"late")
     lease.check()
     lease.release()
-    Lease(other, LOCK, "other").acquire(0)
+    Generations(other, LOCK, "other").acquire(0)
 
 
 # Object Lock

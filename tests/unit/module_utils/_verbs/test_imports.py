@@ -34,7 +34,7 @@ HEAVY = [
     *("sqlite3", "ssl", "tarfile", "unittest", "urllib.request", "xml", "zipfile", "boto3", "botocore", "psycopg"),
 ]
 COMPRESSIONS = [f"_core.compression.{name}" for name in ("gzip_zlib", "plain", "xz", "zstd_library", "zstd_program")]
-REMOTE = [f"_repository.{name}" for name in ("copying", "generations", "objects", "remote", "s3", "sink")]
+REMOTE = [f"_repository.{name}" for name in ("copying", "generations", "objects", "rclone", "remote", "s3", "sink")]
 VERBS = ["_verbs.backup_import", "_verbs.copies", "_verbs.space", "_verbs.migrate", "_verbs.restore", "_core.scratch"]
 # What a store of each type imports of its own to find out whether it has changed.
 STORES = {

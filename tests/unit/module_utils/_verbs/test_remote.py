@@ -15,7 +15,12 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest, Unreachable
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    DamagedBackup,
+    Day2Error,
+    InvalidRequest,
+    Unreachable,
+)
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._probes.backup_probe import BackupProbe
 from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline
@@ -25,7 +30,7 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import mig
 from tests.services.repositories import KINDS, client, object_lock
 from tests.services.s3 import damaging_proxy
 
-REMOTE = [kind for kind in KINDS if kind != "directory" and not kind.startswith("s3-rgw")]
+REMOTE = [kind for kind in KINDS if kind.startswith("s3-") and not kind.startswith("s3-rgw")]
 
 
 @pytest.fixture(params=REMOTE)
@@ -140,6 +145,36 @@ def test_keep_removes_and_what_was_removed_stays_readable_for_a_while(
     left = [key for key in objects(place) if key.startswith(f"app/{made[0]}/")]
     assert f"app/{made[0]}/removed" in left
     assert f"app/{made[0]}/manifest.json" not in left
+
+
+def test_over_sftp(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    path = tmp_path / "a.json"
+    path.write_text('{"a": {"b": {}}}')
+    store = {"type": "json", "path": str(path)}
+    with KINDS["rclone-sftp"](tmp_path) as sftp:
+        there = Path(sftp["repository"].partition(":sftp:")[2])
+        predicted = run("backup", True, source=store, **sftp)
+        assert list(there.iterdir()) == []
+        made = run("backup", source=store, **sftp)
+        assert (predicted["changed"], made["changed"], made["diff"]) == (True, True, predicted["diff"])
+        assert made["backup"]["path"] == f"{sftp['repository']}/app/{made['backup']['id']}"
+        for check in (True, False):
+            assert not run("backup", check, source=store, **sftp)["changed"]
+        path.write_text("{}")
+        newer = run("backup", source=store, keep={"last": 1}, **sftp)
+        assert newer["removed"] == [made["backup"]["id"]]
+        assert run("backup_info", verify="full", **sftp)["ok"]
+        path.unlink()
+        assert run("restore", target=store, backup=newer["backup"]["path"], **sftp)["changed"]
+        assert path.read_text() == "{}"
+        data = there / "app" / newer["backup"]["id"] / "data"
+        (damaged,) = [one for one in data.rglob("*") if one.is_file()]
+        damaged.write_bytes(damaged.read_bytes()[:-1])
+        path.unlink()
+        with pytest.raises(DamagedBackup, match="is damaged"):
+            run("restore", target=store, backup=newer["backup"]["id"], **sftp)
+        assert not path.exists()
 
 
 def test_names_that_can_not_be_keys(remote: Any, place: dict[str, Any], tmp_path: Path) -> None:

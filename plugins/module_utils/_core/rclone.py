@@ -1,0 +1,212 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Drives the program rclone: the options, one call, and what its errors mean.
+
+Settings reach it in its environment, never as arguments, which every user of the host can see.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from typing import IO, Any, NamedTuple, NoReturn, Optional, Union
+
+from .errors import InvalidRequest, MissingDependency, NoSpace, Unreachable
+from .programs import environment
+from .rclone_options import ADDRESS
+
+_PLACE = re.compile(r"rclone:([A-Za-z0-9_][A-Za-z0-9_.+@-]*):(.*)", re.DOTALL)
+_SETTING = re.compile(r"[a-z][a-z0-9_]*")
+_STAMP = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
+_LEVEL = re.compile(r"^(?:ERROR|CRITICAL|NOTICE|Fatal error)\s*: (?:[^:]*: )?")
+_MISSING = (3, 4)  # exit status: a directory, a file was not found
+_NOTHING = (b"", b"[")  # with these; otherwise, it is only something in a listing that has just been removed
+_TRIES = 3
+_LIMIT = 120.0  # seconds for one call that moves little
+# What one more try does not change, as rclone says it: how to go on
+_DEFINITE = (
+    (r"find section in config|unknown backend|find backend", "Correct the name of the remote, or rclone.config."),
+    (r"decrypt password|is it obscured", "Write passwords as `rclone obscure` prints them."),
+    (r"knownhosts|host key", "Compare the key of the server with the one in known_hosts_file, and correct the file."),
+    (r"unable to authenticate|no supported methods|SignatureDoesNotMatch|InvalidAccessKeyId|\b401\b|[Uu]nauthorized",
+     "Correct the user and its key or password in rclone.settings, rclone.secrets or the configuration file."),
+    (r"[Pp]ermission denied|AccessDenied|\b403\b|[Ff]orbidden", "Give the user of the remote access to this path."),
+    (r"x509|certificate", "Set ca_bundle in rclone to the certificate of its authority."),
+    (r"NoSuchBucket|bucket.*does not exist", "Create the bucket, or correct its name."),
+    (r"unable to decrypt|configuration password|RCLONE_CONFIG_PASS", "Use a configuration file without a password."),
+)  # fmt: skip
+_FULL = re.compile(r"no space left|disk full|quota|insufficient storage|\b507\b|StorageFull", re.IGNORECASE)
+_AWAY = re.compile(r"refused|no such host|timeout|timed out|unreachable|couldn't connect|no route", re.IGNORECASE)
+
+
+class Answer(NamedTuple):
+    """What a call has printed."""
+
+    out: bytes
+    missing: bool = False  # it says that there is no such file or directory
+
+
+class Rclone:
+    """One remote and a path in it.
+
+    :param address: rclone:REMOTE:path
+    :param options: see rclone_options.py. Without any, the remote is in the configuration file of the user.
+    :raises InvalidRequest: the address or an option can't be used.
+    """
+
+    def __init__(self, address: str, options: Mapping[str, Any]) -> None:
+        place = _PLACE.fullmatch(address)
+        if place is None:
+            raise InvalidRequest(
+                f"{address} is not the address of a remote.",
+                "Write rclone:REMOTE:path. Settings of the remote belong in rclone.settings and rclone.secrets.",
+            )
+        self.remote, path = place.groups()
+        self.path = path.rstrip("/") or path[:1]
+        self.location = f"{ADDRESS}{self.remote}:{self.path}"
+        self._environment = _environment_of(self.remote, options)
+        self._hidden = [str(value) for value in (options.get("secrets") or {}).values() if len(str(value)) > 3]
+        ca_bundle = options.get("ca_bundle")
+        self._words = ["--ask-password=false", "--retries=1", "--contimeout=10s", "--timeout=60s", "--log-level=ERROR"]
+        self._words += [f"--ca-cert={ca_bundle}"] if ca_bundle else []
+
+    def at(self, key: str) -> str:
+        """The argument that names what lies at a key below the path; "": the path itself."""
+        between = "/" if key and self.path and not self.path.endswith("/") else ""
+        return f"{self.remote}:{self.path}{between}{key}"
+
+    def start(self, *words: str, **streams: Any) -> subprocess.Popen[bytes]:
+        """Start a call whose data is streamed."""
+        # run_command is a module's, and does not stream
+        return subprocess.Popen(  # pylint: disable=ansible-bad-function
+            ["rclone", *words, *self._words], env=self._environment, bufsize=0, **streams
+        )
+
+    def call(self, doing: str, key: str, *words: str, data: Optional[bytes] = None, limit: float = _LIMIT) -> Answer:
+        """Run a call that can be repeated, up to three times.
+
+        :param doing: what for, as in "Can't DOING LOCATION/KEY".
+        :param data: its standard input, if it has one.
+        """
+        for left in reversed(range(_TRIES)):
+            status, out, said = self._once(words, data, limit)
+            if status == 0:
+                return Answer(out)
+            if status in _MISSING and out.strip() in _NOTHING:
+                return Answer(b"", missing=True)
+            if not left or _hint(said) or _FULL.search(said):
+                self.fail(doing, key, said)
+            time.sleep(0.3 * 3 ** (_TRIES - 1 - left))
+        raise AssertionError("the last try returns or fails")
+
+    def _once(self, words: Iterable[str], data: Optional[bytes], limit: float) -> tuple[int, bytes, str]:
+        with self.errors(), _file_of(data) as source:
+            # it tries again by itself, ten times unless it is told otherwise
+            process = self.start(
+                *words, "--low-level-retries=3", stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            with process:
+                try:
+                    out, said = process.communicate(timeout=limit)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    return -1, b"", f"it did not answer within {limit:g} s"
+                except BaseException:
+                    process.kill()
+                    raise
+        return process.returncode, out, said.decode(errors="replace")
+
+    @contextlib.contextmanager
+    def errors(self) -> Any:
+        """Tell of a program that is not there."""
+        try:
+            yield
+        except FileNotFoundError as exc:
+            raise MissingDependency(
+                "The program rclone", f"for the repository {self.location}", "Install the package rclone."
+            ) from exc
+
+    def fail(self, doing: str, key: str, said: str) -> NoReturn:
+        """Raise what the error output of a call means."""
+        reason = _reason(said)
+        for secret in self._hidden:
+            reason = reason.replace(secret, "***")
+        where = self.location + ("/" if key and not self.location.endswith((":", "/")) else "") + key
+        text = f"Can't {doing} {where}: {reason}."
+        if _FULL.search(said):
+            raise NoSpace(text, "Free some space, or raise the quota.")
+        hint = _hint(said)
+        raise Unreachable(text, hint or ("Check the network and the remote's host." if _AWAY.search(said) else ""))
+
+
+def _file_of(data: Optional[bytes]) -> Any:
+    """A file rather than a pipe: a short input is stored without an error, so that we must not be killed while writing
+    it."""
+    if data is None:
+        return open(os.devnull, "rb")
+    handle: IO[bytes] = os.fdopen(os.memfd_create("day2"), "r+b")
+    handle.write(data)
+    handle.seek(0)
+    return handle
+
+
+def _hint(said: str) -> str:
+    return next((hint for pattern, hint in _DEFINITE if re.search(pattern, said)), "")
+
+
+def _reason(said: str) -> str:
+    """The last line that says something, without the time and what was called."""
+    lines = [_LEVEL.sub("", _STAMP.sub("", line)).strip() for line in said.splitlines() if line.strip()]
+    last = lines[-1] if lines else "rclone has not said why"
+    last = re.sub(r"^Failed to [a-z ]+(?:\"[^\"]*\"|): ", "", re.sub(r" with \d+ errors: last error was", "", last))
+    return last.strip().rstrip(".")
+
+
+def _environment_of(remote: str, options: Mapping[str, Any]) -> dict[str, str]:
+    extra: dict[str, str] = {}
+    settings, hidden = options.get("settings") or {}, options.get("secrets") or {}
+    _check(settings, hidden)
+    for name, value in {**settings, **hidden}.items():
+        extra[f"RCLONE_CONFIG_{remote.upper()}_{name.upper()}"] = _text(value)
+    config = options.get("config")
+    if config:
+        if not os.path.exists(config):
+            raise InvalidRequest(
+                f"The file {config} in rclone.config does not exist.", "Correct it, or set rclone.settings."
+            )
+        extra["RCLONE_CONFIG"] = config
+    elif settings:
+        extra["RCLONE_CONFIG"] = os.devnull
+    result = environment(**extra)
+    # with it, rclone refuses to use S3
+    result.pop("AWS_CA_BUNDLE", None)
+    # what is written is read back: no shell is needed to hash it there, and looking for one takes as long as all else
+    result.setdefault("RCLONE_SFTP_SHELL_TYPE", "none")
+    return result
+
+
+def _text(value: Union[str, float, bool]) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _check(settings: Mapping[str, Any], hidden: Mapping[str, Any]) -> None:
+    for name, value in {**settings, **hidden}.items():
+        if not _SETTING.fullmatch(str(name)):
+            raise InvalidRequest(
+                f"{name!r} is not the name of a setting of rclone.", "Write it as in the configuration file of rclone."
+            )
+        if not isinstance(value, (str, int, float)):
+            raise InvalidRequest(f"{name} in rclone.settings or rclone.secrets must be one text or number.")
+    both = sorted(set(settings) & set(hidden))
+    if both:
+        raise InvalidRequest(f"{both[0]} is in rclone.settings and in rclone.secrets.", "Set it in one of them.")
+    if settings.get("type") == "sftp" and not settings.get("known_hosts_file"):
+        raise InvalidRequest(
+            "rclone.settings has no known_hosts_file: any server would be trusted.",
+            "Set it to a file that contains the key of the server, as ssh-keyscan prints it.",
+        )

@@ -1,0 +1,286 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What only repositories behind rclone have: a lock by listing, a program that is believed in little, and its errors.
+
+What does not depend on the kind of remote is tested on one that is a directory of this host: it takes half of the time.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    InvalidRequest,
+    LeaseLost,
+    LockTimeout,
+    MissingDependency,
+    RepositoryError,
+    Unreachable,
+)
+from ansible_collections.day2.ops.plugins.module_utils._core.rclone import Rclone
+from ansible_collections.day2.ops.plugins.module_utils._repository import lease as leases
+from ansible_collections.day2.ops.plugins.module_utils._repository.rclone import RcloneObjects
+from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
+from ansible_collections.day2.ops.plugins.module_utils._repository.turns import Turns
+from ansible_collections.day2.ops.plugins.module_utils._repository.watch import Watch
+from tests.services.repositories import KINDS
+
+WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
+LOCK = "app/.state/lock/"
+LOCAL = {"settings": {"type": "local"}}
+
+
+@pytest.fixture
+def top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory that the remote is."""
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    (tmp_path / "remote").mkdir()
+    return tmp_path / "remote"
+
+
+def objects(top: Path) -> RcloneObjects:
+    return RcloneObjects(f"rclone:here-1.x:{top}", LOCAL)
+
+
+def repository(top: Path, grace: float = 3600) -> RemoteRepository:
+    return RemoteRepository(objects(top), grace)
+
+
+def write(staging: Any, path: str, data: bytes) -> None:
+    with staging.create(path) as handle:
+        os.write(handle.fileno(), data)
+
+
+def put(one: RemoteRepository) -> str:
+    with one.stage("app", WHEN) as staging:
+        write(staging, "data/file", b"content")
+        staging.seal("data/file")
+        assert staging.publish(str(staging.id), b"manifest", b"sums")
+    return str(staging.id)
+
+
+def files(top: Path) -> set[str]:
+    return {str(one.relative_to(top)) for one in top.rglob("*") if one.is_file()}
+
+
+# The lock
+
+
+def turns(top: Path, verb: str, lease: float = 120, host: str = "a") -> Turns:
+    return Turns(objects(top), LOCK, verb, lease, Watch("test", host, "locks"))
+
+
+def test_a_lock_is_renewed_under_the_next_name(top: Path) -> None:
+    lease = turns(top, "test", lease=8)
+    lease.acquire(0)
+    first = files(top)
+    until = time.monotonic() + 60
+    while files(top) & first and time.monotonic() < until:
+        time.sleep(0.05)
+    lease.check()
+    with pytest.raises(LockTimeout, match="test, process"):
+        turns(top, "other").acquire(0)
+    lease.release()
+    assert files(top) == set()
+
+
+def sleeper(top: Path, monkeypatch: pytest.MonkeyPatch) -> Turns:
+    """A holder that is not scheduled any more, on another host."""
+    with monkeypatch.context() as patch:
+        patch.setattr(leases, "boot_id", lambda: "another")
+        patch.setattr(Turns, "_keep", lambda self: None)
+        lease = turns(top, "sleeper", lease=6, host="other")
+        lease.acquire(0)
+    return lease
+
+
+def test_who_sleeps_past_the_lease_has_lost_it(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = sleeper(top, monkeypatch)
+    lost.check()
+    with pytest.raises(LockTimeout, match="sleeper"):
+        turns(top, "thief", lease=6).acquire(0)
+    time.sleep(6.1)
+    thief = turns(top, "thief", lease=6)  # remembers what the run before it saw
+    monkeypatch.setattr(thief, "_keep", lambda: None)
+    thief.acquire(10)
+    with pytest.raises(LeaseLost, match="in time"):
+        lost.check()
+    lost.renew()  # also if it had no clock
+    lost._good = leases.now()
+    with pytest.raises(LeaseLost, match="took it over"):
+        lost.check()
+    lost.release()
+    thief.renew()
+    thief.check()
+    thief.release()
+    assert files(top) == set()
+
+
+def test_a_process_of_this_host_that_is_gone_holds_nobody_up(top: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        turns(top, "killed").acquire(0)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert files(top)
+    lease = turns(top, "next")
+    lease.acquire(20)
+    lease.release()
+    assert files(top) == set()
+
+
+def test_a_clock_that_was_set_ends_no_lease(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch("test", "a", "locks")
+    assert watch.ages({"x": "1"})["x"] == 0
+    watch.save()
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    assert Watch("test", "a", "locks").ages({"x": "1"})["x"] < 100
+    assert Watch("test", "a", "locks").ages({"x": "2"})["x"] == 0
+
+
+# What is left, and what is late
+
+
+def test_what_was_left_stays_for_a_day_and_goes_then(top: Path) -> None:
+    one = repository(top)
+    with one.lock("app", "test", 0):
+        staging = one.stage("app", WHEN)
+        with staging:
+            write(staging, "data/file", b"half")
+            staging._tried = True  # as if the answer to the manifest had been lost
+    left = f"app/{staging.id}/data/file"
+    with one.lock("app", "test", 0) as notes:
+        assert notes == []
+    assert left in files(top)
+    with repository(top, grace=0).lock("app", "test", 0) as notes:
+        assert [note for note in notes if str(staging.id) in note]
+    assert left not in files(top)
+    assert not (top / "app" / str(staging.id)).exists()
+
+
+def test_a_run_that_was_taken_for_dead_publishes_nothing(top: Path) -> None:
+    one = repository(top)
+    with one.lock("app", "test", 0), one.stage("app", WHEN) as staging:
+        write(staging, "data/file", b"content")
+        staging.seal("data/file")
+        (top / "app" / str(staging.id) / "data" / "file").unlink()
+        with pytest.raises(LeaseLost, match=r"removed .*data/file"):
+            staging.publish(str(staging.id), b"manifest", b"sums")
+    assert one.ids("app") == []
+
+
+def test_a_manifest_that_has_not_got_its_name_is_removed_by_the_next_run(top: Path) -> None:
+    one = repository(top)
+    with one.lock("app", "test", 0):
+        put(one)
+        (top / "app/.state/new-0000000000000000").write_bytes(b"torn")
+    with one.lock("app", "test", 0):
+        pass
+    assert not list((top / "app/.state").glob("new-*"))
+
+
+def test_the_data_of_what_was_removed_stays_for_its_readers(top: Path) -> None:
+    one = repository(top)
+    with one.lock("app", "test", 0):
+        backup = put(one)
+        one.remove("app", backup)
+    with one.lock("app", "test", 0):
+        assert f"app/{backup}/data/file" in files(top)
+    with repository(top, grace=0).lock("app", "test", 0) as notes:
+        assert notes == []
+    assert not (top / "app" / backup).exists()
+
+
+def test_a_state_of_the_same_size_in_the_same_second_is_written(top: Path) -> None:
+    one = objects(top)
+    for text in (b"one", b"two"):
+        one.put("app/.state/x.json", text)
+        os.utime(top / "app/.state/x.json", (1, 1))
+    assert one.read("app/.state/x.json") == b"two"
+
+
+@pytest.mark.parametrize("kind", ["conditional", "versions"])
+def test_a_repository_that_was_begun_through_s3_can_only_be_read(top: Path, kind: str) -> None:
+    one = repository(top)
+    with one.lock("app", "test", 0):
+        backup = put(one)
+    header = top / ".day2/repository.json"
+    header.write_text(header.read_text().replace("listing", kind))
+    one = repository(top)
+    assert one.ids("app") == [backup]
+    with one.open("app", backup, "data/file") as handle:
+        assert handle.read(100) == b"content"
+    before = files(top)
+    with pytest.raises(RepositoryError, match="through s3://"):
+        one.check_writable("app")
+    with pytest.raises(RepositoryError, match="can only be read"), one.lock("app", "test", 0):
+        pass
+    assert files(top) == before
+
+
+# The program
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "says"),
+    [
+        ("rclone:x", {}, "is not the address"),
+        ("rclone::sftp,host=x:y", {}, "rclone.settings"),
+        ("rclone:a,pass=x:y", {}, "rclone.settings"),
+        ("rclone:a:b", {"config": "/nowhere/rclone.conf"}, "/nowhere/rclone.conf in rclone.config does not exist"),
+        ("rclone:a:b", {"settings": {"type": "sftp", "host": "x"}}, "known_hosts_file"),
+        ("rclone:a:b", {"settings": {"a": 1}, "secrets": {"a": 2}}, "in rclone.settings and in rclone.secrets"),
+        ("rclone:a:b", {"settings": {"A B": 1}}, "name of a setting"),
+        ("rclone:a:b", {"settings": {"a": ["x"]}}, "one text or number"),
+    ],
+)
+def test_options_that_can_not_be_used(address: str, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        Rclone(address, options)
+
+
+def test_a_program_that_is_not_there(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(MissingDependency, match="rclone is required .* Install the package rclone"):
+        repository(top).sets()
+
+
+def test_secrets_are_no_arguments(top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/rclone").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/words\nenv >> {tmp_path}/env\n')
+    (tmp_path / "bin/rclone").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/x")
+    options = {"settings": {"type": "webdav", "url": "http://x"}, "secrets": {"pass": "hidden"}, "ca_bundle": "/ca"}
+    RcloneObjects(f"rclone:nas_1:{top}", options).folders()
+    words, environment = (tmp_path / "words").read_text(), (tmp_path / "env").read_text()
+    assert "hidden" not in words
+    assert "--ca-cert=/ca" in words
+    assert "RCLONE_CONFIG_NAS_1_PASS=hidden" in environment
+    assert "AWS_CA_BUNDLE" not in environment
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"port": 1}, "Check the network"),
+        ({"known_hosts_file": "/dev/null"}, "known_hosts_file, and correct"),
+        ({"key_file": "/etc/ssh/none"}, "key_file|no such file"),
+        ({"key_file": "host_key"}, "Correct the user"),
+    ],
+)
+def test_access_that_is_wrong(settings: dict[str, Any], says: str, tmp_path: Path) -> None:
+    with KINDS["rclone-sftp"](tmp_path) as place:
+        keys = os.path.dirname(place["rclone"]["settings"]["key_file"])
+        wrong = {name: f"{keys}/{value}" if value == "host_key" else value for name, value in settings.items()}
+        options = {"settings": {**place["rclone"]["settings"], **wrong}}
+        with pytest.raises(Unreachable, match=says):
+            RcloneObjects(place["repository"], options).folders()
