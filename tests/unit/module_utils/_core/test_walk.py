@@ -127,3 +127,27 @@ def test_what_appears_behind_is_seen_and_a_tree_that_always_grows_has_an_end(tre
             count += 1
     assert found[:8] == [b"", b"a", b"a/1", b"a/secret", b"a/secret/2", b"b", b"c", b"c/3"]
     assert found[8:] == [b"link", *(b"new%d" % number for number in range(6))]  # two of each of three further looks
+
+
+class Chosen(Everything):
+    """Selects only what is called so, and enters everything."""
+
+    def enter(self, path: bytes, above: int) -> int:
+        return int(path.rpartition(b"/")[2] == b"2")
+
+    def selects(self, state: int) -> bool:
+        return state == 1
+
+
+def test_what_leads_to_something_selected_comes_before_it_and_nothing_else_does(tree: Path) -> None:
+    (tree / "c" / "d").mkdir()
+    (tree / "c" / "2").touch()
+    found = [(one.path, one.selected) for one in walk(str(tree), Chosen(), refuse)]
+    assert found == [
+        (b"", True),
+        (b"a", False),
+        (b"a/secret", False),
+        (b"a/secret/2", True),
+        (b"c", False),
+        (b"c/2", True),
+    ]

@@ -88,6 +88,14 @@ def test_only_ranges_that_differ_are_put_into_the_scratch_file(tmp_path: Path, m
     assert rows[0] < 50
 
 
+def test_the_first_of_many_are_listed(tmp_path: Path) -> None:
+    source = [{"region": "eu", "id": n, "n": "refused" if n < 25 else n} for n in range(50)]
+    found = Found(source, [], tmp_path).comparison
+    assert (found.rejected, found.added) == (25, 25)
+    assert found.reasons == tuple((f'["eu",{n}]', "too large") for n in range(20))
+    assert found.keys == tuple((f'["eu",{n}]', "added") for n in range(25, 45))
+
+
 def test_null_is_a_field(tmp_path: Path) -> None:
     source, target = [{"region": "eu", "id": 1, "n": None}], [{"region": "eu", "id": 1}]
     assert Found(source, target, tmp_path).comparison.changed == 1
