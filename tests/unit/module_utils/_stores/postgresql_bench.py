@@ -66,6 +66,10 @@ class Bench:
         query = "SELECT array_agg(datname::text ORDER BY datname) FROM pg_database"
         return [name for name in self.query("postgres", query) if name not in ("postgres", "template0", "template1")]
 
+    def templates(self) -> list[str]:
+        query = "SELECT coalesce(array_agg(datname::text), '{}') FROM pg_database WHERE datistemplate"
+        return list(self.query("postgres", query))
+
     def properties(self, name: str) -> Any:
         with self.server().connect(name) as session:
             return catalog.properties(session)
@@ -74,6 +78,6 @@ class Bench:
 def clean(bench: Bench) -> None:
     """Drop all databases."""
     for name in bench.databases():
-        if bench.query("postgres", f"SELECT datistemplate FROM pg_database WHERE datname = '{name}'"):
+        if name in bench.templates():
             bench.execute("postgres", f'ALTER DATABASE "{name}" IS_TEMPLATE false')
         bench.execute("postgres", f'DROP DATABASE "{name}" WITH (FORCE)')

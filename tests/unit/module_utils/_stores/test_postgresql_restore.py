@@ -330,3 +330,74 @@ def test_other_roles_take_the_place_of_owners(bench: Bench) -> None:
     assert bench.properties("shop")["owner"] == "new1"
     assert ["new2", "CREATE", False] in bench.properties("shop")["acl"]
     bench.execute("postgres", "DROP DATABASE shop", "DROP ROLE new1, new2")
+
+
+EVERYTHING = """
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TABLE p (id int, at date, v text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE p2 PARTITION OF p DEFAULT;
+INSERT INTO p SELECT g, date '2024-12-01' + g, md5(g::text) FROM generate_series(1, 50) g;
+CREATE TABLE parent (id int, x text); CREATE TABLE child (y int) INHERITS (parent);
+INSERT INTO parent VALUES (1, 'a'); INSERT INTO child VALUES (2, 'b', 3);
+CREATE TABLE kinds (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, m mood, f float8, n numeric, ts timestamptz,
+  iv interval, by bytea, mo money, j json, ar text[], x xml, pt point);
+INSERT INTO kinds (m, f, n, ts, iv, by, mo, j, ar, x, pt) VALUES
+ ('ok', '-0', 'NaN', 'infinity', '-1 year 2 days', '\\x005c', 12.34, '{"a": 1,  "a":2}', ARRAY['a', NULL, 'c"\\'],
+  'a<b/>', '(1,2)'), (NULL, 'NaN', 1e-30, '0044-03-15 BC', NULL, '', -1, 'null', '{}', '<a/>', NULL);
+CREATE TABLE rls (a int, who text); ALTER TABLE rls ENABLE ROW LEVEL SECURITY; ALTER TABLE rls FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON rls USING (who = current_user); INSERT INTO rls VALUES (1, 'nobody');
+CREATE MATERIALIZED VIEW mv AS SELECT count(*) FROM p; CREATE MATERIALIZED VIEW mvn AS SELECT 1 AS x WITH NO DATA;
+CREATE TABLE dup (a text); INSERT INTO dup VALUES (NULL), (''), (''), ('","'), (E'\\\\.'), (E'a\\tb\\n');
+CREATE TABLE "Odd ""name""; %s" ("a ""b, (" int); INSERT INTO "Odd ""name""; %s" VALUES (7);
+CREATE TABLE late (a int); ALTER TABLE late ADD CONSTRAINT c CHECK (a > 0) NOT VALID; ALTER TABLE late DROP COLUMN a;
+CREATE PUBLICATION pub FOR TABLE p; COMMENT ON TABLE p IS 'REFRESH';
+CREATE SEQUENCE down INCREMENT -3 MAXVALUE 100 START 100; SELECT nextval('down'), nextval('down');
+CREATE EXTENSION citext; CREATE TABLE c (a citext PRIMARY KEY); INSERT INTO c VALUES ('A');
+CREATE RULE r AS ON INSERT TO c DO INSTEAD NOTHING;
+CREATE EVENT TRIGGER et ON ddl_command_end EXECUTE FUNCTION noop();
+SELECT lo_from_bytea(4242, decode(repeat('ab', 1200000), 'hex')), lo_create(4243), lo_put(lo_create(4244), 5000, 'x');
+"""
+
+
+def test_everything_comes_back(bench: Bench) -> None:
+    noop = "CREATE FUNCTION noop() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'"
+    bench.make("Every 'thing'", f"SET search_path = public; {noop}; {EVERYTHING}")
+    copy = bench.backup("Every 'thing'")
+    assert any("blob_" in name for name in copy.names())
+    ready = bench.restore(copy, database="new one")
+    assert ready.changed
+    assert not bench.restore(copy, database="new one").changed
+    again = bench.backup("new one")
+    before, after = (one.details["databases"][name] for one, name in ((copy, "Every 'thing'"), (again, "new one")))
+    assert after["data_digest"] == before["data_digest"]
+    assert after["schema_sha256"] == before["schema_sha256"]
+    assert bench.query("new one", "SELECT nextval('public.down')") == 94
+    assert bench.query("new one", "SELECT md5(lo_get(4242)) = md5(decode(repeat('ab', 1200000), 'hex'))")
+
+
+def test_an_owner_without_further_rights_restores_its_database(bench: Bench) -> None:
+    bench.execute("postgres", "CREATE ROLE till LOGIN", "CREATE ROLE guest", "CREATE DATABASE shop OWNER till")
+    try:
+        with bench.server(username="till").connect("shop") as session:
+            session.execute(SHOP.replace("lo_from_bytea(0, 'abc')", "1"))
+            session.execute("GRANT SELECT ON public.big TO guest")
+        copy = bench.backup("shop")
+        bench.execute("shop", "DELETE FROM public.quick")
+        for dry in (True, False):
+            with pytest.raises(TargetError, match=r"the privilege CREATEDB \(ALTER ROLE till CREATEDB\)"):
+                bench.prepare(copy, dry=dry, username="till")
+        bench.execute("postgres", "ALTER ROLE till CREATEDB")
+        before = bench.properties("shop")
+        assert bench.restore(copy, username="till").changed
+        assert bench.properties("shop") == before
+        assert not bench.restore(copy).changed
+        bench.execute("shop", "CREATE TABLE public.theirs ()")
+        copy = bench.backup("shop")
+        bench.execute("shop", "DELETE FROM public.quick")
+        for dry in (True, False):
+            with pytest.raises(TargetError, match=r"membership in the role postgres \(GRANT postgres TO till\)"):
+                bench.prepare(copy, dry=dry, username="till")
+        assert bench.restore(copy, username="till", owner="none").changed
+    finally:
+        bench.execute("postgres", "DROP DATABASE shop WITH (FORCE)", "DROP ROLE till, guest")

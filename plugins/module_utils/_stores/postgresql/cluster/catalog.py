@@ -29,9 +29,9 @@ SELECT json_build_object(
 FROM pg_database d, to_jsonb(d) j WHERE d.datname = current_database()"""
 
 # Of the objects of the user: not of the system, not members of an extension.
-_OWNERS = """
+_ROLES = """
 SELECT DISTINCT rolname::text FROM pg_roles r WHERE r.oid IN (
-  SELECT refobjid FROM pg_shdepend s WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype IN ('o', 'a', 'r')
+  SELECT refobjid FROM pg_shdepend s WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype = ANY(%s::"char"[])
     AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
   UNION SELECT relowner FROM pg_class WHERE oid >= 16384 AND relkind <> 't'
   UNION SELECT nspowner FROM pg_namespace WHERE oid >= 16384 AND nspname !~ '^pg_'
@@ -67,11 +67,12 @@ def properties(connection: Any) -> dict[str, Any]:
 def requirements(connection: Any) -> dict[str, Any]:
     """What the database needs of its server, by kind."""
 
-    def names(query: str) -> list[str]:
-        return [name for (name,) in connection.execute(query).fetchall()]
+    def names(query: str, *values: Any) -> list[str]:
+        return [name for (name,) in connection.execute(query, values or None).fetchall()]
 
     return {
-        "roles": names(_OWNERS),
+        "roles": names(_ROLES, ["o", "a", "r"]),
+        "owners": names(_ROLES, ["o"]),
         "policy_roles": names(_POLICY_ROLES),
         "extensions": [list(row) for row in connection.execute(_EXTENSIONS).fetchall()],
         "tablespaces": names(_TABLESPACES),

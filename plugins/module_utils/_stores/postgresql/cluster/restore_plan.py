@@ -128,8 +128,7 @@ class _Work(NamedTuple):
         missing, notes = [], []
         for name, place in pairs:
             own = self.copy.details["databases"][name]
-            is_new = not exists(self.session, place.name)
-            lack = check_requirements(self.session, own, self.owners, is_new)
+            lack = check_requirements(self.session, place.name, own, self.owners)
             missing += [f"{place.name}: {one}" for one in lack.missing]
             notes += lack.notes
         refuse(self.tools.server.shown, missing)

@@ -61,7 +61,7 @@ class Properties(NamedTuple):
         known["settings"] = tuple((role, name, value) for role, name, value in details["settings"])
         return cls(**known)
 
-    def creation(self, tablespace: Optional[str]) -> str:
+    def creation(self, tablespace: str) -> str:
         """The options of CREATE DATABASE."""
         words = f" ENCODING {literal(self.encoding)} LC_COLLATE {literal(self.collate)} LC_CTYPE {literal(self.ctype)}"
         if self.provider == "i":
@@ -69,7 +69,8 @@ class Properties(NamedTuple):
             words += f" ICU_RULES {literal(self.icu_rules)}" if self.icu_rules else ""
         elif self.provider == "b":
             words += f" LOCALE_PROVIDER builtin BUILTIN_LOCALE {literal(self.locale)}"
-        return words + (f" TABLESPACE {identifier(tablespace)}" if tablespace else "")
+        # nobody but a superuser may name the default
+        return words + (f" TABLESPACE {identifier(tablespace)}" if tablespace not in ("", "pg_default") else "")
 
 
 def read_properties(session: Any, name: str) -> Properties:

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ...._core.errors import TargetError
-from ..client import errors, psycopg
+from ..client import errors, identifier, psycopg
 from .restore_owners import NONE, Owners
 from .restore_properties import Properties, literal
 
-_MEMBER = "SELECT pg_has_role(current_user, %s, 'MEMBER')"
 _ME = "SELECT current_user::text, rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user"
 _KNOWN_LOCALE = """
 SELECT FROM pg_database WHERE %s IN (datcollate, datctype) UNION ALL
@@ -35,22 +34,27 @@ class Lack(NamedTuple):
     notes: list[str]
 
 
-def check_requirements(session: Any, details: Mapping[str, Any], owners: Owners, is_new: bool) -> Lack:
+def check_requirements(session: Any, database: str, details: Mapping[str, Any], owners: Owners) -> Lack:
     """What the server lacks of all that a database needs.
 
+    :param database: its name on the server.
     :param details: of the database, with the version of its server.
-    :param is_new: the database will be created, and gets the owner and privileges that it has in the backup.
     """
     lack = Lack([], [])
     needs: Mapping[str, Any] = details["requires"]
     with errors(TargetError, "Can't query the server"):
         user, superuser, may_create = session.execute(_ME).fetchone()
+        # a new one gets the owner and privileges that it has in the backup
+        is_new = session.execute("SELECT FROM pg_database WHERE datname = %s", (database,)).fetchone() is None
         properties = owners.of_database(Properties.of(details["properties"]), user)
         _version(session, details, lack)
         if not (superuser or may_create):
             lack.missing.append(f"the privilege CREATEDB (ALTER ROLE {user} CREATEDB)")
-        roles = owners.roles(needs) | (_roles_of(properties) if is_new else set())
-        _roles(session, user, superuser, roles, lack)
+        _roles(session, owners.roles(needs) | (_roles_of(properties) if is_new else set()), lack)
+        if not superuser:
+            own = {owners.name(name) for name in needs["owners"]} if owners.mode != NONE else set()
+            _memberships(session, user, own | ({properties.owner} if is_new else set()), lack)
+            _is_ours(session, database, lack)
         spaces = set(needs["tablespaces"]) if owners.mode != NONE else set()
         spaces |= {properties.tablespace} - {""} if is_new else set()
         _names(session, "tablespace", "SELECT spcname FROM pg_tablespace", spaces, lack)
@@ -100,14 +104,25 @@ def _names(session: Any, kind: str, query: str, wanted: set[str], lack: Lack) ->
         lack.missing.extend(f"{kind} {name}" for name in sorted(wanted - have))
 
 
-def _roles(session: Any, user: str, superuser: bool, wanted: set[str], lack: Lack) -> None:
+def _roles(session: Any, wanted: set[str], lack: Lack) -> None:
     have = {name for (name,) in session.execute("SELECT rolname FROM pg_roles").fetchall()}
     lack.missing.extend(f"role {name}" for name in sorted(wanted - have))
-    if superuser:
-        return
-    for name in sorted(wanted & have):
-        if not session.execute(_MEMBER, (name,)).fetchone()[0]:
-            lack.notes.append(f"{user} is not a member of the role {name}, and can't give objects to it.")
+
+
+def _memberships(session: Any, user: str, owners: set[str], lack: Lack) -> None:
+    """Only members of a role can give something to it."""
+    query = "SELECT rolname::text FROM pg_roles WHERE rolname = ANY(%s) AND NOT pg_has_role(oid, 'MEMBER') ORDER BY 1"
+    for (name,) in session.execute(query, (sorted(owners),)).fetchall():
+        to = f"GRANT {identifier(name)} TO {identifier(user)}" if not name.isidentifier() else f"GRANT {name} TO {user}"
+        lack.missing.append(f"membership in the role {name} ({to})")
+
+
+def _is_ours(session: Any, database: str, lack: Lack) -> None:
+    """Only its owner can rename a database."""
+    query = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s AND NOT pg_has_role(datdba, 'USAGE')"
+    found = session.execute(query, (database,)).fetchone()
+    if found is not None:
+        lack.missing.append(f"the privileges of the owner of the database, {found[0]}")
 
 
 def _extension(session: Any, name: str, version: str, superuser: bool, lack: Lack) -> None:
