@@ -76,6 +76,11 @@ options:
       - The file name determines the format, which is C(*.json), C(*.db), C(*.sql) (an SQLite dump) or C(*.tar),
         optionally followed by C(.gz), C(.xz) or C(.zst). The format must match O(source.type). The copy is checked like
         a store and is not modified.
+      - For PostgreSQL, a dump of one database (O(source.database)) by C(pg_dump) in any format, which is recognised by
+        its content. It is loaded into a database that is created for this purpose, in check mode as well, then backed
+        up and dropped; the role needs the privilege C(CREATEDB). Owners and privileges in the dump are not imported.
+        Plain SQL can do anything that the role is permitted to do, so it is refused for superusers; dumps made with
+        C(-C) or by C(pg_dumpall), and dumps that were cut off, are refused.
       - The modification time of the file is used as the time of the backup. Files dated in the future are refused, and
         so are files older than everything that O(keep) retains.
     type: path
@@ -171,6 +176,16 @@ EXAMPLES = r"""
       path: /var/lib/hawkfish/hawkfish.db
     import: /backup/backup_20250630_120000.db.gz
     repository: /var/backups/day2
+
+- name: Back up a database of PostgreSQL
+  day2.ops.backup:
+    name: shop-database
+    repository: /var/backups/day2
+    source:
+      type: postgresql
+      host: db1.example.com
+      username: postgres
+      database: shop
 """
 
 RETURN = r"""

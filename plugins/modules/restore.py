@@ -12,10 +12,16 @@ version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Restores one or more JSON, SQLite or files stores from a backup.
+  - Restores one or more stores (JSON, SQLite, PostgreSQL, files) from a backup.
   - All data is verified before the target is changed, the data to be replaced is backed up first, and each target is
     replaced in one atomic step. If anything fails, the target remains as it was.
   - SQLite databases are restored while applications have them open. Open connections see the restored data.
+  - A database of PostgreSQL is restored into a new one beside it, which is compared with the backup and takes its place
+    by a rename. The server needs space for both. Connections to a database that is replaced are refused by name unless
+    O(target.disconnect) is set; replication slots, subscriptions and prepared transactions always are. An existing
+    database keeps its owner, privileges, settings and comment. Whatever the server lacks (roles, extensions,
+    tablespaces, locales, privileges) is named at once. Roles themselves are not restored; the backup contains the
+    statements that create them in C(globals.sql). The databases C(postgres) and C(template1) are not replaced.
   - A target that already equals the backup is not changed, and the task reports no change.
   - In a restored directory tree, entries of the backup replace entries of the same name, whatever their type. Entries
     that O(target.include) and O(target.exclude) do not select are retained. If such an entry is in the way of an entry
@@ -68,6 +74,10 @@ options:
     description:
       - Restore only these collections (tables or top-level keys) or, for files, only these paths or globs. Everything
         else remains unchanged.
+      - For PostgreSQL, the rows of these tables of one database (C(table), C(schema.table) or
+        C(database.schema.table)) are replaced in one transaction. The tables must exist with the same columns. Triggers
+        do not fire, and sequences are advanced but never set back. Dangling references are counted and refused. Until
+        the safety backup is made, others can read these tables, but not write to them.
     type: list
     elements: str
   on_existing:
@@ -115,6 +125,29 @@ EXAMPLES = r"""
       path: /opt/hostfactory/data/request_database.json
     at: "2025-06-30T10:00:00Z"
     only: [templates]
+    on_existing: replace
+
+- name: Restore a database of PostgreSQL beside the one that is in use
+  day2.ops.restore:
+    name: shop-database
+    repository: /var/backups/day2
+    target:
+      type: postgresql
+      host: db1.example.com
+      username: postgres
+      database: shop_yesterday
+      from_database: shop
+
+- name: Restore the rows of two tables
+  day2.ops.restore:
+    name: shop-database
+    repository: /var/backups/day2
+    target:
+      type: postgresql
+      host: db1.example.com
+      username: postgres
+      database: shop
+    only: [django_migrations, shop_product]
     on_existing: replace
 
 - name: Test a restore without touching the live database

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timezone
+from typing import Callable
 
 from .._core.compression import by_suffix
 from .._core.compression.base import BLOCK, CorruptStream
@@ -37,6 +38,9 @@ def convert(path: str) -> Read:
     """The function that reads the copy instead of a store."""
 
     def read(entry: NamedStore, sink: Sink) -> Snapshot:
+        convert_directory = getattr(entry.store, "convert_directory", None)
+        if convert_directory is not None and os.path.isdir(path):
+            return read_directory(convert_directory, sink)
         compression, filename = by_suffix(os.path.basename(path))
         with os.fdopen(open_regular(path, SourceError), "rb", buffering=0) as handle:
             if os.fstat(handle.fileno()).st_size == 0:
@@ -49,5 +53,11 @@ def convert(path: str) -> Read:
                     return snapshot
             except (CorruptStream, SourceError) as exc:
                 raise SourceError(f"{path} can't be imported: {exc.message}", exc.hint) from exc
+
+    def read_directory(convert_directory: Callable[[str, Sink], Snapshot], sink: Sink) -> Snapshot:
+        try:
+            return convert_directory(path, sink)
+        except SourceError as exc:
+            raise SourceError(f"{path} can't be imported: {exc.message}", exc.hint) from exc
 
     return read

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
-from ...._core.errors import Day2Error, InvalidRequest
+from ...._core.errors import InvalidRequest
 from ...base import Copy, Reader, Restoration, Sink, Snapshot
 from .server import Server
 
@@ -84,20 +84,53 @@ class PostgresqlStore:
         shared = write_globals(self.server, sink) if self._globals else None
         dumped = {name: dump(self.server, name, sink, selection, self._jobs) for name in names}
         selection.check(names)
+        notes = () if before is not None else (_NO_FINGERPRINT,)
+        return self._snapshot(dumped, shared, notes)._replace(fingerprint=before)
+
+    def _snapshot(self, dumped: Mapping[str, Any], shared: Optional[str], notes: tuple[str, ...]) -> Snapshot:
+        """
+        :param dumped: by name of the database.
+        :param shared: digest of what all databases share.
+        """
         details: dict[str, Any] = {
             "server_version": self.server.version,
-            "globals": self._globals,
+            "globals": shared is not None,
             "missing": self._missing,
             "databases": {name: one.details for name, one in dumped.items()},
         }
         collections = tuple(table for one in dumped.values() for table in one.collections)
-        notes = tuple(note for one in dumped.values() for note in one.notes)
-        if before is None:
-            notes += (_NO_FINGERPRINT,)
-        return Snapshot(_content_digest(details["databases"], shared), collections, details, before, notes)
+        notes += tuple(note for one in dumped.values() for note in one.notes)
+        return Snapshot(_content_digest(details["databases"], shared), collections, details, None, notes)
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
-        raise Day2Error(f"{filename} can't be imported: this is not supported for PostgreSQL yet.")
+        from .import_dump import load_stream  # only here: see registry.py
+
+        return self._imported(sink, lambda database: load_stream(self.server, database, reader, filename, sink))
+
+    def convert_directory(self, path: str, sink: Sink) -> Snapshot:
+        """As `convert`, of a dump that is a directory."""
+        from .import_dump import load_directory  # only here: see registry.py
+
+        return self._imported(sink, lambda database: load_directory(self.server, database, path, self._jobs, sink))
+
+    def _imported(self, sink: Sink, load: Callable[[str], None]) -> Snapshot:
+        from .dump import dump  # only here: see registry.py
+        from .import_dump import NOTE, RenamedSink, throw_away
+        from .selection import Selection
+
+        if not self.databases or len(self.databases) != 1:
+            raise InvalidRequest("A dump is imported for one database.", "Set database to its name.")
+        (name,) = self.databases
+        with throw_away(self.server, name) as database:
+            sink.progress.start(f"Loading the dump of {name}", unit="bytes")
+            load(database)
+            dumped = dump(self.server, database, RenamedSink(sink, database, name), Selection({}), self._jobs)
+        collections = tuple(
+            one._replace(name=name + one.name[len(database) :]) if one.name.startswith(database) else one
+            for one in dumped.collections
+        )
+        notes = tuple(note.replace(database, name) for note in dumped.notes)
+        return self._snapshot({name: dumped._replace(collections=collections, notes=notes)}, None, (NOTE,))
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
         from .databases import existing  # only here: see registry.py
