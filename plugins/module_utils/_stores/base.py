@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Optional, Protocol
+from typing import Any, NamedTuple, Optional, Protocol, runtime_checkable
 
 from .._core.collection import Collection
 from .._core.progress import Progress
@@ -130,6 +130,14 @@ class Restoration(Protocol):
     def __enter__(self) -> Restoration: ...
 
     def __exit__(self, *exc: object) -> None: ...
+
+
+@runtime_checkable
+class Buildable(Protocol):
+    """A restoration of which `prepare` has only determined what it changes, as the rest takes long or much space."""
+
+    def build(self) -> None:
+        """Prepare the rest beside the target. Called once, before `apply`, and only if the restore is allowed."""
 
 
 class Store(Protocol):

@@ -24,7 +24,7 @@ from .._repository.location import open_repository
 from .._repository.manifest import SAFETY, Manifest, SourcePart, check_set_name
 from .._repository.owner import owner_of, this_host
 from .._repository.reading import BackupCopy, quick_problems
-from .._stores.base import Restoration
+from .._stores.base import Buildable, Restoration
 from .arguments import (
     COMPRESSION,
     ENCRYPTION,
@@ -177,6 +177,9 @@ def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[R
         ready = RestorePlan(request, manifest, source.path(name, manifest.id), leftovers, steps, started, progress)
         _check_allowed(ready)
         _check_safety(ready, read_only, scratch if check else "")
+        for restoration in [step.restoration for step in ready.changes if not check]:
+            if isinstance(restoration, Buildable):
+                restoration.build()
         if ready.saved and not locked and not check:
             leftovers += stack.enter_context(lock)
         yield ready

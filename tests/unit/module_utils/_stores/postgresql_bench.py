@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from pathlib import Path
@@ -54,7 +55,14 @@ class Bench:
         return MemoryCopy(sink.files, self.store(databases=list(names)).snapshot(sink))
 
     def prepare(self, copy: MemoryCopy, *only: str, dry: bool = False, **options: Any) -> Any:
-        return self.store(**options).prepare(copy, list(only), str(self.scratch()), dry)
+        """As the verb does; a restore that is allowed."""
+        ready = self.store(**options).prepare(copy, list(only), str(self.scratch()), dry)
+        if ready.changed and not dry:
+            with contextlib.ExitStack() as stack:
+                stack.push(ready)
+                ready.build()
+                stack.pop_all()
+        return ready
 
     def restore(self, copy: MemoryCopy, *only: str, **options: Any) -> Any:
         with self.prepare(copy, *only, **options) as ready:

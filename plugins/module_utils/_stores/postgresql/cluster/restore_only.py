@@ -77,17 +77,14 @@ def prepare_only(
         with errors(TargetError, f"Can't compare the tables of {target}"):
             found = _compare(session, tools, contents, sums_of(details, contents), names)
         changed = [one for one in found if one.before != one.wanted]
-        ready = TablesRestoration(session, target, found, changed)
+        work = _Work(session, tools, contents, changed, foreign_keys(session, [one.quoted for one in changed]))
+        sequences = {parts_of(name): (value, called) for name, value, called in details["sequences"]}
+        ready = TablesRestoration(work, target, found, sequences)
         stack.push(ready.clean)
-        if changed:
-            work = _Work(session, tools, contents, changed, foreign_keys(session, [one.quoted for one in changed]))
-            copy.progress.start(f"Restoring tables of {target}", unit="bytes")
-            with errors(TargetError, f"Can't restore tables of {target}"):
-                if dry:
-                    work.rehearse()
-                else:
-                    sequences = {parts_of(name): (value, called) for name, value, called in details["sequences"]}
-                    ready.notes = work.replace(sequences)
+        if changed and dry:
+            copy.progress.start(f"Checking the rows of tables of {target}", unit="bytes")
+            with errors(TargetError, f"Can't check the restore of tables of {target}"):
+                work.rehearse()
         ready.held = stack.pop_all()
         return ready
 
@@ -180,62 +177,62 @@ class _Work:
     def __init__(
         self, session: Any, tools: Tools, contents: Contents, tables: Sequence[_Rows], keys: Sequence[ForeignKey]
     ) -> None:
-        self._session = session
+        self.session = session
+        self.tables = tables
         self._server = tools.server
         self._contents = contents
-        self._tables = tables
         self._keys = keys
 
     def rehearse(self) -> None:
         """Do with temporary tables what would be refused in the end."""
-        self._session.execute("BEGIN")
+        self.session.execute("BEGIN")
         instead: dict[str, str] = {}
-        for number, one in enumerate(self._tables):
+        for number, one in enumerate(self.tables):
             name = f'"day2_{number}"'
             # LIKE takes generated columns, which are part of a row's text
-            self._session.execute(f"CREATE TEMP TABLE {name} (LIKE {one.quoted} INCLUDING GENERATED) ON COMMIT DROP")
+            self.session.execute(f"CREATE TEMP TABLE {name} (LIKE {one.quoted} INCLUDING GENERATED) ON COMMIT DROP")
             instead[one.quoted] = f"pg_temp.{name}"
             self._load(one, f"pg_temp.{name}", Table("pg_temp", f"day2_{number}", "t", "", 0))
         # the server shows names without quotes that they don't need
         shown = {self._shown(table): temporary for table, temporary in instead.items()}
         self._check_keys(shown)
-        self._session.execute("ROLLBACK")
+        self.session.execute("ROLLBACK")
 
     def replace(self, sequences: Mapping[Name, tuple[int, bool]]) -> tuple[str, ...]:
         """Returns notes."""
-        names = [one.quoted for one in self._tables]
+        names = [one.quoted for one in self.tables]
         partners = {key.child for key in self._keys} | {key.parent for key in self._keys}
-        self._session.execute("BEGIN")
+        self.session.execute("BEGIN")
         self._lock(sorted({self._shown(name) for name in names} | partners))
-        triggers = Triggers(self._session, names, self._keys)
+        triggers = Triggers(self.session, names, self._keys)
         triggers.disable()
-        for one in self._tables:
+        for one in self.tables:
             # TRUNCATE would show an empty table to those who read with an older snapshot
-            self._session.execute(f"DELETE FROM ONLY {one.quoted} t {one.table.condition}")
+            self.session.execute(f"DELETE FROM ONLY {one.quoted} t {one.table.condition}")
             self._load(one, one.quoted, one.table)
         self._check_keys({})
         triggers.enable()
-        for one in self._tables:
+        for one in self.tables:
             self._advance(one.quoted, sequences)
         return triggers.notes
 
     def _shown(self, name: str) -> str:
-        (shown,) = self._session.execute("SELECT %s::regclass::text", (name,)).fetchone()
+        (shown,) = self.session.execute("SELECT %s::regclass::text", (name,)).fetchone()
         return str(shown)
 
     def _lock(self, names: Sequence[str]) -> None:
-        self._session.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+        self.session.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
         try:
-            self._session.execute(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE")
+            self.session.execute(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE")
         except psycopg.errors.LockNotAvailable as exc:
             raise TargetError(
                 f"{', '.join(names)} can't be locked: {self._writers(names)}.",
                 f"The restore waited {_PATIENCE}. End that session, or run again later.",
             ) from exc
-        self._session.execute("SET LOCAL lock_timeout = 0")
+        self.session.execute("SET LOCAL lock_timeout = 0")
 
     def _writers(self, names: Sequence[str]) -> str:
-        with self._server.connect(self._session.info.dbname) as other:
+        with self._server.connect(self.session.info.dbname) as other:
             found = other.execute(_WRITERS, (list(names),)).fetchall()
         shown = [
             f"pid {pid} (user {user}, {application or 'no name'}, {state})" for pid, user, application, state in found
@@ -247,8 +244,8 @@ class _Work:
         start = re.match(r'COPY ((?:"(?:[^"]|"")*"|[^"\s])+)', whole)
         rest = whole[start.end() :] if start else ""
         statement = f"COPY {into}{rest}".encode("utf-8", "surrogateescape")
-        copy_in(self._session, statement, self._contents.rows(one.file), one.file)
-        (got,) = table_sums(self._session, [table]).values()
+        copy_in(self.session, statement, self._contents.rows(one.file), one.file)
+        (got,) = table_sums(self.session, [table]).values()
         if got != one.wanted:
             raise TargetError(
                 f"The restored rows of {one.table.shown} differ from the backup.",
@@ -256,7 +253,7 @@ class _Work:
             )
 
     def _check_keys(self, instead: Mapping[str, str]) -> None:
-        found = dangling(self._session, self._keys, instead)
+        found = dangling(self.session, self._keys, instead)
         if found:
             raise TargetError(
                 f"The restore would leave dangling references: {'; '.join(found)}.",
@@ -265,16 +262,16 @@ class _Work:
 
     def _advance(self, table: str, sequences: Mapping[Name, tuple[int, bool]]) -> None:
         """Sequences of the table give no number that the backup has seen."""
-        for schema, name, step, least, most in self._session.execute(_SEQUENCES, (table,)).fetchall():
+        for schema, name, step, least, most in self.session.execute(_SEQUENCES, (table,)).fetchall():
             if (schema, name) not in sequences:
                 continue
             quoted = relation(schema, name)
             after = _next(*sequences[schema, name], step)
-            value, called = self._session.execute(f"SELECT last_value, is_called FROM {quoted}").fetchone()
+            value, called = self.session.execute(f"SELECT last_value, is_called FROM {quoted}").fetchone()
             now = _next(value, called, step)
             # setval() would survive a rollback
             if (after - now) * step > 0 and least <= after <= most:
-                self._session.execute(f"ALTER SEQUENCE {quoted} RESTART WITH {int(after)}")
+                self.session.execute(f"ALTER SEQUENCE {quoted} RESTART WITH {int(after)}")
 
 
 def _next(value: int, called: bool, step: int) -> int:
@@ -286,16 +283,24 @@ class TablesRestoration:
 
     damage = ""
 
-    def __init__(self, session: Any, database: str, found: Sequence[_Rows], changed: Sequence[_Rows]) -> None:
-        self._session = session
-        self._changed = changed
+    def __init__(
+        self, work: _Work, database: str, found: Sequence[_Rows], sequences: Mapping[Name, tuple[int, bool]]
+    ) -> None:
+        self._work = work
+        self._session = work.session
+        self._sequences = sequences
         self._applied = False
         self._database = database
         self.held: Optional[contextlib.ExitStack] = None
-        self.changed = bool(changed)
+        self.changed = bool(work.tables)
         self.changes = tuple(Change(f"{database}.{one.table.shown}", one.before[0], one.wanted[0]) for one in found)
-        self.differences = tuple((f"{database}: {one.table.shown}", "changed") for one in changed)
+        self.differences = tuple((f"{database}: {one.table.shown}", "changed") for one in work.tables)
         self.notes: tuple[str, ...] = ()
+
+    def build(self) -> None:
+        """Everything but the commit."""
+        with errors(TargetError, f"Can't restore tables of {self._database}"):
+            self.notes += self._work.replace(self._sequences)
 
     def apply(self) -> None:
         with errors(TargetError, f"Can't restore tables of {self._database}"):
@@ -311,7 +316,7 @@ class TablesRestoration:
         """Roll back, or update what the planner knows."""
         with contextlib.suppress(psycopg.Error):  # a closed session has rolled back
             if self._applied:
-                for one in self._changed:
+                for one in self._work.tables:
                     self._session.execute(f"ANALYZE {one.quoted}")
             else:
                 self._session.execute("ROLLBACK")

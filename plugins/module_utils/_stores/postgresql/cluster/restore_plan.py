@@ -84,7 +84,8 @@ def prepare(
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(server.connect())
         tools = Tools(server, scratch, max(map(major_of, copy.details["databases"].values())))
-        work = _Work(session, tools, copy, Owners.of(options), bool(options.get("disconnect")))
+        jobs = options.get("jobs") or _JOBS
+        work = _Work(session, tools, copy, Owners.of(options), bool(options.get("disconnect")), jobs)
         pairs, notes = replaceable(pairs, copy.details["databases"], options, server.maintenance)
         notes += work.take_places([place for _name, place in pairs], dry)
         notes += work.check(pairs)
@@ -93,13 +94,10 @@ def prepare(
         for part in changed:
             notes += work.check_part(part)
         swap = Swap(server, session, [(part.place, part.properties) for part in changed], work.disconnect)
-        ready = WholeRestoration(session, parts, swap, notes)
+        ready = WholeRestoration(work, parts, swap, notes)
         stack.push(ready.clean)
-        for part in changed:
-            if dry:
-                part.contents.verify()
-            else:
-                work.fill(part, options.get("jobs") or _JOBS)
+        for part in changed if dry else ():
+            part.contents.verify()
         ready.held = stack.pop_all()
         return ready
 
@@ -112,6 +110,7 @@ class _Work(NamedTuple):
     copy: Copy
     owners: Owners
     disconnect: bool
+    jobs: int
 
     def take_places(self, places: Sequence[Place], dry: bool) -> list[str]:
         """Lock the databases, and remove what killed runs left of them. Returns notes."""
@@ -164,12 +163,12 @@ class _Work(NamedTuple):
             return [f"The backup has no rows of {', '.join(left_out)}: they are empty in {part.place.name}."]
         return []
 
-    def fill(self, part: _Part, jobs: int) -> None:
+    def fill(self, part: _Part) -> None:
         """Create the new database and make it equal to the backup. Raises TargetError, DamagedBackup."""
         place = part.place
         self.copy.progress.start(f"Restoring the database {place.name}", unit="bytes")
         create(self.session, place, part.properties)
-        load = Load(self.tools, part.contents, place.new, jobs, self.owners.flags)
+        load = Load(self.tools, part.contents, place.new, self.jobs, self.owners.flags)
         load.schema()
         load.rows({name: sums[0] for name, sums in part.expected.sums.items()})
         load.rest()
@@ -191,10 +190,11 @@ class _Work(NamedTuple):
 
 
 class WholeRestoration:
-    """Databases that are complete beside those that they replace."""
+    """Databases that are built beside those that they replace."""
 
-    def __init__(self, session: Any, parts: Sequence[_Part], swap: Swap, notes: list[str]) -> None:
-        self._session = session
+    def __init__(self, work: _Work, parts: Sequence[_Part], swap: Swap, notes: list[str]) -> None:
+        self._work = work
+        self._session = work.session
         self._parts = [part for part in parts if part.changed]
         self._swap = swap
         self._applied = False
@@ -204,6 +204,11 @@ class WholeRestoration:
         self.changes = tuple(change for part in parts for change in part.changes())
         self.differences = tuple(line for part in self._parts for line in part.differences())
         self.damage = "; ".join(part.damage for part in self._parts if part.damage)
+
+    def build(self) -> None:
+        """All of them, before any takes its place."""
+        for part in self._parts:
+            self._work.fill(part)
 
     def apply(self) -> None:
         self._swap.apply()
