@@ -105,7 +105,10 @@ def _of_migrated(case: _Case, job: Job, existing: Optional[Info]) -> Iterator[st
     named = f"{job.source.name}: {{}} with a reference to {case.parent.name} ({', '.join(fields)}) that {{}}: {{}}"
     if missing.count:
         yield named.format(plural(missing.count, "record"), "does not exist", missing)
-    if late.count and job.exists and case.ready.target.type == "postgresql":
+    enforced = existing is not None and any(
+        (one.fields, one.to) == (case.key.fields, case.key.to) for one in existing.stored.foreign_keys
+    )
+    if late.count and enforced and case.ready.target.type == "postgresql":
         hint = "is written in a later batch (increase batch_size, or set target_tables=existing)"
         yield named.format(plural(late.count, "record"), hint, late)
 

@@ -167,6 +167,19 @@ def test_what_a_document_gathered_for_others_survives_a_run_that_is_undone(store
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_killed_run_goes_on_with_references_to_later_records(stores: Stores, kind: str) -> None:
+    source, target = stores("sqlite"), stores(kind)
+    made(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE, up INTEGER REFERENCES t (id))")
+    with contextlib.closing(sqlite3.connect(source["path"])) as database, database:
+        database.executemany("INSERT INTO t VALUES (?, ?, ?)", [(n, str(n), 501 - n) for n in range(1, 501)])
+    stop(kind, source, target, 2)
+    done = run(source=source, target=target, batch_size=100)
+    assert done["migration"]["resumed"]
+    assert done["migration"]["written"] == 300
+    assert not run(True, source=source, target=target)["changed"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_table_that_was_removed_meanwhile_is_made_again(stores: Stores, kind: str) -> None:
     source, target = two_tables(stores, "x"), stores(kind)
     stop(kind, source, target, 7)
