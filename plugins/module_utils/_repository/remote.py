@@ -25,6 +25,7 @@ from .._core import host_state
 from .._core.errors import Day2Error, InvalidRequest, RepositoryError
 from .._core.units import format_time
 from .base import Listed, Removal, Staging
+from .catalogue import FOLDER, Catalogue
 from .directory import ON_HOST, checksum
 from .encryption import NOT_ENCRYPTED
 from .generations import Generations
@@ -85,6 +86,7 @@ class RemoteRepository:
         self._seen: dict[str, dict[str, dict[str, Object]]] = {}
         self._states: dict[str, dict[str, Any]] = {}
         self._leases: dict[str, Lease] = {}
+        self._catalogues: dict[str, Catalogue] = {}
         self.location = objects.location
         self.encryption = NOT_ENCRYPTED
 
@@ -172,7 +174,14 @@ class RemoteRepository:
             yield from self._seen[name].items()
             return
         top = len(name) + 1
+        catalogue: list[str] = []
+        if name not in self._leases:
+            self._catalogues.pop(name, None)
         for folder, objects in groupby(self._objects.walk(f"{name}/"), lambda one: one.key[top:].partition("/")[0]):
+            if folder == _STATE:  # it comes before all ids
+                catalogue = [one.key for one in objects if one.key.startswith(f"{name}/{FOLDER}")]
+            if name not in self._catalogues:
+                self._catalogues[name] = Catalogue(self._objects, f"{name}/{FOLDER}", catalogue)
             if ID.fullmatch(folder):
                 yield folder, {one.key[top + len(folder) + 1 :]: one for one in objects}
 
@@ -186,12 +195,20 @@ class RemoteRepository:
         with ThreadPoolExecutor(_READERS, "day2-read") as pool:
             for backup, objects in self._backups(name):
                 # what is larger waits until its size was checked
+                known = self._catalogues[name].get(backup, objects)
                 small = [path for path in (MANIFEST, SUMS) if path in objects and objects[path].size <= _SMALL]
-                ahead = {path: pool.submit(self._objects.read, f"{name}/{backup}/{path}") for path in small}
-                waiting.append(self._listed(name, backup, objects, ahead))
+                wanted = [path for path in small if path not in known]
+                ahead = {path: pool.submit(self._read_ahead, name, backup, objects[path]) for path in wanted}
+                waiting.append(self._listed(name, backup, objects, ahead, known))
                 if len(waiting) > _AHEAD:
                     yield waiting.popleft()
             yield from waiting
+
+    def _read_ahead(self, name: str, backup: str, one: Object) -> Optional[bytes]:
+        data = self._objects.read(one.key)
+        if data and name in self._leases:
+            self._catalogues[name].note(backup, one.key.rpartition("/")[2], data, one)
+        return data
 
     def look(self, name: str, backup_id: str) -> Listed:
         top = f"{name}/{backup_id}/"
@@ -203,13 +220,17 @@ class RemoteRepository:
         backup_id: str,
         objects: dict[str, Object],
         ahead: Mapping[str, Future[Optional[bytes]]] = MappingProxyType({}),
+        known: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Listed:
         """
         :param ahead: what is being read already.
+        :param known: what need not be read.
         """
 
         def read(path: str) -> bytes:
-            data = ahead[path].result() if path in ahead else self._objects.read(f"{name}/{backup_id}/{path}")
+            data = known.get(path) or (ahead[path].result() if path in ahead else None)
+            if data is None:
+                data = self._objects.read(f"{name}/{backup_id}/{path}")
             if not data:
                 raise RepositoryError(f"{self.location}/{name}/{backup_id}/{path} is missing.")
             return data
@@ -296,8 +317,13 @@ class RemoteRepository:
         self._leases[name] = lease
         try:
             yield self._clean(name)
+            with contextlib.suppress(Day2Error):  # it saves requests, and nothing else
+                lease.check()
+                if name in self._catalogues:
+                    self._catalogues[name].write()
         finally:
             del self._leases[name]
+            self._catalogues.pop(name, None)
             self._seen.pop(name, None)
             self._states.clear()
             lease.release()
