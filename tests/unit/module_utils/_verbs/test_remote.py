@@ -124,7 +124,7 @@ def test_info_and_the_check_tell_the_same(remote: Any, place: dict[str, Any], ap
         assert info["ok"], info["problems"]
     (one,) = info["sets"][0]["backups"]
     assert (one["id"], one["path"], one["good"]) == (made["id"], made["path"], True)
-    options = {"backup_set": "app", "host": None, "max_age": None, "verified_within": 60.0, **place}
+    options = {**dict.fromkeys(BackupProbe.OPTIONS), "backup_set": "app", "verified_within": 60.0, **place}
     limits = {limit.name: limit for limit in BackupProbe.LIMITS}
     finding = BackupProbe(options, limits).run(Deadline(10))
     assert made["id"] in finding.good
