@@ -8,15 +8,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Optional
 
 from .local import free_ports, program, running, wait_for_port
 
 
 @contextlib.contextmanager
-def redis(directory: Path, *options: str) -> Iterator[int]:
-    """Its port, and a Unix socket `redis.sock` in the directory, while the block runs. `options` are"
-    " redis-server's own."""
-    (port,) = free_ports(1)
+def redis(directory: Path, *options: str, port: Optional[int] = None) -> Iterator[int]:
+    """Its port, and a Unix socket `redis.sock` in the directory, while the block runs.
+
+    :param options: those of redis-server.
+    :param port: by default one that is free.
+    """
+    port = port or free_ports(1)[0]
     command = [
         program("redis-server", "redis-server"),
         *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""),

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """redis: whether a server responds, has free memory, replicates and saves.
 
-It implements the protocol of Redis (RESP) itself, as five commands do not require a library.
+The protocol is that of _core/redis.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Union
 
 from .._core.errors import InvalidRequest
+from .._core.redis import Failed, NotRedis, encode, lines_of, read_answer
 from .._core.units import plural
 from .base import CRITICAL, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .sockets import Stream, address, connect, connect_unix, failure, tls_context, wrap_tls
@@ -83,9 +84,9 @@ class RedisProbe(BaseProbe):
                 began = deadline.elapsed()
                 redis.ask("PING")
                 taken = deadline.elapsed() - began
-                info = _parse(redis.ask("INFO"))
+                info = lines_of(redis.ask("INFO").encode())
                 if info.get("cluster_enabled") == "1":
-                    info.update(_parse(redis.ask("CLUSTER", "INFO")))
+                    info.update(lines_of(redis.ask("CLUSTER", "INFO").encode()))
                 if "min_slaves_good_slaves" in info:
                     info["least_replicas"] = redis.setting("min-replicas-to-write")
                 if "maxclients" not in info:  # before Redis 7
@@ -195,25 +196,20 @@ class _Redis:
 
     def ask(self, *words: str) -> str:
         """The response to a command; for a list, one line per element. Raises ProbeFailed when it is an error."""
-        parts = [word.encode() for word in words]
-        self._stream.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
-        return self._answer(words[0])
-
-    def _answer(self, command: str) -> str:
-        line = self._line()
-        kind, rest = line[:1], line[1:].decode("utf-8", "replace")
-        if kind == b"-":
-            status = UNKNOWN if rest.startswith("NOPERM") else CRITICAL
-            raise ProbeFailed(f"{self._where} responds to {command}: {rest}", status)
-        if kind == b"$" and rest.isdigit() and int(rest) <= _MOST:
-            data = self._reader.read(int(rest) + 2)
-            if len(data) == int(rest) + 2:
-                return data[:-2].decode("utf-8", "replace")
-        elif kind == b"+":
-            return rest
-        elif kind == b"*" and rest.isdigit() and int(rest) <= _MOST_ELEMENTS:
-            return "\n".join(self._answer(command) for dummy in range(int(rest)))
-        raise ProbeFailed(f"{self._where}: the response is not that of Redis")
+        self._stream.sendall(encode(*words))
+        try:
+            answer = read_answer(self._reader, _MOST, _MOST_ELEMENTS)
+        except NotRedis:
+            raise ProbeFailed(f"{self._where} closed the connection, or its response is not that of Redis") from None
+        lines = []
+        for one in answer if isinstance(answer, list) else [answer]:
+            if isinstance(one, Failed):
+                status = UNKNOWN if one.startswith("NOPERM") else CRITICAL
+                raise ProbeFailed(f"{self._where} responds to {words[0]}: {one}", status)
+            if not isinstance(one, bytes):
+                raise ProbeFailed(f"{self._where}: the response is not that of Redis")
+            lines.append(one.decode("utf-8", "replace"))
+        return "\n".join(lines)
 
     def setting(self, name: str) -> str:
         """The value of a setting, or "" if this user has no permission to read it."""
@@ -222,17 +218,6 @@ class _Redis:
         except ProbeFailed:
             return ""
         return answer[1] if len(answer) == 2 else ""
-
-    def _line(self) -> bytes:
-        line: bytes = self._reader.readline(_MOST)
-        if not line:
-            raise ProbeFailed(f"{self._where} closed the connection")
-        return line.rstrip(b"\r\n")
-
-
-def _parse(text: str) -> dict[str, str]:
-    lines = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
-    return {name: value for name, colon, value in lines if colon}
 
 
 def _number(info: Mapping[str, str], name: str) -> Union[int, float]:

@@ -190,6 +190,8 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         cluster = service("postgresql").cluster("listen_addresses=127.0.0.1", "port=5432")
         prepare_postgresql(stack.enter_context(cluster))
+        Path("/var/tmp/redis").mkdir()
+        stack.enter_context(service("redis").redis(Path("/var/tmp/redis"), "--requirepass", "secret", port=6379))
         s3 = stack.enter_context(service("s3").ministack(Path("/var/tmp")))
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "eu-central-1"}
         boto3.client("s3", endpoint_url=s3, **keys).create_bucket(

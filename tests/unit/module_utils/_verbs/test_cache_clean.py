@@ -1,0 +1,178 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Caches in a real Redis, alone and as a cluster."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._core.redis import Address, Redis
+from ansible_collections.day2.ops.plugins.module_utils._verbs.cache_clean import ARGUMENTS, run
+from ansible_collections.day2.ops.tests.services.redis import redis
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with redis(tmp_path_factory.mktemp("redis")) as port:
+        yield port
+
+
+@pytest.fixture
+def client(server: int) -> Iterator[Redis]:
+    with Redis(Address("127.0.0.1", server), (), 10) as connection:
+        connection.ask("FLUSHALL")
+        connection.ask("CONFIG", "SET", "maxmemory", 0)
+        yield connection
+
+
+def clean(port: int, pattern: str, check: bool = False, **more: Any) -> dict[str, Any]:
+    params = {name: spec.get("default") for name, spec in ARGUMENTS["argument_spec"].items()}
+    return run({**params, "port": port, "pattern": pattern, **more}, check, Progress())
+
+
+def fill(client: Redis, prefix: str, count: int, *more: Any) -> None:
+    client.ask_all(("SET", f"{prefix}:{number}", "x" * 50, *more) for number in range(count))
+
+
+def keys(client: Redis) -> set[bytes]:
+    found = client.ask("KEYS", "*")
+    assert isinstance(found, list)
+    return {key for key in found if isinstance(key, bytes)}
+
+
+def test_keys_are_removed_by_pattern_and_check_mode_counts_them(server: int, client: Redis) -> None:
+    fill(client, "cache", 1200)
+    fill(client, "session", 3)
+    client.ask("SET", b"cache:\xff\r\n", "1")
+    would = clean(server, "cache:*", check=True)
+    assert (would["changed"], would["removed"], would["msg"]) == (True, 1201, "Would remove about 1201 keys.")
+    assert len(keys(client)) == 1204
+    done = clean(server, "cache:*")
+    assert (done["changed"], done["matched"], done["removed"], done["stopped"]) == (True, 1201, 1201, None)
+    assert done["memory_before"] > done["memory_after"] > 0
+    assert keys(client) == {b"session:0", b"session:1", b"session:2"}
+    for check in (True, False):
+        again = clean(server, "cache:*", check=check)
+        assert (again["changed"], again["msg"]) == (False, "No key matches cache:*.")
+
+
+def test_only_keys_without_an_expiry(server: int, client: Redis) -> None:
+    fill(client, "a", 3)
+    fill(client, "b", 3, "EX", 1000)
+    assert clean(server, "*", allow_all=True, without_ttl=True, check=True)["removed"] == 3
+    assert clean(server, "*", allow_all=True, without_ttl=True)["removed"] == 3
+    assert keys(client) == {b"b:0", b"b:1", b"b:2"}
+    assert clean(server, "b:*", without_ttl=True)["msg"] == "No key matches b:* and the conditions."
+
+
+def test_idle_time_counts_only_where_it_is_recorded(server: int, client: Redis) -> None:
+    fill(client, "a", 3)
+    for settings in ({"maxmemory": 0}, {"maxmemory": "100mb", "maxmemory-policy": "allkeys-lfu"}):
+        for name, value in settings.items():
+            client.ask("CONFIG", "SET", name, value)
+        for check in (True, False):
+            with pytest.raises(TargetError, match="does not record how long keys have been idle"):
+                clean(server, "a:*", check=check, idle="0s")
+    client.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    assert clean(server, "a:*", idle="1h")["removed"] == 0
+    fill(client, "a", 3)
+    time.sleep(2.1)  # the server counts whole seconds
+    client.ask("GET", "a:1")
+    assert clean(server, "a:*", idle="1.5s", check=True)["removed"] == 2
+    assert clean(server, "a:*", idle="1.5s")["removed"] == 2
+    assert keys(client) == {b"a:1"}
+
+
+def test_a_time_limit_stops_at_a_page_and_the_next_run_continues(server: int, client: Redis) -> None:
+    fill(client, "a", 3000)
+    first = clean(server, "a:*", time_limit="0s")
+    assert first["stopped"] == "time_limit"
+    assert 0 < first["removed"] < 3000
+    assert first["msg"].endswith("Stopped at the time limit; run again to continue.")
+    assert clean(server, "a:*")["removed"] == 3000 - first["removed"]
+
+
+def test_the_database_is_chosen(server: int, client: Redis) -> None:
+    fill(client, "a", 2)
+    client.ask("SELECT", 3)
+    fill(client, "a", 3)
+    assert clean(server, "a:*", database=3)["removed"] == 3
+    client.ask("SELECT", 0)
+    assert len(keys(client)) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pattern": ""}, "pattern is empty"),
+        ({"pattern": "**"}, r"The pattern \*\* matches all keys"),
+        ({"pattern": "a", "username": "u"}, "username requires password"),
+        ({"pattern": "a", "socket": "/x", "tls": True}, "tls and socket are mutually exclusive"),
+        ({"pattern": "a", "tls": True, "ca": "/no/such/file"}, "The certificates can't be used"),
+        ({"pattern": "a", "idle": "long"}, "'long' is not a duration"),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        clean(1, **options)
+
+
+def test_a_server_that_is_not_there_or_something_else_is_said(server: int, client: Redis) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        threading.Thread(target=lambda: other.accept()[0].sendall(b"220 mail\r\n"), daemon=True).start()
+        with pytest.raises(TargetError, match=f"127.0.0.1:{port} closed the connection, or is not a Redis server"):
+            clean(port, "a")
+    with pytest.raises(TargetError, match="can't be reached: Connection refused"):
+        clean(port, "a")
+    with pytest.raises(TargetError, match="answers to AUTH: ERR AUTH.*Check username and password"):
+        clean(server, "a", password="wrong")
+    client.ask("ACL", "SETUSER", "reader", "on", ">secret", "~*", "+info", "+scan", "+dbsize")
+    fill(client, "a", 1)
+    with pytest.raises(TargetError, match="answers to UNLINK: NOPERM.*Permit the command"):
+        clean(server, "a:*", username="reader", password="secret")
+    assert clean(server, "a:*", username="reader", password="secret", check=True)["removed"] == 1
+
+
+def test_a_replica_is_refused(server: int, client: Redis, tmp_path: Path) -> None:
+    with redis(tmp_path, "--replicaof", f"127.0.0.1 {server}") as replica:
+        for check in (True, False):
+            with pytest.raises(TargetError, match="is a replica. Connect to its primary"):
+                clean(replica, "a", check=check)
+
+
+def test_all_primaries_of_a_cluster_are_cleaned(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
+    with redis(tmp_path / "a", *options) as one, redis(tmp_path / "b", *options) as two:
+        with Redis(Address("127.0.0.1", one), (), 10) as first, Redis(Address("127.0.0.1", two), (), 10) as second:
+            first.ask("CLUSTER", "ADDSLOTSRANGE", 0, 8000)
+            second.ask("CLUSTER", "ADDSLOTSRANGE", 8001, 16383)
+            bus = two + 10000
+            first.ask("CLUSTER", "MEET", "127.0.0.1", two, bus)
+            until = time.monotonic() + 30
+            while time.monotonic() < until:
+                infos = [server.ask("CLUSTER", "INFO") for server in (first, second)]
+                if all(b"cluster_state:ok" in info and b"cluster_slots_assigned:16384" in info for info in infos):
+                    break
+                time.sleep(0.1)
+            for number in range(100):
+                command = ("SET", f"a:{number}", "1")
+                if not isinstance(first.ask_all([command])[0], bytes):
+                    second.ask(*command)
+            assert clean(one, "a:*", check=True)["removed"] == 100
+            with pytest.raises(Day2Error, match="A cluster has only database 0"):
+                clean(one, "a:*", database=1)
+            assert clean(two, "a:*")["removed"] == 100
+            assert keys(first) | keys(second) == set()
