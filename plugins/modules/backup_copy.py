@@ -74,10 +74,10 @@ EXAMPLES = r"""
     to:
       repository: /mnt/backups/day2
 
-- name: Bring one backup back from S3
+- name: Bring the newest backup back from S3
   day2.ops.backup_copy:
     name: hawkfish
-    which: 20250630T120000Z-3f2a9c1b
+    which: newest
     from:
       repository: s3://hawkfish-backups/day2
     to:

@@ -194,9 +194,9 @@ def main() -> None:
         stack.enter_context(service("redis").redis(Path("/var/tmp/redis"), "--requirepass", "secret", port=6379))
         s3 = stack.enter_context(service("s3").ministack(Path("/var/tmp")))
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "eu-central-1"}
-        boto3.client("s3", endpoint_url=s3, **keys).create_bucket(
-            Bucket="data-profiler-archive", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-        )
+        client = boto3.client("s3", endpoint_url=s3, **keys)
+        for bucket in ("data-profiler-archive", "hawkfish-backups"):
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         playbook = write("/root/examples.yml", bring_older_backups() + play(s3))
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "False"}
         done = subprocess.run(["ansible-playbook", str(playbook)], env=environment, check=False)
