@@ -140,10 +140,12 @@ options:
         description:
           - For V(postgresql), whether roles, settings of roles and tablespaces are backed up, too. The default is
             V(true).
-          - Passwords of roles are not part of a backup.
+          - Passwords of roles are only included with C(role_passwords=true).
         type: bool
       role_passwords:
-        description: For V(postgresql), whether to include the passwords of roles. This requires an encrypted backup.
+        description:
+          - For V(postgresql), whether to include the passwords of roles (as the server stores them). This requires an
+            encrypted backup and a superuser. The default is V(false).
         type: bool
       jobs:
         description:
@@ -328,10 +330,12 @@ options:
         description:
           - For V(postgresql), whether roles, settings of roles and tablespaces are backed up, too. The default is
             V(true).
-          - Passwords of roles are not part of a backup.
+          - Passwords of roles are only included with C(role_passwords=true).
         type: bool
       role_passwords:
-        description: For V(postgresql), whether to include the passwords of roles. This requires an encrypted backup.
+        description:
+          - For V(postgresql), whether to include the passwords of roles (as the server stores them). This requires an
+            encrypted backup and a superuser. The default is V(false).
         type: bool
       jobs:
         description:
@@ -517,10 +521,12 @@ options:
         description:
           - For V(postgresql), whether roles, settings of roles and tablespaces are backed up, too. The default is
             V(true).
-          - Passwords of roles are not part of a backup.
+          - Passwords of roles are only included with C(role_passwords=true).
         type: bool
       role_passwords:
-        description: For V(postgresql), whether to include the passwords of roles. This requires an encrypted backup.
+        description:
+          - For V(postgresql), whether to include the passwords of roles (as the server stores them). This requires an
+            encrypted backup and a superuser. The default is V(false).
         type: bool
       jobs:
         description:
@@ -749,10 +755,12 @@ options:
         description:
           - For V(postgresql), whether roles, settings of roles and tablespaces are backed up, too. The default is
             V(true).
-          - Passwords of roles are not part of a backup.
+          - Passwords of roles are only included with C(role_passwords=true).
         type: bool
       role_passwords:
-        description: For V(postgresql), whether to include the passwords of roles. This requires an encrypted backup.
+        description:
+          - For V(postgresql), whether to include the passwords of roles (as the server stores them). This requires an
+            encrypted backup and a superuser. The default is V(false).
         type: bool
       jobs:
         description:

@@ -251,6 +251,7 @@ def _source(file: _Rule) -> _Rule:
                     "databases": maybe(listed(text)),
                     "tables": maybe(mapping({}, _SELECTION)),
                     "globals": flag,
+                    "role_passwords": flag,
                 },
             ),
             "content_digest": DIGEST,

@@ -35,7 +35,7 @@ from .backup_plan import BackupPlan, BackupRequest, plan, remember_fingerprints
 from .backup_result import preview, result_of
 from .copy_arguments import COPY_TO, destinations
 from .removals import carry_out
-from .snapshots import check_apart, note, publish
+from .snapshots import check_apart, check_secrets, note, publish
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
@@ -67,6 +67,7 @@ def request_from(params: Mapping[str, Any]) -> BackupRequest:
     repository = open_repository(params)
     stores = named_stores(params["source"], params["sources"])
     check_apart(repository, stores)
+    check_secrets(repository, stores)
     compression, note = choose(params["compression"] or "")
     return BackupRequest(
         name=check_set_name(params["name"]),

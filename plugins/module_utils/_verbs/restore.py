@@ -37,7 +37,7 @@ from .arguments import (
     store_argument,
 )
 from .restore_choice import Choice, choice_from, find
-from .snapshots import check_apart, check_encrypted, describe, files_of, publish, take
+from .snapshots import check_apart, check_encrypted, check_secrets, describe, files_of, publish, take
 from .space import check_space, size_of
 
 ARGUMENTS: dict[str, Any] = {
@@ -117,6 +117,7 @@ def request_from(params: Mapping[str, Any]) -> RestoreRequest:
     repository = open_repository(params)
     stores = named_stores(params["target"], params["targets"])
     check_apart(repository, stores)
+    check_secrets(repository, stores)
     return RestoreRequest(
         name=check_set_name(params["name"]),
         repository=repository,

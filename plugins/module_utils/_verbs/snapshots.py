@@ -193,6 +193,15 @@ def _tools() -> dict[str, str]:
     return {"day2.ops": VERSION, "python": platform.python_version(), "system": platform.platform(terse=True)}
 
 
+def check_secrets(repository: Repository, stores: Sequence[NamedStore]) -> None:
+    """Passwords are only written into encrypted backups. Raises InvalidRequest."""
+    for entry in stores:
+        if entry.store.parameters().get("role_passwords") and not repository.encryption.recipients:
+            raise InvalidRequest(
+                "role_passwords requires an encrypted backup.", "Set encrypt_to, or omit role_passwords."
+            )
+
+
 def check_apart(repository: Repository, stores: Sequence[NamedStore]) -> None:
     """A backup that contains the backups would grow forever, and a restore would replace them."""
     for entry in stores:

@@ -186,8 +186,9 @@ def test_globals_have_no_passwords(database: Database, snapshot: Callable[..., A
     assert b"CREATE ROLE with_password" in files["globals.sql"]
     assert b"PASSWORD" not in files["globals.sql"]
     assert "globals.sql" not in snapshot(globals=False)[1]
-    with pytest.raises(InvalidRequest, match="role_passwords requires an encrypted backup"):
-        database.store(role_passwords=True)
+    assert b"PASSWORD 'SCRAM" in snapshot(role_passwords=True)[1]["globals.sql"]
+    with pytest.raises(InvalidRequest, match="role_passwords requires globals"):
+        database.store(role_passwords=True, globals=False)
     database.admin("DROP ROLE with_password")
 
 

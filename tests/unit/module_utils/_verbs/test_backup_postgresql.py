@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, SourceError
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup
 from tests.services.local import free_ports
@@ -155,3 +155,11 @@ def test_a_service_file(secured: dict[str, Any], tmp_path: Path, monkeypatch: py
     made = run(tmp_path / "repository", {"type": "postgresql", "service": "prod", "database": "postgres"})
     assert made["changed"]
     assert made["backup"]["sources"][0]["path"] == "postgresql://service=prod/postgres"
+
+
+def test_passwords_of_roles_are_only_in_encrypted_backups(database: Database, tmp_path: Path) -> None:
+    source = dict(database.server, database="shop", role_passwords=True)
+    with pytest.raises(InvalidRequest, match="role_passwords requires an encrypted backup.*Set encrypt_to"):
+        run(tmp_path / "repository", source)
+    recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+    assert run(tmp_path / "repository", source, encrypt_to=[recipient])["changed"]

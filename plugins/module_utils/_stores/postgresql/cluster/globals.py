@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all databases of a cluster share: roles without their passwords, tablespaces, settings of roles."""
+"""What all databases of a cluster share: roles and their settings, tablespaces. Passwords only if they are wanted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from .archive import normalised
 from .server import Server
 
 
-def write_globals(server: Server, sink: Sink) -> str:
-    """Write `globals.sql` into the sink. Returns the hex digest of what it says."""
+def write_globals(server: Server, sink: Sink, passwords: bool) -> str:
+    """Write `globals.sql` into the sink. Returns the hex digest of what it says.
+
+    :param passwords: with those of roles, which only a superuser can read.
+    """
     text = server.run(
         [
             server.program("pg_dumpall"),
             "--globals-only",
-            "--no-role-passwords",
+            *([] if passwords else ["--no-role-passwords"]),
             "-w",
             f"--database={server.maintenance}",
             f"--dbname={server.conninfo(None, sink.scratch)}",

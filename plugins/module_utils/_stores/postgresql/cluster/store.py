@@ -45,11 +45,9 @@ class PostgresqlStore:
         self._jobs: int = _JOBS if options.get("jobs") is None else options["jobs"]
         if self._jobs < 1:
             raise InvalidRequest(f"jobs is {self._jobs}; it must be at least 1.")
-        if options.get("role_passwords"):
-            raise InvalidRequest(
-                "role_passwords requires an encrypted backup, and backups are not encrypted.",
-                "Omit it. After a restore on another server, passwords of roles must be set again.",
-            )
+        self._passwords = bool(options.get("role_passwords"))
+        if self._passwords and not self._globals:
+            raise InvalidRequest("role_passwords requires globals.", "Omit globals=false, or role_passwords.")
 
     def exists(self) -> bool:
         """Does one of the databases exist? Raises SourceError when the server can't be asked."""
@@ -57,15 +55,13 @@ class PostgresqlStore:
 
         return bool(existing(self.server, self.databases))
 
-    def existing(self) -> PostgresqlStore:
-        """The same, without the databases that do not exist; itself if none does."""
-        from .databases import existing  # only here: see registry.py
-
-        found = existing(self.server, self.databases)
-        return PostgresqlStore("", {**self.options, "database": None, "databases": found}) if found else self
-
     def parameters(self) -> dict[str, Any]:
-        return {"databases": self.databases, "tables": self._tables, "globals": self._globals}
+        return {
+            "databases": self.databases,
+            "tables": self._tables,
+            "globals": self._globals,
+            "role_passwords": self._passwords,
+        }
 
     def fingerprint(self) -> Optional[str]:
         from .fingerprint import fingerprint  # only here: see registry.py
@@ -81,7 +77,7 @@ class PostgresqlStore:
         before = self.fingerprint()
         names = chosen(self.server, self.databases, self._missing)
         selection = Selection(self._tables)
-        shared = write_globals(self.server, sink) if self._globals else None
+        shared = write_globals(self.server, sink, self._passwords) if self._globals else None
         dumped = {name: dump(self.server, name, sink, selection, self._jobs) for name in names}
         selection.check(names)
         notes = () if before is not None else (_NO_FINGERPRINT,)
