@@ -35,14 +35,13 @@ from .._core.files import (
 )
 from .._core.units import format_time
 from .base import Listed, Removal, Staging
-from .directory_staging import STAGING, DirectoryCopyStaging, DirectoryEncryptedStaging, DirectoryStaging, regular_size
+from .directory_layout import REMOVING, STAGING, regular_size
 from .encryption import NOT_ENCRYPTED, place_of
 from .manifest import ID, MANIFEST, SET, random_id
 
 ON_HOST = ("fingerprints",)  # documents of the state that say something of the data
 _STATE = ".state"
 _LOCK = "lock"
-_REMOVING = ".removing-"
 
 
 class DirectoryRepository:
@@ -157,11 +156,16 @@ class DirectoryRepository:
             os.close(fd)
 
     def stage(self, name: str, created: datetime) -> Staging:
+        # only here: see _stores/registry.py
+        from .directory_staging import DirectoryEncryptedStaging, DirectoryStaging
+
         if self.encryption.recipients:
             return DirectoryEncryptedStaging(self._set(name), random_id(created))
         return DirectoryStaging(self._set(name))
 
     def stage_copy(self, name: str, backup_id: str, sizes: Mapping[str, int]) -> Staging:
+        from .directory_staging import DirectoryCopyStaging  # only here: see _stores/registry.py
+
         return DirectoryCopyStaging(self._set(name), backup_id, sizes)
 
     def bytes_of_copy(self, name: str, backup_id: str) -> int:
@@ -181,7 +185,7 @@ class DirectoryRepository:
                 if fd >= 0:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # a unique name, as the leftovers of a failed removal may lie beside it
-                gone = os.path.join(self._set(name), f"{_REMOVING}{backup_id}-{secrets.token_hex(4)}")
+                gone = os.path.join(self._set(name), f"{REMOVING}{backup_id}-{secrets.token_hex(4)}")
                 os.rename(path, gone)
                 fsync_directory(self._set(name))
                 return Removal(notes=discard(gone))  # it is no longer a backup
@@ -259,7 +263,7 @@ class DirectoryRepository:
             os.path.join(directory, entry)
             for directory in (self._set(name), os.path.join(self._set(name), _STATE))
             for entry in _names(directory)
-            if entry.startswith((STAGING, _REMOVING, ".day2-")) and entry not in continued
+            if entry.startswith((STAGING, REMOVING, ".day2-")) and entry not in continued
         )
 
     def _is_on_host(self, document: str) -> bool:

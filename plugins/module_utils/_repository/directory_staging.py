@@ -9,7 +9,6 @@ import contextlib
 import io
 import os
 import secrets
-import stat
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from typing import BinaryIO, Optional, cast
@@ -18,9 +17,9 @@ from .._core.errors import NoSpace, RepositoryError
 from .._core.files import discard, fsync_directory, make_private_directory, os_errors, remove, write_atomically
 from .._core.scratch import scratch_directory
 from .base import continues_later
+from .directory_layout import STAGING, regular_size
 from .manifest import MANIFEST, SUMS
 
-STAGING = ".staging-"
 _FLUSH_EVERY_S = 0.2
 _SCRATCH = "scratch"
 
@@ -180,12 +179,3 @@ class DirectoryCopyStaging(DirectoryStaging):
             with os_errors(RepositoryError, "Can't write to the repository", os.path.join(self._path, path)):
                 os.unlink(os.path.join(self._path, path))
         return super().create(path)
-
-
-def regular_size(path: str) -> Optional[int]:
-    """The size of a file; None: it is not there, or not a regular file."""
-    try:
-        info = os.lstat(path)
-    except OSError:
-        return None
-    return info.st_size if stat.S_ISREG(info.st_mode) else None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .._core.errors import Day2Error, InvalidRequest, RepositoryError
@@ -15,7 +15,9 @@ from .._core.s3_options import ADDRESS as S3
 from .base import Repository
 from .directory import DirectoryRepository
 from .encryption import encryption_from
-from .objective import Place
+
+if TYPE_CHECKING:
+    from .objective import Place
 
 
 def check_exists(repository: Repository) -> None:
@@ -45,7 +47,9 @@ def is_offsite(params: Mapping[str, Any]) -> bool:
 
 
 def place_of(params: Mapping[str, Any]) -> Place:
-    """A repository whose copies count. That it can't be opened says nothing about what it has."""
+    """A repository whose copies count. If it cannot be opened, this says nothing about its backups."""
+    from .objective import Place  # only here: see _stores/registry.py
+
     try:
         repository = open_repository({**params, "lock_for": None})  # it is only read
     except InvalidRequest:

@@ -34,8 +34,11 @@ HEAVY = [
     *("sqlite3", "ssl", "tarfile", "unittest", "urllib.request", "xml", "zipfile", "boto3", "botocore", "psycopg"),
 ]
 COMPRESSIONS = [f"_core.compression.{name}" for name in ("gzip_zlib", "plain", "xz", "zstd_library", "zstd_program")]
-REMOTE = [f"_repository.{name}" for name in ("copying", "generations", "objects", "rclone", "remote", "s3", "sink")]
-VERBS = ["_verbs.backup_import", "_verbs.copies", "_verbs.space", "_verbs.migrate", "_verbs.restore", "_core.scratch"]
+REMOTE = ["generations", "objects", "rclone", "remote", "s3"]
+WRITING = ["copying", "directory_staging", "encrypted_files", "objective", "opening", "sink"]
+REPOSITORY = [f"_repository.{name}" for name in [*REMOTE, *WRITING]]
+VERBS = [f"_verbs.{name}" for name in ("backup_import", "copies", "migrate", "restore", "space")]
+OTHERS = ["_core.age", "_core.scratch"]
 # What a store of each type imports of its own to find out whether it has changed.
 STORES = {
     "files": ("files", ["identity", "selection", "store"]),
@@ -91,5 +94,5 @@ def test_a_task_with_nothing_to_do_imports_only_what_tells_it_so(tmp_path: Path,
     prefix = f"_stores.{package}."
     assert sorted(name[len(prefix) :] for name in ours if name.startswith(prefix)) == own
     assert [name for name in ours if name.startswith("_stores.") and name.endswith(".store")] == [f"{prefix}store"]
-    assert sorted(ours & {*COMPRESSIONS, *REMOTE, *VERBS}) == []
+    assert sorted(ours & {*COMPRESSIONS, *REPOSITORY, *VERBS, *OTHERS}) == []
     assert [one for one in HEAVY if one in modules and (one, kind) != ("sqlite3", "sqlite")] == []
