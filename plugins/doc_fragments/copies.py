@@ -102,6 +102,11 @@ options:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
             type: path
+      limit:
+        description:
+          - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
+            S3 and to rclone.
+        type: str
   to:
     description: The repository that is to have the copies.
     type: dict
@@ -194,6 +199,11 @@ options:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
             type: path
+      limit:
+        description:
+          - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
+            S3 and to rclone.
+        type: str
       lock_for:
         description:
           - Time for which backups in S3 are locked against removal (Object Lock), for example V(30d), at least V(2d).
@@ -383,6 +393,11 @@ options:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
             type: path
+      limit:
+        description:
+          - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
+            S3 and to rclone.
+        type: str
       lock_for:
         description:
           - Time for which backups in S3 are locked against removal (Object Lock), for example V(30d), at least V(2d).
@@ -587,6 +602,11 @@ options:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
             type: path
+      limit:
+        description:
+          - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
+            S3 and to rclone.
+        type: str
       lock_for:
         description: Not used by this module.
         type: str

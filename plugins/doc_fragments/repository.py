@@ -23,6 +23,11 @@ options:
       - The format is documented in C(docs/FORMAT.md) of the collection.
     type: path
     required: true
+  limit:
+    description:
+      - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to S3
+        and to rclone.
+    type: str
   lock_timeout:
     description:
       - How long to wait for another run that has locked the backup set. If the lock is not released in this time, the

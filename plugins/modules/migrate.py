@@ -191,6 +191,9 @@ options:
   name:
     description: Name of the backup set. The default is the name of the file or database of the target.
     type: str
+  limit:
+    description: Maximum rate of transfers to and from S3 or through rclone in bytes per second, for example V(20M).
+    type: str
   lock_timeout:
     description: How long to wait for another run that has locked the backup set.
     type: str

@@ -35,6 +35,9 @@ options:
   repository:
     description: Where the safety backups of the target are, a directory, C(s3://bucket/prefix) or C(rclone:REMOTE:path).
     type: path
+  limit:
+    description: Maximum rate of transfers to and from S3 or through rclone in bytes per second, for example V(20M).
+    type: str
   name:
     description: Name of the backup set. The default is the name of the file or database of the target.
     type: str

@@ -56,10 +56,11 @@ class Rclone:
 
     :param address: rclone:REMOTE:path
     :param options: see rclone_options.py. Without any, the remote is in the configuration file of the user.
+    :param rate: bytes per second that a call may transfer.
     :raises InvalidRequest: the address or an option can't be used.
     """
 
-    def __init__(self, address: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, address: str, options: Mapping[str, Any], rate: Optional[int] = None) -> None:
         place = _PLACE.fullmatch(address)
         if place is None:
             raise InvalidRequest(
@@ -72,8 +73,13 @@ class Rclone:
         self._environment = _environment_of(self.remote, options)
         self._hidden = [str(value) for value in (options.get("secrets") or {}).values() if len(str(value)) > 3]
         ca_bundle = options.get("ca_bundle")
+        if ca_bundle and not os.path.exists(ca_bundle):
+            raise InvalidRequest(
+                f"The file {ca_bundle} in rclone.ca_bundle does not exist.", "Correct it, or omit ca_bundle."
+            )
         self._words = ["--ask-password=false", "--retries=1", "--contimeout=10s", "--timeout=60s", "--log-level=ERROR"]
         self._words += [f"--ca-cert={ca_bundle}"] if ca_bundle else []
+        self._words += [f"--bwlimit={rate}B"] if rate else []
 
     def at(self, key: str) -> str:
         """The argument that names what lies at a key below the path; "": the path itself."""

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Optional
 
 from .errors import InvalidRequest, MissingDependency, RepositoryError
+from .pace import Pace, PacedBody
 from .s3_options import ADDRESS, check, sent_with_objects
 
 try:
@@ -39,6 +41,7 @@ except ImportError:
 
 MISSING = ("404", "NoSuchKey", "NotFound", "NoSuchVersion")
 TAKEN = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
+READ_TIMEOUT = 60.0  # seconds
 _UNKNOWN = ("NotImplemented", "501")
 _FULL = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507", "StorageFull")
 _BUSY = ("SlowDown", "503", "429", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded", "Throttling")
@@ -93,10 +96,17 @@ class S3Client:
                 verify=options.get("ca_bundle"),
                 config=_config(options.get("addressing"), tries),
             )
+        self.pace: Optional[Pace] = None  # if it is set, bodies of requests keep to it
+        self.api.meta.events.register_first("request-created.s3", PacedBody.note_preparing)
+        self.api.meta.events.register_last("request-created.s3", PacedBody.note_sending)
         self.conditions = True
         self._only_new = threading.local()
         for call in ("PutObject", "CompleteMultipartUpload"):
             self.api.meta.events.register(f"before-call.s3.{call}", self._add_condition)
+
+    def body(self, data: Any) -> Any:
+        """What to give to a request as the body, for bytes."""
+        return data if self.pace is None else PacedBody(data, self.pace)
 
     def _add_condition(self, params: dict[str, Any], **_more: Any) -> None:
         if getattr(self._only_new, "wanted", False) and self.conditions:
@@ -149,9 +159,9 @@ def _config(addressing: Optional[str], tries: int) -> Any:
         # checksums that newer releases add by themselves are refused by some servers
         more = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
     return Config(
-        retries={"mode": "standard", "max_attempts": tries},
+        retries={"mode": "standard", "total_max_attempts": tries},
         connect_timeout=10,
-        read_timeout=60,
+        read_timeout=READ_TIMEOUT,
         max_pool_connections=12,
         s3={"addressing_style": addressing} if addressing else None,
         **more,
@@ -191,7 +201,8 @@ def explain(exc: Exception, client: S3Client) -> Explained:
         return Explained(f"{where} can't be reached ({_reason(exc)})", "Check endpoint_url in s3 and the network.")
     if isinstance(exc, ReadTimeoutError):
         return Explained(
-            f"{where} did not answer within 60 s, {client.tries} times", "Check whether its storage is full."
+            f"{where} did not answer within {READ_TIMEOUT:g} s, {client.tries} times",
+            "Check whether its storage is full.",
         )
     if isinstance(exc, (HTTPClientError, HTTPError)):
         return Explained(f"the connection to {where} was cut ({_reason(exc)})", "Run again.")
@@ -200,7 +211,8 @@ def explain(exc: Exception, client: S3Client) -> Explained:
 
 def _reason(exc: Exception) -> str:
     inner = getattr(exc, "kwargs", {}).get("error") or exc
-    return str(getattr(inner, "reason", None) or inner).rstrip(".")
+    told = str(getattr(inner, "reason", None) or inner)
+    return re.sub(r"^<[^>]*>: ", "", told).rstrip(".")  # an object of the library
 
 
 def _explain_answer(exc: Any, client: S3Client) -> Explained:
@@ -231,9 +243,12 @@ def _explain_answer(exc: Any, client: S3Client) -> Explained:
         hint = f"Set region in s3 to {region}." if region else "Correct region in s3."
         return Explained("the bucket is in another region", hint, code=code)
     if code in ("AccessDenied", "403", "AllAccessDisabled"):
+        action = _PERMISSIONS.get(exc.operation_name, exc.operation_name)
+        of_objects = re.match("(Get|Put|Delete)Object|AbortMultipart", action)
+        below = f"/{client.prefix}/*".replace("//", "/") if of_objects else ""
         return Explained(
             f"access was denied to {exc.operation_name}",
-            f"Allow the key s3:{_PERMISSIONS.get(exc.operation_name, exc.operation_name)} on {client.bucket}.",
+            f"Allow the key s3:{action} on {client.bucket}{below}.",
             code=code,
         )
     message = str(error.get("Message") or "").rstrip(".")
@@ -244,6 +259,7 @@ _PERMISSIONS = {
     "ListObjectsV2": "ListBucket",
     "ListObjectVersions": "ListBucketVersions",
     "ListMultipartUploads": "ListBucketMultipartUploads",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
     "HeadObject": "GetObject",
     "CreateMultipartUpload": "PutObject",
     "UploadPart": "PutObject",

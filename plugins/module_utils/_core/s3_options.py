@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,9 @@ ARGUMENTS: dict[str, Any] = {
 
 def check(options: Mapping[str, Any]) -> None:
     """Raise InvalidRequest for half of the credentials, as the rest would come from elsewhere."""
+    bundle = options.get("ca_bundle")
+    if bundle and not os.path.exists(bundle):
+        raise InvalidRequest(f"The file {bundle} in s3.ca_bundle does not exist.", "Correct it, or omit ca_bundle.")
     key, secret = options.get("access_key_id"), options.get("secret_access_key")
     if bool(key) != bool(secret):
         given, missing = ("access_key_id", "secret_access_key") if key else ("secret_access_key", "access_key_id")

@@ -17,7 +17,7 @@ from .._core.rclone import Rclone
 from .manifest import ID, MANIFEST
 from .objects import LISTING, Object
 from .rclone_streams import SEGMENT, RcloneUpload, open_body
-from .remote import RemoteRepository
+from .remote import RemoteRepository, rate_of
 
 GRACE = 24 * 3600.0  # seconds
 _UNFINISHED = "/.state/new-"  # what has not got its name yet: below a set
@@ -26,7 +26,7 @@ _LONG = 3600.0  # seconds for a call that may list or remove very many
 
 def open_rclone(address: str, params: Mapping[str, Any]) -> RemoteRepository:
     """The repository at rclone:REMOTE:path."""
-    return RemoteRepository(RcloneObjects(address, params.get("rclone") or {}), GRACE)
+    return RemoteRepository(RcloneObjects(address, params.get("rclone") or {}, rate_of(params)), GRACE)
 
 
 class RcloneObjects:
@@ -34,8 +34,8 @@ class RcloneObjects:
 
     ways: Sequence[str] = (LISTING,)
 
-    def __init__(self, address: str, options: Mapping[str, Any]) -> None:
-        self._rclone = Rclone(address, options)
+    def __init__(self, address: str, options: Mapping[str, Any], rate: Optional[int] = None) -> None:
+        self._rclone = Rclone(address, options, rate)
         self.location = self._rclone.location
         self.exclusive = LISTING
         self._sizes: dict[str, int] = {}  # of data, which is never written again

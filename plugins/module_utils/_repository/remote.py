@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, NamedTuple, Optional
 
 from .._core import host_state
 from .._core.errors import Day2Error, InvalidRequest, RepositoryError
-from .._core.units import format_time
+from .._core.units import format_time, parse_size
 from .base import Listed, Removal, Staging
 from .catalogue import FOLDER, Catalogue
 from .directory import ON_HOST, checksum
@@ -47,6 +47,7 @@ _READERS = 8  # requests at once for manifests
 _AHEAD = 32  # backups that are read ahead
 _SMALL = 1 << 20  # bytes of what is read ahead
 _LOCKED = "locked"
+_LEAST_RATE = 1024  # bytes per second
 _ON_HOST = (*ON_HOST, _LOCKED)
 
 
@@ -67,6 +68,15 @@ def locking_for(seconds: float, mode: str) -> Locking:
             "lock_for must be at least 2d.", "Locks are extended by runs: choose twice their interval."
         )
     return Locking(seconds, mode)
+
+
+def rate_of(params: Mapping[str, Any]) -> Optional[int]:
+    """Bytes per second of the option `limit`. Raises InvalidRequest."""
+    given = params.get("limit")
+    rate = None if given is None else parse_size(given)
+    if rate is not None and rate < _LEAST_RATE:
+        raise InvalidRequest(f"limit is {given}; it must be at least 1K.", "It is in bytes per second.")
+    return rate
 
 
 class RemoteRepository:

@@ -14,11 +14,12 @@ from datetime import datetime
 from typing import Any, BinaryIO, Callable, Optional, cast
 
 from .._core.errors import NoSpace, RepositoryError, Unreachable
+from .._core.pace import Pace
 from .._core.s3 import CUT, ERRORS, MISSING, S3Client, code_of, explain
 from .._core.units import parse_duration
 from . import s3_locking
 from .objects import CONDITIONAL, VERSIONS, Object
-from .remote import RemoteRepository, locking_for
+from .remote import RemoteRepository, locking_for, rate_of
 from .s3_locking import date_of as _date
 from .s3_upload import Pool, S3Upload
 from .s3_versions import all_versions, remove, remove_all
@@ -31,7 +32,7 @@ _NO_VERSION = "null"  # what was written while the bucket kept none
 
 def open_s3(address: str, params: Mapping[str, Any]) -> RemoteRepository:
     """The repository at s3://bucket/prefix."""
-    objects = S3Objects(address, params.get("s3") or {})
+    objects = S3Objects(address, params.get("s3") or {}, rate_of(params))
     lock_for = params.get("lock_for")
     locking = None if lock_for is None else locking_for(parse_duration(lock_for), params["lock_mode"])
     return RemoteRepository(objects, GRACE, locking)
@@ -42,8 +43,9 @@ class S3Objects:
 
     ways: Sequence[str] = (CONDITIONAL, VERSIONS)
 
-    def __init__(self, address: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, address: str, options: Mapping[str, Any], rate: Optional[int] = None) -> None:
         self._client = S3Client(address, options, "for a repository in S3", _TRIES)
+        self.pace = self._client.pace = None if rate is None else Pace(rate)
         self._bucket = self._client.bucket
         self._top = f"{self._client.prefix}/" if self._client.prefix else ""
         self._pool = Pool()
@@ -338,6 +340,8 @@ class _Body(io.RawIOBase):
                 self._again()
             else:
                 self._position += len(data)
+                if self._objects.pace is not None:
+                    self._objects.pace.take(len(data))
                 return data
         return b""
 

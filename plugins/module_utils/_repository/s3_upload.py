@@ -143,7 +143,7 @@ class _Object:
     def _put(self, data: bytearray) -> None:
         checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
         made = self._client.api.put_object(
-            **self._place, **self._client.extra, Body=bytes(data), ChecksumSHA256=checksum
+            **self._place, **self._client.extra, Body=self._client.body(bytes(data)), ChecksumSHA256=checksum
         )
         self._whole, self._size = True, len(data)
         self._version = made.get("VersionId") or ""
@@ -159,7 +159,9 @@ class _Object:
 
     def _send_part(self, number: int, data: bytearray) -> str:
         try:
-            made = self._client.api.upload_part(**self._place, UploadId=self._upload, PartNumber=number, Body=data)
+            made = self._client.api.upload_part(
+                **self._place, UploadId=self._upload, PartNumber=number, Body=self._client.body(data)
+            )
             return str(made["ETag"])
         finally:
             self._pool.room.release()

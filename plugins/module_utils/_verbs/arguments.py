@@ -27,6 +27,7 @@ REPOSITORY: dict[str, Any] = {
     "repository": {"type": "path", "required": True},
     "s3": {"type": "dict", "options": S3},
     "rclone": {"type": "dict", "options": RCLONE},
+    "limit": {"type": "str"},
     "lock_timeout": {"type": "str", "default": "1m"},
 }
 # Of verbs that write backups.

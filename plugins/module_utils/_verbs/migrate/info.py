@@ -44,6 +44,7 @@ _SHARED = (
     "s3",
     *IDENTITY,
     "rclone",
+    "limit",
 )
 _OPTIONS = MIGRATE["argument_spec"]
 

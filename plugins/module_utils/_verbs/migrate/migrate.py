@@ -82,6 +82,7 @@ ARGUMENTS: dict[str, Any] = {
         repository={"type": "path"},
         s3=REPOSITORY["s3"],
         rclone=REPOSITORY["rclone"],
+        limit=REPOSITORY["limit"],
         **OBJECT_LOCK,
         **IDENTITY,
         **ENCRYPTION,

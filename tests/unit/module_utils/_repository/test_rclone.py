@@ -238,6 +238,7 @@ def test_a_repository_that_was_begun_through_s3_can_only_be_read(top: Path, kind
         ("rclone:a:b", {"config": "/nowhere/rclone.conf"}, "/nowhere/rclone.conf in rclone.config does not exist"),
         ("rclone:a:b", {"settings": {"type": "sftp", "host": "x"}}, "known_hosts_file"),
         ("rclone:a:b", {"settings": {"a": 1}, "secrets": {"a": 2}}, "in rclone.settings and in rclone.secrets"),
+        ("rclone:a:b", {"ca_bundle": "/nowhere"}, "rclone.ca_bundle does not exist"),
         ("rclone:a:b", {"settings": {"A B": 1}}, "name of a setting"),
         ("rclone:a:b", {"settings": {"a": ["x"]}}, "one text or number"),
     ],
@@ -259,11 +260,15 @@ def test_secrets_are_no_arguments(top: Path, tmp_path: Path, monkeypatch: pytest
     (tmp_path / "bin/rclone").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     monkeypatch.setenv("AWS_CA_BUNDLE", "/x")
-    options = {"settings": {"type": "webdav", "url": "http://x"}, "secrets": {"pass": "hidden"}, "ca_bundle": "/ca"}
+    options = {
+        "settings": {"type": "webdav", "url": "http://x"},
+        "secrets": {"pass": "hidden"},
+        "ca_bundle": "/dev/null",
+    }
     RcloneObjects(f"rclone:nas_1:{top}", options).folders()
     words, environment = (tmp_path / "words").read_text(), (tmp_path / "env").read_text()
     assert "hidden" not in words
-    assert "--ca-cert=/ca" in words
+    assert "--ca-cert=/dev/null" in words
     assert "RCLONE_CONFIG_NAS_1_PASS=hidden" in environment
     assert "AWS_CA_BUNDLE" not in environment
 
