@@ -624,6 +624,14 @@ options:
       owner_map:
         description: 'For V(postgresql) with C(owner=map), the new role for each role in the backup, as C({old: new}).'
         type: dict
+      with_schema:
+        description:
+          - For V(postgresql) and single tables (C(only)), whether tables that do not exist, or have other columns than
+            in the backup, are created as in the backup, with their sequences, indexes, constraints, triggers and
+            privileges.
+          - What they refer to (types, functions, other tables) must exist. Tables on which views or foreign keys of
+            others depend are not recreated; these are named.
+        type: bool
   targets:
     description:
       - The stores to restore together, for an application that keeps its state in several stores. All are read from one
@@ -858,4 +866,12 @@ options:
       owner_map:
         description: 'For V(postgresql) with C(owner=map), the new role for each role in the backup, as C({old: new}).'
         type: dict
+      with_schema:
+        description:
+          - For V(postgresql) and single tables (C(only)), whether tables that do not exist, or have other columns than
+            in the backup, are created as in the backup, with their sequences, indexes, constraints, triggers and
+            privileges.
+          - What they refer to (types, functions, other tables) must exist. Tables on which views or foreign keys of
+            others depend are not recreated; these are named.
+        type: bool
 """

@@ -75,8 +75,8 @@ options:
       - Restore only these collections (tables or top-level keys) or, for files, only these paths or globs. Everything
         else remains unchanged.
       - For PostgreSQL, the rows of these tables of one database (C(table), C(schema.table) or
-        C(database.schema.table)) are replaced in one transaction. The tables must exist with the same columns. Triggers
-        do not fire, and sequences are advanced but never set back. Dangling references are counted and refused. Until
+        C(database.schema.table)) are replaced in one transaction. The tables must exist with the same columns, unless
+        O(target.with_schema) is set. Triggers do not fire, and sequences are advanced but never set back. Dangling references are counted and refused. Until
         the safety backup is made, others can read these tables, but not write to them.
     type: list
     elements: str

@@ -175,3 +175,41 @@ def test_leaf_partitions_keep_the_keys_of_their_parents(bench: Bench) -> None:
     for dry in (True, False):
         with pytest.raises(TargetError, match=r"1 row of public\.p would refer to missing rows of public\.cust"):
             bench.prepare(copy, "p1", dry=dry)
+
+
+def test_tables_are_created_with_all_that_belongs_to_them(bench: Bench) -> None:
+    bench.execute(
+        "shop",
+        'CREATE INDEX ON public."Ord er" (n)',
+        "COMMENT ON COLUMN public.\"Ord er\".n IS 'number'",
+        'GRANT SELECT ON public."Ord er" TO PUBLIC',
+    )
+    copy = bench.backup("shop")
+    bench.execute("shop", 'DROP TABLE public."Ord er"', "UPDATE public.cust SET name = 'x' WHERE id = 3")
+    for dry in (True, False):
+        with bench.prepare(copy, "Ord er", "cust", dry=dry, with_schema=True) as ready:
+            assert ready.changes == (("shop.public.Ord er", None, 100), ("shop.public.cust", 10, 10))
+            if not dry:
+                ready.apply()
+    whole = bench.prepare(copy, dry=True)
+    with whole:
+        assert not whole.changed, whole.differences
+    assert bench.query("shop", "SELECT nextval('public.\"Ord er_id_seq\"')") == 101
+    with bench.prepare(copy, "Ord er", "cust", with_schema=True) as ready:
+        assert not ready.changed
+
+
+def test_a_table_with_other_columns_is_recreated_unless_others_depend_on_it(bench: Bench) -> None:
+    copy = bench.backup("shop")
+    bench.execute("shop", "ALTER TABLE public.log ADD later int", "CREATE VIEW public.v AS SELECT what FROM public.log")
+    for dry in (True, False):
+        with pytest.raises(TargetError, match=r"depend on them: view public\.v \(on public\.log\)"):
+            bench.prepare(copy, "log", dry=dry, with_schema=True)
+    bench.execute("shop", "DROP VIEW public.v")
+    with bench.prepare(copy, "log", dry=True, with_schema=True) as ready:
+        assert ready.changed
+    assert bench.restore(copy, "log", with_schema=True).changed
+    with bench.prepare(copy, dry=True) as whole:
+        assert not whole.changed, whole.differences
+    with pytest.raises(InvalidRequest, match="mutually exclusive"):
+        bench.prepare(copy, "log", with_schema=True, owner="map", owner_map={"a": "b"})

@@ -31,4 +31,5 @@ RESTORE_OPTIONS: dict[str, dict[str, Any]] = {
     "disconnect": {"type": "bool"},
     "owner": {"type": "str", "choices": ["keep", "map", "none"]},
     "owner_map": {"type": "dict"},
+    "with_schema": {"type": "bool"},
 }

@@ -15,15 +15,17 @@ import contextlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from ...._core.errors import InvalidRequest, TargetError
 from ...base import Change, Copy, Restoration
 from ..client import errors, psycopg
-from .identity import Sums, Table, list_tables, relation, table_sums
+from .identity import Table, relation, table_sums
+from .restore_comparison import Comparison, Rows, definitions_of
 from .restore_contents import Contents
-from .restore_keys import ForeignKey, dangling, foreign_keys
-from .restore_load import copy_in, copy_statements, table_of
+from .restore_definitions import Definitions, check_dependents
+from .restore_keys import dangling, foreign_keys
+from .restore_load import copy_in
 from .restore_places import choose, major_of
 from .restore_state import Name, parts_of, sums_of
 from .restore_tools import Tools
@@ -31,36 +33,17 @@ from .restore_triggers import Triggers
 from .server import Server
 
 _PATIENCE = "10s"
-_COLUMNS = """
-SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
-WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-"""
 _WRITERS = """
 SELECT DISTINCT a.pid, a.usename, a.application_name, a.state FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'relation' AND l.granted AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
 AND l.relation = ANY(%s::regclass[]) AND l.pid <> pg_backend_pid() ORDER BY 1
 """
 _SEQUENCES = """
-SELECT n.nspname::text, k.relname::text, q.seqincrement, q.seqmin, q.seqmax
+SELECT n.nspname::text, k.relname::text, q.seqincrement
 FROM pg_depend d JOIN pg_sequence q ON q.seqrelid = d.objid
 JOIN pg_class k ON k.oid = d.objid JOIN pg_namespace n ON n.oid = k.relnamespace
 WHERE d.classid = 'pg_class'::regclass AND d.refobjid = %s::regclass AND d.deptype IN ('a', 'i')
 """
-_NAME = re.compile(r'"((?:[^"]|"")*)"|([^", ]+)')
-
-
-class _Rows(NamedTuple):
-    """A table whose rows are replaced."""
-
-    table: Table
-    statement: bytes  # of COPY
-    file: str
-    wanted: Sums
-    before: Sums
-
-    @property
-    def quoted(self) -> str:
-        return relation(self.table.schema, self.table.name)
 
 
 def prepare_only(
@@ -75,9 +58,10 @@ def prepare_only(
         contents = Contents(copy, source, os.path.join(scratch, "archive"))
         copy.progress.start(f"Comparing tables of {target}")
         with errors(TargetError, f"Can't compare the tables of {target}"):
-            found = _compare(session, tools, contents, sums_of(details, contents), names)
-        changed = [one for one in found if one.before != one.wanted]
-        work = _Work(session, tools, contents, changed, foreign_keys(session, [one.quoted for one in changed]))
+            definitions = definitions_of(tools, contents, options)
+            found = Comparison(session, tools, contents, definitions).rows(sums_of(details, contents), names)
+        changed = [one for one in found if one.created or one.before != one.wanted]
+        work = _Work(session, tools, contents, changed, definitions)
         sequences = {parts_of(name): (value, called) for name, value, called in details["sequences"]}
         ready = TablesRestoration(work, target, found, sequences)
         stack.push(ready.clean)
@@ -133,61 +117,31 @@ def _enter(server: Server, database: str, stack: contextlib.ExitStack) -> Any:
     return stack.enter_context(server.connect(database))
 
 
-def _compare(
-    session: Any, tools: Tools, contents: Contents, wanted: Mapping[Name, Sums], names: Sequence[Name]
-) -> list[_Rows]:
-    """The tables as they are in both. Raises TargetError when one of them is missing or has other columns."""
-    statements, encoding = copy_statements(tools, contents.directory)
-    session.execute("SELECT set_config('client_encoding', %s, false)", (encoding,))
-    files = {table_of(statement): (statement, file) for file, statement in statements.items()}
-    tables = {(one.schema, one.name): one for one in list_tables(session)}
-    problems = []
-    for name in names:
-        if name not in tables:
-            problems.append(f"{'.'.join(name)} does not exist")
-        elif name not in files:
-            problems.append(f"the backup has no rows of {'.'.join(name)}")
-        else:
-            problems += _other_columns(session, name, files[name][0])
-    if problems:
-        raise TargetError(
-            f"The rows can't be restored: {'; '.join(problems)}.",
-            "Restore the whole database beside it (database), and copy what you need.",
-        )
-    before = table_sums(session, [tables[name] for name in names])
-    return [_Rows(tables[name], *files[name], wanted[name], before[name]) for name in names]
-
-
-def _other_columns(session: Any, name: Name, statement: bytes) -> list[str]:
-    text = statement.decode("utf-8", "surrogateescape")
-    inside = text[text.index("(") + 1 : text.rindex(")")] if "(" in text else ""
-    ours = [quoted.replace('""', '"') or bare for quoted, bare in _NAME.findall(inside)]
-    theirs = session.execute(_COLUMNS, (relation(*name),)).fetchone()[0] or []
-    if ours == theirs:
-        return []
-    added, lost = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
-    words = [f"lacks {', '.join(lost)}"] if lost else []
-    words += [f"has {', '.join(added)} in addition"] if added else []
-    return [f"{'.'.join(name)} {' and '.join(words) or 'has its columns in another order'}"]
-
-
 class _Work:
     """The steps in the transaction, which is left open."""
 
     def __init__(
-        self, session: Any, tools: Tools, contents: Contents, tables: Sequence[_Rows], keys: Sequence[ForeignKey]
+        self,
+        session: Any,
+        tools: Tools,
+        contents: Contents,
+        tables: Sequence[Rows],
+        definitions: Optional[Definitions],
     ) -> None:
         self.session = session
         self.tables = tables
         self._server = tools.server
         self._contents = contents
-        self._keys = keys
+        self._definitions = definitions
+        self._created = [one for one in tables if one.created]
+        self._kept = [one for one in tables if not one.created]
+        self._keys = foreign_keys(session, [one.quoted for one in self._kept])
 
     def rehearse(self) -> None:
         """Do with temporary tables what would be refused in the end."""
         self.session.execute("BEGIN")
         instead: dict[str, str] = {}
-        for number, one in enumerate(self.tables):
+        for number, one in enumerate(self._kept):
             name = f'"day2_{number}"'
             # LIKE takes generated columns, which are part of a row's text
             self.session.execute(f"CREATE TEMP TABLE {name} (LIKE {one.quoted} INCLUDING GENERATED) ON COMMIT DROP")
@@ -196,31 +150,67 @@ class _Work:
         # the server shows names without quotes that they don't need
         shown = {self._shown(table): temporary for table, temporary in instead.items()}
         self._check_keys(shown)
+        check_dependents(self.session, self._replaced())
+        self._create([one for one in self._created if one.before is None])
+        for one in self._created:
+            if one.before is None:
+                self._load(one, one.quoted, one.table)
+            else:  # its definition would have to be dropped first
+                for _data in self._contents.rows(one.file):
+                    pass
         self.session.execute("ROLLBACK")
 
     def replace(self, sequences: Mapping[Name, tuple[int, bool]]) -> tuple[str, ...]:
         """Returns notes."""
-        names = [one.quoted for one in self.tables]
+        names = [one.quoted for one in self._kept]
         partners = {key.child for key in self._keys} | {key.parent for key in self._keys}
         self.session.execute("BEGIN")
         self._lock(sorted({self._shown(name) for name in names} | partners))
         triggers = Triggers(self.session, names, self._keys)
         triggers.disable()
+        self._recreate()
         for one in self.tables:
             # TRUNCATE would show an empty table to those who read with an older snapshot
             self.session.execute(f"DELETE FROM ONLY {one.quoted} t {one.table.condition}")
             self._load(one, one.quoted, one.table)
         self._check_keys({})
         triggers.enable()
+        if self._definitions is not None and self._created:
+            self._run(
+                self._definitions.text([(one.table.schema, one.table.name) for one in self._created], "post-data")
+            )
         for one in self.tables:
             self._advance(one.quoted, sequences)
         return triggers.notes
+
+    def _replaced(self) -> list[Name]:
+        """Tables that exist with another definition."""
+        return [(one.table.schema, one.table.name) for one in self._created if one.before is not None]
+
+    def _recreate(self) -> None:
+        replaced = self._replaced()
+        if replaced:
+            self._lock([relation(*name) for name in replaced])
+            check_dependents(self.session, replaced)
+            self.session.execute(f"DROP TABLE {', '.join(relation(*name) for name in replaced)}")
+        self._create(self._created)
+
+    def _create(self, tables: Sequence[Rows]) -> None:
+        if self._definitions is not None and tables:
+            self._run(self._definitions.text([(one.table.schema, one.table.name) for one in tables], "pre-data"))
+
+    def _run(self, text: bytes) -> None:
+        self.session.execute(text)
+        # what it has set for itself
+        self.session.execute("SET search_path = ''; SET row_security = off")
 
     def _shown(self, name: str) -> str:
         (shown,) = self.session.execute("SELECT %s::regclass::text", (name,)).fetchone()
         return str(shown)
 
     def _lock(self, names: Sequence[str]) -> None:
+        if not names:
+            return
         self.session.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
         try:
             self.session.execute(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE")
@@ -239,7 +229,7 @@ class _Work:
         ]
         return f"in use by {', '.join(shown)}" if shown else "the session that held a lock has ended meanwhile"
 
-    def _load(self, one: _Rows, into: str, table: Table) -> None:
+    def _load(self, one: Rows, into: str, table: Table) -> None:
         whole = one.statement.decode("utf-8", "surrogateescape")
         start = re.match(r'COPY ((?:"(?:[^"]|"")*"|[^"\s])+)', whole)
         rest = whole[start.end() :] if start else ""
@@ -262,16 +252,15 @@ class _Work:
 
     def _advance(self, table: str, sequences: Mapping[Name, tuple[int, bool]]) -> None:
         """Sequences of the table give no number that the backup has seen."""
-        for schema, name, step, least, most in self.session.execute(_SEQUENCES, (table,)).fetchall():
+        for schema, name, step in self.session.execute(_SEQUENCES, (table,)).fetchall():
             if (schema, name) not in sequences:
                 continue
-            quoted = relation(schema, name)
-            after = _next(*sequences[schema, name], step)
+            quoted, wanted = relation(schema, name), sequences[schema, name]
             value, called = self.session.execute(f"SELECT last_value, is_called FROM {quoted}").fetchone()
-            now = _next(value, called, step)
-            # setval() would survive a rollback
-            if (after - now) * step > 0 and least <= after <= most:
-                self.session.execute(f"ALTER SEQUENCE {quoted} RESTART WITH {int(after)}")
+            if (_next(*wanted, step) - _next(value, called, step)) * step > 0:
+                # alone, setval() would survive a rollback; after this, it writes to what only this transaction sees
+                self.session.execute(f"ALTER SEQUENCE {quoted} RESTART")
+                self.session.execute("SELECT setval(%s, %s, %s)", (quoted, *wanted))
 
 
 def _next(value: int, called: bool, step: int) -> int:
@@ -284,7 +273,7 @@ class TablesRestoration:
     damage = ""
 
     def __init__(
-        self, work: _Work, database: str, found: Sequence[_Rows], sequences: Mapping[Name, tuple[int, bool]]
+        self, work: _Work, database: str, found: Sequence[Rows], sequences: Mapping[Name, tuple[int, bool]]
     ) -> None:
         self._work = work
         self._session = work.session
@@ -293,7 +282,10 @@ class TablesRestoration:
         self._database = database
         self.held: Optional[contextlib.ExitStack] = None
         self.changed = bool(work.tables)
-        self.changes = tuple(Change(f"{database}.{one.table.shown}", one.before[0], one.wanted[0]) for one in found)
+        self.changes = tuple(
+            Change(f"{database}.{one.table.shown}", one.before[0] if one.before else None, one.wanted[0])
+            for one in found
+        )
         self.differences = tuple((f"{database}: {one.table.shown}", "changed") for one in work.tables)
         self.notes: tuple[str, ...] = ()
 

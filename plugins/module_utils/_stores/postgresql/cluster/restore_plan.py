@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Optional
 
 from ...._core.errors import Day2Error, SourceError, TargetError
@@ -174,8 +175,13 @@ class _Work(NamedTuple):
         load.rest()
         give_to_others(self.tools, part.contents.directory, place.new, self.owners)
         self.copy.progress.start(f"Verifying the database {place.name}")
-        self._verify(part)
-        with self.tools.server.connect(place.new) as new, errors(TargetError, f"Can't analyze {place.new}"):
+        with ThreadPoolExecutor(1, "day2-analyze") as pool:  # of the processors, the digests of one table use few
+            analyzed = pool.submit(self._analyze, place.new)
+            self._verify(part)
+            analyzed.result()
+
+    def _analyze(self, database: str) -> None:
+        with self.tools.server.connect(database) as new, errors(TargetError, f"Can't analyze {database}"):
             new.execute("ANALYZE")
 
     def _verify(self, part: _Part) -> None:

@@ -52,6 +52,8 @@ class Triggers:
 
     def enable(self) -> None:
         """Everything as it was before `disable`."""
+        if self._as_replica:
+            self._session.execute("SET LOCAL session_replication_role = origin")
         for table, name, state in self._disabled:
             self._session.execute(f"ALTER TABLE {table} {_ENABLE[state]} {identifier(name)}")
         if not self._as_replica:

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Single tables, as they are in a database and in a backup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from ...._core.errors import InvalidRequest, TargetError
+from .identity import Sums, Table, list_tables, relation, table_sums
+from .restore_contents import Contents
+from .restore_definitions import Definitions
+from .restore_load import copy_statements, table_of
+from .restore_owners import MAP, Owners
+from .restore_state import Name
+from .restore_tools import Tools
+
+_COLUMNS = """
+SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
+WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+"""
+_NAME = re.compile(r'"((?:[^"]|"")*)"|([^", ]+)')
+
+
+class Rows(NamedTuple):
+    """A table whose rows are replaced."""
+
+    table: Table
+    statement: bytes  # of COPY
+    file: str
+    wanted: Sums
+    before: Optional[Sums]  # None: the table does not exist
+    created: bool = False  # with the definition in the backup
+
+    @property
+    def quoted(self) -> str:
+        return relation(self.table.schema, self.table.name)
+
+
+def definitions_of(tools: Tools, contents: Contents, options: Mapping[str, Any]) -> Optional[Definitions]:
+    if not options.get("with_schema"):
+        return None
+    owners = Owners.of(options)
+    if owners.mode == MAP:
+        raise InvalidRequest("with_schema and owner=map are mutually exclusive.", "Set owner to keep or none.")
+    return Definitions(tools, contents, owners.flags)
+
+
+class Comparison:
+    """The tables as they are in the database and in the backup."""
+
+    def __init__(self, session: Any, tools: Tools, contents: Contents, definitions: Optional[Definitions]) -> None:
+        self._session = session
+        self._definitions = definitions
+        statements, encoding = copy_statements(tools, contents.directory)
+        session.execute("SELECT set_config('client_encoding', %s, false)", (encoding,))
+        self._files = {table_of(statement): (statement, file) for file, statement in statements.items()}
+        self._tables = {(one.schema, one.name): one for one in list_tables(session)}
+
+    def rows(self, wanted: Mapping[Name, Sums], names: Sequence[Name]) -> list[Rows]:
+        """Raises TargetError when a table is missing or has other columns, and is not to be created."""
+        problems = [problem for name in names for problem in self._problems(name)]
+        if problems:
+            raise TargetError(
+                f"The rows can't be restored: {'; '.join(problems)}.",
+                "Set with_schema=true to create the tables as in the backup, or restore the whole database beside it "
+                "(database), and copy what you need.",
+            )
+        before = table_sums(self._session, [self._tables[name] for name in names if name in self._tables])
+        return [
+            Rows(
+                self._tables.get(name, Table(*name, "p", "", 0)),
+                *self._files[name],
+                wanted[name],
+                before.get(name),
+                name not in self._tables or bool(self._other_columns(name)),
+            )
+            for name in names
+        ]
+
+    def _problems(self, name: Name) -> list[str]:
+        shown = ".".join(name)
+        if name not in self._files:
+            return [f"the backup has no rows of {shown}"]
+        if self._definitions is not None:
+            return [] if self._definitions.has(name) else [f"the backup has no definition of {shown}"]
+        return self._other_columns(name) if name in self._tables else [f"{shown} does not exist"]
+
+    def _other_columns(self, name: Name) -> list[str]:
+        return _other_columns(self._session, name, self._files[name][0])
+
+
+def _other_columns(session: Any, name: Name, statement: bytes) -> list[str]:
+    text = statement.decode("utf-8", "surrogateescape")
+    inside = text[text.index("(") + 1 : text.rindex(")")] if "(" in text else ""
+    ours = [quoted.replace('""', '"') or bare for quoted, bare in _NAME.findall(inside)]
+    theirs = session.execute(_COLUMNS, (relation(*name),)).fetchone()[0] or []
+    if ours == theirs:
+        return []
+    added, lost = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
+    words = [f"lacks {', '.join(lost)}"] if lost else []
+    words += [f"has {', '.join(added)} in addition"] if added else []
+    return [f"{'.'.join(name)} {' and '.join(words) or 'has its columns in another order'}"]
