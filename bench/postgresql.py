@@ -67,6 +67,22 @@ class Server:
             "backup", name=name, source=dict(self.store, database=name), repository=str(WORK / "ours"), **more
         )
 
+    def restored(self, name: str, database: str) -> float:
+        """Seconds of a restore into a database that does not exist."""
+        target = dict(self.store, database=database, from_database=name)
+        return float(module("restore", name=name, target=target, repository=str(WORK / "ours"))["duration_s"])
+
+    def drop(self, name: str) -> None:
+        self._admin(f'DROP DATABASE IF EXISTS "{name}"')
+
+    def make_again(self, name: str) -> None:
+        """An empty database."""
+        self.drop(name)
+        self._admin(f'CREATE DATABASE "{name}" TEMPLATE template0')
+
+    def _admin(self, statement: str) -> None:
+        subprocess.run([BIN / "psql", "-Xq", *self.address.split(), "-d", "postgres", "-c", statement], check=True)
+
 
 def compare(table: Table, server: Server, name: str, recipe: str, limit: float) -> None:
     """In turns; the fastest of each counts."""
@@ -84,6 +100,23 @@ def compare(table: Table, server: Server, name: str, recipe: str, limit: float) 
     table.ratio("ours against that", best["duration_s"] / min(peer), limit)
 
 
+def compare_restore(table: Table, server: Server, name: str) -> None:
+    """In turns, from the backup that is there; theirs neither verifies nor analyzes."""
+    (dump,) = fresh("dump")
+    shell(f"{BIN}/pg_dump {server.address} -Fd -j2 -f {dump} {name}")
+    ours, peer = [], []
+    for _time in range(REPEAT):
+        server.make_again("peer")
+        settle()
+        peer.append(shell(f"{BIN}/pg_restore {server.address} -j2 -d peer {dump}"))
+        server.drop("mine")
+        settle()
+        ours.append(server.restored(name, "mine"))
+    table.row("pg_restore -j2", min(peer))
+    table.row("ours", min(ours))
+    table.ratio("ours against that", min(ours) / min(peer), 1.5)
+
+
 def main() -> None:
     table = Table()
     with cluster() as options:
@@ -92,6 +125,8 @@ def main() -> None:
         table.title(f"One large table ({1_200_000 // SCALE} rows), backed up, digested and read back")
         compare(table, server, "real", "{dump} -Fc -f {target} {database}", 0.30)
         unchanged(table, server)
+        table.title("The same, restored into a new database: verified by digests, analyzed, and renamed")
+        compare_restore(table, server, "real")
         server.make("pgbench", "")
         shell(f"{BIN}/pgbench -i -q -s {max(1, 35 // SCALE)} {server.address} pgbench 2>/dev/null")
         table.title(f"pgbench -s {max(1, 35 // SCALE)}")

@@ -76,8 +76,9 @@ options:
         else remains unchanged.
       - For PostgreSQL, the rows of these tables of one database (C(table), C(schema.table) or
         C(database.schema.table)) are replaced in one transaction. The tables must exist with the same columns, unless
-        O(target.with_schema) is set. Triggers do not fire, and sequences are advanced but never set back. Dangling references are counted and refused. Until
-        the safety backup is made, others can read these tables, but not write to them.
+        O(target.with_schema) is set. Triggers do not fire, and sequences are advanced but never set back. Dangling
+        references are counted and refused. Until the safety backup is made, others can read these tables, but not write
+        to them.
     type: list
     elements: str
   on_existing:
