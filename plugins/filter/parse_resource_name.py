@@ -13,21 +13,13 @@ author:
 description:
   - Returns the kind of a name and what follows its prefix.
   - If several kinds fit, the longest prefix decides. A name that fits no kind is an error.
+extends_documentation_fragment:
+  - day2.ops.naming
 options:
   _input:
     description: The name.
     type: str
     required: true
-  naming:
-    description:
-      - What differs from the default names, entry by entry.
-      - V(patterns) are regular expressions that the whole name has to fit, V(prefixes) what names start with, and
-        V(generators) how they are made (V(uuid4_with_prefix), V(sequential_with_prefix) or V(name_with_prefix)), each by
-        kind. Kinds in V(patterns) and V(generators) may end in C(_id).
-      - The defaults are templates (V(template-NAME)), requests (V(req-UUID)), return requests (V(ret-UUID)), machines
-        (V(machine-0001)) and the IDs of EC2 instances.
-    type: dict
-    default: {}
 """
 
 EXAMPLES = r"""

@@ -13,6 +13,8 @@ author:
 description:
   - Makes a name for a resource of a kind, by the naming rules of the application.
   - Only a random UUID differs from run to run. Set O(unique) for tasks that have to be idempotent.
+extends_documentation_fragment:
+  - day2.ops.naming
 positional: name
 options:
   _input:
@@ -40,16 +42,6 @@ options:
   unique:
     description: A text, for a UUID (version 5) that is always the same for the same text.
     type: str
-  naming:
-    description:
-      - What differs from the default names, entry by entry.
-      - V(patterns) are regular expressions that the whole name has to fit, V(prefixes) what names start with, and
-        V(generators) how they are made (V(uuid4_with_prefix), V(sequential_with_prefix) or V(name_with_prefix)), each by
-        kind. Kinds in V(patterns) and V(generators) may end in C(_id).
-      - The defaults are templates (V(template-NAME)), requests (V(req-UUID)), return requests (V(ret-UUID)), machines
-        (V(machine-0001)) and the IDs of EC2 instances.
-    type: dict
-    default: {}
 """
 
 EXAMPLES = r"""

@@ -13,6 +13,8 @@ author:
 description:
   - Tests whether a text is a name of a kind of resource. What is not text is not.
   - A name fits the pattern of its kind as a whole, starts with its prefix, and has at most 255 bytes.
+extends_documentation_fragment:
+  - day2.ops.naming
 positional: kind
 options:
   _input:
@@ -23,16 +25,6 @@ options:
     description: The kind of resource, such as V(template). An unknown kind is an error.
     type: str
     required: true
-  naming:
-    description:
-      - What differs from the default names, entry by entry.
-      - V(patterns) are regular expressions that the whole name has to fit, V(prefixes) what names start with, and
-        V(generators) how they are made (V(uuid4_with_prefix), V(sequential_with_prefix) or V(name_with_prefix)), each by
-        kind. Kinds in V(patterns) and V(generators) may end in C(_id).
-      - The defaults are templates (V(template-NAME)), requests (V(req-UUID)), return requests (V(ret-UUID)), machines
-        (V(machine-0001)) and the IDs of EC2 instances.
-    type: dict
-    default: {}
 """
 
 EXAMPLES = r"""
