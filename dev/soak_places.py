@@ -13,6 +13,7 @@ Left out is only what no test could or should tell from the code as it is:
 - argument specs: sanity tests compare them with the documentation, and these are no unit tests;
 - what a message of an error counts or chooses between: a test looks for its words (the condition that raises it is
   changed like any other);
+- `+` and `^` in place of the `|` of flags, which have no bit in common;
 - `is` in place of `==` and the other way round: for None, short texts and small numbers CPython has one object each.
 """
 
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import Optional
+from typing import Optional, TypeGuard
 
 from cosmic_ray.work_item import MutationSpec
 
@@ -32,6 +33,7 @@ _WAITING = ("sleep", "wait", "poll", "join", "acquire", "settimeout")
 _ROUNDING = ("round",)
 _RANDOM = ("token_hex", "token_bytes")
 _SAME = ("Eq_Is", "NotEq_IsNot", "Is_Eq", "IsNot_NotEq")
+_SAME_FOR_FLAGS = ("BitOr_Add", "BitOr_BitXor")
 _LARGE = 100
 _LARGE_CONSTANT = 10
 
@@ -42,6 +44,7 @@ class Silent:
     def __init__(self, source: str) -> None:
         tree = ast.parse(source)
         self._spans = [span for node in ast.walk(tree) for span in unread(node)] + list(specs(tree))
+        self._flags = [span_of(node) for node in ast.walk(tree) if is_of_flags(node)]
         self._numbers = [span for node in ast.walk(tree) for span in timings(node)] + list(limits(tree))
 
     def holds(self, spec: MutationSpec) -> bool:
@@ -50,6 +53,7 @@ class Silent:
         return (
             operator.endswith(_SAME)
             or any(begin <= start < end for begin, end in self._spans)
+            or (operator.endswith(_SAME_FOR_FLAGS) and any(begin <= start < end for begin, end in self._flags))
             or (operator == "NumberReplacer" and any(begin <= start < end for begin, end in self._numbers))
         )
 
@@ -85,6 +89,11 @@ def timings(node: ast.AST) -> Iterator[Span]:
         yield from map(span_of, node.args[name_of(node.func) in _ROUNDING :])
     if isinstance(node, ast.keyword) and node.arg == "timeout":
         yield span_of(node.value)
+
+
+def is_of_flags(node: ast.AST) -> TypeGuard[ast.BinOp]:
+    """os.O_RDWR | os.O_CREAT"""
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and name_of(node.right).isupper()
 
 
 def limits(tree: ast.Module) -> Iterator[Span]:

@@ -15,8 +15,8 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
-from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import rotate as log_rotate
+from tests.unit.module_utils.verbs import run_verb
 
 # Opens the log again on SIGHUP, as nginx does on SIGUSR1. argv: log, what to open it with, stay ("stay": never reopen).
 WRITER = """
@@ -43,7 +43,7 @@ def rotate(check: bool = False, **params: Any) -> dict[str, Any]:
     values = {option: one.get("default") for option, one in spec.items()}
     values.update({"compression": "gzip", "size": "1"}, **params)
     values["paths"] = [str(path) for path in values["paths"]]
-    return log_rotate.run(values, check, Progress())
+    return run_verb(log_rotate, values, check)
 
 
 def both(**params: Any) -> dict[str, Any]:

@@ -158,6 +158,16 @@ def test_a_run_that_waited_for_one_that_left_nothing_is_alone_all_the_same(repos
     assert not os.path.exists(repository.path("app", ""))
 
 
+@pytest.mark.parametrize("said", ["", "{}", "[]", "no JSON", '{"verb": "x"}', '{"pid": 1}', "5"])
+def test_a_holder_that_does_not_say_who_it_is(repository: DirectoryRepository, said: str) -> None:
+    with repository.lock("app", "backup", 0):
+        (file,) = Path(repository.path("app", ".state")).glob("*lock*")
+        file.write_text(said)
+        with pytest.raises(LockTimeout, match="a process that has not identified itself yet"):
+            with repository.lock("app", "restore", 0):
+                pass
+
+
 def test_a_backup_that_is_being_read_is_not_removed(repository: DirectoryRepository) -> None:
     publish(repository)
     with repository.hold("app", ID):

@@ -276,6 +276,39 @@ def test_lines_that_are_none_of_sha256sum(line: bytes) -> None:
         read(document, sums)
 
 
+OWNER = {"mode": "640", "uid": 0, "gid": 0, "user": None, "group": "staff"}
+
+
+@pytest.mark.parametrize(
+    ("change", "valid"),
+    [
+        ({}, True),
+        ({"uid": 65534, "gid": 2**32 - 1}, True),
+        ({"uid": 2**32}, False),
+        ({"gid": -1}, False),
+        ({"uid": "0"}, False),
+        ({"mode": "1777"}, True),
+        ({"mode": "0o644"}, False),
+        ({"user": 1}, False),
+    ],
+)
+def test_owners_in_details(change: dict[str, Any], valid: bool) -> None:
+    owner = {**OWNER, **change}
+    forged = forge(lambda document: document["sources"][0]["details"].update(owner))
+    if valid:
+        assert read(*forged).sources[0].details["uid"] == owner["uid"]
+    else:
+        with pytest.raises(DamagedBackup, match=rf"details\.{next(iter(change))}"):
+            read(*forged)
+
+
+@pytest.mark.parametrize("missing", sorted(OWNER))
+def test_an_owner_is_valid_as_a_whole(missing: str) -> None:
+    owner = {name: value for name, value in OWNER.items() if name != missing}
+    with pytest.raises(DamagedBackup, match=rf"details\.{missing} is missing"):
+        read(*forge(lambda document: document["sources"][0]["details"].update(owner)))
+
+
 def test_a_newer_format_is_named() -> None:
     with pytest.raises(DamagedBackup, match=r"version 3 is not supported.*upgrade"):
         read(*forge(lambda document: document.update(version=3)))

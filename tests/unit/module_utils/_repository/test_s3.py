@@ -813,7 +813,9 @@ def test_buckets_that_can_not_lock_or_lock_everything(address: str, lockable: st
 
 def test_too_short_a_lock() -> None:
     with pytest.raises(InvalidRequest, match="at least 2d"):
-        locking_for(86400, "governance")
+        locking_for(2 * 86400 - 1, "governance")
+    for days in (2, 3):
+        assert locking_for(days * 86400, "compliance") == Locking(days * 86400, "compliance")
 
 
 def test_what_a_copy_left_stays_for_a_day_and_goes_without_a_fence(

@@ -13,9 +13,9 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._retention.rules import RULE_SPEC, TIER_SPEC
 from ansible_collections.day2.ops.plugins.module_utils._verbs import retention
+from tests.unit.module_utils.verbs import run_verb
 
 DAY = 86400
 
@@ -30,7 +30,7 @@ def rule(paths: Any, *tiers: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def retain(*rules: dict[str, Any], check: bool = False, **more: Any) -> dict[str, Any]:
     params = {"rules": list(rules), "s3": None, "docker": None, "journald": None, "lock_timeout": "0", **more}
-    return retention.run(params, check, Progress())
+    return run_verb(retention, params, check)
 
 
 def aged(path: Path, days: float, text: str = "x" * 5000) -> Path:

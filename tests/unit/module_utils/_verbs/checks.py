@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
+from tests.unit.module_utils.verbs import run_verb
 
 Result = dict[str, Any]
 COLLECTIONS = Path(__file__).resolve().parents[4] / ".cache" / "collections"
@@ -25,7 +25,7 @@ def run(checks: list[Any], **params: Any) -> Result:
     spec = health_check.ARGUMENTS["argument_spec"]
     values = {name: one.get("default") for name, one in spec.items()}
     values.update(checks=checks, **params)
-    return health_check.run(values, False, Progress())
+    return run_verb(health_check, values)
 
 
 def command(name: str, script: str, **options: Any) -> dict[str, Any]:

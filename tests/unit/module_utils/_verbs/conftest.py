@@ -14,7 +14,6 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_copy, backup_info, restore
 from tests.services.dynamodb_fixtures import dynamodb_local_url, dynoxide_url
 from tests.services.nobody_opens import locks_are_kept
@@ -23,6 +22,7 @@ from tests.services.stores import Store, empty
 from tests.unit.module_utils._logs.conftest import log, logs, writer
 from tests.unit.module_utils._verbs.checks import black_hole
 from tests.unit.module_utils._verbs.migrations import Stores
+from tests.unit.module_utils.verbs import run_verb
 
 __all__ = ["black_hole", "dynamodb_local_url", "dynoxide_url", "locks_are_kept", "log", "logs", "postgresql", "writer"]
 
@@ -48,9 +48,7 @@ def run(tmp_path: Path) -> Run:
         if "repository" in spec:
             values.update(repository=str(tmp_path / "backups"))
         values.update(params)
-        result: dict[str, Any] = VERBS[verb].run(values, check, Progress())
-        json.dumps(result)  # what a module returns must be JSON
-        return result
+        return run_verb(VERBS[verb], values, check)
 
     return call
 

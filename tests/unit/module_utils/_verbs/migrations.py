@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any, Callable
 
-from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import migrate
 from tests.services.stores import Store
+from tests.unit.module_utils.verbs import run_verb
 
 Stores = Callable[[str], Store]
 
@@ -19,9 +18,7 @@ Stores = Callable[[str], Store]
 def run(check: bool = False, **params: Any) -> dict[str, Any]:
     values = {name: one.get("default") for name, one in migrate.ARGUMENTS["argument_spec"].items()}
     values.update(params)
-    result = migrate.run(values, check, Progress())
-    json.dumps(result)
-    return result
+    return run_verb(migrate, values, check)
 
 
 def four_steps(source: Store, target: Store, **params: Any) -> dict[str, Any]:

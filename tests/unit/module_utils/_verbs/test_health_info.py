@@ -12,14 +12,14 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, SourceError
 from ansible_collections.day2.ops.plugins.module_utils._core.outcome import Outcome
-from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._history.database import append
 from ansible_collections.day2.ops.plugins.module_utils._verbs.health import info as health_info
+from tests.unit.module_utils.verbs import run_verb
 
 
 def info(path: Path, **params: Any) -> dict[str, Any]:
     values = {name: one.get("default") for name, one in health_info.ARGUMENTS["argument_spec"].items()}
-    result = health_info.run({**values, "path": str(path), **params}, False, Progress())
+    result = run_verb(health_info, {**values, "path": str(path), **params})
     json.dumps(result)
     return result
 

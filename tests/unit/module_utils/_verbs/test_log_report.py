@@ -22,6 +22,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.progress import Pro
 from ansible_collections.day2.ops.plugins.module_utils._logs import reading
 from ansible_collections.day2.ops.plugins.module_utils._logs.times import zone
 from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import report as log_report
+from tests.unit.module_utils.verbs import run_verb
 
 DAY = 1_750_000_000  # 2025-06-15T15:06:40Z
 
@@ -29,9 +30,8 @@ DAY = 1_750_000_000  # 2025-06-15T15:06:40Z
 def report(*paths: Path, **params: Any) -> dict[str, Any]:
     values = {name: one.get("default") for name, one in log_report.ARGUMENTS["argument_spec"].items()}
     values.update(params, paths=[str(path) for path in paths])
-    results = [log_report.run(values, check, Progress()) for check in (True, False)]
+    results = [run_verb(log_report, values, check) for check in (True, False)]
     for result in results:
-        json.dumps(result)
         result.pop("duration_s")
     assert results[0] == results[1]
     return results[0]

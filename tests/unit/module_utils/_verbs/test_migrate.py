@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, LockTimeout
-from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
@@ -28,6 +27,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import tar
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import info as migrate_info
 from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, four_steps, run, sql
+from tests.unit.module_utils.verbs import run_verb
 
 DOCUMENT = {
     "version": "1.0",
@@ -558,7 +558,7 @@ def test_only_databases_have_a_schema(stores: Stores) -> None:
 def look(source: Store, target: Store, **params: Any) -> dict[str, Any]:
     values = {name: one.get("default") for name, one in migrate_info.ARGUMENTS["argument_spec"].items()}
     values.update(source=source, target=target, **params)
-    result = migrate_info.run(values, False, Progress())
+    result = run_verb(migrate_info, values)
     json.dumps(result)
     return result
 
