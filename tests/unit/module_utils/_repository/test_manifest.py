@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -300,6 +301,28 @@ def test_owners_in_details(change: dict[str, Any], valid: bool) -> None:
     else:
         with pytest.raises(DamagedBackup, match=rf"details\.{next(iter(change))}"):
             read(*forged)
+
+
+@pytest.mark.parametrize(
+    ("details", "valid"),
+    [
+        ({"page_size": 0, "page_count": 0, "bytes": 0, "archive_bytes": 0, "files": 0}, True),
+        ({"page_size": 65536, "page_count": 2**32, "bytes": 2**63 - 1}, True),
+        ({"page_size": 65537}, False),
+        ({"page_count": 2**32 + 1}, False),
+        *(({name: -1}, False) for name in ("page_size", "page_count", "bytes", "archive_bytes", "files")),
+        ({"bytes": 2**63}, False),
+        ({"migration": {"target": "x", "number": 1, "collections": {}}}, True),
+        ({"migration": {"target": "x", "number": 0, "collections": {}}}, False),
+        ({"migration": {"target": "x", "number": 1, "collections": {"a": 1}}}, False),
+        ({"include": ["a"], "exclude": None}, True),
+        ({"include": "a"}, False),
+    ],
+)
+def test_numbers_and_lists_in_details(details: dict[str, Any], valid: bool) -> None:
+    forged = forge(lambda document: document["sources"][0]["details"].update(details))
+    with contextlib.nullcontext() if valid else pytest.raises(DamagedBackup, match=rf"details\.{next(iter(details))}"):
+        read(*forged)
 
 
 @pytest.mark.parametrize("missing", sorted(OWNER))

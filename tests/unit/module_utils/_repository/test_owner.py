@@ -10,7 +10,12 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import Manifest, SourcePart
-from ansible_collections.day2.ops.plugins.module_utils._repository.owner import make_owner, owners_of, this_host
+from ansible_collections.day2.ops.plugins.module_utils._repository.owner import (
+    make_owner,
+    names_of,
+    owners_of,
+    this_host,
+)
 
 
 def backup_of(host: str, *paths: str) -> Manifest:
@@ -38,6 +43,14 @@ def test_each_backup_has_one_owner() -> None:
     found = [backup_of("a", "/x"), backup_of("b", "/x"), backup_of("a", "/x", "/y"), backup_of("a", "/z")]
     grouped: Any = [(owner.host, owner.paths, len(own)) for owner, own in owners_of(found)]
     assert grouped == [("a", ("/x", "/y"), 2), ("a", ("/z",), 1), ("b", ("/x",), 1)]
+
+
+def test_owners_in_words() -> None:
+    owners = [make_owner(f"h{number}", ["/y", "/x"][:number]) for number in range(1, 6)]
+    assert names_of(owners[:2]) == "/y on host h1; /x and /y on host h2"
+    first = "; ".join(str(one) for one in owners[:3])
+    assert names_of(owners[:3]) == first
+    assert names_of(owners) == f"{first}; and 2 more"
 
 
 def test_the_name_of_this_host() -> None:
