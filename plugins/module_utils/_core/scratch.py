@@ -23,13 +23,12 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextlib.contextmanager
 def scratch_directory() -> Iterator[str]:
-    """A private directory on a disk (/tmp is in memory on many hosts); it is removed with the block. Those that killed
-    runs of the same user left are removed, too.
+    """A private directory on a disk (/tmp is in memory on many hosts); it is removed with the block,
+    or by the next run.
 
     Raises TargetError when it can't be created, another Day2Error when it can't be removed.
     """
-    base = os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir())  # noqa: S108
-    _remove_left(base)
+    base = _base()
     with os_errors(TargetError, "Can't make a scratch directory in", base):
         path, held = _made(base)
     try:
@@ -50,8 +49,15 @@ def _made(base: str) -> tuple[str, int]:
         os.close(held)
 
 
-def _remove_left(base: str) -> None:
-    """Remove the directories of this user that no process holds. Raises nothing: they may be gone already."""
+def _base() -> str:
+    return os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir())  # noqa: S108
+
+
+def remove_left_scratch() -> None:
+    """Remove the scratch directories of this user that no process holds, as it was killed. Raises nothing: they may be
+    gone already.
+    """
+    base = _base()
     try:
         names = [name for name in os.listdir(base) if name.startswith(_PREFIX)]
     except OSError:

@@ -107,6 +107,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
         if not check:
             lock = request.repository.lock(request.name, "backup", request.lock_timeout)
             leftovers = stack.enter_context(lock)
+            _remove_scratch(request.repository)
         started = datetime.now(timezone.utc)
         everything = read_history(request.repository, request.name, started)
         others = everything.others(request.owner)
@@ -161,6 +162,14 @@ def _read(request: BackupRequest, files: Optional[Files], scratch: str, progress
         read=_reader(request),
         strict=request.strict,
     )
+
+
+def _remove_scratch(repository: Repository) -> None:
+    """Remove what killed runs left, also if nothing has changed: it may be the only copy that is not encrypted."""
+    if repository.encryption.recipients or repository.local_path is None:
+        from .._core.scratch import remove_left_scratch  # only here: see _stores/registry.py
+
+        remove_left_scratch()
 
 
 def _reader(request: BackupRequest) -> Read:

@@ -17,7 +17,7 @@ from .._core.compression.base import Compression
 from .._core.errors import Cancelled, DamagedBackup, InvalidRequest, RepositoryError, SourceError, TargetError
 from .._core.files import os_errors
 from .._core.progress import Progress
-from .._core.scratch import scratch_directory
+from .._core.scratch import remove_left_scratch, scratch_directory
 from .._core.units import format_time
 from .._repository.base import Repository, Staging
 from .._repository.location import open_repository
@@ -158,6 +158,8 @@ def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[R
         lock = request.repository.lock(request.name, "restore", request.lock_timeout)
         # elsewhere the right to read is enough, unless a safety backup has to be written
         locked = request.repository.local_path is not None and not check and not read_only
+        if not check:
+            remove_left_scratch()
         if locked:
             leftovers = stack.enter_context(lock)
         if locked and manifest.envelope is None:

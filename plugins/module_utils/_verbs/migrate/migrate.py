@@ -16,7 +16,7 @@ from ..._core.errors import InvalidRequest, TargetError
 from ..._core.files import check_regular, check_writable_parent, resolve
 from ..._core.progress import Progress
 from ..._core.record_batches import seldom_collected
-from ..._core.scratch import scratch_directory
+from ..._core.scratch import remove_left_scratch, scratch_directory
 from ..._core.workers import usual_number
 from ..._repository.location import open_repository
 from ..._repository.manifest import check_set_name
@@ -138,6 +138,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         if not check and not restores:
             lock_target(target, duration(params["lock_timeout"]))
             target.recover()
+            remove_left_scratch()
         if params["state"] == "reverted":
             from .revert import revert  # what reads backups is only needed here
 
