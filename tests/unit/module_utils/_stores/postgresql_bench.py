@@ -50,9 +50,9 @@ class Bench:
     def store(self, **options: Any) -> Any:
         return open_store({"type": "postgresql", **self.options, **options})
 
-    def backup(self, *names: str) -> MemoryCopy:
+    def backup(self, *names: str, **options: Any) -> MemoryCopy:
         sink = MemorySink(self.scratch() / "sink")
-        return MemoryCopy(sink.files, self.store(databases=list(names)).snapshot(sink))
+        return MemoryCopy(sink.files, self.store(databases=list(names), **options).snapshot(sink))
 
     def prepare(self, copy: MemoryCopy, *only: str, dry: bool = False, **options: Any) -> Any:
         """As the verb does; a restore that is allowed."""

@@ -401,3 +401,32 @@ def test_an_owner_without_further_rights_restores_its_database(bench: Bench) -> 
         assert bench.restore(copy, username="till", owner="none").changed
     finally:
         bench.execute("postgres", "DROP DATABASE shop WITH (FORCE)", "DROP ROLE till, guest")
+
+
+def test_a_backup_of_an_older_server_is_restored_and_its_data_compared(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    copy.details["databases"]["shop"].update(server_version=140005, pg_dump_version="14.5")
+    bench.execute("shop", "DELETE FROM public.quick")
+    ready = bench.restore(copy)
+    assert ready.changed
+    assert any("Only data was compared" in note for note in ready.notes)
+    assert not bench.restore(copy).changed
+    copy.details["databases"]["shop"].update(server_version=990001)
+    with pytest.raises(TargetError, match=r"server version 99 or newer \(it has \d+\)"):
+        bench.prepare(copy, dry=True)
+
+
+def test_a_backup_without_some_rows_empties_no_table(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop", tables={"exclude": ["quick"]})
+    assert not bench.restore(copy).changed
+    bench.execute("shop", "DELETE FROM public.big WHERE id = 500")
+    for dry in (True, False):
+        with pytest.raises(TargetError, match=r"has no rows of public\.quick, which a restore of shop would empty"):
+            bench.prepare(copy, dry=dry)
+    ready = bench.restore(copy, database="other")
+    assert ready.notes == ("The backup has no rows of public.quick: they are empty in other.",)
+    assert bench.restore(copy, "big").changed
+    with pytest.raises(InvalidRequest, match="Use only instead"):
+        bench.prepare(copy, tables={"exclude": ["quick"]})

@@ -26,7 +26,7 @@ from .restore_contents import Contents
 from .restore_definitions import Definitions, check_dependents
 from .restore_keys import dangling, foreign_keys
 from .restore_load import copy_in
-from .restore_places import choose, major_of
+from .restore_places import choose
 from .restore_state import Name, parts_of, sums_of
 from .restore_tools import Tools
 from .restore_triggers import Triggers
@@ -54,7 +54,7 @@ def prepare_only(
     details = copy.details["databases"][source]
     with contextlib.ExitStack() as stack:
         session = _enter(server, target, stack)
-        tools = Tools(server, scratch, major_of(details))
+        tools = Tools(server, scratch, details)
         contents = Contents(copy, source, os.path.join(scratch, "archive"))
         copy.progress.start(f"Comparing tables of {target}")
         with errors(TargetError, f"Can't compare the tables of {target}"):

@@ -63,8 +63,3 @@ def replaceable(
                 f"The database {place.name} was not restored, as it can't be replaced: name its tables in only."
             )
     return kept, notes
-
-
-def major_of(details: Mapping[str, Any]) -> int:
-    """The major version of the pg_dump that wrote the archive of a database."""
-    return int(str(details["pg_dump_version"]).split(".", maxsplit=1)[0])

@@ -28,7 +28,7 @@ from .restore_databases import (
 )
 from .restore_load import Load
 from .restore_owners import Owners, give_to_others
-from .restore_places import choose, major_of, replaceable
+from .restore_places import choose, replaceable
 from .restore_properties import Properties
 from .restore_requires import check_requirements, refuse
 from .restore_state import State, expected, invalid_indexes, present
@@ -36,6 +36,10 @@ from .restore_tools import Tools
 from .server import Server
 
 _JOBS = 2
+_NOT_COMPARED = (
+    "Only data was compared: definitions can't be, as the backup was made with another major version of PostgreSQL or "
+    "pg_dump."
+)
 
 
 class _Part(NamedTuple):
@@ -84,13 +88,14 @@ def prepare(
     pairs = choose(copy.details, options)
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(server.connect())
-        tools = Tools(server, scratch, max(map(major_of, copy.details["databases"].values())))
+        tools = Tools(server, scratch, next(iter(copy.details["databases"].values())))
         jobs = options.get("jobs") or _JOBS
         work = _Work(session, tools, copy, Owners.of(options), bool(options.get("disconnect")), jobs)
         pairs, notes = replaceable(pairs, copy.details["databases"], options, server.maintenance)
         notes += work.take_places([place for _name, place in pairs], dry)
         notes += work.check(pairs)
         parts = [work.compare(pair, index) for index, pair in enumerate(pairs)]
+        notes += [] if tools.comparable else [_NOT_COMPARED]
         changed = [part for part in parts if part.changed]
         for part in changed:
             notes += work.check_part(part)
@@ -143,7 +148,7 @@ class _Work(NamedTuple):
         there, damage, found = exists(self.session, place.name), "", None
         if there:
             try:
-                found = present(self.tools, place.name, self.owners.flags)
+                found = present(self.tools, place.name, details, self.owners.flags)
             except SourceError as exc:
                 damage = exc.message
         properties = self.owners.of_database(Properties.of(details["properties"]), self.session.info.user)
@@ -151,7 +156,7 @@ class _Work(NamedTuple):
 
     def check_part(self, part: _Part) -> list[str]:
         """Raise TargetError when a database can't be replaced. Returns notes."""
-        left_out = part.details.get("without_rows") or []
+        left_out = part.details["without_rows"]
         if part.exists:
             check_replaceable(self.session, part.place, self.disconnect)
             if left_out:
@@ -186,7 +191,7 @@ class _Work(NamedTuple):
 
     def _verify(self, part: _Part) -> None:
         new = part.place.new
-        wrong = part.expected.differences(present(self.tools, new, self.owners.flags))
+        wrong = part.expected.differences(present(self.tools, new, part.details, self.owners.flags))
         wrong += [f"index {name} (invalid)" for name in invalid_indexes(self.tools.server, new)]
         if wrong:
             raise TargetError(

@@ -48,6 +48,8 @@ def check_requirements(session: Any, database: str, details: Mapping[str, Any], 
         is_new = session.execute("SELECT FROM pg_database WHERE datname = %s", (database,)).fetchone() is None
         properties = owners.of_database(Properties.of(details["properties"]), user)
         _version(session, details, lack)
+        if session.execute("SELECT pg_is_in_recovery()").fetchone()[0]:
+            lack.missing.append("the permission to write (it is a standby)")
         if not (superuser or may_create):
             lack.missing.append(f"the privilege CREATEDB (ALTER ROLE {user} CREATEDB)")
         _roles(session, owners.roles(needs) | (_roles_of(properties) if is_new else set()), lack)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Optional
 from ...._core.errors import SourceError, TargetError
 from ..client import errors
 from ..ddl import qualified
-from .archive import entries, normalised
+from .archive import normalised
 from .identity import large_objects, list_tables, table_sums
 from .restore_contents import Contents
 from .restore_tools import Tools
@@ -86,7 +86,7 @@ def expected(tools: Tools, contents: Contents, details: Mapping[str, Any], flags
         {parts_of(name): (value, called) for name, value, called in details["sequences"]},
         tuple(details["large_objects"]),
         frozenset(line.rsplit(" ", 1)[0] for line in entries_of(tools, contents.directory, "MATERIALIZED VIEW DATA")),
-        _schema(tools.run("pg_restore", ["-s", "-f", "-", *flags, contents.directory], None, TargetError)),
+        _schema(tools, "pg_restore", ["-s", "-f", "-", *flags, contents.directory]),
     )
 
 
@@ -99,25 +99,33 @@ def sums_of(details: Mapping[str, Any], contents: Contents) -> dict[Name, tuple[
     return {(schema, table): (rows, one, two) for schema, table, rows, one, two in sums}
 
 
-def present(tools: Tools, database: str, flags: Sequence[str]) -> State:
-    """The state of a database on the server."""
+def present(tools: Tools, database: str, details: Mapping[str, Any], flags: Sequence[str]) -> State:
+    """The state of a database on the server, as far as the backup knows it.
+
+    :param details: of the database in the backup.
+    """
+    without = set(details["without_rows"])
     with tools.server.connect(database) as session, errors(SourceError, f"Can't read the database {database}"):
-        sums = table_sums(session, list_tables(session))
+        sums = table_sums(session, [one for one in list_tables(session) if one.shown not in without])
         sequences = read_sequences(session)
         objects = tuple(large_objects(session))
         populated = frozenset(name for (name,) in session.execute(_POPULATED).fetchall())
     words = ["-s", "--lock-wait-timeout", _LOCK_WAIT, *flags]
-    return State(sums, sequences, objects, populated, _schema(tools.run("pg_dump", words, database, SourceError)))
+    return State(sums, sequences, objects, populated, _schema(tools, "pg_dump", words, database))
 
 
-def _schema(text: bytes) -> bytes:
+def _schema(tools: Tools, program: str, words: list[str], database: Optional[str] = None) -> Optional[bytes]:
+    if not tools.comparable:
+        return None
+    text = tools.run(program, words, database, TargetError if database is None else SourceError)
     return _BLANK.sub(b"\n", _REFRESH.sub(b"", normalised(text)))
 
 
 def lines_of(tools: Tools, archive: str, kind: str) -> list[str]:
     """The entries of one type in an archive, as `pg_restore -L` takes them."""
     start = re.compile(rf"\d+; \d+ \d+ {kind} ")
-    return [line for _number, line in entries(tools.server, archive) if start.match(line)]
+    listed = tools.run("pg_restore", ["-l", archive], None, TargetError).decode("utf-8", "surrogateescape")
+    return [line for line in listed.split("\n") if start.match(line)]
 
 
 def entries_of(tools: Tools, archive: str, kind: str) -> list[str]:
