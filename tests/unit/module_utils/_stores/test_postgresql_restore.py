@@ -13,7 +13,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup, InvalidRequest, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    DamagedBackup,
+    InvalidRequest,
+    NoSpace,
+    TargetError,
+)
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import follow, restore_databases
 
 from .postgresql_bench import Bench, clean
@@ -430,3 +435,14 @@ def test_a_backup_without_some_rows_empties_no_table(bench: Bench) -> None:
     assert bench.restore(copy, "big").changed
     with pytest.raises(InvalidRequest, match="Use only instead"):
         bench.prepare(copy, tables={"exclude": ["quick"]})
+
+
+def test_a_server_without_space_for_both_is_refused_before_anything_is_created(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    bench.execute("shop", "DELETE FROM public.quick")
+    copy.details["databases"]["shop"]["bytes"] = 1 << 60
+    for dry in (True, False):
+        with pytest.raises(NoSpace, match=r"Restoring the database shop needs \d+ bytes in .*/data"):
+            bench.prepare(copy, dry=dry)
+    assert bench.databases() == ["shop"]

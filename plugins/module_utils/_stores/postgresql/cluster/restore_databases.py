@@ -12,12 +12,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ...._core.errors import SourceError, TargetError
+from ...._core.files import need_space
 from ..client import errors, identifier, psycopg
 from .restore_properties import Properties, dress, literal, read_properties
 from .server import Server
@@ -26,6 +28,10 @@ _MARK = "day2: "
 _PATIENCE = "10s"
 _DOUBTS = 3.0  # seconds in which sessions that have just ended may still be listed
 
+_LOCATION = """
+SELECT coalesce(nullif(pg_tablespace_location(oid), ''), current_setting('data_directory'))
+FROM pg_tablespace WHERE spcname = %s
+"""
 _COMMENTS = "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database"
 _OTHERS = """
 SELECT pid, usename, application_name, coalesce(host(client_addr), 'socket') AS address, backend_type
@@ -140,13 +146,27 @@ def _in_use(name: str, found: Sequence[str]) -> TargetError:
     )
 
 
+def check_space(server: Server, session: Any, place: Place, properties: Properties, size: int) -> None:
+    """Raise NoSpace when a server on this host has no room for a database beside the existing one."""
+    host = server.options.get("host")
+    if server.options.get("service") or not (host is None or host.startswith("/")):
+        return  # over the network, even a path that exists here may be another host's
+    tablespace = tablespace_of(session, place, properties) or "pg_default"
+    with contextlib.suppress(psycopg.Error):  # who may not ask finds out in the end
+        found = session.execute(_LOCATION, (tablespace,)).fetchone()
+        if found is not None and os.path.isdir(found[0]):
+            need_space(found[0], size, f"Restoring the database {place.name}")
+
+
+def tablespace_of(session: Any, place: Place, properties: Properties) -> str:
+    """The tablespace of the new database: one that exists keeps its own."""
+    return read_properties(session, place.name).tablespace if exists(session, place.name) else properties.tablespace
+
+
 def create(session: Any, place: Place, properties: Properties) -> None:
     """Create the new database, which nobody else can enter until it takes its place."""
     new = identifier(place.new)
-    # one that exists keeps its own tablespace
-    tablespace = (
-        read_properties(session, place.name).tablespace if exists(session, place.name) else properties.tablespace
-    )
+    tablespace = tablespace_of(session, place, properties)
     with errors(TargetError, f"Can't create the database {place.new}"):
         session.execute(f"CREATE DATABASE {new} TEMPLATE template0{properties.creation(tablespace)}")
         session.execute(f"COMMENT ON DATABASE {new} IS {literal(place.mark('new'))}")

@@ -24,6 +24,7 @@ from .restore_tools import Tools
 from .server import Server
 
 _BATCH = 50  # small tables in one transaction
+_AT_ONCE = 1 << 16  # bytes: libpq moves all that is still to be sent each time that the server has taken some of it
 _COPY = re.compile(rb"^-- TOC entry (\d+) .*?^(COPY .*? FROM stdin;)$", re.M | re.S)
 _ENCODING = re.compile(rb"^SET client_encoding = '([^']+)';$", re.M)
 _TABLE = re.compile(r'COPY ((?:"(?:[^"]|"")*"|[^"\s])+)')
@@ -141,7 +142,8 @@ def copy_in(session: Any, statement: bytes, rows: Iterable[bytes], name: str) ->
     with errors(TargetError, f"Can't load the rows in {name}"):
         with session.cursor() as cursor, cursor.copy(statement) as copy:
             for data in rows:
-                copy.write(data)
+                for start in range(0, len(data), _AT_ONCE):
+                    copy.write(data[start : start + _AT_ONCE])
 
 
 def copy_statements(tools: Tools, archive: str) -> tuple[dict[str, bytes], str]:

@@ -20,6 +20,7 @@ from .restore_databases import (
     Swap,
     check_free,
     check_replaceable,
+    check_space,
     create,
     drop,
     exists,
@@ -156,6 +157,7 @@ class _Work(NamedTuple):
 
     def check_part(self, part: _Part) -> list[str]:
         """Raise TargetError when a database can't be replaced. Returns notes."""
+        check_space(self.tools.server, self.session, part.place, part.properties, part.details["bytes"])
         left_out = part.details["without_rows"]
         if part.exists:
             check_replaceable(self.session, part.place, self.disconnect)
