@@ -41,15 +41,17 @@ def run(
         check_paths(module.argument_spec, params)
         result = verb(params, module.check_mode, progress)
     except MissingDependency as exc:
-        module.fail_json(msg=shown_text(f"{missing_required_lib(exc.name, reason=exc.reason)} {exc.hint}"))
+        module.fail_json(msg=_named(shown_text(f"{missing_required_lib(exc.name, reason=exc.reason)} {exc.hint}")))
     except Day2Error as exc:
         details = shown(exc.details)
         _warn(module, details)
-        module.fail_json(msg=shown_text(str(exc)) + _become_hint(exc), **details)
+        module.fail_json(msg=_named(shown_text(str(exc)) + _become_hint(exc)), **details)
     finally:
         progress.close()
     result = shown(result)
     _warn(module, result)
+    if "msg" in result:
+        result["msg"] = _named(result["msg"])
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
@@ -57,7 +59,17 @@ def run(
 
 def _warn(module: AnsibleModule, result: dict[str, Any]) -> None:
     for warning in result.pop("warnings", []):
-        module.warn(warning)
+        module.warn(_named(warning))
+
+
+def _named(message: str) -> str:
+    """The message for the user of a role, if the module runs in one."""
+    value = os.environ.get("DAY2_ROLE_VARIABLES", "")
+    if not value:
+        return message
+    from ._core.role_variables import with_role_variables  # only here: most tasks run in no role
+
+    return with_role_variables(message, value)
 
 
 def _become_hint(exc: Day2Error) -> str:

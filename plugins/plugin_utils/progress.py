@@ -29,8 +29,9 @@ from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
 from ..module_utils._core.progress import VARIABLE as PROGRESS_VARIABLE
+from ..module_utils._core.role_variables import VARIABLE as ROLE_VARIABLE
+from ..module_utils._core.role_variables import packed
 from ..module_utils._core.units import format_duration, format_size
-from .role_variables import name_role_variables
 
 _FIRST_LOOK = 1.0  # seconds
 _LONGEST_DELAY = 30.0
@@ -56,15 +57,18 @@ class ProgressActionBase(ActionBase):
     def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         wrap_async = self._task.async_val and not getattr(self._connection, "has_native_async", False)
-        if self._task.no_log or self._task.async_val or self._connection.ansible_name not in _CONNECTIONS:
-            result = merge_hash(result, self._execute_module(task_vars=task_vars, wrap_async=wrap_async))
-        else:
-            result = merge_hash(result, self._run_watched(task_vars or {}))
+        environment = self._task.environment
+        if self._task._role is not None:
+            self._task.environment = [*(environment or []), {ROLE_VARIABLE: _role_variables(self._task._role)}]
+        try:
+            if self._task.no_log or self._task.async_val or self._connection.ansible_name not in _CONNECTIONS:
+                result = merge_hash(result, self._execute_module(task_vars=task_vars, wrap_async=wrap_async))
+            else:
+                result = merge_hash(result, self._run_watched(task_vars or {}))
+        finally:
+            self._task.environment = environment
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
-        role = self._task._role
-        if role is not None:
-            name_role_variables(result, role.get_name(include_role_fqcn=False), role.get_default_vars())
         return result
 
     def _run_watched(self, task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +94,10 @@ class ProgressActionBase(ActionBase):
             self._task.environment = environment
             watcher.stop(last_word)
         return result
+
+
+def _role_variables(role: Any) -> str:
+    return packed(role.get_name(include_role_fqcn=False), role.get_default_vars())
 
 
 class _Watcher:

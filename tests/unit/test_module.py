@@ -44,10 +44,10 @@ with patch_module_args({"repository": sys.argv[1]}):
 """
 
 
-def run(body: str, repository: str = "/r") -> dict[str, Any]:
+def run(body: str, repository: str = "/r", **environment: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", VERB % body, repository],
-        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS), **environment},
         capture_output=True,
         check=False,
     )
@@ -62,6 +62,18 @@ def test_warnings_of_a_failure_are_warnings() -> None:
     assert result["msg"] == "No."
     assert "look at this" in str(result["warnings"])
     assert not [one for one in result.get("deprecations", []) if "warnings" in str(one)]
+
+
+def test_in_a_role_messages_and_warnings_name_its_variables() -> None:
+    hint = "Set strict=true, or increase lock_timeout."
+    named = "Set store_backup_strict=true, or increase lock_timeout."
+    body = f'return {{"msg": {hint!r}, "warnings": [{hint!r}]}}'
+    result = run(body, DAY2_ROLE_VARIABLES="store_backup:keep,strict")
+    assert result["msg"] == named
+    assert named in str(result["warnings"])
+    failed = run(f"raise Day2Error({hint!r})", DAY2_ROLE_VARIABLES="store_backup:keep,strict")
+    assert (failed["failed"], failed["msg"]) == (True, named)
+    assert run(body)["msg"] == hint
 
 
 def test_a_relative_path_is_refused_before_the_verb_runs() -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core.errors import TargetError
@@ -184,7 +185,7 @@ class Odd(NamedTuple):
 
 # By collection, which of INSERT, UPDATE and DELETE are done.
 Rights = Mapping[str, Collection[str]]
-NO_RIGHTS: Rights = {}
+NO_RIGHTS: Rights = MappingProxyType({})
 
 Account = Callable[[list[Reject]], Any]
 

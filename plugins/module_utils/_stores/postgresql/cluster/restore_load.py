@@ -98,7 +98,7 @@ class _Crew:
         self._error: Optional[BaseException] = None
 
     def work(self, batches: list[list[str]], jobs: int) -> None:
-        others = [threading.Thread(target=self._safely, args=(batches,), daemon=True) for _ in range(jobs - 1)]
+        others = [threading.Thread(target=self._safely, args=(batches,), daemon=True) for _number in range(jobs - 1)]
         for thread in others:
             thread.start()
         self._safely(batches)

@@ -235,7 +235,7 @@ class _Work:
         rest = whole[start.end() :] if start else ""
         statement = f"COPY {into}{rest}".encode("utf-8", "surrogateescape")
         copy_in(self.session, statement, self._contents.rows(one.file), one.file)
-        (got,) = table_sums(self.session, [table]).values()
+        got = next(iter(table_sums(self.session, [table]).values()))
         if got != one.wanted:
             raise TargetError(
                 f"The restored rows of {one.table.shown} differ from the backup.",

@@ -3,12 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
-from ansible_collections.day2.ops.plugins.plugin_utils.role_variables import name_role_variables, with_role_variables
+from ansible_collections.day2.ops.plugins.module_utils._core.role_variables import packed, with_role_variables
 
 VARIABLES = {
     "store_restore_at",
@@ -38,19 +35,11 @@ VARIABLES = {
     ],
 )
 def test_options_are_named_as_the_variables_of_the_role(message: str, named: str) -> None:
-    assert with_role_variables(message, "store_restore", VARIABLES) == named
+    assert with_role_variables(message, packed("store_restore", VARIABLES)) == named
 
 
-def test_warnings_name_them_too_whatever_ansible_core_makes_of_a_warning() -> None:
-    said, named = "Set safety_backup=false to skip it.", "Set store_restore_safety_backup=false to skip it."
-    event = SimpleNamespace(event=SimpleNamespace(msg=said))
-    other = SimpleNamespace(event=SimpleNamespace(msg="Something else."))
-    result: dict[str, Any] = {"msg": said, "warnings": [said, event, other, 1]}
-    name_role_variables(result, "store_restore", VARIABLES)
-    assert result == {"msg": named, "warnings": [named, named, other, 1]}
-
-
-def test_a_result_without_messages_stays_as_it_is() -> None:
-    result: dict[str, Any] = {"changed": True, "warnings": None}
-    name_role_variables(result, "store_restore", VARIABLES)
-    assert result == {"changed": True, "warnings": None}
+def test_outside_of_a_role_a_message_stays_as_it_is() -> None:
+    assert (
+        with_role_variables("Set on_existing=replace to overwrite it.", "")
+        == "Set on_existing=replace to overwrite it."
+    )
