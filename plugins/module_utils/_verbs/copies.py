@@ -119,7 +119,8 @@ def plan(request: CopyRequest, check: bool) -> Iterator[CopyPlan]:
             lock = request.target.lock(request.name, "backup_copy", request.lock_timeout, ids)
             leftovers = stack.enter_context(lock)
         history = read_history(request.target, request.name)
-        _check_owner(request, history, [one.manifest for one in selected])
+        # as in `backup`, safety backups do not make a host an owner
+        _check_owner(request, history, [one.manifest for one in selected if one.manifest.kind == BACKUP])
         existing, missing, refused = _compared(request, history, selected)
         _check_encryption(request, history, [one.manifest for one in missing])
         decisions = _decisions(request, history, selected, missing)

@@ -23,7 +23,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 )
 from ansible_collections.day2.ops.plugins.module_utils._repository import copying
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
-from ansible_collections.day2.ops.plugins.module_utils._verbs import backup_copy
+from ansible_collections.day2.ops.plugins.module_utils._verbs import backup_copy, snapshots
 
 Copy = Callable[..., dict[str, Any]]
 
@@ -321,3 +321,16 @@ def test_requests_that_make_no_sense(copy: Copy, backups: list[str], tmp_path: P
     assert not (tmp_path / "copies").exists()
     spec = backup_copy.ARGUMENTS["argument_spec"]
     assert spec["from"]["options"]["s3"]["options"]["secret_access_key"]["no_log"]
+
+
+def test_safety_backups_of_another_host_are_copied_with_the_others(
+    run: Any, copy: Copy, backups: list[str], document: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy()
+    document.fill(9, settle=False)
+    monkeypatch.setattr(snapshots, "this_host", lambda given=None: given or "another")
+    made = run("restore", target=document.store, on_existing="replace")["safety_backup"]
+    assert made["host"] == "another"
+    done = copy(which="all", keep={"last": 2})
+    assert {one["id"] for one in done["copied"]} == {backups[1], made["id"]}
+    assert done["not_kept"] == [backups[0]]

@@ -27,11 +27,12 @@ from tests.services.repositories import KINDS
 DIRECTIONS = [
     ("directory", "s3-ministack"),
     ("s3-ministack", "directory"),
-    ("s3-ministack", "s3-ministack"),
     ("s3-ministack", "s3-rgw-versions"),
 ]
 VERSION_1 = Path(__file__).parents[1] / "_repository" / "files" / "version_1"
 Place = dict[str, Any]
+
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture
