@@ -41,7 +41,6 @@ CREATE INDEX ON big (v);
 @pytest.fixture
 def bench(postgresql: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(follow, "SMALL", 1000)
-    monkeypatch.setattr(restore_databases, "_DOUBTS", 0.3)
     made = Bench(postgresql, tmp_path)
     yield made
     clean(made)
@@ -134,7 +133,8 @@ def test_a_database_that_is_there_keeps_its_own_properties(bench: Bench) -> None
     bench.execute("postgres", "ALTER DATABASE shop IS_TEMPLATE false", "DROP DATABASE shop", "DROP ROLE own1, read1")
 
 
-def test_connections_are_named_or_ended(bench: Bench) -> None:
+def test_connections_are_named_or_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore_databases, "_DOUBTS", 0.3)
     bench.make("shop", SHOP)
     copy = bench.backup("shop")
     bench.execute("shop", "DELETE FROM public.quick")
