@@ -277,6 +277,24 @@ def test_lines_that_are_none_of_sha256sum(line: bytes) -> None:
         read(document, sums)
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("a b.json", "a b.json"),
+        ("ü/x", "ü/x"),
+        ("50%", "50%25"),
+        ("back\\slash", "back%5Cslash"),
+        ("new\nline", "new%0Aline"),
+        ("\u2028", "%E2%80%A8"),
+        (os.fsdecode(b"\xff"), "%FF"),
+        ("", ""),
+    ],
+)
+def test_names_in_keys_of_a_remote_repository(name: str, key: str) -> None:
+    assert m.key_of(name) == key
+    assert m.name_of(key) == name
+
+
 OWNER = {"mode": "640", "uid": 0, "gid": 0, "user": None, "group": "staff"}
 
 

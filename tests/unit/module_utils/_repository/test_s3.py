@@ -679,8 +679,9 @@ def test_what_others_write_over_a_backup_or_delete_is_not_believed(versioned: st
     (listed,) = again.listing("app")
     assert (listed.read("manifest.json"), listed.read("SHA256SUMS")) == (b"manifest", b"sums")
     assert listed.sizes["data/file"] == 7
-    with again.open("app", backup, "data/file") as handle:
-        assert handle.read(100) == b"content"
+    for one in (again, repository(versioned)):  # also without having listed anything
+        with one.open("app", backup, "data/file") as handle:
+            assert handle.read(100) == b"content"
     assert "written over or deleted by others" in listed.notes[0]
     with repository(versioned).lock("app", "test", 0):
         pass

@@ -407,3 +407,15 @@ def test_nothing_is_written_in_check_mode(tmp_path: Path) -> None:
     )
     assert retain(rule(tmp_path / "outputs" / "*", *tiers, type="directory"), check=True)["changed"]
     assert subprocess.run(["diff", "-r", str(tmp_path), str(copy)], check=False).returncode == 0
+
+
+def test_a_file_system_that_can_not_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aged(tmp_path / "a.log", 9)
+
+    def refused(_path: str) -> os.statvfs_result:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "statvfs", refused)
+    with pytest.raises(Day2Error, match=f"Can't stat the file system of {tmp_path}"):
+        retain(rule(tmp_path / "*.log", {"tier": "remove", "older_than": "7d"}))
+    assert (tmp_path / "a.log").exists()

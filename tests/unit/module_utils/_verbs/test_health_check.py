@@ -164,6 +164,19 @@ def test_retries(tmp_path: Path) -> None:
     assert result["checks"][0]["message"] == "sh exited with status 2 (after 3 attempts)"
 
 
+def test_an_outcome_has_the_limits_of_its_check() -> None:
+    checks = [{"name": "d", "type": "disk", "path": "/", "warn": 100, "crit": 100}, command("c", "true")]
+    disk, other = run(checks)["checks"]
+    assert [disk[name] for name in ("unit", "warn", "crit")] == ["percent", 100, 100]
+    assert [other[name] for name in ("unit", "warn", "crit")] == ["", None, None]
+
+
+def test_the_pause_before_another_attempt_is_no_part_of_the_timeout(tmp_path: Path) -> None:
+    script = f"test -e {tmp_path}/second || {{ touch {tmp_path}/second; exit 2; }}"
+    result = run([command("flaps", script, retries=1, interval="800ms", timeout="300ms")])
+    assert statuses(result) == {"flaps": "ok"}
+
+
 def test_many_that_never_answer_take_no_longer_than_one(black_hole: int) -> None:
     url = f"http://127.0.0.1:{black_hole}/"
     checks = [{"name": f"h{n}", "type": "http", "url": url, "timeout": "500ms"} for n in range(200)]
