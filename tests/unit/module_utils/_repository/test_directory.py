@@ -170,12 +170,14 @@ def test_a_holder_that_does_not_say_who_it_is(repository: DirectoryRepository, s
 
 def test_a_backup_that_is_being_read_is_not_removed(repository: DirectoryRepository) -> None:
     publish(repository)
+    before = os.listdir("/proc/self/fd")
     with repository.hold("app", ID):
         with repository.lock("app", "backup", 0):
             assert repository.remove("app", ID).stays
         assert repository.ids("app") == [ID]
     with repository.lock("app", "backup", 0):
         assert repository.remove("app", ID) == Removal(notes=[])
+    assert os.listdir("/proc/self/fd") == before
     assert not os.path.exists(repository.path("app", ""))
     with pytest.raises(RepositoryError), repository.hold("app", ID):
         pass

@@ -104,3 +104,18 @@ def test_the_size_of_a_store_is_what_it_takes_on_disk(tmp_path: Path) -> None:
         handle.truncate(1 << 20)
     assert size_of(str(tmp_path / "tree")) == empty + 4096
     assert size_of(str(tmp_path / "none")) == 0
+
+
+def test_check_mode_measures_what_would_be_backed_up(
+    run: Any, document: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy.json"
+    document.fill(2000)
+    copy.write_bytes(document.path.read_bytes())
+    monkeypatch.setattr(DirectoryRepository, "free_bytes", lambda self: 20_000)
+    with pytest.raises(NoSpace, match=r"requires [0-9]+ bytes in .*, where 20000 are free"):
+        run("backup", check=True, source=document.store)
+    document.fill(1)
+    assert run("backup", check=True, source=document.store)["reason"] == "new"
+    with pytest.raises(NoSpace):
+        run("backup", check=True, source=document.store, **{"import": str(copy)})
