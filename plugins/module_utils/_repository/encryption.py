@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
@@ -45,6 +46,7 @@ def encryption_from(params: Mapping[str, Any]) -> Encryption:
         return Encryption((), params.get("encryption") == "optional", None, bool(params.get("allow_unencrypted")))
     from .._core import age  # only here: see _stores/registry.py
 
+    _write_no_core()
     recipients = age.recipients_from(params.get("encrypt_to") or ())
     age.check(recipients)
     if params.get("identity") and params.get("identity_file"):
@@ -60,6 +62,12 @@ def encryption_from(params: Mapping[str, Any]) -> Encryption:
         identity,
         bool(params.get("allow_unencrypted")),
     )
+
+
+def _write_no_core() -> None:
+    """What is encrypted, and the identity, must not be in a file because a process of this run has crashed."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 def _read(path: str, most: int) -> str:

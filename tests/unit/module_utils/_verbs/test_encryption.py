@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import resource
 import secrets
 import shutil
 import sqlite3
@@ -383,6 +384,17 @@ def test_no_plaintext_outside_of_the_encryption(
     state = tmp_path / "state"
     leaking = [path for path in files if path.is_file() and marker.encode() in path.read_bytes()]
     assert [path for path in leaking if state not in path.parents] == []
+
+
+def test_no_core_is_written(save: Any, document: Document) -> None:
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        document.fill(1)
+        save()
+        assert resource.getrlimit(resource.RLIMIT_CORE) == (0, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
 def test_what_is_not_a_public_key_is_refused_and_not_shown(save: Any, document: Document, key: Key) -> None:
