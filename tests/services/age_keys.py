@@ -30,8 +30,8 @@ def new_key(directory: Path, name: str = "identity") -> Key:
     return Key(done.stdout.strip(), str(path))
 
 
-def new_ssh_key(directory: Path, name: str = "ssh") -> Key:
-    """An SSH key without passphrase."""
+def new_ssh_key(directory: Path, name: str = "ssh", passphrase: str = "") -> Key:
+    """An SSH key."""
     path = directory / name
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-f", str(path)], check=True)
     return Key(path.with_name(name + ".pub").read_text().strip(), str(path))

@@ -128,7 +128,8 @@ def number_of_recipients(data: bytes) -> int:
 
 def _start(argv: Sequence[str], **streams: Any) -> subprocess.Popen[bytes]:
     try:
-        return start(argv, **streams)
+        # without a terminal, it can't ask for the passphrase of a key, and fails instead of waiting
+        return start(argv, start_new_session=True, **streams)
     except FileNotFoundError as exc:
         raise MissingDependency(
             f"The program {argv[0]}", "for encrypted backups", "Install the package age (1.0 or newer)."

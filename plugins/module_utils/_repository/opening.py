@@ -17,6 +17,8 @@ from .envelope import content_path, equal, marks_of
 from .manifest import MANIFEST, Manifest, parse_content
 from .recognition import is_recognized
 
+_LARGEST = 64 << 20  # of what is read into memory, as stored and decompressed
+
 
 class NotOpened(RepositoryError):
     """An encrypted backup for which there is no identity."""
@@ -54,6 +56,8 @@ def open_content(manifest: Manifest, listed: Listed, identity: bytes) -> Manifes
     def damaged(problem: str) -> DamagedBackup:
         return DamagedBackup(manifest.id, [{"path": path, "problem": problem}])
 
+    if piece.bytes > _LARGEST or listed.sizes.get(path) != piece.bytes:
+        raise damaged(f"it has {listed.sizes.get(path)} bytes")
     try:
         data = listed.read(path)
     except Unreachable:
@@ -65,10 +69,14 @@ def open_content(manifest: Manifest, listed: Listed, identity: bytes) -> Manifes
     try:
         plain = age.decrypted(identity, data)
         with usable(manifest.compression).reader(io.BytesIO(plain)) as reader:
-            document = b"".join(iter(lambda: reader.read(BLOCK), b""))
+            document = bytearray()
+            for block in iter(lambda: reader.read(BLOCK), b""):
+                document += block
+                if len(document) > _LARGEST:
+                    raise damaged(f"its content exceeds {_LARGEST} bytes")
     except CorruptStream as exc:
         raise damaged(exc.message) from exc
-    return parse_content(manifest, document)
+    return parse_content(manifest, bytes(document))
 
 
 def check_opened(manifest: Manifest, listed: Listed, encryption: Encryption) -> None:

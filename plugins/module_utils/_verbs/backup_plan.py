@@ -218,8 +218,8 @@ def _check_owner(request: BackupRequest, history: History, others: Sequence[tupl
     hosts = {owner.host for owner in owners}
     if UNKNOWN in owners:
         hint = (
-            "If this host made its backups, and got another machine ID since, set take_over=true once: it then starts "
-            "its own history, and the old backups are retained."
+            "If this host made its backups under another name, set host to that name. If it has another machine ID "
+            "since, set take_over=true once: it then starts its own history, and the old backups are retained."
         )
     elif request.owner.host in hosts:
         hint = (
@@ -331,6 +331,8 @@ def _of_encryption(newest: Manifest, encryption: Encryption) -> tuple[str, str]:
         return "recipients", "the newest backup is not encrypted"
     if encryption.recipients and not is_recognized(newest):
         return "key", "the newest backup was encrypted with another key of this host, so that it can't be compared"
+    if not encryption.recipients:
+        return "recipients", "the newest backup is encrypted, and encrypt_to is not set"
     return "recipients", "the newest backup is encrypted to other recipients"
 
 

@@ -27,6 +27,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     MissingDependency,
     RepositoryError,
 )
+from ansible_collections.day2.ops.plugins.module_utils._repository import opening
 from tests.services.age_keys import Key, new_key, new_ssh_key
 from tests.unit.module_utils._verbs.conftest import SETTLED
 
@@ -384,6 +385,25 @@ def test_no_plaintext_outside_of_the_encryption(
     state = tmp_path / "state"
     leaking = [path for path in files if path.is_file() and marker.encode() in path.read_bytes()]
     assert [path for path in leaking if state not in path.parents] == []
+
+
+def test_a_key_with_a_passphrase_is_not_waited_for(run: Any, save: Any, document: Document, tmp_path: Path) -> None:
+    document.fill(1)
+    key = new_ssh_key(tmp_path, passphrase="secret")
+    save(encrypt_to=[key.recipient])
+    with pytest.raises(Day2Error, match="none of which has the given identity"):
+        run("restore", target=document.store, identity_file=key.file)
+
+
+def test_a_bomb_in_the_list_of_contents_is_not_read(
+    run: Any, save: Any, document: Document, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document.fill(1)
+    made = save()["backup"]
+    stored = os.path.getsize(next(backups(tmp_path)[0].glob("data/content.json*")))
+    monkeypatch.setattr(opening, "_LARGEST", stored)
+    with pytest.raises(DamagedBackup, match=f"its content exceeds {stored} bytes"):
+        run("restore", target=document.store, identity_file=key.file, backup=made["id"])
 
 
 def test_no_core_is_written(save: Any, document: Document) -> None:
