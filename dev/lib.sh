@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Set-up, each piece of it only when it is missing: programs, interpreters, virtual environments.
+# Installs what is missing: programs, interpreters, virtual environments.
 # shellcheck shell=bash disable=SC2034  # names are used by what sources this
 
 set -euo pipefail
@@ -11,8 +11,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=$ROOT/.cache
 COLLECTIONS=$CACHE/collections
 UV=$ROOT/.venv/uv/bin/uv
-# The Pythons of managed nodes and of controllers, in the order in which they are preferred: one that is there wins over a
-# better one that is not. CI has to have the first of each; elsewhere dev/run says at its end what it has run without.
+# The Pythons of managed nodes and of controllers in order of preference. The first one that is installed is used. CI must have
+# the first of each list; elsewhere, dev/run lists at its end what it could not run.
 OLDEST_NODES="3.9 3.10 3.11 3.12 3.13 3.14"
 NEWEST_NODES="3.13 3.14 3.12 3.11 3.10 3.9"
 OLDEST_CONTROLLER="3.11 3.12 3.13"
@@ -22,13 +22,13 @@ NEWEST_CONTROLLER_ELSE=3.11
 
 export ANSIBLE_COLLECTIONS_PATH=$COLLECTIONS ANSIBLE_LOCALHOST_WARNING=False
 export PIP_QUIET=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-# The same messages, and UTF-8, everywhere.
+# Messages in English, and UTF-8, on every machine.
 export LC_ALL=C.UTF-8
-# mkfs and its like, for who is not root.
+# For mkfs and others, if the user is not root.
 PATH=$PATH:/usr/sbin:/sbin
-# A caller's virtual environment or module path is none of ours.
+# Ignore the virtual environment and module path of the caller.
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
-# Tests start many short processes: compiling the same modules in each would be most of their work.
+# Tests start many short processes, which would spend most of their time compiling the same modules.
 unset PYTHONDONTWRITEBYTECODE
 
 die() {
@@ -54,7 +54,7 @@ install_packages() (
   [[ $(id -u) -eq 0 ]] || sudo=(sudo -n)
   command -v apt-get >/dev/null || die "missing programs. Install the packages that hold them: $*"
   say "installing $*"
-  # Environments are made side by side, and apt-get does not wait for another.
+  # Environments are created in parallel, and apt-get does not wait for another apt-get.
   exec 8>"$(log_file apt-lock)"
   flock 8
   # Package lists may be absent or stale: they are fetched only when the first try fails.
@@ -207,14 +207,14 @@ node_python() {
   die "no Python 3.9 to 3.14 here. Install one with: sudo apt-get install python3 python3-venv"
 }
 
-# What a run leaves out is told at its end, once.
+# What a run omits is listed at its end, once.
 NOT_RUN=$CACHE/log/not-run
 note_not_run() {
   mkdir -p "${NOT_RUN%/*}"
   grep -qxFe "$1" "$NOT_RUN" 2>/dev/null || printf '%s\n' "$1" >>"$NOT_RUN"
 }
 
-# A folder of interpreters for PATH: shims of version managers answer for versions that are not there.
+# A directory of interpreters for PATH: shims of version managers exist also for versions that are not installed.
 need_real_pythons() {
   local bin=$CACHE/bin version python
   need_python "$(node_python oldest)" >/dev/null
@@ -240,7 +240,7 @@ copy_tree() {
   mkdir -p "$1"
   git -C "$ROOT" ls-files -co --exclude-standard -z |
     while IFS= read -r -d '' file; do
-      # What was deleted but not committed is still listed.
+      # Files that were deleted without a commit are still listed.
       [[ ! -e $ROOT/$file && ! -L $ROOT/$file ]] || printf '%s\0' "$file"
     done |
     tar -C "$ROOT" --null -T - -cf - | tar -C "$1" -xf -

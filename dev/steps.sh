@@ -5,7 +5,7 @@
 # The steps of "make test", one function each. Sourced by dev/run.
 # shellcheck shell=bash disable=SC2034  # names are used by what sources this
 
-# Three rows beside each other, of about the same length on two cores. Their order in a row: what fails soonest first.
+# Three rows that run in parallel and take about the same time on two cores. In a row, the steps that fail soonest come first.
 PYTEST_STEPS=(
   ruff mypy imports shellcheck reuse docs changelog
   unit-node-oldest unit-node-newest unit-oldest unit-newest faults
@@ -16,7 +16,7 @@ ALL_STEPS=(setup "${PYTEST_STEPS[@]}" "${PLAYBOOK_STEPS[@]}" "${FLEET_STEPS[@]}"
 
 NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin
-# What tests use besides the collection's own needs.
+# Programs that only the tests use.
 TEST_PROGRAMS=(
   git=git zstd=zstd age=age ssh-keygen=openssh-client xz=xz-utils strace=strace faketime=faketime sqlite3=sqlite3 pg_ctlcluster=postgresql mkfs.ext4=e2fsprogs mount=mount
   java=default-jre-headless promtool=prometheus ceph-mon=ceph-mon ceph-osd=ceph-osd ceph-mgr=ceph-mgr radosgw=radosgw ceph=ceph-common
@@ -30,7 +30,7 @@ TEST_PROGRAMS=(
 
 step_setup() {
   need_programs "${TEST_PROGRAMS[@]}"
-  # Its many packages take longer than all the others together.
+  # Its many packages take longer than all other environments together.
   need_newest_controller &
   need_oldest_controller
   need_node "$(node_python oldest)"
@@ -59,7 +59,7 @@ step_ruff() {
   newest ruff format --check .
 }
 
-# Not part of "make test": mends what step "ruff" finds.
+# Not part of "make test": corrects what the step "ruff" finds.
 step_format() {
   newest ruff check --fix-only .
   newest ruff format .
@@ -107,7 +107,7 @@ step_affected() {
   newest python dev/affected_tests.py "$base" 100 -q -n auto
 }
 
-# Not part of "make test": what takes hours.
+# Not part of "make test": steps that take hours.
 
 # Property tests alone, with twenty times the examples.
 step_soak_properties() {
@@ -125,17 +125,17 @@ step_soak_mutants() {
   need_programs "${TEST_PROGRAMS[@]}"
   need_s3_server
   need_npm
-  # What tells which lines a test runs came with Python 3.12.
+  # Python 3.12 was the first that can report which lines a test runs.
   venv soak soak.txt 3.13 3.12 3.14
   mkdir -p "$CACHE/soak"
-  # Two runs must not change the same trees. What is run apart keeps the lock until its last process has ended.
+  # Two runs must not change the same trees. The lock is held until the last process of a run has ended.
   exec 9>"$CACHE/soak/lock"
   flock --nonblock 9 || die "another run makes mutants here; wait for it, or end it (kill -KILL, unshare ignores others)"
   for number in $(seq "${JOBS:-$(nproc)}"); do
     copy_tree "$CACHE/soak/tree-$number"
     trees+=("$CACHE/soak/tree-$number")
   done
-  # The same examples each time: a mutant is caught or is not.
+  # Use the same examples each time, so that the result for a mutant does not vary.
   CI=1 dev/apart "$CACHE/soak" "$ROOT/.venv/soak/bin/python" dev/soak.py "$CACHE/soak" "${trees[@]}"
 }
 
@@ -152,7 +152,7 @@ step_unit_node_newest() {
 # Crashes, full disks and flipped bits: slow, and the same on every Python.
 step_faults() { pytest_on_node "$(node_python oldest)" tests/faults; }
 
-# Managed nodes have no ansible-core: what runs there is tested without it.
+# Managed nodes have no ansible-core, so their code is tested without it.
 pytest_on_node() {
   need_programs "${TEST_PROGRAMS[@]}"
   need_node "$1"
@@ -182,7 +182,7 @@ integration() {
     --controller origin:python=default --target "controller:python=$2" "${targets[@]}"
 }
 
-# Scenarios of roles on hosts of their own: the whole fleet takes minutes, the roles that change data are part of every test.
+# Scenarios of roles on their own hosts: all of them take many minutes, so only roles that change data are part of "make test".
 MOLECULE_CORE=(store_backup store_restore log_rotation)
 
 step_molecule() {
@@ -208,7 +208,7 @@ scenarios() {
   [[ ${#broken[@]} -eq 0 ]] || die "scenarios failed: ${broken[*]}"
 }
 
-# What dev/lab says where it can't work, and that a run leaves nothing behind.
+# The messages of dev/lab where it can't work, and that a run leaves nothing behind.
 step_lab() { "$ROOT/dev/lab-test"; }
 
 step_sanity() { sanity newest; }
