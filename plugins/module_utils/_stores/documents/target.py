@@ -62,7 +62,7 @@ _TABLE, _CAPITAL = re.compile(r"(?!sqlite_|\^)[^A-Z]*", re.S), re.compile(r"[A-Z
 
 
 class JsonTarget(JsonSource):
-    """See `TargetStore`."""
+    """A document as a target."""
 
     replaces_atomically = True
     columns = False
@@ -99,19 +99,17 @@ class JsonTarget(JsonSource):
         self._lock.release()
 
     def check_state(self) -> None:
-        """See `TargetStore`."""
         self._lock.check(TargetError)
         for path in (self._gathered, self._gathered + "-journal"):
             files.check_own_file(path, TargetError)
         files.check_regular(self._new, TargetError)  # it belongs to whom the document will belong to
 
     def lock(self) -> bool:
-        """See `TargetStore`."""
         with files.os_errors(TargetError, "Can't lock", self.path):
             return self._lock.take()
 
     def recover(self) -> None:
-        """See `TargetStore`. The states are at the top of this file."""
+        """The states are at the top of this file."""
         published = None
         if os.path.lexists(self._gathered):
             published = self._stage().checkpoints([_PUBLISHING]).get(_PUBLISHING)
@@ -121,7 +119,7 @@ class JsonTarget(JsonSource):
         self._forget(published)
 
     def _mark(self, names: Sequence[str]) -> None:
-        """Say that the new document is whole and about to be renamed, and what is new in it."""
+        """Record whether the new document is complete and about to be renamed."""
         self._stage().keep([(_PUBLISHING, list(names))])
 
     def _forget(self, names: Sequence[str]) -> None:
@@ -154,11 +152,11 @@ class JsonTarget(JsonSource):
                 os.unlink(path)
 
     def _source(self) -> Optional[OpenDocument]:
-        """The document as it will be, once this run has written it."""
+        """The document as it will be once this run has written it."""
         return self._written or super()._source()
 
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
-        """See `TargetStore`. What is new is gathered, and then the document is written beside the old one."""
+        """What is new is gathered, and then the document is written beside the old one."""
         files.check_writable_parent(self.path)
         info = files.look(self.path, TargetError)
         if info is not None:
@@ -182,7 +180,7 @@ class JsonTarget(JsonSource):
         return self._staging
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
-        """A document holds whatever the model does."""
+        """Nothing: a document can store everything that the model can."""
         return ""
 
     def interference(self, infos: Sequence[Info], removing: Collection[str]) -> list[str]:
@@ -190,11 +188,10 @@ class JsonTarget(JsonSource):
         return []
 
     def doubts(self) -> list[str]:
-        """A document holds whatever the model does."""
+        """None: a document can store everything that the model can."""
         return []
 
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
-        """See `TargetStore`."""
         if not os.path.exists(self._gathered):
             return {}
         if self._staging is not None:
@@ -209,7 +206,7 @@ class JsonTarget(JsonSource):
                 return {}  # it was published at this moment
 
     def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
-        """See `TargetStore`. What is to stay of the old document is copied before the checkpoints are kept."""
+        """What is to stay of the old document is copied before the checkpoints are kept."""
         here = as_wanted({info.name: info for info, _clear, _checkpoint in starts}, self._by_name())
         staged = [_staged(info) for info, _clear, _checkpoint in starts]
         # first: a checkpoint must never stand beside records that it does not count
@@ -234,21 +231,18 @@ class JsonTarget(JsonSource):
             staging.write(staged, records, lambda rejects: None, False)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
-        """See `TargetStore`."""
         self._remove_new()
         self._stage().write(_staged(info), records, account, upsert)
 
     def by_place(self, info: Info) -> Info:
-        """Never asked for: a document is made anew."""
+        """Never called: a document is written anew."""
         return info
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
-        """See `TargetStore`."""
         self._remove_new()
         self._stage().delete(_staged(info), wanted, checkpoint)
 
     def drop(self, infos: Sequence[Info]) -> None:
-        """See `TargetStore`."""
         names = [info.name for info in infos]
         if set(names).issuperset(info.name for info in self.collections()):
             self._unlink(self.path)
@@ -257,12 +251,11 @@ class JsonTarget(JsonSource):
         self._publish(names)
 
     def undo(self, infos: Sequence[Info]) -> None:
-        """See `TargetStore`."""
         self._remove_new()
         self._forget([info.name for info in infos])
 
     def build_indexes(self, infos: Sequence[Info]) -> None:
-        """Write the new document beside the old one; it is read from here on."""
+        """Write the new document beside the old one. From now on, it is the one that is read."""
         self._write_new(infos, ())
 
     def _write_new(self, infos: Sequence[Info], without: Sequence[Info]) -> None:
@@ -287,7 +280,7 @@ class JsonTarget(JsonSource):
         self._is_another(self._written)
 
     def commit(self, names: Sequence[str]) -> None:
-        """Put the new document in place, then remove what was gathered for it."""
+        """Move the new document into place, then remove the file with the gathered records."""
         if self._written is not None:
             self._publish(names)
         else:
@@ -328,7 +321,7 @@ def _checkpoints(gathered: SqliteTarget, names: Sequence[str]) -> dict[str, Any]
 
 
 def _table(name: str) -> str:
-    """The table that a collection is gathered in."""
+    """The table for the records of a collection."""
     if not _TABLE.fullmatch(name) or name.startswith(CHECKPOINTS):
         return "^" + _CAPITAL.sub(lambda match: "^" + match[0].lower(), name)
     return name

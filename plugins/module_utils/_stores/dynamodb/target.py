@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DynamoDB, as a target."""
+"""DynamoDB as a target."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TYPES = {TEXT: "S", INTEGER: "N", REAL: "N", DECIMAL: "N", BYTES: "B"}
 
 
 class DynamodbTarget(DynamodbSource):
-    """See `TargetStore`. There are no commits."""
+    """Tables as a target. There are no commits."""
 
     replaces_atomically = False
     columns = False
@@ -43,20 +43,19 @@ class DynamodbTarget(DynamodbSource):
     undoes = False
 
     def check_state(self) -> None:
-        """All of it is in a table."""
+        """Nothing to check: everything is stored in a table."""
 
     def __enter__(self) -> DynamodbTarget:
         return self
 
     def lock(self) -> bool:
-        """It has no locks; who writes a checkpoint that somebody else has moved finds out."""
+        """There are no locks: a run that writes a checkpoint notices that another run has changed it."""
         return True
 
     def recover(self) -> None:
-        """Batches that were written without their checkpoint are written again."""
+        """Nothing to do: batches that were written without their checkpoint are written again."""
 
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
-        """See `TargetStore`."""
         present = self._native.collections()
         for info in infos:
             key, name = self._key(info), self._native.table_name(info.name)
@@ -85,7 +84,6 @@ class DynamodbTarget(DynamodbSource):
         return tuple(fields)
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
-        """See `TargetStore`."""
         try:
             prepared(record, self._key(info))
         except Unstorable as exc:
@@ -97,17 +95,16 @@ class DynamodbTarget(DynamodbSource):
         return []
 
     def doubts(self) -> list[str]:
-        """There are none: its rules are known."""
+        """None: the rules of DynamoDB are known."""
         return []
 
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
-        """See `TargetStore`."""
         store = self._store(MIGRATION)
         found = {name: store.load(name) for name in names}
         return {name: checkpoint for name, checkpoint in found.items() if checkpoint is not None}
 
     def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
-        """See `TargetStore`. There are no commits: all tables first, so that an error leaves no checkpoint."""
+        """Create all tables first, so that an error leaves no checkpoint."""
         if new:
             present = set(self._native.collections())
             for name in sorted(present.intersection(new)):
@@ -130,7 +127,7 @@ class DynamodbTarget(DynamodbSource):
             self._store(MIGRATION).keep(collection, checkpoint)
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
-        """See `TargetStore`. Writing is always by key; a key that is there twice shows in the verification."""
+        """Records are always written by key. A duplicate key shows in the verification."""
         key = self._key(info)
 
         def storable(record: Record) -> Request:
@@ -145,28 +142,26 @@ class DynamodbTarget(DynamodbSource):
         self._keep(info.name, checkpoint)
 
     def by_place(self, info: Info) -> Info:
-        """Never asked for: a table has a key."""
+        """Never called: a table has a key."""
         return info
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
-        """See `TargetStore`. Removed twice is removed, so the count comes first."""
+        """Remove records. The checkpoint is written first: removing a record again changes nothing."""
         self._keep(info.name, checkpoint)
         self._native.delete(info.name, wanted)
 
     def drop(self, infos: Sequence[Info]) -> None:
-        """See `TargetStore`."""
         for info in infos:
             self._native.drop(info.name)
             self._store(NOTES).remove(info.name)
 
     def undo(self, infos: Sequence[Info]) -> None:
-        """See `TargetStore`. Nothing keeps others from writing between a look and the removal."""
+        """Refused: nothing keeps others from writing between a check and the removal."""
         raise TargetError(f"The tables of {self.location} are kept, as other programs may have written to them.")
 
     def build_indexes(self, infos: Sequence[Info]) -> None:
-        """Nothing waits for the data."""
+        """Nothing has to wait for the data."""
 
     def commit(self, names: Sequence[str]) -> None:
-        """See `TargetStore`."""
         for name in names:
             self._store(MIGRATION).remove(name)

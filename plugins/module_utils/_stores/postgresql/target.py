@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PostgreSQL, as a target: written by COPY."""
+"""PostgreSQL as a target."""
 
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PART = 500  # records that are on their way while the next ones are converted
 
 
 class PostgresqlTarget(PostgresqlSource):
-    """See `TargetStore`."""
+    """The tables of a schema as a target."""
 
     replaces_atomically = False
     columns = True
@@ -95,7 +95,6 @@ class PostgresqlTarget(PostgresqlSource):
         """All of it is in the database."""
 
     def lock(self) -> bool:
-        """See `TargetStore`."""
         with errors(TargetError, f"Can't lock the schema {self._schema}"):
             # the server's, for as long as this connection lasts
             taken: bool = (
@@ -109,7 +108,7 @@ class PostgresqlTarget(PostgresqlSource):
         """What was not committed is gone."""
 
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
-        """See `TargetStore`. How much free space a server has is not for its users to know."""
+        """How much free space a server has is not for its users to know."""
         sql_schema.check_collisions(infos, _same, 63)
         self._wanted = {info.stored.name for info in infos}
         self._as_rows.expect(infos)
@@ -149,23 +148,19 @@ class PostgresqlTarget(PostgresqlSource):
             )
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
-        """See `TargetStore`."""
         with errors(TargetError, f"Can't read the table {info.name}"):
             return self._as_rows.refuses(info, record)
 
     def interference(self, infos: Sequence[Info], removing: Collection[str]) -> list[str]:
-        """See `TargetStore`."""
         with errors(SourceError, f"Can't read the schema {self._schema}"):
             tables = [info.stored.name for info in infos]
             losing = [info.stored.name for info in infos if info.name in removing]
             return interference(self._read(), self._schema, tables, losing)
 
     def doubts(self) -> list[str]:
-        """See `TargetStore`."""
         return [*self._doubts, *self._as_rows.doubts()]
 
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
-        """See `TargetStore`."""
         with errors(SourceError, "Can't read the checkpoints"):
             table = checkpoints_table(self._read(), self._schema)
             if table is None:
@@ -187,17 +182,14 @@ class PostgresqlTarget(PostgresqlSource):
         )
 
     def versions(self) -> dict[int, str]:
-        """See `Versioned`."""
         with errors(SourceError, "Can't read the versions of the schema"):
             return read_versions(self._read(), self._schema)
 
     def take_step(self, step: Step, statements: Sequence[str]) -> bool:
-        """See `Versioned`."""
         with self._transaction(f"Can't change the schema {self._schema}") as connection:
             return take_step(connection, self._schema, step, statements)
 
     def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
-        """See `TargetStore`."""
         created = {}
         with self._transaction("Can't create the tables") as connection:
             existing = {one.stored.name: one for one in describe(connection, self._schema)}
@@ -219,7 +211,6 @@ class PostgresqlTarget(PostgresqlSource):
         return int(connection.execute("SELECT %s::regclass::oid", (table,)).fetchone()[0])
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
-        """See `TargetStore`."""
         rejects: list[Reject] = []
         table = qualified(self._schema, info.stored.name)
         with self._transaction(f"Can't write the collection {info.name}") as connection:
@@ -241,11 +232,10 @@ class PostgresqlTarget(PostgresqlSource):
                 self._own += connection.execute("SELECT (txid_current() & 4294967295)::text").fetchone()
 
     def by_place(self, info: Info) -> Info:
-        """See `TargetStore`: by where a row is in the files of the table, or of which partition."""
+        """By where a row is in the files of the table, or of which partition."""
         return placed(info, _PLACES)
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
-        """See `TargetStore`."""
         fields = {field.name: field for field in info.fields}
         where = " AND ".join(f"{identifier(name)} = %s" for name in info.stored.key)
         with (
@@ -259,13 +249,11 @@ class PostgresqlTarget(PostgresqlSource):
             self._keep(connection, info.name, checkpoint)
 
     def drop(self, infos: Sequence[Info]) -> None:
-        """See `TargetStore`."""
         names = ", ".join(qualified(self._schema, info.stored.name) for info in infos)
         with self._transaction("Can't drop the tables") as connection:
             connection.execute(f"DROP TABLE {names}")
 
     def undo(self, infos: Sequence[Info]) -> None:
-        """See `TargetStore`."""
         with self._transaction("Can't drop the tables") as connection:
             for info in infos:
                 table = qualified(self._schema, info.stored.name)
@@ -279,7 +267,6 @@ class PostgresqlTarget(PostgresqlSource):
             self._forget(connection, [info.name for info in infos])
 
     def build_indexes(self, infos: Sequence[Info]) -> None:
-        """See `TargetStore`."""
         with self._transaction("Can't complete the schema") as connection:
             existing = {one.stored.name: one for one in describe(connection, self._schema)}
             taken = names_in(connection, self._schema)
@@ -289,7 +276,6 @@ class PostgresqlTarget(PostgresqlSource):
                     connection.execute(statement)
 
     def commit(self, names: Sequence[str]) -> None:
-        """See `TargetStore`."""
         with self._transaction("Can't remove the checkpoints") as connection:
             self._forget(connection, names)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a collection and its records are: fields, keys, indexes, and what happens to a record on its way."""
+"""The model of a collection and its records: fields, keys, indexes, and what happens to a record on its way."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAPPING, LIST, MEMBERS, VALUE = "mapping", "list", "members", "value"
 
 
 class Refused(Exception):
-    """The target can't hold the record as it is. The text says which field and why."""
+    """The target cannot store the record as it is. The text says which field, and why."""
 
 
 class Field(NamedTuple):
@@ -55,7 +55,7 @@ class Field(NamedTuple):
 
 
 class Index(NamedTuple):
-    """`definition`: all of it but the name, in the language of the store that `Info.native` names."""
+    """`definition`: everything except the name, in the language of the store that `Info.native` names."""
 
     name: str
     fields: tuple[str, ...]
@@ -137,17 +137,17 @@ class Info(NamedTuple):
 
     @property
     def not_portable(self) -> list[str]:
-        """What of its schema only stores of the type `native` understand, in words."""
+        """The parts of its schema that only stores of the type `native` understand, in words."""
         return [*self.dialect_specific, *(one.words for one in self.statements if one.words)]
 
     @property
     def columns(self) -> dict[str, str]:
-        """The names of the columns by those of the fields."""
+        """The names of the columns, by those of the fields."""
         return {field.name: field.column or field.name for field in self.fields}
 
     @property
     def stored(self) -> Info:
-        """The collection in the words of its database: the names of table and columns in place of its own."""
+        """The collection with the names of table and columns in its database, instead of its own."""
         columns = self.columns
 
         def named(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -176,7 +176,7 @@ class Reject(NamedTuple):
 
 
 class Odd(NamedTuple):
-    """A value that its column can't hold."""
+    """A value that its column cannot store."""
 
     column: str
     reason: str
@@ -195,7 +195,7 @@ Start = tuple[Info, bool, Any]
 
 
 def appeared(name: str, location: str) -> TargetError:
-    """The error of a collection that somebody else has made since the migration was planned."""
+    """The error of a collection that someone else has created since the migration was planned."""
     return TargetError(
         f"The collection {name} was created in {location} since the migration was planned.",
         "It was not changed. Stop the application that writes to the target, and run again.",
@@ -203,14 +203,14 @@ def appeared(name: str, location: str) -> TargetError:
 
 
 def not_alone(location: str) -> TargetError:
-    """The error of a run that can't be undone, as what it has made may hold what others have written."""
+    """The error of a run that cannot be undone, as others may have written to what it has created."""
     return TargetError(f"Another program has written to {location} during the migration.")
 
 
 def sort_out(
     info: Info, records: Sequence[Record], convert: Callable[[Record], Any]
 ) -> tuple[list[Record], list[Any], list[Reject]]:
-    """The records that can be converted, what they are converted to, and the others."""
+    """The records that can be converted, the results, and the other records."""
     taken: list[Record] = []
     rows: list[Any] = []
     rejects: list[Reject] = []
@@ -224,7 +224,7 @@ def sort_out(
 
 
 class Refusals:
-    """Why rows of a table can't be made of records, asked for one by one; `row_of` says how they are made."""
+    """The reasons why records cannot be converted to rows, determined one by one. `row_of` converts one."""
 
     def __init__(self, row_of: Callable[[Info], Callable[[Mapping[str, Any]], Any]]) -> None:
         self._row_of = row_of
@@ -242,7 +242,10 @@ class Refusals:
 
 
 def check_same_key(info: Info, existing: Info) -> None:
-    """:raises TargetError: the records of the two can't be put together, as other fields tell them apart."""
+    """Compare the keys.
+
+    :raises TargetError: different fields identify the records, which can therefore not be merged.
+    """
     if existing.key != info.key:
         raise TargetError(
             f"The collection {info.name} has the key ({', '.join(info.key) or 'none'}), but in the target it has "
@@ -252,13 +255,13 @@ def check_same_key(info: Info, existing: Info) -> None:
 
 
 def columns_by_name(records: Sequence[Record]) -> Optional[dict[str, Sequence[Any]]]:
-    """The columns of records that all have the same fields; None where they have not, or have none."""
+    """The columns of records that all have the same fields; None for others, or without fields."""
     found = layouts(records)
     return dict(zip(*found[0])) if len(found) == 1 and found[0][0] else None
 
 
 def is_unicode(text: str) -> bool:
-    """Has it no lone surrogate?"""
+    """Whether it has no lone surrogates."""
     if not text.isascii():
         try:
             text.encode()
@@ -273,7 +276,7 @@ def key_of(info: Info, record: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def placed(info: Info, places: Sequence[Field]) -> Info:
-    """The collection with these fields more, under names that are free, as its key."""
+    """The collection with these additional fields, under names that are free, as its key."""
     taken = {field.name for field in info.fields}
     fields = []
     for field in places:

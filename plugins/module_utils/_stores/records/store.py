@@ -1,12 +1,11 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a store answers as a holder of records, for `migrate`: as a `SourceStore`, which is only read, and as a
-`TargetStore`, which is a target.
+"""The Protocols of a store of records for `migrate`: a `SourceStore` is only read, a `TargetStore` is written.
 
-A reading shows one state of the source where the store can , else the verb compares the digests of two
-readings. What a target writes is committed batch by batch, each together with the migration's new checkpoint, so that
-a killed run is continued by the next one and no batch is written twice or half.
+A reading shows one state of the source if the store can do this; otherwise, the verb compares the digests of two
+readings. A target commits each batch together with the new checkpoint of the migration, so that a killed run is
+continued by the next one and no batch is written twice or partially.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from .model import NO_RIGHTS, Account, Info, Record, Rights, Start
 
 
 class SourceStore(Protocol):
-    """What is read. Opened by `with`; it never writes, renames or removes anything."""
+    """A store that is read. It is a context manager, and never writes, renames or removes anything."""
 
     type: str
     location: str  # for people, without secrets
@@ -28,11 +27,11 @@ class SourceStore(Protocol):
 
     @property
     def notes(self) -> list[str]:
-        """What a report says of what is not migrated; complete once `collections` was called."""
+        """Sentences on what is not migrated; complete once `collections` was called."""
 
     @property
     def identity(self) -> str:
-        """The same for the same store, however it is reached."""
+        """The identity of the store, however it is addressed."""
 
     def __enter__(self) -> SourceStore: ...
 
@@ -44,42 +43,43 @@ class SourceStore(Protocol):
         """
 
     def collections(self) -> list[Info]:
-        """What is there; an empty list also when the store itself is not.
+        """The existing collections; an empty list if the store itself does not exist.
 
-        :raises SourceError: it can't be read, or is not what its type says.
+        :raises SourceError: it cannot be read, or does not have its type.
         """
 
     def read(self, info: Info) -> Iterator[Record]:
-        """All records in an order that is the same while their content is the same.
+        """All records, in an order that does not change as long as their content does not.
 
-        :raises SourceError: naming collection and place.
+        :raises SourceError: with collection and position.
         """
 
     def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
-        """As `read`, many records at a time; where their order does not matter there may be a faster one.
+        """As `read`, many records at a time. If their order does not matter, a faster one may be used.
 
-        :param copy_lines: they may be `CopyLines`.
+        :param copy_lines: whether they may be `CopyLines`.
         """
 
     def summary(self, info: Info) -> Optional[Summary]:
-        """What the store knows of all records by a reading of its own; None: read them."""
+        """What the store itself determines about all records; None if they have to be read."""
 
     def holding_constraints(self, info: Info) -> Info:
-        """The collection as its records keep to it: without sizes that not all values have (numbers that have one are
-        decimals), and with foreign keys marked that point to nothing."""
+        """The collection, with the constraints that its records respect: without sizes that values exceed (numbers that
+        have one are decimals), and with dangling foreign keys marked.
+        """
 
     def bytes_of(self, info: Info) -> int:
-        """About how many bytes the records take; 0 where that is not known."""
+        """The approximate size of the records in bytes; 0 if it is unknown."""
 
     def cautions(self) -> list[str]:
-        """What to know before it is read, as check mode says it."""
+        """Sentences that the user should read before the store is read, as check mode reports them."""
 
     def check_unchanged(self) -> None:
-        """:raises SourceError: the store was written since it was opened, and has no snapshots."""
+        """:raises SourceError: the store has no snapshots, and was written to since it was opened."""
 
 
 class TargetStore(SourceStore, Protocol):
-    """What is written, and read. Leaving the block rolls back what is not committed."""
+    """A store that is written, and read. Leaving the block rolls back what was not committed."""
 
     replaces_atomically: bool  # the new content takes the place of the old one at once, in `commit`
     columns: bool  # collections are tables
@@ -89,21 +89,22 @@ class TargetStore(SourceStore, Protocol):
     def __enter__(self) -> TargetStore: ...
 
     def check_state(self) -> None:
-        """Look at whatever a migration keeps beside the store: what `lock` and `recover` would refuse is refused.
+        """Check what a migration stores beside the store: whatever `lock` and `recover` would refuse is refused.
 
-        :raises TargetError: somebody else has made something of that name.
+        :raises TargetError: someone else has created something with that name.
         """
 
     def lock(self) -> bool:
-        """Keep other migrations from writing here until the block of `with` ends. False: one of them has done so.
+        """Keep other migrations from writing here until the block ends. Yields False if one has the lock.
 
-        :raises TargetError: it can't be told.
+        :raises TargetError: this cannot be determined.
         """
 
     def recover(self) -> None:
-        """Bring what a killed run left into a state to go on from. Only by the holder of the lock, before it reads.
+        """Bring leftovers of a killed run into a state from which to continue. Called only by the holder of the lock,
+        before it reads.
 
-        :raises TargetError: it can't be done.
+        :raises TargetError: this is not possible.
         """
 
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
@@ -125,10 +126,10 @@ class TargetStore(SourceStore, Protocol):
         """
 
     def doubts(self) -> list[str]:
-        """What `refuses` could not find out, as check mode says it."""
+        """Sentences on what `refuses` cannot determine, as check mode reports them."""
 
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
-        """The checkpoints of an unfinished migration, of those of these names that have one."""
+        """The checkpoints of an unfinished migration, for those of these names that have one."""
 
     def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
         """Make the collections that are missing, and keep all checkpoints: one commit, where the store has commits.
@@ -160,16 +161,16 @@ class TargetStore(SourceStore, Protocol):
         """Remove collections with everything in them."""
 
     def undo(self, infos: Sequence[Info]) -> None:
-        """Remove what `begin` and `write` have made of these, with their checkpoints.
+        """Remove what `begin` and `write` have created of these, with their checkpoints.
 
-        :raises TargetError: this run has not made all of them, or others may have written into one. All are kept.
+        :raises TargetError: this run has not created all of them, or others may have written to one. All are kept.
         """
 
     def build_indexes(self, infos: Sequence[Info]) -> None:
-        """Add what waits for the data (indexes, foreign keys, sequences). Readings show the result from here on.
+        """Create what has to wait for the data (indexes, foreign keys, sequences). Readings then show the result.
 
-        :raises TargetError: naming what is violated.
+        :raises TargetError: the data violates a constraint.
         """
 
     def commit(self, names: Sequence[str]) -> None:
-        """The migration is verified: put it in place where that was not done yet, and remove the checkpoints."""
+        """The migration is verified: move it into place if necessary, and remove the checkpoints."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Schemas of SQLite: what is there, and the statements that make a collection."""
+"""Schemas of SQLite: the existing one, and the statements that create a collection."""
 
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
@@ -110,19 +110,19 @@ def _info(connection: sqlite3.Connection, table: Table, counter: Any) -> Info:
 
 
 def _may_be_null(connection: sqlite3.Connection, table: str, names: Sequence[str]) -> bool:
-    """Is one of these columns null in some row?"""
+    """Whether one of these columns is null in some row."""
     condition = " OR ".join(f"{identifier(name)} IS NULL" for name in names)
     query = f"SELECT 1 FROM {identifier(table)} WHERE {condition} LIMIT 1"
     return bool(names) and connection.execute(query).fetchone() is not None
 
 
 def words(sql: str) -> list[str]:
-    """The words of a statement that are neither names in quotes nor text, in upper case."""
+    """The words of a statement that are neither quoted names nor text, in upper case."""
     return [match[1].upper() for match in _TOKEN.finditer(sql) if match[1]]
 
 
 def _collations(*statements: str) -> list[str]:
-    """Those that are not the order that other databases have."""
+    """The collations that order differently from other databases."""
     found: set[str] = set()
     for statement in statements:
         said = words(statement)
@@ -140,7 +140,7 @@ def _deferrable(said: list[str]) -> list[str]:
 
 
 def _indexes(connection: sqlite3.Connection, table: str) -> tuple[list[Index], list[Statement]]:
-    """The indexes that mean something elsewhere, and the statements of all."""
+    """The indexes that have a meaning elsewhere, and the statements of all."""
     indexes, statements = [], []
     for _seq, name, unique, origin, partial in connection.execute(f"PRAGMA index_list({identifier(table)})").fetchall():
         sql = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", (name,)).fetchone()
@@ -211,7 +211,7 @@ def checked(connection: sqlite3.Connection, info: Info) -> Info:
 
 
 def create(info: Info) -> list[str]:
-    """The table, by the source's own statement when that is a SQLite database, and its key if that has it not."""
+    """CREATE TABLE: the original statement if the source is a SQLite database, with the key that it lacks."""
     comment = sqlite_notes.comment(info)
     info = info.stored
     if info.native != "sqlite" or not info.statements:
@@ -291,7 +291,7 @@ def interference(connection: sqlite3.Connection, infos: Sequence[Info]) -> list[
 
 
 def count_on(connection: sqlite3.Connection, info: Info) -> None:
-    """Let the table's AUTOINCREMENT give no number that the source has given to a record, though that may be gone."""
+    """Keep AUTOINCREMENT of the table from assigning numbers that the source has already assigned."""
     counter = max((field.counter for field in info.fields), default=0)
     found = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", (info.stored.name,)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQLite, as a target."""
+"""SQLite as a target."""
 
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
@@ -48,7 +48,7 @@ from .versions import read_versions, take_step
 
 
 class SqliteTarget(SqliteSource):
-    """See `TargetStore`."""
+    """A database as a target."""
 
     replaces_atomically = False
     columns = True
@@ -56,7 +56,6 @@ class SqliteTarget(SqliteSource):
     undoes = True
 
     def check_state(self) -> None:
-        """See `TargetStore`."""
         self._lock.check(TargetError)
 
     def __init__(self, path: str, ordered: bool = True, workers: int = 1) -> None:
@@ -83,12 +82,11 @@ class SqliteTarget(SqliteSource):
         self._lock.release()
 
     def lock(self) -> bool:
-        """See `TargetStore`."""
         with files.os_errors(TargetError, "Can't lock", self.path):
             return self._lock.take()
 
     def recover(self) -> None:
-        """SQLite rolls back by itself what was not committed."""
+        """Nothing to do: SQLite itself rolls back what was not committed."""
 
     def _open_reader(self) -> Optional[sqlite3.Connection]:
         """What is written is read by who writes it."""
@@ -127,7 +125,6 @@ class SqliteTarget(SqliteSource):
             raise
 
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
-        """See `TargetStore`."""
         files.check_writable_parent(self.path)
         if os.path.exists(self.path) and not os.access(self.path, os.W_OK):
             raise TargetError(f"{self.path} is not writable.")
@@ -186,11 +183,9 @@ class SqliteTarget(SqliteSource):
         return known
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
-        """See `TargetStore`."""
         return self._refusals.why(info, record)
 
     def interference(self, infos: Sequence[Info], removing: Collection[str]) -> list[str]:
-        """See `TargetStore`."""
         connection = self._open_reader()
         if connection is None:
             return []
@@ -198,11 +193,10 @@ class SqliteTarget(SqliteSource):
             return sqlite_ddl.interference(connection, infos)
 
     def doubts(self) -> list[str]:
-        """There are none: its rules are known, or the run meets them."""
+        """None: the rules of SQLite are known."""
         return []
 
     def checkpoints(self, names: Sequence[str]) -> dict[str, Any]:
-        """See `TargetStore`."""
         connection = self._open_reader()
         if connection is None:
             return {}
@@ -214,7 +208,6 @@ class SqliteTarget(SqliteSource):
             return {name: decode_json(text) for name, text in rows if name in names}
 
     def versions(self) -> dict[int, str]:
-        """See `Versioned`."""
         connection = self._open_reader()
         if connection is None:
             return {}
@@ -222,7 +215,6 @@ class SqliteTarget(SqliteSource):
             return read_versions(connection)
 
     def take_step(self, step: Step, statements: Sequence[str]) -> bool:
-        """See `Versioned`."""
         with self._transaction() as connection:
             return take_step(connection, self.path, step, statements)
 
@@ -241,7 +233,6 @@ class SqliteTarget(SqliteSource):
             return sqlite_notes.checkpoints_table(connection) is not None
 
     def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
-        """See `TargetStore`."""
         created = set()
         with self._transaction() as connection:
             existing = {fold(one.stored.name): one for one in describe(connection)[0]}
@@ -262,7 +253,6 @@ class SqliteTarget(SqliteSource):
         self._created |= created
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:
-        """See `TargetStore`."""
         rows = None if info.document else usual_rows(info, records)
         batch = _Rows(records, rows, []) if rows is not None else _Rows(*sort_out(info, records, self._row_of(info)))
         with self._transaction() as connection:
@@ -279,11 +269,10 @@ class SqliteTarget(SqliteSource):
             _keep(connection, info.name, account(batch.rejects), self._wanted)
 
     def by_place(self, info: Info) -> Info:
-        """See `TargetStore`: by their row ids."""
+        """The collection with the row ids as its key."""
         return sqlite_ddl.by_row_id(self._open_writer(), info)
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
-        """See `TargetStore`."""
         fields = {field.name: field for field in info.fields}
         encoders = [encoder(fields[name]) for name in info.key]
         where = " AND ".join(f"{identifier(name)} = ?" for name in info.stored.key)
@@ -293,13 +282,12 @@ class SqliteTarget(SqliteSource):
             _keep(connection, info.name, checkpoint, self._wanted)
 
     def drop(self, infos: Sequence[Info]) -> None:
-        """See `TargetStore`."""
         with self._transaction() as connection:
             for info in infos:
                 connection.execute(f"DROP TABLE {identifier(info.stored.name)}")
 
     def undo(self, infos: Sequence[Info]) -> None:
-        """See `TargetStore`. The file goes, too, if it was made for them."""
+        """Remove the collections, and the file if it was created for them."""
         connection = self._open_writer()
         with self._transaction("EXCLUSIVE"):
             if not self._created.issuperset(info.name for info in infos) or _data_version(connection) != self._version:
@@ -316,7 +304,6 @@ class SqliteTarget(SqliteSource):
             self._writer = None
 
     def build_indexes(self, infos: Sequence[Info]) -> None:
-        """See `TargetStore`."""
         with self._transaction() as connection:
             present = {fold(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
             for info in infos:
@@ -334,7 +321,6 @@ class SqliteTarget(SqliteSource):
                     )
 
     def commit(self, names: Sequence[str]) -> None:
-        """See `TargetStore`."""
         if not self.checkpoints(names):
             return
         with self._transaction() as connection:
@@ -342,7 +328,7 @@ class SqliteTarget(SqliteSource):
 
 
 def _data_version(connection: sqlite3.Connection) -> int:
-    """A number that changes with each commit of another connection, and with none of this one."""
+    """A number that changes with each commit of another connection, but not with those of this one."""
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which type a column gets in the target, decided from what one reading has seen of its values."""
+"""Determines the type of a column in the target from what one reading has found about its values."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _ISO = {"iso-naive": "timestamp", "iso-zone": "timestamptz", "iso-date": "date"}
 
 
 class Seen:
-    """What one reading has seen of a column: how many values of each class, and the first of each with its key."""
+    """What one reading has found in a column: how many values of each class, and the first of each with its key."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
         self.first: dict[str, tuple[Any, Any]] = {}
 
     def add(self, name: str, value: Any, key: Any) -> None:
-        """Take note of a value of that class."""
+        """Count a value of that class."""
         self.counts[name] = self.counts.get(name, 0) + 1
         self.first.setdefault(name, (value, key))
 
@@ -80,13 +80,13 @@ class Decision(NamedTuple):
 
 
 class Odd(Exception):
-    """Values are not of one kind, or not of the one that is wanted; the text says which, and what may be done."""
+    """Values do not all have the same kind, or not the wanted one; the text says which, and what can be done."""
 
 
 def class_of(value: Any, flags: bool = False) -> str:
     """The class of a value that is not null, in words.
 
-    :param flags: text may stand for a boolean.
+    :param flags: whether text may stand for a boolean.
     """
     kind = kind_of(value)
     if kind == TEXT:
@@ -95,9 +95,10 @@ def class_of(value: Any, flags: bool = False) -> str:
 
 
 def wanted_type(name: str, given: Optional[Wanted], existing: str, time_options: TimeOptions) -> Optional[Decision]:
-    """What the option `types`, or the kind of an existing column, makes of a column; None where they say nothing.
+    """The decision on a column from the option `types` or the kind of an existing column; None if neither says
+    anything.
 
-    :raises InvalidRequest: `types` names no type, or a unit for one that is no time.
+    :raises InvalidRequest: `types` names no type, or a unit for a type that has none.
     """
     named = check_named(name, given) if given is not None else None
     word = _EXISTING.get(existing, "")
@@ -115,7 +116,7 @@ def wanted_type(name: str, given: Optional[Wanted], existing: str, time_options:
 
 
 def _fitting(kind: str, found: Optional[Codec] = None) -> Fits:
-    """Raises Refused for a value that could not be converted: it is still what it was."""
+    """A function that raises Refused for a value that could not be converted, and is therefore unchanged."""
 
     def fits(name: str, value: Any) -> None:
         if found is not None and (kind != JSON or isinstance(value, str)):
@@ -137,10 +138,10 @@ def _converter(wanted: Wanted, found: Optional[Codec]) -> Callable[[Any], Any]:
 
 
 def inferred(declared: str, seen: Mapping[str, int]) -> Optional[Decision]:
-    """What the values of a column of SQLite make of its declared type; None where that is no question.
+    """The type of a column of SQLite, from its declared type and its values; None if the declared type says nothing.
 
-    :param declared: its type, as DATETIME or BOOLEAN.
-    :param seen: how many values there are of each class.
+    :param declared: its type, such as DATETIME or BOOLEAN.
+    :param seen: the number of values of each class.
     """
     words = declared.upper()
     if not seen:
@@ -155,9 +156,9 @@ def inferred(declared: str, seen: Mapping[str, int]) -> Optional[Decision]:
 
 
 def unlike_declared(name: str, declared: str, seen: Seen, shown: Callable[[Any], str]) -> str:
-    """What to tell of a column of SQLite that has not the type that it is declared with, as some values are others.
+    """A note on a column of SQLite that does not get its declared type, as some values are different.
 
-    Of values that are of several kinds for any column, `mixed` tells.
+    If values do not fit any single type, `mixed` reports it.
     """
     classes = set(seen.counts)
     if declared in BOOLEANS and INTEGER in classes and classes <= {BOOLEAN, INTEGER}:
@@ -191,15 +192,15 @@ def _listed(seen: Seen, shown: Callable[[Any], str]) -> str:
 
 
 def as_number(value: Any) -> Any:
-    """A boolean of SQLite as it is in a column of numbers."""
+    """A boolean of SQLite as a number."""
     return int(value) if isinstance(value, bool) else value
 
 
 def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str]) -> Decision:
-    """A column whose values are of several kinds.
+    """The decision on a column whose values have several kinds.
 
     :param odd: fail, reject or wider.
-    :raises Odd: it is fail.
+    :raises Odd: `odd` is fail.
     """
     groups: dict[str, int] = {}
     for one, count in seen.counts.items():
@@ -216,11 +217,11 @@ def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str]) -> Decis
 
 
 def odd_text(name: str, seen: Seen, odd: str, shown: Callable[[Any], str], *, as_bytes: bool) -> Decision:
-    """A column of text, some of which the target does not take.
+    """The decision on a column of text, some of which the target cannot store.
 
     :param odd: fail, reject or wider.
-    :param as_bytes: the column may have bytes instead, which is wider.
-    :raises Odd: it is fail.
+    :param as_bytes: whether the column may contain bytes instead, which is wider.
+    :raises Odd: `odd` is fail.
     """
     rejected = sum(seen.counts.get(one, 0) for one in (NO_UNICODE, NUL))
     listed = _listed(seen, shown)
@@ -233,7 +234,7 @@ def odd_text(name: str, seen: Seen, odd: str, shown: Callable[[Any], str], *, as
 
 
 def as_bytes_of_text() -> Decision:
-    """What becomes of a column of text that is kept as bytes."""
+    """The decision on a column of text that is stored as bytes."""
     return Decision(BYTES, _encoded)
 
 
@@ -242,7 +243,7 @@ def _encoded(value: Any) -> Any:
 
 
 def _most(groups: Mapping[str, int]) -> tuple[str, int]:
-    """The kind that most values have, and how many have another."""
+    """The kind of most values, and the number of the other values."""
     total = sum(groups.values())
     groups = {kind: count for kind, count in groups.items() if kind not in (NO_UNICODE, NUL)}
     numbers = {kind for kind in groups if kind in (INTEGER, REAL, DECIMAL)}

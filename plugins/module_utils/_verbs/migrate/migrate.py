@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""migrate: bring the records of one store into another, of whatever type, and prove that they are there."""
+"""migrate: copies the records of one store to another one of any type, and proves that they arrived."""
 
 from __future__ import annotations
 
@@ -95,7 +95,10 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def request_from(params: Mapping[str, Any]) -> MigrateRequest:
-    """Check the module's arguments. Raises InvalidRequest."""
+    """Check the arguments of the module.
+
+    :raises InvalidRequest: they are not valid.
+    """
     if params["batch_size"] < 1:
         raise InvalidRequest(f"batch_size is {params['batch_size']}; it must be at least 1.")
     if params["workers"] is not None and params["workers"] < 1:
@@ -117,7 +120,7 @@ def request_from(params: Mapping[str, Any]) -> MigrateRequest:
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
-    """The whole verb: check mode is the plan alone."""
+    """The whole verb. Check mode runs only the plan."""
     began = time.monotonic()
     request = request_from(params)
     keys = {one["collection"]: one["fields"] for one in params["primary_keys"] or ()}
@@ -157,7 +160,10 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 def _check_rejects(request: MigrateRequest, params: Mapping[str, Any]) -> None:
-    """:raises TargetError: records that are left out can't be written to their file; found out before one is."""
+    """Check, before a record is written, that rejected records can be written to their file.
+
+    :raises TargetError: they cannot.
+    """
     path = request.rejects
     if not path:
         return
@@ -193,7 +199,7 @@ def _migrate(
 def plan(
     request: MigrateRequest, source: SourceStore, target: TargetStore, *, check: bool, scratch: str, progress: Progress
 ) -> MigratePlan:
-    """Read both sides and find out what would change. Raises whatever speaks against it."""
+    """Read both sides and determine what would change. Raises whatever prevents the migration."""
     ready = look(request, source, target, scratch, progress, refuse=True)
     if check or not can_be_undone(ready):
         ready = foreseen(ready)
@@ -215,7 +221,7 @@ def plan(
 
 
 def _needed(ready: MigratePlan) -> int:
-    """About how many bytes of records are to be written."""
+    """The approximate size of the records to be written, in bytes."""
     total = 0
     for job in ready.jobs:
         if job.changes and job.profile.records:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a migration finds on both sides: how each collection is, will be, and differs. Nothing is written."""
+"""The plan of a migration: how each collection is on both sides, will be, and differs. Nothing is written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .typed import check, settled, typed
 
 
 class MigrateRequest(NamedTuple):
-    """What a migration is asked for."""
+    """The arguments of a migration."""
 
     params: Mapping[str, Any]
     name: str
@@ -48,10 +48,10 @@ class Moving(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One collection: how it is in the source and will be in the target, and what is to be done.
+    """One collection: how it is in the source, how it will be in the target, and what has to be done.
 
-    `state` is where an unfinished migration has come to, `verdict` what becomes of that (see migrate_checkpoint.py),
-    `exists`: whether the target has the collection.
+    `state` is the progress of an unfinished migration, `verdict` how it is continued (see checkpoint.py), `exists`
+    whether the target has the collection.
     """
 
     source: Info
@@ -72,13 +72,13 @@ class Job(NamedTuple):
 
     @property
     def changes(self) -> bool:
-        """Is anything to be written?"""
+        """Whether anything has to be written."""
         one = self.comparison
         return bool(one.added or one.changed or one.removed or not self.exists or self.verdict != NEW)
 
 
 class MigratePlan(NamedTuple):
-    """What was read and found out; nothing is written."""
+    """What was read and determined. Nothing is written."""
 
     request: MigrateRequest
     source: SourceStore
@@ -89,7 +89,7 @@ class MigratePlan(NamedTuple):
 
     @property
     def resumed(self) -> bool:
-        """Does it go on with an unfinished migration?"""
+        """Whether it continues an unfinished migration."""
         return any(job.verdict != NEW for job in self.jobs)
 
 
@@ -104,8 +104,8 @@ def look(
 ) -> MigratePlan:
     """Read both sides and compare them.
 
-    :param refuse: raise TargetError if an unfinished migration of another kind stands in the way; without, it is
-        looked at whatever may then be done.
+    :param refuse: raise TargetError if an unfinished migration of another kind is in the way; otherwise, both sides are
+        compared anyway.
     """
     if source.type == target.type and source.location == target.location:
         raise InvalidRequest(f"Source and target are the same: {source.location}.")
@@ -164,7 +164,7 @@ def _both_sides(
         present = as_wanted({info.name: info for info in infos}, present)
     if lower:
         present = beside_lower(infos, present)
-    infos = [_as_told_apart(info, present.get(info.name), target) for info in infos]
+    infos = [_identified(info, present.get(info.name), target) for info in infos]
     if target.type == "json":
         present = as_wanted({info.name: info for info in infos}, present)
     if source.type == target.type:
@@ -184,7 +184,9 @@ def _options(request: MigrateRequest, source: SourceStore, target: TargetStore, 
 def _found(
     source: HeldSource, info: Info, existing: Optional[Info], options: Options, progress: Progress
 ) -> tuple[Found, Profile]:
-    """What the source has, and what was read: if an existing table mixes up null and missing, as it will have it."""
+    """A collection of the source, and what was read; if an existing table cannot distinguish null from missing, as that
+    table will return it.
+    """
     kinds = not source.typed or info.document
     source.hold(info, None)
     read = profile(source, info, progress, kinds=kinds)
@@ -196,7 +198,10 @@ def _found(
 
 
 def _in_lower(request: MigrateRequest, source: SourceStore, target: TargetStore) -> bool:
-    """:raises InvalidRequest: names in lower case are asked for where they can't be given."""
+    """Whether names are converted to lower case.
+
+    :raises InvalidRequest: this is requested where it is not possible.
+    """
     if request.params["names"] != "lower":
         return False
     if not target.columns or source.type == target.type:
@@ -205,7 +210,7 @@ def _in_lower(request: MigrateRequest, source: SourceStore, target: TargetStore)
 
 
 def _compared(ready: MigratePlan, job: Job, existing: Optional[Info]) -> Job:
-    """The collection, compared with what the target has of it."""
+    """The collection, compared with the existing one in the target."""
     read, source, target = job.profile, ready.source, ready.target
     if job.verdict == RESUME and job.state is not None and not target.replaces_atomically:
         return job._replace(comparison=Comparison(*job.state.planned))
@@ -237,7 +242,7 @@ def _compared(ready: MigratePlan, job: Job, existing: Optional[Info]) -> Job:
 
 
 def _atomic(job: Job, present: str) -> Job:
-    """What is in a document now is what it is made of: if that was written since, the collection is begun anew."""
+    """The verdict for a document: if its content was changed since the migration began, the collection starts over."""
     if job.verdict == RESUME and job.state is not None:
         if job.state.was != present:
             return job._replace(verdict=NEW)
@@ -246,7 +251,7 @@ def _atomic(job: Job, present: str) -> Job:
 
 
 def _of_both(ready: MigratePlan, job: Job, existing: Info) -> Info:
-    """The target's collection without the columns that are its own."""
+    """The collection of the target without columns that only it has."""
     return in_target(job.target, existing) if ready.target.columns else existing
 
 
@@ -265,7 +270,7 @@ def is_fresh(ready: MigratePlan, job: Job) -> bool:
 
 
 def check_as_planned(ready: MigratePlan) -> None:
-    """Raises TargetError when the target was written since the plan was made."""
+    """Raise TargetError when the target was written to since the plan was made."""
     present = {info.name: info for info in ready.target.collections()}
     for job in ready.jobs:
         existing = present.get(job.source.name)
@@ -280,7 +285,7 @@ def check_as_planned(ready: MigratePlan) -> None:
 
 
 def foreseen(ready: MigratePlan) -> MigratePlan:
-    """With what the target will refuse of new collections, too; a run finds that out as it writes."""
+    """The plan with the records that the target will refuse; a run learns this when it writes them."""
     return ready._replace(jobs=[_foreseen(ready, job) for job in ready.jobs])
 
 
@@ -331,8 +336,10 @@ def wanted(request: MigrateRequest, source: SourceStore) -> list[Info]:
 def _check_keys(
     request: MigrateRequest, source: SourceStore, target: TargetStore, infos: Sequence[Info], scratch: str
 ) -> None:
-    """:raises InvalidRequest: records without a key are to be kept by it.
-    :raises SourceError: a key that was given does not tell records apart.
+    """Check the keys of the collections.
+
+    :raises InvalidRequest: records without a key should be stored by their key.
+    :raises SourceError: a key that was given does not identify records.
     """
     given = {one["collection"] for one in request.params["primary_keys"] or ()}
     for info in infos:
@@ -348,7 +355,7 @@ def _check_keys(
             )
 
 
-def _as_told_apart(info: Info, existing: Optional[Info], target: TargetStore) -> Info:
+def _identified(info: Info, existing: Optional[Info], target: TargetStore) -> Info:
     """The collection without its key, if that may be null, and is so in the target."""
     required = {field.name for field in info.fields if field.required}
     if info.native != "sqlite" or existing is None or required.issuperset(info.key):
@@ -362,7 +369,7 @@ def _as_told_apart(info: Info, existing: Optional[Info], target: TargetStore) ->
 
 
 def _with_key(info: Info, given: Sequence[str]) -> Info:
-    """A collection with the key that was given, which will be unique in the target. What was its key stays unique."""
+    """A collection with the key that was given, which will be unique in the target. Its former key stays unique."""
     key = tuple(given) or info.key
     if key == info.key:
         return info

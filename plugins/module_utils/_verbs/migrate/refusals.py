@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a migration refuses to do, and how a run that is refused while it writes leaves nothing behind.
 
-Only check mode looks at each record before anything is written, as that takes one more reading. A run finds records
-that the target can't hold as it writes. If it has itself made all collections that it writes, it drops them again; if
-not, it looks first, too.
+Only check mode examines each record before anything is written, as that requires another reading. A run finds records
+that the target cannot store when it writes them. If it has created all collections that it writes, it then drops them;
+if not, it examines the records first as well.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _NAMED = 5  # rejects in a message
 
 
 class TooManyRejects(Violation):
-    """More records than the user allows can't be held by the target."""
+    """The target cannot store more records than the user allows."""
 
 
 def too_many_rejects(collection: str, count: int, most: int, first: str) -> TooManyRejects:
-    """The error of too many records that the target can't hold."""
+    """The error of too many records that the target cannot store."""
     return TooManyRejects(
         f"The target can't store {plural(count, 'record')} of {collection}{(f' ({first})' if first else '')}.",
         f"max_rejects is {most}: increase it, and set rejects to a file, to migrate without them.",
@@ -32,7 +32,10 @@ def too_many_rejects(collection: str, count: int, most: int, first: str) -> TooM
 
 
 def check_allowed(ready: MigratePlan) -> None:
-    """:raises TargetError: records would be lost, or too many be left out."""
+    """Check what the plan would do.
+
+    :raises TargetError: records would be lost, or too many be omitted.
+    """
     for job in ready.jobs:
         one = job.comparison
         first = "; ".join(f"{key}: {reason}" for key, reason in one.reasons[:_NAMED])
@@ -80,17 +83,17 @@ def check_interference(ready: MigratePlan) -> None:
 
 
 def can_be_undone(ready: MigratePlan) -> bool:
-    """Are all collections that are written made by this run, in a target that tells what others write?"""
+    """Whether this run creates all collections that it writes, in a target that can tell what others write."""
     return ready.target.undoes and not ready.resumed and not any(job.exists for job in ready.jobs if job.changes)
 
 
 def with_hint(why: TargetError, more: str) -> TargetError:
-    """The same error, with more words in its hint."""
+    """The same error with an extended hint."""
     return TargetError(why.message, f"{why.hint} {more}".strip(), why.details) if more.strip() else why
 
 
 def undo(ready: MigratePlan, why: Violation) -> TargetError:
-    """Drop what the run has made, if it has made all that it writes. Returns the error to raise."""
+    """Drop what the run has created, if it has created everything that it writes. Returns the error to raise."""
     if not can_be_undone(ready):
         return with_hint(why, _STAYS)
     ready.progress.start(f"Removing records that were written to {ready.target.location}")

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A source whose columns get other types in the target than their values have: converted as they are read.
+"""A source whose columns get other types in the target than their values have: they are converted while they are read.
 
-What can't be converted stays as it is, so that the target refuses it with a reason like every other record.
+A value that cannot be converted is not changed, so that the target refuses it with a reason like any other.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _LISTED = 20  # problems in a message; the details have all
 
 
 class Typed(NamedTuple):
-    """The source as it is read from now on, what was decided of its columns, and what is against it.
+    """The source as it is read from now on, the decisions on its columns, and the problems.
 
-    :param odd: what to do with columns that have values of several kinds; "" where any column takes any value.
-    :param no_text: the kinds of text that the target does not take as text.
+    :param odd: what to do with columns that have values of several kinds; "" if any column accepts any value.
+    :param no_text: the kinds of text that the target cannot store as text.
     """
 
     source: SourceStore
@@ -61,12 +61,12 @@ class Typed(NamedTuple):
     no_text: frozenset[str] = frozenset()
 
     def converts(self, info: Info) -> frozenset[str]:
-        """The names of the columns that are converted as they are read."""
+        """The names of the columns that are converted while they are read."""
         return frozenset(self.source.converts(info)) if isinstance(self.source, _TypedSource) else frozenset()
 
 
 class _Question(NamedTuple):
-    """A column to look at: `wanted` is what it should become; None: what its values say."""
+    """A column whose type has to be determined. `wanted` is its type; None if its values decide."""
 
     declared: str
     wanted: Optional[Decision]
@@ -74,7 +74,7 @@ class _Question(NamedTuple):
 
 
 class _TypedSource:
-    """See `TargetStore`; all but reading is the source's own."""
+    """Converts values while they are read. Everything else is left to the source."""
 
     def __init__(
         self,
@@ -101,11 +101,11 @@ class _TypedSource:
         self._infos = {**self._infos, info.name: info}
 
     def converts(self, info: Info) -> Converters:
-        """What is converted of a collection."""
+        """The columns of a collection that are converted."""
         return self._converters.get(info.name, {})
 
     def note(self, text: str) -> None:
-        """One more thing that the user should know."""
+        """Add a sentence for the user."""
         self._more.append(text)
 
     def read(self, info: Info) -> Iterator[Record]:
@@ -154,9 +154,9 @@ def typed(
     present: Mapping[str, Info],
     progress: Progress,
 ) -> Typed:
-    """Find out which columns get another type than their values have.
+    """Determine which columns get another type than their values have.
 
-    :raises InvalidRequest: `types` names a column that is not migrated, or can't be followed.
+    :raises InvalidRequest: `types` names a column that is not migrated, or a type that is not possible.
     """
     types = types_from(params)
     odd = params["odd"] or ("fail" if source.type in ("sqlite", "postgresql") else "wider")
@@ -203,7 +203,7 @@ def _check_names(types: Types, infos: Sequence[Info]) -> None:
 def _questions(
     info: Info, existing: Optional[Info], types: Types, times: TimeOptions
 ) -> Iterator[tuple[str, _Question]]:
-    """The columns whose type is a question."""
+    """The columns whose type has to be determined."""
     declared = {one.name: one for one in info.fields} if info.native and not info.document else {}
     kinds = {one.name: one.kind for one in existing.fields} if existing is not None and not existing.document else {}
     own = existing.fields if existing is not None and not existing.document else ()
@@ -226,7 +226,7 @@ def _questions(
 def _answered(
     source: SourceStore, info: Info, questions: Mapping[str, _Question], progress: Progress
 ) -> tuple[dict[str, Decision], list[str]]:
-    """What the columns become, and the values that are against it."""
+    """The decisions on the columns, and the values that prevent them."""
     if not questions:
         return {}, []
     oddities = Oddities(info, 0)
@@ -265,9 +265,9 @@ def _look(info: Info, record: Record, questions: Mapping[str, _Question], odditi
 def settled(
     found: Typed, info: Info, kinds: Kinds, present: Mapping[str, Info], progress: Progress
 ) -> tuple[dict[str, Decision], list[str]]:
-    """What becomes of the columns of a collection that is new in the target, and what its values have against it.
+    """The decisions on the columns of a new collection of the target, and the problems of its values.
 
-    What is found out to be converted is converted in the next reading (`converts`).
+    Conversions that are decided here are made in the next reading (`converts`).
 
     :param kinds: of all records.
     """
@@ -300,7 +300,7 @@ def settled(
 def _written_as_bytes(
     found: Typed, info: Info, kinds: Kinds, existing: Optional[Info], decisions: dict[str, Decision]
 ) -> set[str]:
-    """The columns of text that have become bytes in an earlier run; they are added to the decisions."""
+    """Add the decisions on columns of text that became bytes in an earlier run."""
     if found.odd != "wider" or existing is None or info.native != "sqlite":
         return set()
     texts = {name for name, seen in kinds.by_name().items() if seen and seen <= {TEXT, NO_UNICODE, NUL}}
@@ -310,7 +310,7 @@ def _written_as_bytes(
 
 
 def _stands_alone(info: Info, name: str) -> bool:
-    """Is it a column of SQLite that nothing refers to, and that refers to nothing?"""
+    """Whether it is a column of SQLite without references to or from other columns."""
     within = [info.key, *(one.fields for one in info.indexes), *(one.fields for one in info.foreign_keys)]
     return info.native == "sqlite" and not any(name in names for names in within)
 
@@ -328,7 +328,7 @@ def _seen(source: SourceStore, info: Info, names: set[str], progress: Progress) 
 
 
 def check(problems: Sequence[str]) -> None:
-    """:raises TargetError: there are some."""
+    """Raise TargetError when there are problems."""
     if problems:
         listed = "; ".join(problems[:_LISTED])
         if len(problems) > _LISTED:
