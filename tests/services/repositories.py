@@ -19,6 +19,7 @@ import botocore.session
 
 from . import rgw as ceph
 from . import s3, sshd
+from .local import free_ports, running, wait_for_port
 from .shared import url_of
 
 # What opens one that is empty and lies nowhere else: parameters as a module has them.
@@ -100,10 +101,35 @@ def sftp(scratch: Path) -> Iterator[dict[str, Any]]:
     yield {"repository": f"rclone:sftp:{place}", "rclone": {"settings": sshd.settings_of(url)}}
 
 
+@contextlib.contextmanager
+def rclone_s3(scratch: Path) -> Iterator[dict[str, Any]]:
+    """A bucket behind rclone: it has no directories, and what is missing is listed and read without an error."""
+    bucket(rgw_options)
+    options = rgw_options()
+    settings = {"type": "s3", "provider": "Ceph", "endpoint": options["endpoint_url"], "region": options["region"]}
+    settings["access_key_id"] = options["access_key_id"]
+    secret = {"secret_access_key": options["secret_access_key"]}
+    yield {"repository": f"rclone:rgw:{BUCKET}/{uuid4().hex}", "rclone": {"settings": settings, "secrets": secret}}
+
+
+@contextlib.contextmanager
+def rclone_webdav(scratch: Path) -> Iterator[dict[str, Any]]:
+    """A directory that rclone serves by WebDAV."""
+    (port,) = free_ports(1)
+    (scratch / "served").mkdir()
+    command = ["rclone", "serve", "webdav", f"--addr=127.0.0.1:{port}", str(scratch / "served")]
+    with running(command, scratch) as process:
+        wait_for_port(port, process)
+        settings = {"type": "webdav", "vendor": "other", "url": f"http://127.0.0.1:{port}"}
+        yield {"repository": "rclone:dav:", "rclone": {"settings": settings}}
+
+
 KINDS: Mapping[str, Place] = {
     "directory": _directory,
     "s3-ministack": _ministack,
     "s3-rgw": _rgw,
     "s3-rgw-versions": _rgw_versions,
     "rclone-sftp": sftp,
+    "rclone-s3": rclone_s3,
+    "rclone-webdav": rclone_webdav,
 }

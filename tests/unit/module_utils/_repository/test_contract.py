@@ -29,7 +29,8 @@ from tests.services.repositories import KINDS
 WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
 
 
-@pytest.fixture(params=list(KINDS))
+# rclone is a program, which is the same for every Python, and each call starts it
+@pytest.fixture(params=[pytest.param(one, marks=pytest.mark.once if "rclone" in one else ()) for one in KINDS])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
     with KINDS[request.param](tmp_path) as params:
