@@ -160,6 +160,23 @@ def test_a_writer_that_stops_leaves_its_error(repository: Repository) -> None:
     assert repository.sets() == []
 
 
+def test_a_file_that_was_discarded_is_written_again(repository: Repository) -> None:
+    with repository.lock("app", "test", 5), repository.stage("app", WHEN) as staging:
+        for data in (b"first, and longer", b"second"):
+            write(staging, "data/other", data)
+            write(staging, "data/file", data)
+            if data != b"second":
+                for path in ("data/file", "data/other", "data/never"):
+                    staging.discard(path)
+        for path in ("data/file", "data/other"):
+            (piece,) = staging.seal(path)
+            with staging.reopen(piece) as handle:
+                assert handle.read() == b"second"
+        backup = staging.id or WHEN.strftime("%Y%m%dT%H%M%SZ-00000000")
+        assert staging.publish(backup, b"manifest", b"sums")
+    assert repository.look("app", backup).sizes["data/file"] == 6
+
+
 def test_one_writer_at_a_time(repository: Repository, place: dict[str, Any]) -> None:
     with repository.lock("app", "backup", 0):
         with pytest.raises(

@@ -19,7 +19,12 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     MissingDependency,
     SourceError,
 )
-from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import follow, hold, identity
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import (
+    follow,
+    hold,
+    identity,
+    programs,
+)
 from ansible_collections.day2.ops.plugins.module_utils._stores.registry import open_store
 from tests.services.postgresql import binaries
 from tests.services.postgresql_databases import Database, unpack
@@ -284,3 +289,11 @@ def test_bytes_that_are_no_text(database: Database, snapshot: Callable[..., Any]
     (packed,) = (data for name, data in files.items() if name.endswith("/small.tar"))
     assert [one.records for one in found.collections] == [1]
     assert b"\351\n" in packed
+
+
+def test_programs_that_are_too_old() -> None:
+    with pytest.raises(MissingDependency, match=r"pg_dump 99 or newer \(the newest here is \d+\)") as caught:
+        programs.find("pg_dump", 99)
+    assert "postgresql-client-99" in caught.value.hint
+    newest = programs.find("pg_dump", 13, str(binaries()))
+    assert programs.find("pg_dump", programs.major_of(newest)) == newest

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Optional
 
 from ...._core.errors import SourceError
-from .identity import Table
+from ..client import errors
+from .identity import Table, list_tables
+from .server import Server
 
 
 class Selection:
@@ -31,8 +34,12 @@ class Selection:
             (chosen if wanted else rest).append(one)
         return chosen, rest
 
-    def check(self, databases: Sequence[str]) -> None:
-        """Raise SourceError for what `include` names and no table of the databases that were read is called."""
+    def check(self, server: Server, databases: Sequence[str]) -> None:
+        """Raise SourceError for what `include` names and no table of the databases is called."""
+        for name in databases if self.include else ():
+            with contextlib.closing(server.connect(name)) as connection:
+                with errors(SourceError, f"Can't list the tables of {name}"):
+                    self.divide(list_tables(connection))
         missing = [pattern for pattern in self.include if pattern not in self._matched]
         if missing:
             raise SourceError(

@@ -43,6 +43,13 @@ PINS = {
 _LATER = {"idle_session_timeout": "0", "transaction_timeout": "0", "client_connection_check_interval": "5s"}
 
 _KEYWORDS = ("host", "port", "username", "sslmode", "sslrootcert", "sslcert", "sslkey", "service", "passfile")
+# A peer that is gone without a word is noticed in two minutes, not in hours.
+_ALIVE = {
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 120_000,
+}
 _TOO_MANY = (
     "The limit of connections of the server, the database or the role is reached. Raise it, or run when fewer are in "
     "use: a backup needs up to jobs + 2."
@@ -152,6 +159,7 @@ class Server:
             "dbname": database or self.maintenance,
             "application_name": "day2.ops",
             "connect_timeout": 20,
+            **_ALIVE,
             "options": settings,
         }
 

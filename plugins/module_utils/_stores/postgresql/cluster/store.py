@@ -77,9 +77,9 @@ class PostgresqlStore:
         before = self.fingerprint()
         names = chosen(self.server, self.databases, self._missing)
         selection = Selection(self._tables)
+        selection.check(self.server, names)
         shared = write_globals(self.server, sink, self._passwords) if self._globals else None
         dumped = {name: dump(self.server, name, sink, selection, self._jobs) for name in names}
-        selection.check(names)
         notes = () if before is not None else (_NO_FINGERPRINT,)
         return self._snapshot(dumped, shared, notes)._replace(fingerprint=before)
 
