@@ -35,16 +35,16 @@ def database(postgresql: dict[str, Any]) -> Iterator[Database]:
 
 
 @pytest.fixture
-def once(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[Any], None]], None]:
-    """`once(moment, action)`: at the first such moment of a dump, the action gets the program that dumps."""
+def once(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Any], None]], None]:
+    """`once(action)`: when a dump has its first data, the action gets the program that dumps."""
 
-    def plan(moment: str, action: Callable[[Any], None]) -> None:
+    def plan(action: Callable[[Any], None]) -> None:
         done = threading.Event()
         real = follow.Follower.take
 
         def take(self: Any, process: Any, ended: bool) -> int:
             started = os.path.isdir(self.directory) and any(one.endswith(".dat") for one in os.listdir(self.directory))
-            if not done.is_set() and (moment == "start" or started):
+            if not done.is_set() and started:
                 done.set()
                 action(process)
             return real(self, process, ended)
@@ -132,7 +132,7 @@ def test_a_worker_that_is_refused_a_lock(
     database.do("CREATE TABLE d AS SELECT repeat('x', 900) FROM generate_series(1, 60000)")
     database.do("ANALYZE")  # the largest come first
     threads: list[threading.Thread] = []
-    once("data", lambda process: threads.append(waiting(database, "TRUNCATE a")))
+    once(lambda process: threads.append(waiting(database, "TRUNCATE a")))
     sink = new_sink()
     found = database.store().snapshot(sink)
     threads[0].join()
@@ -169,9 +169,10 @@ def test_a_writer_keeps_its_invariant(database: Database, new_sink: Callable[[],
 
 def end_session(database: Database, ours: bool) -> None:
     """End the session that reads the digests, or that of pg_dump."""
-    query = (
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = 'day2.ops'"
-        " AND (query LIKE '%%hashtextextended%%') = %s"
+    query = (  # ours is the first
+        "SELECT pg_terminate_backend(pid) FROM (SELECT pid, query, backend_start = min(backend_start) OVER () AS ours"
+        " FROM pg_stat_activity WHERE datname = %s AND application_name = 'day2.ops'"
+        " AND backend_type = 'client backend') a WHERE ours = %s AND (ours OR query LIKE 'COPY%%')"
     )
     with contextlib.closing(database.connect("postgres")) as connection:
         for _time in range(500):
@@ -193,8 +194,10 @@ def end_session(database: Database, ours: bool) -> None:
 def test_what_ends_early_fails_the_backup(
     database: Database, new_sink: Callable[[], Any], once: Callable[..., None], action: Any, said: str
 ) -> None:
-    database.do("CREATE TABLE c AS SELECT repeat('x', 900) FROM generate_series(1, 50000)")
-    once("start", lambda process: action(database, process))
+    for name in ("c", "d"):
+        database.do(f"CREATE TABLE {name} AS SELECT repeat('x', 900) FROM generate_series(1, 100000)")
+    # once there is data, pg_dump has its locks: before that, it would be started again
+    once(lambda process: action(database, process))
     sink = new_sink()
     with pytest.raises(SourceError, match=said):
         database.store().snapshot(sink)
@@ -211,7 +214,7 @@ def test_a_worker_that_is_killed(
         workers = Process(process.pid).read(f"task/{process.pid}/children").split()
         os.kill(int(workers[0]), signal.SIGKILL)
 
-    once("data", kill)
+    once(kill)
     with pytest.raises(SourceError, match="pg_dump failed with exit status 1"):
         database.store().snapshot(new_sink())
     assert gone(database) == []
@@ -227,7 +230,7 @@ def test_a_cancelled_run_leaves_no_program_and_no_session(
         programs.append(process)
         raise Cancelled("The task was cancelled.")
 
-    once("data", cancel)
+    once(cancel)
     sink = new_sink()
     with pytest.raises(Cancelled):
         database.store().snapshot(sink)

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -35,6 +35,7 @@ _SMALL_DATABASE = 64 << 20  # bytes up to which a second worker costs more than 
 _MANY_TABLES = 200  # from here on, sums are a file of the pack: a manifest is read as a whole
 _LOCK_WAIT = "15s"
 _PAUSE = 0.02
+_MOMENT = 1.0  # seconds in which the session that holds the snapshot has ended, too, if that is the reason
 _PATIENCE = 10.0  # seconds for pg_dump to cancel the queries of its workers
 
 
@@ -163,7 +164,7 @@ def _run(server: Server, argv: Sequence[str], follower: Follower, held: Held, da
             while True:
                 ended = process.poll() is not None
                 if data.done():
-                    data.result()  # our own session is the first to tell why both have failed
+                    data.result()  # our own session tells best why both have failed
                 if ended and process.returncode:
                     break
                 if not follower.take(process, ended):
@@ -174,6 +175,8 @@ def _run(server: Server, argv: Sequence[str], follower: Follower, held: Held, da
             stop(process)
         said.seek(0)
         words = said.read()
+    with contextlib.suppress(TimeoutError):
+        data.result(_MOMENT)
     if b"LOCK TABLE" in words or b"could not obtain lock" in words:
         raise locked(server, held.database)
     raise failed(argv[0], process.returncode, words, SourceError)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import tarfile
 from contextlib import AbstractContextManager
@@ -32,12 +33,6 @@ class Pack:
     def __init__(self, target: AbstractContextManager[HashedWriter]) -> None:
         self._stack = contextlib.ExitStack()
         self._writer = self._stack.enter_context(target)
-        self._tar = tarfile.open(  # noqa: SIM115 closed in `finish`
-            fileobj=self._writer,  # type: ignore[call-overload]
-            mode="w|",
-            format=tarfile.PAX_FORMAT,
-            bufsize=_BLOCK,
-        )
 
     def add(self, path: str, name: str) -> None:
         """Add a file that is complete."""
@@ -45,11 +40,13 @@ class Pack:
             member = tarfile.TarInfo(name)
             member.size = os.fstat(handle.fileno()).st_size
             member.mode = 0o600
-            self._tar.addfile(member, handle)
+            self._writer.write(member.tobuf(tarfile.PAX_FORMAT))
+            shutil.copyfileobj(handle, self._writer, _BLOCK)
+            self._writer.write(bytes(-member.size % tarfile.BLOCKSIZE))
 
     def finish(self) -> None:
         """The tar is whole."""
-        self._tar.close()
+        self._writer.write(bytes(2 * tarfile.BLOCKSIZE))
         self._stack.close()
 
     def give_up(self, *exc: object) -> None:
