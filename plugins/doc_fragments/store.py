@@ -199,6 +199,26 @@ options:
       min_bytes:
         description: For V(command), the least size of a dump. The default is V(1).
         type: str
+      restore:
+        description:
+          - For V(command), the program that loads a dump from its standard input, with its arguments, as a list.
+            Required for the target of a restore; a backup does not use it.
+          - Before anything is changed, the whole backup is read and verified, and C(dump) is run to compare the content
+            and to keep a copy of it for the time of the task. If C(restore) fails, the copy is loaded in the same way.
+            Unless C(swap) is set, the restore is not atomic, and the result says so.
+          - Afterwards, C(dump) is run again. A difference from the backup is a warning.
+        type: list
+        elements: str
+      swap:
+        description:
+          - For V(command), a program that puts in place what C(restore) has prepared elsewhere, such as one that
+            exchanges two directories or renames a database.
+        type: list
+        elements: str
+      discard:
+        description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
+        type: list
+        elements: str
   sources:
     description:
       - The stores to back up together, for an application that keeps its state in several stores. All are written to
@@ -389,6 +409,26 @@ options:
       min_bytes:
         description: For V(command), the least size of a dump. The default is V(1).
         type: str
+      restore:
+        description:
+          - For V(command), the program that loads a dump from its standard input, with its arguments, as a list.
+            Required for the target of a restore; a backup does not use it.
+          - Before anything is changed, the whole backup is read and verified, and C(dump) is run to compare the content
+            and to keep a copy of it for the time of the task. If C(restore) fails, the copy is loaded in the same way.
+            Unless C(swap) is set, the restore is not atomic, and the result says so.
+          - Afterwards, C(dump) is run again. A difference from the backup is a warning.
+        type: list
+        elements: str
+      swap:
+        description:
+          - For V(command), a program that puts in place what C(restore) has prepared elsewhere, such as one that
+            exchanges two directories or renames a database.
+        type: list
+        elements: str
+      discard:
+        description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
+        type: list
+        elements: str
 """
 
     TARGET = r"""
@@ -583,7 +623,7 @@ options:
       restore:
         description:
           - For V(command), the program that loads a dump from its standard input, with its arguments, as a list.
-            Required.
+            Required for the target of a restore; a backup does not use it.
           - Before anything is changed, the whole backup is read and verified, and C(dump) is run to compare the content
             and to keep a copy of it for the time of the task. If C(restore) fails, the copy is loaded in the same way.
             Unless C(swap) is set, the restore is not atomic, and the result says so.
@@ -825,7 +865,7 @@ options:
       restore:
         description:
           - For V(command), the program that loads a dump from its standard input, with its arguments, as a list.
-            Required.
+            Required for the target of a restore; a backup does not use it.
           - Before anything is changed, the whole backup is read and verified, and C(dump) is run to compare the content
             and to keep a copy of it for the time of the task. If C(restore) fails, the copy is loaded in the same way.
             Unless C(swap) is set, the restore is not atomic, and the result says so.

@@ -16,7 +16,6 @@ from typing import Any, Callable, NamedTuple
 from .._core.errors import InvalidRequest
 from .base import Store
 from .command.options import OPTIONS as COMMAND
-from .command.options import RESTORE_OPTIONS as COMMAND_RESTORE
 from .postgresql.cluster.options import OPTIONS as POSTGRESQL
 from .postgresql.cluster.options import RESTORE_OPTIONS
 
@@ -69,7 +68,7 @@ class StoreType(NamedTuple):
 
 _GLOBS = {"type": "list", "elements": "str"}
 STORES = {
-    "command": StoreType(_command, COMMAND, is_path=False, restore_options=COMMAND_RESTORE),
+    "command": StoreType(_command, COMMAND, is_path=False),
     "files": StoreType(_files, {"include": _GLOBS, "exclude": _GLOBS}),
     "json": StoreType(
         _json, {"layout": {"type": "str", "choices": ["single_file", "file_per_collection", "file_per_record"]}}

@@ -17,6 +17,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "stdin": {"type": "str", "no_log": True},
     "timeout": {"type": "str"},
     "min_bytes": {"type": "str"},
+    # Of a restore. A backup accepts them, so that one description of a store serves for both.
+    "restore": _COMMAND,
+    "swap": _COMMAND,
+    "discard": _COMMAND,
 }
-# Of the target of a restore only.
-RESTORE_OPTIONS: dict[str, dict[str, Any]] = {"restore": _COMMAND, "swap": _COMMAND, "discard": _COMMAND}
