@@ -588,10 +588,11 @@ options:
         elements: str
       verify:
         description:
-          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
-            is run for each backup, and before a restore changes anything.
-        type: list
-        elements: str
+          - For V(postgresql), how the rows of a restored database are compared with the backup before it takes its
+            place. The default is V(digests). V(counts) only counts them, which is faster; files of the backup are
+            verified in any case.
+        type: str
+        choices: [counts, digests]
       fingerprint:
         description:
           - For V(command), a program that prints something short that is different after each change of the content,
@@ -830,10 +831,11 @@ options:
         elements: str
       verify:
         description:
-          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
-            is run for each backup, and before a restore changes anything.
-        type: list
-        elements: str
+          - For V(postgresql), how the rows of a restored database are compared with the backup before it takes its
+            place. The default is V(digests). V(counts) only counts them, which is faster; files of the backup are
+            verified in any case.
+        type: str
+        choices: [counts, digests]
       fingerprint:
         description:
           - For V(command), a program that prints something short that is different after each change of the content,

@@ -446,3 +446,20 @@ def test_a_server_without_space_for_both_is_refused_before_anything_is_created(b
         with pytest.raises(NoSpace, match=r"Restoring the database shop needs \d+ bytes in .*/data"):
             bench.prepare(copy, dry=dry)
     assert bench.databases() == ["shop"]
+
+
+def test_rows_can_be_counted_only(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    bench.execute("shop", "DELETE FROM public.quick")
+    large = next(name for name in copy.names() if name.endswith(".dat"))
+    good = copy.files[large]
+    lines = good.split(b"\n")
+    copy.files[large] = b"\n".join([*lines[:498], *lines[499:]])
+    with pytest.raises(TargetError, match=r"differs from the backup: public\.big\."):
+        bench.prepare(copy, verify="counts")
+    copy.files[large] = good.partition(b"\n")[2]
+    with pytest.raises(TargetError, match="violates foreign key constraint"):
+        bench.prepare(copy)
+    copy.files[large] = good.replace(b"c4ca", b"c4cb")
+    assert bench.restore(copy, verify="counts").changed

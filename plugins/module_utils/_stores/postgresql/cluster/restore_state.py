@@ -15,7 +15,7 @@ from ...._core.errors import SourceError, TargetError
 from ..client import errors
 from ..ddl import qualified
 from .archive import normalised
-from .identity import large_objects, list_tables, table_sums
+from .identity import Table, large_objects, list_tables, table_sums
 from .restore_contents import Contents
 from .restore_tools import Tools
 from .server import Server
@@ -50,6 +50,10 @@ class State(NamedTuple):
     large_objects: tuple[Any, ...]
     populated: frozenset[str]  # materialized views that have rows
     schema: Optional[bytes]
+
+    def counted(self) -> State:
+        """The same with the numbers of rows alone."""
+        return self._replace(sums={name: (rows, "", "") for name, (rows, _one, _two) in self.sums.items()})
 
     def differences(self, other: State) -> list[str]:
         """What differs, for people: tables, then everything else."""
@@ -99,14 +103,18 @@ def sums_of(details: Mapping[str, Any], contents: Contents) -> dict[Name, tuple[
     return {(schema, table): (rows, one, two) for schema, table, rows, one, two in sums}
 
 
-def present(tools: Tools, database: str, details: Mapping[str, Any], flags: Sequence[str]) -> State:
+def present(
+    tools: Tools, database: str, details: Mapping[str, Any], flags: Sequence[str], *, digests: bool = True
+) -> State:
     """The state of a database on the server, as far as the backup knows it.
 
     :param details: of the database in the backup.
+    :param digests: False: tables are only counted, as in `State.counted`.
     """
     without = set(details["without_rows"])
     with tools.server.connect(database) as session, errors(SourceError, f"Can't read the database {database}"):
-        sums = table_sums(session, [one for one in list_tables(session) if one.shown not in without])
+        tables = [one for one in list_tables(session) if one.shown not in without]
+        sums = table_sums(session, tables) if digests else _counts(session, tables)
         sequences = read_sequences(session)
         objects = tuple(large_objects(session))
         populated = frozenset(name for (name,) in session.execute(_POPULATED).fetchall())
@@ -131,6 +139,14 @@ def lines_of(tools: Tools, archive: str, kind: str) -> list[str]:
 def entries_of(tools: Tools, archive: str, kind: str) -> list[str]:
     """What these entries are: C(schema name owner), separated by blanks, which names can contain, too."""
     return [line.partition(f" {kind} ")[2] for line in lines_of(tools, archive, kind)]
+
+
+def _counts(session: Any, tables: Sequence[Table]) -> dict[Name, tuple[int, str, str]]:
+    found: dict[Name, tuple[int, str, str]] = {}
+    for one in tables:
+        query = f"SELECT count(*) FROM ONLY {qualified(one.schema, one.name)} t {one.condition}"
+        found[one.schema, one.name] = (session.execute(query).fetchone()[0], "", "")
+    return found
 
 
 def read_sequences(session: Any) -> dict[Name, tuple[int, bool]]:

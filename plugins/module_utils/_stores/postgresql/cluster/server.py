@@ -187,7 +187,7 @@ def unreachable(server: str, said: str) -> SourceError:
 
 def failed(program: str, status: int, said: bytes, kind: type[Day2Error]) -> Day2Error:
     """What a program that failed is for people."""
-    words = "; ".join(said.decode(errors="replace").split("\n")[-6:]).strip("; ")
+    words = "; ".join([line for line in said.decode(errors="replace").split("\n") if line.strip("; ")][-6:]).strip("; ")
     name = os.path.basename(program)
     if "No space left" in words or "Disk quota" in words:
         return NoSpace(f"{name} can't write: {words}.", "Free some space and run again.")
