@@ -99,8 +99,10 @@ def test_latest_id_path_and_moment(run: Any, application: Any, tmp_path: Path) -
         run("restore", at="2001-01-01", **arguments)
     with pytest.raises(RepositoryError, match=f"no backup 20010101T000000Z-00000000.*{made[2]['id']}"):
         run("restore", backup="20010101T000000Z-00000000", **arguments)
-    with pytest.raises(InvalidRequest, match="mutually exclusive"):
-        run("restore", at="2001-01-01", backup=made[0]["id"], **arguments)
+    for backup in (made[0]["id"], made[0]["path"], "s3://bucket/app/20010101T000000Z-00000000"):
+        for name, value in (("at", "2001-01-01"), ("tags", ["x"])):
+            with pytest.raises(InvalidRequest, match=f"{name} and backup are mutually exclusive"):
+                run("restore", backup=backup, **{name: value}, **arguments)
     with pytest.raises(RepositoryError, match="not a backup"):
         run("restore", backup=str(tmp_path), **arguments)
     with pytest.raises(RepositoryError, match="no good backup"):
