@@ -16,9 +16,9 @@ from .._core.units import format_duration, format_time, plural
 from .._repository.base import Repository
 from .._repository.history import STORED, Entry, History, read_history, remember_verified, retained
 from .._repository.location import check_exists, is_offsite, open_repository, place_of
-from .._repository.manifest import CONTENT, MANIFEST, SAFETY, check_set_name
+from .._repository.manifest import CONTENT, MANIFEST, SAFETY, Manifest, check_set_name
 from .._repository.objective import Copies, Objective, Place, count_copies
-from .._repository.owner import is_of_host, owners_of, this_host
+from .._repository.owner import Owner, is_of_host, owners_of, this_host
 from .._repository.reading import Problem, full_problems
 from .._repository.retention import Keep, check_tags
 from .arguments import IDENTITY, KEEP, REPOSITORY, duration, keep_policy, optional
@@ -147,19 +147,10 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
     if request.verify == "full":
         found, unread = _read_all(request, name, history, progress, now)
         if found and not check:
-            try:
-                with repository.lock(name, "backup_info", request.lock_timeout):
-                    remember_verified(repository, name, found, now, _closed(history))
-            except Day2Error as exc:
-                notes.append(f"The results of the verification of {name} can't be recorded: {exc}")
+            notes += _record(request, name, history, found, now)
         history = _with(history, found, now)
     owners = owners_of(history.good)
-    reasons = {
-        one.id: list(one.reasons)
-        for owner, _backups in owners
-        for one in retained(history.of(owner), request.keep)
-        if one.reasons
-    }
+    reasons = _reasons(request, history, owners)
     whole, history = history, history.tagged(request.tags)
     newest = history.newest
     age = history.age(newest, now) if newest else None
@@ -203,6 +194,30 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
         "problems": problems,
         "notes": notes,
         "current": within is not False and (newest is not None or ignored),
+    }
+
+
+def _record(
+    request: BackupInfoRequest, name: str, history: History, found: dict[str, list[Problem]], now: datetime
+) -> list[str]:
+    """Record the results of a verification. Returns a note if that is not possible."""
+    try:
+        with request.repository.lock(name, "backup_info", request.lock_timeout):
+            remember_verified(request.repository, name, found, now, _closed(history))
+    except Day2Error as exc:
+        return [f"The results of the verification of {name} can't be recorded: {exc}"]
+    return []
+
+
+def _reasons(
+    request: BackupInfoRequest, history: History, owners: Sequence[tuple[Owner, Sequence[Manifest]]]
+) -> dict[str, list[str]]:
+    """The rules that retain each backup, by its id."""
+    return {
+        one.id: list(one.reasons)
+        for owner, _backups in owners
+        for one in retained(history.of(owner), request.keep)
+        if one.reasons
     }
 
 
@@ -298,7 +313,7 @@ def _closed(history: History) -> set[str]:
     return {entry.id for entry in history.entries if entry.manifest is not None and not entry.manifest.opened}
 
 
-def _with(history: History, found: Mapping[str, list[Problem]], now: datetime) -> History:
+def _with(history: History, found: dict[str, list[Problem]], now: datetime) -> History:
     closed = _closed(history)
     entries = tuple(
         entry._replace(
