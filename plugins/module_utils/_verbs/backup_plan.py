@@ -19,12 +19,13 @@ from .._core.units import format_duration
 from .._repository.base import Repository
 from .._repository.encryption import Encryption, check_plain_allowed
 from .._repository.history import History, read_history, retained
-from .._repository.manifest import BACKUP, Manifest, SourcePart, content_digest
-from .._repository.owner import UNKNOWN, Owner, names_of
+from .._repository.manifest import Manifest, SourcePart, content_digest
+from .._repository.owner import Owner
 from .._repository.recognition import Identity, has_tags, holds, identity_of, is_recognized
 from .._repository.retention import Decision, Keep
 from .arguments import NamedStore
-from .snapshots import Read, Taken, backup_id, describe_owners, files_of, take, take_snapshot
+from .backup_owner import check_owner
+from .snapshots import Read, Taken, backup_id, files_of, take, take_snapshot
 
 if TYPE_CHECKING:
     from .._repository.storing import Files
@@ -112,7 +113,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
         everything = read_history(request.repository, request.name, started)
         others = everything.others(request.owner)
         history = everything.of(request.owner)
-        _check_owner(request, history, others)
+        check_owner(request, history, others)
         _check_encrypted(request, everything)
         known = _reason_not_to_read(request, history, started)
         taken: list[Taken] = []
@@ -203,40 +204,6 @@ def _locked(request: BackupRequest, decisions: Sequence[Decision]) -> dict[str, 
 def _check_encrypted(request: BackupRequest, everything: History) -> None:
     newest = next((one.manifest for one in reversed(everything.entries) if one.manifest is not None), None)
     check_plain_allowed(request.repository.location, request.name, newest, request.repository.encryption)
-
-
-def _check_owner(request: BackupRequest, history: History, others: Sequence[tuple[Owner, Sequence[Manifest]]]) -> None:
-    """A set belongs to a host and its stores: refuse to begin in a set of another owner."""
-    if (
-        not others
-        or request.take_over
-        or any(entry.manifest and entry.manifest.kind == BACKUP for entry in history.entries)
-    ):
-        return
-    where = f"The set {request.name} in {request.repository.location}"
-    owners = [owner for owner, _backups in others]
-    hosts = {owner.host for owner in owners}
-    if UNKNOWN in owners:
-        hint = (
-            "If this host made its backups under another name, set host to that name. If it has another machine ID "
-            "since, set take_over=true once: it then starts its own history, and the old backups are retained."
-        )
-    elif request.owner.host in hosts:
-        hint = (
-            "If the data was moved, set take_over=true once: this host then starts its own history, and the "
-            "old backups are retained."
-        )
-    else:
-        hint = (
-            "If the host was renamed, or gets a new name at each start (as in containers), set "
-            f"host={sorted(hosts)[0]}. With take_over=true, this host starts its own history in this set, and "
-            "backups of other owners are retained."
-        )
-    raise InvalidRequest(
-        f"{where} belongs to {names_of(owners)}, not to {request.owner}.",
-        f"Use a different set for each host and application. {hint}",
-        {"other_owners": describe_owners(others)},
-    )
 
 
 def _reason_not_to_read(request: BackupRequest, history: History, now: datetime) -> Optional[tuple[str, str]]:
