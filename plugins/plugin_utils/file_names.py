@@ -49,6 +49,12 @@ def _cut(name: str, longest: int) -> str:
     if len(name.encode()) <= longest:
         return name
     stem, extension = splitext(name)
-    if len(extension.encode()) > min(_LONGEST_EXTENSION, longest - 1):
-        stem, extension = name, ""
-    return (stem.encode()[: longest - len(extension.encode())].decode("utf-8", "ignore") + extension).rstrip(".")
+    room = longest - len(extension.encode())
+    if len(extension.encode()) > _LONGEST_EXTENSION or not _first(stem, room):
+        stem, extension, room = name, "", longest
+    return (_first(stem, room) + extension).rstrip(".")
+
+
+def _first(text: str, size: int) -> str:
+    """As many characters as there are in so many bytes."""
+    return text.encode()[: max(size, 0)].decode("utf-8", "ignore")

@@ -138,6 +138,8 @@ TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("./\\ -:_con\u0301\ud
 @given(TEXTS, st.sampled_from("_xA0"), st.sampled_from([1, 2, 3, 4, 20, 255]))
 @example("conx", "_", 3)
 @example("..", "_", 255)
+@example("¡.0", "_", 3)
+@example("🎉", "_", 1)
 @example("a" * 300 + ".tar", "_", 255)
 @example("/\u0301", "a", 255)
 def test_a_safe_name_is_safe_and_stays_as_it_is(text: str, replacement: str, longest: int) -> None:
