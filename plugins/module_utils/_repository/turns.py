@@ -34,6 +34,8 @@ class Turns(Lease):
         self._watch = watch
         self._token = ""  # "": nothing of ours is there
         self._beat = 0
+        self._held = ""  # the object that the lock is held with
+        self._mine: list[str] = []  # all that may be there of ours: an answer can be lost
         self._claimed = 0.0
         self._alone = False  # nobody else was in the last listing
         self._listed: set[str] = set()  # the tokens in it
@@ -70,7 +72,13 @@ class Turns(Lease):
 
     def _claim(self) -> None:
         self._token, self._beat, self._claimed = secrets.token_hex(6), 0, now()
-        self._objects.put(self._key(), self._document)
+        self._held = self._write()
+
+    def _write(self) -> str:
+        key = f"{self._prefix}{self._token}.{self._beat}"
+        self._mine.append(key)
+        self._objects.put(key, self._document)
+        return key
 
     def _others(self) -> list[str]:
         """Who else is there. What seems dead is removed, and counts all the same."""
@@ -96,26 +104,27 @@ class Turns(Lease):
         return self._last
 
     def withdraw(self) -> None:
-        if self._token:
-            key, self._token = self._key(), ""
-            self._objects.remove([key])
+        self._token = self._held = ""
+        self._remove_others()
+
+    def _remove_others(self) -> None:
+        """All of ours but what the lock is held with."""
+        self._objects.remove([one for one in self._mine if one != self._held])
+        self._mine = [one for one in self._mine if one == self._held]
 
     def renew(self) -> None:
-        began, before = now(), self._key()
-        self._beat += 1
-        self._objects.put(self._key(), self._document)
-        if before in {one.key for one in self._objects.walk(self._prefix)}:
-            self._objects.remove([before])
-            self._good = began
+        began = now()
+        self._beat += 1  # also after a renewal that failed: what it wrote proves nothing
+        key = self._write()
+        if self._held in {one.key for one in self._objects.walk(self._prefix)}:
+            self._held, self._good = key, began
+            self._remove_others()
         else:
             self._lost = "another run took it over"
-            self._objects.remove([self._key()])
+            self.withdraw()
 
     def give_up(self) -> None:
         self.withdraw()
-
-    def _key(self) -> str:
-        return f"{self._prefix}{self._token}.{self._beat}"
 
 
 def _token(name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 )
 from ansible_collections.day2.ops.plugins.module_utils._core.rclone import Rclone
 from ansible_collections.day2.ops.plugins.module_utils._repository import lease as leases
+from ansible_collections.day2.ops.plugins.module_utils._repository.objects import Object
 from ansible_collections.day2.ops.plugins.module_utils._repository.rclone import RcloneObjects
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.turns import Turns
@@ -121,6 +123,64 @@ def test_who_sleeps_past_the_lease_has_lost_it(top: Path, monkeypatch: pytest.Mo
     thief.renew()
     thief.check()
     thief.release()
+    assert files(top) == set()
+
+
+class Fails(RcloneObjects):
+    """The network is gone at one call."""
+
+    at = ("", False)
+
+    def _met(self, name: str, after: bool) -> None:
+        if self.at == (name, after):
+            self.at = ("", False)
+            raise Unreachable("gone")
+
+    def put(self, key: str, data: bytes) -> None:
+        self._met("put", False)
+        super().put(key, data)
+        self._met("put", True)
+
+    def walk(self, prefix: str) -> Iterator[Object]:
+        self._met("walk", False)
+        return super().walk(prefix)
+
+    def remove(self, keys: Iterable[str]) -> None:
+        self._met("remove", False)
+        super().remove(keys)
+        self._met("remove", True)
+
+
+@pytest.mark.parametrize("at", [("put", False), ("put", True), ("walk", False), ("remove", False), ("remove", True)])
+def test_a_renewal_that_failed_loses_no_lock(top: Path, monkeypatch: pytest.MonkeyPatch, at: tuple[str, bool]) -> None:
+    monkeypatch.setattr(Turns, "_keep", lambda self: None)
+    there = Fails(f"rclone:here-1.x:{top}", LOCAL)
+    lease = Turns(there, LOCK, "test")
+    lease.acquire(0)
+    there.at = at
+    with pytest.raises(Unreachable):
+        lease.renew()
+    lease.renew()
+    lease.check()
+    assert len(files(top)) == 1
+    lease.release()
+    assert files(top) == set()
+
+
+def test_what_a_failed_renewal_wrote_does_not_prove_the_lock(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Turns, "_keep", lambda self: None)
+    there = Fails(f"rclone:here-1.x:{top}", LOCAL)
+    lease = Turns(there, LOCK, "test")
+    lease.acquire(0)
+    first = files(top)
+    there.at = ("walk", False)
+    with pytest.raises(Unreachable):
+        lease.renew()
+    for one in first:  # as who takes it over
+        (top / one).unlink()
+    lease.renew()
+    with pytest.raises(LeaseLost, match="took it over"):
+        lease.check()
     assert files(top) == set()
 
 
