@@ -25,7 +25,7 @@ _SETVAL = re.compile(r"setval\('((?:[^']|'')+)', (-?\d+), (true|false)\)")
 
 def entries(server: Server, directory: str) -> list[tuple[int, str]]:
     """The number and the line of each entry of the table of contents."""
-    lines = server.run([server.program("pg_restore"), "-l", directory]).decode("utf-8", "surrogateescape").splitlines()
+    lines = server.run([server.program("pg_restore"), "-l", directory]).decode("utf-8", "surrogateescape").split("\n")
     return [(int(line.split(";")[0]), line) for line in lines if line and not line.startswith(";")]
 
 

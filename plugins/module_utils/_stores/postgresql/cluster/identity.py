@@ -49,8 +49,10 @@ AND (x.oid IS NOT NULL OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE
    OR d.classid = 'pg_catalog.pg_namespace'::regclass AND d.objid = n.oid)))
 ORDER BY 1, 2"""
 _ROWS = "count(*), coalesce(sum(hashtextextended(x, 1)), 0)::text, coalesce(sum(hashtextextended(x, 2)), 0)::text"
+# `t.*` is the row even where a column is called t. Its text is not a cast, as the owner of a table can define one.
+_TEXT = "textin(record_out(t.*))"
 # OFFSET '0' keeps the text from being made twice, and the query parallel.
-_SUMS = f"SELECT %d, {_ROWS} FROM (SELECT t::text COLLATE \"C\" AS x FROM ONLY %s t %s OFFSET '0') s"
+_SUMS = f"SELECT %d, {_ROWS} FROM (SELECT {_TEXT} COLLATE \"C\" AS x FROM ONLY %s t %s OFFSET '0') s"
 # Zeros at the end of a page, and pages of zeros, can be left out by the server: what counts is the size of an object.
 _PAGES = f"""SELECT {_ROWS.replace("count(*)", "count(*) FILTER (WHERE object)")} FROM (
   SELECT m.oid || ' ' || coalesce(max(l.pageno::bigint * 2048 + octet_length(l.data)), 0) AS x, true AS object

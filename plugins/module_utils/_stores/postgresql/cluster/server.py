@@ -24,6 +24,8 @@ from .programs import find
 # What decides how values look as text, and limits that would end a session that only holds a snapshot. A role or a
 # database can have its own; those that came after version 13 are set once the version is known.
 PINS = {
+    # first of all: what others have created must not be called by a name of ours, which a superuser may use
+    "search_path": "",
     "TimeZone": "UTC",
     "DateStyle": "ISO,YMD",
     "IntervalStyle": "postgres",
@@ -31,6 +33,7 @@ PINS = {
     "lc_monetary": "C",
     "extra_float_digits": "1",
     "xmlbinary": "base64",
+    "xmloption": "content",
     "row_security": "off",
     "statement_timeout": "0",
     "lock_timeout": "0",
@@ -103,8 +106,7 @@ class Server:
         self._version = connection.info.server_version
         with errors(SourceError, "Can't set up the connection"):
             connection.execute(
-                "SELECT set_config(name, %s::jsonb ->> name, false) FROM pg_settings WHERE %s::jsonb ? name"
-                " UNION ALL SELECT set_config('search_path', '', false)",
+                "SELECT set_config(name, %s::jsonb ->> name, false) FROM pg_settings WHERE %s::jsonb ? name",
                 [_json(_LATER)] * 2,
             )
         return connection
