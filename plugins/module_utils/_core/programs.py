@@ -16,7 +16,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def environment(**extra: str) -> dict[str, str]:
     """The environment of the caller with messages in English, a PATH, and `extra` (secrets go here)."""
-    result = dict(os.environ, LC_ALL="C", **extra)
+    result = {**os.environ, "LC_ALL": "C", **extra}
     result["PATH"] = result.get("PATH") or _PATH
     return result
 

@@ -119,9 +119,11 @@ class Program:
     def _wait_for(self, event: int) -> None:
         poll = select.poll()
         poll.register(self._fd, event)
-        while not poll.poll(_TICK * 1000):
-            if time.monotonic() > self._end:
+        ready: list[tuple[int, int]] = []
+        while not ready:
+            if time.monotonic() > self._end:  # also of one that always has something to say
                 raise self._late()
+            ready = poll.poll(_TICK * 1000)
 
     def _late(self) -> ProgramFailed:
         return ProgramFailed(

@@ -10,7 +10,7 @@ import os
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Optional
 
-from ..._core.errors import DamagedBackup, NoSpace, SourceError, TargetError
+from ..._core.errors import Day2Error, NoSpace, SourceError, TargetError
 from ..._core.files import os_errors
 from ..base import Change, Copy, Restoration
 from .program import Program, ProgramFailed, run
@@ -32,8 +32,7 @@ _OTHER = (
 class CommandRestoration:
     """The dump of the backup was read, and that of the target kept in scratch, where it can be put back from.
 
-    Without `swap`, loading is what changes the target. With it, `restore` has prepared a place of the user's own when
-    this object is there (not in check mode).
+    Without `swap`, loading is what changes the target. With it, `restore` prepares a place of the user's own (`build`).
     """
 
     differences: tuple[tuple[str, str], ...] = ()
@@ -46,20 +45,29 @@ class CommandRestoration:
         self.notes: tuple[str, ...] = ()
         self.damage = ""
         (self._name,) = copy.names()
-        size = self._check_backup()
+        self._digest, size = self._check_backup()
         digest, before = self._keep(dry)
-        self.changed = digest != copy.content_digest
+        self.changed = digest != self._digest
         self.changes: tuple[Change, ...] = (Change("bytes", before, size),) if self.changed else ()
-        if self.changed and store.swap and not dry:
-            self._load(self._from_backup())
-            self._prepared = True
 
     def __enter__(self) -> Restoration:
         return self
 
-    def __exit__(self, *_exc: object) -> None:
-        if self._prepared and self._store.discard:
+    def __exit__(self, *caught: object) -> None:
+        if not (self._prepared and self._store.discard):
+            return
+        try:
             self._run(self._store.discard)
+        except TargetError as exc:
+            error = caught[1]
+            if not isinstance(error, Day2Error):
+                raise
+            raise TargetError(f"{error.message} {exc.message}", error.hint, error.details) from error
+
+    def build(self) -> None:
+        if self._store.swap:
+            self._prepared = True  # also if it fails in the middle
+            self._load(self._from_backup())
 
     def apply(self) -> None:
         try:
@@ -68,8 +76,9 @@ class CommandRestoration:
                 self._prepared = False
             else:
                 self._load(self._from_backup())
-        except (TargetError, DamagedBackup) as exc:
-            raise TargetError(f"{exc.message} {self._put_back()}", exc.hint, exc.details) from exc
+        except Day2Error as exc:
+            hint = exc.hint if isinstance(exc, TargetError) else ""  # others say that nothing was changed
+            raise TargetError(f"{exc.message} {self._put_back()}", hint, exc.details) from exc
         if not self._store.swap:
             self.notes += (_NOT_ATOMIC,)
         self.notes += self._differs()
@@ -81,19 +90,19 @@ class CommandRestoration:
         if self._store.swap:
             self._run(self._store.swap)
 
-    def _check_backup(self) -> int:
-        """Read all of the backup before anything is changed. Returns its bytes."""
-        size = 0
+    def _check_backup(self) -> tuple[str, int]:
+        """Read all of the backup before anything is changed. Returns its digest and bytes.
+
+        The manifest has the digest without the lines that were to be ignored when the backup was made.
+        """
         with self._store.verifying(TargetError) as verify:
-            for data in self._from_backup():
-                verify(data)
-                size += len(data)
-        return size
+            return self._store.digest_of(self._from_backup(), verify)
 
     def _keep(self, dry: bool) -> tuple[Optional[str], Optional[int]]:
         """The digest and the bytes of the target as it is; None where its program fails (`damage` says why)."""
         with os_errors(NoSpace, "Can't keep a copy of the target in", self._kept):
-            with open(os.devnull if dry else self._kept, "wb", buffering=0) as handle:
+            # buffered: the system writes only a part of a block where space ends within it
+            with open(os.devnull if dry else self._kept, "wb") as handle:
                 try:
                     return self._store.current(handle.write)
                 except SourceError as exc:
@@ -117,7 +126,7 @@ class CommandRestoration:
             digest, _size = self._store.current(lambda _data: None)
         except SourceError as exc:
             return (f"The target could not be compared with the backup after the restore: {exc.message}",)
-        if digest == self._copy.content_digest:
+        if digest == self._digest:
             return ()
         return (f"{self._store.dump[0]} {_OTHER}",)
 

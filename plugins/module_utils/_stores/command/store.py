@@ -23,6 +23,7 @@ DUMP = "dump"  # the one file of a backup
 _BLOCK = 1 << 20
 _LONGEST = "24h"
 _IDENTITY = 1 << 20  # bytes that the program for the fingerprint may print
+_LONGEST_LINE = 64 << 20  # bytes; a longer line is not compared with `ignore`
 
 
 class CommandStore:
@@ -147,7 +148,8 @@ class _Lines:
 
     def __init__(self, globs: Sequence[str]) -> None:
         self._digest = hashlib.sha256()
-        self._rest = b""
+        self._rest = bytearray()  # of the line that has not ended
+        self._long = False  # the beginning of that line is in the digest
         # a glob can't take exponential time, as a regular expression of a user could
         patterns = [fnmatch.translate(one.encode().decode("latin-1")) for one in globs]
         self._ignored = [re.compile(one.encode("latin-1")) for one in patterns]
@@ -156,19 +158,26 @@ class _Lines:
         if not self._ignored:
             self._digest.update(data)
             return
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        *lines, rest = data.split(b"\n")
         for line in lines:
-            self._add(line, b"\n")
+            self._rest += line
+            self._end_line(b"\n")
+        self._rest += rest
+        if len(self._rest) > _LONGEST_LINE:
+            self._digest.update(self._rest)
+            self._rest.clear()
+            self._long = True
 
     def hexdigest(self) -> str:
         """Hex SHA-256, at the end."""
-        self._add(self._rest, b"")
-        self._rest = b""
+        self._end_line(b"")
         return self._digest.hexdigest()
 
-    def _add(self, line: bytes, end: bytes) -> None:
-        if not any(one.match(line) for one in self._ignored):
-            self._digest.update(line + end)
+    def _end_line(self, end: bytes) -> None:
+        if self._long or not any(one.match(self._rest) for one in self._ignored):
+            self._digest.update(self._rest + end)
+        self._rest.clear()
+        self._long = False
 
 
 def _both(target: HashedWriter, verify: Callable[[bytes], object]) -> Callable[[bytes], object]:

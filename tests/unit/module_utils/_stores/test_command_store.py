@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import resource
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -16,9 +18,12 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     DamagedBackup,
     Day2Error,
     InvalidRequest,
+    NoSpace,
     SourceError,
     TargetError,
+    Unreachable,
 )
+from ansible_collections.day2.ops.plugins.module_utils._stores.command import store as command_store
 from ansible_collections.day2.ops.plugins.module_utils._stores.registry import open_store
 
 NewSink = Callable[[], Any]
@@ -92,7 +97,24 @@ def test_a_dump_that_is_too_small_or_too_slow_makes_no_backup(data: Path, new_si
         store(data, dump=[*SHELL, "echo part; sleep 60"], timeout="200ms").snapshot(new_sink())
     with pytest.raises(SourceError, match="sh did not end within 200ms, and was ended"):
         store(data, dump=[*SHELL, "echo part; exec >&-; sleep 60"], timeout="200ms").snapshot(new_sink())
+    with pytest.raises(SourceError, match="sh did not end within 200ms, and was ended"):
+        store(data, dump=[*SHELL, "while :; do echo; sleep 0.02; done"], timeout="200ms").snapshot(new_sink())
     assert time.monotonic() - began < 30
+
+
+def test_variables_replace_those_of_the_task(data: Path, new_sink: NewSink) -> None:
+    asked = store(data, dump=[*SHELL, "echo $LC_ALL"], environment={"LC_ALL": "C.UTF-8"})
+    assert asked.snapshot(new_sink()).details == {"bytes": 8}
+
+
+def test_a_line_that_is_very_long_is_not_kept(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_store, "_LONGEST_LINE", 4)
+    for text in (b"abcdefgh\nab\nx", b"ab\nabcdefgh\nx", b"x\nab\nabcdefgh"):
+        lines = command_store._Lines(["ab*"])
+        for start in range(0, len(text), 3):
+            lines.update(text[start : start + 3])
+        kept = text.replace(b"ab\n", b"", 1)
+        assert lines.hexdigest() == hashlib.sha256(kept).hexdigest(), text
 
 
 def test_what_verifies_gets_the_dump_and_decides(data: Path, new_sink: NewSink) -> None:
@@ -197,14 +219,79 @@ def test_what_is_prepared_is_swapped_or_discarded(
     )
     with swapping.prepare(copy, (), new_sink().scratch, True):
         assert not new.exists()
-    with swapping.prepare(copy, (), new_sink().scratch, False):
+    with swapping.prepare(copy, (), new_sink().scratch, False) as restoration:
+        assert not new.exists(), "the restore may be refused"
+        restoration.build()
         assert (new.exists(), data.read_text()) == (True, "other")
     assert not new.exists()
     with swapping.prepare(copy, (), new_sink().scratch, False) as restoration:
+        restoration.build()
         restoration.apply()
         assert (data.read_text(), restoration.notes) == ("-- at 10:00\none\n", ())
         restoration.undo()
     assert (new.exists(), data.read_text()) == (False, "other")
+
+
+def test_what_was_not_prepared_to_its_end_is_discarded(
+    data: Path, new_sink: NewSink, copy_of: CopyOf, tmp_path: Path
+) -> None:
+    sink = new_sink()
+    copy = copy_of(sink, store(data).snapshot(sink))
+    data.write_text("other")
+    new = tmp_path / "new"
+    failing = store(data, restore=[*SHELL, f'cat > "{new}"; exit 3'], swap=["true"], discard=["rm", str(new)])
+    with (
+        pytest.raises(TargetError, match="exit status 3"),
+        failing.prepare(copy, (), new_sink().scratch, False) as restoration,
+    ):
+        restoration.build()
+    assert not new.exists()
+    failing = store(data, restore=[*SHELL, "exit 3"], swap=["true"], discard=[*SHELL, "exit 4"])
+    with (
+        pytest.raises(TargetError, match=r"exit status 3\. sh failed with exit status 4"),
+        failing.prepare(copy, (), new_sink().scratch, False) as restoration,
+    ):
+        restoration.build()
+
+
+def test_a_backup_that_can_not_be_read_while_it_is_loaded_is_put_back(
+    data: Path, new_sink: NewSink, copy_of: CopyOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = new_sink()
+    copy = copy_of(sink, store(data).snapshot(sink))
+    data.write_text("other")
+
+    def unreachable(_name: str) -> Any:
+        raise Unreachable("The repository does not answer.")
+
+    with store(data, restore=[*SHELL, f'> "{data}"; cat > "{data}"']).prepare(
+        copy, (), new_sink().scratch, False
+    ) as restoration:
+        monkeypatch.setattr(copy, "open", unreachable)
+        with pytest.raises(TargetError, match=r"does not answer\. The former content of the target was put back\."):
+            restoration.apply()
+    assert data.read_text() == "other"
+
+
+def test_the_copy_of_the_target_is_whole_or_nothing_is_loaded(data: Path, new_sink: NewSink, copy_of: CopyOf) -> None:
+    sink = new_sink()
+    copy = copy_of(sink, store(data).snapshot(sink))
+    data.write_bytes(b"x" * 100_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (99_000, before[1]))  # as a full disk: a part of the block is written
+    try:
+        with pytest.raises(NoSpace, match="Can't keep a copy of the target"):
+            store(data).prepare(copy, (), new_sink().scratch, False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_lines_to_ignore_are_those_of_the_target(data: Path, new_sink: NewSink, copy_of: CopyOf) -> None:
+    sink = new_sink()
+    copy = copy_of(sink, store(data).snapshot(sink))
+    data.write_text("-- at 11:00\none\n")
+    with store(data, ignore=["-- at *"]).prepare(copy, (), new_sink().scratch, True) as restoration:
+        assert not restoration.changed
 
 
 def test_a_restore_that_prints_something_else_is_said(data: Path, new_sink: NewSink, copy_of: CopyOf) -> None:
