@@ -36,6 +36,11 @@ def read(*steps: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def exists(*steps: str) -> bool:
+    """Whether something was kept, also if it can't be read any more."""
+    return os.path.lexists(os.path.join(directory(), *steps) + ".json")
+
+
 def write(value: dict[str, Any], *steps: str) -> None:
     """Replace it atomically."""
     path = os.path.join(directory(), *steps) + ".json"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from typing import Callable, NamedTuple, Optional
 
@@ -18,7 +17,8 @@ from .._core.files import os_errors
 from .base import Staging
 from .envelope import AGE, SUFFIX, Envelope, Marks, content_path
 from .manifest import DATA, DataFile, Manifest
-from .packs import FULL, SMALL, packed, unpacked
+from .owner import owner_of
+from .packs import FULL, SMALL, packed, size_in_pack, unpacked
 from .pieces import Piece, StoredReader, digest_of
 from .storing import BAD_DISK, Content, check_content
 
@@ -83,7 +83,7 @@ class EncryptedFiles:
         content = kept.content
         if content is not None:
             self._waiting.append((path, content))
-            self._size += len(content)
+            self._size += size_in_pack(path, content)
             if self._size >= FULL:
                 self._store_pack()
 
@@ -114,7 +114,7 @@ class EncryptedFiles:
 
     def discard(self, path: str) -> None:
         self._waiting = [one for one in self._waiting if one[0] != path]  # in a pack it stays, and nothing refers to it
-        self._size = sum(len(data) for _path, data in self._waiting)
+        self._size = sum(size_in_pack(*one) for one in self._waiting)
         if path in self._objects:
             self.staging.discard(self._objects.pop(path))
 
@@ -176,7 +176,7 @@ class EncryptedFiles:
         envelope = Envelope(
             key=marks.key(),
             owner=marks.owner(manifest.host),
-            paths=tuple(sorted({marks.path(os.path.normpath(part.path)) for part in manifest.sources})),
+            paths=tuple(sorted(map(marks.path, owner_of(manifest).paths))),
             tags=tuple(sorted(marks.tag(tag) for tag in manifest.tags)),
             same=marks.same([part.identity() for part in manifest.sources]),
             recipients=marks.recipients(self._recipients),

@@ -16,6 +16,7 @@ from .._core.errors import InvalidRequest
 from .._core.units import format_time, parse_time
 from .envelope import equal, marks_of
 from .manifest import Manifest
+from .recognition import is_recognized
 
 _REQUIRED = "encrypted"
 
@@ -34,7 +35,8 @@ class Encryption(NamedTuple):
         if manifest.envelope is None:
             return not self.recipients
         marks = marks_of(manifest.id)
-        return bool(self.recipients) and equal(manifest.envelope.recipients, marks.recipients(self.recipients))
+        recognized = bool(self.recipients) and is_recognized(manifest)  # otherwise nobody has checked its seal
+        return recognized and equal(manifest.envelope.recipients, marks.recipients(self.recipients))
 
 
 NOT_ENCRYPTED = Encryption()
@@ -81,10 +83,12 @@ def _read(path: str, most: int) -> str:
 def required_since(location: str, name: str) -> Optional[datetime]:
     """Since when this host writes encrypted backups into a set; None: it does not. Nobody who can only write to the
     repository can change that."""
-    noted = host_state.read(_REQUIRED, place_of(location), name)
+    where = (_REQUIRED, place_of(location), name)
+    if not host_state.exists(*where):
+        return None
     try:
-        return parse_time(noted["since"]) if noted else None
-    except (InvalidRequest, KeyError, TypeError, AttributeError):
+        return parse_time(host_state.read(*where)["since"])
+    except (InvalidRequest, KeyError, TypeError, AttributeError):  # damaged: it is not known since when, but that it is
         return datetime.min.replace(tzinfo=timezone.utc)
 
 

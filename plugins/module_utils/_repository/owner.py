@@ -12,6 +12,7 @@ from typing import NamedTuple, Optional
 from .._core.errors import InvalidRequest
 from .envelope import equal, marks_of
 from .manifest import Manifest
+from .recognition import is_recognized
 
 
 class Owner(NamedTuple):
@@ -27,17 +28,21 @@ class Owner(NamedTuple):
         if not manifest.opened and manifest.envelope is not None:
             marks = marks_of(manifest.id)
             known = equal(manifest.envelope.owner, marks.owner(self.host))
-            return self == UNKNOWN or (known and set(manifest.envelope.paths) <= set(map(marks.path, self.paths)))
+            return self == owner_of(manifest) or (
+                known and set(manifest.envelope.paths) <= set(map(marks.path, self.paths))
+            )
         other = owner_of(manifest)
         return self.host.casefold() == other.host.casefold() and set(other.paths) <= set(self.paths)
 
     def __str__(self) -> str:
-        if self == UNKNOWN:
-            return "an owner that only an identity tells, as its backups are encrypted"
+        if self in (UNKNOWN, CLOSED_HERE):
+            where = "of this host " if self == CLOSED_HERE else ""
+            return f"an owner {where}that only an identity tells, as its backups are encrypted"
         return f"{' and '.join(self.paths)} on host {self.host}"
 
 
-UNKNOWN = Owner("", ())  # of all encrypted backups that could not be opened
+UNKNOWN = Owner("", ())  # of encrypted backups that could not be opened
+CLOSED_HERE = Owner("", ("",))  # of those of them that this host has made
 
 
 def is_of_host(manifest: Manifest, host: str) -> bool:
@@ -50,7 +55,7 @@ def is_of_host(manifest: Manifest, host: str) -> bool:
 def owner_of(manifest: Manifest) -> Owner:
     """The owner that a manifest names."""
     if not manifest.opened:
-        return UNKNOWN
+        return CLOSED_HERE if is_recognized(manifest) or is_of_host(manifest, this_host()) else UNKNOWN
     return make_owner(manifest.host, [part.path for part in manifest.sources])
 
 

@@ -12,8 +12,13 @@ from collections.abc import Sequence
 from .._core.compression.base import CorruptStream
 
 SMALL = 1 << 20  # bytes of the largest file that is packed
-FULL = 8 << 20  # bytes of content after which a pack is stored
+FULL = 8 << 20  # bytes after which a pack is stored
 LARGEST = FULL + 4 * SMALL  # of a whole archive: what is larger was not written by us
+
+
+def size_in_pack(path: str, data: bytes) -> int:
+    """The most that a file adds to an archive: many that are tiny or empty make a large one, too."""
+    return 4 * tarfile.BLOCKSIZE + 2 * len(path.encode("utf-8", "surrogateescape")) + len(data)
 
 
 def packed(files: Sequence[tuple[str, bytes]]) -> bytes:

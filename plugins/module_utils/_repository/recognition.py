@@ -27,7 +27,7 @@ def holds(manifest: Manifest, identity: Identity) -> bool:
     """Whether a backup contains this data. Of one that is not recognized, nobody can tell: False."""
     if manifest.opened or manifest.envelope is None:
         return list(identity_of(manifest.sources)) == list(identity)
-    return equal(manifest.envelope.same, marks_of(manifest.id).same(identity))
+    return is_recognized(manifest) and equal(manifest.envelope.same, marks_of(manifest.id).same(identity))
 
 
 def has_tags(manifest: Manifest, tags: Collection[str], *, unknown: bool = False) -> bool:

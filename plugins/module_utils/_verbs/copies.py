@@ -16,11 +16,12 @@ from .._core.files import LEAST
 from .._core.progress import Progress
 from .._repository.base import Repository
 from .._repository.copying import Copying
-from .._repository.encryption import check_plain_allowed, require
+from .._repository.encryption import check_plain_allowed, release, require, required_since
 from .._repository.history import Entry, History, read_history, remember_confirmed, remember_verified, retained, select
 from .._repository.location import check_exists
 from .._repository.manifest import BACKUP, Manifest
 from .._repository.owner import Owner, names_of, owner_of, owners_of
+from .._repository.recognition import is_recognized
 from .._repository.retention import Decision, Keep
 from .removals import carry_out
 from .snapshots import describe_owners, note
@@ -189,10 +190,13 @@ def _id_of_copy(request: CopyRequest, manifest: Manifest) -> str:
 
 
 def _check_encryption(request: CopyRequest, history: History, missing: Sequence[Manifest]) -> None:
-    """Raise InvalidRequest when the newest copy would not be encrypted, although others are."""
+    """Raise InvalidRequest when a copy would not be encrypted, although others are since its time, or are newer."""
     newest = history.newest
-    plain = [one for one in missing if one.envelope is None]
-    if any(newest is None or one.created > newest.created for one in plain):
+    encrypted = [one.manifest.created for one in history.entries if one.manifest and one.manifest.envelope]
+    noted = required_since(request.target.location, request.name)
+    since = min([*encrypted, *([noted] if noted else [])], default=None)
+    plain = [one.created for one in missing if one.envelope is None]
+    if any(newest is None or one > newest.created or (since and one >= since) for one in plain):
         check_plain_allowed(request.target.location, request.name, newest, request.target.encryption)
 
 
@@ -260,8 +264,8 @@ def _compared(
 
 
 def _is_copy(request: CopyRequest, original: Manifest, copy: Manifest) -> bool:
-    if request.encrypts(original):  # its id, which nobody else can make, tells
-        return copy.envelope is not None and copy.created == original.created
+    if request.encrypts(original):  # its id, which nobody else can make, tells, if this host has sealed what is there
+        return is_recognized(copy) and copy.created == original.created
     return original.to_json() == copy.to_json()
 
 
@@ -342,6 +346,8 @@ def _remember(ready: CopyPlan, copied: Sequence[Manifest]) -> None:
     for one in copied:
         if one.envelope is not None:  # from now on, what is not encrypted is refused there
             require(request.target.location, request.name, one.created)
+        elif request.target.encryption.optional:
+            release(request.target.location, request.name)
     if request.confirmed is not None:
         for backup in [*ready.existing, *(one.id for one in copied)]:
             remember_confirmed(request.target, request.name, backup, request.confirmed)

@@ -258,7 +258,12 @@ def origin_of(manifest: Manifest) -> Optional[str]:
 def describe_owners(owners: Sequence[tuple[Owner, Sequence[Manifest]]]) -> list[dict[str, object]]:
     """Owners of backups as shown in results."""
     return [
-        {"host": owner.host or None, "paths": list(owner.paths), "backups": len(own), "newest": own[-1].id}
+        {
+            "host": owner.host or None,
+            "paths": list(filter(None, owner.paths)),
+            "backups": len(own),
+            "newest": own[-1].id,
+        }
         for owner, own in owners
     ]
 

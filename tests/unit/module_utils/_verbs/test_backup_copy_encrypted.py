@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core import host_state
+from ansible_collections.day2.ops.plugins.module_utils._core import host_key, host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest, RepositoryError
 from ansible_collections.day2.ops.plugins.module_utils._repository.encrypted_files import EncryptedFiles
 from tests.services.age_keys import Key, new_key
 from tests.services.repositories import KINDS
+from tests.unit.module_utils._verbs.test_encryption import rewrite
 
 MARKER = "planted-in-plain-text"
 Copy = Callable[..., dict[str, Any]]
@@ -48,12 +50,12 @@ def back_up(run: Any, document: Path) -> Copy:
 
 @pytest.fixture
 def copy(run: Any, tmp_path: Path) -> Copy:
-    def call(check: bool = False, which: str = "newest", **to: Any) -> dict[str, Any]:
+    def call(check: bool = False, which: str = "newest", take_over: bool = False, **to: Any) -> dict[str, Any]:
         places = {
             "from": {"repository": str(tmp_path / "backups")},
             "to": {"repository": str(tmp_path / "copies"), **to},
         }
-        return dict(run("backup_copy", check, which=which, **places))
+        return dict(run("backup_copy", check, which=which, take_over=take_over, **places))
 
     return call
 
@@ -153,6 +155,61 @@ def test_copies_do_not_fall_back_to_plain_text(back_up: Copy, copy: Copy, key: K
         with pytest.raises(InvalidRequest, match="are encrypted, and encrypt_to is not set"):
             copy(check=check)
     assert copy(encryption="optional")["changed"]
+    for check in (True, False):  # the decision is remembered
+        assert copy(check=check)["changed"] is False
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["this host", "another host"])
+def test_older_backups_are_not_copied_in_plain_text_beside_encrypted_copies(
+    back_up: Copy, copy: Copy, key: Key, document: Path, tmp_path: Path, known: bool
+) -> None:
+    for number in range(2):
+        document.write_text(json.dumps({"a": {"1": {"text": MARKER * (number + 1)}}}))
+        back_up()
+    copy(which="all", encrypt_to=[key.recipient])
+    before = content(tmp_path / "copies")
+    if not known:
+        shutil.rmtree(tmp_path / "state")
+    for check in (True, False):
+        with pytest.raises(InvalidRequest, match="are encrypted, and encrypt_to is not set"):
+            copy(check=check, which="all")
+    assert content(tmp_path / "copies") == before
+
+
+def test_what_somebody_else_left_under_the_id_of_a_copy_is_not_the_copy(
+    back_up: Copy, copy: Copy, key: Key, tmp_path: Path
+) -> None:
+    back_up()
+    (copied,) = copy(encrypt_to=[key.recipient])["copied"]
+    rewrite(tmp_path / "copies" / "app" / copied["id"], key="0" * 64, same="0" * 64)
+    for check in (True, False):
+        with pytest.raises(RepositoryError, match="is another backup with the same ID"):
+            copy(check=check, encrypt_to=[key.recipient])
+
+
+def test_encrypted_backups_of_another_host_are_not_removed(
+    back_up: Copy, copy: Copy, key: Key, document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = tmp_path / "machine-id"
+    monkeypatch.setattr(host_key, "MACHINE", str(machine))
+    for host in ("1", "2"):  # they have a set of the same name, each in a repository of its own
+        machine.write_text(host * 32 + "\n")
+        for number in range(2):
+            document.write_text(json.dumps({"a": {"1": {"text": f"{host} {number}"}}}))
+            back_up(encrypt_to=[key.recipient])
+        if host == "1":
+            copy(which="all")
+            shutil.rmtree(tmp_path / "backups")
+    before = content(tmp_path / "copies")
+    for check in (True, False):
+        with pytest.raises(InvalidRequest, match="belongs to an owner that only an identity tells.*take_over"):
+            copy(check=check, keep={"last": 1})
+    assert content(tmp_path / "copies") == before
+    done = copy(keep={"last": 1}, take_over=True)
+    assert (len(done["copied"]), done["removed"]) == (1, [])
+    document.write_text(json.dumps({"a": {"1": {"text": "new"}}}))
+    back_up(encrypt_to=[key.recipient])
+    assert copy(keep={"last": 1})["removed"] == [done["copied"][0]["id"]]  # of this host, it is
 
 
 def test_nothing_is_left_of_one_that_fails(

@@ -14,12 +14,14 @@ import secrets
 import shutil
 import sqlite3
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_key, host_state
+from ansible_collections.day2.ops.plugins.module_utils._core.compression import usable
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     DamagedBackup,
     Day2Error,
@@ -28,6 +30,12 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     RepositoryError,
 )
 from ansible_collections.day2.ops.plugins.module_utils._repository import opening
+from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
+from ansible_collections.day2.ops.plugins.module_utils._repository.encrypted_files import EncryptedFiles
+from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import Manifest, SourcePart
+from ansible_collections.day2.ops.plugins.module_utils._repository.owner import make_owner
+from ansible_collections.day2.ops.plugins.module_utils._repository.packs import LARGEST
+from ansible_collections.day2.ops.plugins.module_utils._repository.storing import Content
 from tests.services.age_keys import Key, new_key, new_ssh_key
 from tests.unit.module_utils._verbs.conftest import SETTLED
 
@@ -204,6 +212,34 @@ def test_a_manifest_that_was_changed_is_refused_on_the_host_that_wrote_it(
     assert "seal" in again["warnings"][0]
 
 
+def test_a_manifest_that_no_longer_names_the_key_of_this_host_proves_nothing(
+    save: Any, document: Document, key: Key, tmp_path: Path
+) -> None:
+    document.fill(5)
+    save()
+    (backup,) = backups(tmp_path)
+    for path in backup.glob("data/*"):
+        path.write_bytes(b"nothing")
+    digest_lines(backup)
+    rewrite(backup, key="0" * 64)  # so that its seal is not looked at
+    for check in (True, False):
+        again = save(check)
+        assert (again["changed"], again["reason"]) == (True, "key")
+
+
+def test_a_note_on_the_host_that_is_damaged_does_not_allow_plain_text(
+    save: Any, document: Document, tmp_path: Path
+) -> None:
+    document.fill(5)
+    save()
+    shutil.rmtree(tmp_path / "backups")
+    (note,) = (tmp_path / "state" / "encrypted").rglob("*.json")
+    note.write_text("")
+    for check in (True, False):
+        with pytest.raises(InvalidRequest, match="encrypt_to is not set"):
+            save(check, encrypt_to=[])
+
+
 def test_identities_that_do_not_fit_are_told_before_the_target_is_looked_at(
     run: Any, save: Any, document: Document, key: Key, tmp_path: Path
 ) -> None:
@@ -290,6 +326,34 @@ def test_planted_backups_are_not_used(run: Any, save: Any, document: Document, k
     document.path.unlink()
     run("restore", target=document.store, identity_file=key.file)
     assert len(json.loads(document.path.read_text())["requests"]) == 5
+
+
+@pytest.mark.parametrize("path", ["postgresql://db.example:5433/shop", "/var/lib//app/../app.json"])
+def test_a_host_recognizes_its_backups_of_stores_that_are_not_files(path: str, tmp_path: Path, key: Key) -> None:
+    part = SourcePart("main", "json", path, {}, "0" * 64, (), {}, ())
+    manifest = Manifest(
+        "20250630T120000Z-5be01c9f", "app", "backup", datetime.now(timezone.utc), "a", {}, "none", 0.0, (part,)
+    )
+    repository = DirectoryRepository(str(tmp_path / "backups"))
+    with repository.lock("app", "backup", 0), repository.stage("app", manifest.created) as staging:
+        shown = EncryptedFiles(staging, usable("none"), [key.recipient]).enclose(manifest)
+    closed = shown._replace(sources=(), host="")
+    assert make_owner("a", [path]).owns(closed)
+    assert not make_owner("a", [path + "2"]).owns(closed)
+
+
+def test_many_tiny_files_can_be_read_again(tmp_path: Path, key: Key) -> None:
+    """Each takes more of a pack than it has bytes."""
+    repository = DirectoryRepository(str(tmp_path / "backups"))
+    with repository.lock("app", "backup", 0), repository.stage("app", datetime.now(timezone.utc)) as staging:
+        files = EncryptedFiles(staging, usable("none"), [key.recipient])
+        digest = hashlib.sha256(b"x").hexdigest()
+        contents = [Content(files.path("data", f"{number:0>120}"), 1, digest) for number in range(6500)]
+        for one in contents:
+            with files.file(one.path) as target:
+                target.write(b"x")
+        sealed = [files.seal(one, lambda _bytes: None) for one in contents]
+    assert max(one.bytes for one in sealed) < LARGEST
 
 
 def test_a_lost_key_costs_one_backup(save: Any, document: Document, tmp_path: Path) -> None:
