@@ -36,8 +36,11 @@ class Upload(Protocol):
     def seal(self) -> Sequence[str]:
         """Complete it. Returns the keys that it lies in, in order."""
 
-    def discard(self) -> None:
-        """Remove what there is of it. Raises nothing: the next run finds what is left."""
+    def discard(self, remove: bool = True) -> None:
+        """End it, and remove what there is of it. Raises nothing: the next run finds what is left.
+
+        :param remove: False: others may have written the same object meanwhile, so that it stays.
+        """
 
 
 class Objects(Protocol):

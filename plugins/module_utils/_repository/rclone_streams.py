@@ -119,14 +119,15 @@ class RcloneUpload:
     def seal(self) -> Sequence[str]:
         return self._keys
 
-    def discard(self) -> None:
+    def discard(self, remove: bool = True) -> None:
         self._given_up = True
         if self._program is not None:
             self._program.process.kill()
         with contextlib.suppress(Exception):
             self.handle.close()
-        with contextlib.suppress(Day2Error):
-            self._remove(self._keys)
+        if remove:
+            with contextlib.suppress(Day2Error):
+                self._remove(self._keys)
 
 
 def _feed(target: Any, data: bytes) -> None:

@@ -81,6 +81,7 @@ class RemoteStaging:
         return self._objects.open(self._top + piece)
 
     def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
+        self._lease.check()  # an encrypted copy of another run has the same id, and other sums
         self._objects.put(self._top + SUMS, sums)
         self._lease.check()
         if self._locking is not None:  # only now: what a failed run has locked would be paid for until then
@@ -157,14 +158,23 @@ class RemoteCopyStaging(RemoteStaging):
         with self._stack:
             if self._published or self._tried:  # the manifest may be there: the next run looks
                 return
+            held = self._is_held()
             for path, upload in self._uploads.items():
                 if path not in self._complete():
-                    upload.discard()
+                    upload.discard(remove=held)
             if not continues_later(exc[0]):
                 with contextlib.suppress(Day2Error):
                     self._lease.check()
                     self._objects.remove([self._top + path for path in {*self.found, *self._complete(), SUMS}])
                     self._objects.remove([self._top + COPYING])
+
+    def _is_held(self) -> bool:
+        """Whether nobody else can have gone on with the copy, whose objects have the same names."""
+        try:
+            self._lease.check()
+        except LeaseLost:
+            return False
+        return True
 
     def _complete(self) -> Collection[str]:
         return {key[len(self._top) :] for key in self._sealed}

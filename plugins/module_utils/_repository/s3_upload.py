@@ -91,12 +91,12 @@ class S3Upload:
                 one.complete()
         return [one.key[self._below :] for one in self._objects]
 
-    def discard(self) -> None:
+    def discard(self, remove: bool = True) -> None:
         with contextlib.suppress(Day2Error):
             self.handle.close()
         for one in self._objects:
             with contextlib.suppress(*ERRORS):
-                one.discard()
+                one.discard(remove)
 
 
 def _read(source: Any, part: int) -> bytearray:
@@ -197,11 +197,11 @@ class _Object:
             raise RepositoryError(f"{self.key} was written and has {there} bytes instead of {self._size}.")
         return True
 
-    def discard(self) -> None:
+    def discard(self, remove: bool) -> None:
         for one in self._tags:
             one.cancel() or one.exception()
         if self._upload and not self._whole:
             self._client.api.abort_multipart_upload(**self._place, UploadId=self._upload)
-        elif self._whole:
+        elif self._whole and remove:
             version = {"VersionId": self._version} if self._version else {}
             self._client.api.delete_object(**self._place, **version)

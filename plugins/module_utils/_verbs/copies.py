@@ -53,6 +53,13 @@ class CopyRequest(NamedTuple):
         """Whether a copy of this backup is encrypted on the way."""
         return bool(self.target.encryption.recipients) and manifest.envelope is None
 
+    def fits(self, manifest: Manifest) -> bool:
+        """Whether the target may have a copy of an encrypted backup as it is."""
+        asked = self.target.encryption.recipients
+        if self.coming is not None:  # nothing is encrypted yet that could tell
+            return not asked or set(asked) == set(self.source.encryption.recipients)
+        return not asked or self.target.encryption.fits(manifest)
+
 
 class Wanted(NamedTuple):
     """A backup of the source, and the id of its copy."""
@@ -241,11 +248,10 @@ def _compared(
     existing: list[str] = []
     missing: list[Wanted] = []
     refused: dict[str, str] = {}
-    encryption = request.target.encryption
     for one in selected:
         entry = history.get(one.id)
         path = request.target.path(request.name, one.id)
-        if one.manifest.envelope is not None and encryption.recipients and not encryption.fits(one.manifest):
+        if one.manifest.envelope is not None and not request.fits(one.manifest):
             refused[one.id] = (
                 f"Backup {one.id} is encrypted to other recipients, or by another host. Without encrypt_to, it is "
                 "copied as it is."

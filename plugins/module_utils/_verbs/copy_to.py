@@ -11,6 +11,7 @@ from typing import Any
 from .._core.errors import Cancelled, Day2Error, RepositoryError
 from .._core.progress import Progress
 from .._core.units import plural
+from .._repository.envelope import Envelope
 from .._repository.manifest import BACKUP, Manifest, content_digest
 from .backup_plan import BackupPlan
 from .copies import CopyRequest, apply, plan
@@ -60,6 +61,7 @@ def _request(result: dict[str, Any], ready: BackupPlan, to: Destination) -> Copy
 def _coming(ready: BackupPlan) -> Manifest:
     """The backup that a run would make."""
     request, parts = ready.request, tuple(one.part for one in ready.taken)
+    encrypted = bool(request.repository.encryption.recipients)
     return Manifest(
         id=backup_id(ready.created, content_digest(parts)),
         set=request.name,
@@ -71,6 +73,7 @@ def _coming(ready: BackupPlan) -> Manifest:
         duration_s=0.0,
         sources=parts,
         tags=tuple(request.tags),
+        envelope=Envelope("", "", (), (), "", "", None, ()) if encrypted else None,
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    LeaseLost,
     LockTimeout,
     NoSpace,
     RepositoryError,
@@ -24,6 +25,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 from ansible_collections.day2.ops.plugins.module_utils._repository.base import Repository, Staging
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import ID
+from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
 from tests.services.repositories import KINDS
 
 WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
@@ -315,6 +317,25 @@ def test_a_copy_that_fails_for_good_leaves_nothing(repository: Repository) -> No
         with repository.stage_copy("app", ID_ELSEWHERE, SIZES) as staging:
             assert not staging.found
     assert repository.sets() == []
+
+
+def test_a_copy_whose_lock_was_lost_removes_nothing_that_another_run_goes_on_with(repository: Repository) -> None:
+    if not isinstance(repository, RemoteRepository):
+        return  # a lock of the kernel is not lost
+    copied = "20250630T120000Z-0123abcd"
+    with repository.lock("app", "test", 5, [copied]):
+        with pytest.raises(LeaseLost):
+            with repository.stage_copy("app", copied, {"data/file": 7}) as staging:
+                write(staging, "data/file", b"content")
+                repository._leases["app"]._lost = "another run took it over"
+                staging.seal("data/file")
+        assert read(repository, copied) == b"content"  # which that run has found, or written itself
+        with pytest.raises(LeaseLost):
+            repository._leases["app"]._lost = ""
+            with repository.stage_copy("app", copied, {"data/file": 7}) as staging:
+                repository._leases["app"]._lost = "another run took it over"
+                staging.publish(copied, b"manifest", b"sums")
+        assert set(repository.look("app", copied).sizes) == {"data/file"}  # it has sums of its own
 
 
 def test_a_copy_can_be_made_after_others_have_come(repository: Repository, place: dict[str, Any]) -> None:

@@ -108,6 +108,28 @@ def test_copy_to_encrypts(run: Any, back_up: Copy, key: Key, document: Path, kin
         assert restored["changed"]
 
 
+def test_check_mode_of_copies_of_encrypted_backups(back_up: Copy, document: Path, key: Key, tmp_path: Path) -> None:
+    """The copy is encrypted as the backup is."""
+    params = {"encrypt_to": [key.recipient], "copy_to": [{"repository": str(tmp_path / "copies")}]}
+    for text in ("one", "two"):
+        document.write_text(json.dumps({"a": {"1": {"text": text}}}))
+        predicted = back_up(True, **params)
+        done = back_up(**params)
+        assert predicted["copies"][0]["changed"] is done["copies"][0]["changed"] is True
+        assert back_up(True, **params)["changed"] is back_up(**params)["changed"] is False
+    other = new_key(tmp_path, "other")
+    document.write_text(json.dumps({"a": {"1": {"text": "three"}}}))
+    for recipient, fails in ((key.recipient, False), (other.recipient, True)):
+        params["copy_to"] = [{"repository": str(tmp_path / "again"), "encrypt_to": [recipient]}]
+        document.write_text(json.dumps({"a": {"1": {"text": recipient}}}))
+        for check in (True, False):
+            if fails:
+                with pytest.raises(RepositoryError, match="encrypted to other recipients"):
+                    back_up(check, **params)
+            else:
+                assert back_up(check, **params)["changed"]
+
+
 def test_other_recipients_need_another_copy(back_up: Copy, copy: Copy, key: Key, tmp_path: Path) -> None:
     back_up()
     first = copy(encrypt_to=[key.recipient])["copied"][0]["id"]
