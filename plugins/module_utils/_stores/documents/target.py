@@ -57,8 +57,8 @@ from .write import Writing, write_document
 
 _CHUNK = 1 << 20
 _PUBLISHING = "^publishing"  # beside the checkpoints; no collection has a table of that name
-# Of a name that can be a table's: SQLite keeps some for itself, and does not tell capitals from others.
-_TABLE, _CAPITAL = re.compile(r"(?!sqlite_|\^)[^A-Z]*", re.S), re.compile(r"[A-Z^]")
+# Of a name that can be a table's: SQLite keeps some for itself, does not tell capitals from others, and ends at NUL.
+_TABLE, _CAPITAL = re.compile(r"(?!sqlite_|\^)[^A-Z\0]*", re.S), re.compile(r"[A-Z^\0]")
 
 
 class JsonTarget(JsonSource):
@@ -323,7 +323,7 @@ def _checkpoints(gathered: SqliteTarget, names: Sequence[str]) -> dict[str, Any]
 def _table(name: str) -> str:
     """The table for the records of a collection."""
     if not _TABLE.fullmatch(name) or name.startswith(CHECKPOINTS):
-        return "^" + _CAPITAL.sub(lambda match: "^" + match[0].lower(), name)
+        return "^" + _CAPITAL.sub(lambda match: "^" + match[0].lower().replace("\0", "0"), name)
     return name
 
 

@@ -115,6 +115,11 @@ def identifier(name: str) -> str:
     return f'"{doubled}"'
 
 
+def with_values(statement: str) -> str:
+    """A part of a statement that is executed with values, which begin with % in it."""
+    return statement.replace("%", "%%")
+
+
 def server_and_database(connection: Any, options: Mapping[str, Any]) -> str:
     """The server, by its own identifier if we have permission to see it, and the database."""
     with errors(SourceError, "Can't query the server"):

@@ -35,7 +35,7 @@ from . import privileges
 from . import rehearsal as postgresql_rehearsal
 from .application import interference
 from .catalog import checkpoints_table, describe, make_checkpoints_table, names_in
-from .client import connect, errors, identifier
+from .client import connect, errors, identifier, with_values
 from .ddl import listed, qualified
 from .rows import Rows
 from .schema import SchemaTransaction
@@ -175,8 +175,9 @@ class PostgresqlTarget(PostgresqlSource):
         name = checkpoints_table(connection, self._schema)
         if name is None:
             name = make_checkpoints_table(connection, self._schema, self._wanted)
+        table = with_values(qualified(self._schema, name))
         connection.execute(
-            f"INSERT INTO {qualified(self._schema, name)} VALUES (%s, %s) ON CONFLICT (collection) DO UPDATE SET "
+            f"INSERT INTO {table} VALUES (%s, %s) ON CONFLICT (collection) DO UPDATE SET "
             "checkpoint = excluded.checkpoint",
             (collection, encode_json(checkpoint)),
         )
@@ -237,13 +238,13 @@ class PostgresqlTarget(PostgresqlSource):
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:
         fields = {field.name: field for field in info.fields}
-        where = " AND ".join(f"{identifier(name)} = %s" for name in info.stored.key)
+        where = " AND ".join(f"{with_values(identifier(name))} = %s" for name in info.stored.key)
         with (
             self._transaction(f"Can't delete from the table {info.name}") as connection,
             connection.cursor() as cursor,
         ):
             cursor.executemany(
-                f"DELETE FROM {self._own_rows(info)} WHERE {where}",
+                f"DELETE FROM {with_values(self._own_rows(info))} WHERE {where}",
                 [[converted(fields[name], value) for name, value in zip(info.key, key)] for key in wanted],
             )
             self._keep(connection, info.name, checkpoint)
@@ -259,7 +260,7 @@ class PostgresqlTarget(PostgresqlSource):
                 table = qualified(self._schema, info.stored.name)
                 connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
                 # rows that others have written, or locked when this run has put its own over them
-                others = f"SELECT 1 FROM {table} WHERE xmin::text <> ALL (%s) OR xmax::text <> '0' LIMIT 1"
+                others = f"SELECT 1 FROM {with_values(table)} WHERE xmin::text <> ALL (%s) OR xmax::text <> '0' LIMIT 1"
                 made = self._created.get(info.name) == self._oid(connection, info)
                 if not made or connection.execute(others, (self._own,)).fetchone():
                     raise not_alone(self.location)
@@ -285,7 +286,7 @@ class PostgresqlTarget(PostgresqlSource):
         if name is None:
             return
         table = qualified(self._schema, name)
-        connection.execute(f"DELETE FROM {table} WHERE collection = ANY (%s)", (list(names),))
+        connection.execute(f"DELETE FROM {with_values(table)} WHERE collection = ANY (%s)", (list(names),))
         if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
             connection.execute(f"DROP TABLE {table}")
 

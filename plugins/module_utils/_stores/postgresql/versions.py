@@ -13,7 +13,7 @@ from typing import Any
 from ..._core.errors import TargetError
 from ..._core.units import format_time
 from ..records.versions import COLUMNS, TABLE, Step, shown
-from .client import errors, identifier
+from .client import errors, identifier, with_values
 from .ddl import qualified
 
 
@@ -38,7 +38,7 @@ def take_step(connection: Any, schema: str, step: Step, statements: Sequence[str
     table, moment = qualified(schema, TABLE), format_time(datetime.now(timezone.utc))
     connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({COLUMNS})")
     connection.execute(
-        f"INSERT INTO {table} VALUES (%s, %s, %s)",
+        f"INSERT INTO {with_values(table)} VALUES (%s, %s, %s)",
         (step.version, step.digest, moment),
     )
     return True

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import TargetError
-from ..._core.record_batches import keys_of, layouts, regrouped
+from ..._core.record_batches import keys_of, layouts
 from ..._core.scratch import scratch_database
 from ..._core.units import plural
 from ..._stores.records.model import ForeignKey, Info, Record
@@ -92,7 +92,7 @@ def _of_migrated(case: _Case, job: Job, existing: Optional[Info]) -> Iterator[st
     missing, late = _Values(), _Values()
     with scratch_database(case.ready.scratch) as connection:
         _gather(case, job, connection)
-        for number, value in _given(case, storable(case.ready, job), fields):
+        for number, value in _given(storable(case.ready, job), fields):
             query = "SELECT final, batch FROM parent WHERE value = ?"
             final, batch = connection.execute(query, (value,)).fetchone() or (0, _NEVER)
             if not final:
@@ -102,22 +102,25 @@ def _of_migrated(case: _Case, job: Job, existing: Optional[Info]) -> Iterator[st
         if existing is not None and case.ready.request.mode == "merge" and case.ready.target.type == "sqlite":
             for value in _unfounded(case, existing, connection):  # which only SQLite lets be there
                 missing.add(value)
-    named = f"{job.source.name}: {{}} with a reference to {case.parent.name} ({', '.join(fields)}) that {{}}: {{}}"
+
+    def told(values: _Values, what: str) -> str:
+        records = f"{plural(values.count, 'record')} with a reference to {case.parent.name} ({', '.join(fields)})"
+        return f"{job.source.name}: {records} that {what}: {values}"
+
     if missing.count:
-        yield named.format(plural(missing.count, "record"), "does not exist", missing)
+        yield told(missing, "does not exist")
     enforced = existing is not None and any(
         (one.fields, one.to) == (case.key.fields, case.key.to) for one in existing.stored.foreign_keys
     )
     if late.count and enforced and case.ready.target.type == "postgresql":
-        hint = "is written in a later batch (increase batch_size, or set target_tables=existing)"
-        yield named.format(plural(late.count, "record"), hint, late)
+        yield told(late, "is written in a later batch (increase batch_size, or set target_tables=existing)")
 
 
 def _unfounded(case: _Case, existing: Info, connection: Any) -> Iterator[bytes]:
     """The references of records that are there and stay, to what will not be there."""
     names = {column: name for name, column in existing.columns.items()}
     fields = [names.get(column, column) for column in case.key.fields]
-    for _number, value in _given(case, case.ready.target.chunks(existing, ordered=False), fields):
+    for _number, value in _given(case.ready.target.chunks(existing, ordered=False), fields):
         row = connection.execute("SELECT final FROM parent WHERE value = ?", (value,)).fetchone()
         if row is None or not row[0]:
             yield value
@@ -132,7 +135,7 @@ def _of_others(case: _Case, other: Info) -> Iterator[str]:
     with scratch_database(case.ready.scratch) as connection:
         _gather(case, None, connection)
         fields = [names.get(column, column) for column in case.key.fields]
-        for _number, value in _given(case, case.ready.target.chunks(other, ordered=False), fields):
+        for _number, value in _given(case.ready.target.chunks(other, ordered=False), fields):
             if connection.execute("SELECT 1 FROM parent WHERE value = ? AND NOT final", (value,)).fetchone():
                 losing.add(value)
     if losing.count:
@@ -152,7 +155,7 @@ def _gather(case: _Case, job: Optional[Job], connection: Any) -> None:
     names = {column: name for name, column in case.parent.columns.items()}
     fields = [names.get(column, column) for column in case.key.to_fields]
     stays = case.job is None or case.ready.request.mode == "merge"
-    rows = _given(case, case.ready.target.chunks(case.parent, ordered=False), fields)
+    rows = _given(case.ready.target.chunks(case.parent, ordered=False), fields)
     connection.executemany(add, ((value, stays, _EARLIER) for _number, value in rows))
     if case.job is None:
         return
@@ -161,15 +164,15 @@ def _gather(case: _Case, job: Optional[Job], connection: Any) -> None:
     if case.job is not job:
         before = job is None or case.order.index(case.key.to) < case.order.index(job.target.stored.name)
         batch = _EARLIER if before else _NEVER
-        rows = ((batch, value) for _number, value in _given(case, storable(case.ready, case.job), fields))
+        rows = ((batch, value) for _number, value in _given(storable(case.ready, case.job), fields))
     else:
-        rows = _given(case, storable(case.ready, case.job), fields)
+        rows = _given(storable(case.ready, case.job), fields)
     connection.executemany(add, ((value, True, number) for number, value in rows))
 
 
-def _given(case: _Case, chunks: Iterable[Sequence[Record]], fields: Sequence[str]) -> Iterator[tuple[int, bytes]]:
-    """The values of these fields that are complete, with the number of their batch."""
-    for number, batch in enumerate(regrouped(chunks, case.ready.request.params["batch_size"], 0)):
+def _given(chunks: Iterable[Sequence[Record]], fields: Sequence[str]) -> Iterator[tuple[int, bytes]]:
+    """The values of these fields that are complete, with the number of their chunk (of `storable`, the batch)."""
+    for number, batch in enumerate(chunks):
         for found in layouts(batch):
             given = dict(zip(*found))
             if given.keys() >= set(fields):

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ..._core.errors import TargetError
-from ..._core.record_batches import Layout, keys_of, layouts
+from ..._core.record_batches import Layout, keys_of, layouts, regrouped
 from ..._core.scratch import scratch_database
 from ..._core.tagged_json import decode
 from ..._stores.records.model import Info, Record
@@ -106,8 +106,8 @@ def _found(ready: MigratePlan, job: Job, existing: Info) -> tuple[list[str], lis
 
 
 def storable(ready: MigratePlan, job: Job) -> Iterator[Sequence[Record]]:
-    """The records that the target can hold, in the order in which they are written."""
-    for chunk in ready.source.chunks(job.source):
+    """The records that the target can hold, in the batches in which they are written."""
+    for chunk in regrouped(ready.source.chunks(job.source), ready.request.params["batch_size"], 0):
         if job.comparison.rejected:
             yield [record for record in chunk if not ready.target.refuses(job.target, record)]
         else:

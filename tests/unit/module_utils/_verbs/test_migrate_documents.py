@@ -354,6 +354,25 @@ def test_a_table_that_would_stand_beside_another_is_told(stores: Stores) -> None
         run(True, source=source, target=stores("json"), names="lower")
 
 
+def test_documents_can_have_names_that_no_database_has(stores: Stores) -> None:
+    names = [
+        "a\0b",
+        "A\0b",
+        "a0b",
+        "^a0b",
+        "a^b",
+        "^publishing",
+        "publishing",
+        "sqlite_x",
+        "Sqlite_x",
+        "^sqlite_x",
+        "\0",
+    ]
+    source, target = write(stores("json"), {name: {"k\0": {"n\0": name}} for name in names}), stores("json")
+    four_steps(source, target)
+    assert back(target) == back(source)
+
+
 def test_a_target_with_the_longest_name_there_is(tmp_path: Path, stores: Stores) -> None:
     source = write(stores("json"), {"c": {"a": {"n": 1}}})
     target = {"type": "json", "path": str(tmp_path / ("ä" * 127 + "x"))}

@@ -222,6 +222,32 @@ def test_a_tree_is_written_in_an_order_that_each_batch_allows(stores: Stores, ki
     assert rows(target) == [*rows(source), (9, None)]
 
 
+def test_batches_count_the_records_that_are_rejected(stores: Stores, tmp_path: Path) -> None:
+    values = "(1, 'too long', NULL), (2, 'a', 3), (3, 'b', NULL)"
+    source = made(
+        stores("sqlite"),
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, n TEXT, up INTEGER)",
+        f"INSERT INTO users VALUES {values}",
+    )
+    users = "CREATE TABLE users (id INTEGER PRIMARY KEY, n varchar(3), up INTEGER REFERENCES users)"
+    target = made(stores("postgresql"), users)
+    params = {"max_rejects": 1, "rejects": str(tmp_path / "rejects"), "batch_size": 2}
+    refused("is written in a later batch", target, source=source, **params)
+
+
+def test_names_that_formats_would_read(stores: Stores, kind: str) -> None:
+    table = 'CREATE TABLE "u{x}%" ("i%d" INTEGER PRIMARY KEY, "e%" TEXT UNIQUE, up INTEGER REFERENCES "u{x}%" ("i%d"))'
+    loose = table.replace(" UNIQUE", "").partition(" REFERENCES")[0] + ")"
+    source = made(stores("sqlite"), loose, """INSERT INTO "u{x}%" VALUES (1, 'b', 2), (2, 'a', NULL)""")
+    target = made(stores(kind), table, """INSERT INTO "u{x}%" VALUES (7, 'x', NULL)""")
+    made(source, """UPDATE "u{x}%" SET up = 9 WHERE up = 2""")
+    with pytest.raises(TargetError, match=r"u\{x\}%: 1 record with a reference"):
+        run(True, source=source, target=target, on_existing="replace")
+    made(source, """UPDATE "u{x}%" SET up = NULL""")
+    moved(source, target, on_existing="replace")
+    assert sql(target, 'SELECT * FROM "u{x}%" ORDER BY 1') == [(1, "b", None), (2, "a", None)]
+
+
 def test_check_mode_asks_for_the_right_to_write_over_records(stores: Stores) -> None:
     source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'a', 'x'), (2, 'b', 'y')")
     target = made(stores("postgresql"), USERS)
