@@ -108,6 +108,24 @@ def test_undo_brings_the_old_database_back_with_all_that_it_had(bench: Bench) ->
     assert bench.databases() == ["shop"]
 
 
+def test_what_can_not_be_put_back_is_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    bench.execute("shop", "DELETE FROM public.big WHERE id > 400")
+    monkeypatch.setattr(restore_databases, "_PATIENCE", "300ms")
+    monkeypatch.setattr(restore_databases, "_end_sessions", lambda *_given: None)  # as for a role that may not
+    with pytest.raises(TargetError, match=r"could not be taken back: The database shop is in use") as failed:
+        with bench.prepare(copy) as ready:
+            ready.apply()
+            with bench.server().connect("shop"):
+                ready.undo()
+    (kept,) = [name for name in bench.databases() if name != "shop"]
+    assert f"shop as {kept}" in str(failed.value.hint)
+    assert bench.query(kept, "SELECT count(*) FROM public.big") == 400
+    with pytest.raises(TargetError, match="is in the way"):
+        bench.prepare(copy)
+
+
 def test_a_database_that_is_there_keeps_its_own_properties(bench: Bench) -> None:
     bench.make("shop", SHOP)
     copy = bench.backup("shop")

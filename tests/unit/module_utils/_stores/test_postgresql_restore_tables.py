@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup, InvalidRequest, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    DamagedBackup,
+    Day2Error,
+    InvalidRequest,
+    TargetError,
+)
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import restore_only
 
 from .postgresql_bench import Bench, clean
@@ -143,16 +148,19 @@ def test_the_owner_of_the_tables_needs_no_superuser(bench: Bench) -> None:
     try:
         copy = bench.backup("shop")
         bench.execute("shop", 'DELETE FROM public."Ord er" WHERE id < 50', "UPDATE public.cust SET name = 'x'")
-        with pytest.raises(TargetError, match="This role can't keep triggers and rules of"):
-            bench.execute("shop", "GRANT ALL ON ALL TABLES IN SCHEMA public TO till")
-            bench.execute("shop", "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO till")
-            bench.prepare(copy, "cust", "Ord er", username="till")
+        bench.execute("shop", "GRANT ALL ON ALL TABLES IN SCHEMA public TO till")
+        bench.execute("shop", "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO till")
+        for dry in (True, False):
+            with pytest.raises(TargetError, match="This role can't keep triggers and rules of"):
+                bench.prepare(copy, "cust", "Ord er", dry=dry, username="till")
         for name in ('"Ord er"', "cust", "log"):
             bench.execute("shop", f"ALTER TABLE public.{name} OWNER TO till")
         bench.execute("shop", "GRANT CREATE ON SCHEMA public TO till", "TRUNCATE public.log")
         definition = "SELECT string_agg(pg_get_constraintdef(oid), ';' ORDER BY conname) FROM pg_constraint"
         before = bench.query("shop", definition)
-        ready = bench.restore(copy, "cust", "Ord er", username="till")
+        with bench.prepare(copy, "cust", "Ord er", username="till") as ready:
+            bench.backup("shop")  # the safety backup
+            ready.apply()
         assert ready.notes == (
             "Foreign keys were dropped and created again, as this role is no superuser: Ord er_cust_fkey.",
         )
@@ -208,8 +216,55 @@ def test_a_table_with_other_columns_is_recreated_unless_others_depend_on_it(benc
     bench.execute("shop", "DROP VIEW public.v")
     with bench.prepare(copy, "log", dry=True, with_schema=True) as ready:
         assert ready.changed
-    assert bench.restore(copy, "log", with_schema=True).changed
+    with bench.prepare(copy, "log", with_schema=True) as ready:
+        bench.backup("shop")  # the safety backup
+        ready.apply()
     with bench.prepare(copy, dry=True) as whole:
         assert not whole.changed, whole.differences
     with pytest.raises(InvalidRequest, match="mutually exclusive"):
         bench.prepare(copy, "log", with_schema=True, owner="map", owner_map={"a": "b"})
+
+
+@pytest.mark.parametrize("rule", ["CHECK (n < 50)", "UNIQUE (cust)", "EXCLUDE (cust WITH =)"])
+def test_rows_that_break_a_newer_rule_are_refused_in_check_mode_too(bench: Bench, rule: str) -> None:
+    copy = bench.backup("shop")
+    bench.execute("shop", 'DELETE FROM public."Ord er" WHERE id > 9', f'ALTER TABLE public."Ord er" ADD {rule}')
+    for dry in (True, False):
+        with pytest.raises(Day2Error, match="Ord_er|Ord er|day2_0"):
+            bench.prepare(copy, "Ord er", dry=dry)
+    assert bench.query("shop", COUNT) == 9
+
+
+def test_a_foreign_key_does_not_see_tables_that_inherit(bench: Bench) -> None:
+    bench.execute(
+        "shop",
+        "CREATE TABLE public.a (id int PRIMARY KEY)",
+        "CREATE TABLE public.b (a int REFERENCES public.a)",
+        "CREATE TABLE public.a_heir () INHERITS (public.a)",
+        "CREATE TABLE public.b_heir () INHERITS (public.b)",
+        "INSERT INTO public.a_heir VALUES (1)",
+        "INSERT INTO public.b_heir VALUES (7)",
+    )
+    copy = bench.backup("shop")
+    bench.execute("shop", "INSERT INTO public.a VALUES (1)", "INSERT INTO public.b VALUES (1)")
+    for dry in (True, False):
+        with pytest.raises(TargetError, match="1 row of public.b would refer to missing rows of public.a"):
+            bench.prepare(copy, "a", dry=dry)
+    for dry in (True, False):
+        with bench.prepare(copy, "b", dry=dry) as ready:
+            assert ready.changed
+
+
+def test_keys_are_compared_by_the_operator_of_the_foreign_key(bench: Bench) -> None:
+    bench.execute(
+        "shop",
+        "CREATE SCHEMA odd",
+        "CREATE EXTENSION citext SCHEMA odd",
+        "CREATE TABLE public.a (id odd.citext PRIMARY KEY)",
+        "CREATE TABLE public.b (a odd.citext REFERENCES public.a)",
+        "INSERT INTO public.a VALUES ('x')",
+        "INSERT INTO public.b VALUES ('X')",
+    )
+    copy = bench.backup("shop")
+    bench.execute("shop", "INSERT INTO public.b VALUES ('X')")
+    assert bench.restore(copy, "b").changed

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
-from ...._core.errors import SourceError, TargetError
+from ...._core.errors import Day2Error, SourceError, TargetError
 from ...._core.files import need_space
 from ..client import errors, identifier, psycopg
 from .restore_properties import Properties, dress, literal, read_properties
@@ -211,6 +211,18 @@ class Swap:
                 if before is not None:
                     self._rename(place.old, place.name)
                     self._describe(place.name, before.comment, is_template=before.is_template)
+
+    def keep(self, why: Day2Error) -> TargetError:
+        """Make what `undo` could not put back safe from the next restore. Returns the error to raise."""
+        kept = [place for place, _properties in self._places if place.name in self._replaced]
+        for place in kept:
+            with contextlib.suppress(psycopg.Error):  # the message tells in any case
+                self._describe(place.old, None, is_template=False)
+        names = ", ".join(f"{place.name} as {place.old}" for place in kept)
+        return TargetError(
+            f"The restored databases could not be taken back: {why.message}",
+            f"The old ones are kept ({names}): rename them, or drop them before the next restore.",
+        )
 
     def _rename(self, before: str, after: str) -> None:
         self._session.execute(f"ALTER DATABASE {identifier(before)} RENAME TO {identifier(after)}")

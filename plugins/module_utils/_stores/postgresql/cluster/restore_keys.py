@@ -20,6 +20,9 @@ SELECT k.conname::text, k.conrelid::regclass::text, k.confrelid::regclass::text,
   JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n),
  (SELECT array_agg(a.attname::text ORDER BY u.o) FROM unnest(k.confkey) WITH ORDINALITY u(n, o)
   JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n),
+ (SELECT array_agg(format('OPERATOR(%%I.%%s)', n.nspname, o.oprname) ORDER BY u.o)
+  FROM unnest(k.conpfeqop) WITH ORDINALITY u(n, o) JOIN pg_operator o ON o.oid = u.n
+  JOIN pg_namespace n ON n.oid = o.oprnamespace),
  pg_get_constraintdef(k.oid)
 FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0 AND k.convalidated
 AND (k.conrelid IN (SELECT oid FROM wanted) OR k.confrelid IN (SELECT oid FROM wanted)) ORDER BY 2, 1
@@ -35,6 +38,7 @@ class ForeignKey(NamedTuple):
     parent: str
     columns: Sequence[str]
     keys: Sequence[str]
+    equals: Sequence[str]  # an operator may be in the schema of an extension
     definition: str
 
     def drop(self) -> str:
@@ -56,9 +60,9 @@ def dangling(session: Any, keys: Sequence[ForeignKey], instead: Mapping[str, str
     """
     found = []
     for key in keys:
-        pairs = list(zip(key.columns, key.keys))
-        same = " AND ".join(f"p.{identifier(there)} = c.{identifier(here)}" for here, there in pairs)
-        given = " AND ".join(f"c.{identifier(here)} IS NOT NULL" for here, _there in pairs)
+        pairs = zip(key.columns, key.keys, key.equals)
+        same = " AND ".join(f"p.{identifier(there)} {equals} c.{identifier(here)}" for here, there, equals in pairs)
+        given = " AND ".join(f"c.{identifier(here)} IS NOT NULL" for here in key.columns)
         child = _rows_of(session, key.child, key.columns, instead)
         parent = _rows_of(session, key.parent, key.keys, instead)
         (count,) = session.execute(
@@ -71,10 +75,15 @@ def dangling(session: Any, keys: Sequence[ForeignKey], instead: Mapping[str, str
 
 
 def _rows_of(session: Any, table: str, columns: Sequence[str], instead: Mapping[str, str]) -> str:
-    """What to select a table's rows from. Of a partitioned table, some partitions may have another relation."""
-    leaves = [leaf for (leaf,) in session.execute(_LEAVES, (table,)).fetchall()] if instead else []
+    """What to select a table's rows from. Of a partitioned table, some partitions may have another relation.
+
+    A table that others inherit from stands for itself: foreign keys do not see the others.
+    """
+    leaves = [leaf for (leaf,) in session.execute(_LEAVES, (table,)).fetchall()]
+    if not leaves:
+        return f"ONLY {instead.get(table, table)}"
     if not set(leaves) & set(instead):
-        return instead.get(table, table)
+        return table
     names = ", ".join(identifier(name) for name in columns)
     parts = " UNION ALL ".join(f"SELECT {names} FROM ONLY {instead.get(leaf, leaf)}" for leaf in leaves)
     return f"({parts})"

@@ -33,10 +33,10 @@ from .restore_triggers import Triggers
 from .server import Server
 
 _PATIENCE = "10s"
-_WRITERS = """
+_HOLDERS = """
 SELECT DISTINCT a.pid, a.usename, a.application_name, a.state FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-WHERE l.locktype = 'relation' AND l.granted AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
-AND l.relation = ANY(%s::regclass[]) AND l.pid <> pg_backend_pid() ORDER BY 1
+WHERE l.locktype = 'relation' AND l.granted AND l.mode <> ALL(%s)
+AND l.relation = ANY(%s::regclass[]) AND l.pid <> %s ORDER BY 1
 """
 _SEQUENCES = """
 SELECT n.nspname::text, k.relname::text, q.seqincrement
@@ -135,22 +135,25 @@ class _Work:
         self._definitions = definitions
         self._created = [one for one in tables if one.created]
         self._kept = [one for one in tables if not one.created]
-        self._keys = foreign_keys(session, [one.quoted for one in self._kept])
+        names = [one.quoted for one in self._kept]
+        self._keys = foreign_keys(session, names)
+        self._triggers = Triggers(session, names, self._keys)
 
     def rehearse(self) -> None:
         """Do with temporary tables what would be refused in the end."""
+        self._check_allowed()
         self.session.execute("BEGIN")
         instead: dict[str, str] = {}
         for number, one in enumerate(self._kept):
             name = f'"day2_{number}"'
-            # LIKE takes generated columns, which are part of a row's text
-            self.session.execute(f"CREATE TEMP TABLE {name} (LIKE {one.quoted} INCLUDING GENERATED) ON COMMIT DROP")
+            # generated columns are part of a row's text; the rest is what rows could violate
+            like = f"LIKE {one.quoted} INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING INDEXES"
+            self.session.execute(f"CREATE TEMP TABLE {name} ({like}) ON COMMIT DROP")
             instead[one.quoted] = f"pg_temp.{name}"
             self._load(one, f"pg_temp.{name}", Table("pg_temp", f"day2_{number}", "t", "", 0))
         # the server shows names without quotes that they don't need
         shown = {self._shown(table): temporary for table, temporary in instead.items()}
         self._check_keys(shown)
-        check_dependents(self.session, self._replaced())
         self._create([one for one in self._created if one.before is None])
         for one in self._created:
             if one.before is None:
@@ -160,13 +163,31 @@ class _Work:
                     pass
         self.session.execute("ROLLBACK")
 
-    def replace(self, sequences: Mapping[Name, tuple[int, bool]]) -> tuple[str, ...]:
-        """Returns notes."""
-        names = [one.quoted for one in self._kept]
-        partners = {key.child for key in self._keys} | {key.parent for key in self._keys}
+    def begin(self) -> None:
+        """From now on nobody else can write to these tables."""
+        self._check_allowed()
         self.session.execute("BEGIN")
-        self._lock(sorted({self._shown(name) for name in names} | partners))
-        triggers = Triggers(self.session, names, self._keys)
+        self._lock(self._involved(), "SHARE ROW EXCLUSIVE")
+
+    def _check_allowed(self) -> None:
+        self._triggers.check()
+        check_dependents(self.session, self._replaced())
+
+    @property
+    def excludes_readers(self) -> bool:
+        """Would `replace` keep others from reading, such as a safety backup?"""
+        return bool(self._replaced()) or self._triggers.drops_keys
+
+    def _involved(self) -> list[str]:
+        partners = {key.child for key in self._keys} | {key.parent for key in self._keys}
+        names = [one.quoted for one in self._kept] + [relation(*name) for name in self._replaced()]
+        return sorted({self._shown(name) for name in names} | partners)
+
+    def replace(self, sequences: Mapping[Name, tuple[int, bool]]) -> tuple[str, ...]:
+        """After `begin`. Returns notes."""
+        triggers = self._triggers
+        if self.excludes_readers:
+            self._lock(self._involved(), "ACCESS EXCLUSIVE")
         triggers.disable()
         self._recreate()
         for one in self.tables:
@@ -190,7 +211,6 @@ class _Work:
     def _recreate(self) -> None:
         replaced = self._replaced()
         if replaced:
-            self._lock([relation(*name) for name in replaced])
             check_dependents(self.session, replaced)
             self.session.execute(f"DROP TABLE {', '.join(relation(*name) for name in replaced)}")
         self._create(self._created)
@@ -208,22 +228,24 @@ class _Work:
         (shown,) = self.session.execute("SELECT %s::regclass::text", (name,)).fetchone()
         return str(shown)
 
-    def _lock(self, names: Sequence[str]) -> None:
+    def _lock(self, names: Sequence[str], mode: str) -> None:
         if not names:
             return
         self.session.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
         try:
-            self.session.execute(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE")
+            self.session.execute(f"LOCK TABLE {', '.join(names)} IN {mode} MODE")
         except psycopg.errors.LockNotAvailable as exc:
             raise TargetError(
-                f"{', '.join(names)} can't be locked: {self._writers(names)}.",
+                f"{', '.join(names)} can't be locked: {self._holders(names, mode)}.",
                 f"The restore waited {_PATIENCE}. End that session, or run again later.",
             ) from exc
         self.session.execute("SET LOCAL lock_timeout = 0")
 
-    def _writers(self, names: Sequence[str]) -> str:
+    def _holders(self, names: Sequence[str], mode: str) -> str:
+        harmless = [] if mode == "ACCESS EXCLUSIVE" else ["AccessShareLock", "RowShareLock"]
+        me = self.session.info.backend_pid
         with self._server.connect(self.session.info.dbname) as other:
-            found = other.execute(_WRITERS, (list(names),)).fetchall()
+            found = other.execute(_HOLDERS, (harmless, list(names), me)).fetchall()
         shown = [
             f"pid {pid} (user {user}, {application or 'no name'}, {state})" for pid, user, application, state in found
         ]
@@ -290,12 +312,16 @@ class TablesRestoration:
         self.notes: tuple[str, ...] = ()
 
     def build(self) -> None:
-        """Everything but the commit."""
+        """Everything but the commit, unless that would keep the safety backup from reading."""
         with errors(TargetError, f"Can't restore tables of {self._database}"):
-            self.notes += self._work.replace(self._sequences)
+            self._work.begin()
+            if not self._work.excludes_readers:
+                self.notes += self._work.replace(self._sequences)
 
     def apply(self) -> None:
         with errors(TargetError, f"Can't restore tables of {self._database}"):
+            if self._work.excludes_readers:
+                self.notes += self._work.replace(self._sequences)
             self._session.execute("COMMIT")
         self._applied = True
 

@@ -214,6 +214,7 @@ class WholeRestoration:
         self._parts = [part for part in parts if part.changed]
         self._swap = swap
         self._applied = False
+        self._kept = False  # the old databases, as the new ones could not be taken back
         self.notes = tuple(notes)
         self.held: Optional[contextlib.ExitStack] = None
         self.changed = bool(self._parts)
@@ -231,12 +232,16 @@ class WholeRestoration:
         self._applied = True
 
     def undo(self) -> None:
-        self._swap.undo()
+        try:
+            self._swap.undo()
+        except Day2Error as exc:
+            self._kept = True
+            raise self._swap.keep(exc) from exc
         self._applied = False
 
     def clean(self, *_exc: object) -> None:
         """Drop what is no longer needed: the old databases, or the new ones that did not take their place."""
-        for part in self._parts:
+        for part in self._parts if not self._kept else ():
             name = part.place.old if self._applied else part.place.new
             try:
                 with errors(TargetError, f"Can't drop the database {name}"):

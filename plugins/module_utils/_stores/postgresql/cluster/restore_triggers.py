@@ -37,12 +37,21 @@ class Triggers:
         self._disabled: list[tuple[str, str, str]] = []
         self.notes: tuple[str, ...] = ()
 
+    @property
+    def drops_keys(self) -> bool:
+        """Are foreign keys dropped and created again?"""
+        return bool(self._keys) and not self._as_replica
+
+    def check(self) -> None:
+        """Raise TargetError when this role may not disable them."""
+        if not self._as_replica:
+            self._check_owner()
+
     def disable(self) -> None:
-        """Raises TargetError when this role may not."""
+        """After `check`."""
         if self._as_replica:
             self._session.execute("SET LOCAL session_replication_role = replica")
         else:
-            self._check_owner()
             for key in self._keys:
                 self._session.execute(key.drop())
         fire = ["A", "R"] if self._as_replica else ["A", "O"]
