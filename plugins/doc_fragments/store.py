@@ -588,11 +588,10 @@ options:
         elements: str
       verify:
         description:
-          - For V(postgresql), how the rows of a restored database are compared with the backup before it takes its
-            place. The default is V(digests). V(counts) only counts them, which is faster; files of the backup are
-            verified in any case.
-        type: str
-        choices: [counts, digests]
+          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
+            is run for each backup, and before a restore changes anything.
+        type: list
+        elements: str
       fingerprint:
         description:
           - For V(command), a program that prints something short that is different after each change of the content,
@@ -665,6 +664,13 @@ options:
       owner_map:
         description: 'For V(postgresql) with C(owner=map), the new role for each role in the backup, as C({old: new}).'
         type: dict
+      compare:
+        description:
+          - For V(postgresql), how the rows of a restored database are compared with the backup before it takes its
+            place. The default is V(digests). V(counts) only counts them, which is faster; files of the backup are
+            verified in any case.
+        type: str
+        choices: [counts, digests]
       with_schema:
         description:
           - For V(postgresql) and single tables (C(only)), whether tables that do not exist, or have other columns than
@@ -831,11 +837,10 @@ options:
         elements: str
       verify:
         description:
-          - For V(postgresql), how the rows of a restored database are compared with the backup before it takes its
-            place. The default is V(digests). V(counts) only counts them, which is faster; files of the backup are
-            verified in any case.
-        type: str
-        choices: [counts, digests]
+          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
+            is run for each backup, and before a restore changes anything.
+        type: list
+        elements: str
       fingerprint:
         description:
           - For V(command), a program that prints something short that is different after each change of the content,
@@ -908,6 +913,13 @@ options:
       owner_map:
         description: 'For V(postgresql) with C(owner=map), the new role for each role in the backup, as C({old: new}).'
         type: dict
+      compare:
+        description:
+          - For V(postgresql), how the rows of a restored database are compared with the backup before it takes its
+            place. The default is V(digests). V(counts) only counts them, which is faster; files of the backup are
+            verified in any case.
+        type: str
+        choices: [counts, digests]
       with_schema:
         description:
           - For V(postgresql) and single tables (C(only)), whether tables that do not exist, or have other columns than

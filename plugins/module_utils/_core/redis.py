@@ -130,8 +130,7 @@ class Redis:
         """The answers to several commands, sent at once; errors are among them. Raises TargetError."""
         commands = list(commands)
         try:
-            assert self._socket is not None  # noqa: S101
-            self._socket.sendall(b"".join(encode(*words) for words in commands))
+            self._connection().sendall(b"".join(encode(*words) for words in commands))
             return [read_answer(self._reader) for dummy in commands]
         except OSError as exc:
             raise self._unreachable(exc) from exc
@@ -139,6 +138,11 @@ class Redis:
             raise TargetError(
                 f"{self.where} closed the connection, or is not a Redis server.", "Check host, port and tls."
             ) from None
+
+    def _connection(self) -> socket.socket:
+        if self._socket is None:
+            raise OSError("it was closed")
+        return self._socket
 
     def info(self) -> dict[str, str]:
         """The fields of INFO. Raises TargetError."""

@@ -207,3 +207,10 @@ def test_what_the_backup_does_not_have_can_not_be_asked_for(made: Made) -> None:
         with pytest.raises(InvalidRequest, match="no-such-part"), made.prepare(copy, ("no-such-part",), dry=dry):
             pass
     assert everything(made.path.parent) == before
+
+
+def test_an_option_means_the_same_to_all_types_that_have_it() -> None:
+    meanings: dict[str, dict[str, Any]] = {}
+    for store in STORES.values():
+        for name, spec in {**store.options, **store.restore_options}.items():
+            assert meanings.setdefault(name, spec) == spec, name

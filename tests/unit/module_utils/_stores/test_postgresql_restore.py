@@ -475,9 +475,9 @@ def test_rows_can_be_counted_only(bench: Bench) -> None:
     lines = good.split(b"\n")
     copy.files[large] = b"\n".join([*lines[:498], *lines[499:]])
     with pytest.raises(TargetError, match=r"differs from the backup: public\.big\."):
-        bench.prepare(copy, verify="counts")
+        bench.prepare(copy, compare="counts")
     copy.files[large] = good.partition(b"\n")[2]
     with pytest.raises(TargetError, match="violates foreign key constraint"):
         bench.prepare(copy)
     copy.files[large] = good.replace(b"c4ca", b"c4cb")
-    assert bench.restore(copy, verify="counts").changed
+    assert bench.restore(copy, compare="counts").changed

@@ -32,5 +32,5 @@ RESTORE_OPTIONS: dict[str, dict[str, Any]] = {
     "owner": {"type": "str", "choices": ["keep", "map", "none"]},
     "owner_map": {"type": "dict"},
     "with_schema": {"type": "bool"},
-    "verify": {"type": "str", "choices": ["counts", "digests"]},
+    "compare": {"type": "str", "choices": ["counts", "digests"]},
 }

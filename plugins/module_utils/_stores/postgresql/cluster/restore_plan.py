@@ -90,7 +90,7 @@ def prepare(
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(server.connect())
         tools = Tools(server, scratch, next(iter(copy.details["databases"].values())))
-        how = (bool(options.get("disconnect")), options.get("jobs") or _JOBS, options.get("verify") != "counts")
+        how = (bool(options.get("disconnect")), options.get("jobs") or _JOBS, options.get("compare") != "counts")
         work = _Work(session, tools, copy, Owners.of(options), *how)
         pairs, notes = replaceable(pairs, copy.details["databases"], options, server.maintenance)
         notes += work.take_places([place for _name, place in pairs], dry)
