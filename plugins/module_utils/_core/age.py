@@ -149,6 +149,11 @@ def _failed(status: int, said: str) -> Day2Error:
 
 def _damaged(status: int, said: str) -> Day2Error:
     text = _short(said)
-    if any(words in text for words in ("no identity matched", "identit", "passphrase")):
+    # of the identities: no data can make age begin with these words
+    if text.startswith("failed to obtain passphrase"):
+        return InvalidRequest("The identity can't be used: it has a passphrase.", "Give one that has none.")
+    if text.startswith('reading "'):
+        return InvalidRequest(f"The identity can't be used: age says: {re.sub('/dev/fd/[0-9]+', 'it', text)}.")
+    if "identit" in text:
         return WrongIdentity(f"age says: {text}.")
     return CorruptStream(f"its age data is damaged ({text or f'exit status {status}'})")

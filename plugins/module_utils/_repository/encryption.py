@@ -12,13 +12,14 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from .._core import host_state
-from .._core.errors import InvalidRequest
+from .._core.errors import InvalidRequest, RepositoryError
 from .._core.units import format_time, parse_time
 from .envelope import equal, marks_of
 from .manifest import Manifest
 from .recognition import is_recognized
 
 _REQUIRED = "encrypted"
+PLANTED = "it is not encrypted, although this host encrypts the backups of the set"
 
 
 class Encryption(NamedTuple):
@@ -110,6 +111,16 @@ def is_planted(location: str, name: str, manifest: Manifest, encryption: Encrypt
         return False
     since = required_since(location, name)
     return since is not None and manifest.created > since
+
+
+def check_trusted(location: str, name: str, manifest: Manifest, encryption: Encryption) -> None:
+    """Raise RepositoryError for a backup that is not encrypted, where those of the set should be."""
+    wanted = encryption.identity is not None or required_since(location, name) is not None
+    if manifest.envelope is None and wanted and not encryption.allow_unencrypted:
+        raise RepositoryError(
+            f"Backup {manifest.id} of {name} is not encrypted, so that somebody else may have written it.",
+            "Nothing was changed. If it was made before encryption was set up, set allow_unencrypted=true.",
+        )
 
 
 def check_plain_allowed(location: str, name: str, newest: Optional[Manifest], encryption: Encryption) -> None:

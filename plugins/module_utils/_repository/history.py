@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional
 from .._core.errors import DamagedBackup, InvalidRequest, RepositoryError
 from .._core.units import format_time, parse_time
 from .base import Listed, Repository
-from .encryption import Encryption, is_planted
+from .encryption import PLANTED, Encryption, is_planted
 from .manifest import BACKUP, CONTENT, MANIFEST, Manifest
 from .owner import Owner, is_of_host, owners_of
 from .reading import Problem, load, quick_problems
@@ -144,8 +144,7 @@ def _time_of(entry: Entry) -> datetime:
 def _unless_planted(location: str, name: str, entry: Entry, encryption: Encryption) -> Entry:
     if entry.manifest is None or not is_planted(location, name, entry.manifest, encryption):
         return entry
-    problem = {"path": MANIFEST, "problem": "it is not encrypted, although this host encrypts the backups of the set"}
-    return entry._replace(problems=(*entry.problems, problem))
+    return entry._replace(problems=(*entry.problems, {"path": MANIFEST, "problem": PLANTED}))
 
 
 def _problems(noted: Any) -> list[Problem]:

@@ -17,7 +17,7 @@ from .._core.paths import complaint, expand
 from .._core.units import parse_time
 from .._repository.base import Repository
 from .._repository.directory import DirectoryRepository
-from .._repository.encryption import required_since
+from .._repository.encryption import check_trusted
 from .._repository.history import History, read_history, select
 from .._repository.location import ACCESS, check_exists, is_elsewhere, open_repository
 from .._repository.manifest import BACKUP, ID, SET, Manifest
@@ -63,12 +63,7 @@ def find(
     """
     where, set_name, manifest = _chosen(repository, name, choice, stores)
     check_opened(manifest, where.look(set_name, manifest.id), where.encryption)
-    wanted = where.encryption.identity is not None or required_since(where.location, set_name) is not None
-    if manifest.envelope is None and wanted and not where.encryption.allow_unencrypted:
-        raise RepositoryError(
-            f"Backup {manifest.id} of {set_name} is not encrypted, so that somebody else may have written it.",
-            "Nothing was changed. If it was made before encryption was set up, set allow_unencrypted=true.",
-        )
+    check_trusted(where.location, set_name, manifest, where.encryption)
     return where, set_name, manifest
 
 

@@ -15,6 +15,7 @@ from ..._core.record_batches import batches, digest_sum, layouts
 from ..._core.scratch import scratch_directory
 from ..._core.units import plural
 from ..._core.unordered import MODULUS
+from ..._repository.encryption import check_trusted
 from ..._repository.location import ACCESS, check_exists
 from ..._repository.opening import check_opened
 from ..._repository.reading import BackupCopy, load
@@ -48,6 +49,7 @@ def revert(
             f"No migration into {target.location} is recorded in the set {safety.name}.",
             "Only a migration with this repository can be reverted. Check name, repository and target.",
         )
+    check_trusted(safety.repository.location, safety.name, way.manifest, safety.repository.encryption)
     declined = ["its schema"] if way.whole == DECLINED else way.named(DECLINED)
     if declined:
         raise TargetError(
@@ -174,6 +176,7 @@ def _parts(safety: Safety, way: WayBack, before: Mapping[str, Info], progress: P
         listed = safety.repository.look(safety.name, backup)
         manifest = load(listed, safety.repository.encryption)
         check_opened(manifest, listed, safety.repository.encryption)
+        check_trusted(safety.repository.location, safety.name, manifest, safety.repository.encryption)
         source = manifest.sources[0]
         copy = BackupCopy(safety.repository, safety.name, manifest, source, progress)
         for number, info in enumerate(exported(source.details)):

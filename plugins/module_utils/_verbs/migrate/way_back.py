@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import DamagedBackup
 from ..._repository.base import Listed, Repository
-from ..._repository.manifest import SAFETY, Manifest, SourcePart
+from ..._repository.encryption import PLANTED, is_planted
+from ..._repository.manifest import MANIFEST, SAFETY, Manifest, SourcePart
 from ..._repository.opening import check_opened, opened
 from ..._repository.owner import this_host
 from ..._repository.reading import load
@@ -87,9 +88,11 @@ def newest_way_back(repository: Repository, name: str, target: TargetStore) -> O
     return max(_ways_back(repository, name, target, damaged=True), key=lambda one: one.number, default=None)
 
 
-def _opened(repository: Repository, listed: Listed, *, needed: bool) -> Manifest:
-    """The manifest; all of it, where it is of a migration. Raises NotOpened."""
+def _opened(repository: Repository, name: str, listed: Listed, *, needed: bool) -> Manifest:
+    """The manifest; all of it, where it is of a migration. Raises DamagedBackup, NotOpened."""
     manifest = load(listed)
+    if is_planted(repository.location, name, manifest, repository.encryption):
+        raise DamagedBackup(listed.id, [{"path": MANIFEST, "problem": PLANTED}])
     if manifest.envelope is None or manifest.envelope.number is None:
         return manifest
     manifest = opened(manifest, listed, repository.encryption)
@@ -107,7 +110,7 @@ def _ways_back(repository: Repository, name: str, target: TargetStore, *, damage
     for listed in repository.listing(name):
         backup = listed.id
         try:
-            manifest = _opened(repository, listed, needed=damaged)
+            manifest = _opened(repository, name, listed, needed=damaged)
         except DamagedBackup:
             if damaged:
                 raise

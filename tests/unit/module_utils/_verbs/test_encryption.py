@@ -259,6 +259,18 @@ def test_identities_that_do_not_fit_are_told_before_the_target_is_looked_at(
         run("restore", target=document.store, identity_file=key.file)
 
 
+def test_an_identity_with_a_mistake_does_not_make_backups_look_damaged(
+    run: Any, save: Any, document: Document, key: Key
+) -> None:
+    document.fill(5)
+    save()
+    for wrong in ("identity", key.identity.replace("AGE-SECRET-KEY-1", "AGE-SECRET-KEY-12")):
+        for verb, params in (("restore", {"target": document.store}), ("backup_info", {"verify": "full"})):
+            with pytest.raises(InvalidRequest, match="The identity can't be used") as caught:
+                run(verb, identity=wrong, **params)
+            assert key.identity[20:50] not in str(caught.value)
+
+
 def test_changed_recipients_are_a_new_backup(run: Any, save: Any, document: Document, key: Key, tmp_path: Path) -> None:
     document.fill(5)
     first = save()
@@ -318,7 +330,7 @@ def test_planted_backups_are_not_used(run: Any, save: Any, document: Document, k
     with pytest.raises(RepositoryError, match="is not encrypted"):
         run("restore", target=document.store, identity_file=key.file, backup=planted["backup"]["id"])
     with pytest.raises(RepositoryError, match="is not encrypted"):
-        run("restore", target=document.store, backup=str(backups(tmp_path)[-1]), identity_file=key.file)
+        run("restore", target=document.store, backup=planted["backup"]["path"], identity_file=key.file)
     document.fill(5)
     again = save(keep={"last": 1})
     assert "it is not encrypted" in again["warnings"][0]
@@ -455,7 +467,7 @@ def test_a_key_with_a_passphrase_is_not_waited_for(run: Any, save: Any, document
     document.fill(1)
     key = new_ssh_key(tmp_path, passphrase="secret")
     save(encrypt_to=[key.recipient])
-    with pytest.raises(Day2Error, match="none of which has the given identity"):
+    with pytest.raises(InvalidRequest, match="can't be used: it has a passphrase"):
         run("restore", target=document.store, identity_file=key.file)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, Callable
@@ -12,7 +13,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest, RepositoryError
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._probes.backup_probe import BackupProbe
 from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline, Finding
@@ -65,6 +66,40 @@ def test_a_migration_is_reverted_with_an_identity(move: Any, key: Key, tmp_path:
     assert value_of(target) == 2
     assert move(state="reverted", encrypt_to=[key.recipient], identity_file=key.file)["changed"]
     assert value_of(target) == 1
+
+
+@pytest.mark.parametrize("when", ["later", "before encryption was set up"])
+def test_what_somebody_else_planted_is_not_the_way_back(move: Any, key: Key, tmp_path: Path, when: str) -> None:
+    target = tmp_path / "target.json"
+    document(target, 0)
+    elsewhere = {"repository": str(tmp_path / "elsewhere")}
+    if when != "later":
+        move(**elsewhere, **document(tmp_path / "source.json", 5))
+        document(target, 0)
+    move(encrypt_to=[key.recipient], **document(tmp_path / "source.json", 1))
+    if when == "later":
+        move(**elsewhere, **document(tmp_path / "source.json", 5))
+    (planted,) = (tmp_path / "elsewhere" / "app").glob("2*")
+    renumber(planted, 9)
+    planted.rename(tmp_path / "backups" / "app" / planted.name)
+    before = target.read_bytes()
+    for check in (True, False):
+        with pytest.raises(RepositoryError, match="is not encrypted"):
+            move(check=check, state="reverted", encrypt_to=[key.recipient], identity_file=key.file)
+    assert target.read_bytes() == before
+
+
+def renumber(backup: Path, number: int) -> None:
+    """As the record of a later run, whose tables were new, so that a revert would drop them."""
+    manifest = json.loads((backup / "manifest.json").read_text())
+    manifest["sources"][0]["details"]["migration"].update(
+        number=number, collections={"t": "created"}, written={"t": [0, 9]}
+    )
+    data = json.dumps(manifest).encode()
+    (backup / "manifest.json").write_bytes(data)
+    sums = [line for line in (backup / "SHA256SUMS").read_text().splitlines() if not line.endswith("manifest.json")]
+    sums.append(f"{hashlib.sha256(data).hexdigest()}  manifest.json")
+    (backup / "SHA256SUMS").write_text("".join(f"{line}\n" for line in sums))
 
 
 def test_a_safety_backup_does_not_slip_back_to_plaintext(move: Any, key: Key, tmp_path: Path) -> None:
