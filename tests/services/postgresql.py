@@ -85,3 +85,25 @@ def _wait(programs: Path, directory: Path, server: subprocess.Popen[bytes], port
         if server.poll() is not None or time.monotonic() > until:
             raise RuntimeError("PostgreSQL does not start: " + (directory / "log").read_text())
         time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def standby(primary: dict[str, Any], port: int) -> Iterator[dict[str, Any]]:
+    """The connection options of a standby of a cluster on this host."""
+    programs, who, directory = binaries(), as_postgres(), Path(primary["host"])
+    data = directory / f"standby-{port}"
+    address = ["-h", directory, "-U", "postgres", "-D", data]
+    command = [programs / "pg_basebackup", *address, "-R", "-X", "stream", "-c", "fast", "-N"]
+    subprocess.run(command, check=True, capture_output=True, cwd=directory, **who)
+    options = ["listen_addresses=", f"unix_socket_directories={directory}", "fsync=off", f"port={port}"]
+    words = [word for option in options for word in ("-c", option)]
+    with open(directory / f"log-{port}", "wb") as log:
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, *words], stdout=log, stderr=log, cwd=directory, **who
+        )
+    try:
+        _wait(programs, directory, server, port)
+        yield {**primary, "port": port}
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(20)

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether anything was written to a cluster since the last look: by psql, which needs a tenth of the time of a driver.
 
-Equal means that no transaction has written anywhere in the cluster, that the server was not started again (unlogged
-tables, and copies of its files), and that no sequence of the databases has moved, which needs no transaction.
+Equal means that no transaction has written anywhere in the cluster, that the server was not started again and has not
+recovered (unlogged tables, and copies of its files), and that no sequence of the databases has moved, which needs no
+transaction.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ from .databases import NAMES
 from .programs import any_psql
 from .server import Server, quoted
 
+# A standby does not tell which transactions are under way, so that all that it has replayed counts. A server that
+# recovers from the crash of a session is not started again, but its checkpointer is (which some roles may not see).
 _CLUSTER = """SELECT json_build_array((pg_control_system()).system_identifier::text,
-  CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END,
-  pg_postmaster_start_time()::text, pg_current_snapshot()::text);"""
+  CASE WHEN pg_is_in_recovery() THEN 'standby ' || pg_last_wal_replay_lsn()
+    ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END,
+  pg_postmaster_start_time()::text, pg_current_snapshot()::text,
+  (SELECT max(backend_start)::text FROM pg_stat_activity WHERE backend_type = 'checkpointer'));"""
 _DATABASE = """SELECT json_build_array((SELECT oid::text FROM pg_database WHERE datname = current_database()),
   (SELECT sum(hashtextextended(s.seqrelid || ' ' || coalesce(pg_sequence_last_value(s.seqrelid), 0), 0))::text
    FROM pg_sequence s JOIN pg_class k ON k.oid = s.seqrelid WHERE k.relpersistence <> 't'));"""
