@@ -40,11 +40,12 @@ options:
         values between keys, whose idle time would be wrong.
     type: str
   allow_all:
-    description: Whether O(pattern) may be V(*), which matches all keys.
+    description: Whether O(pattern) may match all keys, as V(*) and V(?*) do.
     type: bool
     default: false
   time_limit:
-    description: Stop after the page that ends after this time, such as V(10m). The next run continues.
+    description: Stop after the page that ends after this time, such as V(10m). The next run begins again, without
+      the keys that were removed.
     type: str
   host:
     description: Name or address of the server.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,8 @@ Word = Union[str, bytes, int]
 
 _MOST = 512 << 20  # bytes of a text; the limit of Redis
 _MOST_ELEMENTS = 1 << 20
+_DEEPEST = 8  # lists in lists; the commands that are sent here have two
+_NUMBER = re.compile(rb"-?[0-9]{1,19}")
 
 
 class Failed(str):
@@ -33,12 +36,13 @@ def encode(*words: Word) -> bytes:
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
 
 
-def read_answer(reader: Any, most: int = _MOST, most_elements: int = _MOST_ELEMENTS) -> Value:
+def read_answer(reader: Any, most: int = _MOST, most_elements: int = _MOST_ELEMENTS, depth: int = _DEEPEST) -> Value:
     """The next answer.
 
     :param reader: a binary file.
     :param most: bytes of a text, and of a line.
     :param most_elements: of a list.
+    :param depth: of lists in lists.
     :raises NotRedis: it is something else, too large, or cut.
     """
     line: bytes = reader.readline(min(most, 1 << 20))
@@ -49,15 +53,15 @@ def read_answer(reader: Any, most: int = _MOST, most_elements: int = _MOST_ELEME
         return rest
     if kind == b"-":
         return Failed(rest.decode("utf-8", "replace"))
-    if kind not in b":$*" or not rest.lstrip(b"-").isdigit():
+    if kind not in b":$*" or not _NUMBER.fullmatch(rest):
         raise NotRedis
     number = int(rest)
     if kind == b":":
         return number
     if number < 0:
         return None
-    if kind == b"*" and number <= most_elements:
-        return [read_answer(reader, most, most_elements) for dummy in range(number)]
+    if kind == b"*" and number <= most_elements and depth:
+        return [read_answer(reader, most, most_elements, depth - 1) for dummy in range(number)]
     data: bytes = reader.read(number + 2) if kind == b"$" and number <= most else b""
     if len(data) != number + 2:
         raise NotRedis
@@ -100,6 +104,8 @@ class Redis:
         except OSError as exc:
             self.close()
             raise self._unreachable(exc) from exc
+        except UnicodeError:  # a part of it is empty or too long
+            raise TargetError(f"Redis at {where} can't be reached: the name is not valid.", "Check host.") from None
         except TargetError:
             self.close()
             raise

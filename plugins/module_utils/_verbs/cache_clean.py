@@ -80,10 +80,15 @@ def request_from(params: Mapping[str, Any]) -> CleanRequest:
     """Check the arguments of the module. Raises InvalidRequest when they are not valid."""
     if not params["pattern"]:
         raise InvalidRequest("pattern is empty.", "Write for example cache:*.")
-    if not params["pattern"].strip("*") and not params["allow_all"]:
+    if not params["pattern"].strip("*?") and "*" in params["pattern"] and not params["allow_all"]:
         raise InvalidRequest(
-            f"The pattern {params['pattern']} matches all keys.", "Set allow_all=true if that is what you want."
+            f"The pattern {params['pattern']} matches all keys, or nearly all.",
+            "Set allow_all=true if that is what you want.",
         )
+    if not 0 < params["port"] < 1 << 16:  # the system would take the rest of a division
+        raise InvalidRequest(f"port={params['port']} is not between 1 and 65535.")
+    if params["client_key"] and not params["client_certificate"]:
+        raise InvalidRequest("client_key requires client_certificate.")
     if params["username"] and not params["password"]:
         raise InvalidRequest("username requires password.")
     if params["socket"] and params["tls"]:
@@ -108,7 +113,8 @@ def _tls(params: Mapping[str, Any]) -> Optional[ssl.SSLContext]:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if params["client_certificate"]:
-            context.load_cert_chain(params["client_certificate"], params["client_key"])
+            # Without this, an encrypted key would ask for a password on the terminal.
+            context.load_cert_chain(params["client_certificate"], params["client_key"], password="")
     except OSError as exc:
         raise InvalidRequest(f"The certificates can't be used: {exc}.", "Check ca and client_certificate.") from exc
     return context
@@ -136,13 +142,14 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 def _message(request: CleanRequest, cleaned: Cleaned, check: bool) -> str:
     if not cleaned.removed:
-        text = f"No key matches {request.pattern}" + (" and the conditions" if cleaned.matched else "") + "."
+        some = "No key that was looked at" if cleaned.stopped else "No key"
+        text = f"{some} matches {request.pattern}" + (" and the conditions" if cleaned.matched else "") + "."
     elif check:
         text = f"Would remove about {plural(cleaned.removed, 'key')}."
     else:
         memory = f"{format_size(cleaned.used_before)} before, {format_size(cleaned.used_after)} now"
         text = f"Removed {plural(cleaned.removed, 'key')}. Used memory: {memory}."
-    return text + (" Stopped at the time limit; run again to continue." if cleaned.stopped else "")
+    return text + (" Stopped at the time limit, before all keys were looked at." if cleaned.stopped else "")
 
 
 def _clean(request: CleanRequest, check: bool, end: Optional[float], progress: Progress) -> Cleaned:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 import time
@@ -16,7 +17,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._core.redis import Address, Redis
+from ansible_collections.day2.ops.plugins.module_utils._core.redis import Address, NotRedis, Redis, read_answer
 from ansible_collections.day2.ops.plugins.module_utils._verbs.cache_clean import ARGUMENTS, run
 from ansible_collections.day2.ops.tests.services.redis import redis
 
@@ -98,7 +99,9 @@ def test_a_time_limit_stops_at_a_page_and_the_next_run_continues(server: int, cl
     first = clean(server, "a:*", time_limit="0s")
     assert first["stopped"] == "time_limit"
     assert 0 < first["removed"] < 3000
-    assert first["msg"].endswith("Stopped at the time limit; run again to continue.")
+    assert first["msg"].endswith("Stopped at the time limit, before all keys were looked at.")
+    none = clean(server, "b:*", time_limit="0s")["msg"]
+    assert none == "No key that was looked at matches b:*. Stopped at the time limit, before all keys were looked at."
     assert clean(server, "a:*")["removed"] == 3000 - first["removed"]
 
 
@@ -111,11 +114,20 @@ def test_the_database_is_chosen(server: int, client: Redis) -> None:
     assert len(keys(client)) == 2
 
 
+@pytest.mark.parametrize("answer", [b":--5\r\n", b":" + b"9" * 5000 + b"\r\n", b"*1\r\n" * 3000, b"$5\r\nab"])
+def test_what_is_no_answer_of_redis_is_no_traceback(answer: bytes) -> None:
+    with pytest.raises(NotRedis):
+        read_answer(io.BytesIO(answer))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"pattern": ""}, "pattern is empty"),
         ({"pattern": "**"}, r"The pattern \*\* matches all keys"),
+        ({"pattern": "?*"}, r"The pattern \?\* matches all keys"),
+        ({"pattern": "a", "port": 65536 + 6379}, "port=71915 is not between 1 and 65535"),
+        ({"pattern": "a", "tls": True, "client_key": "/x"}, "client_key requires client_certificate"),
         ({"pattern": "a", "username": "u"}, "username requires password"),
         ({"pattern": "a", "socket": "/x", "tls": True}, "tls and socket are mutually exclusive"),
         ({"pattern": "a", "tls": True, "ca": "/no/such/file"}, "The certificates can't be used"),
@@ -124,7 +136,7 @@ def test_the_database_is_chosen(server: int, client: Redis) -> None:
 )
 def test_requests_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
-        clean(1, **options)
+        clean(**{"port": 1, **options})
 
 
 def test_a_server_that_is_not_there_or_something_else_is_said(server: int, client: Redis) -> None:
@@ -133,6 +145,8 @@ def test_a_server_that_is_not_there_or_something_else_is_said(server: int, clien
         threading.Thread(target=lambda: other.accept()[0].sendall(b"220 mail\r\n"), daemon=True).start()
         with pytest.raises(TargetError, match=f"127.0.0.1:{port} closed the connection, or is not a Redis server"):
             clean(port, "a")
+    with pytest.raises(TargetError, match=r"Redis at a\.\.b:1 can't be reached: the name is not valid"):
+        clean(1, "a", host="a..b")
     with pytest.raises(TargetError, match="can't be reached: Connection refused"):
         clean(port, "a")
     with pytest.raises(TargetError, match="answers to AUTH: ERR AUTH.*Check username and password"):
