@@ -33,7 +33,7 @@ from .arguments import (
 )
 from .backup_plan import BackupPlan, BackupRequest, plan, remember_fingerprints
 from .backup_result import preview, result_of
-from .copy_arguments import COPY_TO, destinations
+from .copy_arguments import COPY_TO, Destination, destinations
 from .removals import carry_out
 from .snapshots import check_apart, check_secrets, note, publish
 
@@ -92,7 +92,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     copies = destinations(params)
     request = request_from(params)
     for one in copies:
-        check_apart(one.repository, request.stores)
+        if isinstance(one, Destination):
+            check_apart(one.repository, request.stores)
     with plan(request, check, progress) as ready:
         result = preview(ready) if check else apply(ready)
     if copies:  # after the lock of the set was released: they may take long

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Union
 
-from .._core.errors import InvalidRequest
+from .._core.errors import InvalidRequest, MissingDependency
 from .._repository.base import Repository
 from .._repository.location import is_elsewhere, open_repository
 from .._repository.retention import Keep
@@ -45,10 +45,23 @@ def destination(place: Mapping[str, Any], elsewhere: Sequence[Mapping[str, Any]]
     return Destination(repository, keep_policy(place.get("keep")))
 
 
-def destinations(params: Mapping[str, Any]) -> list[Destination]:
+class Missing(NamedTuple):
+    """A repository for copies that can't be opened for want of a library or a program: no reason to make no backup."""
+
+    location: str
+    error: MissingDependency
+
+
+def destinations(params: Mapping[str, Any]) -> list[Union[Destination, Missing]]:
     """The repositories of `copy_to`, each different from the others and from `repository`."""
     places = params["copy_to"] or []
-    return [destination(one, [params, *places[:number]]) for number, one in enumerate(places)]
+    found: list[Union[Destination, Missing]] = []
+    for number, one in enumerate(places):
+        try:
+            found.append(destination(one, [params, *places[:number]]))
+        except MissingDependency as exc:
+            found.append(Missing(one["repository"], exc))
+    return found
 
 
 def _is_same(place: Mapping[str, Any], repository: Repository, other: Mapping[str, Any]) -> bool:

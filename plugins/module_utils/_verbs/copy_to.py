@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Union
 
 from .._core.errors import Cancelled, Day2Error, RepositoryError
 from .._core.progress import Progress
@@ -16,18 +16,27 @@ from .._repository.manifest import BACKUP, Manifest, content_digest
 from .backup_plan import BackupPlan
 from .copies import CopyRequest, apply, plan
 from .copies_result import preview, result_of
-from .copy_arguments import Destination
+from .copy_arguments import Destination, Missing
 from .snapshots import backup_id
 
 
 def add_copies(
-    result: dict[str, Any], ready: BackupPlan, copies: Sequence[Destination], check: bool, progress: Progress
+    result: dict[str, Any],
+    ready: BackupPlan,
+    copies: Sequence[Union[Destination, Missing]],
+    check: bool,
+    progress: Progress,
 ) -> None:
     """See to it that each destination has the backup of a result, and add what became of it to the result.
 
     All are tried. Raises RepositoryError, with the result as its details, if one failed.
     """
-    result["copies"] = [_copy(result, _request(result, ready, one), check, progress) for one in copies]
+    result["copies"] = [
+        _failed(one.location, str(one.error))
+        if isinstance(one, Missing)
+        else _copy(result, _request(result, ready, one), check, progress)
+        for one in copies
+    ]
     result["changed"] = result["changed"] or any(one["changed"] for one in result["copies"])
     result["msg"] = " ".join([result["msg"], *(one["msg"] for one in result["copies"] if one["changed"])])
     failed = [one for one in result["copies"] if one["failed"]]
@@ -78,14 +87,7 @@ def _coming(ready: BackupPlan) -> Manifest:
 
 
 def _copy(result: dict[str, Any], request: CopyRequest, check: bool, progress: Progress) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "repository": request.target.location,
-        "path": None,
-        "changed": False,
-        "failed": False,
-        "removed": [],
-        "locked": [],
-    }
+    told = _failed(request.target.location, "")
     try:
         with plan(request, check) as ready:
             done = preview(ready) if check else result_of(ready, apply(ready, progress))
@@ -94,9 +96,21 @@ def _copy(result: dict[str, Any], request: CopyRequest, check: bool, progress: P
     except Day2Error as exc:
         result["warnings"] += exc.details.get("warnings", ())
         told["removed"] = list(exc.details.get("removed", ()))
-        return dict(told, failed=True, changed=bool(exc.details.get("changed")), msg=str(exc))
+        return dict(told, changed=bool(exc.details.get("changed")), msg=str(exc))
     result["warnings"] += done["warnings"]
     if request.coming is None:
         have = [*done["existing"], *(one["id"] for one in done["copied"])]
         told["path"] = request.target.path(request.name, have[0]) if have else None
-    return dict(told, **{key: done[key] for key in ("changed", "removed", "locked", "msg")})
+    return dict(told, failed=False, **{key: done[key] for key in ("changed", "removed", "locked", "msg")})
+
+
+def _failed(location: str, msg: str) -> dict[str, Any]:
+    return {
+        "repository": location,
+        "path": None,
+        "changed": False,
+        "failed": True,
+        "removed": [],
+        "locked": [],
+        "msg": msg,
+    }

@@ -206,3 +206,21 @@ def test_the_age_is_that_of_the_last_comparison(run: Any, backup: Backup, tmp_pa
     assert not run("backup_info", copy_to=places, copies={"min": 3}, max_age="200ms")["ok"]
     info = run("backup_info", copy_to=places, copies={"min": 1}, max_age="200ms")
     assert [one["status"] for one in info["sets"][0]["copies"]["repositories"]] == ["old", "old"]
+
+
+def test_a_missing_program_fails_the_copy_and_not_the_backup(
+    run: Any, document: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document.fill(1, settle=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    places = [{"repository": "rclone:vault:backups"}, {"repository": str(tmp_path / "two")}]
+    with pytest.raises(
+        RepositoryError, match="1 of 2 copies would fail: rclone:vault:backups: The program rclone is required"
+    ):
+        run("backup", True, source=document.store, copy_to=places, compression="gzip")
+    with pytest.raises(
+        RepositoryError, match="1 of 2 copies failed: rclone:vault:backups: The program rclone is required"
+    ) as caught:
+        run("backup", False, source=document.store, copy_to=places, compression="gzip")
+    assert ids(tmp_path / "backups") == ids(tmp_path / "two") == [caught.value.details["backup"]["id"]]
+    assert [one["failed"] for one in caught.value.details["copies"]] == [True, False]

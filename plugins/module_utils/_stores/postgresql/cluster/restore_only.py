@@ -101,7 +101,7 @@ def _match(options: Mapping[str, Any], copy: Copy, only: Sequence[str]) -> tuple
 
 def _tables_of(details: Mapping[str, Any], database: str, copy: Copy) -> list[Name]:
     if details["sums"] is not None:
-        return [(schema, table) for schema, table, *_sums in details["sums"]]
+        return [(one[0], one[1]) for one in details["sums"]]
     # sums of many tables are in the pack, which is read once the database is known; dots in their schemas don't matter
     labels = (one.name[len(database) + 1 :] for one in copy.collections if one.name.startswith(database + "."))
     return [(schema, table) for schema, _dot, table in (label.partition(".") for label in labels)]
