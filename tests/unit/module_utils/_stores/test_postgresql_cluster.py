@@ -203,13 +203,14 @@ def test_a_lock_in_the_way_is_named(
     monkeypatch.setattr(hold, "LOCK_WAIT", "100ms")
     database.do("CREATE TABLE t (a int)")
     with contextlib.closing(database.connect(application_name="nightly")) as other:
-        other.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        other.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE; SET x.password = 'hunter2'")
         with pytest.raises(SourceError) as caught:
             snapshot()
         pid = other.info.backend_pid
     assert f"is locked: pid {pid}, user postgres, nightly, idle in transaction: BEGIN; LOCK TABLE t" in str(
         caught.value
     )
+    assert "hunter2" not in str(caught.value)
 
 
 def test_who_may_not_read_is_told_the_grant(database: Database, snapshot: Callable[..., Any]) -> None:

@@ -111,8 +111,12 @@ def test_what_is_no_whole_dump_is_refused(bench: Bench, dump: Dump) -> None:
         with pytest.raises(SourceError, match=words):
             imported(bench, data, username="importer")
     assert not Path("/tmp/day2-pg-hacked").exists()
-    with pytest.raises(SourceError, match="as the superuser postgres"):
+    with pytest.raises(SourceError, match="as postgres, who has the rights of a superuser"):
         imported(bench, plain)
+    bench.execute("postgres", "GRANT postgres TO importer")
+    with pytest.raises(SourceError, match="as importer, who has the rights of a superuser"):
+        imported(bench, plain, username="importer")
+    bench.execute("postgres", "REVOKE postgres FROM importer")
     with pytest.raises(InvalidRequest, match="for one database"):
         bench.store().convert(MemoryReader(custom, None), "x", MemorySink(bench.scratch() / "sink"))
     assert bench.databases() == ["shop"]
@@ -130,3 +134,19 @@ def test_the_leftover_of_a_killed_import_is_removed(bench: Bench, dump: Dump) ->
     bench.execute("postgres", f"COMMENT ON DATABASE {name} IS '{comment}'")
     imported(bench, data)
     assert bench.databases() == ["shop"]
+
+
+def test_a_statement_that_fails_shows_no_password(bench: Bench, dump: Dump) -> None:
+    bench.execute("postgres", "CREATE ROLE distant")
+    bench.execute(
+        "shop",
+        "CREATE FOREIGN DATA WRAPPER w",
+        "CREATE SERVER far FOREIGN DATA WRAPPER w",
+        "CREATE USER MAPPING FOR distant SERVER far OPTIONS (password 'hunter2')",
+    )
+    data = dump("-Fc")
+    bench.execute("shop", "DROP OWNED BY distant", "DROP SERVER far CASCADE")
+    bench.execute("postgres", "DROP ROLE distant")
+    with pytest.raises(SourceError, match="CREATE USER MAPPING FOR distant") as failed:
+        imported(bench, data)
+    assert "hunter2" not in str(failed.value)

@@ -21,6 +21,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 )
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import follow, restore_databases
 
+from .conftest import MemorySink
 from .postgresql_bench import Bench, clean
 
 pytestmark = pytest.mark.once  # each restore takes a second
@@ -481,3 +482,23 @@ def test_rows_can_be_counted_only(bench: Bench) -> None:
         bench.prepare(copy)
     copy.files[large] = good.replace(b"c4ca", b"c4cb")
     assert bench.restore(copy, compare="counts").changed
+
+
+def test_what_a_restore_makes_or_has_left_is_not_backed_up(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    bench.execute("shop", "DELETE FROM public.big WHERE id > 400")
+    with bench.prepare(copy):
+        sink = MemorySink(bench.scratch() / "sink")
+        assert set(bench.store().snapshot(sink).details["databases"]) == {"postgres", "shop"}
+    bench.make("day2_new_0123456789ab", "CREATE TABLE public.a ()")  # somebody else's
+    assert "day2_new_0123456789ab" in bench.store().snapshot(MemorySink(bench.scratch() / "sink")).details["databases"]
+
+
+@pytest.mark.parametrize("name", [".", "..", "globals.sql"])
+def test_a_database_has_any_name(bench: Bench, name: str) -> None:
+    bench.make(name, "CREATE TABLE public.a (i int)")
+    copy = bench.backup(name)
+    assert not any(name in one.split("/") for one in copy.names() if one != "globals.sql")
+    bench.execute(name, "INSERT INTO public.a VALUES (1)")
+    assert bench.restore(copy).changed

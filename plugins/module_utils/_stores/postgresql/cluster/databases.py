@@ -8,12 +8,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from typing import Optional
+from urllib.parse import quote
 
 from ...._core.errors import SourceError
 from .server import Server
 
-# All that one can connect to, except templates.
-NAMES = "SELECT datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate"
+# All that one can connect to, except templates, what an interrupted DROP DATABASE has left (-2), and what a restore or
+# an import makes, or has left.
+NAMES = """SELECT datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2
+AND NOT (datname ~ '^day2_(new|old|import)_[0-9a-f]{12}$'
+  AND coalesce(shobj_description(oid, 'pg_database'), '') LIKE 'day2: {%')"""
+
+
+def folder(database: str) -> str:
+    """Where the files of a database are in a backup. No name stands for a directory, or for another file."""
+    name = quote(database, safe="")
+    return name.replace(".", "%2E") if name in (".", "..", "globals.sql") else name
 
 
 def existing(server: Server, wanted: Optional[Sequence[str]]) -> list[str]:

@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from ...._core.collection import Collection
 from ...._core.errors import SourceError
@@ -24,6 +23,7 @@ from ...._core.files import os_errors
 from ...base import Sink
 from ..client import errors
 from . import archive, catalog
+from .databases import folder
 from .follow import Follower
 from .hold import TRIES, Held, Locked, hold, locked
 from .identity import Sums, Table, data_digest, large_objects, relation, table_sums
@@ -67,7 +67,7 @@ def dump(server: Server, database: str, sink: Sink, selection: Selection, jobs: 
             held = hold(server, database)
             with contextlib.closing(held.connection), _directory(sink.scratch, "dump") as scratch:
                 archived = os.path.join(scratch, "archive")
-                with Follower(archived, sink, quote(database, safe=""), written) as follower:
+                with Follower(archived, sink, folder(database), written) as follower:
                     return _dump(server, held, follower, selection, jobs if attempt == 1 else 1)
         except Locked:
             if attempt == TRIES or not written:

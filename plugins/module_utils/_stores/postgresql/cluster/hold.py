@@ -17,7 +17,7 @@ from ...._core.errors import SourceError
 from ...._core.units import plural
 from ..client import errors, identifier, psycopg
 from .identity import Table, list_tables, relation
-from .server import Server
+from .server import Server, without_values
 
 LOCK_WAIT = "10s"
 TRIES = 3
@@ -146,7 +146,7 @@ def holders(server: Server, database: str) -> str:
         with errors(SourceError, "Can't read pg_locks"):
             found = connection.execute(_HOLDERS, [database]).fetchall()
     shown = [
-        f"pid {pid}, user {user}, {f'{program}, ' if program else ''}{state}: {' '.join((query or '').split())}"
+        f"pid {pid}, user {user}, {f'{program}, ' if program else ''}{state}: {without_values(' '.join((query or '').split()))}"
         for pid, user, program, state, query, _granted in found
     ]
     return "; ".join(shown) or "its holder has ended meanwhile"

@@ -19,12 +19,12 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from ...._core.errors import SourceError
 from ...._core.files import look
 from ...base import HashedWriter, Reader, Sink
 from ..client import errors, identifier
+from .databases import folder
 from .programs import find
 from .restore_databases import drop
 from .restore_properties import literal
@@ -37,6 +37,16 @@ _PATIENCE = "10s"
 _FLAGS = ["--exit-on-error", "--no-owner", "--no-privileges"]
 _COMPLETE = b"-- PostgreSQL database dump complete"
 _RESTRICT = re.compile(rb"^\\(?:un)?restrict \w+\r?\n", re.MULTILINE)
+# Who can be, or become, somebody who runs programs or reads and writes files of the server. Before version 16, a role
+# with CREATEROLE can grant itself these rights.
+_POWERS = """
+SELECT current_user::text, (SELECT what FROM (
+  SELECT CASE WHEN rolsuper THEN 'a superuser' ELSE rolname::text END AS what FROM pg_roles
+  WHERE pg_has_role(oid, 'MEMBER') AND (rolsuper OR rolname IN
+    ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))
+  UNION ALL SELECT 'CREATEROLE' FROM pg_roles WHERE rolname = current_user AND rolcreaterole
+    AND current_setting('server_version_num')::int < 160000) p ORDER BY what <> 'a superuser', what LIMIT 1)
+"""
 NOTE = "Owners and privileges in the dump were not imported: everything in the backup belongs to the role that imports."
 
 
@@ -45,7 +55,7 @@ class RenamedSink:
 
     def __init__(self, sink: Sink, before: str, after: str) -> None:
         self._sink = sink
-        self._before, self._after = (quote(name, safe="") + "/" for name in (before, after))
+        self._before, self._after = (folder(name) + "/" for name in (before, after))
         self.scratch = sink.scratch
         self.progress = sink.progress
         self.strict = sink.strict
@@ -136,13 +146,11 @@ def _check_plain(server: Server, head: bytes, filename: str) -> None:
             "Make a dump of one database without -C.",
         )
     with server.connect() as session, errors(SourceError, "Can't query the server"):
-        name, superuser = session.execute(
-            "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user"
-        ).fetchone()
-    if superuser:
+        name, power = session.execute(_POWERS).fetchone()
+    if power:
         raise SourceError(
-            f"{filename} is plain SQL, which could do anything on the server as the superuser {name}.",
-            "Connect as a role with CREATEDB that is no superuser, or import a dump in another format (pg_dump -Fc).",
+            f"{filename} is plain SQL, which could do anything on the server as {name}, who has the rights of {power}.",
+            "Connect as a role with CREATEDB that has none of them, or import a dump in another format (pg_dump -Fc).",
         )
 
 

@@ -9,12 +9,12 @@ import os
 import re
 from collections.abc import Iterator
 from typing import Any, Callable
-from urllib.parse import quote
 
 from ...._core import tar_members
 from ...._core.errors import DamagedBackup, TargetError
 from ...._core.files import CREATE_FILE, os_errors
 from ...base import Copy, Reader
+from .databases import folder
 
 _BLOCK = 1 << 20
 _END = b"\\.\n\n\n"  # of the rows of a table, as pg_dump writes it
@@ -32,7 +32,7 @@ class Contents:
         self._copy = copy
         self.database = database
         self.directory = directory
-        self._prefix = quote(database, safe="") + "/"
+        self._prefix = folder(database) + "/"
         self._stored = {name for name in copy.names() if name.startswith(self._prefix)}
         with os_errors(TargetError, "Can't create", directory):
             os.mkdir(directory, 0o700)

@@ -187,9 +187,16 @@ def unreachable(server: str, said: str) -> SourceError:
     return SourceError(f"Can't connect to {server}: {words}.", next(hints, "Check host and port, and that it runs."))
 
 
+def without_values(statement: str) -> str:
+    """A statement for people: its texts, which may be passwords or data, are left out."""
+    return re.sub(r"'(?:[^']|'')*(?:'|$)", "'…'", statement)
+
+
 def failed(program: str, status: int, said: bytes, kind: type[Day2Error]) -> Day2Error:
     """What a program that failed is for people."""
-    words = "; ".join([line for line in said.decode(errors="replace").split("\n") if line.strip("; ")][-6:]).strip("; ")
+    text, command, statement = said.decode(errors="replace").partition("Command was: ")
+    lines = (text + command + without_values(statement)).split("\n")
+    words = "; ".join([line for line in lines if line.strip("; ")][-6:]).strip("; ")
     name = os.path.basename(program)
     if "No space left" in words or "Disk quota" in words:
         return NoSpace(f"{name} can't write: {words}.", "Free some space and run again.")
