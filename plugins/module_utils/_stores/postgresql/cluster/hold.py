@@ -146,7 +146,11 @@ def holders(server: Server, database: str) -> str:
         with errors(SourceError, "Can't read pg_locks"):
             found = connection.execute(_HOLDERS, [database]).fetchall()
     shown = [
-        f"pid {pid}, user {user}, {f'{program}, ' if program else ''}{state}: {without_values(' '.join((query or '').split()))}"
+        f"pid {pid}, user {user}, {f'{program}, ' if program else ''}{state}: {_statement(query)}"
         for pid, user, program, state, query, _granted in found
     ]
     return "; ".join(shown) or "its holder has ended meanwhile"
+
+
+def _statement(query: Optional[str]) -> str:
+    return without_values(" ".join((query or "").split()))
