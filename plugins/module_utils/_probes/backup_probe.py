@@ -14,7 +14,7 @@ from .._core.errors import InvalidRequest
 from .._core.units import format_duration, plural
 from .._repository.base import Repository
 from .._repository.history import History, read_history
-from .._repository.location import is_elsewhere, is_offsite, open_repository, place_of
+from .._repository.location import is_elsewhere, is_offsite, open_repository, places_of
 from .._repository.manifest import check_set_name
 from .._repository.objective import Objective, Place, count_copies
 from .._repository.owner import is_of_host, this_host
@@ -129,7 +129,7 @@ class BackupProbe(BaseProbe):
         copies = count_copies(
             self.options["backup_set"],
             (Place(repository.location, is_offsite(self.options), repository), history),
-            [place_of(one) for one in self.options["copy_to"] or ()],
+            places_of(self.options),
             objective=self._objective,
             now=now,
             max_age=self.limits[""].crit,

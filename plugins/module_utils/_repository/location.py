@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -57,6 +57,43 @@ def place_of(params: Mapping[str, Any]) -> Place:
     except Day2Error as exc:
         return Place(params["repository"], is_offsite(params), trouble=exc.message)
     return Place(repository.location, is_offsite(params), repository)
+
+
+def places_of(params: Mapping[str, Any]) -> list[Place]:
+    """The repositories of `copy_to`. Raises InvalidRequest if one is not another: its copies would count twice."""
+    given = params["copy_to"] or []
+    places = [place_of(one) for one in given]
+    for number, place in enumerate(places):
+        if place.repository is not None:
+            check_other(given[number], place.repository, [params, *given[:number]])
+    return places
+
+
+def check_other(place: Mapping[str, Any], repository: Repository, others: Sequence[Mapping[str, Any]]) -> None:
+    """Raise InvalidRequest if a repository for copies is one of others."""
+    if any(_is_same(place, repository, other) for other in others):
+        raise InvalidRequest(
+            f"{repository.location} can't hold copies of itself.", "Set a different repository for the copies."
+        )
+
+
+def _is_same(place: Mapping[str, Any], repository: Repository, other: Mapping[str, Any]) -> bool:
+    """Whether two places are one. Equal addresses on different servers are not."""
+    address = other["repository"]
+    if repository.local_path is None:
+        same = address == place["repository"] or address.rstrip("/") == repository.location
+        return same and _endpoint(place) == _endpoint(other)
+    if is_elsewhere(address):
+        return False
+    try:
+        return DirectoryRepository(address).location == repository.location
+    except Day2Error:  # that it can't be opened is told where it is used
+        return False
+
+
+def _endpoint(place: Mapping[str, Any]) -> Any:
+    remote = place.get("rclone") or {}
+    return (place.get("s3") or {}).get("endpoint_url"), remote.get("config"), remote.get("settings")
 
 
 def open_repository(params: Mapping[str, Any]) -> Repository:

@@ -37,7 +37,7 @@ class Objective(NamedTuple):
         for name, value in given.items():
             if name not in cls._fields:
                 raise InvalidRequest(f"copies: {name} is unknown.", f"Choose from {', '.join(cls._fields)}.")
-            if isinstance(value, bool) or not str(value).isdigit():
+            if isinstance(value, bool) or not str(value).isdecimal():
                 raise InvalidRequest(f"copies: {name} is {value!r}.", "Set it to a count, for example 3.")
         return cls(**{name: int(value) for name, value in given.items()})
 

@@ -15,7 +15,7 @@ from .._core.progress import Progress
 from .._core.units import format_duration, format_time, plural
 from .._repository.base import Repository
 from .._repository.history import STORED, Entry, History, read_history, remember_verified, retained
-from .._repository.location import check_exists, is_offsite, open_repository, place_of
+from .._repository.location import check_exists, is_offsite, open_repository, places_of
 from .._repository.manifest import CONTENT, MANIFEST, SAFETY, Manifest, check_set_name
 from .._repository.objective import Copies, Objective, Place, count_copies
 from .._repository.owner import Owner, is_of_host, owners_of, this_host
@@ -76,7 +76,7 @@ def request_from(params: Mapping[str, Any]) -> BackupInfoRequest:
         keep=keep_policy(params["keep"]),
         lock_timeout=duration(params["lock_timeout"]),
         offsite=is_offsite(params),
-        copies=[place_of(one) for one in params["copy_to"] or ()],
+        copies=places_of(params),
         objective=Objective.from_options(params["copies"]),
     )
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
-from .._core.errors import InvalidRequest, MissingDependency
+from .._core.errors import MissingDependency
 from .._repository.base import Repository
-from .._repository.location import is_elsewhere, open_repository
+from .._repository.location import check_other, open_repository
 from .._repository.retention import Keep
 from .arguments import ENCRYPTION, KEEP, OBJECT_LOCK, PLACE, keep_policy
 
@@ -38,10 +38,7 @@ class Destination(NamedTuple):
 def destination(place: Mapping[str, Any], elsewhere: Sequence[Mapping[str, Any]]) -> Destination:
     """Open a repository for copies. Raises InvalidRequest if it is one of the others, or its options are not valid."""
     repository = open_repository(place)
-    if any(_is_same(place, repository, other) for other in elsewhere):
-        raise InvalidRequest(
-            f"{repository.location} can't hold copies of itself.", "Set a different repository for the copies."
-        )
+    check_other(place, repository, elsewhere)
     return Destination(repository, keep_policy(place.get("keep")))
 
 
@@ -62,15 +59,3 @@ def destinations(params: Mapping[str, Any]) -> list[Union[Destination, Missing]]
         except MissingDependency as exc:
             found.append(Missing(one["repository"], exc))
     return found
-
-
-def _is_same(place: Mapping[str, Any], repository: Repository, other: Mapping[str, Any]) -> bool:
-    """Whether two places are one. Equal addresses on different servers are not."""
-    if repository.local_path is None:
-        return bool(repository.location == other["repository"].rstrip("/") and _endpoint(place) == _endpoint(other))
-    return not is_elsewhere(other["repository"]) and open_repository(other).location == repository.location
-
-
-def _endpoint(place: Mapping[str, Any]) -> Any:
-    remote = place.get("rclone") or {}
-    return (place.get("s3") or {}).get("endpoint_url"), remote.get("config"), remote.get("settings")

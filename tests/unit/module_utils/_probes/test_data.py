@@ -265,6 +265,9 @@ def test_copies_of_backups(check: Check, tmp_path: Path) -> None:
     result = check("backup", copies={"min": 4}, **where)
     assert result["status"] == "critical"
     assert "app has 3 copies, 1 offsite (the objective is 4, 0 offsite)" in result["message"]
+    twice = {**where, "copy_to": [*places, {"repository": str(tmp_path / "copies")}]}
+    result = check("backup", copies={"min": 4}, **twice)
+    assert (result["status"], "can't hold copies of itself" in result["message"]) == ("unknown", True), result
     shutil.rmtree(tmp_path / "copies")
     result = check("backup", copies={"min": 2}, **where)
     assert result["status"] == "unknown"

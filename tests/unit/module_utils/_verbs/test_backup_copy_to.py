@@ -183,6 +183,14 @@ def test_how_many_copies_there_are(run: Any, backup: Backup, tmp_path: Path) -> 
     assert [one["status"] for one in look()["sets"][0]["copies"]["repositories"]] == ["behind", "behind", "current"]
 
 
+def test_no_repository_counts_twice(run: Any, backup: Backup, tmp_path: Path) -> None:
+    backup(records=1)
+    one = {"repository": str(tmp_path / "one")}
+    for places in ([{"repository": str(tmp_path / "backups")}], [one, {"repository": str(tmp_path / "two/../one")}]):
+        with pytest.raises(InvalidRequest, match="can't hold copies of itself"):
+            run("backup_info", copy_to=places, copies={"min": 3})
+
+
 def test_a_repository_that_cannot_be_read_is_a_problem(run: Any, backup: Backup, tmp_path: Path) -> None:
     backup(records=1)
     shutil.rmtree(tmp_path / "one")
