@@ -147,6 +147,7 @@ def test_killed_at_each_call(application: Application, program: bool) -> None:
 
 def test_a_store_that_hangs_is_left(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rclone_streams, "_STALL", 1.0)
+    monkeypatch.setattr(rclone_streams, "_SLOWEST", 1 << 30)
     application.change()
     start = Rclone.start
 

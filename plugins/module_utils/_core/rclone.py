@@ -80,6 +80,7 @@ class Rclone:
         self._words = ["--ask-password=false", "--retries=1", "--contimeout=10s", "--timeout=60s", "--log-level=ERROR"]
         self._words += [f"--ca-cert={ca_bundle}"] if ca_bundle else []
         self._words += [f"--bwlimit={rate}B"] if rate else []
+        self.rate = rate
 
     def at(self, key: str) -> str:
         """The argument that names what lies at a key below the path; "": the path itself."""

@@ -24,6 +24,7 @@ SEGMENT = 4 << 30  # bytes of one object: less than what any remote can store as
 _BLOCK = 1 << 20
 _STALL = 300.0  # seconds without a byte
 _TRIES = 5
+_SLOWEST = 16 << 10  # bytes per second, of a line that is waited for. rclone itself ends where nothing moves
 
 
 class _Program:
@@ -41,13 +42,17 @@ class _Program:
             for data in iter(lambda: self.process.stderr.read(4096), b""):  # type: ignore[union-attr]
                 self._said = (self._said + data)[-16384:]
 
-    def end(self) -> str:
-        """Wait for its end. Returns what it said if it failed, "" otherwise."""
+    def end(self, more: float = 0.0) -> str:
+        """Wait for its end. Returns what it said if it failed, "" otherwise.
+
+        :param more: seconds that it may take beyond those for which nothing may move.
+        """
+        limit = _STALL + more
         try:
-            status = self.process.wait(_STALL)
+            status = self.process.wait(limit)
         except subprocess.TimeoutExpired:
             self.kill()
-            return f"it did not end within {_STALL:g} s"
+            return f"it did not end within {limit:.0f} s"
         self._listener.join(5)
         self.process.stderr.close()  # type: ignore[union-attr]
         return "" if status == 0 else self._said.decode(errors="replace") or f"rclone ended with status {status}"
@@ -98,13 +103,14 @@ class RcloneUpload:
             with contextlib.suppress(BrokenPipeError), self._program.process.stdin as target:  # type: ignore[union-attr]
                 wide_pipe(target)
                 while data and written < self._most:
-                    _feed(target, data)
+                    _feed(target, data, _STALL + (2 * _BLOCK / self._rclone.rate if self._rclone.rate else 0))
                     written += len(data)
                     data = source.read(_BLOCK)
         except BaseException:
             self._program.kill()
             raise
-        said = self._program.end()
+        # it has read ahead, and where a remote takes no streams, it has only begun
+        said = self._program.end(written / min(self._rclone.rate or _SLOWEST, _SLOWEST))
         if said:
             self._rclone.fail("write", key, said)
         self._sizes[key] = written
@@ -130,13 +136,13 @@ class RcloneUpload:
                 self._remove(self._keys)
 
 
-def _feed(target: Any, data: bytes) -> None:
+def _feed(target: Any, data: bytes, stall: float) -> None:
     """Write all of it to a pipe, and do not wait for ever."""
     view = memoryview(data)
     os.set_blocking(target.fileno(), False)
     while view:
-        if not select.select([], [target], [], _STALL)[1]:
-            raise Unreachable(f"The remote has taken no data for {_STALL:g} s.", "Check whether its storage is full.")
+        if not select.select([], [target], [], stall)[1]:
+            raise Unreachable(f"The remote has taken no data for {stall:.0f} s.", "Check whether its storage is full.")
         with contextlib.suppress(BlockingIOError):
             view = view[os.write(target.fileno(), view) :]
 

@@ -28,6 +28,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 )
 from ansible_collections.day2.ops.plugins.module_utils._core.rclone import Rclone
 from ansible_collections.day2.ops.plugins.module_utils._repository import lease as leases
+from ansible_collections.day2.ops.plugins.module_utils._repository import rclone_streams
 from ansible_collections.day2.ops.plugins.module_utils._repository.objects import Object
 from ansible_collections.day2.ops.plugins.module_utils._repository.rclone import RcloneObjects
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
@@ -349,3 +350,13 @@ def test_access_that_is_wrong(settings: dict[str, Any], says: str, tmp_path: Pat
         options = {"settings": {**place["rclone"]["settings"], **wrong}}
         with pytest.raises(Unreachable, match=says):
             RcloneObjects(place["repository"], options).folders()
+
+
+def test_what_rclone_has_read_ahead_may_take_its_time(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rclone_streams, "_STALL", 0.1)
+    slow = RcloneObjects(f"rclone:here-1.x:{top}", LOCAL, 1 << 20)
+    upload = slow.upload("app/20250630T120000Z-0123abcd/data/file")
+    with upload.handle as handle:  # it takes all of this at once
+        os.write(handle.fileno(), bytes(1 << 20))
+    assert upload.seal()
+    assert files(top) == {"app/20250630T120000Z-0123abcd/data/file"}
