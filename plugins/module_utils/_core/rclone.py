@@ -104,7 +104,7 @@ class Rclone:
             status, out, said = self._once(words, data, limit)
             if status == 0:
                 return Answer(out)
-            if status in _MISSING and out.strip() in _NOTHING:
+            if status in _MISSING and out.strip() in _NOTHING and words[0] != "rcat":  # which writes
                 return Answer(b"", missing=True)
             if not left or _hint(said) or _FULL.search(said):
                 self.fail(doing, key, said)
@@ -167,9 +167,11 @@ def _hint(said: str) -> str:
 
 
 def _reason(said: str) -> str:
-    """The last line that says something, without the time and what was called."""
-    lines = [_LEVEL.sub("", _STAMP.sub("", line)).strip() for line in said.splitlines() if line.strip()]
-    last = lines[-1] if lines else "rclone has not said why"
+    """The last thing that it says, without the time and what was called."""
+    lines = [line for line in said.splitlines() if line.strip()] or ["rclone has not said why"]
+    begin = max((number for number, line in enumerate(lines) if _STAMP.match(line)), default=len(lines) - 1)
+    text = " ".join(line.strip() for line in lines[begin:])  # of what S3 says, the first of several lines has the code
+    last = _LEVEL.sub("", _STAMP.sub("", text)).strip()
     last = re.sub(r"^Failed to [a-z ]+(?:\"[^\"]*\"|): ", "", re.sub(r" with \d+ errors: last error was", "", last))
     return last.strip().rstrip(".")
 

@@ -92,7 +92,7 @@ def _decoded(data: Optional[bytes]) -> dict[str, str]:
     try:
         entries = json.loads(data or b"{}")
         return {str(one): str(packed) for one, packed in entries.items()}
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return {}
 
 
@@ -105,5 +105,5 @@ def _unpacked(packed: str) -> dict[str, bytes]:
     try:
         document = zlib.decompressobj().decompress(base64.b64decode(packed), _LARGEST)
         return {str(path): data.encode("latin-1") for path, data in json.loads(document).items()}
-    except (ValueError, AttributeError, zlib.error):
+    except (ValueError, AttributeError, RecursionError, zlib.error):
         return {}

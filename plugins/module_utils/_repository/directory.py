@@ -280,7 +280,7 @@ class DirectoryRepository:
             value = wrapped["value"]
             if wrapped["sha256"] != checksum(value) or not isinstance(value, dict):
                 return {}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return {}
         return value
 

@@ -189,7 +189,7 @@ class Lease:
     def _read(self, one: Optional[Object]) -> dict[str, Any]:
         try:
             value = json.loads((self._objects.read(one.key) if one is not None else None) or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 

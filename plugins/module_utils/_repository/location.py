@@ -82,7 +82,7 @@ def _is_same(place: Mapping[str, Any], repository: Repository, other: Mapping[st
     address = other["repository"]
     if repository.local_path is None:
         same = address == place["repository"] or address.rstrip("/") == repository.location
-        return same and _endpoint(place) == _endpoint(other)
+        return bool(same and _endpoint(place) == _endpoint(other))
     if is_elsewhere(address):
         return False
     try:

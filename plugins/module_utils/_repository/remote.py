@@ -114,7 +114,7 @@ class RemoteRepository:
             header = json.loads(data)
             known = header["format"] == _FORMAT and header["version"] == _VERSION and header["lock"] in _LOCKS
             newer = header["format"] == _FORMAT and not known
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             known = newer = False
         if known and isinstance(header.get("id"), str):
             return dict(header)
@@ -389,6 +389,6 @@ def _unwrapped(data: Optional[bytes]) -> dict[str, Any]:
         value = wrapped["value"]
         if wrapped["sha256"] != checksum(value) or not isinstance(value, dict):
             return {}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
     return value

@@ -200,13 +200,15 @@ def _look(request: BackupInfoRequest, name: str, check: bool, progress: Progress
 def _record(
     request: BackupInfoRequest, name: str, history: History, found: dict[str, list[Problem]], now: datetime
 ) -> list[str]:
-    """Record the results of a verification. Returns a note if that is not possible."""
+    """Record the results of a verification. Returns notes on what earlier runs left, or why it is not possible."""
+    notes: list[str] = []
     try:
-        with request.repository.lock(name, "backup_info", request.lock_timeout):
+        with request.repository.lock(name, "backup_info", request.lock_timeout) as left:
+            notes += left
             remember_verified(request.repository, name, found, now, _closed(history))
     except Day2Error as exc:
-        return [f"The results of the verification of {name} can't be recorded: {exc}"]
-    return []
+        notes.append(f"The results of the verification of {name} can't be recorded: {exc}")
+    return notes
 
 
 def _reasons(

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -122,3 +124,13 @@ def test_what_was_removed_goes_from_it(place: dict[str, Any], read: list[str]) -
     told, requests = listed(place, read)
     assert (told, len(requests)) == (expected(7, 8, 9, 10, 11), 2)
     assert len(json.loads(S3Objects(place["repository"], place["s3"]).read(requests[1]) or b"")) == 1
+
+
+def test_one_that_is_too_deep_is_not_used(place: dict[str, Any], read: list[str]) -> None:
+    publish(open_repository(place), 1)
+    key = "app/.state/catalogue/000000.json"
+    objects = open_repository(place)._objects  # type: ignore[attr-defined]
+    deep = base64.b64encode(zlib.compress(b"[" * 100_000)).decode()
+    for document in (b"[" * 100_000, json.dumps({open_repository(place).ids("app")[0]: deep}).encode()):
+        objects.put(key, document)
+        assert listed(place, read)[0] == expected(1)

@@ -360,3 +360,25 @@ def test_what_rclone_has_read_ahead_may_take_its_time(top: Path, monkeypatch: py
         os.write(handle.fileno(), bytes(1 << 20))
     assert upload.seal()
     assert files(top) == {"app/20250630T120000Z-0123abcd/data/file"}
+
+
+@pytest.mark.parametrize("path", [".day2/repository.json", "app/.state/confirmed.json"])
+def test_a_document_that_is_too_deep_is_a_damaged_one(top: Path, path: str) -> None:
+    (top / path).parent.mkdir(parents=True, exist_ok=True)
+    (top / path).write_bytes(b"[" * 100_000)
+    if path.startswith(".day2"):
+        with pytest.raises(RepositoryError, match="It is damaged"):
+            repository(top).trouble()
+    else:
+        assert repository(top).read_state("app", "confirmed") == {}
+
+
+def test_what_says_that_it_was_not_written_was_not(top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    says = "2026/01/01 00:00:00 Failed to rcat: NoSuchKey: \n\tstatus code: 404, host id: x"
+    (tmp_path / "bin/rclone").write_text(f"#!/bin/sh\nprintf '{says}' >&2\nexit 3\n")
+    (tmp_path / "bin/rclone").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    with pytest.raises(Unreachable, match=r"Can't write .*SHA256SUMS: NoSuchKey: status code: 404, host id: x\."):
+        objects(top).put("app/SHA256SUMS", b"x")
+    assert objects(top).read("app/SHA256SUMS") is None

@@ -194,3 +194,14 @@ def test_check_mode_remembers_nothing(run: Any, document: Any) -> None:
     time.sleep(0.01)
     run("backup_info", check=True, verify="full")
     assert run("backup_info")["sets"][0]["backups"][0]["verified"] == before
+
+
+def test_what_its_record_removes_is_told(run: Any, application: Any, tmp_path: Path) -> None:
+    application.fill(1, settle=False)
+    run("backup", source=application.store)
+    left = tmp_path / "backups/app/.staging-0123abcd"
+    left.mkdir()
+    assert run("backup_info")["warnings"] == []
+    (warning,) = run("backup_info", verify="full")["warnings"]
+    assert str(left) in warning
+    assert not left.exists()
