@@ -74,6 +74,7 @@ class Repository(Protocol):
     """A place for backups, with one directory (or prefix) per set."""
 
     location: str
+    place: str  # tells it from others at equal addresses of other servers
     local_path: Optional[str]  # the directory on this host that it is; None: it is elsewhere
     encryption: Encryption  # nothing of the repository itself depends on it, but that ids then tell nothing
 

@@ -52,7 +52,7 @@ def copy_encrypted(copying: Copying, backup_id: str) -> Manifest:
             sums = sums_of(shown, document)
             if parse(copied_id, document, sums).to_json() != document:
                 raise RepositoryError(f"The manifest of the copy of {backup_id} differs when it is read back.")
-            require(target.location, name, manifest.created)
+            require(target, name, manifest.created)
             if not staging.publish(copied_id, document, sums):
                 raise taken_over(target.path(name, copied_id))
     return shown

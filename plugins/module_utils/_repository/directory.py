@@ -50,6 +50,7 @@ class DirectoryRepository:
     def __init__(self, path: str) -> None:
         self.location = resolve(path, RepositoryError)
         self.local_path: Optional[str] = self.location
+        self.place = self.location
         self.encryption = NOT_ENCRYPTED
 
     def _set(self, name: str) -> str:
@@ -273,7 +274,7 @@ class DirectoryRepository:
 
     def read_state(self, name: str, document: str) -> dict[str, Any]:
         if self._is_on_host(document):
-            return host_state.read("directory", place_of(self.location), name, document)
+            return host_state.read("directory", place_of(self.place), name, document)
         try:
             with open(os.path.join(self._set(name), _STATE, document + ".json"), "rb") as handle:
                 wrapped = json.load(handle)
@@ -287,7 +288,7 @@ class DirectoryRepository:
     def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
         path = os.path.join(self._set(name), _STATE, document + ".json")
         if self._is_on_host(document):
-            host_state.write(value, "directory", place_of(self.location), name, document)
+            host_state.write(value, "directory", place_of(self.place), name, document)
             with os_errors(RepositoryError, "Can't remove", path), contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
             return

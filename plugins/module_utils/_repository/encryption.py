@@ -9,7 +9,7 @@ import hashlib
 import resource
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from .._core import host_state
 from .._core.errors import InvalidRequest, RepositoryError
@@ -17,6 +17,9 @@ from .._core.units import format_time, parse_time
 from .envelope import equal, marks_of
 from .manifest import Manifest
 from .recognition import is_recognized
+
+if TYPE_CHECKING:
+    from .base import Repository
 
 _REQUIRED = "encrypted"
 PLANTED = "it is not encrypted, although this host encrypts the backups of the set"
@@ -81,10 +84,10 @@ def _read(path: str, most: int) -> str:
         raise InvalidRequest(f"identity_file {path} can't be read: {exc.strerror}.") from exc
 
 
-def required_since(location: str, name: str) -> Optional[datetime]:
+def required_since(repository: Repository, name: str) -> Optional[datetime]:
     """Since when this host writes encrypted backups into a set; None: it does not. Nobody who can only write to the
     repository can change that."""
-    where = (_REQUIRED, place_of(location), name)
+    where = (_REQUIRED, place_of(repository.place), name)
     if not host_state.exists(*where):
         return None
     try:
@@ -93,47 +96,52 @@ def required_since(location: str, name: str) -> Optional[datetime]:
         return datetime.min.replace(tzinfo=timezone.utc)
 
 
-def require(location: str, name: str, created: datetime) -> None:
+def require(repository: Repository, name: str, created: datetime) -> None:
     """From the time of this backup on, one of the set that is not encrypted is refused."""
-    if required_since(location, name) is None:
-        host_state.write({"location": location, "since": format_time(created)}, _REQUIRED, place_of(location), name)
+    if required_since(repository, name) is None:
+        host_state.write(
+            {"location": repository.location, "since": format_time(created)},
+            _REQUIRED,
+            place_of(repository.place),
+            name,
+        )
 
 
-def release(location: str, name: str) -> None:
+def release(repository: Repository, name: str) -> None:
     """The user has decided that backups of the set need not be encrypted any more."""
-    if required_since(location, name) is not None:
-        host_state.remove(_REQUIRED, place_of(location), name)
+    if required_since(repository, name) is not None:
+        host_state.remove(_REQUIRED, place_of(repository.place), name)
 
 
-def is_planted(location: str, name: str, manifest: Manifest, encryption: Encryption) -> bool:
+def is_planted(repository: Repository, name: str, manifest: Manifest) -> bool:
     """Whether a backup is not encrypted, although this host has only written encrypted ones since before it."""
-    if manifest.envelope is not None or encryption.optional or encryption.allow_unencrypted:
+    if manifest.envelope is not None or repository.encryption.optional or repository.encryption.allow_unencrypted:
         return False
-    since = required_since(location, name)
+    since = required_since(repository, name)
     return since is not None and manifest.created > since
 
 
-def check_trusted(location: str, name: str, manifest: Manifest, encryption: Encryption) -> None:
+def check_trusted(repository: Repository, name: str, manifest: Manifest) -> None:
     """Raise RepositoryError for a backup that is not encrypted, where those of the set should be."""
-    wanted = encryption.identity is not None or required_since(location, name) is not None
-    if manifest.envelope is None and wanted and not encryption.allow_unencrypted:
+    wanted = repository.encryption.identity is not None or required_since(repository, name) is not None
+    if manifest.envelope is None and wanted and not repository.encryption.allow_unencrypted:
         raise RepositoryError(
             f"Backup {manifest.id} of {name} is not encrypted, so that somebody else may have written it.",
             "Nothing was changed. If it was made before encryption was set up, set allow_unencrypted=true.",
         )
 
 
-def check_plain_allowed(location: str, name: str, newest: Optional[Manifest], encryption: Encryption) -> None:
+def check_plain_allowed(repository: Repository, name: str, newest: Optional[Manifest]) -> None:
     """Raise InvalidRequest when a new backup would not be encrypted, although others of the set are."""
-    if encryption.recipients or encryption.optional:
+    if repository.encryption.recipients or repository.encryption.optional:
         return
-    if required_since(location, name) is not None or (newest is not None and newest.envelope is not None):
+    if required_since(repository, name) is not None or (newest is not None and newest.envelope is not None):
         raise InvalidRequest(
-            f"The backups of the set {name} in {location} are encrypted, and encrypt_to is not set.",
+            f"The backups of the set {name} in {repository.location} are encrypted, and encrypt_to is not set.",
             "Set encrypt_to. If new backups are not to be encrypted any more, set encryption=optional.",
         )
 
 
-def place_of(location: str) -> str:
+def place_of(place: str) -> str:
     """The directory of the host's state that is for a repository."""
-    return hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:32]

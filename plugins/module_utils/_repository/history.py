@@ -110,7 +110,7 @@ def read_history(repository: Repository, name: str, now: Optional[datetime] = No
     ledger = repository.read_state(name, VERIFIED)
     encryption = repository.encryption
     entries = [_entry(listed, ledger.get(listed.id), latest, encryption) for listed in repository.listing(name)]
-    entries = [_unless_planted(repository.location, name, one, encryption) for one in entries]
+    entries = [_unless_planted(repository, name, one) for one in entries]
     entries.sort(key=lambda one: (_time_of(one), one.id))
     noted = {one: _moment(at, latest) for one, at in repository.read_state(name, CONFIRMED).items()}
     return History(tuple(entries), {one: at for one, at in noted.items() if at is not None})
@@ -141,8 +141,8 @@ def _time_of(entry: Entry) -> datetime:
         return datetime.min.replace(tzinfo=timezone.utc)
 
 
-def _unless_planted(location: str, name: str, entry: Entry, encryption: Encryption) -> Entry:
-    if entry.manifest is None or not is_planted(location, name, entry.manifest, encryption):
+def _unless_planted(repository: Repository, name: str, entry: Entry) -> Entry:
+    if entry.manifest is None or not is_planted(repository, name, entry.manifest):
         return entry
     return entry._replace(problems=(*entry.problems, {"path": MANIFEST, "problem": PLANTED}))
 

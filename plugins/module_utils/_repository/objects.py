@@ -47,6 +47,7 @@ class Objects(Protocol):
     """A bucket and a prefix, or what is like it."""
 
     location: str
+    place: str  # as that of a repository
     ways: Sequence[str]  # in which a repository can be written to from here
     exclusive: str  # how something is created exclusively, once it is known
 

@@ -36,7 +36,7 @@ class RcloneObjects:
 
     def __init__(self, address: str, options: Mapping[str, Any], rate: Optional[int] = None) -> None:
         self._rclone = Rclone(address, options, rate)
-        self.location = self._rclone.location
+        self.place = self.location = self._rclone.location
         self.exclusive = LISTING
         self._sizes: dict[str, int] = {}  # of data, which is never written again
         self._unfinished: list[str] = []  # what was in the last listing and had not got its name yet

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import secrets
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -98,6 +99,7 @@ class RemoteRepository:
         self._leases: dict[str, Lease] = {}
         self._catalogues: dict[str, Catalogue] = {}
         self.location = objects.location
+        self.place = objects.place
         self.encryption = NOT_ENCRYPTED
 
     def _header(self) -> Optional[dict[str, Any]]:
@@ -116,7 +118,8 @@ class RemoteRepository:
             newer = header["format"] == _FORMAT and not known
         except (ValueError, KeyError, TypeError, RecursionError):
             known = newer = False
-        if known and isinstance(header.get("id"), str):
+        # the id is part of paths on this host
+        if known and re.fullmatch("[0-9a-f]{32}", str(header.get("id"))):
             return dict(header)
         raise RepositoryError(
             f"{self.location}/{_HEADER} is not known here: the repository can't be used.",

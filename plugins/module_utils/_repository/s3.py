@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, Callable, Optional, cast
+from urllib.parse import urlsplit
 
 from .._core.errors import NoSpace, RepositoryError, Unreachable
 from .._core.pace import Pace
@@ -54,6 +55,7 @@ class S3Objects:
         self._versioning: Optional[str] = None
         self._chosen: dict[str, str] = {}  # the versions that count, by key, as far as they were seen
         self.location = f"s3://{self._bucket}/{self._client.prefix}".rstrip("/")
+        self.place = f"{self.location} {urlsplit(self._client.endpoint).netloc.lower()}".rstrip()
 
     @contextlib.contextmanager
     def errors(self, doing: str, key: str) -> Iterator[None]:

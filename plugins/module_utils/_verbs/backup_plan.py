@@ -203,7 +203,7 @@ def _locked(request: BackupRequest, decisions: Sequence[Decision]) -> dict[str, 
 
 def _check_encrypted(request: BackupRequest, everything: History) -> None:
     newest = next((one.manifest for one in reversed(everything.entries) if one.manifest is not None), None)
-    check_plain_allowed(request.repository.location, request.name, newest, request.repository.encryption)
+    check_plain_allowed(request.repository, request.name, newest)
 
 
 def _reason_not_to_read(request: BackupRequest, history: History, now: datetime) -> Optional[tuple[str, str]]:

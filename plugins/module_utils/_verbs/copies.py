@@ -200,11 +200,11 @@ def _check_encryption(request: CopyRequest, history: History, missing: Sequence[
     """Raise InvalidRequest when a copy would not be encrypted, although others are since its time, or are newer."""
     newest = history.newest
     encrypted = [one.manifest.created for one in history.entries if one.manifest and one.manifest.envelope]
-    noted = required_since(request.target.location, request.name)
+    noted = required_since(request.target, request.name)
     since = min([*encrypted, *([noted] if noted else [])], default=None)
     plain = [one.created for one in missing if one.envelope is None]
     if any(newest is None or one > newest.created or (since and one >= since) for one in plain):
-        check_plain_allowed(request.target.location, request.name, newest, request.target.encryption)
+        check_plain_allowed(request.target, request.name, newest)
 
 
 def _damage(entry: Entry, repository: Repository) -> str:
@@ -351,9 +351,9 @@ def _remember(ready: CopyPlan, copied: Sequence[Manifest]) -> None:
         remember_verified(request.target, request.name, {one.id: [] for one in copied}, now, stored)
     for one in copied:
         if one.envelope is not None:  # from now on, what is not encrypted is refused there
-            require(request.target.location, request.name, one.created)
+            require(request.target, request.name, one.created)
         elif request.target.encryption.optional:
-            release(request.target.location, request.name)
+            release(request.target, request.name)
     if request.confirmed is not None:
         for backup in [*ready.existing, *(one.id for one in copied)]:
             remember_confirmed(request.target, request.name, backup, request.confirmed)

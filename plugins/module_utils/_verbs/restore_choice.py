@@ -63,7 +63,7 @@ def find(
     """
     where, set_name, manifest = _chosen(repository, name, choice, stores)
     check_opened(manifest, where.look(set_name, manifest.id), where.encryption)
-    check_trusted(where.location, set_name, manifest, where.encryption)
+    check_trusted(where, set_name, manifest)
     return where, set_name, manifest
 
 

@@ -146,9 +146,9 @@ def publish(
         sums = sums_of(shown, document)
         _read_back(shown, document, sums)
         if shown.envelope is not None:
-            require(repository.location, name, created)
+            require(repository, name, created)
         elif repository.encryption.optional:
-            release(repository.location, name)
+            release(repository, name)
         if staging.publish(manifest.id, document, sums):
             return manifest._replace(envelope=shown.envelope, encryption=shown.encryption)
         if staging.id:
@@ -224,7 +224,7 @@ def check_encrypted(repository: Repository, name: str) -> None:
         with contextlib.suppress(DamagedBackup):
             newest = load(repository.look(name, backup))
             break
-    check_plain_allowed(repository.location, name, newest, repository.encryption)
+    check_plain_allowed(repository, name, newest)
 
 
 def describe(manifest: Manifest, path: str) -> dict[str, object]:

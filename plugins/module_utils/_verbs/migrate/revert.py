@@ -49,7 +49,7 @@ def revert(
             f"No migration into {target.location} is recorded in the set {safety.name}.",
             "Only a migration with this repository can be reverted. Check name, repository and target.",
         )
-    check_trusted(safety.repository.location, safety.name, way.manifest, safety.repository.encryption)
+    check_trusted(safety.repository, safety.name, way.manifest)
     declined = ["its schema"] if way.whole == DECLINED else way.named(DECLINED)
     if declined:
         raise TargetError(
@@ -176,7 +176,7 @@ def _parts(safety: Safety, way: WayBack, before: Mapping[str, Info], progress: P
         listed = safety.repository.look(safety.name, backup)
         manifest = load(listed, safety.repository.encryption)
         check_opened(manifest, listed, safety.repository.encryption)
-        check_trusted(safety.repository.location, safety.name, manifest, safety.repository.encryption)
+        check_trusted(safety.repository, safety.name, manifest)
         source = manifest.sources[0]
         copy = BackupCopy(safety.repository, safety.name, manifest, source, progress)
         for number, info in enumerate(exported(source.details)):

@@ -91,7 +91,7 @@ def newest_way_back(repository: Repository, name: str, target: TargetStore) -> O
 def _opened(repository: Repository, name: str, listed: Listed, *, needed: bool) -> Manifest:
     """The manifest; all of it, where it is of a migration. Raises DamagedBackup, NotOpened."""
     manifest = load(listed)
-    if is_planted(repository.location, name, manifest, repository.encryption):
+    if is_planted(repository, name, manifest):
         raise DamagedBackup(listed.id, [{"path": MANIFEST, "problem": PLANTED}])
     if manifest.envelope is None or manifest.envelope.number is None:
         return manifest

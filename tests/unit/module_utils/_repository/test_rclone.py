@@ -8,6 +8,7 @@ What does not depend on the kind of remote is tested on one that is a directory 
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -285,6 +286,20 @@ def test_a_repository_that_was_begun_through_s3_can_only_be_read(top: Path, kind
     with pytest.raises(RepositoryError, match="can only be read"), one.lock("app", "test", 0):
         pass
     assert files(top) == before
+
+
+@pytest.mark.parametrize("wrong", ["../elsewhere", "/elsewhere", "", "0" * 31])
+def test_the_id_of_a_repository_does_not_lead_out_of_the_state_of_the_host(top: Path, wrong: str) -> None:
+    one = repository(top)
+    with one.lock("app", "test", 0):
+        put(one)
+    header = top / ".day2/repository.json"
+    header.write_text(json.dumps({**json.loads(header.read_text()), "id": wrong}))
+    one = repository(top)
+    with pytest.raises(RepositoryError, match="is not known here"):
+        one.read_state("app", "fingerprints")
+    with pytest.raises(RepositoryError, match="is not known here"), one.lock("app", "test", 0):
+        one.write_state("app", "fingerprints", {})
 
 
 # The program

@@ -30,8 +30,11 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     RepositoryError,
 )
 from ansible_collections.day2.ops.plugins.module_utils._repository import opening
+from ansible_collections.day2.ops.plugins.module_utils._repository.base import Repository
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.encrypted_files import EncryptedFiles
+from ansible_collections.day2.ops.plugins.module_utils._repository.encryption import require, required_since
+from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import Manifest, SourcePart
 from ansible_collections.day2.ops.plugins.module_utils._repository.owner import make_owner
 from ansible_collections.day2.ops.plugins.module_utils._repository.packs import LARGEST
@@ -309,6 +312,17 @@ def test_a_set_does_not_slip_back_to_plaintext(
     assert save(check=True, encrypt_to=[], encryption="optional")["reason"] == "recipients"
     assert save(encrypt_to=[], encryption="optional")["reason"] == "recipients"
     assert save(encrypt_to=[])["changed"] is False
+
+
+def test_equal_addresses_on_different_servers_are_different_repositories() -> None:
+    access = {"region": "us-east-1", "access_key_id": "a", "secret_access_key": "b"}
+
+    def at(server: str) -> Repository:
+        return open_repository({"repository": "s3://bucket/p", "s3": {"endpoint_url": server, **access}})
+
+    require(at("http://one:9000"), "app", datetime.now(timezone.utc))
+    assert required_since(at("https://ONE:9000/"), "app") is not None
+    assert required_since(at("http://two:9000"), "app") is None
 
 
 def test_another_host_finds_out_by_the_newest_backup(save: Any, document: Document, tmp_path: Path) -> None:
