@@ -502,3 +502,29 @@ def test_a_database_has_any_name(bench: Bench, name: str) -> None:
     assert not any(name in one.split("/") for one in copy.names() if one != "globals.sql")
     bench.execute(name, "INSERT INTO public.a VALUES (1)")
     assert bench.restore(copy).changed
+
+
+def test_tables_of_users_in_a_schema_of_an_extension_count(bench: Bench) -> None:
+    bench.make("shop", "CREATE EXTENSION citext SCHEMA public; CREATE SCHEMA ext; CREATE TABLE ext.mine (i int)")
+    bench.execute("shop", "ALTER EXTENSION citext ADD SCHEMA ext", "INSERT INTO ext.mine VALUES (1)")
+    copy = bench.backup("shop")
+    assert [(one.name, one.records) for one in copy.collections] == [("shop.ext.mine", 1)]
+    bench.execute("shop", "UPDATE ext.mine SET i = 2")
+    with bench.prepare(copy, dry=True) as ready:
+        assert ready.changed
+
+
+def test_a_sequence_that_an_extension_has_registered_is_compared(bench: Bench) -> None:
+    bench.make("shop", "CREATE EXTENSION citext SCHEMA public; CREATE SEQUENCE public.s")
+    bench.execute(
+        "shop",
+        "ALTER EXTENSION citext ADD SEQUENCE public.s",
+        "UPDATE pg_extension SET extconfig = ARRAY['public.s'::regclass::oid], extcondition = ARRAY['']"
+        " WHERE extname = 'citext'",  # pg_extension_config_dump() is for its own script
+    )
+    copy = bench.backup("shop")
+    with bench.prepare(copy, dry=True) as ready:
+        assert not ready.changed, ready.differences
+    bench.execute("shop", "SELECT nextval('public.s')")
+    with bench.prepare(copy, dry=True) as ready:
+        assert ready.changed

@@ -37,7 +37,7 @@ class Table(NamedTuple):
 
 
 # What pg_dump dumps the rows of: ordinary tables and leaf partitions outside the schemas of the system. A table of an
-# extension only if the extension has registered it. (Foreign tables, partitioned tables and views have no rows.)
+# extension only if the extension has registered it; those of users in a schema of an extension are theirs. (Foreign tables, partitioned tables and views have no rows.)
 _TABLES = """
 SELECT n.nspname::text, c.relname::text, c.relpersistence::text, coalesce(x.condition, ''), c.oid::bigint
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -45,8 +45,7 @@ LEFT JOIN (SELECT unnest(extconfig) AS oid, unnest(extcondition) AS condition FR
   ON x.oid = c.oid
 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 AND (x.oid IS NOT NULL OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.deptype = 'e' AND
-  (d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
-   OR d.classid = 'pg_catalog.pg_namespace'::regclass AND d.objid = n.oid)))
+  d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid))
 ORDER BY 1, 2"""
 _ROWS = "count(*), coalesce(sum(hashtextextended(x, 1)), 0)::text, coalesce(sum(hashtextextended(x, 2)), 0)::text"
 # `t.*` is the row even where a column is called t. Its text is not a cast, as the owner of a table can define one.

@@ -26,8 +26,9 @@ _LOCK_WAIT = "15s"
 _WORD = re.compile(r'"((?:[^"]|"")*)"|([^".]+)')
 _SEQUENCES = """
 SELECT n.nspname, k.relname FROM pg_sequence s JOIN pg_class k ON k.oid = s.seqrelid
-JOIN pg_namespace n ON n.oid = k.relnamespace WHERE k.relpersistence <> 't' AND NOT EXISTS (
- SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = k.oid AND d.deptype = 'e') ORDER BY 1, 2
+JOIN pg_namespace n ON n.oid = k.relnamespace WHERE k.relpersistence <> 't' AND (NOT EXISTS (
+ SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = k.oid AND d.deptype = 'e')
+ OR EXISTS (SELECT FROM pg_extension x WHERE k.oid = ANY(x.extconfig))) ORDER BY 1, 2
 """
 _POPULATED = """
 SELECT n.nspname || ' ' || k.relname FROM pg_class k JOIN pg_namespace n ON n.oid = k.relnamespace
