@@ -37,7 +37,8 @@ class Table(NamedTuple):
 
 
 # What pg_dump dumps the rows of: ordinary tables and leaf partitions outside the schemas of the system. A table of an
-# extension only if the extension has registered it; those of users in a schema of an extension are theirs. (Foreign tables, partitioned tables and views have no rows.)
+# extension only if the extension has registered it; those of users in a schema of an extension are theirs. (Foreign
+# tables, partitioned tables and views have no rows.)
 _TABLES = """
 SELECT n.nspname::text, c.relname::text, c.relpersistence::text, coalesce(x.condition, ''), c.oid::bigint
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
