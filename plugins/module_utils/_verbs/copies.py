@@ -318,8 +318,11 @@ def apply(ready: CopyPlan, progress: Progress) -> Copied:
     for one in ready.wanted:
         try:
             copied.append(_copy(copying, one))
-        except (Cancelled, LeaseLost):
+        except Cancelled:
             raise
+        except LeaseLost as exc:  # what was copied until then is there, and is told
+            failed[one.id] = str(exc)
+            break
         except DamagedBackup as exc:
             told = "; ".join(f"{problem['path']}: {problem['problem']}" for problem in exc.problems)
             failed[one.id] = (

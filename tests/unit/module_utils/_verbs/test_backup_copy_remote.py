@@ -21,6 +21,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, RepositoryError, Unreachable
 from ansible_collections.day2.ops.plugins.module_utils._repository import copying, s3_upload
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
+from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
 from tests.services.repositories import KINDS
 
@@ -197,3 +198,29 @@ def test_what_the_way_damages_is_not_published(
 def test_one_server_is_not_copied_to_itself(copy: Any, places: tuple[Place, Place]) -> None:
     with pytest.raises(InvalidRequest, match="can't hold copies of itself"):
         copy(to=places[0])
+
+
+@in_directions(("directory", "s3-ministack"))
+def test_what_was_copied_before_the_lock_was_lost_is_told(
+    run: Any, copy: Any, places: tuple[Place, Place], document: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for records in (1, 2, 3):
+        document.fill(records, settle=False)
+        made.append(run("backup", source=document.store, **places[0])["backup"]["id"])
+    stage = RemoteRepository.stage_copy
+
+    def lost(self: RemoteRepository, name: str, backup_id: str, sizes: Any) -> Any:
+        if backup_id == made[1]:
+            self._leases[name]._lost = "another run took it over"
+        return stage(self, name, backup_id, sizes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteRepository, "stage_copy", lost)
+        with pytest.raises(RepositoryError, match="1 backup was not copied: The lock .* was lost") as failure:
+            copy(which="all", to={"keep": {"last": 3}})
+    details = failure.value.details
+    assert (details["changed"], details["removed"]) == (True, [])
+    assert [one["id"] for one in details["copied"]] == made[:1]
+    assert list(details["failures"]) == made[1:2]
+    assert open_repository(places[1]).ids("app") == made[:1]
