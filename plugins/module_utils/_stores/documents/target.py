@@ -187,6 +187,10 @@ class JsonTarget(JsonSource):
         """A document does nothing by itself."""
         return []
 
+    def folded(self, info: Info) -> Collection[str]:
+        """None: text is compared as it is."""
+        return ()
+
     def doubts(self) -> list[str]:
         """None: a document can store everything that the model can."""
         return []

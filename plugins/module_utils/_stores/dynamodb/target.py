@@ -94,6 +94,10 @@ class DynamodbTarget(DynamodbSource):
         """A table does nothing by itself."""
         return []
 
+    def folded(self, info: Info) -> Collection[str]:
+        """None: text is compared as it is."""
+        return ()
+
     def doubts(self) -> list[str]:
         """None: the rules of DynamoDB are known."""
         return []

@@ -157,6 +157,10 @@ class PostgresqlTarget(PostgresqlSource):
             losing = [info.stored.name for info in infos if info.name in removing]
             return interference(self._read(), self._schema, tables, losing)
 
+    def folded(self, info: Info) -> Collection[str]:
+        """None: only types and collations of users do this, of which migrate warns."""
+        return ()
+
     def doubts(self) -> list[str]:
         return [*self._doubts, *self._as_rows.doubts()]
 

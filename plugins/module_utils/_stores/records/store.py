@@ -125,6 +125,10 @@ class TargetStore(SourceStore, Protocol):
         :param removing: the names of those from which records are removed.
         """
 
+    def folded(self, info: Info) -> Collection[str]:
+        """The fields of an existing collection whose unique values must differ in more than the case of ASCII
+        letters."""
+
     def doubts(self) -> list[str]:
         """Sentences on what `refuses` cannot determine, as check mode reports them."""
 

@@ -13,6 +13,7 @@ _TOKEN = re.compile(
     r"""'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/|"((?:[^"]|"")*)"|`([^`]*)`|\[([^]]*)\]|([\w.]+)""",
     re.S,
 )
+_SAID = ("NOTICE", "WARNING", "INFO", "LOG", "DEBUG")  # levels of RAISE that refuse nothing
 _WRITES = ("UPDATE", "INTO", "DELETE")
 _BESIDE = ("OR", "ROLLBACK", "ABORT", "REPLACE", "FAIL", "IGNORE", "FROM", "ONLY")  # between the word and the table
 
@@ -24,7 +25,7 @@ def interferes(body: str, tables: Collection[str]) -> bool:
     """
     words = [next(filter(None, match.groups())) for match in _TOKEN.finditer(body) if any(match.groups())]
     for place, word in enumerate(words):
-        if word.upper() == "RAISE" and words[place + 1 : place + 2] not in (["NOTICE"], ["WARNING"], ["INFO"], ["LOG"]):
+        if word.upper() == "RAISE" and "".join(words[place + 1 : place + 2]).upper() not in _SAID:
             return True
         if word.upper() in _WRITES:
             following = (one for one in words[place + 1 :] if one.upper() not in _BESIDE)

@@ -155,6 +155,15 @@ def _indexes(connection: sqlite3.Connection, table: str) -> tuple[list[Index], l
     return indexes, statements
 
 
+def folded(connection: sqlite3.Connection, table: str) -> set[str]:
+    """The columns of a table that have the collation NOCASE in a unique index."""
+    query = (
+        "SELECT x.name FROM pragma_index_list(?) l, pragma_index_xinfo(l.name) x"
+        " WHERE l.\"unique\" AND x.key AND upper(x.coll) = 'NOCASE' AND x.name IS NOT NULL"
+    )
+    return {name for (name,) in connection.execute(query, (table,))}
+
+
 def _foreign_keys(connection: sqlite3.Connection, table: str) -> list[ForeignKey]:
     rows: dict[int, list[Any]] = {}
     for row in connection.execute(f"PRAGMA foreign_key_list({identifier(table)})"):

@@ -192,6 +192,15 @@ class SqliteTarget(SqliteSource):
         with sqlite_errors(SourceError, "Can't read the database", self.path):
             return sqlite_ddl.interference(connection, infos)
 
+    def folded(self, info: Info) -> Collection[str]:
+        """Those with the collation NOCASE in a unique index, the key's included."""
+        connection = self._open_reader()
+        if connection is None:
+            return ()
+        with sqlite_errors(SourceError, "Can't read the database", self.path):
+            columns = sqlite_ddl.folded(connection, info.stored.name)
+        return [name for name, column in info.columns.items() if column in columns]
+
     def doubts(self) -> list[str]:
         """None: the rules of SQLite are known."""
         return []

@@ -78,7 +78,7 @@ class Job(NamedTuple):
 
 
 class MigratePlan(NamedTuple):
-    """What was read and determined. Nothing is written."""
+    """What was read and determined. Nothing is written. `unforeseen`: sentences on what only writing can tell."""
 
     request: MigrateRequest
     source: SourceStore
@@ -86,6 +86,7 @@ class MigratePlan(NamedTuple):
     jobs: Sequence[Job]
     scratch: str
     progress: Progress
+    unforeseen: Sequence[str] = ()
 
     @property
     def resumed(self) -> bool:

@@ -71,7 +71,7 @@ def report(
 
 def _cautions(ready: MigratePlan) -> list[str]:
     """Sentences that the user should read before the run."""
-    return [*ready.source.cautions(), *ready.target.doubts()]
+    return [*ready.source.cautions(), *ready.target.doubts(), *ready.unforeseen]
 
 
 def _notes(ready: MigratePlan) -> list[str]:

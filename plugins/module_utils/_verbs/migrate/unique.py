@@ -11,7 +11,8 @@ before another gets it: that record is deleted first, and written again if the s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ..._core.errors import TargetError
@@ -25,10 +26,13 @@ from .plan import Job, MigratePlan, Moving
 from .target_schema import in_target
 
 _Fields = tuple[str, ...]
+_UNIQUE = re.compile(r"\bUNIQUE\b.*\bINDEX\b|\bEXCLUDE\b", re.I | re.S)
+_ALIKE = re.compile(r"character\(|citext\b")  # types of PostgreSQL with equal values that are written differently
+_NULLS = "NULLS NOT DISTINCT"
 
 
 def with_moves(ready: MigratePlan) -> MigratePlan:
-    """The plan with the records that have to be deleted before others are written.
+    """The plan with the records that have to be deleted before others are written, and with what is not foreseen.
 
     :raises TargetError: two records would have the same value in the end, or a record can't be deleted first.
     """
@@ -37,9 +41,12 @@ def with_moves(ready: MigratePlan) -> MigratePlan:
     present = {info.stored.name: info for info in ready.target.collections()}
     jobs: list[Job] = []
     problems: list[str] = []
+    unforeseen: list[str] = []
     for job in ready.jobs:
         existing = present.get(job.target.stored.name)
         moving: Sequence[Moving] = ()
+        if existing is not None and job.changes:
+            unforeseen += _unforeseen(job, existing)
         if existing is not None and job.changes and job.target.key:
             found, moving = _found(ready, job, existing)
             problems += found
@@ -52,20 +59,44 @@ def with_moves(ready: MigratePlan) -> MigratePlan:
             "transaction, with target_tables=existing.",
             {"problems": problems},
         )
-    return ready._replace(jobs=jobs)
+    return ready._replace(jobs=jobs, unforeseen=unforeseen)
 
 
-def _beside_the_key(info: Info, existing: Info) -> list[_Fields]:
-    """The fields of the source whose values are unique in the table that exists."""
+def _unforeseen(job: Job, existing: Info) -> Iterator[str]:
+    """A sentence on what must be unique in an existing table, but can't be compared here."""
+    names = ", ".join(_incomparable(existing.stored))
+    if names:
+        yield f"Whether the records of {job.source.name} keep to {names} is only known when they are written."
+
+
+def _incomparable(existing: Info) -> Iterator[str]:
+    """The names of unique indexes on expressions, on some rows, or on types that take different values as equal."""
+    for made in existing.statements:
+        if made.words and _UNIQUE.search(f"{made.kind} {made.sql}"):
+            yield made.name or made.words
+    alike = {one.name for one in existing.fields if existing.native == "postgresql" and _ALIKE.match(one.native)}
+    yield from (
+        one.name for one in existing.indexes if one.unique and (alike & {*one.fields} or _NULLS in one.definition)
+    )
+
+
+def _beside_the_key(info: Info, existing: Info, folded: Collection[str]) -> list[_Fields]:
+    """The fields of the source whose values are unique in the table that exists, the key if it is compared otherwise.
+
+    :param folded: fields that must differ in more than the case of letters.
+    """
     names = {column: name for name, column in info.columns.items()}
     found = [existing.stored.key, *(one.fields for one in existing.stored.indexes if one.unique)]
     given = [tuple(names[column] for column in one) for one in found if one and names.keys() >= set(one)]
-    return [one for one in dict.fromkeys(given) if frozenset(one) != frozenset(info.key)]
+    return [one for one in dict.fromkeys(given) if frozenset(one) != frozenset(info.key) or {*one} & {*folded}]
 
 
 def _found(ready: MigratePlan, job: Job, existing: Info) -> tuple[list[str], list[Moving]]:
     """What can't be in the end, and which records must go first."""
-    unique = _beside_the_key(job.target, existing)
+    to_source = {column: name for name, column in job.target.columns.items()}
+    theirs = existing.columns
+    folded = {to_source.get(theirs[name], "") for name in ready.target.folded(existing)}
+    unique = _beside_the_key(job.target, existing, folded)
     if not unique:
         return [], []
     problems: list[str] = []
@@ -85,14 +116,14 @@ def _found(ready: MigratePlan, job: Job, existing: Info) -> tuple[list[str], lis
     with scratch_database(ready.scratch) as connection:
         connection.execute("CREATE TABLE known (key BLOB PRIMARY KEY) WITHOUT ROWID")
         connection.execute("CREATE TABLE taken (value BLOB PRIMARY KEY, key BLOB) WITHOUT ROWID")
-        for key, values in _values(storable(ready, job), job.target.key, unique):
+        for key, values in _values(storable(ready, job), job.target.key, unique, folded):
             connection.execute("INSERT OR IGNORE INTO known VALUES (?)", (key,))
             for fields, value in values:
                 if not connection.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", (value, key)).rowcount:
                     (other,) = connection.execute("SELECT key FROM taken WHERE value = ?", (value,)).fetchone()
                     told(other, key, False, fields)
         rows = ready.target.chunks(in_target(job.target, existing), ordered=False)
-        for key, values in _values(rows, job.target.key, unique):
+        for key, values in _values(rows, job.target.key, unique, folded):
             for fields, value in values:
                 row = connection.execute("SELECT key FROM taken WHERE value = ? AND key <> ?", (value, key)).fetchone()
                 if row is None:
@@ -115,23 +146,25 @@ def storable(ready: MigratePlan, job: Job) -> Iterator[Sequence[Record]]:
 
 
 def _values(
-    chunks: Iterable[Sequence[Record]], key: Sequence[str], unique: Sequence[_Fields]
+    chunks: Iterable[Sequence[Record]], key: Sequence[str], unique: Sequence[_Fields], folded: Collection[str]
 ) -> Iterator[tuple[bytes, list[tuple[_Fields, bytes]]]]:
     """The key of each record, and what stands for its unique values; those with a null are none."""
     for chunk in chunks:
         for found in layouts(chunk):
             given = dict(zip(*found))
             complete = [fields for fields in unique if given.keys() >= set(fields)]
-            columns = [_marks(found, given, fields, unique.index(fields)) for fields in complete]
+            columns = [_marks(found, given, fields, unique.index(fields), folded) for fields in complete]
             for text, *values in zip(keys_of(found, key), *columns):
                 yield text, [(fields, value) for fields, value in zip(complete, values) if value is not None]
 
 
 def _marks(
-    found: Layout, given: Mapping[str, Sequence[Any]], fields: _Fields, number: int
+    found: Layout, given: Mapping[str, Sequence[Any]], fields: _Fields, number: int, folded: Collection[str]
 ) -> Iterator[Optional[bytes]]:
-    for row, text in zip(zip(*(given[name] for name in fields)), keys_of(found, fields)):
-        yield None if None in row else hashlib.sha256(b"%d" % number + text).digest()
+    texts = [keys_of(found, [name]) for name in fields]
+    for row, *parts in zip(zip(*(given[name] for name in fields)), *texts):
+        same = [text.lower() if name in folded else text for name, text in zip(fields, parts)]
+        yield None if None in row else hashlib.sha256(b"%d" % number + b"".join(same)).digest()
 
 
 def _kept_where_they_are(

@@ -75,6 +75,37 @@ def test_a_unique_value_that_the_source_has_twice_is_refused(stores: Stores, kin
     refused(match, made(stores(kind), USERS), source=source, on_existing=mode)
 
 
+@pytest.mark.parametrize(
+    "columns", ["id INTEGER PRIMARY KEY, email TEXT%s UNIQUE", "id INTEGER, email TEXT%s NOT NULL PRIMARY KEY"]
+)
+def test_unique_values_that_differ_in_case_alone(stores: Stores, columns: str) -> None:
+    table = f"CREATE TABLE users ({columns}, name TEXT)"
+    source = made(stores("sqlite"), table % "", "INSERT INTO users VALUES (1, 'a', 'x'), (2, 'A', 'y')")
+    target = made(stores("sqlite"), table % " COLLATE NOCASE")
+    refused("have the same email, which must be unique", target, source=source)
+    made(source, "DELETE FROM users WHERE id = 1")
+    made(target, "INSERT INTO users VALUES (9, 'a', 'old')")
+    moved(source, target, on_existing="replace")
+    assert rows(target) == [(2, "A", "y")]
+
+
+@pytest.mark.parametrize(
+    ("of", "index"),
+    [
+        ("sqlite", "CREATE UNIQUE INDEX odd ON users (lower(email))"),
+        ("postgresql", "CREATE UNIQUE INDEX odd ON users (lower(email))"),
+        ("postgresql", "CREATE UNIQUE INDEX odd ON users (email) WHERE id > 5"),
+        ("postgresql", "ALTER TABLE users ALTER email TYPE char(9), ADD CONSTRAINT odd UNIQUE (email)"),
+        ("sqlite", "CREATE INDEX plain ON users (lower(email))"),
+    ],
+)
+def test_what_can_not_be_compared_is_said_in_check_mode(stores: Stores, of: str, index: str) -> None:
+    source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'a', 'x')")
+    target = made(stores(of), LOOSE, index)
+    said = "Whether the records of users keep to odd is only known when they are written."
+    assert (said in run(True, source=source, target=target)["warnings"]) is ("odd" in index)
+
+
 def test_a_unique_value_moves_from_a_record_that_goes_or_changes(stores: Stores, kind: str) -> None:
     source = made(stores("sqlite"), LOOSE, "INSERT INTO users VALUES (1, 'b', 'x'), (2, 'a', 'y'), (9, 'c', 'z')")
     target = made(stores(kind), USERS, "INSERT INTO users VALUES (1, 'a', 'x'), (2, 'b', 'y'), (5, 'c', 'old')")
@@ -130,7 +161,7 @@ def test_triggers_that_only_keep_a_log_fire(stores: Stores, kind: str) -> None:
     if kind == "sqlite":
         made(target, "CREATE TRIGGER logged AFTER INSERT ON users BEGIN INSERT INTO log VALUES (new.id); END")
     else:
-        body = "INSERT INTO log VALUES (NEW.id); RAISE NOTICE 'update users'; RETURN NULL;"
+        body = "INSERT INTO log VALUES (NEW.id); RAISE NOTICE 'update users'; raise debug 'x'; RETURN NULL;"
         made(target, f"CREATE FUNCTION logged() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} END$$")
         made(target, "CREATE TRIGGER logged AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION logged()")
     assert run(source=source, target=target)["changed"]
