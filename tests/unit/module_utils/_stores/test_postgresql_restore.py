@@ -528,3 +528,11 @@ def test_a_sequence_that_an_extension_has_registered_is_compared(bench: Bench) -
     bench.execute("shop", "SELECT nextval('public.s')")
     with bench.prepare(copy, dry=True) as ready:
         assert ready.changed
+
+
+def test_backslashes_in_names_where_a_database_has_them_as_escapes(bench: Bench) -> None:
+    bench.make("shop", 'CREATE TABLE public."a\\b\'c" (i serial)')
+    bench.execute("postgres", "ALTER DATABASE shop SET standard_conforming_strings = off")
+    copy = bench.backup("shop")
+    bench.execute("shop", "CREATE TABLE public.later ()")
+    assert bench.restore(copy).changed

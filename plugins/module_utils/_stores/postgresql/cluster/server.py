@@ -34,6 +34,7 @@ PINS = {
     "extra_float_digits": "1",
     "xmlbinary": "base64",
     "xmloption": "content",
+    "standard_conforming_strings": "on",
     "row_security": "off",
     "statement_timeout": "0",
     "lock_timeout": "0",
