@@ -100,7 +100,7 @@ class Naming:
         if generator == "sequential_with_prefix":
             stem = f"{_slug(name, 'name')}-" if name else ""
             number = re.compile(re.escape(self._prefixes[kind] + stem) + "([0-9]{1,18})")
-            numbers = [int(match[1]) for match in map(number.fullmatch, existing) if match]
+            numbers = [int(match[1]) for match in map(number.fullmatch, _names(existing)) if match]
             return f"{stem}{max(numbers, default=0) + 1:04d}"
         raise InvalidRequest(f"There is no generator {generator!r}.", f"Generators: {_listed(_GENERATORS)}.")
 
@@ -128,6 +128,12 @@ def _entries(part: str, own: Mapping[str, Any]) -> Mapping[str, str]:
     if not isinstance(entries, Mapping) or not all(isinstance(one, str) for pair in entries.items() for one in pair):
         raise InvalidRequest(f"{part} in naming is not a dictionary of texts.", _PARTS_HINT)
     return entries
+
+
+def _names(existing: object) -> Iterable[str]:
+    if isinstance(existing, (str, bytes)) or not isinstance(existing, Iterable):  # one name would be taken for letters
+        raise InvalidRequest("existing is not a list of names.")
+    return [one for one in existing if isinstance(one, str)]
 
 
 def _kind(name: str) -> str:

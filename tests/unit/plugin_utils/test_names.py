@@ -30,7 +30,10 @@ def test_names_are_made_by_the_generator_of_their_kind() -> None:
     assert make("template", "web-server") == "template-web-server"
     assert make("template", "Büro 3 (neu)") == "template-Buro-3-neu"
     assert make("machine") == "machine-0001"
-    assert make("machine", existing=["machine-0007", "machine-x", "other-9", "machine-web-0042"]) == "machine-0008"
+    assert (
+        make("machine", existing=["machine-0007", None, 9, "machine-x", "other-9", "machine-web-0042"])
+        == "machine-0008"
+    )
     assert make("machine", "web", existing=["machine-0007", "machine-web-0042"]) == "machine-web-0043"
     assert re.fullmatch(f"req-{UUID}", make("request"))
     assert re.fullmatch(f"ret-{UUID}", make("return_request"))
@@ -87,6 +90,8 @@ def test_own_entries_replace_single_defaults() -> None:
     [
         ({"kind": "bucket"}, "There is no prefix for 'bucket'. Prefixes exist for machine, request, return_request"),
         ({"kind": "template"}, "name has no letter or digit"),
+        ({"kind": "machine", "existing": "machine-0007"}, "existing is not a list of names"),
+        ({"kind": "machine", "existing": None}, "existing is not a list of names"),
         ({"kind": "template", "name": "漢字"}, "name has no letter or digit"),
         ({"kind": "template", "name": "x" * 300}, "longer than 255 bytes"),
         ({"kind": "request", "prefix": "x" * 300}, "would have 341 bytes"),
