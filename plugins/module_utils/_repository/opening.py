@@ -80,12 +80,18 @@ def open_content(manifest: Manifest, listed: Listed, identity: bytes) -> Manifes
 
 
 def check_opened(manifest: Manifest, listed: Listed, encryption: Encryption) -> None:
-    """Raise NotOpened when it is not known what an encrypted backup holds, with the reason."""
+    """Raise NotOpened when it is not known what an encrypted backup holds, with the reason; DamagedBackup when not even
+    that can be told.
+    """
     if manifest.opened:
         return
     from .._core import age  # only here: see _stores/registry.py
 
-    data = listed.read(content_path(manifest.compression))
+    path = content_path(manifest.compression)
+    size = listed.sizes.get(path, 0)
+    if size > _LARGEST:
+        raise DamagedBackup(manifest.id, [{"path": path, "problem": f"it has {size} bytes"}])
+    data = listed.read(path)
     others = age.number_of_recipients(data) - 1  # one is of the run that has read it back
     to = f"Backup {manifest.id} is encrypted to {others} recipient{'s' * (others != 1)}"
     if encryption.identity is None:

@@ -485,6 +485,16 @@ def test_a_key_with_a_passphrase_is_not_waited_for(run: Any, save: Any, document
         run("restore", target=document.store, identity_file=key.file)
 
 
+def test_a_list_of_contents_that_is_too_large_is_not_read_to_count_its_recipients(
+    run: Any, save: Any, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document.fill(1)
+    save()
+    monkeypatch.setattr(opening, "_LARGEST", 100)
+    with pytest.raises(DamagedBackup, match=r"content\.json.*: it has [0-9]+ bytes"):
+        run("restore", target=document.store)
+
+
 def test_a_bomb_in_the_list_of_contents_is_not_read(
     run: Any, save: Any, document: Document, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
