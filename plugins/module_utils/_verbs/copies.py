@@ -341,6 +341,10 @@ def apply(ready: CopyPlan, progress: Progress) -> Copied:
 
 def _copy(copying: Copying, wanted: Wanted) -> Manifest:
     if wanted.id == wanted.manifest.id:
+        if wanted.manifest.envelope is not None:  # from now on, what is not encrypted is refused there
+            require(copying.target, copying.name, wanted.manifest.created)
+        elif copying.target.encryption.optional:
+            release(copying.target, copying.name)
         return copying.copy(wanted.id)
     from .._repository.copy_encrypted import copy_encrypted  # only here: see _stores/registry.py
 
@@ -352,11 +356,6 @@ def _remember(ready: CopyPlan, copied: Sequence[Manifest]) -> None:
     if copied:  # each byte was read where it is
         stored = [one.id for one in ready.wanted if one.manifest.envelope is not None]
         remember_verified(request.target, request.name, {one.id: [] for one in copied}, now, stored)
-    for one in copied:
-        if one.envelope is not None:  # from now on, what is not encrypted is refused there
-            require(request.target, request.name, one.created)
-        elif request.target.encryption.optional:
-            release(request.target, request.name)
     if request.confirmed is not None:
         for backup in [*ready.existing, *(one.id for one in copied)]:
             remember_confirmed(request.target, request.name, backup, request.confirmed)

@@ -181,6 +181,34 @@ def test_copies_do_not_fall_back_to_plain_text(back_up: Copy, copy: Copy, key: K
         assert copy(check=check)["changed"] is False
 
 
+def test_a_set_that_was_encrypted_at_times_is_copied_as_it_is(
+    run: Any, back_up: Copy, copy: Copy, key: Key, document: Path, tmp_path: Path
+) -> None:
+    for number in range(4):
+        document.write_text(json.dumps({"a": {"1": {"text": MARKER * (number + 1)}}}))
+        back_up(**({"encrypt_to": [key.recipient]} if number % 2 else {"encryption": "optional"}))
+    assert len(copy(which="all", encryption="optional")["copied"]) == 4
+    info = run("backup_info", repository=str(tmp_path / "copies"))
+    assert info["ok"], info["problems"]
+    shutil.rmtree(tmp_path / "copies")  # that the newest was encrypted is remembered
+    document.write_text(json.dumps({"a": {"1": {"text": "new"}}}))
+    back_up(encryption="optional")
+    with pytest.raises(InvalidRequest, match="are encrypted, and encrypt_to is not set"):
+        copy()
+
+
+def test_nothing_is_copied_if_the_host_cannot_remember_that_it_is_encrypted(
+    back_up: Copy, copy: Copy, key: Key, tmp_path: Path
+) -> None:
+    back_up(encrypt_to=[key.recipient])
+    notes = tmp_path / "state" / "encrypted"
+    shutil.rmtree(notes)
+    notes.write_text("")
+    with pytest.raises(Day2Error, match="Can't write .*encrypted"):
+        copy()
+    assert not (tmp_path / "copies" / "app").exists()
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["this host", "another host"])
 def test_older_backups_are_not_copied_in_plain_text_beside_encrypted_copies(
     back_up: Copy, copy: Copy, key: Key, document: Path, tmp_path: Path, known: bool
