@@ -88,7 +88,7 @@ def check_opened(manifest: Manifest, listed: Listed, encryption: Encryption) -> 
     from .._core import age  # only here: see _stores/registry.py
 
     path = content_path(manifest.compression)
-    size = listed.sizes.get(path, 0)
+    size = listed.sizes.get(path) or 0
     if size > _LARGEST:
         raise DamagedBackup(manifest.id, [{"path": path, "problem": f"it has {size} bytes"}])
     data = listed.read(path)
