@@ -93,7 +93,7 @@ def test_a_reading_that_is_given_up_ends_its_threads(store: DynamodbTables) -> N
     reading = store.read("machines")
     next(reading)
     reading.close()  # type: ignore[attr-defined]
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # some of an earlier test may have been about to end
 
 
 def test_deleted_keys_are_gone_and_others_are_not(store: DynamodbTables) -> None:

@@ -282,7 +282,8 @@ class Model(RuleBasedStateMachine):
         self.check_bystanders(was, now, only)
         if got is None:
             for name in only:
-                if now.rows[name] != was.rows[name] and name not in now.states:
+                # a table of DynamoDB is created before its checkpoint: an empty one is as none
+                if (now.rows[name] or None) != (was.rows[name] or None) and name not in now.states:
                     written = (now.rows[name] or {}).items() >= self.content[source][name].items()
                     assert written, "half written without a checkpoint"
             return
