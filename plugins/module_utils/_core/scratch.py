@@ -38,13 +38,19 @@ def scratch_directory() -> Iterator[str]:
 
 
 def _made(base: str) -> tuple[str, int]:
-    """A new directory, and a descriptor that is locked while it is used."""
+    """A new directory, and a descriptor that is locked while it is used.
+
+    Until it is locked, another run may take it for left and remove it: then the next one is made.
+    """
     while True:
         path = tempfile.mkdtemp(prefix=_PREFIX, dir=base)
-        held = os.open(path, _DIRECTORY)
+        try:
+            held = os.open(path, _DIRECTORY)
+        except FileNotFoundError:
+            continue
         with contextlib.suppress(OSError):  # without locks, nothing is taken for left
             fcntl.flock(held, fcntl.LOCK_EX)
-        if os.path.lexists(path):  # otherwise another run has taken it for left before it was locked
+        if os.path.lexists(path):
             return path, held
         os.close(held)
 

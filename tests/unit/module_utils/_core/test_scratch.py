@@ -9,7 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,3 +80,21 @@ def test_what_may_be_of_others_stays(base: Path) -> None:
     (base / "day2-scratch-link").symlink_to(base / "day2-notes")
     remove_left_scratch()
     assert len(list(base.iterdir())) == 3
+
+
+def test_one_that_another_run_removes_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    make, made = tempfile.mkdtemp, []
+
+    def removed_at_once(*args: Any, **options: Any) -> str:
+        made.append(make(*args, **options))
+        if len(made) == 1:
+            remove_left_scratch()
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", removed_at_once)
+    with scratch_directory() as path:
+        assert [path] == made[1:]
+        assert os.path.isdir(path)
