@@ -3,8 +3,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# run.sh FILES: the examples, which end with their host.
+# run.sh FILES: finds the interpreter with the libraries of all stores, which is that of the unit tests.
 
 set -euo pipefail
-python=$("$1/../../setup_applications/files/node_python.sh")
-exec "$python" "$1/examples.py"
+directory=$1
+until compgen -G "$directory/.venv/node-*/bin/python" >/dev/null; do
+  [[ $directory != / ]] || {
+    echo "The environments of the unit tests are missing. Make them with: dev/run setup" >&2
+    exit 1
+  }
+  directory=$(dirname "$directory")
+done
+newest=$(printf '%s\n' "$directory"/.venv/node-*/bin/python | sort -V | tail -n 1)
+# What runs here ends with its host.
+exec "$newest" "$1/examples.py"
