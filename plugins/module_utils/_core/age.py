@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 from .compression.base import BLOCK, CorruptStream, Readable
 from .errors import Day2Error, InvalidRequest, MissingDependency, NoSpace, WrongIdentity
 from .filter_program import closed, ended, reading, start
-from .programs import wide_pipe
+from .programs import piped, wide_pipe
 
 MOST = 60_000  # bytes of identities, which must fit into a pipe
 _RECIPIENT = re.compile(r"(age1[0-9a-z]+)|(ssh-(?:ed25519|rsa) [A-Za-z0-9+/]+=*)(?: .*)?")
@@ -99,17 +98,10 @@ def decrypting(identities: bytes, source: Readable) -> Iterator[Readable]:
     """Decrypt. b"" is returned only after age has ended with status 0. Anything before it may be the beginning of a
     file that is damaged. Raises CorruptStream for that, WrongIdentity if not even the beginning can be read.
     """
-    pipe, end = os.pipe()
-    try:
-        try:
-            os.write(end, identities)
-        finally:
-            os.close(end)
+    with piped(identities) as pipe:
         process = _start(
             ["age", "-d", "-i", f"/dev/fd/{pipe}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[pipe]
         )
-    finally:
-        os.close(pipe)
     with reading(process, source, _damaged) as reader:
         yield reader
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from typing import IO, Optional
 
 _F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ exists from Python 3.10 on
@@ -26,3 +27,22 @@ def wide_pipe(stream: Optional[IO[bytes]]) -> None:
     well."""
     with contextlib.suppress(OSError, AttributeError):
         fcntl.fcntl(stream.fileno(), _F_SETPIPE_SZ, 1 << 20)  # type: ignore[union-attr]
+
+
+@contextlib.contextmanager
+def piped(data: bytes) -> Iterator[int]:
+    """A descriptor that a program reads a secret from, so that it is in no argument and no file.
+
+    Raises ValueError for more than a pipe holds (64 KiB).
+    """
+    reading, writing = os.pipe()
+    try:
+        try:
+            os.set_blocking(writing, False)
+            if os.write(writing, data) < len(data):
+                raise ValueError("stdin is too long")
+        finally:
+            os.close(writing)
+        yield reading
+    finally:
+        os.close(reading)

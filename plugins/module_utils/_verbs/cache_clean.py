@@ -16,6 +16,8 @@ from .._core.errors import InvalidRequest, TargetError
 from .._core.progress import Progress
 from .._core.redis import Address, Failed, Redis, Value, Word
 from .._core.units import format_size, parse_duration, plural
+from .._probes.base import ProbeFailed
+from .._probes.sockets import tls_context
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
@@ -108,16 +110,9 @@ def _tls(params: Mapping[str, Any]) -> Optional[ssl.SSLContext]:
     if not params["tls"]:
         return None
     try:
-        context = ssl.create_default_context(cafile=params["ca"])
-        if not params["validate_certs"]:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if params["client_certificate"]:
-            # Without this, an encrypted key would ask for a password on the terminal.
-            context.load_cert_chain(params["client_certificate"], params["client_key"], password="")
-    except OSError as exc:
+        return tls_context(params["validate_certs"], params["ca"], params["client_certificate"], params["client_key"])
+    except ProbeFailed as exc:
         raise InvalidRequest(f"The certificates can't be used: {exc}.", "Check ca and client_certificate.") from exc
-    return context
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:

@@ -12,10 +12,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Optional
 
-from ..._core.programs import environment, wide_pipe
+from ..._core.programs import environment, piped, wide_pipe
 from ..._core.units import format_duration
 
 _BLOCK = 1 << 20
@@ -45,7 +45,7 @@ class Program:
         self._end = time.monotonic() + timeout
         self._said = bytearray()
         try:
-            with _input(given) as stdin:
+            with contextlib.nullcontext(subprocess.PIPE) if given is None else piped(given) as stdin:
                 self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                     list(argv),
                     stdin=stdin,
@@ -154,25 +154,6 @@ def _signal(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-@contextlib.contextmanager
-def _input(given: Optional[bytes]) -> Iterator[int]:
-    """Raises ValueError for more than a pipe holds."""
-    if given is None:
-        yield subprocess.PIPE
-        return
-    reading, writing = os.pipe()
-    try:
-        try:
-            os.set_blocking(writing, False)
-            if os.write(writing, given) < len(given):
-                raise ValueError("stdin is too long")
-        finally:
-            os.close(writing)
-        yield reading
-    finally:
-        os.close(reading)
 
 
 def run(argv: Sequence[str], variables: Mapping[str, str], timeout: float) -> None:
