@@ -11,6 +11,7 @@ import pwd
 from collections.abc import Iterator
 from typing import Optional
 
+from .._core.compression import load_all
 from .._core.errors import InvalidRequest, TargetError
 
 
@@ -32,6 +33,8 @@ class Identity:
             self._user = None
         elif os.geteuid() != 0:
             raise InvalidRequest(f"run_as: only root can work as {name}.", "Run as root (become: true).")
+        else:
+            load_all()
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:

@@ -9,6 +9,8 @@ import gzip
 import os
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -521,3 +523,39 @@ def test_an_account_that_can_read_the_directory_can_not_keep_a_run_out(log: Path
     fcntl.flock(fd, fcntl.LOCK_EX)
     assert rotate(paths=[log], lock_timeout="0")["changed"]
     os.close(fd)
+
+
+@pytest.mark.parametrize("compression", ["zstd", "gzip", "xz", "none"])
+def test_no_code_is_read_as_another_user(compression: str) -> None:
+    """A task's code is in a file that only its own user can read."""
+    program = f"""
+import importlib.machinery, os, sys
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import rotate as log_rotate
+
+class Forbidden(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if os.geteuid() != 0 and name.startswith("ansible_collections"):
+            raise PermissionError(13, "Permission denied: " + name)
+        return None
+
+sys.meta_path.insert(0, Forbidden)
+log = os.path.join(sys.argv[1], "app.log")
+for method in ("rename", "in_place"):
+    with open(log, "w") as file:
+        file.write("one\\n" * 100_000)
+    os.chown(log, 65534, 65534)
+    params = {{name: one.get("default") for name, one in log_rotate.ARGUMENTS["argument_spec"].items()}}
+    params.update(paths=[log], run_as="nobody", size="1", method=method, compression={compression!r})
+    for check in (True, False):
+        done = log_rotate.run(params, check, Progress(""))
+        assert done["rotations"][0]["rotated"] and not done["problems"], done
+"""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as base:
+        os.chown(base, 65534, 65534)
+        subprocess.run(
+            [sys.executable, "-c", program, base],
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
