@@ -119,7 +119,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place.rmdir()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+@pytest.mark.root
 def test_the_disk_of_the_server_is_full(bench: Bench, small_disk: Path) -> None:
     bench.execute("postgres", f"CREATE TABLESPACE small LOCATION '{small_disk}'")
     try:

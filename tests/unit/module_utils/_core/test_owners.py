@@ -27,7 +27,6 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.registry import o
 from tests.unit.module_utils._stores.conftest import MemoryCopy, MemorySink, as_nobody
 
 NOBODY = 65534
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to others")
 
 
 def test_owners_come_back_from_the_details_of_a_backup(tmp_path: Path) -> None:
@@ -42,7 +41,7 @@ def test_owners_come_back_from_the_details_of_a_backup(tmp_path: Path) -> None:
         assert Owner.recorded(damaged, str(tmp_path), 0o600) == (0o600, above.st_uid, above.st_gid, "", "")
 
 
-@needs_root
+@pytest.mark.root
 def test_root_gives_by_name_then_by_number(tmp_path: Path) -> None:
     with (tmp_path / "file").open("w") as handle:
         assert Owner(0o640, 12345, 12345, "nobody", "no such group").give(handle.fileno()) == []
@@ -50,7 +49,7 @@ def test_root_gives_by_name_then_by_number(tmp_path: Path) -> None:
         assert (info.st_uid, info.st_gid, info.st_mode & 0o7777) == (NOBODY, 12345, 0o640)
 
 
-@needs_root
+@pytest.mark.root
 def test_others_get_a_note_or_a_refusal(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.touch()
@@ -83,7 +82,7 @@ def test_others_get_a_note_or_a_refusal(tmp_path: Path) -> None:
     assert as_nobody(work) == ["False", "True", note, refusal, refusal]
 
 
-@needs_root
+@pytest.mark.root
 @pytest.mark.parametrize(("mode", "replaceable"), [(0o2775, True), (0o775, False)])
 def test_a_directory_that_hands_down_its_group(tmp_path: Path, mode: int, replaceable: bool) -> None:
     shared = tmp_path / "shared"
@@ -116,11 +115,9 @@ def test_a_directory_that_hands_down_its_group(tmp_path: Path, mode: int, replac
     assert as_nobody(work) == [*(["done"] if replaceable else ["refused"]) * 2, "refused", "refused"]
 
 
-@needs_root
+@pytest.mark.root
 def test_owners_who_do_not_exist_in_a_user_namespace(tmp_path: Path) -> None:
     """Root there is told, and not shown a traceback."""
-    if subprocess.run(["unshare", "--user", "--map-root-user", "true"], check=False).returncode:
-        pytest.skip("user namespaces are not permitted here")
     program = (
         "import os, sys; sys.path[:] = %r\n"
         "from ansible_collections.day2.ops.plugins.module_utils._core import owners\n"
@@ -153,7 +150,7 @@ def make(kind: str, path: Path, content: int) -> None:
         path.write_text(f'{{"a": [{content}]}}')
 
 
-@needs_root
+@pytest.mark.root
 @pytest.mark.parametrize("kind", ["sqlite", "single_file", "file_per_collection"])
 def test_check_mode_refuses_what_the_run_would(tmp_path: Path, kind: str) -> None:
     """A directory that we may write, and in it a store of somebody else's."""

@@ -22,7 +22,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.files.store impor
 from ansible_collections.day2.ops.plugins.module_utils._stores.registry import open_store
 from tests.unit.module_utils._stores.conftest import as_nobody
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
+pytestmark = pytest.mark.root
 
 
 def make_socket(path: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_link_to_a_file_for_rejects_is_followed_where_nobody_else_could_have_m
     assert json.loads((tmp_path / "app.json").read_text())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.root
 def test_a_gather_file_of_another_user(source: Store, tmp_path: Path) -> None:
     directory = tmp_path / "target"
     directory.mkdir()
