@@ -212,6 +212,13 @@ def run_control(job: Job) -> str:
     return "" if done.returncode == 0 else done.stdout[-1500:]
 
 
+def start_servers(tree: Path) -> None:
+    """Those of tests/services/shared.py, once for all mutants: to start one takes longer than most tests."""
+    os.environ["DAY2_TESTS_PARENT"] = str(os.getpid())
+    program = "from tests.services.shared import SERVERS, url_of\nfor name in SERVERS:\n    url_of(name)"
+    subprocess.run([sys.executable, "-c", program], cwd=tree, check=True)
+
+
 def reach(state: Path, trees: Sequence[Path], tests: str, end: float) -> Reach:
     """Runs all tests once, some files at a time, except those that have not changed since, nor has what they run."""
     lines, new = state / "lines", state / "lines" / "new"
@@ -355,6 +362,7 @@ def main() -> None:
     os.chdir(trees[0])
     mutants = Mutants(state, trees[0])
     end = time.monotonic() + 60 * float(given["MINUTES"])
+    start_servers(trees[0])
     known = reach(state, trees, given["TESTS"], end)
     items = mutants.sample(given["FILES"], int(given["SAMPLE"]), int(given["SEED"]))
     results = mutants.results()

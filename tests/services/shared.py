@@ -29,13 +29,16 @@ SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[str]]] = {
     "sshd": sshd.sshd,
 }
 _START_S = 180.0
+# The number of the process whose end is the end of the servers, for several runs of pytest in a row.
+PARENT = "DAY2_TESTS_PARENT"
 
 
 @functools.cache
 def url_of(name: str) -> str:
     """The URL of a server, which is started by whoever asks first."""
-    parent = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-    place = Path(tempfile.gettempdir()) / f"day2-tests-{parent}-{name}"
+    parent = int(os.environ.get(PARENT) or (os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()))
+    # Nothing that an earlier process of this number has left.
+    place = Path(tempfile.gettempdir()) / f"day2-tests-{parent}-{_began(parent)}-{name}"
     place.mkdir(exist_ok=True)
     with open(place / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
