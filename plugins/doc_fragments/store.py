@@ -671,6 +671,16 @@ options:
             verified in any case.
         type: str
         choices: [counts, digests]
+      data_directory:
+        description:
+          - For V(postgresql) with C(repository=pgbackrest), the new data directory on this host for the server as it
+            was. The directory above it must belong to the user of the server.
+        type: path
+      keep_running:
+        description:
+          - For V(postgresql) with C(repository=pgbackrest), whether the restored server is left running. The default is
+            V(true).
+        type: bool
       with_schema:
         description:
           - For V(postgresql) and single tables (C(only)), whether tables that do not exist, or have other columns than
@@ -920,6 +930,16 @@ options:
             verified in any case.
         type: str
         choices: [counts, digests]
+      data_directory:
+        description:
+          - For V(postgresql) with C(repository=pgbackrest), the new data directory on this host for the server as it
+            was. The directory above it must belong to the user of the server.
+        type: path
+      keep_running:
+        description:
+          - For V(postgresql) with C(repository=pgbackrest), whether the restored server is left running. The default is
+            V(true).
+        type: bool
       with_schema:
         description:
           - For V(postgresql) and single tables (C(only)), whether tables that do not exist, or have other columns than

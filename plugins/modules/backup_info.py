@@ -18,6 +18,8 @@ description:
     that time.
   - A backup that is dated in the future (because a clock is or was wrong) is reported as a problem. It does not count
     until that time is reached, is not removed by O(keep), and can be restored by ID.
+  - With O(repository=pgbackrest), returns the base backups of a PostgreSQL server and the range of moments that it can be
+    restored to. O(name) is then required, and is the name of the stanza.
   - Problems do not fail the task. Check RV(ok) instead. A repository that does not exist or contains no backups is also
     reported as a problem.
 extends_documentation_fragment:
@@ -77,6 +79,12 @@ EXAMPLES = r"""
     copy_to:
       - repository: s3://hawkfish-backups/day2
     copies: {min: 3, offsite: 1}
+    max_age: 26h
+
+- name: Find out to which moments a PostgreSQL server can be restored
+  day2.ops.backup_info:
+    name: main
+    repository: pgbackrest
     max_age: 26h
 
 - name: Fail if the backups are not reliable
@@ -150,6 +158,15 @@ sets:
       description: State of the set in words.
       type: str
       sample: the newest good backup of hawkfish is 1h old, within max_age 1d2h
+    pitr:
+      description:
+        - With O(repository=pgbackrest), the range of moments that can be restored and the state of the archive, as
+          documented for M(day2.ops.postgresql_pitr). The range ends when WAL was last archived, not now.
+      type: dict
+      sample:
+        earliest: "2025-06-29T01:00:12Z"
+        latest: "2025-06-30T14:08:58Z"
+        lag_s: 0.0
     copies:
       description: Copies of the newest data. V(none) if neither O(copies) nor O(copy_to) is set.
       type: dict

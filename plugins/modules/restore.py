@@ -23,6 +23,13 @@ description:
     tablespaces, locales, privileges) is named at once. Roles themselves are not restored; the backup contains the
     statements that create them in C(globals.sql). The databases C(postgres) and C(template1) are not replaced.
   - A target that already equals the backup is not changed, and the task reports no change.
+  - With O(repository=pgbackrest), a whole PostgreSQL server is restored to a point in time (O(at)) from what
+    M(day2.ops.postgresql_pitr) has archived. O(name) is then the name of the stanza, and O(repository) can be
+    C(pgbackrest:FILE) with a configuration file. The server is restored into a new O(target.data_directory) and started
+    there on O(target.port), with its socket in O(target.host) (C(/var/run/postgresql) by default). It archives nothing,
+    and accepts connections through its socket only. The moment is compared with the range of the archive first. Without
+    O(at), everything that is archived is restored. A server in use is never replaced. To put back a database, back it
+    up from the copy with M(day2.ops.backup) and restore that.
   - In a restored directory tree, entries of the backup replace entries of the same name, whatever their type. Entries
     that O(target.include) and O(target.exclude) do not select are retained. If such an entry is in the way of an entry
     of the backup, the task fails, in check mode as well. Sockets are retained unless they are in the way of an entry of
@@ -151,6 +158,16 @@ EXAMPLES = r"""
     only: [django_migrations, shop_product]
     on_existing: replace
 
+- name: Restore a server as it was before a mistake, beside the one in use
+  day2.ops.restore:
+    name: main
+    repository: pgbackrest
+    at: "2025-06-30T14:05:00Z"
+    target:
+      type: postgresql
+      data_directory: /var/lib/postgresql/15/at-1405
+      port: 5433
+
 - name: Test a restore without touching the live database
   day2.ops.restore:
     name: hawkfish
@@ -171,7 +188,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backup:
-  description: The backup that was restored (in check mode, would be restored), as documented for M(day2.ops.backup).
+  description:
+    - The backup that was restored (in check mode, would be restored), as documented for M(day2.ops.backup). V(none) with
+      pgBackRest.
   type: dict
   returned: success
   sample:
@@ -190,6 +209,16 @@ safety_backup:
   sample:
     id: 20250630T130000Z-77aa12bc
     kind: safety
+pitr:
+  description:
+    - What the archive contains, as documented for M(day2.ops.postgresql_pitr), and C(last_transaction), the time of the
+      last transaction in the restored server.
+  type: dict
+  returned: with O(repository=pgbackrest)
+  sample:
+    earliest: "2025-06-29T01:00:12Z"
+    latest: "2025-06-30T14:08:58Z"
+    last_transaction: "2025-06-30T14:04:57Z"
 targets:
   description: Result for each target.
   type: list

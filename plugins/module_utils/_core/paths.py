@@ -36,7 +36,7 @@ def complaint(path: str) -> str:
     )
 
 
-_ADDRESS = re.compile(r"[a-z0-9+.-]+://|rclone:")
+_ADDRESS = re.compile(r"[a-z0-9+.-]+://|rclone:|pgbackrest(?::|$)")
 
 
 def check_paths(spec: Mapping[str, Any], values: Mapping[str, Any], prefix: str = "") -> None:

@@ -11,8 +11,9 @@ import pwd
 from collections.abc import Iterator
 from typing import Optional
 
+from .._core.acting_as import acting_as
 from .._core.compression import load_all
-from .._core.errors import InvalidRequest, TargetError
+from .._core.errors import InvalidRequest
 
 
 class Identity:
@@ -41,20 +42,5 @@ class Identity:
         """In the block, all threads of this process have that user for the file system and for programs that they
         start.
         """
-        if self._user is None:
+        with acting_as(self._user, "Omit run_as."):
             yield
-            return
-        groups, group = os.getgroups(), os.getegid()
-        try:
-            try:
-                os.initgroups(self._user.pw_name, self._user.pw_gid)
-                os.setegid(self._user.pw_gid)
-                os.seteuid(self._user.pw_uid)
-            except OSError as exc:  # root of a container may lack the capability
-                raise TargetError(f"Can't work as {self._user.pw_name}: {exc.strerror}.", "Omit run_as.") from exc
-            yield
-        finally:
-            os.seteuid(0)
-            with contextlib.suppress(PermissionError):
-                os.setegid(group)
-                os.setgroups(groups)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .._core.errors import Day2Error, InvalidRequest, RepositoryError
+from .._core.pgbackrest import is_pgbackrest
 from .._core.rclone_options import ADDRESS as RCLONE
 from .._core.s3_options import ADDRESS as S3
 from .base import Repository
@@ -106,6 +107,11 @@ def open_repository(params: Mapping[str, Any]) -> Repository:
 
 def _opened(params: Mapping[str, Any]) -> Repository:
     location = params["repository"]
+    if is_pgbackrest(location):
+        raise InvalidRequest(
+            "The repository of pgBackRest is for restore and backup_info only.",
+            "Set repository to a directory, s3://bucket/prefix or rclone:REMOTE:path, or use postgresql_pitr.",
+        )
     if location.startswith(S3):
         from .s3 import open_s3  # only here: boto3 is asked for by what needs it
 

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import Day2Error, RepositoryError, Unreachable
+from .._core.pgbackrest import is_pgbackrest
 from .._core.progress import Progress
 from .._core.units import format_duration, format_time, plural
 from .._repository.base import Repository
@@ -83,6 +84,10 @@ def request_from(params: Mapping[str, Any]) -> BackupInfoRequest:
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """Read the sets; with verify=full, also verify backups and (outside check mode) record the results."""
+    if is_pgbackrest(params["repository"]):
+        from . import pitr  # only here: see _stores/registry.py
+
+        return pitr.backup_info(params, ARGUMENTS["argument_spec"])
     began = time.monotonic()
     request = request_from(params)
     now = datetime.now(timezone.utc)

@@ -16,6 +16,7 @@ from .._core.compression import choose
 from .._core.compression.base import Compression
 from .._core.errors import Cancelled, DamagedBackup, InvalidRequest, RepositoryError, SourceError, TargetError
 from .._core.files import os_errors
+from .._core.pgbackrest import is_pgbackrest
 from .._core.progress import Progress
 from .._core.scratch import remove_left_scratch, scratch_directory
 from .._core.units import format_time
@@ -134,6 +135,10 @@ def request_from(params: Mapping[str, Any]) -> RestoreRequest:
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb. Check mode runs only the plan."""
+    if is_pgbackrest(params["repository"]):
+        from . import pitr  # only here: see _stores/registry.py
+
+        return pitr.restore(params, ARGUMENTS["argument_spec"], check, progress)
     began = time.monotonic()
     with plan(request_from(params), check, progress) as ready:
         safety = None if check else apply(ready)

@@ -33,4 +33,7 @@ RESTORE_OPTIONS: dict[str, dict[str, Any]] = {
     "owner_map": {"type": "dict"},
     "with_schema": {"type": "bool"},
     "compare": {"type": "str", "choices": ["counts", "digests"]},
+    # From pgBackRest only.
+    "data_directory": {"type": "path"},
+    "keep_running": {"type": "bool"},
 }

@@ -21,6 +21,11 @@ def choose(details: Mapping[str, Any], options: Mapping[str, Any]) -> list[tuple
     """
     if options.get("tables"):
         raise InvalidRequest("tables selects what is backed up, not what is restored.", "Use only instead.")
+    if options.get("data_directory") or options.get("keep_running") is not None:
+        raise InvalidRequest(
+            "data_directory and keep_running are for restores from pgBackRest.",
+            "Omit them, or set repository to pgbackrest.",
+        )
     known = details["databases"]
     wanted = options.get("databases") or ([options["database"]] if options.get("database") else None)
     source = options.get("from_database")

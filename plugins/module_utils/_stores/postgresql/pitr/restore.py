@@ -1,0 +1,365 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A server as it was at a moment: restored into a new directory, started there, and looked at.
+
+It is built under a hidden name beside the directory, and gets its name once the server in it has reached the moment.
+It archives nowhere, and listens on a socket only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import stat
+import time
+from datetime import datetime, timezone
+from typing import Any, NamedTuple, Optional
+
+from ...._core.acting_as import acting_as
+from ...._core.errors import Day2Error, MissingDependency, NoSpace, RepositoryError, TargetError
+from ...._core.files import PREPARED, discard, free_bytes, fsync_directory, os_errors, resolve, write_atomically
+from ...._core.progress import Progress
+from ...._core.run_lock import RunLock
+from ...._core.units import format_size, format_time
+from ..cluster.programs import find, major_of
+from .archive import Archive, look, shown
+from .stanza import Place, Stanza, complaint_of, run_as
+
+MARKER = "day2-restored.json"
+_FOREVER_S = "31536000"
+_POLL_S = 0.1
+
+
+class Target(NamedTuple):
+    """Where the copy goes, and where its server listens."""
+
+    directory: str
+    socket_directory: str
+    port: int
+    keep_running: bool
+
+
+class Copy(NamedTuple):
+    """What is to be restored. `at` is None for everything that is archived."""
+
+    stanza: Stanza
+    archive: Archive
+    target: Target
+    at: Optional[datetime]
+    existing: bool  # the directory is this copy already
+
+    @property
+    def running(self) -> bool:
+        """Whether a server runs in the directory."""
+        return _pid(self.target.directory) is not None
+
+    @property
+    def changed(self) -> bool:
+        return not self.existing
+
+    @property
+    def moment(self) -> str:
+        """For people."""
+        return "the end of the archive" if self.at is None else format_time(self.at)
+
+
+def plan(stanza: Stanza, target: Target, at: Optional[datetime]) -> Copy:
+    """Raises InvalidRequest, RepositoryError or TargetError for whatever can't be restored."""
+    directory = resolve(target.directory, TargetError)
+    target = target._replace(directory=directory)
+    archive = look(stanza)
+    check_range(stanza.name, archive, at)
+    existing = _existing(stanza, target, at)
+    ready = Copy(stanza, archive, target, at, existing)
+    if not existing:
+        _check_target(ready)
+    return ready
+
+
+def check_range(name: str, archive: Archive, at: Optional[datetime]) -> None:
+    """Raise RepositoryError for a moment that is not in the archive: it would only fail after the whole restore."""
+    if archive.earliest is None:
+        raise RepositoryError(f"Stanza {name} has no good backup.", "Make one: pgbackrest --stanza=NAME backup.")
+    if at is None:
+        return
+    when, latest = at.timestamp(), archive.latest
+    known = f"from {shown(archive.earliest)} to {shown(latest) or 'a time that only the server knows'}"
+    if when < archive.earliest:
+        raise RepositoryError(
+            f"{format_time(at)} is before the range of stanza {name}, {known}.", "Choose a later time."
+        )
+    if when > (latest if latest is not None else time.time()):
+        raise RepositoryError(
+            f"{format_time(at)} is after the range of stanza {name}, {known}.",
+            "Choose an earlier time, wait until more is archived (SELECT pg_switch_wal()), or omit at to restore "
+            "everything that is archived.",
+        )
+
+
+def _existing(stanza: Stanza, target: Target, at: Optional[datetime]) -> bool:
+    """Whether the directory is already what is asked for. Raises TargetError if it is anything else."""
+    if not os.path.lexists(target.directory) or _is_empty(target.directory):
+        return False
+    try:
+        with open(os.path.join(target.directory, MARKER), encoding="utf-8") as handle:
+            marker = json.load(handle)
+    except (OSError, ValueError):
+        marker = None
+    if at is not None and marker == _marker(stanza, at):
+        return True
+    what = f"a copy of {marker['stanza']} at {marker['at']}" if _is_marker(marker) else "not empty"
+    raise TargetError(
+        f"{target.directory} is {what}, and a data directory is never replaced.",
+        "Set data_directory to a new one, or remove it.",
+    )
+
+
+def _marker(stanza: Stanza, at: Optional[datetime]) -> dict[str, Any]:
+    return {"stanza": stanza.name, "at": format_time(at) if at else "its end"}
+
+
+def _is_marker(found: Any) -> bool:
+    return isinstance(found, dict) and {"stanza", "at"} <= set(found)
+
+
+def _is_empty(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path) and not os.listdir(path)
+
+
+def _check_target(copy: Copy) -> None:
+    target, user = copy.target, copy.stanza.user
+    parent = os.path.dirname(target.directory)
+    with os_errors(TargetError, "Can't read", parent):
+        info = os.stat(parent)
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != user.pw_uid or info.st_mode & 0o022:
+        raise TargetError(
+            f"{parent} must be a directory of {user.pw_name} that nobody else can write to.",
+            "Create it, or choose another.",
+        )
+    if os.path.lexists(socket_of(target)):
+        raise TargetError(f"{socket_of(target)} exists: another server uses port {target.port}.", "Set another port.")
+    if not os.path.isdir(target.socket_directory):
+        raise TargetError(f"{target.socket_directory} does not exist.", "Set host to a directory for the socket.")
+    _program(copy)
+    needed = copy.archive.good[-1].size
+    if free_bytes(parent) < needed:
+        raise NoSpace(
+            f"{parent} has {format_size(free_bytes(parent))} free, and the backup needs {format_size(needed)}.",
+            "Free some space, or choose another directory.",
+        )
+
+
+def socket_of(target: Target) -> str:
+    """The path of the socket of a server."""
+    return os.path.join(target.socket_directory, f".s.PGSQL.{target.port}")
+
+
+def _major(archive: Archive) -> int:
+    return int(archive.version.partition(".")[0] or 0)
+
+
+class Restored(NamedTuple):
+    """What the server of the copy said. `last`: the last transaction in it."""
+
+    last: Optional[str]
+    databases: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def apply(copy: Copy, progress: Progress, lock_timeout: float) -> Restored:
+    """Build the copy. Raises a Day2Error, with nothing left behind."""
+    parent, name = os.path.split(copy.target.directory)
+    info = os.stat(parent)
+    lock = RunLock(parent, info.st_dev, info.st_ino)
+    lock.take(lock_timeout)
+    try:
+        prepared = os.path.join(parent, f"{PREPARED}{name}")
+        notes = _remove_left(copy, prepared)
+        try:
+            restored = _build(copy, prepared, progress)
+        except BaseException:
+            _stop(copy, prepared, "immediate")
+            _discard(copy, prepared)
+            raise
+        if copy.target.keep_running:
+            _start(copy, copy.target.directory)
+        return restored._replace(notes=tuple(notes))
+    finally:
+        lock.release()
+
+
+def _remove_left(copy: Copy, prepared: str) -> list[str]:
+    """What a killed run has left: its server may still run."""
+    if not os.path.lexists(prepared):
+        return []
+    _stop(copy, prepared, "immediate")
+    return _discard(copy, prepared) or [f"Removed {prepared}, which an interrupted run had left."]
+
+
+def _discard(copy: Copy, prepared: str) -> list[str]:
+    with acting_as(copy.stanza.user):
+        return [*discard(_tablespaces(copy.target.directory)), *discard(prepared)]
+
+
+def _tablespaces(directory: str) -> str:
+    return f"{directory}.tablespaces"
+
+
+def _build(copy: Copy, prepared: str, progress: Progress) -> Restored:
+    target = copy.target
+    size = copy.archive.good[-1].size
+    progress.start(f"Restoring stanza {copy.stanza.name} to {copy.moment}", size, "bytes")
+    with os_errors(TargetError, "Can't create", prepared), acting_as(copy.stanza.user):
+        os.mkdir(prepared, 0o700)
+    # T and Z in a time would have pgBackRest choose the newest backup
+    moment = ["--type=default"] if copy.at is None else ["--type=time", f"--target={_for_postgresql(copy.at)}"]
+    copy.stanza.run(
+        f"--pg1-path={prepared}",
+        *moment,
+        *([] if copy.at is None else ["--target-action=promote"]),
+        "--archive-mode=off",
+        f"--tablespace-map-all={_tablespaces(target.directory)}",
+        "restore",
+        limit=None,
+    )
+    _configure(copy, prepared)
+    progress.start(f"Replaying WAL until {copy.moment}")
+    _start(copy, prepared)
+    restored = _examine(copy)
+    _stop(copy, prepared, "fast")
+    _settle(copy, prepared)
+    return restored
+
+
+def _for_postgresql(at: datetime) -> str:
+    return at.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f+00")
+
+
+def _configure(copy: Copy, prepared: str) -> None:
+    """Make the server of the copy one of its own: a socket, a port, no archive, no primary."""
+    # Debian has these outside of the data directory
+    files = {
+        "postgresql.conf": "# The server of a restored copy: see postgresql.auto.conf.\n",
+        "pg_hba.conf": "local all all peer\n",
+        "pg_ident.conf": "\n",
+    }
+    path = os.path.join(prepared, "postgresql.auto.conf")
+    with os_errors(TargetError, "Can't write", path), acting_as(copy.stanza.user):
+        new = {name: text for name, text in files.items() if not os.path.lexists(os.path.join(prepared, name))}
+        with open(path, encoding="utf-8", errors="surrogateescape") as handle:
+            new["postgresql.auto.conf"] = handle.read() + _settings(copy.target)
+        for name, text in new.items():
+            write_atomically(os.path.join(prepared, name), text.encode("utf-8", "surrogateescape"))
+
+
+def _settings(target: Target) -> str:
+    """Those of the copy, after all others."""
+    folder = target.socket_directory.replace("'", "''")
+    return (
+        f"\n# of this copy\nport = {target.port}\nlisten_addresses = ''\nunix_socket_directories = '{folder}'\n"
+        "archive_mode = off\narchive_command = ''\nprimary_conninfo = ''\nssl = off\n"
+    )
+
+
+def _program(copy: Copy) -> str:
+    """pg_ctl of exactly the version of the data. Raises MissingDependency."""
+    major = _major(copy.archive)
+    path = find("pg_ctl", major)
+    if major_of(path) != major:
+        raise MissingDependency(f"PostgreSQL {major}", "to start the copy", f"Install the package postgresql-{major}.")
+    return path
+
+
+def _start(copy: Copy, directory: str) -> None:
+    """Start a server, and wait until it can be written to. Raises an error with what its log says."""
+    log = os.path.join(directory, "day2-restored.log")
+    # what a standby would need is not needed, and its settings may be larger than those known here
+    options = "-c hot_standby=off"
+    argv = [_program(copy), "start", "-s", "-w", "-t", _FOREVER_S, "-D", directory, "-l", log, "-o", options]
+    status, out, said = run_as(copy.stanza.user, argv, None, "pg_ctl start")
+    while not status and not _is_ready(directory):  # it still replays
+        if _pid(directory) is None and not _is_ready(directory):
+            status = 1
+        time.sleep(_POLL_S)
+    if status:
+        raise _not_reached(copy, log, said or out.decode(errors="replace"))
+
+
+def _is_ready(directory: str) -> bool:
+    """Whether its server has said that it can be used, which is in the eighth line of its file."""
+    return [line.strip() for line in _lines(directory)[7:8]] == ["ready"]
+
+
+def _lines(directory: str) -> list[str]:
+    try:
+        with open(os.path.join(directory, "postmaster.pid"), encoding="utf-8", errors="replace") as handle:
+            return handle.read().splitlines()
+    except OSError:
+        return []
+
+
+def _pid(directory: str) -> Optional[int]:
+    """Of the server that runs in a directory."""
+    lines = _lines(directory)
+    try:
+        pid = int(lines[0])
+        cwd = os.stat(f"/proc/{pid}/cwd")
+        return pid if os.path.samestat(cwd, os.stat(directory)) else None
+    except (IndexError, ValueError, OSError):
+        return None
+
+
+def _not_reached(copy: Copy, log: str, complaint: str) -> Day2Error:
+    try:
+        with acting_as(copy.stanza.user), open(log, encoding="utf-8", errors="replace") as handle:
+            said = handle.read()
+    except OSError:
+        said = ""
+    if "recovery ended before configured recovery target was reached" in said:
+        last = re.findall(r"last completed transaction was at log time (.+)", said)
+        return RepositoryError(
+            f"The archive of stanza {copy.stanza.name} has no transaction after {copy.moment}"
+            + (f"; its last one was at {last[-1]}." if last else "."),
+            "Omit at to restore everything that is archived.",
+        )
+    fatal = re.findall(r"(?:FATAL|PANIC):\s+(.+)", said)
+    return TargetError(f"The server of the copy does not start: {fatal[-1] if fatal else complaint_of(complaint)}.")
+
+
+def _examine(copy: Copy) -> Restored:
+    """Ask the server of the copy what it has. Raises TargetError."""
+    place = Place(copy.target.directory, copy.target.port, copy.target.socket_directory)
+    found = Stanza(copy.stanza.name, copy.stanza.config, place).query(
+        "SELECT json_build_object('recovering', pg_is_in_recovery(), 'last', extract(epoch FROM "
+        "pg_last_xact_replay_timestamp())::float, 'databases', (SELECT json_agg(datname ORDER BY datname) "
+        "FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate))"
+    )
+    if found["recovering"]:
+        raise TargetError("The server of the copy is still replaying WAL.", "Nothing was put in place. Run again.")
+    return Restored(shown(found["last"]), tuple(found["databases"] or ()), ())
+
+
+def _settle(copy: Copy, prepared: str) -> None:
+    """Give the finished copy its name."""
+    directory = copy.target.directory
+    with os_errors(TargetError, "Can't put in place", directory), acting_as(copy.stanza.user):
+        marker = os.path.join(prepared, MARKER)
+        write_atomically(marker, json.dumps(_marker(copy.stanza, copy.at)).encode(), 0o644)
+        if os.path.isdir(directory):
+            os.rmdir(directory)  # it is empty, or this fails
+        os.rename(prepared, directory)
+        fsync_directory(os.path.dirname(directory))
+
+
+def _stop(copy: Copy, directory: str, mode: str) -> None:
+    """Stop the server in a directory, if one runs."""
+    if _pid(directory) is None:
+        return
+    argv = [_program(copy), "stop", "-s", "-w", "-t", "300", "-m", mode, "-D", directory]
+    with contextlib.suppress(Day2Error):
+        run_as(copy.stanza.user, argv, 310, "pg_ctl stop")
+    if _pid(directory) is not None:
+        raise TargetError(f"The server in {directory} does not stop.", "Stop it, and remove the directory.")

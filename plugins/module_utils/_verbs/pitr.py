@@ -1,0 +1,189 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""restore and backup_info where the backups are those of pgBackRest: a server of PostgreSQL at a moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, Optional
+
+from .._core.errors import Day2Error, InvalidRequest
+from .._core.progress import Progress
+from .._core.units import format_duration, parse_time, plural
+from .._stores.postgresql.pitr.archive import Archive, describe, look
+from .._stores.postgresql.pitr.restore import Copy, Restored, Target, apply, plan
+from .._stores.postgresql.pitr.stanza import Stanza
+from .arguments import duration, optional
+
+_TARGET = ("type", "name", "data_directory", "host", "port", "keep_running")
+_SOCKETS = "/var/run/postgresql"
+
+
+def _refuse(params: Mapping[str, Any], spec: Mapping[str, Any], accepted: Sequence[str]) -> None:
+    """Raise InvalidRequest for options that mean nothing here: they would be ignored."""
+    for name, value in params.items():
+        if name in spec and name not in accepted and value not in (spec[name].get("default"), None, [], {}):
+            raise InvalidRequest(f"{name} does not apply to backups of pgBackRest.", "Omit it.")
+
+
+def restore(params: Mapping[str, Any], spec: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
+    """The verb `restore` from pgBackRest."""
+    began = time.monotonic()
+    ignored = ("on_existing", "safety_backup")  # nothing is ever replaced
+    _refuse(params, spec, ("name", "repository", "target", "at", "lock_timeout", *ignored))
+    at = optional(params["at"], parse_time)
+    copy = plan(Stanza.at(params["repository"], params["name"]), _target(params["target"] or {}), at)
+    done: Optional[Restored] = None
+    if copy.changed and not check:
+        done = apply(copy, progress, duration(params["lock_timeout"]))
+    return _result(copy, done, check, began)
+
+
+def _target(given: Mapping[str, Any]) -> Target:
+    if given.get("type") != "postgresql" or not given.get("data_directory"):
+        raise InvalidRequest(
+            "pgBackRest restores a whole server of PostgreSQL.", "Set target.type=postgresql and data_directory."
+        )
+    foreign = sorted(name for name, value in given.items() if value is not None and name not in _TARGET)
+    if foreign:
+        raise InvalidRequest(
+            f"{', '.join(foreign)} does not apply to a restore from pgBackRest.",
+            "Restore the server beside, back up a database of it, and restore that.",
+        )
+    if not given.get("port"):
+        raise InvalidRequest("The port of the copy is missing.", "Set port to one that no server uses.")
+    host = given.get("host") or _SOCKETS
+    if not host.startswith("/"):
+        raise InvalidRequest(f"host is {host}, but the copy only has a socket.", "Set it to a directory.")
+    return Target(given["data_directory"], host, given["port"], given.get("keep_running") is not False)
+
+
+def _result(copy: Copy, done: Optional[Restored], check: bool, began: float) -> dict[str, Any]:
+    target = copy.target
+    return {
+        "changed": copy.changed,
+        "msg": _message(copy, done, check),
+        "backup": None,
+        "foreign": False,
+        "safety_backup": None,
+        "pitr": {**describe(copy.archive), "last_transaction": done.last if done else None},
+        "targets": [
+            {
+                "name": copy.stanza.name,
+                "type": "postgresql",
+                "path": target.directory,
+                "changed": copy.changed,
+                "changes": [],
+            }
+        ],
+        "diff": {
+            "before": "",
+            "after": f"{target.directory}: stanza {copy.stanza.name} at {copy.moment}\n" if copy.changed else "",
+        },
+        "warnings": list(done.notes) if done else [],
+        "duration_s": round(time.monotonic() - began, 3),
+    }
+
+
+def _message(copy: Copy, done: Optional[Restored], check: bool) -> str:
+    target, name = copy.target, copy.stanza.name
+    if not copy.changed:
+        return f"Nothing to restore: {target.directory} is the copy of stanza {name} at {copy.moment}."
+    text = f"{'Would restore' if check else 'Restored'} stanza {name} at {copy.moment} to {target.directory}"
+    if done is None:
+        return text + "."
+    text += f": {plural(len(done.databases), 'database')}"
+    text += f", the last transaction in it is of {done.last}" if done.last else ""
+    if target.keep_running:
+        text += f". Its server listens on {target.socket_directory}, port {target.port}"
+    return text + "."
+
+
+def backup_info(params: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The verb `backup_info` on pgBackRest."""
+    began = time.monotonic()
+    _refuse(params, spec, ("name", "repository", "max_age", "verify", "lock_timeout"))
+    name = params["name"]
+    if not name:
+        raise InvalidRequest("name is required with pgBackRest.", "Set it to the name of the stanza.")
+    max_age = optional(params["max_age"], duration)
+    now = datetime.now(timezone.utc)
+    try:
+        archive = look(Stanza.at(params["repository"], name))
+    except InvalidRequest:
+        raise
+    except Day2Error as exc:
+        found = _unread(name, max_age, exc.message)
+    else:
+        found = _set(name, archive, max_age, now)
+    problems = [dict(problem, set=name) for problem in found["problems"]]
+    return {
+        "changed": False,
+        "sets": [found],
+        "problems": problems,
+        "ok": not problems and found["within_max_age"] is not False,
+        "warnings": [],
+        "duration_s": round(time.monotonic() - began, 3),
+    }
+
+
+def _unread(name: str, max_age: Optional[float], why: str) -> dict[str, Any]:
+    return {
+        **_NOTHING,
+        "name": name,
+        "within_max_age": None if max_age is None else False,
+        "msg": f"{name} can't be read: {why}",
+        "problems": [{"backup": None, "path": name, "problem": why}],
+    }
+
+
+_NOTHING: Mapping[str, Any] = {
+    "newest": None,
+    "age_s": None,
+    "foreign": False,
+    "owners": [],
+    "copies": None,
+    "backups": [],
+    "bytes": 0,
+    "pitr": None,
+}
+
+
+def _set(name: str, archive: Archive, max_age: Optional[float], now: datetime) -> dict[str, Any]:
+    described = describe(archive)
+    backups, problems = described.pop("backups"), list(_problems(name, archive))
+    newest = archive.good[-1] if archive.good else None
+    age = None if newest is None else max(0.0, now.timestamp() - newest.stop)
+    text = f"{name} has no good backup"
+    if newest is not None and age is not None:
+        text = f"the newest base backup of {name} is {format_duration(age)} old, and every moment from "
+        text += f"{described['earliest']} to {described['latest'] or 'an unknown time'} can be restored"
+    return {
+        **_NOTHING,
+        "name": name,
+        "newest": newest.label if newest else None,
+        "age_s": None if age is None else round(age, 3),
+        "within_max_age": None if max_age is None else age is not None and age <= max_age,
+        "msg": text + (f", {plural(len(problems), 'problem')}" if problems else ""),
+        "backups": backups,
+        "bytes": sum(one["stored_bytes"] for one in backups),
+        "pitr": described,
+        "problems": problems,
+    }
+
+
+def _problems(name: str, archive: Archive) -> Sequence[dict[str, Any]]:
+    found = [(one.label, "it has errors: see pgbackrest info") for one in archive.backups if not one.good]
+    if not archive.good:
+        found.append(("", "it has no good backup"))
+    archiver = archive.archiver
+    if archiver is None:
+        found.append(("", f"how far it reaches is not known: {archive.trouble}"))
+    elif archiver.archive_mode == "off":
+        found.append(("", "the server archives nothing: archive_mode is off"))
+    elif archiver.failing:
+        found.append(("", f"the server can't archive {archiver.failed_wal}, after {archiver.failed_count} failures"))
+    return [{"backup": label or None, "path": name, "problem": problem} for label, problem in found]
