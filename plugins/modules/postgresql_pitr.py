@@ -16,8 +16,8 @@ description:
     archive its WAL, checks that a segment arrives in the repository, and makes the first base backup.
   - M(day2.ops.restore) with O(day2.ops.restore#module:repository=pgbackrest) then restores the server as it was at a
     moment, M(day2.ops.backup_info) returns the moments that can be restored, and the check C(postgresql_archive) of
-    M(day2.ops.health_check) monitors the archive. Further base backups are made by timers, which the role
-    P(day2.ops.postgresql_pitr#role) sets up.
+    M(day2.ops.health_check) monitors the archive. Further base backups are made by
+    timers of the host.
   - If C(archive_mode) has to be enabled, the server must be restarted. The module never restarts it. It returns
     RV(restart_needed); run it again after the restart.
   - A server that already archives elsewhere (C(archive_command) or C(archive_library)) is refused.
@@ -87,7 +87,7 @@ options:
     type: bool
     default: true
   settings:
-    description: More options of pgBackRest, for example C({repo1-s3-key-type: web-id}).
+    description: More options of pgBackRest, such as C(repo1-s3-key-type).
     type: dict
   config:
     description:

@@ -120,7 +120,7 @@ def look(stanza: Stanza, limit: Optional[float] = 60.0) -> Archive:
         code,
         one["status"]["message"] if one else "missing stanza",
         str(one["db"][-1]["version"]) if one and one.get("db") else "",
-        bool(one) and one.get("cipher") not in (None, "none"),
+        one is not None and one.get("cipher") not in (None, "none"),
         [BaseBackup.of(backup) for backup in one["backup"]] if one else [],
         archiver,
         trouble,

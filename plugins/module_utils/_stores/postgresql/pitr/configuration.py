@@ -75,7 +75,7 @@ def plan_file(name: str, options: Mapping[str, Any], place: Place, user: pwd.str
         if os.path.lexists(path):
             info = os.lstat(path)
             if not stat.S_ISREG(info.st_mode):
-                raise TargetError(f"{path} is no regular file.", "Find out who created it, and remove it.")
+                raise TargetError(f"{path} is not a regular file.", "Find out who created it, and remove it.")
             with open(path, encoding="utf-8", errors="replace") as handle:
                 before = handle.read()
     if before and not before.startswith(HEADER):
