@@ -14,7 +14,7 @@ author:
 description:
   - Ensures that a repository has verified copies of the backups in another one. Each copy has the same ID and the same
     bytes, so it can be listed, verified and restored like the original. With O(to.encrypt_to), backups that are not
-    encrypted are encrypted on the way.
+    encrypted are encrypted on the way. These copies have IDs of their own.
   - Each file is compared with C(SHA256SUMS) when it is read, and again after it was read back from where it was copied
     to. A copy is published completely or not at all. What an interrupted copy has completed is not copied again.
   - If the copies exist, nothing is written and the task reports no change. A backup that was removed from O(from) stays
@@ -94,11 +94,11 @@ copied:
   returned: success
   contains:
     id:
-      description: ID of the backup.
+      description: ID of the copy. It is null in check mode if the copy would be encrypted on the way.
       type: str
       sample: 20250630T120000Z-3f2a9c1b
     path:
-      description: Path of the copy.
+      description: Path of the copy, or null if its ID is.
       type: str
       sample: s3://hawkfish-backups/day2/hawkfish/20250630T120000Z-3f2a9c1b
     created:

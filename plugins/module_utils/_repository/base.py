@@ -123,6 +123,10 @@ class Repository(Protocol):
             they are not known before: then nothing is gone on with.
         """
 
+    def drop_copies(self, name: str, backup_ids: Collection[str]) -> list[str]:
+        """Remove what interrupted copies left of backups that will not be copied; the caller holds the lock. Returns
+        notes. Where another run may still be writing, it goes later, by itself."""
+
     def bytes_of_copy(self, name: str, backup_id: str) -> int:
         """The bytes that an interrupted copy left of a backup that is not listed, where free space is known."""
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from .._core import host_key
 from .._core.compression import usable
 from .._core.compression.base import BLOCK
 from .._core.errors import DamagedBackup, RepositoryError
@@ -17,18 +16,9 @@ from .reading import BackupCopy, Packs, load, open_data, quick_problems
 from .storing import Content
 
 
-def id_of_copy(manifest: Manifest, recipients: tuple[str, ...]) -> str:
-    """The id of the encrypted copy of a backup: only this host can tell which backup it is of. A host without a key has
-    made none yet.
-
-    Other recipients need another copy.
-    """
-    key = host_key.known() or b""
-    return f"{manifest.id[:-8]}{host_key.mac(key, 'copy', manifest.id, *sorted(recipients))[:8]}"
-
-
 def copy_encrypted(copying: Copying, backup_id: str) -> Manifest:
-    """Copy a backup that the target lacks, encrypted to the recipients of the target, and read it back decrypted.
+    """Copy a backup that the target lacks, encrypted to the recipients of the target, and read it back decrypted. The
+    copy gets an id of its own, as its bytes differ from those of every other one.
 
     Raises DamagedBackup when the source differs from its manifest. Nothing is left of an interrupted copy.
     """
@@ -39,8 +29,8 @@ def copy_encrypted(copying: Copying, backup_id: str) -> Manifest:
         problems = quick_problems(listed, manifest)
         if problems:
             raise DamagedBackup(backup_id, problems)
-        copied_id = id_of_copy(manifest, target.encryption.recipients)
-        with target.stage_copy(name, copied_id, {}) as staging:
+        with target.stage(name, manifest.created) as staging:
+            copied_id = str(staging.id)  # one that tells nothing of the content, as the target encrypts
             files = EncryptedFiles(staging, usable(manifest.compression), target.encryption.recipients)
             copying.progress.start(f"Copying {name}/{backup_id}", 2 * manifest.size, "bytes")
             packs = Packs(source, name, manifest)

@@ -169,6 +169,10 @@ class DirectoryRepository:
 
         return DirectoryCopyStaging(self._set(name), backup_id, sizes)
 
+    def drop_copies(self, name: str, backup_ids: Collection[str]) -> list[str]:
+        left = (os.path.join(self._set(name), STAGING + one) for one in sorted(backup_ids))
+        return remove_leftovers(one for one in left if os.path.lexists(one))
+
     def bytes_of_copy(self, name: str, backup_id: str) -> int:
         left = os.walk(os.path.join(self._set(name), STAGING + backup_id))
         return sum(

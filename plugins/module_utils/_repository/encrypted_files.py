@@ -182,6 +182,8 @@ class EncryptedFiles:
             recipients=marks.recipients(self._recipients),
             number=migration.get("number"),
             objects=tuple(sorted(self._sealed)),
+            series=tuple(sorted(marks.series(manifest.set, manifest.host, one) for one in owner_of(manifest).paths)),
+            copy_of=None if manifest.copy_of is None else marks.copy_of(manifest.copy_of),
         )
         outside = inside._replace(envelope=envelope)
         seal = marks.seal({**outside.outside(), **envelope.to_document()})

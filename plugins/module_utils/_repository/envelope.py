@@ -4,7 +4,8 @@
 """What is known of an encrypted backup without decrypting it, and what the host that wrote it recognizes in that.
 
 All that could confirm a guess (host, paths, tags, equal contents) is outside of the encryption only as an HMAC under a
-key that never leaves the host, and includes the id, so that the same in two backups does not look the same.
+key that never leaves the host, and includes the id, so that the same in two backups does not look the same. `series` is
+the exception: that two backups have the same owner can be seen.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Envelope(NamedTuple):
     recipients: str
     number: Optional[int]  # of a migration's safety backup
     objects: tuple[Piece, ...]
+    series: tuple[str, ...] = ()  # the same in all backups of a set that are of the same host and stores
+    copy_of: Optional[str] = None  # of a copy that was encrypted on the way: its original
     seal: str = ""  # of the manifest without it
 
     def to_document(self) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def from_document(document: Any) -> Envelope:
     """The envelope in a document that follows the schema."""
     values: dict[str, Any] = {name: document[name] for name in Envelope._fields}
     values["objects"] = tuple(Piece(one["path"], one["bytes"], one["sha256"]) for one in document["objects"])
-    return Envelope(**{**values, "paths": tuple(values["paths"]), "tags": tuple(values["tags"])})
+    return Envelope(**{**values, **{name: tuple(values[name]) for name in ("paths", "tags", "series")}})
 
 
 def content_path(compression: str) -> str:
@@ -87,10 +90,19 @@ class Marks:
     def path(self, path: str) -> str:
         return self._owned("path", path)
 
+    def copy_of(self, original: str) -> str:
+        return self._mark("copy", original)
+
     def _owned(self, purpose: str, field: str) -> str:
         """A host whose key was lost is to recognize its backups as its own all the same."""
         key = host_key.machine() or self._key
         return "" if key is None else mac(key, purpose, self._id, field)
+
+    def series(self, name: str, host: str, path: str) -> str:
+        """Of a store on a host, in a set. Without the id, so that other hosts can tell its backups from those of
+        others."""
+        key = host_key.machine() or self._key
+        return "" if key is None else mac(key, "series", name, host.casefold(), path)
 
 
 def marks_of(backup_id: str) -> Marks:

@@ -76,10 +76,11 @@ class Objects(Protocol):
         """Write a small object exclusively, as far as that can be. False: it is there already, with another
         content."""
 
-    def upload(self, key: str, size: Optional[int] = None) -> Upload:
+    def upload(self, key: str, size: Optional[int] = None, check: Callable[[], None] = lambda: None) -> Upload:
         """Begin to write a new object.
 
         :param size: of all that will be written, which is to lie in this one object; None: it may need several.
+        :param check: is called before each step. If it raises an error, nothing more is written.
         """
 
     def remove(self, keys: Iterable[str]) -> None:

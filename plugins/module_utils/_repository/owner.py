@@ -14,35 +14,37 @@ from .envelope import equal, marks_of
 from .manifest import Manifest
 from .recognition import is_recognized
 
+HERE, ELSEWHERE = "here", "elsewhere"
+
 
 class Owner(NamedTuple):
-    """A host and the paths of the stores that are backed up together on it."""
+    """A host and the paths of the stores that are backed up together on it.
+
+    `closed`: of encrypted backups that could not be opened, whether this host or another one has made them. Then `host`
+    is empty, and `paths` are digests that tell one owner from another.
+    """
 
     host: str
     paths: tuple[str, ...]
+    closed: str = ""
 
     def owns(self, manifest: Manifest) -> bool:
         """Whether a backup is of this host and of no other store: a backup of more stores contains data that this owner
         lacks.
         """
-        if not manifest.opened and manifest.envelope is not None:
+        if not self.closed and not manifest.opened and manifest.envelope is not None:
             marks = marks_of(manifest.id)
             known = equal(manifest.envelope.owner, marks.owner(self.host))
-            return self == owner_of(manifest) or (
-                known and set(manifest.envelope.paths) <= set(map(marks.path, self.paths))
-            )
+            return known and set(manifest.envelope.paths) <= set(map(marks.path, self.paths))
         other = owner_of(manifest)
-        return self.host.casefold() == other.host.casefold() and set(other.paths) <= set(self.paths)
+        same = (self.host.casefold(), self.closed) == (other.host.casefold(), other.closed)
+        return same and set(other.paths) <= set(self.paths)
 
     def __str__(self) -> str:
-        if self in (UNKNOWN, CLOSED_HERE):
-            where = "of this host " if self == CLOSED_HERE else ""
+        if self.closed:
+            where = "of this host " if self.closed == HERE else ""
             return f"an owner {where}that only an identity tells, as its backups are encrypted"
         return f"{' and '.join(self.paths)} on host {self.host}"
-
-
-UNKNOWN = Owner("", ())  # of encrypted backups that could not be opened
-CLOSED_HERE = Owner("", ("",))  # of those of them that this host has made
 
 
 def is_of_host(manifest: Manifest, host: str) -> bool:
@@ -54,8 +56,9 @@ def is_of_host(manifest: Manifest, host: str) -> bool:
 
 def owner_of(manifest: Manifest) -> Owner:
     """The owner that a manifest names."""
-    if not manifest.opened:
-        return CLOSED_HERE if is_recognized(manifest) or is_of_host(manifest, this_host()) else UNKNOWN
+    if not manifest.opened and manifest.envelope is not None:
+        own = is_recognized(manifest) or is_of_host(manifest, this_host())
+        return Owner("", tuple(sorted(manifest.envelope.series)), HERE if own else ELSEWHERE)
     return make_owner(manifest.host, [part.path for part in manifest.sources])
 
 
@@ -87,6 +90,7 @@ def owners_of(manifests: Iterable[Manifest]) -> list[tuple[Owner, list[Manifest]
 
 def names_of(owners: Sequence[Owner]) -> str:
     """Owners as text, at most three of them."""
-    listed = [str(one) for one in owners[:3]]
-    more = len(owners) - len(listed)
+    told = list(dict.fromkeys(map(str, owners)))  # of those that only an identity tells, one is as good as another
+    listed = told[:3]
+    more = len(told) - len(listed)
     return "; ".join(listed) + (f"; and {more} more" if more else "")

@@ -107,8 +107,9 @@ class RcloneObjects:
         self.put(key, data)
         return self.read(key) == data
 
-    def upload(self, key: str, size: Optional[int] = None) -> RcloneUpload:
-        return RcloneUpload(self._rclone, key, self._sizes, self.remove, most=SEGMENT if size is None else size + 1)
+    def upload(self, key: str, size: Optional[int] = None, check: Callable[[], None] = lambda: None) -> RcloneUpload:
+        most = SEGMENT if size is None else size + 1
+        return RcloneUpload(self._rclone, key, self._sizes, self.remove, most=most, check=check)
 
     def remove(self, keys: Iterable[str]) -> None:
         gone = list(keys)

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, BinaryIO, Optional, cast
+from typing import Any, BinaryIO, Callable, Optional, cast
 
 from .._core.errors import Day2Error, RepositoryError, Unreachable
 from .._core.programs import wide_pipe
@@ -67,13 +67,24 @@ class RcloneUpload:
 
     :param sizes: what is told of the objects that were written.
     :param most: bytes of one object.
+    :param check: is called before each block, and before the end. If it raises, the object is not completed.
     """
 
-    def __init__(self, rclone: Rclone, key: str, sizes: dict[str, int], remove: Any, *, most: int) -> None:
+    def __init__(
+        self,
+        rclone: Rclone,
+        key: str,
+        sizes: dict[str, int],
+        remove: Any,
+        *,
+        most: int,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self._rclone = rclone
         self._key = key
         self._sizes = sizes
         self._most = most
+        self._check = check
         self._remove = remove
         self._keys: list[str] = []
         self._error: Optional[Exception] = None
@@ -99,16 +110,22 @@ class RcloneUpload:
         self._keys.append(key)
         self._program = _Program(self._rclone, "rcat", self._rclone.at(key), stdin=subprocess.PIPE)
         written = 0
+        target: Any = self._program.process.stdin
         try:
-            with contextlib.suppress(BrokenPipeError), self._program.process.stdin as target:  # type: ignore[union-attr]
+            with contextlib.suppress(BrokenPipeError):
                 wide_pipe(target)
                 while data and written < self._most:
+                    self._check()
                     _feed(target, data, _STALL + (2 * _BLOCK / self._rclone.rate if self._rclone.rate else 0))
                     written += len(data)
                     data = source.read(_BLOCK)
+                self._check()
         except BaseException:
-            self._program.kill()
+            self._program.kill()  # before its input ends, which it would take for that of the object
             raise
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                target.close()
         # it has read ahead, and where a remote takes no streams, it has only begun
         said = self._program.end(written / min(self._rclone.rate or _SLOWEST, _SLOWEST))
         if said:

@@ -30,6 +30,13 @@ def holds(manifest: Manifest, identity: Identity) -> bool:
     return is_recognized(manifest) and equal(manifest.envelope.same, marks_of(manifest.id).same(identity))
 
 
+def is_copy_of(manifest: Manifest, original: Manifest) -> bool:
+    """Whether this host has made an encrypted backup as the copy of another one. Of others, nobody can tell: False."""
+    if manifest.envelope is None or manifest.envelope.copy_of is None or not is_recognized(manifest):
+        return False
+    return equal(manifest.envelope.copy_of, marks_of(manifest.id).copy_of(original.id))
+
+
 def has_tags(manifest: Manifest, tags: Collection[str], *, unknown: bool = False) -> bool:
     """Whether a backup has all of these tags.
 

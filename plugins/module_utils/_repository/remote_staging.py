@@ -63,7 +63,7 @@ class RemoteStaging:
 
     def _begin(self, path: str, size: Optional[int]) -> BinaryIO:
         self._lease.check()
-        upload = self._uploads[path] = self._objects.upload(self._top + path, size)
+        upload = self._uploads[path] = self._objects.upload(self._top + path, size, self._lease.check)
         return upload.handle
 
     def discard(self, path: str) -> None:

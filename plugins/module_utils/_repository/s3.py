@@ -232,8 +232,8 @@ class S3Objects:
             there = self._client.api.get_object(**self._place(key), VersionId=first)["Body"].read()
             return bool(data) and bool(there == data)
 
-    def upload(self, key: str, size: Optional[int] = None) -> S3Upload:
-        return S3Upload(self._client, self._top, key, self._pool, self.errors, size=size)
+    def upload(self, key: str, size: Optional[int] = None, check: Callable[[], None] = lambda: None) -> S3Upload:
+        return S3Upload(self._client, self._top, key, self._pool, self.errors, size=size, check=check)
 
     def remove(self, keys: Iterable[str]) -> None:
         gone = [self._top + key for key in keys]

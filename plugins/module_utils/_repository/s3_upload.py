@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from .._core.errors import Day2Error, RepositoryError
 from .._core.s3 import ERRORS, MISSING, S3Client, code_of
@@ -43,16 +43,26 @@ class S3Upload:
     """One file; its first 4 GiB under the key, the rest under KEY.002, KEY.003, …
 
     :param size: if it is known, and all of it is to lie under the key.
+    :param check: is called before each request that writes.
     """
 
     def __init__(
-        self, client: S3Client, top: str, key: str, pool: Pool, errors_of: Any, *, size: Optional[int] = None
+        self,
+        client: S3Client,
+        top: str,
+        key: str,
+        pool: Pool,
+        errors_of: Any,
+        *,
+        size: Optional[int] = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._key = top + key
         self._below = len(top)
         self._pool = pool
         self._errors = errors_of
+        self._check = check
         self._shape = Shape(PART, PARTS) if size is None else Shape(max(PART, -(-size // _MOST_PARTS)), _MOST_PARTS)
         self._objects: list[_Object] = []
         self._error: Optional[Exception] = None
@@ -67,7 +77,7 @@ class S3Upload:
                 while data or not self._objects:
                     number = len(self._objects) + 1
                     key = self._key if number == 1 else f"{self._key}.{number:03d}"
-                    one = _Object(self._client, key, self._pool, self._shape)
+                    one = _Object(self._client, key, self._pool, self._shape, self._check)
                     self._objects.append(one)
                     data = one.fill(data, source)
         except Exception as exc:  # whatever it is, the thread that writes is to hear of it
@@ -116,8 +126,9 @@ def _read(source: Any, part: int) -> bytearray:
 class _Object:
     """One object: put as a whole if it is small, else in parts, which become an object when it is completed."""
 
-    def __init__(self, client: S3Client, key: str, pool: Pool, shape: Shape) -> None:
+    def __init__(self, client: S3Client, key: str, pool: Pool, shape: Shape, check: Callable[[], None]) -> None:
         self._client = client
+        self._check = check
         self._shape = shape
         self.key = key
         self._pool = pool
@@ -132,6 +143,7 @@ class _Object:
         """Upload parts until the object is full or the source is at its end. Returns what is for the next object."""
         part = self._shape.part
         if len(data) < part:
+            self._check()
             self._put(data)
             return bytearray()
         self._upload = self._client.api.create_multipart_upload(**self._place, **self._client.extra)["UploadId"]
@@ -159,6 +171,7 @@ class _Object:
 
     def _send_part(self, number: int, data: bytearray) -> str:
         try:
+            self._check()
             made = self._client.api.upload_part(
                 **self._place, UploadId=self._upload, PartNumber=number, Body=self._client.body(data)
             )

@@ -313,6 +313,8 @@ def envelope_rule(kinds: Collection[str], compressions: Collection[str]) -> _Rul
             "recipients": DIGEST,
             "number": maybe(whole(1)),
             "objects": listed(_PART, least=1),
+            "series": listed(DIGEST),
+            "copy_of": maybe(DIGEST),
             "seal": DIGEST,
         }
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .._core.errors import InvalidRequest
 from .._repository.history import History
 from .._repository.manifest import BACKUP, Manifest
-from .._repository.owner import CLOSED_HERE, UNKNOWN, Owner, names_of
+from .._repository.owner import Owner, names_of
 from .snapshots import describe_owners
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check_owner(request: BackupRequest, history: History, others: Sequence[tuple
     where = f"The set {request.name} in {request.repository.location}"
     owners = [owner for owner, _backups in others]
     hosts = {owner.host for owner in owners}
-    if UNKNOWN in owners or CLOSED_HERE in owners:
+    if any(owner.closed for owner in owners):
         hint = (
             "If this host made its backups under another name, set host to that name. If it has another machine ID "
             "since, set take_over=true once: it then starts its own history, and the old backups are retained."

@@ -19,9 +19,9 @@ from .._repository.copying import Copying
 from .._repository.encryption import check_plain_allowed, release, require, required_since
 from .._repository.history import Entry, History, read_history, remember_confirmed, remember_verified, retained, select
 from .._repository.location import check_exists
-from .._repository.manifest import BACKUP, Manifest
+from .._repository.manifest import BACKUP, Manifest, random_id
 from .._repository.owner import Owner, names_of, owner_of, owners_of
-from .._repository.recognition import is_recognized
+from .._repository.recognition import is_copy_of
 from .._repository.retention import Decision, Keep
 from .removals import carry_out
 from .snapshots import describe_owners, note
@@ -62,22 +62,22 @@ class CopyRequest(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """A backup of the source, and the id of its copy."""
+    """A backup of the source, and the id of its copy. One that is `encrypted` on the way gets its id when it is made:
+    until then, this one stands for it.
+    """
 
     manifest: Manifest
     id: str
     future: bool = False
+    encrypted: bool = False
 
     @property
     def entry(self) -> Entry:
         """As it will be in the target."""
-        return Entry(
-            self.id,
-            self.manifest._replace(id=self.id) if self.manifest.opened else self.manifest,
-            (),
-            None,
-            self.future,
-        )
+        manifest = self.manifest
+        if self.encrypted:
+            manifest = manifest._replace(id=self.id, copy_of=manifest.id)
+        return Entry(self.id, manifest, (), None, self.future)
 
 
 class CopyPlan(NamedTuple):
@@ -105,12 +105,15 @@ class CopyPlan(NamedTuple):
 
 
 class Copied(NamedTuple):
-    """What a run has done. `failed` tells why a backup was not copied."""
+    """What a run has done. `failed` tells why a backup was not copied. `ids` are those of the copies, by those in the
+    plan.
+    """
 
     copied: Sequence[Manifest]
     failed: Mapping[str, str]
     removed: Sequence[str]
     warnings: Sequence[str]
+    ids: Mapping[str, str]
 
 
 @contextlib.contextmanager
@@ -119,29 +122,34 @@ def plan(request: CopyRequest, check: bool) -> Iterator[CopyPlan]:
     request.target.check_writable(request.name)
     if request.target.encryption.recipients and not check:
         host_key.made()
-    selected, alternatives, notes = _selected(request)
+    chosen, alternatives, notes = _selected(request)
     with contextlib.ExitStack() as stack:
         leftovers: Sequence[str] = ()
         if not check:
-            ids = [one.id for one in selected]
+            ids = [one.id for one in chosen]
             lock = request.target.lock(request.name, "backup_copy", request.lock_timeout, ids)
             leftovers = stack.enter_context(lock)
         history = read_history(request.target, request.name)
+        selected = [_as_copied(request, history, one) for one in chosen]
         # as in `backup`, safety backups do not make a host an owner
         _check_owner(request, history, [one.manifest for one in selected if one.manifest.kind == BACKUP])
         existing, missing, refused = _compared(request, history, selected)
         _check_encryption(request, history, [one.manifest for one in missing])
         decisions = _decisions(request, history, selected, missing)
         unwanted = {one.id for one in decisions if not one.reasons}
-        not_kept = [one.id for one in missing if one.id in unwanted]
+        not_kept = [one.manifest.id for one in missing if one.id in unwanted]
         if not_kept and request.insist:
             raise InvalidRequest(
                 f"Backup {not_kept[0]} is not copied: keep would remove it from {request.target.location} at once.",
                 "Nothing was copied. Extend keep, or leave it out.",
             )
         wanted = [one for one in missing if one.id not in unwanted]
+        if not check:
+            unused = {one.id for one in chosen} - {one.id for one in wanted}
+            leftovers = [*leftovers, *request.target.drop_copies(request.name, unused)]
         _check_space(request, wanted)
-        decisions = [one for one in decisions if one.id not in not_kept]
+        left_out = {one.id for one in missing} & unwanted
+        decisions = [one for one in decisions if one.id not in left_out]
         yield CopyPlan(
             request,
             history,
@@ -174,26 +182,34 @@ def _selected(request: CopyRequest) -> tuple[list[Wanted], Sequence[Manifest], l
     if request.which == ALL:
         if not good:
             raise RepositoryError(f"The set {request.name} in {request.source.location} has no good backup.")
-        wanted = [Wanted(one, _id_of_copy(request, one), one.id in future) for one in good]
+        wanted = [Wanted(one, one.id, one.id in future) for one in good]
         return wanted, good, [_damage(one, request.source) for one in damaged]
     if request.which == NEWEST:
         newest = select(history, "latest", None, request.name)
         later = history.entries[[one.id for one in history.entries].index(newest.id) :]
         notes = [f"{_damage(one, request.source)} The newest good one is {newest.id}." for one in later if one.problems]
-        return [Wanted(newest, _id_of_copy(request, newest))], good, notes
+        return [Wanted(newest, newest.id)], good, notes
     entry = history.get(request.which)
     if entry is not None and entry.problems:
         raise RepositoryError(_damage(entry, request.source), _instead(entry.id, good))
     chosen = select(history, request.which, None, request.name)
-    return [Wanted(chosen, _id_of_copy(request, chosen), chosen.id in future)], good, []
+    return [Wanted(chosen, chosen.id, chosen.id in future)], good, []
 
 
-def _id_of_copy(request: CopyRequest, manifest: Manifest) -> str:
-    if not request.encrypts(manifest):
-        return manifest.id
-    from .._repository.copy_encrypted import id_of_copy  # only here: see _stores/registry.py
-
-    return id_of_copy(manifest, request.target.encryption.recipients)
+def _as_copied(request: CopyRequest, history: History, one: Wanted) -> Wanted:
+    """With the id of its copy. If it is encrypted on the way, that is another one, as its bytes are like no other's."""
+    if not request.encrypts(one.manifest):
+        return one
+    copies = [
+        entry
+        for entry in history.entries
+        if entry.manifest is not None
+        and entry.manifest.created == one.manifest.created
+        and is_copy_of(entry.manifest, one.manifest)
+        and request.target.encryption.fits(entry.manifest)
+    ]
+    copies.sort(key=lambda entry: bool(entry.problems))
+    return one._replace(id=copies[0].id if copies else random_id(one.manifest.created), encrypted=True)
 
 
 def _check_encryption(request: CopyRequest, history: History, missing: Sequence[Manifest]) -> None:
@@ -258,7 +274,7 @@ def _compared(
             )
         elif entry is None:
             missing.append(one)
-        elif entry.manifest is not None and not _is_copy(request, one.manifest, entry.manifest):
+        elif not one.encrypted and entry.manifest and entry.manifest.to_json() != one.manifest.to_json():
             refused[one.id] = f"{path} is another backup with the same ID."
         elif entry.problems:
             problem = entry.problems[0]
@@ -267,12 +283,6 @@ def _compared(
         else:
             existing.append(one.id)
     return existing, missing, refused
-
-
-def _is_copy(request: CopyRequest, original: Manifest, copy: Manifest) -> bool:
-    if request.encrypts(original):  # its id, which nobody else can make, tells, if this host has sealed what is there
-        return is_recognized(copy) and copy.created == original.created
-    return original.to_json() == copy.to_json()
 
 
 def _decisions(
@@ -315,32 +325,34 @@ def apply(ready: CopyPlan, progress: Progress) -> Copied:
     copying = Copying(request.source, request.target, request.name, progress)
     copied: list[Manifest] = []
     failed: dict[str, str] = {}
+    ids: dict[str, str] = {}
     for one in ready.wanted:
         try:
             copied.append(_copy(copying, one))
+            ids[one.id] = copied[-1].id
         except Cancelled:
             raise
         except LeaseLost as exc:  # what was copied until then is there, and is told
-            failed[one.id] = str(exc)
+            failed[one.manifest.id] = str(exc)
             break
         except DamagedBackup as exc:
             told = "; ".join(f"{problem['path']}: {problem['problem']}" for problem in exc.problems)
-            failed[one.id] = (
+            failed[one.manifest.id] = (
                 f"Backup {one.manifest.id} in {request.source.location} is damaged and was not copied: {told}. "
                 + _instead(one.manifest.id, [good for good in ready.alternatives if good.id not in failed])
             )
         except Day2Error as exc:
-            failed[one.id] = str(exc)
+            failed[one.manifest.id] = str(exc)
     warnings = note(lambda: _remember(ready, copied))
     removals = [] if failed or ready.refused else ready.removals
     unwanted = {one.id for one in ready.decisions if not one.reasons}
     kept = [one.id for one in ready.history.entries if one.id not in unwanted]
     removed, more = carry_out(request.target, request.name, [*kept, *(one.id for one in copied)], removals)
-    return Copied(copied, failed, removed, [*warnings, *more])
+    return Copied(copied, failed, removed, [*warnings, *more], ids)
 
 
 def _copy(copying: Copying, wanted: Wanted) -> Manifest:
-    if wanted.id == wanted.manifest.id:
+    if not wanted.encrypted:
         if wanted.manifest.envelope is not None:  # from now on, what is not encrypted is refused there
             require(copying.target, copying.name, wanted.manifest.created)
         elif copying.target.encryption.optional:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .._core.errors import RepositoryError
 from .._core.units import format_size, format_time, plural
+from .._repository.manifest import Manifest
 from .backup_result import damage_notes
 from .copies import Copied, CopyPlan
 from .snapshots import describe
@@ -18,33 +19,49 @@ from .snapshots import describe
 def preview(ready: CopyPlan) -> dict[str, Any]:
     """The result of check mode. Raises RepositoryError for what the run would refuse."""
     copied = [one.entry.manifest or one.manifest for one in ready.wanted]
-    return result_of(ready, Copied(copied, {}, ready.removals if not ready.refused else (), ()), check=True)
+    removed = ready.removals if not ready.refused else ()
+    ids = {one.id: one.id for one in ready.wanted if not one.encrypted}
+    return result_of(ready, Copied(copied, {}, removed, (), ids), check=True)
 
 
 def result_of(ready: CopyPlan, done: Copied, check: bool = False) -> dict[str, Any]:
     """The result of a run. Raises RepositoryError, with the result as its details, if a backup could not be copied."""
-    request, target = ready.request, ready.request.target
+    coming = {one.id for one in ready.wanted}
+    encrypted = _encrypted(ready, done)
     created = {one.id: one.created for one in [*ready.history.good, *done.copied]}
+    kept = [(done.ids.get(one.id), one) if one.id in coming else (one.id, one) for one in ready.decisions]
     result: dict[str, Any] = {
         "changed": bool(done.copied or done.removed),
         "msg": _message(ready, done, check),
-        "copied": [describe(one, target.path(request.name, one.id)) for one in done.copied],
+        "copied": [_described(ready, one, unnamed=check and one.id in encrypted) for one in done.copied],
         "existing": list(ready.existing),
         "not_kept": list(ready.not_kept),
         "removed": list(done.removed),
         "locked": [{"id": one, "until": format_time(until)} for one, until in sorted(ready.locked.items())],
         "kept": [
-            {"id": one.id, "created": format_time(created[one.id]), "reasons": list(one.reasons)}
-            for one in ready.decisions
-            if one.reasons and one.id in created
+            {"id": backup, "created": format_time(created[backup]), "reasons": list(one.reasons)}
+            for backup, one in kept
+            if one.reasons and backup in created
         ],
-        "diff": _diff(ready, done),
+        "diff": _diff(ready, done, encrypted),
         "warnings": [*ready.notes, *ready.leftovers, *damage_notes(ready.history), *done.warnings],
     }
     failed = {**ready.refused, **done.failed}
     if failed:
         raise _failure(result, failed, check)
     return result
+
+
+def _encrypted(ready: CopyPlan, done: Copied) -> dict[str, str]:
+    """The originals of copies that are encrypted on the way, by the ids of these."""
+    return {done.ids.get(one.id, one.id): one.manifest.id for one in ready.wanted if one.encrypted}
+
+
+def _described(ready: CopyPlan, one: Manifest, *, unnamed: bool) -> dict[str, Any]:
+    told = describe(one, ready.request.target.path(ready.request.name, one.id))
+    if unnamed:  # it is encrypted on the way, and gets an id when it is made
+        told.update(id=None, path=None, encrypted=True)
+    return told
 
 
 def _failure(result: Mapping[str, Any], failed: Mapping[str, str], check: bool) -> RepositoryError:
@@ -73,9 +90,10 @@ def _what(ready: CopyPlan) -> str:
     return f"backup {ready.existing[0]}" if len(ready.existing) == 1 else "all of them"
 
 
-def _diff(ready: CopyPlan, done: Copied) -> dict[str, str]:
+def _diff(ready: CopyPlan, done: Copied, encrypted: Mapping[str, str]) -> dict[str, str]:
     before = [entry.id for entry in ready.history.entries]
-    after = sorted({*before, *(one.id for one in done.copied)} - set(done.removed))
+    lines = {f"{encrypted[one.id]}, encrypted" if one.id in encrypted else one.id for one in done.copied}
+    after = sorted({*before, *lines} - set(done.removed))
     header = f"backups of {ready.request.name} in {ready.request.target.location}"
     return {
         "before_header": header,

@@ -260,7 +260,7 @@ def describe_owners(owners: Sequence[tuple[Owner, Sequence[Manifest]]]) -> list[
     return [
         {
             "host": owner.host or None,
-            "paths": list(filter(None, owner.paths)),
+            "paths": [] if owner.closed else list(owner.paths),
             "backups": len(own),
             "newest": own[-1].id,
         }

@@ -338,6 +338,20 @@ def test_a_copy_whose_lock_was_lost_removes_nothing_that_another_run_goes_on_wit
         assert set(repository.look("app", copied).sizes) == {"data/file"}  # it has sums of its own
 
 
+def test_an_object_is_not_completed_once_the_lock_was_lost(repository: Repository) -> None:
+    if not isinstance(repository, RemoteRepository):
+        return  # a lock of the kernel is not lost
+    size = 2 << 20
+    with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
+        with pytest.raises(LeaseLost), repository.stage_copy("app", ID_ELSEWHERE, {"data/file": size}) as staging:
+            with staging.create("data/file") as handle:
+                os.write(handle.fileno(), b"x" * 1000)
+                repository._leases["app"]._lost = "another run took it over"  # and published the same copy
+                for dummy in range(size >> 16):
+                    os.write(handle.fileno(), b"x" * (1 << 16))
+        assert repository.look("app", ID_ELSEWHERE).sizes.get("data/file") != size
+
+
 def test_a_copy_can_be_made_after_others_have_come(repository: Repository, place: dict[str, Any]) -> None:
     with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
         copied(repository, {"data/one": b"one"})

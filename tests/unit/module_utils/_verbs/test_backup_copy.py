@@ -241,6 +241,22 @@ def test_what_an_interrupted_copy_left(copy: Copy, backups: list[str], left: str
     assert ((copied / "data" / "requests.json").stat().st_ino == inode) == (left == "whole")
 
 
+def test_what_an_interrupted_copy_left_of_what_keep_no_longer_wants(
+    copy: Copy, backups: list[str], tmp_path: Path
+) -> None:
+    left = [tmp_path / "copies" / "app" / f".staging-{one}" for one in backups]
+    for one in left:
+        (one / "data").mkdir(parents=True)
+    predicted = copy(check=True, which="all", keep={"last": 1})
+    assert all(one.exists() for one in left)
+    done = copy(which="all", keep={"last": 1})
+    assert predicted["not_kept"] == done["not_kept"] == backups[:-1]
+    assert not any(one.exists() for one in left)
+    assert len(done["warnings"]) == len(backups) - 1
+    assert all(any(str(one) in warning for warning in done["warnings"]) for one in left[:-1])
+    assert copy(which="all", keep={"last": 1})["warnings"] == []
+
+
 def test_a_task_that_is_stopped_goes_on(copy: Copy, backups: list[str], tmp_path: Path, monkeypatch: Any) -> None:
     def stopped(self: Any, *arguments: Any) -> None:
         raise Cancelled("stopped")

@@ -226,15 +226,68 @@ def test_older_backups_are_not_copied_in_plain_text_beside_encrypted_copies(
     assert content(tmp_path / "copies") == before
 
 
-def test_what_somebody_else_left_under_the_id_of_a_copy_is_not_the_copy(
-    back_up: Copy, copy: Copy, key: Key, tmp_path: Path
+@pytest.mark.parametrize("changed", [{"key": "0" * 64, "same": "0" * 64}, {"copy_of": "0" * 64, "key": "0" * 64}])
+def test_what_this_host_has_not_sealed_is_not_the_copy(
+    back_up: Copy, copy: Copy, key: Key, tmp_path: Path, changed: dict[str, str]
 ) -> None:
     back_up()
     (copied,) = copy(encrypt_to=[key.recipient])["copied"]
-    rewrite(tmp_path / "copies" / "app" / copied["id"], key="0" * 64, same="0" * 64)
+    rewrite(tmp_path / "copies" / "app" / copied["id"], **changed)
+    before = content(tmp_path / "copies")
     for check in (True, False):
-        with pytest.raises(RepositoryError, match="is another backup with the same ID"):
-            copy(check=check, encrypt_to=[key.recipient])
+        again = copy(check=check, encrypt_to=[key.recipient])
+        assert (again["changed"], len(again["copied"]), again["existing"]) == (True, 1, [])
+    assert set(before.items()) < set(content(tmp_path / "copies").items())
+    assert copy(encrypt_to=[key.recipient])["existing"] == [again["copied"][0]["id"]]
+
+
+def test_check_mode_of_copies_that_are_encrypted_on_the_way(
+    back_up: Copy, copy: Copy, key: Key, document: Path
+) -> None:
+    made = []
+    for number in range(3):
+        document.write_text(json.dumps({"a": {"1": {"text": str(number)}}}))
+        made.append(back_up()["backup"]["id"])
+    to: dict[str, Any] = {"encrypt_to": [key.recipient], "keep": {"last": 2}}
+    predicted, done = copy(True, "all", **to), copy(which="all", **to)
+    assert predicted["diff"] == done["diff"]
+    assert made[2] + ", encrypted" in done["diff"]["after"]
+    assert predicted["not_kept"] == done["not_kept"] == made[:1]
+    assert [(one["id"], one["path"], one["encrypted"]) for one in predicted["copied"]] == [(None, None, True)] * 2
+    copied = [one["id"] for one in done["copied"]]
+    assert sorted(one["id"] for one in done["kept"]) == sorted(copied)
+    for check in (True, False):
+        again = copy(check, "all", **to)
+        assert (again["changed"], again["existing"], again["not_kept"]) == (False, copied, made[:1])
+
+
+def backups_of_two(back_up: Copy, document: Path, tmp_path: Path, machines: bool, monkeypatch: Any) -> list[list[str]]:
+    """Encrypted backups of two hosts in one set: of two machines, or of one machine under two names."""
+    machine = tmp_path / "machine-id"
+    monkeypatch.setattr(host_key, "MACHINE", str(machine))
+    key, made = new_key(tmp_path, "theirs").recipient, []
+    for number in range(4):
+        host = str(number % 2 + 1)
+        machine.write_text((host if machines else "1") * 32 + "\n")
+        monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / ("state" + host * machines)))
+        document.write_text(json.dumps({"a": {"1": {"text": str(number)}}}))
+        made.append(back_up(host=f"hawk{host}", encrypt_to=[key], take_over=number == 1)["backup"]["id"])
+    machine.write_text("3" * 32 + "\n" if machines else "1" * 32 + "\n")
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / ("state3" if machines else "state")))
+    return [made[::2], made[1::2]]
+
+
+@pytest.mark.parametrize("machines", [True, False], ids=["two machines", "two names"])
+def test_keep_tells_owners_apart_without_an_identity(
+    run: Any, back_up: Copy, copy: Copy, document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machines: bool
+) -> None:
+    ours, theirs = backups_of_two(back_up, document, tmp_path, machines, monkeypatch)
+    assert len(copy(which="all")["copied"]) == 4
+    done = copy(which="all", keep={"last": 1})
+    assert sorted(done["removed"]) == sorted([ours[0], theirs[0]])
+    assert copy(keep={"last": 1})["removed"] == []
+    (one,) = run("backup_info", repository=str(tmp_path / "copies"))["sets"]
+    assert [(owner["host"], owner["paths"], owner["backups"]) for owner in one["owners"]] == [(None, [], 1)] * 2
 
 
 def test_encrypted_backups_of_another_host_are_not_removed(

@@ -173,7 +173,7 @@ def test_a_connection_that_is_cut_is_gone_on_from(
             copy()
     uploaded = []
     upload = S3Objects.upload
-    monkeypatch.setattr(S3Objects, "upload", lambda self, key, size: uploaded.append(key) or upload(self, key, size))
+    monkeypatch.setattr(S3Objects, "upload", lambda self, key, *more: uploaded.append(key) or upload(self, key, *more))
     done = copy()
     assert (done["changed"], done["warnings"]) == (True, [])
     assert [key.partition("/data/")[2] for key in uploaded] == [brought[2].partition("data/")[2]]
