@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
@@ -16,7 +15,7 @@ from ansible.module_utils.common.parameters import remove_values
 
 # First: an older Python can't import the others.
 from . import _node_python
-from ._core.errors import Day2Error, MissingDependency
+from ._core.errors import Day2Error, MissingDependency, explained
 from ._core.paths import check_paths
 from ._core.progress import VARIABLE, Progress
 from ._core.shown import shown, shown_text
@@ -45,7 +44,7 @@ def run(
     except Day2Error as exc:
         details = shown(exc.details)
         _warn(module, details)
-        module.fail_json(msg=_named(shown_text(str(exc)) + _become_hint(exc)), **details)
+        module.fail_json(msg=_named(shown_text(explained(exc))), **details)
     finally:
         progress.close()
     result = shown(result)
@@ -70,12 +69,3 @@ def _named(message: str) -> str:
     from ._core.role_variables import with_role_variables  # only here: most tasks run in no role
 
     return with_role_variables(message, value)
-
-
-def _become_hint(exc: Day2Error) -> str:
-    """A hint about missing permission, if the error does not have one."""
-    cause = exc.__cause__
-    denied = isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM)
-    if not denied or os.geteuid() == 0 or "become" in exc.hint:
-        return ""
-    return " Run as a user with permission (become: true)."

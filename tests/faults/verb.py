@@ -17,24 +17,15 @@ from typing import Any
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._verbs.registry import find_verb
 
-VERBS = "ansible_collections.day2.ops.plugins.module_utils._verbs"
-# Those that are not named like their file.
-NAMED = {
-    "health_check": f"{VERBS}.health.check",
-    "health_info": f"{VERBS}.health.info",
-    "log_report": f"{VERBS}.logs.report",
-    "log_rotate": f"{VERBS}.logs.rotate",
-    "migrate": f"{VERBS}.migrate.migrate",
-    "migrate_info": f"{VERBS}.migrate.info",
-    "health_writer": "ansible_collections.day2.ops.tests.faults.health_writer",
-}
+WRITER = "ansible_collections.day2.ops.tests.faults.health_writer"  # not a verb, but called like one
 
 
 def run_verb(name: str, params: dict[str, Any]) -> dict[str, Any]:
     """Run a verb with its own defaults filled in; `check` among the parameters asks for check mode."""
     # A process for each fault: it loads no more than it needs.
-    verb: Any = import_module(NAMED.get(name, f"{VERBS}.{name}"))
+    verb: Any = import_module(WRITER) if name == "health_writer" else find_verb(name)
     spec = verb.ARGUMENTS["argument_spec"]
     values = {option: one.get("default") for option, one in spec.items()}
     values.update(params)

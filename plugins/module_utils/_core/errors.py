@@ -9,6 +9,8 @@ Ansible module, a program on the host) catches `Day2Error` and nothing else.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
@@ -97,3 +99,12 @@ class MissingDependency(Day2Error):
 
 class Cancelled(Day2Error):
     """The controller has disconnected, the task timed out, or the process received a signal to stop."""
+
+
+def explained(exc: Day2Error) -> str:
+    """The message, with a hint about missing permission if there is no other."""
+    cause = exc.__cause__
+    denied = isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM)
+    if not denied or os.geteuid() == 0 or "become" in exc.hint:
+        return str(exc)
+    return f"{exc} Run as a user with permission (become: true)."

@@ -75,6 +75,7 @@ class Progress:
 
     def __init__(self, paths: str = "", clean: Callable[[str], str] = str) -> None:
         self._clean = clean
+        self.prefix = ""  # of labels: which of several verbs it is
         # Held while the file is accessed, but never by the signal handler, which may interrupt the holder.
         self._lock = threading.Lock()
         self._label, self._unit = "", ""
@@ -106,7 +107,7 @@ class Progress:
         :param unit: of `done` and `total`: "bytes", "records", "files".
         """
         with self._lock:
-            self._label, self._unit = self._printable(label, 120), self._printable(unit, 20)
+            self._label, self._unit = self._printable(self.prefix + label, 120), self._printable(unit, 20)
             self._total, self._done, self._started = total, 0, time.monotonic()
             self._publish()
         self.check()
