@@ -25,19 +25,21 @@ options:
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
           - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
+          - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
         type: str
-        choices: [command, files, json, postgresql, sqlite]
+        choices: [command, dynamodb, files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(command) and V(postgresql),
-            which have none. Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb) and
+            V(postgresql), which have none. Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
             name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
-            that is not an option, otherwise the name of its program.
+            that is not an option, otherwise the name of its program; for V(dynamodb), the prefix if it is set,
+            otherwise C(dynamodb).
         type: str
       layout:
         description:
@@ -123,9 +125,9 @@ options:
       tables:
         description:
           - For V(postgresql), globs C(schema.table) that select the tables whose rows are backed up. The default is
-            all.
-          - The definitions of all tables are always backed up, as other objects can depend on them. A glob without a
-            dot matches the names of tables in all schemas.
+            all. The definitions of all tables are always backed up, as other objects can depend on them. A glob without
+            a dot matches the names of tables in all schemas.
+          - For V(dynamodb), globs that select tables by their names without the prefix. The default is all.
         type: dict
         suboptions:
           include:
@@ -151,6 +153,7 @@ options:
         description:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
             MiB are read one table at a time. A backup needs one or two connections more.
+          - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
         type: int
       bin:
         description:
@@ -219,6 +222,45 @@ options:
         description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
         type: list
         elements: str
+      prefix:
+        description:
+          - For V(dynamodb), what the names of the tables start with. In a backup, tables are named without it, so that
+            they can be restored with another prefix. The default is all tables of the region.
+        type: str
+      region:
+        description: For V(dynamodb), AWS region. The default is that of the environment or of the profile.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), profile in the AWS configuration of the host.
+        type: str
+      access_key_id:
+        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
+        type: str
+      secret_access_key:
+        description: For V(dynamodb), secret access key.
+        type: str
+      session_token:
+        description: For V(dynamodb), session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description:
+          - For V(dynamodb), how long calls are repeated while none succeeds, because they are throttled, fail or get no
+            response. The default is V(5m).
+        type: str
+      max_read_units:
+        description:
+          - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
+            together (one unit reads 4 KiB). The default is no limit.
+        type: int
+      read_twice:
+        description:
+          - For V(dynamodb), whether a backup reads all tables a second time, to find out whether they were written to
+            while they were read. If so, the task warns, and with C(strict=true) it fails. The default is V(true).
+          - DynamoDB has no snapshots, so that a backup of a table that is written to is of no single point in time.
+        type: bool
   sources:
     description:
       - The stores to back up together, for an application that keeps its state in several stores. All are written to
@@ -235,19 +277,21 @@ options:
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
           - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
+          - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
         type: str
-        choices: [command, files, json, postgresql, sqlite]
+        choices: [command, dynamodb, files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(command) and V(postgresql),
-            which have none. Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb) and
+            V(postgresql), which have none. Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
             name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
-            that is not an option, otherwise the name of its program.
+            that is not an option, otherwise the name of its program; for V(dynamodb), the prefix if it is set,
+            otherwise C(dynamodb).
         type: str
       layout:
         description:
@@ -333,9 +377,9 @@ options:
       tables:
         description:
           - For V(postgresql), globs C(schema.table) that select the tables whose rows are backed up. The default is
-            all.
-          - The definitions of all tables are always backed up, as other objects can depend on them. A glob without a
-            dot matches the names of tables in all schemas.
+            all. The definitions of all tables are always backed up, as other objects can depend on them. A glob without
+            a dot matches the names of tables in all schemas.
+          - For V(dynamodb), globs that select tables by their names without the prefix. The default is all.
         type: dict
         suboptions:
           include:
@@ -361,6 +405,7 @@ options:
         description:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
             MiB are read one table at a time. A backup needs one or two connections more.
+          - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
         type: int
       bin:
         description:
@@ -429,6 +474,45 @@ options:
         description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
         type: list
         elements: str
+      prefix:
+        description:
+          - For V(dynamodb), what the names of the tables start with. In a backup, tables are named without it, so that
+            they can be restored with another prefix. The default is all tables of the region.
+        type: str
+      region:
+        description: For V(dynamodb), AWS region. The default is that of the environment or of the profile.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), profile in the AWS configuration of the host.
+        type: str
+      access_key_id:
+        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
+        type: str
+      secret_access_key:
+        description: For V(dynamodb), secret access key.
+        type: str
+      session_token:
+        description: For V(dynamodb), session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description:
+          - For V(dynamodb), how long calls are repeated while none succeeds, because they are throttled, fail or get no
+            response. The default is V(5m).
+        type: str
+      max_read_units:
+        description:
+          - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
+            together (one unit reads 4 KiB). The default is no limit.
+        type: int
+      read_twice:
+        description:
+          - For V(dynamodb), whether a backup reads all tables a second time, to find out whether they were written to
+            while they were read. If so, the task warns, and with C(strict=true) it fails. The default is V(true).
+          - DynamoDB has no snapshots, so that a backup of a table that is written to is of no single point in time.
+        type: bool
 """
 
     TARGET = r"""
@@ -446,19 +530,21 @@ options:
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
           - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
+          - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
         type: str
-        choices: [command, files, json, postgresql, sqlite]
+        choices: [command, dynamodb, files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(command) and V(postgresql),
-            which have none. Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb) and
+            V(postgresql), which have none. Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
             name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
-            that is not an option, otherwise the name of its program.
+            that is not an option, otherwise the name of its program; for V(dynamodb), the prefix if it is set,
+            otherwise C(dynamodb).
         type: str
       layout:
         description:
@@ -544,9 +630,9 @@ options:
       tables:
         description:
           - For V(postgresql), globs C(schema.table) that select the tables whose rows are backed up. The default is
-            all.
-          - The definitions of all tables are always backed up, as other objects can depend on them. A glob without a
-            dot matches the names of tables in all schemas.
+            all. The definitions of all tables are always backed up, as other objects can depend on them. A glob without
+            a dot matches the names of tables in all schemas.
+          - For V(dynamodb), globs that select tables by their names without the prefix. The default is all.
         type: dict
         suboptions:
           include:
@@ -572,6 +658,7 @@ options:
         description:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
             MiB are read one table at a time. A backup needs one or two connections more.
+          - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
         type: int
       bin:
         description:
@@ -640,6 +727,45 @@ options:
         description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
         type: list
         elements: str
+      prefix:
+        description:
+          - For V(dynamodb), what the names of the tables start with. In a backup, tables are named without it, so that
+            they can be restored with another prefix. The default is all tables of the region.
+        type: str
+      region:
+        description: For V(dynamodb), AWS region. The default is that of the environment or of the profile.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), profile in the AWS configuration of the host.
+        type: str
+      access_key_id:
+        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
+        type: str
+      secret_access_key:
+        description: For V(dynamodb), secret access key.
+        type: str
+      session_token:
+        description: For V(dynamodb), session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description:
+          - For V(dynamodb), how long calls are repeated while none succeeds, because they are throttled, fail or get no
+            response. The default is V(5m).
+        type: str
+      max_read_units:
+        description:
+          - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
+            together (one unit reads 4 KiB). The default is no limit.
+        type: int
+      read_twice:
+        description:
+          - For V(dynamodb), whether a backup reads all tables a second time, to find out whether they were written to
+            while they were read. If so, the task warns, and with C(strict=true) it fails. The default is V(true).
+          - DynamoDB has no snapshots, so that a backup of a table that is written to is of no single point in time.
+        type: bool
       from_database:
         description:
           - For V(postgresql), the database in the backup, to restore it to C(database). By default, each database is
@@ -705,19 +831,21 @@ options:
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
           - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
+          - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
         type: str
-        choices: [command, files, json, postgresql, sqlite]
+        choices: [command, dynamodb, files, json, postgresql, sqlite]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(command) and V(postgresql),
-            which have none. Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb) and
+            V(postgresql), which have none. Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
             name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
-            that is not an option, otherwise the name of its program.
+            that is not an option, otherwise the name of its program; for V(dynamodb), the prefix if it is set,
+            otherwise C(dynamodb).
         type: str
       layout:
         description:
@@ -803,9 +931,9 @@ options:
       tables:
         description:
           - For V(postgresql), globs C(schema.table) that select the tables whose rows are backed up. The default is
-            all.
-          - The definitions of all tables are always backed up, as other objects can depend on them. A glob without a
-            dot matches the names of tables in all schemas.
+            all. The definitions of all tables are always backed up, as other objects can depend on them. A glob without
+            a dot matches the names of tables in all schemas.
+          - For V(dynamodb), globs that select tables by their names without the prefix. The default is all.
         type: dict
         suboptions:
           include:
@@ -831,6 +959,7 @@ options:
         description:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
             MiB are read one table at a time. A backup needs one or two connections more.
+          - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
         type: int
       bin:
         description:
@@ -899,6 +1028,45 @@ options:
         description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
         type: list
         elements: str
+      prefix:
+        description:
+          - For V(dynamodb), what the names of the tables start with. In a backup, tables are named without it, so that
+            they can be restored with another prefix. The default is all tables of the region.
+        type: str
+      region:
+        description: For V(dynamodb), AWS region. The default is that of the environment or of the profile.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), profile in the AWS configuration of the host.
+        type: str
+      access_key_id:
+        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
+        type: str
+      secret_access_key:
+        description: For V(dynamodb), secret access key.
+        type: str
+      session_token:
+        description: For V(dynamodb), session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description:
+          - For V(dynamodb), how long calls are repeated while none succeeds, because they are throttled, fail or get no
+            response. The default is V(5m).
+        type: str
+      max_read_units:
+        description:
+          - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
+            together (one unit reads 4 KiB). The default is no limit.
+        type: int
+      read_twice:
+        description:
+          - For V(dynamodb), whether a backup reads all tables a second time, to find out whether they were written to
+            while they were read. If so, the task warns, and with C(strict=true) it fails. The default is V(true).
+          - DynamoDB has no snapshots, so that a backup of a table that is written to is of no single point in time.
+        type: bool
       from_database:
         description:
           - For V(postgresql), the database in the backup, to restore it to C(database). By default, each database is

@@ -140,6 +140,13 @@ class Buildable(Protocol):
         """Prepare the rest beside the target. Called once, before `apply`, and only if the restore is allowed."""
 
 
+@runtime_checkable
+class Partial(Protocol):
+    """A restoration of a store that consists of several places, of which it may change only some."""
+
+    replaces: bool  # something that exists is changed or removed; otherwise the restore only adds
+
+
 class Store(Protocol):
     """One store of an application.
 

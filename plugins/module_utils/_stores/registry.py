@@ -16,6 +16,7 @@ from typing import Any, Callable, NamedTuple
 from .._core.errors import InvalidRequest
 from .base import Store
 from .command.options import OPTIONS as COMMAND
+from .dynamodb.backup.options import OPTIONS as DYNAMODB
 from .postgresql.cluster.options import OPTIONS as POSTGRESQL
 from .postgresql.cluster.options import RESTORE_OPTIONS
 
@@ -24,6 +25,12 @@ def _command() -> type[Store]:
     from .command.store import CommandStore
 
     return CommandStore
+
+
+def _dynamodb() -> type[Store]:
+    from .dynamodb.backup.store import DynamodbStore
+
+    return DynamodbStore
 
 
 def _files() -> type[Store]:
@@ -69,6 +76,7 @@ class StoreType(NamedTuple):
 _GLOBS = {"type": "list", "elements": "str"}
 STORES = {
     "command": StoreType(_command, COMMAND, is_path=False),
+    "dynamodb": StoreType(_dynamodb, DYNAMODB, is_path=False),
     "files": StoreType(_files, {"include": _GLOBS, "exclude": _GLOBS}),
     "json": StoreType(
         _json, {"layout": {"type": "str", "choices": ["single_file", "file_per_collection", "file_per_record"]}}

@@ -25,7 +25,7 @@ from .._repository.location import open_repository
 from .._repository.manifest import SAFETY, Manifest, SourcePart, check_set_name
 from .._repository.owner import owner_of, this_host
 from .._repository.reading import BackupCopy, quick_problems
-from .._stores.base import Buildable, Restoration
+from .._stores.base import Buildable, Partial, Restoration
 from .arguments import (
     COMPRESSION,
     ENCRYPTION,
@@ -181,6 +181,8 @@ def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[R
             copy.strict = request.strict
             existed = entry.store.exists()
             restoration = stack.enter_context(entry.store.prepare(copy, request.only, own, check))
+            if isinstance(restoration, Partial):
+                existed = restoration.replaces
             steps.append(Step(entry, part, existed, restoration))
         ready = RestorePlan(request, manifest, source.path(name, manifest.id), leftovers, steps, started, progress)
         _check_allowed(ready)

@@ -20,7 +20,7 @@ from .._repository.sink import CountingSink
 from .arguments import NamedStore
 from .snapshots import Read, take_snapshot
 
-_READ_DIRECTLY = ("command", "files", "postgresql")
+_READ_DIRECTLY = ("command", "dynamodb", "files", "postgresql")
 
 
 def check_space(

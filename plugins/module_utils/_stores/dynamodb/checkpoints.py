@@ -89,7 +89,7 @@ class Checkpoints:
 
     def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer = self._client.call(operation, json.dumps(request).encode(), threading.Event())
+            answer: dict[str, Any] = self._client.call(operation, json.dumps(request).encode(), threading.Event())
         except Refused as exc:
             if exc.code == "ConditionalCheckFailedException":
                 raise TargetError(

@@ -15,7 +15,7 @@ import threading
 import time
 import zlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core.errors import Day2Error, InvalidRequest, MissingDependency
 
@@ -177,9 +177,12 @@ class Client:
         except exceptions.BotoCoreError as exc:
             raise Exhausted(str(exc)) from None
 
-    def call(self, operation: str, body: bytes, stop: threading.Event) -> dict[str, Any]:
+    def call(
+        self, operation: str, body: bytes, stop: threading.Event, read: Callable[[bytes], Any] = json.loads
+    ) -> Any:
         """Make a call with data, repeatedly until the server accepts it. Returns the low-level JSON of the response.
 
+        :param read: makes what is returned instead of the text of the response; raises ValueError if that ends early.
         :raises Refused: the server says that the request is wrong.
         :raises Exhausted: it was throttled, failed or could not be reached for too long.
         """
@@ -188,11 +191,11 @@ class Client:
             if stop.is_set():
                 raise Cancelling
             try:
-                return self._send(operation, body)
+                return self._send(operation, body, read)
             except _Again as exc:
                 self.pace.refused(str(exc), since, stop)
 
-    def _send(self, operation: str, body: bytes) -> dict[str, Any]:
+    def _send(self, operation: str, body: bytes, read: Callable[[bytes], Any]) -> Any:
         exceptions = self._botocore.exceptions
         request = self._botocore.awsrequest.AWSRequest(
             "POST",
@@ -215,7 +218,12 @@ class Client:
         checksum = response.headers.get("x-amz-crc32")
         if checksum is not None and zlib.crc32(content) != int(checksum):
             raise _Again("the response was damaged in transit")
-        return _answer(response.status_code, content)
+        if response.status_code != 200:
+            raise _refusal(response.status_code, content)
+        try:
+            return read(content)
+        except ValueError:
+            raise _Again("the response is truncated") from None
 
 
 class _Again(Exception):
@@ -228,25 +236,20 @@ _CREDENTIALS_HINT = (
 )
 
 
-def _answer(status: int, content: bytes) -> dict[str, Any]:
+def _refusal(status: int, content: bytes) -> Exception:
     try:
-        answer = json.loads(content) if content else {}
+        answer = json.loads(content)
     except ValueError:
         answer = {}
-        if status == 200:
-            raise _Again("the response is truncated") from None
-    if status == 200:
-        document: dict[str, Any] = answer
-        return document
     if not isinstance(answer, Mapping):
         answer = {}
     code = str(answer.get("__type", f"HTTP status {status}")).rpartition("#")[2]
     message = str(answer.get("message") or answer.get("Message") or "")
     if code in _THROTTLED:
-        raise _Again(f"the calls are throttled ({code})")
+        return _Again(f"the calls are throttled ({code})")
     if status >= 500 or status == 429:
-        raise _Again(f"the server failed ({code})")
-    raise Refused(code, message)
+        return _Again(f"the server failed ({code})")
+    return Refused(code, message)
 
 
 def describe_failure(kind: type[Day2Error], what: str, exc: Exception) -> Day2Error:
@@ -257,8 +260,8 @@ def describe_failure(kind: type[Day2Error], what: str, exc: Exception) -> Day2Er
     if isinstance(exc, Exhausted):
         return kind(
             f"{what}: {exc}.",
-            "Check the network and endpoint_url. If the table is throttled, increase its capacity or "
-            "throttle_timeout. Then run again to continue from the last checkpoint.",
+            "Check the network and endpoint_url. If the table is throttled, increase its capacity or throttle_timeout. "
+            "Then run again.",
         )
     hint = ""
     if isinstance(exc, Refused):

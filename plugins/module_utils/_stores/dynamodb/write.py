@@ -9,7 +9,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import TargetError
@@ -18,7 +18,7 @@ from .tables import Table
 from .values import KeyField, KeyValue, Unstorable, decode, encode, key_json, key_values
 
 _ITEMS = 25  # a batch has at most
-_BYTES = 12_000_000  # of JSON text; DynamoDB takes 16 MB
+_BYTES = 1 << 20  # of JSON text, so that many batches fit into memory; DynamoDB takes 16 MB
 
 
 class Reject(NamedTuple):
@@ -92,6 +92,14 @@ class Writer:
         for request in requests:
             self._add(request)
 
+    def put_texts(self, texts: Iterable[bytes]) -> None:
+        """As `put`, of requests as JSON texts, which are stored as they are. Their keys differ from each other.
+
+        :raises TargetError: writing has failed.
+        """
+        for text in texts:
+            self._append(Request(text, (), None))
+
     def delete(self, keys: Sequence[tuple[KeyValue, ...]]) -> None:
         """Pass in keys (values in the order of the key of the table) of items to delete. A missing one is not an error.
 
@@ -135,9 +143,12 @@ class Writer:
         if request.key in self._keys:
             self._reject(Reject(request.key, request.record, "another record has the same key"))
             return
+        self._keys.add(request.key)
+        self._append(request)
+
+    def _append(self, request: Request) -> None:
         if self._bytes + len(request.text) > _BYTES:
             self._send()
-        self._keys.add(request.key)
         self._batch.append(request)
         self._bytes += len(request.text)
         if len(self._batch) == _ITEMS:
@@ -200,7 +211,9 @@ class Writer:
     def _narrow(self, batch: list[Request], exc: Refused) -> None:
         """One bad item fails its whole batch: find it. Writing the others again does not change them."""
         if len(batch) == 1:
-            self._reject(Reject(batch[0].key, batch[0].record, f"DynamoDB rejects it: {exc.message}"))
+            record = batch[0].record or _record_in(batch[0].text)
+            key = batch[0].key or tuple(record[field.name] for field in self._table.key)
+            self._reject(Reject(key, record, f"DynamoDB rejects it: {exc.message}"))
             return
         middle = len(batch) // 2
         self._write(batch[:middle])
@@ -211,9 +224,14 @@ class Writer:
         return b'{"RequestItems":{"%s":[%s]}}' % (self._table.name.encode(), b",".join(requests))
 
     def _failure(self, left: Sequence[bytes], exc: Exception) -> TargetError:
-        ((_kind, body),) = json.loads(left[0]).items()
-        first = decode(body.get("Item") or body["Key"])
+        first = _record_in(left[0])
         key = ", ".join(f"{field.name}={first[field.name]}" for field in self._table.key)
         what = f"Writing to the DynamoDB table {self._table.name} ({len(left)} records from the key {key})"
         error = describe_failure(TargetError, what, exc)
         return TargetError(error.message, error.hint, {"table": self._table.name, "key": key})
+
+
+def _record_in(request: bytes) -> Mapping[str, Any]:
+    """The record, or only its key, of the JSON text of a request."""
+    ((_kind, body),) = json.loads(request).items()
+    return decode(body.get("Item") or body["Key"])

@@ -1,0 +1,202 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DynamoDB tables as a store of backups: exported item by item."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional
+from urllib.parse import urlsplit
+
+from ...._core.collection import Collection
+from ...._core.errors import InvalidRequest, SourceError
+from ...._core.units import parse_duration
+from ...base import Copy, Restoration, Sink, Snapshot
+from ...base import Reader as Stream
+from .selection import Selection
+
+if TYPE_CHECKING:
+    from ..client import Client
+    from .reading import Reader, Tally
+    from .settings import Settings
+
+_JOBS = 8
+_PATIENCE = "5m"
+_NAME = re.compile(r"[A-Za-z0-9_.-]*").fullmatch
+
+
+class DynamodbStore:
+    """Collections are tables, named without the prefix; records are items.
+
+    `path` is an address for people, of the region or of the endpoint, with the prefix.
+    """
+
+    type = "dynamodb"
+    local_path: Optional[str] = None
+
+    def __init__(self, _path: str, options: Mapping[str, Any]) -> None:
+        self.prefix: str = options.get("prefix") or ""
+        if not _NAME(self.prefix):
+            raise InvalidRequest(f"prefix is {self.prefix!r}, but names of tables have letters, digits and _-. only.")
+        self._options = options
+        self.selection = Selection(options.get("tables") or {})
+        self.jobs = _positive(options, "jobs") or _JOBS
+        self._max_units = _positive(options, "max_read_units")
+        self._twice = options.get("read_twice") is not False
+        self._patience = parse_duration(options.get("throttle_timeout") or _PATIENCE)
+        self._reader: Optional[Reader] = None
+        self.path = f"dynamodb://{self._place()}/{self.prefix}"
+        # By a restore: the collections that it replaces, so that only these are backed up before.
+        self.replaced: Optional[Sequence[str]] = None
+
+    def exists(self) -> bool:
+        """Is there one of the tables? Raises SourceError when they can't be listed."""
+        return bool(self.names())
+
+    def parameters(self) -> dict[str, Any]:
+        return {"prefix": self.prefix, "tables": self.selection.to_json()}
+
+    def fingerprint(self) -> Optional[str]:
+        """None: no cheap figure of a table is of now."""
+        return None
+
+    def snapshot(self, sink: Sink) -> Snapshot:
+        from ..tables import Table  # only here: see registry.py
+        from .items import SUFFIX
+        from .settings import check_readable, read_settings
+
+        names = self.names() if self.replaced is None else list(self.replaced)
+        if self.replaced is None:
+            self.selection.check(names)
+        if not names:
+            raise self._nothing()
+        tables: dict[str, Table] = {name: self.described(name) for name in names}
+        for table in tables.values():
+            check_readable(table)
+        sink.progress.start(f"Reading {len(tables)} DynamoDB tables", sum(one.size for one in tables.values()), "bytes")
+        settings = {name: read_settings(self.client, table) for name, table in tables.items()}
+        tallies: dict[str, Tally] = {}
+        for name, table in tables.items():
+            with sink.file(name + SUFFIX) as target:
+                tallies[name] = self.reader.export(table, target.write)
+        moved = self._moved(sink, tables, tallies)
+        return self._snapshot(tables, settings, tallies, moved, sink.strict)
+
+    def _moved(self, sink: Sink, tables: Mapping[str, Any], tallies: Mapping[str, Tally]) -> Optional[list[str]]:
+        """The collections that differ in a second reading; None without one."""
+        if not self._twice:
+            return None
+        sink.progress.start(f"Reading {len(tables)} DynamoDB tables again")
+        return [name for name, table in tables.items() if self.reader.tally(table) != tallies[name]]
+
+    def _snapshot(
+        self,
+        tables: Mapping[str, Any],
+        settings: Mapping[str, Settings],
+        tallies: Mapping[str, Tally],
+        moved: Optional[list[str]],
+        strict: bool,
+    ) -> Snapshot:
+        notes = [note for one in settings.values() for note in one.notes]
+        if moved:
+            notes.append(
+                f"The DynamoDB tables {', '.join(tables[name].name for name in moved)} were written to while they were "
+                "read: what the backup has of them is of no point in time."
+            )
+        if strict and notes:
+            raise SourceError(" ".join(notes), "Nothing was published. Run again, or omit strict.")
+        details = {
+            "method": "export",
+            "point_in_time": False,
+            "moved": moved,
+            "tables": {
+                name: {"table": tables[name].name, **tallies[name]._asdict(), "settings": settings[name].to_json()}
+                for name in tables
+            },
+        }
+        content = [[name, *tallies[name], settings[name].identity] for name in sorted(tables)]
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        collections = tuple(Collection(name, tallies[name].items) for name in sorted(tables))
+        return Snapshot(digest, collections, details, None, tuple(notes))
+
+    def convert(self, reader: Stream, filename: str, sink: Sink) -> Snapshot:
+        raise InvalidRequest(
+            "import is not possible for a store of type dynamodb.",
+            "Import the file into a table with ImportTable of DynamoDB, then back up the table.",
+        )
+
+    def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
+        from .restore import TablesRestoration  # only here: see registry.py
+
+        return TablesRestoration(self, copy, only, scratch, dry)
+
+    @property
+    def client(self) -> Client:
+        """The connection, opened at the first use. Raises MissingDependency or InvalidRequest."""
+        return self.reader.client
+
+    @property
+    def reader(self) -> Reader:
+        """How the tables are read."""
+        if self._reader is None:
+            from ..client import Client, Connection  # only here: see registry.py
+            from ..read import ReadUnits
+            from .reading import Reader
+
+            connection = Connection(**{name: self._options.get(name) or None for name in Connection._fields})
+            units = ReadUnits(self._max_units) if self._max_units else None
+            # one more, for what is asked while all of them write
+            self._reader = Reader(Client(connection, self.jobs + 1, self._patience), self.jobs, units)
+        return self._reader
+
+    def names(self) -> list[str]:
+        """The collections that exist and are selected, in order. Raises SourceError."""
+        from ..checkpoints import TABLE  # only here: see registry.py
+        from ..tables import table_names
+
+        found = [one for one in table_names(self.client, self.prefix) if one != self.prefix + TABLE]
+        names = self.selection.of([one[len(self.prefix) :] for one in found])
+        if "" in names:
+            raise InvalidRequest(
+                f"The whole name of the DynamoDB table {self.prefix} is the prefix.", "Choose a shorter prefix."
+            )
+        return names
+
+    def table_of(self, name: str) -> str:
+        """The table of a collection."""
+        return self.prefix + name
+
+    def described(self, name: str) -> Any:
+        """The existing table of a collection. Raises SourceError."""
+        from ..tables import find_table  # only here: see registry.py
+
+        table = find_table(self.client, self.table_of(name))
+        if table is None:
+            raise SourceError(f"The DynamoDB table {self.table_of(name)} was removed meanwhile.", "Run again.")
+        return table
+
+    def _nothing(self) -> SourceError:
+        of = f" whose name starts with {self.prefix}" if self.prefix else ""
+        return SourceError(
+            f"{self.path}: there is no DynamoDB table{of}.",
+            "Check prefix, tables, region, endpoint_url and the account.",
+        )
+
+    def _place(self) -> str:
+        url: Optional[str] = self._options.get("endpoint_url")
+        if url:
+            return urlsplit(url).netloc or url
+        region = self._options.get("region") or os.environ.get("AWS_DEFAULT_REGION")
+        return str(region or self._options.get("profile") or "default")
+
+
+def _positive(options: Mapping[str, Any], name: str) -> Optional[int]:
+    value: Optional[int] = options.get(name)
+    if value is not None and value < 1:
+        raise InvalidRequest(f"{name} is {value}; it must be at least 1.")
+    return value
