@@ -70,6 +70,9 @@ options:
             description: Encryption by the server with which new objects are stored.
             type: str
             choices: [AES256, aws:kms, aws:kms:dsse]
+          throttle_timeout:
+            description: How long to retry while the server asks for fewer requests. The default is V(5m).
+            type: str
           kms_key_id:
             description:
               - Key for O(from.s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
@@ -98,6 +101,11 @@ options:
               - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
                 They are passed to rclone in its environment and are never shown.
             type: dict
+          settle:
+            description:
+              - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
+                default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
+            type: str
           ca_bundle:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
@@ -106,6 +114,12 @@ options:
         description:
           - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
             S3 and to rclone.
+        type: str
+      grace:
+        description:
+          - How long the data of a removed backup stays in S3 and through rclone, for reads that have begun. The default
+            is V(24h), the minimum V(1h). What interrupted copies left is kept for the same time, and through rclone
+            what other interrupted runs left.
         type: str
   to:
     description: The repository that is to have the copies.
@@ -167,6 +181,9 @@ options:
             description: Encryption by the server with which new objects are stored.
             type: str
             choices: [AES256, aws:kms, aws:kms:dsse]
+          throttle_timeout:
+            description: How long to retry while the server asks for fewer requests. The default is V(5m).
+            type: str
           kms_key_id:
             description:
               - Key for O(to.s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
@@ -195,6 +212,11 @@ options:
               - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
                 They are passed to rclone in its environment and are never shown.
             type: dict
+          settle:
+            description:
+              - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
+                default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
+            type: str
           ca_bundle:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
@@ -203,6 +225,12 @@ options:
         description:
           - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
             S3 and to rclone.
+        type: str
+      grace:
+        description:
+          - How long the data of a removed backup stays in S3 and through rclone, for reads that have begun. The default
+            is V(24h), the minimum V(1h). What interrupted copies left is kept for the same time, and through rclone
+            what other interrupted runs left.
         type: str
       lock_for:
         description:
@@ -224,6 +252,10 @@ options:
         type: str
         choices: [governance, compliance]
         default: governance
+      lock_for_confirmed:
+        description: Allow O(to.lock_for) of more than V(400d) with O(to.lock_mode=compliance).
+        type: bool
+        default: false
       encrypt_to:
         description:
           - Encrypt the copies to these recipients, as in O(day2.ops.backup#module:encrypt_to), if the backup itself is
@@ -361,6 +393,9 @@ options:
             description: Encryption by the server with which new objects are stored.
             type: str
             choices: [AES256, aws:kms, aws:kms:dsse]
+          throttle_timeout:
+            description: How long to retry while the server asks for fewer requests. The default is V(5m).
+            type: str
           kms_key_id:
             description:
               - Key for O(copy_to[].s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
@@ -389,6 +424,11 @@ options:
               - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
                 They are passed to rclone in its environment and are never shown.
             type: dict
+          settle:
+            description:
+              - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
+                default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
+            type: str
           ca_bundle:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
@@ -397,6 +437,12 @@ options:
         description:
           - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
             S3 and to rclone.
+        type: str
+      grace:
+        description:
+          - How long the data of a removed backup stays in S3 and through rclone, for reads that have begun. The default
+            is V(24h), the minimum V(1h). What interrupted copies left is kept for the same time, and through rclone
+            what other interrupted runs left.
         type: str
       lock_for:
         description:
@@ -418,6 +464,10 @@ options:
         type: str
         choices: [governance, compliance]
         default: governance
+      lock_for_confirmed:
+        description: Allow O(copy_to[].lock_for) of more than V(400d) with O(copy_to[].lock_mode=compliance).
+        type: bool
+        default: false
       encrypt_to:
         description:
           - Encrypt the copies to these recipients, as in O(day2.ops.backup#module:encrypt_to), if the backup itself is
@@ -570,6 +620,9 @@ options:
             description: Encryption by the server with which new objects are stored.
             type: str
             choices: [AES256, aws:kms, aws:kms:dsse]
+          throttle_timeout:
+            description: How long to retry while the server asks for fewer requests. The default is V(5m).
+            type: str
           kms_key_id:
             description:
               - Key for O(copy_to[].s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
@@ -598,6 +651,11 @@ options:
               - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
                 They are passed to rclone in its environment and are never shown.
             type: dict
+          settle:
+            description:
+              - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
+                default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
+            type: str
           ca_bundle:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
@@ -607,6 +665,12 @@ options:
           - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
             S3 and to rclone.
         type: str
+      grace:
+        description:
+          - How long the data of a removed backup stays in S3 and through rclone, for reads that have begun. The default
+            is V(24h), the minimum V(1h). What interrupted copies left is kept for the same time, and through rclone
+            what other interrupted runs left.
+        type: str
       lock_for:
         description: Not used by this module.
         type: str
@@ -615,6 +679,10 @@ options:
         type: str
         choices: [governance, compliance]
         default: governance
+      lock_for_confirmed:
+        description: Not used by this module.
+        type: bool
+        default: false
       encrypt_to:
         description: Not used by this module.
         type: list

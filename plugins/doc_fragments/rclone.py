@@ -36,6 +36,11 @@ options:
           - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them. They
             are passed to rclone in its environment and are never shown.
         type: dict
+      settle:
+        description:
+          - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
+            default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
+        type: str
       ca_bundle:
         description: File with the certificates of the authorities that are trusted, if the system does not trust them.
         type: path

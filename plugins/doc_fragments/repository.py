@@ -28,12 +28,28 @@ options:
       - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to S3
         and to rclone.
     type: str
+  grace:
+    description:
+      - How long the data of a removed backup stays in S3 and through rclone, for reads that have begun. The default is
+        V(24h), the minimum V(1h). What interrupted copies left is kept for the same time, and through rclone what other
+        interrupted runs left.
+    type: str
   lock_timeout:
     description:
       - How long to wait for another run that has locked the backup set. If the lock is not released in this time, the
         task fails and names the holder of the lock.
     type: str
     default: 1m
+"""
+
+    TIMEOUT = r"""
+options:
+  timeout:
+    description:
+      - Maximum duration of the task, including copies, for example V(2h). A task that takes longer fails, tells how far
+        it came, and leaves nothing incomplete. What a copy has completed stays for the next run. Requests that have
+        begun are waited for. By default, there is no limit.
+    type: str
 """
 
     COMPRESSION = r"""
@@ -54,8 +70,8 @@ options:
     description:
       - Retention rules, with the same meaning as in restic. If not set, all backups are retained.
       - A backup is retained if any rule matches it. The newest good backup is always retained, and in a directory so is
-        a backup that is being read. In S3 and through rclone, the data of a removed backup stays for 24 hours, for
-        reads that have begun.
+        a backup that is being read. In S3 and through rclone, the data of a removed backup stays for some time (see
+        O(grace)), for reads that have begun.
       - Only backups of the same host and stores are counted. Safety backups, damaged backups and backups dated in the
         future are not counted and not removed.
       - Hours, days, weeks (ISO 8601), months and years are in UTC. V(-1) retains all.

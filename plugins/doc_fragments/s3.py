@@ -56,6 +56,9 @@ options:
         description: Encryption by the server with which new objects are stored.
         type: str
         choices: [AES256, aws:kms, aws:kms:dsse]
+      throttle_timeout:
+        description: How long to retry while the server asks for fewer requests. The default is V(5m).
+        type: str
       kms_key_id:
         description: Key for O(s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
         type: str
@@ -82,4 +85,8 @@ options:
     type: str
     choices: [governance, compliance]
     default: governance
+  lock_for_confirmed:
+    description: Allow O(lock_for) of more than V(400d) with O(lock_mode=compliance).
+    type: bool
+    default: false
 """

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
   - day2.ops.repository
+  - day2.ops.repository.timeout
   - day2.ops.s3
   - day2.ops.rclone
   - day2.ops.s3.object_lock

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
   - day2.ops.copies
+  - day2.ops.repository.timeout
 options:
   name:
     description: Name of the backup set.

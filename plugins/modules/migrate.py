@@ -194,6 +194,11 @@ options:
   limit:
     description: Maximum rate of transfers to and from S3 or through rclone in bytes per second, for example V(20M).
     type: str
+  grace:
+    description:
+      - How long the data of removed backups stays in S3 and through rclone, for reads that have begun. The default is
+        V(24h).
+    type: str
   lock_timeout:
     description: How long to wait for another run that has locked the backup set.
     type: str

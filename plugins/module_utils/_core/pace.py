@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import Any, Callable
 
 _PIECE = 65536  # bytes; what is read in larger pieces would be sent in bursts
 
@@ -36,11 +36,14 @@ class PacedBody:
     """Bytes as a file, for a request of boto3 that reads it while it sends.
 
     `sending` is false while a request is prepared, which also reads it.
+
+    :param check: is called before each piece. If it raises, the request ends.
     """
 
-    def __init__(self, data: Any, pace: Pace) -> None:
+    def __init__(self, data: Any, pace: Pace, check: Callable[[], None] = lambda: None) -> None:
         self._data = memoryview(data)
         self._pace = pace
+        self._check = check
         self._position = 0
         self.sending = False
 
@@ -48,6 +51,7 @@ class PacedBody:
         """The next bytes; fewer than asked for while sending, if that would be many."""
         end = len(self._data) if size is None or size < 0 else self._position + size
         if self.sending:
+            self._check()
             end = min(end, self._position + _PIECE)
         data = bytes(self._data[self._position : end])
         self._position += len(data)

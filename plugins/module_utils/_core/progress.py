@@ -32,6 +32,7 @@ from typing import Any, Callable, Optional
 
 from .errors import Cancelled
 from .files import CREATE_FILE
+from .units import format_duration, format_size
 
 VARIABLE = "DAY2_PROGRESS"  # environment variable: candidates for the file, joined with ":"
 RECORD_SIZE = 1024
@@ -39,6 +40,15 @@ RECORD_SIZE = 1024
 _INTERVAL = 0.25  # seconds between two records
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _DEADLY = (signal.SIGTERM, signal.SIGHUP)
+
+
+_reporting: weakref.WeakSet[Progress] = weakref.WeakSet()
+
+
+def waiting(reason: str) -> None:
+    """Show why nothing goes on, for what has no progress at hand: a process reports one."""
+    for progress in list(_reporting):
+        progress.waiting(reason)
 
 
 class _Handler:
@@ -78,7 +88,7 @@ class Progress:
         self.prefix = ""  # of labels: which of several verbs it is
         # Held while the file is accessed, but never by the signal handler, which may interrupt the holder.
         self._lock = threading.Lock()
-        self._label, self._unit = "", ""
+        self._label, self._unit, self._waiting = "", "", ""
         self._total: Optional[int] = None
         self._done = 0
         self._started = time.monotonic()
@@ -91,6 +101,7 @@ class Progress:
         self._sequence = 0
         self._written: object = None
         self._handlers: dict[signal.Signals, tuple[_Handler, Any]] = {}
+        _reporting.add(self)
         if paths:
             self._create(paths)
             self._hook(_SIGNALS)
@@ -114,16 +125,56 @@ class Progress:
 
     def update(self, done: int) -> None:
         """Set how much of this phase is done. Costs next to nothing: call it as often as you like."""
-        self._done = done
+        self._done, self._waiting = done, ""
         if self._reason:
             self.check()
 
     def advance(self, count: int) -> None:
         """Add to how much of this phase is done."""
         with self._lock:
-            self._done += count
+            self._done, self._waiting = self._done + count, ""
         if self._reason:
             self.check()
+
+    def waiting(self, reason: str) -> None:
+        """Show why nothing goes on, until something does."""
+        self._waiting = f" ({self._printable(reason, 60)})"
+
+    @contextlib.contextmanager
+    def limited(self, seconds: Optional[float]) -> Iterator[None]:
+        """Stop what is done in the block if it takes longer. None: there is no limit."""
+        if seconds is None:
+            yield
+            return
+        ended, main = threading.Event(), threading.current_thread() is threading.main_thread()
+        # a signal of its own, as the others may belong to the program
+        before = signal.signal(signal.SIGALRM, lambda number, frame: self.check()) if main else None
+        threading.Thread(target=self._stop_after, args=(seconds, ended, main), name="day2-limit", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                ended.set()
+            if main:
+                signal.signal(signal.SIGALRM, before)
+
+    def _stop_after(self, seconds: float, ended: threading.Event, wake: bool) -> None:
+        if ended.wait(seconds):
+            return
+        with self._lock:  # so that it does not end meanwhile
+            if not ended.is_set() and not self._reason:
+                self._reason = f"timeout ({format_duration(seconds)}) was exceeded{self._so_far()}"
+                if wake:  # the main thread, whatever it waits for
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+
+    def _so_far(self) -> str:
+        """How far it came, as the end of a sentence."""
+        if not self._label:
+            return ""
+        shown = format_size if self._unit == "bytes" else str
+        total = "" if self._total is None else f" of {shown(self._total)}"
+        unit = "" if self._unit in ("", "bytes") else f" {self._unit}"
+        return f" during: {self._label}, {shown(self._done)}{total}{unit} done"
 
     def check(self) -> None:
         """Raise `Cancelled` when the work should stop, unless inside `critical`."""
@@ -243,14 +294,14 @@ class Progress:
 
     def _publish(self) -> None:
         """Write the record if it has changed; the caller holds the lock."""
-        state = (self._label, self._total, self._unit, self._started, self._done)
+        state = (self._label + self._waiting, self._total, self._unit, self._started, self._done)
         if self._fd < 0 or not self._label or state == self._written:
             return
         self._written = state
         self._sequence += 1
         record = {
             "n": self._sequence,
-            "label": self._label,
+            "label": self._label + self._waiting,
             "unit": self._unit,
             "total": self._total,
             "done": self._done,

@@ -13,4 +13,5 @@ ARGUMENTS: dict[str, Any] = {
     "settings": {"type": "dict", "no_log": False},
     "secrets": {"type": "dict", "no_log": True},
     "ca_bundle": {"type": "path"},
+    "settle": {"type": "str"},
 }

@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from .errors import InvalidRequest, MissingDependency, RepositoryError
 from .pace import Pace, PacedBody
+from .progress import waiting
 from .s3_options import ADDRESS, check, sent_with_objects
+from .units import format_duration, parse_duration
 
 try:
     import boto3
@@ -45,6 +49,9 @@ READ_TIMEOUT = 60.0  # seconds
 _UNKNOWN = ("NotImplemented", "501")
 _FULL = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507", "StorageFull")
 _BUSY = ("SlowDown", "503", "429", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded", "Throttling")
+_BUSY_STATUS = (429, 503)
+_PATIENCE = "5m"
+_LONGEST_PAUSE = 20.0  # seconds
 _REGION = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
 
 
@@ -78,6 +85,9 @@ class S3Client:
             raise InvalidRequest(f"{address} has no bucket.", "Write s3://bucket/prefix.")
         self.prefix = prefix.strip("/")
         self.tries = tries
+        self.patience = parse_duration(options.get("throttle_timeout") or _PATIENCE)
+        self._began = time.monotonic()
+        self._used = False  # some request has succeeded
         self.endpoint = options.get("endpoint_url") or ""
         self.extra = sent_with_objects(options)
         with usable_options(address):
@@ -99,14 +109,36 @@ class S3Client:
         self.pace: Optional[Pace] = None  # if it is set, bodies of requests keep to it
         self.api.meta.events.register_first("request-created.s3", PacedBody.note_preparing)
         self.api.meta.events.register_last("request-created.s3", PacedBody.note_sending)
+        self.api.meta.events.register_first("needs-retry.s3", self._wait_while_busy)
         self.conditions = True
         self._only_new = threading.local()
         for call in ("PutObject", "CompleteMultipartUpload"):
             self.api.meta.events.register(f"before-call.s3.{call}", self._add_condition)
 
-    def body(self, data: Any) -> Any:
-        """What to give to a request as the body, for bytes."""
-        return data if self.pace is None else PacedBody(data, self.pace)
+    def _wait_while_busy(self, response: Any, attempts: int, request_dict: dict[str, Any], **_more: Any) -> Any:
+        """How long to wait until a request is repeated that the server was too busy for; None: boto3 decides."""
+        status = response[0].status_code if response is not None else 0
+        if status not in _BUSY_STATUS:
+            self._used = self._used or 0 < status < 300
+            return None
+        context, now = request_dict["context"], time.monotonic()
+        pause = random.uniform(0.5, 1) * min(_LONGEST_PAUSE, 2.0 ** (attempts - 1))  # noqa: S311
+        if now + pause - context.setdefault("day2_busy_since", now) > self.patience:
+            return None
+        waiting("the server asks for fewer requests")
+        return pause
+
+    @property
+    def age(self) -> Optional[float]:
+        """For how many seconds its credentials have been used; None: they were never valid."""
+        return time.monotonic() - self._began if self._used else None
+
+    def body(self, data: Any, check: Callable[[], None]) -> Any:
+        """What to give to a request as the body, for bytes.
+
+        :param check: is called now and then where there is a pace. If it raises, the request ends.
+        """
+        return data if self.pace is None else PacedBody(data, self.pace, check)
 
     def _add_condition(self, params: dict[str, Any], **_more: Any) -> None:
         if getattr(self._only_new, "wanted", False) and self.conditions:
@@ -230,13 +262,20 @@ def _explain_answer(exc: Any, client: S3Client) -> Explained:
             "Correct the clock of the host.",
         ),
     }
+    if code == "ExpiredToken" and client.age is not None:
+        used = format_duration(client.age)
+        hint = "Get new credentials that are valid for longer than a run, and run again."
+        return Explained(f"the session token expired {used} after this run began to use it", hint, code=code)
     if code in known:
         return Explained(*known[code], code=code)
     if code in _FULL:
         return Explained("there is no space left (quota)", "Free some space, or raise the quota.", full=True, code=code)
     if code in _BUSY:
         return Explained(
-            f"the server asks for fewer requests, after {client.tries} tries", "Run again later.", code=code
+            "the server asks for fewer requests, for longer than throttle_timeout "
+            f"({format_duration(client.patience)})",
+            "Run again later, or increase throttle_timeout in s3.",
+            code=code,
         )
     if code in _REGION:
         region = error.get("Region") or headers.get("x-amz-bucket-region")

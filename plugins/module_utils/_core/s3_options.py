@@ -24,6 +24,7 @@ ARGUMENTS: dict[str, Any] = {
     "storage_class": {"type": "str"},
     "server_side_encryption": {"type": "str", "choices": ["AES256", "aws:kms", "aws:kms:dsse"]},
     "kms_key_id": {"type": "str", "no_log": False},
+    "throttle_timeout": {"type": "str"},
 }
 
 

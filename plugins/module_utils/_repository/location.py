@@ -27,7 +27,7 @@ def check_exists(repository: Repository) -> None:
         raise RepositoryError(f"The repository {repository.location} {trouble}{'' if trouble.endswith('?') else '.'}")
 
 
-ACCESS = ("s3", "rclone", "limit")  # options that say how to reach what is not on this host
+ACCESS = ("s3", "rclone", "limit", "grace")  # options that say how to reach what is not on this host
 
 
 def is_elsewhere(location: str) -> bool:
@@ -125,10 +125,9 @@ def _opened(params: Mapping[str, Any]) -> Repository:
         from .rclone import open_rclone
 
         return open_rclone(location, params)
-    if params.get("limit") is not None:
-        raise InvalidRequest(
-            "limit applies to transfers to and from S3 and through rclone only.", "Omit it for a directory."
-        )
+    for option, what in (("limit", "transfers to and from S3 and through rclone"), ("grace", "S3 and rclone")):
+        if params.get(option) is not None:
+            raise InvalidRequest(f"{option} applies to {what} only.", "Omit it for a directory.")
     if is_elsewhere(location):
         raise InvalidRequest(
             f"{location} can't be a repository.",

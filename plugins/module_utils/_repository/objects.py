@@ -50,6 +50,7 @@ class Objects(Protocol):
     place: str  # as that of a repository
     ways: Sequence[str]  # in which a repository can be written to from here
     exclusive: str  # how something is created exclusively, once it is known
+    settle: float  # seconds until a listing shows what others have written
 
     def trouble(self) -> str:
         """Why there is nothing to look at, as the end of a sentence that begins with the location; "" if there is.
@@ -100,6 +101,9 @@ class Objects(Protocol):
 
     def locked_until(self, key: str) -> Optional[datetime]:
         """Until when an object is locked; None: it is not, or not any more."""
+
+    def traits(self) -> str:
+        """What differs once it may have to be probed again."""
 
     def probe(self) -> str:
         """Find out, by writing, in which way something can be created exclusively here."""

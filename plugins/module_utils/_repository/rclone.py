@@ -14,19 +14,21 @@ from typing import Any, BinaryIO, Callable, Optional
 
 from .._core.errors import InvalidRequest, RepositoryError
 from .._core.rclone import Rclone
+from .._core.units import parse_duration
 from .manifest import ID, MANIFEST
 from .objects import LISTING, Object
 from .rclone_streams import SEGMENT, RcloneUpload, open_body
-from .remote import RemoteRepository, rate_of
+from .remote import RemoteRepository
+from .remote_options import grace_of, rate_of
 
-GRACE = 24 * 3600.0  # seconds
 _UNFINISHED = "/.state/new-"  # what has not got its name yet: below a set
+_LONGEST_SETTLE = 20.0  # seconds
 _LONG = 3600.0  # seconds for a call that may list or remove very many
 
 
 def open_rclone(address: str, params: Mapping[str, Any]) -> RemoteRepository:
     """The repository at rclone:REMOTE:path."""
-    return RemoteRepository(RcloneObjects(address, params.get("rclone") or {}, rate_of(params)), GRACE)
+    return RemoteRepository(RcloneObjects(address, params.get("rclone") or {}, rate_of(params)), grace_of(params))
 
 
 class RcloneObjects:
@@ -38,6 +40,7 @@ class RcloneObjects:
         self._rclone = Rclone(address, options, rate)
         self.place = self.location = self._rclone.location
         self.exclusive = LISTING
+        self.settle = _settle(options.get("settle"))
         self._sizes: dict[str, int] = {}  # of data, which is never written again
         self._unfinished: list[str] = []  # what was in the last listing and had not got its name yet
 
@@ -145,8 +148,19 @@ class RcloneObjects:
     def locked_until(self, key: str) -> Optional[datetime]:
         return None
 
+    def traits(self) -> str:
+        return self.place
+
     def probe(self) -> str:
         return LISTING
+
+
+def _settle(given: Optional[str]) -> float:
+    """Seconds of the option `settle`. Raises InvalidRequest."""
+    seconds = 0.0 if given is None else parse_duration(given)
+    if seconds > _LONGEST_SETTLE:  # each renewal of a lock takes so long
+        raise InvalidRequest(f"settle in rclone is {given}; it can be at most 20s.", "Decrease it.")
+    return seconds
 
 
 def _objects(prefix: str, out: bytes) -> Iterator[Object]:

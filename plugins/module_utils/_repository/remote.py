@@ -12,19 +12,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
-import secrets
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any, BinaryIO, NamedTuple, Optional
+from typing import Any, BinaryIO, Optional
 
 from .._core import host_state
-from .._core.errors import Day2Error, InvalidRequest, RepositoryError
-from .._core.units import format_time, parse_size
+from .._core.errors import Day2Error, RepositoryError
+from .._core.units import format_time
 from .base import Listed, Removal, Staging
 from .catalogue import FOLDER, Catalogue
 from .directory import ON_HOST, checksum
@@ -32,52 +30,21 @@ from .encryption import NOT_ENCRYPTED
 from .generations import Generations
 from .lease import Lease
 from .manifest import ID, MANIFEST, SET, SUMS, random_id
-from .objects import CONDITIONAL, LISTING, VERSIONS, Object, Objects
+from .objects import LISTING, Object, Objects
 from .reading import load
 from .remote_cleaning import MARKS, REMOVED, Cleaning, is_published
+from .remote_header import Header
+from .remote_options import Locking
 from .remote_staging import RemoteCopyStaging, RemoteStaging
 from .turns import Turns
 from .watch import Watch
 
-_HEADER = ".day2/repository.json"
-_FORMAT = "day2.ops repository"
-_VERSION = 1
-_LOCKS = (CONDITIONAL, VERSIONS, LISTING)
 _STATE = ".state"
 _READERS = 8  # requests at once for manifests
 _AHEAD = 32  # backups that are read ahead
 _SMALL = 1 << 20  # bytes of what is read ahead
 _LOCKED = "locked"
-_LEAST_RATE = 1024  # bytes per second
 _ON_HOST = (*ON_HOST, _LOCKED)
-
-
-_LEAST_LOCK = 2 * 86400.0  # seconds
-
-
-class Locking(NamedTuple):
-    """For how long new backups are locked, and how."""
-
-    seconds: float
-    mode: str
-
-
-def locking_for(seconds: float, mode: str) -> Locking:
-    """Check the options. Raises InvalidRequest."""
-    if seconds < _LEAST_LOCK:
-        raise InvalidRequest(
-            "lock_for must be at least 2d.", "Locks are extended by runs: choose twice their interval."
-        )
-    return Locking(seconds, mode)
-
-
-def rate_of(params: Mapping[str, Any]) -> Optional[int]:
-    """Bytes per second of the option `limit`. Raises InvalidRequest."""
-    given = params.get("limit")
-    rate = None if given is None else parse_size(given)
-    if rate is not None and rate < _LEAST_RATE:
-        raise InvalidRequest(f"limit is {given}; it must be at least 1K.", "It is in bytes per second.")
-    return rate
 
 
 class RemoteRepository:
@@ -92,7 +59,7 @@ class RemoteRepository:
         self._objects = objects
         self._locking = locking
         self._grace = grace
-        self._known: Optional[dict[str, Any]] = None
+        self._header = Header(objects)
         # while a lock is held: what was found in its set, and the state that was read
         self._seen: dict[str, dict[str, dict[str, Object]]] = {}
         self._states: dict[str, dict[str, Any]] = {}
@@ -102,72 +69,18 @@ class RemoteRepository:
         self.place = objects.place
         self.encryption = NOT_ENCRYPTED
 
-    def _header(self) -> Optional[dict[str, Any]]:
-        """What the repository says of itself; None: nothing was ever written here."""
-        if self._known is None:
-            data = self._objects.read(_HEADER)
-            self._known = None if data is None else self._checked(data)
-            if self._known is not None:
-                self._objects.exclusive = self._known["lock"]
-        return self._known
-
-    def _checked(self, data: bytes) -> dict[str, Any]:
-        try:
-            header = json.loads(data)
-            known = header["format"] == _FORMAT and header["version"] == _VERSION and header["lock"] in _LOCKS
-            newer = header["format"] == _FORMAT and not known
-        except (ValueError, KeyError, TypeError, RecursionError):
-            known = newer = False
-        # the id is part of paths on this host
-        if known and re.fullmatch("[0-9a-f]{32}", str(header.get("id"))):
-            return dict(header)
-        raise RepositoryError(
-            f"{self.location}/{_HEADER} is not known here: the repository can't be used.",
-            "It was probably written by a newer version of day2.ops: upgrade the collection."
-            if newer
-            else "It is damaged. Remove it, and the next backup writes a new one.",
-        )
-
-    def _begun(self) -> dict[str, Any]:
-        """The header, written by this run if there is none."""
-        header = self._header()
-        if header is None:
-            document: dict[str, Any] = {
-                "format": _FORMAT,
-                "version": _VERSION,
-                "id": secrets.token_hex(16),
-                "lock": self._objects.probe(),
-            }
-            self._objects.exclusive = document["lock"]
-            if self._objects.create(_HEADER, json.dumps(document, indent=2).encode() + b"\n"):
-                self._known = document
-            header = self._header()  # another run may have been first
-        if header is None:
-            raise RepositoryError(f"{self.location}/{_HEADER} was written and can't be read back.")
-        self._check_way(header)
-        return header
-
-    def _check_way(self, header: Mapping[str, Any]) -> None:
-        """Two kinds of locks do not exclude each other. Raises RepositoryError."""
-        if header["lock"] not in self._objects.ways:
-            own, other = ("rclone:", "s3://") if LISTING in self._objects.ways else ("s3://", "rclone:")
-            raise RepositoryError(
-                f"{self.location} can only be read: backups are written to this repository through {other}.",
-                f"Set repository to its {other} address: locks through {own} and {other} do not exclude each other.",
-            )
-
     def check_writable(self, name: str) -> None:
         trouble = self.trouble()
         if trouble:
             raise RepositoryError(f"The repository {self.location} {trouble}.", "Create it, or correct its name.")
-        header = self._header()
+        header = self._header.known()
         if header is not None:
-            self._check_way(header)
+            self._header.check_way(header)
         self._objects.check_locking(self._locking is not None)
 
     def trouble(self) -> str:
         # one request where there is a repository
-        return "" if self._header() is not None else self._objects.trouble()
+        return "" if self._header.known() is not None else self._objects.trouble()
 
     def free_bytes(self) -> Optional[int]:
         return None
@@ -328,6 +241,7 @@ class RemoteRepository:
     @contextlib.contextmanager
     def lock(self, name: str, verb: str, timeout: float, continued: Collection[str] = ()) -> Iterator[list[str]]:
         self._objects.check_locking(self._locking is not None)
+        self._header.check_server()
         lease = self._lease(name, verb)
         lease.acquire(timeout)
         self._leases[name] = lease
@@ -353,7 +267,7 @@ class RemoteRepository:
 
     def _watch(self, name: str, document: str) -> Optional[Watch]:
         """For how long this host has seen things, where nothing else tells whether a run is over."""
-        header = self._begun()
+        header = self._header.begun()
         return Watch(header["id"], name, document) if header["lock"] == LISTING else None
 
     def _clean(self, name: str) -> list[str]:
@@ -368,7 +282,7 @@ class RemoteRepository:
 
     def read_state(self, name: str, document: str) -> dict[str, Any]:
         if document in _ON_HOST:
-            header = self._header()
+            header = self._header.known()
             return {} if header is None else host_state.read(header["id"], name, document)
         key = f"{name}/{_STATE}/{document}.json"
         if key in self._states:
@@ -380,7 +294,7 @@ class RemoteRepository:
 
     def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
         if document in _ON_HOST:
-            host_state.write(value, self._begun()["id"], name, document)
+            host_state.write(value, self._header.begun()["id"], name, document)
             return
         self._leases[name].check()
         wrapped = json.dumps({"sha256": checksum(value), "value": value}).encode()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import BinaryIO, Optional
 
@@ -97,6 +98,7 @@ class RemoteStaging:
 
     def _look_again(self, size: int) -> None:
         """Where nothing refuses a run that is late: whoever took it for dead may have removed data meanwhile."""
+        time.sleep(self._objects.settle)
         there = {one.key: one.size for one in self._objects.walk(self._top)}
         missing = sorted({*self._sealed, self._top + SUMS} - set(there))
         if not missing and there.get(self._top + MANIFEST) == size:

@@ -17,15 +17,14 @@ from urllib.parse import urlsplit
 from .._core.errors import NoSpace, RepositoryError, Unreachable
 from .._core.pace import Pace
 from .._core.s3 import CUT, ERRORS, MISSING, S3Client, code_of, explain
-from .._core.units import parse_duration
 from . import s3_locking
 from .objects import CONDITIONAL, VERSIONS, Object
-from .remote import RemoteRepository, locking_for, rate_of
+from .remote import RemoteRepository
+from .remote_options import grace_of, locking_of, rate_of
 from .s3_locking import date_of as _date
 from .s3_upload import Pool, S3Upload
 from .s3_versions import all_versions, remove, remove_all
 
-GRACE = 24 * 3600.0  # seconds
 _TRIES = 5
 _ENABLED = "Enabled"
 _NO_VERSION = "null"  # what was written while the bucket kept none
@@ -34,15 +33,14 @@ _NO_VERSION = "null"  # what was written while the bucket kept none
 def open_s3(address: str, params: Mapping[str, Any]) -> RemoteRepository:
     """The repository at s3://bucket/prefix."""
     objects = S3Objects(address, params.get("s3") or {}, rate_of(params))
-    lock_for = params.get("lock_for")
-    locking = None if lock_for is None else locking_for(parse_duration(lock_for), params["lock_mode"])
-    return RemoteRepository(objects, GRACE, locking)
+    return RemoteRepository(objects, grace_of(params), locking_of(params))
 
 
 class S3Objects:
     """A bucket and a prefix."""
 
     ways: Sequence[str] = (CONDITIONAL, VERSIONS)
+    settle = 0.0
 
     def __init__(self, address: str, options: Mapping[str, Any], rate: Optional[int] = None) -> None:
         self._client = S3Client(address, options, "for a repository in S3", _TRIES)
@@ -294,6 +292,9 @@ class S3Objects:
         version = self._version(key)
         with self.errors("look at", key):
             return s3_locking.until_of(self._client, {**self._place(key), **version})
+
+    def traits(self) -> str:
+        return f"{self.place} {self._versioning if self._is_versioned() else ''}"
 
     def probe(self) -> str:
         key = f".day2/probe-{secrets.token_hex(8)}"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable, NamedTuple, Optional
 
-from .._core.errors import Day2Error, RepositoryError
+from .._core.errors import Cancelled, Day2Error, RepositoryError
 from .._core.s3 import ERRORS, MISSING, S3Client, code_of
 from .upload_pipe import upload_pipe
 
@@ -62,7 +62,8 @@ class S3Upload:
         self._below = len(top)
         self._pool = pool
         self._errors = errors_of
-        self._check = check
+        self._is_held = check
+        self._given_up = False
         self._shape = Shape(PART, PARTS) if size is None else Shape(max(PART, -(-size // _MOST_PARTS)), _MOST_PARTS)
         self._objects: list[_Object] = []
         self._error: Optional[Exception] = None
@@ -83,6 +84,11 @@ class S3Upload:
         except Exception as exc:  # whatever it is, the thread that writes is to hear of it
             self._error = exc
 
+    def _check(self) -> None:
+        if self._given_up:
+            raise Cancelled(f"{self._key} is not needed any more.")
+        self._is_held()
+
     def finish(self) -> None:
         """Wait until all parts are uploaded."""
         self._thread.join()
@@ -102,6 +108,7 @@ class S3Upload:
         return [one.key[self._below :] for one in self._objects]
 
     def discard(self, remove: bool = True) -> None:
+        self._given_up = True
         with contextlib.suppress(Day2Error):
             self.handle.close()
         for one in self._objects:
@@ -155,7 +162,10 @@ class _Object:
     def _put(self, data: bytearray) -> None:
         checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
         made = self._client.api.put_object(
-            **self._place, **self._client.extra, Body=self._client.body(bytes(data)), ChecksumSHA256=checksum
+            **self._place,
+            **self._client.extra,
+            Body=self._client.body(bytes(data), self._check),
+            ChecksumSHA256=checksum,
         )
         self._whole, self._size = True, len(data)
         self._version = made.get("VersionId") or ""
@@ -173,7 +183,7 @@ class _Object:
         try:
             self._check()
             made = self._client.api.upload_part(
-                **self._place, UploadId=self._upload, PartNumber=number, Body=self._client.body(data)
+                **self._place, UploadId=self._upload, PartNumber=number, Body=self._client.body(data, self._check)
             )
             return str(made["ETag"])
         finally:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -78,6 +79,7 @@ class Turns(Lease):
         key = f"{self._prefix}{self._token}.{self._beat}"
         self._mine.append(key)
         self._objects.put(key, self._document)
+        time.sleep(self._objects.settle)
         return key
 
     def _others(self) -> list[str]:

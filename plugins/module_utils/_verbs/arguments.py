@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NamedTuple, Optional, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, Callable, NamedTuple, Optional, TypeVar
 from .._core.compression import COMPRESSIONS
 from .._core.errors import InvalidRequest
 from .._core.paths import expand
+from .._core.progress import Progress
 from .._core.rclone_options import ARGUMENTS as RCLONE
 from .._core.s3_options import ARGUMENTS as S3
 from .._core.units import parse_duration
@@ -22,18 +24,21 @@ from .._stores.registry import argument_spec as store_spec
 from .._stores.registry import open_store
 
 T = TypeVar("T")
+Verb = Callable[[Mapping[str, Any], bool, Progress], dict[str, Any]]
 
 REPOSITORY: dict[str, Any] = {
     "repository": {"type": "path", "required": True},
     "s3": {"type": "dict", "options": S3},
     "rclone": {"type": "dict", "options": RCLONE},
     "limit": {"type": "str"},
+    "grace": {"type": "str"},
     "lock_timeout": {"type": "str", "default": "1m"},
 }
 # Of verbs that write backups.
 OBJECT_LOCK: dict[str, Any] = {
     "lock_for": {"type": "str"},
     "lock_mode": {"type": "str", "choices": ["governance", "compliance"], "default": "governance"},
+    "lock_for_confirmed": {"type": "bool", "default": False},
 }
 # Of verbs that read backups.
 IDENTITY: dict[str, Any] = {
@@ -46,6 +51,7 @@ ENCRYPTION: dict[str, Any] = {
     "encryption": {"type": "str", "choices": ["required", "optional"], "default": "required"},
 }
 # The options of a place that are not those of a run: suboptions of `from`, `to` and `copy_to`.
+TIMEOUT: dict[str, Any] = {"timeout": {"type": "str"}}
 PLACE: dict[str, Any] = {name: one for name, one in REPOSITORY.items() if name != "lock_timeout"}
 COMPRESSION: dict[str, Any] = {"compression": {"type": "str", "choices": sorted(COMPRESSIONS)}}
 KEEP: dict[str, Any] = {
@@ -114,6 +120,22 @@ def named_stores(one: Optional[Mapping[str, Any]], several: Optional[Sequence[Ma
 def optional(value: Any, convert: Callable[[Any], T]) -> Optional[T]:
     """Convert a value unless it is None."""
     return None if value is None else convert(value)
+
+
+def limited(verb: Verb) -> Verb:
+    """A verb that stops when it takes longer than the argument `timeout`."""
+
+    @functools.wraps(verb)
+    def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
+        seconds = optional(params.get("timeout"), duration)
+        if seconds is not None and seconds <= 0:
+            raise InvalidRequest(
+                f"timeout is {params['timeout']}.", "Set it to a duration, for example 2h, or omit it."
+            )
+        with progress.limited(seconds):
+            return verb(params, check, progress)
+
+    return run
 
 
 def keep_policy(value: Optional[Mapping[str, Any]]) -> Optional[Keep]:

@@ -25,8 +25,10 @@ from .arguments import (
     KEEP,
     OBJECT_LOCK,
     REPOSITORY,
+    TIMEOUT,
     duration,
     keep_policy,
+    limited,
     named_stores,
     optional,
     store_argument,
@@ -49,6 +51,7 @@ ARGUMENTS: dict[str, Any] = {
         max_age={"type": "str"},
         **{"import": {"type": "path"}},
         **REPOSITORY,
+        **TIMEOUT,
         **OBJECT_LOCK,
         **ENCRYPTION,
         **COMPRESSION,
@@ -86,6 +89,7 @@ def request_from(params: Mapping[str, Any]) -> BackupRequest:
     )
 
 
+@limited
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb. Check mode runs only the plan."""
     began = time.monotonic()

@@ -13,7 +13,7 @@ from .._core.errors import InvalidRequest
 from .._core.progress import Progress
 from .._repository.location import open_repository
 from .._repository.manifest import ID, check_set_name
-from .arguments import PLACE, REPOSITORY, duration
+from .arguments import PLACE, REPOSITORY, TIMEOUT, duration, limited
 from .copies import ALL, NEWEST, CopyRequest, apply, plan
 from .copies_result import preview, result_of
 from .copy_arguments import DESTINATION, destination
@@ -25,6 +25,7 @@ ARGUMENTS: dict[str, Any] = {
         take_over={"type": "bool", "default": False},
         to={"type": "dict", "required": True, "options": DESTINATION},
         lock_timeout=REPOSITORY["lock_timeout"],
+        **TIMEOUT,
         **{"from": {"type": "dict", "required": True, "options": PLACE}},
     ),
 }
@@ -48,6 +49,7 @@ def request_from(params: Mapping[str, Any]) -> CopyRequest:
     )
 
 
+@limited
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb. Check mode runs only the plan."""
     began = time.monotonic()

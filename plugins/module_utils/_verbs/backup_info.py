@@ -22,7 +22,7 @@ from .._repository.objective import Copies, Objective, Place, count_copies
 from .._repository.owner import Owner, is_of_host, owners_of, this_host
 from .._repository.reading import Problem, full_problems
 from .._repository.retention import Keep, check_tags
-from .arguments import IDENTITY, KEEP, REPOSITORY, duration, keep_policy, optional
+from .arguments import IDENTITY, KEEP, REPOSITORY, TIMEOUT, duration, keep_policy, limited, optional
 from .copy_arguments import OBJECTIVE
 from .snapshots import describe, describe_owners
 
@@ -35,6 +35,7 @@ ARGUMENTS: dict[str, Any] = {
         reverify_after={"type": "str"},
         max_age={"type": "str"},
         **REPOSITORY,
+        **TIMEOUT,
         **IDENTITY,
         **KEEP,
         **OBJECTIVE,
@@ -82,6 +83,7 @@ def request_from(params: Mapping[str, Any]) -> BackupInfoRequest:
     )
 
 
+@limited
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """Read the sets; with verify=full, also verify backups and (outside check mode) record the results."""
     if is_pgbackrest(params["repository"]):

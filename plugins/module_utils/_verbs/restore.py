@@ -40,8 +40,10 @@ from .arguments import (
     IDENTITY,
     OBJECT_LOCK,
     REPOSITORY,
+    TIMEOUT,
     NamedStore,
     duration,
+    limited,
     named_stores,
     store_argument,
 )
@@ -63,6 +65,7 @@ ARGUMENTS: dict[str, Any] = {
         on_existing={"type": "str", "choices": ["fail", "replace"], "default": "fail"},
         safety_backup={"type": "bool", "default": True},
         **REPOSITORY,
+        **TIMEOUT,
         **OBJECT_LOCK,
         **IDENTITY,
         **ENCRYPTION,
@@ -141,6 +144,7 @@ def request_from(params: Mapping[str, Any]) -> RestoreRequest:
     )
 
 
+@limited
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb. Check mode runs only the plan."""
     if is_pgbackrest(params["repository"]):

@@ -45,6 +45,7 @@ _SHARED = (
     *IDENTITY,
     "rclone",
     "limit",
+    "grace",
 )
 _OPTIONS = MIGRATE["argument_spec"]
 

@@ -83,6 +83,7 @@ ARGUMENTS: dict[str, Any] = {
         s3=REPOSITORY["s3"],
         rclone=REPOSITORY["rclone"],
         limit=REPOSITORY["limit"],
+        grace=REPOSITORY["grace"],
         **OBJECT_LOCK,
         **IDENTITY,
         **ENCRYPTION,

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled
-from ansible_collections.day2.ops.plugins.module_utils._core.progress import RECORD_SIZE, Progress
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import RECORD_SIZE, Progress, waiting
 
 
 @pytest.fixture
@@ -281,6 +281,45 @@ def test_what_comes_at_once_stops_it_once(path):
     assert err.startswith("Stopped: ")  # whichever came first
     assert err.count("\n") == 1
     assert child.process.wait(20) == 3
+
+
+def test_a_limit_stops_what_takes_longer_and_says_how_far_it_came():
+    progress = Progress()
+    progress.start("Copying /x", 4_000_000, "bytes")
+    progress.advance(1_000_000)
+    with pytest.raises(
+        Cancelled, match=r"timeout \(250ms\) was exceeded during: Copying /x, 976\.6 KiB of 3\.8 MiB done"
+    ):
+        with progress.limited(0.25):
+            time.sleep(10)
+
+
+def test_a_limit_that_is_not_reached_stops_nothing():
+    progress = Progress()
+    for seconds in (None, 0.2):
+        with progress.limited(seconds):
+            pass
+    time.sleep(0.4)
+    progress.check()
+
+
+def test_a_commit_is_finished_before_a_limit_stops_the_work():
+    progress, done = Progress(), []
+    with pytest.raises(Cancelled, match="timeout"), progress.limited(0.1):
+        with progress.critical():
+            until = time.monotonic() + 0.3
+            while time.monotonic() < until:
+                time.sleep(0.01)
+            done.append(1)
+    assert done == [1]
+
+
+def test_what_is_waited_for_is_shown_until_it_goes_on(progress, path):
+    progress.start("Copying x", 10, "bytes")
+    waiting("the server asks for fewer requests")
+    wait_for(lambda: read(path)["label"] == "Copying x (the server asks for fewer requests)")
+    progress.advance(1)
+    wait_for(lambda: read(path)["label"] == "Copying x")
 
 
 def test_a_controller_that_goes_away_stops_the_work(path):

@@ -27,7 +27,6 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     RepositoryError,
     Unreachable,
 )
-from ansible_collections.day2.ops.plugins.module_utils._core.rclone import Rclone
 from ansible_collections.day2.ops.plugins.module_utils._repository import lease as leases
 from ansible_collections.day2.ops.plugins.module_utils._repository import rclone_streams
 from ansible_collections.day2.ops.plugins.module_utils._repository.objects import Object
@@ -126,6 +125,39 @@ def test_who_sleeps_past_the_lease_has_lost_it(top: Path, monkeypatch: pytest.Mo
     thief.check()
     thief.release()
     assert files(top) == set()
+
+
+class Lags(RcloneObjects):
+    """Its listings show what was written half a second later."""
+
+    def __init__(self, top: Path, settle: str) -> None:
+        super().__init__(f"rclone:here-1.x:{top}", {**LOCAL, "settle": settle})
+        self._at: dict[str, float] = {}
+        self.seen = self._at
+
+    def put(self, key: str, data: bytes) -> None:
+        super().put(key, data)
+        self._at[key] = time.monotonic()
+
+    def walk(self, prefix: str) -> Iterator[Object]:
+        now = time.monotonic()
+        return iter([one for one in super().walk(prefix) if now - self.seen.get(one.key, 0) > 0.5])
+
+
+@pytest.mark.parametrize("settle", ["0s", "600ms"])
+def test_a_remote_whose_listings_lag_is_waited_for(top: Path, settle: str) -> None:
+    first, second = (Lags(top, settle) for dummy in range(2))
+    second.seen = first._at
+    one, other = (Turns(there, LOCK, "test", watch=Watch("test", "a", "locks")) for there in (first, second))
+    if settle == "0s":  # it does not even see its own
+        with pytest.raises(LockTimeout):
+            one.acquire(1)
+        return
+    one.acquire(5)
+    with pytest.raises(LockTimeout, match="test, process"):
+        other.acquire(0)
+    one.check()
+    one.release()
 
 
 class Fails(RcloneObjects):
@@ -315,13 +347,14 @@ def test_the_id_of_a_repository_does_not_lead_out_of_the_state_of_the_host(top: 
         ("rclone:a:b", {"settings": {"type": "sftp", "host": "x"}}, "known_hosts_file"),
         ("rclone:a:b", {"settings": {"a": 1}, "secrets": {"a": 2}}, "in rclone.settings and in rclone.secrets"),
         ("rclone:a:b", {"ca_bundle": "/nowhere"}, "rclone.ca_bundle does not exist"),
+        ("rclone:a:b", {"settle": "21s"}, "at most 20s"),
         ("rclone:a:b", {"settings": {"A B": 1}}, "name of a setting"),
         ("rclone:a:b", {"settings": {"a": ["x"]}}, "one text or number"),
     ],
 )
 def test_options_that_can_not_be_used(address: str, options: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidRequest, match=says):
-        Rclone(address, options)
+        RcloneObjects(address, options)
 
 
 def test_a_program_that_is_not_there(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,11 +29,13 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     RepositoryError,
     Unreachable,
 )
+from ansible_collections.day2.ops.plugins.module_utils._core.s3 import S3Client
 from ansible_collections.day2.ops.plugins.module_utils._repository import lease as leases
 from ansible_collections.day2.ops.plugins.module_utils._repository import s3, s3_upload
 from ansible_collections.day2.ops.plugins.module_utils._repository.generations import Generations
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import sums_of
-from ansible_collections.day2.ops.plugins.module_utils._repository.remote import Locking, RemoteRepository, locking_for
+from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
+from ansible_collections.day2.ops.plugins.module_utils._repository.remote_options import GRACE, Locking, locking_for
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
 from tests.services.repositories import BUCKET, KINDS, LOCKED, bucket, client, object_lock, rgw_options
 from tests.services.s3 import damaging_proxy
@@ -513,7 +515,7 @@ def test_answers_that_refuse(address: str, status: int, says: str) -> None:
     with damaging_proxy(
         rgw_options()["endpoint_url"], first=lambda method, headers: status if method == "PUT" else None
     ) as url:
-        one = objects(address, endpoint_url=url)
+        one = objects(address, endpoint_url=url, throttle_timeout="0s")
         with pytest.raises(Day2Error, match=says):
             one.put("x", b"x")
 
@@ -819,6 +821,50 @@ def test_too_short_a_lock() -> None:
         assert locking_for(days * 86400, "compliance") == Locking(days * 86400, "compliance")
 
 
+def test_a_lock_that_nobody_can_shorten_is_confirmed_if_it_is_long() -> None:
+    with pytest.raises(InvalidRequest, match="lock_for exceeds 400d.*lock_for_confirmed"):
+        locking_for(401 * 86400, "compliance")
+    for mode, confirmed in (("governance", False), ("compliance", True)):
+        assert locking_for(401 * 86400, mode, confirmed=confirmed).seconds == 401 * 86400
+    assert locking_for(400 * 86400, "compliance").seconds == 400 * 86400
+
+
+# What a host knows of the server
+
+
+def test_each_host_looks_whether_the_server_still_refuses_what_exists(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probed, probe = [], S3Objects.probe
+    monkeypatch.setattr(S3Objects, "probe", lambda self: (probed.append(1), probe(self))[1])
+
+    def lock(expected: int) -> None:
+        probed.clear()
+        with repository(address).lock("app", "test", 0):
+            pass
+        assert len(probed) == expected
+
+    lock(1)  # the first run of all
+    lock(0)
+    note = next((tmp_path / "state").glob("*/probe.json"))
+    for at in (time.time() - 31 * 86400, time.time() + 86400, "soon"):
+        note.write_text(json.dumps({**json.loads(note.read_text()), "at": at}))
+        lock(1)
+        lock(0)
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "other host"))
+    lock(1)
+    note = next((tmp_path / "other host").glob("*/probe.json"))
+    with monkeypatch.context() as patch:  # a server that ignores the condition
+        patch.setattr(S3Client, "_add_condition", lambda self, **more: None)
+        lock(0)
+        before = keys(address)
+        note.write_text(json.dumps({**json.loads(note.read_text()), "of": "another server"}))
+        with pytest.raises(RepositoryError, match="does not refuse to create"):
+            lock(1)
+    assert keys(address) == before
+    lock(1)
+
+
 def test_what_a_copy_left_stays_for_a_day_and_goes_without_a_fence(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -832,7 +878,7 @@ def test_what_a_copy_left_stays_for_a_day_and_goes_without_a_fence(
             handle.write(b"a")
         staging.seal("data/a")
         raise Unreachable("cut")
-    for grace, left, notes in ((s3.GRACE, {"copying", "data/a"}, 0), (-1.0, set(), 1)):
+    for grace, left, notes in ((GRACE, {"copying", "data/a"}, 0), (-1.0, set(), 1)):
         other = RemoteRepository(objects(address), grace)
         with other.lock("app", "test", 0) as told:
             assert len(told) == notes

@@ -39,7 +39,8 @@ def tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def objects(url: str, **more: Any) -> S3Objects:
-    return S3Objects("s3://backups/day2", {**CREDENTIALS, "endpoint_url": url, "addressing": "path", **more})
+    options = {**CREDENTIALS, "endpoint_url": url, "addressing": "path", "throttle_timeout": "0s", **more}
+    return S3Objects("s3://backups/day2", options)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,38 @@ def test_an_expired_token_is_not_tried_again() -> None:
     with answering(Answer(400, "ExpiredToken")) as (url, requests), pytest.raises(Unreachable):
         objects(url).put("x", b"x")
     assert len(requests) == 1
+
+
+def test_a_token_that_expires_in_the_middle_says_how_long_it_was_valid() -> None:
+    bucket(rgw_options)
+    with answering(Answer(400, "ExpiredToken")) as (url, requests):
+        one = S3Objects(f"s3://{BUCKET}/{uuid4().hex}", rgw_options())
+        one.put("x", b"x")
+        one._client.api.meta.events.register_first(
+            "before-sign.s3", lambda request, **more: setattr(request, "url", f"{url}/backups/x")
+        )
+        with pytest.raises(
+            Unreachable, match="session token expired .* after this run began to use it.*valid for longer"
+        ):
+            one.put("x", b"x")
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_busy_server_is_waited_for_until_throttle_timeout(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    clock = [time.monotonic()]
+    monkeypatch.setattr(access.time, "monotonic", lambda: clock[0] + sum(slept))
+    said: list[str] = []
+    monkeypatch.setattr(access, "waiting", said.append)
+    with answering(Answer(status, "SlowDown")) as (url, requests):
+        with pytest.raises(Unreachable, match=r"for longer than throttle_timeout \(2m\).*increase throttle_timeout"):
+            objects(url, throttle_timeout="2m").put("x", b"x")
+    assert 100 < sum(slept) <= 120
+    assert max(slept) <= 20
+    assert len(requests) == len(slept) + 1
+    assert set(said) == {"the server asks for fewer requests"}
 
 
 def test_a_denied_listing_names_its_own_permission() -> None:

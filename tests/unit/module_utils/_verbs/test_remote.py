@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -16,6 +18,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    Cancelled,
     DamagedBackup,
     Day2Error,
     InvalidRequest,
@@ -24,7 +27,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._probes.backup_probe import BackupProbe
 from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline
-from ansible_collections.day2.ops.plugins.module_utils._repository import s3
+from ansible_collections.day2.ops.plugins.module_utils._repository import copying, s3
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import migrate
 from tests.services.repositories import KINDS, client, object_lock
@@ -256,6 +259,41 @@ def test_state_of_the_host_that_can_not_be_written(
         assert "State can't be written" in warning
         assert "/proc/day2" in warning
     assert done["backup"]["id"] in open_repository(place).read_state("app", "confirmed")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("kind", ["s3-rgw", "rclone-webdav", "directory"])
+def test_a_task_that_takes_too_long_says_how_far_it_came(
+    run: Any, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"a": {"b": secrets.token_hex(4 << 20)}}))
+    source = {"type": "json", "path": str(path)}
+    with KINDS[kind](tmp_path) as there:
+        slow = {"copy_to": [{**there, "limit": "500K"}], "compression": "none"}
+        if kind == "directory":  # the disk takes no more
+            monkeypatch.setattr(copying.Copying, "_read_back", lambda *more: time.sleep(60))
+            slow["copy_to"] = [{"repository": str(tmp_path / "copies")}]
+        told = r"timeout \(5s\) was exceeded during: .*, .* of .* MiB done"
+        with pytest.raises(Cancelled, match=told):
+            run("backup", source=source, timeout="5s", **slow)
+        monkeypatch.undo()
+        monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+        (made,) = run("backup_info")["sets"][0]["backups"]
+        where = slow["copy_to"][0]
+        assert open_repository({"repository": where["repository"], **access(where)}).sets() == []
+        slow["copy_to"][0].pop("limit", None)
+        again = run("backup", source=source, timeout="10m", **slow)
+        assert (again["reason"], again["copies"][0]["changed"]) == ("unchanged", True)
+        assert again["copies"][0]["path"].endswith(made["id"])
+    for wrong in ("0s", "soon"):
+        with pytest.raises(InvalidRequest):
+            run("backup", source=source, timeout=wrong)
+
+
+def access(place: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in place.items() if name in ("s3", "rclone")}
 
 
 def test_a_bucket_that_is_not_there(remote: Any, application: Any, place: dict[str, Any]) -> None:
