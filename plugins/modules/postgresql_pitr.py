@@ -17,7 +17,7 @@ description:
   - M(day2.ops.restore) with O(day2.ops.restore#module:repository=pgbackrest) then restores the server as it was at a
     moment, M(day2.ops.backup_info) returns the moments that can be restored, and the check C(postgresql_archive) of
     M(day2.ops.health_check) monitors the archive. Further base backups are made by
-    timers of the host.
+    timers, which the role P(day2.ops.postgresql_pitr#role) sets up.
   - If C(archive_mode) has to be enabled, the server must be restarted. The module never restarts it. It returns
     RV(restart_needed); run it again after the restart.
   - A server that already archives elsewhere (C(archive_command) or C(archive_library)) is refused.

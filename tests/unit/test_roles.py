@@ -18,7 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 pytestmark = pytest.mark.once
 
 ROLES = sorted(path for path in (Path(__file__).resolve().parents[2] / "roles").iterdir() if path.is_dir())
-NOTHING: dict[str, Any] = {"str": "", "list": [], "dict": {}}
+NOTHING: dict[str, Any] = {"str": "", "path": "", "list": [], "dict": {}}
 
 
 def read(path: Path) -> Any:
@@ -82,6 +82,7 @@ def test_a_survey_may_leave_every_question_unanswered(role: Path, answer: Any) -
 VERBS = {
     "health_checks": "health.check",
     "log_rotation": "logs.rotate",
+    "postgresql_pitr": "postgresql_pitr",
     "retention": "retention",
     "store_backup": "backup",
     "store_migration": "migrate.migrate",

@@ -121,6 +121,12 @@ def _postgresql() -> type[Probe]:
     return PostgresqlProbe
 
 
+def _postgresql_archive() -> type[Probe]:
+    from .postgresql_archive_probe import PostgresqlArchiveProbe
+
+    return PostgresqlArchiveProbe
+
+
 def _process() -> type[Probe]:
     from .process_probe import ProcessProbe
 
@@ -194,6 +200,7 @@ PROBES: dict[str, Callable[[], type[Probe]]] = {
     "load_test": _load_test,
     "memory": _memory,
     "postgresql": _postgresql,
+    "postgresql_archive": _postgresql_archive,
     "process": _process,
     "redis": _redis,
     "references": _references,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import AbstractContextManager
-from typing import Any, Optional
+from typing import Optional
 
 from ..programs import environment
 from .base import Readable, Writable
@@ -23,21 +23,13 @@ def missing() -> Optional[str]:
 
 def writer(fd: int) -> AbstractContextManager[Writable]:
     """As `Compression.writer`."""
-    opened: AbstractContextManager[Writable] = _usable().writer(fd)
-    return opened
+    from . import zstd_library, zstd_program  # only here: see __init__.py
+
+    return zstd_library.writer(fd) if zstd_library.library() else zstd_program.writer(fd)
 
 
 def reader(source: Readable) -> AbstractContextManager[Readable]:
     """As `Compression.reader`."""
-    opened: AbstractContextManager[Readable] = _usable().reader(source)
-    return opened
+    from . import zstd_library, zstd_program  # only here: see __init__.py
 
-
-def _usable() -> Any:
-    from . import zstd_library  # only here: see __init__.py
-
-    if zstd_library.library():
-        return zstd_library
-    from . import zstd_program
-
-    return zstd_program
+    return zstd_library.reader(source) if zstd_library.library() else zstd_program.reader(source)

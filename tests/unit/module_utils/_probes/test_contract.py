@@ -57,6 +57,7 @@ MISSING: dict[str, Callable[[Nowhere], dict[str, Any]]] = {
     "load_test": lambda no: {"url": no.url, "duration": "0.2s", "token": SECRET},
     "memory": lambda no: {},
     "postgresql": lambda no: {"host": "127.0.0.1", "port": no.port, "username": "u", "password": SECRET},
+    "postgresql_archive": lambda no: {"host": "127.0.0.1", "port": no.port, "username": "u", "password": SECRET},
     "process": lambda no: {"process": "no-such-program"},
     "redis": lambda no: {"port": no.port, "password": SECRET},
     "references": lambda no: {

@@ -5,10 +5,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
 import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,7 +29,10 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     TargetError,
 )
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup_info, postgresql_pitr, restore
-from tests.services.pgbackrest import Archived, archived
+from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
+from tests.conftest import COLLECTIONS, ROOT
+from tests.services.pgbackrest import Archived, archived, tls
+from tests.services.s3 import CREDENTIALS, REGION, ministack
 from tests.unit.module_utils.verbs import run_verb
 
 pytestmark = pytest.mark.once  # servers are restarted, and copies started
@@ -89,7 +103,7 @@ def test_rows_before_and_after_the_moment(ready: Archived) -> None:
         assert run(restore, check, **given)["changed"] is False
     with pytest.raises(TargetError, match=r"is a copy of .* and a data directory is never replaced"):
         run(restore, **{**given, "at": None})
-    with pytest.raises(TargetError, match="another server uses port 5433"):
+    with pytest.raises(TargetError, match="Another server uses port 5433"):
         run(restore, **{**given, "target": target(ready, "other", 5433)})
     whole = run(restore, **given_for(ready, target=target(ready, "end", 5434, keep_running=False)))
     assert whole["pitr"]["last_transaction"] > at
@@ -113,12 +127,71 @@ def test_the_live_server_is_never_a_target(ready: Archived) -> None:
         run(restore, **given_for(ready, target=target(ready, "data", 5441)))
 
 
-def test_a_killed_run_is_cleaned_up(ready: Archived) -> None:
-    left = ready.directory / ".day2-after"
-    ready.as_postgres("mkdir", "-m", "700", left)
-    done = run(restore, **given_for(ready, target=target(ready, "after", 5442, keep_running=False)))
-    assert done["warnings"] == [f"Removed {left}, which an interrupted run had left."]
-    assert not left.exists()
+@pytest.mark.parametrize("sign", ["PG_VERSION", "postmaster.pid"])
+def test_after_a_kill_the_next_run_begins_anew(ready: Archived, sign: str) -> None:
+    """Killed while pgBackRest restores, and while the server of the copy replays."""
+    prepared = ready.directory / ".day2-after"
+    given = given_for(ready, target=target(ready, "after", 5442, keep_running=False))
+    with killed_at(prepared / sign, given):
+        done = run(restore, **given)
+    assert done["warnings"] == [f"Removed {prepared}, which an interrupted run had left."]
+    assert not prepared.exists()
+    assert not (ready.directory / "after" / "postmaster.pid").exists()
+    ready.as_postgres("rm", "-rf", ready.directory / "after")
+
+
+@contextlib.contextmanager
+def killed_at(sign: Path, given: dict[str, Any]) -> Iterator[None]:
+    """A restore in another process is killed once a file exists."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        words = [sys.executable, ROOT / "tests" / "faults" / "verb.py", "restore", json.dumps(given)]
+        process = subprocess.Popen(
+            [*words, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, "PYTHONPATH": f"{COLLECTIONS}:{ROOT}"},
+        )
+        while not sign.exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.kill()
+        process.wait()
+        yield
+
+
+def test_a_moment_after_the_last_transaction_is_refused(ready: Archived) -> None:
+    ready.execute("CHECKPOINT")
+    at = ready.execute(NOW)
+    ready.archived()
+    given = given_for(ready, target=target(ready, "never", 5440), at=at)
+    with pytest.raises(RepositoryError, match="has no transaction after .*; its last one was at .*Omit at"):
+        run(restore, **given)
+    assert sorted(path.name for path in ready.directory.glob("*never*")) == []
+
+
+def checked(server: Archived, **options: Any) -> dict[str, Any]:
+    place = {"host": str(server.directory), "username": "postgres", "database": "postgres"}
+    check = {"name": "it", "type": "postgresql_archive", **place, **options}
+    result = run(health_check, checks=[check], timeout="10s")["checks"][0]
+    found: dict[str, Any] = {**result, **{one["name"]: one["value"] for one in result["metrics"]}}
+    return found
+
+
+def test_health(ready: Archived) -> None:
+    ready.archived()
+    stanza = {"stanza": ready.stanza, "repository": f"pgbackrest:{ready.options['config']}"}
+    good = checked(ready, **stanza)
+    assert (good["status"], good["value"], good["lag"], good["waiting"]) == ("ok", 0, 0, 0)
+    assert 0 < good["backup"] < 600
+    assert checked(ready, backup_crit="1ms", **stanza)["status"] == "critical"
+    ready.execute("CREATE TABLE wide AS SELECT generate_series(1, 1000) AS a")
+    assert checked(ready)["value"] > 0  # written, and not archived yet
+    ready.execute("CREATE ROLE watcher LOGIN")
+    unseen = checked(ready, username="watcher")
+    assert (unseen["status"], unseen["message"]) == (
+        "unknown",
+        "the archive can't be seen: GRANT pg_monitor TO watcher",
+    )
 
 
 def test_what_backup_info_says(ready: Archived) -> None:
@@ -134,16 +207,87 @@ def test_what_backup_info_says(ready: Archived) -> None:
 
 
 def test_an_archive_that_is_gone_is_told(ready: Archived) -> None:
-    repository = Path(ready.options["repository"])
-    repository.rename(repository.with_name("gone"))
+    config = Path(ready.options["config"])
+    text = config.read_text()
+    place = f"repo1-path={ready.options['repository']}\n"
+    config.write_text(text.replace(place, "repo1-path=/dev/null/none\n"))
     try:
-        ready.execute("INSERT INTO ev VALUES (9)", "SELECT pg_switch_wal()")
-        found = run(backup_info, **given_for(ready))
-        assert found["ok"] is False
+        ready.execute("CREATE TABLE lost ()", "SELECT pg_switch_wal()")
+        wait_until(lambda: checked(ready)["status"] == "critical")
+        bad = checked(ready)
+        assert (bad["waiting"], bad["lag"] > 0) == (1, True)
+        assert "fails" in bad["message"]
+        (one,) = run(backup_info, **given_for(ready))["sets"]
+        assert one["problems"]
     finally:
-        if repository.exists():
-            ready.as_postgres("rm", "-rf", repository)
-        repository.with_name("gone").rename(repository)
+        config.write_text(text)
+    # what was not archived is not lost, and the next run proves that it arrives
+    wait_until(lambda: checked(ready)["status"] == "ok")
+    assert run(postgresql_pitr, **ready.options)["changed"] is False
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 90  # a server that fails three times waits for a minute
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def test_another_archive_is_not_taken_away(ready: Archived) -> None:
+    ready.execute("ALTER SYSTEM SET archive_command = 'cp %p /elsewhere/%f'", "SELECT pg_reload_conf()")
+    try:
+        for check in (True, False):
+            with pytest.raises(TargetError, match="archives elsewhere: archive_command is cp"):
+                run(postgresql_pitr, check, **ready.options)
+    finally:
+        command = f"{shutil.which('pgbackrest')} --config={ready.options['config']} --stanza={ready.stanza}"
+        ready.execute(f"ALTER SYSTEM SET archive_command = '{command} archive-push %p'", "SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"repository": "s3://"}, "names no bucket"),
+        ({"repository": "s3://b", "s3": {"endpoint_url": "http://127.0.0.1"}}, "only uses TLS"),
+        ({"repository": "s3://b", "s3": {"profile": "p"}}, "no option for s3.profile"),
+        ({"encryption_key": "short"}, "shorter than 16"),
+        ({"keep_full": 0}, "keep_full is 0"),
+        ({"data_directory": "/etc"}, "is not a data directory"),
+        ({"stanza": "a b"}, "is not a name of a stanza"),
+        ({"settings": {"repo1-path": "/a\nb"}}, "can't be written"),
+    ],
+)
+def test_requests_that_are_refused(ready: Archived, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words):
+        run(postgresql_pitr, True, **{**ready.options, **given})
+
+
+def test_s3_over_tls_and_encrypted(tmp_path: Path) -> None:
+    """In the order of a first use: a wrong CA, the archive, a restore from it."""
+    with archived() as server, ministack(tmp_path) as url, tls(url, server.directory) as (address, certificate):
+        place = urlsplit(url)
+        client = http.client.HTTPConnection(str(place.hostname), place.port or 80)
+        client.request("PUT", "/wal")
+        assert client.getresponse().status == 200
+        s3 = {"endpoint_url": address, "region": REGION, "addressing": "path", **CREDENTIALS}
+        log = server.directory / "log"
+        server.as_postgres("mkdir", log)
+        wanted = {**server.options, "repository": "s3://wal/servers", "encryption_key": "a passphrase of tests"}
+        with pytest.raises(RepositoryError, match="Check s3, its ca_bundle"):
+            run(postgresql_pitr, True, **wanted, s3=s3)
+        wanted["s3"] = {**s3, "ca_bundle": str(certificate)}
+        first = run(postgresql_pitr, **wanted)
+        assert CREDENTIALS["secret_access_key"] not in re.findall("(?m)^repo1-.*key.*=(.*)$", first["diff"]["after"])
+        assert wanted["encryption_key"] not in json.dumps(first)
+        server.restart()
+        assert run(postgresql_pitr, **wanted)["pitr"]["encrypted"] is True
+        server.execute("CREATE TABLE ev AS SELECT 1 AS n")
+        at = server.execute(NOW)
+        server.execute("INSERT INTO ev VALUES (2)")
+        server.archived()
+        run(restore, **given_for(server, target=target(server, "copy", 5433), at=at))
+        assert server.execute("SELECT string_agg(n::text, ',') FROM ev", port=5433) == "1"
+        assert stat.S_IMODE(Path(server.options["config"]).stat().st_mode) == 0o640
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, Optional
 
 from ...._core.errors import RepositoryError, SourceError
 from ...._core.units import format_time
-from .stanza import Stanza
+from .stanza import Stanza, hint_for
 from .statements import ARCHIVER
 
+_PATIENCE = ("--io-timeout=10",)  # with a repository that does not respond; pgBackRest's own is a minute
 _NOTHING = (1, 2, 3)  # no stanza, no good backup, no data of the stanza
 
 
@@ -104,16 +105,21 @@ class Archive(NamedTuple):
         return self.archiver.archived_until if self.archiver and self.good else None
 
 
-def look(stanza: Stanza, limit: Optional[float] = 60.0) -> Archive:
-    """Raises RepositoryError when the repository can't be read."""
-    found = json.loads(stanza.run("--output=json", "info", limit=limit) or b"[]")
+def look(stanza: Stanza, limit: Optional[float] = 60.0, server: bool = True) -> Archive:
+    """Raises RepositoryError when the repository can't be read.
+
+    :param server: whether to ask the server, too.
+    """
+    found = json.loads(stanza.run("--output=json", *_PATIENCE, "info", limit=limit) or b"[]")
     one = next((entry for entry in found if entry["name"] == stanza.name), None)
     code = one["status"]["code"] if one else 1
     if one is not None and code not in (0, *_NOTHING):
-        raise RepositoryError(f"The repository of stanza {stanza.name} can't be read: {one['status']['message']}.")
+        why = "; ".join(str(repo["status"]["message"]) for repo in one["repo"])
+        words = " ".join(why.split()).rstrip(".")
+        raise RepositoryError(f"The repository of stanza {stanza.name} can't be read: {words}.", hint_for(words))
     archiver, trouble = None, ""
     try:
-        archiver = Archiver(**stanza.query(ARCHIVER))
+        archiver = Archiver(**stanza.query(ARCHIVER)) if server else None
     except SourceError as exc:
         trouble = exc.message
     return Archive(

@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import stat
 import time
 from datetime import datetime, timezone
@@ -139,8 +140,8 @@ def _check_target(copy: Copy) -> None:
             f"{parent} must be a directory of {user.pw_name} that nobody else can write to.",
             "Create it, or choose another.",
         )
-    if os.path.lexists(socket_of(target)):
-        raise TargetError(f"{socket_of(target)} exists: another server uses port {target.port}.", "Set another port.")
+    if _is_taken(copy):
+        raise TargetError(f"Another server uses port {target.port}: {socket_of(target)}.", "Set another port.")
     if not os.path.isdir(target.socket_directory):
         raise TargetError(f"{target.socket_directory} does not exist.", "Set host to a directory for the socket.")
     _program(copy)
@@ -157,6 +158,27 @@ def socket_of(target: Target) -> str:
     return os.path.join(target.socket_directory, f".s.PGSQL.{target.port}")
 
 
+def _is_taken(copy: Copy) -> bool:
+    """Whether a server listens there that is not what a killed run of ours has left."""
+    left = prepared_for(copy.target.directory)
+    if _pid(left) is not None and _lines(left)[3:4] == [str(copy.target.port)]:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(socket_of(copy.target))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except OSError:  # also one that may not be asked
+            return True
+    return True
+
+
+def prepared_for(directory: str) -> str:
+    """Where a copy is built."""
+    parent, name = os.path.split(directory)
+    return os.path.join(parent, f"{PREPARED}{name}")
+
+
 def _major(archive: Archive) -> int:
     return int(archive.version.partition(".")[0] or 0)
 
@@ -171,12 +193,12 @@ class Restored(NamedTuple):
 
 def apply(copy: Copy, progress: Progress, lock_timeout: float) -> Restored:
     """Build the copy. Raises a Day2Error, with nothing left behind."""
-    parent, name = os.path.split(copy.target.directory)
+    parent = os.path.dirname(copy.target.directory)
     info = os.stat(parent)
     lock = RunLock(parent, info.st_dev, info.st_ino)
     lock.take(lock_timeout)
     try:
-        prepared = os.path.join(parent, f"{PREPARED}{name}")
+        prepared = prepared_for(copy.target.directory)
         notes = _remove_left(copy, prepared)
         try:
             restored = _build(copy, prepared, progress)

@@ -74,7 +74,7 @@ class Stanza:
         what = f"pgbackrest {words[-1]}"
         status, out, said = run_as(self.user, argv, limit, what)
         if status:
-            raise RepositoryError(f"{what} of stanza {self.name} failed: {complaint_of(said)}.", _hint(said))
+            raise RepositoryError(f"{what} of stanza {self.name} failed: {complaint_of(said)}.", hint_for(said))
         return out
 
     def query(self, statement: str, limit: float = 30.0) -> Any:
@@ -148,9 +148,11 @@ def run_as(user: pwd.struct_passwd, argv: Sequence[str], limit: Optional[float],
     try:
         out, said = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        _end(process)
+        said = _end(process)
+        why = f": {complaint_of(said.decode(errors='replace'))}" if said.strip() else ""
         raise Unreachable(
-            f"{what} took longer than {limit:.0f} s and was ended.", "Check that its repository and the server respond."
+            f"{what} took longer than {limit:.0f} s and was ended{why}.",
+            "Check that its repository and the server respond.",
         ) from None
     except BaseException:
         _end(process)
@@ -158,13 +160,14 @@ def run_as(user: pwd.struct_passwd, argv: Sequence[str], limit: Optional[float],
     return process.returncode, out, said.decode(errors="replace")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes]) -> bytes:
+    """End it. Returns what it complained of."""
     process.terminate()
     try:
-        process.communicate(timeout=5)
+        return process.communicate(timeout=5)[1]
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        return process.communicate()[1]
 
 
 _PREFIX = re.compile(r"^(?:\d{4}-\S+ \S+ P\d+ +)?(?:ERROR|WARN|psql: error|HINT)[: ]+(?:\[\d+\]: )?")
@@ -176,7 +179,8 @@ def complaint_of(said: str) -> str:
     return "; ".join([line for line in lines if line][:6]).rstrip(".") or "it said nothing"
 
 
-def _hint(said: str) -> str:
+def hint_for(said: str) -> str:
+    """What to do about a complaint of pgBackRest."""
     if "archive_mode must be enabled" in said:
         return "Restart the server, so that archive_mode takes effect."
     if re.search(r"certificate|TLS|crypt|cipher|Access ?Denied|Signature", said):

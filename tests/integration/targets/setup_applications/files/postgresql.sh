@@ -2,7 +2,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# postgresql.sh start|stop: a PostgreSQL server without a port; start prints the directory of its socket.
+# postgresql.sh start|restart|stop: a PostgreSQL server without a port; start prints the directory of its socket.
 set -euo pipefail
 programs=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 as_postgres() {
@@ -16,8 +16,13 @@ case $1 in
       -o "-c listen_addresses= -c unix_socket_directories=$place -c fsync=off" start > /dev/null
     echo "$place"
     ;;
+  restart)
+    as_postgres "$programs/pg_ctl" -D "$2/data" -m fast -w restart > /dev/null
+    ;;
   stop)
-    as_postgres "$programs/pg_ctl" -D "$2/data" -m immediate stop
+    for running in "$2"/*/postmaster.pid; do # the copies of it, too
+      as_postgres "$programs/pg_ctl" -D "$(dirname "$running")" -m immediate stop
+    done
     rm -rf "$2"
     ;;
 esac
