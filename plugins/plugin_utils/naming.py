@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import re
-import signal
 import unicodedata
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, NoReturn, Optional
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
-from ansible_collections.day2.ops.plugins.module_utils._core.patterns import HINT, NotAPattern, compile_pattern
+from ansible_collections.day2.ops.plugins.module_utils._core.patterns import (
+    HINT,
+    NotAPattern,
+    TooLong,
+    compile_pattern,
+    time_limit,
+)
 
 LONGEST = 255  # bytes of a name
 _SECONDS = 1.0  # that a name may be compared with a pattern
@@ -158,28 +162,8 @@ def _fits(pattern: str, name: str) -> bool:
     except NotAPattern as exc:
         raise InvalidRequest(f"{pattern!r} in naming is not a regular expression: {exc}.") from None
     try:
-        with _at_most(_SECONDS):
+        with time_limit(_SECONDS):
             # "$" also matches before a newline at the end
             return compiled.fullmatch(name) is not None
-    except _TooLong:
+    except TooLong:
         raise InvalidRequest(f"The pattern {pattern!r} in naming takes too long.", HINT) from None
-
-
-class _TooLong(Exception):
-    pass
-
-
-@contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """Raise _TooLong in the block after so many seconds. Searches for regular expressions look for signals."""
-
-    def ring(_number: int, _frame: object) -> NoReturn:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, ring)
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)  # that of the task, which goes on afterwards
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, left, interval)
-        signal.signal(signal.SIGALRM, before)

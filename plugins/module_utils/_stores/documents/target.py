@@ -43,6 +43,7 @@ from ..records.model import (
     Field,
     Info,
     Note,
+    Overtaken,
     Record,
     Rights,
     Start,
@@ -296,9 +297,9 @@ class JsonTarget(JsonSource):
 
     def _publish(self, names: Sequence[str]) -> None:
         if self._is_changed():
-            raise TargetError(
-                f"{self.path} was written or replaced during the migration.",
-                "The migration has not changed it. Stop the application that writes to it, and run again.",
+            raise Overtaken(
+                f"{self.path} was written or replaced meanwhile.",
+                "This task has not changed it. Stop the application that writes to it, and run again.",
             )
         self._mark(names)
         with files.os_errors(TargetError, "Can't replace", self.path):

@@ -129,7 +129,7 @@ class PostgresqlSource:
         fields = info.fields[-1:] if info.document else info.fields
         if info.note.marker:
             fields = (*fields, Field(info.note.marker, JSON))
-        query = f"COPY (SELECT {', '.join(map(_selected, fields))} FROM {self._own_rows(info)}{order}) TO STDOUT"
+        query = f"COPY (SELECT {', '.join(map(selected, fields))} FROM {self._own_rows(info)}{order}) TO STDOUT"
         connection = self._read()
         with errors(SourceError, f"Can't read the table {info.name}"):
             with connection.cursor() as cursor, cursor.copy(query) as copy:
@@ -165,7 +165,7 @@ class PostgresqlSource:
         """Nothing to check: one transaction shows one state."""
 
 
-def _selected(field: Field) -> str:
+def selected(field: Field) -> str:
     """A column for SELECT: types that the model lacks as text, and a real as its 64 bits."""
     column = identifier(field.column or field.name)
     if field.kind == JSON and is_array(field):

@@ -29,6 +29,10 @@ class Refused(Exception):
     """The target cannot store the record as it is. The text says which field, and why."""
 
 
+class Overtaken(TargetError):
+    """Someone else has written a document while a new one was made of it. It was not changed."""
+
+
 class Field(NamedTuple):
     """A column. `native` is its type in the words of the store that `Info.native` names; `default` a SQL literal.
 

@@ -72,13 +72,32 @@ def _dynamodb_target(options: Mapping[str, Any], keys: Keys, workers: int) -> Ta
     return DynamodbTarget(options)
 
 
+def _sqlite_editor(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
+    from ..sqlite.editor import SqliteEditor
+
+    return SqliteEditor(files.resolve(options["path"], InvalidRequest))
+
+
+def _postgresql_editor(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
+    from ..postgresql.editor import PostgresqlEditor
+
+    return PostgresqlEditor(options)
+
+
+def _dynamodb_editor(options: Mapping[str, Any], keys: Keys, workers: int) -> TargetStore:
+    from ..dynamodb.editor import DynamodbEditor
+
+    return DynamodbEditor(options)
+
+
 class RecordType(NamedTuple):
-    """How a store is opened to be read and to be written, an Ansible argument spec of its options, and the required
-    option.
+    """How a store is opened to be read, to be written, and for changes of single records; an Ansible argument spec of
+    its options, and the required option.
     """
 
     source: Callable[[Mapping[str, Any], Keys, int], SourceStore]
     target: Callable[[Mapping[str, Any], Keys, int], TargetStore]
+    editor: Callable[[Mapping[str, Any], Keys, int], TargetStore]
     options: dict[str, dict[str, Any]]
     required: str = ""
 
@@ -90,10 +109,10 @@ _DOCUMENT: dict[str, dict[str, Any]] = {
     "bytes": {"type": "str", "choices": ["base64", "hex"]},
 }
 TYPES = {
-    "dynamodb": RecordType(_dynamodb_source, _dynamodb_target, DYNAMODB),
-    "json": RecordType(_json_source, _json_target, _DOCUMENT, "path"),
-    "postgresql": RecordType(_postgresql_source, _postgresql_target, POSTGRESQL, "database"),
-    "sqlite": RecordType(_sqlite_source, _sqlite_target, _PATH, "path"),
+    "dynamodb": RecordType(_dynamodb_source, _dynamodb_target, _dynamodb_editor, DYNAMODB),
+    "json": RecordType(_json_source, _json_target, _json_target, _DOCUMENT, "path"),
+    "postgresql": RecordType(_postgresql_source, _postgresql_target, _postgresql_editor, POSTGRESQL, "database"),
+    "sqlite": RecordType(_sqlite_source, _sqlite_target, _sqlite_editor, _PATH, "path"),
 }
 
 
@@ -121,6 +140,14 @@ def open_target(parameters: Mapping[str, Any], keys: Keys, workers: int = 1) -> 
     """
     kind, given = _checked(parameters)
     return kind.target(given, keys, workers)
+
+
+def open_editor(parameters: Mapping[str, Any], keys: Keys) -> TargetStore:
+    """The store that suboptions describe, for changes of records while its application writes, too: an `Editor`, or a
+    target with `replaces_atomically`. Errors are those of `open_target`.
+    """
+    kind, given = _checked(parameters)
+    return kind.editor(given, keys, 1)
 
 
 def _checked(parameters: Mapping[str, Any]) -> tuple[RecordType, dict[str, Any]]:

@@ -11,7 +11,7 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Callable, NamedTuple, Optional, TypeVar
 from urllib.parse import quote
 
@@ -95,14 +95,16 @@ def any_text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def rows_of(connection: sqlite3.Connection, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+def rows_of(
+    connection: sqlite3.Connection, query: str, size: int, parameters: Sequence[Any] = ()
+) -> Iterator[list[tuple[Any, ...]]]:
     """The rows of a query in a read transaction, `size` at a time.
 
     Texts are decoded by the library as long as they are UTF-8.
     """
     done = 0
     try:
-        cursor = _with_text(connection, str, lambda: connection.execute(query))
+        cursor = _with_text(connection, str, lambda: connection.execute(query, parameters))
         while True:
             rows = _with_text(connection, str, lambda: cursor.fetchmany(size))
             if rows:
@@ -114,7 +116,7 @@ def rows_of(connection: sqlite3.Connection, query: str, size: int) -> Iterator[l
         if not str(exc).startswith("Could not decode to UTF-8"):
             raise
     # Python 3.9 has the failed statement still in use, and would give one of its rows once more.
-    cursor = connection.execute(query + " ")
+    cursor = connection.execute(query + " ", parameters)
     for dummy in itertools.islice(cursor, done):
         pass
     yield from iter(lambda: cursor.fetchmany(size), [])

@@ -25,12 +25,17 @@ _CHARACTERS = "".join(map(chr, range(1, 0x180))) + "\u2028\ufffd\U0001f600"
 
 
 def chunks(
-    connection: sqlite3.Connection, info: Info, rest: str, kinds: Optional[Kinds] = None
+    connection: sqlite3.Connection,
+    info: Info,
+    rest: str,
+    kinds: Optional[Kinds] = None,
+    parameters: Sequence[Any] = (),
 ) -> Generator[Sequence[Record], None, None]:
     """The records of a table, many at a time.
 
     :param rest: what follows the name of the table in SELECT.
     :param kinds: of all records, if `CopyLines` may be returned.
+    :param parameters: of `rest`.
     """
     columns = _as_text(connection, info, kinds) if kinds is not None else None
     if columns is not None:
@@ -43,7 +48,7 @@ def chunks(
         )
         return
     records_of = gaps.reader(info)
-    for rows in _rows(connection, info, rest):
+    for rows in _rows(connection, info, rest, parameters):
         yield batch([decode_json(text) for (text,) in rows]) if info.document else records_of(rows)
 
 
@@ -68,17 +73,17 @@ def writes_as_we_do(connection: sqlite3.Connection) -> bool:
     return bool(found.encode("utf-8", "backslashreplace") == wanted)
 
 
-def _rows(connection: sqlite3.Connection, info: Info, order: str) -> Iterator[Rows]:
+def _rows(connection: sqlite3.Connection, info: Info, rest: str, parameters: Sequence[Any]) -> Iterator[Rows]:
     """The rows, with the values of records."""
     columns = [info.stored.fields[-1].name] if info.document else gaps.selected(info)
-    query = f"SELECT {', '.join(map(identifier, columns))} FROM {identifier(info.stored.name)}{order}"
+    query = f"SELECT {', '.join(map(identifier, columns))} FROM {identifier(info.stored.name)}{rest}"
     decoders = [] if info.document else [decoder(field) for field in info.fields]
     if not any(decoders):
-        return rows_of(connection, query, BATCH)
+        return rows_of(connection, query, BATCH, parameters)
     decoders += [None] * (len(columns) - len(decoders))  # the marker is read as it is
 
     def decoded(rows: Rows) -> list[tuple[Any, ...]]:
         values = [map(decode, column) if decode else column for decode, column in zip(decoders, zip(*rows))]
         return list(zip(*values))
 
-    return map(decoded, rows_of(connection, query, BATCH))
+    return map(decoded, rows_of(connection, query, BATCH, parameters))

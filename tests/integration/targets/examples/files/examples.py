@@ -65,7 +65,8 @@ IDENTITY = "AGE-SECRET-KEY-1J5MP65GGSZA5W6TVSPXAHYR06Y5EK7ES662P5EERHK72AQWD5A2S
 
 
 def make_data() -> None:
-    requests = {f"req-{number}": {"request_id": f"req-{number}", "status": "complete"} for number in range(20)}
+    old = {"status": "complete", "updated_at": "2026-01-01T00:00:00Z"}
+    requests = {f"req-{number}": {"request_id": f"req-{number}", **old} for number in range(20)}
     machines = {f"m-{number}": {"name": f"m-{number}", "request_id": f"req-{number}"} for number in range(20)}
     document = {"templates": {"t-1": {"template_id": "t-1", "cpus": 4}}, "requests": requests, "machines": machines}
     write("/opt/hostfactory/data/request_database.json", json.dumps(document))

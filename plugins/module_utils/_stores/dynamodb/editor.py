@@ -1,0 +1,106 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DynamoDB as a target whose items are changed while its application writes to it, too."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..._core.errors import TargetError, Violation
+from ..._core.records import canonical
+from ..records.editor import Change, words_of_key
+from ..records.model import Info, Record
+from .client import Exhausted, Refused, describe_failure
+from .target import DynamodbTarget
+from .values import DynamoSet, KeyField, Unstorable, decode, encode, key_json, key_values
+
+_CHANGED = "ConditionalCheckFailedException"
+
+
+class DynamodbEditor(DynamodbTarget):
+    """Tables as a target. Each item is changed by a call of its own, with the condition that it is as it was read."""
+
+    def change(self, info: Info, changes: Sequence[Change]) -> list[Record]:
+        lost = []
+        for change in changes:
+            try:
+                self._call("UpdateItem", info, _update(self._key(info), change))
+            except Refused as exc:
+                if exc.code != _CHANGED:
+                    raise _not_written(info, change, f"DynamoDB rejects it: {exc.message}") from None
+                lost.append(change.old)
+            except Unstorable as exc:
+                raise _not_written(info, change, str(exc)) from None
+        return lost
+
+    def find(self, info: Info, records: Sequence[Record]) -> list[Record]:
+        return list(self._found(info, records))
+
+    def _found(self, info: Info, records: Sequence[Record]) -> Iterator[Record]:
+        for record in records:
+            body = {"Key": _key_text(self._key(info), record), "ConsistentRead": b"true"}
+            try:
+                item = self._call("GetItem", info, body).get("Item")
+            except Refused as exc:
+                raise describe_failure(TargetError, f"Reading the table {info.name}", exc) from None
+            if item is not None:
+                yield decode(item)
+
+    def _call(self, operation: str, info: Info, body: Mapping[str, bytes]) -> dict[str, Any]:
+        members = {**body, "TableName": json.dumps(self._native.table_name(info.name)).encode()}
+        text = b"{%s}" % b",".join(b'"%s":%s' % (name.encode(), value) for name, value in members.items())
+        try:
+            return self._native.client.call(operation, text, threading.Event())
+        except Exhausted as exc:
+            raise describe_failure(TargetError, f"Writing to the table {info.name}", exc) from None
+
+
+def _not_written(info: Info, change: Change, why: str) -> Violation:
+    return Violation(f"The record {words_of_key(info, change.old)} can't be written: {why}.")
+
+
+def _key_text(key: tuple[KeyField, ...], record: Record) -> bytes:
+    return key_json(key_values(record, key), key).encode()
+
+
+def _update(key: tuple[KeyField, ...], change: Change) -> dict[str, bytes]:
+    """The members of the call that assigns what differs, on the condition that the item is as it was read."""
+    old, new = change
+    names = {name: f"#f{number}" for number, name in enumerate({**old, **new})}
+    keys = {field.name for field in key}
+    assigned = {name: _kept_kind(old.get(name), value) for name, value in new.items() if _differs(old, name, value)}
+    setting = ", ".join(f"{names[name]} = :n{number}" for number, name in enumerate(assigned))
+    removing = ", ".join(names[name] for name in old if name not in new)
+    expected = {name: value for name, value in old.items() if name not in keys}
+    conditions = [f"attribute_exists({names[key[0].name]})"]
+    conditions += [f"{names[name]} = :o{number}" for number, name in enumerate(expected)]
+    conditions += [f"attribute_not_exists({names[name]})" for name in new if name not in old]
+    values = [
+        encode({f":{prefix}{number}": value for number, value in enumerate(part.values())})
+        for prefix, part in (("n", assigned), ("o", expected))
+        if part
+    ]
+    update = " ".join(f"{word} {text}" for word, text in (("SET", setting), ("REMOVE", removing)) if text)
+    used = {place: name for name, place in names.items() if name not in keys or name == key[0].name}
+    found = {
+        "Key": _key_text(key, old),
+        "UpdateExpression": json.dumps(update).encode(),
+        "ConditionExpression": json.dumps(" AND ".join(conditions)).encode(),
+        "ExpressionAttributeNames": json.dumps(used).encode(),
+    }
+    if values:
+        found["ExpressionAttributeValues"] = b"{%s}" % b",".join(text[1:-1] for text in values)
+    return found
+
+
+def _differs(old: Record, name: str, value: Any) -> bool:
+    return name not in old or canonical(old[name]) != canonical(value)
+
+
+def _kept_kind(old: Any, new: Any) -> Any:
+    """A list in place of a set is a set of the same kind."""
+    return DynamoSet(old.kind, new) if isinstance(old, DynamoSet) and isinstance(new, list) and new else new

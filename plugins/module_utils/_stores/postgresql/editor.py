@@ -1,0 +1,80 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PostgreSQL as a target whose records are changed while its application writes to it, too."""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..._core.errors import SourceError, TargetError, Violation
+from ..._core.record_batches import batches
+from ..._core.tagged_json import encode as encode_json
+from ..records import gaps
+from ..records.editor import Change, assigned, split, words_of_key
+from ..records.model import JSON, NO_RIGHTS, Field, Info, Record, Refused, Rights, key_of
+from .client import errors, identifier, with_values
+from .source import selected
+from .target import PostgresqlTarget
+from .values import converted
+
+_PAGE = 200  # records that one statement looks for
+_PATIENCE = "30s"  # for rows that the application has locked
+
+
+class PostgresqlEditor(PostgresqlTarget):
+    """The tables of a schema as a target."""
+
+    def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
+        """Nothing is created, so that the right to change the tables is enough."""
+        with errors(TargetError, f"Can't read the schema {self._schema}"):
+            (standby,) = self._read().execute("SELECT pg_is_in_recovery()").fetchone()
+        if standby:
+            raise TargetError(f"{self.location} is not writable: the server is a standby.")
+        self._check_privileges(infos, rights)
+
+    def change(self, info: Info, changes: Sequence[Change]) -> list[Record]:
+        with self._transaction(f"Can't write the table {info.name}") as writer:
+            writer.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+            same, lost = split(info, changes, self._now(writer, info, [one.old for one in changes], " FOR UPDATE"))
+            for change in same:
+                try:
+                    self._update(writer, info, change)
+                except Refused as exc:
+                    raise Violation(f"The record {words_of_key(info, change.old)} can't be written: {exc}.") from None
+        return lost
+
+    def find(self, info: Info, records: Sequence[Record]) -> list[Record]:
+        with errors(SourceError, f"Can't read the table {info.name}"):
+            return list(self._now(self._connected(), info, records))
+
+    def _now(self, connection: Any, info: Info, records: Sequence[Record], lock: str = "") -> Iterator[Record]:
+        """The records with the keys of these."""
+        fields = info.fields[-1:] if info.document else info.fields
+        if info.note.marker:
+            fields = (*fields, Field(info.note.marker, JSON))
+        columns, records_of = with_values(", ".join(map(selected, fields))), gaps.reader(info)
+        for some in batches(records, _PAGE):
+            condition, values = _conditions(info, some)
+            query = f"SELECT {columns} FROM {with_values(self._own_rows(info))} WHERE {condition}{lock}"
+            rows = connection.execute(query, values).fetchall()
+            yield from [row[0] for row in rows] if info.document else records_of(rows)
+
+    def _update(self, writer: Any, info: Info, change: Change) -> None:
+        values = assigned(info, change, converted, encode_json)
+        setting = ", ".join(f"{with_values(identifier(column))} = %s" for column in values)
+        condition, key = _conditions(info, [change.old])
+        writer.execute(
+            f"UPDATE {with_values(self._own_rows(info))} SET {setting} WHERE {condition}", [*values.values(), *key]
+        )
+
+
+def _conditions(info: Info, records: Sequence[Record]) -> tuple[str, list[Any]]:
+    """What selects the rows of these records, and the values in it."""
+    fields = {field.name: field for field in info.fields}
+    keys = [fields[name] for name in info.key]
+    one = " AND ".join(f"{with_values(identifier(name))} = %s" for name in info.stored.key)
+    values = [converted(field, value) for record in records for field, value in zip(keys, key_of(info, record))]
+    return " OR ".join([f"({one})"] * len(records)), values

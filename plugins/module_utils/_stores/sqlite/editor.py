@@ -1,0 +1,63 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQLite as a target whose records are changed while its application writes to it, too."""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..._core.errors import TargetError, Violation
+from ..._core.tagged_json import encode as encode_json
+from ..records.editor import Change, assigned, split, words_of_key
+from ..records.model import Info, Record, Refused, key_of
+from .file import sqlite3, sqlite_errors
+from .read import chunks
+from .schema import identifier
+from .target import SqliteTarget
+from .values import AnyText, encoder
+
+
+class SqliteEditor(SqliteTarget):
+    """A database as a target, whose rules (foreign keys, too) apply to what is changed."""
+
+    def change(self, info: Info, changes: Sequence[Change]) -> list[Record]:
+        connection = self._open_writer()
+        connection.execute("PRAGMA foreign_keys=ON")
+        with self._transaction():
+            same, lost = split(info, changes, self._now(connection, info, [one.old for one in changes]))
+            for change in same:
+                try:
+                    self._update(connection, info, change)
+                except (Refused, sqlite3.IntegrityError) as exc:
+                    raise Violation(f"The record {words_of_key(info, change.old)} can't be written: {exc}.") from None
+        return lost
+
+    def find(self, info: Info, records: Sequence[Record]) -> list[Record]:
+        connection = self._open_writer()
+        with sqlite_errors(TargetError, "Can't read the database", self.path):
+            return list(self._now(connection, info, records))
+
+    def _now(self, connection: sqlite3.Connection, info: Info, records: Sequence[Record]) -> Iterator[Record]:
+        for record in records:
+            condition, values = _condition(info, record)
+            for found in chunks(connection, info, condition, parameters=values):
+                yield from found
+
+    def _update(self, connection: sqlite3.Connection, info: Info, change: Change) -> None:
+        values = assigned(info, change, lambda field, value: encoder(field)(value), encode_json)
+        setting = ", ".join(
+            f"{identifier(column)} = {'CAST(? AS TEXT)' if isinstance(value, AnyText) else '?'}"
+            for column, value in values.items()
+        )
+        condition, key = _condition(info, change.old)
+        connection.execute(f"UPDATE {identifier(info.stored.name)} SET {setting}{condition}", [*values.values(), *key])
+
+
+def _condition(info: Info, record: Record) -> tuple[str, list[Any]]:
+    """What selects the row of a record, and the values in it."""
+    fields = {field.name: field for field in info.fields}
+    values = [encoder(fields[name])(value) for name, value in zip(info.key, key_of(info, record))]
+    return " WHERE " + " AND ".join(f"{identifier(name)} = ?" for name in info.stored.key), values

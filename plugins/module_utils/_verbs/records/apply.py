@@ -1,0 +1,89 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes the changes of records that were planned, and nothing over what others have written meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..._core.errors import SourceError, TargetError
+from ..._core.progress import Progress
+from ..._core.units import plural
+from ..._stores.records.editor import Change, Editor
+from ..._stores.records.model import Info, Record
+from ..._stores.records.store import TargetStore
+from .collection import Selected
+from .outcome import Outcome, TooManyErrors
+from .plan import Recipe, Spool, changes_of, first_fault
+from .transform import BadBatch
+
+
+class Changing:
+    """How a batch is changed, and changed again if its records were written meanwhile."""
+
+    def __init__(self, editor: Editor, selected: Selected, recipe: Recipe) -> None:
+        self._editor = editor
+        self._selected = selected
+        self._recipe = recipe
+
+    def change(self, changes: Sequence[Change], outcome: Outcome) -> None:
+        """Change the records of a batch; one that fails is an error of its own."""
+        info = self._selected.info
+        for attempt in range(self._recipe.retries + 1):
+            try:
+                lost = self._editor.change(info, changes)
+                outcome.updated += len(changes) - len(lost)
+                if not lost:
+                    return
+                if attempt == self._recipe.retries:
+                    outcome.conflicts += len(lost)
+                    outcome.failed(info, lost, f"they were written by others {plural(attempt + 1, 'time')}")
+                    return
+                changes = self._again(lost, outcome)
+            except (TargetError, SourceError, BadBatch) as exc:
+                words = exc.message if isinstance(exc, (TargetError, SourceError)) else str(exc)
+                outcome.failed(info, [one.old for one in changes], words)
+                return
+            if not changes:
+                return
+
+    def _again(self, lost: Sequence[Record], outcome: Outcome) -> list[Change]:
+        """The changes of records as they are now. Those that are gone or no longer meet the conditions stay."""
+        found = [
+            record for record in self._editor.find(self._selected.info, lost) if self._selected.where.holds(record)
+        ]
+        outcome.gone += len(lost) - len(found)
+        changes = changes_of(found, self._recipe.transform(found)) if found else []
+        fault = first_fault(self._selected.info, self._recipe.validator, changes)
+        if fault:
+            raise BadBatch(fault)
+        outcome.unchanged += len(found) - len(changes)
+        outcome.retried += len(changes)
+        return changes
+
+
+def change(changing: Changing, planned: Spool, outcome: Outcome, progress: Progress) -> None:
+    """Change records batch by batch."""
+    try:
+        for changes in planned:
+            with progress.critical():
+                changing.change(changes, outcome)
+            progress.advance(len(changes))
+    except TooManyErrors:
+        pass
+
+
+def replace(target: TargetStore, info: Info, planned: Spool, outcome: Outcome, progress: Progress) -> None:
+    """Write a new document with the changed records, which takes the place of the old one at once.
+
+    :raises Overtaken: someone else has written the document meanwhile. It was not changed.
+    """
+    target.begin([(info, False, None)])
+    for changes in planned:
+        target.write(info, [one.new for one in changes], lambda rejects: None, True)
+        outcome.updated += len(changes)
+        progress.advance(len(changes))
+    target.build_indexes([info])
+    with progress.critical():
+        target.commit([info.name])
