@@ -60,6 +60,9 @@ options:
           - log_rotate
           - migrate
           - migrate_info
+          - postgresql_pitr
+          - records_update
+          - records_validate
           - restore
           - retention
       arguments:

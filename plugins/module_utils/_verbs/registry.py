@@ -20,6 +20,9 @@ VERBS = {
     "log_rotate": "logs.rotate",
     "migrate": "migrate.migrate",
     "migrate_info": "migrate.info",
+    "postgresql_pitr": "postgresql_pitr",
+    "records_update": "records.update",
+    "records_validate": "records.validate",
     "restore": "restore",
     "retention": "retention",
 }

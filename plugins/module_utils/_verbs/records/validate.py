@@ -35,15 +35,24 @@ class Validated(NamedTuple):
     errors: list[dict[str, Any]]  # the first ones
 
 
+def request_from(params: Mapping[str, Any]) -> Validator:
+    """Check the arguments of the module.
+
+    :raises InvalidRequest: they are not valid.
+    :raises MissingDependency: the package jsonschema is not installed.
+    """
+    if params["max_invalid"] < 0:
+        raise InvalidRequest(f"max_invalid is {params['max_invalid']}; it must be at least 0.")
+    return open_validator(params["validator"], params["schema"])
+
+
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb.
 
     :raises TargetError: more than `max_invalid` records are invalid; with the result in `details`.
     """
     began = time.monotonic()
-    if params["max_invalid"] < 0:
-        raise InvalidRequest(f"max_invalid is {params['max_invalid']}; it must be at least 0.")
-    validator = open_validator(params["validator"], params["schema"])
+    validator = request_from(params)
     with open_editor(params["store"], keys_of(params)) as source:
         progress.start(f"Validating {params['collection']}", unit="records")
         selected = Selected(source, params, progress)
