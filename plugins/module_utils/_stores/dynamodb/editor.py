@@ -54,9 +54,10 @@ class DynamodbEditor(DynamodbTarget):
         members = {**body, "TableName": json.dumps(self._native.table_name(info.name)).encode()}
         text = b"{%s}" % b",".join(b'"%s":%s' % (name.encode(), value) for name, value in members.items())
         try:
-            return self._native.client.call(operation, text, threading.Event())
+            answer: dict[str, Any] = self._native.client.call(operation, text, threading.Event())
         except Exhausted as exc:
             raise describe_failure(TargetError, f"Writing to the table {info.name}", exc) from None
+        return answer
 
 
 def _not_written(info: Info, change: Change, why: str) -> Violation:
