@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             function._hypothesis_internal_use_settings = settings(usual, max_examples=usual.max_examples * EXAMPLES)
     for item in items:
         # Amazon's server takes seconds to start and is slow; on the other Python, dynoxide stands for it.
-        if "dynamodb_local_url" in getattr(item, "fixturenames", ()):
+        if "dynamodb_local_url" in getattr(item, "fixturenames", ()) or "dynamodb_local_url" in item.name:
             item.add_marker(pytest.mark.once)
 
 

@@ -36,6 +36,8 @@ from ansible_collections.day2.ops.plugins.module_utils._repository.turns import 
 from ansible_collections.day2.ops.plugins.module_utils._repository.watch import Watch
 from tests.services.repositories import KINDS
 
+pytestmark = pytest.mark.once  # rclone is a program, which is the same for every Python
+
 WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
 LOCK = "app/.state/lock/"
 LOCAL = {"settings": {"type": "local"}}

@@ -29,6 +29,8 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.registry import o
 from tests.services.postgresql import binaries
 from tests.services.postgresql_databases import Database, unpack
 
+pytestmark = pytest.mark.once  # the same driver and the same server for every Python
+
 psycopg = pytest.importorskip("psycopg")
 NewSink = Callable[[], Any]
 

@@ -20,6 +20,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.processes import Pr
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import dump, follow
 from tests.services.postgresql_databases import Database, rows_of
 
+pytestmark = pytest.mark.once  # the same driver and the same server for every Python
+
 psycopg = pytest.importorskip("psycopg")
 ROWS = 20000
 

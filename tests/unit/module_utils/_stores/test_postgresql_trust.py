@@ -12,6 +12,8 @@ import pytest
 
 from tests.services.postgresql_databases import Database
 
+pytestmark = pytest.mark.once  # the same driver and the same server for every Python
+
 pytest.importorskip("psycopg")
 NewSink = Callable[[], Any]
 

@@ -19,6 +19,8 @@ from tests.services.age_keys import Key, new_key
 from tests.services.repositories import KINDS
 from tests.unit.module_utils._verbs.test_encryption import rewrite
 
+pytestmark = pytest.mark.once  # age is a program, which is the same for every Python
+
 MARKER = "planted-in-plain-text"
 Copy = Callable[..., dict[str, Any]]
 

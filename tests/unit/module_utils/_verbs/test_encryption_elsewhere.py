@@ -28,6 +28,8 @@ from tests.services.age_keys import Key, new_key
 from tests.services.repositories import KINDS
 from tests.unit.module_utils._verbs.test_remote import REMOTE
 
+pytestmark = pytest.mark.once  # age is a program, which is the same for every Python
+
 FORMAT = Path(__file__).resolve().parents[4] / "docs" / "FORMAT.md"
 PIECE = 5 << 20  # bytes, the least that a part of an upload may have
 

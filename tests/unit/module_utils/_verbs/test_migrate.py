@@ -90,7 +90,7 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(st.text(min_size=1, max_size=5), st.dictionaries(st.sampled_from("abcd"), VALUES), max_size=5))
 @example({"\x85\u2028": {"a": None}})  # rejected, and to some not one line
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @pytest.mark.parametrize("middle", ["sqlite", "postgresql"])
 def test_what_goes_through_a_database_comes_back_or_is_rejected(
     stores: Stores, middle: str, records: dict[str, Any]
