@@ -147,7 +147,7 @@ def test_killed_at_each_call(application: Application, program: bool) -> None:
 
 def test_a_store_that_hangs_is_left(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rclone_streams, "_STALL", 1.0)
-    monkeypatch.setattr(rclone_streams, "_SLOWEST", 1 << 30)
+    monkeypatch.setattr(Rclone, "seconds_for", lambda self, size: 0.0)
     application.change()
     start = Rclone.start
 

@@ -54,6 +54,10 @@ class Unreachable(RepositoryError):
     """The repository does not answer, or does not let us in. That says nothing about the backups in it."""
 
 
+class Interrupted(Unreachable):
+    """A connection was cut, or could not be made: one more try may succeed."""
+
+
 class LeaseLost(RepositoryError):
     """The lock of a set was lost in the middle of a run, which must not publish or remove anything any more."""
 

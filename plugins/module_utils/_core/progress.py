@@ -123,6 +123,11 @@ class Progress:
             self._publish()
         self.check()
 
+    @property
+    def done(self) -> int:
+        """How much of this phase is done."""
+        return self._done
+
     def update(self, done: int) -> None:
         """Set how much of this phase is done. Costs next to nothing: call it as often as you like."""
         self._done, self._waiting = done, ""

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, NamedTuple, NoReturn, Optional, Union
 
-from .errors import InvalidRequest, MissingDependency, NoSpace, Unreachable
+from .errors import Interrupted, InvalidRequest, MissingDependency, NoSpace, Unreachable
 from .programs import environment
 from .rclone_options import ADDRESS
 
@@ -27,7 +27,8 @@ _LEVEL = re.compile(r"^(?:ERROR|CRITICAL|NOTICE|Fatal error)\s*: (?:[^:]*: )?")
 _MISSING = (3, 4)  # exit status: a directory, a file was not found
 _NOTHING = (b"", b"[")  # with these; otherwise, it is only something in a listing that has just been removed
 _TRIES = 3
-_LIMIT = 120.0  # seconds for one call that moves little
+_SLOWEST = 16 << 10  # bytes per second, of a line that is waited for. rclone itself ends where nothing moves
+LIMIT = 120.0  # seconds for one call that moves little
 # What one more try does not change, as rclone says it: how to go on
 _DEFINITE = (
     (r"find section in config|unknown backend|find backend", "Correct the name of the remote, or rclone.config."),
@@ -82,6 +83,10 @@ class Rclone:
         self._words += [f"--bwlimit={rate}B"] if rate else []
         self.rate = rate
 
+    def seconds_for(self, size: int) -> float:
+        """That so many bytes may take on a slow line, or with the rate."""
+        return size / min(self.rate or _SLOWEST, _SLOWEST)
+
     def at(self, key: str) -> str:
         """The argument that names what lies at a key below the path; "": the path itself."""
         between = "/" if key and self.path and not self.path.endswith("/") else ""
@@ -94,25 +99,27 @@ class Rclone:
             ["rclone", *words, *self._words], env=self._environment, bufsize=0, **streams
         )
 
-    def call(self, doing: str, key: str, *words: str, data: Optional[bytes] = None, limit: float = _LIMIT) -> Answer:
+    def call(self, doing: str, key: str, *words: str, data: Optional[bytes] = None, limit: float = LIMIT) -> Answer:
         """Run a call that can be repeated, up to three times.
 
         :param doing: what for, as in "Can't DOING LOCATION/KEY".
         :param data: its standard input, if it has one.
+        :param limit: seconds for one try, beside what `data` takes.
         """
+        limit += self.seconds_for(len(data or b""))
         for left in reversed(range(_TRIES)):
             status, out, said = self._once(words, data, limit)
             if status == 0:
                 return Answer(out)
             if status in _MISSING and out.strip() in _NOTHING and words[0] != "rcat":  # which writes
                 return Answer(b"", missing=True)
-            if not left or _hint(said) or _FULL.search(said):
+            if not left or is_definite(said):
                 self.fail(doing, key, said)
             time.sleep(0.3 * 3 ** (_TRIES - 1 - left))
         raise AssertionError("the last try returns or fails")
 
     def _once(self, words: Iterable[str], data: Optional[bytes], limit: float) -> tuple[int, bytes, str]:
-        with self.errors(), _file_of(data) as source:
+        with self.errors(), file_of(data) as source:
             # it tries again by itself, ten times unless it is told otherwise
             process = self.start(
                 *words, "--low-level-retries=3", stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -148,10 +155,17 @@ class Rclone:
         if _FULL.search(said):
             raise NoSpace(text, "Free some space, or raise the quota.")
         hint = _hint(said)
-        raise Unreachable(text, hint or ("Check the network and the remote's host." if _AWAY.search(said) else ""))
+        if hint:
+            raise Unreachable(text, hint)
+        raise Interrupted(text, "Check the network and the remote's host." if _AWAY.search(said) else "")
 
 
-def _file_of(data: Optional[bytes]) -> Any:
+def is_definite(said: str) -> bool:
+    """Whether one more try would meet the same error."""
+    return bool(_hint(said) or _FULL.search(said))
+
+
+def file_of(data: Optional[bytes]) -> Any:
     """A file rather than a pipe: a short input is stored without an error, so that we must not be killed while writing
     it."""
     if data is None:

@@ -61,6 +61,7 @@ class Explained(NamedTuple):
     text: str
     hint: str = ""
     full: bool = False  # there is no space
+    passing: bool = False  # the connection has failed: one more try may succeed
     code: str = ""
 
 
@@ -230,14 +231,17 @@ def explain(exc: Exception, client: S3Client) -> Explained:
             "Set access_key_id and secret_access_key (or profile) in s3, or give the host a role.",
         )
     if isinstance(exc, (EndpointConnectionError, ConnectTimeoutError)):
-        return Explained(f"{where} can't be reached ({_reason(exc)})", "Check endpoint_url in s3 and the network.")
+        return Explained(
+            f"{where} can't be reached ({_reason(exc)})", "Check endpoint_url in s3 and the network.", passing=True
+        )
     if isinstance(exc, ReadTimeoutError):
         return Explained(
             f"{where} did not answer within {READ_TIMEOUT:g} s, {client.tries} times",
             "Check whether its storage is full.",
+            passing=True,
         )
     if isinstance(exc, (HTTPClientError, HTTPError)):
-        return Explained(f"the connection to {where} was cut ({_reason(exc)})", "Run again.")
+        return Explained(f"the connection to {where} was cut ({_reason(exc)})", "Run again.", passing=True)
     return Explained(str(exc).rstrip("."))
 
 

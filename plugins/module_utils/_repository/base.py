@@ -41,7 +41,8 @@ class Staging(Protocol):
 
     id: Optional[str]  # what the backup will be called; None: its content decides, when it is published
     scratch: str  # an empty local directory for native copies, removed with the staging; never in a place of others
-    found: Collection[str]  # of a copy: files of the right size that an interrupted run left; `create` replaces them
+    # of a copy: files of the right size that an interrupted run left. What `create` replaces is not among them any more
+    found: Collection[str]
 
     def create(self, path: str) -> BinaryIO:
         """A new file, to be written by whoever has its descriptor, in order. It may be a pipe.

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from .._core.compression import plain
 from .._core.compression.base import BLOCK
-from .._core.errors import DamagedBackup, LeaseLost, RepositoryError
+from .._core.errors import DamagedBackup, Interrupted, LeaseLost, RepositoryError
 from .._core.files import os_errors
 from .._core.progress import Progress
 from .base import Repository, Staging
@@ -19,6 +20,9 @@ from .pieces import HashingReader, Piece
 from .reading import difference, load, open_piece, quick_problems, read_documents
 from .sink import HashingWriter
 from .storing import BAD_DISK
+
+_TRIES = 3
+_PAUSE = 2.0  # seconds, and three times as long before the next try
 
 
 class Copying(NamedTuple):
@@ -52,6 +56,20 @@ class Copying(NamedTuple):
         return manifest
 
     def _bring(self, backup_id: str, piece: Piece, staging: Staging) -> None:
+        done = self.progress.done
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._bring_once(backup_id, piece, staging)
+            except Interrupted as exc:
+                if not left:
+                    raise
+                self.progress.update(done)
+                self.progress.waiting(f"once more, {exc.message}")
+                time.sleep(_PAUSE * 3 ** (_TRIES - 1 - left))
+                staging.discard(piece.path)
+        raise AssertionError("the last try returns or fails")
+
+    def _bring_once(self, backup_id: str, piece: Piece, staging: Staging) -> None:
         if piece.path in staging.found and self._read_back(piece.path, staging) == piece:
             self.progress.advance(piece.bytes)
             return

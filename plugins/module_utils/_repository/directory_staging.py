@@ -176,6 +176,7 @@ class DirectoryCopyStaging(DirectoryStaging):
 
     def create(self, path: str) -> BinaryIO:
         if path in self.found:
+            self.found = frozenset(self.found) - {path}
             with os_errors(RepositoryError, "Can't write to the repository", os.path.join(self._path, path)):
                 os.unlink(os.path.join(self._path, path))
         return super().create(path)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Callable, Optional
 
 from .._core.errors import InvalidRequest, RepositoryError
-from .._core.rclone import Rclone
+from .._core.rclone import LIMIT, Rclone
 from .._core.units import parse_duration
 from .manifest import ID, MANIFEST
 from .objects import LISTING, Object
@@ -42,6 +42,7 @@ class RcloneObjects:
         self.exclusive = LISTING
         self.settle = _settle(options.get("settle"))
         self._sizes: dict[str, int] = {}  # of data, which is never written again
+        self._listed: dict[str, int] = {}  # of all, which may have changed since
         self._unfinished: list[str] = []  # what was in the last listing and had not got its name yet
 
     def trouble(self) -> str:
@@ -54,6 +55,7 @@ class RcloneObjects:
         if answer.missing:
             return
         found = sorted(_objects(prefix, answer.out))
+        self._listed.update({one.key: one.size for one in found})
         self._sizes.update({one.key: one.size for one in found if "/data/" in one.key})
         self._unfinished = [one.key for one in found if _UNFINISHED in one.key]
         yield from found
@@ -63,7 +65,8 @@ class RcloneObjects:
         return sorted(line[:-1] for line in answer.out.decode("utf-8", "replace").splitlines() if line.endswith("/"))
 
     def read(self, key: str) -> Optional[bytes]:
-        answer = self._rclone.call("read", key, "cat", self._rclone.at(key))
+        limit = LIMIT + self._rclone.seconds_for(self._listed.get(key, 0))
+        answer = self._rclone.call("read", key, "cat", self._rclone.at(key), limit=limit)
         # where there are buckets, what is not there is nothing, without an error
         if answer.missing or (not answer.out and self._size(key) is None):
             return None

@@ -17,14 +17,15 @@ from typing import Any, BinaryIO, Callable, Optional, cast
 
 from .._core.errors import Day2Error, RepositoryError, Unreachable
 from .._core.programs import wide_pipe
-from .._core.rclone import Rclone
+from .._core.rclone import Rclone, file_of, is_definite
 from .upload_pipe import upload_pipe
 
 SEGMENT = 4 << 30  # bytes of one object: less than what any remote can store as a stream
 _BLOCK = 1 << 20
 _STALL = 300.0  # seconds without a byte
 _TRIES = 5
-_SLOWEST = 16 << 10  # bytes per second, of a line that is waited for. rclone itself ends where nothing moves
+_PAUSE = 0.3  # seconds, and twice as long before each further try
+_HELD = 8 << 20  # bytes of an object that is written again when the connection is cut
 
 
 class _Program:
@@ -34,6 +35,7 @@ class _Program:
         with rclone.errors():
             self.process = rclone.start(*words, stderr=subprocess.PIPE, **streams)
         self._said = b""
+        self.hung = False  # it had to be killed
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -51,6 +53,7 @@ class _Program:
         try:
             status = self.process.wait(limit)
         except subprocess.TimeoutExpired:
+            self.hung = True
             self.kill()
             return f"it did not end within {limit:.0f} s"
         self._listener.join(5)
@@ -108,15 +111,40 @@ class RcloneUpload:
         number = len(self._keys) + 1
         key = self._key if number == 1 else f"{self._key}.{number:03d}"
         self._keys.append(key)
+        held = bytearray()
+        while data and len(held) < min(_HELD, self._most):
+            held += data
+            data = source.read(_BLOCK)
+        if not data and len(held) <= self._most:
+            self._store(key, bytes(held))
+            return b""
+        return self._stream(key, source, bytes(held), data)
+
+    def _store(self, key: str, data: bytes) -> None:
+        """Write a small object, several times if need be."""
+        for left in reversed(range(_TRIES)):
+            self._check()
+            with file_of(data) as source:
+                self._program = _Program(self._rclone, "rcat", self._rclone.at(key), stdin=source)
+                said = self._program.end(self._rclone.seconds_for(len(data)))
+            if not said:
+                self._sizes[key] = len(data)
+                return
+            if not left or self._given_up or self._program.hung or is_definite(said):
+                self._rclone.fail("write", key, said)
+            time.sleep(_PAUSE * 2 ** (_TRIES - 1 - left))
+
+    def _stream(self, key: str, source: Any, held: bytes, data: bytes) -> bytes:
         self._program = _Program(self._rclone, "rcat", self._rclone.at(key), stdin=subprocess.PIPE)
         written = 0
         target: Any = self._program.process.stdin
         try:
             with contextlib.suppress(BrokenPipeError):
                 wide_pipe(target)
+                self._send(target, held)
+                written = len(held)
                 while data and written < self._most:
-                    self._check()
-                    _feed(target, data, _STALL + (2 * _BLOCK / self._rclone.rate if self._rclone.rate else 0))
+                    self._send(target, data)
                     written += len(data)
                     data = source.read(_BLOCK)
                 self._check()
@@ -127,11 +155,15 @@ class RcloneUpload:
             with contextlib.suppress(BrokenPipeError):
                 target.close()
         # it has read ahead, and where a remote takes no streams, it has only begun
-        said = self._program.end(written / min(self._rclone.rate or _SLOWEST, _SLOWEST))
+        said = self._program.end(self._rclone.seconds_for(written))
         if said:
             self._rclone.fail("write", key, said)
         self._sizes[key] = written
         return data
+
+    def _send(self, target: Any, data: bytes) -> None:
+        self._check()
+        _feed(target, data, _STALL + (2 * _BLOCK / self._rclone.rate if self._rclone.rate else 0))
 
     def finish(self) -> None:
         """Wait until all is written."""

@@ -181,8 +181,15 @@ class RemoteCopyStaging(RemoteStaging):
     def _complete(self) -> Collection[str]:
         return {key[len(self._top) :] for key in self._sealed}
 
+    def discard(self, path: str) -> None:
+        upload = self._uploads.pop(path, None)
+        if upload is not None:
+            upload.discard(remove=self._is_held())
+            self._sealed = [key for key in self._sealed if key != self._top + path]
+
     def create(self, path: str) -> BinaryIO:
         if path in self.found:
+            self.found = frozenset(self.found) - {path}
             self._lease.check()
             self._objects.remove([self._top + path])
         return self._begin(path, self._sizes.get(path))

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Callable, Optional, cast
 from urllib.parse import urlsplit
 
-from .._core.errors import NoSpace, RepositoryError, Unreachable
+from .._core.errors import Interrupted, NoSpace, RepositoryError, Unreachable
 from .._core.pace import Pace
 from .._core.s3 import CUT, ERRORS, MISSING, S3Client, code_of, explain
 from . import s3_locking
@@ -65,7 +65,7 @@ class S3Objects:
             text = f"Can't {doing} {self.location}{'/' * bool(key)}{key.removeprefix(self._top)}: {told.text}."
             if told.full:
                 raise NoSpace(text, told.hint) from exc
-            raise Unreachable(text, told.hint) from exc
+            raise (Interrupted if told.passing else Unreachable)(text, told.hint) from exc
 
     def _place(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._top + key}
@@ -335,7 +335,7 @@ class _Body(io.RawIOBase):
                 data: bytes = self._body.read(None if size < 0 else size)
             except CUT as exc:
                 if not left:
-                    raise Unreachable(
+                    raise Interrupted(
                         f"The connection was cut while {self._objects.location}/{self._key} was read: {exc}.",
                         "Run again.",
                     ) from exc

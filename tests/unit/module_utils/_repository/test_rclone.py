@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
@@ -20,6 +22,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    Day2Error,
     InvalidRequest,
     LeaseLost,
     LockTimeout,
@@ -27,6 +30,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     RepositoryError,
     Unreachable,
 )
+from ansible_collections.day2.ops.plugins.module_utils._core.rclone import LIMIT, Rclone
 from ansible_collections.day2.ops.plugins.module_utils._repository import lease as leases
 from ansible_collections.day2.ops.plugins.module_utils._repository import rclone_streams
 from ansible_collections.day2.ops.plugins.module_utils._repository.objects import Object
@@ -410,6 +414,90 @@ def test_what_rclone_has_read_ahead_may_take_its_time(top: Path, monkeypatch: py
         os.write(handle.fileno(), bytes(1 << 20))
     assert upload.seal()
     assert files(top) == {"app/20250630T120000Z-0123abcd/data/file"}
+
+
+def breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, says: str = "connection reset by peer") -> Path:
+    """A program that stores half of what it gets for data, and fails, so many times. Returns the list of its calls."""
+    calls, real = tmp_path / "calls", shutil.which("rclone")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/rclone").write_text(
+        f"""#!{sys.executable}
+import os, subprocess, sys
+if sys.argv[1] == "rcat" and "/data/" in sys.argv[2]:
+    open("{calls}", "a").write(sys.argv[2] + chr(10))
+    if len(open("{calls}").readlines()) <= {times}:
+        data = sys.stdin.buffer.read()
+        subprocess.run(["{real}", *sys.argv[1:]], input=data[:3])
+        sys.exit("{says}")
+os.execv("{real}", ["{real}", *sys.argv[1:]])
+"""
+    )
+    (tmp_path / "bin/rclone").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    monkeypatch.setattr(rclone_streams, "_PAUSE", 0.0)
+    return calls
+
+
+def test_a_small_object_whose_connection_is_cut_is_written_again(
+    top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = breaks(tmp_path, monkeypatch, 4)
+    one = repository(top)
+    with one.lock("app", "test", 0):
+        backup = put(one)
+    assert (top / "app" / backup / "data" / "file").read_bytes() == b"content"
+    assert len(calls.read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("says", "size", "calls"),
+    [
+        ("connection reset by peer", 7, 5),
+        ("connection reset by peer", rclone_streams._HELD + (1 << 20), 1),  # it is not held
+        ("no space left on device", 7, 1),
+        ("permission denied", 7, 1),
+    ],
+)
+def test_what_can_not_be_written_again_fails_and_leaves_nothing(
+    top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, size: int, calls: int
+) -> None:
+    called = breaks(tmp_path, monkeypatch, 99, says)
+    one = repository(top)
+    with one.lock("app", "test", 0):
+        with pytest.raises(Day2Error, match=f"Can't write .*data/file: {says}"):
+            with one.stage("app", WHEN) as staging, staging.create("data/file") as handle:
+                handle.write(bytes(size))
+    assert len(called.read_text().splitlines()) == calls
+    assert not [name for name in files(top) if "/data/" in name]
+
+
+def test_a_large_object_is_streamed(top: Path) -> None:
+    size = rclone_streams._HELD + (3 << 20) + 1
+    upload = objects(top).upload("app/20250630T120000Z-0123abcd/data/file")
+    with upload.handle as handle:
+        for dummy in range(size // 1000):
+            os.write(handle.fileno(), b"0123456789" * 100)
+        os.write(handle.fileno(), b"x" * (size % 1000))
+    written = (top / "app/20250630T120000Z-0123abcd/data/file").read_bytes()
+    assert written == b"0123456789" * 100 * (size // 1000) + b"x" * (size % 1000)
+
+
+def test_documents_may_take_as_long_as_the_rate_needs(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float] = []
+
+    def noted(self: Rclone, words: Any, data: Any, limit: float) -> tuple[int, bytes, str]:
+        limits.append(limit)
+        return 0, data or b"x", ""
+
+    (top / "app").mkdir()
+    (top / "app" / "SHA256SUMS").write_bytes(bytes(1 << 20))
+    slow = RcloneObjects(f"rclone:here-1.x:{top}", LOCAL, 1024)
+    assert len(list(slow.walk("app/"))) == 1
+    monkeypatch.setattr(Rclone, "_once", noted)
+    slow.put("app/SHA256SUMS", bytes(1 << 20))
+    slow.read("app/SHA256SUMS")
+    slow.read("app/other")
+    assert limits == [1024 + LIMIT, 1024 + LIMIT, LIMIT]
 
 
 @pytest.mark.parametrize("path", [".day2/repository.json", "app/.state/confirmed.json"])

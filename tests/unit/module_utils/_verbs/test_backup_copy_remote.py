@@ -18,7 +18,12 @@ from typing import Any, Callable, Optional
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, RepositoryError, Unreachable
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    Interrupted,
+    InvalidRequest,
+    RepositoryError,
+    Unreachable,
+)
 from ansible_collections.day2.ops.plugins.module_utils._repository import copying, s3_upload
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
@@ -177,6 +182,35 @@ def test_a_connection_that_is_cut_is_gone_on_from(
     done = copy()
     assert (done["changed"], done["warnings"]) == (True, [])
     assert [key.partition("/data/")[2] for key in uploaded] == [brought[2].partition("data/")[2]]
+    assert content(target) == content(source)
+
+
+@in_directions(("s3-ministack", "directory"), ("directory", "s3-ministack"))
+@pytest.mark.parametrize("cuts", [2, 3])
+def test_a_file_whose_connection_is_cut_is_copied_again(
+    run: Any, copy: Any, places: tuple[Place, Place], document: Any, monkeypatch: pytest.MonkeyPatch, cuts: int
+) -> None:
+    source, target = places
+    document.fill(3, settle=False)
+    run("backup", source=document.store, **source)
+    opened, left = S3Objects.open, [True] * cuts
+
+    class Cut(io.BytesIO):
+        def read(self, size: Any = -1) -> bytes:
+            raise Interrupted("The connection was cut.")
+
+    def cut(self: S3Objects, key: str) -> Any:
+        return Cut() if "/data/" in key and left and left.pop() else opened(self, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(S3Objects, "open", cut)
+        patch.setattr(copying, "_PAUSE", 0.0)
+        if cuts == 2:
+            assert copy()["changed"]
+        else:
+            with pytest.raises(RepositoryError, match="The connection was cut"):
+                copy()
+    assert copy()["changed"] is (cuts == 3)
     assert content(target) == content(source)
 
 
