@@ -110,10 +110,50 @@ options:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
             type: path
+      engine:
+        description:
+          - V(day2) keeps each backup as files of its own, which standard tools can read.
+          - V(restic) keeps backups as snapshots of restic. It stores equal parts of different backups only once, and
+            encrypts everything with one password. This is useful for trees and documents that grow, of which many
+            backups are kept.
+          - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
+            first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for),
+            O(day2.ops.backup#module:compression) and O(day2.ops.backup#module:copy_to) cannot be used.
+        type: str
+        choices: [day2, restic]
+        default: day2
+      restic:
+        description:
+          - Access to a repository of restic, with O(from.engine=restic). One of O(from.restic.password) and
+            O(from.restic.password_file) is required.
+          - This requires the program C(restic), 0.14 or newer, on the host.
+        type: dict
+        suboptions:
+          password:
+            description:
+              - Password of the repository. It is passed to restic through a pipe and never shown. Without it, the
+                backups are lost.
+            type: str
+          password_file:
+            description: File on the host with the password.
+            type: path
+          environment:
+            description:
+              - Environment variables for restic, such as the credentials of its back ends (C(B2_ACCOUNT_ID),
+                C(RESTIC_REST_USERNAME), …). They are never shown.
+            type: dict
+      names_key:
+        description:
+          - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then
+            called by a digest of its name under this key (HMAC-SHA-256), and its name is stored encrypted beside it.
+          - This requires O(day2.ops.backup#module:encrypt_to) for new backups. The key must be random, have at least 16
+            characters, and be the same on all hosts that use the set. Without it, the set is not found.
+          - Existing sets keep their names. With the key, they are not found.
+        type: str
       limit:
         description:
           - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
-            S3 and to rclone.
+            S3, to rclone and to restic.
         type: str
       grace:
         description:
@@ -221,10 +261,18 @@ options:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
             type: path
+      names_key:
+        description:
+          - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then
+            called by a digest of its name under this key (HMAC-SHA-256), and its name is stored encrypted beside it.
+          - This requires O(day2.ops.backup#module:encrypt_to) for new backups. The key must be random, have at least 16
+            characters, and be the same on all hosts that use the set. Without it, the set is not found.
+          - Existing sets keep their names. With the key, they are not found.
+        type: str
       limit:
         description:
           - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
-            S3 and to rclone.
+            S3, to rclone and to restic.
         type: str
       grace:
         description:
@@ -433,10 +481,18 @@ options:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
             type: path
+      names_key:
+        description:
+          - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then
+            called by a digest of its name under this key (HMAC-SHA-256), and its name is stored encrypted beside it.
+          - This requires O(day2.ops.backup#module:encrypt_to) for new backups. The key must be random, have at least 16
+            characters, and be the same on all hosts that use the set. Without it, the set is not found.
+          - Existing sets keep their names. With the key, they are not found.
+        type: str
       limit:
         description:
           - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
-            S3 and to rclone.
+            S3, to rclone and to restic.
         type: str
       grace:
         description:
@@ -660,10 +716,18 @@ options:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
             type: path
+      names_key:
+        description:
+          - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then
+            called by a digest of its name under this key (HMAC-SHA-256), and its name is stored encrypted beside it.
+          - This requires O(day2.ops.backup#module:encrypt_to) for new backups. The key must be random, have at least 16
+            characters, and be the same on all hosts that use the set. Without it, the set is not found.
+          - Existing sets keep their names. With the key, they are not found.
+        type: str
       limit:
         description:
           - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to
-            S3 and to rclone.
+            S3, to rclone and to restic.
         type: str
       grace:
         description:

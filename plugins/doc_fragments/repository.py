@@ -20,13 +20,36 @@ options:
       - A directory of the host that does not exist is created with mode V(0700). It must not be located inside a store
         that is backed up to it. A bucket, or a path of a remote, is never created.
       - A repository is written to either through S3 or through rclone. The other way, it can only be read.
+      - With O(engine=restic), this is a repository of restic, a directory or an address as restic writes it, for
+        example C(sftp:user@host:/path) or C(rest:https://host/path). C(s3://bucket/prefix) and C(rclone:REMOTE:path)
+        use O(s3) and O(rclone). If it does not exist, it is created.
       - The format is documented in C(docs/FORMAT.md) of the collection.
     type: path
     required: true
+  engine:
+    description:
+      - V(day2) keeps each backup as files of its own, which standard tools can read.
+      - V(restic) keeps backups as snapshots of restic. It stores equal parts of different backups only once, and
+        encrypts everything with one password. This is useful for trees and documents that grow, of which many backups
+        are kept.
+      - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
+        first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for),
+        O(day2.ops.backup#module:compression) and O(day2.ops.backup#module:copy_to) cannot be used.
+    type: str
+    choices: [day2, restic]
+    default: day2
+  names_key:
+    description:
+      - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then called
+        by a digest of its name under this key (HMAC-SHA-256), and its name is stored encrypted beside it.
+      - This requires O(day2.ops.backup#module:encrypt_to) for new backups. The key must be random, have at least 16
+        characters, and be the same on all hosts that use the set. Without it, the set is not found.
+      - Existing sets keep their names. With the key, they are not found.
+    type: str
   limit:
     description:
-      - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to S3
-        and to rclone.
+      - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to S3,
+        to rclone and to restic.
     type: str
   grace:
     description:

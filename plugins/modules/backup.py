@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - day2.ops.repository.timeout
   - day2.ops.s3
   - day2.ops.rclone
+  - day2.ops.restic
   - day2.ops.s3.object_lock
   - day2.ops.encryption.write
   - day2.ops.repository.compression

@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - day2.ops.s3
   - day2.ops.encryption
   - day2.ops.rclone
+  - day2.ops.restic
   - day2.ops.repository.keep
   - day2.ops.copies.objective
 options:

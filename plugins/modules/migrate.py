@@ -62,6 +62,7 @@ extends_documentation_fragment:
   - day2.ops.repository.compression
   - day2.ops.s3
   - day2.ops.rclone
+  - day2.ops.restic
   - day2.ops.s3.object_lock
   - day2.ops.encryption
   - day2.ops.encryption.write
@@ -190,6 +191,14 @@ options:
     type: path
   name:
     description: Name of the backup set. The default is the name of the file or database of the target.
+    type: str
+  engine:
+    description: The format of the repository, as in M(day2.ops.backup).
+    type: str
+    choices: [day2, restic]
+    default: day2
+  names_key:
+    description: Key that hides the names of backup sets, as in M(day2.ops.backup).
     type: str
   limit:
     description: Maximum rate of transfers to and from S3 or through rclone in bytes per second, for example V(20M).

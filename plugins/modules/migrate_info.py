@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - day2.ops.s3
   - day2.ops.encryption
   - day2.ops.rclone
+  - day2.ops.restic
 options:
   compare:
     description:
@@ -35,6 +36,14 @@ options:
   repository:
     description: Where the safety backups of the target are, a directory, C(s3://bucket/prefix) or C(rclone:REMOTE:path).
     type: path
+  engine:
+    description: The format of the repository, as in M(day2.ops.backup).
+    type: str
+    choices: [day2, restic]
+    default: day2
+  names_key:
+    description: Key that hides the names of backup sets, as in M(day2.ops.backup).
+    type: str
   limit:
     description: Maximum rate of transfers to and from S3 or through rclone in bytes per second, for example V(20M).
     type: str

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -124,6 +126,29 @@ def rclone_webdav(scratch: Path) -> Iterator[dict[str, Any]]:
         yield {"repository": "rclone:dav:", "rclone": {"settings": settings}}
 
 
+@contextlib.contextmanager
+def restic(scratch: Path) -> Iterator[dict[str, Any]]:
+    """A repository of restic in a directory."""
+    # in memory: it syncs each of its many small files
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else scratch) as place:
+        yield {"repository": f"{place}/restic", "engine": "restic", "restic": {"password": "pass word"}}
+
+
+@contextlib.contextmanager
+def restic_s3(scratch: Path) -> Iterator[dict[str, Any]]:
+    """The same in a bucket."""
+    bucket(rgw_options)
+    options = {"engine": "restic", "restic": {"password": "pass word"}, "s3": rgw_options()}
+    yield {"repository": f"s3://{BUCKET}/{uuid4().hex}", **options}
+
+
+@contextlib.contextmanager
+def restic_rclone(scratch: Path) -> Iterator[dict[str, Any]]:
+    """The same through rclone."""
+    with sftp(scratch) as params:
+        yield {**params, "engine": "restic", "restic": {"password": "pass word"}}
+
+
 KINDS: Mapping[str, Place] = {
     "directory": _directory,
     "s3-ministack": _ministack,
@@ -132,4 +157,5 @@ KINDS: Mapping[str, Place] = {
     "rclone-sftp": sftp,
     "rclone-s3": rclone_s3,
     "rclone-webdav": rclone_webdav,
+    "restic": restic,
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -110,6 +111,17 @@ def decrypted(identities: bytes, data: bytes) -> bytes:
     """Small data. Raises as `decrypting`."""
     with decrypting(identities, io.BytesIO(data)) as reader:
         return b"".join(iter(lambda: reader.read(BLOCK), b""))
+
+
+def encrypted(recipients: Sequence[str], data: bytes) -> bytes:
+    """Small data."""
+    with os.fdopen(os.memfd_create("day2"), "r+b") as handle:
+        with encrypting(recipients, handle.fileno()) as target:
+            plain = memoryview(data)
+            while plain:
+                plain = plain[os.write(target, plain) :]
+        handle.seek(0)
+        return handle.read()
 
 
 def number_of_recipients(data: bytes) -> int:

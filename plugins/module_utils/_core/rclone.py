@@ -71,7 +71,7 @@ class Rclone:
         self.remote, path = place.groups()
         self.path = path.rstrip("/") or path[:1]
         self.location = f"{ADDRESS}{self.remote}:{self.path}"
-        self._environment = _environment_of(self.remote, options)
+        self.environment = _environment_of(self.remote, options)
         self._hidden = [str(value) for value in (options.get("secrets") or {}).values() if len(str(value)) > 3]
         ca_bundle = options.get("ca_bundle")
         if ca_bundle and not os.path.exists(ca_bundle):
@@ -96,7 +96,7 @@ class Rclone:
         """Start a call whose data is streamed."""
         # run_command is a module's, and does not stream
         return subprocess.Popen(  # pylint: disable=ansible-bad-function
-            ["rclone", *words, *self._words], env=self._environment, bufsize=0, **streams
+            ["rclone", *words, *self._words], env=self.environment, bufsize=0, **streams
         )
 
     def call(self, doing: str, key: str, *words: str, data: Optional[bytes] = None, limit: float = LIMIT) -> Answer:

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, ClassVar
 
 from .._core.errors import InvalidRequest
+from .._core.restic_options import ENGINES
 from .._core.units import format_duration, plural
 from .._repository.base import Repository
 from .._repository.history import History, read_history
@@ -25,7 +26,12 @@ class BackupProbe(BaseProbe):
     SUMMARY = "Checks the age of the newest good backup of a backup set, and when that backup was last read completely."
     OPTIONS: ClassVar[Mapping[str, Option]] = {
         "repository": Option(
-            "text", "The repository, a directory, `s3://bucket/prefix` or `rclone:REMOTE:path`.", required=True
+            "text",
+            (
+                "The repository, a directory, `s3://bucket/prefix` or `rclone:REMOTE:path`; with `engine: restic`, any "
+                "repository of restic."
+            ),
+            required=True,
         ),
         "s3": Option(
             "mapping",
@@ -35,6 +41,15 @@ class BackupProbe(BaseProbe):
         "identity_file": Option("path", "File with an identity that decrypts the backups, as in `backup_info`."),
         "identity": Option("text", "The identity itself. It is never shown.", secret=True),
         "rclone": Option("mapping", "Access by rclone, as in `backup`. Its `secrets` are never shown.", secret=True),
+        "engine": Option("text", "What manages the repository, as in `backup`.", ENGINES[0], choices=ENGINES),
+        "restic": Option(
+            "mapping",
+            "Password and environment for `engine: restic`, as in `backup`. They are never shown.",
+            secret=True,
+        ),
+        "names_key": Option(
+            "text", "The key that hides the names of sets, as in `backup`. It is never shown.", secret=True
+        ),
         "backup_set": Option("text", "Name of the backup set.", required=True),
         "host": Option(
             "text",
@@ -99,6 +114,10 @@ class BackupProbe(BaseProbe):
         found = [one[name] for one in given for name in names if one.get(name)]
         hidden = [(one.get("rclone") or {}).get("secrets") or {} for one in self._places]
         found += [str(value) for one in hidden for value in one.values()]
+        restic = self.options["restic"] or {}
+        found += [str(value) for value in (restic.get("environment") or {}).values()]
+        found += [str(restic["password"])] if restic.get("password") else []
+        found += [str(one["names_key"]) for one in self._places if one.get("names_key")]
         return [*found, self.options["identity"]] if self.options["identity"] else found
 
     def run(self, deadline: Deadline) -> Finding:

@@ -77,6 +77,8 @@ class Repository(Protocol):
     location: str
     place: str  # tells it from others at equal addresses of other servers
     local_path: Optional[str]  # the directory on this host that it is; None: it is elsewhere
+    hides_names: bool  # whether the names of its sets must not be known to who can read it
+    compression: Optional[str]  # of all backups that are written, where it compresses by itself; None: as asked for
     encryption: Encryption  # nothing of the repository itself depends on it, but that ids then tell nothing
 
     def check_writable(self, name: str) -> None:

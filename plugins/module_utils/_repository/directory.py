@@ -47,10 +47,13 @@ _LOCK = "lock"
 class DirectoryRepository:
     """Backups in a directory that only its owner can read."""
 
+    hides_names = False
+
     def __init__(self, path: str) -> None:
         self.location = resolve(path, RepositoryError)
         self.local_path: Optional[str] = self.location
         self.place = self.location
+        self.compression: Optional[str] = None
         self.encryption = NOT_ENCRYPTED
 
     def _set(self, name: str) -> str:
@@ -241,7 +244,7 @@ class DirectoryRepository:
                 except FileNotFoundError:
                     continue
             try:
-                _wait_for_lock(fd, path, deadline, timeout)
+                wait_for_lock(fd, path, deadline, timeout)
                 if os.path.samestat(os.fstat(fd), os.lstat(path)):
                     return fd
             except FileNotFoundError:
@@ -316,7 +319,7 @@ def _names(directory: str) -> list[str]:
         raise RepositoryError(f"Can't list {directory}: {exc.strerror}.") from exc
 
 
-def _wait_for_lock(fd: int, path: str, deadline: float, timeout: float) -> None:
+def wait_for_lock(fd: int, path: str, deadline: float, timeout: float) -> None:
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -133,6 +133,10 @@ def check_trusted(repository: Repository, name: str, manifest: Manifest) -> None
 
 def check_plain_allowed(repository: Repository, name: str, newest: Optional[Manifest]) -> None:
     """Raise InvalidRequest when a new backup would not be encrypted, although others of the set are."""
+    if repository.hides_names and not repository.encryption.recipients:
+        raise InvalidRequest(
+            "names_key requires encrypted backups, as other manifests contain the name.", "Set encrypt_to."
+        )
     if repository.encryption.recipients or repository.encryption.optional:
         return
     if required_since(repository, name) is not None or (newest is not None and newest.envelope is not None):

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from .._core.errors import Day2Error, InvalidRequest, RepositoryError
 from .._core.pgbackrest import is_pgbackrest
 from .._core.rclone_options import ADDRESS as RCLONE
+from .._core.restic_options import ADDRESSES as OF_RESTIC
+from .._core.restic_options import ENGINE as RESTIC
 from .._core.s3_options import ADDRESS as S3
 from .base import Repository
 from .directory import DirectoryRepository
@@ -28,12 +30,13 @@ def check_exists(repository: Repository) -> None:
         raise RepositoryError(f"The repository {repository.location} {trouble}{'' if trouble.endswith('?') else '.'}")
 
 
-ACCESS = ("s3", "rclone", "limit", "grace")  # options that say how to reach what is not on this host
+# Options that say how to reach a repository, and what is in it.
+ACCESS = ("s3", "rclone", "engine", "restic", "names_key", "limit", "grace")
 
 
 def is_elsewhere(location: str) -> bool:
     """Whether a location is an address, and not a directory of this host."""
-    return "://" in location or location.startswith(RCLONE)
+    return "://" in location or location.startswith(OF_RESTIC)
 
 
 def is_offsite(params: Mapping[str, Any]) -> bool:
@@ -102,6 +105,10 @@ def open_repository(params: Mapping[str, Any]) -> Repository:
     encryption."""
     repository = _opened(params)
     repository.encryption = encryption_from(params)
+    if params.get("names_key"):
+        from .hidden_names import hidden  # only here: see _stores/registry.py
+
+        return hidden(repository, params["names_key"])
     return repository
 
 
@@ -112,6 +119,12 @@ def _opened(params: Mapping[str, Any]) -> Repository:
             "The repository of pgBackRest is for restore and backup_info only.",
             "Set repository to a directory, s3://bucket/prefix or rclone:REMOTE:path, or use postgresql_pitr.",
         )
+    if params.get("engine") == RESTIC:
+        from .restic import open_restic  # only here: see _stores/registry.py
+
+        return open_restic(params)
+    if params.get("restic") is not None:
+        raise InvalidRequest("The option restic requires engine=restic.", "Set both, or neither.")
     if location.startswith(S3):
         from .s3 import open_s3  # only here: boto3 is asked for by what needs it
 
@@ -130,6 +143,7 @@ def _opened(params: Mapping[str, Any]) -> Repository:
     if is_elsewhere(location):
         raise InvalidRequest(
             f"{location} can't be a repository.",
-            "Set it to a directory of the host, to s3://bucket/prefix or to rclone:REMOTE:path.",
+            "Set it to a directory of the host, to s3://bucket/prefix or to rclone:REMOTE:path; with engine=restic, to "
+            "any repository of restic.",
         )
     return DirectoryRepository(location)

@@ -54,6 +54,7 @@ class RemoteRepository:
     """
 
     local_path: Optional[str] = None
+    hides_names = False
 
     def __init__(self, objects: Objects, grace: float, locking: Optional[Locking] = None) -> None:
         self._objects = objects
@@ -67,6 +68,7 @@ class RemoteRepository:
         self._catalogues: dict[str, Catalogue] = {}
         self.location = objects.location
         self.place = objects.place
+        self.compression: Optional[str] = None
         self.encryption = NOT_ENCRYPTED
 
     def check_writable(self, name: str) -> None:

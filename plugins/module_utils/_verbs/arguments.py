@@ -15,6 +15,8 @@ from .._core.errors import InvalidRequest
 from .._core.paths import expand
 from .._core.progress import Progress
 from .._core.rclone_options import ARGUMENTS as RCLONE
+from .._core.restic_options import ARGUMENTS as RESTIC
+from .._core.restic_options import ENGINES
 from .._core.s3_options import ARGUMENTS as S3
 from .._core.units import parse_duration
 from .._repository.manifest import check_set_name
@@ -30,6 +32,9 @@ REPOSITORY: dict[str, Any] = {
     "repository": {"type": "path", "required": True},
     "s3": {"type": "dict", "options": S3},
     "rclone": {"type": "dict", "options": RCLONE},
+    "engine": {"type": "str", "choices": list(ENGINES), "default": ENGINES[0]},
+    "restic": {"type": "dict", "options": RESTIC},
+    "names_key": {"type": "str", "no_log": True},
     "limit": {"type": "str"},
     "grace": {"type": "str"},
     "lock_timeout": {"type": "str", "default": "1m"},

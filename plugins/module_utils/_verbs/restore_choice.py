@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Optional
 from .._core.errors import InvalidRequest, RepositoryError
 from .._core.files import look, resolve
 from .._core.paths import complaint, expand
+from .._core.restic_options import ENGINE as RESTIC
 from .._core.units import parse_time
 from .._repository.base import Repository
 from .._repository.directory import DirectoryRepository
@@ -70,7 +71,7 @@ def find(
 def _chosen(
     repository: Repository, name: str, choice: Choice, stores: Sequence[NamedStore]
 ) -> tuple[Repository, str, Manifest]:
-    if is_elsewhere(choice.backup):
+    if is_elsewhere(choice.backup) or (choice.access["engine"] == RESTIC and os.sep in choice.backup):
         return _at_address(choice)
     if os.sep in choice.backup:
         given = expand(choice.backup)

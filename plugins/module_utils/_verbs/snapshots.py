@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
+from .._core.compression import usable
 from .._core.compression.base import Compression
 from .._core.errors import Cancelled, DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
 from .._core.files import is_within, os_errors
@@ -98,9 +99,15 @@ def _part(entry: NamedStore, snapshot: Snapshot) -> SourcePart:
     )
 
 
+def compression_of(repository: Repository, wanted: Compression) -> Compression:
+    """The compression of a new backup."""
+    return wanted if repository.compression is None else usable(repository.compression)
+
+
 def files_of(repository: Repository, staging: Staging, compression: Compression) -> Files:
     """How the files of a new backup are stored in this repository."""
     recipients = repository.encryption.recipients
+    compression = compression_of(repository, compression)
     if recipients:
         from .._repository.encrypted_files import EncryptedFiles  # only here: see _stores/registry.py
 
@@ -215,7 +222,7 @@ def check_apart(repository: Repository, stores: Sequence[NamedStore]) -> None:
 
 def check_encrypted(repository: Repository, name: str) -> None:
     """Raise InvalidRequest when a safety backup would not be encrypted, although others of the set are."""
-    if repository.encryption.recipients or repository.encryption.optional:
+    if repository.encryption.recipients or (repository.encryption.optional and not repository.hides_names):
         return
     from .._repository.reading import load  # only here: see _stores/registry.py
 

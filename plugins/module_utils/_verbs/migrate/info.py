@@ -44,6 +44,9 @@ _SHARED = (
     "s3",
     *IDENTITY,
     "rclone",
+    "engine",
+    "restic",
+    "names_key",
     "limit",
     "grace",
 )

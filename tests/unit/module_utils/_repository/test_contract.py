@@ -31,8 +31,16 @@ from tests.services.repositories import KINDS
 WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
 
 
-# rclone is a program, which is the same for every Python, and each call starts it
-@pytest.fixture(params=[pytest.param(one, marks=pytest.mark.once if "rclone" in one else ()) for one in KINDS])
+# rclone and restic are programs, which are the same for every Python, and each call starts one
+def _parameters(*left_out: str) -> list[Any]:
+    names = [one for one in KINDS if one not in left_out]
+    return [pytest.param(one, marks=pytest.mark.once if one.startswith(("rclone", "restic")) else ()) for one in names]
+
+
+copying = pytest.mark.parametrize("place", _parameters("restic"), indirect=True)  # it holds no copies of others
+
+
+@pytest.fixture(params=_parameters())
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
     with KINDS[request.param](tmp_path) as params:
@@ -268,6 +276,7 @@ def copied(repository: Repository, data: Mapping[str, bytes]) -> Staging:
     return staging
 
 
+@copying
 def test_a_copy_has_the_id_that_it_has_elsewhere(repository: Repository) -> None:
     with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
         with repository.stage_copy("app", ID_ELSEWHERE, SIZES) as staging:
@@ -281,6 +290,7 @@ def test_a_copy_has_the_id_that_it_has_elsewhere(repository: Repository) -> None
     assert set(repository.look("app", ID_ELSEWHERE).sizes) == {*SIZES, "manifest.json", "SHA256SUMS"}
 
 
+@copying
 def test_a_copy_that_was_interrupted_goes_on(repository: Repository, place: dict[str, Any]) -> None:
     with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
         copied(repository, {"data/one": b"one"})
@@ -300,6 +310,7 @@ def test_a_copy_that_was_interrupted_goes_on(repository: Repository, place: dict
     assert read(again, ID_ELSEWHERE, "data/one") == b"eno"
 
 
+@copying
 def test_of_an_interrupted_copy_only_what_fits_is_found(repository: Repository) -> None:
     with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
         copied(repository, {"data/one": b"one", "data/two": b"fourfour"[:4]})
@@ -307,6 +318,7 @@ def test_of_an_interrupted_copy_only_what_fits_is_found(repository: Repository) 
             assert set(staging.found) == {"data/one"}
 
 
+@copying
 def test_a_copy_that_fails_for_good_leaves_nothing(repository: Repository) -> None:
     with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
         copied(repository, {"data/one": b"one"})
@@ -319,6 +331,7 @@ def test_a_copy_that_fails_for_good_leaves_nothing(repository: Repository) -> No
     assert repository.sets() == []
 
 
+@copying
 def test_a_copy_whose_lock_was_lost_removes_nothing_that_another_run_goes_on_with(repository: Repository) -> None:
     if not isinstance(repository, RemoteRepository):
         return  # a lock of the kernel is not lost
@@ -352,6 +365,7 @@ def test_an_object_is_not_completed_once_the_lock_was_lost(repository: Repositor
         assert repository.look("app", ID_ELSEWHERE).sizes.get("data/file") != size
 
 
+@copying
 def test_a_copy_can_be_made_after_others_have_come(repository: Repository, place: dict[str, Any]) -> None:
     with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
         copied(repository, {"data/one": b"one"})
@@ -369,6 +383,7 @@ def test_a_copy_can_be_made_after_others_have_come(repository: Repository, place
     assert read(repository, ID_ELSEWHERE, "data/one") == b"one"
 
 
+@copying
 def test_a_copy_of_what_was_removed_here(repository: Repository) -> None:
     for dummy in range(2):
         with repository.lock("app", "test", 5, [ID_ELSEWHERE]):

@@ -1,0 +1,284 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is in a repository of restic: its snapshots, as their tags tell of them, and what they contain."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO, Callable, NamedTuple, Optional, Union, cast
+
+from .._core import host_state
+from .._core.compression.base import CorruptStream
+from .._core.errors import Day2Error, RepositoryError
+from .._core.programs import wide_pipe
+from .._core.restic import Gone, Missing, Restic, is_busy, is_gone, mapping_of, memory_file, stop
+from .encryption import place_of
+from .manifest import ID
+
+OURS = "day2"  # the tag, and the host, of all that is written here
+GOOD, PROVISIONAL, REMOVED = "good", "provisional", "removed"  # of the tag `state`
+_AT_ONCE = 4  # snapshots that are looked at for the first time
+_PATIENCE = 60.0  # seconds to wait for one that is alone in the repository
+_CACHED = 8 << 20  # bytes of a document that is remembered
+
+
+class Snapshot(NamedTuple):
+    """One snapshot of ours. `tree` is the digest of all that it contains."""
+
+    id: str
+    tree: str
+    time: str
+    tags: Mapping[str, str]
+
+    @property
+    def backup(self) -> str:
+        """The id of the backup that it is, or was to be."""
+        return self.tags.get("id", "")
+
+    @property
+    def state(self) -> str:
+        """Whether it counts."""
+        return self.tags.get("state", "")
+
+
+def tags_of(**tags: str) -> str:
+    """As restic is given them."""
+    return ",".join([OURS, *(f"{name}={value}" for name, value in tags.items())])
+
+
+class Known(NamedTuple):
+    """What a tree contains: its files with their sizes, and its small documents."""
+
+    sizes: dict[str, Optional[int]]
+    documents: dict[str, bytes]
+
+
+class Snapshots:
+    """The snapshots of a repository. A listing is kept until it is asked for anew."""
+
+    def __init__(self, restic: Restic) -> None:
+        self.restic = restic
+        self._where = ("restic", place_of(restic.place))
+        self._listed: Optional[list[Snapshot]] = None
+        self.steady = False  # only this run changes what matters to it
+        self._known: dict[str, Known] = {}
+
+    def refresh(self) -> None:
+        """List them anew. Raises Missing when there is no repository."""
+        out = self.restic.call("list", "snapshots", "--json", "--no-lock", f"--tag={OURS}", "--quiet")
+        self._listed = sorted(_parsed(out), key=lambda one: (one.time, one.id))
+
+    def forget_listing(self) -> None:
+        """What was listed has changed."""
+        self._listed = None
+
+    def look_again(self) -> None:
+        """Others may have changed what was listed."""
+        if not self.steady:
+            self._listed = None
+
+    def all(self) -> list[Snapshot]:
+        """All of ours, oldest first; none, if there is no repository."""
+        if self._listed is None:
+            try:
+                self.refresh()
+            except Missing:
+                return []
+        return list(self._listed or ())
+
+    def of(self, name: str) -> list[Snapshot]:
+        """Those of a set."""
+        return [one for one in self.all() if one.tags.get("set") == name]
+
+    def good(self, name: str) -> dict[str, Snapshot]:
+        """The backups of a set by their ids, oldest first."""
+        found = [one for one in self.of(name) if one.state == GOOD and ID.fullmatch(one.backup)]
+        return {one.backup: one for one in sorted(found, key=lambda one: one.backup)}
+
+    def learn(self, snapshots: Iterable[Snapshot]) -> None:
+        """Look at several that were not seen before, at the same time."""
+        new = [one for one in snapshots if one.tree not in self._known and self._remembered(one) is None]
+        if len(new) > 1:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(self.known, new))
+
+    def known(self, snapshot: Snapshot) -> Known:
+        """What it contains. Raises RepositoryError, also for what is damaged."""
+        if snapshot.tree not in self._known:
+            self._known[snapshot.tree] = self._remembered(snapshot) or self._look(snapshot)
+        return self._known[snapshot.tree]
+
+    def single(self, snapshot: Snapshot, path: str) -> bytes:
+        """The only file of a snapshot."""
+        if snapshot.tree not in self._known:
+            found = self._remembered(snapshot)
+            if found is None:
+                data = self._read(snapshot, path)
+                found = Known({path: len(data)}, {path: data})
+                self._remember(snapshot, found)
+            self._known[snapshot.tree] = found
+        return self._known[snapshot.tree].documents[path]
+
+    def document(self, snapshot: Snapshot, path: str) -> bytes:
+        """A small file of it."""
+        known = self.known(snapshot)
+        if path not in known.sizes:
+            raise RepositoryError(f"{path} is missing in {self.restic.location}.")
+        if path not in known.documents:
+            known.documents[path] = self._read(snapshot, path)
+        return known.documents[path]
+
+    def _look(self, snapshot: Snapshot) -> Known:
+        out = self._of("ls", "--json", snapshot)
+        entries = [mapping_of(line) for line in out.decode("utf-8", "surrogateescape").splitlines()]
+        sizes: dict[str, Optional[int]] = {
+            str(one["path"]).lstrip("/"): one.get("size", 0) if one["type"] == "file" else None
+            for one in entries
+            if one.get("struct_type") == "node" and one["type"] != "dir"
+        }
+        small = [path for path, size in sizes.items() if "/" not in path and size is not None and size <= _CACHED]
+        known = Known(sizes, {})
+        with contextlib.suppress(RepositoryError):  # told when it is asked for
+            known = Known(sizes, {path: self._read(snapshot, path) for path in small})
+            self._remember(snapshot, known)
+        return known
+
+    def _read(self, snapshot: Snapshot, path: str) -> bytes:
+        return self._of("dump", snapshot, f"/{path}")
+
+    def _of(self, *words: Union[str, Snapshot]) -> bytes:
+        """What a call prints that reads a snapshot."""
+        given = [one if isinstance(one, str) else one.id for one in words]
+        try:
+            try:
+                return self.restic.call("read", *given, "--no-lock", "--quiet")
+            except Gone:
+                again = [one if isinstance(one, str) else self.renamed(one) for one in words]
+                return self.restic.call("read", *again, "--no-lock", "--quiet")
+        except CorruptStream as exc:
+            raise RepositoryError(exc.message) from exc
+
+    def renamed(self, snapshot: Snapshot) -> str:
+        """The id that a snapshot has got with other tags."""
+        self.forget_listing()
+        return next((one.id for one in self.all() if one.tree == snapshot.tree), snapshot.id)
+
+    def _remembered(self, snapshot: Snapshot) -> Optional[Known]:
+        """From an earlier run: a tree is named by the digest of its content, so that it can't have changed."""
+        try:
+            value = host_state.read(*self._where, "trees", snapshot.tree)
+            documents = {path: base64.b64decode(data) for path, data in value["documents"].items()}
+            return Known(dict(value["sizes"]), documents)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+    def _remember(self, snapshot: Snapshot, known: Known) -> None:
+        documents = {path: base64.b64encode(data).decode() for path, data in known.documents.items()}
+        with contextlib.suppress(Day2Error):  # the next run looks again
+            host_state.write({"sizes": known.sizes, "documents": documents}, *self._where, "trees", snapshot.tree)
+
+    def forget_trees(self) -> None:
+        """Remove what is remembered of snapshots that are not there any more."""
+        folder = os.path.join(host_state.directory(), *self._where, "trees")
+        there = {one.tree for one in self.all()}
+        with contextlib.suppress(OSError, Day2Error):
+            for name in os.listdir(folder):
+                if name.endswith(".json") and name[:-5] not in there:
+                    host_state.remove(*self._where, "trees", name[:-5])
+
+    def open(self, snapshot: Snapshot, path: str) -> BinaryIO:
+        """A file of it as a stream."""
+        known = self.known(snapshot)
+        size = known.sizes.get(path)
+        if size is None:
+            raise RepositoryError(f"{path} is missing in {self.restic.location}, or not a regular file.")
+        return cast(BinaryIO, Dump(self.restic, snapshot.id, path, lambda: self.renamed(snapshot)))
+
+
+class Dump(io.RawIOBase):
+    """A file of a snapshot that is read from its beginning. Its end is believed only when restic ends with status 0.
+
+    While it is read, the lock of restic keeps others from pruning, where this user may write it.
+
+    :param renamed: what the snapshot is called now, if it is not there any more.
+    """
+
+    def __init__(self, restic: Restic, snapshot: str, path: str, renamed: Optional[Callable[[], str]] = None) -> None:
+        super().__init__()
+        self._renamed = renamed
+        self._restic = restic
+        self._words = ["dump", "--quiet", snapshot, f"/{path}"]
+        self._until = time.monotonic() + _PATIENCE
+        self._began = False
+        self._begin()
+
+    def readable(self) -> bool:
+        return True
+
+    def _begin(self) -> None:
+        self._said = memory_file(b"")
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": self._said}
+        with self._restic.start(*self._words, **streams) as self._process:
+            wide_pipe(self._process.stdout)
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0:
+            return b"".join(iter(lambda: self.read(1 << 20), b""))
+        while True:
+            data: bytes = self._process.stdout.read(size)  # type: ignore[union-attr]
+            if data or not self._process.wait():
+                self._began = True
+                return data
+            self._said.seek(0)
+            said = self._said.read().decode(errors="replace")
+            if self._began or not self._can_begin_again(said):
+                self._restic.fail("read", said)
+            self._end()
+            self._begin()
+
+    def _can_begin_again(self, said: str) -> bool:
+        """Whether only the lock was in the way."""
+        if is_busy(said):
+            time.sleep(1)
+            return time.monotonic() < self._until
+        if is_gone(said) and self._renamed is not None:
+            self._words[2], self._renamed = self._renamed(), None
+            return True
+        if "--no-lock" in self._words or "lock" not in said:
+            return False
+        self._words.append("--no-lock")
+        return True
+
+    def _end(self) -> None:
+        self._process.stdout.close()  # type: ignore[union-attr]
+        stop(self._process)
+        self._said.close()
+
+    def close(self) -> None:
+        if not self.closed:
+            self._end()
+            super().close()
+
+
+def _parsed(out: bytes) -> Iterable[Snapshot]:
+    try:
+        for one in json.loads(out or b"[]") or ():
+            tags = dict(tag.partition("=")[::2] for tag in one.get("tags") or () if "=" in tag)
+            yield Snapshot(one["id"], one["tree"], _sortable(one["time"]), tags)
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise RepositoryError(f"restic has listed snapshots in a way that is not known here: {exc}.") from exc
+
+
+def _sortable(moment: str) -> str:
+    """A time in UTC with nine digits of its second: restic leaves out zeros at its end."""
+    whole, _dot, fraction = moment.rstrip("Z").partition(".")
+    return f"{whole}.{fraction:0<9}"

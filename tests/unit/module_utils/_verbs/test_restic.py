@@ -1,0 +1,225 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verbs with repositories of restic. Each call of it takes a second, so that a test goes through much at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    DamagedBackup,
+    InvalidRequest,
+    MissingDependency,
+    RepositoryError,
+    Unreachable,
+)
+from ansible_collections.day2.ops.plugins.module_utils._probes.backup_probe import BackupProbe
+from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline
+from ansible_collections.day2.ops.plugins.module_utils._repository import restic as restics
+from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
+from tests.services.repositories import KINDS, restic_rclone, restic_s3
+
+pytestmark = pytest.mark.once  # it is a program, which is the same for every Python
+PASSWORD = "pass word"
+
+Restic = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    with KINDS["restic"](tmp_path) as params:
+        yield params
+
+
+@pytest.fixture
+def restic(run: Any, place: dict[str, Any]) -> Restic:
+    """`run` with a repository of restic."""
+    return lambda verb, check=False, **params: dict(run(verb, check, **{**place, **params}))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    top = tmp_path / "tree"
+    (top / "sub").mkdir(parents=True)
+    for number in range(5):
+        (top / "sub" / f"file-{number}").write_bytes(os.urandom(1000))
+    os.link(top / "sub" / "file-0", top / "hard")
+    os.symlink("sub/file-1", top / "link")
+    return top
+
+
+def asked(place: dict[str, Any], *words: str, data: bytes = b"") -> bytes:
+    """What a user of restic sees."""
+    environment = {**os.environ, "RESTIC_REPOSITORY": place["repository"], "RESTIC_PASSWORD": PASSWORD, "TZ": "UTC"}
+    return subprocess.run(
+        ["restic", "--no-cache", *words], env=environment, input=data, stdout=subprocess.PIPE, check=True
+    ).stdout
+
+
+def snapshots(place: dict[str, Any]) -> list[dict[str, str]]:
+    found = json.loads(asked(place, "snapshots", "--json", "--no-lock"))
+    return [dict(tag.partition("=")[::2] for tag in one["tags"]) for one in found]
+
+
+def test_the_life_of_a_set(restic: Restic, place: dict[str, Any], tree: Path, tmp_path: Path) -> None:
+    store = {"type": "files", "path": str(tree)}
+    predicted = restic("backup", check=True, source=store)
+    assert predicted["changed"]
+    assert not os.path.exists(place["repository"])
+    first = restic("backup", source=store)
+    assert first["diff"] == predicted["diff"]
+    assert first["warnings"] == []
+    assert first["backup"]["compression"] == "none"
+    assert [one["state"] for one in snapshots(place) if "id" in one] == ["good"]
+    assert not restic("backup", check=True, source=store)["changed"]
+    again = restic("backup", source=store)
+    assert (again["changed"], again["backup"]["id"]) == (False, first["backup"]["id"])
+
+    kept = (tree / "sub" / "file-2").read_bytes()
+    (tree / "sub" / "file-2").write_bytes(b"new")
+    second = restic("backup", source=store, keep={"last": 1})
+    assert second["removed"] == [first["backup"]["id"]]
+    info = restic("backup_info", verify="full", max_age="1h")
+    assert info["ok"], info["problems"]
+    assert [one["id"] for one in info["sets"][0]["backups"]] == [second["backup"]["id"]]
+    options = {**dict.fromkeys(BackupProbe.OPTIONS), "backup_set": "app", "verified_within": 600.0, **place}
+    finding = BackupProbe(options, {limit.name: limit for limit in BackupProbe.LIMITS}).run(Deadline(100))
+    assert second["backup"]["id"] in finding.good
+    assert not finding._problems
+    assert PASSWORD in BackupProbe(options, {limit.name: limit for limit in BackupProbe.LIMITS}).secrets()
+
+    (tree / "sub" / "file-2").write_bytes(kept)
+    (tree / "sub" / "file-3").unlink()
+    only = {"target": store, "on_existing": "replace", "only": ["sub/file-3"], "safety_backup": False}
+    would = restic("restore", check=True, **only)
+    done = restic("restore", **only)
+    assert would["diff"] == done["diff"]
+    assert (tree / "sub" / "file-3").stat().st_size == 1000
+    assert (tree / "sub" / "file-2").read_bytes() == kept  # was not asked for
+    elsewhere = {"type": "files", "path": str(tmp_path / "elsewhere")}
+    assert restic("restore", target=elsewhere, backup=second["backup"]["path"])["changed"]
+    assert (tmp_path / "elsewhere" / "sub" / "file-2").read_bytes() == b"new"
+    assert os.stat(tmp_path / "elsewhere" / "hard").st_nlink == 2
+    assert os.readlink(tmp_path / "elsewhere" / "link") == "sub/file-1"
+
+
+def test_recovery_with_restic_alone(restic: Restic, place: dict[str, Any], tree: Path, tmp_path: Path) -> None:
+    """As it is written in FORMAT.md."""
+    made = restic("backup", source={"type": "files", "path": str(tree)})["backup"]["id"]
+    asked(place, "restore", "latest", f"--tag=id={made},state=good", "--target", str(tmp_path / "back"))
+    back = tmp_path / "back"
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=back, check=True)
+    (tmp_path / "by hand").mkdir()
+    (archive,) = (back / "data").glob("*.tar")
+    subprocess.run(["tar", "-xpf", str(archive), "-C", str(tmp_path / "by hand")], check=True)
+    assert (tmp_path / "by hand" / "sub" / "file-1").read_bytes() == (tree / "sub" / "file-1").read_bytes()
+
+
+def test_what_is_damaged_is_seen_and_not_restored(restic: Restic, place: dict[str, Any], tree: Path) -> None:
+    store = {"type": "files", "path": str(tree)}
+    (tree / "large").write_bytes(os.urandom(600_000))
+    restic("backup", source=store)
+    packs = [one for one in Path(place["repository"], "data").rglob("*") if one.is_file()]
+    largest = max(packs, key=lambda one: one.stat().st_size)
+    largest.chmod(0o600)
+    with largest.open("r+b") as handle:
+        handle.seek(300_000)
+        byte = handle.read(1)
+        handle.seek(300_000)
+        handle.write(bytes([byte[0] ^ 1]))
+    (tree / "large").write_bytes(b"mine")
+    shutil.rmtree(Path(os.environ[host_state.VARIABLE], "restic", "cache"))
+    with pytest.raises(DamagedBackup, match="restic can't read it"):
+        restic("restore", target=store, on_existing="replace", safety_backup=False)
+    assert (tree / "large").read_bytes() == b"mine"
+    info = restic("backup_info", verify="full")
+    assert not info["ok"]
+    assert "restic can't read it" in info["sets"][0]["problems"][0]["problem"]
+
+
+def test_only_what_is_good_counts(restic: Restic, place: dict[str, Any], document: Any, tmp_path: Path) -> None:
+    document.fill(1)
+    made = restic("backup", source=document.store)["backup"]["id"]
+    others = "20990101T000000Z-00000000"
+    own = open_repository(place)._by  # type: ignore[attr-defined]
+    for by, backup in ((own, "20990101T000000Z-11111111"), ("another", others)):
+        tags = f"day2,set=app,id={backup},state=provisional,by={by}"
+        asked(place, "backup", "--host=day2", "--tag", tags, "--stdin", data=b"half")
+    asked(place, "backup", "--tag", "mine", "--stdin", data=b"of somebody else")
+    assert [one["id"] for one in restic("backup_info")["sets"][0]["backups"]] == [made]
+    again = restic("backup", source=document.store)
+    assert again["backup"]["id"] == made
+    assert [one for one in again["warnings"] if "11111111" in one and "interrupted run had left" in one]
+    left = snapshots(place)
+    assert others in [one.get("id") for one in left]  # its run may go on, on another host
+    assert "20990101T000000Z-11111111" not in [one.get("id") for one in left]
+    assert {"mine": ""} in left
+
+
+def test_removed_backups_go_after_a_day(
+    restic: Restic, place: dict[str, Any], document: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for records in (1, 2):
+        document.fill(records)
+        restic("backup", source=document.store, keep={"last": 1})
+    assert sorted(one["state"] for one in snapshots(place) if "id" in one) == ["good", "removed"]
+    monkeypatch.setattr(restics, "_GRACE", 0.0)
+    restic("backup", source=document.store)
+    assert [one["state"] for one in snapshots(place) if "id" in one] == ["good"]
+
+
+def test_requests_that_can_not_be_met(restic: Restic, document: Any, place: dict[str, Any], tmp_path: Path) -> None:
+    document.fill(1)
+    refused: dict[str, dict[str, Any]] = {
+        "encrypt_to": {"encrypt_to": ["age1x"]},
+        "compression": {"compression": "gzip"},
+        "lock_for": {"lock_for": "30d"},
+        "requires a password": {"restic": {}},
+        "contains a password": {"repository": "rest:http://me:secret@127.0.0.1:9/"},
+        "restic.environment": {"restic": {"password": "x", "environment": {"RESTIC_PASSWORD_COMMAND": "x"}}},
+        "requires engine=restic": {"engine": "day2"},
+        "can't be read": {"restic": {"password_file": str(tmp_path / "missing")}},
+        "one line": {"restic": {"password": "a\nb"}},
+    }
+    for text, options in refused.items():
+        for check in (True, False):
+            with pytest.raises(InvalidRequest, match=text):
+                restic("backup", check=check, source=document.store, **options)
+    with pytest.raises(RepositoryError, match="does not exist"):
+        restic("backup_info")
+    with pytest.raises(RepositoryError, match="contains other files"):
+        restic("backup", check=True, source=document.store, repository=str(tmp_path))
+    restic("backup", source=document.store)
+    for check in (True, False):
+        with pytest.raises(Unreachable, match="wrong password.*Correct the password"):
+            restic("backup", check=check, source=document.store, restic={"password": "wrong"})
+
+
+def test_without_the_program(restic: Restic, document: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    document.fill(1)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingDependency, match="The program restic is required"):
+        restic("backup", source=document.store)
+
+
+@pytest.mark.parametrize("kind", [restic_s3, restic_rclone])
+def test_back_ends(run: Any, kind: Any, document: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    document.fill(1)
+    with kind(tmp_path) as place:
+        made = run("backup", source=document.store, **place)["backup"]
+        assert made["path"] == f"{place['repository']}/app/{made['id']}"
+        document.path.unlink()
+        assert run("restore", target=document.store, **place)["changed"]
+        assert document.records() == 1
