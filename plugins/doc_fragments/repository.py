@@ -53,9 +53,9 @@ options:
     type: str
   grace:
     description:
-      - How long the data of a removed backup stays in S3 and through rclone, for reads that have begun. The default is
-        V(24h), the minimum V(1h). What interrupted copies left is kept for the same time, and through rclone what other
-        interrupted runs left.
+      - How long the data of a removed backup stays in S3, through rclone and in repositories of restic, for reads that
+        have begun. The default is V(24h), the minimum V(1h). What interrupted copies left is kept for the same time,
+        and through rclone what other interrupted runs left.
     type: str
   lock_timeout:
     description:

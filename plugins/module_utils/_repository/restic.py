@@ -30,12 +30,11 @@ from .base import Listed, Removal, Staging
 from .directory import wait_for_lock
 from .encryption import NOT_ENCRYPTED, place_of
 from .manifest import SET, random_id
-from .remote import rate_of
+from .remote_options import grace_of, rate_of
 from .restic_snapshots import GOOD, OURS, PROVISIONAL, REMOVED, Snapshot, Snapshots, tags_of
 from .restic_staging import ResticStaging, quietly
 from .watch import Watch
 
-_GRACE = 24 * 3600.0  # seconds that a removed backup, and what another host has not completed, stays
 _PRUNE_AFTER = 24 * 3600.0  # seconds
 _PATIENCE = 60.0  # seconds to wait for other processes of restic
 _ON_HOST = ("fingerprints",)
@@ -54,15 +53,19 @@ def open_restic(params: Mapping[str, Any]) -> ResticRepository:
     for option, hint in _OPTIONS.items():
         if params.get(option) and params[option] != "none":
             raise InvalidRequest(f"{option} can't be used with engine=restic.", hint)
-    return ResticRepository(Restic(params, rate_of(params)))
+    return ResticRepository(Restic(params, rate_of(params)), grace_of(params))
 
 
 class ResticRepository:
-    """Backups as snapshots of restic."""
+    """Backups as snapshots of restic.
+
+    :param grace: seconds for which a removed backup, and what another host has not completed, stays.
+    """
 
     hides_names = False
 
-    def __init__(self, restic: Restic) -> None:
+    def __init__(self, restic: Restic, grace: float) -> None:
+        self._grace = grace
         self._restic = restic
         self._snapshots = Snapshots(restic)
         self.location = restic.location
@@ -266,8 +269,8 @@ class ResticRepository:
         left = [one for one in found if one.state == PROVISIONAL]
         gone = [one for one in found if one.state == REMOVED]
         ages = self._ages(name, [*left, *gone])
-        own = [one for one in left if one.tags.get("by") == self._by or ages[one.id] >= _GRACE]
-        old = [one for one in gone if ages[one.id] >= _GRACE]
+        own = [one for one in left if one.tags.get("by") == self._by or ages[one.id] >= self._grace]
+        old = [one for one in gone if ages[one.id] >= self._grace]
         unwanted = [*own, *old, *_superseded(found)]
         if unwanted:
             try:

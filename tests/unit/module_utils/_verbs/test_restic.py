@@ -170,11 +170,14 @@ def test_only_what_is_good_counts(restic: Restic, place: dict[str, Any], documen
 def test_removed_backups_go_after_a_day(
     restic: Restic, place: dict[str, Any], document: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Or after `grace`, by the clock of this host."""
     for records in (1, 2):
         document.fill(records)
         restic("backup", source=document.store, keep={"last": 1})
     assert sorted(one["state"] for one in snapshots(place) if "id" in one) == ["good", "removed"]
-    monkeypatch.setattr(restics, "_GRACE", 0.0)
+    restic("backup", source=document.store, grace="1h")
+    assert sorted(one["state"] for one in snapshots(place) if "id" in one) == ["good", "removed"]
+    monkeypatch.setattr(restics, "grace_of", lambda params: 0.0)
     restic("backup", source=document.store)
     assert [one["state"] for one in snapshots(place) if "id" in one] == ["good"]
 
