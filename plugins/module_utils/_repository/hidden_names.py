@@ -130,6 +130,9 @@ class HiddenNames:
     def stage_copy(self, name: str, backup_id: str, sizes: Mapping[str, int]) -> Staging:
         return self._of.stage_copy(self.hide(name), backup_id, sizes)
 
+    def drop_copies(self, name: str, backup_ids: Collection[str]) -> list[str]:
+        return self._of.drop_copies(self.hide(name), backup_ids)
+
     def bytes_of_copy(self, name: str, backup_id: str) -> int:
         return self._of.bytes_of_copy(self.hide(name), backup_id)
 

@@ -197,6 +197,9 @@ class ResticRepository:
             "Copy repositories of restic with `restic copy`.",
         )
 
+    def drop_copies(self, name: str, backup_ids: Collection[str]) -> list[str]:
+        return []  # there are none
+
     def bytes_of_copy(self, name: str, backup_id: str) -> int:
         return 0
 
