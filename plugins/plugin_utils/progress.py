@@ -32,6 +32,7 @@ from ..module_utils._core.progress import VARIABLE as PROGRESS_VARIABLE
 from ..module_utils._core.role_variables import VARIABLE as ROLE_VARIABLE
 from ..module_utils._core.role_variables import packed
 from ..module_utils._core.units import format_duration, format_size
+from .role_names import warnings_of
 
 _FIRST_LOOK = 1.0  # seconds
 _LONGEST_DELAY = 30.0
@@ -67,6 +68,10 @@ class ProgressActionBase(ActionBase):
                 result = merge_hash(result, self._run_watched(task_vars or {}))
         finally:
             self._task.environment = environment
+        if self._task._role is not None:
+            warnings = warnings_of(self._task._role, task_vars or {})
+            if warnings:
+                result["warnings"] = [*result.get("warnings", []), *warnings]
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
