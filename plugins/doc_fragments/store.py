@@ -188,8 +188,9 @@ options:
         elements: str
       environment:
         description:
-          - For V(command), variables for the programs, such as passwords. The values are secret. For other variables
-            use C(environment) of the task.
+          - 'For V(command), variables for the programs, such as passwords. Values of five characters or more are
+            secret: they are masked wherever they occur in results. For variables that are not secret use C(environment)
+            of the task.'
         type: dict
       stdin:
         description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.
@@ -440,8 +441,9 @@ options:
         elements: str
       environment:
         description:
-          - For V(command), variables for the programs, such as passwords. The values are secret. For other variables
-            use C(environment) of the task.
+          - 'For V(command), variables for the programs, such as passwords. Values of five characters or more are
+            secret: they are masked wherever they occur in results. For variables that are not secret use C(environment)
+            of the task.'
         type: dict
       stdin:
         description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.
@@ -693,8 +695,9 @@ options:
         elements: str
       environment:
         description:
-          - For V(command), variables for the programs, such as passwords. The values are secret. For other variables
-            use C(environment) of the task.
+          - 'For V(command), variables for the programs, such as passwords. Values of five characters or more are
+            secret: they are masked wherever they occur in results. For variables that are not secret use C(environment)
+            of the task.'
         type: dict
       stdin:
         description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.
@@ -994,8 +997,9 @@ options:
         elements: str
       environment:
         description:
-          - For V(command), variables for the programs, such as passwords. The values are secret. For other variables
-            use C(environment) of the task.
+          - 'For V(command), variables for the programs, such as passwords. Values of five characters or more are
+            secret: they are masked wherever they occur in results. For variables that are not secret use C(environment)
+            of the task.'
         type: dict
       stdin:
         description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.

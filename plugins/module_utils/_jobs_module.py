@@ -18,7 +18,7 @@ from ._core.paths import check_paths
 from ._core.specs import secrets_in
 
 # First: an older Python can't import the others.
-from ._module import run
+from ._module import run, unmask_short
 from ._verbs import jobs
 
 
@@ -37,6 +37,7 @@ def _read(module: AnsibleModule, arguments: Mapping[str, Any], given: Mapping[st
         raise InvalidRequest("; ".join(map(_sentence, checked.errors)) + ".")
     values: Mapping[str, Any] = checked.validated_parameters
     module.no_log_values |= secrets_in(spec, values)
+    unmask_short(module.no_log_values, values)
     check_paths(spec, values)
     return values
 

@@ -22,6 +22,8 @@ from ._core.shown import shown, shown_text
 
 __all__ = ["_node_python", "run"]
 
+_SHORTEST_SECRET = 5  # characters
+
 Verb = Callable[[Mapping[str, Any], bool, Progress], dict[str, Any]]
 
 
@@ -33,6 +35,7 @@ def run(
     :param echo: turns the parameters into what the result shows as its invocation.
     """
     params = module.params
+    unmask_short(module.no_log_values, params)
     if echo is not None:
         module.params = echo(params)
     progress = Progress(os.environ.get(VARIABLE, ""), lambda text: str(remove_values(text, module.no_log_values)))
@@ -54,6 +57,20 @@ def run(
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def unmask_short(masked: set[str], params: Any) -> None:
+    """Do not mask short values of variables for programs (`environment`): they are settings rather than secrets, and
+    results in which each 1 or yes is replaced can't be read."""
+    if isinstance(params, Mapping):
+        variables = params.get("environment")
+        if isinstance(variables, Mapping):
+            masked.difference_update(text for text in map(str, variables.values()) if len(text) < _SHORTEST_SECRET)
+        for one in params.values():
+            unmask_short(masked, one)
+    elif isinstance(params, list):
+        for one in params:
+            unmask_short(masked, one)
 
 
 def _warn(module: AnsibleModule, result: dict[str, Any]) -> None:

@@ -44,6 +44,16 @@ with patch_module_args({"repository": sys.argv[1]}):
 """
 
 
+MASKED = VERB % 'return {"changed": False, "msg": "1 yes s3cret is 1"}'
+MASKED = MASKED.replace(
+    '{"repository": sys.argv[1]}', '{"source": {"environment": {"A": "1", "B": "yes", "C": "s3cret"}}}'
+)
+MASKED = MASKED.replace(
+    '{"repository": {"type": "path"}}',
+    '{"source": {"type": "dict", "options": {"environment": {"type": "dict", "no_log": True}}}}',
+)
+
+
 def run(body: str, repository: str = "/r", **environment: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", VERB % body, repository],
@@ -114,3 +124,15 @@ def test_the_python_is_looked_at_before_anything_else_of_ours_is_imported() -> N
     text = (COLLECTIONS / PACKAGE.replace(".", "/") / "_module.py").read_text(encoding="utf-8")
     ours = [line for line in text.splitlines() if line.startswith("from .")]
     assert ours[0].startswith("from . import _node_python")
+
+
+def test_short_variables_of_programs_are_not_masked() -> None:
+    result = json.loads(
+        subprocess.run(
+            [sys.executable, "-c", MASKED],
+            env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+            capture_output=True,
+            check=True,
+        ).stdout
+    )
+    assert result["msg"] == "1 yes ******** is 1"

@@ -29,7 +29,8 @@ class ProgramFailed(Exception):
 
 
 class Program:
-    """A program that was started. Leaving the block ends it, with its children, if it still runs.
+    """A program that was started. Leaving the block ends it and what is left of its process group, unless it has ended
+    well: then, what it left running is meant to run.
 
     :param variables: added to its environment.
     :param timeout: seconds until it must have ended.
@@ -44,6 +45,7 @@ class Program:
         self._timeout = timeout
         self._end = time.monotonic() + timeout
         self._said = bytearray()
+        self._good = False
         try:
             with contextlib.nullcontext(subprocess.PIPE) if given is None else piped(given) as stdin:
                 self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
@@ -115,6 +117,7 @@ class Program:
         if status:
             how = f"was ended by {_signal(-status)}" if status < 0 else f"failed with exit status {status}"
             raise ProgramFailed(f"{self._name} {how}{self._messages()}.")
+        self._good = True
 
     def _wait_for(self, event: int) -> None:
         poll = select.poll()
@@ -140,13 +143,27 @@ class Program:
                 self._said = (self._said + data)[-_SAID:]
 
     def _stop(self) -> None:
-        for number, patience in ((signal.SIGTERM, _PATIENCE), (signal.SIGKILL, None)):
-            if self._process.poll() is not None:
-                return
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(patience)
+        if self._good:
+            return
+        self._signal_group(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE)
+        # children may outlive their parent, and still write to what is put back next
+        end = time.monotonic() + _TICK
+        while self._signal_group(0) and time.monotonic() < end:
+            time.sleep(_TICK / 50)
+        self._signal_group(signal.SIGKILL)
+        self._process.wait()
+
+    def _signal_group(self, number: int) -> bool:
+        """Signal all processes of its group. Returns whether there are any."""
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return False
+        except PermissionError:  # they belong to another user now
+            pass
+        return True
 
 
 def _signal(number: int) -> str:
