@@ -18,6 +18,9 @@ description:
   - In a cluster, the keys of all primaries are removed. Connect to any of its servers.
   - A key that a client writes meanwhile may or may not be found. Whether a key meets the conditions and its removal are
     one step.
+  - Check mode fails if the server would refuse to remove a key, for example because of the user's rights or because it
+    accepts no writes. The server tells this when C(UNLINK) is queued in a transaction, which is then discarded. If the
+    user may not use C(MULTI) and C(PING), keys are only counted.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
@@ -99,12 +102,12 @@ RETURN = r"""
 matched:
   description: How many keys matched the pattern. Redis can return a key more than once, so this is about the number.
   type: int
-  returned: success
+  returned: success, and if the task failed after it had removed keys
   sample: 120
 removed:
   description: How many keys were removed. In check mode, about how many would be removed.
   type: int
-  returned: success
+  returned: success, and if the task failed after it had removed keys
   sample: 100
 stopped:
   description: V(time_limit) if the task stopped before it had seen all keys, otherwise null.

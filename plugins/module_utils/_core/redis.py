@@ -174,8 +174,12 @@ def _connect(where: Address, timeout: float) -> socket.socket:
 def _hint(answer: str) -> str:
     if answer.startswith(("NOAUTH", "WRONGPASS", "ERR AUTH")):
         return "Check username and password."
-    if answer.startswith("NOPERM"):
+    if answer.startswith("NOPERM") or "can't run this command" in answer:  # of a script
         return "Permit the command in the ACL of the user."
+    if answer.startswith("MISCONF"):
+        return "The server can't save its data. Look into its log, and free some space on its disk."
+    if answer.startswith("NOREPLICAS"):
+        return "Check the replicas of the server (min-replicas-to-write)."
     if answer.startswith("READONLY"):
         return "This server is a replica. Connect to its primary."
     return ""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import InvalidRequest, TargetError
+from .._core.errors import Cancelled, InvalidRequest, TargetError
 from .._core.progress import Progress
 from .._core.redis import Address, Failed, Redis, Value, Word
 from .._core.units import format_size, parse_duration, plural
@@ -148,7 +148,26 @@ def _message(request: CleanRequest, cleaned: Cleaned, check: bool) -> str:
 
 
 def _clean(request: CleanRequest, check: bool, end: Optional[float], progress: Progress) -> Cleaned:
-    matched = removed = used_before = 0
+    counts = _Counts()
+    try:
+        return _cleaned(request, check, end, progress, counts)
+    except (TargetError, Cancelled) as exc:
+        if check or not counts.removed:
+            raise
+        message = f"{exc.message} Before that, {plural(counts.removed, 'key')} had been removed."
+        details = {"changed": True, "matched": counts.matched, "removed": counts.removed}
+        raise type(exc)(message, exc.hint, details) from exc
+
+
+class _Counts:
+    """What was done so far."""
+
+    def __init__(self) -> None:
+        self.matched = self.removed = 0
+
+
+def _cleaned(request: CleanRequest, check: bool, end: Optional[float], progress: Progress, counts: _Counts) -> Cleaned:
+    used_before = 0
     stopped = moved = False
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(Redis(request.where, request.user, _TIMEOUT))
@@ -160,18 +179,17 @@ def _clean(request: CleanRequest, check: bool, end: Optional[float], progress: P
                 used_before = sum(_used(server) for server in servers)
                 progress.start("Looking for keys", sum(_size(server) for server in servers), "keys")
             for server in servers:
-                pages = _Pages(server, request, check)
-                for seen, gone in pages.clean(end):
+                pages = _Pages(server, request, counts, check)
+                for _page in pages.clean(end):
                     progress.advance(_COUNT)
-                    matched, removed = matched + seen, removed + gone
                 stopped, moved = stopped or pages.stopped, moved or pages.moved
             if stopped or not moved:
                 used_after = sum(_used(server) for server in servers)
-                return Cleaned(matched, removed, stopped, used_before, used_after)
+                return Cleaned(counts.matched, counts.removed, stopped, used_before, used_after)
             moved = False
     raise TargetError(
         f"The slots of the cluster at {request.where} keep moving between its servers.",
-        f"{plural(removed, 'key')} were removed. Run again when it has been rebalanced.",
+        "Run again when it has been rebalanced.",
     )
 
 
@@ -219,18 +237,19 @@ def _size(server: Redis) -> int:
 class _Pages:
     """The keys of one server, page by page."""
 
-    def __init__(self, server: Redis, request: CleanRequest, check: bool) -> None:
+    def __init__(self, server: Redis, request: CleanRequest, counts: _Counts, check: bool) -> None:
         self.stopped = False
         self.moved = False  # a key was on another server by the time it was to be removed
         self._server = server
         self._request = request
+        self._counts = counts
         self._check = check
         self._script = b""
         if request.without_ttl or request.idle is not None:
             self._script = _text(server, server.ask("SCRIPT", "LOAD", _SCRIPT))
 
-    def clean(self, end: Optional[float]) -> Iterator[tuple[int, int]]:
-        """For each page how many keys matched and how many were removed. Raises TargetError."""
+    def clean(self, end: Optional[float]) -> Iterator[None]:
+        """Remove and count the keys of one page after another. Raises TargetError."""
         cursor = b"0"
         while True:
             page = self._server.ask("SCAN", cursor, "MATCH", self._request.pattern, "COUNT", _COUNT)
@@ -238,7 +257,9 @@ class _Pages:
                 raise _strange(self._server)
             cursor = _text(self._server, page[0])
             keys = list(dict.fromkeys(_text(self._server, key) for key in page[1]))
-            yield len(keys), self._remove(keys)
+            self._counts.matched += len(keys)
+            self._remove(self._wanted(keys))
+            yield
             if cursor == b"0":
                 return
             if end is not None and time.monotonic() > end:
@@ -246,29 +267,50 @@ class _Pages:
                 return
             time.sleep(_PAUSE)
 
-    def _remove(self, keys: Sequence[bytes]) -> int:
-        if self._script:
-            conditions = (
-                "1" if self._request.without_ttl else "0",
-                "" if self._request.idle is None else str(math.ceil(self._request.idle)),
-                "1" if self._check else "0",
-            )
-            commands: list[tuple[Word, ...]] = [("EVALSHA", self._script, 1, key, *conditions) for key in keys]
-        elif self._check:
-            return len(keys)
+    def _wanted(self, keys: Sequence[bytes]) -> Sequence[bytes]:
+        """In check mode, the keys that meet the conditions; in a run, the script that removes them decides."""
+        if not (self._script and self._check):
+            return keys
+        answers = self._server.ask_all(self._scripted(keys))
+        return [key for key, answer in zip(keys, answers) if answer == 1 or isinstance(answer, Failed)]
+
+    def _remove(self, keys: Sequence[bytes]) -> None:
+        if self._script and not self._check:
+            commands = self._scripted(keys)
         else:
             commands = [("UNLINK", key) for key in keys]  # in a cluster, each command has one key
-        removed = 0
-        for answer in self._server.ask_all(commands):
+        refused = None
+        for answer in self._queued(commands) if self._check else self._server.ask_all(commands):
             if isinstance(answer, int):
-                removed += answer
+                self._counts.removed += answer
             elif isinstance(answer, Failed) and answer.startswith(("MOVED", "ASK", "TRYAGAIN")):
                 self.moved = True
             elif isinstance(answer, Failed):
-                raise self._server.refusal("UNLINK", answer)
+                refused = refused or answer  # the others were answered, too
             else:
                 raise _strange(self._server)
-        return removed
+        if refused is not None:
+            raise self._server.refusal("UNLINK", refused)
+
+    def _queued(self, commands: Sequence[Sequence[Word]]) -> list[Value]:
+        """What a run would be answered: a server checks the rights to a command and its keys, and whether it accepts
+        writes, when a transaction queues it. The transaction is discarded.
+        """
+        # one after the other: nothing may be sent before it is known that it will only be queued
+        if self._server.ask_all([("MULTI",)]) != [b"OK"]:  # this user may not use transactions
+            return [1 for _command in commands]
+        certain = self._server.ask_all([("PING",)]) == [b"QUEUED"]
+        answers = self._server.ask_all(commands) if certain else [b"QUEUED" for _command in commands]
+        self._server.ask_all([("DISCARD",)])
+        return [1 if answer == b"QUEUED" else answer for answer in answers]
+
+    def _scripted(self, keys: Sequence[bytes]) -> list[Sequence[Word]]:
+        conditions = (
+            "1" if self._request.without_ttl else "0",
+            "" if self._request.idle is None else str(math.ceil(self._request.idle)),
+            "1" if self._check else "0",
+        )
+        return [("EVALSHA", self._script, 1, key, *conditions) for key in keys]
 
 
 def _text(server: Redis, value: Value) -> bytes:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -112,6 +112,69 @@ def test_the_database_is_chosen(server: int, client: Redis) -> None:
     assert clean(server, "a:*", database=3)["removed"] == 3
     client.ask("SELECT", 0)
     assert len(keys(client)) == 2
+
+
+CONDITIONS = [{}, {"without_ttl": True}]
+
+
+@pytest.mark.parametrize("conditions", CONDITIONS, ids=["pattern", "conditions"])
+@pytest.mark.parametrize(
+    ("rights", "message"),
+    [
+        ("~* +@all -unlink", "(NOPERM .*unlink|can't run this command).* Permit the command"),
+        ("~a:* ~b:* %R~* +@all", "NOPERM .*key"),
+        ("~* +@all -ping -unlink", None),
+        ("~* +@all -multi -unlink", None),
+    ],
+    ids=["command", "key", "no ping", "no transactions"],
+)
+def test_a_missing_right_is_foreseen(
+    server: int, client: Redis, rights: str, message: Optional[str], conditions: dict[str, Any]
+) -> None:
+    """Where transactions can't tell, check mode counts."""
+    fill(client, "other", 2)
+    client.ask("ACL", "SETUSER", "cleaner", "reset", "on", ">pw", *rights.split())
+    arguments = {"username": "cleaner", "password": "pw", **conditions}
+    try:
+        if message is None:
+            assert clean(server, "other:*", check=True, **arguments)["removed"] == 2
+        for check in (True, False) if message else (False,):
+            with pytest.raises(TargetError, match=message or "NOPERM|can't run this command"):
+                clean(server, "other:*", check=check, **arguments)
+    finally:
+        client.ask("ACL", "DELUSER", "cleaner")
+    assert len(keys(client)) == 2
+
+
+@pytest.mark.parametrize("conditions", CONDITIONS, ids=["pattern", "conditions"])
+def test_a_server_that_accepts_no_writes_is_foreseen(server: int, client: Redis, conditions: dict[str, Any]) -> None:
+    fill(client, "a", 2)
+    client.ask("CONFIG", "SET", "min-replicas-to-write", 1)
+    try:
+        for check in (True, False):
+            with pytest.raises(TargetError, match="NOREPLICAS .*min-replicas-to-write"):
+                clean(server, "a:*", check=check, **conditions)
+    finally:
+        client.ask("CONFIG", "SET", "min-replicas-to-write", 0)
+    assert len(keys(client)) == 2
+
+
+def test_an_error_midway_says_how_many_keys_are_gone(server: int, client: Redis) -> None:
+    fill(client, "a", 3)
+    fill(client, "b", 1)
+    client.ask("ACL", "SETUSER", "cleaner", "reset", "on", ">pw", "~a:*", "%R~*", "+@all")
+    arguments = {"username": "cleaner", "password": "pw", "allow_all": True}
+    try:
+        with pytest.raises(TargetError, match="NOPERM") as caught:
+            clean(server, "*", check=True, **arguments)
+        assert "removed" not in str(caught.value)
+        assert len(keys(client)) == 4
+        with pytest.raises(TargetError, match="NOPERM .* Before that, 3 keys had been removed") as caught:
+            clean(server, "*", **arguments)
+    finally:
+        client.ask("ACL", "DELUSER", "cleaner")
+    assert caught.value.details == {"changed": True, "matched": 4, "removed": 3}
+    assert keys(client) == {b"b:0"}
 
 
 @pytest.mark.parametrize("answer", [b":--5\r\n", b":" + b"9" * 5000 + b"\r\n", b"*1\r\n" * 3000, b"$5\r\nab"])
