@@ -160,7 +160,7 @@ def _read(request: BackupRequest, files: Optional[Files], scratch: str, progress
         files=files,
         scratch=scratch,
         progress=progress,
-        read=_reader(request),
+        read=reader_of(request),
         strict=request.strict,
     )
 
@@ -173,7 +173,7 @@ def _remove_scratch(repository: Repository) -> None:
         remove_left_scratch()
 
 
-def _reader(request: BackupRequest) -> Read:
+def reader_of(request: BackupRequest) -> Read:
     """How the stores are read: from a copy that was made by hand, if the request names one."""
     if not request.imported:
         return take_snapshot
@@ -192,7 +192,7 @@ def _check_space(request: BackupRequest, taken: Sequence[Taken], scratch: str, p
         scratch=scratch,
         compression=request.compression,
         progress=progress,
-        read=_reader(request),
+        read=reader_of(request),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from .._core import host_key
 from .._core.errors import Cancelled, DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
@@ -34,7 +34,7 @@ class CopyRequest(NamedTuple):
 
     `insist`: it is an error if `keep` would remove a copy at once. `confirmed`: when the backup was found to equal the
     data. `owner`: of the backups, if it is known. `coming`: in check mode, the backup that a run would make in the
-    source first, and then copy.
+    source first, and then copy, and `coming_bytes` how many of so many free bytes it takes in the target.
     """
 
     name: str
@@ -48,6 +48,7 @@ class CopyRequest(NamedTuple):
     confirmed: Optional[datetime] = None
     owner: Optional[Owner] = None
     coming: Optional[Manifest] = None
+    coming_bytes: Callable[[Repository, int], int] = lambda _target, _free: 0
 
     def encrypts(self, manifest: Manifest) -> bool:
         """Whether a copy of this backup is encrypted on the way."""
@@ -305,6 +306,8 @@ def _check_space(request: CopyRequest, wanted: Sequence[Wanted]) -> None:
     if free is None or not wanted:
         return
     need = LEAST + sum(one.manifest.stored_size - request.target.bytes_of_copy(request.name, one.id) for one in wanted)
+    if request.coming is not None:
+        need += request.coming_bytes(request.target, free - need)
     if need > free:
         raise NoSpace(
             f"The copies require {need} bytes in {request.target.location}, where {free} are free.",

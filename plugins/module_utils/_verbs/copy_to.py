@@ -5,19 +5,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 from .._core.errors import Cancelled, Day2Error, RepositoryError
 from .._core.progress import Progress
 from .._core.units import plural
+from .._repository.base import Repository
 from .._repository.envelope import Envelope
 from .._repository.manifest import BACKUP, Manifest, content_digest
-from .backup_plan import BackupPlan
+from .backup_plan import BackupPlan, reader_of
 from .copies import CopyRequest, apply, plan
 from .copies_result import preview, result_of
 from .copy_arguments import Destination, Missing
 from .snapshots import backup_id
+from .space import stored_bytes
 
 
 def add_copies(
@@ -31,10 +36,11 @@ def add_copies(
 
     All are tried. Raises RepositoryError, with the result as its details, if one failed.
     """
+    coming = _Coming(ready, progress)
     result["copies"] = [
         _failed(one.location, str(one.error))
         if isinstance(one, Missing)
-        else _copy(result, _request(result, ready, one), check, progress)
+        else _copy(result, _request(result, ready, one, coming), check, progress)
         for one in copies
     ]
     result["changed"] = result["changed"] or any(one["changed"] for one in result["copies"])
@@ -50,7 +56,42 @@ def add_copies(
         )
 
 
-def _request(result: dict[str, Any], ready: BackupPlan, to: Destination) -> CopyRequest:
+class _Coming:
+    """The bytes of the backup that a run would make. Where several repositories are on one file system, each takes them
+    from it.
+    """
+
+    def __init__(self, ready: BackupPlan, progress: Progress) -> None:
+        self._ready = ready
+        self._progress = progress
+        self._taken = [_device(ready.request.repository)]
+
+    def bytes_in(self, target: Repository, free: int) -> int:
+        """How many it takes in the target. The store is read and compressed to know only if these may be too many."""
+        self._taken.append(_device(target))
+        times = self._taken.count(_device(target))
+        size = sum(one.bytes for one in self._ready.taken)
+        if times * (size + size // 64) <= free:  # compressed, it is never much larger
+            return times * size
+        return times * self._measured
+
+    @functools.cached_property
+    def _measured(self) -> int:
+        request = self._ready.request
+        return stored_bytes(request.stores, request.compression, self._progress, reader_of(request))
+
+
+def _device(repository: Repository) -> Optional[int]:
+    """The file system of a repository, or of the nearest directory above it that exists."""
+    path = repository.local_path
+    while path is not None:
+        with contextlib.suppress(FileNotFoundError):
+            return os.stat(path).st_dev
+        path = os.path.dirname(path)
+    return None
+
+
+def _request(result: dict[str, Any], ready: BackupPlan, to: Destination, coming: _Coming) -> CopyRequest:
     request, made = ready.request, result["backup"]["id"]
     compared = ready.reason != "recent" and request.imported is None
     return CopyRequest(
@@ -64,6 +105,7 @@ def _request(result: dict[str, Any], ready: BackupPlan, to: Destination) -> Copy
         confirmed=ready.started if compared else None,
         owner=request.owner,
         coming=None if made else _coming(ready),
+        coming_bytes=coming.bytes_in,
     )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .._core.compression.base import Compression
 from .._core.errors import NoSpace
 from .._core.files import LEAST, os_errors
 from .._core.progress import Progress
+from .._core.scratch import scratch_directory
 from .._core.walk import Everything, ignore, walk
 from .._repository.base import Repository
 from .._repository.sink import CountingSink
@@ -47,11 +48,7 @@ def check_space(
     if free >= 2 * size + size // 64 + LEAST:
         return
     need = 0
-    for index, entry in enumerate(stores):
-        sink = CountingSink(os.path.join(scratch, f"count-{index}"), compression, progress)
-        with os_errors(NoSpace, "Can't create", sink.scratch):
-            os.mkdir(sink.scratch, 0o700)
-        read(entry, sink)
+    for entry, sink in _counted(stores, scratch, compression, progress, read):
         # a tree or a server is read directly into its archive; other stores are copied first
         need += sink.stored + (0 if entry.store.type in _READ_DIRECTLY else sink.bytes)
     free = repository.free_bytes() or 0
@@ -60,6 +57,26 @@ def check_space(
             f"The backup requires {need} bytes in {repository.location}, where {free} are free.",
             "Nothing was changed. Free some space on that file system and run again.",
         )
+
+
+def _counted(
+    stores: Sequence[NamedStore], scratch: str, compression: Compression, progress: Progress, read: Read
+) -> Iterator[tuple[NamedStore, CountingSink]]:
+    """Reads and compresses the stores, only to count bytes."""
+    for index, entry in enumerate(stores):
+        sink = CountingSink(os.path.join(scratch, f"count-{index}"), compression, progress)
+        with os_errors(NoSpace, "Can't create", sink.scratch):
+            os.mkdir(sink.scratch, 0o700)
+        read(entry, sink)
+        yield entry, sink
+
+
+def stored_bytes(
+    stores: Sequence[NamedStore], compression: Compression, progress: Progress, read: Read = take_snapshot
+) -> int:
+    """The bytes that a backup of the stores would have in a repository."""
+    with scratch_directory() as scratch:
+        return sum(sink.stored for _entry, sink in _counted(stores, scratch, compression, progress, read))
 
 
 def size_of(path: str) -> int:

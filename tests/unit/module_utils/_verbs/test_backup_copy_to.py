@@ -14,8 +14,10 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, RepositoryError
+from ansible_collections.day2.ops.plugins.module_utils._core.files import LEAST
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.history import read_history
+from ansible_collections.day2.ops.plugins.module_utils._verbs import copy_to
 
 Backup = Callable[..., dict[str, Any]]
 
@@ -57,6 +59,34 @@ def test_check_run_check_run(backup: Backup, tmp_path: Path) -> None:
         assert again["changed"] is False
         assert [one["changed"] for one in again["copies"]] == [False, False]
         assert again["msg"].startswith("Nothing to back up")
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["a disk of its own", "the disk of the repository"])
+def test_check_mode_foresees_that_a_copy_does_not_fit(
+    backup: Backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    """To the byte, and without reading anything twice where there is room."""
+    size = backup(records=500)["backup"]["stored_bytes"]
+    for name in ("backups", "one", "two"):
+        shutil.rmtree(tmp_path / name)
+    free = [0]
+    monkeypatch.setattr(
+        DirectoryRepository, "free_bytes", lambda self: free[0] if self.location.endswith("one") else 1 << 40
+    )
+    if not shared:
+        monkeypatch.setattr(copy_to, "_device", lambda repository: repository.location)
+    need = LEAST + (2 if shared else 1) * size
+    for left, fits in ((need - 1, False), (need, True)):
+        free[0] = left
+        if fits:
+            assert len(backup(check=True)["copies"]) == 2
+        else:
+            with pytest.raises(RepositoryError, match=rf"1 of 2 copies would fail: .*require {need} bytes") as caught:
+                backup(check=True)
+            assert [one["failed"] for one in caught.value.details["copies"]] == [True, False]
+    free[0] = LEAST + size - 1  # a run has written the backup itself by then
+    with pytest.raises(RepositoryError, match=r"1 of 2 copies failed: .*require \d+ bytes"):
+        backup()
 
 
 def test_what_a_copy_lacks_is_brought_by_an_unchanged_run(backup: Backup, tmp_path: Path) -> None:
