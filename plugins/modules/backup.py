@@ -81,6 +81,8 @@ options:
       - For PostgreSQL, a dump of one database (O(source.database)) by C(pg_dump) in any format, which is recognised by
         its content. It is loaded into a database that is created for this purpose, in check mode as well, then backed
         up and dropped; the role needs the privilege C(CREATEDB). Owners and privileges in the dump are not imported.
+        Any dump can define functions, and have them called while it is loaded (by a default, an index or a check), with
+        the permissions of the role. Import dumps that others could have changed as a role that only has C(CREATEDB).
         Plain SQL can do anything that the role is permitted to do, so it is refused for superusers; dumps made with
         C(-C) or by C(pg_dumpall), and dumps that were cut off, are refused.
       - The modification time of the file is used as the time of the backup. Files dated in the future are refused, and

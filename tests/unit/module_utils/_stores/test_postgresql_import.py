@@ -128,9 +128,11 @@ def test_the_leftover_of_a_killed_import_is_removed(bench: Bench, dump: Dump) ->
         comment = bench.query(
             "postgres", f"SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '{name}'"
         )
-    bench.execute("postgres", f"CREATE DATABASE {name}", f"COMMENT ON DATABASE {name} IS 'theirs'")
-    with pytest.raises(SourceError, match="is in the way, and is not ours"):
-        imported(bench, data)
+    bench.execute("postgres", f"CREATE DATABASE {name}")
+    for whose in ("NULL", "'theirs'"):
+        bench.execute("postgres", f"COMMENT ON DATABASE {name} IS {whose}")
+        with pytest.raises(SourceError, match="is in the way, and is not ours"):
+            imported(bench, data)
     bench.execute("postgres", f"COMMENT ON DATABASE {name} IS '{comment}'")
     imported(bench, data)
     assert bench.databases() == ["shop"]

@@ -20,6 +20,11 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     TargetError,
 )
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import follow, restore_databases
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster.identity import (
+    list_tables,
+    table_sums,
+)
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster.restore_databases import Place
 
 from .conftest import MemorySink
 from .postgresql_bench import Bench, clean
@@ -536,3 +541,98 @@ def test_backslashes_in_names_where_a_database_has_them_as_escapes(bench: Bench)
     copy = bench.backup("shop")
     bench.execute("shop", "CREATE TABLE public.later ()")
     assert bench.restore(copy).changed
+
+
+def test_a_name_that_looks_like_the_end_of_a_statement(bench: Bench) -> None:
+    bench.make("shop", 'CREATE TABLE public.t (a int, ") FROM stdin;\n" int, b int)')
+    bench.execute("shop", "INSERT INTO public.t VALUES (1, 2, 3)", "CREATE TABLE public.u AS SELECT 1 AS a")
+    copy = bench.backup("shop")
+    bench.restore(copy, database="beside")
+    assert not bench.restore(copy, database="beside").changed
+    bench.execute("shop", "DELETE FROM public.t")
+    assert bench.restore(copy, "t", database="shop").changed
+    assert bench.query("shop", "SELECT b FROM public.t") == 3
+
+
+GENERATED = """
+CREATE FUNCTION public.f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 1';
+CREATE TABLE public.g (a int, up int GENERATED ALWAYS AS (public.f(a)) STORED, t int);
+INSERT INTO public.g (a, t) VALUES (1, 5), (2, 6);
+CREATE OR REPLACE FUNCTION public.f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 100';
+"""
+
+
+def test_a_generated_column_whose_function_has_changed(bench: Bench) -> None:
+    """What was computed with another function can't come back, and must not keep the rest from doing so."""
+    bench.make("shop", GENERATED)
+    copy = bench.backup("shop")
+    bench.restore(copy, database="beside")
+    assert bench.query("beside", "SELECT sum(up) FROM public.g") == 203
+    assert not bench.restore(copy, database="beside").changed
+    bench.execute("shop", "UPDATE public.g SET a = 7 WHERE a = 1")
+    with bench.prepare(copy, "g", dry=True, database="shop") as ready:
+        assert ready.changed
+    assert bench.restore(copy, "g", database="shop").changed
+    bench.execute("shop", "DROP TABLE public.g")
+    assert bench.restore(copy, "g", database="shop", with_schema=True).changed
+    assert bench.query("shop", "SELECT sum(a) FROM public.g") == 3
+
+
+def test_a_backup_whose_digests_include_generated_columns(bench: Bench) -> None:
+    """As all were, once."""
+    bench.make("shop", "CREATE TABLE public.g (a int, up int GENERATED ALWAYS AS (a + 1) STORED)")
+    bench.execute("shop", "INSERT INTO public.g VALUES (1)")
+    copy = bench.backup("shop")
+    details = copy.details["databases"]["shop"]
+    del details["without_generated"]
+    with bench.server().connect("shop") as session:
+        tables = [one._replace(columns=None) for one in list_tables(session)]
+        details["sums"] = [[*name, *found] for name, found in table_sums(session, tables).items()]
+    assert not bench.prepare(copy, dry=True).changed
+    assert bench.restore(copy, database="beside").changed
+
+
+def test_subscriptions_are_not_restored(bench: Bench) -> None:
+    bench.make("shop", "CREATE TABLE public.t (a int)")
+    wanted = (
+        "CREATE SUBSCRIPTION \"sub 1\" CONNECTION 'dbname=x' PUBLICATION p WITH (connect = false, slot_name = NONE)"
+    )
+    bench.execute("shop", wanted)
+    copy = bench.backup("shop")
+    bench.execute("shop", 'DROP SUBSCRIPTION "sub 1"')
+    assert not bench.prepare(copy, dry=True).changed
+    ready = bench.restore(copy, database="beside")
+    assert [note for note in ready.notes if "sub 1" in note]
+    assert bench.query("postgres", "SELECT count(*) FROM pg_subscription") == 0
+    bench.execute("beside", "INSERT INTO public.t VALUES (1)")
+    assert bench.restore(copy, database="beside").changed
+
+
+def test_a_database_without_a_mark_is_ours_only_while_nobody_can_enter(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    copy = bench.backup("shop")
+    new = Place.of("shop").new
+    bench.execute("shop", "DELETE FROM public.quick")
+    bench.execute("postgres", f"CREATE DATABASE {new}")
+    for dry in (True, False):
+        with pytest.raises(TargetError, match=f"{new} is in the way"):
+            bench.prepare(copy, dry=dry)
+    bench.execute("postgres", f"ALTER DATABASE {new} ALLOW_CONNECTIONS false")
+    assert bench.prepare(copy, dry=True).changed
+    assert bench.restore(copy).changed
+    assert bench.databases() == ["shop"]
+
+
+def test_a_latin1_database_leaves_out_tables_by_name(bench: Bench) -> None:
+    bench.execute("postgres", "CREATE DATABASE old ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    bench.execute("old", 'CREATE TABLE public."größe" AS SELECT 1 AS a', "CREATE TABLE public.kept AS SELECT 1 AS a")
+    copy = bench.backup("old", tables={"exclude": ["gr*"]})
+    assert [one.name for one in copy.collections] == ["old.public.kept"]
+    bench.restore(copy, database="beside")
+    assert bench.query("beside", 'SELECT count(*) FROM public."größe"') == 0
+    assert bench.query("beside", "SELECT count(*) FROM public.kept") == 1
+
+
+def test_a_password_with_a_line_break_is_refused(bench: Bench) -> None:
+    with pytest.raises(InvalidRequest, match="password contains a line break"):
+        bench.store(password="secret\n")

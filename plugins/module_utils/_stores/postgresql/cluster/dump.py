@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from ...._core.collection import Collection
 from ...._core.errors import SourceError
@@ -84,7 +84,9 @@ def _dump(server: Server, held: Held, follower: Follower, selection: Selection, 
     tables, without = selection.divide(held.tables)
     address = server.conninfo(database, follower.sink.scratch)
     jobs = 1 if details["bytes"] < _SMALL_DATABASE else jobs
-    argv = _command(server, address, held.snapshot, jobs, [*without, *held.unreadable])
+    with errors(SourceError, f"Can't read the database {database}"):
+        left_out = _as_stored(held.connection, [relation(*one[:2]) for one in (*without, *held.unreadable)])
+    argv = _command(server, address, held.snapshot, jobs, left_out)
     follower.sink.progress.start(f"Backing up the database {database} of {server.shown}", None, "bytes")
     with _reading(held.connection, tables, database) as data:
         _run(server, [*argv, "-f", follower.directory], follower, held, data)
@@ -110,6 +112,7 @@ def _about(held: Held, selection: Selection) -> tuple[dict[str, Any], tuple[str,
         "server_version": held.connection.info.server_version,
         "left_out": foreign,
         "unlogged": [one.shown for one in held.tables if one.persistence == "u"],
+        "without_generated": True,
         "without_rows": [one.shown for one in [*selection.divide(held.tables)[1], *held.unreadable]],
     }
     notes = []
@@ -135,12 +138,20 @@ def _identity(server: Server, directory: str, read: _Data) -> dict[str, Any]:
     }
 
 
-def _command(server: Server, target: str, snapshot: str, jobs: int, without: Sequence[Table]) -> list[str]:
+def _as_stored(connection: Any, names: Sequence[str]) -> list[bytes]:
+    """Names in the encoding of the database, in which pg_dump takes them: others would match nothing."""
+    query = "SELECT convert_to(%s, getdatabaseencoding())"
+    return [bytes(connection.execute(query, (name,)).fetchone()[0]) for name in names]
+
+
+def _command(
+    server: Server, target: str, snapshot: str, jobs: int, without: Sequence[bytes]
+) -> list[Union[str, bytes]]:
     """
     :param target: connection string.
-    :param without: tables whose rows are not to be dumped.
+    :param without: names of tables whose rows are not to be dumped.
     """
-    left_out = [f"--exclude-table-data={relation(*one[:2])}" for one in without]
+    left_out = [b"--exclude-table-data=" + name for name in without]
     return [
         server.program("pg_dump"),
         "-Fd",
@@ -155,7 +166,9 @@ def _command(server: Server, target: str, snapshot: str, jobs: int, without: Seq
     ]
 
 
-def _run(server: Server, argv: Sequence[str], follower: Follower, held: Held, data: Future[_Data]) -> None:
+def _run(
+    server: Server, argv: Sequence[Union[str, bytes]], follower: Follower, held: Held, data: Future[_Data]
+) -> None:
     """Run pg_dump to its end, and pass on what it writes."""
     # not on the disk, which it may complain about
     with os.fdopen(os.memfd_create("pg_dump"), "w+b") as said:
@@ -179,7 +192,7 @@ def _run(server: Server, argv: Sequence[str], follower: Follower, held: Held, da
         data.result(_MOMENT)
     if b"LOCK TABLE" in words or b"could not obtain lock" in words:
         raise locked(server, held.database)
-    raise failed(argv[0], process.returncode, words, SourceError)
+    raise failed(str(argv[0]), process.returncode, words, SourceError)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 from ..client import identifier
 
@@ -29,6 +29,7 @@ class Table(NamedTuple):
     persistence: str
     condition: str
     oid: int
+    columns: Optional[Sequence[str]] = None  # those that count, if some are generated: the others are computed anew
 
     @property
     def shown(self) -> str:
@@ -40,7 +41,9 @@ class Table(NamedTuple):
 # extension only if the extension has registered it; those of users in a schema of an extension are theirs. (Foreign
 # tables, partitioned tables and views have no rows.)
 _TABLES = """
-SELECT n.nspname::text, c.relname::text, c.relpersistence::text, coalesce(x.condition, ''), c.oid::bigint
+SELECT n.nspname::text, c.relname::text, c.relpersistence::text, coalesce(x.condition, ''), c.oid::bigint,
+  (SELECT json_agg(a.attname ORDER BY a.attnum) FILTER (WHERE a.attgenerated = '') FROM pg_catalog.pg_attribute a
+   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped HAVING bool_or(a.attgenerated <> ''))
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN (SELECT unnest(extconfig) AS oid, unnest(extcondition) AS condition FROM pg_catalog.pg_extension) x
   ON x.oid = c.oid
@@ -50,7 +53,7 @@ AND (x.oid IS NOT NULL OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE
 ORDER BY 1, 2"""
 _ROWS = "count(*), coalesce(sum(hashtextextended(x, 1)), 0)::text, coalesce(sum(hashtextextended(x, 2)), 0)::text"
 # `t.*` is the row even where a column is called t. Its text is not a cast, as the owner of a table can define one.
-_TEXT = "textin(record_out(t.*))"
+_TEXT = "textin(record_out(%s))"
 # OFFSET '0' keeps the text from being made twice, and the query parallel.
 _SUMS = f"SELECT %d, {_ROWS} FROM (SELECT {_TEXT} COLLATE \"C\" AS x FROM ONLY %s t %s OFFSET '0') s"
 # Zeros at the end of a page, and pages of zeros, can be left out by the server: what counts is the size of an object.
@@ -84,10 +87,17 @@ def table_sums(
         if stopped():
             break
         batch = tables[start : start + _BATCH]
-        parts = [_SUMS % (number, relation(*one[:2]), one.condition) for number, one in enumerate(batch)]
+        parts = [_SUMS % (number, _row(one), relation(*one[:2]), one.condition) for number, one in enumerate(batch)]
         for number, rows, first, second in connection.execute(" UNION ALL ".join(parts)):
             found[batch[number].schema, batch[number].name] = (rows, first, second)
     return found
+
+
+def _row(table: Table) -> str:
+    """A row of the table, or what counts of it: of it as text, the result is the same if nothing is generated."""
+    if table.columns is None:
+        return "t.*"
+    return f"ROW({', '.join('t.' + identifier(name) for name in table.columns)})"
 
 
 def large_objects(connection: Any) -> Sums:

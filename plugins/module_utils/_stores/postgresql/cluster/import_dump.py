@@ -23,11 +23,10 @@ from typing import Any
 from ...._core.errors import SourceError
 from ...._core.files import look
 from ...base import HashedWriter, Reader, Sink
-from ..client import errors, identifier
+from ..client import errors
 from .databases import folder
 from .programs import find
-from .restore_databases import drop
-from .restore_properties import literal
+from .restore_databases import create_marked, drop, is_left
 from .server import Server, failed
 
 _BLOCK = 1 << 20
@@ -110,11 +109,8 @@ def throw_away(server: Server, name: str) -> Iterator[str]:
         _lock(session, name)
         _remove_leftover(session, database, mark)
         with errors(SourceError, f"Can't create the database {database}, which the import needs (CREATEDB)"):
-            session.execute(f"CREATE DATABASE {identifier(database)} TEMPLATE template0")
+            create_marked(session, database, mark)
         try:
-            with errors(SourceError, f"Can't set up the database {database}"):
-                session.execute(f"COMMENT ON DATABASE {identifier(database)} IS {literal(mark)}")
-                session.execute(f"REVOKE ALL ON DATABASE {identifier(database)} FROM PUBLIC")
             yield database
         finally:
             drop(session, database)
@@ -128,12 +124,11 @@ def _lock(session: Any, name: str) -> None:
 
 
 def _remove_leftover(session: Any, database: str, mark: str) -> None:
-    query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+    query = "SELECT shobj_description(oid, 'pg_database'), datallowconn FROM pg_database WHERE datname = %s"
     found = session.execute(query, (database,)).fetchone()
     if found is None:
         return
-    # a run that was killed right after CREATE DATABASE has left no comment
-    if found[0] not in (mark, None):
+    if not is_left(found[0], found[1], mark):
         raise SourceError(f"The database {database} is in the way, and is not ours.", "Rename or drop it.")
     drop(session, database)
 

@@ -15,13 +15,14 @@ from .restore_contents import Contents
 from .restore_definitions import Definitions
 from .restore_load import copy_statements, table_of
 from .restore_owners import MAP, Owners
-from .restore_state import Name
+from .restore_state import Name, as_in
 from .restore_tools import Tools
 
 _COLUMNS = """
 SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
 WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 """
+_RELATION = re.compile(r'COPY (?:"(?:[^"]|"")*"|[^"\s])+')
 _NAME = re.compile(r'"((?:[^"]|"")*)"|([^", ]+)')
 
 
@@ -52,13 +53,21 @@ def definitions_of(tools: Tools, contents: Contents, options: Mapping[str, Any])
 class Comparison:
     """The tables as they are in the database and in the backup."""
 
-    def __init__(self, session: Any, tools: Tools, contents: Contents, definitions: Optional[Definitions]) -> None:
+    def __init__(
+        self,
+        session: Any,
+        tools: Tools,
+        contents: Contents,
+        definitions: Optional[Definitions],
+        details: Mapping[str, Any],
+    ) -> None:
         self._session = session
+        self._details = details
         self._definitions = definitions
         statements, encoding = copy_statements(tools, contents.directory)
         session.execute("SELECT set_config('client_encoding', %s, false)", (encoding,))
         self._files = {table_of(statement): (statement, file) for file, statement in statements.items()}
-        self._tables = {(one.schema, one.name): one for one in list_tables(session)}
+        self._tables = {(one.schema, one.name): one for one in as_in(details, list_tables(session))}
 
     def rows(self, wanted: Mapping[Name, Sums], names: Sequence[Name]) -> list[Rows]:
         """Raises TargetError when a table is missing or has other columns, and is not to be created."""
@@ -72,7 +81,7 @@ class Comparison:
         before = table_sums(self._session, [self._tables[name] for name in names if name in self._tables])
         return [
             Rows(
-                self._tables.get(name, Table(*name, "p", "", 0)),
+                self._table(name),
                 *self._files[name],
                 wanted[name],
                 before.get(name),
@@ -80,6 +89,13 @@ class Comparison:
             )
             for name in names
         ]
+
+    def _table(self, name: Name) -> Table:
+        """The table as it will be."""
+        if name in self._tables and not self._other_columns(name):
+            return self._tables[name]
+        there = self._tables.get(name, Table(*name, "p", "", 0))
+        return as_in(self._details, [there._replace(columns=columns_of(self._files[name][0]))])[0]
 
     def _problems(self, name: Name) -> list[str]:
         shown = ".".join(name)
@@ -93,10 +109,15 @@ class Comparison:
         return _other_columns(self._session, name, self._files[name][0])
 
 
-def _other_columns(session: Any, name: Name, statement: bytes) -> list[str]:
-    text = statement.decode("utf-8", "surrogateescape")
+def columns_of(statement: bytes) -> list[str]:
+    """The columns that a statement of COPY loads: all that are not generated."""
+    text = _RELATION.sub("", statement.decode("utf-8", "surrogateescape"), count=1)
     inside = text[text.index("(") + 1 : text.rindex(")")] if "(" in text else ""
-    ours = [quoted.replace('""', '"') or bare for quoted, bare in _NAME.findall(inside)]
+    return [quoted.replace('""', '"') or bare for quoted, bare in _NAME.findall(inside)]
+
+
+def _other_columns(session: Any, name: Name, statement: bytes) -> list[str]:
+    ours = columns_of(statement)
     theirs = session.execute(_COLUMNS, (relation(*name),)).fetchone()[0] or []
     if ours == theirs:
         return []

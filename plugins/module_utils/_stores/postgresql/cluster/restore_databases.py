@@ -32,7 +32,8 @@ _LOCATION = """
 SELECT coalesce(nullif(pg_tablespace_location(oid), ''), current_setting('data_directory'))
 FROM pg_tablespace WHERE spcname = %s
 """
-_COMMENTS = "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database"
+_COMMENTS = """SELECT datname, shobj_description(oid, 'pg_database'), datallowconn FROM pg_database
+WHERE datname = ANY(%s)"""
 _OTHERS = """
 SELECT pid, usename, application_name, coalesce(host(client_addr), 'socket') AS address, backend_type
 FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() ORDER BY pid
@@ -80,19 +81,27 @@ def lock(session: Any, place: Place) -> None:
 def remove_leftovers(session: Any, place: Place) -> list[str]:
     """Drop what killed runs left of this database. Returns notes."""
     notes = []
-    for name, comment in session.execute(_COMMENTS).fetchall():
-        for step, own in (("new", place.new), ("old", place.old)):
-            if name == own and comment == place.mark(step):
-                drop(session, name)
-                notes.append(f"The database {name}, a leftover of an interrupted restore of {place.name}, was dropped.")
+    ours = {place.new: place.mark("new"), place.old: place.mark("old")}
+    for name, comment, entered in session.execute(_COMMENTS, (list(ours),)).fetchall():
+        if is_left(comment, entered, ours[name]):
+            drop(session, name)
+            notes.append(f"The database {name}, a leftover of an interrupted restore of {place.name}, was dropped.")
     return notes
+
+
+def is_left(comment: Optional[str], entered: bool, mark: str) -> bool:
+    """Whether a database with a name of ours was made by a run of ours.
+
+    Between its creation and its comment, nobody can connect to it: then it contains nothing of anybody.
+    """
+    return comment == mark or (comment is None and not entered)
 
 
 def check_free(session: Any, place: Place) -> None:
     """Raise TargetError when somebody else's database has one of our names."""
     ours = {place.new: place.mark("new"), place.old: place.mark("old")}
-    for name, comment in session.execute(_COMMENTS).fetchall():
-        if name in ours and comment != ours[name]:
+    for name, comment, entered in session.execute(_COMMENTS, (list(ours),)).fetchall():
+        if not is_left(comment, entered, ours[name]):
             raise TargetError(
                 f"The database {name} is in the way, and is not a leftover of a restore of {place.name}.",
                 "Rename or drop it.",
@@ -165,12 +174,21 @@ def tablespace_of(session: Any, place: Place, properties: Properties) -> str:
 
 def create(session: Any, place: Place, properties: Properties) -> None:
     """Create the new database, which nobody else can enter until it takes its place."""
-    new = identifier(place.new)
     tablespace = tablespace_of(session, place, properties)
     with errors(TargetError, f"Can't create the database {place.new}"):
-        session.execute(f"CREATE DATABASE {new} TEMPLATE template0{properties.creation(tablespace)}")
-        session.execute(f"COMMENT ON DATABASE {new} IS {literal(place.mark('new'))}")
-        session.execute(f"REVOKE ALL ON DATABASE {new} FROM PUBLIC")
+        create_marked(session, place.new, place.mark("new"), properties.creation(tablespace))
+
+
+def create_marked(session: Any, name: str, mark: str, how: str = "") -> None:
+    """An empty database with a comment that says whose it is. Nobody can enter it before (see `is_left`).
+
+    :param how: more of its properties, as CREATE DATABASE takes them.
+    """
+    quoted = identifier(name)
+    session.execute(f"CREATE DATABASE {quoted} TEMPLATE template0{how} ALLOW_CONNECTIONS false")
+    session.execute(f"COMMENT ON DATABASE {quoted} IS {literal(mark)}")
+    session.execute(f"REVOKE ALL ON DATABASE {quoted} FROM PUBLIC")
+    session.execute(f"ALTER DATABASE {quoted} ALLOW_CONNECTIONS true")
 
 
 class Swap:

@@ -25,7 +25,8 @@ from .server import Server
 
 _BATCH = 50  # small tables in one transaction
 _AT_ONCE = 1 << 16  # bytes: libpq moves all that is still to be sent each time that the server has taken some of it
-_COPY = re.compile(rb"^-- TOC entry (\d+) .*?^(COPY .*? FROM stdin;)$", re.M | re.S)
+# names can contain anything, also what looks like the end of the statement
+_COPY = re.compile(rb'^-- TOC entry (\d+) .*?^(COPY (?:[^"\n;]|"(?:[^"]|"")*")*? FROM stdin;)$', re.M | re.S)
 _ENCODING = re.compile(rb"^SET client_encoding = '([^']+)';$", re.M)
 _TABLE = re.compile(r'COPY ((?:"(?:[^"]|"")*"|[^"\s])+)')
 

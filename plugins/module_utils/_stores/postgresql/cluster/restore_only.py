@@ -59,7 +59,7 @@ def prepare_only(
         copy.progress.start(f"Comparing tables of {target}")
         with errors(TargetError, f"Can't compare the tables of {target}"):
             definitions = definitions_of(tools, contents, options)
-            found = Comparison(session, tools, contents, definitions).rows(sums_of(details, contents), names)
+            found = Comparison(session, tools, contents, definitions, details).rows(sums_of(details, contents), names)
         changed = [one for one in found if one.created or one.before != one.wanted]
         work = _Work(session, tools, contents, changed, definitions)
         sequences = {parts_of(name): (value, called) for name, value, called in details["sequences"]}
@@ -150,7 +150,7 @@ class _Work:
             like = f"LIKE {one.quoted} INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING INDEXES"
             self.session.execute(f"CREATE TEMP TABLE {name} ({like}) ON COMMIT DROP")
             instead[one.quoted] = f"pg_temp.{name}"
-            self._load(one, f"pg_temp.{name}", Table("pg_temp", f"day2_{number}", "t", "", 0))
+            self._load(one, f"pg_temp.{name}", Table("pg_temp", f"day2_{number}", "t", "", 0, one.table.columns))
         # the server shows names without quotes that they don't need
         shown = {self._shown(table): temporary for table, temporary in instead.items()}
         self._check_keys(shown)

@@ -49,9 +49,11 @@ class Owners(NamedTuple):
     @property
     def flags(self) -> list[str]:
         """What pg_restore and pg_dump are told."""
+        # a subscription would take the replication slot of another one
+        flags = ["--no-subscriptions"]
         if self.mode == NONE:
-            return ["--no-owner", "--no-privileges", "--no-tablespaces"]
-        return ["--no-owner", "--no-privileges"] if self.mode == MAP else []
+            return [*flags, "--no-owner", "--no-privileges", "--no-tablespaces"]
+        return [*flags, "--no-owner", "--no-privileges"] if self.mode == MAP else flags
 
     def name(self, role: str) -> str:
         """The role that takes the place of another."""
@@ -88,7 +90,7 @@ def give_to_others(tools: Tools, archive: str, database: str, owners: Owners) ->
     """
     if owners.mode != MAP:
         return
-    words = ["-s", "-f", "-"]
+    words = ["-s", "-f", "-", "--no-subscriptions"]
     everything = tools.run("pg_restore", [*words, archive], None, TargetError)
     without = tools.run("pg_restore", [*words, *owners.flags, archive], None, TargetError)
     lines = _added(_lines(everything), _lines(without))

@@ -32,7 +32,7 @@ from .restore_owners import Owners, give_to_others
 from .restore_places import choose, replaceable
 from .restore_properties import Properties
 from .restore_requires import check_requirements, refuse
-from .restore_state import State, expected, invalid_indexes, present
+from .restore_state import State, entries_of, expected, invalid_indexes, present
 from .restore_tools import Tools
 from .server import Server
 
@@ -160,6 +160,7 @@ class _Work(NamedTuple):
         """Raise TargetError when a database can't be replaced. Returns notes."""
         check_space(self.tools.server, self.session, part.place, part.properties, part.details["bytes"])
         left_out = part.details["without_rows"]
+        notes = self._notes(part)
         if part.exists:
             check_replaceable(self.session, part.place, self.disconnect)
             if left_out:
@@ -169,8 +170,16 @@ class _Work(NamedTuple):
                     "Restore into another database, or only the tables that the backup has (only).",
                 )
         elif left_out:
-            return [f"The backup has no rows of {', '.join(left_out)}: they are empty in {part.place.name}."]
-        return []
+            notes.append(f"The backup has no rows of {', '.join(left_out)}: they are empty in {part.place.name}.")
+        return notes
+
+    def _notes(self, part: _Part) -> list[str]:
+        found = entries_of(self.tools, part.contents.directory, "SUBSCRIPTION")
+        names = ", ".join(entry[2:].rpartition(" ")[0] for entry in found)
+        if not names:
+            return []
+        why = "as each would use the replication slot of the original. The backup has their definitions"
+        return [f"Subscriptions of {part.place.name} are not restored, {why} (pg_restore -s): {names}."]
 
     def fill(self, part: _Part) -> None:
         """Create the new database and make it equal to the backup. Raises TargetError, DamagedBackup."""

@@ -104,6 +104,11 @@ def sums_of(details: Mapping[str, Any], contents: Contents) -> dict[Name, tuple[
     return {(schema, table): (rows, one, two) for schema, table, rows, one, two in sums}
 
 
+def as_in(details: Mapping[str, Any], tables: Sequence[Table]) -> list[Table]:
+    """Tables of which the same columns count as in the backup: in older ones, those that are generated do, too."""
+    return list(tables) if details.get("without_generated") else [one._replace(columns=None) for one in tables]
+
+
 def present(
     tools: Tools, database: str, details: Mapping[str, Any], flags: Sequence[str], *, digests: bool = True
 ) -> State:
@@ -114,7 +119,7 @@ def present(
     """
     without = set(details["without_rows"])
     with tools.server.connect(database) as session, errors(SourceError, f"Can't read the database {database}"):
-        tables = [one for one in list_tables(session) if one.shown not in without]
+        tables = [one for one in as_in(details, list_tables(session)) if one.shown not in without]
         sums = table_sums(session, tables) if digests else _counts(session, tables)
         sequences = read_sequences(session)
         objects = tuple(large_objects(session))

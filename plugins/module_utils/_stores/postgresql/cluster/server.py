@@ -14,9 +14,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
-from ...._core.errors import Day2Error, NoSpace, SourceError, TargetError
+from ...._core.errors import Day2Error, InvalidRequest, NoSpace, SourceError, TargetError
 from ...._core.files import os_errors
 from ...._core.programs import environment
 from .programs import find
@@ -75,6 +75,11 @@ class Server:
         self.options = options
         self.maintenance: str = options.get("maintenance_database") or "postgres"
         self._version = 0
+        if re.search(r"[\r\n\0]", options.get("password") or ""):
+            raise InvalidRequest(
+                "password contains a line break, which no password file can hold.",
+                "Remove it: in YAML, write it in quotes on one line.",
+            )
 
     @property
     def shown(self) -> str:
@@ -127,10 +132,10 @@ class Server:
         """The path of a client program that knows this server. Raises MissingDependency."""
         return find(name, self.version // 10_000, self.options.get("bin"))
 
-    def start(self, argv: Sequence[str], **streams: Any) -> subprocess.Popen[bytes]:
+    def start(self, argv: Sequence[Union[str, bytes]], **streams: Any) -> subprocess.Popen[bytes]:
         """A program that gets a signal when the thread that starts it is no more."""
         leash = [shutil.which("setpriv") or "", "--pdeathsig", "TERM"]
-        with os_errors(SourceError, "Can't start", argv[0]):
+        with os_errors(SourceError, "Can't start", str(argv[0])):
             # run_command is a module's, and does not stream
             return subprocess.Popen(  # pylint: disable=ansible-bad-function
                 [*(leash if leash[0] else []), *argv], env=environment(), **streams
