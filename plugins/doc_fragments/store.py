@@ -26,20 +26,22 @@ options:
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
           - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
           - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
+          - V(ssm) is a set of parameters of AWS Systems Manager. It requires boto3 on the host.
         type: str
-        choices: [command, dynamodb, files, json, postgresql, sqlite]
+        choices: [command, dynamodb, files, json, postgresql, sqlite, ssm]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb) and
-            V(postgresql), which have none. Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb),
+            V(postgresql) and V(ssm), which have none. Symbolic links in directories that other users can write to are
+            refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
             name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
-            that is not an option, otherwise the name of its program; for V(dynamodb), the prefix if it is set,
-            otherwise C(dynamodb).
+            that is not an option, otherwise the name of its program; for V(dynamodb) and V(ssm), the end of the prefix
+            if it is set, otherwise the type.
         type: str
       layout:
         description:
@@ -62,10 +64,13 @@ options:
           - For V(files), globs that select the content of the store. The default is everything. Globs are matched
             against paths relative to the directory. C(*) matches within one path component and C(**) across components.
             A glob without a slash matches names at any depth.
+          - For V(ssm), globs that select parameters by their names without the prefix. C(*) matches slashes, too.
         type: list
         elements: str
       exclude:
-        description: For V(files), globs of entries to exclude. Excluded directories are not entered.
+        description:
+          - For V(files), globs of entries to exclude. Excluded directories are not entered.
+          - For V(ssm), globs of parameters to exclude.
         type: list
         elements: str
       database:
@@ -154,6 +159,7 @@ options:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
             MiB are read one table at a time. A backup needs one or two connections more.
           - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
+          - For V(ssm), how many calls are made at the same time. The default is V(4).
         type: int
       bin:
         description:
@@ -225,31 +231,37 @@ options:
         elements: str
       prefix:
         description:
-          - For V(dynamodb), what the names of the tables start with. In a backup, tables are named without it, so that
-            they can be restored with another prefix. The default is all tables of the region.
+          - For V(dynamodb) and V(ssm), what the names of the tables or parameters start with, such as V(shop_) or
+            V(/shop/). In a backup, they are named without it, so that they can be restored with another prefix. The
+            default is all of the region.
         type: str
+      with_secrets:
+        description:
+          - For V(ssm), whether the values of parameters of the type C(SecureString) are backed up and restored. This
+            requires an encrypted backup. The default is V(false); the task then warns of secrets.
+        type: bool
       region:
-        description: For V(dynamodb), AWS region. The default is that of the environment or of the profile.
+        description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.
         type: str
       endpoint_url:
-        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
+        description: For V(dynamodb) and V(ssm), URL of the endpoint, if it is not one of Amazon's.
         type: str
       profile:
-        description: For V(dynamodb), profile in the AWS configuration of the host.
+        description: For V(dynamodb) and V(ssm), profile in the AWS configuration of the host.
         type: str
       access_key_id:
-        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
+        description: For V(dynamodb) and V(ssm), access key ID. If not set, boto3 looks up credentials as usual.
         type: str
       secret_access_key:
-        description: For V(dynamodb), secret access key.
+        description: For V(dynamodb) and V(ssm), secret access key.
         type: str
       session_token:
-        description: For V(dynamodb), session token of temporary credentials.
+        description: For V(dynamodb) and V(ssm), session token of temporary credentials.
         type: str
       throttle_timeout:
         description:
-          - For V(dynamodb), how long calls are repeated while none succeeds, because they are throttled, fail or get no
-            response. The default is V(5m).
+          - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
+            fail or get no response. The default is V(5m).
         type: str
       max_read_units:
         description:
@@ -279,20 +291,22 @@ options:
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
           - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
           - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
+          - V(ssm) is a set of parameters of AWS Systems Manager. It requires boto3 on the host.
         type: str
-        choices: [command, dynamodb, files, json, postgresql, sqlite]
+        choices: [command, dynamodb, files, json, postgresql, sqlite, ssm]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb) and
-            V(postgresql), which have none. Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb),
+            V(postgresql) and V(ssm), which have none. Symbolic links in directories that other users can write to are
+            refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
             name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
-            that is not an option, otherwise the name of its program; for V(dynamodb), the prefix if it is set,
-            otherwise C(dynamodb).
+            that is not an option, otherwise the name of its program; for V(dynamodb) and V(ssm), the end of the prefix
+            if it is set, otherwise the type.
         type: str
       layout:
         description:
@@ -315,10 +329,13 @@ options:
           - For V(files), globs that select the content of the store. The default is everything. Globs are matched
             against paths relative to the directory. C(*) matches within one path component and C(**) across components.
             A glob without a slash matches names at any depth.
+          - For V(ssm), globs that select parameters by their names without the prefix. C(*) matches slashes, too.
         type: list
         elements: str
       exclude:
-        description: For V(files), globs of entries to exclude. Excluded directories are not entered.
+        description:
+          - For V(files), globs of entries to exclude. Excluded directories are not entered.
+          - For V(ssm), globs of parameters to exclude.
         type: list
         elements: str
       database:
@@ -407,6 +424,7 @@ options:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
             MiB are read one table at a time. A backup needs one or two connections more.
           - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
+          - For V(ssm), how many calls are made at the same time. The default is V(4).
         type: int
       bin:
         description:
@@ -478,31 +496,37 @@ options:
         elements: str
       prefix:
         description:
-          - For V(dynamodb), what the names of the tables start with. In a backup, tables are named without it, so that
-            they can be restored with another prefix. The default is all tables of the region.
+          - For V(dynamodb) and V(ssm), what the names of the tables or parameters start with, such as V(shop_) or
+            V(/shop/). In a backup, they are named without it, so that they can be restored with another prefix. The
+            default is all of the region.
         type: str
+      with_secrets:
+        description:
+          - For V(ssm), whether the values of parameters of the type C(SecureString) are backed up and restored. This
+            requires an encrypted backup. The default is V(false); the task then warns of secrets.
+        type: bool
       region:
-        description: For V(dynamodb), AWS region. The default is that of the environment or of the profile.
+        description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.
         type: str
       endpoint_url:
-        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
+        description: For V(dynamodb) and V(ssm), URL of the endpoint, if it is not one of Amazon's.
         type: str
       profile:
-        description: For V(dynamodb), profile in the AWS configuration of the host.
+        description: For V(dynamodb) and V(ssm), profile in the AWS configuration of the host.
         type: str
       access_key_id:
-        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
+        description: For V(dynamodb) and V(ssm), access key ID. If not set, boto3 looks up credentials as usual.
         type: str
       secret_access_key:
-        description: For V(dynamodb), secret access key.
+        description: For V(dynamodb) and V(ssm), secret access key.
         type: str
       session_token:
-        description: For V(dynamodb), session token of temporary credentials.
+        description: For V(dynamodb) and V(ssm), session token of temporary credentials.
         type: str
       throttle_timeout:
         description:
-          - For V(dynamodb), how long calls are repeated while none succeeds, because they are throttled, fail or get no
-            response. The default is V(5m).
+          - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
+            fail or get no response. The default is V(5m).
         type: str
       max_read_units:
         description:
@@ -533,20 +557,22 @@ options:
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
           - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
           - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
+          - V(ssm) is a set of parameters of AWS Systems Manager. It requires boto3 on the host.
         type: str
-        choices: [command, dynamodb, files, json, postgresql, sqlite]
+        choices: [command, dynamodb, files, json, postgresql, sqlite, ssm]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb) and
-            V(postgresql), which have none. Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb),
+            V(postgresql) and V(ssm), which have none. Symbolic links in directories that other users can write to are
+            refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
             name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
-            that is not an option, otherwise the name of its program; for V(dynamodb), the prefix if it is set,
-            otherwise C(dynamodb).
+            that is not an option, otherwise the name of its program; for V(dynamodb) and V(ssm), the end of the prefix
+            if it is set, otherwise the type.
         type: str
       layout:
         description:
@@ -569,10 +595,13 @@ options:
           - For V(files), globs that select the content of the store. The default is everything. Globs are matched
             against paths relative to the directory. C(*) matches within one path component and C(**) across components.
             A glob without a slash matches names at any depth.
+          - For V(ssm), globs that select parameters by their names without the prefix. C(*) matches slashes, too.
         type: list
         elements: str
       exclude:
-        description: For V(files), globs of entries to exclude. Excluded directories are not entered.
+        description:
+          - For V(files), globs of entries to exclude. Excluded directories are not entered.
+          - For V(ssm), globs of parameters to exclude.
         type: list
         elements: str
       database:
@@ -661,6 +690,7 @@ options:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
             MiB are read one table at a time. A backup needs one or two connections more.
           - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
+          - For V(ssm), how many calls are made at the same time. The default is V(4).
         type: int
       bin:
         description:
@@ -732,31 +762,37 @@ options:
         elements: str
       prefix:
         description:
-          - For V(dynamodb), what the names of the tables start with. In a backup, tables are named without it, so that
-            they can be restored with another prefix. The default is all tables of the region.
+          - For V(dynamodb) and V(ssm), what the names of the tables or parameters start with, such as V(shop_) or
+            V(/shop/). In a backup, they are named without it, so that they can be restored with another prefix. The
+            default is all of the region.
         type: str
+      with_secrets:
+        description:
+          - For V(ssm), whether the values of parameters of the type C(SecureString) are backed up and restored. This
+            requires an encrypted backup. The default is V(false); the task then warns of secrets.
+        type: bool
       region:
-        description: For V(dynamodb), AWS region. The default is that of the environment or of the profile.
+        description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.
         type: str
       endpoint_url:
-        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
+        description: For V(dynamodb) and V(ssm), URL of the endpoint, if it is not one of Amazon's.
         type: str
       profile:
-        description: For V(dynamodb), profile in the AWS configuration of the host.
+        description: For V(dynamodb) and V(ssm), profile in the AWS configuration of the host.
         type: str
       access_key_id:
-        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
+        description: For V(dynamodb) and V(ssm), access key ID. If not set, boto3 looks up credentials as usual.
         type: str
       secret_access_key:
-        description: For V(dynamodb), secret access key.
+        description: For V(dynamodb) and V(ssm), secret access key.
         type: str
       session_token:
-        description: For V(dynamodb), session token of temporary credentials.
+        description: For V(dynamodb) and V(ssm), session token of temporary credentials.
         type: str
       throttle_timeout:
         description:
-          - For V(dynamodb), how long calls are repeated while none succeeds, because they are throttled, fail or get no
-            response. The default is V(5m).
+          - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
+            fail or get no response. The default is V(5m).
         type: str
       max_read_units:
         description:
@@ -835,20 +871,22 @@ options:
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
           - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
           - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
+          - V(ssm) is a set of parameters of AWS Systems Manager. It requires boto3 on the host.
         type: str
-        choices: [command, dynamodb, files, json, postgresql, sqlite]
+        choices: [command, dynamodb, files, json, postgresql, sqlite, ssm]
         required: true
       path:
         description:
-          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb) and
-            V(postgresql), which have none. Symbolic links in directories that other users can write to are refused.
+          - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb),
+            V(postgresql) and V(ssm), which have none. Symbolic links in directories that other users can write to are
+            refused.
         type: path
       name:
         description:
           - Name of the store within the backup. The default is the last component of the path; for V(postgresql), the
             name of the database if it is one, otherwise C(postgresql); for V(command), the last argument of C(dump)
-            that is not an option, otherwise the name of its program; for V(dynamodb), the prefix if it is set,
-            otherwise C(dynamodb).
+            that is not an option, otherwise the name of its program; for V(dynamodb) and V(ssm), the end of the prefix
+            if it is set, otherwise the type.
         type: str
       layout:
         description:
@@ -871,10 +909,13 @@ options:
           - For V(files), globs that select the content of the store. The default is everything. Globs are matched
             against paths relative to the directory. C(*) matches within one path component and C(**) across components.
             A glob without a slash matches names at any depth.
+          - For V(ssm), globs that select parameters by their names without the prefix. C(*) matches slashes, too.
         type: list
         elements: str
       exclude:
-        description: For V(files), globs of entries to exclude. Excluded directories are not entered.
+        description:
+          - For V(files), globs of entries to exclude. Excluded directories are not entered.
+          - For V(ssm), globs of parameters to exclude.
         type: list
         elements: str
       database:
@@ -963,6 +1004,7 @@ options:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
             MiB are read one table at a time. A backup needs one or two connections more.
           - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
+          - For V(ssm), how many calls are made at the same time. The default is V(4).
         type: int
       bin:
         description:
@@ -1034,31 +1076,37 @@ options:
         elements: str
       prefix:
         description:
-          - For V(dynamodb), what the names of the tables start with. In a backup, tables are named without it, so that
-            they can be restored with another prefix. The default is all tables of the region.
+          - For V(dynamodb) and V(ssm), what the names of the tables or parameters start with, such as V(shop_) or
+            V(/shop/). In a backup, they are named without it, so that they can be restored with another prefix. The
+            default is all of the region.
         type: str
+      with_secrets:
+        description:
+          - For V(ssm), whether the values of parameters of the type C(SecureString) are backed up and restored. This
+            requires an encrypted backup. The default is V(false); the task then warns of secrets.
+        type: bool
       region:
-        description: For V(dynamodb), AWS region. The default is that of the environment or of the profile.
+        description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.
         type: str
       endpoint_url:
-        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
+        description: For V(dynamodb) and V(ssm), URL of the endpoint, if it is not one of Amazon's.
         type: str
       profile:
-        description: For V(dynamodb), profile in the AWS configuration of the host.
+        description: For V(dynamodb) and V(ssm), profile in the AWS configuration of the host.
         type: str
       access_key_id:
-        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
+        description: For V(dynamodb) and V(ssm), access key ID. If not set, boto3 looks up credentials as usual.
         type: str
       secret_access_key:
-        description: For V(dynamodb), secret access key.
+        description: For V(dynamodb) and V(ssm), secret access key.
         type: str
       session_token:
-        description: For V(dynamodb), session token of temporary credentials.
+        description: For V(dynamodb) and V(ssm), session token of temporary credentials.
         type: str
       throttle_timeout:
         description:
-          - For V(dynamodb), how long calls are repeated while none succeeds, because they are throttled, fail or get no
-            response. The default is V(5m).
+          - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
+            fail or get no response. The default is V(5m).
         type: str
       max_read_units:
         description:

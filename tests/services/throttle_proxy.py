@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable
 
-# What can be done to a call:
+# What can be done to a call, apart from the names of other exceptions:
 NOTHING = ""
 THROTTLE = "ProvisionedThroughputExceededException"
 SERVER_ERROR = "InternalServerError"
@@ -44,6 +44,7 @@ class Proxy(ThreadingHTTPServer):
         self.delay = delay
         self.fault: Callable[[str, int], str] = lambda operation, number: NOTHING
         self.calls: Counter[str] = Counter()
+        self.bodies: list[tuple[str, bytes]] = []  # of all calls, by operation
         self.faults = 0  # how many calls met one
         self._lock = threading.Lock()
 
@@ -79,12 +80,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+        self.server.bodies.append((operation, body))
         if self.server.delay:
             time.sleep(self.server.delay)
         fault = self.server.next_fault(operation)
         if fault == CUT:
             return self._cut()
-        if fault == THROTTLE:
+        if fault.endswith("Exception"):
             return self._error(400, fault)
         if fault == SERVER_ERROR:
             return self._error(500, fault)

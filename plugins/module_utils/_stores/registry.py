@@ -19,6 +19,7 @@ from .command.options import OPTIONS as COMMAND
 from .dynamodb.backup.options import OPTIONS as DYNAMODB
 from .postgresql.cluster.options import OPTIONS as POSTGRESQL
 from .postgresql.cluster.options import RESTORE_OPTIONS
+from .ssm.options import OPTIONS as SSM
 
 
 def _command() -> type[Store]:
@@ -57,6 +58,12 @@ def _postgresql() -> type[Store]:
     return PostgresqlStore
 
 
+def _ssm() -> type[Store]:
+    from .ssm.store import SsmStore
+
+    return SsmStore
+
+
 class StoreType(NamedTuple):
     """How to import the class, and an Ansible argument spec of its options except type, name and path.
 
@@ -82,6 +89,7 @@ STORES = {
         _json, {"layout": {"type": "str", "choices": ["single_file", "file_per_collection", "file_per_record"]}}
     ),
     "postgresql": StoreType(_postgresql, POSTGRESQL, is_path=False, restore_options=RESTORE_OPTIONS),
+    "ssm": StoreType(_ssm, SSM, is_path=False),
     "sqlite": StoreType(_sqlite, {"check": {"type": "str", "choices": ["full", "quick"]}}),
 }
 

@@ -201,12 +201,12 @@ def _tools() -> dict[str, str]:
 
 
 def check_secrets(repository: Repository, stores: Sequence[NamedStore]) -> None:
-    """Passwords are only written into encrypted backups. Raises InvalidRequest."""
+    """Secrets are only written into encrypted backups. Raises InvalidRequest."""
     for entry in stores:
-        if entry.store.parameters().get("role_passwords") and not repository.encryption.recipients:
-            raise InvalidRequest(
-                "role_passwords requires an encrypted backup.", "Set encrypt_to, or omit role_passwords."
-            )
+        parameters = entry.store.parameters()
+        for option in ("role_passwords", "with_secrets"):
+            if parameters.get(option) and not repository.encryption.recipients:
+                raise InvalidRequest(f"{option} requires an encrypted backup.", f"Set encrypt_to, or omit {option}.")
 
 
 def check_apart(repository: Repository, stores: Sequence[NamedStore]) -> None:

@@ -21,7 +21,7 @@ from .._repository.sink import CountingSink
 from .arguments import NamedStore
 from .snapshots import Read, take_snapshot
 
-_READ_DIRECTLY = ("command", "dynamodb", "files", "postgresql")
+_READ_DIRECTLY = ("command", "dynamodb", "files", "postgresql", "ssm")
 
 
 def check_space(

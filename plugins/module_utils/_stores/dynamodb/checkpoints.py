@@ -10,8 +10,9 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ..._core.aws import Exhausted, Refused
 from ..._core.errors import TargetError
-from .client import Client, Exhausted, Refused, describe_failure
+from .client import Client, describe_failure
 from .tables import ensure_table, find_table
 from .values import KeyField
 

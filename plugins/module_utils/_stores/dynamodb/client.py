@@ -15,9 +15,10 @@ import threading
 import time
 import zlib
 from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable
 
-from ..._core.errors import Day2Error, InvalidRequest, MissingDependency
+from ..._core.aws import Connection, Exhausted, Refused, Service, hint_for
+from ..._core.errors import Day2Error
 
 _TARGET = "DynamoDB_20120810."
 _THROTTLED = (
@@ -31,30 +32,6 @@ _THROTTLED = (
     "TransactionInProgressException",
 )
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.025, 5.0
-
-
-class Connection(NamedTuple):
-    """How to reach DynamoDB. Values that are None are determined as by boto3."""
-
-    region: Optional[str] = None
-    endpoint_url: Optional[str] = None
-    profile: Optional[str] = None
-    access_key_id: Optional[str] = None
-    secret_access_key: Optional[str] = None
-    session_token: Optional[str] = None
-
-
-class Refused(Exception):
-    """The server refuses a request. `code` is the name of its error."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}" if message else code)
-        self.code = code
-        self.message = message
-
-
-class Exhausted(Exception):
-    """The server did not complete a call in time: it throttles, fails or cannot be reached."""
 
 
 class Cancelling(Exception):
@@ -103,51 +80,22 @@ class Client:
     """One connection pool, for any number of threads up to `connections`."""
 
     def __init__(self, connection: Connection, connections: int, patience: float) -> None:
-        try:
-            import botocore.auth
-            import botocore.awsrequest
-            import botocore.config
-            import botocore.exceptions
-            import botocore.httpsession
-            import botocore.session
-            import botocore.utils
-        except ImportError:
-            raise MissingDependency("boto3", "for DynamoDB", "Install it with: pip install boto3") from None
+        self._service = Service(
+            *("dynamodb", "DynamoDB", connection), retries={"mode": "standard", "total_max_attempts": 4}
+        )
+        import botocore.auth
+        import botocore.awsrequest
+        import botocore.exceptions
+        import botocore.httpsession
+        import botocore.utils
+
         self.pace = Pace(patience)
         self._botocore = botocore
-        if bool(connection.access_key_id) != bool(connection.secret_access_key):
-            raise InvalidRequest("access_key_id and secret_access_key must be set together.")
-        try:
-            session = botocore.session.Session(profile=connection.profile)
-            if connection.access_key_id:
-                session.set_credentials(
-                    connection.access_key_id, connection.secret_access_key, connection.session_token
-                )
-            region = connection.region or session.get_config_variable("region")
-            if not region:  # of an empty one, botocore makes the address dynamodb..amazonaws.com
-                raise botocore.exceptions.NoRegionError
-            self.admin: Any = session.create_client(
-                "dynamodb",
-                region_name=region,
-                endpoint_url=connection.endpoint_url,
-                config=botocore.config.Config(
-                    connect_timeout=10, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4}
-                ),
-            )
-            self._credentials = session.get_credentials()
-        except botocore.exceptions.NoRegionError:
-            raise InvalidRequest(
-                "The AWS region for DynamoDB is not set.",
-                "Set region, or AWS_DEFAULT_REGION in the environment of the task, or region in the profile.",
-            ) from None
-        except (botocore.exceptions.BotoCoreError, ValueError) as exc:
-            raise InvalidRequest(f"DynamoDB can't be used: {exc}.", _CREDENTIALS_HINT) from None
-        if self._credentials is None:
-            raise InvalidRequest("No credentials for DynamoDB were found.", _CREDENTIALS_HINT)
-        self.url: str = self.admin.meta.endpoint_url
-        self._region: str = self.admin.meta.region_name
+        self._credentials = self._service.credentials
+        self.url: str = self._service.url
+        self._region: str = self._service.region
         self._http = botocore.httpsession.URLLib3Session(
-            verify=session.get_config_variable("ca_bundle") or True,
+            verify=self._service.session.get_config_variable("ca_bundle") or True,
             proxies=botocore.utils.get_environ_proxies(self.url),
             timeout=(10, 60),
             max_pool_connections=connections,
@@ -158,24 +106,11 @@ class Client:
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
-        if hasattr(self.admin, "close"):  # not in the boto3 of Debian 11
-            self.admin.close()
+        self._service.close()
 
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """Make a rare call through botocore.
-
-        :raises Refused: the server refuses it.
-        :raises Exhausted: the server cannot be reached.
-        """
-        exceptions = self._botocore.exceptions
-        try:
-            answer: dict[str, Any] = getattr(self.admin, operation)(**arguments)
-            return answer
-        except exceptions.ClientError as exc:
-            error = exc.response.get("Error", {})
-            raise Refused(error.get("Code", "Error"), error.get("Message", "")) from None
-        except exceptions.BotoCoreError as exc:
-            raise Exhausted(str(exc)) from None
+        """Make a rare call through botocore. Raises Refused, and Exhausted if the server cannot be reached."""
+        return self._service.ask(operation, **arguments)
 
     def call(
         self, operation: str, body: bytes, stop: threading.Event, read: Callable[[bytes], Any] = json.loads
@@ -230,12 +165,6 @@ class _Again(Exception):
     """The call may succeed later."""
 
 
-_CREDENTIALS_HINT = (
-    "Set access_key_id, secret_access_key and region, or a profile, or use another source of boto3: "
-    "AWS_ACCESS_KEY_ID, AWS_PROFILE, ~/.aws/credentials, the role of the instance."
-)
-
-
 def _refusal(status: int, content: bytes) -> Exception:
     try:
         answer = json.loads(content)
@@ -263,12 +192,7 @@ def describe_failure(kind: type[Day2Error], what: str, exc: Exception) -> Day2Er
             "Check the network and endpoint_url. If the table is throttled, increase its capacity or throttle_timeout. "
             "Then run again.",
         )
-    hint = ""
-    if isinstance(exc, Refused):
-        if exc.code in ("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"):
-            hint = "Check the credentials and their permissions on this table."
-        elif exc.code in ("ExpiredTokenException", "ExpiredToken"):
-            hint = "The credentials have expired: renew them and run again."
-        elif exc.code == "ResourceNotFoundException":
-            hint = "The table does not exist (any more): check prefix, tables, region and endpoint_url."
+    hint = hint_for(exc, "this table")
+    if isinstance(exc, Refused) and exc.code == "ResourceNotFoundException":
+        hint = "The table does not exist (any more): check prefix, tables, region and endpoint_url."
     return kind(f"{what}: {str(exc).rstrip('.')}.", hint)

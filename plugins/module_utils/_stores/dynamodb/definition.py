@@ -12,8 +12,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..._core.aws import Exhausted, Refused
 from ..._core.errors import TargetError
-from .client import Client, Exhausted, Refused, describe_failure
+from .client import Client, describe_failure
 
 _INDEX = ("IndexName", "KeySchema", "Projection")
 _PROVISIONED = "PROVISIONED"

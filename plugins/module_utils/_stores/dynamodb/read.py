@@ -16,8 +16,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar, Union
 
+from ..._core.aws import Exhausted, Refused
 from ..._core.errors import Day2Error, SourceError
-from .client import Cancelling, Client, Exhausted, Refused, describe_failure
+from .client import Cancelling, Client, describe_failure
 from .tables import Table
 from .values import decode
 

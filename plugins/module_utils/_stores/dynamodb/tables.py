@@ -9,8 +9,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
+from ..._core.aws import Exhausted, Refused
 from ..._core.errors import Day2Error, SourceError, TargetError
-from .client import Client, Exhausted, Refused, describe_failure
+from .client import Client, describe_failure
 from .definition import Definition, enable_ttl
 from .values import KeyField
 

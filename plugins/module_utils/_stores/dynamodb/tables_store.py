@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
+from ..._core.aws import Connection
 from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.records import CollectionDigest
 from ..._core.units import parse_duration
@@ -15,7 +16,7 @@ from . import read as dynamodb_read
 from . import tables as dynamodb_tables
 from .checkpoints import TABLE as CHECKPOINTS
 from .checkpoints import Checkpoints
-from .client import Client, Connection
+from .client import Client
 from .definition import Definition, definition_of
 from .read import Page
 from .tables import Table

@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
+from ..._core.aws import Exhausted, Refused
 from ..._core.errors import TargetError
-from .client import Cancelling, Client, Exhausted, Refused, describe_failure
+from .client import Cancelling, Client, describe_failure
 from .tables import Table
 from .values import KeyField, KeyValue, Unstorable, decode, encode, key_json, key_values
 

@@ -21,6 +21,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.progress import Pro
 from ansible_collections.day2.ops.plugins.module_utils._stores.base import Snapshot
 from tests.services.dynamodb_fixtures import dynamodb_local_url, dynoxide_url
 from tests.services.postgresql_fixtures import postgresql
+from tests.services.s3 import ministack
 
 __all__ = ["dynamodb_local_url", "dynoxide_url", "postgresql"]
 
@@ -120,6 +121,13 @@ def as_nobody(work: Callable[[], list[str]]) -> list[str]:
         said = json.load(handle)
     os.waitpid(child, 0)
     return list(said)
+
+
+@pytest.fixture(scope="session")
+def ssm_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with SSM and KMS."""
+    with ministack(tmp_path_factory.mktemp("ssm"), "ssm,kms") as url:
+        yield url
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.client import Client, Connection, Refused
+from ansible_collections.day2.ops.plugins.module_utils._core.aws import Connection, Refused
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.client import Client
 
 
 class Server(ThreadingHTTPServer):

@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
+from ...._core.aws import Exhausted, Refused
 from ...._core.errors import SourceError, TargetError
-from ..client import Client, Exhausted, Refused, describe_failure
+from ..client import Client, describe_failure
 from ..definition import Definition, definition_of, enable_ttl
 from ..tables import Table, find_table
 

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from ...._core.collection import Collection
 from ...._core.errors import InvalidRequest, SourceError
+from ...._core.selection import Selection
 from ...._core.units import parse_duration
 from ...base import Copy, Restoration, Sink, Snapshot
 from ...base import Reader as Stream
-from .selection import Selection
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -72,7 +72,7 @@ class DynamodbStore:
 
         names = self.names() if self.replaced is None else list(self.replaced)
         if self.replaced is None:
-            self.selection.check(names)
+            self.selection.check(names, "tables.include", "table")
         if not names:
             raise self._nothing()
         tables: dict[str, Table] = {name: self.described(name) for name in names}
@@ -144,7 +144,8 @@ class DynamodbStore:
     def reader(self) -> Reader:
         """How the tables are read."""
         if self._reader is None:
-            from ..client import Client, Connection  # only here: see registry.py
+            from ...._core.aws import Connection  # only here: see registry.py
+            from ..client import Client
             from ..read import ReadUnits
             from .reading import Reader
 

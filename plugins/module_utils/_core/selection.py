@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which tables, or other named things, belong to a store: globs over their names."""
+"""Which named things belong to a store: globs over their names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Optional
 
-from ...._core.errors import InvalidRequest
+from .errors import InvalidRequest
 
 
 class Selection:
@@ -31,11 +31,11 @@ class Selection:
             if (not self._include or _fits(name, self._include)) and not _fits(name, self._exclude)
         )
 
-    def check(self, names: Sequence[str]) -> None:
+    def check(self, names: Sequence[str], option: str, thing: str) -> None:
         """Raise InvalidRequest when a glob to include is of none of the selected names."""
         for glob in self._include:
             if not any(fnmatch.fnmatchcase(name, glob) for name in names):
-                raise InvalidRequest(f"tables.include has {glob}, which matches no table.", "Correct or remove it.")
+                raise InvalidRequest(f"{option} has {glob}, which matches no {thing}.", "Correct or remove it.")
 
 
 def _fits(name: str, globs: Sequence[str]) -> bool:
