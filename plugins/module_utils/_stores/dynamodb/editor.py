@@ -10,11 +10,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..._core.aws import Exhausted, Refused
 from ..._core.errors import TargetError, Violation
 from ..._core.records import canonical
 from ..records.editor import Change, words_of_key
 from ..records.model import Info, Record
-from .client import Exhausted, Refused, describe_failure
+from .client import describe_failure
 from .target import DynamodbTarget
 from .values import DynamoSet, KeyField, Unstorable, decode, encode, key_json, key_values
 

@@ -162,7 +162,7 @@ class SsmRestoration:
                 raise TargetError(
                     f"After the restore, these parameters are not as in the backup: "
                     f"{_listed([one.wanted for one in wrong])}.",
-                    "Something else writes to them, or the service ignores a part of what it is told. Run again.",
+                    "Another program may be writing to them. Run again.",
                 )
             time.sleep(0.5)
 
