@@ -179,7 +179,7 @@ EXAMPLES = r"""
         url: http://localhost:8080/redfish/v1/
         rate: 200
         duration: 10s
-        crit: 100ms
+        crit: 1s
 
 - name: Check a thousand endpoints from the controller
   day2.ops.health_check:

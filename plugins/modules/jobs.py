@@ -56,6 +56,8 @@ options:
           - cache_clean
           - health_check
           - health_info
+          - lifecycle
+          - lifecycle_info
           - log_report
           - log_rotate
           - migrate

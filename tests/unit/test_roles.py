@@ -83,6 +83,7 @@ VERBS = {
     "health_checks": "health.check",
     "log_rotation": "logs.rotate",
     "postgresql_pitr": "postgresql_pitr",
+    "lifecycle": "records.lifecycle",
     "retention": "retention",
     "store_backup": "backup",
     "store_migration": "migrate.migrate",

@@ -16,6 +16,8 @@ VERBS = {
     "cache_clean": "cache_clean",
     "health_check": "health.check",
     "health_info": "health.info",
+    "lifecycle": "records.lifecycle",
+    "lifecycle_info": "records.lifecycle_info",
     "log_report": "logs.report",
     "log_rotate": "logs.rotate",
     "migrate": "migrate.migrate",

@@ -12,6 +12,7 @@ from ..._core import files
 from ..._core.errors import InvalidRequest
 from ..dynamodb.options import OPTIONS as DYNAMODB
 from ..postgresql.options import OPTIONS as POSTGRESQL
+from ..sql.lifecycle import LifecycleTables
 from .store import SourceStore, TargetStore
 
 Keys = Mapping[str, Sequence[str]]
@@ -148,6 +149,21 @@ def open_editor(parameters: Mapping[str, Any], keys: Keys) -> TargetStore:
     """
     kind, given = _checked(parameters)
     return kind.editor(given, keys, 1)
+
+
+def open_lifecycle(parameters: Mapping[str, Any], machine: str, history: str, *, write: bool) -> LifecycleTables:
+    """The database that suboptions describe, with the records of a state machine. Errors are those of `open_target`.
+
+    :param history: the name of the table with the history of the machine.
+    """
+    _kind, given = _checked(parameters)
+    if parameters["type"] == "sqlite":
+        from ..sqlite.lifecycle import SqliteLifecycle
+
+        return SqliteLifecycle(given, machine, history, write=write)
+    from ..postgresql.lifecycle import PostgresqlLifecycle
+
+    return PostgresqlLifecycle(given, machine, history, write=write)
 
 
 def _checked(parameters: Mapping[str, Any]) -> tuple[RecordType, dict[str, Any]]:
