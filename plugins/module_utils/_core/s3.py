@@ -105,7 +105,7 @@ class S3Client:
                 region_name="us-east-1" if session.region_name == "" else None,
                 endpoint_url=options.get("endpoint_url"),
                 verify=options.get("ca_bundle"),
-                config=_config(options.get("addressing"), tries),
+                config=_config(options.get("addressing"), tries, signed=self.endpoint.startswith("http:")),
             )
         self.pace: Optional[Pace] = None  # if it is set, bodies of requests keep to it
         self.api.meta.events.register_first("request-created.s3", PacedBody.note_preparing)
@@ -186,7 +186,10 @@ class S3Client:
         )
 
 
-def _config(addressing: Optional[str], tries: int) -> Any:
+def _config(addressing: Optional[str], tries: int, *, signed: bool) -> Any:
+    """
+    :param signed: whether bodies are part of the signature. In TLS, that would only be a second check of the same.
+    """
     more: dict[str, Any] = {}
     if tuple(int(part) for part in boto3.__version__.split(".")[:2]) >= (1, 36):
         # checksums that newer releases add by themselves are refused by some servers
@@ -196,7 +199,7 @@ def _config(addressing: Optional[str], tries: int) -> Any:
         connect_timeout=10,
         read_timeout=READ_TIMEOUT,
         max_pool_connections=12,
-        s3={"addressing_style": addressing} if addressing else None,
+        s3={"payload_signing_enabled": signed, **({"addressing_style": addressing} if addressing else {})},
         **more,
     )
 

@@ -195,6 +195,16 @@ def test_options_are_really_sent(options: dict[str, str], headers: dict[str, str
         }.items()
 
 
+@pytest.mark.parametrize("tls", [True, False])
+def test_bodies_are_signed_where_nothing_else_protects_them(tls: bool, tmp_path: Path) -> None:
+    with answering(Answer(403, "AccessDenied"), tls=tmp_path if tls else None) as (url, requests):
+        more = {"ca_bundle": str(tmp_path / "certificate.pem")} if tls else {}
+        with pytest.raises(Unreachable):
+            objects(url, **more).put("x", b"x")
+    ((_line, headers),) = requests
+    assert (headers["X-Amz-Content-SHA256"] == "UNSIGNED-PAYLOAD") is tls
+
+
 def test_the_bucket_is_in_the_host_name_if_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more: resolve("127.0.0.1", *more))

@@ -11,6 +11,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Callable
 
@@ -22,6 +23,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     DamagedBackup,
     Day2Error,
     InvalidRequest,
+    LeaseLost,
+    NoSpace,
     Unreachable,
 )
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
@@ -29,6 +32,8 @@ from ansible_collections.day2.ops.plugins.module_utils._probes.backup_probe impo
 from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline
 from ansible_collections.day2.ops.plugins.module_utils._repository import copying, s3
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
+from ansible_collections.day2.ops.plugins.module_utils._repository.remote_staging import RemoteStaging
+from ansible_collections.day2.ops.plugins.module_utils._repository.s3_locking import date_of
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import migrate
 from tests.services.repositories import KINDS, client, object_lock
 from tests.services.s3 import damaging_proxy
@@ -294,6 +299,102 @@ def test_a_task_that_takes_too_long_says_how_far_it_came(
 
 def access(place: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in place.items() if name in ("s3", "rclone")}
+
+
+def test_a_store_that_is_full(remote: Any, place: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": {"b": {"c": 1}}}')
+    source = {"type": "json", "path": str(tmp_path / "a.json")}
+    full = damaging_proxy(
+        place["s3"]["endpoint_url"],
+        first=lambda method, headers: 507 if "x-amz-checksum-sha256" in {one.lower() for one in headers} else None,
+    )
+    with (
+        full as url,
+        pytest.raises(NoSpace, match=r"Can't write s3://.*/data/a\.json.*no space left .*Free some space"),
+    ):
+        remote("backup", source=source, s3={**place["s3"], "endpoint_url": url})
+    assert not [key for key in objects(place) if key.startswith("app/2")]
+    done = remote("backup", source=source)
+    assert (done["changed"], done["warnings"]) == (True, [])
+
+
+def release(place: dict[str, Any]) -> None:
+    """End the lease of whoever holds the lock."""
+    bucket, _slash, prefix = place["repository"][len("s3://") :].partition("/")
+    (lock,) = (key for key in objects(place) if "/.state/lock/" in key)
+    client(place["s3"]).put_object(Bucket=bucket, Key=f"{prefix}/{lock}", Body=b"")
+
+
+def test_removals_are_left_out_once_the_lock_was_lost_and_made_up_for(
+    remote: Any, place: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = {"type": "json", "path": str(tmp_path / "a.json")}
+    made = []
+    for number in range(2):
+        (tmp_path / "a.json").write_text(json.dumps({"a": {str(number): {}}}))
+        made.append(remote("backup", source=source)["backup"]["id"])
+    publish = RemoteStaging.publish
+
+    def lost(self: RemoteStaging, *arguments: Any) -> bool:
+        published = publish(self, *arguments)
+        self._lease._lost = "backup, process 7 on hawk2, since 2025-06-30T12:00:00Z took it over"
+        return published
+
+    (tmp_path / "a.json").write_text(json.dumps({"a": {"2": {}}}))
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteStaging, "publish", lost)
+        done = remote("backup", source=source, keep={"last": 1})
+    assert (done["changed"], done["removed"]) == (True, [])
+    told = " ".join(done["warnings"])
+    assert all(one in told for one in made)
+    assert "process 7 on hawk2, since 2025-06-30T12:00:00Z took it over" in told
+    release(place)
+    assert open_repository(place).ids("app") == sorted([*made, done["backup"]["id"]])
+    again = remote("backup", source=source, keep={"last": 1})
+    assert (again["backup"]["id"], sorted(again["removed"])) == (done["backup"]["id"], sorted(made))
+
+
+def test_a_lock_that_is_lost_while_data_is_written(
+    remote: Any, place: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.json").write_text('{"a": {"b": {"c": 1}}}')
+    source = {"type": "json", "path": str(tmp_path / "a.json")}
+    create = RemoteStaging.create
+
+    def lost(self: RemoteStaging, path: str) -> Any:
+        handle = create(self, path)
+        self._lease._lost = "backup, process 7 on hawk2, since 2025-06-30T12:00:00Z took it over"
+        return handle
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteStaging, "create", lost)
+        with pytest.raises(
+            LeaseLost, match=r"The lock of .*/app was lost: backup, process 7 on hawk2, .* took it over"
+        ):
+            remote("backup", source=source)
+    assert open_repository(place).sets() == []
+    release(place)
+    assert remote("backup", source=source)["changed"]
+
+
+def test_the_data_of_what_was_removed_stays_for_grace(
+    remote: Any, place: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, made = {"type": "json", "path": str(tmp_path / "a.json")}, []
+    for number in range(2):
+        (tmp_path / "a.json").write_text(json.dumps({"a": {str(number): {}}}))
+        made.append(remote("backup", source=source, keep={"last": 1})["backup"]["id"])
+    left = [key for key in objects(place) if made[0] in key]
+    assert any(key.endswith("/data/a.json") or "/data/a.json." in key for key in left)
+    with monkeypatch.context() as patch:  # what an object's age is compared with
+        patch.setattr(s3, "_date", lambda page: date_of(page) + timedelta(hours=2))
+        remote("backup", source=source, keep={"last": 1}, grace="3h")
+        assert [key for key in objects(place) if made[0] in key] == left
+        remote("backup", source=source, keep={"last": 1}, grace="1h")
+    assert [key for key in objects(place) if made[0] in key] == []
+    for wrong in ({"grace": "59m"}, {"grace": "2h", "repository": str(tmp_path / "backups")}):
+        with pytest.raises(InvalidRequest, match="at least 1h|grace applies to"):
+            remote("backup", source=source, **wrong)
 
 
 def test_a_bucket_that_is_not_there(remote: Any, application: Any, place: dict[str, Any]) -> None:
