@@ -41,7 +41,7 @@ KEY = (KeyField("id", "S"),)
 def records(count: int) -> list[dict[str, Any]]:
     return [
         {
-            "id": "machine-%07d" % number,
+            "id": f"machine-{number:07d}",
             "cpus": number % 64,
             "memory_gib": number * 0.5,
             "state": "running",
@@ -65,8 +65,8 @@ def send(port: int, mine: list[bytes], ready: Any) -> None:
     headers = {
         "Content-Type": "application/x-amz-json-1.0",
         "X-Amz-Target": "DynamoDB_20120810.BatchWriteItem",
-        "Authorization": "AWS4-HMAC-SHA256 Credential=day2/20260101/%s/dynamodb/aws4_request, "
-        "SignedHeaders=host;x-amz-date, Signature=00" % REGION,
+        "Authorization": f"AWS4-HMAC-SHA256 Credential=day2/20260101/{REGION}/dynamodb/aws4_request, "
+        "SignedHeaders=host;x-amz-date, Signature=00",
         "X-Amz-Date": "20260101T000000Z",
     }
     connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -76,7 +76,7 @@ def send(port: int, mine: list[bytes], ready: Any) -> None:
         response = connection.getresponse()
         answer = response.read()
         if response.status != 200 or json.loads(answer).get("UnprocessedItems"):
-            raise SystemExit("the server refused a batch: %r" % answer)
+            raise SystemExit(f"the server refused a batch: {answer!r}")
 
 
 def ceiling(store: DynamodbTables, port: int, prepared: list[bytes]) -> float:
@@ -177,17 +177,17 @@ def near(table: Table, url: str) -> None:
     some = records(RECORDS)
     prepared = bodies("b_bench", some)
     port = int(url.rpartition(":")[2])
-    table.title("%d records of about 300 bytes to a DynamoDB server on this machine" % RECORDS)
+    table.title(f"{RECORDS} records of about 300 bytes to a DynamoDB server on this machine")
     (limit,), (peer,), (written, verified) = in_turn(
         lambda: (ceiling(store, port, prepared),),
         lambda: (parallel(store, url, prepared),),
         lambda: ours(store, some),
     )
-    table.row("the server's ceiling", limit, "%d records/s" % (RECORDS / limit))
-    table.row("boto3, %d threads" % SENDERS, peer, "%d records/s" % (RECORDS / peer))
-    table.row("day2.ops", written, "%d records/s" % (RECORDS / written))
+    table.row("the server's ceiling", limit, f"{RECORDS / limit:.0f} records/s")
+    table.row(f"boto3, {SENDERS} threads", peer, f"{RECORDS / peer:.0f} records/s")
+    table.row("day2.ops", written, f"{RECORDS / written:.0f} records/s")
     # The server's own time for reading back is in none of the others: this is told, not promised.
-    told = "%d records/s, %.2f x the ceiling" % (RECORDS / verified, limit / verified)
+    told = f"{RECORDS / verified:.0f} records/s, {limit / verified:.2f} x the ceiling"
     table.row("day2.ops, read back and compared", verified, told)
     table.at_least("of the ceiling", limit / written, 0.9)
 
@@ -198,14 +198,14 @@ def far(table: Table, url: str, directory: Path) -> None:
     command = [sys.executable, str(script), str(port), url.rpartition(":")[2], str(DELAY)]
     with running(command, directory) as process:
         wait_for_port(port, process)
-        far_url = "http://127.0.0.1:%d" % port
+        far_url = f"http://127.0.0.1:{port}"
         store = DynamodbTables(options(far_url, "b_"))
         some = records(FAR_RECORDS)
-        table.title("%d of them, when each call takes %d ms more" % (FAR_RECORDS, DELAY * 1000))
+        table.title(f"{FAR_RECORDS} of them, when each call takes {DELAY * 1000:.0f} ms more")
         (peer,), (written, verified) = in_turn(lambda: (batch_writer(store, far_url, some),), lambda: ours(store, some))
-        table.row("boto3's batch_writer", peer, "%d records/s" % (FAR_RECORDS / peer))
-        table.row("day2.ops", written, "%d records/s" % (FAR_RECORDS / written))
-        table.row("day2.ops, read back and compared", verified, "%d records/s" % (FAR_RECORDS / verified))
+        table.row("boto3's batch_writer", peer, f"{FAR_RECORDS / peer:.0f} records/s")
+        table.row("day2.ops", written, f"{FAR_RECORDS / written:.0f} records/s")
+        table.row("day2.ops, read back and compared", verified, f"{FAR_RECORDS / verified:.0f} records/s")
         table.at_least("of batch_writer, with verification", peer / verified, 3)
 
 

@@ -108,7 +108,7 @@ def rotate(log: Path, **arguments: object) -> dict[str, object]:
 
 def configuration(path: str, *options: str) -> tuple[Path, Path]:
     config, state = fresh("logrotate.conf", "logrotate.state")
-    config.write_text("%s {\n%s\n}\n" % (path, "\n".join(["su root root", "size 1", "rotate 1000", *options])))
+    config.write_text("{} {{\n{}\n}}\n".format(path, "\n".join(["su root root", "size 1", "rotate 1000", *options])))
     config.chmod(0o600)
     return config, state
 

@@ -36,6 +36,7 @@ def write_document() -> None:
     """Records of about 300 bytes, as a document and (what sqlite-utils reads in bounded memory) as lines."""
     with open(WORK / "machines.json", "w") as document, open(WORK / "machines.jsonl", "w") as lines:
         document.write('{"machines": {\n')
+        comma = ""
         for number in range(RECORDS):
             text = json.dumps(
                 {
@@ -44,11 +45,12 @@ def write_document() -> None:
                     "status": "running",
                     "cpus": number % 64,
                     "price": number * 0.25,
-                    "address": "10.%d.%d.%d" % (number >> 16 & 255, number >> 8 & 255, number & 255),
+                    "address": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
                     "text": "x" * 140,
                 }
             )
-            document.write('%s"m-%08d": %s' % (",\n" if number else "", number, text))
+            document.write(f'{comma}"m-{number:08d}": {text}')
+            comma = ",\n"
             lines.write(text + "\n")
         document.write("}}\n")
 
@@ -104,7 +106,7 @@ def told(table: Table, name: str, measured: tuple[float, float], count: int) -> 
 
 
 def document_to_sqlite(table: Table) -> None:
-    table.title("%d records of about 300 bytes from a JSON document to SQLite" % RECORDS)
+    table.title(f"{RECORDS} records of about 300 bytes from a JSON document to SQLite")
     write_document()
     insert = f"{PEERS}/bin/sqlite-utils insert {WORK}/peer.db machines {WORK}/machines.jsonl --nl --pk machine_id"
     source = {"type": "json", "path": str(WORK / "machines.json")}
@@ -125,7 +127,7 @@ def document_to_sqlite(table: Table) -> None:
 
 def to_postgresql(table: Table, options: dict[str, Any]) -> None:
     count = RECORDS + 35_275
-    table.title("%d rows of a wide table and of Chinook's shape from SQLite to PostgreSQL" % count)
+    table.title(f"{count} rows of a wide table and of Chinook's shape from SQLite to PostgreSQL")
     write_database()
     place = f"-h {options['host']} -U {options['username']}"
     path = WORK / "wide.db"

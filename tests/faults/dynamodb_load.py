@@ -19,7 +19,7 @@ STEP = 50
 
 
 def records(first: int, last: int) -> list[dict[str, Any]]:
-    return [{"id": "r%05d" % number, "n": number, "text": "x" * 100} for number in range(first, last)]
+    return [{"id": f"r{number:05d}", "n": number, "text": "x" * 100} for number in range(first, last)]
 
 
 def load(store: DynamodbTables, count: int) -> int:

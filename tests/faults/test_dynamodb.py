@@ -150,7 +150,7 @@ def test_a_server_that_restarts_is_waited_for(tmp_path: Path) -> None:
     done: list[Any] = []
 
     def run() -> None:
-        done.append(load(store_at("http://127.0.0.1:%d" % port, "30s"), COUNT))
+        done.append(load(store_at(f"http://127.0.0.1:{port}", "30s"), COUNT))
 
     thread = threading.Thread(target=run)
     with dynoxide(tmp_path, keep=True, port=port) as url:

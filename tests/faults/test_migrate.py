@@ -168,7 +168,7 @@ def test_a_crash_of_the_server_is_told_and_the_next_run_carries_on(
 
 
 def json_store(directory: Path, number: int) -> dict[str, Any]:
-    return {"type": "json", "path": str(directory / ("%d.json" % number))}
+    return {"type": "json", "path": str(directory / (f"{number}.json"))}
 
 
 def crash_server(postgresql: dict[str, Any]) -> None:

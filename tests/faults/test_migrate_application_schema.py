@@ -47,7 +47,7 @@ def postgresql() -> Iterator[dict[str, Any]]:
 
 def ask(store: dict[str, Any], query: str) -> list[Any]:
     with psycopg.connect(host=store["host"], user="postgres", dbname="postgres") as connection:
-        connection.execute("SET search_path = %s" % store["schema"])
+        connection.execute("SET search_path = {}".format(store["schema"]))
         cursor = connection.execute(query)
         return cursor.fetchall() if cursor.description else []
 
@@ -59,7 +59,7 @@ def test_a_killed_run_leaves_the_tables_as_they_were(tmp_path: Path, postgresql:
         database.execute("INSERT INTO alembic_version VALUES ('1')")
         database.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, boss INT, name TEXT, active BOOLEAN, at TEXT)")
         database.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, person INT)")
-        people = [(n, 300 - n if n < 299 else None, "n%d" % n, n % 2, "2024-01-01 10:00:00Z") for n in range(1, 300)]
+        people = [(n, 300 - n if n < 299 else None, f"n{n}", n % 2, "2024-01-01 10:00:00Z") for n in range(1, 300)]
         database.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?)", people)
         database.executemany("INSERT INTO notes VALUES (?, ?)", [(n, n % 299 + 1) for n in range(1, 600)])
 
@@ -83,7 +83,7 @@ def test_a_killed_run_leaves_the_tables_as_they_were(tmp_path: Path, postgresql:
     # the last calls are nearest to the commit
     for number in [*random.Random(1).sample(range(calls // 2, calls - 5), KILLS), *range(calls - 4, calls)]:
         target = fresh()
-        stopped = run_with("signal=KILL", "sendto:{}:when=%d" % number, "migrate", params(target))
+        stopped = run_with("signal=KILL", f"sendto:{{}}:when={number}", "migrate", params(target))
         assert stopped.killed or stopped.status == 0, stopped.error
         found = ask(target, STATE)
         assert found in (before, after), number

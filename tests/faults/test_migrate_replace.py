@@ -55,11 +55,11 @@ def make(tmp_path: Path, postgresql: Store, dynoxide_url: str) -> Make:
 
 
 def fill(store: Store, version: int = 1, more: int = 0) -> None:
-    requests = {"req-%d" % number: {"request_id": "req-%d" % number, "v": version} for number in range(60)}
+    requests = {f"req-{number}": {"request_id": f"req-{number}", "v": version} for number in range(60)}
     machines = {
-        "m-%03d" % number: {
-            "machine_id": "m-%03d" % number,
-            "request_id": "req-%d" % (number % 60),
+        f"m-{number:03d}": {
+            "machine_id": f"m-{number:03d}",
+            "request_id": f"req-{number % 60}",
             "cpus": number,
             "text": "ä" * 50,
             **({"spot": True} if number % 3 else {}),
@@ -71,7 +71,7 @@ def fill(store: Store, version: int = 1, more: int = 0) -> None:
     if store["type"] == "json":
         Path(store["path"]).write_text(json.dumps(document))
         return
-    path = "/tmp/%s.json" % uuid.uuid4().hex
+    path = f"/tmp/{uuid.uuid4().hex}.json"
     Path(path).write_text(json.dumps(document))
     try:
         done = run("migrate", {"source": {"type": "json", "path": path}, "target": store})
@@ -106,7 +106,7 @@ def start(params: dict[str, Any]) -> tuple[subprocess.Popen[bytes], socket.socke
     ("source", "target"), [(one, two) for one in KINDS for two in KINDS if "dynamodb" in (one, two)]
 )
 def test_killed_at_any_moment_it_is_continued_by_the_next_run(make: Make, source: str, target: str) -> None:
-    chance = random.Random("%s %s" % (source, target))
+    chance = random.Random(f"{source} {target}")
     origin = make(source)
     fill(origin)
     wanted = content(origin)
@@ -227,7 +227,7 @@ def test_a_replacement_on_a_server_killed_at_any_moment(make: Make, repository: 
 @pytest.mark.parametrize("phase", [0.2, 0.8])
 def test_with_workers_nothing_is_short_and_nobody_is_left(make: Make, victim: str, phase: float) -> None:
     origin, place = make("json"), make("sqlite")
-    machines = {"m-%06d" % number: {"id": "m-%06d" % number, "text": "ä" * 100} for number in range(30_000)}
+    machines = {f"m-{number:06d}": {"id": f"m-{number:06d}", "text": "ä" * 100} for number in range(30_000)}
     Path(origin["path"]).write_text(json.dumps({"machines": machines}))
     params = {"source": origin, "target": place, "workers": 2}
     began = time.monotonic()
@@ -255,7 +255,7 @@ def test_with_workers_nothing_is_short_and_nobody_is_left(make: Make, victim: st
     process.wait()
     told.close()
     deadline = time.monotonic() + 5
-    while any(Path("/proc/%d/exe" % one).exists() for one in workers):
+    while any(Path(f"/proc/{one}/exe").exists() for one in workers):
         assert time.monotonic() < deadline, workers
         time.sleep(0.01)
     done = run("migrate", params)
@@ -266,6 +266,6 @@ def test_with_workers_nothing_is_short_and_nobody_is_left(make: Make, victim: st
 def children(process: int) -> list[int]:
     """Of a process; an ended one has none."""
     try:
-        return [int(one) for one in Path("/proc/%d/task/%d/children" % (process, process)).read_text().split()]
+        return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
     except OSError:
         return []

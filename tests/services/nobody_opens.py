@@ -35,12 +35,12 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
             stack = traceback.extract_stack()[:-1]
             # tests play other processes, too
             if any(_PLUGINS in frame.filename for frame in stack[-6:]):
-                _found.append("%r\n%s" % (args[0], "".join(traceback.format_list(stack[-6:]))))
+                _found.append("{!r}\n{}".format(args[0], "".join(traceback.format_list(stack[-6:]))))
 
 
 def _locked_here(info: os.stat_result) -> bool:
     """Has this process a lock on SQLite's bytes of the file?"""
-    pid, inode = str(os.getpid()), ":%d" % info.st_ino
+    pid, inode = str(os.getpid()), f":{info.st_ino}"
     fd = os.open("/proc/locks", os.O_RDONLY)
     # As bytes: text has a codec, which would be imported by an import that this hook is called from.
     with os.fdopen(fd, "rb") as lines:
@@ -64,7 +64,7 @@ def nobody_opens() -> Iterator[None]:
         yield
     finally:
         _watching = False
-    assert not _found, "opened beside SQLite:\n%s" % "\n".join(_found)
+    assert not _found, "opened beside SQLite:\n{}".format("\n".join(_found))
 
 
 def found() -> list[str]:

@@ -71,7 +71,7 @@ def _podman(directory: Path) -> Iterator[Podman]:
         until = time.monotonic() + 60
         while not engine.socket.exists():
             if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError("podman does not run: %s" % (directory / "output").read_text()[-1000:])
+                raise RuntimeError("podman does not run: {}".format((directory / "output").read_text()[-1000:]))
             time.sleep(0.1)
         try:
             yield engine

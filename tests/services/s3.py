@@ -33,7 +33,7 @@ def ministack(directory: Path, services: str = "s3") -> Iterator[str]:
     ]
     with running(["env", *settings, str(_program())], directory) as process:
         wait_for_port(port, process, 60.0)
-        yield "http://127.0.0.1:%d" % port
+        yield f"http://127.0.0.1:{port}"
 
 
 def _program() -> Path:
@@ -94,7 +94,7 @@ def damaging_proxy(
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield "http://127.0.0.1:%d" % server.server_address[1]
+            yield f"http://127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
 

@@ -30,7 +30,7 @@ def schema(postgresql: Store) -> Store:
 
     name = "s" + uuid.uuid4().hex[:10]
     with psycopg.connect(host=postgresql["host"], user=postgresql["username"], dbname="postgres") as connection:
-        connection.execute("CREATE SCHEMA %s" % name)
+        connection.execute(f"CREATE SCHEMA {name}")
     return {**postgresql, "schema": name}
 
 

@@ -50,7 +50,7 @@ class Proxy(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return "http://127.0.0.1:%d" % self.server_address[1]
+        return f"http://127.0.0.1:{self.server_address[1]}"
 
     def next_fault(self, operation: str) -> str:
         with self._lock:

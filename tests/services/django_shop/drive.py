@@ -47,16 +47,16 @@ def prepare() -> None:
 
 
 def fill() -> None:
-    users = [User.objects.create_user("u%d" % n, "u%d@example.org" % n, "x", is_staff=bool(n % 2)) for n in range(8)]
+    users = [User.objects.create_user(f"u{n}", f"u{n}@example.org", "x", is_staff=bool(n % 2)) for n in range(8)]
     group = Group.objects.create(name="Staff \u00e9\U0001f600")
     group.permissions.set(Permission.objects.all()[:7])
     users[3].groups.add(group)
-    categories = [Category.objects.create(name="c%d" % n) for n in range(10)]
+    categories = [Category.objects.create(name=f"c{n}") for n in range(10)]
     for number, one in enumerate(categories[1:]):
         one.parent = categories[(number + 5) % 10]
         one.save()
     kind = ContentType.objects.get_for_model(User)
-    tags = [Tag.objects.create(name="t%d" % n, content_type=kind, object_id=users[n % 8].id) for n in range(9)]
+    tags = [Tag.objects.create(name=f"t{n}", content_type=kind, object_id=users[n % 8].id) for n in range(9)]
     for number in range(120):
         product(number, categories).tags.set(R.sample(tags, number % 3))
     products = list(Product.objects.all())
@@ -69,7 +69,7 @@ def fill() -> None:
         for one in R.sample(products, 3):
             Line.objects.create(order=order, product=one, quantity=number)
     for user in users[:5]:
-        Address.objects.create(user=user, street="S %d" % user.id)
+        Address.objects.create(user=user, street=f"S {user.id}")
     Order.objects.filter(id__gt=48).delete()  # the counter is beyond the highest number
 
 
@@ -78,7 +78,7 @@ def product(number: int, categories: list[Category]) -> Product:
     return Product.objects.create(
         id=uuid.UUID(int=R.getrandbits(128)),
         category=R.choice(categories),
-        name="tab\t nl\n back\\slash %d" % number if number % 10 == 0 else "p%d" % number,
+        name=f"tab\t nl\n back\\slash {number}" if number % 10 == 0 else f"p{number}",
         price=decimal.Decimal(R.randrange(10**11)).scaleb(-2),
         weight=R.choice([None, 0.1, 1e-300, 3.0, 2.5]),
         active=bool(number % 3),
@@ -94,7 +94,7 @@ def product(number: int, categories: list[Category]) -> Product:
         created=moment,
         stock=number % 32768,
         address=R.choice([None, "10.0.0.1", "2001:db8::1"]),
-        slug="s-%d" % number,
+        slug=f"s-{number}",
     )
 
 
@@ -116,7 +116,7 @@ def answers(database: str) -> list[str]:
     for model in sorted(apps.get_models(include_auto_created=True), key=lambda one: one._meta.db_table):
         names = [field.attname for field in model._meta.concrete_fields]
         rows = model.objects.using(database).values_list(*names)
-        lines += sorted("%s %s" % (model._meta.db_table, [told(value) for value in row]) for row in rows)
+        lines += sorted(f"{model._meta.db_table} {[told(value) for value in row]}" for row in rows)
     products = Product.objects.using(database)
     lines += map(
         told,

@@ -238,7 +238,7 @@ module.exit_json()
 def wait_for(path):
     deadline = time.monotonic() + 40
     while not path.exists():
-        assert time.monotonic() < deadline, "%s never came" % path
+        assert time.monotonic() < deadline, f"{path} never came"
         time.sleep(0.02)
 
 

@@ -119,10 +119,10 @@ def test_a_directory_that_hands_down_its_group(tmp_path: Path, mode: int, replac
 def test_owners_who_do_not_exist_in_a_user_namespace(tmp_path: Path) -> None:
     """Root there is told, and not shown a traceback."""
     program = (
-        "import os, sys; sys.path[:] = %r\n"
+        "import os, sys; sys.path[:] = {!r}\n"
         "from ansible_collections.day2.ops.plugins.module_utils._core import owners\n"
         "from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError\n"
-        "theirs, mine = os.stat(%r), os.open(%r, os.O_CREAT | os.O_WRONLY)\n"
+        "theirs, mine = os.stat({!r}), os.open({!r}, os.O_CREAT | os.O_WRONLY)\n"
         "print(owners.set_owner(mine, theirs.st_uid, theirs.st_gid))\n"
         "owners.check_replaceable(0, 0, '/p')\n"
         "for call in (owners.check_replaceable, lambda uid, gid, path: owners.take_after(mine, theirs, path)):\n"
@@ -130,7 +130,7 @@ def test_owners_who_do_not_exist_in_a_user_namespace(tmp_path: Path) -> None:
         "        call(theirs.st_uid, theirs.st_gid, '/p')\n"
         "    except TargetError as exc:\n"
         "        print(exc.message)\n"
-    ) % (sys.path, str(tmp_path / "theirs"), str(tmp_path / "mine"))
+    ).format(sys.path, str(tmp_path / "theirs"), str(tmp_path / "mine"))
     (tmp_path / "theirs").touch()
     os.chown(tmp_path / "theirs", 12345, 12345)
     run = ["unshare", "--user", "--map-root-user", sys.executable, "-c", program]

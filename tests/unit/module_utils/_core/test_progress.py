@@ -127,7 +127,7 @@ def test_outside_of_ansible_a_signal_stops_the_work_too(number):
     assert child.wait_for_line() == "ready"
     child.process.send_signal(number)
     _out, err = child.rest()
-    assert (err, child.process.returncode) == ("Stopped: it received %s.\n" % number.name, 3)
+    assert (err, child.process.returncode) == (f"Stopped: it received {number.name}.\n", 3)
 
 
 def test_outside_of_ansible_a_program_has_its_own_way_with_signals():
@@ -267,7 +267,7 @@ def test_a_signal_stops_the_work(path, number):
     assert child.wait_for_line() == "ready"
     child.process.send_signal(number)
     _out, err = child.rest()
-    assert err == "Stopped: it received %s.\n" % number.name
+    assert err == f"Stopped: it received {number.name}.\n"
     assert child.process.returncode == 3
 
 

@@ -96,7 +96,7 @@ class Text(str):
         ({"$bytes": "AP8="}, '{"$$bytes":"AP8="}'),
         ({"$$bytes": "AP8="}, '{"$$$bytes":"AP8="}'),
         ({"100%": "%s", "%d": "%"}, '{"%d":"%","100%":"%s"}'),
-        ({"k%03d" % number: number for number in range(100)}, None),  # more fields than are remembered
+        ({f"k{number:03d}": number for number in range(100)}, None),  # more fields than are remembered
     ],
 )
 def test_canonical_json(value, text):

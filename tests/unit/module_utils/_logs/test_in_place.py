@@ -151,7 +151,7 @@ def test_a_writer_that_does_not_append_is_refused_by_name(disk: Path) -> None:
         holder = subprocess.Popen(["sleep", "60"], stdout=handle)
     try:
         for check in (True, False):
-            with pytest.raises(Day2Error, match=r"is written by sleep \(process %d\) without O_APPEND" % holder.pid):
+            with pytest.raises(Day2Error, match=rf"is written by sleep \(process {holder.pid}\) without O_APPEND"):
                 rotate(log, check)
     finally:
         holder.kill()

@@ -57,7 +57,7 @@ def test_an_empty_file_is_no_sound_database(check: Check, tmp_path: Path) -> Non
 )
 def test_no_threshold_lets_through_what_is_no_finite_number(check: Check, tmp_path: Path, written: str) -> None:
     path = tmp_path / "status.json"
-    path.write_text('{"part": %s, "whole": 10}' % written)
+    path.write_text(f'{{"part": {written}, "whole": 10}}')
     result = check("json", path=str(path), json=[{"path": "part", "min": -1, "max": 1}])
     assert result["status"] == "critical"
     assert "which is not a finite number" in result["message"]
@@ -85,7 +85,7 @@ def test_numbers_that_arrive_as_text(
     check: Check, tmp_path: Path, written: str, condition: dict[str, Any], good: bool
 ) -> None:
     path = tmp_path / "status.json"
-    path.write_text('{"value": %s}' % written)
+    path.write_text(f'{{"value": {written}}}')
     result = check("json", path=str(path), json=[{"path": "value", **condition}])
     assert (result["status"] == "ok") is good, result["message"]
 

@@ -44,7 +44,7 @@ def rdap(serve: Serve) -> str:
         body = json.dumps(found.get(path, {})).encode()
         connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
 
-    place.append("http://127.0.0.1:%d" % serve(handler))
+    place.append(f"http://127.0.0.1:{serve(handler)}")
     return place[0]
 
 

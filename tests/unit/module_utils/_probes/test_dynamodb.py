@@ -71,7 +71,7 @@ def test_no_server(check: Check, serve: Serve) -> None:
     assert check("dynamodb", **options("http://127.0.0.1:1"))["status"] == "critical"
     began = time.monotonic()
     result = check(
-        "dynamodb", **options("http://127.0.0.1:%d" % serve(lambda _connection: time.sleep(60))), timeout="1s"
+        "dynamodb", **options(f"http://127.0.0.1:{(serve(lambda _connection: time.sleep(60)))}"), timeout="1s"
     )
     assert time.monotonic() - began < 20
     assert result["message"] == "no answer within 1s while querying DynamoDB for machines"
@@ -105,7 +105,7 @@ def test_recovery_that_falls_behind(check: Check, serve: Serve, age: float, foun
         body = json.dumps(answer).encode()
         connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
-    assert check("dynamodb", **options("http://127.0.0.1:%d" % serve(handler), pitr=True))["status"] == found
+    assert check("dynamodb", **options(f"http://127.0.0.1:{serve(handler)}", pitr=True))["status"] == found
 
 
 def test_secrets_and_a_library_that_is_missing(check: Check, url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,10 +122,12 @@ def test_method_body_and_host(check: Check, web: Nginx) -> None:
 def test_secrets_never_show(run: Any, serve: Serve, where: str) -> None:
     def echo(connection: socket.socket) -> None:
         said = connection.recv(65536).decode()
-        body = '{"said": %s}' % repr(said.replace('"', "")).replace("'", '"').replace("\\r", "").replace("\\n", " ")
+        body = '{{"said": {}}}'.format(
+            repr(said.replace('"', "")).replace("'", '"').replace("\\r", "").replace("\\n", " ")
+        )
         connection.sendall(b"HTTP/1.1 500 S3cr3t-Word\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body.encode()))
 
-    place = "127.0.0.1:%d/" % serve(echo)
+    place = f"127.0.0.1:{serve(echo)}/"
     options: dict[str, Any] = {
         "url": {"url": "http://bob:S3cr3t-Word@" + place},
         "query": {"url": "http://" + place + "?key=S3cr3t-Word"},
@@ -250,7 +252,7 @@ def dripping_handshake(connection: socket.socket) -> None:
 def test_a_server_that_takes_its_time(check: Check, serve: Serve, server: Callable[[socket.socket], None]) -> None:
     port = serve(server)
     began = time.monotonic()
-    result = check("http", url="http://127.0.0.1:%d/" % port, timeout="700ms", body_matches="never")
+    result = check("http", url=f"http://127.0.0.1:{port}/", timeout="700ms", body_matches="never")
     assert time.monotonic() - began < 20  # the servers never end
     assert result["status"] == "critical"
     assert "no answer within 700ms while" in result["message"]
@@ -258,7 +260,7 @@ def test_a_server_that_takes_its_time(check: Check, serve: Serve, server: Callab
 
 
 def test_a_handshake_that_drips(check: Check, serve: Serve) -> None:
-    result = check("https", url="https://127.0.0.1:%d/" % serve(dripping_handshake), timeout="3s")
+    result = check("https", url=f"https://127.0.0.1:{serve(dripping_handshake)}/", timeout="3s")
     # long enough to get there on a busy machine: the system's certificates are read first
     assert result["message"] == "no answer within 3s while waiting for the TLS handshake"
 
@@ -292,7 +294,7 @@ def test_an_endless_body(check: Check, serve: Serve) -> None:
 
     port = serve(flood)
     for options in ({}, {"body_matches": "y"}):
-        result = check("http", url="http://127.0.0.1:%d/" % port, **options)
+        result = check("http", url=f"http://127.0.0.1:{port}/", **options)
         assert result["status"] == "critical"
         assert "the body is larger than max_body" in result["message"]
 
@@ -319,7 +321,7 @@ def test_answers_that_are_none(check: Check, serve: Serve, answer: bytes, proble
         connection.recv(1 << 16)
         connection.sendall(answer)
 
-    result = check("http", url="http://127.0.0.1:%d/" % serve(handler))
+    result = check("http", url=f"http://127.0.0.1:{serve(handler)}/")
     assert result["status"] == "critical"
     assert problem in result["message"]
 
@@ -329,7 +331,7 @@ def test_more_redirects_than_allowed(check: Check, serve: Serve) -> None:
         number = int(connection.recv(1 << 16).split(b" ")[1].strip(b"/") or b"0")
         connection.sendall(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /%d\r\n\r\n" % (number + 1))
 
-    result = check("http", url="http://127.0.0.1:%d/0" % serve(handler), redirects=3)
+    result = check("http", url=f"http://127.0.0.1:{serve(handler)}/0", redirects=3)
     assert result["status"] == "critical"
     assert "more than 3 redirects" in result["message"]
 

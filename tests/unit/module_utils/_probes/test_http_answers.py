@@ -34,7 +34,7 @@ def ask(check: Check, serve: Serve) -> Check:
             connection.recv(1 << 16)
             connection.sendall(answer)
 
-        return check("http", url="http://127.0.0.1:%d/" % serve(handler), **options)
+        return check("http", url=f"http://127.0.0.1:{serve(handler)}/", **options)
 
     return call
 
@@ -144,7 +144,7 @@ def pages(serve: Serve) -> Callable[..., str]:
                 body = path + b" " + cookie
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
-        return "http://127.0.0.1:%d" % serve(handler)
+        return f"http://127.0.0.1:{serve(handler)}"
 
     return start
 
@@ -246,7 +246,7 @@ def proxy(serve: Serve) -> tuple[str, list[str]]:
         else:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nproxy")
 
-    return "bob:geheim@127.0.0.1:%d" % serve(handler), lines
+    return f"bob:geheim@127.0.0.1:{serve(handler)}", lines
 
 
 def test_through_a_proxy(check: Check, web: Nginx, proxy: tuple[str, list[str]]) -> None:

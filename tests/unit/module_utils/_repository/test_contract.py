@@ -67,7 +67,7 @@ def put(repository: Repository, number: int = 0, data: bytes = b"content") -> st
         (piece,) = staging.seal("data/file")
         with staging.reopen(piece) as handle:
             assert b"".join(iter(lambda: handle.read(1 << 16), b"")) == data
-        backup = staging.id or created.strftime("%Y%m%dT%H%M%SZ-") + "%08x" % number
+        backup = staging.id or created.strftime("%Y%m%dT%H%M%SZ-") + f"{number:08x}"
         assert staging.publish(backup, b"manifest %d" % number, b"sums")
     return backup
 

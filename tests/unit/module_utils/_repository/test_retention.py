@@ -215,7 +215,7 @@ AGES = st.lists(st.integers(0, 40) | st.integers(0, 4 * DAY) | st.integers(0, 15
 
 
 def backups(ages):
-    return [("b%03d" % number, NOW - timedelta(seconds=age + 1)) for number, age in enumerate(ages)]
+    return [(f"b{number:03d}", NOW - timedelta(seconds=age + 1)) for number, age in enumerate(ages)]
 
 
 def reference(created, keep):

@@ -124,7 +124,7 @@ def test_what_is_set_here_replaces_what_docker_rejects(path: Path) -> None:
         '{"x": -Infinity}',
         '{"x": 1e400}',
         '{"x": 1, "x": 2}',
-        '{"x": %s1%s}' % ("[" * 100_000, "]" * 100_000),
+        '{{"x": {}1{}}}'.format("[" * 100_000, "]" * 100_000),
         "\ufeff{}",
     ],
     ids=lambda text: text[:20],
@@ -136,7 +136,7 @@ def test_what_is_no_json_for_docker_stays(path: Path, text: str) -> None:
 def test_what_can_be_read_but_not_written_again(path: Path) -> None:
     """How deep Python's parser and writer go differs by version: what is written holds all that was there."""
     for depth in (100, 500, 800):
-        text = '{"x": %s1%s}' % ("[" * depth, "]" * depth)
+        text = '{{"x": {}1{}}}'.format("[" * depth, "]" * depth)
         path.write_text(text)
         docker = {**dict.fromkeys(DOCKER_SPEC), "path": str(path), "max_size": "10m"}
         with contextlib.suppress(TargetError):  # nested too deeply

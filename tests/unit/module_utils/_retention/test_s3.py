@@ -32,7 +32,7 @@ def bucket(server: str, request: pytest.FixtureRequest) -> Iterator[Any]:
     resource = boto3.resource(
         "s3", endpoint_url=server, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
     )
-    one = resource.Bucket("b%d" % abs(hash(request.node.name)))
+    one = resource.Bucket(f"b{abs(hash(request.node.name))}")
     one.create(CreateBucketConfiguration={"LocationConstraint": REGION})
     yield one
     one.objects.all().delete()

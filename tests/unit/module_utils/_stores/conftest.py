@@ -136,7 +136,7 @@ def new_sink(tmp_path: Path) -> Callable[[], MemorySink]:
     made: list[MemorySink] = []
 
     def make() -> MemorySink:
-        made.append(MemorySink(tmp_path / ("scratch-%d" % len(made))))
+        made.append(MemorySink(tmp_path / (f"scratch-{len(made)}")))
         return made[-1]
 
     return make

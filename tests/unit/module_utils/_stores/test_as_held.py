@@ -18,7 +18,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target imp
 
 SOME: list[Record] = [{}, {"v": None}, {"v": "x"}]
 RECORDS: list[Record] = [
-    {"id": "r%02d" % number, **{name: value for name, one in zip("abc", row) for value in one.values()}}
+    {"id": f"r{number:02d}", **{name: value for name, one in zip("abc", row) for value in one.values()}}
     for number, row in enumerate(itertools.product(SOME, repeat=3))
 ]
 

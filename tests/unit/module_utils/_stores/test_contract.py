@@ -31,7 +31,7 @@ CopyOf = Callable[[Any, Any], Any]
 def _files(path: Path, version: int) -> None:
     path.mkdir(exist_ok=True)
     (path / "kept").write_text("the same")
-    (path / "report").write_text("version %d" % version)
+    (path / "report").write_text(f"version {version}")
     (path / f"only-{version}").mkdir()
 
 

@@ -27,7 +27,7 @@ from tests.services.dynamodb import options
 
 ID = [KeyField("id", "S")]
 RECORDS = [
-    {"id": "m%04d" % number, "n": number, "text": "é" * (number % 50), "half": Decimal(number) / 2, "none": None}
+    {"id": f"m{number:04d}", "n": number, "text": "é" * (number % 50), "half": Decimal(number) / 2, "none": None}
     for number in range(600)
 ]
 
@@ -47,7 +47,7 @@ def url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def prefix() -> str:
-    return "store_%s_" % uuid.uuid4().hex[:8]
+    return f"store_{uuid.uuid4().hex[:8]}_"
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_writing_again_changes_nothing(store: DynamodbTables) -> None:
 def test_the_order_of_reading_is_the_same_each_time(store: DynamodbTables) -> None:
     store.create_collection("machines", ID)
     # more than one page for each of the segments
-    big = [{"id": "b%03d" % number, "text": "x" * 200_000} for number in range(60)]
+    big = [{"id": f"b{number:03d}", "text": "x" * 200_000} for number in range(60)]
     assert store.write("machines", big) == []
     orders = [[record["id"] for page in store.read("machines") for record in page] for dummy in range(2)]
     assert orders[0] == orders[1]
@@ -123,7 +123,7 @@ def test_a_table_with_another_key_is_not_written(store: DynamodbTables) -> None:
 
 
 def test_missing_tables_are_named(store: DynamodbTables, prefix: str) -> None:
-    with pytest.raises(SourceError, match="DynamoDB table %sghosts does not exist" % prefix):
+    with pytest.raises(SourceError, match=f"DynamoDB table {prefix}ghosts does not exist"):
         store.read("ghosts")
     store.drop("ghosts")
 
@@ -131,9 +131,9 @@ def test_missing_tables_are_named(store: DynamodbTables, prefix: str) -> None:
 def test_a_table_that_vanishes_is_named(store: DynamodbTables, url: str, prefix: str) -> None:
     store.create_collection("machines", ID)
     DynamodbTables(options(url, prefix)).drop("machines")
-    with pytest.raises(TargetError, match="%smachines.*ResourceNotFound" % prefix):
+    with pytest.raises(TargetError, match=f"{prefix}machines.*ResourceNotFound"):
         store.write("machines", RECORDS[:3])
-    with pytest.raises(SourceError, match="%smachines.*ResourceNotFound" % prefix):
+    with pytest.raises(SourceError, match=f"{prefix}machines.*ResourceNotFound"):
         list(store.read("machines"))
 
 

@@ -68,7 +68,7 @@ def test_comes_back_as_it_was(record: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module", params=["dynoxide_url", "dynamodb_local_url"])
 def store(request: pytest.FixtureRequest) -> Iterator[DynamodbTables]:
-    one = DynamodbTables(options(request.getfixturevalue(request.param), "values_%s_" % uuid.uuid4().hex[:8]))
+    one = DynamodbTables(options(request.getfixturevalue(request.param), f"values_{uuid.uuid4().hex[:8]}_"))
     one.create_collection("things", KEY)
     yield one
     one.drop("things")
@@ -184,7 +184,7 @@ def test_the_server_has_the_last_word(store: DynamodbTables) -> None:
     deep: Any = "x"
     for dummy in range(40):
         deep = [deep]
-    records = [{"id": "x%02d" % number, "value": number} for number in range(30)]
+    records = [{"id": f"x{number:02d}", "value": number} for number in range(30)]
     records[7]["value"] = deep
     try:
         (reject,) = store.write("things", records)
@@ -192,7 +192,7 @@ def test_the_server_has_the_last_word(store: DynamodbTables) -> None:
         assert "DynamoDB rejects it" in reject.reason
         assert store.digest("things").count >= 29
     finally:
-        store.delete("things", [("x%02d" % number,) for number in range(30)])
+        store.delete("things", [(f"x{number:02d}",) for number in range(30)])
 
 
 def test_sets_stay_sets_and_are_lists_elsewhere(store: DynamodbTables) -> None:

@@ -135,7 +135,7 @@ def restore(tmp_path: Path) -> Callable[..., Any]:
 
     def run(copy: Any, path: Path, only: Any = (), dry: bool = False) -> Any:
         count[0] += 1
-        scratch = tmp_path / ("restore-%d" % count[0])
+        scratch = tmp_path / (f"restore-{count[0]}")
         scratch.mkdir()
         with FilesStore(str(path), {}).prepare(copy, only, str(scratch), dry) as restoration:
             if restoration.changed and not dry:
@@ -462,7 +462,7 @@ def test_a_file_under_a_writer_is_as_it_was_at_one_moment(tmp_path: Path, backup
     writer.start()
     try:
         for number in range(20):
-            target = tmp_path / ("target %d" % number)
+            target = tmp_path / (f"target {number}")
             copy = backup(tmp_path / "source")
             restore(copy, target)
             if "changed_while_read" not in copy.details:  # it may well never hold still
@@ -810,7 +810,7 @@ def test_flipped_bits_are_found_before_anything_is_touched(tmp_path: Path, backu
             copy.files = {**good, name: wrong}
             with pytest.raises(DamagedBackup):
                 restore(copy, target)
-                pytest.fail("%s with %d bytes" % (name, len(wrong)))
+                pytest.fail(f"{name} with {len(wrong)} bytes")
     copy.files = {"s.tar": good["s.tar"]}
     with pytest.raises(DamagedBackup, match=r"index\.jsonl"):
         restore(copy, target)

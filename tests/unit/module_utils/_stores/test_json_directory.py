@@ -101,7 +101,7 @@ def put_collections(path: Path) -> None:
 
 
 def put_records(path: Path) -> None:
-    put(path, {"%s/%s.json" % (name, key): json.dumps({"n": key}) for name in ("machines", "é 1") for key in AWKWARD})
+    put(path, {f"{name}/{key}.json": json.dumps({"n": key}) for name in ("machines", "é 1") for key in AWKWARD})
     (path / "empty").mkdir()
 
 
@@ -128,7 +128,7 @@ class TestSnapshot:
         with tarfile.open(fileobj=io.BytesIO(memory_sink.files["data.tar"])) as tar:
             names = [one.name for one in tar.getmembers()]
         assert [name for name in names if name.startswith("machines/")] == sorted(
-            "machines/%s.json" % key for key in AWKWARD
+            f"machines/{key}.json" for key in AWKWARD
         )
 
     def test_the_same_content_gives_the_same_bytes(
@@ -181,7 +181,7 @@ class TestSnapshot:
         self, path: Path, by_collection: JsonStore, new_sink: Callable[[], Any]
     ) -> None:
         """A writer that always changes both files: a snapshot never has one of them only."""
-        put(path, {"a.json": "[0]", "b.json": "[0]", **{"c%d.json" % number: "[]" for number in range(50)}})
+        put(path, {"a.json": "[0]", "b.json": "[0]", **{f"c{number}.json": "[]" for number in range(50)}})
         stop = threading.Event()
 
         def write() -> None:
@@ -190,7 +190,7 @@ class TestSnapshot:
                 number += 1
                 for name in ("a.json", "b.json"):
                     new = path / ".new"
-                    new.write_text("[%d]" % number)
+                    new.write_text(f"[{number}]")
                     new.rename(path / name)
                 time.sleep(0.25)
 
@@ -617,7 +617,7 @@ class TestConvert:
         prefix: str,
         form: int,
     ) -> None:
-        contents = {"%s/%s.json" % (name, key): b'{"n": 1}' for name in ("machines", "x" * 120) for key in AWKWARD}
+        contents = {f"{name}/{key}.json": b'{"n": 1}' for name in ("machines", "x" * 120) for key in AWKWARD}
         members = [(prefix + name, text) for name, text in contents.items()]
         members += [(prefix + "empty", None), (prefix + "notes.txt", b"x"), (prefix + "m/.h.json", b"{")]
         sink = new_sink()

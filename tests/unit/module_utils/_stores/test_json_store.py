@@ -672,7 +672,7 @@ class TestSplice:
             with pytest.raises(InvalidRequest) as caught:
                 store.prepare(copy, ("requests", name), str(tmp_path), dry=True)
             assert str(caught.value) == (
-                "The backup has no collection %s. Its collections are: templates, requests, machines." % name
+                f"The backup has no collection {name}. Its collections are: templates, requests, machines."
             )
 
     @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_windows_of_records_are_read_as_they_are(
     texts = [json.dumps(member, **options) for member in members]
     texts = [json.dumps(key) + colon + text for key, text in zip(keys, texts)] if keyed else texts
     written = ("{%s}" if keyed else "[%s]") % separator.join(texts)
-    document = ('{"first": %s, "second": [{}, {}, {"a": 1}]}' % written).encode("utf-8", "replace")
+    document = (f'{{"first": {written}, "second": [{{}}, {{}}, {{"a": 1}}]}}').encode("utf-8", "replace")
     found = scan_bytes(document, window)
     first, second = found.members or ()
     assert (first.kind, first.records) == ("mapping" if keyed else "list", len(members))
@@ -209,14 +209,14 @@ def test_errors_say_what_and_where(data: bytes, message: str) -> None:
 
 def test_places_are_right_far_behind_the_window() -> None:
     data = ('{"a": [\n' + '"é😀",\n' * 5000 + '"é" x]}').encode()
-    with pytest.raises(SourceError, match=r"at line 5002, column 5 \(byte %d\)" % (len(data) - 3)):
+    with pytest.raises(SourceError, match=rf"at line 5002, column 5 \(byte {len(data) - 3}\)"):
         scan_bytes(data, 64)
 
 
 @pytest.mark.parametrize("padding", range(12))
 def test_wrong_bytes_are_placed_wherever_the_window_cuts(padding: int) -> None:
     data = b'["' + b"x" * padding + b"\xe6\xbc(" + b'"]'
-    with pytest.raises(SourceError, match=r"byte 0xe6 at line 1, column %d \(byte %d\)" % (padding + 3, padding + 2)):
+    with pytest.raises(SourceError, match=rf"byte 0xe6 at line 1, column {padding + 3} \(byte {padding + 2}\)"):
         scan_bytes(data, 8, step=1)
 
 
@@ -273,7 +273,7 @@ def test_names_are_printable() -> None:
 
 
 def test_too_many_names_make_one_collection(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = json.dumps({"key %d" % number: {"n": number} for number in range(1000)}).encode()
+    data = json.dumps({f"key {number}": {"n": number} for number in range(1000)}).encode()
     assert len(scan_bytes(data).collections()) == 1000
     monkeypatch.setattr(json_stream, "MOST_NAMES", 999)
     assert scan_bytes(data).collections() == (("doc", 1000),)
@@ -307,7 +307,7 @@ def _plain(value: Any) -> Any:
 
 def test_records_lose_no_digit() -> None:
     texts = ["1.5", "0.1", "1e3", "0.12345678901234567890123", "1e400", "9" * 5000, "12345678901234567890"]
-    found = [one for _key, one in records(io.BytesIO(("[%s]" % ",".join(texts)).encode()).read, "doc")]
+    found = [one for _key, one in records(io.BytesIO(("[{}]".format(",".join(texts))).encode()).read, "doc")]
     assert [Decimal(repr(one)) if isinstance(one, float) else Decimal(one) for one in found[:5]] == [
         Decimal(text) for text in texts[:5]
     ]

@@ -30,7 +30,7 @@ from tests.services.stores import Store, empty
 
 HOSTS = Info("hosts", ("id",), (Field("id", TEXT, True), Field("cpus", INTEGER), Field("note", TEXT)))
 RECORDS: list[Record] = [
-    {"id": "m%03d" % number, "cpus": number, "note": None if number % 3 else "n %d é" % number} for number in range(50)
+    {"id": f"m{number:03d}", "cpus": number, "note": None if number % 3 else f"n {number} é"} for number in range(50)
 ]
 NO_LOCKS = {"dynamodb"}  # a checkpoint that another run has moved is refused instead
 MODULUS = 2**256
@@ -111,7 +111,7 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path, postgresql: Store, dyno
 def test_the_registry_knows_how_to_open_it(kind: Kind) -> None:
     name = kind.store["type"]
     assert kind.source().type == kind.target().type == name
-    with pytest.raises(InvalidRequest, match="is not an option of stores of type %s" % name):
+    with pytest.raises(InvalidRequest, match=f"is not an option of stores of type {name}"):
         open_source({**kind.store, "another": "option"}, {})
     if TYPES[name].required:
         without = {key: value for key, value in kind.store.items() if key != TYPES[name].required}

@@ -97,8 +97,8 @@ def make(
     path: Path, journal_mode: str, script: str = "CREATE TABLE t(a); INSERT INTO t VALUES(1)", page_size: int = 4096
 ) -> None:
     with contextlib.closing(connect(path)) as db:
-        db.execute("PRAGMA page_size=%d" % page_size)
-        db.execute("PRAGMA journal_mode=%s" % journal_mode)
+        db.execute(f"PRAGMA page_size={page_size}")
+        db.execute(f"PRAGMA journal_mode={journal_mode}")
         db.executescript(script)
 
 
@@ -183,10 +183,10 @@ def test_equal_content_gives_equal_bytes_however_it_was_copied(
 ) -> None:
     path, other = tmp_path / "x.db", tmp_path / "other.db"
     script = (
-        "PRAGMA auto_vacuum=%s; PRAGMA user_version=-7; PRAGMA application_id=77; VACUUM;"
+        f"PRAGMA auto_vacuum={auto_vacuum}; PRAGMA user_version=-7; PRAGMA application_id=77; VACUUM;"
         "CREATE TABLE t(a, b); CREATE INDEX i ON t(b);"
         "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n WHERE i<300)"
-        "INSERT INTO t SELECT i, hex(randomblob(200)) FROM n; DELETE FROM t WHERE a %% 3 = 0;" % auto_vacuum
+        "INSERT INTO t SELECT i, hex(randomblob(200)) FROM n; DELETE FROM t WHERE a % 3 = 0;"
     )
     make(path, "delete", script, page_size)
     mode, digest, header = copied(path)
@@ -341,7 +341,7 @@ def test_a_database_that_stays_locked_is_an_error_that_names_the_process(tmp_pat
         with pytest.raises(SourceError, match="locked") as caught:
             copied(path, 0.3)
         assert time.monotonic() - started < 20  # for ever otherwise
-        assert "%d (" % process.pid in str(caught.value)
+        assert f"{process.pid} (" in str(caught.value)
         assert caught.value.details["holders"][0].startswith(str(process.pid))
     assert copied(path)[0] == "delete"
 

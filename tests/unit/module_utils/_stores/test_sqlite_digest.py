@@ -82,12 +82,12 @@ def look(path: Path, rows: str = "") -> tuple[Any, Any]:
 
 def make(path: Path, columns: list[tuple[str, str]], rows: list[list[Any]], absent: Sequence[str] = ()) -> None:
     with contextlib.closing(connect(str(path), "rwc")) as connection:
-        listed = ", ".join("%s %s" % (identifier(name), kind) for name, kind in columns)
-        note = "day2 %s" % json.dumps({"absent": absent}).replace("*/", "*\\/")
-        connection.execute("CREATE TABLE it /* %s */ (%s)" % (note, listed))
+        listed = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns)
+        note = "day2 {}".format(json.dumps({"absent": absent}).replace("*/", "*\\/"))
+        connection.execute(f"CREATE TABLE it /* {note} */ ({listed})")
         for row in rows:
             marks = ", ".join("CAST(? AS TEXT)" if value == BAD_TEXT else "?" for value in row)
-            connection.execute("INSERT INTO it VALUES (%s)" % marks, row)
+            connection.execute(f"INSERT INTO it VALUES ({marks})", row)
 
 
 @given(tables(), st.sets(st.sampled_from(NAMES)))

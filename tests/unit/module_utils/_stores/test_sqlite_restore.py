@@ -41,8 +41,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def make(path: Path, script: str, journal_mode: str = "delete", page_size: int = 4096) -> None:
     with contextlib.closing(connect(path)) as db:
-        db.execute("PRAGMA page_size=%d" % page_size)
-        db.execute("PRAGMA journal_mode=%s" % journal_mode)
+        db.execute(f"PRAGMA page_size={page_size}")
+        db.execute(f"PRAGMA journal_mode={journal_mode}")
         db.executescript(script)
 
 
@@ -68,7 +68,7 @@ class Bench:
         return self.backup(path)
 
     def scratch(self) -> Path:
-        path = self.directory / ("bench-%d" % next(self._numbers))
+        path = self.directory / (f"bench-{next(self._numbers)}")
         path.mkdir()
         return path
 
@@ -194,7 +194,7 @@ def test_into_a_live_database(bench: Bench, home: Path, journal_mode: str, of: s
     before_digest = bench.digest(path)
     copy = bench.backup_of(NEW, journal_mode=of)
     with contextlib.closing(connect(path)) as db:
-        db.execute("PRAGMA journal_mode=%s" % journal_mode)  # persist is forgotten with each connection
+        db.execute(f"PRAGMA journal_mode={journal_mode}")  # persist is forgotten with each connection
         assert db.execute("SELECT a FROM t").fetchall() == [("old",), ("older",)]
         inode = path.stat().st_ino
         with bench.prepare(path, copy) as restoration:
@@ -335,9 +335,9 @@ def test_another_page_size_in_wal_mode_while_somebody_has_it_open(bench: Bench, 
     make(path, OLD, "wal", 1024)
     copy = bench.backup_of(NEW)
     with running(LOCKER, path, "SELECT * FROM t") as process, bench.prepare(path, copy) as restoration:
-        assert "It is open in process %d " % process.pid in restoration.notes[0]
+        assert f"It is open in process {process.pid} " in restoration.notes[0]
         old = bench.digest(path)
-        with pytest.raises(TargetError, match="another page size.*process %d.*Stop that" % process.pid):
+        with pytest.raises(TargetError, match=f"another page size.*process {process.pid}.*Stop that"):
             restoration.apply()
         assert bench.digest(path) == old
     with contextlib.closing(connect(path)) as db:
@@ -348,8 +348,8 @@ def test_another_page_size_in_wal_mode_while_somebody_has_it_open(bench: Bench, 
 @pytest.mark.parametrize("theirs", ["none", "full", "incremental"])
 def test_another_auto_vacuum_under_an_open_connection(bench: Bench, home: Path, ours: str, theirs: str) -> None:
     path = home / "x.db"
-    make(path, "PRAGMA auto_vacuum=%s; VACUUM; %s" % (ours, OLD))
-    copy = bench.backup_of("PRAGMA auto_vacuum=%s; VACUUM; %s" % (theirs, NEW))
+    make(path, f"PRAGMA auto_vacuum={ours}; VACUUM; {OLD}")
+    copy = bench.backup_of(f"PRAGMA auto_vacuum={theirs}; VACUUM; {NEW}")
     with contextlib.closing(connect(path)) as db:
         db.execute("INSERT INTO t VALUES(zeroblob(50000))")
         with bench.prepare(path, copy) as restoration:
@@ -372,7 +372,7 @@ def test_a_target_that_stays_locked_stays_as_it_was(bench: Bench, home: Path, jo
     with running(LOCKER, path, *lock.split("; ")) as process:
         with bench.prepare(path, copy, patience=0.3) as restoration:
             started = time.monotonic()
-            with pytest.raises(TargetError, match="locked.*process %d " % process.pid):
+            with pytest.raises(TargetError, match=f"locked.*process {process.pid} "):
                 restoration.apply()
             assert time.monotonic() - started < 20
         assert bench.digest(path) == digest
@@ -380,7 +380,7 @@ def test_a_target_that_stays_locked_stays_as_it_was(bench: Bench, home: Path, jo
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     with running(LOCKER, path, "PRAGMA locking_mode=EXCLUSIVE", "DELETE FROM gone") as process:
         if journal_mode == "delete":
-            with pytest.raises(TargetError, match="locked.*process %d " % process.pid):
+            with pytest.raises(TargetError, match=f"locked.*process {process.pid} "):
                 bench.prepare(path, copy, patience=0.2)
 
 

@@ -55,7 +55,7 @@ COUNTS = [
 
 def make(path: Path, script: str = SCHEMA, journal_mode: str = "delete") -> None:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode=%s" % journal_mode)
+        db.execute(f"PRAGMA journal_mode={journal_mode}")
         db.executescript(script)
 
 
@@ -102,7 +102,7 @@ def test_a_snapshot(tmp_path: Path, memory_sink: Any, journal_mode: str) -> None
 @pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le", "UTF-16be"])
 def test_encodings(tmp_path: Path, memory_sink: Any, encoding: str) -> None:
     path = tmp_path / "x.db"
-    make(path, "PRAGMA encoding='%s'; CREATE TABLE täble(a); INSERT INTO täble VALUES('ß')" % encoding)
+    make(path, f"PRAGMA encoding='{encoding}'; CREATE TABLE täble(a); INSERT INTO täble VALUES('ß')")
     found = snapshot(path, memory_sink)
     assert found.details["encoding"] == encoding
     assert found.collections == (("täble", 1),)

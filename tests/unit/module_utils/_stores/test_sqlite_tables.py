@@ -44,7 +44,7 @@ def make(path: Path, script: str) -> Path:
 
 
 def rows(db: sqlite3.Connection, table: str, columns: str = "*") -> list[tuple[Any, ...]]:
-    return db.execute("SELECT %s FROM %s" % (columns, table)).fetchall()
+    return db.execute(f"SELECT {columns} FROM {table}").fetchall()
 
 
 class Bench:
@@ -55,7 +55,7 @@ class Bench:
         self._numbers = itertools.count()
 
     def scratch(self) -> Path:
-        path = self.directory / ("bench-%d" % next(self._numbers))
+        path = self.directory / (f"bench-{next(self._numbers)}")
         path.mkdir()
         return path
 
@@ -121,7 +121,7 @@ def fill(db: sqlite3.Connection, found: list[tuple[Any, Any, Any, bool]]) -> Non
     for number, (a, b, c, as_text) in enumerate(found):
         values = "?, CAST(? AS TEXT), ?" if as_text and isinstance(b, bytes) else "?, ?, ?"  # text that is no UTF-8
         with contextlib.suppress(sqlite3.IntegrityError):
-            db.execute("INSERT INTO t(oid, a, b, c) VALUES(?, %s)" % values, (number * 7 - 3, a, b, c))
+            db.execute(f"INSERT INTO t(oid, a, b, c) VALUES(?, {values})", (number * 7 - 3, a, b, c))
 
 
 def exactly(db: sqlite3.Connection) -> list[tuple[Any, ...]]:
@@ -139,7 +139,7 @@ def test_rows_come_back_exactly(
     with tempfile.TemporaryDirectory() as directory:
         source, target = Path(directory, "source.db"), Path(directory, "target.db")
         for path, content in ((source, wanted), (target, found)):
-            make(path, schema + "; CREATE TABLE other(a); INSERT INTO other VALUES(%d)" % len(content))
+            make(path, schema + f"; CREATE TABLE other(a); INSERT INTO other VALUES({len(content)})")
             with contextlib.closing(connect(path)) as db:
                 fill(db, content)
         with contextlib.closing(connect(source)) as db:
@@ -337,15 +337,15 @@ NAMES = ["select", 'a"b', "a b", "a\nb", "ä", "a'b", "[x]", "-- x", "t;u", "A.b
 @pytest.mark.parametrize("name", NAMES)
 def test_odd_names_of_tables_and_columns(bench: Bench, path: Path, name: str) -> None:
     table, columns = identifier(name), ", ".join(identifier(one) for one in NAMES)
-    make(path, "CREATE TABLE %s(%s); INSERT INTO %s DEFAULT VALUES" % (table, columns, table))
-    make(path, "CREATE INDEX %s ON %s(%s)" % (identifier("i" + name), table, columns))
+    make(path, f"CREATE TABLE {table}({columns}); INSERT INTO {table} DEFAULT VALUES")
+    make(path, "CREATE INDEX {} ON {}({})".format(identifier("i" + name), table, columns))
     copy = bench.backup(path)
-    make(path, "UPDATE %s SET %s = 1" % (table, identifier(name)))
+    make(path, f"UPDATE {table} SET {identifier(name)} = 1")
     bench.restore(path, copy, name)
 
 
 def test_a_table_of_very_many_columns(bench: Bench, path: Path) -> None:
-    make(path, "CREATE TABLE t(%s); INSERT INTO t DEFAULT VALUES" % ", ".join("c%d" % one for one in range(1500)))
+    make(path, "CREATE TABLE t({}); INSERT INTO t DEFAULT VALUES".format(", ".join(f"c{one}" for one in range(1500))))
     copy = bench.backup(path)
     make(path, "UPDATE t SET c1499 = 1")
     bench.restore(path, copy, "t")
@@ -401,14 +401,14 @@ def test_an_index_that_the_backup_does_not_fit(bench: Bench, path: Path) -> None
 )
 def test_full_text_tables(bench: Bench, path: Path, module: str) -> None:
     insert = "INSERT INTO f(rowid, body) VALUES" if "fts5" in module else "INSERT INTO f(docid, body) VALUES"
-    make(path, "CREATE VIRTUAL TABLE f USING %s; %s(1, 'one fish'), (2, 'two fish')" % (module, insert))
+    make(path, f"CREATE VIRTUAL TABLE f USING {module}; {insert}(1, 'one fish'), (2, 'two fish')")
     copy = bench.backup(path)
-    make(path, "%s(3, 'red fish'), (4, 'blue fish')" % insert)
+    make(path, f"{insert}(3, 'red fish'), (4, 'blue fish')")
     with contextlib.closing(connect(path)) as db:  # one that has its own idea of the index
         assert [row[0] for row in db.execute("SELECT rowid FROM f WHERE f MATCH 'fish'")] == [1, 2, 3, 4]
         bench.restore(path, copy, "f")
         assert [row[0] for row in db.execute("SELECT rowid FROM f WHERE f MATCH 'fish'")] == [1, 2]
-        db.execute("%s(5, 'new fish')" % insert)
+        db.execute(f"{insert}(5, 'new fish')")
         assert [row[0] for row in db.execute("SELECT rowid FROM f WHERE f MATCH 'fish'")] == [1, 2, 5]
         if "''" not in module:
             db.execute("INSERT INTO f(f) VALUES('integrity-check')")
@@ -435,7 +435,7 @@ def test_a_spatial_index(bench: Bench, path: Path) -> None:
 @pytest.mark.parametrize("kind", ["fts5(title, content='docs', content_rowid='id')", 'fts4(content="docs", title)'])
 @pytest.mark.parametrize("known", [True, False], ids=["in the backup", "only in the target"])
 def test_an_index_over_a_table_follows_it(bench: Bench, path: Path, kind: str, known: bool) -> None:
-    index = "CREATE VIRTUAL TABLE f USING %s; INSERT INTO f(f) VALUES('rebuild');" % kind
+    index = f"CREATE VIRTUAL TABLE f USING {kind}; INSERT INTO f(f) VALUES('rebuild');"
     make(path, "CREATE TABLE docs(id INTEGER PRIMARY KEY, title); INSERT INTO docs VALUES(1, 'one'), (2, 'two');")
     if known:
         make(path, index)
@@ -460,7 +460,7 @@ def test_an_index_over_a_table_follows_it(bench: Bench, path: Path, kind: str, k
 
 @pytest.mark.parametrize("journal_mode", ["wal", "delete"])
 def test_open_connections_see_it_and_check_mode_does_nothing(bench: Bench, path: Path, journal_mode: str) -> None:
-    make(path, "PRAGMA journal_mode=%s; CREATE TABLE t(a); CREATE TABLE u(a); INSERT INTO t VALUES(1)" % journal_mode)
+    make(path, f"PRAGMA journal_mode={journal_mode}; CREATE TABLE t(a); CREATE TABLE u(a); INSERT INTO t VALUES(1)")
     copy = bench.backup(path)
     with contextlib.closing(connect(path)) as db:
         db.execute("UPDATE t SET a = 2")
@@ -519,7 +519,7 @@ def test_a_locked_target_stays_as_it_was(bench: Bench, path: Path, statements: l
     copy = bench.backup(path)
     make(path, "UPDATE t SET a = 2")
     with holding(path, *statements) as process, bench.prepare(path, copy, "t", patience=0.3) as restoration:
-        with pytest.raises(TargetError, match="locked.*process %d " % process.pid):
+        with pytest.raises(TargetError, match=f"locked.*process {process.pid} "):
             restoration.apply()
         with contextlib.closing(connect(path)) as db:
             assert rows(db, "t") == [(2,)]

@@ -19,7 +19,7 @@ from tests.unit.module_utils._verbs.conftest import Application
 
 
 def a_document(path: Path, records: int) -> dict[str, Any]:
-    path.write_text('{"requests": {%s}}' % ",".join(f'"{n}": {{}}' for n in range(records)))
+    path.write_text('{{"requests": {{{}}}}}'.format(",".join(f'"{n}": {{}}' for n in range(records))))
     time.sleep(0.15)
     return {"type": "json", "path": str(path), "name": path.stem}
 

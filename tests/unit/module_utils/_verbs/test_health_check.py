@@ -196,7 +196,7 @@ def test_as_many_run_as_have_to() -> None:
 
     everybody = threading.Barrier(60)
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
-        url = "http://127.0.0.1:%d/" % listener.getsockname()[1]
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
         def loop() -> None:
             for _dummy in range(60):

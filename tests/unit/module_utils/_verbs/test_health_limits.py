@@ -24,7 +24,7 @@ EVIL, ENDLESS = "^(a+)+$", "a" * 40 + "!"
 
 
 def test_a_search_that_does_not_end_holds_up_nobody(tmp_path: Path) -> None:
-    (tmp_path / "evil.json").write_text('{"text": "%s"}' % ENDLESS)
+    (tmp_path / "evil.json").write_text(f'{{"text": "{ENDLESS}"}}')
     (tmp_path / "evil.txt").write_text(ENDLESS)
     (tmp_path / "good.txt").write_text("aaa")
     listener = socket.create_server(("127.0.0.1", 0))

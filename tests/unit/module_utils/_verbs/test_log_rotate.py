@@ -201,7 +201,7 @@ def test_old_dir_on_another_file_system(log: Path, logs: Path, tmp_path: Path, c
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(other)], check=True)
     try:
         for number in range(3):
-            log.write_text("%d\n" % number * 5000)
+            log.write_text(f"{number}\n" * 5000)
             both(paths=[log], old_dir=str(other), compression=compression, method=method)
             assert not both(paths=[log], old_dir=str(other), compression=compression, method=method, size="9000")[
                 "changed"
@@ -349,7 +349,7 @@ def test_nothing_is_rotated_when_a_program_is_missing(
 def test_a_process_that_reopens(log: Path, logs: Path, tmp_path: Path, writer: Writer) -> None:
     process = writer(log)
     pid_file = tmp_path / "pid"
-    pid_file.write_text("%d\n" % process.pid)
+    pid_file.write_text(f"{process.pid}\n")
     done = both(paths=[log], signal={"pid_file": str(pid_file), "name": "HUP"})
     assert names(logs) == ["app.log", "app.log.1.gz"]
     assert done["rotations"][0]["held_by"] == []

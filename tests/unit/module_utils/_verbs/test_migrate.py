@@ -403,7 +403,7 @@ def test_the_server_computes_the_same_digest(stores: Stores) -> None:
 
     store = stores("postgresql")
     with psycopg.connect(host=store["host"], user="postgres", dbname="postgres", autocommit=True) as connection:
-        connection.execute("SET search_path = %s" % store["schema"])
+        connection.execute("SET search_path = {}".format(store["schema"]))
         connection.execute("""CREATE TABLE "$o'dd ""x" (id bigint PRIMARY KEY, "$t" text,
             "q""\\é%" varchar(9) COLLATE "C", c char(4) COLLATE "POSIX", f float8, r real, n numeric, b boolean,
             y bytea, s smallint, u uuid)""")
@@ -418,11 +418,13 @@ def test_the_server_computes_the_same_digest(stores: Stores) -> None:
             )
             connection.execute(insert, row)
         connection.execute(
-            "CREATE TABLE many (id int PRIMARY KEY%s)" % "".join(f", c{n} int DEFAULT {n}" for n in range(250))
+            "CREATE TABLE many (id int PRIMARY KEY{})".format("".join(f", c{n} int DEFAULT {n}" for n in range(250)))
         )
         connection.execute("INSERT INTO many VALUES (1), (2)")
         connection.execute(
-            "CREATE TABLE texts (id text PRIMARY KEY%s)" % "".join(f", c{n} text DEFAULT 'v{n}'" for n in range(150))
+            "CREATE TABLE texts (id text PRIMARY KEY{})".format(
+                "".join(f", c{n} text DEFAULT 'v{n}'" for n in range(150))
+            )
         )
         connection.execute("INSERT INTO texts VALUES ('a', '\"', NULL), ('b\\', 'x', 'y'), ('c', ' ', NULL)")
         connection.execute("CREATE TABLE empty (id int PRIMARY KEY)")

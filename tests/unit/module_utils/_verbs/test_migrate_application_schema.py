@@ -63,16 +63,14 @@ def source_of(store: Store, users: int = 20) -> Store:
         sql(store, statement)
     people, posts = [], []
     for number in range(1, users + 1):
-        text = "'U%d@example.org', '%s'" % (number, "t" if number % 3 else "f")
-        when = "2024-03-31 02:30:%02d.%06d" % (number % 60, number)
-        people.append(
-            "(%d, %s, %d, '%s', '{\"a\": %d}', %d.1, 'bad')" % (number, text, 2 * number, when, number, number)
-        )
+        text = f"'U{number}@example.org', '{'t' if number % 3 else 'f'}'"
+        when = f"2024-03-31 02:30:{number % 60:02d}.{number:06d}"
+        people.append(f"({number}, {text}, {2 * number}, '{when}', '{{\"a\": {number}}}', {number}.1, 'bad')")
         for post in (2 * number - 1, 2 * number):
             parent = 2 * users + 1 - post
             published = ("NULL", "1", "'f'")[post % 3]
             moment = 1711846800000 + post
-            posts.append("(%d, %d, %d, 'x\t\\%d', %s, %d, %d)" % (post, number, parent, post, published, moment, post))
+            posts.append(f"({post}, {number}, {parent}, 'x\t\\{post}', {published}, {moment}, {post})")
     sql(store, "INSERT INTO users VALUES " + ", ".join(people))
     sql(store, "INSERT INTO posts VALUES " + ", ".join(posts))
     sql(store, "INSERT INTO posts_tags VALUES (1, 'a'), (1, 'a'), (2, 'b')")
@@ -89,17 +87,17 @@ def source(stores: Stores) -> Store:
 @pytest.fixture
 def target(postgresql: Store) -> Iterator[Store]:
     """A database whose owner is no superuser."""
-    name = "rails_%s" % uuid.uuid4().hex[:10]
+    name = f"rails_{uuid.uuid4().hex[:10]}"
     with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres", autocommit=True) as server:
-        server.execute("CREATE ROLE %s LOGIN" % name)
-        server.execute("CREATE DATABASE %s OWNER %s" % (name, name))
+        server.execute(f"CREATE ROLE {name} LOGIN")
+        server.execute(f"CREATE DATABASE {name} OWNER {name}")
     store = {**postgresql, "database": name, "username": name}
     with psycopg.connect(host=postgresql["host"], user="postgres", dbname=name, autocommit=True) as server:
-        server.execute("GRANT ALL ON SCHEMA public TO %s" % name)
+        server.execute(f"GRANT ALL ON SCHEMA public TO {name}")
     ask(store, TARGET)
     yield store
     with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres", autocommit=True) as server:
-        server.execute("DROP DATABASE %s WITH (FORCE)" % name)
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def ask(store: Store, query: str) -> list[Any]:
@@ -116,7 +114,7 @@ def schema_of(store: Store) -> list[Any]:
 
 
 def state_of(store: Store) -> list[Any]:
-    rows = [ask(store, "SELECT t::text FROM %s t ORDER BY 1" % name) for name in ("users", "posts", "posts_tags")]
+    rows = [ask(store, f"SELECT t::text FROM {name} t ORDER BY 1") for name in ("users", "posts", "posts_tags")]
     return [*rows, *schema_of(store)]
 
 

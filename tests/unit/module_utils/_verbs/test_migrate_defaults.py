@@ -44,8 +44,8 @@ POSTGRESQL = {
 
 
 def made(store: Store, columns: dict[str, Any], rows: bool) -> Store:
-    declared = ", ".join("%s %s" % (name, words) for name, (words, _value) in columns.items())
-    sql(store, "CREATE TABLE t (id INTEGER PRIMARY KEY, %s)" % declared)
+    declared = ", ".join(f"{name} {words}" for name, (words, _value) in columns.items())
+    sql(store, f"CREATE TABLE t (id INTEGER PRIMARY KEY, {declared})")
     if rows:
         sql(store, "INSERT INTO t (id) VALUES (1)")
     return store
@@ -53,7 +53,7 @@ def made(store: Store, columns: dict[str, Any], rows: bool) -> Store:
 
 def check_a_new_row(store: Store, columns: dict[str, Any]) -> None:
     sql(store, "INSERT INTO t (id) VALUES (2)")
-    (row,) = sql(store, "SELECT %s FROM t WHERE id = 2" % ", ".join(columns))
+    (row,) = sql(store, "SELECT {} FROM t WHERE id = 2".format(", ".join(columns)))
     for (name, (_words, wanted)), found in zip(columns.items(), row):
         if isinstance(wanted, str):
             text = found if isinstance(found, str) else "{}" if found == {} else str(found)

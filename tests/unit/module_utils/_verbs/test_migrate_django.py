@@ -40,12 +40,12 @@ def source(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def target(postgresql: Store) -> Store:
-    name = "django_%s" % uuid.uuid4().hex[:10]
+    name = f"django_{uuid.uuid4().hex[:10]}"
     with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres", autocommit=True) as server:
-        server.execute("CREATE ROLE %s LOGIN" % name)
-        server.execute("CREATE DATABASE %s OWNER %s" % (name, name))
+        server.execute(f"CREATE ROLE {name} LOGIN")
+        server.execute(f"CREATE DATABASE {name} OWNER {name}")
     with psycopg.connect(host=postgresql["host"], user="postgres", dbname=name, autocommit=True) as server:
-        server.execute("GRANT ALL ON SCHEMA public TO %s" % name)
+        server.execute(f"GRANT ALL ON SCHEMA public TO {name}")
     return {**postgresql, "database": name, "username": name}
 
 

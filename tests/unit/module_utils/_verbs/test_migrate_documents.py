@@ -229,11 +229,11 @@ def test_null_in_a_table_of_an_application_is_null(stores: Stores, kind: str) ->
 @pytest.mark.parametrize("own", [True, False])
 def test_of_equal_keys_in_a_mapping_the_last_counts(stores: Stores, kind: str, own: bool) -> None:
     source, target, last = stores("json"), stores(kind), stores("json")
-    records = [("k%d" % (number % 900), {"id": "k%d" % (number % 900), "n": number}) for number in range(1000)]
+    records = [(f"k{number % 900}", {"id": f"k{number % 900}", "n": number}) for number in range(1000)]
     if not own:
         records = [(key, {"n": record["n"]}) for key, record in records]
-    text = ", ".join("%s: %s" % (json.dumps(key), json.dumps(record)) for key, record in records)
-    Path(source["path"]).write_text('{"c": {%s}}' % text)
+    text = ", ".join(f"{json.dumps(key)}: {json.dumps(record)}" for key, record in records)
+    Path(source["path"]).write_text(f'{{"c": {{{text}}}}}')
     for done in (run(True, source=source, target=target), four_steps(source, target)):
         assert [one for one in done["warnings"] if "k0" in one] == [
             'The key "k0" of c occurs 2 times: the last one counts. 99 more keys occur several times.'
@@ -314,7 +314,7 @@ def test_a_note_follows_the_users_own_comment(stores: Stores) -> None:
     with connected(middle) as server:
         (text,) = server.execute("SELECT obj_description('c'::regclass)").fetchone()
         assert text.startswith("day2 {")
-        server.execute("COMMENT ON TABLE c IS '%s'" % ("Ours, day2 {\"or\": 'not'}.\n" + text).replace("'", "''"))
+        server.execute("COMMENT ON TABLE c IS '{}'".format(("Ours, day2 {\"or\": 'not'}.\n" + text).replace("'", "''")))
     four_steps(middle, last)
     assert back(last) == document
 

@@ -34,17 +34,19 @@ def of(document: str, stores: Stores) -> tuple[list[str], list[str]]:
     ],
 )
 def test_within_records(stores: Stores, record: str, name: str, many: int) -> None:
-    members = ['"%d": %s' % (n, record % n if n % 3 == 0 else '{"id": "%d", "x": 3}' % n) for n in range(many)]
-    words = "t: %d mappings within the records have a name more than once, for example %s: the last value counts."
-    expected = words % ((many + 2) // 3, name)
-    assert expected in of('{"a": {"k": {"v": 1}}, "t": {%s}}' % ", ".join(members), stores)[0]
-    values = [one.partition(": ")[2] for one in members]
-    assert expected in of('{"t": [%s]}' % ", ".join(values), stores)[0]
+    values = [(record if n % 3 == 0 else '{"id": "%d", "x": 3}').replace("%d", str(n)) for n in range(many)]
+    members = [f'"{n}": {value}' for n, value in enumerate(values)]
+    expected = (
+        f"t: {(many + 2) // 3} mappings within the records have a name more than once, "
+        f"for example {name}: the last value counts."
+    )
+    assert expected in of('{{"a": {{"k": {{"v": 1}}}}, "t": {{{}}}}}'.format(", ".join(members)), stores)[0]
+    assert expected in of('{{"t": [{}]}}'.format(", ".join(values)), stores)[0]
 
 
 def test_the_keys_of_a_collection_are_told_by_themselves(stores: Stores) -> None:
-    members = ['"%d": {"v": %d}' % (n % 2000, n) for n in range(3000)]
-    told, _again = of('{"t": {%s}}' % ", ".join(members), stores)
+    members = [f'"{n % 2000}": {{"v": {n}}}' for n in range(3000)]
+    told, _again = of('{{"t": {{{}}}}}'.format(", ".join(members)), stores)
     assert ["2 times" in one for one in told] == [True]
     assert of('{"t": {"1": {"x": 1}, "2": {"x": 1}}}', stores) == ([], [])
 

@@ -41,7 +41,7 @@ def made(store: Store, *statements: str) -> Store:
 
 
 def rows(store: Store) -> list[object]:
-    return [sql(store, "SELECT * FROM %s ORDER BY id" % name) for name in ("parent", "child")]
+    return [sql(store, f"SELECT * FROM {name} ORDER BY id") for name in ("parent", "child")]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -206,7 +206,7 @@ def test_a_replacement_that_was_interrupted_can_be_reverted(stores: Stores, kind
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "dynamodb"])
 def test_check_mode_tells_what_will_be_rejected_and_nobody_says_all(stores: Stores, kind: str, tmp_path: Path) -> None:
     source, target = stores("json"), stores(kind)
-    records: dict[str, Any] = {"host-%d" % n: {"id": "host-%d" % n, "text": "x"} for n in range(250)}
+    records: dict[str, Any] = {f"host-{n}": {"id": f"host-{n}", "text": "x"} for n in range(250)}
     records["bad"] = {"id": "bad", "text": "\ud800"}
     Path(source["path"]).write_text(json.dumps({"hosts": records}))
     more = {"source": source, "target": target, "rejects": str(tmp_path / "rejects")}

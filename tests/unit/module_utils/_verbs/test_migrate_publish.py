@@ -151,7 +151,7 @@ def test_readers_at_every_step_leave_everything_as_it_is(place: Place) -> None:
             except EOFError:
                 return
             except BaseException as exc:
-                theirs.send("%s: %s" % (type(exc).__name__, exc))
+                theirs.send(f"{type(exc).__name__}: {exc}")
 
     reader = context.Process(target=read, daemon=True)
     reader.start()

@@ -47,7 +47,7 @@ MOST = 800  # codes of each list
 
 def installed(path: str, package: str) -> str:
     if not Path(path).exists():
-        pytest.fail("%s is missing. Install it with: apt-get install %s" % (path, package))
+        pytest.fail(f"{path} is missing. Install it with: apt-get install {package}")
     return path
 
 
@@ -75,7 +75,7 @@ def test_a_database_with_the_quirks_of_a_real_one(stores: Stores) -> None:
     chain = list(map(stores, ("sqlite", "postgresql", "sqlite", "json")))
     shutil.copy(installed(PROJ, "proj-data"), chain[0]["path"])
     for name, which in UNUSED.items():
-        sql(chain[0], "DELETE FROM %s WHERE %s" % (name, which))
+        sql(chain[0], f"DELETE FROM {name} WHERE {which}")
     assert sql(chain[0], "PRAGMA foreign_key_check") == []
     keys = [{"collection": name, "fields": fields.split()} for name, fields in KEYS.items()]
     for source, target in zip(chain, chain[1:]):

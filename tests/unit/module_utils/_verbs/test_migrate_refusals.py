@@ -36,7 +36,10 @@ def test_names_of_system_columns_and_too_many_columns(stores: Stores) -> None:
     source = stores("sqlite")
     sql(source, "CREATE TABLE a (id INTEGER PRIMARY KEY, xmin INTEGER)")
     sql(source, "CREATE TABLE b (id INTEGER PRIMARY KEY, ctid TEXT)")
-    sql(source, "CREATE TABLE wide (id INTEGER PRIMARY KEY, %s)" % ", ".join("c%d TEXT" % one for one in range(1700)))
+    sql(
+        source,
+        "CREATE TABLE wide (id INTEGER PRIMARY KEY, {})".format(", ".join(f"c{one} TEXT" for one in range(1700))),
+    )
     message = refused(source, stores("postgresql"))
     assert 'a: column name "xmin" conflicts with a system column name' in message
     assert 'b: column name "ctid" conflicts with a system column name' in message
@@ -47,14 +50,14 @@ def test_types_extensions_and_schemas_that_are_missing(stores: Stores, postgresq
     source = stores("postgresql")
     other = "o" + uuid.uuid4().hex[:8]
     with connected(source) as server:
-        server.execute("CREATE SCHEMA %s" % other)
-        server.execute("CREATE TYPE %s.mood AS ENUM ('good')" % other)
-        server.execute("CREATE TABLE %s.people (id int PRIMARY KEY)" % other)
-        server.execute("CREATE TABLE m (id int PRIMARY KEY, mood %s.mood)" % other)
-        server.execute("CREATE TABLE p (id int PRIMARY KEY, person int REFERENCES %s.people)" % other)
-        server.execute("CREATE DATABASE %s" % other)
+        server.execute(f"CREATE SCHEMA {other}")
+        server.execute(f"CREATE TYPE {other}.mood AS ENUM ('good')")
+        server.execute(f"CREATE TABLE {other}.people (id int PRIMARY KEY)")
+        server.execute(f"CREATE TABLE m (id int PRIMARY KEY, mood {other}.mood)")
+        server.execute(f"CREATE TABLE p (id int PRIMARY KEY, person int REFERENCES {other}.people)")
+        server.execute(f"CREATE DATABASE {other}")
     with psycopg.connect(host=postgresql["host"], user="postgres", dbname=other, autocommit=True) as server:
-        server.execute("CREATE SCHEMA %s" % source["schema"])
+        server.execute("CREATE SCHEMA {}".format(source["schema"]))
     target = {**source, "database": other}
     told = []
     for check in (True, False):
@@ -62,8 +65,8 @@ def test_types_extensions_and_schemas_that_are_missing(stores: Stores, postgresq
             run(check, source=source, target=target)
         told.append(str(caught.value))
     assert told[0] == told[1]
-    assert 'm: schema "%s" does not exist' % other in told[0]
-    assert 'p: schema "%s" does not exist' % other in told[0]
+    assert f'm: schema "{other}" does not exist' in told[0]
+    assert f'p: schema "{other}" does not exist' in told[0]
 
 
 def test_a_foreign_key_to_nothing_unique_stays_behind_with_a_warning(stores: Stores) -> None:
@@ -83,7 +86,7 @@ def test_a_foreign_key_to_nothing_unique_stays_behind_with_a_warning(stores: Sto
 
 def test_rows_that_are_larger_than_a_page_are_rejects(stores: Stores, tmp_path: Path) -> None:
     source = stores("json")
-    names = ["c%d" % one for one in range(1200)]
+    names = [f"c{one}" for one in range(1200)]
     rows = {"small": dict.fromkeys(names, "12345"), "texts": dict.fromkeys(names, "x" * 100), "few": {"c1": "x" * 9000}}
     Path(source["path"]).write_text(json.dumps({"wide": rows}))
     for check in (True, False):
@@ -96,12 +99,12 @@ def test_rows_that_are_larger_than_a_page_are_rejects(stores: Stores, tmp_path: 
 
 @pytest.fixture
 def latin(postgresql: Store) -> Iterator[Store]:
-    name = "latin_%s" % uuid.uuid4().hex[:10]
+    name = f"latin_{uuid.uuid4().hex[:10]}"
     with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres", autocommit=True) as server:
-        server.execute("CREATE DATABASE %s ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0" % name)
+        server.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     yield {**postgresql, "database": name}
     with psycopg.connect(host=postgresql["host"], user="postgres", dbname="postgres", autocommit=True) as server:
-        server.execute("DROP DATABASE %s WITH (FORCE)" % name)
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_what_the_encoding_of_the_database_lacks_is_a_reject(stores: Stores, latin: Store, tmp_path: Path) -> None:
@@ -124,9 +127,9 @@ def test_a_read_only_database(stores: Stores) -> None:
     Path(source["path"]).write_text(json.dumps({"t": {"a": {"v": 1}}}))
     role = "r" + uuid.uuid4().hex[:8]
     with connected(target) as server:
-        server.execute("CREATE ROLE %s LOGIN" % role)
-        server.execute("GRANT ALL ON SCHEMA %s TO %s" % (target["schema"], role))
-        server.execute("ALTER ROLE %s SET default_transaction_read_only = on" % role)
+        server.execute(f"CREATE ROLE {role} LOGIN")
+        server.execute("GRANT ALL ON SCHEMA {} TO {}".format(target["schema"], role))
+        server.execute(f"ALTER ROLE {role} SET default_transaction_read_only = on")
     for check in (True, False):
         with pytest.raises(TargetError, match="read-only transaction"):
             run(check, source=source, target={**target, "username": role})
@@ -165,14 +168,14 @@ def test_entries_of_indexes_that_are_too_large_are_rejects(
     for statement in ("CREATE TABLE " + table).split("; "):
         sql(source, statement)
     large = values.format(LARGE, "randomblob(2800)", "hex(randomblob(1500))")
-    sql(source, "INSERT INTO t VALUES (%s)" % large)
+    sql(source, f"INSERT INTO t VALUES ({large})")
     # what compresses well is certain only to the server
     columns = [row[1:3] for row in sql(source, "PRAGMA table_info(t)")]
     fine = [
         "replace(hex(zeroblob(9000)), '00', 'xy')" if kind == "TEXT" else "x'07'" if kind == "BLOB" else "7000"
         for _name, kind in columns
     ]
-    sql(source, "INSERT INTO t VALUES (%s)" % ", ".join(fine))
+    sql(source, "INSERT INTO t VALUES ({})".format(", ".join(fine)))
     message = refused(source, stores("postgresql"))
     assert "The target can't store 1 record of t" in message
     assert "an entry of an index would be too large: index row " in message
@@ -209,7 +212,7 @@ def test_what_a_table_that_is_there_does_not_take_is_a_reject(
         server.execute("CREATE TYPE mood AS ENUM ('good')")
         server.execute("CREATE DOMAIN positive AS integer CHECK (value > 0)")
         server.execute("CREATE SEQUENCE s")
-        server.execute("CREATE TABLE t (id integer PRIMARY KEY, %s, n bigint NOT NULL DEFAULT nextval('s'))" % column)
+        server.execute(f"CREATE TABLE t (id integer PRIMARY KEY, {column}, n bigint NOT NULL DEFAULT nextval('s'))")
         if held:
             server.execute("INSERT INTO t (id) VALUES (1)")
     given: dict[str, Any] = {"on_existing": "merge", "safety_backup": False, "types": {}}
@@ -247,10 +250,10 @@ def test_a_table_that_is_there_spells_values_in_its_own_way(
 ) -> None:
     source, target = stores("sqlite"), stores("postgresql")
     sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
-    sql(source, "INSERT INTO t VALUES (1, '%s'), (2, '%s')" % (good, bad))
-    sql(target, "CREATE TABLE t (id bigint PRIMARY KEY, v %s)" % column)
+    sql(source, f"INSERT INTO t VALUES (1, '{good}'), (2, '{bad}')")
+    sql(target, f"CREATE TABLE t (id bigint PRIMARY KEY, v {column})")
     for check in (True, False):
-        with pytest.raises(TargetError, match="t.v %s in 1 record " % words):
+        with pytest.raises(TargetError, match=f"t.v {words} in 1 record "):
             run(check, source=source, target=target)
     four_steps(source, target, odd="reject", rejects=str(tmp_path / "rejects"), max_rejects=1)
-    assert sql(target, "SELECT id FROM t WHERE v = '%s'" % good) == [(1,)]
+    assert sql(target, f"SELECT id FROM t WHERE v = '{good}'") == [(1,)]

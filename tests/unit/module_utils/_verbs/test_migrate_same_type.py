@@ -39,23 +39,23 @@ LITERALS = ['\'{"a":1,"a":2}\'', "'1.50'", "'2024-01-01T00:00:00'", "'null'"]
 
 
 def content(store: Store, table: str) -> list[object]:
-    columns = [row[1] for row in sql(store, "PRAGMA table_info(%s)" % table)]
+    columns = [row[1] for row in sql(store, f"PRAGMA table_info({table})")]
     values = ", ".join(
-        "typeof({0}), iif(typeof({0}) IN ('text', 'blob'), hex({0}), quote({0}))".format('"%s"' % name)
+        "typeof({0}), iif(typeof({0}) IN ('text', 'blob'), hex({0}), quote({0}))".format(f'"{name}"')
         for name in columns
     )
     return [
-        sql(store, "SELECT %s FROM %s ORDER BY 1, 2" % (values, table)),
+        sql(store, f"SELECT {values} FROM {table} ORDER BY 1, 2"),
         sql(store, "SELECT sql FROM sqlite_master ORDER BY name"),
     ]
 
 
 def test_sqlite_keeps_whatever_sqlite_has(stores: Stores) -> None:
     source, target = stores("sqlite"), stores("sqlite")
-    columns = ", ".join('"c%d" %s' % pair for pair in enumerate(DECLARED))
-    sql(source, "CREATE TABLE odd (id INTEGER PRIMARY KEY, %s)" % columns)
+    columns = ", ".join(f'"c{number}" {declared}' for number, declared in enumerate(DECLARED))
+    sql(source, f"CREATE TABLE odd (id INTEGER PRIMARY KEY, {columns})")
     for value in ODD + LITERALS:
-        sql(source, "INSERT INTO odd VALUES (NULL, %s)" % ", ".join([value] * len(DECLARED)))
+        sql(source, "INSERT INTO odd VALUES (NULL, {})".format(", ".join([value] * len(DECLARED))))
     done = four_steps(source, target)
     assert done["migration"]["errors"] == 0
     assert content(target, "odd") == content(source, "odd")
@@ -89,7 +89,7 @@ def test_postgresql_keeps_whatever_json_has(stores: Stores, tmp_path: Path) -> N
         "'1.0', '1.0', NULL",
     ]
     for number, value in enumerate(values):
-        sql(source, "INSERT INTO odd VALUES (%d, %s)" % (number, value))
+        sql(source, f"INSERT INTO odd VALUES ({number}, {value})")
     four_steps(source, target)
     rows = "SELECT o::text FROM odd o ORDER BY id"
     assert sql(target, rows) == sql(source, rows)
@@ -105,9 +105,9 @@ def test_postgresql_keeps_whatever_json_has(stores: Stores, tmp_path: Path) -> N
 @pytest.mark.parametrize(("there", "value"), [("json", '{"n": 1.0}'), ("jsonb", '{"n": 1.0}')])
 def test_json_and_jsonb_are_compared_by_value(stores: Stores, there: str, value: str) -> None:
     source, target = stores("postgresql"), stores("postgresql")
-    sql(source, "CREATE TABLE t (id int PRIMARY KEY, v %s)" % ("json" if there == "jsonb" else "jsonb"))
-    sql(target, "CREATE TABLE t (id int PRIMARY KEY, v %s)" % there)
-    sql(source, "INSERT INTO t VALUES (1, '%s')" % value)
+    sql(source, f"CREATE TABLE t (id int PRIMARY KEY, v {'json' if there == 'jsonb' else 'jsonb'})")
+    sql(target, f"CREATE TABLE t (id int PRIMARY KEY, v {there})")
+    sql(source, f"INSERT INTO t VALUES (1, '{value}')")
     four_steps(source, target)
     assert sql(target, "SELECT v->>'n' FROM t") in ([("1.0",)], [("1",)])
 

@@ -197,7 +197,7 @@ def test_names_of_indexes_that_are_taken_or_too_long(stores: Stores) -> None:
     sql(target, "CREATE INDEX by_name ON other (name)")
     sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, a TEXT, b TEXT)")
     for name, column in (("by_name", "name"), (long + "1", "a"), (long + "2", "b")):
-        sql(source, 'CREATE INDEX "%s" ON t (%s)' % (name, column))
+        sql(source, f'CREATE INDEX "{name}" ON t ({column})')
     four_steps(source, target)
     query = "SELECT indexname FROM pg_indexes WHERE tablename = 't' AND schemaname = '%s' ORDER BY 1"
     found = sql(target, query % target["schema"])

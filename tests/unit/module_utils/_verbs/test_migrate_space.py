@@ -29,7 +29,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     """A file system with little room."""
     directory = tmp_path / "small"
     directory.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm" % MEGABYTES, "tmpfs", str(directory)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(directory)], check=True)
     try:
         yield directory
     finally:
@@ -40,8 +40,8 @@ def small(tmp_path: Path) -> Iterator[Path]:
 def source(request: pytest.FixtureRequest, stores: Stores) -> Store:
     """A large collection and a small one."""
     records = {
-        "runs": {"run-%d" % n: {"id": "run-%d" % n, "log": "%064d" % n * 20} for n in range(MEGABYTES * 1000)},
-        "hosts": {"host-%d" % n: {"id": "host-%d" % n} for n in range(20)},
+        "runs": {f"run-{n}": {"id": f"run-{n}", "log": f"{n:064d}" * 20} for n in range(MEGABYTES * 1000)},
+        "hosts": {f"host-{n}": {"id": f"host-{n}"} for n in range(20)},
     }
     document = stores("json")
     Path(document["path"]).write_text(json.dumps(records))

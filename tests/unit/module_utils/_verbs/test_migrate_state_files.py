@@ -65,7 +65,7 @@ def test_a_file_of_the_migration_that_is_none(source: Store, tmp_path: Path, kin
     directory.mkdir()
     plant(directory / (".day2-app.x" + end))
     target = {"type": kind, "path": str(directory / "app.x")}
-    told_by_both(source, target, directory, r"%s is .*, not a regular file" % end)
+    told_by_both(source, target, directory, rf"{end} is .*, not a regular file")
 
 
 @pytest.mark.parametrize("plant", PLANTS)

@@ -108,11 +108,9 @@ def source(stores: Stores) -> Store:
         " ok BOOLEAN DEFAULT 'f', u TEXT, doc TEXT, price TEXT, took INTEGER, at TEXT)",
     )
     for number in (1, 2):
-        values = "'2024-03-31 02:30:0%d', '2024-02-29', %d, '%s'" % (number, 1711846800000 + number, "tf"[number % 2])
-        more = "'0123456789ABCDEF0123456789ABCDEF', '{\"a\": 1}', '1.50', %d, '2024-07-01 12:00'" % (
-            number * 86_400_500
-        )
-        sql(store, "INSERT INTO t VALUES (%d, %s, %s)" % (number, values, more))
+        values = f"'2024-03-31 02:30:0{number}', '2024-02-29', {1711846800000 + number}, '{'tf'[number % 2]}'"
+        more = f"'0123456789ABCDEF0123456789ABCDEF', '{{\"a\": 1}}', '1.50', {number * 86_400_500}, '2024-07-01 12:00'"
+        sql(store, f"INSERT INTO t VALUES ({number}, {values}, {more})")
     return store
 
 
@@ -216,7 +214,7 @@ def test_an_odd_value_stops_sql_is_rejected_or_makes_the_column_json(stores: Sto
 def test_a_column_that_does_not_get_its_declared_type_is_told(stores: Stores) -> None:
     source, target = stores("sqlite"), stores("postgresql")
     columns = "at TIMESTAMP, day DATETIME, flag BOOLEAN, word BOOL, us DATE, s DATETIME"
-    sql(source, "CREATE TABLE o (id INTEGER PRIMARY KEY, %s)" % columns)
+    sql(source, f"CREATE TABLE o (id INTEGER PRIMARY KEY, {columns})")
     sql(source, "INSERT INTO o VALUES (1, '2024-01-01 00:00:00', '2024-01-01', 1, 't', '1/2/2024', 1711846800)")
     sql(source, "INSERT INTO o VALUES (2, '', '2024-01-02', 2, 'no', '1/3/2024', 1711846900)")
     done = four_steps(source, target)
@@ -287,10 +285,10 @@ ROW = {
 
 def sized(stores: Stores, *rows: dict[str, str]) -> Store:
     source = stores("sqlite")
-    sql(source, "CREATE TABLE s (id INTEGER PRIMARY KEY, %s)" % ", ".join(ROW))
+    sql(source, "CREATE TABLE s (id INTEGER PRIMARY KEY, {})".format(", ".join(ROW)))
     for number, row in enumerate(rows):
         values = ", ".join({**ROW, **row}.values())
-        sql(source, "INSERT INTO s VALUES (%d, %s)" % (number, values))
+        sql(source, f"INSERT INTO s VALUES ({number}, {values})")
     return source
 
 
@@ -337,7 +335,7 @@ def test_values_that_do_not_fit_their_size_are_odd(
 ) -> None:
     source = sized(stores, {}, {name: value}, {})
     for check in (True, False):
-        with pytest.raises(TargetError, match=r"s.%s %s in 1 record \(.*, key \[1\]\)" % (name, words)):
+        with pytest.raises(TargetError, match=rf"s.{name} {words} in 1 record \(.*, key \[1\]\)"):
             run(check, source=source, target=stores("postgresql"), types=SIZED)
     target = stores("postgresql")
     four_steps(source, target, types=SIZED, odd="reject", rejects=str(tmp_path / "rejects"), max_rejects=1)
@@ -363,9 +361,7 @@ def test_columns_that_exist_keep_to_their_sizes(stores: Stores, tmp_path: Path) 
             run(check, source=source, target=target)
     assert sql(target, "SELECT count(*) FROM t") == [(0,)]
     done = run(source=source, target=target, rejects=str(tmp_path / "rejects"), max_rejects=4)
-    assert [one["key"] for one in done["migration"]["collections"][0]["rejects"]] == [
-        '["%d"]' % n for n in (2, 3, 4, 5)
-    ]
+    assert [one["key"] for one in done["migration"]["collections"][0]["rejects"]] == [f'["{n}"]' for n in (2, 3, 4, 5)]
     assert sql(target, "SELECT id FROM t") == [("1",)]
 
 
@@ -376,7 +372,7 @@ BAD_UTF8, NUL = "CAST(x'62ff' AS TEXT)", "'a' || char(0) || 'b'"
 def test_text_that_postgresql_does_not_take_is_odd(stores: Stores, tmp_path: Path, value: str, words: str) -> None:
     source = stores("sqlite")
     sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, w VARCHAR(9), n)")
-    sql(source, "INSERT INTO t VALUES (1, 'a', 'é', 'x'), (2, %s, NULL, 'y'), (3, NULL, %s, 'z')" % (value, value))
+    sql(source, f"INSERT INTO t VALUES (1, 'a', 'é', 'x'), (2, {value}, NULL, 'y'), (3, NULL, {value}, 'z')")
     told = []
     for check in (True, False):
         with pytest.raises(TargetError) as caught:
@@ -384,7 +380,7 @@ def test_text_that_postgresql_does_not_take_is_odd(stores: Stores, tmp_path: Pat
         told.append(caught.value.details["problems"])
     assert told[0] == told[1]
     assert [one.partition(" (odd=")[0].split("(")[0] for one in told[0]] == ["t.v has 1 text ", "t.w has 1 text "]
-    assert all("1 %s (" % words in one for one in told[0])
+    assert all(f"1 {words} (" in one for one in told[0])
     target = stores("postgresql")
     done = four_steps(source, target, odd="reject", rejects=str(tmp_path / "rejects"), max_rejects=2)
     assert sql(target, "SELECT id FROM t") == [(1,)]
