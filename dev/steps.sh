@@ -158,7 +158,12 @@ pytest_on_node() {
   need_s3_server
   need_npm
   need_collection
-  "$ROOT/.venv/node-$1/bin/python" -m pytest -n auto "${@:2}"
+  local place status=0
+  # Of its own: steps run side by side, and pytest makes the one that it shares between runs private again each time.
+  place=$(mktemp -d)
+  "$ROOT/.venv/node-$1/bin/python" -m pytest -n auto --basetemp "$place" "${@:2}" || status=$?
+  rm -rf "$place"
+  return "$status"
 }
 
 step_unit_oldest() { oldest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils; }

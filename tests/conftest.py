@@ -9,6 +9,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -79,6 +80,14 @@ def pytest_sessionfinish(session: Any, exitstatus: int) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
     if skipped(config):
         terminalreporter.write_line("Skipped tests count as failures here: install what they miss.", red=True)
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A directory that all users can enter. Those of pytest are private, and each run of pytest makes them so again."""
+    with tempfile.TemporaryDirectory(prefix="day2-open-") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
 
 
 @pytest.fixture

@@ -235,10 +235,8 @@ def test_a_set_that_can_not_be_written(tmp_path: Path, inside: str) -> None:
 
 @pytest.mark.parametrize("mode", [0o755, 0o776, 0o772], ids=oct)
 @pytest.mark.parametrize("inside", ["", "app", "app/.state"])
-def test_a_user_who_may_not_write_is_told(tmp_path: Path, inside: str, mode: int) -> None:
-    for directory in [tmp_path, *list(tmp_path.parents)[:-2]]:  # pytest's own are private
-        directory.chmod(0o755)
-    place = tmp_path / "backups"
+def test_a_user_who_may_not_write_is_told(open_to_all: Path, inside: str, mode: int) -> None:
+    place = open_to_all / "backups"
     (place / "app" / ".state").mkdir(parents=True)
     for one in (place, place / "app", place / "app" / ".state"):
         one.chmod(0o777)

@@ -82,7 +82,7 @@ def test_processes_for_checks_are_used_again_and_go(tmp_path: Path) -> None:
     (tmp_path / "f").touch()
     before = children()
     checks = [{"name": f"f{n}", "type": "file", "path": f"{tmp_path}/f", "contains": "x+"} for n in range(100)]
-    assert set(statuses(run(checks)).values()) == {"critical"}
+    assert set(statuses(run(checks, timeout="60s")).values()) == {"critical"}
     until = time.monotonic() + 60
     while children() != before and time.monotonic() < until:
         time.sleep(0.01)

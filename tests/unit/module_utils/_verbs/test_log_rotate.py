@@ -494,11 +494,9 @@ def test_a_hostile_directory(log: Path, logs: Path, tmp_path: Path) -> None:
     assert log.read_text() == "one\n"
 
 
-def test_run_as(tmp_path: Path) -> None:
-    folder = tmp_path / "theirs"
+def test_run_as(open_to_all: Path) -> None:
+    folder = open_to_all / "theirs"
     folder.mkdir()
-    for path in list(folder.parents)[:-2]:
-        path.chmod(path.stat().st_mode | 0o055)
     (folder / "app.log").write_text("x\n")
     os.chown(folder / "app.log", 65534, 65534)
     # root may, and this user may not
