@@ -107,6 +107,7 @@ def test_rows_before_and_after_the_moment(ready: Archived) -> None:
         run(restore, **{**given, "target": target(ready, "other", 5433)})
     whole = run(restore, **given_for(ready, target=target(ready, "end", 5434, keep_running=False)))
     assert whole["pitr"]["last_transaction"] > at
+    assert f", the last transaction in it is of {whole['pitr']['last_transaction']}." in whole["msg"]
     assert not (ready.directory / "end" / "postmaster.pid").exists()
     assert [path.name for path in ready.directory.glob(".day2-*")] == []
 

@@ -103,8 +103,9 @@ def test_latest_id_path_and_moment(run: Any, application: Any, tmp_path: Path) -
         for name, value in (("at", "2001-01-01"), ("tags", ["x"])):
             with pytest.raises(InvalidRequest, match=f"{name} and backup are mutually exclusive"):
                 run("restore", backup=backup, **{name: value}, **arguments)
-    with pytest.raises(RepositoryError, match="not a backup"):
-        run("restore", backup=str(tmp_path), **arguments)
+    for backup in (str(tmp_path), "s3://bucket/app/latest", "s3://bucket/.app/20010101T000000Z-00000000"):
+        with pytest.raises(RepositoryError, match="not a backup"):
+            run("restore", backup=backup, **arguments)
     with pytest.raises(RepositoryError, match="no good backup"):
         run("restore", name="other", **arguments)
     assert not (tmp_path / "backups" / "other").exists()
