@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What pg_restore tells of an archive in the directory format, of which only toc.dat is needed here."""
+"""What pg_restore reports about an archive in the directory format. Only toc.dat is needed here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def entries(server: Server, directory: str) -> list[tuple[int, str]]:
 
 
 def normalised(text: bytes) -> bytes:
-    """SQL of pg_restore or pg_dumpall without what differs although the schema is the same."""
+    """SQL of pg_restore or pg_dumpall without the parts that differ even if the schema is the same."""
     return _LINE.sub(b"", _COMMENT.sub(b"", text))
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a database is beside its data, and what another server must have to take it."""
+"""Properties of a database other than its data, and what another server needs to restore it."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ WHERE c.relkind = 'f' ORDER BY 1"""
 
 
 def properties(connection: Any) -> dict[str, Any]:
-    """Of the database itself: owner, encoding, locale, limit, comment, privileges, settings."""
+    """Properties of the database itself: owner, encoding, locale, limit, comment, privileges, settings."""
     found: dict[str, Any] = connection.execute(_PROPERTIES).fetchone()[0]
     return found
 
 
 def requirements(connection: Any) -> dict[str, Any]:
-    """What the database needs of its server, by kind."""
+    """What the database requires from its server, by kind."""
 
     def names(query: str, *values: Any) -> list[str]:
         return [name for (name,) in connection.execute(query, values or None).fetchall()]
@@ -84,11 +84,11 @@ def requirements(connection: Any) -> dict[str, Any]:
 
 
 def foreign_tables(connection: Any) -> list[str]:
-    """Tables whose rows are elsewhere."""
+    """Tables whose rows are stored on another server."""
     return [name for (name,) in connection.execute(_FOREIGN).fetchall()]
 
 
 def size(connection: Any) -> int:
-    """Bytes that the database takes on its server."""
+    """The size of the database on its server, in bytes."""
     (found,) = connection.execute("SELECT pg_database_size(current_database())").fetchone()
     return int(found)

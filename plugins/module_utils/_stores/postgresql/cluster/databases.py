@@ -21,7 +21,7 @@ AND NOT (datname ~ '^day2_(new|old|import)_[0-9a-f]{12}$'
 
 
 def folder(database: str) -> str:
-    """Where the files of a database are in a backup. No name stands for a directory, or for another file."""
+    """The directory of a database's files in a backup. A name cannot act as a path, nor collide with another file."""
     name = quote(database, safe="")
     return name.replace(".", "%2E") if name in (".", "..", "globals.sql") else name
 
@@ -40,7 +40,7 @@ def existing(server: Server, wanted: Optional[Sequence[str]]) -> list[str]:
 def chosen(server: Server, wanted: Optional[Sequence[str]], left_out: Sequence[str] = ()) -> list[str]:
     """The databases to back up. Raises SourceError when one of them does not exist.
 
-    :param left_out: those that need not exist.
+    :param left_out: names that need not exist.
     """
     found = existing(server, wanted)
     missing = sorted(set(wanted or ()) - set(found) - set(left_out))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One database into a sink: by pg_dump, while a session of our own holds its snapshot and reads the digests."""
+"""Dumps one database into a sink with pg_dump, while a session of our own holds the snapshot and reads the digests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PATIENCE = 10.0  # seconds for pg_dump to cancel the queries of its workers
 
 
 class Dumped(NamedTuple):
-    """What was written of a database."""
+    """The result of dumping one database."""
 
     details: dict[str, Any]
     collections: tuple[Collection, ...]
@@ -48,7 +48,7 @@ class Dumped(NamedTuple):
 
 
 class _Data(NamedTuple):
-    """What our own session has read."""
+    """The data that our own session has read."""
 
     sums: dict[tuple[str, str], Sums]
     objects: Sums
@@ -196,7 +196,7 @@ def _run(
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a program that may have workers: it ends them, given time."""
+    """Stop a program that may have workers. It is given time to stop them itself."""
     if process.poll() is None:
         process.terminate()
         try:

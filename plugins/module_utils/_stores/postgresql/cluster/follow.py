@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Moves the files of a dump into a sink while pg_dump still writes them, so that they hardly take space twice."""
+"""Moves the files of a dump into a sink while pg_dump is writing them, so that they take little additional space."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Pack:
 
 
 class _Growing:
-    """A file on its way into the sink."""
+    """A file that is being moved into the sink."""
 
     def __init__(self, path: str, target: AbstractContextManager[HashedWriter]) -> None:
         self._path = path
@@ -66,7 +66,7 @@ class _Growing:
         self._read = self._freed = 0
 
     def advance(self) -> int:
-        """Pass on what is there, up to a limit, and give back its space. Returns the number of bytes."""
+        """Pass on the available data, up to a limit, and free its space. Returns the number of bytes."""
         start = self._read
         while self._read - start < _AT_ONCE:
             data = self._handle.read(_BLOCK)
@@ -98,7 +98,7 @@ class Follower:
 
     def __init__(self, directory: str, sink: Sink, prefix: str, written: list[str]) -> None:
         """
-        :param written: gets the names of all files that were begun in the sink.
+        :param written: the names of all files started in the sink are added to it.
         """
         self.directory = os.path.realpath(directory)
         self.sink = sink
@@ -119,9 +119,9 @@ class Follower:
             self.pack.give_up(kind, exc, trace)
 
     def take(self, process: subprocess.Popen[bytes], ended: bool) -> int:
-        """Pass on what has come. Returns the number of bytes and files, 0 if there was nothing to do.
+        """Pass on new data. Returns the number of bytes and files, 0 if there was none.
 
-        :param ended: whether the program was seen to have ended before this call.
+        :param ended: whether the program had already ended before this call.
         """
         with os_errors(SourceError, "Can't read the dump", self.directory):
             names = [name for name in _listed(self.directory) if name.endswith(".dat") and name != "toc.dat"]
@@ -169,7 +169,7 @@ def _listed(directory: str) -> list[str]:
 
 
 def _open_files(pid: int) -> Optional[frozenset[str]]:
-    """The paths of the files that a program and its workers have open; None if that can't be told."""
+    """The paths of the files that a program and its workers have open; None if they cannot be determined."""
     found = set()
     try:
         leader = Process(pid)

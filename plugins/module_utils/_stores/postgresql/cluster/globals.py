@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all databases of a cluster share: roles and their settings, tablespaces. Passwords only if they are wanted."""
+"""Objects that all databases of a cluster share: roles with their settings, and tablespaces. Passwords are optional."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .server import Server
 
 
 def write_globals(server: Server, sink: Sink, passwords: bool) -> str:
-    """Write `globals.sql` into the sink. Returns the hex digest of what it says.
+    """Write `globals.sql` into the sink. Returns the hex digest of its content.
 
-    :param passwords: with those of roles, which only a superuser can read.
+    :param passwords: include passwords of roles, which only a superuser can read.
     """
     text = server.run(
         [

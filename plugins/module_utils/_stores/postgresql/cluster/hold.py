@@ -58,7 +58,7 @@ def hold(server: Server, database: str) -> Held:
 
 
 class Locked(SourceError):
-    """A lock of somebody else was not released in time, or a waiting one kept pg_dump from its own."""
+    """Another session did not release a lock in time, or its waiting lock blocked pg_dump."""
 
 
 def locked(server: Server, database: str) -> Locked:

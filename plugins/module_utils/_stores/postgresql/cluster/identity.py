@@ -33,7 +33,7 @@ class Table(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """Its name for people, and in globs."""
+        """Its name in messages and globs."""
         return f"{self.schema}.{self.name}"
 
 

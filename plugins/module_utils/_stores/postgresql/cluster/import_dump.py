@@ -1,9 +1,10 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dumps that were made by hand: they are loaded into a throw-away database, which is then backed up like any other.
+"""Imports manual dumps: each is loaded into a temporary database, which is then backed up like any other.
 
-So an import is proven to load, and its backup can be restored like all others. Dumps are told apart by their content.
+This proves that the dump can be loaded, and its backup can be restored like any other. The format of a dump is detected
+from its content.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ NOTE = "Owners and privileges in the dump were not imported: everything in the b
 
 
 class RenamedSink:
-    """A sink for the files of one database, which get the name of another one."""
+    """A sink that stores the files of one database under the name of another."""
 
     def __init__(self, sink: Sink, before: str, after: str) -> None:
         self._sink = sink
@@ -134,7 +135,7 @@ def _remove_leftover(session: Any, database: str, mark: str) -> None:
 
 
 def _check_plain(server: Server, head: bytes, filename: str) -> None:
-    """Raise SourceError for plain SQL that must not be run."""
+    """Raise SourceError if plain SQL must not be run."""
     if re.search(rb"^\\connect |^CREATE DATABASE ", head, re.MULTILINE) or b"database cluster dump" in head:
         raise SourceError(
             f"{filename} creates databases and connects to them, as it was made by pg_dumpall, or with pg_dump -C.",

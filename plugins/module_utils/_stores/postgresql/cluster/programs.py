@@ -58,7 +58,7 @@ def _found(name: str, given: Optional[str]) -> Iterator[tuple[int, str]]:
 
 @functools.cache
 def version_of(path: str) -> str:
-    """The version that a program tells, such as 15.20."""
+    """The version that a program reports, such as 15.20."""
     said = subprocess.run(  # pylint: disable=ansible-bad-function
         [path, "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, env=environment()
     ).stdout.decode(errors="replace")
@@ -67,6 +67,6 @@ def version_of(path: str) -> str:
 
 
 def major_of(path: str) -> int:
-    """Its first number; 0 if it does not tell."""
+    """The major version; 0 if the program does not report it."""
     found = re.match(r"\d+", version_of(path))
     return int(found.group()) if found else 0

@@ -70,7 +70,7 @@ class Contents:
         return DamagedBackup("of PostgreSQL", [{"path": self._prefix + name, "problem": problem}])
 
     def is_large(self, name: str) -> bool:
-        """Is it a file of its own in the backup?"""
+        """Whether it is a separate file in the backup."""
         return self._prefix + name in self._stored
 
     def blocks(self, name: str) -> Iterator[bytes]:
@@ -108,7 +108,7 @@ class Contents:
         return found
 
     def verify(self) -> None:
-        """Read what was not unpacked. Raises DamagedBackup."""
+        """Read all files that were not unpacked. Raises DamagedBackup."""
         for name in sorted(self._stored):
             if not name.endswith("/small.tar"):
                 with self._copy.open(name) as reader:

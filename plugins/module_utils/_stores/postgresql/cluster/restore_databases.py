@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Databases beside the one that is restored: their names, their marks, and how they take each other's place.
+"""Databases created or kept beside the restored one: their names, their marks, and how they are swapped.
 
 A database that a restore has made has a comment that says so, and whose place it is for. Comments are transactional:
 they are right whenever the run is killed.
@@ -70,7 +70,7 @@ def exists(session: Any, name: str) -> bool:
 
 
 def lock(session: Any, place: Place) -> None:
-    """Keep other restores of this database away, as long as the session lasts. Raises TargetError."""
+    """Lock out other restores of this database until the session ends. Raises TargetError."""
     # such locks are of one database: all take them in the maintenance database
     with errors(TargetError, f"Another restore of the database {place.name} is under way"):
         session.execute(f"SET lock_timeout = '{_PATIENCE}'")
@@ -98,7 +98,7 @@ def is_left(comment: Optional[str], entered: bool, mark: str) -> bool:
 
 
 def check_free(session: Any, place: Place) -> None:
-    """Raise TargetError when somebody else's database has one of our names."""
+    """Raise TargetError if another database has one of the names that the restore needs."""
     ours = {place.new: place.mark("new"), place.old: place.mark("old")}
     for name, comment, entered in session.execute(_COMMENTS, (list(ours),)).fetchall():
         if not is_left(comment, entered, ours[name]):
@@ -118,7 +118,7 @@ def drop(session: Any, name: str) -> None:
 
 
 def check_replaceable(session: Any, place: Place, disconnect: bool) -> None:
-    """Raise TargetError when the database can't be replaced, or somebody uses it."""
+    """Raise TargetError if the database can't be replaced or is in use."""
     held = []
     for what, query in _HELD:
         with errors(TargetError, f"Can't query what uses the database {place.name}"):
@@ -156,7 +156,7 @@ def _in_use(name: str, found: Sequence[str]) -> TargetError:
 
 
 def check_space(server: Server, session: Any, place: Place, properties: Properties, size: int) -> None:
-    """Raise NoSpace when a server on this host has no room for a database beside the existing one."""
+    """Raise NoSpace if a server on this host lacks the space for a second database beside the existing one."""
     host = server.options.get("host")
     if server.options.get("service") or not (host is None or host.startswith("/")):
         return  # over the network, even a path that exists here may be another host's
@@ -173,7 +173,7 @@ def tablespace_of(session: Any, place: Place, properties: Properties) -> str:
 
 
 def create(session: Any, place: Place, properties: Properties) -> None:
-    """Create the new database, which nobody else can enter until it takes its place."""
+    """Create the new database. Others cannot connect to it until it replaces the old one."""
     tablespace = tablespace_of(session, place, properties)
     with errors(TargetError, f"Can't create the database {place.new}"):
         create_marked(session, place.new, place.mark("new"), properties.creation(tablespace))
@@ -220,7 +220,7 @@ class Swap:
         self._replaced = replaced
 
     def undo(self) -> None:
-        """Put back what `apply` has replaced."""
+        """Restore the databases that `apply` replaced."""
         with self._transaction(disconnect=True):
             for place, _properties in self._places:
                 self._rename(place.name, place.new)
@@ -272,7 +272,7 @@ class Swap:
 
     @contextlib.contextmanager
     def _chase(self, names: list[str]) -> Iterator[None]:
-        """End all sessions in these databases, again and again until the block ends."""
+        """Terminate all sessions in these databases repeatedly until the block ends."""
         done = threading.Event()
 
         def end_sessions() -> None:

@@ -56,11 +56,11 @@ class _Entry(NamedTuple):
 
 
 class Definitions:
-    """What an archive says of its tables."""
+    """The definitions of tables in an archive."""
 
     def __init__(self, tools: Tools, contents: Contents, flags: Sequence[str]) -> None:
         """
-        :param flags: what pg_restore is told of owners and privileges.
+        :param flags: options of pg_restore for owners and privileges.
         """
         self._tools = tools
         self._flags = list(flags)
@@ -126,7 +126,7 @@ def _parsed(text: str) -> Iterator[_Entry]:
 
 
 def check_dependents(session: Any, tables: Sequence[Name]) -> None:
-    """Raise TargetError with all that would be lost if these tables were dropped."""
+    """Raise TargetError, listing everything that would be lost if these tables were dropped."""
     found = []
     for table in tables:
         rows = session.execute(_DEPENDENTS, {"table": relation(*table)}).fetchall()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Foreign keys of tables whose rows are replaced while no trigger looks at them."""
+"""Foreign keys of tables whose rows are replaced while triggers are disabled."""
 
 # ruff: noqa: S608 names come quoted from the server, or from `identifier`
 from __future__ import annotations
@@ -54,7 +54,7 @@ def foreign_keys(session: Any, tables: Sequence[str]) -> list[ForeignKey]:
 
 
 def dangling(session: Any, keys: Sequence[ForeignKey], instead: Mapping[str, str]) -> list[str]:
-    """How many rows refer to rows that are missing, for people.
+    """The number of rows that refer to missing rows, as text for a message.
 
     :param instead: other relations to look at, by the names of the tables that they stand for.
     """

@@ -34,7 +34,7 @@ _TABLE = re.compile(r'COPY ((?:"(?:[^"]|"")*"|[^"\s])+)')
 class Load:
     """How a new database is filled.
 
-    :param flags: what pg_restore is told of owners and privileges.
+    :param flags: options of pg_restore for owners and privileges.
     """
 
     def __init__(self, tools: Tools, contents: Contents, database: str, jobs: int, flags: Sequence[str]) -> None:

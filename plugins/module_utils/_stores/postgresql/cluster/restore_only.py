@@ -140,7 +140,7 @@ class _Work:
         self._triggers = Triggers(session, names, self._keys)
 
     def rehearse(self) -> None:
-        """Do with temporary tables what would be refused in the end."""
+        """Try everything that could be refused with temporary tables."""
         self._check_allowed()
         self.session.execute("BEGIN")
         instead: dict[str, str] = {}
@@ -164,7 +164,7 @@ class _Work:
         self.session.execute("ROLLBACK")
 
     def begin(self) -> None:
-        """From now on nobody else can write to these tables."""
+        """Lock the tables against writing by others."""
         self._check_allowed()
         self.session.execute("BEGIN")
         self._lock(self._involved(), "SHARE ROW EXCLUSIVE")

@@ -48,7 +48,7 @@ class Owners(NamedTuple):
 
     @property
     def flags(self) -> list[str]:
-        """What pg_restore and pg_dump are told."""
+        """Options for pg_restore and pg_dump."""
         # a subscription would take the replication slot of another one
         flags = ["--no-subscriptions"]
         if self.mode == NONE:
@@ -66,7 +66,7 @@ class Owners(NamedTuple):
         return found if self.mode == NONE else found | {self.name(role) for role in needs["roles"]}
 
     def of_database(self, properties: Properties, user: str) -> Properties:
-        """What a new database gets of its properties in the backup.
+        """The properties in the backup that a new database gets.
 
         :param user: the role that restores.
         """

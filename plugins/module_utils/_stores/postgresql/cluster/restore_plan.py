@@ -73,7 +73,7 @@ class _Part(NamedTuple):
         ]
 
     def differences(self) -> list[tuple[str, str]]:
-        """What differs beside the numbers of rows."""
+        """Differences other than the numbers of rows."""
         found = self.expected.differences(self.present) if self.present else []
         return [(f"{self.place.name}: {what}", "changed") for what in found]
 
@@ -131,7 +131,7 @@ class _Work(NamedTuple):
         return notes
 
     def check(self, pairs: Sequence[tuple[str, Place]]) -> list[str]:
-        """Raise TargetError that names everything that the server lacks. Returns notes."""
+        """Raise TargetError, listing everything that the server lacks. Returns notes."""
         missing, notes = [], []
         for name, place in pairs:
             own = self.copy.details["databases"][name]

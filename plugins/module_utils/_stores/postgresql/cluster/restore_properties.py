@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a database has beside its content: owner, privileges, comment, settings, and how it was created."""
+"""Properties of a database other than its content: owner, privileges, comment, settings, and how it was created."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Properties(NamedTuple):
 
     @classmethod
     def of(cls, details: Mapping[str, Any]) -> Properties:
-        """Those in a backup."""
+        """The properties in a backup."""
         known = {name: details[name] for name in cls._fields if name in details}
         known["acl"] = tuple((role, privilege, grantable) for role, privilege, grantable in details["acl"])
         known["settings"] = tuple((role, name, value) for role, name, value in details["settings"])
@@ -74,7 +74,7 @@ class Properties(NamedTuple):
 
 
 def read_properties(session: Any, name: str) -> Properties:
-    """Those of a database on the server."""
+    """The properties of a database on the server."""
     owner, limit, is_template, comment, tablespace = session.execute(_READ, (name,)).fetchone()
     acl = tuple(session.execute(_ACL, (name,)).fetchall())
     settings = tuple((role, *text.split("=", 1)) for role, text in session.execute(_SETTINGS, (name,)).fetchall())
@@ -82,7 +82,7 @@ def read_properties(session: Any, name: str) -> Properties:
 
 
 def dress(session: Any, name: str, properties: Properties) -> None:
-    """Give these properties to a database that has none yet."""
+    """Apply these properties to a new database."""
     database, owner = identifier(name), identifier(properties.owner)
     statements = [
         f"ALTER DATABASE {database} OWNER TO {owner}",

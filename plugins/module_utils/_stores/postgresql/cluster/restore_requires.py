@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server must have before a database can be restored to it. All that is missing is named at once."""
+"""Checks what a server must have before a database can be restored to it. Everything missing is listed at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FROM pg_available_extensions e WHERE e.name = %s
 
 
 class Lack(NamedTuple):
-    """What is missing, and what deserves a note only."""
+    """What is missing, and what only needs a note."""
 
     missing: list[str]
     notes: list[str]
@@ -73,7 +73,7 @@ def check_requirements(session: Any, database: str, details: Mapping[str, Any], 
 
 
 def refuse(server: str, missing: Iterable[str]) -> None:
-    """Raise TargetError with everything that is missing."""
+    """Raise TargetError, listing everything that is missing."""
     found = list(dict.fromkeys(missing))
     if found:
         raise TargetError(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is in a database, and what a backup says should be in it."""
+"""The content of a database, and the content that a backup should restore."""
 
 # ruff: noqa: S608 names are quoted by `qualified`
 from __future__ import annotations
@@ -44,7 +44,7 @@ JOIN pg_namespace n ON n.oid = k.relnamespace WHERE NOT i.indisvalid AND k.relki
 
 
 class State(NamedTuple):
-    """Everything of a database that a restore brings back. `schema` is None when it can't be compared."""
+    """Everything in a database that a restore restores. `schema` is None if it can't be compared."""
 
     sums: Sums
     sequences: Mapping[Name, tuple[int, bool]]
@@ -57,7 +57,7 @@ class State(NamedTuple):
         return self._replace(sums={name: (rows, "", "") for name, (rows, _one, _two) in self.sums.items()})
 
     def differences(self, other: State) -> list[str]:
-        """What differs, for people: tables, then everything else."""
+        """The differences, as text for messages: tables first, then everything else."""
         names = sorted(name for name in {**self.sums, **other.sums} if self.sums.get(name) != other.sums.get(name))
         found = [f"{'.'.join(name)}" for name in names]
         moved = {**self.sequences, **other.sequences}

@@ -30,7 +30,7 @@ class Tools:
         self.comparable = here == there and major_of(self._find("pg_dump")) == dumped_by
 
     def run(self, name: str, words: list[str], database: Optional[str], kind: type[Day2Error]) -> bytes:
-        """What the program writes. Raises an error of that kind.
+        """The output of the program. Raises an error of that kind.
 
         :param database: where to connect to, if at all.
         """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeps triggers and foreign keys from acting while the rows of tables are replaced."""
+"""Disables triggers and foreign keys while the rows of tables are replaced."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Triggers:
 
     @property
     def drops_keys(self) -> bool:
-        """Are foreign keys dropped and created again?"""
+        """Whether foreign keys are dropped and created again."""
         return bool(self._keys) and not self._as_replica
 
     def check(self) -> None:
-        """Raise TargetError when this role may not disable them."""
+        """Raise TargetError if this role has no permission to disable them."""
         if not self._as_replica:
             self._check_owner()
 
@@ -60,7 +60,7 @@ class Triggers:
             self._session.execute(f"ALTER TABLE {table} DISABLE TRIGGER {identifier(name)}")
 
     def enable(self) -> None:
-        """Everything as it was before `disable`."""
+        """Restore the state before `disable`."""
         if self._as_replica:
             self._session.execute("SET LOCAL session_replication_role = origin")
         for table, name, state in self._disabled:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which tables a backup has the rows of. (It has the definitions of all: what refers to a table needs it.)"""
+"""Selects the tables whose rows are backed up. (All definitions are, as other objects can refer to any table.)"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Selection:
         return chosen, rest
 
     def check(self, server: Server, databases: Sequence[str]) -> None:
-        """Raise SourceError for what `include` names and no table of the databases is called."""
+        """Raise SourceError if a pattern of `include` matches no table of the databases."""
         for name in databases if self.include else ():
             with contextlib.closing(server.connect(name)) as connection:
                 with errors(SourceError, f"Can't list the tables of {name}"):

@@ -69,7 +69,7 @@ _HINTS = {
 
 
 class Server:
-    """What the options of a store say of the server."""
+    """The server, as defined by the options of a store."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
@@ -83,7 +83,7 @@ class Server:
 
     @property
     def shown(self) -> str:
-        """The server for people."""
+        """The server's name in messages."""
         if self.options.get("service"):
             return f"postgresql://service={self.options['service']}"
         port = self.options.get("port")
@@ -133,7 +133,7 @@ class Server:
         return find(name, self.version // 10_000, self.options.get("bin"))
 
     def start(self, argv: Sequence[Union[str, bytes]], **streams: Any) -> subprocess.Popen[bytes]:
-        """A program that gets a signal when the thread that starts it is no more."""
+        """Start a program that receives a signal when the thread that started it ends."""
         leash = [shutil.which("setpriv") or "", "--pdeathsig", "TERM"]
         with os_errors(SourceError, "Can't start", str(argv[0])):
             # run_command is a module's, and does not stream
@@ -142,7 +142,7 @@ class Server:
             )
 
     def run(self, argv: Sequence[str], kind: type[Day2Error] = SourceError) -> bytes:
-        """What a program writes. Raises an error of that kind with what it complains of."""
+        """The output of a program. Raises an error of that kind with the program's message."""
         process = self.start(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             out, said = process.communicate()
@@ -187,19 +187,19 @@ def quoted(value: str) -> str:
 
 
 def unreachable(server: str, said: str) -> SourceError:
-    """What a refused or failed connection is for people."""
+    """A message for a refused or failed connection."""
     words = " ".join(said.split()).strip(".")
     hints = (hint for pattern, hint in _HINTS.items() if re.search(pattern, words))
     return SourceError(f"Can't connect to {server}: {words}.", next(hints, "Check host and port, and that it runs."))
 
 
 def without_values(statement: str) -> str:
-    """A statement for people: its texts, which may be passwords or data, are left out."""
+    """A statement for messages, without its string literals, which may be passwords or data."""
     return re.sub(r"'(?:[^']|'')*(?:'|$)", "'…'", statement)
 
 
 def failed(program: str, status: int, said: bytes, kind: type[Day2Error]) -> Day2Error:
-    """What a program that failed is for people."""
+    """A message for a program that failed."""
     text, command, statement = said.decode(errors="replace").partition("Command was: ")
     lines = (text + command + without_values(statement)).split("\n")
     words = "; ".join([line for line in lines if line.strip("; ")][-6:]).strip("; ")

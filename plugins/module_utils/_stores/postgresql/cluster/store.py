@@ -50,7 +50,7 @@ class PostgresqlStore:
             raise InvalidRequest("role_passwords requires globals.", "Omit globals=false, or role_passwords.")
 
     def exists(self) -> bool:
-        """Does one of the databases exist? Raises SourceError when the server can't be asked."""
+        """Whether one of the databases exists. Raises SourceError if the server can't be reached."""
         from .databases import existing  # only here: see registry.py
 
         return bool(existing(self.server, self.databases))
@@ -85,7 +85,7 @@ class PostgresqlStore:
 
     def _snapshot(self, dumped: Mapping[str, Any], shared: Optional[str], notes: tuple[str, ...]) -> Snapshot:
         """
-        :param dumped: by name of the database.
+        :param dumped: results by name of the database.
         :param shared: digest of what all databases share.
         """
         details: dict[str, Any] = {
