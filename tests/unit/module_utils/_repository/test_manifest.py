@@ -56,6 +56,13 @@ def test_each_piece_has_a_line_of_sums() -> None:
     assert REMOTE.pieces == {"data/a.db.zst": 6, "data/a.db.zst.002": 4, "data/b": 10}
 
 
+def test_sizes_are_those_of_the_content_and_of_what_is_stored() -> None:
+    assert (MANIFEST.size, MANIFEST.stored_size) == (20, 10)
+    assert (REMOTE.size, REMOTE.stored_size) == (40, 20)
+    assert [one.path for one in REMOTE.files] == ["data/a.db.zst", "data/b"]
+    assert REMOTE.objects == (*PIECES, m.Piece("data/b", 10, "a" * 64))
+
+
 def test_version_1_has_no_keys_of_version_2() -> None:
     document = json.loads(MANIFEST.to_json())
     assert "read_back" not in document
