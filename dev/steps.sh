@@ -196,7 +196,7 @@ compiling_once() {
   mkdir -p "$place"
   cat >"$place/python$2" <<END
 #!/bin/sh
-COMPILE_ONCE=$place PYTHONPATH=$ROOT/dev/compile_once\${PYTHONPATH:+:\$PYTHONPATH} exec $python "\$@"
+COMPILE_ONCE="$place" PYTHONPATH="$ROOT/dev/compile_once\${PYTHONPATH:+:\$PYTHONPATH}" exec "$python" "\$@"
 END
   chmod +x "$place/python$2"
   printf '%s\n' "$place/python$2"
