@@ -108,6 +108,19 @@ def test_of_many_contenders_one_holds_the_lock_at_a_time(address: str) -> None:
     assert (most, len(done)) == (1, 8)
 
 
+def test_who_creates_a_number_that_was_used_and_removed_does_not_hold_the_lock(address: str) -> None:
+    first, holder, late = (Generations(objects(address), LOCK, verb) for verb in ("first", "holder", "late"))
+    first.acquire(0)
+    first.release()
+    holder.acquire(0)
+    late._highest = lambda: None  # type: ignore[method-assign]  # it looked before there was any, and slept
+    assert not late.attempt()
+    assert keys(address) == {f"{LOCK}0000000002"}
+    holder.renew()
+    holder.check()
+    holder.release()
+
+
 def test_a_lock_is_renewed(address: str) -> None:
     lease = Generations(objects(address), LOCK, "test", lease=4)
     lease.acquire(0)
