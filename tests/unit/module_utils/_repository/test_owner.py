@@ -56,6 +56,6 @@ def test_owners_in_words() -> None:
 def test_the_name_of_this_host() -> None:
     assert this_host("hawk1") == "hawk1"
     assert this_host()
-    for name in ("", " ", "hawk\n1"):
+    for name in ("", " ", "hawk\n1", "hawk\x1f1"):
         with pytest.raises(InvalidRequest):
             this_host(name)

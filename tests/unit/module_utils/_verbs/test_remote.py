@@ -24,6 +24,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     Day2Error,
     InvalidRequest,
     LeaseLost,
+    LockTimeout,
     NoSpace,
     Unreachable,
 )
@@ -103,6 +104,22 @@ def test_a_restore_here_and_elsewhere(remote: Any, application: Any, tmp_path: P
         "changed"
     ]
     assert application.records() == 7
+
+
+def test_only_a_restore_that_saves_what_it_replaces_needs_the_lock(
+    remote: Any, place: dict[str, Any], document: Any
+) -> None:
+    document.fill(5)
+    remote("backup", source=document.store)
+    document.fill(7)
+    given = {"target": document.store, "on_existing": "replace", "lock_timeout": "0"}
+    with open_repository(place).lock("app", "test", 0):
+        assert remote("restore", check=True, **given)["changed"]
+        with pytest.raises(LockTimeout):
+            remote("restore", **given)
+        assert document.records() == 7
+        assert remote("restore", **given, safety_backup=False)["changed"]
+    assert document.records() == 5
 
 
 def test_a_restore_needs_only_the_right_to_read(remote: Any, place: dict[str, Any], tmp_path: Path) -> None:
