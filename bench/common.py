@@ -111,14 +111,18 @@ def proportional(process: str) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
-def module(verb: str, **arguments: Any) -> dict[str, Any]:
-    """Run a module as a task on this host."""
+def module(verb: str, *, watched: bool = True, **arguments: Any) -> dict[str, Any]:
+    """Run a module as a task on this host.
+
+    :param watched: measure its memory, too; this takes time of the cores that it measures.
+    """
     command = ["ansible", "localhost", "-m", f"day2.ops.{verb}", "-a", json.dumps(arguments)]
     memory = Memory(f"AnsiballZ_{verb}.py")
-    memory.start()
+    if watched:
+        memory.start()
     extra = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"}
     done = subprocess.run(command, check=False, env=dict(ENVIRONMENT, **extra), capture_output=True, text=True)
-    peak = memory.stop()
+    peak = memory.stop() if watched else 0.0
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     result: dict[str, Any] = json.loads(done.stdout.partition("=> ")[2])

@@ -127,7 +127,7 @@ def walk(root: Union[str, int], choice: Choice, failed: Callable[[bytes, OSError
             if state == LEFT_OUT:
                 continue
             try:
-                found = _find(levels, path, state, choice)
+                found = _find(levels, path, name, state, choice)
             except FileNotFoundError:
                 continue
             except OSError as exc:
@@ -147,23 +147,22 @@ def walk(root: Union[str, int], choice: Choice, failed: Callable[[bytes, OSError
             os.close(level.fd)
 
 
-def _find(levels: list[Level], path: bytes, state: int, choice: Choice) -> Found:
-    """The entry of the last level with this path; a directory becomes a level itself.
+def _find(levels: list[Level], path: bytes, name: bytes, state: int, choice: Choice) -> Found:
+    """The entry of the last level with this name; a directory becomes a level itself.
 
     :raises OSError: it is gone, can't be read, or was another directory at each look and none when it was opened.
     """
     for _further in range(_TRIES - 1):
         try:
-            return _look(levels, path, state, choice)
+            return _look(levels, path, name, state, choice)
         except OSError as exc:
             if exc.errno not in (errno.ENOTDIR, errno.ELOOP):  # a directory no longer
                 raise
-    return _look(levels, path, state, choice)
+    return _look(levels, path, name, state, choice)
 
 
-def _look(levels: list[Level], path: bytes, state: int, choice: Choice) -> Found:
+def _look(levels: list[Level], path: bytes, name: bytes, state: int, choice: Choice) -> Found:
     level = levels[-1]
-    name = path[len(level.prefix) :]
     info = os.stat(name, dir_fd=level.fd, follow_symlinks=False)
     selected = choice.selects(state)
     if not (stat.S_ISDIR(info.st_mode) and choice.leads(state)):

@@ -16,9 +16,10 @@ from .._core.files import os_errors
 from .._core.progress import Progress
 from .base import Repository, Staging
 from .manifest import Manifest, parse
-from .pieces import HashingReader, Piece
+from .pieces import Piece
 from .reading import difference, load, open_piece, quick_problems, read_documents
 from .sink import HashingWriter
+from .stored_reader import HashingReader
 from .storing import BAD_DISK
 
 _TRIES = 3

@@ -15,7 +15,6 @@ from typing import BinaryIO, Optional, cast
 
 from .._core.errors import NoSpace, RepositoryError
 from .._core.files import discard, fsync_directory, make_private_directory, os_errors, remove, write_atomically
-from .._core.scratch import scratch_directory
 from .base import continues_later
 from .directory_layout import STAGING, regular_size
 from .manifest import MANIFEST, SUMS
@@ -124,6 +123,8 @@ class DirectoryEncryptedStaging(DirectoryStaging):
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> DirectoryEncryptedStaging:
+        from .._core.scratch import scratch_directory  # only here: see _stores/registry.py
+
         super().__enter__()
         try:
             self.scratch = self._stack.enter_context(scratch_directory())

@@ -19,7 +19,8 @@ from .envelope import AGE, SUFFIX, Envelope, Marks, content_path
 from .manifest import DATA, DataFile, Manifest
 from .owner import owner_of
 from .packs import FULL, SMALL, packed, size_in_pack, unpacked
-from .pieces import Piece, StoredReader, digest_of
+from .pieces import Piece, digest_of
+from .stored_reader import StoredReader
 from .storing import BAD_DISK, Content, check_content
 
 

@@ -10,7 +10,6 @@ import gc
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from .._core.errors import Day2Error, InvalidRequest, RepositoryError
 from .._core.pgbackrest import is_pgbackrest
@@ -48,6 +47,8 @@ def is_offsite(params: Mapping[str, Any]) -> bool:
         return str(params["offsite"]).lower() in ("true", "yes", "on", "1")  # checks pass values on as they were given
     if not is_elsewhere(params["repository"]):
         return False
+    from urllib.parse import urlsplit  # only here: see _stores/registry.py
+
     settings = (params.get("rclone") or {}).get("settings") or {}
     server = urlsplit((params.get("s3") or {}).get("endpoint_url") or "").hostname or str(settings.get("host", ""))
     return settings.get("type") != "local" and not (server in ("localhost", "::1") or server.startswith("127."))

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
-from urllib.parse import unquote_to_bytes
 
 from .._core.collection import Collection
 from .._core.compression import COMPRESSIONS
@@ -218,6 +217,8 @@ def key_of(name: str) -> str:
 
 def name_of(key: str) -> str:
     """The name that a key stands for."""
+    from urllib.parse import unquote_to_bytes  # only here: see _stores/registry.py
+
     return os.fsdecode(unquote_to_bytes(key))
 
 

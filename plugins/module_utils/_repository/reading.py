@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .._core.collection import Collection
 from .._core.compression import usable
@@ -18,7 +18,10 @@ from .._core.progress import Progress
 from .base import Listed, Repository
 from .encryption import NOT_ENCRYPTED, Encryption
 from .manifest import MANIFEST, PLAIN, SUMS, DataFile, Manifest, SourcePart, name_of, parse
-from .pieces import Piece, StoredReader, hashing
+from .pieces import Piece
+
+if TYPE_CHECKING:
+    from .stored_reader import StoredReader
 
 Problem = dict[str, str]  # path, problem
 
@@ -107,6 +110,8 @@ def _stored_problems(
 
 def _stored(repository: Repository, name: str, manifest: Manifest, pieces: Sequence[Piece]) -> StoredReader:
     """Reads objects one after another, and raises DamagedBackup at the end of one that is not as it was written."""
+    from .stored_reader import StoredReader  # only here: see _stores/registry.py
+
     expected = {piece.path: piece for piece in pieces}
 
     def opened_object(path: str) -> BinaryIO:
@@ -204,6 +209,8 @@ class _VerifiedReader:
     """Returns b"" only if size and digests, stored and decompressed, match the manifest."""
 
     def __init__(self, backup_id: str, one: DataFile, stored: Any, reader: Any, progress: Progress) -> None:
+        from .stored_reader import hashing  # only here: see _stores/registry.py
+
         self._id = backup_id
         self._file = one
         self._stored = stored

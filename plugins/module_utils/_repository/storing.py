@@ -14,7 +14,7 @@ from .._core.errors import RepositoryError
 from .._core.files import os_errors
 from .base import Staging
 from .manifest import DataFile, Manifest, key_of
-from .pieces import StoredReader, hashing
+from .stored_reader import StoredReader, hashing
 
 BAD_DISK = "Nothing was published. Check the disk and the memory of the host of the repository."
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import AbstractContextManager
-from typing import Optional
+from typing import Any, Optional
 
 from ..programs import environment
 from .base import Readable, Writable
@@ -23,13 +23,21 @@ def missing() -> Optional[str]:
 
 def writer(fd: int) -> AbstractContextManager[Writable]:
     """As `Compression.writer`."""
-    from . import zstd_library, zstd_program  # only here: see __init__.py
-
-    return zstd_library.writer(fd) if zstd_library.library() else zstd_program.writer(fd)
+    opened: AbstractContextManager[Writable] = _usable().writer(fd)
+    return opened
 
 
 def reader(source: Readable) -> AbstractContextManager[Readable]:
     """As `Compression.reader`."""
-    from . import zstd_library, zstd_program  # only here: see __init__.py
+    opened: AbstractContextManager[Readable] = _usable().reader(source)
+    return opened
 
-    return zstd_library.reader(source) if zstd_library.library() else zstd_program.reader(source)
+
+def _usable() -> Any:
+    from . import zstd_library  # only here: see __init__.py
+
+    if zstd_library.library():
+        return zstd_library
+    from . import zstd_program
+
+    return zstd_program

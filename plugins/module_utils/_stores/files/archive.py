@@ -21,6 +21,7 @@ CHUNK = 1 << 20
 
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)
+_ZEROS = bytes(_BLOCK)
 _REST = bytes(155 + 12)  # the field for long names, for which there are records, and what is unused
 _TYPES = {
     FILE: b"0",
@@ -48,36 +49,36 @@ def header(entry: Entry, stored: Optional[int] = None) -> bytes:
 
     :param stored: for a sparse file, the size in bytes of what follows: the map and the data (GNU.sparse 1.0).
     """
-    name = (entry.path or b".") + b"/" if entry.kind == DIRECTORY else entry.path
-    link = entry.target
-    size = entry.size if stored is None else stored
-    owner = _owner(entry.uid, entry.gid, entry.user, entry.group)
+    path, kind, mode, uid, gid, user, group, mtime_ns, size, _digest, link, xattrs, device, *_rest = entry
+    name = (path or b".") + b"/" if kind == DIRECTORY else path
+    owner = _owner(uid, gid, user, group)
+    records = b""
+    if stored is not None or size > _MOST_11:
+        name, size, records = _large(entry, stored)
+    if len(name) > 100:
+        records += _record(b"path", name)
+    if len(link) > 100:
+        records += _record(b"linkpath", link)
+    for key, value in xattrs:
+        # as GNU tar does: a record's key ends at its first "="
+        records += _record(b"SCHILY.xattr." + key.replace(b"%", b"%25").replace(b"=", b"%3D"), value)
+    seconds, fraction = divmod(abs(mtime_ns), 10**9)
+    sign = b"-" if mtime_ns < 0 else b""
+    records += owner.records + _record(b"mtime", b"%s%d.%09d" % (sign, seconds, fraction))
+    time = 0 if sign else min(seconds, _MOST_11)
+    ustar = _ustar(name, mode, owner, size=size, time=time, kind=_TYPES[kind], link=link, device=device)
+    return b"".join((_extended(len(records)), records, _ZEROS[: padding(len(records))], ustar))
+
+
+def _large(entry: Entry, stored: Optional[int]) -> tuple[bytes, int, bytes]:
+    """The name and size in the header of a file that is sparse or does not fit, and the records that say so."""
+    name, size = entry.path, entry.size if stored is None else stored
     records = _record(b"size", b"%d" % size) if size > _MOST_11 else b""
     if stored is not None:
         records += _record(b"GNU.sparse.major", b"1") + _record(b"GNU.sparse.minor", b"0")
         records += _record(b"GNU.sparse.name", name) + _record(b"GNU.sparse.realsize", b"%d" % entry.size)
         name = b"GNUSparseFile.0/" + name.rpartition(b"/")[2][:84]
-    if len(name) > 100:
-        records += _record(b"path", name)
-    if len(link) > 100:
-        records += _record(b"linkpath", link)
-    for key, value in entry.xattrs:
-        # as GNU tar does: a record's key ends at its first "="
-        records += _record(b"SCHILY.xattr." + key.replace(b"%", b"%25").replace(b"=", b"%3D"), value)
-    seconds, fraction = divmod(abs(entry.mtime_ns), 10**9)
-    sign = b"-" if entry.mtime_ns < 0 else b""
-    records += owner.records + _record(b"mtime", b"%s%d.%09d" % (sign, seconds, fraction))
-    ustar = _ustar(
-        name,
-        entry.mode,
-        owner,
-        size=size if size <= _MOST_11 else 0,
-        time=0 if sign else min(seconds, _MOST_11),
-        kind=_TYPES[entry.kind],
-        link=link,
-        device=entry.device,
-    )
-    return b"".join((_extended(len(records)), records, bytes(padding(len(records))), ustar))
+    return name, size if size <= _MOST_11 else 0, records
 
 
 class _Owner(NamedTuple):
@@ -100,11 +101,14 @@ def _owner(uid: int, gid: int, user: str, group: str) -> _Owner:
 
 def _record(key: bytes, value: bytes) -> bytes:
     """A pax record, which begins with its own length in bytes."""
-    rest = len(key) + len(value) + 3
-    length = rest + len(b"%d" % rest)
-    if len(b"%d" % length) > len(b"%d" % rest):
-        length += 1
-    return b"%d %s=%s\n" % (length, key, value)
+    return b"%s %s=%s\n" % (_length(len(key) + len(value) + 3), key, value)
+
+
+@functools.lru_cache(maxsize=256)
+def _length(rest: int) -> bytes:
+    """The length of a record whose other bytes are so many."""
+    digits = len(b"%d" % rest)
+    return b"%d" % (rest + digits + (len(b"%d" % (rest + digits)) > digits))
 
 
 @functools.lru_cache(maxsize=256)
@@ -125,9 +129,15 @@ def _ustar(
     device: tuple[int, int] = (0, 0),
 ) -> bytes:
     before = b"%s%07o\0%s%011o\0%011o\0" % (name[:100].ljust(100, b"\0"), mode, owner.ids, size, time)
-    after = b"%s%sustar\x0000%s%07o\0%07o\0" % (kind, link[:100].ljust(100, b"\0"), owner.names, *device)
-    checksum = _sum(before) + _sum(after) + 8 * 0x20  # the field itself counts as spaces
-    return b"%s%06o\0 %s%s" % (before, checksum, after, _REST)
+    after, checksum = _after_checksum(kind, link[:100], owner.names, device)
+    return b"%s%06o\0 %s" % (before, _sum(before) + checksum, after)
+
+
+@functools.lru_cache(maxsize=256)
+def _after_checksum(kind: bytes, link: bytes, names: bytes, device: tuple[int, int]) -> tuple[bytes, int]:
+    """What comes after the checksum, the same for most files, and what this and the checksum's field count in it."""
+    after = b"%s%sustar\x0000%s%07o\0%07o\0" % (kind, link.ljust(100, b"\0"), names, *device)
+    return after + _REST, _sum(after) + 8 * 0x20  # the field itself counts as spaces
 
 
 def _sum(data: bytes) -> int:
@@ -145,7 +155,7 @@ def sparse_map(segments: Segments, size: int) -> bytes:
 
 
 class ArchiveWriter:
-    """Writes the archive. For each entry `begin`, its content with `put`, and `pad`; at the end `finish`.
+    """Writes the archive. For each entry `add`, or `begin`, its content with `put`, and `pad`; at the end `finish`.
 
     `bytes` is the number of bytes written so far.
     """
@@ -162,6 +172,14 @@ class ArchiveWriter:
         :param stored: as for `header`.
         """
         self.put(header(entry, stored))
+
+    def add(self, entry: Entry, content: bytes) -> None:
+        """Write an entry with its whole content."""
+        head, size = header(entry), len(content)
+        self._parts += (head, content, _ZEROS[: -size % _BLOCK])
+        self._waiting += len(head) + size + -size % _BLOCK
+        if self._waiting >= CHUNK:
+            self._flush()
 
     def put(self, data: bytes) -> None:
         """Write bytes of the content."""

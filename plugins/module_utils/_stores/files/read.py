@@ -26,6 +26,7 @@ _KINDS = {
     stat.S_IFCHR: CHARACTER_DEVICE,
     stat.S_IFBLK: BLOCK_DEVICE,
 }
+_DEVICES = (CHARACTER_DEVICE, BLOCK_DEVICE)
 _NOT_A_FILE_NOW = (errno.ELOOP, errno.ENXIO, errno.ENODEV)
 
 # Smaller files with holes are not worth a map.
@@ -98,20 +99,21 @@ class Describer:
         :raises OSError: its kind has changed, or it cannot be read.
         """
         kind = kind_of(info) or ""
+        uid, gid = info.st_uid, info.st_gid
         return Entry(
-            path=found.path,
-            kind=kind,
-            mode=stat.S_IMODE(info.st_mode),
-            uid=info.st_uid,
-            gid=info.st_gid,
-            user=user_name(info.st_uid),
-            group=group_name(info.st_gid),
-            mtime_ns=info.st_mtime_ns,
-            size=info.st_size if kind == FILE else 0,
-            sha256=sha256,
-            target=os.readlink(found.name, dir_fd=found.directory) if kind == SYMLINK else b"",
-            xattrs=read_xattrs(fd) if fd >= 0 else (),
-            device=(os.major(info.st_rdev), os.minor(info.st_rdev)) if kind.endswith("_device") else (0, 0),
+            found.path,
+            kind,
+            stat.S_IMODE(info.st_mode),
+            uid,
+            gid,
+            user_name(uid),
+            group_name(gid),
+            info.st_mtime_ns,
+            info.st_size if kind == FILE else 0,
+            sha256,
+            os.readlink(found.name, dir_fd=found.directory) if kind == SYMLINK else b"",
+            read_xattrs(fd) if fd >= 0 else (),
+            (os.major(info.st_rdev), os.minor(info.st_rdev)) if kind in _DEVICES else (0, 0),
         )
 
     def link(self, path: bytes, info: os.stat_result) -> Optional[Entry]:

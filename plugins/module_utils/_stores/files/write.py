@@ -191,11 +191,8 @@ class TreeWriter:
                 return None
             self._take_changed(entry)
             entry = entry._replace(size=len(data))
-        self.archive.begin(entry)
-        if data:
-            self.archive.put(data)
-            self.archive.pad(len(data))
-            self._advance(len(data))
+        self.archive.add(entry, data)
+        self._advance(len(data))
         self.index.add(entry)
         return entry
 

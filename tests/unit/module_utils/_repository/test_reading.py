@@ -17,19 +17,18 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Damag
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import DataFile, Manifest
-from ansible_collections.day2.ops.plugins.module_utils._repository.pieces import (
-    HashingReader,
-    Piece,
-    StoredReader,
-    digest_of,
-    hashing,
-)
+from ansible_collections.day2.ops.plugins.module_utils._repository.pieces import Piece, digest_of
 from ansible_collections.day2.ops.plugins.module_utils._repository.reading import (
     Packs,
     full_problems,
     load,
     open_data,
     quick_problems,
+)
+from ansible_collections.day2.ops.plugins.module_utils._repository.stored_reader import (
+    HashingReader,
+    StoredReader,
+    hashing,
 )
 from tests.unit.module_utils._repository.test_history import publish
 from tests.unit.module_utils._repository.test_manifest import ID, MANIFEST, PART
