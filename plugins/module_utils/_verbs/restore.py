@@ -14,7 +14,15 @@ from typing import Any, NamedTuple, Optional
 
 from .._core.compression import choose
 from .._core.compression.base import Compression
-from .._core.errors import Cancelled, DamagedBackup, InvalidRequest, RepositoryError, SourceError, TargetError
+from .._core.errors import (
+    Cancelled,
+    DamagedBackup,
+    Day2Error,
+    InvalidRequest,
+    RepositoryError,
+    SourceError,
+    TargetError,
+)
 from .._core.files import os_errors
 from .._core.pgbackrest import is_pgbackrest
 from .._core.progress import Progress
@@ -287,13 +295,28 @@ def apply(ready: RestorePlan) -> Optional[Manifest]:
                 for step in changes:
                     step.restoration.apply()
                     done.append(step)
-            except BaseException:
-                for step in reversed(done):
-                    step.restoration.undo()
+            except BaseException as exc:
+                problem = _undo(done, safety)
+                if problem:
+                    first = exc.message if isinstance(exc, Day2Error) else f"{type(exc).__name__}: {exc}."
+                    raise TargetError(f"{first} {problem}") from exc  # its hint may say that nothing was changed
                 raise
     except Cancelled as exc:  # recorded before, raised now that the work is done
         raise Cancelled(f"{exc.message} {_message(ready, check=False)}") from exc
     return safety
+
+
+def _undo(done: Sequence[Step], safety: Optional[Manifest]) -> str:
+    """Put back what was replaced, store by store. Returns what could not be, and what to do, as sentences."""
+    problems = []
+    for step in reversed(done):
+        try:
+            step.restoration.undo()
+        except (Day2Error, OSError) as exc:
+            problems.append(f"{step.entry.store.path} could not be put back: {exc}")
+    if problems and safety is not None:
+        problems.append(f"The former data is in the safety backup {safety.id}.")
+    return " ".join(problems)
 
 
 def _save(ready: RestorePlan, staging: Staging, created: datetime) -> Manifest:

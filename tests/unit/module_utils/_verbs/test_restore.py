@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -155,6 +156,29 @@ def test_several_targets_are_restored_together_or_not_at_all(run: Any, tmp_path:
     assert [one["name"] for one in done["targets"]] == ["a"]
     with pytest.raises(InvalidRequest, match="no part c"):
         run("restore", target={"type": "json", "path": str(first), "name": "c"}, on_existing="replace")
+
+
+def test_what_can_be_put_back_is_put_back(run: Any, tmp_path: Path) -> None:
+    """The last store can't be replaced, and the one before it can't be put back."""
+    first, second, last = paths = [tmp_path / name for name in ("first.json", "second.txt", "last.txt")]
+
+    def program(path: Path, times: str) -> dict[str, Any]:
+        """A store whose restore works only at these times."""
+        load = f"echo >> {path}.times; case $(wc -l < {path}.times) in {times}) cat > {path};; *) exit 9;; esac"
+        return {"type": "command", "name": path.stem, "dump": ["cat", str(path)], "restore": ["sh", "-c", load]}
+
+    stores = [{"type": "json", "path": str(first), "name": "first"}, program(second, "1"), program(last, "2")]
+    for path in paths:
+        path.write_text('{"old": {}}')
+    run("backup", sources=stores)
+    for path in paths:
+        path.write_text('{"new": {}}')
+    with pytest.raises(TargetError) as caught:
+        run("restore", targets=stores, on_existing="replace")
+    assert [path.read_text()[2:5] for path in paths] == ["new", "old", "new"]
+    told = str(caught.value)
+    assert re.search(r"exit status 9.* former content of the target was put back\. ", told), told
+    assert re.search(r"sh .*could not be put back: .*exit status 9.* The former data is in the safety backup \d+", told)
 
 
 def test_only_some_collections(run: Any, tmp_path: Path) -> None:
