@@ -69,5 +69,7 @@ def mapped_for_writing(proc: str = PROC) -> frozenset[int]:
     found: set[int] = set()
     for process in others(proc):
         with contextlib.suppress(OSError):
-            found.update(map(int, _SHARED_AND_WRITABLE.findall(process.read("maps"))))
+            maps = process.read("maps")
+            if b"w-s " in maps or b"wxs " in maps:  # of few processes, and much faster to tell
+                found.update(map(int, _SHARED_AND_WRITABLE.findall(maps)))
     return frozenset(found)

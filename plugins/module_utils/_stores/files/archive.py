@@ -51,49 +51,53 @@ def header(entry: Entry, stored: Optional[int] = None) -> bytes:
     """
     path, kind, mode, uid, gid, user, group, mtime_ns, size, _digest, link, xattrs, device, *_rest = entry
     name = (path or b".") + b"/" if kind == DIRECTORY else path
-    owner = _owner(uid, gid, user, group)
-    records = b""
-    if stored is not None or size > _MOST_11:
-        name, size, records = _large(entry, stored)
-    if len(name) > 100:
-        records += _record(b"path", name)
-    if len(link) > 100:
-        records += _record(b"linkpath", link)
-    for key, value in xattrs:
-        # as GNU tar does: a record's key ends at its first "="
-        records += _record(b"SCHILY.xattr." + key.replace(b"%", b"%25").replace(b"=", b"%3D"), value)
+    owner = _owner(mode, uid, gid, user, group)
+    records = owner.records
+    if len(name) > 100 or len(link) > 100 or xattrs or size > _MOST_11 or stored is not None:
+        name, size, extra = _unusual(entry, name, stored)
+        records = extra + records
     seconds, fraction = divmod(abs(mtime_ns), 10**9)
-    sign = b"-" if mtime_ns < 0 else b""
-    records += owner.records + _record(b"mtime", b"%s%d.%09d" % (sign, seconds, fraction))
-    time = 0 if sign else min(seconds, _MOST_11)
-    ustar = _ustar(name, mode, owner, size=size, time=time, kind=_TYPES[kind], link=link, device=device)
-    return b"".join((_extended(len(records)), records, _ZEROS[: padding(len(records))], ustar))
+    if mtime_ns >= 0:
+        records += _record(b"mtime", b"%d.%09d" % (seconds, fraction))
+    else:
+        records += _record(b"mtime", b"-%d.%09d" % (seconds, fraction))
+        seconds = 0
+    extended, padded = _extended(len(records))
+    ustar = _ustar(name, owner, size, min(seconds, _MOST_11), kind=_TYPES[kind], link=link, device=device)
+    return b"".join((extended, records, padded, ustar))
 
 
-def _large(entry: Entry, stored: Optional[int]) -> tuple[bytes, int, bytes]:
-    """The name and size in the header of a file that is sparse or does not fit, and the records that say so."""
-    name, size = entry.path, entry.size if stored is None else stored
+def _unusual(entry: Entry, name: bytes, stored: Optional[int]) -> tuple[bytes, int, bytes]:
+    """The name and size for the header of an entry that does not fit into it, and records for what does not."""
+    size = entry.size if stored is None else stored
     records = _record(b"size", b"%d" % size) if size > _MOST_11 else b""
     if stored is not None:
         records += _record(b"GNU.sparse.major", b"1") + _record(b"GNU.sparse.minor", b"0")
         records += _record(b"GNU.sparse.name", name) + _record(b"GNU.sparse.realsize", b"%d" % entry.size)
         name = b"GNUSparseFile.0/" + name.rpartition(b"/")[2][:84]
+    if len(name) > 100:
+        records += _record(b"path", name)
+    if len(entry.target) > 100:
+        records += _record(b"linkpath", entry.target)
+    for key, value in entry.xattrs:
+        # as GNU tar does: a record's key ends at its first "="
+        records += _record(b"SCHILY.xattr." + key.replace(b"%", b"%25").replace(b"=", b"%3D"), value)
     return name, size if size <= _MOST_11 else 0, records
 
 
 class _Owner(NamedTuple):
-    ids: bytes
+    fields: bytes  # mode and ids
     names: bytes
     records: bytes  # for what does not fit
 
 
 @functools.lru_cache(maxsize=256)
-def _owner(uid: int, gid: int, user: str, group: str) -> _Owner:
+def _owner(mode: int, uid: int, gid: int, user: str, group: str) -> _Owner:
     names = [name.encode("utf-8", "surrogateescape") for name in (user, group)]
     records = [_record(key, b"%d" % number) for key, number in ((b"uid", uid), (b"gid", gid)) if number > _MOST_7]
     records += [_record(key, name) for key, name in zip((b"uname", b"gname"), names) if len(name) > 31]
     return _Owner(
-        b"".join(b"%07o\0" % (number if number <= _MOST_7 else 0) for number in (uid, gid)),
+        b"".join(b"%07o\0" % number for number in (mode, *(one if one <= _MOST_7 else 0 for one in (uid, gid)))),
         b"".join(name[:31].ljust(32, b"\0") for name in names),
         b"".join(records),
     )
@@ -112,23 +116,22 @@ def _length(rest: int) -> bytes:
 
 
 @functools.lru_cache(maxsize=256)
-def _extended(size: int) -> bytes:
-    """The header of a pax header whose records have this size in bytes."""
-    return _ustar(b"PaxHeader", 0o644, _owner(0, 0, "", ""), size=size, kind=b"x")
+def _extended(size: int) -> tuple[bytes, bytes]:
+    """The header of a pax header whose records have this size in bytes, and the padding after these."""
+    return _ustar(b"PaxHeader", _owner(0o644, 0, 0, "", ""), size, 0, kind=b"x"), bytes(padding(size))
 
 
 def _ustar(
     name: bytes,
-    mode: int,
     owner: _Owner,
-    *,
     size: int,
-    time: int = 0,
+    time: int,
+    *,
     kind: bytes,
     link: bytes = b"",
     device: tuple[int, int] = (0, 0),
 ) -> bytes:
-    before = b"%s%07o\0%s%011o\0%011o\0" % (name[:100].ljust(100, b"\0"), mode, owner.ids, size, time)
+    before = b"%s%s%011o\0%011o\0" % (name[:100].ljust(100, b"\0"), owner.fields, size, time)
     after, checksum = _after_checksum(kind, link[:100], owner.names, device)
     return b"%s%06o\0 %s" % (before, _sum(before) + checksum, after)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from typing import Callable, NamedTuple, Optional
 
@@ -187,13 +188,16 @@ def _is_same(entry: Entry, found: Found, describer: Describer, result: Compariso
         result.before[HARDLINK if link else kind] += 1
     if link is not None:
         return entry.kind == HARDLINK and entry.target == link.target
-    fd, info = -1, found.info
+    opened, info = None, found.info
     try:
         if kind == FILE:
             opened = open_file(found)
             if opened is None:
                 return False
-            fd, info = opened
+            info = os.fstat(opened)
+            if not stat.S_ISREG(info.st_mode):
+                return False
+        fd = -1 if opened is None else opened
         current = describer.entry(found, info, found.directory if kind == DIRECTORY else fd)
         if kind == FILE:
             describer.remember(current, info)
@@ -203,8 +207,8 @@ def _is_same(entry: Entry, found: Found, describer: Describer, result: Compariso
     except FileNotFoundError:
         return False
     finally:
-        if fd >= 0:
-            os.close(fd)
+        if opened is not None:
+            os.close(opened)
 
 
 def _attributes_agree(entry: Entry, current: Entry, privileged: bool) -> bool:

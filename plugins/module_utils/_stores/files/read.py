@@ -40,27 +40,22 @@ def kind_of(info: os.stat_result) -> Optional[str]:
     return _KINDS.get(stat.S_IFMT(info.st_mode))
 
 
-def open_file(found: Found) -> Optional[tuple[int, os.stat_result]]:
-    """Open a regular file without waiting, following a link, or changing its access time. None if it is not a regular
-    file any more.
+def open_file(found: Found) -> Optional[int]:
+    """Open a regular file without waiting, following a link, or changing its access time. None if it is something that
+    can't be opened so, and no regular file any more.
 
     :raises OSError: it was removed, or cannot be read.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         try:
-            fd = os.open(found.name, flags | os.O_NOATIME, dir_fd=found.directory)
+            return os.open(found.name, flags | os.O_NOATIME, dir_fd=found.directory)
         except PermissionError:  # O_NOATIME is for the owner
-            fd = os.open(found.name, flags, dir_fd=found.directory)
+            return os.open(found.name, flags, dir_fd=found.directory)
     except OSError as exc:
         if exc.errno in _NOT_A_FILE_NOW:
             return None
         raise
-    info = os.fstat(fd)
-    if not stat.S_ISREG(info.st_mode):
-        os.close(fd)
-        return None
-    return fd, info
 
 
 def read_xattrs(fd: int) -> tuple[tuple[bytes, bytes], ...]:
@@ -131,9 +126,14 @@ class Describer:
             self._links[info.st_dev, info.st_ino] = entry
 
 
+def may_be_sparse(info: os.stat_result) -> bool:
+    """Whether a file may have holes, and is large enough for a map of its data."""
+    return info.st_size >= _SMALLEST_SPARSE and has_holes(info)
+
+
 def data_segments(fd: int, info: os.stat_result) -> Optional[list[tuple[int, int]]]:
     """The segments of a file that contain data, as (offset, length) in bytes; None if it has no holes."""
-    if info.st_size < _SMALLEST_SPARSE or not has_holes(info):
+    if not may_be_sparse(info):
         return None
     segments = [(start, end - start) for start, end in data_ranges(fd, 0, info.st_size)]
     return None if segments == [(0, info.st_size)] else segments

@@ -22,7 +22,7 @@ from ..base import Writer
 from .archive import CHUNK, ArchiveWriter, Segments, sparse_map
 from .identity import Identity
 from .index import FILE, Entry, Index, listed, shown
-from .read import Describer, data_segments, is_sparse, kind_of, open_file, read_range
+from .read import Describer, data_segments, is_sparse, kind_of, may_be_sparse, open_file, read_range
 
 # Seconds before each further try to read something that does not hold still: where it must, and where it is taken as it
 # was read at last. Each try of a large file is as much again to read and to keep.
@@ -156,11 +156,15 @@ class TreeWriter:
         if link is not None:
             self._put(link, info)
             return True
-        opened = open_file(found)
-        if opened is None:
+        fd = open_file(found)
+        if fd is None:
             return False
-        fd, info = opened
         try:
+            if self._unchanged(found, info, fd):
+                return True
+            info = os.fstat(fd)
+            if not stat.S_ISREG(info.st_mode):
+                return False
             segments = data_segments(fd, info)
             if segments is None and info.st_size <= CHUNK:
                 complete = self._small(found, info, fd)
@@ -171,6 +175,28 @@ class TreeWriter:
         if complete is None:
             return False
         self._describer.remember(complete, info)
+        self._identity.add(found.path, info)
+        return True
+
+    def _unchanged(self, found: Found, info: os.stat_result, fd: int) -> bool:
+        """Write a small file that is still the one that was found, and holds still: nearly all are and do. Returns
+        whether it was written.
+
+        :param info: its attributes from before it was opened.
+        """
+        if info.st_size > CHUNK or info.st_nlink > 1 or may_be_sparse(info) or is_young(info):
+            return False
+        try:
+            data = os.pread(fd, info.st_size + 1, 0)
+        except OSError:  # it may be something else by now
+            return False
+        now = os.fstat(fd)
+        if len(data) != info.st_size or not (os.path.samestat(now, info) and _is_same(now, info)):
+            return False
+        entry = self._describer.entry(found, info, fd, hashlib.sha256(data).hexdigest())
+        self.archive.add(entry, data)
+        self._advance(len(data))
+        self.index.add(entry)
         self._identity.add(found.path, info)
         return True
 
@@ -250,7 +276,10 @@ def _read_all(fd: int, size: int) -> Optional[bytes]:
 
 
 def _held_still(fd: int, before: os.stat_result) -> bool:
-    now = os.fstat(fd)
+    return _is_same(os.fstat(fd), before)
+
+
+def _is_same(now: os.stat_result, before: os.stat_result) -> bool:
     return (
         now.st_ctime_ns == before.st_ctime_ns
         and now.st_mtime_ns == before.st_mtime_ns

@@ -34,6 +34,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     SourceError,
     TargetError,
 )
+from ansible_collections.day2.ops.plugins.module_utils._stores.files import write
 from ansible_collections.day2.ops.plugins.module_utils._stores.files.archive import ArchiveWriter
 from ansible_collections.day2.ops.plugins.module_utils._stores.files.index import Index, from_line
 from ansible_collections.day2.ops.plugins.module_utils._stores.files.store import FilesStore
@@ -416,6 +417,61 @@ def test_a_small_file_that_changes_is_read_again(tmp_path: Path, backup: Any, re
         copy = backup(tmp_path / "source")
     restore(copy, tmp_path / "target")
     assert state_of(tmp_path / "target") == state_of(tmp_path / "source")
+
+
+def replaced_by_file(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_text("OTHER")
+    os.replace(other, path)
+
+
+def replaced_by_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def replaced_by_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: path.write_text("OTHER"),
+        lambda path: path.write_text("much longer"),
+        lambda path: path.write_text(""),
+        lambda path: path.chmod(0o600),
+        lambda path: os.link(path, path.with_name("zz")),
+        replaced_by_file,
+        replaced_by_fifo,
+        replaced_by_link,
+    ],
+    ids=["rewritten", "longer", "empty", "mode", "linked", "file", "fifo", "link"],
+)
+def test_a_file_that_becomes_something_else_as_it_is_opened_is_what_it_is_then(
+    tmp_path: Path, backup: Any, restore: Any, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+) -> None:
+    """It is old, and is compared with what the walk has seen of it."""
+    source = make(tmp_path / "source", "a", "busy", "z")
+    (source / "busy").write_text("first")
+    time.sleep(0.03)
+    original, changes = write.open_file, [change]
+
+    def open_file(found: Any) -> Any:
+        if found.path == b"busy" and changes:
+            changes.pop()(source / "busy")
+        return original(found)
+
+    monkeypatch.setattr(write, "open_file", open_file)
+    copy = backup(source)
+    assert not changes
+    restore(copy, tmp_path / "target")
+    (tmp_path / "target").chmod(source.stat().st_mode)
+    now, then = state_of(source), state_of(tmp_path / "target")
+    for state in (now, then):
+        del state[b"."]  # its times
+    assert then == now
 
 
 @pytest.mark.parametrize("change", ["rewritten", "longer", "shorter"])
