@@ -13,14 +13,14 @@ from typing import Any, Callable, Optional
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
 
-# First: an older Python can't import the others.
-from . import _node_python
+# First: an older Python can't import the others, which zipimport would compile twice.
+from . import _node_python, _zip_import
 from ._core.errors import Day2Error, MissingDependency, explained
 from ._core.paths import check_paths
 from ._core.progress import VARIABLE, Progress
 from ._core.shown import shown, shown_text
 
-__all__ = ["_node_python", "run"]
+__all__ = ["_node_python", "_zip_import", "run"]
 
 _SHORTEST_SECRET = 5  # characters
 

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from ansible_collections.day2.ops.plugins.module_utils import _zip_import
+
+PROGRAM = """
+import sys
+compiled = []
+sys.addaudithook(lambda event, args: compiled.append(args[1]) if event == "compile" else None)
+sys.path.insert(0, "code.zip")
+import _zip_import, package.module
+names = [str(name) for name in compiled]
+print(package.module.VALUE, *(sum(end in name for name in names) for end in ("module.py", "__init__.py")))
+try:
+    import package.missing
+except ImportError as exc:
+    print(exc)
+"""
+
+
+def test_a_module_in_a_zip_file_is_compiled_once(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
+        archive.write(_zip_import.__file__, "_zip_import.py")
+        archive.writestr("package/__init__.py", "")
+        archive.writestr("package/module.py", "VALUE = __file__")
+    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, capture_output=True, check=True, text=True)
+    assert done.stdout.splitlines() == ["code.zip/package/module.py 1 1", "No module named 'package.missing'"]
