@@ -149,11 +149,16 @@ class Program:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_PATIENCE)
         # children may outlive their parent, and still write to what is put back next
+        self._wait_for_group()
+        self._signal_group(signal.SIGKILL)
+        self._process.wait()
+        self._wait_for_group()
+
+    def _wait_for_group(self) -> None:
+        """Not for long: where nobody asks for the status of a dead child, its process stays."""
         end = time.monotonic() + _TICK
         while self._signal_group(0) and time.monotonic() < end:
             time.sleep(_TICK / 50)
-        self._signal_group(signal.SIGKILL)
-        self._process.wait()
 
     def _signal_group(self, number: int) -> bool:
         """Signal all processes of its group. Returns whether there are any."""
