@@ -24,7 +24,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ..._core import files, plain_json
@@ -40,6 +40,7 @@ from ..records.model import (
     LIST,
     NO_RIGHTS,
     Account,
+    Clashes,
     Field,
     Info,
     Note,
@@ -191,6 +192,10 @@ class JsonTarget(JsonSource):
     def folded(self, info: Info) -> Collection[str]:
         """None: text is compared as it is."""
         return ()
+
+    def clashes(self, info: Info, existing: Info, chunks: Iterable[Sequence[Record]], scratch: str) -> Clashes:
+        """None: nothing but the key is unique."""
+        return Clashes()
 
     def doubts(self) -> list[str]:
         """None: a document can store everything that the model can."""

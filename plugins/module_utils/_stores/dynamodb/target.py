@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._core.errors import TargetError
@@ -17,6 +17,7 @@ from ..records.model import (
     REAL,
     TEXT,
     Account,
+    Clashes,
     Info,
     Record,
     Refused,
@@ -97,6 +98,10 @@ class DynamodbTarget(DynamodbSource):
     def folded(self, info: Info) -> Collection[str]:
         """None: text is compared as it is."""
         return ()
+
+    def clashes(self, info: Info, existing: Info, chunks: Iterable[Sequence[Record]], scratch: str) -> Clashes:
+        """None: nothing but the key is unique."""
+        return Clashes()
 
     def doubts(self) -> list[str]:
         """None: the rules of DynamoDB are known."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..sql.triggers import interferes
+from ..sql.triggers import hides, interferes
 from .client import identifier
 from .column_types import Column
 from .ddl import qualified
@@ -210,18 +210,23 @@ def references(connection: Any, schema: str) -> list[Reference]:
     ]
 
 
-def interference(connection: Any, schema: str, names: Sequence[str], losing: Sequence[str]) -> list[str]:
-    """The triggers and rules of these tables that may change or refuse rows, in words.
+def interference(
+    connection: Any, schema: str, names: Sequence[str], losing: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """The triggers and rules of these tables that may change or refuse rows, in words, and the triggers of which this
+    can't be told, as they run dynamic SQL or other functions, or are written in another language.
 
     :param losing: those that lose rows; foreign keys of other schemas that refer to them are told, too.
     """
     rows = connection.execute(_INTERFERENCE, {"schema": schema, "tables": list(names), "losing": list(losing)})
     lower = {name.lower() for name in names}
-    return [
-        f"the {what} {name} of {table}"
-        for table, what, name, surely, is_readable, body in rows
-        if surely or (is_readable and interferes(body, lower))
-    ]
+    certain, hidden = [], []
+    for table, what, name, surely, is_readable, body in rows:
+        if surely or (is_readable and interferes(body, lower)):
+            certain.append(f"the {what} {name} of {table}")
+        elif not is_readable or hides(body):
+            hidden.append(f"the {what} {name} of {table}")
+    return certain, hidden
 
 
 def versions(connection: Any, table: Table, names: tuple[str, ...]) -> set[tuple[str, ...]]:

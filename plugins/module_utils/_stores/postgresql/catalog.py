@@ -33,6 +33,7 @@ from ..sql.defaults import MOMENTS, portable_default
 from ..sql.schema import size_of
 from .client import identifier
 from .ddl import TIMES
+from .values import PADDED
 
 _KINDS = {
     **dict.fromkeys(("int2", "int4", "int8"), INTEGER),
@@ -178,8 +179,7 @@ def describe(connection: Any, schema: str) -> list[Info]:
         else:
             foreign.setdefault(table, []).append(_foreign_key(name, names, *reference))
     for table, name, unique, names, beyond, definition in connection.execute(_INDEXES, (schema,)):
-        parts = _INDEX.match(definition)
-        using = "USING " + parts[1] if parts else ""
+        using = index_method(definition)
         if beyond:
             kind = "unique index" if unique else "index"
             special.add(table, Statement(kind, using, f"the index {name} {beyond}", name))
@@ -203,6 +203,12 @@ def describe(connection: Any, schema: str) -> list[Info]:
         )
         infos.append(collection_note.noted(info, says))
     return collection_note.linked(infos)
+
+
+def index_method(definition: str) -> str:
+    """What follows the name of the table in the statement of an index; "" if this is not known."""
+    parts = _INDEX.match(definition)
+    return "USING " + parts[1] if parts else ""
 
 
 def _foreign_key(name: str, names: Sequence[str], *reference: Any) -> ForeignKey:
@@ -267,7 +273,7 @@ class _Special:
 
 def _narrower(native: str) -> str:
     """A type that holds less than its kind says; "" for others."""
-    return native if native in ("smallint", "integer") or native.startswith("timestamp(") else ""
+    return native if native in ("smallint", "integer") or native.startswith(("timestamp(", PADDED)) else ""
 
 
 def names_in(connection: Any, schema: str) -> set[str]:

@@ -42,17 +42,21 @@ WHERE k.conrelid = %s::regclass AND c.conrelid = %s::regclass AND k.contype = 'c
 _CONSTANT = re.compile(r"\(?(?:'(?:[^']|'')*'|-?[0-9][0-9.]*|true|false)\)?(?:::[\w\s\".,()\[\]]+)?")
 
 
-def create(connection: Any, copy: str, real: str, given: Sequence[str], ending: str = "") -> None:
+_ALL = "INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED"
+
+
+def create(
+    connection: Any, copy: str, real: str, given: Sequence[str], *, ending: str = "", including: str = _ALL
+) -> None:
     """Create the copy.
 
     :param copy: its name in SQL.
     :param real: the name of the table in SQL.
     :param given: the columns that get their own values.
     :param ending: of the statement.
+    :param including: what the copy has beside the columns.
     """
-    connection.execute(
-        f"CREATE TEMP TABLE {copy} (LIKE {real} INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED) {ending}"
-    )
+    connection.execute(f"CREATE TEMP TABLE {copy} (LIKE {real} {including}) {ending}")
     others: list[str] = []
     computed: list[str] = []
     for name, default, is_computed in connection.execute(_FILLED, (real, list(given))).fetchall():

@@ -169,7 +169,7 @@ def _keys(staged: Staged) -> str:
 def make_copy(connection: Any, staged: Staged) -> None:
     """Create a temporary copy of the table, with its rows, constraints and indexes."""
     real = staged.table.sql
-    postgresql_copies.create(connection, staged.copy, real, staged.names, "ON COMMIT DROP")
+    postgresql_copies.create(connection, staged.copy, real, staged.names, ending="ON COMMIT DROP")
     names = listed([*staged.names, *staged.extra])
     rows = f"INSERT INTO {staged.copy} {names} SELECT {names[1:-1]} FROM {staged.place(False)}"
     postgresql_copies.fill(connection, staged.copy, real, rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..._core.errors import SourceError, TargetError
@@ -18,6 +18,7 @@ from ..records.model import (
     NO_RIGHTS,
     TEXT,
     Account,
+    Clashes,
     Field,
     Info,
     Record,
@@ -30,6 +31,7 @@ from ..records.model import (
 )
 from ..records.versions import Step
 from ..sql import schema as sql_schema
+from . import clashes as postgresql_clashes
 from . import ddl as postgresql_ddl
 from . import privileges
 from . import rehearsal as postgresql_rehearsal
@@ -155,11 +157,24 @@ class PostgresqlTarget(PostgresqlSource):
         with errors(SourceError, f"Can't read the schema {self._schema}"):
             tables = [info.stored.name for info in infos]
             losing = [info.stored.name for info in infos if info.name in removing]
-            return interference(self._read(), self._schema, tables, losing)
+            certain, hidden = interference(self._read(), self._schema, tables, losing)
+        self._doubts += [
+            f"Whether {one} changes or refuses records can't be foreseen, as it runs dynamic SQL, other functions, or "
+            "code in another language."
+            for one in hidden
+        ]
+        return certain
 
     def folded(self, info: Info) -> Collection[str]:
-        """None: only types and collations of users do this, of which migrate warns."""
+        """None: the server is asked about collations."""
         return ()
+
+    def clashes(self, info: Info, existing: Info, chunks: Iterable[Sequence[Record]], scratch: str) -> Clashes:
+        real = qualified(self._schema, info.stored.name)
+        connection = self._connected()
+        with errors(TargetError, f"Can't compare the records of {info.name} with its table"):
+            parts = (part for one in chunks for part in list(self._as_rows.parts(info, one, _PART, [])))
+            return postgresql_clashes.clashes(connection, real, self._own_rows(info), info, parts)
 
     def doubts(self) -> list[str]:
         return [*self._doubts, *self._as_rows.doubts()]

@@ -42,6 +42,7 @@ _WIDE = 300  # columns
 _PAGE = 8160  # bytes of a row
 _HEADER = 24
 _POINTER = 18  # to a value that is kept elsewhere
+PADDED = "character("  # types that do not keep blanks at the end
 _ENCODINGS = {
     **{f"LATIN{number}": f"iso8859-{part}" for number, part in zip(range(1, 11), (1, 2, 3, 4, 9, 10, 13, 14, 15, 16))},
     "EUC_CN": "gb2312",
@@ -169,6 +170,8 @@ def copy_lines(info: Info, records: CopyLines) -> Optional[bytes]:
     kinds = {field.name: field.kind for field in info.fields}
     if info.document or info.note.marker or kinds.keys() != records.kinds.keys():
         return None
+    if any(field.declared.startswith(PADDED) for field in info.fields):
+        return None
     if any(kind not in ("", kinds[name]) for name, kind in records.kinds.items()):
         return None
     text = "\n".join(records.lines) + "\n"
@@ -214,7 +217,7 @@ def _texts(field: Field, column: Sequence[Any]) -> Iterable[str]:
         return map(repr, column)
     if field.kind == BOOLEAN and types == {bool}:
         return map(str, column)
-    if field.kind == TEXT and types == {str}:
+    if field.kind == TEXT and types == {str} and not field.declared.startswith(PADDED):
         text = "".join(column)
         if field.size and max(map(len, column)) > field.size[0]:
             raise Refused(f"the field {field.name} is longer than {field.size[0]} characters")
@@ -271,6 +274,8 @@ def check_size(field: Field, value: Any) -> None:
         raise Refused(f"the field {field.name} is out of range for {field.declared}")
     if field.size and field.kind == TEXT and len(value) > field.size[0]:
         raise Refused(f"the field {field.name} is longer than {field.size[0]} characters")
+    if field.declared.startswith(PADDED) and field.kind == TEXT and value.endswith(" "):
+        raise Refused(f"the field {field.name} ends with a blank, which the type {field.declared} does not keep")
     if field.size and field.kind == DECIMAL and not value.is_nan():
         digits, behind = field.size
         if not value.is_finite() or value.adjusted() >= digits - behind:

@@ -179,6 +179,27 @@ class Reject(NamedTuple):
     record: Record
 
 
+class Clash(NamedTuple):
+    """A record of the source (its key) that an existing table does not take beside another one.
+
+    `rule`: what of the table says so, in words. `other`: the key of the other record; of the target, or of the source.
+    `stays`: the source has a record with that key.
+    """
+
+    rule: str
+    key: tuple[Any, ...]
+    other: tuple[Any, ...]
+    of_the_target: bool
+    stays: bool
+
+
+class Clashes(NamedTuple):
+    """`unknown`: the names of unique indexes and constraints with which the records could not be compared."""
+
+    found: Sequence[Clash] = ()
+    unknown: Sequence[str] = ()
+
+
 class Odd(NamedTuple):
     """A value that its column cannot store."""
 

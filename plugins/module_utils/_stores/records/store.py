@@ -10,11 +10,11 @@ continued by the next one and no batch is written twice or partially.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional, Protocol
 
 from .kinds import Summary
-from .model import NO_RIGHTS, Account, Info, Record, Rights, Start
+from .model import NO_RIGHTS, Account, Clashes, Info, Record, Rights, Start
 
 
 class SourceStore(Protocol):
@@ -128,6 +128,16 @@ class TargetStore(SourceStore, Protocol):
     def folded(self, info: Info) -> Collection[str]:
         """The fields of an existing collection whose unique values must differ in more than the case of ASCII
         letters."""
+
+    def clashes(self, info: Info, existing: Info, chunks: Iterable[Sequence[Record]], scratch: str) -> Clashes:
+        """The records that an existing table does not take beside each other, or beside those that it has. Only what
+        `existing` does not tell, as the rules of the store decide: unique indexes on some rows, on expressions or with
+        collations of their own, exclusion constraints. Nothing is written to the table.
+
+        :param info: the collection as it will be written.
+        :param chunks: the records that will be written.
+        :param scratch: a directory for temporary files.
+        """
 
     def doubts(self) -> list[str]:
         """Sentences on what `refuses` cannot determine, as check mode reports them."""

@@ -18,6 +18,25 @@ _WRITES = ("UPDATE", "INTO", "DELETE")
 _BESIDE = ("OR", "ROLLBACK", "ABORT", "REPLACE", "FAIL", "IGNORE", "FROM", "ONLY")  # between the word and the table
 
 
+# Functions of PostgreSQL that write into no table.
+_HARMLESS = ("pg_notify", "set_config", "nextval", "setval", "currval", "lastval", "pg_sleep")
+
+
+def hides(body: str) -> bool:
+    """Does a trigger run what its text does not say: dynamic SQL, or functions and procedures that others have made?
+
+    :param body: its statements.
+    """
+    words = [next(filter(None, match.groups())) for match in _TOKEN.finditer(body) if any(match.groups())]
+    for word, following in zip(words, [*words[1:], ""]):
+        name = following.rpartition(".")[2].lower()
+        if word.upper() in ("EXECUTE", "CALL"):
+            return True
+        if word.upper() == "PERFORM" and not (name.isdigit() or name in _HARMLESS or name == "from"):
+            return True
+    return False
+
+
 def interferes(body: str, tables: Collection[str]) -> bool:
     """Does a trigger write into one of these tables (in lower case), or refuse records?
 

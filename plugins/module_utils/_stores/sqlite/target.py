@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -22,6 +22,7 @@ from ..records import gaps
 from ..records.model import (
     NO_RIGHTS,
     Account,
+    Clashes,
     Info,
     Record,
     Refusals,
@@ -36,6 +37,7 @@ from ..records.model import (
 )
 from ..records.versions import Step
 from ..sql import schema as sql_schema
+from . import clashes as sqlite_clashes
 from . import ddl as sqlite_ddl
 from . import notes as sqlite_notes
 from .ddl import describe
@@ -200,6 +202,14 @@ class SqliteTarget(SqliteSource):
         with sqlite_errors(SourceError, "Can't read the database", self.path):
             columns = sqlite_ddl.folded(connection, info.stored.name)
         return [name for name, column in info.columns.items() if column in columns]
+
+    def clashes(self, info: Info, existing: Info, chunks: Iterable[Sequence[Record]], scratch: str) -> Clashes:
+        connection, row_of = self._open_reader(), self._row_of(info)
+        if connection is None:
+            return Clashes()
+        rows = (row for records in chunks for row in sort_out(info, records, row_of)[1])
+        with sqlite_errors(SourceError, "Can't read the database", self.path):
+            return sqlite_clashes.clashes(connection, info, rows, scratch)
 
     def doubts(self) -> list[str]:
         """None: the rules of SQLite are known."""

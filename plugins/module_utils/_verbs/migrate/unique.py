@@ -11,12 +11,12 @@ before another gets it: that record is deleted first, and written again if the s
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ..._core.errors import TargetError
 from ..._core.record_batches import Layout, keys_of, layouts, regrouped
+from ..._core.records import canonical
 from ..._core.scratch import scratch_database
 from ..._core.tagged_json import decode
 from ..._stores.records.model import Info, Record
@@ -26,9 +26,8 @@ from .plan import Job, MigratePlan, Moving
 from .target_schema import in_target
 
 _Fields = tuple[str, ...]
-_UNIQUE = re.compile(r"\bUNIQUE\b.*\bINDEX\b|\bEXCLUDE\b", re.I | re.S)
-_ALIKE = re.compile(r"character\(|citext\b")  # types of PostgreSQL with equal values that are written differently
-_NULLS = "NULLS NOT DISTINCT"
+# By whether the second record is one of the target.
+_PAIRS = ("the records %s and %s of the source", "the record %s of the source and %s of the target")
 
 
 def with_moves(ready: MigratePlan) -> MigratePlan:
@@ -46,10 +45,9 @@ def with_moves(ready: MigratePlan) -> MigratePlan:
         existing = present.get(job.target.stored.name)
         moving: Sequence[Moving] = ()
         if existing is not None and job.changes:
-            unforeseen += _unforeseen(job, existing)
-        if existing is not None and job.changes and job.target.key:
-            found, moving = _found(ready, job, existing)
+            found, moving, unknown = _found(ready, job, existing)
             problems += found
+            unforeseen += _unforeseen(job, unknown)
             problems += _kept_where_they_are(ready.target, job, existing, moving, list(present.values()))
         jobs.append(job._replace(moving=moving))
     if problems:
@@ -62,22 +60,11 @@ def with_moves(ready: MigratePlan) -> MigratePlan:
     return ready._replace(jobs=jobs, unforeseen=unforeseen)
 
 
-def _unforeseen(job: Job, existing: Info) -> Iterator[str]:
-    """A sentence on what must be unique in an existing table, but can't be compared here."""
-    names = ", ".join(_incomparable(existing.stored))
+def _unforeseen(job: Job, names: Sequence[str]) -> Iterator[str]:
+    """A sentence on what must be unique in an existing table, but can't be compared."""
     if names:
-        yield f"Whether the records of {job.source.name} keep to {names} is only known when they are written."
-
-
-def _incomparable(existing: Info) -> Iterator[str]:
-    """The names of unique indexes on expressions, on some rows, or on types that take different values as equal."""
-    for made in existing.statements:
-        if made.words and _UNIQUE.search(f"{made.kind} {made.sql}"):
-            yield made.name or made.words
-    alike = {one.name for one in existing.fields if existing.native == "postgresql" and _ALIKE.match(one.native)}
-    yield from (
-        one.name for one in existing.indexes if one.unique and (alike & {*one.fields} or _NULLS in one.definition)
-    )
+        listed = ", ".join(names)
+        yield f"Whether the records of {job.source.name} keep to {listed} is only known when they are written."
 
 
 def _beside_the_key(info: Info, existing: Info, folded: Collection[str]) -> list[_Fields]:
@@ -91,25 +78,38 @@ def _beside_the_key(info: Info, existing: Info, folded: Collection[str]) -> list
     return [one for one in dict.fromkeys(given) if frozenset(one) != frozenset(info.key) or {*one} & {*folded}]
 
 
-def _found(ready: MigratePlan, job: Job, existing: Info) -> tuple[list[str], list[Moving]]:
-    """What can't be in the end, and which records must go first."""
+def _found(ready: MigratePlan, job: Job, existing: Info) -> tuple[list[str], Sequence[Moving], Sequence[str]]:
+    """What can't be in the end, which records must go first, and the names of what is not known."""
+    told = ready.target.clashes(job.target, existing, storable(ready, job), ready.scratch)
+    if not job.target.key:
+        return [], (), told.unknown
+    problems, moving = _compared(ready, job, existing)
+    for one in told.found:
+        if one.of_the_target and (one.stays or ready.request.mode != "merge"):
+            moving[canonical(list(one.other))] = one.stays
+        elif len(problems) < LISTED:
+            first, other = (shown_row(canonical(list(key))) for key in (one.key, one.other))
+            pair = _PAIRS[one.of_the_target] % (first, other)
+            problems.append(f"{job.source.name}: {pair} violate {one.rule}")
+    return problems, [Moving(tuple(decode(key)), stays) for key, stays in moving.items()], told.unknown
+
+
+def _compared(ready: MigratePlan, job: Job, existing: Info) -> tuple[list[str], dict[bytes, bool]]:
+    """Of what can be compared here: what can't be in the end, and the keys of records that must go first, with whether
+    the source has them, too.
+    """
     to_source = {column: name for name, column in job.target.columns.items()}
     theirs = existing.columns
     folded = {to_source.get(theirs[name], "") for name in ready.target.folded(existing)}
     unique = _beside_the_key(job.target, existing, folded)
     if not unique:
-        return [], []
+        return [], {}
     problems: list[str] = []
     moving: dict[bytes, bool] = {}
 
     def told(one: bytes, other: bytes, of_the_target: bool, fields: _Fields) -> None:
         if len(problems) < LISTED and one != other:  # a key that the source has twice is told elsewhere
-            pair = (
-                "the record %s of the source and %s of the target"
-                if of_the_target
-                else "the records %s and %s of the source"
-            )
-            keys = pair % (shown_row(one), shown_row(other))
+            keys = _PAIRS[of_the_target] % (shown_row(one), shown_row(other))
             problems.append(f"{job.source.name}: {keys} have the same {', '.join(fields)}, which must be unique")
 
     ready.progress.start(f"Checking unique values of {job.source.name}", unit="records")
@@ -133,7 +133,7 @@ def _found(ready: MigratePlan, job: Job, existing: Info) -> tuple[list[str], lis
                     moving[key] = stays
                 else:
                     told(row[0], key, True, fields)
-    return problems, [Moving(tuple(decode(key)), stays) for key, stays in moving.items()]
+    return problems, moving
 
 
 def storable(ready: MigratePlan, job: Job) -> Iterator[Sequence[Record]]:
