@@ -68,6 +68,11 @@ class CollectionDigest:
         self._sum += record_digest(record)
         self.count += 1
 
+    def add_sum(self, count: int, amount: int) -> None:
+        """Add that many records, of which this is the sum of the digests."""
+        self._sum += amount
+        self.count += count
+
     def hexdigest(self) -> str:
         """64 hex digits."""
         return hexdigest(self._sum)

@@ -1,16 +1,15 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calls to DynamoDB: botocore determines the region, the endpoint and the credentials, signs, and sends.
+"""Calls to DynamoDB: botocore determines the region, the endpoint and the credentials, and makes rare calls.
 
-Calls with data bypass the serialisation of botocore, which in Python takes longer than the server.
+Calls with data bypass botocore, which in Python takes longer than the server.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import socket
 import threading
 import time
 import zlib
@@ -19,6 +18,7 @@ from typing import Any, Callable
 
 from ..._core.aws import Connection, Exhausted, Refused, Service, hint_for
 from ..._core.errors import Day2Error
+from .transport import Broken, Direct, Proxied, Signer, Transport, Untrusted
 
 _TARGET = "DynamoDB_20120810."
 _THROTTLED = (
@@ -83,7 +83,6 @@ class Client:
         self._service = Service(
             *("dynamodb", "DynamoDB", connection), retries={"mode": "standard", "total_max_attempts": 4}
         )
-        import botocore.auth
         import botocore.awsrequest
         import botocore.exceptions
         import botocore.httpsession
@@ -93,19 +92,18 @@ class Client:
         self._botocore = botocore
         self._credentials = self._service.credentials
         self.url: str = self._service.url
-        self._region: str = self._service.region
-        self._http = botocore.httpsession.URLLib3Session(
-            verify=self._service.session.get_config_variable("ca_bundle") or True,
-            proxies=botocore.utils.get_environ_proxies(self.url),
-            timeout=(10, 60),
-            max_pool_connections=connections,
-            # Without it the body of each call waits for the acknowledgement of its head: 40 ms.
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        self._signer = Signer(self.url, self._service.region)
+        verify = self._service.session.get_config_variable("ca_bundle") or True
+        proxies = botocore.utils.get_environ_proxies(self.url)
+        self._transport: Transport = (
+            Proxied(botocore, self.url, proxies, {"verify": verify, "max_pool_connections": connections})
+            if proxies
+            else Direct(self.url, botocore.httpsession.get_cert_path(verify))
         )
 
     def close(self) -> None:
         """Close all connections."""
-        self._http.close()
+        self._transport.close()
         self._service.close()
 
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
@@ -131,32 +129,23 @@ class Client:
                 self.pace.refused(str(exc), since, stop)
 
     def _send(self, operation: str, body: bytes, read: Callable[[bytes], Any]) -> Any:
-        exceptions = self._botocore.exceptions
-        request = self._botocore.awsrequest.AWSRequest(
-            "POST",
-            self.url,
-            {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": _TARGET + operation},
-            body,
-        )
         try:
             # Frozen at each call, which also renews those that expire.
             credentials = self._credentials.get_frozen_credentials()
-            self._botocore.auth.SigV4Auth(credentials, "dynamodb", self._region).add_auth(request)
-            response = self._http.send(request.prepare())
-            content: bytes = response.content
-        except exceptions.SSLError as exc:
-            raise Refused("SSLError", str(exc)) from None
-        except (exceptions.HTTPClientError, exceptions.ConnectionError) as exc:
-            raise _Again(f"no connection ({exc})") from None
-        except exceptions.BotoCoreError as exc:
+        except self._botocore.exceptions.BotoCoreError as exc:
             raise Refused("Credentials", str(exc)) from None
-        checksum = response.headers.get("x-amz-crc32")
-        if checksum is not None and zlib.crc32(content) != int(checksum):
-            raise _Again("the response was damaged in transit")
-        if response.status_code != 200:
-            raise _refusal(response.status_code, content)
         try:
-            return read(content)
+            response = self._transport.post(self._signer.headers(_TARGET + operation, body, credentials), body)
+        except Untrusted as exc:
+            raise Refused("SSLError", str(exc)) from None
+        except Broken as exc:
+            raise _Again(f"no connection ({exc})") from None
+        if response.checksum is not None and zlib.crc32(response.content) != int(response.checksum):
+            raise _Again("the response was damaged in transit")
+        if response.status != 200:
+            raise _refusal(response.status, response.content)
+        try:
+            return read(response.content)
         except ValueError:
             raise _Again("the response is truncated") from None
 

@@ -13,20 +13,20 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar, Union
 
 from ..._core.aws import Exhausted, Refused
 from ..._core.errors import Day2Error, SourceError
 from .client import Cancelling, Client, describe_failure
 from .tables import Table
-from .values import decode
+from .values import decode_page
 
 # Records of a page: pages of all segments wait in memory, as Python objects some ten times as large as on the wire.
 _PAGE = 2500
 _UNIT = 4096  # bytes that a unit of read capacity pays for
 
-Page = list[dict[str, Any]]  # some records
+Page = Sequence[dict[str, Any]]  # some records
 T = TypeVar("T")
 
 
@@ -75,7 +75,7 @@ def scan(client: Client, table: Table, segments: int) -> Iterator[Page]:
 
     :raises SourceError: the table cannot be read, or is throttled for too long.
     """
-    return pages(client, table, segments, lambda items: [decode(item) for item in items])
+    return pages(client, table, segments, decode_page)
 
 
 def pages(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from ..._core.record_batches import BATCH, batch, batches
+from ..._core.record_batches import batch
 from ..records.kinds import Summary
 from ..records.model import (
     BYTES,
@@ -94,7 +94,7 @@ class DynamodbSource:
             yield from page
 
     def chunks(self, info: Info, ordered: bool = True, copy_lines: bool = False) -> Iterator[Sequence[Record]]:
-        return map(batch, batches(self.read(info), BATCH))
+        return map(batch, self._native.read(info.name))
 
     def summary(self, info: Info) -> Optional[Summary]:
         """None: the records have to be read."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Optional
 
 from ..._core.aws import Connection
 from ..._core.errors import InvalidRequest, SourceError, TargetError
+from ..._core.record_batches import digest_sum, layouts
 from ..._core.records import CollectionDigest
 from ..._core.units import parse_duration
 from . import read as dynamodb_read
@@ -144,8 +145,7 @@ class DynamodbTables:
         """
         found = CollectionDigest()
         for page in self.read(collection):
-            for record in page:
-                found.add(record)
+            found.add_sum(len(page), digest_sum(layouts(page)))
         return found
 
     def size(self, collection: str) -> int:

@@ -19,13 +19,14 @@ import binascii
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from json.encoder import encode_basestring as _quote
 from typing import Any, Callable, NamedTuple, Optional, Union
 
 from ..._core.errors import SourceError
+from ..._core.record_batches import Batch
 from ..._core.records import canonical
 from ..._core.tagged_json import value_of
 
@@ -85,6 +86,26 @@ def decode(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     :raises SourceError: it has a type that this code does not know.
     """
     return {name: read_value(value) for name, value in item.items()}
+
+
+def decode_page(items: Sequence[Mapping[str, Mapping[str, Any]]]) -> Sequence[dict[str, Any]]:
+    """The records of many items; column by column if all have the same attributes, which takes half of the time.
+
+    :raises SourceError: as for `decode`.
+    """
+    names = tuple(items[0]) if items else ()
+    if not names or any(item.keys() != items[0].keys() for item in items):
+        return [decode(item) for item in items]
+    return Batch(names, [_column([item[name] for item in items]) for name in names])
+
+
+def _column(values: Sequence[Mapping[str, Any]]) -> list[Any]:
+    kinds = set().union(*values)
+    if len(kinds) != 1 or not kinds <= _READERS.keys():
+        return list(map(read_value, values))
+    (kind,) = kinds
+    found = [value[kind] for value in values]
+    return found if kind in ("S", "BOOL") else list(map(_READERS[kind], found))
 
 
 def key_values(record: Mapping[str, Any], key: tuple[KeyField, ...]) -> tuple[KeyValue, ...]:

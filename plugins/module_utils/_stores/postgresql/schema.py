@@ -12,7 +12,7 @@ owner of the tables.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
 from ..._core.errors import LockTimeout, TargetError
@@ -53,7 +53,7 @@ class SchemaTransaction:
         self._schema = schema
         self._connection: Any = None
         self._doubts = doubts
-        self._uncopied: set[str] = set()  # of a rehearsal
+        self._unfilled: set[str] = set()  # copies of a rehearsal
         self._rehearsal = rehearsal
         self._merge = merge
         self._staged: dict[str, Staged] = {}
@@ -151,14 +151,62 @@ class SchemaTransaction:
     def put(self, names: Sequence[str], timeout: float) -> Put:
         """Put the staged rows of these tables in place, including foreign keys."""
         concerned = [one for one in self.references if one.child in names or one.parent in names]
+        disabled: list[str] = []
+        problems: list[str] = []
         with self._waiting(timeout):
-            disabled = [] if self._rehearsal else self._prepare(names, concerned)
-            problems = [*self._write(names)]
-            if not problems:
-                problems = [*self._refer(concerned, names)]
-            if not problems and not self._rehearsal:
-                self._enable(names)
+            if not self._rehearsal:
+                with self._connection.transaction() as block:
+                    disabled = self._prepare(names, concerned)
+                    problems = [*self._write(names)] or [*self._refer(concerned, names)]
+                    if problems:
+                        raise postgresql_client.psycopg.Rollback(block)
+                    self._enable(names)
+        if self._rehearsal or problems:
+            problems = self.violations(names, timeout) or problems
         return Put(tuple(f"{one.child}.{one.name}" for one in concerned), tuple(disabled), tuple(problems))
+
+    def violations(self, names: Sequence[str], timeout: float, incomplete: Collection[str] = ()) -> list[str]:
+        """All violations of constraints, found with temporary copies of these tables. Nothing can be committed
+        afterwards.
+
+        :param incomplete: tables of which not all rows are staged, so that references to them are not known.
+        """
+        self._rehearsal = True
+        concerned = [one for one in self.references if one.child in names or one.parent in names]
+        known = [one for one in concerned if not {one.child, one.parent}.intersection(incomplete)]
+        with self._waiting(timeout):
+            return [*(said for name in names for said in self._tried(self._staged[name])), *self._refer(known, names)]
+
+    def _tried(self, staged: Staged) -> Iterator[str]:
+        """The violations of constraints of one table: whatever is violated is dropped from the copy, which is filled
+        again.
+        """
+        name = staged.table.name
+        if not self._copied(staged):
+            return
+        while True:
+            try:
+                with self._connection.transaction():
+                    postgresql_staging.put(self._connection, staged, True, self._merge)
+                return
+            except postgresql_client.psycopg.errors.IntegrityError as exc:
+                yield _violation(name, exc.diag)
+                if not self._dropped(staged, exc.diag):
+                    self._unfilled.add(name)
+                    return
+
+    def _dropped(self, staged: Staged, diag: Any) -> bool:
+        """Drop what is violated from the copy. Returns False if this is not possible, as for a rule of a type."""
+        for statement in postgresql_staging.without(staged, diag.column_name, diag.constraint_name):
+            try:
+                with self._connection.transaction():
+                    self._connection.execute(statement)
+                return True
+            except postgresql_client.psycopg.OperationalError:
+                raise
+            except postgresql_client.psycopg.Error:
+                continue
+        return False
 
     def _prepare(self, names: Sequence[str], concerned: Sequence[Reference]) -> list[str]:
         self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -179,12 +227,9 @@ class SchemaTransaction:
     def _write(self, names: Sequence[str]) -> Iterator[str]:
         """The violations of constraints of single tables."""
         for name in names:
-            staged = self._staged[name]
-            if self._rehearsal and not self._copied(staged):
-                continue
             try:
                 with self._connection.transaction():
-                    postgresql_staging.put(self._connection, staged, self._rehearsal, self._merge)
+                    postgresql_staging.put(self._connection, self._staged[name], False, self._merge)
             except postgresql_client.psycopg.errors.IntegrityError as exc:
                 yield _violation(name, exc.diag)
 
@@ -196,7 +241,7 @@ class SchemaTransaction:
         except postgresql_client.psycopg.OperationalError:
             raise
         except postgresql_client.psycopg.Error as exc:
-            self._uncopied.add(staged.table.name)
+            self._unfilled.add(staged.table.name)
             self._doubts.append(unknown(staged.table.name, exc))
             return False
         return True
@@ -204,7 +249,7 @@ class SchemaTransaction:
     def _refer(self, concerned: Sequence[Reference], names: Sequence[str]) -> Iterator[str]:
         """The violations of foreign keys."""
         for one in concerned:
-            if self._uncopied.intersection((one.child, one.parent)):
+            if self._unfilled.intersection((one.child, one.parent)):
                 continue
             if one.valid and (self._rehearsal or not self._add(one)):
                 child = self._place(one.child, names) or one.table
@@ -236,7 +281,7 @@ class SchemaTransaction:
 
     def differs(self, name: str) -> bool:
         """Read the table back. Returns whether it contains anything else than what was staged for it."""
-        if name in self._uncopied:
+        if name in self._unfilled:
             return False
         staged = self._staged[name]
         with errors(TargetError, f"Can't read back the table {name}"):

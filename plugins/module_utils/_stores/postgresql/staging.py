@@ -207,6 +207,14 @@ def put(connection: Any, staged: Staged, rehearsal: bool, merge: bool) -> None:
     connection.execute(_insert(into, staged, staged.names, missing))
 
 
+def without(staged: Staged, column: Optional[str], constraint: Optional[str]) -> list[str]:
+    """The statements that may drop what was violated in the copy: the first one that succeeds has done it."""
+    alter = f"ALTER TABLE {staged.copy}"
+    if constraint:
+        return [f"{alter} DROP CONSTRAINT {identifier(constraint)}", f"DROP INDEX pg_temp.{identifier(constraint)}"]
+    return [f"{alter} ALTER COLUMN {identifier(column)} DROP NOT NULL"] if column else []
+
+
 def _insert(into: str, staged: Staged, names: Sequence[str], rows: str) -> str:
     return f"INSERT INTO {into} {listed(names)} OVERRIDING SYSTEM VALUE {rows}"
 

@@ -68,6 +68,7 @@ class _Found(NamedTuple):
     staged: Staged
     comparison: Comparison
     rejects: Sequence[Reject]
+    odd: bool = False  # more of its records can't be converted than may be rejected
 
     @property
     def changes(self) -> bool:
@@ -110,15 +111,16 @@ def run_existing(
     :raises TargetError: something prevents this; the error lists everything.
     """
     with _opened(request, source, target, check=check, scratch=scratch, progress=progress) as move:
-        compared, found = _looked(move)
+        compared, found, problems = _looked(move)
         _check_references(move)
         put, safety, counters = _NOTHING
         if any(one.changes for one in found):
-            if not check:
+            if not check and not problems:
                 move.into.lock([one.info.name for one in found], duration(request.params["lock_timeout"]))
                 found = [_compared(move, one) for one in found]
-            _refuse(move, list(_conflicts(move, found)))
+            _refuse(move, [*problems, *_conflicts(move, found)], found)
             put, safety, counters = _written(move, found, check)
+        _refuse(move, problems)
         return _result(move, found, put, compared=compared, counters=counters, safety=safety, check=check)
 
 
@@ -127,7 +129,8 @@ def compare_existing(
 ) -> dict[str, Any]:
     """What `run_existing` would find to do, even if it would refuse to do it."""
     with _opened(request, source, target, check=True, scratch=scratch, progress=progress) as move:
-        compared, found = _looked(move)
+        compared, found, problems = _looked(move)
+        _refuse(move, problems)
         return _result(move, found, Put(), compared=compared, counters={}, safety=None, check=True)
 
 
@@ -149,20 +152,28 @@ def _opened(
         yield _Move(request, source, target, into, infos, types, zone, scratch, progress)
 
 
-def _looked(move: _Move) -> tuple[list[str], list[_Found]]:
-    """The tables of schema versions, compared, and all others with their rows converted."""
+def _looked(move: _Move) -> tuple[list[str], list[_Found], list[str]]:
+    """The tables of schema versions, compared, all others with their rows converted, and what stands in the way."""
     compared, problems = _versions(move)
     wanted = [info for info in move.infos if info.name not in _NOT_WRITTEN]
     if move.source.type == "postgresql":
         wanted = [as_stored(info) for info in wanted]
     found = [one for info in wanted for one in _staged(move, info, problems)]
-    _refuse(move, problems)
-    return compared, found
+    return compared, found, problems
 
 
-def _refuse(move: _Move, problems: Sequence[str]) -> None:
+def _refuse(move: _Move, problems: Sequence[str], found: Sequence[_Found] = ()) -> None:
+    """:param found: tables whose constraints have not been tried yet: rows that could be converted may violate them.
+    :raises TargetError: there are problems.
+    """
     if not problems:
         return
+    names = [one.info.name for one in found if one.changes]
+    complete = {one.info.name for one in found if not one.odd}
+    incomplete = {info.name for info in move.infos} - complete
+    if names:
+        timeout = duration(move.request.params["lock_timeout"])
+        problems = [*problems, *move.into.violations(names, timeout, incomplete)]
     listed = "; ".join(problems[:_LISTED])
     if len(problems) > _LISTED:
         listed += f"; and {len(problems) - _LISTED} more"
@@ -207,9 +218,10 @@ def _staged(move: _Move, info: Info, problems: list[str]) -> Iterator[_Found]:
     oddities = Oddities(info, most)
     move.progress.start(f"Converting {info.name}", unit="records")
     staged = move.into.stage(table, pairs, move.source.chunks(info, ordered=False), oddities.add)
-    if oddities.count > most:
+    odd = oddities.count > most
+    if odd:
         problems += oddities.problems()
-    yield _compared(move, _Found(info, staged, Comparison(), oddities.rejects))
+    yield _compared(move, _Found(info, staged, Comparison(), oddities.rejects, odd))
 
 
 def _columns(move: _Move, info: Info, table: Table) -> tuple[list[tuple[Column, Codec, Codec]], list[str]]:

@@ -1,14 +1,16 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How calls reach DynamoDB: by TLS, with the user's own certificates, through a proxy."""
+"""How calls reach DynamoDB: signed, by TLS, with the user's own certificates, through a proxy."""
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,8 +18,9 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.aws import Connection, Refused
+from ansible_collections.day2.ops.plugins.module_utils._core.aws import Connection, Exhausted, Refused
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.client import Client
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.transport import Signer
 
 
 class Server(ThreadingHTTPServer):
@@ -28,12 +31,19 @@ class Server(ThreadingHTTPServer):
     def __init__(self, context: Optional[ssl.SSLContext] = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.seen: list[tuple[str, str, Optional[str]]] = []
+        self.connections = 0
+        self.ends = False  # connections, after each response, without a word
         if context is not None:
             self.socket = context.wrap_socket(self.socket, server_side=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Server
+    protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections += 1
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -42,6 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "12")
         self.end_headers()
         self.wfile.write(b'{"Count": 1}')
+        self.close_connection = self.server.ends
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -88,3 +99,60 @@ def test_calls_go_through_the_proxy_of_the_environment(monkeypatch: pytest.Monke
         monkeypatch.delenv("no_proxy", raising=False)
         assert call("http://dynamodb.example:8000") == {"Count": 1}
     assert proxy.seen == [("http://dynamodb.example:8000", "dynamodb.example:8000", "Basic bWU6c0Bj")]
+
+
+@pytest.mark.parametrize("token", [None, "a/b+c="])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://dynamodb.eu-central-1.amazonaws.com",
+        "http://localhost:8000",
+        "https://[::1]:443/a b/%7Ec/",
+        "http://127.0.0.1:80/",
+    ],
+)
+def test_calls_are_signed_as_botocore_signs_them(url: str, token: Optional[str]) -> None:
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    credentials = Credentials("key", "sec/ret+", token).get_frozen_credentials()
+    signer = Signer(url, "eu-central-1")
+    for body in (b"{}", '{"\u00e4": 1}'.encode()):
+        headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810.Scan"}
+        request = AWSRequest("POST", url, headers, body)
+        SigV4Auth(credentials, "dynamodb", "eu-central-1").add_auth(request)
+        now = calendar.timegm(time.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ"))
+        ours = signer.headers("DynamoDB_20120810.Scan", body, credentials, now)
+        assert ours["authorization"] == request.headers["Authorization"]
+        assert ours.get("x-amz-security-token") == token
+        # of another day, and of another key
+        assert signer.headers("a", b"", credentials, now - 86400) == Signer(url, "eu-central-1").headers(
+            "a", b"", credentials, now - 86400
+        )
+    other = Credentials("key", "other", token).get_frozen_credentials()
+    assert signer.headers("a", b"", other, now) == Signer(url, "eu-central-1").headers("a", b"", other, now)
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_connections_are_kept_and_replaced_once_the_server_has_ended_them(ends: bool) -> None:
+    server = Server()
+    server.ends = ends
+    with (
+        serving(server) as port,
+        contextlib.closing(
+            Client(Connection("us-east-1", f"http://127.0.0.1:{port}", None, "key", "secret"), 2, 0.0)
+        ) as client,
+    ):
+        for dummy in range(3):  # without patience: a connection that was ended is no failure
+            assert client.call("Scan", b"{}", threading.Event()) == {"Count": 1}
+        client.close()
+    assert server.connections == (3 if ends else 1)
+
+
+def test_nobody_at_the_address() -> None:
+    server = Server()
+    server.server_close()
+    client = Client(Connection("us-east-1", f"http://127.0.0.1:{server.server_address[1]}", None, "k", "s"), 2, 0.0)
+    with contextlib.closing(client), pytest.raises(Exhausted, match="no connection .*refused"):
+        client.call("Scan", b"{}", threading.Event())

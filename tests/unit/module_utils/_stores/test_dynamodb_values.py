@@ -26,6 +26,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values i
     KeyField,
     Unstorable,
     decode,
+    decode_page,
     encode,
     item_size,
     key_values,
@@ -64,6 +65,16 @@ RECORDS = st.dictionaries(NAMES, VALUES, max_size=5)
 def test_comes_back_as_it_was(record: dict[str, Any]) -> None:
     record["id"] = "x"
     assert canonical(there_and_back(record)) == canonical(record)
+
+
+@settings(deadline=None)
+@given(st.lists(st.fixed_dictionaries({"a": VALUES}, optional={"b": SCALARS}), max_size=5))
+def test_a_page_has_the_records_of_its_items(records: list[dict[str, Any]]) -> None:
+    items = [json.loads(encode(record)) for record in records]
+    items[1::2] = [dict(reversed(item.items())) for item in items[1::2]]
+    found = decode_page(items)
+    assert len(found) == len(items)
+    assert list(map(canonical, found)) == list(map(canonical, map(decode, items)))
 
 
 @pytest.fixture(scope="module", params=["dynoxide_url", "dynamodb_local_url"])
@@ -215,6 +226,8 @@ def test_sets_stay_sets_and_are_lists_elsewhere(store: DynamodbTables) -> None:
 def test_a_type_of_the_future_is_not_guessed() -> None:
     with pytest.raises(SourceError, match="unknown type V"):
         decode({"id": {"V": "1"}})
+    with pytest.raises(SourceError, match="unknown type V"):
+        decode_page([{"id": {"V": "1"}}, {"id": {"V": "2"}}])
 
 
 @pytest.mark.parametrize("spare", [0, 1])

@@ -193,6 +193,35 @@ def test_everything_in_the_way_is_named_at_once(source: Store, target: Store) ->
     assert state_of(target) == before
 
 
+@pytest.mark.parametrize("odd", [True, False])
+def test_all_constraints_are_tried_with_the_records_that_can_be_converted(
+    source: Store, target: Store, odd: bool
+) -> None:
+    sql(source, "UPDATE users SET email = 'U1@example.org' WHERE id = 7")
+    sql(source, "UPDATE users SET admin = NULL WHERE id = 11")
+    sql(source, "UPDATE posts SET state = -1 WHERE id = 30")
+    sql(source, "UPDATE posts SET parent_id = 999 WHERE id = 32")
+    sql(source, "UPDATE posts SET user_id = 99 WHERE id = 33")
+    before = state_of(target)
+    wanted = [
+        "posts: 1 record with a reference to posts that does not exist (parent_id = 999)",
+        "posts: some records violate the constraint posts_state_check",
+        "users.admin is null in some records, but a value is required",
+        "users: Key (email)=(U1@example.org) already exists",
+    ]
+    if odd:  # who refers to this one may do so once it is corrected
+        sql(source, "UPDATE users SET created_at = '' WHERE id = 9")
+        wanted.append('users.created_at is not a time in 1 record ("", key [9])')
+    else:
+        wanted.append("posts: 1 record with a reference to users that does not exist (user_id = 99)")
+    for check in (True, False):
+        with pytest.raises(TargetError) as caught:
+            run(check, source=source, target=target, types=MS)
+        assert sorted(caught.value.details["problems"]) == sorted(wanted)
+        assert caught.value.hint == "Nothing was changed."
+    assert state_of(target) == before
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
