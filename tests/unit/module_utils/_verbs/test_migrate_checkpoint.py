@@ -23,7 +23,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, LockTimeout, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.checkpoints import Checkpoints
@@ -40,6 +40,7 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate.checkpoint
     RESUME,
     Identity,
     State,
+    identity_of,
     judge,
     states_of,
 )
@@ -74,6 +75,29 @@ def test_every_verdict(restart: bool, atomic: bool) -> None:
         else:
             expected = RESTART if wanted.mode == "replace" else REFUSE
         assert verdict == expected, (found, wanted, source)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"on_existing": "merge"},
+        {"source": {"values": "exact"}},
+        {"target": {"values": "exact"}},
+        {"target": {"bytes": "hex"}},
+        {"types": {"t.v": "text"}},
+        {"shape": "document"},
+    ],
+)
+def test_what_makes_another_migration(change: dict[str, Any]) -> None:
+    params = {"on_existing": "replace", "source": {"values": "plain"}, "target": {"values": "plain"}, "types": None}
+    info = Info("t", ("id",))
+    first = identity_of(params, "here", info)
+    assert identity_of({**params, **change}, "here", info) != first
+    assert identity_of(params, "there", info) != first
+    assert identity_of(params, "here", info._replace(key=("v",))) != first
+    # what says nothing of this collection, or not how it is written
+    other = {"types": {"u.v": "text"}, "batch_size": 1, "target": {"path": "/x", "values": "plain"}}
+    assert identity_of({**params, **other}, "here", info) == first
 
 
 def test_a_checkpoint_is_read_as_it_was_kept_and_a_newer_one_is_refused() -> None:
@@ -453,6 +477,17 @@ def test_a_document_whose_gathering_was_begun_anew_and_killed_is_not_continued_i
     assert rows in ({**content["x"], 9: "own"}, content["x"]), "neither after the first run of B nor without it"
 
 
+def test_what_another_run_had_planned_for_a_new_document_does_not_count(tmp_path: Path) -> None:
+    place = Place(str(tmp_path), "json")
+    place.fill("A", {"x": dict.fromkeys(range(5), "new")})
+    place.fill("B", {"x": {1: "of B"}})
+    kill(place, 3, "A", "fail", ["x"])
+    for check in (True, False):
+        done = place.migrate("B", "replace", ["x"], check=check, unfinished="restart")
+        assert done["migration"]["collections"][0]["added"] == 1
+    assert place.rows()["x"] == {1: "of B"}
+
+
 def test_removed_counts_all_runs(place: Place) -> None:
     place.own({"x": dict.fromkeys(range(10, 20), "own")})
     kill(place, 4, "A", "replace", ["x"])  # the tables, three batches, two removed
@@ -479,6 +514,20 @@ def test_without_a_safety_backup_there_is_no_way_back(place: Place) -> None:
         with pytest.raises(TargetError, match="with safety_backup=false, so that x can't be restored") as found:
             place.revert(check)
         assert "Nothing was changed" in found.value.hint
+
+
+def test_a_reversal_waits_for_another_migration(tmp_path: Path) -> None:
+    place = Place(str(tmp_path), "sqlite")
+    place.fill("A", {"x": {1: "new"}})
+    place.migrate("A", "fail", ["x"])
+    params = {"name": "app", "state": "reverted", "target": place.target, "repository": place.repository}
+    with open_target(place.target, {}) as other:
+        assert other.lock()
+        with pytest.raises(LockTimeout, match="Another migration is writing"):
+            run(lock_timeout="0s", **params)
+        assert run(True, lock_timeout="0s", **params)["changed"]
+    assert place.rows()["x"] == {1: "new"}
+    assert run(**params)["changed"]
 
 
 def test_what_a_migration_created_is_dropped(place: Place) -> None:

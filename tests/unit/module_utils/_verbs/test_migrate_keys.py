@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -174,3 +175,11 @@ def test_sizes_that_all_values_have_go_with_their_columns(stores: Stores) -> Non
     assert (declared["name"], declared["price"]) == ("CHARACTER VARYING(5)", "DECIMAL_TEXT(10, 2)")
     with pytest.raises(Exception, match="too long"):
         sql(middle, "INSERT INTO track VALUES (3, 'longer')")
+
+
+def test_the_key_of_documents_in_a_table_can_be_given(stores: Stores) -> None:
+    document, source, target = stores("json"), stores("sqlite"), stores("json")
+    Path(document["path"]).write_text('{"t": {"a": {"id": "a", "v": [1]}, "b": {"id": "b", "v": {}}}}')
+    run(source=document, target=source, shape="document")
+    four_steps(source, target, primary_keys=[{"collection": "t", "fields": ["id"]}])
+    assert json.loads(Path(target["path"]).read_text()) == json.loads(Path(document["path"]).read_text())

@@ -131,3 +131,17 @@ def test_a_repository_that_can_not_be_written_is_refused_in_check_mode(stores: S
     for check in (True, False):
         with pytest.raises(RepositoryError, match="is not a directory"):
             run(check, source=source, target=stores("sqlite"), repository=str(tmp_path / "file" / "repository"))
+
+
+def test_room_is_asked_for_those_records_that_are_written(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = stores("json"), stores("sqlite")
+    records = {str(n): {"id": n, "v": "x" * 100} for n in range(100)}
+    Path(source["path"]).write_text(json.dumps({"t": dict(list(records.items())[:90])}))
+    run(source=source, target=target)
+    Path(source["path"]).write_text(json.dumps({"t": records}))
+    size = os.path.getsize(source["path"])
+    asked: list[int] = []
+    monkeypatch.setattr(files, "need_space", lambda path, needed, what: asked.append(needed))
+    monkeypatch.setattr(files, "LEAST", 0)
+    run(True, source=source, target=target, on_existing="merge", safety_backup=False)
+    assert size * 0.05 < asked[0] < size * 0.2  # ten of a hundred
