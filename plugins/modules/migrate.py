@@ -95,10 +95,10 @@ options:
         would lose a record that they refer to, if records would refer to records that do not exist (or, in PostgreSQL,
         to records of a later batch), or if the target has triggers that may change or refuse the records. Unique
         indexes on some rows, on expressions or with collations, and exclusion constraints, are tried on a temporary
-        copy of the table. Check mode warns of what cannot be foreseen, which is only known when the records are
-        written: unique indexes that need functions or collations of the application (SQLite), or a temporary table
-        that the role may not create (PostgreSQL), and triggers that run dynamic SQL, other functions, or code in a
-        language other than SQL and PL/pgSQL. In the tables of an application (O(target_tables=existing)), unique values can always move, the order of the records
+        copy of the table. Check mode warns of what cannot be foreseen, such as unique indexes that need functions
+        or collations of the application (SQLite) or a temporary table that the role may not create (PostgreSQL), and
+        triggers that run dynamic SQL, other functions, or code in a language other than SQL and PL/pgSQL. Their effects
+        are only known when the records are written. In the tables of an application (O(target_tables=existing)), unique values can always move, the order of the records
         does not matter, and triggers do not fire.
     type: str
     choices: [fail, merge, replace]

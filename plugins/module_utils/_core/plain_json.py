@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import Any, Union
 
 from .errors import SourceError
-from .records import canonical
+from .records import canonical, is_finite
 from .tagged_json import TAG, integer, real
 from .units import format_time
 
@@ -45,7 +45,7 @@ def plain(value: Any, bytes_text: Callable[[bytes], str] = base64_text) -> Any:
 
 
 def _plain_scalar(value: Any, bytes_text: Callable[[bytes], str] = base64_text) -> Any:
-    if isinstance(value, (float, Decimal)) and not math.isfinite(value):
+    if isinstance(value, (float, Decimal)) and not is_finite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes_text(bytes(value))
@@ -89,7 +89,7 @@ def _write(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_write, value))}]"
     if isinstance(value, (Decimal, int)) and not isinstance(value, bool):
-        return canonical(value).decode() if math.isfinite(value) else _encode(float(value))
+        return canonical(value).decode() if is_finite(value) else _encode(float(value))
     return _encode(value)
 
 

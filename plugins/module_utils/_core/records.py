@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import base64
 import functools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from json.encoder import encode_basestring as _quote
-from typing import Any, Callable
+from typing import Any, Callable, Union
 
 from .errors import SourceError
 from .units import format_time
@@ -46,6 +47,13 @@ def canonical(value: Any) -> bytes:
         return _WRITERS[type(value)](value).encode("utf-8", "backslashreplace")
     except RecursionError:
         raise SourceError("The record is nested too deeply to be compared.") from None
+
+
+def is_finite(value: Union[int, float, Decimal]) -> bool:
+    """Whether a number is finite, however large it is: `math.isfinite` converts to a float first."""
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return isinstance(value, int) or math.isfinite(value)
 
 
 def record_digest(record: Mapping[str, Any]) -> int:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
@@ -16,6 +17,7 @@ from .definition import Definition, enable_ttl
 from .values import KeyField
 
 _POLL = 0.2
+_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 _MAKING = 300.0  # seconds that a table may take to become active
 
 
@@ -28,6 +30,11 @@ class Table(NamedTuple):
     indexes: tuple[str, ...]  # names of its secondary indexes
     size: int  # bytes
     described: Mapping[str, Any] = {}  # all of it
+
+
+def is_name(name: str) -> bool:
+    """Whether a table can have this name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def table_names(client: Client, prefix: str) -> list[str]:

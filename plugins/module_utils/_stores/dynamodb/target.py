@@ -28,7 +28,7 @@ from ..records.model import (
 )
 from .definition import parsed
 from .source import MIGRATION, NOTES, DynamodbSource
-from .tables import check_key
+from .tables import check_key, is_name
 from .values import KeyField, Unstorable
 from .write import Request, prepared
 
@@ -58,6 +58,13 @@ class DynamodbTarget(DynamodbSource):
 
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         present = self._native.collections()
+        invalid = [name for info in infos for name in [self._native.table_name(info.name)] if not is_name(name)]
+        invalid += ['""' for info in infos if not info.name]
+        if invalid:
+            raise TargetError(
+                f"DynamoDB can't have tables called {', '.join(invalid)}.",
+                "Their names have 3 to 255 letters, digits, underscores, hyphens and periods. Set others in tables.",
+            )
         for info in infos:
             key, name = self._key(info), self._native.table_name(info.name)
             if info.name in present:

@@ -124,6 +124,10 @@ FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.
 WHERE n.nspname = %s AND NOT t.tgisinternal
 UNION ALL SELECT 'partitioning of the table', c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relkind = 'p' AND NOT c.relispartition
+UNION ALL SELECT 'table without columns of its own', c.relname
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT EXISTS (
+  SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')
 UNION ALL SELECT 'row security of the table', c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relrowsecurity AND NOT c.relispartition
 -- of its own: each column that it numbers gets a counter, which goes on from where it is
@@ -284,7 +288,7 @@ def names_in(connection: Any, schema: str) -> set[str]:
 
 def others(connection: Any, schema: str) -> list[str]:
     """Notes on what of a schema is not migrated."""
-    notes = [f"The {kind} {name} is not migrated." for kind, name in connection.execute(_OTHERS, [schema] * 5)]
+    notes = [f"The {kind} {name} is not migrated." for kind, name in connection.execute(_OTHERS, [schema] * 6)]
     return notes + [_inheritance(*row) for row in connection.execute(_INHERITED, {"schema": schema})]
 
 

@@ -26,6 +26,7 @@ from ..records import intervals
 from ..records.kinds import is_beyond
 from ..records.model import Refused, is_unicode
 from ..records.times import TimeOptions, clock_of, date_of, interval_of, moment_of
+from . import array_codec
 from .values import UNSTORABLE_JSON, copy_text
 
 _TRUE, _FALSE = ("1", "t", "true", "y", "yes", "on"), ("0", "f", "false", "n", "no", "off")
@@ -83,6 +84,9 @@ class Given(NamedTuple):
 def codec(column: Column, times: TimeOptions, given: Given) -> Optional[Codec]:
     """How values are converted for a column; None if its type is unknown."""
     structured = given.structured
+    if column.native.endswith("[]") and column.type[1:] in array_codec.ELEMENTS and not given.same_type:
+        element = codec(array_codec.element_of(column), times, given)
+        return None if element is None else Codec(array_codec.model_of(element.model), array_codec.text)
     if column.labels is not None:
         return Codec(_enumeration(column.labels))
     if column.type in _INTEGERS:
@@ -194,7 +198,10 @@ def _real(value: Any) -> float:
         except ValueError:
             raise Refused("is not a number") from None
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            raise Refused("is out of range") from None
         if isinstance(value, float) or number == value or Decimal(repr(number)) == value:
             return number
         raise Refused("would be rounded")

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Optional
 
 from ..._core.record_batches import Layout
+from ..._core.records import is_finite
 from ..._core.tagged_json import encode as encode_json
 from .model import (
     BOOLEAN,
@@ -246,7 +247,7 @@ _TYPES: dict[str, type] = {
 def _integral(value: Any) -> bool:
     if isinstance(value, int):
         return True
-    return math.isfinite(value) and value == int(value)
+    return is_finite(value) and value == int(value)
 
 
 def _exact(value: Any) -> bool:

@@ -196,15 +196,17 @@ def as_number(value: Any) -> Any:
     return int(value) if isinstance(value, bool) else value
 
 
-def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str]) -> Decision:
+def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str], *, boolean: bool = False) -> Decision:
     """The decision on a column whose values have several kinds.
 
     :param odd: fail, reject or wider.
+    :param boolean: whether SQLite has declared it so: its booleans are numbers if there are other numbers, and text may
+        stand for a boolean if there are none.
     :raises Odd: `odd` is fail.
     """
     groups: dict[str, int] = {}
     for one, count in seen.counts.items():
-        kind = TEXT if one in _ISO or one == FLAG else DECIMAL if one == "large integer" else one
+        kind = _group(one, boolean=boolean, numbers=INTEGER in seen.counts)
         groups[kind] = groups.get(kind, 0) + count
     most, rejected = _most(groups)
     listed = _listed(seen, shown)
@@ -212,8 +214,19 @@ def mixed(name: str, seen: Seen, odd: str, shown: Callable[[Any], str]) -> Decis
         return Decision(JSON, note=f"{name} has values of different types and becomes JSON: {listed}.")
     if odd == "reject":
         text = f"{name} becomes {most}, with {plural(rejected, 'record')} rejected: {listed}."
-        return Decision(most, None, "", rejected, text, fits=_fitting(most))
+        kept = wanted_type("", Wanted("boolean"), "", TimeOptions()) if boolean and most == BOOLEAN else None
+        kept = kept or Decision(most, as_number if boolean and most != TEXT else None, fits=_fitting(most))
+        return kept._replace(rejected=rejected, note=text)
     raise Odd(f"{name} has {listed} (odd=reject keeps {most} and rejects {rejected})")
+
+
+def _group(one: str, *, boolean: bool, numbers: bool) -> str:
+    """The kind that values of a class belong to."""
+    if boolean and one in (BOOLEAN, FLAG):
+        return (INTEGER if numbers else BOOLEAN) if one == BOOLEAN else (TEXT if numbers else BOOLEAN)
+    if one in _ISO or one == FLAG:
+        return TEXT
+    return DECIMAL if one == "large integer" else one
 
 
 def odd_text(name: str, seen: Seen, odd: str, shown: Callable[[Any], str], *, as_bytes: bool) -> Decision:

@@ -278,11 +278,12 @@ def settled(
     several = kinds.mixed() - decisions.keys() - json if found.odd and info.name not in present else set()
     texts = {name for name, wrong in kinds.odd_text().items() if wrong & found.no_text}
     texts -= {*several, *decisions, *json, *kinds.mixed()}
-    for name, seen in _seen(found.source, info, several | texts, progress).items():
+    booleans = {one.name for one in info.fields if info.native == "sqlite" and one.native.upper() in BOOLEANS}
+    for name, seen in _seen(found.source, info, several | texts, booleans, progress).items():
         place = f"{info.name}.{name}"
         try:
             if name in several:
-                decisions[name] = mixed(place, seen, found.odd, shown)
+                decisions[name] = mixed(place, seen, found.odd, shown, boolean=name in booleans)
             else:
                 as_bytes = info.name not in present and _stands_alone(info, name)
                 decisions[name] = odd_text(place, seen, found.odd, shown, as_bytes=as_bytes)
@@ -292,7 +293,7 @@ def settled(
         for one in decisions.values():
             if one.note:
                 found.source.note(one.note)
-        more = {name: decisions[name].convert for name in written | (texts & decisions.keys())}
+        more = {name: decisions[name].convert for name in written | ((texts | several) & decisions.keys())}
         found.source.convert(info, {name: convert for name, convert in more.items() if convert is not None})
     return ({} if info.name in present else decisions), problems
 
@@ -315,15 +316,18 @@ def _stands_alone(info: Info, name: str) -> bool:
     return info.native == "sqlite" and not any(name in names for names in within)
 
 
-def _seen(source: SourceStore, info: Info, names: set[str], progress: Progress) -> dict[str, Seen]:
-    """The values of some columns, by class."""
+def _seen(source: SourceStore, info: Info, names: set[str], booleans: set[str], progress: Progress) -> dict[str, Seen]:
+    """The values of some columns, by class.
+
+    :param booleans: columns in which text may stand for a boolean.
+    """
     found = {name: Seen() for name in sorted(names)}
     if found:
         progress.start(f"Reading the values of {info.name}", unit="records")
         for record in source.read(info):
             for name, seen in found.items():
                 if record.get(name) is not None:
-                    seen.add(class_of(record[name]), record[name], key_of(info, record))
+                    seen.add(class_of(record[name], name in booleans), record[name], key_of(info, record))
     return found
 
 

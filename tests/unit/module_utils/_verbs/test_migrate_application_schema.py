@@ -343,3 +343,72 @@ def test_what_only_postgresql_has_goes_there_and_back(stores: Stores, target: St
     assert ask(target, "SELECT k::text FROM kinds k") == sql(source, "SELECT k::text FROM kinds k")
     assert run(target=target, state="reverted", **more)["changed"]
     assert ask(target, "SELECT k::text FROM kinds k") == before
+
+
+ARRAYS = """CREATE TABLE lists (id int PRIMARY KEY, a text[], b int[], c numeric(6,2)[], d timestamptz[], e bool[],
+f uuid[], g varchar(3)[], h float8[], i date[], l text[] NOT NULL DEFAULT '{}')"""
+LISTS = [
+    {"a": ["x", 'q"\\,{} NULL', None, "NULL", "", " s ", "tab\t\n\\N"], "b": [1, None, -5], "c": [1.5, 2], "l": []},
+    {"a": [["a", "b"], ["c", None]], "b": [], "c": None, "l": ["ü"]},
+    {"d": ["2024-01-01T10:00:00Z"], "e": [True, False, None], "i": ["2024-02-29"], "l": []},
+    {"f": ["00000000-0000-4000-8000-000000000001"], "g": ["abc"], "h": [0.1, 1e300], "l": []},
+]
+
+
+def test_lists_go_into_columns_with_arrays(target: Store, stores: Stores) -> None:
+    ask(target, ARRAYS)
+    source = stores("json")
+    records = {str(number): {"id": number, **one} for number, one in enumerate(LISTS)}
+    Path(source["path"]).write_text(json.dumps({"lists": records}))
+    params: dict[str, Any] = {"source": source, "target": target, "target_tables": "existing"}
+    assert run(True, **params)["changed"]
+    assert run(**params)["changed"]
+    assert not run(True, **params)["changed"]
+    found = ask(target, "SELECT to_jsonb(a), to_jsonb(b), to_jsonb(c), to_jsonb(l) FROM lists ORDER BY id LIMIT 2")
+    assert found == [tuple(one[name] for name in "abcl") for one in LISTS[:2]]
+    assert ask(target, "SELECT d::text, e::text, i::text FROM lists WHERE id = 2") == [
+        ('{"2024-01-01 10:00:00+00"}', "{t,f,NULL}", "{2024-02-29}")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "array"),
+    [
+        ('["a", null]', "{a,NULL}"),
+        ('{"a b",c}', '{"a b",c}'),
+        ("{}", "{}"),
+        ("[[]]", "{}"),
+        ("{{a},{NULL}}", "{{a},{NULL}}"),
+    ],
+)
+def test_text_of_lists_and_arrays_goes_into_columns_with_arrays(
+    target: Store, stores: Stores, text: str, array: str
+) -> None:
+    ask(target, ARRAYS)
+    source = stores("sqlite")
+    sql(source, "CREATE TABLE lists (id INTEGER PRIMARY KEY, l TEXT)")
+    sql(source, f"INSERT INTO lists VALUES (1, '{text}')")
+    assert run(source=source, target=target, target_tables="existing")["changed"]
+    assert ask(target, "SELECT l::text FROM lists") == [(array,)]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [
+        *[("a", one, "is not a list") for one in ("a", "{a", "a}", "{a}x", "{a,,b}", "{a,}", "{}{}", "", {"x": 1})],
+        ("a", [["a"], ["b", "c"]], "parts have different lengths"),
+        ("a", ["a", ["b"]], "parts have different lengths"),
+        ("b", [1.5], "is not an integer"),
+        ("c", [1.234], "more than 2 digits after"),
+        ("c", [12345], "more than 4 digits before"),
+        ("g", ["abcd"], "longer than 3 characters"),
+        ("a", ["\0"], "contains a NUL"),
+    ],
+)
+def test_what_columns_with_arrays_do_not_take(target: Store, stores: Stores, column: str, value: Any, why: str) -> None:
+    ask(target, ARRAYS)
+    source = stores("json")
+    Path(source["path"]).write_text(json.dumps({"lists": {"1": {"id": 1, "l": [], column: value}}}))
+    for check in (True, False):
+        with pytest.raises(TargetError, match=rf"lists\.{column} .*{why}"):
+            run(check, source=source, target=target, target_tables="existing")

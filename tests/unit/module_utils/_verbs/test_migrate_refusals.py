@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, four_steps, run, sql
 
 
@@ -257,3 +258,24 @@ def test_a_table_that_is_there_spells_values_in_its_own_way(
             run(check, source=source, target=target)
     four_steps(source, target, odd="reject", rejects=str(tmp_path / "rejects"), max_rejects=1)
     assert sql(target, f"SELECT id FROM t WHERE v = '{good}'") == [(1,)]
+
+
+@pytest.mark.parametrize(("name", "told"), [("$n", r"\$n"), ("a b", "a b"), ("x" * 255, "x+"), ("", '""')])
+def test_names_that_dynamodb_does_not_take(stores: Stores, name: str, told: str) -> None:
+    source, target = stores("json"), stores("dynamodb")
+    Path(source["path"]).write_text(json.dumps({"ok": {"a": {"v": 1}}, name: {"a": {"v": 1}}}))
+    for check in (True, False):
+        with pytest.raises(TargetError, match=f"DynamoDB can't have tables called .*{told}\\."):
+            run(check, source=source, target=target)
+    with open_target(target, {}) as opened:
+        assert opened.collections() == []
+
+
+def test_tables_without_columns_are_named(stores: Stores) -> None:
+    source = stores("postgresql")
+    for statement in ("CREATE TABLE none ()", "CREATE TABLE made (a int GENERATED ALWAYS AS (1) STORED)"):
+        sql(source, statement)
+    sql(source, "CREATE TABLE t (id int PRIMARY KEY)")
+    notes = run(source=source, target=stores("sqlite"))["warnings"]
+    told = ["The table without columns of its own made is not migrated."]
+    assert notes == [*told, "The table without columns of its own none is not migrated."]

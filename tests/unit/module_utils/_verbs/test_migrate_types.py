@@ -408,3 +408,26 @@ def test_documents_with_such_text_are_rejects(stores: Stores, tmp_path: Path) ->
     with pytest.raises(TargetError, match=r't.v has 1 text \("a", key \["1"\]\), 1 text that is not Unicode'):
         run(True, source=source, target=target, odd="fail")
     four_steps(source, target, rejects=str(tmp_path / "rejects"), max_rejects=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([1, 0, "t", "maybe"], [(1, True), (2, False), (3, True)]),
+        ([1, 2, "t"], [(1, 1), (2, 2)]),
+        ([1, "a", "b"], [(2, "a"), (3, "b")]),
+    ],
+)
+def test_booleans_of_sqlite_are_rejected_no_more_than_the_next_run_would(
+    stores: Stores, tmp_path: Path, values: list[Any], kept: list[Any]
+) -> None:
+    """Its booleans are numbers, and text may stand for them: the column that is made takes the same the second time."""
+    source, target = stores("sqlite"), stores("postgresql")
+    sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, b BOOLEAN)")
+    for number, value in enumerate(values, 1):
+        sql(source, f"INSERT INTO t VALUES ({number}, {value!r})")
+    rejected = len(values) - len(kept)
+    four_steps(source, target, odd="reject", rejects=str(tmp_path / "rejects"), max_rejects=rejected)
+    assert sql(target, "SELECT id, b FROM t ORDER BY id") == kept
+    with pytest.raises(TargetError, match=f"rejects {rejected}"):
+        run(True, source=source, target=stores("postgresql"), odd="fail")

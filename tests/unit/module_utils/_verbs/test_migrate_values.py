@@ -180,3 +180,14 @@ def test_numbers_that_json_lacks_come_through(stores: Stores, kind: str) -> None
     four_steps(source, target)
     if kind == "json":
         assert repr(json.loads(Path(target["path"]).read_text())) == repr(json.loads(text))
+
+
+@pytest.mark.parametrize("through", ["json", "sqlite", "postgresql"])
+def test_numbers_that_no_float_can_hold_come_back(stores: Stores, through: str) -> None:
+    source, middle, back = stores("json"), stores(through), stores("json")
+    text = '{"t": {"a": {"id": "a", "v": 1e400, "w": 1%s}, "b": {"id": "b", "v": -1e400, "w": null}}}' % ("0" * 400)
+    Path(source["path"]).write_text(text)
+    four_steps(source, middle)
+    four_steps(middle, back)
+    assert not run(True, source=source, target=back)["changed"]
+    assert "1e+400" in Path(back["path"]).read_text()
