@@ -102,8 +102,11 @@ def clashes(connection: Any, real: str, own: str, info: Info, parts: Iterable[tu
         _Rule(name, exclusion, index_method(sql), *rest)
         for name, exclusion, sql, *rest in connection.execute(_RULES, (real,)).fetchall()
     ]
-    if not every or not info.key:  # without keys it can't be said which records these are
+    # without keys it can't be said which rows stay
+    if every and not info.key and connection.execute(f"SELECT 1 FROM {own} LIMIT 1").fetchone():
         return Clashes(unknown=[rule.name for rule in every])
+    if not every:
+        return Clashes()
     found: list[Clash] = []
     unknown: list[str] = []
     with connection.transaction(force_rollback=True):
@@ -138,6 +141,9 @@ def _is_staged(connection: Any, real: str, own: str, info: Info, parts: Iterable
 
 def _take_over(connection: Any, real: str, own: str, info: Info) -> None:
     """The values of columns that only the table has remain when a record is put over another one."""
+    connection.execute(f"ANALYZE {STAGE}")
+    if not info.key:
+        return
     query = (
         "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
         " AND attgenerated = '' AND attname <> ALL (%s)"
@@ -146,7 +152,6 @@ def _take_over(connection: Any, real: str, own: str, info: Info) -> None:
     if extra:
         given = ", ".join("{0} = t.{0}".format(identifier(name)) for name in extra)
         connection.execute(f"UPDATE {STAGE} s SET {given} FROM {own} t WHERE {_keys(info, 's', 't')}")
-    connection.execute(f"ANALYZE {STAGE}")
 
 
 def _keys(info: Info, one: str, other: str) -> str:
@@ -155,9 +160,10 @@ def _keys(info: Info, one: str, other: str) -> str:
 
 def _asked(connection: Any, rule: _Rule, own: str, info: Info) -> Iterator[Clash]:
     fields = {field.name: field for field in info.fields}
-    shown = [f"{selected(fields[name])} AS day2_k{number}" for number, name in enumerate(info.key)]
+    names = info.key or tuple(fields)  # a record without a key is shown as a whole
+    shown = [f"{selected(fields[name])} AS day2_k{number}" for number, name in enumerate(names)]
     plain = [f"{identifier(name)} AS day2_p{number}" for number, name in enumerate(info.stored.key)]
-    keys = ", ".join(f"{side}.day2_k{number}" for side in "ab" for number in range(len(info.key)))
+    keys = ", ".join(f"{side}.day2_k{number}" for side in "ab" for number in range(len(names)))
     connection.execute(f"CREATE INDEX ON {STAGE} {rule.method}")
     within = (
         f"SELECT {keys} FROM {rule.side(STAGE, [*shown, 'ctid AS day2_place'])} a"
@@ -166,6 +172,8 @@ def _asked(connection: Any, rule: _Rule, own: str, info: Info) -> Iterator[Clash
     )
     for row in connection.execute(within):
         yield Clash(str(rule), *_halves(row), of_the_target=False, stays=True)
+    if not info.key:
+        return
     others = " OR ".join(f"a.day2_p{number} <> b.day2_p{number}" for number in range(len(info.key)))
     known = " AND ".join(f"s.{identifier(name)} = b.day2_p{number}" for number, name in enumerate(info.stored.key))
     beside = (

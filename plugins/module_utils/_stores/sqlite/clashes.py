@@ -34,8 +34,12 @@ def clashes(live: sqlite3.Connection, info: Info, rows: Iterable[_Row], scratch:
     :param scratch: a directory.
     """
     rules = _rules(live, info.stored.name)
-    if not rules or not info.key:  # without keys it can't be said which records these are
+    if not rules:
+        return Clashes()
+    # without keys it can't be said which rows stay
+    if not info.key and live.execute(f"SELECT 1 FROM main.{identifier(info.stored.name)} LIMIT 1").fetchone():
         return Clashes(unknown=sorted(set(rules.values())))
+    info = info if info.key else info._replace(key=tuple(field.name for field in info.fields))
     path = os.path.join(scratch, "clashes.db")
     try:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:

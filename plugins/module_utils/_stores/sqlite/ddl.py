@@ -299,6 +299,19 @@ def interference(connection: sqlite3.Connection, infos: Sequence[Info]) -> list[
     ]
 
 
+def check_names(connection: sqlite3.Connection, path: str, infos: Sequence[Info]) -> None:
+    """:raises TargetError: a view or an index has the name of a table."""
+    query = "SELECT name, type FROM sqlite_master WHERE type IN ('view', 'index')"
+    taken = {fold(name): kind for name, kind in connection.execute(query)}
+    names = [info.stored.name for info in infos if fold(info.stored.name) in taken]
+    if names:
+        listed = ", ".join(f"the {taken[fold(name)]} {name}" for name in names)
+        raise TargetError(
+            f"{path} has {listed}, so that it can't have a table with that name.",
+            "Nothing was changed. Change the source, the target, or the selection (only).",
+        )
+
+
 def count_on(connection: sqlite3.Connection, info: Info) -> None:
     """Keep AUTOINCREMENT of the table from assigning numbers that the source has already assigned."""
     counter = max((field.counter for field in info.fields), default=0)

@@ -1,14 +1,18 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notes on tables: a comment between the name and the columns of CREATE TABLE, which SQLite keeps."""
+"""Notes on tables, a comment between the name and the columns of CREATE TABLE, which SQLite keeps; and the table of
+checkpoints, which has one."""
 
+# ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Optional
 
+from ..._core.tagged_json import encode as encode_json
 from ..records import note as collection_note
 from ..records.model import CHECKPOINTS, Info
 from .file import sqlite3
@@ -61,3 +65,27 @@ def free_name(name: str, taken: AbstractSet[str]) -> str:
     while fold(name) in taken:
         name += "_"
     return name
+
+
+def forget(connection: sqlite3.Connection, names: Sequence[str]) -> None:
+    """Remove checkpoints, and their table with the last one."""
+    table = checkpoints_table(connection)
+    if table is None:
+        return
+    table = identifier(table)
+    connection.executemany(f"DELETE FROM {table} WHERE collection = ?", [(name,) for name in names])
+    if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+        connection.execute(f"DROP TABLE {table}")
+
+
+def keep(connection: sqlite3.Connection, collection: str, checkpoint: Any, wanted: AbstractSet[str]) -> None:
+    """Replace the checkpoint of a collection, if there is a new one.
+
+    :param wanted: names that tables will have.
+    """
+    if checkpoint is None:
+        return
+    table = checkpoints_table(connection) or make_checkpoints_table(connection, wanted)
+    connection.execute(
+        f"INSERT OR REPLACE INTO {identifier(table)} VALUES (?, ?)", (collection, encode_json(checkpoint))
+    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core import files
@@ -132,6 +131,10 @@ class SqliteTarget(SqliteSource):
             raise TargetError(f"{self.path} is not writable.")
         files.need_space(os.path.dirname(self.path), max(size, files.LEAST), f"Migrating to {self.path}")
         sql_schema.check_collisions(infos, fold)
+        connection = self._open_reader()
+        if connection is not None:
+            with sqlite_errors(SourceError, "Can't read the database", self.path):
+                sqlite_ddl.check_names(connection, self.path, infos)
         self._wanted = {info.stored.name for info in infos}
 
     def _row_of(self, info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
@@ -241,14 +244,14 @@ class SqliteTarget(SqliteSource):
         """Commit checkpoints alone."""
         with self._transaction() as connection:
             for collection, checkpoint in checkpoints:
-                _keep(connection, collection, checkpoint, self._wanted)
+                sqlite_notes.keep(connection, collection, checkpoint, self._wanted)
 
     def forget(self, names: Sequence[str], more: Sequence[str] = ()) -> bool:
         """Drop tables and their checkpoints, and the checkpoints of `more`. Returns whether any checkpoint is left."""
         with self._transaction() as connection:
             for name in names:
                 connection.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
-            _forget(connection, [*names, *more])
+            sqlite_notes.forget(connection, [*names, *more])
             return sqlite_notes.checkpoints_table(connection) is not None
 
     def begin(self, starts: Sequence[Start], new: Collection[str] = ()) -> None:
@@ -266,7 +269,7 @@ class SqliteTarget(SqliteSource):
                 for statement in sqlite_ddl.create(info):
                     connection.execute(statement)
             for info, _clear, checkpoint in starts:
-                _keep(connection, info.name, checkpoint, self._wanted)
+                sqlite_notes.keep(connection, info.name, checkpoint, self._wanted)
             if not self._created:
                 self._version = _data_version(connection)
         self._created |= created
@@ -285,7 +288,7 @@ class SqliteTarget(SqliteSource):
                     _insert(connection, info, batch, upsert)
                 except sqlite3.IntegrityError as exc:
                     raise _violation(connection, info, batch, upsert, exc) from exc
-            _keep(connection, info.name, account(batch.rejects), self._wanted)
+            sqlite_notes.keep(connection, info.name, account(batch.rejects), self._wanted)
 
     def by_place(self, info: Info) -> Info:
         """The collection with the row ids as its key."""
@@ -298,7 +301,7 @@ class SqliteTarget(SqliteSource):
         rows = [[encode(value) for encode, value in zip(encoders, key)] for key in wanted]
         with self._transaction() as connection:
             connection.executemany(f"DELETE FROM {identifier(info.stored.name)} WHERE {where}", rows)
-            _keep(connection, info.name, checkpoint, self._wanted)
+            sqlite_notes.keep(connection, info.name, checkpoint, self._wanted)
 
     def drop(self, infos: Sequence[Info]) -> None:
         with self._transaction() as connection:
@@ -317,7 +320,7 @@ class SqliteTarget(SqliteSource):
             for info in infos if not gone else ():
                 connection.execute(f"DROP TABLE {identifier(info.stored.name)}")
             if not gone:
-                _forget(connection, [info.name for info in infos])
+                sqlite_notes.forget(connection, [info.name for info in infos])
         if gone:
             connection.close()
             self._writer = None
@@ -343,32 +346,12 @@ class SqliteTarget(SqliteSource):
         if not self.checkpoints(names):
             return
         with self._transaction() as connection:
-            _forget(connection, names)
+            sqlite_notes.forget(connection, names)
 
 
 def _data_version(connection: sqlite3.Connection) -> int:
     """A number that changes with each commit of another connection, but not with those of this one."""
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
-
-
-def _forget(connection: sqlite3.Connection, names: Sequence[str]) -> None:
-    """Remove checkpoints, and their table with the last one."""
-    table = sqlite_notes.checkpoints_table(connection)
-    if table is None:
-        return
-    table = identifier(table)
-    connection.executemany(f"DELETE FROM {table} WHERE collection = ?", [(name,) for name in names])
-    if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
-        connection.execute(f"DROP TABLE {table}")
-
-
-def _keep(connection: sqlite3.Connection, collection: str, checkpoint: Any, wanted: AbstractSet[str]) -> None:
-    if checkpoint is None:
-        return
-    table = sqlite_notes.checkpoints_table(connection) or sqlite_notes.make_checkpoints_table(connection, wanted)
-    connection.execute(
-        f"INSERT OR REPLACE INTO {identifier(table)} VALUES (?, ?)", (collection, encode_json(checkpoint))
-    )
 
 
 class _Rows(NamedTuple):
@@ -394,7 +377,7 @@ def _violation(connection: sqlite3.Connection, info: Info, batch: _Rows, upsert:
         try:
             connection.execute(statement, row)
         except sqlite3.IntegrityError as failure:
-            key = canonical(list(key_of(info, record))).decode()
+            key = canonical(list(key_of(info, record)) if info.key else record).decode()
             return Violation(
                 f"The record {key} of the collection {info.name} can't be written: {failure}.",
                 "Check for a duplicate key, or a unique value that another record of the target has.",

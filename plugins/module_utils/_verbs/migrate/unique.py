@@ -81,9 +81,7 @@ def _beside_the_key(info: Info, existing: Info, folded: Collection[str]) -> list
 def _found(ready: MigratePlan, job: Job, existing: Info) -> tuple[list[str], Sequence[Moving], Sequence[str]]:
     """What can't be in the end, which records must go first, and the names of what is not known."""
     told = ready.target.clashes(job.target, existing, storable(ready, job), ready.scratch)
-    if not job.target.key:
-        return [], (), told.unknown
-    problems, moving = _compared(ready, job, existing)
+    problems, moving = _compared(ready, job, existing) if job.target.key else ([], {})
     for one in told.found:
         if one.of_the_target and (one.stays or ready.request.mode != "merge"):
             moving[canonical(list(one.other))] = one.stays

@@ -117,21 +117,33 @@ def test_columns_that_only_the_target_has_keep_their_values(stores: Stores, kind
     assert rows(target) == [("1", "a", "1", "yesterday"), ("2", "a", "2", "None"), ("3", "b", "3", "None")]
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_records_without_a_key_are_shown(stores: Stores, kind: str) -> None:
+    table = TABLE.replace(" PRIMARY KEY", "")
+    source = made(stores("sqlite"), table, row(1, ("'a'", 1)), row(1, ("'A'", 2)))
+    target = made(stores(kind), table, "CREATE UNIQUE INDEX odd ON users (lower(v))")
+    match = r"""the records \[1,"a",1\] and \[1,"A",2\] of the source violate the unique index odd"""
+    refused(match, source=source, target=target)
+
+
 @pytest.mark.parametrize(
-    ("rule", "key"),
+    ("rule", "key", "rows"),
     [
-        ("CREATE UNIQUE INDEX odd ON users (lower(v))", ""),
-        ("CREATE UNIQUE INDEX odd ON users (twice(n))", " PRIMARY KEY"),
+        ("CREATE UNIQUE INDEX odd ON users (lower(v))", "", [(7, "x", 7)]),
+        ("CREATE UNIQUE INDEX odd ON users (twice(n))", " PRIMARY KEY", []),
     ],
 )
-def test_what_can_not_be_compared_is_said_in_check_mode(stores: Stores, rule: str, key: str) -> None:
+def test_what_can_not_be_compared_is_said_in_check_mode(stores: Stores, rule: str, key: str, rows: list[Any]) -> None:
     source = made(stores("sqlite"), TABLE.replace(" PRIMARY KEY", key), row(1, ("'a'", 1)))
     target = made(stores("sqlite"), TABLE.replace(" PRIMARY KEY", key))
     with contextlib.closing(sqlite3.connect(target["path"])) as connection:
         connection.create_function("twice", 1, lambda value: 2 * value, deterministic=True)
         connection.execute(rule)
+        connection.executemany("INSERT INTO users VALUES (?, ?, ?)", rows)
+        connection.commit()
     said = "Whether the records of users keep to odd is only known when they are written."
-    assert said in run(True, source=source, target=target)["warnings"]
+    found = run(True, source=source, target=target, on_existing="replace", safety_backup=False)
+    assert said in found["warnings"]
 
 
 def test_blanks_that_a_column_does_not_keep_are_foreseen(stores: Stores, tmp_path: Path) -> None:
