@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import sqlite3
@@ -78,19 +77,23 @@ class Index:
         """
         self._database.execute("BEGIN")
         self._database.execute("UPDATE items SET state = ? WHERE state != ?", [_MISSING, _MISSING])
-        lines = iter(table)
-        for some in iter(lambda: list(itertools.islice(lines, _MANY)), []):
-            found = []
-            for line in some:
-                row = self._database.execute("SELECT digest FROM items WHERE key = ?", [line.key]).fetchone()
-                equal = row is not None and row[0] == line.digest
-                if row is not None:
-                    found.append((_EQUAL if equal else _OTHER, line.key))
-                if not equal:
-                    yield line, row is not None
-            with self._spaced():
-                self._database.executemany("UPDATE items SET state = ? WHERE key = ?", found)
+        found: list[tuple[int, bytes]] = []  # without the items, which can be large
+        for line in table:
+            row = self._database.execute("SELECT digest FROM items WHERE key = ?", [line.key]).fetchone()
+            equal = row is not None and row[0] == line.digest
+            if row is not None:
+                found.append((_EQUAL if equal else _OTHER, line.key))
+            if not equal:
+                yield line, row is not None
+            if len(found) == _MANY:
+                self._note(found)
+                found = []
+        self._note(found)
         self._database.execute("COMMIT")
+
+    def _note(self, found: Sequence[tuple[int, bytes]]) -> None:
+        with self._spaced():
+            self._database.executemany("UPDATE items SET state = ? WHERE key = ?", found)
 
     def count(self, table: Iterable[Line]) -> Differences:
         """The same in numbers."""

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .store import DynamodbStore
 
 _BLOCK = 1 << 20
-_GROUP = 100  # requests
 _NAMED = 5  # keys in a message
 _PUT, _DELETE = b'{"PutRequest":{"Item":%s}}', b'{"DeleteRequest":{"Key":%s}}'
 
@@ -74,9 +73,9 @@ class Part:
     def put(self, table: Table, requests: Iterable[bytes]) -> None:
         """Send requests, until every one of them is carried out. Raises TargetError."""
         with Writer(self.store.client, table, self.store.jobs) as writer:
-            for some in _groups(requests):
-                writer.put_texts(some)
-                self.progress.advance(sum(map(len, some)))
+            for one in requests:  # not many at a time: each can have 400 KB
+                writer.put_texts((one,))
+                self.progress.advance(len(one))
             writer.flush()
             if writer.rejects:
                 first = writer.rejects[0]
@@ -244,11 +243,6 @@ class ExistingTable(TableRestoration):
             item = json.loads(text)
             if index.is_missing(key_digest(item, self._table.key)):
                 yield _DELETE % key_text(item, self._table.key)
-
-
-def _groups(requests: Iterable[bytes]) -> Iterator[list[bytes]]:
-    iterator = iter(requests)
-    return iter(lambda: list(itertools.islice(iterator, _GROUP)), [])
 
 
 def _identity(table: Table) -> tuple[Any, ...]:
