@@ -94,6 +94,17 @@ options:
         is stored, and the file is named in a warning and in the manifest. Set to V(true) to fail instead.
     type: bool
     default: false
+  read_back:
+    description:
+      - With V(full), each new backup is read back, decompressed and compared with the data before it counts.
+      - With V(checksum), the SHA-256 that the S3 server has computed of each object is compared with that of the sent
+        data instead. This saves the download, but does not show whether the backup can be decompressed. The backup then is not
+        recorded as verified until M(day2.ops.backup_info) with O(day2.ops.backup_info#module:verify=full) has read it.
+      - V(checksum) requires S3. It is refused if the server was seen to store data with a wrong checksum. This is tested
+        before the first backup, and then every 30 days.
+    type: str
+    choices: [full, checksum]
+    default: full
 seealso:
   - module: day2.ops.restore
   - module: day2.ops.backup_info

@@ -74,11 +74,13 @@ def damaging_proxy(
                 upstream.request(self.command, self.path, body, dict(self.headers))
                 answer = upstream.getresponse()
                 data = answer.read()
+            kept_back = ["transfer-encoding", "connection"]
             if self.command == method == "GET" and answer.status == 200:
                 data = _flipped(data)
+                kept_back.append("x-amz-checksum-sha256")
             self.send_response(answer.status)
             for name, value in answer.getheaders():
-                if name.lower() not in ("transfer-encoding", "connection", "x-amz-checksum-sha256"):
+                if name.lower() not in kept_back:
                     self.send_header(name, value)
             if answer.getheader("Content-Length") is None:
                 self.send_header("Content-Length", str(len(data)))

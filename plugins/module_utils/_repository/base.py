@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Callable, NamedTuple, Optional, Protocol
 
 from .._core.errors import Cancelled, LeaseLost, Unreachable
 from .encryption import Encryption
+from .pieces import Piece
 
 
 class Listed(NamedTuple):
@@ -41,6 +42,7 @@ class Staging(Protocol):
 
     id: Optional[str]  # what the backup will be called; None: its content decides, when it is published
     scratch: str  # an empty local directory for native copies, removed with the staging; never in a place of others
+    read_back: str  # how it is made sure that it is what was written, as in the manifest
     # of a copy: files of the right size that an interrupted run left. What `create` replaces is not among them any more
     found: Collection[str]
 
@@ -59,6 +61,9 @@ class Staging(Protocol):
 
     def reopen(self, piece: str) -> BinaryIO:
         """Open a written file for reading, after a sync, from the disk rather than from a cache."""
+
+    def confirm(self, piece: str) -> Optional[Piece]:
+        """What was sealed, if it is proven without reading it to be what was written; None: it must be read back."""
 
     def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
         """Make it a backup, completely or not at all. False: the id is taken.

@@ -17,7 +17,8 @@ from .._core.errors import NoSpace, RepositoryError
 from .._core.files import discard, fsync_directory, make_private_directory, os_errors, remove, write_atomically
 from .base import continues_later
 from .directory_layout import STAGING, regular_size
-from .manifest import MANIFEST, SUMS
+from .manifest import CONTENT, MANIFEST, SUMS
+from .pieces import Piece
 
 _FLUSH_EVERY_S = 0.2
 _SCRATCH = "scratch"
@@ -53,6 +54,7 @@ class DirectoryStaging:
 
     id: Optional[str] = None
     found: Collection[str] = ()
+    read_back = CONTENT
 
     def __init__(self, set_path: str, unique: str = "") -> None:
         self._set_path = set_path
@@ -93,6 +95,9 @@ class DirectoryStaging:
             with contextlib.suppress(AttributeError):
                 os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             return handle
+
+    def confirm(self, piece: str) -> Optional[Piece]:
+        return None
 
     def publish(self, backup_id: str, manifest: bytes, sums: bytes) -> bool:
         target = os.path.join(self._set_path, backup_id)

@@ -21,7 +21,7 @@ from .owner import owner_of
 from .packs import FULL, SMALL, packed, size_in_pack, unpacked
 from .pieces import Piece, digest_of
 from .stored_reader import StoredReader
-from .storing import BAD_DISK, Content, check_content
+from .storing import BAD_DISK, Content, check_content, confirmed
 
 
 class _Pack(NamedTuple):
@@ -133,30 +133,40 @@ class EncryptedFiles:
         return _data_file(content, pack.pieces, packed_with_others=True)
 
     def _read_back(self, object_: Content, content: Content, advance: Callable[[int], None]) -> list[Piece]:
-        with self._reading(object_.path) as stored:
+        names = self.staging.seal(object_.path)
+        known = confirmed(self.staging, names)
+        if known is not None:
+            self._sealed += known
+            return known
+        with self._reading(object_.path, names) as stored:
             with age.decrypting(self._identity, stored) as source:
                 check_content(source, self.compression, content, advance, stored)
         self._sealed += stored.pieces
         return stored.pieces
 
     @contextlib.contextmanager
-    def _reading(self, path: str) -> Iterator[StoredReader]:
-        with contextlib.closing(StoredReader(self.staging.seal(path), self.staging.reopen)) as stored:
+    def _reading(self, path: str, names: Sequence[str]) -> Iterator[StoredReader]:
+        with contextlib.closing(StoredReader(names, self.staging.reopen)) as stored:
             try:
                 yield stored
             except (CorruptStream, WrongIdentity) as exc:
                 raise RepositoryError(f"{path} can't be read back after writing: {exc.message}.", BAD_DISK) from exc
 
     def _check_pack(self, pack: _Pack) -> list[Piece]:
-        data, pieces = self._whole(pack.object)
+        names = self.staging.seal(pack.object)
+        known = confirmed(self.staging, names)
+        if known is not None:
+            self._sealed += known
+            return known
+        data, pieces = self._whole(pack.object, names)
         found = {path: (len(one), hashlib.sha256(one).hexdigest()) for path, one in unpacked(data).items()}
         if found != pack.files:
             raise RepositoryError(f"{pack.object} differs when it is read back after writing.", BAD_DISK)
         return pieces
 
-    def _whole(self, path: str) -> tuple[bytes, list[Piece]]:
+    def _whole(self, path: str, names: Sequence[str]) -> tuple[bytes, list[Piece]]:
         """A small object, decrypted, and the pieces that it lies in."""
-        with self._reading(path) as stored:
+        with self._reading(path, names) as stored:
             with age.decrypting(self._identity, stored) as source, self.compression.reader(source) as reader:
                 data = b"".join(iter(lambda: reader.read(BLOCK), b""))
         self._sealed += stored.pieces
@@ -169,7 +179,7 @@ class EncryptedFiles:
         document = inside.to_json()
         with self._writing(path) as target:
             target.write(document)
-        if self._whole(path)[0] != document:
+        if self._whole(path, self.staging.seal(path))[0] != document:
             raise RepositoryError(f"{path} differs when it is read back after writing.", BAD_DISK)
         key = host_key.made()
         marks = Marks(manifest.id, key)

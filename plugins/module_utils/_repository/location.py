@@ -20,6 +20,7 @@ from .._core.s3_options import ADDRESS as S3
 from .base import Repository
 from .directory import DirectoryRepository
 from .encryption import encryption_from
+from .manifest import CHECKSUM
 
 if TYPE_CHECKING:
     from .objective import Place
@@ -141,6 +142,8 @@ def _opened(params: Mapping[str, Any]) -> Repository:
         from .restic import open_restic  # only here: see _stores/registry.py
 
         return open_restic(params)
+    if params.get("read_back") == CHECKSUM and not location.startswith(S3):
+        raise InvalidRequest("read_back=checksum applies to S3 only.", "Omit it: each backup is read back.")
     if params.get("restic") is not None:
         raise InvalidRequest("The option restic requires engine=restic.", "Set both, or neither.")
     if location.startswith(S3):

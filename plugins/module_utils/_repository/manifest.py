@@ -41,6 +41,7 @@ _ENVELOPE = envelope_rule((BACKUP, SAFETY), COMPRESSIONS)
 _INSIDE = content_rule((BACKUP, SAFETY), COMPRESSIONS)
 
 CONTENT = "content"  # read_back: every byte was read back, decompressed and compared
+CHECKSUM = "checksum"  # the server computed the checksum of what was sent to it
 
 
 class DataFile(NamedTuple):

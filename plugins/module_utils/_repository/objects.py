@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO, Callable, NamedTuple, Optional, Protocol
 
+from .pieces import Piece
+
 # How something is created exclusively.
 CONDITIONAL = "conditional"  # the store refuses to create what exists
 VERSIONS = "versions"  # the store keeps all versions, and the oldest one counts
@@ -36,6 +38,10 @@ class Upload(Protocol):
     def seal(self) -> Sequence[str]:
         """Complete it. Returns the keys that it lies in, in order."""
 
+    def confirm(self, key: str) -> Optional[Piece]:
+        """One of the keys that it lies in, if the server's checksum is that of what was sent. None: it must be read
+        back. Raises RepositoryError for another checksum."""
+
     def discard(self, remove: bool = True) -> None:
         """End it, and remove what there is of it. Raises nothing: the next run finds what is left.
 
@@ -49,6 +55,7 @@ class Objects(Protocol):
     location: str
     place: str  # as that of a repository
     ways: Sequence[str]  # in which a repository can be written to from here
+    checksums: bool  # the server's checksums take the place of reading back
     exclusive: str  # how something is created exclusively, once it is known
     settle: float  # seconds until a listing shows what others have written
 
@@ -104,6 +111,9 @@ class Objects(Protocol):
 
     def traits(self) -> str:
         """What differs once it may have to be probed again."""
+
+    def prove_checksums(self) -> None:
+        """Find out, by writing, that what does not have its checksum is refused. Raises RepositoryError."""
 
     def probe(self) -> str:
         """Find out, by writing, in which way something can be created exclusively here."""

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Callable, Optional, cast
 from .._core.errors import Day2Error, RepositoryError, Unreachable
 from .._core.programs import wide_pipe
 from .._core.rclone import Rclone, file_of, is_definite
+from .pieces import Piece
 from .upload_pipe import upload_pipe
 
 SEGMENT = 4 << 30  # bytes of one object: less than what any remote can store as a stream
@@ -173,6 +174,9 @@ class RcloneUpload:
 
     def seal(self) -> Sequence[str]:
         return self._keys
+
+    def confirm(self, key: str) -> Optional[Piece]:
+        return None
 
     def discard(self, remove: bool = True) -> None:
         self._given_up = True

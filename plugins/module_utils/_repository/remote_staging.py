@@ -14,8 +14,9 @@ from .._core.errors import Day2Error, LeaseLost, RepositoryError
 from .._core.scratch import scratch_directory
 from .base import continues_later
 from .lease import Lease
-from .manifest import MANIFEST, SUMS
+from .manifest import CHECKSUM, CONTENT, MANIFEST, SUMS
 from .objects import LISTING, Objects, Upload
+from .pieces import Piece
 
 
 class RemoteStaging:
@@ -26,12 +27,14 @@ class RemoteStaging:
     ) -> None:
         self.id: Optional[str] = backup_id
         self.scratch = ""
+        self.read_back = CHECKSUM if objects.checksums else CONTENT
         self.found: Collection[str] = ()
         self._objects = objects
         self._lease = lease
         self._top = f"{name}/{self.id}/"
         self._locking = locking
         self._sealed: list[str] = []
+        self._sources: dict[str, Upload] = {}  # of each piece
         self._uploads: dict[str, Upload] = {}
         self._tried = False  # the manifest may be there
         self._published = False
@@ -76,7 +79,14 @@ class RemoteStaging:
         self._lease.check()
         keys = self._uploads[path].seal()
         self._sealed += keys
-        return [key[len(self._top) :] for key in keys]
+        pieces = [key[len(self._top) :] for key in keys]
+        self._sources.update(dict.fromkeys(pieces, self._uploads[path]))
+        return pieces
+
+    def confirm(self, piece: str) -> Optional[Piece]:
+        upload = self._sources.get(piece)
+        found = None if upload is None else upload.confirm(self._top + piece)
+        return None if found is None else found._replace(path=piece)
 
     def reopen(self, piece: str) -> BinaryIO:
         return self._objects.open(self._top + piece)

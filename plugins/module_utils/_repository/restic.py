@@ -43,6 +43,7 @@ _OPTIONS = {
     "encrypt_to": "Omit it: restic encrypts the repository with its password.",
     "identity": "Omit it: restic decrypts with its password.",
     "identity_file": "Omit it: restic decrypts with its password.",
+    "read_back": "Omit it: each backup is read back.",
     "names_key": "Omit it: restic encrypts all names.",
     "compression": "Omit it: restic compresses.",
 }
@@ -51,7 +52,7 @@ _OPTIONS = {
 def open_restic(params: Mapping[str, Any]) -> ResticRepository:
     """The repository that a module's parameters tell. Raises InvalidRequest for options that it can't follow."""
     for option, hint in _OPTIONS.items():
-        if params.get(option) and params[option] != "none":
+        if params.get(option) and params[option] not in ("none", "full"):
             raise InvalidRequest(f"{option} can't be used with engine=restic.", hint)
     return ResticRepository(Restic(params, rate_of(params)), grace_of(params))
 

@@ -18,9 +18,11 @@ from .._core.errors import Interrupted, NoSpace, RepositoryError, Unreachable
 from .._core.pace import Pace
 from .._core.s3 import CUT, ERRORS, MISSING, S3Client, code_of, explain
 from . import s3_locking
+from .manifest import CHECKSUM
 from .objects import CONDITIONAL, VERSIONS, Object
 from .remote import RemoteRepository
 from .remote_options import grace_of, locking_of, rate_of
+from .s3_checksums import FULL, refuses_wrong_ones
 from .s3_locking import date_of as _date
 from .s3_upload import Pool, S3Upload
 from .s3_versions import all_versions, remove, remove_all
@@ -33,6 +35,7 @@ _NO_VERSION = "null"  # what was written while the bucket kept none
 def open_s3(address: str, params: Mapping[str, Any]) -> RemoteRepository:
     """The repository at s3://bucket/prefix."""
     objects = S3Objects(address, params.get("s3") or {}, rate_of(params))
+    objects.checksums = params.get("read_back") == CHECKSUM
     return RemoteRepository(objects, grace_of(params), locking_of(params))
 
 
@@ -49,6 +52,7 @@ class S3Objects:
         self._top = f"{self._client.prefix}/" if self._client.prefix else ""
         self._pool = Pool()
         self.exclusive = CONDITIONAL
+        self.checksums = False
         self._probing = False
         self._versioning: Optional[str] = None
         self._chosen: dict[str, str] = {}  # the versions that count, by key, as far as they were seen
@@ -231,7 +235,9 @@ class S3Objects:
             return bool(data) and bool(there == data)
 
     def upload(self, key: str, size: Optional[int] = None, check: Callable[[], None] = lambda: None) -> S3Upload:
-        return S3Upload(self._client, self._top, key, self._pool, self.errors, size=size, check=check)
+        return S3Upload(
+            self._client, self._top, key, self._pool, self.errors, size=size, check=check, checksums=self.checksums
+        )
 
     def remove(self, keys: Iterable[str]) -> None:
         gone = [self._top + key for key in keys]
@@ -295,6 +301,17 @@ class S3Objects:
 
     def traits(self) -> str:
         return f"{self.place} {self._versioning if self._is_versioned() else ''}"
+
+    def prove_checksums(self) -> None:
+        key = f".day2/probe-{secrets.token_hex(8)}"
+        with self.errors("write", key):
+            proved = refuses_wrong_ones(self._client, self._place(key))
+        if not proved:
+            self.remove([key])
+            raise RepositoryError(
+                f"read_back=checksum can't be used with {self.location}: its server stores data with a wrong checksum.",
+                FULL,
+            )
 
     def probe(self) -> str:
         key = f".day2/probe-{secrets.token_hex(8)}"

@@ -16,6 +16,8 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from .._core.errors import Cancelled, Day2Error, RepositoryError
 from .._core.s3 import ERRORS, MISSING, S3Client, code_of
+from .pieces import Piece
+from .s3_checksums import Checksum
 from .upload_pipe import upload_pipe
 
 PART = 16 << 20  # bytes; some servers want all parts but the last to be equal
@@ -44,6 +46,7 @@ class S3Upload:
 
     :param size: if it is known, and all of it is to lie under the key.
     :param check: is called before each request that writes.
+    :param checksums: the server is to tell its own of what it has stored.
     """
 
     def __init__(
@@ -56,7 +59,9 @@ class S3Upload:
         *,
         size: Optional[int] = None,
         check: Callable[[], None] = lambda: None,
+        checksums: bool = False,
     ) -> None:
+        self._checksums = checksums
         self._client = client
         self._key = top + key
         self._below = len(top)
@@ -78,7 +83,14 @@ class S3Upload:
                 while data or not self._objects:
                     number = len(self._objects) + 1
                     key = self._key if number == 1 else f"{self._key}.{number:03d}"
-                    one = _Object(self._client, key, self._pool, self._shape, self._check)
+                    one = _Object(
+                        self._client,
+                        key,
+                        self._pool,
+                        self._shape,
+                        check=self._check,
+                        checksum=Checksum(self._checksums),
+                    )
                     self._objects.append(one)
                     data = one.fill(data, source)
         except Exception as exc:  # whatever it is, the thread that writes is to hear of it
@@ -107,6 +119,13 @@ class S3Upload:
                 one.complete()
         return [one.key[self._below :] for one in self._objects]
 
+    def confirm(self, key: str) -> Optional[Piece]:
+        if not self._checksums:
+            return None
+        with self._errors("look at", key):
+            one = next(one for one in self._objects if one.key[self._below :] == key)
+            return one.confirmed()._replace(path=key)
+
     def discard(self, remove: bool = True) -> None:
         self._given_up = True
         with contextlib.suppress(Day2Error):
@@ -133,7 +152,17 @@ def _read(source: Any, part: int) -> bytearray:
 class _Object:
     """One object: put as a whole if it is small, else in parts, which become an object when it is completed."""
 
-    def __init__(self, client: S3Client, key: str, pool: Pool, shape: Shape, check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        key: str,
+        pool: Pool,
+        shape: Shape,
+        *,
+        check: Callable[[], None],
+        checksum: Checksum,
+    ) -> None:
+        self._checksum = checksum
         self._client = client
         self._check = check
         self._shape = shape
@@ -153,13 +182,16 @@ class _Object:
             self._check()
             self._put(data)
             return bytearray()
-        self._upload = self._client.api.create_multipart_upload(**self._place, **self._client.extra)["UploadId"]
+        how = {"ChecksumAlgorithm": "SHA256"} if self._checksum.used else {}
+        made = self._client.api.create_multipart_upload(**self._place, **self._client.extra, **how)
+        self._upload = made["UploadId"]
         while data and len(self._tags) < self._shape.parts:
             self._send(data)
             data = _read(source, part) if len(data) == part else bytearray()
         return data
 
     def _put(self, data: bytearray) -> None:
+        self._checksum.add(data)
         checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
         made = self._client.api.put_object(
             **self._place,
@@ -174,16 +206,20 @@ class _Object:
         self._pool.room.acquire()
         number = len(self._tags) + 1
         self._size += len(data)
-        sent = self._pool.workers.submit(self._send_part, number, data)
+        sent = self._pool.workers.submit(self._send_part, number, data, self._checksum.add(data))
         self._tags.append(sent)
         if self._shape.part > PART:  # of 156 GiB and more: one at a time, as they are large
             sent.exception()
 
-    def _send_part(self, number: int, data: bytearray) -> str:
+    def _send_part(self, number: int, data: bytearray, checksum: dict[str, str]) -> str:
         try:
             self._check()
             made = self._client.api.upload_part(
-                **self._place, UploadId=self._upload, PartNumber=number, Body=self._client.body(data, self._check)
+                **self._place,
+                **checksum,
+                UploadId=self._upload,
+                PartNumber=number,
+                Body=self._client.body(data, self._check),
             )
             return str(made["ETag"])
         finally:
@@ -196,7 +232,10 @@ class _Object:
     def complete(self) -> None:
         if self._whole:
             return
-        parts = [{"PartNumber": number, "ETag": one.result()} for number, one in enumerate(self._tags, 1)]
+        parts = [
+            {"PartNumber": number, "ETag": one.result(), **self._checksum.of_part(number)}
+            for number, one in enumerate(self._tags, 1)
+        ]
         try:
             made = self._client.api.complete_multipart_upload(
                 **self._place, UploadId=self._upload, MultipartUpload={"Parts": parts}
@@ -219,6 +258,12 @@ class _Object:
         if there != self._size:
             raise RepositoryError(f"{self.key} was written and has {there} bytes instead of {self._size}.")
         return True
+
+    def confirmed(self) -> Piece:
+        """Itself, if the server has the same checksum of it."""
+        version = {"VersionId": self._version} if self._version else {}
+        place = {**self._place, **version}
+        return self._checksum.confirmed(self._client, place, self.key, whole=not self._upload)
 
     def discard(self, remove: bool) -> None:
         for one in self._tags:

@@ -264,14 +264,14 @@ def _source(file: _Rule) -> _Rule:
 
 def manifest_rule(version: int, kinds: Collection[str], compressions: Collection[str]) -> _Rule:
     """The rule for a whole manifest of that version."""
-    more: Mapping[str, _Rule] = {"read_back": one_of("content")} if version > 1 else {}
+    more: Mapping[str, _Rule] = {"read_back": one_of("content", "checksum")} if version > 1 else {}
     return _whole_rule(kinds, compressions, _FILES[version], {"encryption": one_of(None), **more})
 
 
 def content_rule(kinds: Collection[str], compressions: Collection[str]) -> _Rule:
     """The rule for what an encrypted backup has in content.json: all that the manifest of another has."""
     return _whole_rule(
-        kinds, compressions, _ENCRYPTED_FILE, {"encryption": one_of("age"), "read_back": one_of("content")}
+        kinds, compressions, _ENCRYPTED_FILE, {"encryption": one_of("age"), "read_back": one_of("content", "checksum")}
     )
 
 
@@ -304,7 +304,7 @@ def envelope_rule(kinds: Collection[str], compressions: Collection[str]) -> _Rul
             "created": moment,
             "compression": one_of(*compressions),
             "encryption": one_of("age"),
-            "read_back": one_of("content"),
+            "read_back": one_of("content", "checksum"),
             "key": DIGEST,
             "owner": DIGEST,
             "paths": listed(DIGEST),

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Callable, NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Callable, NamedTuple, Optional, Protocol
 
 from .._core.compression.base import BLOCK, Compression, CorruptStream, Readable, Writable
 from .._core.errors import RepositoryError
 from .._core.files import os_errors
 from .base import Staging
 from .manifest import DataFile, Manifest, key_of
+from .pieces import Piece, digest_of
 from .stored_reader import StoredReader, hashing
 
 BAD_DISK = "Nothing was published. Check the disk and the memory of the host of the repository."
@@ -72,13 +73,25 @@ class PlainFiles:
         self.staging.discard(path)
 
     def seal(self, content: Content, advance: Callable[[int], None]) -> DataFile:
-        with contextlib.closing(StoredReader(self.staging.seal(content.path), self.staging.reopen)) as stored:
-            check_content(stored, self.compression, content, advance, stored)
-        pieces = tuple(stored.pieces) if len(stored.pieces) > 1 else ()
-        return DataFile(content.path, stored.bytes, stored.sha256(), content.bytes, content.sha256, pieces)
+        names = self.staging.seal(content.path)
+        pieces = confirmed(self.staging, names)
+        if pieces is None:
+            with contextlib.closing(StoredReader(names, self.staging.reopen)) as stored:
+                check_content(stored, self.compression, content, advance, stored)
+            pieces = stored.pieces
+        parts = tuple(pieces) if len(pieces) > 1 else ()
+        size = sum(one.bytes for one in pieces)
+        return DataFile(content.path, size, digest_of(pieces), content.bytes, content.sha256, parts)
 
     def enclose(self, manifest: Manifest) -> Manifest:
         return manifest
+
+
+def confirmed(staging: Staging, names: Sequence[str]) -> Optional[list[Piece]]:
+    """The pieces of a file, if none of them must be read back."""
+    pieces = [staging.confirm(name) for name in names]
+    known = [piece for piece in pieces if piece is not None]
+    return known if len(known) == len(pieces) else None
 
 
 def check_content(

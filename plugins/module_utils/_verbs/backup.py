@@ -16,7 +16,7 @@ from .._core.files import resolve
 from .._core.progress import Progress
 from .._repository.history import remember_confirmed, remember_verified
 from .._repository.location import open_repository
-from .._repository.manifest import Manifest, check_set_name
+from .._repository.manifest import CHECKSUM, CONTENT, Manifest, check_set_name
 from .._repository.owner import make_owner, this_host
 from .._repository.retention import check_tags
 from .arguments import (
@@ -48,6 +48,7 @@ ARGUMENTS: dict[str, Any] = {
         take_over={"type": "bool", "default": False},
         tags={"type": "list", "elements": "str"},
         strict={"type": "bool", "default": False},
+        read_back={"type": "str", "choices": ["full", CHECKSUM], "default": "full"},
         max_age={"type": "str"},
         **{"import": {"type": "path"}},
         **REPOSITORY,
@@ -136,7 +137,7 @@ def _remember(ready: BackupPlan, current: Optional[Manifest]) -> None:
     request, repository = ready.request, ready.request.repository
     if current is None or ready.reason == "recent":
         return
-    if ready.writes:
+    if ready.writes and current.read_back == CONTENT:
         remember_verified(repository, request.name, {current.id: []}, datetime.now(timezone.utc))
     if not request.imported:
         remember_confirmed(repository, request.name, current.id, ready.started)

@@ -147,6 +147,7 @@ def publish(
             imported_from=imported_from,
             tags=tuple(tags),
             version=REMOTE if staging.id else PLAIN,
+            read_back=staging.read_back,
         )
         shown = files.enclose(manifest)
         document = shown.to_json()
