@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Callable, Optional, cast
 from urllib.parse import urlsplit
 
-from .._core.errors import Interrupted, NoSpace, RepositoryError, Unreachable
+from .._core.errors import Day2Error, Interrupted, NoSpace, RepositoryError, Unreachable
 from .._core.pace import Pace
 from .._core.s3 import CUT, ERRORS, MISSING, S3Client, code_of, explain
 from . import s3_locking
@@ -317,11 +317,16 @@ class S3Objects:
         key = f".day2/probe-{secrets.token_hex(8)}"
         self.exclusive, self._probing = CONDITIONAL, True
         try:
-            if self.create(key, b"first") and not self.create(key, b"second") and self._client.conditions:
-                return CONDITIONAL
+            refuses = self.create(key, b"first") and not self.create(key, b"second") and self._client.conditions
+        except Day2Error:
+            with contextlib.suppress(Day2Error):  # the earlier error tells more
+                self.remove([key])
+            raise
         finally:
             self._probing = False
-            self.remove([key])
+        self.remove([key])
+        if refuses:
+            return CONDITIONAL
         if self._versioning == _ENABLED:
             return VERSIONS
         raise RepositoryError(
