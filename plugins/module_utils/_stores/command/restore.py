@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Optional
+from typing import IO, TYPE_CHECKING, Optional
 
 from ..._core.errors import Day2Error, NoSpace, SourceError, TargetError
 from ..._core.files import os_errors
@@ -41,11 +41,12 @@ class CommandRestoration:
         self._store = store
         self._copy = copy
         self._kept = os.path.join(scratch, "before")
+        self._verified = os.path.join(scratch, "backup")
         self._prepared = False
         self.notes: tuple[str, ...] = ()
         self.damage = ""
         (self._name,) = copy.names()
-        self._digest, size = self._check_backup()
+        self._digest, size = self._check_backup(dry)
         digest, before = self._keep(dry)
         self.changed = digest != self._digest
         self.changes: tuple[Change, ...] = (Change("bytes", before, size),) if self.changed else ()
@@ -67,7 +68,7 @@ class CommandRestoration:
     def build(self) -> None:
         if self._store.swap:
             self._prepared = True  # also if it fails in the middle
-            self._load(self._from_backup())
+            self._load(self._read(self._verified))
 
     def apply(self) -> None:
         try:
@@ -75,7 +76,7 @@ class CommandRestoration:
                 self._run(self._store.swap)
                 self._prepared = False
             else:
-                self._load(self._from_backup())
+                self._load(self._read(self._verified))
         except Day2Error as exc:
             hint = exc.hint if isinstance(exc, TargetError) else ""  # others say that nothing was changed
             raise TargetError(f"{exc.message} {self._put_back()}", hint, exc.details) from exc
@@ -86,17 +87,29 @@ class CommandRestoration:
     def undo(self) -> None:
         if self.damage:
             raise TargetError(f"{self._store.path} can't be put back, as it could not be read before: {self.damage}")
-        self._load(self._from_scratch())
+        self._load(self._read(self._kept))
         if self._store.swap:
             self._run(self._store.swap)
 
-    def _check_backup(self) -> tuple[str, int]:
-        """Read all of the backup before anything is changed. Returns its digest and bytes.
+    def _check_backup(self, dry: bool) -> tuple[str, int]:
+        """Read all of the backup before anything is changed, and keep it: if it were read again, a program could be
+        given the beginning of what turns out to be damaged. Returns its digest and bytes.
 
         The manifest has the digest without the lines that were to be ignored when the backup was made.
         """
-        with self._store.verifying(TargetError) as verify:
-            return self._store.digest_of(self._from_backup(), verify)
+        with contextlib.ExitStack() as stack:
+            with os_errors(NoSpace, "Can't keep the backup in", self._verified):
+                handle = stack.enter_context(open(os.devnull if dry else self._verified, "wb", buffering=0))
+            verify = stack.enter_context(self._store.verifying(TargetError))
+            return self._store.digest_of(self._copied(handle), verify)
+
+    def _copied(self, handle: IO[bytes]) -> Generator[bytes, None, None]:
+        for data in self._from_backup():
+            with os_errors(NoSpace, "Can't keep the backup in", self._verified):
+                view = memoryview(data)
+                while view:
+                    view = view[handle.write(view) :]
+            yield data
 
     def _keep(self, dry: bool) -> tuple[Optional[str], Optional[int]]:
         """The digest and the bytes of the target as it is; None where its program fails (`damage` says why)."""
@@ -139,8 +152,10 @@ class CommandRestoration:
                 yield data
                 data = following
 
-    def _from_scratch(self) -> Generator[bytes, None, None]:
-        with os_errors(TargetError, "Can't read", self._kept), open(self._kept, "rb") as handle:
+    @staticmethod
+    def _read(path: str) -> Generator[bytes, None, None]:
+        """What is kept in scratch."""
+        with os_errors(TargetError, "Can't read", path), open(path, "rb") as handle:
             yield from iter(lambda: handle.read(_BLOCK), b"")
 
     def _load(self, blocks: Generator[bytes, None, None]) -> None:

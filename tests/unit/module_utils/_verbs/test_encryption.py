@@ -536,3 +536,33 @@ def test_age_is_asked_for_where_it_is_needed(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingDependency, match="age"):
         save(check=True)
+
+
+def test_nothing_that_was_exchanged_after_its_verification_reaches_a_program(
+    run: Any, key: Key, tmp_path: Path
+) -> None:
+    """Between the verification and the program, somebody writes to the repository. Of what is damaged then, age would
+    give all that comes before the damage."""
+    data, got, ready = tmp_path / "data", tmp_path / "got", tmp_path / "ready"
+    data.write_bytes(secrets.token_bytes(3 << 20))
+    # while the target is read, which is after the verification, the object is damaged
+    write = "dd if=/dev/zero of=$one bs=1 seek=2900000 count=16 conv=notrunc 2>/dev/null"
+    flip = f"for one in {tmp_path}/backups/app/2*/data/000001.age; do {write}; done"
+    store = {
+        "type": "command",
+        "name": "app",
+        "dump": ["sh", "-c", f"cat {data}; if [ -e {ready} ]; then {flip}; fi"],
+        "restore": ["sh", "-c", f"cat >> {got}; cat {got} > /dev/null"],
+    }
+    run("backup", source=store, encrypt_to=[key.recipient], compression="none")
+    (backup,) = backups(tmp_path)
+    assert (backup / "data" / "000001.age").exists()
+    before = data.read_bytes()
+    data.write_bytes(b"the target" * 100_000)
+    ready.touch()
+    done = run("restore", target=store, identity_file=key.file, on_existing="replace", safety_backup=False)
+    assert done["changed"]
+    assert got.read_bytes() == before
+    with pytest.raises(DamagedBackup):
+        run("restore", target=store, identity_file=key.file, on_existing="replace", safety_backup=False)
+    assert got.read_bytes() == before

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ...._core.errors import DamagedBackup, NoSpace, TargetError
 from ...._core.files import os_errors
+from ...._core.repeated_files import RepeatedFiles
 from ...base import Copy
 from ..tables import Table, check_key, drop_table, ensure_table, find_table
 from ..values import KeyField
@@ -36,7 +37,7 @@ class Part:
     def __init__(self, store: DynamodbStore, copy: Copy, name: str, scratch: str) -> None:
         self.store, self.name, self.scratch = store, name, scratch
         self.table_name = store.table_of(name)
-        self._copy = copy
+        self._files = RepeatedFiles(copy.open)
         described = copy.details["tables"][name]
         self.items: int = described["items"]
         self.tally = Tally(described["items"], described["sum"])
@@ -56,14 +57,14 @@ class Part:
 
     def verify(self) -> None:
         """Read the whole file. Raises DamagedBackup."""
-        with self._copy.open(self.name + SUFFIX) as reader:
+        with self._files.open(self.name + SUFFIX) as reader:
             while reader.read(_BLOCK):
                 pass
 
     def texts(self) -> Iterator[bytes]:
         """The items as JSON."""
         rest = b""
-        with self._copy.open(self.name + SUFFIX) as reader:
+        with self._files.open(self.name + SUFFIX) as reader:
             for data in iter(lambda: reader.read(_BLOCK), b""):
                 *lines, rest = (rest + data).split(b"\n")
                 yield from map(text_in, lines)
