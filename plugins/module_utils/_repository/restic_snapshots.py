@@ -7,27 +7,24 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import io
 import json
 import os
-import subprocess
-import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO, Callable, NamedTuple, Optional, Union, cast
+from typing import BinaryIO, NamedTuple, Optional, Union, cast
 
 from .._core import host_state
 from .._core.compression.base import CorruptStream
 from .._core.errors import Day2Error, RepositoryError
-from .._core.programs import wide_pipe
-from .._core.restic import Gone, Missing, Restic, is_busy, is_gone, mapping_of, memory_file, stop
+from .._core.restic import Gone, Missing, Restic, mapping_of
 from .encryption import place_of
 from .manifest import ID
+from .restic_pieces import SUFFIX
+from .restic_series import Dump, Series
 
 OURS = "day2"  # the tag, and the host, of all that is written here
 GOOD, PROVISIONAL, REMOVED = "good", "provisional", "removed"  # of the tag `state`
 _AT_ONCE = 4  # snapshots that are looked at for the first time
-_PATIENCE = 60.0  # seconds to wait for one that is alone in the repository
 _CACHED = 8 << 20  # bytes of a document that is remembered
 
 
@@ -71,6 +68,8 @@ class Snapshots:
         self._listed: Optional[list[Snapshot]] = None
         self.steady = False  # only this run changes what matters to it
         self._known: dict[str, Known] = {}
+        self._series = Series(restic)
+        self._last = (("", ""), "")  # the last file of the directory that was read last
 
     def refresh(self) -> None:
         """List them anew. Raises Missing when there is no repository."""
@@ -201,72 +200,13 @@ class Snapshots:
         size = known.sizes.get(path)
         if size is None:
             raise RepositoryError(f"{path} is missing in {self.restic.location}, or not a regular file.")
-        return cast(BinaryIO, Dump(self.restic, snapshot.id, path, lambda: self.renamed(snapshot)))
-
-
-class Dump(io.RawIOBase):
-    """A file of a snapshot that is read from its beginning. Its end is believed only when restic ends with status 0.
-
-    While it is read, the lock of restic keeps others from pruning, where this user may write it.
-
-    :param renamed: what the snapshot is called now, if it is not there any more.
-    """
-
-    def __init__(self, restic: Restic, snapshot: str, path: str, renamed: Optional[Callable[[], str]] = None) -> None:
-        super().__init__()
-        self._renamed = renamed
-        self._restic = restic
-        self._words = ["dump", "--quiet", snapshot, f"/{path}"]
-        self._until = time.monotonic() + _PATIENCE
-        self._began = False
-        self._begin()
-
-    def readable(self) -> bool:
-        return True
-
-    def _begin(self) -> None:
-        self._said = memory_file(b"")
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": self._said}
-        with self._restic.start(*self._words, **streams) as self._process:
-            wide_pipe(self._process.stdout)
-
-    def read(self, size: int = -1) -> bytes:
-        if size < 0:
-            return b"".join(iter(lambda: self.read(1 << 20), b""))
-        while True:
-            data: bytes = self._process.stdout.read(size)  # type: ignore[union-attr]
-            if data or not self._process.wait():
-                self._began = True
-                return data
-            self._said.seek(0)
-            said = self._said.read().decode(errors="replace")
-            if self._began or not self._can_begin_again(said):
-                self._restic.fail("read", said)
-            self._end()
-            self._begin()
-
-    def _can_begin_again(self, said: str) -> bool:
-        """Whether only the lock was in the way."""
-        if is_busy(said):
-            time.sleep(1)
-            return time.monotonic() < self._until
-        if is_gone(said) and self._renamed is not None:
-            self._words[2], self._renamed = self._renamed(), None
-            return True
-        if "--no-lock" in self._words or "lock" not in said:
-            return False
-        self._words.append("--no-lock")
-        return True
-
-    def _end(self) -> None:
-        self._process.stdout.close()  # type: ignore[union-attr]
-        stop(self._process)
-        self._said.close()
-
-    def close(self) -> None:
-        if not self.closed:
-            self._end()
-            super().close()
+        directory = path.rpartition("/")[0]
+        if not directory.endswith(SUFFIX):
+            return cast(BinaryIO, Dump(self.restic, snapshot.id, path, lambda: self.renamed(snapshot)))
+        if (snapshot.tree, directory) != self._last[0]:
+            last = max(one for one in known.sizes if one.startswith(f"{directory}/"))
+            self._last = ((snapshot.tree, directory), last)
+        return self._series.open(snapshot.id, path, self._last[1], lambda: self.renamed(snapshot))
 
 
 def _parsed(out: bytes) -> Iterable[Snapshot]:

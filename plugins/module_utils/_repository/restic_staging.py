@@ -17,10 +17,12 @@ from datetime import datetime, timezone
 from typing import BinaryIO, Callable, Optional, cast
 
 from .._core.errors import Day2Error, RepositoryError
-from .._core.files import make_private_directory, os_errors, write_atomically
+from .._core.files import make_private_directory, os_errors, remove, write_atomically
 from .._core.scratch import scratch_directory
 from .manifest import CONTENT, DATA, MANIFEST, SUMS
 from .pieces import Piece
+from .restic_pieces import SUFFIX, Cutter
+from .restic_series import Series
 from .restic_snapshots import GOOD, OURS, PROVISIONAL, Dump, Snapshots, tags_of
 
 _DIFFERS = "Nothing was published. Check the disk and the memory of the host and of the repository."
@@ -50,6 +52,8 @@ class ResticStaging:
         self._stored = ""  # the provisional snapshot of all that was written
         self._left: list[str] = []
         self._published = False
+        self._cut: dict[str, Cutter] = {}
+        self._series = Series(snapshots.restic)
         self.scratch = self._tree = ""
 
     def __enter__(self) -> ResticStaging:
@@ -62,6 +66,7 @@ class ResticStaging:
 
     def __exit__(self, *exc: object) -> None:
         with self._stack:
+            self._series.close()
             if self._left:
                 self._drop(self._left, not self._published)
 
@@ -70,19 +75,28 @@ class ResticStaging:
         self._stored = ""
         with os_errors(RepositoryError, "Can't write", full):
             make_private_directory(os.path.dirname(full))
+            if path.endswith(".tar"):
+                cutter = self._cut[path] = Cutter(full)
+                return cutter.handle
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             return cast(BinaryIO, os.fdopen(os.open(full, flags, 0o600), "wb", buffering=0))
 
     def discard(self, path: str) -> None:
         full = os.path.join(self._tree, path)
-        with os_errors(RepositoryError, "Can't remove", full), contextlib.suppress(FileNotFoundError):
-            os.unlink(full)
+        self._cut.pop(path, None)
+        with os_errors(RepositoryError, "Can't remove", full):
+            remove(full)
+            remove(full + SUFFIX)
 
     def seal(self, path: str) -> Sequence[str]:
-        return [path]
+        return self._cut[path].names(path) if path in self._cut else [path]
 
     def reopen(self, piece: str) -> BinaryIO:
         self._store()
+        whole = piece.rpartition("/")[0][: -len(SUFFIX)]
+        if whole in self._cut:
+            names = self._cut[whole].pieces
+            return self._series.open(self._stored, piece, last=f"{whole}{SUFFIX}/{names[-1]}")
         return cast(BinaryIO, Dump(self._snapshots.restic, self._stored, piece))
 
     def _store(self) -> None:

@@ -54,6 +54,8 @@ def tree(tmp_path: Path) -> Path:
     (top / "sub").mkdir(parents=True)
     for number in range(5):
         (top / "sub" / f"file-{number}").write_bytes(os.urandom(1000))
+    for number in range(4):
+        (top / "sub" / f"large-{number}").write_bytes(os.urandom(100_000))
     os.link(top / "sub" / "file-0", top / "hard")
     os.symlink("sub/file-1", top / "link")
     return top
@@ -121,8 +123,10 @@ def test_recovery_with_restic_alone(restic: Restic, place: dict[str, Any], tree:
     back = tmp_path / "back"
     subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=back, check=True)
     (tmp_path / "by hand").mkdir()
-    (archive,) = (back / "data").glob("*.tar")
-    subprocess.run(["tar", "-xpf", str(archive), "-C", str(tmp_path / "by hand")], check=True)
+    pieces = sorted((back / "data").glob("*.tar.d/*"))
+    assert len(pieces) > 1
+    archive = b"".join(one.read_bytes() for one in pieces)
+    subprocess.run(["tar", "-xpf", "-", "-C", str(tmp_path / "by hand")], input=archive, check=True)
     assert (tmp_path / "by hand" / "sub" / "file-1").read_bytes() == (tree / "sub" / "file-1").read_bytes()
 
 
