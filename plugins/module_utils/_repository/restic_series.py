@@ -106,7 +106,7 @@ class Series:
                 member = cast(tarfile.TarFile, self._tar).next()
                 if member is None:
                     raise RepositoryError(f"{path} is missing in {self._restic.location}.")
-                cast(tarfile.TarFile, self._tar).members = []  # it would remember all
+                self._tar.members = []  # type: ignore[union-attr]  # it would remember all
                 if member.isreg():
                     self._at = os.path.basename(member.name)
             handle = cast(tarfile.TarFile, self._tar).extractfile(cast(tarfile.TarInfo, member))

@@ -22,8 +22,8 @@ from .._core.scratch import scratch_directory
 from .manifest import CONTENT, DATA, MANIFEST, SUMS
 from .pieces import Piece
 from .restic_pieces import SUFFIX, Cutter
-from .restic_series import Series
-from .restic_snapshots import GOOD, OURS, PROVISIONAL, Dump, Snapshots, tags_of
+from .restic_series import Dump, Series
+from .restic_snapshots import GOOD, OURS, PROVISIONAL, Snapshots, tags_of
 
 _DIFFERS = "Nothing was published. Check the disk and the memory of the host and of the repository."
 
