@@ -172,9 +172,10 @@ def test_a_writer_keeps_its_invariant(database: Database, new_sink: Callable[[],
 def end_session(database: Database, ours: bool) -> None:
     """End the session that reads the digests, or that of pg_dump."""
     query = (  # ours is the first
-        "SELECT pg_terminate_backend(pid) FROM (SELECT pid, query, backend_start = min(backend_start) OVER () AS ours"
+        "SELECT pg_terminate_backend(pid) FROM (SELECT pid, query, state,"
+        " backend_start = min(backend_start) OVER () AS ours"
         " FROM pg_stat_activity WHERE datname = %s AND application_name = 'day2.ops'"
-        " AND backend_type = 'client backend') a WHERE ours = %s AND (ours OR query LIKE 'COPY%%')"
+        " AND backend_type = 'client backend') a WHERE ours = %s AND (ours OR query LIKE 'COPY%%' AND state = 'active')"
     )
     with contextlib.closing(database.connect("postgres")) as connection:
         for _time in range(500):
