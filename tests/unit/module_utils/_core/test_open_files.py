@@ -56,6 +56,7 @@ def test_the_kernel_tells_whether_anybody_writes(tmp_path: Path, owner: int) -> 
         ("4026531836", "4026531837", 0x1FFFFFFFFFF, True),
         ("4026531836", "4026531837", 1 << 19 | 1 << 2, True),
         ("4026531836", "4026531837", 0x1FFFFFFFFFF & ~(1 << 19), False),  # no CAP_SYS_PTRACE
+        ("4026531836", "4026531837", 1 << 19 | 1 << 1, True),
         ("4026531836", "4026531837", 1 << 19, False),
         ("4026532000", "4026531837", 0x1FFFFFFFFFF, False),  # a container
         ("4026531836", "4026532001", 0x1FFFFFFFFFF, False),
