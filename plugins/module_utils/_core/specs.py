@@ -16,6 +16,8 @@ from typing import Any
 
 from .errors import InvalidRequest
 
+MASK = "********"
+
 # Everything that is understood here; `unknown` finds a spec that uses more.
 _OPTION_KEYS = {"type", "elements", "options", "default", "choices", "required", "no_log"}
 _VERB_KEYS = {"argument_spec", "required_if", "mutually_exclusive", "required_one_of", "no_log"}
@@ -117,15 +119,34 @@ def _set(names: Sequence[str], values: Mapping[str, Any]) -> list[str]:
 
 def secrets_in(spec: Mapping[str, Any], values: Mapping[str, Any]) -> set[str]:
     """The values of all options with no_log, as texts."""
-    found: set[str] = set()
+    return {text for _place, value in secret_options(spec, values) for text in _texts(value)}
+
+
+def secret_options(spec: Mapping[str, Any], values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Each option with no_log that has a value: its place, such as "copy_to.0.s3.secret_access_key", and the value."""
     for name, option in spec.items():
         value = values.get(name)
-        if option.get("no_log"):
-            found.update(_texts(value))
-        for one in value if isinstance(value, list) else [value]:
+        if option.get("no_log") and value is not None:
+            yield prefix + name, value
+        several = isinstance(value, list)
+        for number, one in enumerate(value if isinstance(value, list) else [value]):
             if option.get("options") and isinstance(one, Mapping):
-                found |= secrets_in(option["options"], one)
-    return found
+                yield from secret_options(
+                    option["options"], one, f"{prefix}{name}.{number}." if several else f"{prefix}{name}."
+                )
+
+
+def masked(value: Any, secrets: set[str]) -> Any:
+    """The value without the secrets, wherever they are in it; the longest first, as one may contain another."""
+    if isinstance(value, str):
+        for secret in sorted(secrets, key=len, reverse=True):
+            value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, Mapping):
+        return {masked(key, secrets): masked(one, secrets) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked(one, secrets) for one in value]
+    return value
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -23,7 +23,7 @@ from ..._stores.records.versions import Versioned
 from ..arguments import IDENTITY
 from .checkpoint import CREATED, DECLINED, EMPTY, State, states_of
 from .migrate import ARGUMENTS as MIGRATE
-from .migrate import request_from
+from .migrate import request_from as migrate_request
 from .plan import MigrateRequest, look, wanted
 from .report import report
 
@@ -61,12 +61,17 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
+def request_from(params: Mapping[str, Any]) -> MigrateRequest:
+    """Check the arguments of the module. Raises InvalidRequest when they are not valid."""
+    # what migrate is asked for beside that; nothing of it is a reason not to look
+    asked = {option: one.get("default") for option, one in _OPTIONS.items()}
+    return migrate_request({**asked, "on_existing": "replace", **params})
+
+
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb. Nothing is ever written."""
     began = time.monotonic()
-    # what migrate is asked for beside that; nothing of it is a reason not to look
-    asked = {option: one.get("default") for option, one in _OPTIONS.items()}
-    request = request_from({**asked, "on_existing": "replace", **params})
+    request = request_from(params)
     keys = {one["collection"]: one["fields"] for one in params["primary_keys"] or ()}
     workers = params["workers"] or usual_number()
     with contextlib.ExitStack() as stack:

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The journal of runs (JSON lines) and its summary, one small file that shows the state of all jobs.
+
+The summary is only a cache for readers: everything in it came from the journal. Nothing here is a reason to fail a job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .._core.files import make_private_directory, write_atomically
+from .places import state
+
+OK, FAILED, STOPPED, BUSY, WRONG, BUG = "ok", "failed", "stopped", "busy", "wrong", "bug"
+SUMMARY = "summary.json"
+_LARGEST = 1 << 20  # bytes of the journal, before it is pruned
+_KEPT = 1500  # lines that pruning keeps
+_SUMMARY_BYTES = 4096
+_LENGTHS = (400, 120, 40, 0)  # of messages: the first with which the summary is small enough
+_AHEAD = 60.0  # seconds that a clock may be set back before times are unknown
+_TEXT = 2000  # characters of a message in the journal
+
+
+def record(entry: Mapping[str, Any], existing: Sequence[str]) -> None:
+    """Append a run, and update the summary for the jobs that exist. Raises OSError."""
+    make_private_directory(state())
+    with _guard():
+        jobs = summary()
+        _append({**entry, "msg": str(entry["msg"])[:_TEXT]})
+        _count(jobs, entry)
+        write_atomically(state(SUMMARY), _small({name: one for name, one in jobs.items() if name in existing}))
+
+
+def runs() -> list[dict[str, Any]]:
+    """All runs in the journal, oldest first. A torn line is skipped."""
+    try:
+        with open(state("journal.jsonl"), "rb") as handle:
+            lines = handle.readlines()
+    except OSError:
+        return []
+    return [one for one in map(_parsed, lines) if one]
+
+
+def summary() -> dict[str, dict[str, Any]]:
+    """The last state of each job that has run; made from the journal if the file is missing or damaged."""
+    try:
+        with open(state(SUMMARY), "rb") as handle:
+            jobs = json.load(handle)["jobs"]
+        if isinstance(jobs, dict) and all(isinstance(one, dict) for one in jobs.values()):
+            return jobs
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    jobs = {}
+    for entry in runs():
+        _count(jobs, entry)
+    return jobs
+
+
+def known_time(value: Any) -> float:
+    """A recorded time, or 0 if it is unknown: of another type, or in the future."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value > time.time() + _AHEAD:
+        return 0.0
+    return float(value)
+
+
+@contextlib.contextmanager
+def _guard() -> Iterator[None]:
+    with open(
+        state("journal.lock"), "ab", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    ) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _append(entry: Mapping[str, Any]) -> None:
+    path = state("journal.jsonl")
+    line = json.dumps(entry, sort_keys=True).encode() + b"\n"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(fd).st_size
+        if size and os.pread(fd, 1, size - 1) != b"\n":  # a run was killed while it wrote
+            line = b"\n" + line
+        os.write(fd, line)
+        os.fdatasync(fd)
+    finally:
+        os.close(fd)
+    if size > _LARGEST:
+        with open(path, "rb") as handle:
+            write_atomically(path, b"".join(handle.readlines()[-_KEPT:]))
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    """An entry of the journal; {} if the line is not one."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    whole = isinstance(entry, dict) and {"job", "verb", "began", "ended", "status", "msg"} <= set(entry)
+    return entry if whole else {}
+
+
+def _small(jobs: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """The summary, with messages as long as its size allows."""
+    data = b""
+    for length in _LENGTHS:
+        shortened = {name: {**one, "msg": one.get("msg", "")[:length]} for name, one in jobs.items()}
+        data = json.dumps({"schema": 1, "jobs": shortened}, sort_keys=True, separators=(",", ":")).encode()
+        if len(data) <= _SUMMARY_BYTES:
+            break
+    return data
+
+
+def _count(jobs: dict[str, dict[str, Any]], entry: Mapping[str, Any]) -> None:
+    """Take a run into the summary. That another run was in progress says nothing about the job."""
+    if entry["status"] == BUSY:
+        return
+    before = jobs.get(entry["job"], {})
+    one = {
+        "verb": entry["verb"],
+        "status": entry["status"],
+        "began": round(entry["began"]),
+        "seconds": round(entry["ended"] - entry["began"]),
+        "failures": 0,
+        "msg": "",
+    }
+    if entry["status"] == OK:
+        one["last_ok"] = round(entry["ended"])
+    else:
+        one["msg"] = entry["msg"]
+        one["failures"] = before.get("failures", 0) + 1
+        if known_time(before.get("last_ok")):
+            one["last_ok"] = before["last_ok"]
+    if entry.get("warnings"):
+        one["warnings"] = len(entry["warnings"])
+    jobs[entry["job"]] = one

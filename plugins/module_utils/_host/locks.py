@@ -1,0 +1,96 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of a job at a time, and as many jobs at once as the host has cores."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from typing import Any, Optional
+
+from .._core.errors import Day2Error
+from .._core.files import make_private_directory
+from .places import state
+
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOOK = 0.1  # seconds between two attempts
+RUNNING, WAITING = "running", "waiting for other jobs to end"
+
+
+class Busy(Day2Error):
+    """Another run of the job is in progress."""
+
+
+class JobLock:
+    """The lock of a job. It ends with the process. Not the lock of the data: the verb takes that itself."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._fd = -1
+
+    def take(self, wait: float) -> None:
+        """Raises Busy when another run still holds it after `wait` seconds, OSError where no lock can be created."""
+        self._fd = _open("locks", self.name)
+        end = time.monotonic() + max(wait, 3 * _LOOK)  # `day2 status` holds the lock for a moment
+        while not _locked(self._fd):
+            if time.monotonic() >= end:
+                raise Busy(f"Another run of {self.name} is in progress{_holder(self._fd)}.")
+            time.sleep(_LOOK)
+
+    def note(self, activity: str) -> None:
+        """For `day2 status`. Nothing depends on it, so a full disk is no reason to fail."""
+        if self._fd >= 0:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, 0)
+                os.pwrite(self._fd, json.dumps({"pid": os.getpid(), "activity": activity}).encode(), 0)
+
+
+def take_slot() -> None:
+    """Wait for one of as many slots as there are cores. It is held until the process ends.
+
+    Raises OSError where no lock can be created.
+    """
+    slots = [_open("slots", str(number)) for number in range(len(os.sched_getaffinity(0)))]
+    while not any(_locked(fd) for fd in slots):
+        time.sleep(_LOOK)
+
+
+def activity(name: str) -> Optional[dict[str, Any]]:
+    """What the current run of a job does, or None if there is none."""
+    try:
+        fd = os.open(state("locks", name), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if _locked(fd):
+            return None
+        with contextlib.suppress(OSError, ValueError):
+            noted = json.loads(os.pread(fd, 500, 0))
+            if isinstance(noted, dict):
+                return noted
+        return {"pid": None, "activity": RUNNING}
+    finally:
+        os.close(fd)
+
+
+def _holder(fd: int) -> str:
+    with contextlib.suppress(OSError, ValueError):
+        return f" (process {int(json.loads(os.pread(fd, 500, 0))['pid'])})"
+    return ""
+
+
+def _open(kind: str, name: str) -> int:
+    make_private_directory(state(kind))
+    return os.open(state(kind, name), _OPEN, 0o600)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""day2: runs the jobs of this host, which are described in /etc/day2/jobs/NAME.json, without Ansible.
+
+  day2 run NAME [--check]   run a job
+  day2 list                 the jobs, and how each ended last
+  day2 status [NAME...]     1 if a job has failed, is late or has never run
+  day2 check [NAME...]      check job files, and the secrets and programs that they need
+  day2 explain NAME         what a job does, with all defaults and where its secrets come from
+  day2 schema [VERB...]     JSON Schema of job files
+
+exit status: 0 done, 1 failed, 64 wrong use of this program, 70 a bug, 75 another run of the job is in progress,
+78 a job file or credential is missing or not valid
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn, Optional
+
+from .._core.errors import Day2Error, InvalidRequest
+from .._core.version import VERSION
+from .._verbs.registry import VERBS
+
+USAGE, FAILED, WRONG = 64, 1, 78
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """The exit status."""
+    options = _parser().parse_args(argv)
+    try:
+        if options.command == "run":
+            from .run import run
+
+            return run(options.name, options.check)
+        return _show(options)
+    except InvalidRequest as exc:
+        print(exc, file=sys.stderr)
+        return WRONG
+    except Day2Error as exc:
+        print(exc, file=sys.stderr)
+        return FAILED
+
+
+def _show(options: argparse.Namespace) -> int:
+    from . import show
+
+    if options.command == "list":
+        return show.list_jobs()
+    if options.command == "status":
+        return show.status(options.names)
+    if options.command == "check":
+        return show.check_jobs(options.names)
+    if options.command == "explain":
+        return show.explain(options.name)
+    return show.print_schema(options.verbs)
+
+
+def _parser() -> _Parser:
+    parser = _Parser("day2", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"day2 {VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    one = commands.add_parser("run")
+    one.add_argument("name")
+    one.add_argument("--check", action="store_true", help="only say what would be done; nothing is recorded")
+    commands.add_parser("list")
+    commands.add_parser("explain").add_argument("name")
+    for command in ("status", "check"):
+        commands.add_parser(command).add_argument("names", nargs="*", metavar="NAME")
+    commands.add_parser("schema").add_argument("verbs", nargs="*", choices=[[], *sorted(VERBS)], metavar="VERB")
+    return parser

@@ -1,0 +1,138 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""day2 run: one run of a job, recorded whatever its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from typing import Any
+
+from .._core.errors import Cancelled, Day2Error, InvalidRequest
+from .._core.progress import Progress
+from .._core.shown import shown
+from .._core.specs import masked, secrets_in
+from .._verbs.registry import find_verb
+from . import journal
+from .job import Job, checked, credential, load, names, with_secrets
+from .locks import RUNNING, WAITING, Busy, JobLock, take_slot
+
+# As in sysexits.h: systemd shows 2 to 7 with other meanings.
+STATUSES = {
+    journal.OK: 0,
+    journal.FAILED: 1,
+    journal.STOPPED: 1,
+    journal.BUG: 70,
+    journal.BUSY: 75,
+    journal.WRONG: 78,
+}
+# Of a result, what a line of the journal keeps beside the message.
+_FACTS = ("reason", "removed", "summary", "alarms")
+
+
+class _Run:
+    """A run of a job, and what is recorded of it."""
+
+    def __init__(self, name: str, check: bool) -> None:
+        self.name, self.check = name, check
+        self.began, self._clock = time.time(), time.monotonic()
+        self.status, self.verb = journal.BUG, "?"
+        self.waited = 0.0
+        self.result: dict[str, Any] = {}
+        self.warnings: list[str] = []
+        self.secrets: set[str] = set()
+
+    def work(self, progress: Progress) -> None:
+        """The run itself. Raises Day2Error."""
+        job = load(self.name)
+        self.verb = job.verb
+        self.secrets |= {credential(one)[0] for one in job.secrets.values()}
+        arguments, _origins = with_secrets(job)
+        values = checked(job, arguments)
+        self.secrets |= secrets_in(find_verb(job.verb).ARGUMENTS["argument_spec"], values)
+        if not self.check:
+            self._wait(job)
+        self.result = find_verb(job.verb).run(values, self.check, progress)
+        self.status = journal.FAILED if self.result.get("failed") else journal.OK
+
+    def _wait(self, job: Job) -> None:
+        lock = JobLock(job.name)
+        try:
+            lock.take(job.wait)
+            lock.note(WAITING)
+            take_slot()
+            lock.note(RUNNING)
+        except OSError as exc:
+            # A retention job may be what frees the disk. The locks of the data are the verb's.
+            self.warnings.append(f"Runs without a lock of the job: {exc}.")
+        self.waited = time.monotonic() - self._clock
+
+    def failed(self, status: str, message: str, exc: BaseException) -> None:
+        self.status = status
+        details = exc.details if isinstance(exc, Day2Error) else {}
+        self.result = {**details, "msg": message}
+
+    def entry(self) -> dict[str, Any]:
+        """A line of the journal."""
+        duration = time.monotonic() - self._clock
+        entry = {
+            "job": self.name,
+            "verb": self.verb,
+            "began": round(self.began, 3),
+            "ended": round(self.began + duration, 3),
+            "waited_s": round(self.waited, 3),
+            "status": self.status,
+            "changed": bool(self.result.get("changed")),
+            "msg": self.result.get("msg", ""),
+            # Nobody sees these otherwise; of a restore, they say what was lost.
+            "warnings": [*self.warnings, *self.result.get("warnings", ())],
+            "facts": {name: self.result[name] for name in _FACTS if name in self.result},
+            "invocation": os.environ.get("INVOCATION_ID", ""),
+        }
+        safe: dict[str, Any] = masked(shown(entry), self.secrets)
+        return safe
+
+
+def run(name: str, check: bool) -> int:
+    """Run a job; the exit status."""
+    one = _Run(name, check)
+    progress = Progress()
+    try:
+        one.work(progress)
+    except Busy as exc:
+        one.failed(journal.BUSY, str(exc), exc)
+    except (Cancelled, KeyboardInterrupt) as exc:
+        one.failed(journal.STOPPED, str(exc) or "Stopped: it received SIGINT.", exc)
+    except InvalidRequest as exc:
+        one.failed(journal.WRONG, str(exc), exc)
+    except Day2Error as exc:
+        one.failed(journal.FAILED, str(exc), exc)
+    except Exception as exc:
+        one.failed(journal.BUG, f"This is a bug: {exc!r}.", exc)
+        sys.stderr.write(str(masked(traceback.format_exc(), one.secrets)))
+    # The signal that has ended the work must not end its recording.
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    progress.close()
+    entry = one.entry()
+    if not check:
+        try:
+            journal.record(entry, names())
+        except OSError as exc:
+            entry["warnings"].append(f"The run could not be recorded: {exc}.")
+    _say(entry)
+    return STATUSES[one.status]
+
+
+def _say(entry: dict[str, Any]) -> None:
+    """The result for people. Under systemd, each line begins with its priority."""
+    under_systemd = "JOURNAL_STREAM" in os.environ
+    lines = [(4, f"warning: {one}") for one in entry["warnings"]]
+    lines.append((6 if entry["status"] == journal.OK else 3, f"{entry['status']}: {entry['msg']}"))
+    for priority, text in lines:
+        flat = " ".join(text.split())
+        print(f"<{priority}>{entry['job']}: {flat}" if under_systemd else f"{entry['job']}: {flat}", flush=True)

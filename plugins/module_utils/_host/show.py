@@ -1,0 +1,117 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands of day2 that only read: list, status, check, explain, schema."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from .._core.errors import Day2Error, InvalidRequest
+from .._core.specs import masked, secrets_in
+from .._core.units import format_duration
+from .._verbs.registry import VERBS, find_verb
+from . import journal
+from .job import Job, WrongJob, checked, load, names, with_secrets
+from .locks import activity
+from .run import STATUSES
+from .schema import job_schema
+
+
+def list_jobs() -> int:
+    """Prints each job with its verb, the status of its last run and when that began."""
+    known = journal.summary()
+    for name in names():
+        one = known.get(name, {})
+        running = activity(name)
+        status = running["activity"] if running else one.get("status", "never run")
+        print(f"{name:<24} {_verb(name):<12} {status:<10} {_when(one.get('began'))}".rstrip())
+    return 0
+
+
+def _verb(name: str) -> str:
+    try:
+        return load(name).verb
+    except InvalidRequest:
+        return "not valid"
+
+
+def _when(seconds: Any) -> str:
+    known = journal.known_time(seconds)
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(known)) if known else ""
+
+
+def status(wanted: Sequence[str]) -> int:
+    """Prints one line for each job. 1 if one has failed, is late or has never run."""
+    known = journal.summary()
+    bad = False
+    for name in wanted or names():
+        problem = problem_of(name, known.get(name))
+        running = activity(name)
+        note = f" ({running['activity']})" if running else ""
+        print(f"{'bad ' if problem else 'ok  '} {name}{': ' + problem if problem else ''}{note}")
+        bad = bad or bool(problem)
+    return int(bad)
+
+
+def problem_of(name: str, last: Optional[dict[str, Any]]) -> str:
+    """The reason why a job needs attention, or ""."""
+    try:
+        job = load(name)
+    except InvalidRequest as exc:
+        return str(exc)
+    if not last:
+        return "has never run"
+    if last.get("status") != journal.OK:
+        return f"{last.get('status')}: {last.get('msg')}"
+    return _late(job, last)
+
+
+def _late(job: Job, last: dict[str, Any]) -> str:
+    if not job.expected_every:
+        return ""
+    succeeded = journal.known_time(last.get("last_ok"))
+    if not succeeded:
+        return "the time of its last success is unknown"
+    age = time.time() - succeeded
+    if age <= job.expected_every:
+        return ""
+    return f"late: last success {format_duration(age)} ago, expected every {format_duration(job.expected_every)}"
+
+
+def check_jobs(wanted: Sequence[str]) -> int:
+    """Checks job files, and the secrets and programs that they need. Prints every problem."""
+    code = 0
+    for name in wanted or names():
+        try:
+            job = load(name)
+            verb = find_verb(job.verb)
+            verb.request_from(checked(job, with_secrets(job)[0]))
+        except Day2Error as exc:
+            print(f"{name}: {exc}", file=sys.stderr)
+            code = STATUSES[journal.WRONG]
+    return code
+
+
+def explain(name: str) -> int:
+    """Prints what a job does, with all defaults, and where its secrets come from."""
+    job = load(name)
+    try:
+        arguments, origins = with_secrets(job)
+    except WrongJob as exc:
+        arguments, origins = dict(job.arguments), dict.fromkeys(job.secrets, f"missing. {exc}")
+    values = checked(job, arguments)
+    secrets = secrets_in(find_verb(job.verb).ARGUMENTS["argument_spec"], values)
+    made = {**job._asdict(), "secrets": origins, "arguments": masked(values, secrets)}
+    print(json.dumps(made, indent=2))
+    return 0
+
+
+def print_schema(verbs: Sequence[str]) -> int:
+    """Prints a JSON Schema of the job files of each verb."""
+    print(json.dumps({verb: job_schema(verb) for verb in verbs or sorted(VERBS)}, indent=1, sort_keys=True))
+    return 0
