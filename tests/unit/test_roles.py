@@ -15,6 +15,8 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.day2.ops.plugins.plugin_utils.schedule import KEYS
+
 pytestmark = pytest.mark.once
 
 ROLES = sorted(path for path in (Path(__file__).resolve().parents[2] / "roles").iterdir() if path.is_dir())
@@ -78,7 +80,7 @@ def test_a_survey_may_leave_every_question_unanswered(role: Path, answer: Any) -
     assert result.error_messages == []
 
 
-# The verb of each role's main task, whose options its inputs are named after.
+# The verb of each role's main task, whose options its inputs are named after. (The role schedule runs any of them.)
 VERBS = {
     "health_checks": "health.check",
     "log_rotation": "logs.rotate",
@@ -107,7 +109,12 @@ def shared(role: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
                 yield key, one, module[key]
 
 
-@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_entries_of_schedule_jobs_are_what_the_filter_takes() -> None:
+    jobs = specified(next(role for role in ROLES if role.name == "schedule"))["schedule_jobs"]
+    assert set(jobs["options"]) == KEYS
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role.name in VERBS], ids=lambda role: role.name)
 def test_inputs_that_are_options_of_the_module_are_like_them(role: Path) -> None:
     """Descriptions differ, as a role's input may be empty; what it takes and what it does by default does not."""
     compared = 0

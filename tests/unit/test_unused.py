@@ -13,6 +13,7 @@ PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 CALLED_BY_OTHERS = {
     "ActionModule",
     "FilterModule",
+    "LookupModule",
     "filters",
     "TestModule",
     "tests",

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """day2: runs the jobs of this host, which are described in /etc/day2/jobs/NAME.json, without Ansible.
 
-  day2 run NAME [--check]   run a job
+  day2 run NAME [--check]   run a job; with --due EVERY, only if it has not run in the current interval
   day2 list                 the jobs, and how each ended last
   day2 status [NAME...]     1 if a job has failed, is late or has never run
   day2 check [NAME...]      check job files, and the secrets and programs that they need
@@ -39,9 +39,15 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     options = _parser().parse_args(argv)
     try:
         if options.command == "run":
-            from .run import run
+            from .run import run, run_if_due
 
+            if options.due:
+                return run_if_due(options.name, options.due, options.splay)
             return run(options.name, options.check)
+        if options.command == "record-failure":
+            from .ended import record_failure
+
+            return record_failure(options.name)
         return _show(options)
     except InvalidRequest as exc:
         print(exc, file=sys.stderr)
@@ -71,7 +77,11 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     one = commands.add_parser("run")
     one.add_argument("name")
-    one.add_argument("--check", action="store_true", help="only say what would be done; nothing is recorded")
+    how = one.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="only say what would be done; nothing is recorded")
+    how.add_argument("--due", metavar="EVERY", help="for cron: run only if the job has not run in this interval")
+    one.add_argument("--splay", default="0", metavar="TIME", help="with --due: delay, up to this time; always the same")
+    commands.add_parser("record-failure").add_argument("name")  # of systemd, so it is not in the help
     commands.add_parser("list")
     commands.add_parser("explain").add_argument("name")
     for command in ("status", "check"):

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
+import socket
 import sys
 import time
 import traceback
@@ -16,6 +18,7 @@ from .._core.errors import Cancelled, Day2Error, InvalidRequest
 from .._core.progress import Progress
 from .._core.shown import shown
 from .._core.specs import masked, secrets_in
+from .._core.units import parse_duration
 from .._verbs.registry import find_verb
 from . import journal
 from .job import Job, checked, credential, load, names, with_secrets
@@ -126,6 +129,27 @@ def run(name: str, check: bool) -> int:
             entry["warnings"].append(f"The run could not be recorded: {exc}.")
     _say(entry)
     return STATUSES[one.status]
+
+
+def run_if_due(name: str, every: str, splay: str) -> int:
+    """Run a job unless it has run since the current interval began. Raises InvalidRequest for a wrong duration."""
+    last = journal.summary().get(name, {})
+    now = time.time()
+    began = interval_start(now, parse_duration(every), parse_duration(splay), f"{socket.gethostname()} {name}")
+    return 0 if began <= journal.known_time(last.get("began")) else run(name, False)
+
+
+def interval_start(now: float, every: float, splay: float, identity: str) -> float:
+    """When the interval that contains `now` began. They are counted from the epoch (a day begins at midnight UTC), plus
+    a delay that is always the same for a host and a job.
+
+    Raises InvalidRequest for an interval that is shorter than a minute.
+    """
+    if every < 60:
+        raise InvalidRequest("The interval of --due is shorter than a minute.", "Use a timer of systemd instead.")
+    hashed = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big")
+    delay = hashed % max(1, int(min(splay, every)))
+    return now - (now - delay) % every
 
 
 def _say(entry: dict[str, Any]) -> None:

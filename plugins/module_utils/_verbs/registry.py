@@ -31,5 +31,5 @@ VERBS = {
 
 
 def find_verb(name: str) -> Any:
-    """The module of a verb: its ARGUMENTS, `request_from` and `run`."""
+    """The module of a verb: its ARGUMENTS, `run` and, if it has one, `request_from`."""
     return import_module(f".{VERBS[name]}", __package__)

@@ -1,0 +1,17 @@
+#!/bin/bash
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -euo pipefail
+install -d -m 0700 -o app -g app /home/app /home/app/data /home/app/data/private
+install -d /srv/cache /srv/drill /var/log/app
+seq 1000 >/home/app/data/numbers
+cp /bin/true /home/app/data/setuid
+chown app:app /home/app/data/numbers
+chmod 4755 /home/app/data/setuid
+ln -s numbers /home/app/data/link
+python3 -c 'import os; os.setxattr("/home/app/data/numbers", "user.note", b"x"); os.setxattr("/home/app/data/numbers", "trusted.note", b"y")'
+touch -d "3 days ago" /srv/cache/old
+touch /srv/cache/new
+seq 1000 >/var/log/app/app.log
+chown app:app /var/log/app/app.log

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""day2 record-failure: records runs whose program could not, as it never started or was killed.
+
+The unit that systemd starts on failure (day2-failed@NAME) calls it with what it knows in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from . import journal
+from .job import WrongJob, load, names, path_of
+
+# Exit statuses of systemd itself; systemd.exec(5).
+_REASONS = {
+    "200": "the working directory cannot be entered",
+    "203": "the program cannot be executed. Run the role schedule again",
+    "226": "a directory that the job needs does not exist or cannot be mounted",
+    "243": "a credential is missing. Put it in /etc/day2/secrets",
+}
+
+
+def record_failure(name: str) -> int:
+    """Record the end of the unit of a job, unless its program has done so. Raises WrongJob for a name of no job."""
+    path_of(name)
+    invocation = os.environ.get("MONITOR_INVOCATION_ID", "")
+    if invocation and any(one.get("invocation") == invocation for one in journal.runs()):
+        return 0
+    now = time.time()
+    entry = {
+        "job": name,
+        "verb": _verb(name),
+        "began": round(now, 3),
+        "ended": round(now, 3),
+        "waited_s": 0.0,
+        "status": journal.FAILED,
+        "changed": False,
+        "msg": _message(name),
+        "warnings": [],
+        "facts": {},
+        "invocation": invocation,
+    }
+    print(f"<3>{name}: {entry['msg']}" if "JOURNAL_STREAM" in os.environ else f"{name}: {entry['msg']}")
+    journal.record(entry, names())
+    return 0
+
+
+def _message(name: str) -> str:
+    result = os.environ.get("MONITOR_SERVICE_RESULT", "unknown")
+    status = os.environ.get("MONITOR_EXIT_STATUS", "")
+    reason = _REASONS.get(status, "")
+    ended = f"{result} {status}".strip() + (f": {reason}" if reason else "")
+    return f"The run ended without a record ({ended}). See journalctl -u day2-{name}.service."
+
+
+def _verb(name: str) -> str:
+    try:
+        return load(name).verb
+    except WrongJob:
+        return "?"

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""job_info: the state of the jobs of a host, from one small file.
+
+A fleet reads it often, so its module carries next to nothing: not even what the other modules share.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from .._core.errors import Day2Error, InvalidRequest
+from .._core.units import format_duration, parse_duration
+
+ARGUMENTS: dict[str, Any] = {
+    "argument_spec": {
+        "expected": {"type": "dict", "default": {}},
+        "path": {"type": "path", "default": "/var/lib/day2/state/jobs/summary.json"},
+    }
+}
+_AHEAD = 60.0  # seconds that a clock may be set back before times are unknown
+
+
+def run(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The result. Raises Day2Error when the file exists but cannot be read."""
+    now = time.time()
+    known = _read(params["path"])
+    jobs = [_job(name, one, now) for name, one in sorted(known.items())]
+    expected = {name: _seconds(name, value) for name, value in params["expected"].items()}
+    by_name = {one["name"]: one for one in jobs}
+    names = [*expected, *(name for name in by_name if name not in expected)]
+    problems = {name: _problem(by_name.get(name), expected.get(name, 0.0)) for name in names}
+    findings = [{"job": name, "problem": problem} for name, problem in problems.items() if problem]
+    listed = "; ".join(f"{one['job']}: {one['problem']}" for one in findings)
+    return {
+        "changed": False,
+        "jobs": jobs,
+        "findings": findings,
+        "ok": not findings,
+        "msg": f"{len(findings)} of {len(names)} jobs need attention: {listed}"
+        if findings
+        else f"{len(names)} jobs ok",
+    }
+
+
+def _read(path: str) -> dict[str, dict[str, Any]]:
+    try:
+        with open(path, "rb") as handle:
+            jobs = json.load(handle)["jobs"]
+    except FileNotFoundError:
+        return {}
+    except OSError as exc:
+        raise Day2Error(f"{path} cannot be read: {exc.strerror}.", "Run as root (become: true).") from exc
+    except (ValueError, KeyError, TypeError) as exc:
+        raise Day2Error(f"{path} is damaged.", "The next run of a job makes it again.") from exc
+    return {str(name): one for name, one in jobs.items() if isinstance(one, dict)}
+
+
+def _seconds(name: str, value: Any) -> float:
+    try:
+        return parse_duration(value or 0)
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"expected.{name}: {exc.message}", exc.hint) from exc
+
+
+def _job(name: str, one: Mapping[str, Any], now: float) -> dict[str, Any]:
+    began, succeeded = (_known_time(one.get(key), now) for key in ("began", "last_ok"))
+    return {
+        "name": name,
+        "verb": one.get("verb"),
+        "status": one.get("status"),
+        "failures": one.get("failures", 0),
+        "warnings": one.get("warnings", 0),
+        "msg": one.get("msg", ""),
+        "last_run": _text(began),
+        "last_success": _text(succeeded),
+        "age_s": round(max(0.0, now - succeeded)) if succeeded else None,
+    }
+
+
+def _known_time(value: Any, now: float) -> float:
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= now + _AHEAD
+    return float(value) if usable else 0.0
+
+
+def _text(seconds: float) -> Any:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds else None
+
+
+def _problem(job: Any, every: float) -> str:
+    """The reason why a job needs attention, or ""."""
+    if job is None:
+        return "has never run"
+    if job["status"] != "ok":
+        return f"{job['status']}: {job['msg']}".rstrip(": ")
+    if not every:
+        return ""
+    if job["age_s"] is None:
+        return "the time of its last success is unknown"
+    if job["age_s"] <= every:
+        return ""
+    return f"late: last success {format_duration(job['age_s'])} ago, expected every {format_duration(every)}"

@@ -1,0 +1,235 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of a scheduled job: what a host is told of it, as JSON, and the units of systemd that run it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ..module_utils._core.errors import InvalidRequest
+from ..module_utils._core.specs import secret_options
+from ..module_utils._core.units import parse_duration
+from ..module_utils._host.job import NAME, SCHEMA, put
+from ..module_utils._verbs.registry import VERBS, find_verb
+from .sandbox import sandbox
+
+# Every one of these is documented in roles/schedule/meta/argument_specs.yml.
+KEYS = {
+    "name",
+    "verb",
+    "arguments",
+    "secrets",
+    "on_calendar",
+    "every",
+    "random_delay",
+    "timeout",
+    "expected_every",
+    "writable",
+    "sandbox",
+    "description",
+}
+_PLACEHOLDER = "credential"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def scheduled_job(job: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The files of a job: `{name, job, service, timer, cron}`, each but the name a text. Raises InvalidRequest.
+
+    Without `on_calendar`, `timer` and `service` are empty, and without `every`, `cron` is.
+
+    :param defaults: of `random_delay` and `timeout`; `program`, the command line of the host program.
+    """
+    given: dict[str, Any] = {name: value for name, value in _plain(job).items() if value not in (None, "")}
+    name = str(given.get("name", ""))
+    if not NAME.fullmatch(name):
+        raise InvalidRequest(f"{name!r} cannot be the name of a job.", "Use up to 100 letters, digits, - and _.")
+    try:
+        return _files(name, given, _plain(defaults))
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"Job {name}: {exc.message}", exc.hint) from exc
+
+
+def _files(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    extra = sorted(set(given) - KEYS)
+    if extra:
+        raise InvalidRequest(f"Unknown option {', '.join(extra)}.", f"The options are {', '.join(sorted(KEYS))}.")
+    if not {"on_calendar", "every"} & set(given):
+        raise InvalidRequest("on_calendar (for systemd) or every (for cron) is required.")
+    if given.get("verb") not in tuple(VERBS):
+        raise InvalidRequest(f"verb is {given.get('verb')!r}.", f"The verbs are {', '.join(sorted(VERBS))}.")
+    timeout = parse_duration(given.get("timeout", defaults["timeout"]))
+    secrets = dict(given.get("secrets", {}))
+    content = {
+        "schema": SCHEMA,
+        "verb": given["verb"],
+        "arguments": _arguments(given["verb"], given.get("arguments", {}), secrets, timeout),
+        "secrets": secrets,
+        "expected_every": parse_duration(given.get("expected_every", 0)),
+        "description": _line(given.get("description", f"{given['verb']} {name}")),
+    }
+    delay = parse_duration(given.get("random_delay", defaults["random_delay"]))
+    timed = "on_calendar" in given
+    return {
+        "name": name,
+        "job": json.dumps(content, indent=2, sort_keys=True) + "\n",
+        "service": _service(name, content, given, defaults["program"], timeout) if timed else "",
+        "timer": _timer(content, given, delay) if timed else "",
+        "cron": _cron(name, given, defaults["program"], timeout, delay) if "every" in given else "",
+    }
+
+
+def _arguments(verb: str, given: Mapping[str, Any], secrets: Mapping[str, str], timeout: float) -> dict[str, Any]:
+    """The arguments as ansible-core converts them, without nulls and secrets. Paths are expanded on the host."""
+    arguments = find_verb(verb).ARGUMENTS
+    spec = arguments["argument_spec"]
+    if "lock_timeout" in spec:  # not the minute that a person would wait
+        given = {"lock_timeout": f"{timeout:g}s", **given}
+    filled = copy.deepcopy(dict(given))
+    for place, credential in secrets.items():
+        if not NAME.fullmatch(credential):
+            raise InvalidRequest(f"{credential!r} cannot be the name of a credential.", "Use letters, digits, - and _.")
+        put(filled, place, _PLACEHOLDER)
+    relations = {key: value for key, value in arguments.items() if key not in ("argument_spec", "no_log")}
+    checked = ArgumentSpecValidator(spec, **relations).validate(copy.deepcopy(filled))
+    if checked.error_messages:
+        raise InvalidRequest("; ".join(checked.error_messages).rstrip(".") + ".")
+    values = _as_given(spec, filled, checked.validated_parameters)
+    for place in secrets:
+        _remove(values, place)
+    literal = [place for place, _value in secret_options(spec, values)]
+    if literal:
+        raise InvalidRequest(
+            f"{', '.join(sorted(literal))} is a secret, which a job file must not contain.",
+            "Name a credential in secrets instead.",
+        )
+    return values
+
+
+def _as_given(spec: Mapping[str, Any], given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The converted values that are not null and not defaults; paths as they were given."""
+    return {
+        name: _value_as_given(spec.get(name, {}), given.get(name), value)
+        for name, value in values.items()
+        if value is not None and (name in given or value != spec.get(name, {}).get("default"))
+    }
+
+
+def _value_as_given(option: Mapping[str, Any], given: Any, value: Any) -> Any:
+    options = option.get("options")
+    if option.get("type") == "path" and given is not None:
+        return given
+    if options and isinstance(value, Mapping):
+        return _as_given(options, given if isinstance(given, Mapping) else {}, value)
+    if options and isinstance(value, list):
+        originals = given if isinstance(given, list) else [{}] * len(value)
+        return [_value_as_given({"options": options}, *pair) for pair in zip(originals, value)]
+    return value
+
+
+def _remove(values: Any, place: str) -> None:
+    """Remove an option, and the dictionaries that contain nothing else: the host makes them again."""
+    first, _dot, rest = place.partition(".")
+    key: Any = int(first) if isinstance(values, list) else first
+    if rest:
+        _remove(values[key], rest)
+    if not rest or (isinstance(values, dict) and values[key] == {}):
+        del values[key]
+
+
+def _plain(value: Any) -> Any:
+    """The value without the types that ansible-core uses for templates and tags."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return str(value)
+
+
+def _line(value: Any) -> str:
+    """A text for a unit: one line, in which % and \\ mean themselves."""
+    return _CONTROL.sub(" ", str(value))
+
+
+def _escaped(value: Any) -> str:
+    return _line(value).replace("%", "%%")
+
+
+_COMMON = """\
+Type=oneshot
+SyslogIdentifier=day2
+# Another run of the job is in progress.
+SuccessExitStatus=75
+TimeoutStopSec=30s
+KillMode=mixed
+Nice=10
+CPUWeight=20
+IOWeight=20
+IOSchedulingClass=best-effort
+IOSchedulingPriority=7
+StateDirectory=day2
+StateDirectoryMode=0700
+RuntimeDirectory=day2-ops
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
+UMask=0077
+"""
+
+
+def _service(name: str, job: Mapping[str, Any], given: Mapping[str, Any], program: str, timeout: float) -> str:
+    box = sandbox(job["verb"], job["arguments"], given.get("writable", [])) if given.get("sandbox", True) else None
+    mounts = " ".join(box.writable) if box else ""
+    lines = [
+        "# Written by the role day2.ops.schedule.",
+        "[Unit]",
+        f"Description=day2: {_escaped(job['description'])}",
+        "StartLimitIntervalSec=0",
+        f"OnFailure=day2-failed@{name}.service",
+        *([f"RequiresMountsFor={mounts}"] if mounts else []),
+        "",
+        "[Service]",
+        f"ExecStart={program} run {name}",
+        f"TimeoutStartSec={timeout:g}s",
+        *(f"LoadCredential={one}:/etc/day2/secrets/{one}" for one in sorted(set(job["secrets"].values()))),
+        _COMMON + ("\n".join(box.directives) if box else "# Not in a sandbox."),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cron(name: str, given: Mapping[str, Any], program: str, timeout: float, delay: float) -> str:
+    every = parse_duration(given["every"])
+    if every < 15 * 60:
+        raise InvalidRequest(f"every is {given['every']}.", "cron looks each quarter of an hour; use at least 15m.")
+    limit = f"timeout --kill-after=30 {math.ceil(timeout)}"
+    return f"*/15 * * * * root {limit} {program} run {name} --due {every:g}s --splay {delay:g}s >/dev/null\n"
+
+
+def _timer(job: Mapping[str, Any], given: Mapping[str, Any], delay: float) -> str:
+    calendars = given["on_calendar"] if isinstance(given["on_calendar"], list) else [given["on_calendar"]]
+    lines = [
+        "# Written by the role day2.ops.schedule.",
+        "[Unit]",
+        f"Description=day2: timer of {_escaped(job['description'])}",
+        "",
+        "[Timer]",
+        *(f"OnCalendar={_escaped(one)}" for one in calendars),
+        *([f"RandomizedDelaySec={delay:g}s", "FixedRandomDelay=yes"] if delay else []),
+        "Persistent=yes",
+        "AccuracySec=1s",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    ]
+    return "\n".join(lines) + "\n"

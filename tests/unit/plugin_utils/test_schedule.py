@@ -1,0 +1,172 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.plugin_utils.schedule import scheduled_job
+
+DEFAULTS = {"random_delay": "10m", "timeout": "2h", "program": "/usr/bin/python3 -I /usr/local/bin/day2"}
+SOURCE = {"type": "sqlite", "path": "~/app.db"}
+BACKUP = {"name": "app", "source": SOURCE, "repository": "/srv/backups/day2"}
+
+
+def files(arguments: Any = None, verb: str = "backup", **more: Any) -> dict[str, Any]:
+    job = {"name": "job", "verb": verb, "on_calendar": "daily", "arguments": arguments or BACKUP, **more}
+    return scheduled_job(job, DEFAULTS)
+
+
+def written(**more: Any) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(files(**more)["job"])
+    return made
+
+
+def directives(text: str, name: str) -> list[str]:
+    return [line.partition("=")[2] for line in text.splitlines() if line.startswith(f"{name}=")]
+
+
+def test_arguments_are_converted_and_paths_are_left_to_the_host() -> None:
+    made = written(arguments={**BACKUP, "keep": {"last": "3", "daily": None}, "strict": "yes"})
+    assert made["arguments"] == {
+        "name": "app",
+        "source": SOURCE,
+        "repository": "/srv/backups/day2",
+        "keep": {"last": 3},
+        "strict": True,
+        "lock_timeout": "7200s",
+    }
+    assert made["schema"] == 1
+
+
+def test_secrets_are_names_of_credentials() -> None:
+    arguments = {**BACKUP, "repository": "s3://bucket/day2", "s3": {"access_key_id": "AK"}}
+    secrets = {"s3.secret_access_key": "key", "s3.access_key_id": "id"}
+    made = files({**arguments, "s3": {}}, secrets=secrets)
+    assert "secret_access_key" not in json.dumps(json.loads(made["job"])["arguments"])
+    assert json.loads(made["job"])["secrets"] == secrets
+    assert directives(made["service"], "LoadCredential") == [f"{one}:/etc/day2/secrets/{one}" for one in ("id", "key")]
+
+
+def test_secrets_of_a_dictionary_of_secrets() -> None:
+    source = {"type": "command", "dump": ["true"]}
+    made = written(arguments={**BACKUP, "source": source}, secrets={"source.environment.WORD": "word"})
+    assert made["arguments"]["source"] == source
+
+
+def test_a_secret_of_an_entry_of_a_list() -> None:
+    copies = [{"repository": "/mnt/a"}, {"repository": "s3://bucket", "s3": {"region": "eu"}}]
+    made = written(arguments={**BACKUP, "copy_to": copies}, secrets={"copy_to.1.s3.secret_access_key": "key"})
+    assert made["arguments"]["copy_to"][1]["s3"] == {"region": "eu"}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"name": "a b"}, "'a b' cannot be the name of a job"),
+        ({"name": "../x"}, "cannot be the name of a job"),
+        ({"verb": "reboot"}, "Job job: verb is 'reboot'"),
+        ({"on_calendar": ""}, "Job job: on_calendar (for systemd) or every (for cron) is required"),
+        ({"onn_calendar": "x"}, "Job job: Unknown option onn_calendar"),
+        ({"every": "1m"}, "use at least 15m"),
+        ({"timeout": "soon"}, "Job job: 'soon' is not a duration"),
+        ({"arguments": {**BACKUP, "keep": {"last": "many"}}}, "Job job: "),
+        ({"arguments": {**BACKUP, "nmae": "x"}}, "nmae"),
+        ({"arguments": {**BACKUP, "s3": {"secret_access_key": "hunter2"}}}, "s3.secret_access_key is a secret"),
+        ({"secrets": {"s3.secret_access_key": "a/b"}}, "'a/b' cannot be the name of a credential"),
+        ({"secrets": {"name.x": "a"}}, "secrets names name.x, which is not an option"),
+        ({"arguments": {**BACKUP, "repository": "/x"}}, "The job would write to the root directory"),
+        ({"writable": ["data"]}, "data must be an absolute path"),
+    ],
+)
+def test_a_wrong_job_is_refused(change: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        files(**change)
+    assert problem in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_units() -> None:
+    made = files(random_delay="90s", description="50% of\nthe rest")
+    assert directives(made["service"], "ExecStart") == ["/usr/bin/python3 -I /usr/local/bin/day2 run job"]
+    assert directives(made["service"], "TimeoutStartSec") == ["7200s"]
+    assert directives(made["service"], "Description") == ["day2: 50%% of the rest"]
+    assert directives(made["service"], "OnFailure") == ["day2-failed@job.service"]
+    assert directives(made["timer"], "OnCalendar") == ["daily"]
+    assert directives(made["timer"], "RandomizedDelaySec") == ["90s"]
+    assert directives(files(on_calendar=["Mon 03:00", "Sun 04:00"], random_delay=0)["timer"], "OnCalendar") == [
+        "Mon 03:00",
+        "Sun 04:00",
+    ]
+    assert directives(files(random_delay="0")["timer"], "RandomizedDelaySec") == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "writable"),
+    [
+        ("backup", {**BACKUP, "copy_to": [{"repository": "/mnt/copies"}]}, ["-/mnt", "-/srv/backups"]),
+        ("backup", {**BACKUP, "repository": "s3://bucket/x"}, []),
+        ("backup", {**BACKUP, "repository": "/var/lib/day2/backups"}, []),
+        (
+            "restore",
+            {"name": "a", "repository": "/srv/backups", "target": {"type": "files", "path": "/srv/app/data"}},
+            ["-/srv"],
+        ),
+        ("log_rotate", {"paths": ["/var/log/app/*.log", "/var/log/app/sub/x"], "size": "1M"}, ["-/var/log/app"]),
+        ("log_rotate", {"paths": ["/var/log/app/*.log"], "old_dir": "/var/log/old", "size": "1M"}, ["-/var/log"]),
+        (
+            "retention",
+            {
+                "rules": [
+                    {
+                        "name": "a",
+                        "paths": ["/data/run-*", "/srv/cache"],
+                        "tiers": [{"tier": "cold", "destination": "/mnt/archive/a", "older_than": "1d"}],
+                    }
+                ]
+            },
+            ["-/data", "-/mnt/archive", "-/srv"],
+        ),
+        ("retention", {"journald": {"system_max_use": "1G"}}, ["-/etc/systemd"]),
+        ("health_check", {"checks": [], "report": [{"format": "json", "path": "/srv/www/h.json"}]}, ["-/srv/www"]),
+    ],
+)
+def test_what_is_written_is_allowed_by_its_parent(verb: str, arguments: dict[str, Any], writable: list[str]) -> None:
+    made = files(arguments, verb)["service"]
+    assert directives(made, "ReadWritePaths") == writable
+    assert directives(made, "ProtectSystem") == ["strict"]
+
+
+def test_the_network_is_there_only_if_it_is_needed() -> None:
+    assert directives(files()["service"], "PrivateNetwork") == ["yes"]
+    assert directives(files({**BACKUP, "repository": "s3://bucket/x"})["service"], "PrivateNetwork") == []
+
+
+def test_a_private_tmp_would_hide_data() -> None:
+    source = {"type": "files", "path": "/tmp/data"}
+    assert directives(files()["service"], "PrivateTmp") == ["yes"]
+    made = files({**BACKUP, "source": source})["service"]
+    assert directives(made, "PrivateTmp") == []
+    assert directives(made, "Environment") == ["TMPDIR=/run/day2-tmp"]
+
+
+def test_without_a_sandbox() -> None:
+    made = files(sandbox=False)["service"]
+    assert directives(made, "CapabilityBoundingSet") == directives(made, "ReadWritePaths") == []
+
+
+def test_paths_with_spaces() -> None:
+    made = files({**BACKUP, "repository": "/srv/my 100% backups/day2"})["service"]
+    assert directives(made, "ReadWritePaths") == ['"-/srv/my 100%% backups"']
+
+
+def test_cron() -> None:
+    made = files(on_calendar="", every="1d")
+    assert made["service"] == made["timer"] == ""
+    command = "timeout --kill-after=30 7200 /usr/bin/python3 -I /usr/local/bin/day2 run job --due 86400s --splay 600s"
+    assert made["cron"] == f"*/15 * * * * root {command} >/dev/null\n"
+    assert files()["cron"] == ""
