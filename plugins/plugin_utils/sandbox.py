@@ -37,10 +37,9 @@ class _Needs(NamedTuple):
 
 _READ = "CAP_DAC_READ_SEARCH"
 _WRITE = "CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER"
-# Without CAP_SYS_PTRACE, the writers of a file are not seen. CAP_SYS_ADMIN: attributes "trusted.*", without which a
-# backup of the same tree by a playbook would be another one.
+# Without CAP_SYS_PTRACE, the writers of a file are not seen.
 _NEEDS = {
-    "backup": _Needs(f"{_READ} CAP_SYS_ADMIN"),
+    "backup": _Needs(_READ),
     "backup_copy": _Needs(_READ),
     "backup_info": _Needs(_READ),
     "cache_clean": _Needs(_READ, network=True),
@@ -54,7 +53,7 @@ _NEEDS = {
     "log_rotate": _Needs(f"{_WRITE} CAP_FSETID CAP_KILL CAP_SYS_PTRACE CAP_SETUID CAP_SETGID", processes=True),
     "migrate": _Needs(_WRITE, network=True),
     "migrate_info": _Needs(_READ, network=True),
-    "restore": _Needs(f"{_WRITE} CAP_FSETID CAP_SETFCAP CAP_SYS_ADMIN", set_id=True),
+    "restore": _Needs(f"{_WRITE} CAP_FSETID CAP_SETFCAP", set_id=True),
     "retention": _Needs(f"{_WRITE} CAP_SYS_PTRACE", processes=True),
 }
 # Of stores with servers or programs: they connect, and change the user.
@@ -64,7 +63,6 @@ _REMOTE = re.compile(r'"(s3|rclone)": |"[a-z0-9+.-]+://|"rclone:')
 _ALWAYS = """\
 NoNewPrivileges=yes
 ProtectSystem=strict
-ProtectHome=read-only
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes
@@ -95,6 +93,7 @@ def sandbox(verb: str, arguments: Mapping[str, Any], more: Sequence[str] = ()) -
         [
             *_ALWAYS.splitlines(),
             *(f"ReadWritePaths={_quoted(f'-{path}')}" for path in writable),
+            *_home(verb, arguments, programs),
             *_temporary(verb, arguments),
             *_view(verb, needs, programs),
             *_network(verb, network),
@@ -104,6 +103,12 @@ def sandbox(verb: str, arguments: Mapping[str, Any], more: Sequence[str] = ()) -
         ],
         [_quoted(path) for path in writable],
     )
+
+
+def _home(verb: str, arguments: Mapping[str, Any], programs: bool) -> list[str]:
+    """Home directories are hidden unless an argument names one, or programs may read their configuration there."""
+    named = any(path.startswith(("/home/", "/root/", "/run/user/", "~")) for path in _texts(arguments))
+    return ["ProtectHome=read-only" if named or programs or verb == "health_check" else "ProtectHome=yes"]
 
 
 def _temporary(verb: str, arguments: Mapping[str, Any]) -> list[str]:

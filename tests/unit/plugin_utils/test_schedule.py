@@ -154,6 +154,14 @@ def test_a_private_tmp_would_hide_data() -> None:
     assert directives(made, "Environment") == ["TMPDIR=/run/day2-tmp"]
 
 
+def test_homes_are_hidden_unless_they_are_named() -> None:
+    source = {"type": "files", "path": "/srv/data"}
+    assert directives(files({**BACKUP, "source": source})["service"], "ProtectHome") == ["yes"]
+    assert directives(files()["service"], "ProtectHome") == ["read-only"]
+    program = {"type": "command", "dump": ["true"]}
+    assert directives(files({**BACKUP, "source": program})["service"], "ProtectHome") == ["read-only"]
+
+
 def test_without_a_sandbox() -> None:
     made = files(sandbox=False)["service"]
     assert directives(made, "CapabilityBoundingSet") == directives(made, "ReadWritePaths") == []

@@ -10,7 +10,7 @@ cp /bin/true /home/app/data/setuid
 chown app:app /home/app/data/numbers
 chmod 4755 /home/app/data/setuid
 ln -s numbers /home/app/data/link
-python3 -c 'import os; os.setxattr("/home/app/data/numbers", "user.note", b"x"); os.setxattr("/home/app/data/numbers", "trusted.note", b"y")'
+python3 -c 'import os; os.setxattr("/home/app/data/numbers", "user.note", b"x")'
 touch -d "3 days ago" /srv/cache/old
 touch /srv/cache/new
 seq 1000 >/var/log/app/app.log
