@@ -15,7 +15,7 @@ description:
   - The arguments of the job are checked and converted as the module would do it.
 options:
   _input:
-    description: A job, as in O(day2.ops.schedule#role:schedule_jobs).
+    description: A job, as in O(day2.ops.schedule#role:main:schedule_jobs).
     type: dict
     required: true
   random_delay:
