@@ -38,7 +38,6 @@ options:
   record:
     description: With O(subject), the columns of a record that does not exist yet. It is registered, if this is set.
     type: dict
-    default: {}
   reason:
     description: Reason, for the history. Some transitions require it.
     type: str

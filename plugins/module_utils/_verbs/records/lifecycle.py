@@ -60,7 +60,7 @@ ARGUMENTS: dict[str, Any] = {
         subject={"type": "str"},
         subjects={"type": "list", "elements": "str"},
         state={"type": "str"},
-        record={"type": "dict", "default": {}},
+        record={"type": "dict"},
         reason={"type": "str"},
         via={"type": "str", "choices": ["shortest", "direct"], "default": "shortest"},
         step={"type": "str", "choices": list(_STEPS), "default": "ensure"},
@@ -113,6 +113,7 @@ class Lifecycle:
         self._tables = tables
         self._params = params
         self._reason: str = params["reason"] or ""
+        self._record: Mapping[str, Any] = params["record"] or {}
         self._take_over_after = duration(params["take_over_after"])
         self._ways: dict[str, list[Step]] = {}
 
@@ -122,7 +123,7 @@ class Lifecycle:
         :raises SourceError, TargetError: something is missing.
         """
         machine = self._machine
-        wanted = {machine.key, machine.state_field, *machine.fields, *self._params["record"]}
+        wanted = {machine.key, machine.state_field, *machine.fields, *self._record}
         wanted.update(name for one in machine.transitions for name in one.values)
         self._tables.check_columns(machine.collection, wanted)
         if self._tables.is_ready():
@@ -146,7 +147,7 @@ class Lifecycle:
         :param record: None for a new subject.
         :raises TargetError: it is not possible, or another run is at it.
         """
-        machine, given = self._machine, self._params["record"]
+        machine, given = self._machine, self._record
         if attempt is not None and attempt.phase != FAILED:
             self._check_alone(attempt)
         state: Optional[str] = None
@@ -212,7 +213,7 @@ class Lifecycle:
 
     def _insert(self, subject: str, path: Sequence[Step]) -> None:
         machine = self._machine
-        values = {**self._params["record"], machine.key: subject}
+        values = {**self._record, machine.key: subject}
         for step in path:
             values.update(step.transition.values)
         self._tables.insert(machine.collection, {**values, machine.state_field: path[-1].transition.to})
@@ -310,7 +311,7 @@ def request_from(params: Mapping[str, Any]) -> Machine:
         raise InvalidRequest(f"batch_size is {params['batch_size']}; it must be at least 1.")
     duration(params["take_over_after"])
     machine = machine_from(params["machine"])
-    reserved = sorted({machine.key, machine.state_field} & set(params["record"]))
+    reserved = sorted({machine.key, machine.state_field} & set(params["record"] or {}))
     if reserved:
         raise InvalidRequest(f"record: {', '.join(reserved)} is set by the machine.", "Omit it.")
     return machine
