@@ -98,8 +98,8 @@ options:
         copy of the table. Check mode warns of what cannot be foreseen, such as unique indexes that need functions
         or collations of the application (SQLite) or a temporary table that the role may not create (PostgreSQL), and
         triggers that run dynamic SQL, other functions, or code in a language other than SQL and PL/pgSQL. Their effects
-        are only known when the records are written. In the tables of an application (O(target_tables=existing)), unique values can always move, the order of the records
-        does not matter, and triggers do not fire.
+        are only known when the records are written. In the tables of an application (O(target_tables=existing)), unique
+        values can always move, the order of the records does not matter, and triggers do not fire.
     type: str
     choices: [fail, merge, replace]
     default: fail

@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - day2.ops.encryption
   - day2.ops.encryption.write
   - day2.ops.rclone
+  - day2.ops.restic
   - day2.ops.repository.compression
 attributes:
   diff_mode:
@@ -93,8 +94,21 @@ options:
   name:
     description: Name of the backup set. The default is the name of the file or database of the store.
     type: str
+  engine:
+    description: The format of the repository, as in M(day2.ops.backup).
+    type: str
+    choices: [day2, restic]
+    default: day2
+  names_key:
+    description: Key that hides the names of backup sets, as in M(day2.ops.backup).
+    type: str
   limit:
     description: Maximum rate of transfers to and from S3 or through rclone in bytes per second, for example V(20M).
+    type: str
+  grace:
+    description:
+      - How long the data of removed backups stays in S3 and through rclone, for reads that have begun. The default is
+        V(24h).
     type: str
   lock_timeout:
     description: How long to wait for another run that has locked the backup set or the store.

@@ -21,7 +21,8 @@ description:
     O(target.disconnect) is set; replication slots, subscriptions and prepared transactions always are. An existing
     database keeps its owner, privileges, settings and comment. Whatever the server lacks (roles, extensions,
     tablespaces, locales, privileges) is named at once. Roles themselves are not restored; the backup contains the
-    statements that create them in C(globals.sql). Subscriptions are not restored either, and a warning names them. The databases C(postgres) and C(template1) are not replaced.
+    statements that create them in C(globals.sql). Subscriptions are not restored either, and a warning names them. The
+    databases C(postgres) and C(template1) are not replaced.
   - A target that already equals the backup is not changed, and the task reports no change.
   - With O(repository=pgbackrest), a whole PostgreSQL server is restored to a point in time (O(at)) from what
     M(day2.ops.postgresql_pitr) has archived. O(name) is then the name of the stanza, and O(repository) can be

@@ -111,7 +111,7 @@ class Where:
 
     def _value(self, record: Any, field: str) -> Any:
         value = _member(record, field)
-        if field in self._as_booleans and type(value) is int and value in (0, 1):
+        if field in self._as_booleans and value.__class__ is int and value in (0, 1):
             return bool(value)
         return value
 

@@ -13,6 +13,7 @@ import time
 
 from . import journal
 from .job import WrongJob, load, names, path_of
+from .output import say
 
 # Exit statuses of systemd itself; systemd.exec(5).
 _REASONS = {
@@ -43,7 +44,7 @@ def record_failure(name: str) -> int:
         "facts": {},
         "invocation": invocation,
     }
-    print(f"<3>{name}: {entry['msg']}" if "JOURNAL_STREAM" in os.environ else f"{name}: {entry['msg']}")
+    say(f"<3>{name}: {entry['msg']}" if "JOURNAL_STREAM" in os.environ else f"{name}: {entry['msg']}")
     journal.record(entry, names())
     return 0
 

@@ -24,6 +24,7 @@ from typing import NoReturn, Optional
 from .._core.errors import Day2Error, InvalidRequest
 from .._core.version import VERSION
 from .._verbs.registry import VERBS
+from .output import complain
 
 USAGE, FAILED, WRONG = 64, 1, 78
 
@@ -50,10 +51,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             return record_failure(options.name)
         return _show(options)
     except InvalidRequest as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         return WRONG
     except Day2Error as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         return FAILED
 
 

@@ -23,6 +23,7 @@ from .._verbs.registry import find_verb
 from . import journal
 from .job import Job, checked, credential, load, names, with_secrets
 from .locks import RUNNING, WAITING, Busy, JobLock, take_slot
+from .output import say
 
 # As in sysexits.h: systemd shows 2 to 7 with other meanings.
 STATUSES = {
@@ -159,4 +160,4 @@ def _say(entry: dict[str, Any]) -> None:
     lines.append((6 if entry["status"] == journal.OK else 3, f"{entry['status']}: {entry['msg']}"))
     for priority, text in lines:
         flat = " ".join(text.split())
-        print(f"<{priority}>{entry['job']}: {flat}" if under_systemd else f"{entry['job']}: {flat}", flush=True)
+        say(f"<{priority}>{entry['job']}: {flat}" if under_systemd else f"{entry['job']}: {flat}")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -18,6 +17,7 @@ from .._verbs.registry import VERBS, find_verb
 from . import journal
 from .job import Job, WrongJob, checked, load, names, with_secrets
 from .locks import activity
+from .output import complain, say
 from .run import STATUSES
 from .schema import job_schema
 
@@ -29,7 +29,7 @@ def list_jobs() -> int:
         one = known.get(name, {})
         running = activity(name)
         status = running["activity"] if running else one.get("status", "never run")
-        print(f"{name:<24} {_verb(name):<12} {status:<10} {_when(one.get('began'))}".rstrip())
+        say(f"{name:<24} {_verb(name):<12} {status:<10} {_when(one.get('began'))}".rstrip())
     return 0
 
 
@@ -53,7 +53,7 @@ def status(wanted: Sequence[str]) -> int:
         problem = problem_of(name, known.get(name))
         running = activity(name)
         note = f" ({running['activity']})" if running else ""
-        print(f"{'bad ' if problem else 'ok  '} {name}{': ' + problem if problem else ''}{note}")
+        say(f"{'bad ' if problem else 'ok  '} {name}{': ' + problem if problem else ''}{note}")
         bad = bad or bool(problem)
     return int(bad)
 
@@ -94,7 +94,7 @@ def check_jobs(wanted: Sequence[str]) -> int:
             if request_from:
                 request_from(values)
         except Day2Error as exc:
-            print(f"{name}: {exc}", file=sys.stderr)
+            complain(f"{name}: {exc}")
             code = STATUSES[journal.WRONG]
     return code
 
@@ -109,11 +109,11 @@ def explain(name: str) -> int:
     values = checked(job, arguments)
     secrets = secrets_in(find_verb(job.verb).ARGUMENTS["argument_spec"], values)
     made = {**job._asdict(), "secrets": origins, "arguments": masked(values, secrets)}
-    print(json.dumps(made, indent=2))
+    say(json.dumps(made, indent=2))
     return 0
 
 
 def print_schema(verbs: Sequence[str]) -> int:
     """Prints a JSON Schema of the job files of each verb."""
-    print(json.dumps({verb: job_schema(verb) for verb in verbs or sorted(VERBS)}, indent=1, sort_keys=True))
+    say(json.dumps({verb: job_schema(verb) for verb in verbs or sorted(VERBS)}, indent=1, sort_keys=True))
     return 0

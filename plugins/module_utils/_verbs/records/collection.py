@@ -109,7 +109,7 @@ def has_columns(source: TargetStore, info: Info) -> bool:
 
 
 def _is_bit(value: Any) -> bool:
-    return value is None or (type(value) is int and value in (0, 1))
+    return value is None or (value.__class__ is int and value in (0, 1))
 
 
 def find_collection(source: SourceStore, name: str) -> Info:

@@ -19,7 +19,7 @@ from ..._stores.records.editor import Editor
 from ..._stores.records.model import Info, Overtaken
 from ..._stores.records.registry import open_editor
 from ..._stores.records.store import TargetStore
-from ..arguments import duration
+from ..arguments import COMPRESSION, ENCRYPTION, IDENTITY, OBJECT_LOCK, REPOSITORY, duration
 from ..migrate.lock import lock_target
 from ..migrate.migrate import ARGUMENTS as MIGRATE
 from ..migrate.migrate import request_from as migrate_request
@@ -34,10 +34,8 @@ from .plan import Recipe, Spool, plan, read
 from .schemas import VALIDATORS, open_validator
 from .transform import by_command, by_constants, fitting
 
-_SAFETY = (
-    *("name", "safety_backup", "repository", "s3", "rclone", "limit", "lock_for", "lock_mode", "identity"),
-    *("identity_file", "allow_unencrypted", "encrypt_to", "encryption", "lock_timeout", "compression"),
-)
+# The options of a safety backup are those of a migration.
+_SAFETY = ("name", "safety_backup", *REPOSITORY, *OBJECT_LOCK, *IDENTITY, *ENCRYPTION, *COMPRESSION)
 _MIGRATE = MIGRATE["argument_spec"]
 
 ARGUMENTS: dict[str, Any] = {
